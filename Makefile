@@ -1,0 +1,28 @@
+GO    ?= go
+TOOL  := $(GO) tool -modfile=.ci/tools.mod
+FUZZ  ?= 60s
+
+.PHONY: test check fuzz bench docs dist
+
+test:
+	$(GO) test ./...
+
+check:
+	test -z "$$($(TOOL) gofumpt -l cmd pkg)" || { $(TOOL) gofumpt -d cmd pkg; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) golangci-lint run ./...
+	$(GO) mod tidy -diff
+	$(GO) test ./...
+	$(GO) test -race ./...
+
+fuzz:
+	FUZZ=$(FUZZ) .ci/fuzz
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate
+
+docs:
+	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme' ./cmd/cpupdate
+
+dist:
+	.ci/dist

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// The benchmarks time whole processes, ours and a peer in turn, and report the median of the ratios of each pair:
+//
+//	make bench
+//
+// A figure without its peer means little on a machine that others use too.
+
+// BenchmarkInspect reads an image of 256 MiB and verifies its digest. Goal: 1.0 times openssl, under 24 MiB resident.
+func BenchmarkInspect(b *testing.B) {
+	image := largeImage(b, 256<<20)
+	compare(b, []string{program(b), "inspect", image}, []string{"openssl", "dgst", "-sha256", image})
+}
+
+// BenchmarkInspectHeaderOnly leaves the payload of that image alone. Goal: under 20 ms.
+func BenchmarkInspectHeaderOnly(b *testing.B) {
+	image := largeImage(b, 256<<20)
+	ours := []string{program(b), "inspect", "--header-only", image}
+	b.Run("true", func(b *testing.B) { compare(b, ours, []string{"true"}) })
+	b.Run("curl", func(b *testing.B) { compare(b, ours, []string{"curl", "--version"}) })
+}
+
+// BenchmarkVersion is the time to start. Goal: 5 ms, 0.6 times curl.
+func BenchmarkVersion(b *testing.B) {
+	compare(b, []string{program(b), "version"}, []string{"curl", "--version"})
+}
+
+// compare runs the two commands in turn.
+func compare(b *testing.B, ours, peer []string) {
+	if _, err := exec.LookPath(peer[0]); err != nil {
+		b.Skipf("%s is not installed", peer[0])
+	}
+	timed(b, ours) // once for the caches
+	timed(b, peer)
+	var own, ratios []float64
+	for b.Loop() {
+		mine := timed(b, ours)
+		own = append(own, mine.Seconds()*1000)
+		ratios = append(ratios, mine.Seconds()/timed(b, peer).Seconds())
+	}
+	b.ReportMetric(median(own), "ms")
+	b.ReportMetric(median(ratios), "x-"+peer[0])
+	if resident := residentMiB(b, ours); resident > 0 {
+		b.ReportMetric(resident, "MiB-resident")
+	}
+	b.ReportMetric(0, "ns/op") // both processes together: says nothing
+}
+
+func timed(b *testing.B, args []string) time.Duration {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), args[0], args[1:]...)
+	start := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%q: %v\n%s", args, err, out)
+	}
+	return time.Since(start)
+}
+
+// residentMiB asks GNU time, since a process that this one starts inherits its peak; 0 if it is not installed.
+func residentMiB(b *testing.B, args []string) float64 {
+	b.Helper()
+	report := filepath.Join(b.TempDir(), "peak")
+	args = append([]string{"-f", "%M", "-o", report}, args...)
+	if err := exec.CommandContext(b.Context(), "time", args...).Run(); err != nil {
+		b.Log("GNU time is not installed: resident memory is not measured")
+		return 0
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		b.Fatal(err)
+	}
+	kib, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kib / 1024
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// program builds the command as it is released.
+func program(b *testing.B) string {
+	b.Helper()
+	name := filepath.Join(b.TempDir(), "cpupdate")
+	cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", name, ".")
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return name
+}
+
+// largeImage writes an image with a payload of the given size that does not compress to nothing in any cache.
+func largeImage(b *testing.B, size int64) string {
+	b.Helper()
+	payload, err := os.Create(filepath.Join(b.TempDir(), "payload"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer payload.Close()
+	block := make([]byte, 1<<20)
+	for i := range block {
+		block[i] = byte(i*i>>7 + i)
+	}
+	for range size / int64(len(block)) {
+		if _, err := payload.Write(block); err != nil {
+			b.Fatal(err)
+		}
+	}
+	out := filepath.Join(b.TempDir(), "large.bind")
+	a := &app{out: io.Discard, err: os.Stderr, width: 80, open: bind.Open}
+	if c := run(b.Context(), a, []string{"pack", payload.Name(), "-o", out, "--software-type", "SIP", "--software-version", "1.9.2.0"}); c != codeOK {
+		b.Fatalf("pack ended with %d", c)
+	}
+	return out
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+)
+
+// Each exit code that a command line can reach so far is reached, as text and as JSON.
+func TestEveryExitCode(t *testing.T) {
+	image := newImage(t, "a.bind", func(b *bind.Builder) {
+		b.Levels, _ = bind.NewLevels(bind.LevelRange{Lowest: 1, Highest: 3})
+	})
+	list := newFile(t, "phones.csv", []byte("hw_level\n9\n"))
+	tests := []struct {
+		want code
+		args []string
+	}{
+		{codeOK, []string{"check", image, "--hw-level", "3"}},
+		{codeUsage, []string{"check", image, "--hw-level", "none"}},
+		{codeImage, []string{"check", list, "--hw-level", "3"}},
+		{codeRefused, []string{"check", image, "--hw-level", "4"}},
+		{codeUnknown, []string{"check", image}},
+		{codeSettings, []string{"check", image, "--phones", image}},
+		{codePartial, []string{"check", image, "--phones", list}},
+	}
+	reached := []code{codeInternal, codeInterrupted} // the tests below
+	for _, test := range tests {
+		reached = append(reached, test.want)
+		text := runHere(t, nil, test.args...)
+		asJSON := runHere(t, nil, append(test.args, "--json")...)
+		if text.code != test.want || asJSON.code != test.want {
+			t.Errorf("%q: exit code %d, with --json %d, want %d", test.args, text.code, asJSON.code, test.want)
+		}
+		if test.want == codeOK {
+			continue
+		}
+		e := asJSON.failure(t)
+		if row := test.want.row(); e.Code != row.Code || e.Name != row.Name || (e.Retryable == nil) != (row.Retryable == "see output") {
+			t.Errorf("%q: the error is %s, want that of %v", test.args, asJSON.errOut, row)
+		}
+		if !strings.Contains(text.errOut, "\nhint: ") {
+			t.Errorf("%q: no hint in %s", test.args, text.errOut)
+		}
+	}
+	later := []code{codeUnreachable, codeRejected, codeUnverified, codeStopped} // need a server or a phone
+	for _, row := range exitTable() {
+		if !slices.Contains(reached, row.Code) && !slices.Contains(later, row.Code) {
+			t.Errorf("exit code %d (%s) is reached by no test", row.Code, row.Name)
+		}
+	}
+}
+
+// An answer that cannot be written is a failure: who reads only the exit code must not take it for success.
+func TestAnswerThatCannotBeWritten(t *testing.T) {
+	image := newImage(t, "a.bind", nil)
+	for _, args := range [][]string{
+		{"inspect", image},
+		{"inspect", image, "--json"},
+		{"check", image, "--minimum-version", "V1 R0.0.0"},
+		{"version"},
+		{"help", "exit-codes"},
+		{"completion", "bash"},
+	} {
+		a, _, errOut := testApp(t, nil)
+		a.out = brokenWriter{}
+		if c := run(t.Context(), a, args); c != codeInternal {
+			t.Errorf("%q: exit code %d\n%s", args, c, errOut)
+		}
+	}
+}
+
+type brokenWriter struct{}
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// A command that is interrupted ends with 130, whatever it was reading.
+func TestInterrupted(t *testing.T) {
+	image := newImage(t, "a.bind", nil)
+	payload := newFile(t, "payload", []byte("x"))
+	output := filepath.Join(t.TempDir(), "out.bind")
+	for _, args := range [][]string{
+		{"inspect", image},
+		{"inspect", "-"},
+		{"inspect", filepath.Dir(image)},
+		{"check", image, "--hw-level", "3"},
+		{"check", filepath.Dir(image), "--hw-level", "3"},
+		{"describe", image},
+		{"pack", payload, "-o", output, "--software-type", "SIP", "--software-version", "1.9.2.0"},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		a, out, errOut := testApp(t, bytes.NewReader(bindtest.Valid().Image()))
+		r := ran{run(ctx, a, args), out.String(), errOut.String()}
+		r.check(t, args)
+		if r.code != codeInterrupted {
+			t.Errorf("%q: exit code %d\n%s", args, r.code, errOut)
+		}
+	}
+	left, err := os.ReadDir(filepath.Dir(output))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if _, err := os.Stat(image + bind.DescriptorSuffix); err == nil {
+		t.Error("an interrupted describe wrote a descriptor")
+	}
+}
+
+// A signal ends the real process while it waits for input that never comes.
+func TestSignal(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no way to send a process Ctrl-C alone")
+	}
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		cmd := exec.CommandContext(t.Context(), "cpupdate", "inspect", "--json", "-", "missing.bind")
+		var errOut bytes.Buffer
+		cmd.Stderr = &errOut
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// Larger than any pipe: once it is written, the process has begun to read.
+		if _, err := stdin.Write(oversized(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		err = cmd.Wait()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != int(codeInterrupted) {
+			t.Errorf("%v: ended with %v\n%s", signal, err, &errOut)
+		}
+		var doc struct{ Error errorDoc }
+		if err := json.Unmarshal(errOut.Bytes(), &doc); err != nil || doc.Error.Name != "interrupted" {
+			t.Errorf("%v: said %q, %v", signal, &errOut, err)
+		}
+	}
+}
+
+// oversized returns the front of an image that is larger than what is sent.
+func oversized(t *testing.T) []byte {
+	t.Helper()
+	b := &bind.Builder{Family: "F", SoftwareType: "SIP", Version: bind.Version{Major: 1}}
+	header, err := b.Header(1<<40, [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(header, make([]byte, 4<<20)...)
+}
+
+func TestExitTable(t *testing.T) {
+	var names []string
+	last := code(-1)
+	for _, row := range exitTable() {
+		if row.Code <= last || slices.Contains(names, row.Name) || row.Meaning == "" {
+			t.Errorf("the row %v is out of order, twice there or empty", row)
+		}
+		if row.Code.row() != row {
+			t.Errorf("row of %d is %v", row.Code, row.Code.row())
+		}
+		last, names = row.Code, append(names, row.Name)
+	}
+	if len(names) != 13 {
+		t.Errorf("%d rows", len(names))
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// perLine is how many bytes one line of the hex view holds: eight leave room for the meaning on 80 columns.
+const perLine = 8
+
+// drawBytes draws the bytes of header and trailer, each field with what it means.
+func drawBytes(w io.Writer, a *app, im *image) {
+	fmt.Fprintln(w, "  offset    bytes                    text      meaning")
+	var last bind.Field
+	for _, f := range im.fields {
+		if f.Source == bind.FromDescriptor {
+			continue
+		}
+		if last.Name != "" {
+			drawGap(w, last, f, im.facts.HeaderLength)
+		}
+		if len(f.Head) > 0 {
+			announced := fmt.Sprintf("type 0x%02x%02x, length %d", f.Head[0], f.Head[1], len(f.Raw))
+			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, a.paint(faint, announced))
+		}
+		drawValue(w, f)
+		last = f
+	}
+	if last.Name == "" {
+		fmt.Fprintln(w, "  (no header that this version knows)")
+	}
+	if im.facts.Described != "" {
+		fmt.Fprintf(w, "\n  stated in %s:\n\n", escape(im.facts.Described))
+		for _, f := range im.fields {
+			if f.Source == bind.FromDescriptor {
+				fmt.Fprintf(w, "  %08x  %s\n", f.Offset, escape(string(f.Raw)))
+			}
+		}
+	}
+}
+
+// meaning names a field and, where that says more than the bytes do, its value.
+func meaning(f bind.Field) string {
+	if f.Value == "" || strings.EqualFold(f.Value, hex.EncodeToString(f.Raw)) {
+		return f.Name
+	}
+	return f.Name + ": " + f.Value
+}
+
+// drawGap tells of the bytes between two fields: padding, or the payload, or both.
+func drawGap(w io.Writer, last, next bind.Field, headerEnd int64) {
+	from, to := last.Offset+last.Length, next.Offset-int64(len(next.Head))
+	draw := func(from, to int64, what string) {
+		if from < to {
+			fmt.Fprintf(w, "  %08x  (%s of %s)\n", from, plural(int(to-from), "byte"), what)
+		}
+	}
+	if last.Source == bind.Trailer || to <= headerEnd {
+		draw(from, to, "padding")
+		return
+	}
+	draw(from, headerEnd, "padding")
+	draw(headerEnd, to, "payload")
+}
+
+// drawValue draws a value's bytes; the meaning stands beside the first line and goes on beside the next ones.
+func drawValue(w io.Writer, f bind.Field) {
+	const column = 46
+	lines := strings.Split(wrap(escape(meaning(f)), 0, 80-column), "\n")
+	if len(f.Raw) == 0 {
+		drawChunk(w, f.Offset, nil, lines[0])
+	}
+	for i := 0; i*perLine < len(f.Raw); i++ {
+		beside := ""
+		if i < len(lines) {
+			beside = lines[i]
+		}
+		rest := f.Raw[i*perLine:]
+		if i > 0 && len(rest) > 2*perLine && len(bytes.Trim(rest, "\x00")) == 0 {
+			fmt.Fprintf(w, "  %08x  (%s of 00)\n", f.Offset+int64(i*perLine), plural(len(rest), "more byte"))
+			return
+		}
+		drawChunk(w, f.Offset+int64(i*perLine), rest[:min(perLine, len(rest))], beside)
+	}
+}
+
+// drawChunk draws at most perLine bytes.
+func drawChunk(w io.Writer, offset int64, b []byte, beside string) {
+	text := make([]byte, len(b))
+	for i, c := range b {
+		text[i] = '.'
+		if c >= 0x20 && c < 0x7f {
+			text[i] = c
+		}
+	}
+	line := fmt.Sprintf("  %08x  %-23s  %-8s  %s", offset, fmt.Sprintf("% x", b), text, beside)
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}
+
+// drawFields lists the fields with their places.
+func drawFields(w io.Writer, im *image) {
+	width := len("field")
+	for _, f := range im.fields {
+		width = max(width, utf8.RuneCountInString(f.Name))
+	}
+	fmt.Fprintf(w, "  %-10s  %6s  %-10s  %-10s  %s  %s\n", "offset", "length", "source", "confidence", pad("field", width), "value")
+	for _, f := range im.fields {
+		fmt.Fprintf(w, "  0x%08x  %6d  %-10s  %-10s  %s  %s\n", f.Offset, f.Length, f.Source, f.Confidence, pad(f.Name, width), escape(f.Value))
+	}
+}

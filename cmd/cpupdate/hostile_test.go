@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+)
+
+// Each forgery ends inspect and check with exit code 3, from a file, from standard input, in a folder, as text and as
+// JSON, and the error names field, offset and the next step.
+func TestForgeries(t *testing.T) {
+	for _, forgery := range bindtest.Forgeries() {
+		t.Run(forgery.Name, func(t *testing.T) {
+			image := newFile(t, "x.bind", forgery.Image)
+			for _, args := range [][]string{
+				{"inspect", image, "--json"},
+				{"inspect", "-", "--json"},
+				{"inspect", "--header-only", image, "--json"},
+				{"inspect", filepath.Dir(image), "--json"},
+				{"check", image, "--json", "--hw-level", "3"},
+				{"check", "-", "--json", "--hw-level", "3"},
+				{"check", image, "--json", "--hw-level", "3", "--header-only"},
+				{"check", image, "--json", "--hw-level", "3", "--override", "--reason", "r"},
+				{"check", filepath.Dir(image), "--json", "--hw-level", "3"},
+			} {
+				if forgery.Payload && strings.Contains(strings.Join(args, " "), "--header-only") {
+					continue // only who reads the payload can see it
+				}
+				r := runHere(t, bytes.NewReader(forgery.Image), args...)
+				e := r.failure(t)
+				if r.code != codeImage || e.Code != codeImage || e.Name != "image" {
+					t.Fatalf("%q: exit code %d\n%s%s", args, r.code, r.out, r.errOut)
+				}
+				if e.Field != forgery.Field || e.Offset == nil || *e.Offset != forgery.Offset || e.Problem != string(forgery.Problem) {
+					t.Errorf("%q: got %s", args, r.errOut)
+				}
+				if len(e.Hints) == 0 || e.Hints[0] == "" {
+					t.Errorf("%q: no next step in %s", args, r.errOut)
+				}
+				if strings.Contains(r.out, `"verdict": "compatible"`) {
+					t.Errorf("%q: a forgery is called compatible", args)
+				}
+			}
+		})
+	}
+}
+
+// A file that shrinks between opening and reading is exit code 3, not a wrong digest and not success.
+func TestShrinkingFile(t *testing.T) {
+	for _, args := range [][]string{{"inspect"}, {"check", "--hw-level", "3"}} {
+		image := newFile(t, "x.bind", bindtest.Valid().Image())
+		a, out, errOut := testApp(t, nil)
+		a.open = func(name string) (*bind.File, error) {
+			f, err := bind.Open(name)
+			if err == nil {
+				err = os.Truncate(name, 100)
+			}
+			return f, err
+		}
+		args = append(args, "--json", image)
+		r := ran{run(t.Context(), a, args), out.String(), errOut.String()}
+		r.check(t, args)
+		if e := r.failure(t); r.code != codeImage || e.Problem != string(bind.Changed) || len(e.Hints) == 0 {
+			t.Errorf("%q: exit code %d\n%s%s", args, r.code, r.out, r.errOut)
+		}
+	}
+}
+
+// With --header-only, inspect and check read at most 64 KiB and a trailer of a 4 GiB image.
+func TestHeaderOnlyReadsTheHeader(t *testing.T) {
+	const size = 4 << 30
+	b := &bind.Builder{Family: "F", SoftwareType: "SIP", Version: bind.Version{Major: 1}}
+	short, err := b.Header(0, [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := b.Header(size-uint64(len(short)), [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := newFile(t, "x.bind", header)
+	if err := os.Truncate(image, size); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"inspect", "--header-only", image},
+		{"check", "--header-only", "--minimum-version", "V1 R0.0.0", "--json", image},
+	} {
+		a, out, errOut := testApp(t, nil)
+		counter := &countingReaderAt{}
+		a.open = func(name string) (*bind.File, error) {
+			f, err := os.Open(name)
+			if err != nil {
+				return nil, err
+			}
+			t.Cleanup(func() { f.Close() })
+			counter.r = f
+			return bind.NewFile(counter, size)
+		}
+		if c := run(t.Context(), a, args); c != codeOK {
+			t.Fatalf("%q: exit code %d\n%s%s", args, c, out, errOut)
+		}
+		if counter.n == 0 || counter.n > 64<<10+0x128 {
+			t.Errorf("%q read %d bytes", args, counter.n)
+		}
+	}
+}
+
+type countingReaderAt struct {
+	r io.ReaderAt
+	n int64
+}
+
+func (c *countingReaderAt) ReadAt(b []byte, at int64) (int, error) {
+	n, err := c.r.ReadAt(b, at)
+	c.n += int64(n)
+	return n, err
+}
+
+// A stream is not read past the first byte too many, even if it never ends.
+func TestEndlessInput(t *testing.T) {
+	image := bindtest.Valid().Image()
+	r := runHere(t, io.MultiReader(bytes.NewReader(image), endless{}), "inspect", "-", "--json")
+	if r.code != codeImage || r.failure(t).Field != "payload length" {
+		t.Errorf("exit code %d\n%s", r.code, r.errOut)
+	}
+	r = runHere(t, endless{}, "inspect", "-", "--json")
+	if r.code != codeImage {
+		t.Errorf("exit code %d\n%s", r.code, r.errOut)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+// Whatever a file is called, its name reaches a terminal and JSON as text.
+func TestEscape(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain Größe 日本":          "plain Größe 日本",
+		"\x1b[2J":                 `\u{1b}[2J`,
+		"a\nb\rc\x00":             `a\u{a}b\u{d}c\u{0}`,
+		"\u009b31m":               `\u{9b}31m`,
+		"\u202eabc\u2066":         `\u{202e}abc\u{2066}`,
+		"\xff\xc3":                `\xff\xc3`,
+		strings.Repeat("x", 5000): strings.Repeat("x", 2048) + "...",
+	} {
+		if got := escape(text); got != want {
+			t.Errorf("escape(%.40q) = %.60q, want %.60q", text, got, want)
+		}
+	}
+	var out bytes.Buffer
+	text := "\x1b\u009b\u202e\U000e0001 日 \xff"
+	if err := writeJSON(&out, text, false); err != nil {
+		t.Fatal(err)
+	}
+	if want := `"\u001b\u009b\u202e\udb40\udc01 日 ` + "\ufffd" + `"` + "\n"; out.String() != want && out.String() != strings.Replace(want, "\ufffd", `\ufffd`, 1) {
+		t.Errorf("writeJSON(%q) = %s, want %s", text, out.String(), want)
+	}
+	var back string
+	if err := json.Unmarshal(out.Bytes(), &back); err != nil || back != strings.ToValidUTF8(text, "\ufffd") {
+		t.Errorf("JSON reads back as %q, %v", back, err)
+	}
+}

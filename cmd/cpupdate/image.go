@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+)
+
+// imageOptions is how images are read and whom they must be signed by; inspect and check share it.
+type imageOptions struct {
+	headerOnly       bool
+	trustedKeys      []string
+	requireSignature bool
+}
+
+func (o *imageOptions) addFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.headerOnly, "header-only", false, "leave the payload unread: its digest is not verified")
+	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM), besides the stored ones; may be given several times")
+	flags.BoolVar(&o.requireSignature, "require-signature", false, "only an image signed by a trusted key is intact")
+}
+
+// A loader reads images as the options want.
+type loader struct {
+	app        *app
+	headerOnly bool
+	sha256     bool // compute the whole file's digest in any case
+	keys       []bind.PublicKey
+	policy     hwcheck.Policy // only what the first rule needs
+}
+
+func newLoader(a *app, o imageOptions) (*loader, error) {
+	keys, err := a.storedKeys()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range o.trustedKeys {
+		key, err := readPublicKey(name)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	// A key that is trusted makes a signature necessary: else who takes the signature away would be trusted too.
+	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
+	return &loader{app: a, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
+}
+
+// An image is one image as far as it could be read. err is set if something is wrong with it; facts are there
+// all the same if readable is true.
+type image struct {
+	name     string
+	facts    bind.Facts
+	fields   []bind.Field
+	readable bool
+	err      error // with name, exit code and hint
+	cause    error // what err wraps
+	warnings []string
+}
+
+// failed notes what is wrong with the image.
+func (im *image) failed(cause error) *image {
+	if cause != nil {
+		im.cause, im.err = cause, imageFailure(im.name, cause)
+	}
+	return im
+}
+
+// load reads one image. The file is closed again.
+func (l *loader) load(ctx context.Context, name string) *image {
+	im := &image{name: name}
+	f, err := l.openImage(ctx, name)
+	if err != nil {
+		return im.failed(err)
+	}
+	defer f.Close()
+	f.CheckSignature(l.keys)
+	if l.sha256 {
+		f.WantSHA256()
+	}
+	if !l.headerOnly {
+		err = f.Verify(ctx)
+	}
+	im.facts, im.fields = f.Facts(), f.Fields()
+	im.readable = err == nil || im.facts.Integrity.Digest == bind.Wrong
+	if name != "-" {
+		im.warnings = bind.NameWarnings(name, im.facts)
+	}
+	if err == nil {
+		err = l.intact(im.facts)
+	}
+	return im.failed(err)
+}
+
+func (l *loader) openImage(ctx context.Context, name string) (*bind.File, error) {
+	if name == "-" && l.app.inTerminal {
+		return nil, errTerminal
+	}
+	if name == "-" {
+		return bind.NewStream(interruptible(ctx, l.app.in))
+	}
+	return l.app.open(name)
+}
+
+// errTerminal keeps a person from waiting for a program that waits for them.
+var errTerminal = errors.New("is a terminal")
+
+// intact returns an error for an image whose signature does not satisfy.
+func (l *loader) intact(facts bind.Facts) error {
+	finding := hwcheck.Intact(facts, l.policy)
+	if finding.Outcome != hwcheck.Fail {
+		return nil
+	}
+	return &untrustedError{finding}
+}
+
+// An untrustedError is an image that is whole but not signed as it must be.
+type untrustedError struct{ finding hwcheck.Finding }
+
+func (e *untrustedError) Error() string {
+	return e.finding.Reason + ", and the image is: " + e.finding.Image.Value
+}
+
+// isBind reports whether somebody meant the file to be an image, however broken it is.
+func (im *image) isBind() bool {
+	var kind *bind.NotRegularError
+	return !errors.Is(im.err, bind.ErrNotBind) && !errors.Is(im.err, bind.ErrEmpty) && !errors.As(im.err, &kind)
+}
+
+// A target is one image to look at; inFolder says that it was not named itself, but found.
+type target struct {
+	name     string
+	inFolder bool
+}
+
+// targets returns the images that the arguments name; a folder stands for the files in it.
+func targets(args []string) ([]target, error) {
+	var out []target
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if arg == "-" || err != nil || !info.IsDir() {
+			out = append(out, target{arg, false})
+			continue
+		}
+		found, err := filesIn(arg)
+		if err != nil {
+			return nil, imageFailure(arg, err)
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
+
+// filesIn lists a folder in the order of names. What belongs to an image beside it is no image of its own.
+func filesIn(folder string) ([]target, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("the folder is empty")
+	}
+	names := make([]string, len(entries))
+	for i, entry := range entries {
+		names[i] = entry.Name()
+	}
+	var out []target
+	for _, name := range names {
+		owner := strings.TrimSuffix(strings.TrimSuffix(name, bind.SignatureSuffix), bind.DescriptorSuffix)
+		if owner != name && slices.Contains(names, owner) {
+			continue
+		}
+		out = append(out, target{filepath.Join(folder, name), true})
+	}
+	return out, nil
+}
+
+// loadAll reads the targets one after another and hands each to look. What lies in a folder and is no image is passed
+// over: the names of those, with why, are returned. It is an error if no image is left.
+func (l *loader) loadAll(ctx context.Context, all []target, look func(*image) error) ([]passedOver, error) {
+	var passed []passedOver
+	for _, t := range all {
+		im := l.load(ctx, t.name)
+		if errors.Is(im.err, context.Canceled) {
+			return passed, im.err
+		}
+		if t.inFolder && !im.isBind() {
+			passed = append(passed, passedOver{t.name, im.cause.Error()})
+			l.app.note("passed over", "%s: %v", t.name, im.cause)
+			continue
+		}
+		for _, warning := range im.warnings {
+			l.app.note("warning", "%s: %s", t.name, warning)
+		}
+		if err := look(im); err != nil {
+			return passed, err
+		}
+	}
+	if len(passed) == len(all) {
+		return passed, failf(codeImage, "name a folder that holds images", "no image found: %s passed over", plural(len(passed), "file"))
+	}
+	return passed, nil
+}
+
+// passedOver is a file that is no image.
+type passedOver struct {
+	File string `json:"file"`
+	Why  string `json:"why"`
+}
+
+// badImages sums up several bad images in one error; one keeps its own.
+func badImages(bad []*image, total int) error {
+	if len(bad) == 0 {
+		return nil
+	}
+	if total == 1 {
+		return bad[0].err
+	}
+	var names []string
+	for _, im := range bad {
+		names = append(names, displayName(im.name))
+	}
+	return fail(codeImage, fmt.Errorf("%d of %s cannot be used: %s", len(bad), plural(total, "image"), strings.Join(names, ", ")),
+		"the output says what is wrong with each; look at one alone for the next step")
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cpupdate/cpupdate/"
+
+// arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
+func arrows() map[string][]string {
+	return map[string][]string{
+		"pkg/bind":          {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/bind/bindtest": {module + "pkg/bind"},
+		"pkg/hwcheck":       {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"cmd/cpupdate": {
+			module + "pkg/bind", module + "pkg/hwcheck",
+			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys/windows", "golang.org/x/term",
+		},
+	}
+}
+
+// TestImports fails on any arrow that the drawing does not have, on every system we build for.
+func TestImports(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...")
+		cmd.Env = append(cmd.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for decoder := json.NewDecoder(strings.NewReader(string(out))); ; seen++ {
+			var p struct {
+				ImportPath string
+				Imports    []string
+			}
+			if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			allowed, drawn := arrows()[strings.TrimPrefix(p.ImportPath, module)]
+			if !drawn {
+				t.Errorf("%s is not in the drawing", p.ImportPath)
+			}
+			for _, path := range p.Imports {
+				first, _, _ := strings.Cut(path, "/")
+				if strings.Contains(first, ".") && !slices.Contains(allowed, path) {
+					t.Errorf("%s imports %s: the drawing has no such arrow", p.ImportPath, path)
+				}
+			}
+		}
+		if want := len(arrows()); seen != want {
+			t.Errorf("%s: %d packages, the drawing has %d", system, seen, want)
+		}
+	}
+}
+
+// The packages below pkg/ leave the process alone: no exit, no environment, no standard streams.
+func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.ImportPath}} {{range .Imports}}{{.}} {{end}}", module+"pkg/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {
+			if slices.Contains(words[1:], banned) {
+				t.Errorf("%s imports %s", words[0], banned)
+			}
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// inspectText draws one image.
+func inspectText(w io.Writer, a *app, im *image, bytes bool) {
+	fmt.Fprintf(w, "%s   %s\n", a.paint(bold, escape(displayName(im.name))), headline(a, im))
+	if !im.readable {
+		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, a.width))
+		return
+	}
+	fmt.Fprintln(w)
+	for _, row := range imageRows(im) {
+		printRow(w, a, row)
+	}
+	switch {
+	case bytes:
+		fmt.Fprintln(w)
+		drawBytes(w, a, im)
+	case a.verbose:
+		fmt.Fprintln(w)
+		drawFields(w, im)
+	}
+}
+
+// headline is the verdict: the format and the state of the image.
+func headline(a *app, im *image) string {
+	name := im.facts.Format.Title() + " image"
+	if im.facts.Format == bind.Descriptor {
+		name = "image without a known header, described"
+	}
+	signature := im.facts.Integrity.Signature.State
+	switch im.state() {
+	case stateUnreadable:
+		return a.paint(red, "no image that can be read")
+	case stateDamaged:
+		if !im.readable {
+			return a.paint(red, "damaged")
+		}
+		return name + ", " + a.paint(red, "damaged")
+	case stateUntrusted:
+		if signature == bind.SignatureWrong {
+			return name + ", " + a.paint(red, "not trusted: the signature is wrong")
+		}
+		return name + ", " + a.paint(red, "not trusted: not signed by a trusted key")
+	case stateUnread:
+		return name + ", " + a.paint(yellow, "header right, payload not read")
+	case stateUnverified:
+		return name + ", " + a.paint(yellow, "length right, no digest to verify it with")
+	}
+	return name + ", " + a.paint(green, "intact")
+}
+
+// A row is one line of an image's facts: its name, its value, and a remark beside it.
+type row struct{ name, value, remark string }
+
+// remarkColumn is where remarks start.
+const remarkColumn = 58
+
+func printRow(w io.Writer, a *app, r row) {
+	line := "  " + pad(r.name, 18) + escape(r.value)
+	if r.remark != "" {
+		line = pad(line, remarkColumn-1) + " " + a.paint(faint, escape(r.remark))
+	}
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+}
+
+// imageRows returns what an image says, in the order of reading.
+func imageRows(im *image) []row {
+	f := im.facts
+	rows := []row{
+		{"family", orNone(f.Family.Known(), f.Family.Value), origin(f.Family.Origin)},
+		{"models", modelsText(f), origin(f.Models.Origin)},
+	}
+	if f.Platform.Known() {
+		rows = append(rows, row{"platform", f.Platform.Value, origin(f.Platform.Origin)})
+	}
+	software := strings.TrimSpace(f.SoftwareType.Value + "  " + f.Version.Value.String())
+	rows = append(rows,
+		row{"software", software, origin(f.Version.Origin)},
+		row{"hardware levels", orNone(f.Levels.Known(), f.Levels.Value.String()), ruleRemark(im)})
+	if f.UpdateFrom.Known() {
+		rows = append(rows, row{"update from", f.UpdateFrom.Value.String() + " or newer", ""})
+	}
+	if f.Built.Known() {
+		rows = append(rows, row{"built", f.Built.Value.Format("2006-01-02 15:04 UTC"), ""})
+	}
+	if f.Note.Known() {
+		rows = append(rows, row{"note", f.Note.Value, ""})
+	}
+	return append(rows, integrityRows(im)...)
+}
+
+// ruleRemark says which of the manual's two rules the image is under, and who says so.
+func ruleRemark(im *image) string {
+	return strings.TrimPrefix(fmt.Sprintf("%s, rule %d applies", origin(im.facts.Levels.Origin), im.rule()), ", ")
+}
+
+func orNone(known bool, text string) string {
+	if !known {
+		return "not stated"
+	}
+	return text
+}
+
+func modelsText(f bind.Facts) string {
+	switch {
+	case f.Models.Known():
+		return strings.Join(f.Models.Value, ", ")
+	case f.Format == bind.CPB:
+		return "every model of the family"
+	}
+	return "not stated"
+}
+
+// origin says where a value comes from, unless it is what one expects: the documented header.
+func origin(o bind.Origin) string {
+	switch {
+	case o.Source == "" || o.Confidence == bind.Documented:
+		return ""
+	case o.Source == bind.FromDescriptor:
+		return "stated beside it"
+	}
+	return fmt.Sprintf("%s in the %s", o.Confidence, o.Source)
+}
+
+// integrityRows returns what is known of the image being whole.
+func integrityRows(im *image) []row {
+	f := im.facts
+	digest := map[bind.Check]string{
+		bind.Right: "verified", bind.Wrong: "WRONG", bind.NotRead: "not verified",
+	}[f.Integrity.Digest]
+	var rows []row
+	payload := "size not known"
+	if f.PayloadLength >= 0 {
+		payload = bytesText(f.PayloadLength)
+	}
+	if f.PayloadSHA256.Known() {
+		payload += "  sha256 " + shortHex(f.PayloadSHA256.Value) + "  " + digest
+	}
+	rows = append(rows, row{"payload", payload, ""})
+	if sum := f.Integrity.SHA256; sum != nil {
+		rows = append(rows, row{"whole file", bytesText(f.Size), ""}, row{"sha256", wholeDigest(f, *sum), ""})
+	}
+	rows = append(rows, row{"signature", signatureText(f.Integrity.Signature), ""})
+	if f.HeaderLength > 0 {
+		header := plural(int(f.HeaderLength), "byte")
+		if f.Format == bind.CPB {
+			header += ", CRC right"
+		}
+		rows = append(rows, row{"header", header, ""})
+	}
+	if f.Described != "" {
+		rows = append(rows, row{"descriptor", f.Described, ""})
+	}
+	for _, name := range f.NamedBy {
+		rows = append(rows, row{"", name + " is no better than the file's name", ""})
+	}
+	for _, correction := range f.Corrections {
+		rows = append(rows, row{"corrected", correction, ""})
+	}
+	return rows
+}
+
+// wholeDigest is the digest as sha256sum prints it, in full so that it can be compared, and whether something vouches
+// for it.
+func wholeDigest(f bind.Facts, sum [32]byte) string {
+	text := hex.EncodeToString(sum[:])
+	switch {
+	case f.Described == "":
+		return text
+	case f.Integrity.Digest == bind.Wrong:
+		return text + "  WRONG"
+	}
+	return text + "  verified"
+}
+
+// signatureText says one of the four answers about a signature.
+func signatureText(s bind.Signature) string {
+	key := ""
+	if s.KeyID != (bind.KeyID{}) {
+		key = ", key " + s.KeyID.String()
+	}
+	switch s.State {
+	case bind.SignatureRight:
+		return "right" + key + " (" + s.KeyName + ")"
+	case bind.SignatureWrong:
+		return "WRONG" + key
+	case bind.NoKey:
+		return "present" + key + ", no trusted key to check it with"
+	case bind.Unsigned:
+	}
+	return "none"
+}

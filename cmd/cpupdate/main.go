@@ -1,0 +1,25 @@
+// Command cpupdate looks into firmware images of OpenScape Desk Phone CP and OpenStage phones and tells, before any
+// byte moves, whether a phone will take them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one ends the process at once, as it would without us.
+	context.AfterFunc(ctx, stop)
+	os.Exit(int(run(ctx, newApp(), os.Args[1:])))
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, a *app, args []string) code {
+	a.json = wantsJSON(args)
+	root := newRoot(a)
+	root.SetArgs(args)
+	return a.report(root.ExecuteContext(ctx))
+}

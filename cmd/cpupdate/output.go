@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxShown is how many bytes of one piece of text are shown.
+const maxShown = 2048
+
+// escape makes text from an image, a server or a file name safe for a terminal: what does not print is written as
+// \u{...} or \x.., and very long text is cut.
+func escape(s string) string {
+	cut := ""
+	if len(s) > maxShown {
+		s, cut = s[:maxShown], "..."
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+		i += size
+	}
+	return b.String() + cut
+}
+
+// writeJSON writes one value as JSON in a line, or indented. Everything in it that does not print is escaped: JSON
+// itself lets the control characters above 0x7F and the bidirectional ones through.
+func writeJSON(w io.Writer, v any, indent bool) error {
+	var buffer bytes.Buffer
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false)
+	if indent {
+		encoder.SetIndent("", "  ")
+	}
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	for _, r := range buffer.String() {
+		switch {
+		case r < utf8.RuneSelf || unicode.IsPrint(r):
+			out.WriteRune(r)
+		case r > 0xFFFF:
+			high, low := (r-0x10000)>>10+0xD800, (r-0x10000)&0x3FF+0xDC00
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+// print writes a command's answer: the document as JSON, or what text writes.
+func (a *app) print(doc any, text func(w io.Writer)) error {
+	if a.json {
+		return writeJSON(a.out, doc, true)
+	}
+	if a.quiet {
+		return nil
+	}
+	var buffer bytes.Buffer
+	text(&buffer)
+	_, err := a.out.Write(buffer.Bytes())
+	return err
+}
+
+// note writes one line on stderr that is neither answer nor error.
+func (a *app) note(kind, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	switch {
+	case a.quiet:
+	case a.json:
+		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): message}, false)
+	default:
+		fmt.Fprintln(a.err, kind+": "+escape(message))
+	}
+}
+
+// A style is how a word is set off on a terminal that shows colours. It never carries meaning of its own.
+type style string
+
+// The styles.
+const (
+	plain  style = ""
+	bold   style = "1"
+	green  style = "1;32"
+	yellow style = "1;33"
+	red    style = "1;31"
+	faint  style = "2"
+)
+
+// paint sets text off, if the terminal shows colours.
+func (a *app) paint(s style, text string) string {
+	if !a.colorOut || a.noColor || s == plain {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+// pad fills text with blanks to a width in characters.
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
+}
+
+// wrap breaks text between words into lines of at most width characters; all but the first start with indent blanks.
+func wrap(text string, indent, width int) string {
+	room := max(width-indent, 24)
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+		case column+1+length > room:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += length
+	}
+	return b.String()
+}
+
+// bytesText writes a number of bytes with its unit: "312 bytes", "41.3 MiB".
+func bytesText(n int64) string {
+	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	if n < 1024 {
+		return plural(int(n), "byte")
+	}
+	value := float64(n) / 1024
+	for value >= 1023.95 && len(units) > 1 {
+		value /= 1024
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
+}
+
+// plural writes a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// shortHex writes a digest so that two can be told apart by eye.
+func shortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[30:]) }
+
+// displayName is how an image is called in messages: "-" is standard input.
+func displayName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot returns the command tree.
+func newRoot(a *app) *cobra.Command {
+	var version bool
+	root := &cobra.Command{
+		Use:   "cpupdate",
+		Short: "Update the firmware of OpenScape Desk Phone CP and OpenStage phones",
+		Long: `cpupdate looks into a firmware image (a "bind"), tells before any byte moves
+whether a phone will take it, and why.
+
+The answer is on standard output, everything else on standard error.
+What an exit code means: cpupdate help exit-codes`,
+		Example: `  cpupdate inspect cp600.bind
+  cpupdate check cp600.bind --hw-level 3`,
+		Args:          knownCommand,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				return printVersion(a)
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetIn(a.in)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(helpPath(cmd), "%v", err) })
+	root.Flags().BoolVar(&version, "version", false, "print the version")
+
+	flags := root.PersistentFlags()
+	flags.BoolVar(&a.json, "json", a.json, "print the answer and errors as JSON")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more")
+	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
+
+	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newVersion(a), newCompletion(a))
+	help := newHelp(a)
+	root.SetHelpCommand(help)
+	asUsage(root)
+	asUsage(help)
+	return root
+}
+
+// knownCommand refuses a command that does not exist and names one that is spelled alike.
+func knownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "cpupdate help"
+	if alike := root.SuggestionsFor(args[0]); len(alike) > 0 {
+		hint = "did you mean: cpupdate " + strings.Join(alike, ", cpupdate ")
+	}
+	return failf(codeUsage, hint, "unknown command %q", args[0])
+}
+
+// asUsage makes every wrong number of arguments a usage error, in the whole tree.
+func asUsage(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if f := (*failure)(nil); err == nil || errors.As(err, &f) {
+				return err
+			}
+			return usage(helpPath(cmd), "%v", err)
+		}
+	}
+	for _, child := range cmd.Commands() {
+		asUsage(child)
+	}
+}
+
+// helpPath is what "cpupdate help" is to be asked for the command.
+func helpPath(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return ""
+	}
+	return cmd.Name()
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cpupdate": main})
+}
+
+// TestScript runs the command as a person would: testdata/script, one file a subject.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			env.Setenv("HOME", home)
+			env.Setenv("USERPROFILE", home)
+			env.Setenv("AppData", filepath.Join(home, "settings"))
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "settings"))
+			env.Setenv("SETTINGS", settingsFolder(home))
+			return os.MkdirAll(home, 0o700)
+		},
+		Condition: condition,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"code":  cmdCode,
+			"forge": cmdForge,
+			"fill":  cmdFill,
+		},
+	})
+}
+
+// settingsFolder is where os.UserConfigDir puts our settings in a script.
+func settingsFolder(home string) string {
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support", "cpupdate")
+	}
+	return filepath.Join(home, "settings", "cpupdate")
+}
+
+// condition knows [tool:NAME]: whether a program is there. In CI a missing one is a failure, not a skip.
+func condition(name string) (bool, error) {
+	tool, found := strings.CutPrefix(name, "tool:")
+	if !found {
+		return false, errors.New("unknown condition " + name)
+	}
+	_, err := exec.LookPath(tool)
+	if err != nil && os.Getenv("CI") != "" {
+		return false, errors.New("in CI " + tool + " must be installed")
+	}
+	return err == nil, nil
+}
+
+// cmdCode runs a command and expects its exit code: code 3 cpupdate inspect x.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s did not run: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// cmdForge writes a forged image: forge FILE NAME, with a name of bindtest, or "valid".
+func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: forge FILE NAME")
+	}
+	if args[1] == "valid" {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), bindtest.Valid().Image(), 0o600))
+		return
+	}
+	for _, forgery := range bindtest.Forgeries() {
+		if forgery.Name == args[1] {
+			ts.Check(os.WriteFile(ts.MkAbs(args[0]), forgery.Image, 0o600))
+			return
+		}
+	}
+	ts.Fatalf("no forgery is called %q", args[1])
+}
+
+// cmdFill writes a payload that is the same everywhere: fill FILE BYTES.
+func cmdFill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fill FILE BYTES")
+	}
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	content := make([]byte, size)
+	for i := range content {
+		content[i] = byte(i*7 + i>>8)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+)
+
+// sheetDoc is the answer of check for one image and one phone.
+type sheetDoc struct {
+	Schema int      `json:"schema"`
+	Image  imageDoc `json:"image"`
+	Phone  phoneDoc `json:"phone"`
+	hwcheck.Verdict
+}
+
+// phoneDoc is what is known of a phone: each value is a list of claims.
+type phoneDoc struct {
+	Name         string     `json:"name"`
+	Device       []claimDoc `json:"device"`
+	PartNumber   []claimDoc `json:"part_number"`
+	Level        []claimDoc `json:"hw_level"`
+	SoftwareType []claimDoc `json:"software_type"`
+	Running      []claimDoc `json:"running"`
+	Minimum      []claimDoc `json:"minimum_version"`
+}
+
+type claimDoc struct {
+	Value  any    `json:"value"`
+	Origin string `json:"origin"`
+	Where  string `json:"where,omitempty"`
+}
+
+func claimDocs[T any](claims []hwcheck.Claim[T], show func(T) any) []claimDoc {
+	docs := []claimDoc{}
+	for _, c := range claims {
+		docs = append(docs, claimDoc{show(c.Value), string(c.Origin), c.Where})
+	}
+	return docs
+}
+
+func newPhoneDoc(name string, p hwcheck.Phone) phoneDoc {
+	return phoneDoc{
+		Name:         name,
+		Device:       claimDocs(p.Device, func(s string) any { return s }),
+		PartNumber:   claimDocs(p.PartNumber, func(n hwcheck.PartNumber) any { return n.String() }),
+		Level:        claimDocs(p.Level, func(l uint16) any { return l }),
+		SoftwareType: claimDocs(p.SoftwareType, func(s string) any { return s }),
+		Running:      claimDocs(p.Running, asVersion),
+		Minimum:      claimDocs(p.Minimum, asVersion),
+	}
+}
+
+func asVersion[T fmt.Stringer](v T) any { return v.String() }
+
+func newSheetDoc(im *image, p hwcheck.Phone, v hwcheck.Verdict) sheetDoc {
+	doc := im.doc()
+	doc.Fields = nil // check answers a question; inspect shows the image
+	return sheetDoc{1, doc, newPhoneDoc(phoneName(p), p), v}
+}
+
+// phoneName calls a phone by the best that is known of it.
+func phoneName(p hwcheck.Phone) string {
+	switch {
+	case len(p.PartNumber) > 0:
+		return p.PartNumber[0].Value.String()
+	case len(p.Device) > 0:
+		return p.Device[0].Value
+	case len(p.Level) > 0:
+		return fmt.Sprintf("a phone of hardware level %d", p.Level[0].Value)
+	}
+	return "the phone as described"
+}
+
+// sheetText draws the rule sheet: the answer, then the rules, those that decide first.
+func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
+	return func(w io.Writer) {
+		fmt.Fprintf(w, "%s   %s  with  %s\n\n", answerText(a, v), escape(displayName(im.name)), escape(phoneName(p)))
+		findings := slices.Clone(v.Findings)
+		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
+		columns := sheetColumns(findings)
+		for _, f := range findings {
+			printFinding(w, a, f, columns)
+			if stops(f) && !v.NothingToDo {
+				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+wrap(escape(advice(f)), textColumn+3, a.width))
+			}
+		}
+		if v.Reason != "" && slices.ContainsFunc(v.Findings, overridden) {
+			fmt.Fprintf(w, "\n  overridden because: %s\n", wrap(escape(v.Reason), 4, a.width))
+		}
+		if im.facts.Note.Known() && v.Answer == hwcheck.NotCompatible {
+			fmt.Fprintf(w, "\n  the image's builder says: %s\n", wrap(escape(im.facts.Note.Value), 4, a.width))
+		}
+	}
+}
+
+// answerText is the verdict.
+func answerText(a *app, v hwcheck.Verdict) string {
+	switch {
+	case v.Damaged:
+		return a.paint(red, "not compatible: the image cannot be trusted")
+	case v.NothingToDo:
+		return a.paint(green, "nothing to do")
+	case v.Answer == hwcheck.Compatible && slices.ContainsFunc(v.Findings, overridden):
+		return a.paint(yellow, "compatible by override")
+	case v.Answer == hwcheck.Compatible:
+		return a.paint(green, "compatible")
+	case v.Answer == hwcheck.CannotTell:
+		return a.paint(yellow, "unknown")
+	}
+	return a.paint(red, "not compatible")
+}
+
+func overridden(f hwcheck.Finding) bool {
+	return f.Outcome == hwcheck.Overridden && f.Rule != hwcheck.SameVersion
+}
+
+// weight orders findings for reading: what decides first, what was not asked last.
+func weight(f hwcheck.Finding, v hwcheck.Verdict) int {
+	if v.NothingToDo && f.Rule == hwcheck.SameVersion {
+		return -1
+	}
+	return slices.Index([]hwcheck.Outcome{
+		hwcheck.Fail, hwcheck.Unknown, hwcheck.Overridden, hwcheck.Pass, hwcheck.NotChecked, hwcheck.NotApplicable,
+	}, f.Outcome)
+}
+
+// outcomeWord is an outcome's word and colour on the sheet.
+func outcomeWord(o hwcheck.Outcome) (string, style) {
+	switch o {
+	case hwcheck.Pass:
+		return "pass", green
+	case hwcheck.Fail:
+		return "fail", red
+	case hwcheck.Unknown:
+		return "unknown", yellow
+	case hwcheck.Overridden:
+		return "lifted", yellow
+	case hwcheck.NotChecked:
+		return "----", faint
+	case hwcheck.NotApplicable:
+		return "n/a", faint
+	}
+	return string(o), plain
+}
+
+// The columns of the rule sheet.
+const (
+	outcomeWidth = 7
+	ruleWidth    = 15
+	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
+)
+
+// sheetColumns returns the width of what the image says, over the rules that decide. A longer value gets a line of
+// its own.
+func sheetColumns(findings []hwcheck.Finding) int {
+	const widest = 16
+	width := 0
+	for _, f := range findings {
+		if length := len([]rune(escape(f.Image.Value))); !brief(f) && length <= widest {
+			width = max(width, length)
+		}
+	}
+	return width
+}
+
+// brief reports whether a finding is told in a reason rather than in two values.
+func brief(f hwcheck.Finding) bool {
+	return f.Outcome == hwcheck.NotChecked || f.Outcome == hwcheck.NotApplicable || f.Rule == hwcheck.ImageIntact
+}
+
+func printFinding(w io.Writer, a *app, f hwcheck.Finding, imageWidth int) {
+	word, color := outcomeWord(f.Outcome)
+	start := "  " + a.paint(color, word) + strings.Repeat(" ", outcomeWidth-len(word)) + "  " + pad(string(f.Rule), ruleWidth) + "  "
+	fmt.Fprintln(w, start+findingText(f, imageWidth, a.width))
+}
+
+// stops reports whether a finding stands in the way, or would.
+func stops(f hwcheck.Finding) bool {
+	return f.Outcome == hwcheck.Fail || f.Outcome == hwcheck.Unknown || f.Outcome == hwcheck.Overridden
+}
+
+// findingText says what both sides say, or why there is nothing to compare.
+func findingText(f hwcheck.Finding, imageWidth, width int) string {
+	switch {
+	case f.Rule == hwcheck.ImageIntact && f.Outcome == hwcheck.NotChecked:
+		return "not checked: " + escape(f.Image.Value)
+	case f.Rule == hwcheck.ImageIntact:
+		return escape(f.Image.Value)
+	case f.Outcome == hwcheck.NotChecked:
+		return "not checked: " + escape(f.Reason)
+	case f.Outcome == hwcheck.NotApplicable:
+		return escape(f.Reason)
+	}
+	phone := "not known"
+	if f.Phone.Value != "" {
+		phone = fmt.Sprintf("%s (%s)", escape(f.Phone.Value), escape(f.Phone.From))
+	}
+	image := f.Image.Value
+	if image == "" {
+		image = "not stated"
+	}
+	image = "image " + pad(escape(image), imageWidth)
+	if textColumn+len([]rune(image))+len("  phone ")+len([]rune(phone)) > max(width, 80) {
+		return strings.TrimRight(image, " ") + "\n" + strings.Repeat(" ", textColumn) + "phone " + wrap(phone, textColumn+6, width)
+	}
+	return image + "  phone " + phone
+}
+
+// advice is the next step, in the words of the command line.
+func advice(f hwcheck.Finding) string {
+	if f.Outcome == hwcheck.Overridden {
+		return "Would be " + string(f.Lifted) + "; lifted by --" + f.Lift + "."
+	}
+	if f.Lift == "" {
+		return f.Advice
+	}
+	return f.Advice + " Or lift it with --" + f.Lift + "."
+}

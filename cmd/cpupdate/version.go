@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE:  func(*cobra.Command, []string) error { return printVersion(a) },
+	}
+}
+
+// versionDoc is the answer of version.
+type versionDoc struct {
+	Schema   int    `json:"schema"`
+	Version  string `json:"version"`
+	Commit   string `json:"commit"`
+	Modified bool   `json:"modified"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// printVersion prints what the build recorded about itself.
+func printVersion(a *app) error {
+	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		doc.Version = info.Main.Version
+		for _, setting := range info.Settings {
+			switch setting.Key {
+			case "vcs.revision":
+				doc.Commit = setting.Value
+			case "vcs.modified":
+				doc.Modified = setting.Value == "true"
+			}
+		}
+	}
+	return a.print(doc, func(w io.Writer) {
+		commit := ""
+		if doc.Commit != "" {
+			commit = "  commit " + doc.Commit
+		}
+		if doc.Modified {
+			commit += " (modified)"
+		}
+		fmt.Fprintf(w, "cpupdate %s%s  %s  %s\n", doc.Version, commit, doc.Go, doc.Platform)
+	})
+}

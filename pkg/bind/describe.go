@@ -1,0 +1,64 @@
+package bind
+
+import (
+	"context"
+	"errors"
+)
+
+// Describe reads the whole image called name and returns what can be seen of it: size and digest, what its header
+// states if it has a known one, and for the rest version and software type from the file's name. A descriptor that
+// already lies beside the image is not looked at. A damaged image is an error, as for [Open] and [File.Verify].
+func Describe(ctx context.Context, name string) (*Description, error) {
+	osFile, size, err := openRegular(name)
+	if err != nil {
+		return nil, err
+	}
+	defer osFile.Close()
+	f, err := NewFile(osFile, size)
+	if errors.Is(err, ErrNotBind) {
+		f, err = newDescribedFile(osFile, size), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.wholeDigest = true
+	if err := f.Verify(ctx); err != nil {
+		return nil, err
+	}
+	return f.facts.description(ReadFileName(name)), nil
+}
+
+// description returns the facts as a descriptor states them, with the name's claims where the image is silent.
+func (facts *Facts) description(named NameFacts) *Description {
+	d := &Description{
+		SHA256: *facts.Integrity.SHA256, Size: facts.Size,
+		Family: facts.Family.Value, Models: facts.Models.Value, SoftwareType: facts.SoftwareType.Value,
+		Version: facts.Version.Value, Levels: facts.Levels.Value, Note: facts.Note.Value,
+	}
+	if !facts.SoftwareType.Known() && named.SoftwareType.Known() {
+		d.SoftwareType = named.SoftwareType.Value
+		d.FromFileName = append(d.FromFileName, "software_type")
+	}
+	if !facts.Version.Known() && named.Version.Known() {
+		d.Version = named.Version.Value
+		d.FromFileName = append(d.FromFileName, "software_version")
+	}
+	return d
+}
+
+// Agree checks that a descriptor with this text may lie beside the image called name: it returns the error that
+// [Open] would. Nothing is written, and the digest is not compared.
+func Agree(name string, text []byte) error {
+	osFile, size, err := openRegular(name)
+	if err != nil {
+		return err
+	}
+	defer osFile.Close()
+	description, places, err := parseDescriptor(text)
+	if err != nil {
+		return err
+	}
+	beside := &sealedDescriptor{name: name + DescriptorSuffix, text: text, description: description, places: places}
+	_, err = newBeside(osFile, size, beside)
+	return err
+}

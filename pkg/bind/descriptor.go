@@ -1,0 +1,232 @@
+package bind
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// DescriptorSuffix is what the name of an image's descriptor has after the image's own name, and SignatureSuffix what
+// the descriptor's signature has after that.
+const (
+	DescriptorSuffix = ".bind.toml"
+	SignatureSuffix  = ".sig"
+)
+
+// maxDescriptor is the size of the largest descriptor in bytes.
+const maxDescriptor = 8 << 10
+
+// maxBrackets is how many arrays and tables a descriptor may open; it needs two. The parser takes more memory for
+// thousands of them, nested, than any descriptor is worth.
+const maxBrackets = 100
+
+// A Description is the content of a descriptor: what somebody states about an image. SHA256 and Size tie it to one
+// image; of the rest, zero means not stated.
+type Description struct {
+	SHA256       [32]byte
+	Size         int64 // bytes
+	Family       string
+	Models       []string
+	SoftwareType string
+	Version      Version
+	Levels       Levels
+	Note         string
+	FromFileName []string // names of values that are no better than the file's name: "software_type", "software_version"
+}
+
+// descriptorFile is a descriptor as TOML.
+type descriptorFile struct {
+	Schema          int      `toml:"schema"`
+	SHA256          string   `toml:"sha256"`
+	Size            int64    `toml:"size"`
+	Family          string   `toml:"family,omitempty"`
+	Models          []string `toml:"models,omitempty"`
+	SoftwareType    string   `toml:"software_type,omitempty"`
+	SoftwareVersion string   `toml:"software_version,omitempty"`
+	HardwareLevels  string   `toml:"hw_levels,omitempty"`
+	Note            string   `toml:"note,omitempty"`
+	FromFileName    []string `toml:"from_file_name,omitempty"`
+}
+
+// Marshal returns the descriptor as TOML. It fails if the result would not be read back.
+func (d *Description) Marshal() ([]byte, error) {
+	file := descriptorFile{
+		Schema: 1, SHA256: hex.EncodeToString(d.SHA256[:]), Size: d.Size, Family: d.Family, Models: d.Models,
+		SoftwareType: d.SoftwareType, Note: d.Note, FromFileName: d.FromFileName,
+	}
+	if !d.Version.IsZero() {
+		file.SoftwareVersion = d.Version.String()
+	}
+	if !d.Levels.IsZero() {
+		file.HardwareLevels = d.Levels.String()
+	}
+	text, err := toml.Marshal(file)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := ParseDescription(text); err != nil {
+		return nil, err
+	}
+	return text, nil
+}
+
+// ParseDescription reads a descriptor. An unknown key is an error, and so is every value that a CPB header could not
+// hold. The error is a [*FormatError] whose offset is that in the text.
+func ParseDescription(text []byte) (*Description, error) {
+	d, _, err := parseDescriptor(text)
+	return d, err
+}
+
+// parseDescriptor also returns where each key stands.
+func parseDescriptor(text []byte) (*Description, map[string]Origin, error) {
+	if len(text) > maxDescriptor {
+		return nil, nil, descriptorError("size", maxDescriptor, "the descriptor has more than %d bytes", maxDescriptor)
+	}
+	if n := bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{")); n > maxBrackets {
+		return nil, nil, descriptorError("TOML", 0, "holds %d opening brackets, at most %d are allowed", n, maxBrackets)
+	}
+	places, err := keyPlaces(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	var file descriptorFile
+	if err := toml.Unmarshal(text, &file); err != nil {
+		return nil, nil, tomlError(err, text)
+	}
+	d, err := file.description(places)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, places, nil
+}
+
+// description checks the values and gives them their types.
+func (file *descriptorFile) description(places map[string]Origin) (*Description, error) {
+	d := &Description{
+		Size: file.Size, Family: file.Family, Models: file.Models, SoftwareType: file.SoftwareType,
+		Note: file.Note, FromFileName: file.FromFileName,
+	}
+	bad := func(key, format string, args ...any) error {
+		return descriptorError(key, places[key].Offset, format, args...)
+	}
+	if file.Schema != 1 {
+		return nil, bad("schema", "is %d, this version reads 1", file.Schema)
+	}
+	digest, err := hex.DecodeString(file.SHA256)
+	if err != nil || len(digest) != len(d.SHA256) {
+		return nil, bad("sha256", "must be the image's SHA-256, 64 hexadecimal digits")
+	}
+	copy(d.SHA256[:], digest)
+	if file.Size < 0 || places["size"].Source == "" {
+		return nil, bad("size", "must be the image's size in bytes")
+	}
+	if file.SoftwareVersion != "" {
+		if d.Version, err = ParseVersion(file.SoftwareVersion); err != nil {
+			return nil, bad("software_version", "%v", err)
+		}
+	}
+	if file.HardwareLevels != "" {
+		if d.Levels, err = ParseLevels(file.HardwareLevels); err != nil {
+			return nil, bad("hw_levels", "%v", err)
+		}
+	}
+	if err := file.checkTexts(places, d); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// checkTexts holds the texts to the same limits as those of a CPB header.
+func (file *descriptorFile) checkTexts(places map[string]Origin, d *Description) error {
+	check := func(key, value string, most int) error {
+		if len(value) > most {
+			return descriptorError(key, places[key].Offset, "has %d bytes, at most %d are allowed", len(value), most)
+		}
+		return checkText(Descriptor, key, []byte(value), places[key].Offset)
+	}
+	if len(d.Models) > 64 {
+		return descriptorError("models", places["models"].Offset, "lists %d models, at most 64 are allowed", len(d.Models))
+	}
+	for _, model := range d.Models {
+		if model == "" {
+			return descriptorError("models", places["models"].Offset, "holds an empty model")
+		}
+		if err := check("models", model, 32); err != nil {
+			return err
+		}
+	}
+	for _, name := range d.FromFileName {
+		if name != "software_type" && name != "software_version" {
+			return descriptorError("from_file_name", places["from_file_name"].Offset, "lists %s, only software_type and software_version can come from a name", quote(name))
+		}
+	}
+	for _, text := range []struct {
+		key, value string
+		most       int
+	}{
+		{"family", d.Family, 64},
+		{"software_type", d.SoftwareType, 32},
+		{"software_version", file.SoftwareVersion, 64},
+		{"hw_levels", file.HardwareLevels, 1024},
+		{"note", d.Note, 512},
+	} {
+		if err := check(text.key, text.value, text.most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyPlaces returns where each key stands with its value, and stops at the first that is not known: the decoder could
+// find those too, but in a time and memory that grow with the square of their number. What is no TOML ends the walk;
+// the decoder reports it.
+func keyPlaces(text []byte) (map[string]Origin, error) {
+	known := []string{
+		"schema", "sha256", "size", "family", "models", "software_type", "software_version", "hw_levels", "note", "from_file_name",
+	}
+	places := map[string]Origin{}
+	var parser unstable.Parser
+	parser.Reset(text)
+	for parser.NextExpression() {
+		expression := parser.Expression()
+		if expression.Kind != unstable.KeyValue && expression.Kind != unstable.Table && expression.Kind != unstable.ArrayTable {
+			continue
+		}
+		key := expression.Key()
+		key.Next()
+		first := key.Node()
+		name, at := string(first.Data), expression.Raw
+		if key.Next() || expression.Kind != unstable.KeyValue || !slices.Contains(known, name) {
+			return nil, descriptorError("TOML", int64(first.Raw.Offset), "line %d: unknown key %s", parser.Shape(first.Raw).Start.Line, quote(name))
+		}
+		places[name] = Origin{FromDescriptor, Stated, int64(at.Offset), int64(at.Length)}
+	}
+	return places, nil
+}
+
+// tomlError turns an error of the TOML decoder into ours, with the offset of the line it names.
+func tomlError(err error, text []byte) error {
+	row, message := 1, strings.TrimPrefix(err.Error(), "toml: ")
+	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
+		row, _ = decode.Position()
+		// The decoder would go on with the Go type, which means nothing to who wrote the file.
+		if kind, _, found := strings.Cut(message, " into struct field "); found {
+			message = kind + " as the value of " + decode.Key()[0]
+		}
+	}
+	offset := 0
+	for range row - 1 {
+		offset += bytes.IndexByte(text[offset:], '\n') + 1
+	}
+	return descriptorError("TOML", int64(offset), "line %d: %s", row, message)
+}
+
+func descriptorError(field string, offset int64, format string, args ...any) *FormatError {
+	return &FormatError{Descriptor, Malformed, field, offset, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,60 @@
+package bind
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// ErrNotBind is returned for a file that is in no known format and has no descriptor.
+var ErrNotBind = errors.New("not a bind: no known header, and no descriptor beside it")
+
+// ErrEmpty is returned for a file without a single byte.
+var ErrEmpty = errors.New("the file is empty")
+
+// A Problem is the kind of trouble a [FormatError] reports: it tells whom to turn to.
+type Problem string
+
+// The kinds of trouble.
+const (
+	Damaged     Problem = "damaged"     // bytes were lost or changed on the way: fetch the image again
+	ASCIIMode   Problem = "ascii-mode"  // an FTP transfer in ASCII mode changed line ends
+	Malformed   Problem = "malformed"   // whoever built the image broke a rule of the format
+	Unsupported Problem = "unsupported" // the image needs a newer reader
+	Disagrees   Problem = "disagrees"   // two sources state different values
+	Changed     Problem = "changed"     // the file changed while it was read
+)
+
+// A FormatError says what is wrong with an image, in which field and at which offset in the file (bytes from its
+// start; the descriptor's own offset if Format is [Descriptor]).
+type FormatError struct {
+	Format  Format
+	Problem Problem
+	Field   string
+	Offset  int64
+	Msg     string
+}
+
+// Error returns the error as "CPB header length at offset 0x0C: says 7, at least 64 are needed".
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("%s %s at offset 0x%02X: %s", e.Format.Title(), e.Field, e.Offset, e.Msg)
+}
+
+// A NotRegularError is returned for a folder, FIFO, socket or device where an image file was expected.
+type NotRegularError struct {
+	Kind string // "a folder", "a FIFO", ...
+}
+
+// Error says what the thing is.
+func (e *NotRegularError) Error() string { return "is " + e.Kind + ", not a file" }
+
+// maxQuoted is how many bytes of foreign text an error message repeats.
+const maxQuoted = 64
+
+// quote makes foreign text safe and short enough for an error message.
+func quote(s string) string {
+	if len(s) > maxQuoted {
+		return strconv.Quote(s[:maxQuoted]) + "..."
+	}
+	return strconv.Quote(s)
+}

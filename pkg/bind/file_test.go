@@ -1,0 +1,292 @@
+package bind_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+)
+
+// A countingReader counts the bytes that are asked for.
+type countingReader struct {
+	r    io.ReaderAt
+	read int64
+}
+
+func (c *countingReader) ReadAt(b []byte, at int64) (int, error) {
+	n, err := c.r.ReadAt(b, at)
+	c.read += int64(n)
+	return n, err
+}
+
+// sparse returns a file of the given size that starts with front and ends with tail and takes no room in between.
+func sparse(t *testing.T, front, tail []byte, size int64) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "image"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(front, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(tail, size-int64(len(tail))); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// A header is read without the payload: 64 KiB and a trailer at most, however large the image is.
+func TestHeaderOf4GiBImage(t *testing.T) {
+	const size = 4 << 30
+	largest := minimal(t)
+	largest.Note = strings.Repeat("n", 512)
+	small, err := largest.Header(0, [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cpb, err := largest.Header(size-uint64(len(small)), [32]byte{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	openStage := buildOpenStage(t, &bind.OpenStageBuilder{
+		Name: "OpenStage Hi", Version: mustVersion(t, "V3 R5.12.0"), DeviceType: "OpenStage 60", SoftwareType: "Siemens SIP",
+	}, "")
+	front, trailer := bytes.Clone(openStage[:64]), openStage[64:]
+	binary.BigEndian.PutUint32(front, size-64-4096)
+	tests := []struct {
+		name        string
+		front, tail []byte
+		size        int64
+		format      bind.Format
+		most        int64
+	}{
+		{"CPB", cpb, nil, size, bind.CPB, 64<<10 + 0x128},
+		{"OpenStage", front, trailer, size - 4096, bind.OpenStage, 64<<10 + 0x128},
+		{"neither", []byte("firmware"), nil, size, "", 64 << 10},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			counter := &countingReader{r: sparse(t, test.front, test.tail, test.size)}
+			f, err := bind.NewFile(counter, test.size)
+			if test.format == "" {
+				if !errors.Is(err, bind.ErrNotBind) {
+					t.Fatalf("got %v, want ErrNotBind", err)
+				}
+			} else if err != nil || f.Facts().Format != test.format {
+				t.Fatalf("got %v, %v", f, err)
+			}
+			if counter.read > test.most || counter.read == 0 {
+				t.Errorf("read %d bytes, at most %d are allowed", counter.read, test.most)
+			}
+		})
+	}
+}
+
+// The largest header is read whole, and no byte more.
+func TestLargestHeader(t *testing.T) {
+	parts := bindtest.Valid()
+	for parts.HeaderLength() < 65536-4 {
+		room := 65536 - 4 - parts.HeaderLength()
+		parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0100, Value: make([]byte, min(room-4, 60000))})
+		if room < 4 {
+			break
+		}
+	}
+	parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0101})
+	if parts.HeaderLength() != 65536 {
+		t.Fatalf("the header has %d bytes", parts.HeaderLength())
+	}
+	image := parts.Image()
+	if _, err := open(t, image); err != nil {
+		t.Error(err)
+	}
+	stream, err := bind.NewStream(bytes.NewReader(image))
+	if err == nil {
+		err = stream.Verify(t.Context())
+	}
+	if err != nil {
+		t.Error("as a stream:", err)
+	}
+}
+
+// A file that shrinks while it is read is an error, wherever it happens.
+func TestShrinkingFile(t *testing.T) {
+	image := build(t, minimal(t), strings.Repeat("payload ", 1<<17))
+	for _, left := range []int{len(image) - 1, len(image) / 2, 300, 64, 0} {
+		f, err := bind.NewFile(bytes.NewReader(image), int64(len(image)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shrunk, err := bind.NewFile(&shrinking{whole: image, left: left}, int64(len(image)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var format *bind.FormatError
+		if err := shrunk.Verify(t.Context()); !errors.As(err, &format) || format.Problem != bind.Changed {
+			t.Errorf("%d bytes left: got the error %v", left, err)
+		}
+		if got := shrunk.Facts().Integrity.Digest; got != bind.NotRead {
+			t.Errorf("%d bytes left: the digest is %s", left, got)
+		}
+		if err := f.Verify(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// shrinking is whole for the header and the trailer, and has only left bytes afterwards.
+type shrinking struct {
+	whole []byte
+	left  int
+	reads int
+}
+
+func (s *shrinking) ReadAt(b []byte, at int64) (int, error) {
+	s.reads++
+	content := s.whole
+	if s.reads > 4 { // one byte, prologue, header, tail
+		content = s.whole[:s.left]
+	}
+	return bytes.NewReader(content).ReadAt(b, at)
+}
+
+// A stream that never ends is given up at the first byte too many.
+func TestEndlessStream(t *testing.T) {
+	image := build(t, minimal(t), "payload")
+	stream, err := bind.NewStream(io.MultiReader(bytes.NewReader(image), endless{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var format *bind.FormatError
+	if err := stream.Verify(t.Context()); !errors.As(err, &format) || format.Field != "payload length" {
+		t.Errorf("got the error %v", err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+// A reader that fails is reported, not taken for the end.
+func TestFailingReader(t *testing.T) {
+	image := build(t, minimal(t), strings.Repeat("payload ", 1<<15))
+	broken := errors.New("the medium is broken")
+	stream, err := bind.NewStream(io.MultiReader(bytes.NewReader(image[:200000]), failing{broken}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Verify(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("got the error %v", err)
+	}
+	if _, err := bind.NewStream(failing{broken}); !errors.Is(err, broken) {
+		t.Errorf("got the error %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestVerifyStopsWithItsContext(t *testing.T) {
+	image := build(t, minimal(t), "payload")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f, err := bind.NewFile(bytes.NewReader(image), int64(len(image)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Verify(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got the error %v", err)
+	}
+	stream, err := bind.NewStream(bytes.NewReader(image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Verify(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("stream: got the error %v", err)
+	}
+}
+
+// A file and a stream of the same bytes say the same.
+func TestStreamEqualsFile(t *testing.T) {
+	images := map[string][]byte{
+		"CPB":       bindtest.Valid().Image(),
+		"OpenStage": buildOpenStage(t, &bind.OpenStageBuilder{Name: "OpenStage Hi", Version: mustVersion(t, "V3 R5.12.0"), DeviceType: "OpenStage 60", SoftwareType: "Siemens SIP"}, strings.Repeat("p", 300000)),
+	}
+	for name, image := range images {
+		file, err := open(t, image)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		// One byte at a time: nothing may depend on how a stream is cut.
+		stream, err := bind.NewStream(&oneByte{bytes.NewReader(image)})
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if got := stream.Facts().Size; got != -1 {
+			t.Errorf("%s: size %d before the stream was read", name, got)
+		}
+		if err := stream.Verify(t.Context()); err != nil {
+			t.Fatal(name, err)
+		}
+		if got, want := len(stream.Fields()), len(file.Fields()); got != want {
+			t.Errorf("%s: the stream has %d fields, the file %d", name, got, want)
+		}
+		for i, field := range file.Fields() {
+			if got := stream.Fields()[i]; got.Offset != field.Offset || !bytes.Equal(got.Raw, field.Raw) || got.Value != field.Value {
+				t.Errorf("%s: the stream says %v, the file %v", name, got, field)
+			}
+		}
+		if got, want := stream.Facts().Integrity.Digest, file.Facts().Integrity.Digest; got != want {
+			t.Errorf("%s: digest %s, want %s", name, got, want)
+		}
+	}
+}
+
+type oneByte struct{ r io.Reader }
+
+func (o *oneByte) Read(b []byte) (int, error) { return o.r.Read(b[:min(1, len(b))]) }
+
+func TestOpenWhatIsNoFile(t *testing.T) {
+	var notRegular *bind.NotRegularError
+	if _, err := bind.Open(t.TempDir()); !errors.As(err, &notRegular) || notRegular.Kind != "a folder" {
+		t.Errorf("a folder: got the error %v", err)
+	}
+	if _, err := bind.Open(os.DevNull); err == nil {
+		t.Error("the null device was opened")
+	}
+	if _, err := bind.Open(filepath.Join(t.TempDir(), "missing")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file: got the error %v", err)
+	}
+	if _, err := bind.Open(write(t, "empty.bind", nil)); !errors.Is(err, bind.ErrEmpty) {
+		t.Errorf("an empty file: got the error %v", err)
+	}
+	if _, err := bind.Open(write(t, "text.bind", []byte("no bind"))); !errors.Is(err, bind.ErrNotBind) {
+		t.Errorf("a text file: got the error %v", err)
+	}
+}
+
+func TestImageIsTheWholeFile(t *testing.T) {
+	image := bindtest.Valid().Image()
+	f, err := bind.Open(write(t, "cp600.bind", image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got, err := io.ReadAll(f.Image())
+	if err != nil || !bytes.Equal(got, image) {
+		t.Errorf("Image gives %d bytes, %v, want %d", len(got), err, len(image))
+	}
+}

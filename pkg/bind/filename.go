@@ -1,0 +1,59 @@
+package bind
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// NameFacts is what a file name claims. A name proves nothing: it feeds a new descriptor, and a name that says
+// otherwise than the image is worth a warning.
+type NameFacts struct {
+	Version      Fact[Version]
+	SoftwareType Fact[string] // "SIP" or "HFA"
+}
+
+// ReadFileName reads what a published image's name says, such as CP20X_SIP_V1_R9_2_0.img or OS_80_SIP_V1_R4_9_0.img.
+// Offsets are within the name's last element.
+func ReadFileName(name string) NameFacts {
+	name = filepath.Base(name)
+	var facts NameFacts
+	version := regexp.MustCompile(`(?i)V\d{1,5}(\.\d{1,5})?[ _]?R\d{1,5}([._]\d{1,5}){2}`)
+	if at := version.FindStringIndex(name); at != nil {
+		if v, err := ParseVersion(name[at[0]:at[1]]); err == nil {
+			facts.Version = Fact[Version]{v, nameOrigin(at)}
+		}
+	}
+	kind := regexp.MustCompile(`(?i)(?:^|[ ._-])(SIP|HFA)(?:[ ._-]|$)`)
+	if at := kind.FindStringSubmatchIndex(name); at != nil {
+		facts.SoftwareType = Fact[string]{strings.ToUpper(name[at[2]:at[3]]), nameOrigin(at[2:])}
+	}
+	return facts
+}
+
+func nameOrigin(at []int) Origin {
+	return Origin{FileName, Stated, int64(at[0]), int64(at[1] - at[0])}
+}
+
+// NameWarnings returns a sentence for each thing that the file's name says otherwise than the image.
+func NameWarnings(name string, facts Facts) []string {
+	var warnings []string
+	claimed := ReadFileName(name)
+	if claimed.Version.Known() && facts.Version.Known() && claimed.Version.Value != facts.Version.Value {
+		warnings = append(warnings, fmt.Sprintf("the file name says %s, the image %s", claimed.Version.Value, facts.Version.Value))
+	}
+	if claimed.SoftwareType.Known() && facts.SoftwareType.Known() &&
+		!strings.EqualFold(claimed.SoftwareType.Value, lastWord(facts.SoftwareType.Value)) {
+		warnings = append(warnings, fmt.Sprintf("the file name says %s, the image %s", claimed.SoftwareType.Value, quote(facts.SoftwareType.Value)))
+	}
+	return warnings
+}
+
+func lastWord(s string) string {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
+}

@@ -1,0 +1,105 @@
+package hwcheck
+
+import (
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// An Origin is who says something about a phone.
+type Origin string
+
+// The origins.
+const (
+	Flag     Origin = "flag"     // stated on the command line
+	List     Origin = "list"     // stated in a phone list
+	Asked    Origin = "phone"    // said by the phone itself
+	Rules    Origin = "rules"    // looked up in a hardware table
+	Inferred Origin = "inferred" // follows from something else
+)
+
+// A Claim is one value that somebody states about a phone. Where says more about the origin, such as
+// "hardware table, line 12"; it may be empty.
+type Claim[T any] struct {
+	Value  T
+	Origin Origin
+	Where  string
+}
+
+// A Phone is what is known of a phone. Each value is a list of claims: none means unknown, and claims that differ
+// make the value unknown too.
+type Phone struct {
+	Device       []Claim[string] // "CP600" or a whole device type, "OpenScape Desk Phone CP600"
+	PartNumber   []Claim[PartNumber]
+	Level        []Claim[uint16] // hardware level, from 1
+	SoftwareType []Claim[string]
+	Running      []Claim[bind.Version]
+	Minimum      []Claim[bind.Version] // lowest version known to run on this hardware
+	Asked        bool                  // the phone was asked: what it left out is unknown, not merely unchecked
+}
+
+// A settled value is what a list of claims comes to.
+type settled[T any] struct {
+	value    T
+	known    bool // at least one claim, and all agree
+	disagree bool
+	said     Said
+}
+
+// settle compares claims by key and keeps the first.
+func settle[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) string) settled[T] {
+	if len(claims) == 0 {
+		return settled[T]{}
+	}
+	out := settled[T]{value: claims[0].Value, known: true, said: say(claims[0], text)}
+	for _, claim := range claims[1:] {
+		if key(claim.Value) != key(claims[0].Value) {
+			out.disagree, out.known = true, false
+			next := say(claim, text)
+			out.said.Value += " / " + next.Value
+			out.said.From += " / " + next.From
+		}
+	}
+	return out
+}
+
+// say writes a claim for the rule sheet.
+func say[T any](c Claim[T], text func(T) string) Said {
+	from := string(c.Origin)
+	if c.Where != "" {
+		from = c.Where
+	}
+	return Said{Value: text(c.Value), From: from}
+}
+
+// same is the key of values that are compared as they are, and the text of those that are text.
+func same[T any](v T) T { return v }
+
+// fold is the key of names, which differ in more than case.
+func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
+
+// kind is what counts of a software type: "Siemens SIP" and "Unify SIP" are one type, since only the maker was renamed.
+func kind(softwareType string) string {
+	words := strings.Fields(strings.ToLower(softwareType))
+	if len(words) == 0 {
+		return ""
+	}
+	return words[len(words)-1]
+}
+
+// families returns the families that the claims about the device name.
+func families(device []Claim[string]) []Claim[string] {
+	var out []Claim[string]
+	for _, claim := range device {
+		if family, _ := bind.SplitDevice(claim.Value); family != "" {
+			out = append(out, Claim[string]{family, claim.Origin, claim.Where})
+		}
+	}
+	return out
+}
+
+// model is the key of devices: the last word names the model.
+func model(device string) string {
+	_, m := bind.SplitDevice(device)
+	return strings.ToLower(m)
+}

@@ -1,0 +1,138 @@
+package hwcheck
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// A column is one column of a phone list: how its cells are read and written.
+type column struct {
+	name  string
+	read  func(p *ListedPhone, cell, where string) error
+	write func(p ListedPhone) string
+}
+
+// columns returns the columns, in the order in which lists are written.
+func columns() []column {
+	return []column{
+		textColumn("address", func(p *ListedPhone) *string { return &p.Address }, parseAddress),
+		textColumn("mac", func(p *ListedPhone) *string { return &p.MAC }, parseMAC),
+		claimColumn("model", func(p *Phone) *[]Claim[string] { return &p.Device }, text, same),
+		claimColumn("part_number", func(p *Phone) *[]Claim[PartNumber] { return &p.PartNumber }, ParsePartNumber, PartNumber.String),
+		claimColumn("hw_level", func(p *Phone) *[]Claim[uint16] { return &p.Level }, ParseLevel, levelText),
+		claimColumn("software_type", func(p *Phone) *[]Claim[string] { return &p.SoftwareType }, text, same),
+		claimColumn("running", func(p *Phone) *[]Claim[bind.Version] { return &p.Running }, bind.ParseVersion, bind.Version.String),
+		claimColumn("minimum_version", func(p *Phone) *[]Claim[bind.Version] { return &p.Minimum }, bind.ParseVersion, bind.Version.String),
+		{
+			"override",
+			func(p *ListedPhone, cell, _ string) (err error) { p.Override, err = parseYesNo(cell); return err },
+			func(p ListedPhone) string { return map[bool]string{true: "yes", false: "no"}[p.Override] },
+		},
+		textColumn("reason", func(p *ListedPhone) *string { return &p.Reason }, text),
+		textColumn("note", func(p *ListedPhone) *string { return &p.Note }, text),
+	}
+}
+
+// textColumn is a column whose cells are kept as text.
+func textColumn(name string, field func(*ListedPhone) *string, parse func(string) (string, error)) column {
+	return column{
+		name,
+		func(p *ListedPhone, cell, _ string) (err error) { *field(p), err = parse(cell); return err },
+		func(p ListedPhone) string { return *field(&p) },
+	}
+}
+
+// claimColumn is a column whose cells are claims about the phone.
+func claimColumn[T any](name string, field func(*Phone) *[]Claim[T], parse func(string) (T, error), show func(T) string) column {
+	return column{
+		name,
+		func(p *ListedPhone, cell, where string) error {
+			value, err := parse(cell)
+			*field(&p.Phone) = []Claim[T]{{value, List, where}}
+			return err
+		},
+		func(p ListedPhone) string {
+			if claims := *field(&p.Phone); len(claims) > 0 {
+				return show(claims[0].Value)
+			}
+			return ""
+		},
+	}
+}
+
+// text reads a cell that is text.
+func text(cell string) (string, error) { return cell, nil }
+
+// ParseLevel reads a hardware level, 1 to 65535.
+func ParseLevel(s string) (uint16, error) {
+	level, err := strconv.ParseUint(strings.TrimSpace(s), 10, 16)
+	if err != nil || level == 0 {
+		return 0, fmt.Errorf("%.64q is not a hardware level, a number from 1", s)
+	}
+	return uint16(level), nil
+}
+
+// contactPort is where a phone takes requests unless its address says otherwise (guide A31003-S2000-R102-16).
+const contactPort = "8085"
+
+// addressKey is the same for all ways of writing one address.
+func addressKey(address string) string {
+	if address == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = address, contactPort
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
+	}
+	return net.JoinHostPort(strings.ToLower(host), port)
+}
+
+func levelText(level uint16) string { return strconv.Itoa(int(level)) }
+
+func parseYesNo(cell string) (bool, error) {
+	switch strings.ToLower(cell) {
+	case "yes":
+		return true, nil
+	case "no":
+		return false, nil
+	}
+	return false, fmt.Errorf("%.64q is neither yes nor no", cell)
+}
+
+// parseMAC reads a MAC address with colons, dashes, dots or nothing between its digits.
+func parseMAC(cell string) (string, error) {
+	raw, err := hex.DecodeString(cell)
+	if err != nil || len(raw) != 6 {
+		raw, err = net.ParseMAC(cell)
+	}
+	if err != nil || len(raw) != 6 {
+		return "", fmt.Errorf("%.64q is not a MAC address such as 00:1A:E8:12:34:56", cell)
+	}
+	return strings.ToUpper(net.HardwareAddr(raw).String()), nil
+}
+
+// parseAddress checks HOST, HOST:PORT or [IPv6]:PORT. Nothing is looked up.
+func parseAddress(cell string) (string, error) {
+	host, port := cell, ""
+	if _, err := netip.ParseAddr(cell); err != nil && strings.Contains(cell, ":") {
+		if host, port, err = net.SplitHostPort(cell); err != nil {
+			return "", fmt.Errorf("%.64q is not HOST, HOST:PORT or [IPv6]:PORT", cell)
+		}
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("port %.64q is not a number from 1 to 65535", port)
+		}
+	}
+	if host == "" || len(host) > 253 || strings.ContainsAny(host, " /\\@?#\"'<>") {
+		return "", fmt.Errorf("%.64q is not a host name or address", host)
+	}
+	return cell, nil
+}

@@ -1,0 +1,194 @@
+package hwcheck
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The limits of a phone list.
+const (
+	maxList   = 16 << 20 // bytes
+	maxPhones = 100_000
+	maxLine   = 16 << 10 // bytes
+	maxCell   = 512      // bytes
+)
+
+// A ListedPhone is one line of a phone list.
+type ListedPhone struct {
+	Line     int    // in the file, from 1
+	Address  string // HOST, HOST:PORT or [IPv6]:PORT; "" if not stated
+	MAC      string // as 00:1A:E8:12:34:56; "" if not stated
+	Phone    Phone
+	Override bool // the manual's Override, for this phone
+	Reason   string
+	Note     string
+}
+
+// ReadPhones reads a phone list: CSV in UTF-8 with a header line, separated by commas, or by semicolons as
+// spreadsheets of many countries write it. Any subset of the columns in any order will do; an empty cell states
+// nothing, and a line of empty cells is no phone. The name is what values are reported with. An error about the
+// content is a [*LineError].
+func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
+	content, err := io.ReadAll(io.LimitReader(r, maxList+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxList {
+		return nil, fmt.Errorf("the list has more than %d bytes", maxList)
+	}
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	if err := checkLines(content); err != nil {
+		return nil, err
+	}
+	rows := csv.NewReader(bytes.NewReader(content))
+	rows.TrimLeadingSpace = true
+	if first, _, _ := bytes.Cut(bytes.TrimLeft(content, "\r\n"), []byte("\n")); bytes.Count(first, []byte(";")) > bytes.Count(first, []byte(",")) {
+		rows.Comma = ';'
+	}
+	header, err := readHeader(rows)
+	if err != nil {
+		return nil, err
+	}
+	return readRows(rows, header, name)
+}
+
+// checkLines keeps one endless line from becoming millions of cells.
+func checkLines(content []byte) error {
+	number := 0
+	for line := range bytes.Lines(content) {
+		if number++; len(line) > maxLine {
+			return &LineError{number, fmt.Sprintf("has %d bytes, at most %d are allowed", len(line), maxLine)}
+		}
+	}
+	return nil
+}
+
+// readHeader reads the header line and returns its columns in order.
+func readHeader(rows *csv.Reader) ([]column, error) {
+	cells, err := rows.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, &LineError{1, "the list is empty: it needs a header line"}
+	}
+	if err != nil {
+		return nil, csvError(err)
+	}
+	line, _ := rows.FieldPos(0)
+	known := columns()
+	header := make([]column, len(cells))
+	for i, cell := range cells {
+		name := strings.ToLower(strings.TrimSpace(cell))
+		at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
+		if at < 0 {
+			return nil, &LineError{line, fmt.Sprintf("unknown column %.64q; the columns are %s", cell, columnNames())}
+		}
+		if slices.ContainsFunc(header[:i], func(c column) bool { return c.name == name }) {
+			return nil, &LineError{line, fmt.Sprintf("column %s stands there twice", name)}
+		}
+		header[i] = known[at]
+	}
+	return header, nil
+}
+
+func columnNames() string {
+	var names []string
+	for _, c := range columns() {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// readRows reads the phones below the header.
+func readRows(rows *csv.Reader, header []column, name string) ([]ListedPhone, error) {
+	var phones []ListedPhone
+	seen := map[string]int{} // address or MAC to its line
+	for {
+		cells, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return phones, nil
+		}
+		if err != nil {
+			return nil, csvError(err)
+		}
+		line, _ := rows.FieldPos(0)
+		p, stated, err := readRow(header, cells, line, name)
+		if err != nil {
+			return nil, err
+		}
+		if !stated {
+			continue
+		}
+		if len(phones) == maxPhones {
+			return nil, &LineError{line, fmt.Sprintf("one phone too many: a list holds at most %d", maxPhones)}
+		}
+		for _, key := range []string{addressKey(p.Address), p.MAC} {
+			if first, twice := seen[key]; twice && key != "" {
+				return nil, &LineError{line, fmt.Sprintf("%.64q stands in line %d already", key, first)}
+			}
+			seen[key] = line
+		}
+		phones = append(phones, p)
+	}
+}
+
+// readRow reads one phone; stated is false if every cell is empty.
+func readRow(header []column, cells []string, line int, name string) (p ListedPhone, stated bool, err error) {
+	p.Line = line
+	where := fmt.Sprintf("%s, line %d", name, line)
+	for i, column := range header {
+		cell := strings.TrimSpace(cells[i])
+		if cell == "" {
+			continue
+		}
+		stated = true
+		if err := checkCell(cell); err != nil {
+			return p, false, &LineError{line, fmt.Sprintf("%s: %v", column.name, err)}
+		}
+		if err := column.read(&p, cell, where); err != nil {
+			return p, false, &LineError{line, fmt.Sprintf("%s: %v", column.name, err)}
+		}
+	}
+	return p, stated, nil
+}
+
+// checkCell keeps out what no column may hold.
+func checkCell(cell string) error {
+	switch {
+	case !utf8.ValidString(cell):
+		return errors.New("is not UTF-8: save the list as \"CSV UTF-8\"")
+	case len(cell) > maxCell:
+		return fmt.Errorf("has %d bytes, at most %d are allowed", len(cell), maxCell)
+	case strings.ContainsFunc(cell, unicode.IsControl):
+		return errors.New("holds a control character or a line break")
+	}
+	return nil
+}
+
+func csvError(err error) error {
+	if parse := (*csv.ParseError)(nil); errors.As(err, &parse) {
+		return &LineError{parse.Line, parse.Err.Error()}
+	}
+	return err
+}
+
+// WritePhones writes a phone list with all columns, as ReadPhones reads it.
+func WritePhones(w io.Writer, phones []ListedPhone) error {
+	rows := csv.NewWriter(w)
+	// The csv package keeps its first error for Error, so the results of Write need no look.
+	_ = rows.Write(strings.Split(columnNames(), ", "))
+	for _, p := range phones {
+		var cells []string
+		for _, c := range columns() {
+			cells = append(cells, c.write(p))
+		}
+		_ = rows.Write(cells)
+	}
+	rows.Flush()
+	return rows.Error()
+}

@@ -1,0 +1,273 @@
+package hwcheck
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// A sheet is one image and one phone while the rules look at them.
+type sheet struct {
+	facts   bind.Facts
+	policy  Policy
+	asked   bool
+	device  settled[string]
+	family  settled[string]
+	level   settled[uint16]
+	kind    settled[string]
+	running settled[bind.Version]
+	minimum settled[bind.Version]
+}
+
+func newSheet(facts bind.Facts, p Phone, policy Policy) *sheet {
+	return &sheet{
+		facts: facts, policy: policy, asked: p.Asked,
+		device:  settle(p.Device, model, same),
+		family:  settle(families(p.Device), fold, same),
+		level:   settle(p.Level, same, levelText),
+		kind:    settle(p.SoftwareType, kind, same),
+		running: settle(p.Running, same, bind.Version.String),
+		minimum: settle(p.Minimum, same, bind.Version.String),
+	}
+}
+
+// missing is the outcome for a value that the phone side lacks.
+func (c *sheet) missing() Outcome {
+	if c.asked {
+		return Unknown
+	}
+	return NotChecked
+}
+
+// imageSaid writes a value that the image states.
+func imageSaid[T any](f bind.Fact[T]) Said {
+	if !f.Known() {
+		return Said{}
+	}
+	from := string(f.Source)
+	if f.Confidence == bind.Observed {
+		from += ", observed"
+	}
+	return Said{fmt.Sprint(f.Value), from}
+}
+
+// Intact decides the first rule, image-intact, which needs no phone.
+func Intact(facts bind.Facts, policy Policy) Finding {
+	in := facts.Integrity
+	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Said{integrityText(in), string(facts.Format)}}
+	switch {
+	case in.Digest == bind.Wrong:
+		f.Outcome, f.Reason = Fail, "the digest does not fit the image"
+		f.Advice = "Get the image again in binary mode from where it was built; nothing lifts this."
+	case in.Signature.State == bind.SignatureWrong:
+		f.Outcome, f.Reason = Fail, "the signature is wrong"
+		f.Advice = "Use the image as its maker signed it, or trust the key that signed it; nothing lifts this."
+	case policy.RequireSignature && in.Signature.State != bind.SignatureRight:
+		f.Outcome, f.Reason = Fail, "a right signature is required"
+		f.Advice = "Use an image signed by a trusted key; nothing lifts this."
+	case in.Digest == bind.NotRead:
+		f.Outcome, f.Reason = NotChecked, "the payload was not read"
+		f.Advice = "Check again without leaving out the payload."
+	}
+	return f
+}
+
+// integrityText says what is known of the image in one line.
+func integrityText(in bind.Integrity) string {
+	digest := map[bind.Check]string{
+		bind.Right: "sha256 verified", bind.Wrong: "sha256 wrong",
+		bind.Absent: "length right, no digest to compare with", bind.NotRead: "payload not read",
+	}[in.Digest]
+	signature := map[bind.SignatureState]string{
+		bind.Unsigned: "not signed", bind.NoKey: "signed, no key to check it with",
+		bind.SignatureWrong: "signature wrong", bind.SignatureRight: "signature right",
+	}[in.Signature.State]
+	return digest + ", " + signature
+}
+
+func (c *sheet) familyModel() Finding {
+	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.said}
+	platform := c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
+	models := c.facts.Models.Value
+	listed := slices.ContainsFunc(models, func(m string) bool { return model(m) == model(c.device.value) })
+	switch {
+	case c.device.disagree || c.family.disagree:
+		return f.with(Unknown, "sources disagree on the phone's model", "Find out which model the phone is and state only that.")
+	case !c.device.known:
+		return f.with(c.missing(), "the phone's model is not known", "State the phone's model to have it checked.")
+	case !c.facts.Family.Known() && !c.facts.Models.Known():
+		return f.with(NotChecked, "the image names no family or model", "State them in a descriptor beside the image to have them checked.")
+	case platform: // which models run it is not known, so it can neither fail nor pass
+		return f.with(NotChecked, "the image names a platform, not a model", "State the models in a descriptor beside the image to have them checked.")
+	case c.facts.Family.Known() && c.family.known && fold(c.family.value) != fold(c.facts.Family.Value):
+		return f.with(Fail, "the phone is of another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
+	case c.facts.Models.Known() && !listed:
+		return f.with(Fail, "the image is for other models", "Use an image for "+quoted(c.device.value)+c.correctable()+".")
+	case !c.facts.Models.Known() && !c.family.known:
+		return f.with(c.missing(), "the phone's family is not known", "State the whole device type, such as OpenScape Desk Phone CP600.")
+	}
+	return f
+}
+
+// imageDevice says which phones the image is for.
+func (c *sheet) imageDevice() Said {
+	said := imageSaid(c.facts.Family)
+	switch {
+	case c.facts.Models.Known():
+		models := imageSaid(c.facts.Models)
+		said = Said{strings.TrimPrefix(said.Value+": "+strings.Join(c.facts.Models.Value, ", "), ": "), models.From}
+	case c.facts.Platform.Known():
+		said = imageSaid(c.facts.Platform)
+	case said.Value != "":
+		said.Value += ", every model"
+	}
+	return said
+}
+
+// correctable adds what can be done about a value that was only observed.
+func (c *sheet) correctable() string {
+	if c.facts.Family.Confidence == bind.Observed || c.facts.Models.Confidence == bind.Observed {
+		return ", or correct what was observed in this one with a descriptor beside it"
+	}
+	return ""
+}
+
+func (c *sheet) hardwareLevel() Finding {
+	f := Finding{Rule: HardwareLevel, Outcome: Pass, Image: imageSaid(c.facts.Levels), Phone: c.level.said}
+	switch {
+	case !c.facts.Levels.Known():
+		return f.with(NotApplicable, "the image states no hardware levels", "Nothing to do: minimum-version applies instead.")
+	case c.level.disagree:
+		return f.with(Unknown, "sources disagree on the phone's hardware level", "Find out the phone's real level and state only that.")
+	case !c.level.known:
+		return f.with(Unknown, "the phone's hardware level is not known", "State the phone's hardware level, or its part number with a hardware table that lists it.")
+	case !c.facts.Levels.Value.Contains(c.level.value):
+		return f.with(Fail, "the phone's level is not among the image's", fmt.Sprintf("Use an image for hardware level %d.", c.level.value))
+	}
+	return f
+}
+
+// minimumVersion may rely on what the phone runs now, but only if image and phone fit in family, model and type.
+func (c *sheet) minimumVersion(fit Outcome) Finding {
+	f := Finding{Rule: MinimumVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.minimum.said}
+	version := c.facts.Version.Value
+	switch {
+	case c.facts.Levels.Known():
+		return f.with(NotApplicable, "the image states hardware levels", "Nothing to do: hardware-level applies instead.")
+	case c.minimum.disagree:
+		return f.with(Unknown, "sources disagree on the lowest version for this hardware", "Find out which is right and state only that.")
+	case !c.facts.Version.Known():
+		return f.with(Unknown, "the image's version is not known", "State it in a descriptor beside the image.")
+	case c.minimum.known && version.Compare(c.minimum.value) < 0:
+		return f.with(Fail, "the image is older than the lowest version for this hardware", fmt.Sprintf("Use an image of %s or newer.", c.minimum.value))
+	case c.minimum.known:
+		return f
+	case c.running.known && fit == Pass && version.Compare(c.running.value) >= 0:
+		f.Phone = Said{c.running.value.String(), string(Inferred) + ": it runs this now"}
+		f.Reason = fmt.Sprintf("the phone runs %s, so its hardware supports that and what is newer", c.running.value)
+		return f
+	}
+	return f.with(Unknown, "the lowest version for this hardware is not known", c.minimumAdvice(fit))
+}
+
+// minimumAdvice says what is missing for an answer.
+func (c *sheet) minimumAdvice(fit Outcome) string {
+	if fit == Fail {
+		return "Use an image for the phone's model and type: what it runs says nothing about this one."
+	}
+	if c.running.known && fit != Pass && c.facts.Version.Value.Compare(c.running.value) >= 0 {
+		return "State the phone's model and software type, so that what it runs can be relied on, or the lowest version for its hardware."
+	}
+	if c.running.known {
+		return "State the lowest version for the phone's hardware: this image is older than what it runs."
+	}
+	return "State the lowest version for the phone's hardware, or what it runs together with its model and software type."
+}
+
+func (c *sheet) steppingStone() Finding {
+	f := Finding{Rule: SteppingStone, Outcome: Pass, Image: imageSaid(c.facts.UpdateFrom), Phone: c.running.said}
+	stone := c.facts.UpdateFrom
+	switch {
+	case !stone.Known():
+		return f.with(NotApplicable, "the image names none", "Nothing to do.")
+	case c.running.disagree:
+		return f.with(Unknown, "sources disagree on what the phone runs", "Find out what the phone runs and state only that.")
+	case !c.running.known:
+		return f.with(Unknown, "what the phone runs is not known", "State what the phone runs.")
+	case c.running.value.Compare(stone.Value) < 0:
+		return f.with(Fail, "the phone runs too old a version to update from", fmt.Sprintf("Update the phone to %s first.", stone.Value))
+	}
+	return f
+}
+
+func (c *sheet) softwareType() Finding {
+	f := Finding{Rule: SoftwareType, Outcome: Pass, Image: imageSaid(c.facts.SoftwareType), Phone: c.kind.said}
+	switch {
+	case c.kind.disagree:
+		return f.with(Unknown, "sources disagree on the phone's software type", "Find out which type the phone runs and state only that.")
+	case !c.kind.known:
+		return f.with(c.missing(), "the phone's type is not known", "State the phone's software type to have it checked.")
+	case !c.facts.SoftwareType.Known():
+		return f.with(NotChecked, "the image names no type", "State it in a descriptor beside the image to have it checked.")
+	case kind(c.facts.SoftwareType.Value) != kind(c.kind.value):
+		return f.with(Fail, "the image is of another type than the phone runs", "Use an image of type "+quoted(c.kind.value)+".")
+	}
+	return f
+}
+
+func (c *sheet) downgrade() Finding {
+	f := Finding{Rule: Downgrade, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
+	if found, ok := c.versionsMissing(f); ok {
+		return found
+	}
+	if c.facts.Version.Value.Compare(c.running.value) < 0 {
+		return f.with(Fail, "the image is older than what the phone runs", fmt.Sprintf("Use an image of %s or newer.", c.running.value))
+	}
+	return f
+}
+
+// sameVersion also reports whether there is nothing to do: everything fits, and the phone runs this version.
+func (c *sheet) sameVersion(fit Outcome) (Finding, bool) {
+	f := Finding{Rule: SameVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
+	if found, ok := c.versionsMissing(f); ok {
+		return found, false
+	}
+	switch {
+	case c.facts.Version.Value != c.running.value:
+		return f, false
+	case fit == Fail:
+		f.Reason = "the same number, but of another model or type"
+		return f, false
+	case fit != Pass:
+		return f.with(fit, "the same number, but the phone's model or type is not known", "State the phone's model and software type to have it checked."), false
+	case c.policy.Reinstall:
+		f.Lift, f.Lifted = LiftReinstall, Pass
+		return f.with(Overridden, "the phone runs this version and gets it again", "Nothing to do."), false
+	}
+	f.Lift, f.Reason = LiftReinstall, "nothing to do: the phone runs this version"
+	return f, true
+}
+
+// versionsMissing is the finding for rules that compare the image's version with the running one, if they cannot.
+func (c *sheet) versionsMissing(f Finding) (Finding, bool) {
+	switch {
+	case c.running.disagree:
+		return f.with(Unknown, "sources disagree on what the phone runs", "Find out what the phone runs and state only that."), true
+	case !c.running.known:
+		return f.with(c.missing(), "what the phone runs is not known", "State what the phone runs to have it checked."), true
+	case !c.facts.Version.Known():
+		return f.with(NotChecked, "the image's version is not known", "State it in a descriptor beside the image to have it checked."), true
+	}
+	return f, false
+}
+
+// with returns the finding with an outcome, its reason and an advice.
+func (f Finding) with(o Outcome, reason, advice string) Finding {
+	f.Outcome, f.Reason, f.Advice = o, reason, advice
+	return f
+}
+
+// quoted writes foreign text inside an advice.
+func quoted(s string) string { return fmt.Sprintf("%.64q", s) }

@@ -1,0 +1,144 @@
+package hwcheck
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// A Table says which part number means which phone and hardware level, and which software version is the lowest for
+// it. Where several entries match, the last one that states a value wins, value by value.
+type Table struct {
+	Entries []Entry
+}
+
+// An Entry is one line of knowledge. With a Product it is about part numbers: it matches on product, variant ("" is
+// any) and revision. Without one it states the lowest version for a level, of one family if Family is set.
+type Entry struct {
+	Product   string // such as "S7403"
+	Variant   string // such as "A101"
+	Revisions Revisions
+	Device    string // such as "OpenStage 60"
+	Family    string
+	Level     uint16       // 0 states none
+	Minimum   bind.Version // zero states none
+	Source    string       // who says so
+	Where     string       // the entry's place, such as "hardware.toml, line 12"
+}
+
+// Revisions is a range of revisions, both ends included. The zero Revisions is every revision.
+type Revisions struct {
+	set           bool
+	lowest, above uint16 // above is the highest, 0xFFFF if open
+}
+
+// ParseRevisions reads "4", "1-14", "15-" or "-14"; "" is every revision.
+func ParseRevisions(s string) (Revisions, error) {
+	text := strings.TrimSpace(s)
+	if text == "" {
+		return Revisions{}, nil
+	}
+	low, high, isRange := strings.Cut(text, "-")
+	low, high = strings.TrimSpace(low), strings.TrimSpace(high)
+	if !isRange {
+		high = low
+	}
+	lowest, errLow := strconv.ParseUint(cmp.Or(low, "0"), 10, 16)
+	highest, errHigh := strconv.ParseUint(cmp.Or(high, "65535"), 10, 16)
+	if errLow != nil || errHigh != nil || lowest > highest || text == "-" {
+		return Revisions{}, fmt.Errorf("%.64q is not a range of revisions such as 1-14, 15- or -14", s)
+	}
+	return Revisions{true, uint16(lowest), uint16(highest)}, nil
+}
+
+// Contains reports whether the revision lies in the range.
+func (r Revisions) Contains(revision uint16) bool {
+	return !r.set || r.lowest <= revision && revision <= r.above
+}
+
+// String returns the range as ParseRevisions reads it.
+func (r Revisions) String() string {
+	switch {
+	case !r.set:
+		return ""
+	case r.lowest == r.above:
+		return fmt.Sprint(r.lowest)
+	case r.above == 0xFFFF:
+		return fmt.Sprintf("%d-", r.lowest)
+	}
+	return fmt.Sprintf("%d-%d", r.lowest, r.above)
+}
+
+// Builtin returns the entries that have a public source. There is none for a CP phone, nor for any hardware level.
+func Builtin() *Table {
+	const (
+		gemeinschaft = "Gemeinschaft's Siemens module, 2007"
+		guide        = "guide A31003-S2000-R102-16"
+	)
+	table := &Table{Entries: []Entry{
+		{Product: "S7401", Device: "OpenStage 20", Source: gemeinschaft},
+		{Product: "S7402", Device: "OpenStage 40", Source: gemeinschaft},
+		{Product: "S7403", Device: "OpenStage 60", Source: guide},
+		{Product: "S7404", Device: "OpenStage 80", Source: gemeinschaft},
+	}}
+	for i := range table.Entries {
+		table.Entries[i].Where = "built-in table, " + table.Entries[i].Source
+	}
+	return table
+}
+
+// Then returns a table with the entries of t and, winning over them, those of later.
+func (t *Table) Then(later *Table) *Table {
+	return &Table{append(append([]Entry{}, t.Entries...), later.Entries...)}
+}
+
+// Complete adds what the table says about the phone's part numbers and level. It adds claims and replaces none, so
+// that what disagrees stays visible.
+func (t *Table) Complete(p Phone) Phone {
+	for _, part := range p.PartNumber {
+		if e, found := t.last(func(e Entry) bool { return e.matches(part.Value) && e.Device != "" }); found {
+			p.Device = add(p.Device, e.Device, e.Where)
+		}
+		if e, found := t.last(func(e Entry) bool { return e.matches(part.Value) && e.Level != 0 }); found {
+			p.Level = add(p.Level, e.Level, e.Where)
+		}
+	}
+	if e, found := t.last(func(e Entry) bool { return !e.Minimum.IsZero() && e.isAbout(p) }); found {
+		p.Minimum = add(p.Minimum, e.Minimum, e.Where)
+	}
+	return p
+}
+
+// add returns a new list with one more claim: lists are shared between phones.
+func add[T any](claims []Claim[T], value T, where string) []Claim[T] {
+	return append(claims[:len(claims):len(claims)], Claim[T]{value, Rules, where})
+}
+
+// last returns the last entry that fits.
+func (t *Table) last(fits func(Entry) bool) (Entry, bool) {
+	for i := len(t.Entries) - 1; i >= 0; i-- {
+		if fits(t.Entries[i]) {
+			return t.Entries[i], true
+		}
+	}
+	return Entry{}, false
+}
+
+// matches reports whether the entry is about the part number.
+func (e Entry) matches(p PartNumber) bool {
+	return e.Product == p.Product && (e.Variant == "" || e.Variant == p.Variant) && e.Revisions.Contains(p.Revision)
+}
+
+// isAbout reports whether the entry is about the phone's part number, or about its level.
+func (e Entry) isAbout(p Phone) bool {
+	if e.Product != "" {
+		part := settle(p.PartNumber, same, PartNumber.String)
+		return part.known && e.matches(part.value)
+	}
+	level := settle(p.Level, same, levelText)
+	family := settle(families(p.Device), fold, same)
+	return level.known && level.value == e.Level && (e.Family == "" || family.known && fold(family.value) == fold(e.Family))
+}

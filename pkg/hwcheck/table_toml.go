@@ -1,0 +1,192 @@
+package hwcheck
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// maxTable is the size of the largest hardware table in bytes.
+const maxTable = 1 << 20
+
+// A LineError says what is wrong in a table or list, and in which line.
+type LineError struct {
+	Line int
+	Msg  string
+}
+
+// Error returns the error as "line 3: hw_level 0: levels start at 1".
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Msg) }
+
+// tableFile is a table as TOML.
+type tableFile struct {
+	Schema  int          `toml:"schema"`
+	Entries []entryTable `toml:"entry,omitempty"`
+}
+
+type entryTable struct {
+	Product   string `toml:"product,omitempty"`
+	Variant   string `toml:"variant,omitempty"`
+	Revisions string `toml:"revisions,omitempty"`
+	Device    string `toml:"device,omitempty"`
+	Family    string `toml:"family,omitempty"`
+	Level     *int64 `toml:"hw_level,omitempty"`
+	Minimum   string `toml:"minimum_version,omitempty"`
+	Source    string `toml:"source,omitempty"`
+}
+
+// ReadTable reads a hardware table in TOML (docs/hardware-table.md). The name is what entries are reported with. An
+// error about the content is a [*LineError].
+func ReadTable(r io.Reader, name string) (*Table, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxTable+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxTable {
+		return nil, fmt.Errorf("the table has more than %d bytes", maxTable)
+	}
+	shape, err := readShape(text)
+	if err != nil {
+		return nil, err
+	}
+	var file tableFile
+	if err := toml.Unmarshal(text, &file); err != nil {
+		return nil, tomlLine(err)
+	}
+	if file.Schema != 1 {
+		return nil, &LineError{shape.schema, fmt.Sprintf("schema is %d, this version reads 1 (write schema = 1)", file.Schema)}
+	}
+	table := &Table{}
+	for i, raw := range file.Entries {
+		line := shape.entries[i]
+		entry, err := raw.entry()
+		if err != nil {
+			return nil, &LineError{line, err.Error()}
+		}
+		entry.Where = fmt.Sprintf("%s, line %d", name, line)
+		table.Entries = append(table.Entries, entry)
+	}
+	return table, nil
+}
+
+// entry checks the values and gives them their types.
+func (t entryTable) entry() (Entry, error) {
+	e := Entry{Product: strings.ToUpper(t.Product), Variant: strings.ToUpper(t.Variant), Device: t.Device, Family: t.Family, Source: t.Source}
+	var err error
+	if e.Revisions, err = ParseRevisions(t.Revisions); err != nil {
+		return Entry{}, err
+	}
+	if t.Level != nil {
+		if *t.Level < 1 || *t.Level > 0xFFFF {
+			return Entry{}, fmt.Errorf("hw_level %d: levels are 1 to 65535", *t.Level)
+		}
+		e.Level = uint16(*t.Level)
+	}
+	if t.Minimum != "" {
+		if e.Minimum, err = bind.ParseVersion(t.Minimum); err != nil {
+			return Entry{}, fmt.Errorf("minimum_version: %w", err)
+		}
+	}
+	return e, e.check()
+}
+
+// check holds an entry to its form: about a part number, or about a level.
+func (e Entry) check() error {
+	part := e.Product != ""
+	switch {
+	case part && !regexp.MustCompile(`^S\d{4}$`).MatchString(e.Product):
+		return fmt.Errorf("product %.64q must be S and four digits, such as S7403", e.Product)
+	case e.Variant != "" && !regexp.MustCompile(`^[A-Z]\d{3}$`).MatchString(e.Variant):
+		return fmt.Errorf("variant %.64q must be a letter and three digits, such as A101", e.Variant)
+	case part && e.Family != "":
+		return errors.New("family goes with an entry about a level, device with one about a product")
+	case part && e.Level == 0 && e.Minimum.IsZero() && e.Device == "":
+		return errors.New("an entry about a product needs a device, a hw_level or a minimum_version")
+	case !part && (e.Variant != "" || e.Revisions.set || e.Device != ""):
+		return errors.New("variant, revisions and device need a product")
+	case !part && (e.Level == 0 || e.Minimum.IsZero()):
+		return errors.New("an entry without a product needs a hw_level (from 1) and a minimum_version")
+	}
+	return nil
+}
+
+// Marshal returns the table as TOML.
+func (t *Table) Marshal() ([]byte, error) {
+	file := tableFile{Schema: 1}
+	for _, e := range t.Entries {
+		raw := entryTable{e.Product, e.Variant, e.Revisions.String(), e.Device, e.Family, nil, "", e.Source}
+		if e.Level != 0 {
+			level := int64(e.Level)
+			raw.Level = &level
+		}
+		if !e.Minimum.IsZero() {
+			raw.Minimum = e.Minimum.String()
+		}
+		file.Entries = append(file.Entries, raw)
+	}
+	return toml.Marshal(file)
+}
+
+// A tableShape is what the decoder does not tell: where things stand.
+type tableShape struct {
+	schema  int   // line of the schema, 1 if it is missing
+	entries []int // line of each [[entry]]
+}
+
+// readShape walks the keys and stops at the first that is not known. The decoder could find unknown keys too, but in
+// a time and memory that grow with the square of their number.
+func readShape(text []byte) (tableShape, error) {
+	shape := tableShape{schema: 1}
+	var parser unstable.Parser
+	parser.Reset(text)
+	for parser.NextExpression() {
+		e := parser.Expression()
+		if e.Kind != unstable.ArrayTable && e.Kind != unstable.Table && e.Kind != unstable.KeyValue {
+			continue
+		}
+		key := e.Key()
+		key.Next()
+		line := parser.Shape(key.Node().Raw).Start.Line
+		name := string(key.Node().Data)
+		switch {
+		case key.Next(): // a dotted key: there is none
+			return shape, &LineError{line, fmt.Sprintf("unknown key %.64q", name+"."+string(key.Node().Data))}
+		case e.Kind == unstable.ArrayTable && name == "entry":
+			shape.entries = append(shape.entries, line)
+		case e.Kind == unstable.KeyValue && name == "entry" && len(shape.entries) == 0:
+			return shape, &LineError{line, "write each entry under a line of its own, [[entry]]"}
+		case e.Kind == unstable.KeyValue && name == "schema" && len(shape.entries) == 0:
+			shape.schema = line
+		case e.Kind == unstable.KeyValue && len(shape.entries) > 0 && slices.Contains(entryKeys(), name):
+		default:
+			return shape, &LineError{line, fmt.Sprintf("unknown key %.64q", name)}
+		}
+	}
+	return shape, nil
+}
+
+// entryKeys are the keys of an entry.
+func entryKeys() []string {
+	return []string{"product", "variant", "revisions", "device", "family", "hw_level", "minimum_version", "source"}
+}
+
+// tomlLine turns an error of the TOML decoder into a LineError.
+func tomlLine(err error) error {
+	line, message := 1, strings.TrimPrefix(err.Error(), "toml: ")
+	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
+		line, _ = decode.Position()
+		// The decoder would go on with the Go type, which means nothing to who wrote the file.
+		if kind, _, found := strings.Cut(message, " into struct field "); found {
+			message = kind + " as the value of " + decode.Key()[len(decode.Key())-1]
+		}
+	}
+	return &LineError{line, message}
+}
