@@ -44,7 +44,8 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 		return nil, fmt.Errorf("the list has more than %d bytes", maxList)
 	}
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	if err := checkLines(content); err != nil {
+	lines, err := countLines(content)
+	if err != nil {
 		return nil, err
 	}
 	rows := csv.NewReader(bytes.NewReader(content))
@@ -56,18 +57,19 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readRows(rows, header, name)
+	rows.ReuseRecord = true
+	return readRows(rows, header, name, min(lines, maxPhones))
 }
 
-// checkLines keeps one endless line from becoming millions of cells.
-func checkLines(content []byte) error {
-	number := 0
+// countLines counts the lines, and keeps one endless line from becoming millions of cells.
+func countLines(content []byte) (int, error) {
+	lines := 0
 	for line := range bytes.Lines(content) {
-		if number++; len(line) > maxLine {
-			return &LineError{number, fmt.Sprintf("has %d bytes, at most %d are allowed", len(line), maxLine)}
+		if lines++; len(line) > maxLine {
+			return 0, &LineError{lines, fmt.Sprintf("has %d bytes, at most %d are allowed", len(line), maxLine)}
 		}
 	}
-	return nil
+	return lines, nil
 }
 
 // readHeader reads the header line and returns its columns in order.
@@ -104,9 +106,9 @@ func columnNames() string {
 	return strings.Join(names, ", ")
 }
 
-// readRows reads the phones below the header.
-func readRows(rows *csv.Reader, header []column, name string) ([]ListedPhone, error) {
-	var phones []ListedPhone
+// readRows reads the phones below the header; there are at most as many as lines.
+func readRows(rows *csv.Reader, header []column, name string, lines int) ([]ListedPhone, error) {
+	phones := make([]ListedPhone, 0, lines)
 	seen := map[string]int{} // address or MAC to its line
 	for {
 		cells, err := rows.Read()

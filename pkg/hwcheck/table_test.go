@@ -88,6 +88,7 @@ func TestReadTableErrors(t *testing.T) {
 		{"a number where text belongs", good + "[[entry]]\nproduct = 7720\n", 7, ""},
 		{"text where a number belongs", good + "[[entry]]\nproduct = \"S7720\"\nhw_level = \"3\"\n", 8, ""},
 		{"level with a fraction", good + "[[entry]]\nproduct = \"S7720\"\nhw_level = 3.5\n", 8, ""},
+		{"control character in a device", good + "[[entry]]\nproduct = \"S7720\"\ndevice = \"CP600\\u001b[2J\"\n", 6, "control character"},
 		{"level 0", good + "[[entry]]\nproduct = \"S7720\"\ndevice = \"CP600\"\nhw_level = 0\n", 6, "hw_level"},
 		{"level below 0", good + "[[entry]]\nproduct = \"S7720\"\nhw_level = -1\n", 6, "hw_level"},
 		{"level above the highest", good + "[[entry]]\nproduct = \"S7720\"\nhw_level = 65536\n", 6, "hw_level"},
@@ -163,7 +164,7 @@ func TestMarshalTable(t *testing.T) {
 product = "S7720"
 variant = "A101"
 revisions = "-14"
-device = "Phone \"6\"\\ \u001b[2J"
+device = "Phone \"6\"\\"
 hw_level = 3
 minimum_version = "V1.2 R0.1.0"
 source = '''a 'quoted' source'''

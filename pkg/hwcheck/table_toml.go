@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -101,6 +102,11 @@ func (t entryTable) entry() (Entry, error) {
 // check holds an entry to its form: about a part number, or about a level.
 func (e Entry) check() error {
 	part := e.Product != ""
+	for _, text := range []string{e.Device, e.Family, e.Source} {
+		if strings.ContainsFunc(text, unicode.IsControl) || len(text) > maxCell {
+			return fmt.Errorf("%.64q holds a control character, or more than %d bytes", text, maxCell)
+		}
+	}
 	switch {
 	case part && !regexp.MustCompile(`^S\d{4}$`).MatchString(e.Product):
 		return fmt.Errorf("product %.64q must be S and four digits, such as S7403", e.Product)
