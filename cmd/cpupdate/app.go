@@ -22,6 +22,9 @@ type app struct {
 	open func(name string) (*bind.File, error)
 
 	json, quiet, verbose, noColor bool
+
+	parsed  bool  // the flags were read: --json means what it says
+	helpErr error // what kept help from being printed; cobra has no way to return it
 }
 
 // newApp returns the app of this process.

@@ -195,7 +195,7 @@ func checkOne(ctx context.Context, a *app, l *loader, name string, phone hwcheck
 		return im.err
 	}
 	for _, warning := range im.warnings {
-		a.note("warning", "%s: %s", name, warning)
+		a.note("warning", name, warning)
 	}
 	v := hwcheck.Check(im.facts, phone, policy)
 	if err := a.print(newSheetDoc(im, phone, v), sheetText(a, im, phone, v)); err != nil {
@@ -209,12 +209,12 @@ func checkOne(ctx context.Context, a *app, l *loader, name string, phone hwcheck
 
 // verdictError turns a verdict into the error that ends the command, or nil.
 func verdictError(name string, v hwcheck.Verdict) error {
-	outcome, c, words := hwcheck.Fail, codeRefused, "is not compatible"
+	outcome, c, words := hwcheck.Fail, codeRefused, name+" is not compatible"
 	switch v.Answer {
 	case hwcheck.Compatible:
 		return nil
 	case hwcheck.CannotTell:
-		outcome, c, words = hwcheck.Unknown, codeUnknown, "cannot be told to be compatible"
+		outcome, c, words = hwcheck.Unknown, codeUnknown, "whether "+name+" is compatible cannot be told"
 	case hwcheck.NotCompatible:
 	}
 	var rules string
@@ -225,5 +225,5 @@ func verdictError(name string, v hwcheck.Verdict) error {
 			hints = append(hints, advice(f))
 		}
 	}
-	return fail(c, fmt.Errorf("%s %s: %s", name, words, rules[2:]), hints...)
+	return fail(c, fmt.Errorf("%s: %s", words, rules[2:]), hints...)
 }

@@ -38,7 +38,7 @@ type decidedSheet struct {
 	Schema      int              `json:"schema"`
 	Verdict     string           `json:"verdict"`
 	NothingToDo bool             `json:"nothing_to_do"`
-	Damaged     bool             `json:"damaged"`
+	Untrusted   bool             `json:"untrusted"`
 	Reason      string           `json:"override_reason"`
 	Findings    []decidedFinding `json:"findings"`
 }
@@ -241,7 +241,7 @@ func checkVerdict(t *testing.T, sheet decidedSheet, d decision) {
 		t.Errorf("got verdict %q, want %q: %s", sheet.Verdict, want, outcomes(sheet))
 	}
 	// A damaged image is refused whatever it is a copy of, so there is nothing to say about it here.
-	if sheet.NothingToDo != nothing && !sheet.Damaged {
+	if sheet.NothingToDo != nothing && !sheet.Untrusted {
 		t.Errorf("got nothing_to_do %v, want %v: %s", sheet.NothingToDo, nothing, outcomes(sheet))
 	}
 	if got := sheet.find(d.rule); got.Outcome != d.outcome {
@@ -268,8 +268,8 @@ func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
 	if (one == "not applicable") == (two == "not applicable") {
 		t.Errorf("got hardware-level %q and minimum-version %q, want exactly one that is not applicable", one, two)
 	}
-	if want := sheet.find("image-intact").Outcome == "fail"; sheet.Damaged != want {
-		t.Errorf("got damaged %v, want %v", sheet.Damaged, want)
+	if want := sheet.find("image-intact").Outcome == "fail"; sheet.Untrusted != want {
+		t.Errorf("got untrusted %v, want %v", sheet.Untrusted, want)
 	}
 	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || exit != codes {
 		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, exit, verdict, codes, outcomes(sheet))

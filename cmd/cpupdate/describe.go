@@ -48,6 +48,9 @@ func describe(ctx context.Context, a *app, o describeOptions, name string) error
 	if err != nil {
 		return err
 	}
+	if name == "-" {
+		return usage("describe", "a descriptor lies beside its image: name a file")
+	}
 	description, err := bind.Describe(ctx, name)
 	if err != nil {
 		return imageFailure(name, err)
@@ -80,8 +83,8 @@ func describe(ctx context.Context, a *app, o describeOptions, name string) error
 // writeDescriptor writes descriptor and signature. A signature of an older descriptor is taken away first: beside a
 // new one it would be wrong.
 func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force bool) error {
-	if _, err := os.Lstat(path); err == nil && !force {
-		return existsError(path)
+	if err := checkOutput(path, force); err != nil {
+		return err
 	}
 	signature := path + bind.SignatureSuffix
 	if err := ignoreMissing(os.Remove(signature)); err != nil {

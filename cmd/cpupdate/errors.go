@@ -33,10 +33,8 @@ const (
 // An exitRow is one row of the table of exit codes. Retryable says whether trying again may help: "yes", "no", "" or
 // "see output".
 type exitRow struct {
-	Code      code   `json:"code"`
-	Name      string `json:"name"`
-	Meaning   string `json:"meaning"`
-	Retryable string `json:"retryable"`
+	Code                     code
+	Name, Meaning, Retryable string
 }
 
 // exitTable returns the table, in the order of the codes.
@@ -56,6 +54,14 @@ func exitTable() []exitRow {
 		{codeStopped, "stopped", "several phones: stopped by the failure limit", "see output"},
 		{codeInterrupted, "interrupted", "Ctrl-C or SIGTERM", ""},
 	}
+}
+
+// retryable is Retryable for programs: nil means that the output has to be looked at.
+func (r exitRow) retryable() *bool {
+	if r.Retryable == "see output" {
+		return nil
+	}
+	return some(r.Retryable == "yes")
 }
 
 // row returns the table's row for the code.
@@ -96,7 +102,12 @@ func imageFailure(name string, err error) error {
 		return fail(codeImage, wrapped, problemHint(format))
 	}
 	hint := "check that the file can be read, and its medium"
+	untrusted := (*untrustedError)(nil)
 	switch kind := (*bind.NotRegularError)(nil); {
+	case errors.As(err, &untrusted):
+		hint = "use an image signed by a trusted key; trusted are the keys of --trusted-key and of the folder trusted-keys in the settings"
+	case errors.Is(err, errEmptyFolder):
+		hint = "name a folder that holds images"
 	case errors.Is(err, bind.ErrNotBind):
 		hint = "if it is an image for a phone, state what it is with: cpupdate describe IMAGE"
 	case errors.Is(err, bind.ErrEmpty):
@@ -110,6 +121,9 @@ func imageFailure(name string, err error) error {
 	}
 	return fail(codeImage, wrapped, hint)
 }
+
+// errEmptyFolder is a folder without any file.
+var errEmptyFolder = errors.New("the folder is empty")
 
 // problemHint says what to do about a damaged or disagreeing image.
 func problemHint(err *bind.FormatError) string {
@@ -153,11 +167,8 @@ type errorDoc struct {
 func newErrorDoc(err error) *errorDoc {
 	f := classify(err)
 	row := f.code.row()
-	doc := &errorDoc{Code: f.code, Name: row.Name, Message: f.Error(), Hints: f.hints}
-	if row.Retryable != "see output" {
-		retryable := row.Retryable == "yes"
-		doc.Retryable = &retryable
-	}
+	doc := &errorDoc{Code: f.code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.hints...)}
+	doc.Retryable = row.retryable()
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
 	}

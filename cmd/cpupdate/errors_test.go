@@ -73,6 +73,11 @@ func TestAnswerThatCannotBeWritten(t *testing.T) {
 		{"version"},
 		{"help", "exit-codes"},
 		{"completion", "bash"},
+		{"help"},
+		{"help", "check"},
+		{"--help"},
+		{"check", "--help"},
+		{},
 	} {
 		a, _, errOut := testApp(t, nil)
 		a.out = brokenWriter{}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -26,30 +26,38 @@ func newHelp(a *app) *cobra.Command {
 			if err != nil || len(args) == 1 && target == cmd.Root() {
 				return usage("", "no help on %q", args[0])
 			}
-			if !a.json {
-				return target.Help()
-			}
-			return a.print(struct {
-				Schema int    `json:"schema"`
-				Help   string `json:"help"`
-			}{1, helpText(target)}, nil)
+			return printHelp(a, target)
 		},
 	}
 }
 
-// helpText is what Help prints.
-func helpText(cmd *cobra.Command) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%s", cmd.Long, cmd.UsageString())
-	return b.String()
+// printHelp prints the help of a command.
+func printHelp(a *app, cmd *cobra.Command) error {
+	text := fmt.Sprintf("%s\n\n%s", cmp.Or(cmd.Long, cmd.Short), cmd.UsageString())
+	doc := struct {
+		Schema int    `json:"schema"`
+		Help   string `json:"help"`
+	}{1, text}
+	return a.print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // printExitCodes prints the table of exit codes.
 func printExitCodes(a *app) error {
-	return a.print(struct {
-		Schema    int       `json:"schema"`
-		ExitCodes []exitRow `json:"exit_codes"`
-	}{1, exitTable()}, func(w io.Writer) {
+	type rowDoc struct {
+		Code      code   `json:"code"`
+		Name      string `json:"name"`
+		Meaning   string `json:"meaning"`
+		Retryable *bool  `json:"retryable"`
+	}
+	var rows []rowDoc
+	for _, row := range exitTable() {
+		rows = append(rows, rowDoc{row.Code, row.Name, row.Meaning, row.retryable()})
+	}
+	doc := struct {
+		Schema    int      `json:"schema"`
+		ExitCodes []rowDoc `json:"exit_codes"`
+	}{1, rows}
+	return a.print(doc, func(w io.Writer) {
 		fmt.Fprintln(w, "exit  name         again?      meaning")
 		for _, row := range exitTable() {
 			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, wrap(row.Meaning, 31, a.width))

@@ -26,14 +26,21 @@ func drawBytes(w io.Writer, a *app, im *image) {
 			drawGap(w, last, f, im.facts.HeaderLength)
 		}
 		if len(f.Head) > 0 {
-			announced := fmt.Sprintf("type 0x%02x%02x, length %d", f.Head[0], f.Head[1], len(f.Raw))
+			critical := ""
+			if f.Head[0]&0x80 != 0 {
+				critical = " (critical)"
+			}
+			announced := fmt.Sprintf("type 0x%02x%02x%s, length %d", f.Head[0], f.Head[1], critical, len(f.Raw))
 			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, a.paint(faint, announced))
 		}
 		drawValue(w, f)
 		last = f
 	}
-	if last.Name == "" {
+	switch end := last.Offset + last.Length; {
+	case last.Name == "":
 		fmt.Fprintln(w, "  (no header that this version knows)")
+	case last.Source == bind.Header && im.facts.PayloadLength >= 0:
+		drawGap(w, last, bind.Field{Origin: bind.Origin{Offset: max(im.facts.HeaderLength, end) + im.facts.PayloadLength}}, im.facts.HeaderLength)
 	}
 	if im.facts.Described != "" {
 		fmt.Fprintf(w, "\n  stated in %s:\n\n", escape(im.facts.Described))
@@ -88,6 +95,9 @@ func drawValue(w io.Writer, f bind.Field) {
 		}
 		drawChunk(w, f.Offset+int64(i*perLine), rest[:min(perLine, len(rest))], beside)
 	}
+	for i := max((len(f.Raw)+perLine-1)/perLine, 1); i < len(lines); i++ {
+		fmt.Fprintln(w, strings.Repeat(" ", column)+"  "+lines[i])
+	}
 }
 
 // drawChunk draws at most perLine bytes.
@@ -111,6 +121,10 @@ func drawFields(w io.Writer, im *image) {
 	}
 	fmt.Fprintf(w, "  %-10s  %6s  %-10s  %-10s  %s  %s\n", "offset", "length", "source", "confidence", pad("field", width), "value")
 	for _, f := range im.fields {
-		fmt.Fprintf(w, "  0x%08x  %6d  %-10s  %-10s  %s  %s\n", f.Offset, f.Length, f.Source, f.Confidence, pad(f.Name, width), escape(f.Value))
+		value := escape(f.Value)
+		if f.Name == "not known" && len(value) > 32 {
+			value = value[:32] + "..."
+		}
+		fmt.Fprintf(w, "  0x%08x  %6d  %-10s  %-10s  %s  %s\n", f.Offset, f.Length, f.Source, f.Confidence, pad(f.Name, width), value)
 	}
 }

@@ -166,7 +166,7 @@ func filesIn(folder string) ([]target, error) {
 		return nil, withoutPath(err)
 	}
 	if len(entries) == 0 {
-		return nil, errors.New("the folder is empty")
+		return nil, errEmptyFolder
 	}
 	names := make([]string, len(entries))
 	for i, entry := range entries {
@@ -194,11 +194,11 @@ func (l *loader) loadAll(ctx context.Context, all []target, look func(*image) er
 		}
 		if t.inFolder && !im.isBind() {
 			passed = append(passed, passedOver{t.name, im.cause.Error()})
-			l.app.note("passed over", "%s: %v", t.name, im.cause)
+			l.app.note("passed over", t.name, im.cause.Error())
 			continue
 		}
 		for _, warning := range im.warnings {
-			l.app.note("warning", "%s: %s", t.name, warning)
+			l.app.note("warning", t.name, warning)
 		}
 		if err := look(im); err != nil {
 			return passed, err

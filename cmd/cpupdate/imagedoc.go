@@ -34,7 +34,7 @@ type imageDoc struct {
 	FromFileName    []string          `json:"from_file_name"`
 	Corrections     []string          `json:"corrections"`
 	Warnings        []string          `json:"warnings"`
-	Fields          []fieldDoc        `json:"fields"`
+	Fields          []fieldDoc        `json:"fields,omitempty"`
 	Error           *errorDoc         `json:"error"`
 }
 
@@ -85,7 +85,7 @@ func (im *image) state() string {
 
 // doc returns the image as JSON.
 func (im *image) doc() imageDoc {
-	doc := imageDoc{File: displayName(im.name), State: im.state(), Warnings: append([]string{}, im.warnings...)}
+	doc := imageDoc{File: displayName(im.name), State: im.state(), FromFileName: []string{}, Corrections: []string{}, Warnings: append([]string{}, im.warnings...)}
 	if im.err != nil {
 		doc.Error = newErrorDoc(im.err)
 	}
@@ -113,7 +113,7 @@ func (im *image) doc() imageDoc {
 	if f.Described != "" {
 		doc.Descriptor = &f.Described
 	}
-	doc.FromFileName, doc.Corrections = append([]string{}, f.NamedBy...), append([]string{}, f.Corrections...)
+	doc.FromFileName, doc.Corrections = append(doc.FromFileName, f.NamedBy...), append(doc.Corrections, f.Corrections...)
 	doc.Fields = im.fieldDocs()
 	return doc
 }

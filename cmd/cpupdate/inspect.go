@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -85,6 +86,9 @@ func inspect(ctx context.Context, a *app, o inspectOptions, args []string) error
 			inspectText(w, a, im, o.bytes)
 		})
 	})
+	if errors.Is(loadErr, context.Canceled) {
+		return loadErr
+	}
 	if a.json {
 		doc.PassedOver = append(doc.PassedOver, passed...)
 		if err := a.print(doc, nil); err != nil {

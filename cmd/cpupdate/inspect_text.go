@@ -5,13 +5,18 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // inspectText draws one image.
 func inspectText(w io.Writer, a *app, im *image, bytes bool) {
-	fmt.Fprintf(w, "%s   %s\n", a.paint(bold, escape(displayName(im.name))), headline(a, im))
+	name, verdict := escape(displayName(im.name)), headline(a, im)
+	if utf8.RuneCountInString(name+"   "+headline(&app{}, im)) > a.width {
+		name += "\n "
+	}
+	fmt.Fprintf(w, "%s   %s\n", a.paint(bold, name), verdict)
 	if !im.readable {
 		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, a.width))
 		return
@@ -20,11 +25,14 @@ func inspectText(w io.Writer, a *app, im *image, bytes bool) {
 	for _, row := range imageRows(im) {
 		printRow(w, a, row)
 	}
-	switch {
-	case bytes:
+	if im.err != nil {
+		printRow(w, a, row{"wrong", im.cause.Error(), ""})
+	}
+	if bytes {
 		fmt.Fprintln(w)
 		drawBytes(w, a, im)
-	case a.verbose:
+	}
+	if a.verbose {
 		fmt.Fprintln(w)
 		drawFields(w, im)
 	}
@@ -61,13 +69,22 @@ func headline(a *app, im *image) string {
 // A row is one line of an image's facts: its name, its value, and a remark beside it.
 type row struct{ name, value, remark string }
 
-// remarkColumn is where remarks start.
-const remarkColumn = 58
+// Where values and remarks start.
+const (
+	valueColumn  = 20
+	remarkColumn = 52
+)
 
+// printRow prints a row. A remark for which there is no room stands below its value.
 func printRow(w io.Writer, a *app, r row) {
-	line := "  " + pad(r.name, 18) + escape(r.value)
-	if r.remark != "" {
-		line = pad(line, remarkColumn-1) + " " + a.paint(faint, escape(r.remark))
+	line := "  " + pad(r.name, valueColumn-2) + wrap(escape(r.value), valueColumn, a.width)
+	remark := escape(r.remark)
+	switch column := max(remarkColumn, utf8.RuneCountInString(line)+2); {
+	case remark == "":
+	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > a.width:
+		line += "\n" + strings.Repeat(" ", valueColumn) + a.paint(faint, "("+remark+")")
+	default:
+		line = pad(line, column) + a.paint(faint, remark)
 	}
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }
@@ -82,9 +99,8 @@ func imageRows(im *image) []row {
 	if f.Platform.Known() {
 		rows = append(rows, row{"platform", f.Platform.Value, origin(f.Platform.Origin)})
 	}
-	software := strings.TrimSpace(f.SoftwareType.Value + "  " + f.Version.Value.String())
+	rows = append(rows, softwareRows(f)...)
 	rows = append(rows,
-		row{"software", software, origin(f.Version.Origin)},
 		row{"hardware levels", orNone(f.Levels.Known(), f.Levels.Value.String()), ruleRemark(im)})
 	if f.UpdateFrom.Known() {
 		rows = append(rows, row{"update from", f.UpdateFrom.Value.String() + " or newer", ""})
@@ -95,12 +111,39 @@ func imageRows(im *image) []row {
 	if f.Note.Known() {
 		rows = append(rows, row{"note", f.Note.Value, ""})
 	}
+	if other := otherFields(im); other != "" {
+		rows = append(rows, row{"other fields", other, "meaning not known"})
+	}
 	return append(rows, integrityRows(im)...)
 }
 
-// ruleRemark says which of the manual's two rules the image is under, and who says so.
+// softwareRows is one row where type and version come from one place, else two.
+func softwareRows(f bind.Facts) []row {
+	kind, version := origin(f.SoftwareType.Origin), origin(f.Version.Origin)
+	if kind == version || !f.SoftwareType.Known() {
+		return []row{{"software", strings.TrimSpace(f.SoftwareType.Value + " " + f.Version.Value.String()), version}}
+	}
+	return []row{{"software type", f.SoftwareType.Value, kind}, {"software version", f.Version.Value.String(), version}}
+}
+
+// otherFields names the fields of a CPB header that this version does not know.
+func otherFields(im *image) string {
+	var names []string
+	for _, f := range im.fields {
+		if len(f.Head) > 0 && f.Confidence == bind.Observed {
+			names = append(names, fmt.Sprintf("0x%02x%02x (%s)", f.Head[0], f.Head[1], plural(len(f.Raw), "byte")))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// ruleRemark says which of the manual's two rules the image is under, and if it is so by a descriptor.
 func ruleRemark(im *image) string {
-	return strings.TrimPrefix(fmt.Sprintf("%s, rule %d applies", origin(im.facts.Levels.Origin), im.rule()), ", ")
+	rule := fmt.Sprintf("rule %d applies", im.rule())
+	if im.facts.Levels.Source == bind.FromDescriptor {
+		return "stated, " + rule
+	}
+	return rule
 }
 
 func orNone(known bool, text string) string {
@@ -143,7 +186,7 @@ func integrityRows(im *image) []row {
 		payload = bytesText(f.PayloadLength)
 	}
 	if f.PayloadSHA256.Known() {
-		payload += "  sha256 " + shortHex(f.PayloadSHA256.Value) + "  " + digest
+		payload += ", sha256 " + shortHex(f.PayloadSHA256.Value) + " " + digest
 	}
 	rows = append(rows, row{"payload", payload, ""})
 	if sum := f.Integrity.SHA256; sum != nil {
@@ -177,9 +220,9 @@ func wholeDigest(f bind.Facts, sum [32]byte) string {
 	case f.Described == "":
 		return text
 	case f.Integrity.Digest == bind.Wrong:
-		return text + "  WRONG"
+		return text + " WRONG"
 	}
-	return text + "  verified"
+	return text + " verified"
 }
 
 // signatureText says one of the four answers about a signature.
@@ -194,7 +237,7 @@ func signatureText(s bind.Signature) string {
 	case bind.SignatureWrong:
 		return "WRONG" + key
 	case bind.NoKey:
-		return "present" + key + ", no trusted key to check it with"
+		return "not checked: no trusted key" + key
 	case bind.Unsigned:
 	}
 	return "none"

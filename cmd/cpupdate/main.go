@@ -18,8 +18,14 @@ func main() {
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, a *app, args []string) code {
-	a.json = wantsJSON(args)
 	root := newRoot(a)
 	root.SetArgs(args)
-	return a.report(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = a.helpErr
+	}
+	if !a.parsed {
+		a.json = a.json || wantsJSON(args)
+	}
+	return a.report(err)
 }

@@ -66,27 +66,35 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 
 // print writes a command's answer: the document as JSON, or what text writes.
 func (a *app) print(doc any, text func(w io.Writer)) error {
-	if a.json {
-		return writeJSON(a.out, doc, true)
-	}
-	if a.quiet {
-		return nil
-	}
 	var buffer bytes.Buffer
-	text(&buffer)
-	_, err := a.out.Write(buffer.Bytes())
-	return err
+	switch {
+	case a.json:
+		if err := writeJSON(&buffer, doc, true); err != nil {
+			return err
+		}
+	case a.quiet:
+		return nil
+	default:
+		text(&buffer)
+	}
+	if _, err := a.out.Write(buffer.Bytes()); err != nil {
+		return fail(codeInternal, fmt.Errorf("writing the answer: %w", withoutPath(err)), "check where standard output goes, and the space there")
+	}
+	return nil
 }
 
-// note writes one line on stderr that is neither answer nor error.
-func (a *app) note(kind, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+// note writes one line on stderr about a file that is neither answer nor error.
+func (a *app) note(kind, file, message string) {
 	switch {
 	case a.quiet:
 	case a.json:
-		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): message}, false)
+		note := struct {
+			File string `json:"file"`
+			Why  string `json:"why"`
+		}{file, message}
+		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 	default:
-		fmt.Fprintln(a.err, kind+": "+escape(message))
+		fmt.Fprintln(a.err, kind+": "+escape(file)+": "+escape(message))
 	}
 }
 
@@ -165,8 +173,11 @@ func shortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[
 
 // displayName is how an image is called in messages: "-" is standard input.
 func displayName(name string) string {
-	if name == "-" {
+	switch name {
+	case "-":
 		return "standard input"
+	case "":
+		return `""`
 	}
 	return name
 }

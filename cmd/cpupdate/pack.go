@@ -110,8 +110,8 @@ func pack(ctx context.Context, a *app, o packOptions, name string) error {
 }
 
 func packDryRun(ctx context.Context, a *app, o packOptions, build builder, payload *io.SectionReader) error {
-	if _, err := os.Lstat(o.output); err == nil && !o.force {
-		return existsError(o.output)
+	if err := checkOutput(o.output, o.force); err != nil {
+		return err
 	}
 	count := &countingWriter{}
 	if err := buildError(build(ctx, count, payload)); err != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // newRoot returns the command tree.
@@ -29,7 +30,12 @@ What an exit code means: cpupdate help exit-codes`,
 			}
 			return cmd.Help()
 		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.parsed = true
+			return noEmptyFlag(cmd)
+		},
 	}
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpErr = printHelp(a, cmd) })
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetIn(a.in)
@@ -39,7 +45,7 @@ What an exit code means: cpupdate help exit-codes`,
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
-	flags.BoolVar(&a.json, "json", a.json, "print the answer and errors as JSON")
+	flags.BoolVar(&a.json, "json", false, "print the answer and errors as JSON")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
@@ -78,6 +84,18 @@ func asUsage(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		asUsage(child)
 	}
+}
+
+// noEmptyFlag refuses a flag that was given without a value: an empty variable of a script would pass for a flag that
+// was left out, and what it should have said would go unchecked.
+func noEmptyFlag(cmd *cobra.Command) error {
+	var empty error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if value := f.Value.String(); value == "" || value == "[]" {
+			empty = usage(helpPath(cmd), "--%s is given without a value", f.Name)
+		}
+	})
+	return empty
 }
 
 // helpPath is what "cpupdate help" is to be asked for the command.

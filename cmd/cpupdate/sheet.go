@@ -79,30 +79,32 @@ func phoneName(p hwcheck.Phone) string {
 // sheetText draws the rule sheet: the answer, then the rules, those that decide first.
 func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
 	return func(w io.Writer) {
-		fmt.Fprintf(w, "%s   %s  with  %s\n\n", answerText(a, v), escape(displayName(im.name)), escape(phoneName(p)))
+		fmt.Fprintf(w, "%s   %s  with  %s\n\n", answerText(a, v, im.state() == stateDamaged), escape(displayName(im.name)), escape(phoneName(p)))
 		findings := slices.Clone(v.Findings)
 		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
 		columns := sheetColumns(findings)
 		for _, f := range findings {
 			printFinding(w, a, f, columns)
-			if stops(f) && !v.NothingToDo {
+			if stops(f) && !v.NothingToDo || a.verbose && f.Advice != "" {
 				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+wrap(escape(advice(f)), textColumn+3, a.width))
 			}
 		}
 		if v.Reason != "" && slices.ContainsFunc(v.Findings, overridden) {
-			fmt.Fprintf(w, "\n  overridden because: %s\n", wrap(escape(v.Reason), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap("overridden because: "+escape(v.Reason), 4, a.width))
 		}
 		if im.facts.Note.Known() && v.Answer == hwcheck.NotCompatible {
-			fmt.Fprintf(w, "\n  the image's builder says: %s\n", wrap(escape(im.facts.Note.Value), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap("the image's builder says: "+escape(im.facts.Note.Value), 4, a.width))
 		}
 	}
 }
 
 // answerText is the verdict.
-func answerText(a *app, v hwcheck.Verdict) string {
+func answerText(a *app, v hwcheck.Verdict, damaged bool) string {
 	switch {
-	case v.Damaged:
-		return a.paint(red, "not compatible: the image cannot be trusted")
+	case v.Untrusted && damaged:
+		return a.paint(red, "damaged")
+	case v.Untrusted:
+		return a.paint(red, "not trusted")
 	case v.NothingToDo:
 		return a.paint(green, "nothing to do")
 	case v.Answer == hwcheck.Compatible && slices.ContainsFunc(v.Findings, overridden):
@@ -188,13 +190,13 @@ func stops(f hwcheck.Finding) bool {
 func findingText(f hwcheck.Finding, imageWidth, width int) string {
 	switch {
 	case f.Rule == hwcheck.ImageIntact && f.Outcome == hwcheck.NotChecked:
-		return "not checked: " + escape(f.Image.Value)
+		return wrap("not checked: "+escape(f.Image.Value), textColumn, width)
 	case f.Rule == hwcheck.ImageIntact:
-		return escape(f.Image.Value)
+		return wrap(escape(f.Image.Value), textColumn, width)
 	case f.Outcome == hwcheck.NotChecked:
-		return "not checked: " + escape(f.Reason)
+		return wrap("not checked: "+escape(f.Reason), textColumn, width)
 	case f.Outcome == hwcheck.NotApplicable:
-		return escape(f.Reason)
+		return wrap(escape(f.Reason), textColumn, width)
 	}
 	phone := "not known"
 	if f.Phone.Value != "" {
@@ -204,20 +206,44 @@ func findingText(f hwcheck.Finding, imageWidth, width int) string {
 	if image == "" {
 		image = "not stated"
 	}
-	image = "image " + pad(escape(image), imageWidth)
-	if textColumn+len([]rune(image))+len("  phone ")+len([]rune(phone)) > max(width, 80) {
-		return strings.TrimRight(image, " ") + "\n" + strings.Repeat(" ", textColumn) + "phone " + wrap(phone, textColumn+6, width)
+	side := "image " + pad(escape(image), imageWidth) + "  phone " + phone
+	if textColumn+len([]rune(side)) > width {
+		return "image " + wrap(escape(image), textColumn+6, width) + "\n" + strings.Repeat(" ", textColumn) + "phone " + wrap(phone, textColumn+6, width)
 	}
-	return image + "  phone " + phone
+	return side
 }
 
 // advice is the next step, in the words of the command line.
 func advice(f hwcheck.Finding) string {
-	if f.Outcome == hwcheck.Overridden {
+	text := f.Advice
+	if flags := flagsFor(f.Rule); flags != "" && f.Phone.Value == "" && f.Outcome != hwcheck.NotApplicable {
+		text = strings.TrimSuffix(text, ".") + " (" + flags + ")."
+	}
+	switch {
+	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Lifted == hwcheck.Pass:
+		return "The phone runs this version and gets it again: --reinstall."
+	case f.Outcome == hwcheck.Overridden:
 		return "Would be " + string(f.Lifted) + "; lifted by --" + f.Lift + "."
+	case f.Lift == "":
+		return text
 	}
-	if f.Lift == "" {
-		return f.Advice
+	return text + " Or lift it with --" + f.Lift + "."
+}
+
+// flagsFor names the flags that say what a rule needs to know of a phone.
+func flagsFor(rule hwcheck.Rule) string {
+	switch rule {
+	case hwcheck.FamilyModel:
+		return "--model"
+	case hwcheck.HardwareLevel:
+		return "--hw-level, or --part-number and --hardware"
+	case hwcheck.MinimumVersion:
+		return "--minimum-version, or --running, --model and --software-type"
+	case hwcheck.SoftwareType:
+		return "--software-type"
+	case hwcheck.SteppingStone, hwcheck.Downgrade, hwcheck.SameVersion:
+		return "--running"
+	case hwcheck.ImageIntact:
 	}
-	return f.Advice + " Or lift it with --" + f.Lift + "."
+	return ""
 }

@@ -14,8 +14,8 @@ import (
 // writeFile writes a file so that it is there whole or not at all: a temporary file beside it gets its name only when
 // check is content with it. Without force an existing file stays as it is. check may be nil.
 func writeFile(name string, force bool, write func(io.Writer) error, check func(temporary string) error) (err error) {
-	if _, statErr := os.Lstat(name); statErr == nil && !force {
-		return existsError(name)
+	if err := checkOutput(name, force); err != nil {
+		return err
 	}
 	suffix := make([]byte, 6)
 	if _, err := rand.Read(suffix); err != nil {
@@ -61,6 +61,22 @@ func place(temporary, name string) error {
 	return cannotWrite(name, os.Rename(temporary, name))
 }
 
+// checkOutput refuses what must not be written over: anything that is no file, and a file that nobody gave up.
+func checkOutput(name string, force bool) error {
+	info, _ := os.Lstat(name) // whatever is wrong with the place is said when it is written to
+	switch {
+	case name == "-":
+		return failf(codeUsage, "name a file", "- cannot be written to: the answer goes to standard output")
+	case info == nil:
+		return nil
+	case !info.Mode().IsRegular():
+		return failf(codeUsage, "name a file", "%s is there already and is no file", name)
+	case !force:
+		return existsError(name)
+	}
+	return nil
+}
+
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -69,7 +85,7 @@ func ignoreMissing(err error) error {
 }
 
 func existsError(name string) error {
-	return failf(codeUsage, "name another file, or replace it with --force", "%s exists already", name)
+	return failf(codeUsage, "replace it with --force", "%s exists already", name)
 }
 
 // cannotWrite names the file that was to be written; a failure that already has its exit code keeps it.

@@ -61,7 +61,7 @@ func checkCPBPrologue(front []byte) error {
 	}
 	if !bytes.HasPrefix(front, []byte(cpbMagic)) {
 		if inASCIIMode(front) {
-			return cpbError(ASCIIMode, "magic", 0, "line ends were changed: the image went through a transfer in ASCII mode")
+			return cpbError(ASCIIMode, "magic", 0, "line ends or the eighth bit were changed: the image went through a transfer in ASCII mode")
 		}
 		return cpbError(Damaged, "magic", 0, "is % x, must be % x", front[:min(len(front), 8)], cpbMagic)
 	}

@@ -82,7 +82,11 @@ func (f *File) addCPBFields(fields []CPBField) {
 		}
 		at += cpbFieldHead
 		origin := f.add(name, Header, Documented, at, field.Value, cpbFieldValue(field))
-		f.fields[len(f.fields)-1].Head = f.header[at-cpbFieldHead : at]
+		last := &f.fields[len(f.fields)-1]
+		last.Head = f.header[at-cpbFieldHead : at]
+		if names[field.Type] == "" {
+			last.Confidence = Observed // it is there; what it means is not known
+		}
 		if field.Type == cpbLevels {
 			ranges = append(ranges, decodeLevelRange(field.Value))
 			f.facts.Levels.Origin = spanning(f.facts.Levels.Origin, origin)

@@ -1,12 +1,15 @@
 package bind
 
 import (
+	"cmp"
 	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"slices"
+	"strings"
 )
 
 // A sealedDescriptor is a descriptor as it lies beside an image, with its signature if it has one.
@@ -65,6 +68,7 @@ func (f *File) describe(s *sealedDescriptor) error {
 	if d.Size != f.facts.Size {
 		return &FormatError{Descriptor, Disagrees, "size", s.places["size"].Offset, fmt.Sprintf("says %d bytes, the image has %d", d.Size, f.facts.Size)}
 	}
+	f.addDescriptorFields(s)
 	m := merger{file: f, places: s.places}
 	merge(&m, "family", &f.facts.Family, d.Family, d.Family != "", false, func(a, b string) bool { return a == b })
 	merge(&m, "models", &f.facts.Models, d.Models, len(d.Models) > 0, true, sameModels)
@@ -73,6 +77,22 @@ func (f *File) describe(s *sealedDescriptor) error {
 	merge(&m, "hw_levels", &f.facts.Levels, d.Levels, !d.Levels.IsZero(), true, Levels.Equal)
 	merge(&m, "note", &f.facts.Note, d.Note, d.Note != "", false, func(a, b string) bool { return a == b })
 	return m.err
+}
+
+// addDescriptorFields lists everything that the descriptor states, in the order of its text. Raw is the whole line or
+// lines of a key: key = value.
+func (f *File) addDescriptorFields(s *sealedDescriptor) {
+	d := s.description
+	values := map[string]string{
+		"schema": "1", "sha256": hex.EncodeToString(d.SHA256[:]), "size": fmt.Sprint(d.Size), "family": d.Family,
+		"models": strings.Join(d.Models, ", "), "software_type": d.SoftwareType, "software_version": d.Version.String(),
+		"hw_levels": d.Levels.String(), "note": d.Note, "from_file_name": strings.Join(d.FromFileName, ", "),
+	}
+	first := len(f.fields)
+	for key, origin := range s.places {
+		f.fields = append(f.fields, Field{Name: key, Origin: origin, Raw: s.text[origin.Offset:][:origin.Length], Value: values[key]})
+	}
+	slices.SortFunc(f.fields[first:], func(a, b Field) int { return cmp.Compare(a.Offset, b.Offset) })
 }
 
 // A merger carries what merge needs from one value to the next.
@@ -89,8 +109,6 @@ func merge[T any](m *merger, key string, fact *Fact[T], value T, stated, silent 
 		return
 	}
 	origin := m.places[key]
-	raw := m.file.sealed.text[origin.Offset:][:origin.Length]
-	m.file.fields = append(m.file.fields, Field{Name: key, Origin: origin, Raw: raw, Value: fmt.Sprint(value)})
 	switch {
 	case !fact.Known() && silent && m.file.facts.Format == CPB:
 		m.err = &FormatError{Descriptor, Disagrees, key, origin.Offset, fmt.Sprintf("says %s, the header states none", quote(fmt.Sprint(value)))}

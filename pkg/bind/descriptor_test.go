@@ -191,20 +191,20 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestReadFileName(t *testing.T) {
-	tests := []struct{ name, version, kind string }{
-		{"OS_80_SIP_V1_R4_9_0.img", "V1 R4.9.0", "SIP"},
-		{"OS40_SIP_V3_R5_12_0.img", "V3 R5.12.0", "SIP"},
-		{"CP20X_SIP_V1_R9_2_0.img", "V1 R9.2.0", "SIP"},
-		{"cp600-hfa-v1r10.2.0.bind", "V1 R10.2.0", "HFA"},
-		{"folder V1 R1.1.1/CP600 HFA V1.2 R3.4.5", "V1.2 R3.4.5", "HFA"},
-		{"opera_bind.img", "unknown", ""},
-		{"GOSSIP.img", "unknown", ""},
-		{"V1_R99999_0_0.img", "unknown", ""},
+	tests := []struct{ name, version, kind, model string }{
+		{"OS_80_SIP_V1_R4_9_0.img", "V1 R4.9.0", "SIP", "80"},
+		{"OS40_SIP_V3_R5_12_0.img", "V3 R5.12.0", "SIP", "40"},
+		{"CP20X_SIP_V1_R9_2_0.img", "V1 R9.2.0", "SIP", "CP20X"},
+		{"cp600-hfa-v1r10.2.0.bind", "V1 R10.2.0", "HFA", "CP600"},
+		{"folder V1 R1.1.1/CP600 HFA V1.2 R3.4.5", "V1.2 R3.4.5", "HFA", "CP600"},
+		{"opera_bind.img", "unknown", "", ""},
+		{"GOSSIP.img", "unknown", "", ""},
+		{"V1_R99999_0_0.img", "unknown", "", ""},
 	}
 	for _, test := range tests {
 		got := bind.ReadFileName(filepath.FromSlash(test.name))
-		if got.Version.Value.String() != test.version || got.SoftwareType.Value != test.kind {
-			t.Errorf("%s: version %v, type %q, want %s, %q", test.name, got.Version.Value, got.SoftwareType.Value, test.version, test.kind)
+		if got.Version.Value.String() != test.version || got.SoftwareType.Value != test.kind || got.Model.Value != test.model {
+			t.Errorf("%s: version %v, type %q, model %q, want %s, %q, %q", test.name, got.Version.Value, got.SoftwareType.Value, got.Model.Value, test.version, test.kind, test.model)
 		}
 		if base := filepath.Base(test.name); got.SoftwareType.Known() &&
 			!strings.EqualFold(base[got.SoftwareType.Offset:][:got.SoftwareType.Length], test.kind) {
@@ -237,6 +237,31 @@ func TestDescriptorAllocation(t *testing.T) {
 		})
 		if t.Failed() {
 			t.Fatalf("with %s", name)
+		}
+	}
+}
+
+func TestNameWarnings(t *testing.T) {
+	models := func(m ...string) bind.Facts {
+		return bind.Facts{Models: bind.Fact[[]string]{Value: m, Origin: bind.Origin{Source: bind.Header}}}
+	}
+	for _, test := range []struct {
+		name  string
+		facts bind.Facts
+		want  int
+	}{
+		{"CP600.img", models("CP400", "CP600"), 0},
+		{"CP600.img", models("CP600E"), 0},
+		{"CP20X.img", models("CP205"), 0},
+		{"CP20X.img", models("CP400"), 1},
+		{"CP600.img", models("CP200"), 1},
+		{"CP600.img", models("CP6"), 1},
+		{"CP600.img", bind.Facts{}, 0},
+		{"OS40.img", models("40G"), 0},
+		{"OS_40.img", models("60"), 1},
+	} {
+		if got := bind.NameWarnings(test.name, test.facts); len(got) != test.want {
+			t.Errorf("%s with %v: got %q, want %d warnings", test.name, test.facts.Models.Value, got, test.want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ import (
 type NameFacts struct {
 	Version      Fact[Version]
 	SoftwareType Fact[string] // "SIP" or "HFA"
+	Model        Fact[string] // "CP600"; "CP20X", where X is any digit; "40" for OS40
 }
 
 // ReadFileName reads what a published image's name says, such as CP20X_SIP_V1_R9_2_0.img or OS_80_SIP_V1_R4_9_0.img.
@@ -29,7 +31,28 @@ func ReadFileName(name string) NameFacts {
 	if at := kind.FindStringSubmatchIndex(name); at != nil {
 		facts.SoftwareType = Fact[string]{strings.ToUpper(name[at[2]:at[3]]), nameOrigin(at[2:])}
 	}
+	model := regexp.MustCompile(`(?i)(?:^|[ ._-])(?:OS_?(\d{2})|(CP\d{2}[\dX][A-Z]?))(?:[ ._-]|$)`)
+	if at := model.FindStringSubmatchIndex(name); at != nil {
+		group := at[2:4]
+		if group[0] < 0 {
+			group = at[4:6]
+		}
+		facts.Model = Fact[string]{strings.ToUpper(name[group[0]:group[1]]), nameOrigin(group)}
+	}
 	return facts
+}
+
+// fitsName reports whether a model is one that a file name means.
+func fitsName(claimed, model string) bool {
+	if len(model) < len(claimed) {
+		return false
+	}
+	for i, c := range []byte(claimed) {
+		if c != 'X' && c != strings.ToUpper(model)[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func nameOrigin(at []int) Origin {
@@ -46,6 +69,10 @@ func NameWarnings(name string, facts Facts) []string {
 	if claimed.SoftwareType.Known() && facts.SoftwareType.Known() &&
 		!strings.EqualFold(claimed.SoftwareType.Value, lastWord(facts.SoftwareType.Value)) {
 		warnings = append(warnings, fmt.Sprintf("the file name says %s, the image %s", claimed.SoftwareType.Value, quote(facts.SoftwareType.Value)))
+	}
+	fits := func(model string) bool { return fitsName(claimed.Model.Value, model) }
+	if claimed.Model.Known() && facts.Models.Known() && !slices.ContainsFunc(facts.Models.Value, fits) {
+		warnings = append(warnings, fmt.Sprintf("the file name says %s, the image %s", claimed.Model.Value, quote(strings.Join(facts.Models.Value, ", "))))
 	}
 	return warnings
 }

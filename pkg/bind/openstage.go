@@ -76,6 +76,7 @@ func finishOpenStage(f *File, size int64, tail []byte) error {
 	add := func(name string, at, length int, value string) Origin {
 		return f.add(name, Trailer, Observed, base+int64(at), t[at:][:length], value)
 	}
+	f.facts.PayloadLength -= openStageTrailer
 	typeAt := len(device) + 1 + openStageTagSize
 	origin := add("device type", 0, len(device), device)
 	add("not known", typeAt-openStageTagSize, openStageTagSize, hex.EncodeToString(t[typeAt-openStageTagSize:typeAt]))

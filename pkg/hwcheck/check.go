@@ -59,10 +59,12 @@ func (a Answer) String() string {
 // MarshalText returns the answer in words.
 func (a Answer) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// A Said is a value as one side states it, and where that comes from. The zero Said is silence.
+// A Said is a value as one side states it, and where that comes from: for programs an origin ("header", "flag",
+// "flag, rules" if two disagree), for people a place. The zero Said is silence.
 type Said struct {
-	Value string `json:"value"`
-	From  string `json:"from"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+	From   string `json:"from"`
 }
 
 // A Finding is what one rule found. Reason says why in a few words; Advice is one sentence on what would make it
@@ -100,7 +102,7 @@ type Policy struct {
 type Verdict struct {
 	Answer      Answer    `json:"verdict"`
 	NothingToDo bool      `json:"nothing_to_do"` // the phone runs this version already
-	Damaged     bool      `json:"damaged"`       // the image itself is not to be trusted
+	Untrusted   bool      `json:"untrusted"`     // the image itself is damaged, or not signed as it must be
 	Reason      string    `json:"override_reason,omitempty"`
 	Findings    []Finding `json:"findings"`
 }
@@ -124,7 +126,7 @@ func Check(facts bind.Facts, phone Phone, policy Policy) Verdict {
 	if policy.Override {
 		v.Reason = policy.Reason
 	}
-	v.Damaged = v.Findings[0].Outcome == Fail
+	v.Untrusted = v.Findings[0].Outcome == Fail
 	v.Answer = v.answer()
 	return v
 }
@@ -141,7 +143,7 @@ func worse(a, b Outcome) Outcome {
 
 func (v Verdict) answer() Answer {
 	switch {
-	case v.Damaged:
+	case v.Untrusted:
 		return NotCompatible
 	case v.NothingToDo:
 		return Compatible

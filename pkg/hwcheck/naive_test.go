@@ -34,7 +34,7 @@ type situation struct {
 type opinion struct {
 	Answer      string
 	NothingToDo bool
-	Damaged     bool
+	Untrusted   bool
 	Outcomes    map[string]string
 }
 
@@ -98,7 +98,7 @@ func compareOpinions(got, want opinion) string {
 	}
 	differ("answer", got.Answer, want.Answer)
 	differ("nothing to do", got.NothingToDo, want.NothingToDo)
-	differ("damaged", got.Damaged, want.Damaged)
+	differ("untrusted", got.Untrusted, want.Untrusted)
 	differ("number of findings", len(got.Outcomes), len(want.Outcomes))
 	for _, rule := range []string{
 		"image-intact", "family-model", "hardware-level", "minimum-version",
@@ -151,8 +151,8 @@ func naiveOpinion(s situation) opinion {
 			unknown = true
 		}
 	}
-	o.Damaged = o.Outcomes["image-intact"] == "fail"
-	if o.Damaged {
+	o.Untrusted = o.Outcomes["image-intact"] == "fail"
+	if o.Untrusted {
 		o.Answer = "not compatible"
 	} else if o.NothingToDo {
 		o.Answer = "compatible"
@@ -459,7 +459,7 @@ func packageOpinion(t *testing.T, s situation) opinion {
 		Override: s.Override, AllowTypeChange: s.TypeChange, AllowDowngrade: s.Down,
 		Reinstall: s.Reinstall, RequireSignature: s.SignatureNeeded,
 	})
-	o := opinion{Answer: v.Answer.String(), NothingToDo: v.NothingToDo, Damaged: v.Damaged, Outcomes: map[string]string{}}
+	o := opinion{Answer: v.Answer.String(), NothingToDo: v.NothingToDo, Untrusted: v.Untrusted, Outcomes: map[string]string{}}
 	for _, f := range v.Findings {
 		o.Outcomes[string(f.Rule)] = string(f.Outcome)
 	}

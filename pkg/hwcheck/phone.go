@@ -58,6 +58,7 @@ func settle[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) 
 			next := say(claim, text)
 			out.said.Value += " / " + next.Value
 			out.said.From += " / " + next.From
+			out.said.Origin += ", " + next.Origin
 		}
 	}
 	return out
@@ -69,7 +70,7 @@ func say[T any](c Claim[T], text func(T) string) Said {
 	if c.Where != "" {
 		from = c.Where
 	}
-	return Said{Value: text(c.Value), From: from}
+	return Said{text(c.Value), string(c.Origin), from}
 }
 
 // same is the key of values that are compared as they are, and the text of those that are text.

@@ -39,6 +39,15 @@ func columns() []column {
 	}
 }
 
+// unnamedColumn is a column that a spreadsheet leaves at the end of each line: nothing may stand in it.
+func unnamedColumn() column {
+	return column{
+		read: func(_ *ListedPhone, cell, _ string) error {
+			return fmt.Errorf("%.64q stands in a column without a name", cell)
+		},
+	}
+}
+
 // textColumn is a column whose cells are kept as text.
 func textColumn(name string, field func(*ListedPhone) *string, parse func(string) (string, error)) column {
 	return column{
@@ -73,7 +82,7 @@ func text(cell string) (string, error) { return cell, nil }
 func ParseLevel(s string) (uint16, error) {
 	level, err := strconv.ParseUint(strings.TrimSpace(s), 10, 16)
 	if err != nil || level == 0 {
-		return 0, fmt.Errorf("%.64q is not a hardware level, a number from 1", s)
+		return 0, fmt.Errorf("%.64q is not a hardware level, a number from 1 to 65535", s)
 	}
 	return uint16(level), nil
 }

@@ -43,6 +43,9 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	if len(content) > maxList {
 		return nil, fmt.Errorf("the list has more than %d bytes", maxList)
 	}
+	if bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff")) {
+		return nil, &LineError{1, "the list is UTF-16: save it as \"CSV UTF-8\""}
+	}
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	lines, err := countLines(content)
 	if err != nil {
@@ -86,6 +89,10 @@ func readHeader(rows *csv.Reader) ([]column, error) {
 	header := make([]column, len(cells))
 	for i, cell := range cells {
 		name := strings.ToLower(strings.TrimSpace(cell))
+		if name == "" {
+			header[i] = unnamedColumn()
+			continue
+		}
 		at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
 		if at < 0 {
 			return nil, &LineError{line, fmt.Sprintf("unknown column %.64q; the columns are %s", cell, columnNames())}
@@ -114,6 +121,10 @@ func readRows(rows *csv.Reader, header []column, name string, lines int) ([]List
 		cells, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			return phones, nil
+		}
+		if errors.Is(err, csv.ErrFieldCount) {
+			line, _ := rows.FieldPos(0)
+			return nil, &LineError{line, fmt.Sprintf("has %d cells, the header has %d", len(cells), len(header))}
 		}
 		if err != nil {
 			return nil, csvError(err)

@@ -50,14 +50,17 @@ func imageSaid[T any](f bind.Fact[T]) Said {
 	if f.Confidence == bind.Observed {
 		from += ", observed"
 	}
-	return Said{fmt.Sprint(f.Value), from}
+	return Said{fmt.Sprint(f.Value), string(f.Source), from}
 }
 
 // Intact decides the first rule, image-intact, which needs no phone.
 func Intact(facts bind.Facts, policy Policy) Finding {
 	in := facts.Integrity
-	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Said{integrityText(in), string(facts.Format)}}
+	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Said{integrityText(in), string(facts.Format), string(facts.Format)}}
 	switch {
+	case in.Digest == bind.Wrong && in.Damage != nil && in.Damage.Problem == bind.Disagrees:
+		f.Outcome, f.Reason = Fail, "the descriptor is not that of this image"
+		f.Advice = "Find out which of image and descriptor is right; nothing lifts this."
 	case in.Digest == bind.Wrong:
 		f.Outcome, f.Reason = Fail, "the digest does not fit the image"
 		f.Advice = "Get the image again in binary mode from where it was built; nothing lifts this."
@@ -117,7 +120,7 @@ func (c *sheet) imageDevice() Said {
 	switch {
 	case c.facts.Models.Known():
 		models := imageSaid(c.facts.Models)
-		said = Said{strings.TrimPrefix(said.Value+": "+strings.Join(c.facts.Models.Value, ", "), ": "), models.From}
+		said = Said{strings.TrimPrefix(said.Value+": "+strings.Join(c.facts.Models.Value, ", "), ": "), models.Origin, models.From}
 	case c.facts.Platform.Known():
 		said = imageSaid(c.facts.Platform)
 	case said.Value != "":
@@ -159,13 +162,13 @@ func (c *sheet) minimumVersion(fit Outcome) Finding {
 	case c.minimum.disagree:
 		return f.with(Unknown, "sources disagree on the lowest version for this hardware", "Find out which is right and state only that.")
 	case !c.facts.Version.Known():
-		return f.with(Unknown, "the image's version is not known", "State it in a descriptor beside the image.")
+		return f.with(Unknown, "the image's version is not known", "State the image's version in a descriptor beside it.")
 	case c.minimum.known && version.Compare(c.minimum.value) < 0:
 		return f.with(Fail, "the image is older than the lowest version for this hardware", fmt.Sprintf("Use an image of %s or newer.", c.minimum.value))
 	case c.minimum.known:
 		return f
 	case c.running.known && fit == Pass && version.Compare(c.running.value) >= 0:
-		f.Phone = Said{c.running.value.String(), string(Inferred) + ": it runs this now"}
+		f.Phone = Said{c.running.value.String(), string(Inferred), string(Inferred) + ": it runs this now"}
 		f.Reason = fmt.Sprintf("the phone runs %s, so its hardware supports that and what is newer", c.running.value)
 		return f
 	}
@@ -174,16 +177,43 @@ func (c *sheet) minimumVersion(fit Outcome) Finding {
 
 // minimumAdvice says what is missing for an answer.
 func (c *sheet) minimumAdvice(fit Outcome) string {
-	if fit == Fail {
+	switch {
+	case fit == Fail:
 		return "Use an image for the phone's model and type: what it runs says nothing about this one."
-	}
-	if c.running.known && fit != Pass && c.facts.Version.Value.Compare(c.running.value) >= 0 {
-		return "State the phone's model and software type, so that what it runs can be relied on, or the lowest version for its hardware."
-	}
-	if c.running.known {
+	case c.running.known && c.facts.Version.Value.Compare(c.running.value) < 0:
 		return "State the lowest version for the phone's hardware: this image is older than what it runs."
+	case c.running.known:
+		return "State " + c.gaps() + ", so that what the phone runs can be relied on, or the lowest version for its hardware."
 	}
 	return "State the lowest version for the phone's hardware, or what it runs together with its model and software type."
+}
+
+// gaps names what is missing to know whether image and phone fit in family, model and type.
+func (c *sheet) gaps() string {
+	var phone, image []string
+	if c.facts.Platform.Known() && !c.facts.Models.Known() || !c.facts.Family.Known() && !c.facts.Models.Known() {
+		image = append(image, "models")
+	}
+	if !c.facts.SoftwareType.Known() {
+		image = append(image, "software type")
+	}
+	if !c.device.known || !c.facts.Models.Known() && !c.family.known {
+		phone = append(phone, "whole device type")
+	}
+	if !c.kind.known {
+		phone = append(phone, "software type")
+	}
+	var all []string
+	if len(phone) > 0 {
+		all = append(all, "the phone's "+strings.Join(phone, " and "))
+	}
+	if len(image) > 0 {
+		all = append(all, "the image's "+strings.Join(image, " and ")+" in a descriptor beside it")
+	}
+	if len(all) == 0 {
+		return "more about the phone"
+	}
+	return strings.Join(all, ", and ")
 }
 
 func (c *sheet) steppingStone() Finding {
@@ -210,7 +240,7 @@ func (c *sheet) softwareType() Finding {
 	case !c.kind.known:
 		return f.with(c.missing(), "the phone's type is not known", "State the phone's software type to have it checked.")
 	case !c.facts.SoftwareType.Known():
-		return f.with(NotChecked, "the image names no type", "State it in a descriptor beside the image to have it checked.")
+		return f.with(NotChecked, "the image names no type", "State the image's type in a descriptor beside it to have it checked.")
 	case kind(c.facts.SoftwareType.Value) != kind(c.kind.value):
 		return f.with(Fail, "the image is of another type than the phone runs", "Use an image of type "+quoted(c.kind.value)+".")
 	}
@@ -241,7 +271,7 @@ func (c *sheet) sameVersion(fit Outcome) (Finding, bool) {
 		f.Reason = "the same number, but of another model or type"
 		return f, false
 	case fit != Pass:
-		return f.with(fit, "the same number, but the phone's model or type is not known", "State the phone's model and software type to have it checked."), false
+		return f.with(fit, "the same number, but not known to be of the same model and type", "State "+c.gaps()+" to have it checked."), false
 	case c.policy.Reinstall:
 		f.Lift, f.Lifted = LiftReinstall, Pass
 		return f.with(Overridden, "the phone runs this version and gets it again", "Nothing to do."), false
@@ -258,7 +288,7 @@ func (c *sheet) versionsMissing(f Finding) (Finding, bool) {
 	case !c.running.known:
 		return f.with(c.missing(), "what the phone runs is not known", "State what the phone runs to have it checked."), true
 	case !c.facts.Version.Known():
-		return f.with(NotChecked, "the image's version is not known", "State it in a descriptor beside the image to have it checked."), true
+		return f.with(NotChecked, "the image's version is not known", "State the image's version in a descriptor beside it to have it checked."), true
 	}
 	return f, false
 }

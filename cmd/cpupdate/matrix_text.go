@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+)
+
+// matrixText draws the matrix: the answer, the images, the table, and why phones fit no image.
+func matrixText(w io.Writer, a *app, images []*image, doc matrixDoc) {
+	fmt.Fprintf(w, "%s\n\n", matrixHeadline(a, doc))
+	good := usable(images)
+	matrixLegend(w, a, images, good)
+	if len(good) == 0 {
+		return
+	}
+	for first := 0; first < len(good); {
+		fmt.Fprintln(w)
+		first = matrixBlock(w, a, first, len(good), doc.Phones)
+	}
+	overridesText(w, a, doc.Phones)
+	misfitsText(w, a, doc.Phones)
+}
+
+func matrixHeadline(a *app, doc matrixDoc) string {
+	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, plural(len(doc.Phones), "phone"))
+	if doc.Unknown > 0 {
+		text += fmt.Sprintf("; %d cannot be told", doc.Unknown)
+	}
+	switch {
+	case doc.Fitting == len(doc.Phones):
+		return a.paint(green, text)
+	case doc.Fitting+doc.Unknown == len(doc.Phones):
+		return a.paint(yellow, text)
+	}
+	return a.paint(red, text)
+}
+
+// matrixLegend names the columns, and the images that cannot be used.
+func matrixLegend(w io.Writer, a *app, images, good []*image) {
+	width := 0
+	for _, im := range images {
+		width = max(width, utf8.RuneCountInString(escape(im.name)))
+	}
+	for i, im := range good {
+		fmt.Fprintf(w, "  %-2s  %s  %s, levels %s\n", letter(i), pad(escape(im.name), width), softwareText(im), im.facts.Levels.Value)
+	}
+	for _, im := range images {
+		if im.err != nil {
+			fmt.Fprintf(w, "  --  %s  %s\n        %s\n", pad(escape(im.name), width), a.paint(red, im.state()), wrap(escape(im.cause.Error()), 8, a.width))
+		}
+	}
+}
+
+func softwareText(im *image) string {
+	return escape(strings.TrimSpace(im.facts.SoftwareType.Value + " " + im.facts.Version.Value.String()))
+}
+
+// letter names a column: A to Z, then AA.
+func letter(i int) string {
+	if i < 26 {
+		return string(rune('A' + i))
+	}
+	return letter(i/26-1) + letter(i%26)
+}
+
+// cellWidth is the width of a column of the table, with the gap before it.
+const cellWidth = 6
+
+// matrixBlock draws as many columns as the terminal is wide enough for, from the first on, and returns the next.
+func matrixBlock(w io.Writer, a *app, first, images int, rows []fitRow) int {
+	name, known := len("phone"), len("known as")
+	for _, row := range rows {
+		name, known = max(name, utf8.RuneCountInString(escape(row.Name))), max(known, utf8.RuneCountInString(knownAs(row)))
+	}
+	next := min(first+max((a.width-4-name-known)/cellWidth, 1), images)
+	line := "  " + pad("phone", name) + "  " + pad("known as", known)
+	for i := first; i < next; i++ {
+		line += "  " + pad(letter(i), cellWidth-2)
+	}
+	fmt.Fprintln(w, strings.TrimRight(line, " "))
+	for _, row := range rows {
+		line := "  " + pad(escape(row.Name), name) + "  " + pad(knownAs(row), known)
+		for _, cell := range row.Cells[first:next] {
+			word, color := cellWord(cell.Verdict)
+			line += "  " + a.paint(color, word) + strings.Repeat(" ", cellWidth-2-len(word))
+		}
+		fmt.Fprintln(w, strings.TrimRight(line, " "))
+	}
+	return next
+}
+
+// cellWord is a verdict in at most four letters.
+func cellWord(v hwcheck.Verdict) (string, style) {
+	switch {
+	case v.NothingToDo:
+		return "same", green
+	case v.Answer == hwcheck.Compatible && slices.ContainsFunc(v.Findings, overridden):
+		return "yes*", yellow
+	case v.Answer == hwcheck.Compatible:
+		return "yes", green
+	case v.Answer == hwcheck.CannotTell:
+		return "?", yellow
+	}
+	return "no", red
+}
+
+// overridesText says which phones take an image by override only, and why that was permitted.
+func overridesText(w io.Writer, a *app, rows []fitRow) {
+	title := "\n  * by override\n"
+	for _, row := range rows {
+		i := slices.IndexFunc(row.Cells, func(c fitCell) bool { word, _ := cellWord(c.Verdict); return word == "yes*" })
+		if i < 0 {
+			continue
+		}
+		fmt.Fprint(w, title)
+		title = ""
+		if reason := row.Cells[i].Reason; reason != "" {
+			fmt.Fprintf(w, "    %s\n", wrap(escape(row.Name)+": "+escape(reason), 6, a.width))
+		}
+	}
+}
+
+// A misfit is a set of phones that no image fits, for the same reasons.
+type misfit struct {
+	names   []string
+	unknown bool
+	reasons string
+}
+
+// misfitsText says why phones fit no image. Phones with the same reasons are told of together: a list of thousands
+// has few kinds of them.
+func misfitsText(w io.Writer, a *app, rows []fitRow) {
+	const shown = 3
+	for _, m := range misfits(a, rows) {
+		names, more := m.names, ""
+		if len(names) > shown && !a.verbose {
+			names, more = names[:shown], fmt.Sprintf(" and %d more", len(names)-shown)
+		}
+		verb := " fits none:"
+		if len(m.names) > 1 {
+			verb = " fit none:"
+		}
+		if m.unknown {
+			verb = " cannot be told:"
+		}
+		fmt.Fprintf(w, "\n  %s\n%s", wrap(a.paint(bold, strings.Join(names, ", ")+more)+verb, 4, a.width), m.reasons)
+	}
+}
+
+// misfits groups the phones by their reasons, in the order of the list.
+func misfits(a *app, rows []fitRow) []misfit {
+	var all []misfit
+	seen := map[string]int{}
+	for _, row := range rows {
+		if row.Answer == hwcheck.Compatible {
+			continue
+		}
+		reasons := misfitReasons(a, row)
+		i, known := seen[reasons]
+		if !known {
+			i = len(all)
+			seen[reasons] = i
+			all = append(all, misfit{unknown: row.Answer == hwcheck.CannotTell, reasons: reasons})
+		}
+		all[i].names = append(all[i].names, escape(row.Name))
+	}
+	return all
+}
+
+// misfitReasons says for each image what stands in its way; for a phone that may fit one, what would settle it.
+func misfitReasons(a *app, row fitRow) string {
+	var b strings.Builder
+	for i, cell := range row.Cells {
+		name := letter(i)
+		for _, f := range cell.Findings {
+			reason := misfitReason(f)
+			switch {
+			case f.Outcome == hwcheck.Overridden, row.Answer == hwcheck.CannotTell && cell.Answer != hwcheck.CannotTell:
+				continue
+			case f.Outcome == hwcheck.Unknown:
+				reason = fmt.Sprintf("%s: %s. %s", f.Rule, f.Reason, f.Advice)
+			}
+			fmt.Fprintf(&b, "    %-2s  %s\n", name, wrap(escape(reason), 8, a.width))
+			name = ""
+		}
+	}
+	return b.String()
+}
+
+// misfitReason says what a rule found, in both values where there are two.
+func misfitReason(f hwcheck.Finding) string {
+	if f.Image.Value == "" || f.Phone.Value == "" {
+		return fmt.Sprintf("%s: %s", f.Rule, f.Reason)
+	}
+	return fmt.Sprintf("%s: image %s; phone %s", f.Rule, f.Image.Value, f.Phone.Value)
+}
