@@ -14,7 +14,8 @@ import (
 func inspectText(w io.Writer, a *app, im *image, bytes bool) {
 	name, verdict := escape(displayName(im.name)), headline(a, im)
 	if utf8.RuneCountInString(name+"   "+headline(&app{}, im)) > a.width {
-		name += "\n "
+		name += "\n"
+		verdict = wrap(verdict, 3, a.width)
 	}
 	fmt.Fprintf(w, "%s   %s\n", a.paint(bold, name), verdict)
 	if !im.readable {

@@ -126,7 +126,7 @@ func pad(text string, width int) string {
 
 // wrap breaks text between words into lines of at most width characters; all but the first start with indent blanks.
 func wrap(text string, indent, width int) string {
-	room := max(width-indent, 24)
+	room := max(width-indent, 16)
 	var b strings.Builder
 	column := 0
 	for word := range strings.FieldsSeq(text) {

@@ -78,7 +78,10 @@ func asUsage(cmd *cobra.Command) {
 			if f := (*failure)(nil); err == nil || errors.As(err, &f) {
 				return err
 			}
-			return usage(helpPath(cmd), "%v", err)
+			if words := strings.Fields(cmd.Use); len(args) == 0 && len(words) > 1 {
+				return usage(helpPath(cmd), "%s is missing", words[1])
+			}
+			return usage(helpPath(cmd), "%q is one too many, or not known", args[len(args)-1])
 		}
 	}
 	for _, child := range cmd.Commands() {

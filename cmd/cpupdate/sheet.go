@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
@@ -79,7 +80,12 @@ func phoneName(p hwcheck.Phone) string {
 // sheetText draws the rule sheet: the answer, then the rules, those that decide first.
 func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
 	return func(w io.Writer) {
-		fmt.Fprintf(w, "%s   %s  with  %s\n\n", answerText(a, v, im.state() == stateDamaged), escape(displayName(im.name)), escape(phoneName(p)))
+		verdict := answerText(a, v, im.state() == stateDamaged)
+		about := escape(displayName(im.name)) + "  with  " + escape(phoneName(p))
+		if utf8.RuneCountInString(answerText(&app{}, v, im.state() == stateDamaged)+"   "+about) > a.width {
+			verdict += "\n"
+		}
+		fmt.Fprintf(w, "%s   %s\n\n", verdict, about)
 		findings := slices.Clone(v.Findings)
 		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
 		columns := sheetColumns(findings)
