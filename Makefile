@@ -1,6 +1,6 @@
 GO    ?= go
 TOOL  := $(GO) tool -modfile=.ci/tools.mod
-FUZZ  ?= 60s
+FUZZ  ?= 500000x
 
 .PHONY: test check fuzz bench docs dist
 
