@@ -14,10 +14,10 @@ import (
 // maxFuzzed is the size of the largest input that is looked at.
 const maxFuzzed = 16 << 10
 
-// mayAllocate is how many bytes the reading of a text may take: 1 MiB for one of 3.6 KiB, and in proportion for a
+// mayAllocate is how many bytes the reading of a text may take: 1 MiB for one of 2.7 KiB, and in proportion for a
 // longer one. What a table or a list says has to be kept, and a line of two bytes can be a phone.
 func mayAllocate[T string | []byte](text T) uint64 {
-	return max(1<<20, uint64(len(text))*288)
+	return max(1<<20, uint64(len(text))*384)
 }
 
 // checkAllocated runs read and holds it to a number of bytes. What else allocates meanwhile may be counted too, so the
