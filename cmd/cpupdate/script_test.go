@@ -94,6 +94,12 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), bindtest.Valid().Image(), 0o600))
 		return
 	}
+	if args[1] == "valid, with an unknown field" {
+		parts := bindtest.Valid()
+		parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), parts.Image(), 0o600))
+		return
+	}
 	for _, forgery := range bindtest.Forgeries() {
 		if forgery.Name == args[1] {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), forgery.Image, 0o600))

@@ -223,6 +223,7 @@ func TestVerifyStopsWithItsContext(t *testing.T) {
 func TestStreamEqualsFile(t *testing.T) {
 	images := map[string][]byte{
 		"CPB":       bindtest.Valid().Image(),
+		"large CPB": build(t, minimal(t), strings.Repeat("p", 300000)), // its payload passes through the header's buffer
 		"OpenStage": buildOpenStage(t, &bind.OpenStageBuilder{Name: "OpenStage Hi", Version: mustVersion(t, "V3 R5.12.0"), DeviceType: "OpenStage 60", SoftwareType: "Siemens SIP"}, strings.Repeat("p", 300000)),
 	}
 	for name, image := range images {

@@ -323,6 +323,8 @@ func TestReadPhonesErrors(t *testing.T) {
 		{"line after a cell of several lines", "note,hw_level\n\"\n\na\",3\nb,x\n", 5, "hw_level"},
 		{"address twice", "address,note\n192.0.2.1,a\n192.0.2.2,b\n192.0.2.1,c\n", 4, "line 2"},
 		{"address twice in other letters", "address\nphone.example\nPhone.Example\n", 3, "line 2"},
+		{"address twice, once with the usual port", "address\n192.0.2.1\n192.0.2.1:8085\n", 3, "line 2"},
+		{"address twice, IPv6 in two forms", "address\n2001:db8::1\n[2001:DB8:0::1]:8085\n", 3, "line 2"},
 		{"MAC address twice", "mac,note\n00:1A:E8:12:34:56,a\n,b\n00:1A:E8:12:34:56,c\n", 4, "line 2"},
 		{"MAC address twice in another form", "mac\n00:1A:E8:12:34:56\n001ae8123456\n", 3, "line 2"},
 		{"address new, MAC address twice", "address,mac\n192.0.2.1,00:1A:E8:12:34:56\n192.0.2.2,00:1A:E8:12:34:56\n", 3, "line 2"},
