@@ -16,8 +16,8 @@ func NewStream(r io.Reader) (*File, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading the header: %w", withoutPath(err))
 	}
-	// The header is kept: a copy, since the buffer is read over.
-	f, _, err := recognise(bytes.NewReader(bytes.Clone(front)))
+	// The layouts copy what they read: the buffer itself is read over later.
+	f, _, err := recognise(bytes.NewReader(front))
 	if err != nil {
 		return nil, err
 	}
