@@ -175,6 +175,19 @@ func TestEndlessStream(t *testing.T) {
 	}
 }
 
+// One byte too many is seen also when it comes alone.
+func TestStreamWithTrailingByte(t *testing.T) {
+	image := append(build(t, minimal(t), "payload"), 'x')
+	stream, err := bind.NewStream(&oneByte{bytes.NewReader(image)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var format *bind.FormatError
+	if err := stream.Verify(t.Context()); !errors.As(err, &format) || format.Field != "payload length" {
+		t.Errorf("got the error %v", err)
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }
@@ -289,5 +302,11 @@ func TestImageIsTheWholeFile(t *testing.T) {
 	got, err := io.ReadAll(f.Image())
 	if err != nil || !bytes.Equal(got, image) {
 		t.Errorf("Image gives %d bytes, %v, want %d", len(got), err, len(image))
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.Image().ReadAt(make([]byte, 1), 0); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close, reading gives the error %v", err)
 	}
 }

@@ -40,6 +40,19 @@ func TestParseLevelsRefuses(t *testing.T) {
 	}
 }
 
+func TestNewLevelsLimit(t *testing.T) {
+	ranges := make([]bind.LevelRange, 65)
+	for i := range ranges {
+		ranges[i] = bind.LevelRange{Lowest: uint16(2*i + 1), Highest: uint16(2*i + 1)}
+	}
+	if got, err := bind.NewLevels(ranges[:64]...); err != nil || len(got.Ranges()) != 64 {
+		t.Errorf("64 ranges: %v, %v", got, err)
+	}
+	if got, err := bind.NewLevels(ranges...); err == nil || !got.IsZero() {
+		t.Errorf("65 ranges: %v, %v, want an error", got, err)
+	}
+}
+
 func TestLevelsContains(t *testing.T) {
 	levels, err := bind.ParseLevels("2-3, 5, 65535")
 	if err != nil {

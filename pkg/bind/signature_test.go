@@ -154,6 +154,26 @@ func TestSignedDescriptor(t *testing.T) {
 	}
 }
 
+// What lies beside an image is held to its size before it is read.
+func TestLargeNeighbours(t *testing.T) {
+	image := []byte("an unknown image")
+	d := &bind.Description{SHA256: sha256.Sum256(image), Size: int64(len(image))}
+	text, err := d.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := write(t, "x.img", image)
+	writeBeside(t, name+bind.DescriptorSuffix, append(text, bytes.Repeat([]byte("#\n"), 5000)...))
+	if _, err := bind.Open(name); err == nil || !strings.Contains(err.Error(), "at most 8192 are allowed") {
+		t.Errorf("a large descriptor: got the error %v", err)
+	}
+	writeBeside(t, name+bind.DescriptorSuffix, text)
+	writeBeside(t, name+bind.DescriptorSuffix+bind.SignatureSuffix, make([]byte, 65))
+	if _, err := bind.Open(name); err == nil || !strings.Contains(err.Error(), "at most 64 are allowed") {
+		t.Errorf("a large signature: got the error %v", err)
+	}
+}
+
 // A signed descriptor does not make up for a wrong signature in the image, nor the other way round.
 func TestWorseSignatureCounts(t *testing.T) {
 	signed := minimal(t)
