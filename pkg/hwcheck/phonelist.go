@@ -16,7 +16,7 @@ import (
 const (
 	maxList   = 16 << 20 // bytes
 	maxPhones = 100_000
-	maxLine   = 16 << 10 // bytes
+	maxRecord = 16 << 10 // bytes, of however many lines
 	maxCell   = 512      // bytes
 )
 
@@ -64,13 +64,20 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	return readRows(rows, header, name, min(lines, maxPhones))
 }
 
-// countLines counts the lines, and keeps one endless line from becoming millions of cells.
+// countLines counts the lines, and keeps one endless record from becoming millions of cells: a line break within quotes
+// ends none.
 func countLines(content []byte) (int, error) {
-	lines := 0
+	lines, first, record := 0, 0, 0
+	quoted := false
 	for line := range bytes.Lines(content) {
-		if lines++; len(line) > maxLine {
-			return 0, &LineError{lines, fmt.Sprintf("has %d bytes, at most %d are allowed", len(line), maxLine)}
+		lines++
+		if !quoted {
+			first, record = lines, 0
 		}
+		if record += len(line); record > maxRecord {
+			return 0, &LineError{first, fmt.Sprintf("has more than %d bytes, the lines within its quotes included", maxRecord)}
+		}
+		quoted = quoted != (bytes.Count(line, []byte(`"`))%2 == 1)
 	}
 	return lines, nil
 }

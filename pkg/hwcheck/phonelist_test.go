@@ -366,6 +366,40 @@ func TestReadPhonesSize(t *testing.T) {
 	}
 }
 
+// A record ends where its quotes are closed: as a line it may hold 16 KiB, and so it may as many.
+func TestReadPhonesRecordSize(t *testing.T) {
+	const limit = 16 << 10
+	long := strings.Repeat("\n", limit/2)
+	for _, test := range []struct {
+		name, text string
+		line       int
+	}{
+		{"one line", "note\n" + strings.Repeat(",", limit) + "\n", 2},
+		{"header of many lines", "\"\n" + strings.Repeat("\",\"\n", limit), 1},
+		{"record of many lines", "note\n\na\n\"" + long + long + "\"\n", 4},
+		{"record of many lines, quoted twice", "note\n\"a\",\"\"\"" + long + "\"\"" + long + "\"\n", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			phones, err := hwcheck.ReadPhones(strings.NewReader(test.text), "site.csv")
+			if phones != nil {
+				t.Errorf("got phones %+v with an error, want none", phones)
+			}
+			checkLine(t, err, test.line, "more than 16384 bytes")
+		})
+	}
+	// Two records of more than half the limit are two, also where quotes stand in them.
+	half := "\"a \"\"b\"\"\"" + strings.Repeat(",\"\"", limit/4) + "\n"
+	if phones := readPhones(t, "note"+strings.Repeat(",", limit/4)+"\n"+half+half); len(phones) != 2 {
+		t.Errorf("got %d phones, want 2", len(phones))
+	}
+}
+
+// A list whose header is one record of many lines is refused before its cells are made.
+func TestReadPhonesRecordAllocated(t *testing.T) {
+	text := "\"\n" + strings.Repeat("\",\"\n", 1<<20)
+	checkAllocated(t, uint64(len(text))*8, func() { _, _ = hwcheck.ReadPhones(strings.NewReader(text), "a.csv") })
+}
+
 func TestWritePhones(t *testing.T) {
 	text := allColumns + "\n" +
 		"192.0.2.50:8085,00:1A:E8:12:34:56,OpenScape Desk Phone CP600,S30817-S7720-A101-4,3,Unify HFA,V1 R4.9.0,V1 R1.0.0,yes,\"lab, \"\"2nd\"\" floor\",near; the door\n" +
