@@ -122,8 +122,8 @@ func check(ctx context.Context, a *app, o checkOptions, name string) error {
 			return err
 		}
 	}
-	for i := range phones {
-		phones[i].Phone = table.Complete(phones[i].Phone)
+	if err := table.CompleteAll(ctx, phones); err != nil {
+		return err
 	}
 	return checkMany(ctx, a, l, all, phones, policy)
 }

@@ -1,11 +1,14 @@
 package hwcheck_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -342,6 +345,43 @@ func TestCompleteKeepsLists(t *testing.T) {
 	checkCompleted(t, second, "", "2, 4 (line 5)", "")
 	if len(one.Level) != 1 {
 		t.Errorf("got %d levels in the phone that was completed, want 1", len(one.Level))
+	}
+}
+
+// A large table and a long list: what a table says about a phone must not take a look at each of its entries.
+func TestCompleteAll(t *testing.T) {
+	table := hwcheck.Builtin()
+	for i := range 20_000 {
+		e := hwcheck.Entry{Product: fmt.Sprintf("S%04d", i%10_000), Variant: fmt.Sprintf("A%03d", i%7), Level: uint16(i + 1), Where: "site.toml, line 2"}
+		if i%2 == 0 {
+			e = hwcheck.Entry{Family: fmt.Sprintf("Family %d", i), Level: 1, Minimum: bind.Version{Major: uint16(i + 1)}, Where: "site.toml, line 3"}
+		}
+		table.Entries = append(table.Entries, e)
+	}
+	phones := make([]hwcheck.ListedPhone, 10_000)
+	for i := range phones {
+		phones[i].Phone = levelPhone(1, fmt.Sprintf("family %d 40", 2*i))
+		phones[i].Phone.PartNumber = partPhone(t, "S30817-S9999-A003-1").PartNumber
+	}
+	phones[0].Phone.PartNumber = nil
+	start := time.Now()
+	if err := table.CompleteAll(t.Context(), phones); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("took %s", took)
+	}
+	checkCompleted(t, phones[0].Phone, "family 0 40", "1", "V1 R0.0.0 (line 3)")
+	checkCompleted(t, phones[1].Phone, "family 2 40", "1, 10000 (line 2)", "")
+}
+
+func TestCompleteAllInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	over := errors.New("it is over")
+	cancel(over)
+	phones := []hwcheck.ListedPhone{{Phone: partPhone(t, "S30817-S7403-A101-1")}}
+	if err := hwcheck.Builtin().CompleteAll(ctx, phones); !errors.Is(err, over) || len(phones[0].Phone.Device) != 0 {
+		t.Errorf("got %v and device %v, want %v and none", err, phones[0].Phone.Device, over)
 	}
 }
 

@@ -1,0 +1,121 @@
+package hwcheck
+
+import (
+	"context"
+	"slices"
+)
+
+// Complete adds what the table says about the phone's part numbers and level. It adds claims and replaces none, so
+// that what disagrees stays visible.
+func (t *Table) Complete(p Phone) Phone { return t.index().complete(p) }
+
+// CompleteAll completes each phone of a list in place. It returns the context's cause if that ends first.
+func (t *Table) CompleteAll(ctx context.Context, phones []ListedPhone) error {
+	x := t.index()
+	for i := range phones {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		phones[i].Phone = x.complete(phones[i].Phone)
+	}
+	return nil
+}
+
+// An index finds entries by what they are about: a large table is looked through once, and not for each phone.
+type index struct {
+	entries []Entry
+	parts   map[partKey][]int // where entries about a part number stand, the last first
+	levels  map[levelKey]int  // where the last entry about a level stands
+}
+
+type partKey struct{ product, variant string } // variant "" is any
+
+type levelKey struct {
+	level  uint16
+	family string // folded; "" is any
+}
+
+func (t *Table) index() *index {
+	x := &index{t.Entries, map[partKey][]int{}, map[levelKey]int{}}
+	for i, e := range slices.Backward(t.Entries) {
+		part, level := partKey{e.Product, e.Variant}, levelKey{e.Level, fold(e.Family)}
+		_, later := x.levels[level]
+		switch {
+		case e.Product != "":
+			x.parts[part] = append(x.parts[part], i)
+		case !e.Minimum.IsZero() && !later:
+			x.levels[level] = i
+		}
+	}
+	return x
+}
+
+func (x *index) complete(p Phone) Phone {
+	for _, part := range p.PartNumber {
+		if e := x.entry(x.aboutPart(part.Value, func(e *Entry) bool { return e.Device != "" })); e != nil {
+			p.Device = add(p.Device, e.Device, e.Where)
+		}
+		if e := x.entry(x.aboutPart(part.Value, func(e *Entry) bool { return e.Level != 0 })); e != nil {
+			p.Level = add(p.Level, e.Level, e.Where)
+		}
+	}
+	if e := x.entry(max(x.minimumOfPart(p), x.minimumOfLevel(p))); e != nil {
+		p.Minimum = add(p.Minimum, e.Minimum, e.Where)
+	}
+	return p
+}
+
+// add returns a new list with one more claim: lists are shared between phones.
+func add[T any](claims []Claim[T], value T, where string) []Claim[T] {
+	return append(claims[:len(claims):len(claims)], Claim[T]{value, Rules, where})
+}
+
+// entry returns the entry that stands at i, or nil for -1.
+func (x *index) entry(i int) *Entry {
+	if i < 0 {
+		return nil
+	}
+	return &x.entries[i]
+}
+
+// aboutPart returns where the last entry about the part number stands that states what is wanted, or -1.
+func (x *index) aboutPart(p PartNumber, states func(*Entry) bool) int {
+	last := -1
+	for _, key := range []partKey{{p.Product, p.Variant}, {p.Product, ""}} {
+		places := x.parts[key]
+		at := slices.IndexFunc(places, func(i int) bool {
+			e := &x.entries[i]
+			return e.Revisions.Contains(p.Revision) && states(e)
+		})
+		if at >= 0 {
+			last = max(last, places[at])
+		}
+	}
+	return last
+}
+
+// minimumOfPart returns where the lowest version for the phone's part number stands, or -1.
+func (x *index) minimumOfPart(p Phone) int {
+	part := settle(p.PartNumber, same, PartNumber.String)
+	if !part.known {
+		return -1
+	}
+	return x.aboutPart(part.value, func(e *Entry) bool { return !e.Minimum.IsZero() })
+}
+
+// minimumOfLevel returns where the lowest version for the phone's level stands, or -1.
+func (x *index) minimumOfLevel(p Phone) int {
+	level := settle(p.Level, same, levelText)
+	if !level.known {
+		return -1
+	}
+	last := -1
+	if at, found := x.levels[levelKey{level.value, ""}]; found {
+		last = at
+	}
+	family := settle(families(p.Device), fold, same)
+	if at, found := x.levels[levelKey{level.value, fold(family.value)}]; found && family.known {
+		last = max(last, at)
+	}
+	return last
+}
