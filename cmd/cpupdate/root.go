@@ -94,7 +94,7 @@ func asUsage(cmd *cobra.Command) {
 func noEmptyFlag(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if value := f.Value.String(); value == "" || value == "[]" {
+		if value := strings.TrimSpace(f.Value.String()); value == "" || value == "[]" {
 			empty = usage(helpPath(cmd), "--%s is given without a value", f.Name)
 		}
 	})

@@ -220,6 +220,9 @@ func naiveFamilyModel(s situation, missing string) string {
 	}
 	for _, model := range s.Models {
 		if strings.ToLower(model) == first {
+			if family == "" && first[0] >= '0' && first[0] <= '9' {
+				return missing // a number alone is a model of several families
+			}
 			return "pass"
 		}
 	}

@@ -71,10 +71,17 @@ func (c *sheet) familyModel() Finding {
 		return f.with(Fail, "the phone is of another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
 	case c.facts.Models.Known() && !listed:
 		return f.with(Fail, "the image is for other models", "Use an image for "+quoted(c.device.value)+c.correctable()+".")
-	case !c.facts.Models.Known() && !c.family.known:
+	case c.familyOpen():
 		return f.with(c.missing(), "the phone's family is not known", "State the whole device type, such as OpenScape Desk Phone CP600.")
 	}
 	return f
+}
+
+// familyOpen reports whether the phone's family is missed: the image names no model, or one that is only a number, such
+// as 40, which phones of several families bear.
+func (c *sheet) familyOpen() bool {
+	number := c.device.known && strings.IndexAny(model(c.device.value), "0123456789") == 0
+	return !c.family.known && (!c.facts.Models.Known() || number)
 }
 
 // imageDevice says which phones the image is for.
@@ -160,7 +167,7 @@ func (c *sheet) gaps() string {
 	if !c.facts.SoftwareType.Known() {
 		image = append(image, "software type")
 	}
-	if !c.device.known || !c.facts.Models.Known() && !c.family.known {
+	if !c.device.known || c.familyOpen() {
 		phone = append(phone, "whole device type")
 	}
 	if !c.kind.known {
