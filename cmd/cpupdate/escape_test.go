@@ -12,8 +12,9 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// hostile is text that a format may hold, and that turns around what stands behind it on a terminal.
-const hostile = "a\u202eb"
+// hostile is text that a format may hold, and that turns around what stands behind it on a terminal, breaks the line, or
+// is drawn as nothing though it counts as a letter.
+const hostile = "a\u202e\u2028\u2800\u3164b"
 
 // Wherever text from a file, a name or a flag is shown, nothing but printing characters and line ends comes out.
 func TestNothingRawIsShown(t *testing.T) {
@@ -61,6 +62,8 @@ func TestNothingRawIsShown(t *testing.T) {
 
 	for _, args := range [][]string{
 		{"describe", described, "--family", hostile, "--model", hostile, "--software-type", hostile, "--note", hostile},
+		{"describe", "--dry-run", described, "--family", hostile, "--model", hostile, "--software-type", hostile, "--note", hostile},
+		{"describe", "--dry-run", image},
 		{"inspect", image},
 		{"inspect", "-v", image},
 		{"inspect", "--bytes", image},
@@ -96,11 +99,31 @@ func TestNothingRawIsShown(t *testing.T) {
 				t.Errorf("%q shows nothing", args)
 			}
 			for _, r := range shown {
-				if r != '\n' && (!unicode.IsPrint(r) || r == unicode.ReplacementChar) {
+				if r != '\n' && (!unicode.IsPrint(r) || strings.ContainsRune("\u2800\u3164", r) || r == unicode.ReplacementChar) {
 					t.Errorf("%q shows %U:\n%s", args, r, strings.ToValidUTF8(shown, "?"))
 					break
 				}
 			}
+		}
+	}
+}
+
+// No line is longer than the terminal is wide: what it breaks off itself could pass for a line of ours.
+func TestWrap(t *testing.T) {
+	for _, test := range []struct {
+		text   string
+		indent int
+		want   string
+	}{
+		{"one two", 2, "one two"},
+		{"seventeen letters here", 4, "seventeen\n    letters here"},
+		{strings.Repeat("x", 35), 4, strings.Repeat("x", 16) + "\n    " + strings.Repeat("x", 16) + "\n    xxx"},
+		{"a " + strings.Repeat("ö", 17) + " b", 4, "a\n    " + strings.Repeat("ö", 16) + "\n    ö b"},
+		{"sha " + strings.Repeat("0f", 32) + " b", 4, "sha\n    " + strings.Repeat("0f", 32) + "\n    b"},
+		{strings.Repeat("0f", 33), 0, strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n0f0f0f"},
+	} {
+		if got := wrap(test.text, test.indent, 20); got != test.want {
+			t.Errorf("wrap(%q, %d, 20) = %q, want %q", test.text, test.indent, got, test.want)
 		}
 	}
 }

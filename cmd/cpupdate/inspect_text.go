@@ -12,12 +12,13 @@ import (
 
 // inspectText draws one image.
 func inspectText(w io.Writer, a *app, im *image, bytes bool) {
-	name, verdict := escape(displayName(im.name)), headline(a, im)
-	if utf8.RuneCountInString(name+"   "+headline(&app{}, im)) > a.width {
-		name += "\n"
-		verdict = wrap(verdict, 3, a.width)
+	name := escape(displayName(im.name))
+	about, color, verdict := headline(im)
+	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > a.width {
+		fmt.Fprintf(w, "%s\n   %s\n", a.paint(bold, name), a.paint(color, wrap(text, 3, a.width)))
+	} else {
+		fmt.Fprintf(w, "%s   %s%s\n", a.paint(bold, name), about, a.paint(color, verdict))
 	}
-	fmt.Fprintf(w, "%s   %s\n", a.paint(bold, name), verdict)
 	if !im.readable {
 		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, a.width))
 		return
@@ -39,32 +40,31 @@ func inspectText(w io.Writer, a *app, im *image, bytes bool) {
 	}
 }
 
-// headline is the verdict: the format and the state of the image.
-func headline(a *app, im *image) string {
-	name := im.facts.Format.Title() + " image"
+// headline is the verdict: the format, and the state of the image with its colour.
+func headline(im *image) (about string, color style, verdict string) {
+	about = im.facts.Format.Title() + " image, "
 	if im.facts.Format == bind.Descriptor {
-		name = "image without a known header, described"
+		about = "image without a known header, described, "
 	}
-	signature := im.facts.Integrity.Signature.State
 	switch im.state() {
 	case stateUnreadable:
-		return a.paint(red, "no image that can be read")
+		return "", red, "no image that can be read"
 	case stateDamaged:
 		if !im.readable {
-			return a.paint(red, "damaged")
+			about = ""
 		}
-		return name + ", " + a.paint(red, "damaged")
+		return about, red, "damaged"
 	case stateUntrusted:
-		if signature == bind.SignatureWrong {
-			return name + ", " + a.paint(red, "not trusted: the signature is wrong")
+		if im.facts.Integrity.Signature.State == bind.SignatureWrong {
+			return about, red, "not trusted: the signature is wrong"
 		}
-		return name + ", " + a.paint(red, "not trusted: not signed by a trusted key")
+		return about, red, "not trusted: not signed by a trusted key"
 	case stateUnread:
-		return name + ", " + a.paint(yellow, "header right, payload not read")
+		return about, yellow, "header right, payload not read"
 	case stateUnverified:
-		return name + ", " + a.paint(yellow, "length right, no digest to verify it with")
+		return about, yellow, "length right, no digest to verify it with"
 	}
-	return name + ", " + a.paint(green, "intact")
+	return about, green, "intact"
 }
 
 // A row is one line of an image's facts: its name, its value, and a remark beside it.
@@ -110,7 +110,7 @@ func imageRows(im *image) []row {
 		rows = append(rows, row{"built", f.Built.Value.Format("2006-01-02 15:04 UTC"), ""})
 	}
 	if f.Note.Known() {
-		rows = append(rows, row{"note", f.Note.Value, ""})
+		rows = append(rows, row{"note", f.Note.Value, origin(f.Note.Origin)})
 	}
 	if other := otherFields(im); other != "" {
 		rows = append(rows, row{"other fields", other, "meaning not known"})

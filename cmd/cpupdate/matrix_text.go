@@ -148,7 +148,7 @@ func misfitsText(w io.Writer, a *app, rows []fitRow) {
 		if m.unknown {
 			verb = " cannot be told:"
 		}
-		fmt.Fprintf(w, "\n  %s\n%s", wrap(a.paint(bold, strings.Join(names, ", ")+more)+verb, 4, a.width), m.reasons)
+		fmt.Fprintf(w, "\n  %s\n%s", a.paint(bold, wrap(strings.Join(names, ", ")+more+verb, 4, a.width)), m.reasons)
 	}
 }
 

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // maxShown is how many bytes of one piece of text are shown.
@@ -26,7 +29,7 @@ func escape(s string) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsPrint(r):
+		case bind.Prints(r):
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, `\u{%x}`, r)
@@ -37,7 +40,7 @@ func escape(s string) string {
 }
 
 // writeJSON writes one value as JSON in a line, or indented. Everything in it that does not print is escaped: JSON
-// itself lets the control characters above 0x7F and the bidirectional ones through.
+// itself lets the control characters from 0x7F on and the bidirectional ones through.
 func writeJSON(w io.Writer, v any, indent bool) error {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
@@ -51,7 +54,7 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 	var out bytes.Buffer
 	for _, r := range buffer.String() {
 		switch {
-		case r < utf8.RuneSelf || unicode.IsPrint(r):
+		case r < 0x7F || bind.Prints(r):
 			out.WriteRune(r)
 		case r > 0xFFFF:
 			high, low := (r-0x10000)>>10+0xD800, (r-0x10000)&0x3FF+0xDC00
@@ -124,7 +127,9 @@ func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
 }
 
-// wrap breaks text between words into lines of at most width characters; all but the first start with indent blanks.
+// wrap breaks text into lines of at most width characters; all but the first start with indent blanks. It breaks between
+// words, and within one that is longer than a line, since what the terminal itself breaks off would pass for a line of
+// ours. Only a digest stays whole, to be copied. Text that is painted already has no place here.
 func wrap(text string, indent, width int) string {
 	room := max(width-indent, 16)
 	var b strings.Builder
@@ -140,10 +145,22 @@ func wrap(text string, indent, width int) string {
 			b.WriteByte(' ')
 			column++
 		}
-		b.WriteString(word)
-		column += length
+		for _, r := range word {
+			if column == room && !isDigest(word) {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+				column = 0
+			}
+			b.WriteRune(r)
+			column++
+		}
 	}
 	return b.String()
+}
+
+// isDigest reports whether the word is a SHA-256.
+func isDigest(word string) bool {
+	raw, err := hex.DecodeString(word)
+	return err == nil && len(raw) == sha256.Size
 }
 
 // bytesText writes a number of bytes with its unit: "312 bytes", "41.3 MiB".

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
@@ -99,9 +100,17 @@ func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Wr
 			fmt.Fprintf(w, "\n  %s\n", wrap("overridden because: "+escape(v.Reason), 4, a.width))
 		}
 		if im.facts.Note.Known() && v.Answer == hwcheck.NotCompatible {
-			fmt.Fprintf(w, "\n  %s\n", wrap("the image's builder says: "+escape(im.facts.Note.Value), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap(noteText(im.facts.Note), 4, a.width))
 		}
 	}
+}
+
+// noteText says whose words a note is: a descriptor, signed or not, is no part of what the image's builder made.
+func noteText(note bind.Fact[string]) string {
+	if note.Source == bind.FromDescriptor {
+		return "stated beside the image: " + escape(note.Value)
+	}
+	return "the image's builder says: " + escape(note.Value)
 }
 
 // answerText is the verdict.

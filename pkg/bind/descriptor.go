@@ -45,31 +45,35 @@ type descriptorFile struct {
 	Schema          int      `toml:"schema"`
 	SHA256          string   `toml:"sha256"`
 	Size            int64    `toml:"size"`
-	Family          string   `toml:"family,omitempty"`
-	Models          []string `toml:"models,omitempty"`
-	SoftwareType    string   `toml:"software_type,omitempty"`
-	SoftwareVersion string   `toml:"software_version,omitempty"`
-	HardwareLevels  string   `toml:"hw_levels,omitempty"`
-	Note            string   `toml:"note,omitempty"`
-	FromFileName    []string `toml:"from_file_name,omitempty"`
+	Family          string   `toml:"family"`
+	Models          []string `toml:"models"`
+	SoftwareType    string   `toml:"software_type"`
+	SoftwareVersion string   `toml:"software_version"`
+	HardwareLevels  string   `toml:"hw_levels"`
+	Note            string   `toml:"note"`
+	FromFileName    []string `toml:"from_file_name"`
 }
 
-// Marshal returns the descriptor as TOML. It fails if the result would not be read back.
+// Marshal returns the descriptor as TOML, with an escape for each character that does not print: the text may be read on
+// a terminal. It fails if the result would not be read back.
 func (d *Description) Marshal() ([]byte, error) {
-	file := descriptorFile{
-		Schema: 1, SHA256: hex.EncodeToString(d.SHA256[:]), Size: d.Size, Family: d.Family, Models: d.Models,
-		SoftwareType: d.SoftwareType, Note: d.Note, FromFileName: d.FromFileName,
+	text := fmt.Appendf(nil, "schema = 1\nsha256 = '%x'\nsize = %d\n", d.SHA256, d.Size)
+	line := func(key, value string) {
+		if value != "" {
+			text = fmt.Appendf(text, "%s = %s\n", key, value)
+		}
 	}
+	line("family", tomlText(d.Family))
+	line("models", tomlList(d.Models))
+	line("software_type", tomlText(d.SoftwareType))
 	if !d.Version.IsZero() {
-		file.SoftwareVersion = d.Version.String()
+		line("software_version", tomlText(d.Version.String()))
 	}
 	if !d.Levels.IsZero() {
-		file.HardwareLevels = d.Levels.String()
+		line("hw_levels", tomlText(d.Levels.String()))
 	}
-	text, err := toml.Marshal(file)
-	if err != nil {
-		return nil, err
-	}
+	line("note", tomlText(d.Note))
+	line("from_file_name", tomlList(d.FromFileName))
 	if _, err := ParseDescription(text); err != nil {
 		return nil, err
 	}

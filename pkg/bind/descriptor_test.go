@@ -266,6 +266,31 @@ func TestNameWarnings(t *testing.T) {
 	}
 }
 
+// A descriptor may be printed on a terminal, whatever the image that it was taken from says.
+func TestMarshalPrints(t *testing.T) {
+	d := &bind.Description{
+		Size: 4, Family: "a\u202eb\u2066", Models: []string{`it's "1"\2`, "\u200b\u2028", "CP600"}, SoftwareType: "\u2800\u3164\ufe0f SIP",
+		Version: mustVersion(t, "V1 R9.2.0"), Levels: mustLevels(t, "1-3, 5"), Note: "Größe 日本 \U000e0001", FromFileName: []string{"software_version"},
+	}
+	text, err := d.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range string(text) {
+		if r != '\n' && !bind.Prints(r) {
+			t.Errorf("holds %U:\n%s", r, text)
+		}
+	}
+	if back, err := bind.ParseDescription(text); err != nil || !reflect.DeepEqual(back, d) {
+		t.Errorf("%s\nreads back as %+v, %v, want %+v", text, back, err, d)
+	}
+	for _, family := range []string{"\xff", "a'\xff", "\x1b"} {
+		if text, err := (&bind.Description{Family: family}).Marshal(); err == nil {
+			t.Errorf("%q is written as\n%s", family, text)
+		}
+	}
+}
+
 func FuzzDescriptor(f *testing.F) {
 	f.Add([]byte("schema = 1\nsha256 = \"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"\nsize = 4\nfamily = \"F\"\nmodels = [\"A\", \"B\"]\nsoftware_type = \"SIP\"\nsoftware_version = \"V1 R9.2.0\"\nhw_levels = \"1-3, 5\"\nnote = \"n\"\nfrom_file_name = [\"software_type\"]\n"))
 	f.Add([]byte("schema = 1\n[a.b]\nc = [[1], {d = 2}]\n"))
