@@ -228,12 +228,12 @@ func (h *CPBHeader) Marshal() ([]byte, error) {
 	size := cpbPrologue
 	for _, f := range h.Fields {
 		if len(f.Value) > math.MaxUint16 {
-			return nil, fmt.Errorf("%s: %d bytes do not fit a field", cpbFieldName(f.Type), len(f.Value))
+			return nil, cpbError(Malformed, cpbFieldName(f.Type)+" length", int64(size+2), "would be %d bytes, a field holds at most %d", len(f.Value), math.MaxUint16)
 		}
 		size += cpbFieldHead + len(f.Value)
 	}
 	if size > cpbMaxHeader {
-		return nil, fmt.Errorf("the header would have %d bytes, at most %d are allowed", size, cpbMaxHeader)
+		return nil, cpbError(Malformed, "header length", 0x0C, "would be %d bytes, at most %d are allowed", size, cpbMaxHeader)
 	}
 	out := make(cpbHeader, cpbPrologue, size)
 	copy(out.magic(), cpbMagic)
