@@ -52,7 +52,7 @@ func exitTable() []exitRow {
 		{codeUnverified, "unverified", "sent, but not proven: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
 		{codePartial, "partial", "several phones: some not updated, or none of the images fits them", "see output"},
 		{codeStopped, "stopped", "several phones: stopped by the failure limit", "see output"},
-		{codeInterrupted, "interrupted", "Ctrl-C or SIGTERM", ""},
+		{codeInterrupted, "interrupted", "Ctrl-C, SIGTERM or SIGHUP", ""},
 	}
 }
 
@@ -178,7 +178,7 @@ func newErrorDoc(err error) *errorDoc {
 // classify finds the exit code of any error. An error without one was not foreseen.
 func classify(err error) *failure {
 	if errors.Is(err, context.Canceled) {
-		return fail(codeInterrupted, errors.New("interrupted: nothing was left behind"))
+		return fail(codeInterrupted, errors.New("interrupted"))
 	}
 	if f := (*failure)(nil); errors.As(err, &f) {
 		return f

@@ -128,7 +128,7 @@ func TestSignal(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no way to send a process Ctrl-C alone")
 	}
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		cmd := exec.CommandContext(t.Context(), "cpupdate", "inspect", "--json", "-", "missing.bind")
 		var errOut bytes.Buffer
 		cmd.Stderr = &errOut
@@ -152,9 +152,35 @@ func TestSignal(t *testing.T) {
 			t.Errorf("%v: ended with %v\n%s", signal, err, &errOut)
 		}
 		var doc struct{ Error errorDoc }
-		if err := json.Unmarshal(errOut.Bytes(), &doc); err != nil || doc.Error.Name != "interrupted" {
+		if err := json.Unmarshal(errOut.Bytes(), &doc); err != nil || doc.Error.Name != "interrupted" || doc.Error.Message != "interrupted" {
 			t.Errorf("%v: said %q, %v", signal, &errOut, err)
 		}
+	}
+}
+
+// Who starts the process so that it outlives the terminal, as nohup does, is not interrupted with it.
+func TestIgnoredHangup(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows knows no nohup")
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "trap '' HUP; exec cpupdate inspect -")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdin.Write(oversized(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	stdin.Close()
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != int(codeImage) {
+		t.Errorf("ended with %v", err)
 	}
 }
 
