@@ -19,6 +19,8 @@ type app struct {
 	width      int    // columns of the terminal, 80 if stdout is none
 	settings   string // folder of stored settings, "" if the system names none
 
+	settingsErr error // why it names none
+
 	open func(name string) (*bind.File, error)
 
 	json, quiet, verbose, noColor bool
@@ -38,7 +40,8 @@ func newApp() *app {
 			a.width = width
 		}
 	}
-	if folder, err := os.UserConfigDir(); err == nil {
+	folder, err := os.UserConfigDir()
+	if a.settingsErr = err; err == nil {
 		a.settings = filepath.Join(folder, "cpupdate")
 	}
 	return a

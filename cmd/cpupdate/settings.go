@@ -22,14 +22,37 @@ const (
 	hardwareFile      = "hardware.toml"
 )
 
+// noSettings returns an error if the system names no folder of settings: what is stored cannot be found then, which is
+// not to be taken for nothing stored.
+func (a *app) noSettings() error {
+	if a.settingsErr == nil {
+		return nil
+	}
+	return fail(codeSettings, fmt.Errorf("the settings folder cannot be found: %w", a.settingsErr),
+		"set the variable to the whole path of the folder that holds your settings")
+}
+
+// absent reports whether there is no such file and none is meant to be: neither it nor a folder on the way is a link
+// that leads nowhere.
+func absent(name string) bool {
+	if _, err := os.Lstat(name); err == nil {
+		return false
+	}
+	folder := filepath.Dir(name)
+	if _, err := os.Stat(folder); err == nil || folder == name {
+		return true
+	}
+	return absent(folder)
+}
+
 // storedKeys reads the trusted public keys of the settings folder: each *.pem and *.pub in trusted-keys.
 func (a *app) storedKeys() ([]bind.PublicKey, error) {
-	if a.settings == "" {
-		return nil, nil
+	if err := a.noSettings(); err != nil {
+		return nil, err
 	}
 	folder := filepath.Join(a.settings, trustedKeysFolder)
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && absent(folder) {
 		return nil, nil
 	}
 	if err != nil {
@@ -66,15 +89,17 @@ func readPublicKey(name string) (bind.PublicKey, error) {
 // hardwareTable returns what is known of part numbers and levels: the built-in table, then that of the settings
 // folder, then the named one; later ones win.
 func (a *app) hardwareTable(named string) (*hwcheck.Table, error) {
+	if err := a.noSettings(); err != nil {
+		return nil, err
+	}
 	table := hwcheck.Builtin()
-	if a.settings != "" {
-		stored, err := readTable(filepath.Join(a.settings, hardwareFile))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		if err == nil {
-			table = table.Then(stored)
-		}
+	name := filepath.Join(a.settings, hardwareFile)
+	stored, err := readTable(name)
+	switch {
+	case err == nil:
+		table = table.Then(stored)
+	case !errors.Is(err, fs.ErrNotExist) || !absent(name):
+		return nil, err
 	}
 	if named == "" {
 		return table, nil
