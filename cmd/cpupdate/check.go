@@ -93,7 +93,7 @@ func oneImage(cmd *cobra.Command, args []string) error {
 }
 
 func check(ctx context.Context, a *app, o checkOptions, name string) error {
-	if err := o.validate(); err != nil {
+	if err := o.validate(name); err != nil {
 		return err
 	}
 	phone, err := o.phone.phone()
@@ -131,7 +131,10 @@ func check(ctx context.Context, a *app, o checkOptions, name string) error {
 func isFolder(all []target) bool { return len(all) != 1 || all[0].inFolder }
 
 // validate keeps apart what cannot be meant together.
-func (o *checkOptions) validate() error {
+func (o *checkOptions) validate(image string) error {
+	if image == "-" && o.image.headerOnly {
+		return usage("check", "--header-only needs a file: of standard input, neither its length nor a trailer would be seen")
+	}
 	if o.permit.reason != "" && !o.permit.override {
 		return usage("check", "--reason goes with --override")
 	}
