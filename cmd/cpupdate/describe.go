@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,6 +67,9 @@ func describe(ctx context.Context, a *app, o describeOptions, name string) error
 		return imageFailure(name, err)
 	}
 	path := name + bind.DescriptorSuffix
+	if sameFile(o.key, path) || sameFile(o.key, path+bind.SignatureSuffix) {
+		return usage("describe", "%s is what would be written: keep the key under another name", o.key)
+	}
 	if o.dryRun {
 		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
 		return a.print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
@@ -73,30 +77,40 @@ func describe(ctx context.Context, a *app, o describeOptions, name string) error
 	if err := writeDescriptor(path, text, key, o.force); err != nil {
 		return err
 	}
-	im := (&loader{app: a}).load(ctx, name)
+	im := (&loader{app: a, open: a.open}).load(ctx, name)
 	if im.err != nil {
 		return im.err
 	}
 	return show(a, im)
 }
 
-// writeDescriptor writes descriptor and signature. A signature of an older descriptor is taken away first: beside a
-// new one it would be wrong.
-func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force bool) error {
-	if err := checkOutput(path, force); err != nil {
-		return err
-	}
+// writeDescriptor writes descriptor and signature; without a key, a signature of an older descriptor is taken away:
+// beside a new one it would be wrong. Nothing that was there is touched before both are written.
+func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force bool) (err error) {
 	signature := path + bind.SignatureSuffix
-	if err := ignoreMissing(os.Remove(signature)); err != nil {
-		return cannotWrite(signature, err)
-	}
-	if err := writeFile(path, force, writing(text), nil); err != nil {
+	if err := errors.Join(checkOutput(path, force), checkOutput(signature, force)); err != nil {
 		return err
 	}
-	if key == nil {
-		return nil
+	described, err := newDraft(path, writing(text))
+	if err != nil {
+		return err
 	}
-	return writeFile(signature, true, writing(ed25519.Sign(key, text)), nil)
+	defer described.discard(&err)
+	if key == nil {
+		if err := described.place(force); err != nil {
+			return err
+		}
+		return cannotWrite(signature, ignoreMissing(os.Remove(signature)))
+	}
+	signed, err := newDraft(signature, writing(ed25519.Sign(key, text)))
+	if err != nil {
+		return err
+	}
+	defer signed.discard(&err)
+	if err := described.place(force); err != nil {
+		return err
+	}
+	return signed.place(force)
 }
 
 func writing(b []byte) func(io.Writer) error {

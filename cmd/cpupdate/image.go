@@ -31,6 +31,7 @@ func (o *imageOptions) addFlags(flags *pflag.FlagSet) {
 // A loader reads images as the options want.
 type loader struct {
 	app        *app
+	open       func(name string) (*bind.File, error)
 	headerOnly bool
 	sha256     bool // compute the whole file's digest in any case
 	keys       []bind.PublicKey
@@ -51,7 +52,7 @@ func newLoader(a *app, o imageOptions) (*loader, error) {
 	}
 	// A key that is trusted makes a signature necessary: else who takes the signature away would be trusted too.
 	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
-	return &loader{app: a, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
+	return &loader{app: a, open: a.open, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
 }
 
 // An image is one image as far as it could be read. err is set if something is wrong with it; facts are there
@@ -107,7 +108,7 @@ func (l *loader) openImage(ctx context.Context, name string) (*bind.File, error)
 	if name == "-" {
 		return bind.NewStream(interruptible(ctx, l.app.in))
 	}
-	return l.app.open(name)
+	return l.open(name)
 }
 
 // errTerminal keeps a person from waiting for a program that waits for them.
@@ -174,11 +175,15 @@ func filesIn(folder string) ([]target, error) {
 	}
 	var out []target
 	for _, name := range names {
-		owner := strings.TrimSuffix(strings.TrimSuffix(name, bind.SignatureSuffix), bind.DescriptorSuffix)
-		if owner != name && slices.Contains(names, owner) {
+		owner, beside := strings.CutSuffix(strings.TrimSuffix(name, bind.SignatureSuffix), bind.DescriptorSuffix)
+		if beside && slices.Contains(names, owner) {
 			continue
 		}
-		out = append(out, target{filepath.Join(folder, name), true})
+		path := filepath.Join(folder, name)
+		if path == "-" { // a file that is called so, and not standard input
+			path = "." + string(filepath.Separator) + path
+		}
+		out = append(out, target{path, true})
 	}
 	return out, nil
 }

@@ -92,20 +92,26 @@ func pack(ctx context.Context, a *app, o packOptions, name string) error {
 	if sameFile(name, o.output) {
 		return usage("pack", "%s is the payload itself: name another file with --output", o.output)
 	}
+	if sameFile(o.key, o.output) {
+		return usage("pack", "%s is the key itself: name another file with --output", o.output)
+	}
 	section := io.NewSectionReader(payload, 0, size)
 	if o.dryRun {
 		return packDryRun(ctx, a, o, build, section)
 	}
 	var im *image
 	err = writeFile(o.output, o.force, func(w io.Writer) error { return buildError(build(ctx, w, section)) },
-		func(temporary string) error { // read it back as everybody else will
-			im = (&loader{app: a}).load(ctx, temporary)
+		func(temporary string) error { // read it back as everybody else will, with the descriptor that lies beside its name
+			open := func(name string) (*bind.File, error) { return bind.OpenAs(temporary, name) }
+			im = (&loader{app: a, open: open}).load(ctx, o.output)
+			if format := (*bind.FormatError)(nil); errors.As(im.cause, &format) && format.Format == bind.Descriptor {
+				return fail(codeImage, im.err, "the descriptor beside it is that of another image: take it away, or name another file with --output")
+			}
 			return im.err
 		})
 	if err != nil {
 		return err
 	}
-	im.name = o.output
 	return show(a, im)
 }
 

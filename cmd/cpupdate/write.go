@@ -17,48 +17,63 @@ func writeFile(name string, force bool, write func(io.Writer) error, check func(
 	if err := checkOutput(name, force); err != nil {
 		return err
 	}
-	suffix := make([]byte, 6)
-	if _, err := rand.Read(suffix); err != nil {
+	d, err := newDraft(name, write)
+	if err != nil {
 		return err
 	}
-	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")
-	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-	if err != nil {
-		return cannotWrite(name, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreMissing(os.Remove(temporary)))
-		}
-	}()
-	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
-		return cannotWrite(name, err)
-	}
+	defer d.discard(&err)
 	if check != nil {
-		if err := check(temporary); err != nil {
+		if err := check(d.temporary); err != nil {
 			return err
 		}
 	}
-	if force {
-		return cannotWrite(name, os.Rename(temporary, name))
-	}
-	return place(temporary, name)
+	return d.place(force)
 }
 
-// place gives the temporary file its name unless that is taken meanwhile.
-func place(temporary, name string) error {
-	err := os.Link(temporary, name)
+// A draft is a file that is whole but has not got its name yet.
+type draft struct{ name, temporary string }
+
+// newDraft writes a file beside the one that it is to become.
+func newDraft(name string, write func(io.Writer) error) (d draft, err error) {
+	suffix := make([]byte, 6)
+	if _, err := rand.Read(suffix); err != nil {
+		return d, err
+	}
+	d = draft{name, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")}
+	f, err := os.OpenFile(d.temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return d, cannotWrite(name, err)
+	}
+	if err = cannotWrite(name, errors.Join(write(f), f.Sync(), f.Close())); err != nil {
+		d.discard(&err)
+	}
+	return d, err
+}
+
+// discard takes a draft away that was not placed, and adds to err what went wrong with that.
+func (d draft) discard(err *error) {
+	if removeErr := ignoreMissing(os.Remove(d.temporary)); removeErr != nil {
+		*err = errors.Join(*err, removeErr)
+	}
+}
+
+// place gives the draft its name; without force only if that is not taken meanwhile.
+func (d draft) place(force bool) error {
+	if force {
+		return cannotWrite(d.name, os.Rename(d.temporary, d.name))
+	}
+	err := os.Link(d.temporary, d.name)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return existsError(name)
+		return existsError(d.name)
 	case err == nil:
-		return os.Remove(temporary)
+		return os.Remove(d.temporary)
 	}
 	// A file system without hard links, such as FAT on a stick.
-	if _, statErr := os.Lstat(name); statErr == nil {
-		return existsError(name)
+	if _, statErr := os.Lstat(d.name); statErr == nil {
+		return existsError(d.name)
 	}
-	return cannotWrite(name, os.Rename(temporary, name))
+	return cannotWrite(d.name, os.Rename(d.temporary, d.name))
 }
 
 // checkOutput refuses what must not be written over: anything that is no file, and a file that nobody gave up.

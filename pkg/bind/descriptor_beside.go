@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // A sealedDescriptor is a descriptor as it lies beside an image, with its signature if it has one.
@@ -24,8 +25,8 @@ type sealedDescriptor struct {
 // readDescriptorBeside reads the descriptor of the image called name, or returns nil if there is none.
 func readDescriptorBeside(name string) (*sealedDescriptor, error) {
 	path := name + DescriptorSuffix
-	text, err := readSmall(path, maxDescriptor)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := readSmall(path, "size", maxDescriptor)
+	if isMissing(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -35,8 +36,8 @@ func readDescriptorBeside(name string) (*sealedDescriptor, error) {
 	if s.description, s.places, err = parseDescriptor(text); err != nil {
 		return nil, err
 	}
-	s.signature, err = readSmall(path+SignatureSuffix, ed25519.SignatureSize)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s.signature, err = readSmall(path+SignatureSuffix, "signature", ed25519.SignatureSize)
+	if err != nil && !isMissing(err) {
 		return nil, fmt.Errorf("the signature %s: %w", quote(path+SignatureSuffix), err)
 	}
 	if err == nil && len(s.signature) != ed25519.SignatureSize {
@@ -45,15 +46,20 @@ func readDescriptorBeside(name string) (*sealedDescriptor, error) {
 	return s, nil
 }
 
-// readSmall reads a whole file of at most limit bytes.
-func readSmall(name string, limit int64) ([]byte, error) {
+// isMissing reports whether an error says that there is no such file: also because the file system has no names that long.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG)
+}
+
+// readSmall reads a whole file of at most limit bytes, which is a field of the descriptor, or all of it.
+func readSmall(name, field string, limit int64) ([]byte, error) {
 	f, size, err := openRegular(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	if size > limit {
-		return nil, fmt.Errorf("has %d bytes, at most %d are allowed", size, limit)
+		return nil, descriptorError(field, limit, "the file has %d bytes, at most %d are allowed", size, limit)
 	}
 	return io.ReadAll(io.LimitReader(f, limit))
 }

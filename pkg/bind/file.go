@@ -42,8 +42,12 @@ func layouts() []layout {
 //
 // The error is a [*FormatError] for an image that is damaged or disagrees with its descriptor, [ErrNotBind] for a
 // file in no known format without a descriptor, [ErrEmpty] for one without content, a [*NotRegularError] for what is no file, or that of the file system.
-func Open(name string) (*File, error) {
-	osFile, size, err := openRegular(name)
+func Open(name string) (*File, error) { return OpenAs(name, name) }
+
+// OpenAs is [Open] for an image that has not got its name yet: it is read from path, and the descriptor that counts is
+// the one beside name.
+func OpenAs(path, name string) (*File, error) {
+	osFile, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
