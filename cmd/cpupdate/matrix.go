@@ -9,6 +9,9 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
+// maxPairs is how many pairs of a phone and an image are checked at once: all of them are kept for the answer.
+const maxPairs = 250_000
+
 // matrixDoc is the answer of check for several images or phones.
 type matrixDoc struct {
 	Schema     int          `json:"schema"`
@@ -50,7 +53,10 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 	if err != nil {
 		return err
 	}
-	doc := newMatrixDoc(images, passed, phones, policy)
+	doc, err := newMatrixDoc(ctx, images, passed, phones, policy)
+	if err != nil {
+		return err
+	}
 	if err := a.print(doc, func(w io.Writer) { matrixText(w, a, images, doc) }); err != nil {
 		return err
 	}
@@ -75,7 +81,11 @@ func (doc matrixDoc) failure() error {
 	return failf(codePartial, "the output says why, and what is missing", "%d of %s: no image fits; %d more: cannot be told", none, total, doc.Unknown)
 }
 
-func newMatrixDoc(images []*image, passed []passedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) matrixDoc {
+func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
+	if pairs := len(usable(images)) * len(phones); pairs > maxPairs {
+		return matrixDoc{}, failf(codeUsage, "check a part of the images, or of the list, at a time", "%s and %s are %d pairs, at most %d are checked at once",
+			plural(len(phones), "phone"), plural(len(usable(images)), "image"), pairs, maxPairs)
+	}
 	doc := matrixDoc{Schema: 1, Images: []imageDoc{}, PassedOver: append([]passedOver{}, passed...)}
 	for _, im := range images {
 		d := im.doc()
@@ -83,6 +93,9 @@ func newMatrixDoc(images []*image, passed []passedOver, phones []hwcheck.ListedP
 		doc.Images = append(doc.Images, d)
 	}
 	for _, p := range phones {
+		if ctx.Err() != nil {
+			return doc, context.Cause(ctx)
+		}
 		row := newFitRow(usable(images), p, policy)
 		switch row.Answer {
 		case hwcheck.Compatible:
@@ -93,7 +106,7 @@ func newMatrixDoc(images []*image, passed []passedOver, phones []hwcheck.ListedP
 		}
 		doc.Phones = append(doc.Phones, row)
 	}
-	return doc
+	return doc, nil
 }
 
 // usable leaves out the images with which something is wrong.

@@ -47,7 +47,13 @@ func matrixLegend(w io.Writer, a *app, images, good []*image) {
 		width = max(width, utf8.RuneCountInString(escape(im.name)))
 	}
 	for i, im := range good {
-		fmt.Fprintf(w, "  %-2s  %s  %s, levels %s\n", letter(i), pad(escape(im.name), width), softwareText(im), im.facts.Levels.Value)
+		line, about := fmt.Sprintf("  %-2s  %s", letter(i), pad(escape(im.name), width)), imageAbout(im)
+		if utf8.RuneCountInString(line+"  "+about) > a.width {
+			line, about = strings.TrimRight(line, " "), "\n        "+wrap(about, 8, a.width)
+		} else {
+			about = "  " + about
+		}
+		fmt.Fprintln(w, line+about)
 	}
 	for _, im := range images {
 		if im.err != nil {
@@ -56,8 +62,14 @@ func matrixLegend(w io.Writer, a *app, images, good []*image) {
 	}
 }
 
-func softwareText(im *image) string {
-	return escape(strings.TrimSpace(im.facts.SoftwareType.Value + " " + im.facts.Version.Value.String()))
+// imageAbout says in short what an image is, and whether it was read.
+func imageAbout(im *image) string {
+	text := strings.TrimSpace(im.facts.SoftwareType.Value + " " + im.facts.Version.Value.String())
+	text = fmt.Sprintf("%s, levels %s", escape(text), im.facts.Levels.Value)
+	if im.state() == stateUnread {
+		text += ", payload not read"
+	}
+	return text
 }
 
 // letter names a column: A to Z, then AA.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -39,48 +40,52 @@ func escape(s string) string {
 	return b.String() + cut
 }
 
-// writeJSON writes one value as JSON in a line, or indented. Everything in it that does not print is escaped: JSON
-// itself lets the control characters from 0x7F on and the bidirectional ones through.
+// writeJSON writes one value as JSON in a line, or indented.
 func writeJSON(w io.Writer, v any, indent bool) error {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
+	encoder := json.NewEncoder(jsonEscaper{w})
 	encoder.SetEscapeHTML(false)
 	if indent {
 		encoder.SetIndent("", "  ")
 	}
-	if err := encoder.Encode(v); err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	for _, r := range buffer.String() {
+	return encoder.Encode(v)
+}
+
+// A jsonEscaper escapes everything in a JSON document that does not print: JSON itself lets the control characters from
+// 0x7F on and the bidirectional ones through.
+type jsonEscaper struct{ w io.Writer }
+
+// Write takes a whole document, as a JSON encoder writes it.
+func (e jsonEscaper) Write(b []byte) (int, error) {
+	out := bufio.NewWriter(e.w) // keeps its first error for Flush
+	for rest := b; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
 		switch {
 		case r < 0x7F || bind.Prints(r):
 			out.WriteRune(r)
 		case r > 0xFFFF:
 			high, low := (r-0x10000)>>10+0xD800, (r-0x10000)&0x3FF+0xDC00
-			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+			fmt.Fprintf(out, `\u%04x\u%04x`, high, low)
 		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
+			fmt.Fprintf(out, `\u%04x`, r)
 		}
 	}
-	_, err := w.Write(out.Bytes())
-	return err
+	return len(b), out.Flush()
 }
 
-// print writes a command's answer: the document as JSON, or what text writes.
+// print writes a command's answer: the document as JSON, or what text writes. Nothing is written before all of it is there.
 func (a *app) print(doc any, text func(w io.Writer)) error {
-	var buffer bytes.Buffer
+	var err error
 	switch {
 	case a.json:
-		if err := writeJSON(&buffer, doc, true); err != nil {
-			return err
-		}
+		err = writeJSON(a.out, doc, true)
 	case a.quiet:
-		return nil
 	default:
+		var buffer bytes.Buffer
 		text(&buffer)
+		_, err = a.out.Write(buffer.Bytes())
 	}
-	if _, err := a.out.Write(buffer.Bytes()); err != nil {
+	if err != nil {
 		return fail(codeInternal, fmt.Errorf("writing the answer: %w", withoutPath(err)), "check where standard output goes, and the space there")
 	}
 	return nil
