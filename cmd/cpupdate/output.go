@@ -62,7 +62,7 @@ func (e jsonEscaper) Write(b []byte) (int, error) {
 		rest = rest[size:]
 		switch {
 		case r < 0x7F || bind.Prints(r):
-			out.WriteRune(r)
+			_, _ = out.WriteRune(r)
 		case r > 0xFFFF:
 			high, low := (r-0x10000)>>10+0xD800, (r-0x10000)&0x3FF+0xDC00
 			fmt.Fprintf(out, `\u%04x\u%04x`, high, low)
