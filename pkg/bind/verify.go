@@ -38,7 +38,8 @@ func (f *File) Verify(ctx context.Context) error {
 type sums struct {
 	headerLength int64
 	payload      hash.Hash // nil if the format states no digest of the payload
-	whole        hash.Hash // nil if nothing asks for the whole file's
+	whole        hash.Hash // nil if nothing asks for the whole file's, or it is given
+	given        *[32]byte // the whole file's, computed by somebody else
 }
 
 // newSums leaves out the whole file's digest where the header states the payload's: computing both takes twice as long.
@@ -132,6 +133,7 @@ func lastBytes(tail, b []byte) []byte {
 // compare compares what was computed with what header and descriptor state.
 func (f *File) compare(s *sums) *FormatError {
 	result := Integrity{Digest: Absent, Signature: f.facts.Integrity.Signature}
+	result.SHA256 = s.given
 	if s.whole != nil {
 		result.SHA256 = (*[32]byte)(s.whole.Sum(nil))
 	}

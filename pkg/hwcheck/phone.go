@@ -13,6 +13,7 @@ type Origin string
 const (
 	Flag     Origin = "flag"     // stated on the command line
 	List     Origin = "list"     // stated in a phone list
+	Stored   Origin = "settings" // stated in the stored settings
 	Asked    Origin = "phone"    // said by the phone itself
 	Rules    Origin = "rules"    // looked up in a hardware table
 	Inferred Origin = "inferred" // follows from something else

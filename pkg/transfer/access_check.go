@@ -1,0 +1,108 @@
+package transfer
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// checkServer takes a host name or an address, and nothing that people paste with it.
+func (a Access) checkServer() error {
+	host := strings.TrimSuffix(strings.TrimPrefix(a.Server, "["), "]")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return nil
+	}
+	problem := ""
+	switch {
+	case mayHoldLogin(a.Server):
+		return &SettingError{SettingServer, "holds an @: give the host's name alone, and who logs in as username"}
+	case strings.Contains(a.Server, "://"):
+		problem = "%q is an address of the web: give the host's name alone, and its kind as method"
+	case strings.Contains(a.Server, ":"):
+		problem = "%q holds a colon: give the host's name alone, and the port as port"
+	case strings.Contains(a.Server, "/"):
+		problem = "%q holds a slash: give the host's name alone, and the folder as path"
+	case !isHostName(a.Server):
+		problem = "%q is no host name: letters, digits, dots and hyphens (a name in another script in its xn-- form)"
+	default:
+		return nil
+	}
+	return &SettingError{SettingServer, fmt.Sprintf(problem, cut(a.Server, 100))}
+}
+
+// mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it is not to be shown.
+func mayHoldLogin(text string) bool { return strings.Contains(text, "@") }
+
+// checkPath refuses what a Windows user types by habit: servers would make one folder of that name.
+func (a Access) checkPath() error {
+	if strings.Contains(a.Path, `\`) {
+		return &SettingError{SettingPath, "holds a backslash: folders on a server are parted by slashes"}
+	}
+	return nil
+}
+
+// isHostName is generous: what resolves is the resolver's affair. An underscore is in many an office's names.
+func isHostName(s string) bool {
+	if s == "" || len(s) > 253 || s[0] == '-' || s[0] == '.' {
+		return false
+	}
+	return strings.IndexFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
+	}) < 0
+}
+
+// checkBaseURL takes a folder on an HTTPS server. A URL with a password in it is not shown, whatever else it is.
+func (a Access) checkBaseURL() error {
+	u, err := url.Parse(a.BaseURL)
+	problem := ""
+	switch {
+	case strings.Contains(a.BaseURL, "@") && (err != nil || u.User != nil):
+		problem = "holds a login: give it as username, and the password apart"
+	case err != nil:
+		problem = "cannot be read as a URL"
+	case u.Scheme != "https":
+		problem = "must begin with https://"
+	case u.Hostname() == "":
+		problem = "names no server"
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(a.BaseURL, "#"):
+		problem = "must end with the folder: no ? and no #"
+	case u.Port() != "":
+		if (&Access{}).setPort(u.Port()) != nil {
+			problem = "has a port that is none: ports are numbers from 1 to 65535"
+		}
+	case strings.HasSuffix(u.Host, ":"):
+		problem = "has a colon without a port"
+	}
+	if problem != "" {
+		return &SettingError{SettingBaseURL, problem}
+	}
+	host := Access{Server: u.Hostname()}
+	if host.checkServer() != nil {
+		return &SettingError{SettingBaseURL, fmt.Sprintf("%q is no host name", cut(u.Hostname(), 100))}
+	}
+	return nil
+}
+
+// textProblem refuses what would end a command early or cannot be typed.
+func textProblem(text string) string {
+	switch {
+	case len(text) > 4096:
+		return "has more than 4096 bytes"
+	case !utf8.ValidString(text):
+		return "is not UTF-8"
+	case strings.IndexFunc(text, unicode.IsControl) >= 0:
+		return "holds a control character, such as a line break"
+	}
+	return ""
+}
+
+// cut shortens text that is shown.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "..."
+}

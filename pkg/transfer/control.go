@@ -1,0 +1,280 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxPreliminary = 64                     // 1xx replies to one command
+	grace          = 400 * time.Millisecond // what an answer gets that is owed when we want to leave
+)
+
+// A control is the control connection as the FTP library sees it: every answer is complete, comes in time or not at
+// all, and has the code that the library knows for it. Whatever servers do differently is settled here.
+type control struct {
+	net.Conn // commands are written to it: the link, or TLS on it
+	link     *link
+	access   Access
+	o        Options
+	ctx      context.Context //nolint:containedctx // of the operation that runs; the library's calls cannot carry it
+
+	answers chan answer
+	closed  chan struct{}
+	once    sync.Once
+	upload  atomic.Pointer[dataConn] // the upload that runs
+
+	unread   []byte // of a reply that the library reads
+	verb     string // of the last command
+	begun    bool   // its first 1xx reply was handed on
+	stored   bool   // a STOR went out since somebody last cared
+	listing  bool   // what is downloaded is a listing
+	endless  bool   // the last listing was cut short
+	features []string
+	last     reply   // the last final answer
+	fault    error   // what TLS had against the last data connection
+	skipEPSV bool    // EPSV's port cannot be reached: the library is told that there is no EPSV
+	kept     *answer // what the server said when it left
+	late     bool    // something took too long already: do not wait much longer
+	broken   bool    // the dialogue is lost
+	entered  bool    // the folder is the working directory
+}
+
+type answer struct {
+	reply reply
+	err   error
+}
+
+// newControl starts to listen to the server. greeting is what it said first.
+func newControl(l *link, conn net.Conn, r *bufio.Reader, greeting reply, a Access, o Options) *control {
+	c := &control{Conn: conn, link: l, access: a, o: o, answers: make(chan answer, 8), closed: make(chan struct{})}
+	c.unread = greeting.wire()
+	l.patient.Store(true)
+	go c.listen(r)
+	return c
+}
+
+// listen hands on what the server says. A refusal while a file is sent stops the sending at once.
+func (c *control) listen(r *bufio.Reader) {
+	defer close(c.answers)
+	for {
+		received, err := readReply(r)
+		if upload := c.upload.Load(); upload != nil && err == nil && upload.answered(received.code) {
+			continue
+		}
+		select {
+		case c.answers <- answer{received, err}:
+		case <-c.closed:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Close ends the connection.
+func (c *control) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// Write sends a command. The library writes one at a time.
+func (c *control) Write(p []byte) (int, error) {
+	command := strings.TrimRight(string(p), "\r\n")
+	c.verb, _, _ = strings.Cut(command, " ")
+	c.begun = false
+	if c.verb == "EPSV" && c.skipEPSV {
+		c.unread = reply{502, []string{"not used"}}.wire()
+		return len(p), nil
+	}
+	c.forgetStray()
+	switch c.verb {
+	case "PASS", "ACCT":
+		command = c.verb + " " + redacted
+	}
+	c.said("> " + command)
+	if c.kept != nil {
+		return len(p), nil
+	}
+	c.stored = c.stored || c.verb == "STOR"
+	if _, err := c.Conn.Write(p); err != nil {
+		c.late = true // whatever the server may have said before it closed is the better answer
+	}
+	return len(p), nil
+}
+
+// forgetStray drops answers that nothing asked for: the next command would take them for its own. What a server says
+// when it leaves is kept for that command.
+func (c *control) forgetStray() {
+	for c.kept == nil {
+		select {
+		case a, ok := <-c.answers:
+			if !ok || a.err != nil || a.reply.code == 421 {
+				c.kept = &a
+				return
+			}
+			c.note(a.reply)
+		default:
+			return
+		}
+	}
+}
+
+func (c *control) Read(p []byte) (int, error) {
+	if len(c.unread) == 0 {
+		r, err := c.next()
+		if err != nil {
+			return 0, err
+		}
+		c.unread = r.wire()
+	}
+	n := copy(p, c.unread)
+	c.unread = c.unread[n:]
+	return n, nil
+}
+
+// next returns the answer to the last command: a 1xx only where a transfer begins.
+func (c *control) next() (reply, error) {
+	timer := time.NewTimer(c.patience())
+	defer timer.Stop()
+	done := c.ctx.Done()
+	if c.kept != nil {
+		a := *c.kept
+		if a.err == nil && a.reply.code == 421 {
+			c.broken = true
+			c.note(a.reply)
+			return a.reply, nil
+		}
+		return reply{}, c.lost(a.err)
+	}
+	for preliminary := 0; preliminary <= maxPreliminary; {
+		select {
+		case a := <-c.answers: // the zero answer if listen has ended
+			if a.err != nil || a.reply.code == 0 {
+				return reply{}, c.lost(a.err)
+			}
+			c.note(a.reply)
+			switch {
+			case a.reply.code == 332 && c.account():
+				timer.Reset(c.patience())
+			case a.reply.code >= 200:
+				return c.settle(a.reply), nil
+			case c.transfers() && !c.begun:
+				c.begun = true
+				return a.reply, nil
+			default:
+				preliminary++
+			}
+		case <-timer.C:
+			c.late = true
+			return reply{}, c.lost(os.ErrDeadlineExceeded)
+		case <-done:
+			done = nil
+			timer.Reset(grace)
+		}
+	}
+	return reply{}, c.lost(fmt.Errorf("%w: more than %d preliminary ones", errNonsense, maxPreliminary))
+}
+
+// patience is how long to wait for an answer.
+func (c *control) patience() time.Duration {
+	if c.late || c.ctx.Err() != nil {
+		return min(grace, c.o.Timeout)
+	}
+	return c.o.Timeout
+}
+
+// lost marks the dialogue as lost.
+func (c *control) lost(err error) error {
+	c.broken = true
+	if err == nil {
+		err = net.ErrClosed
+	}
+	return err
+}
+
+// transfers reports whether a 1xx reply to the last command means that data may flow.
+func (c *control) transfers() bool {
+	switch c.verb {
+	case "STOR", "RETR", "LIST", "NLST", "MLSD":
+		return true
+	}
+	return false
+}
+
+// account sends the account that the server asks for.
+func (c *control) account() bool {
+	if c.access.Account == "" || c.verb == "ACCT" {
+		return false
+	}
+	_, err := c.Write([]byte("ACCT " + c.access.Account + "\r\n"))
+	return err == nil
+}
+
+// settle gives a reply the code that the library knows for it: 250 ends a transfer as well as 226 does (RFC 959,
+// 5.4), 202 says that nothing more is needed for a login, and where one code of success is meant servers send another.
+func (c *control) settle(r reply) reply {
+	done := r.code >= 200 && r.code < 300
+	switch {
+	case c.transfers() && r.code == 250:
+		r.code = 226
+	case (c.verb == "PASS" || c.verb == "ACCT") && r.code == 202:
+		r.code = 230
+	case c.verb == "TYPE" && done:
+		r.code = 200
+	case (c.verb == "CWD" || c.verb == "DELE" || c.verb == "RNTO") && done:
+		r.code = 250
+	case c.verb == "MKD" && done:
+		r.code = 257
+	case c.verb == "FEAT" && r.code == 211:
+		c.features = r.lines
+	case r.code == 421:
+		c.broken = true
+		c.kept = &answer{reply: r} // it is the answer to whatever is asked from now on
+	}
+	c.last = r
+	return r
+}
+
+// feature returns what the server said of a feature, and whether it has it.
+func (c *control) feature(name string) (string, bool) {
+	for _, line := range c.features {
+		word, rest, _ := strings.Cut(line, " ")
+		if strings.EqualFold(word, name) {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// ask sends a command that the library does not know, and returns the answer.
+func (c *control) ask(command string) (reply, error) {
+	if strings.ContainsAny(command, "\r\n") {
+		return reply{}, errors.New("a command is one line")
+	}
+	if _, err := c.Write([]byte(command + "\r\n")); err != nil {
+		return reply{}, c.lost(err)
+	}
+	return c.next()
+}
+
+// note tells whoever listens to the dialogue.
+func (c *control) note(r reply) {
+	for i, line := range r.lines {
+		if i == 0 || i == len(r.lines)-1 {
+			line = fmt.Sprintf("%03d %s", r.code, line)
+		}
+		c.said("< " + line)
+	}
+}
+
+func (c *control) said(line string) { c.o.tell(Event{Step: StepSaid, Text: c.access.scrub(line)}) }

@@ -1,0 +1,196 @@
+package transfer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// A dataConn is a data connection as the FTP library sees it. An upload's ends with a reset unless every byte is out,
+// and otherwise not before the server has taken them all.
+type dataConn struct {
+	net.Conn // the link, or TLS on it
+	link     *link
+	control  *control
+	secure   *tls.Conn   // nil by plain FTP
+	complete func() bool // nil for a download
+	flowing  atomic.Bool // bytes are on their way
+	begun    int         // 1xx answers while it runs
+	atEnd    bool        // a download was read to its end
+	room     int64       // bytes that a listing may still have; -1: any number
+	shaken   bool        // the TLS handshake was made
+	stop     func() bool // ends the watch over the context
+}
+
+// A dataError is a data connection that could not be opened.
+type dataError struct{ err error }
+
+func (e *dataError) Error() string { return fmt.Sprintf("the data connection: %v", e.err) }
+func (e *dataError) Unwrap() error { return e.err }
+
+// maxListing is how much of a listing is read in bytes. What comes behind that is not seen.
+const maxListing = 1 << 20
+
+// handshakeGrace is what a handshake gets that runs while the server refuses the file.
+const handshakeGrace = 100 * time.Millisecond
+
+// openData connects to the port that the server named, on the host that the control connection reached: a server that
+// names another host is mistaken about itself, or lies.
+func (c *control) openData(address string, config *tls.Config, complete func() bool) (net.Conn, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &dataError{err}
+	}
+	host, _, err := net.SplitHostPort(c.link.RemoteAddr().String())
+	if err != nil {
+		return nil, &dataError{err}
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return nil, fmt.Errorf("%w: it names port %s", errNonsense, port)
+	}
+	o := c.o
+	o.Timeout /= 2 // there are two ports to try, by EPSV and by PASV
+	l, err := o.dial(c.ctx, net.JoinHostPort(host, port))
+	if err != nil {
+		return nil, &dataError{err}
+	}
+	l.arm()
+	l.idle = c.o.Timeout
+	c.fault = nil
+	d := &dataConn{Conn: l, link: l, complete: complete, control: c, room: -1}
+	if c.listing {
+		d.room = maxListing
+	}
+	if config != nil {
+		// The handshake has to wait for the first byte: servers begin theirs after the command.
+		d.secure = tls.Client(l, config)
+		d.Conn = d.secure
+	}
+	d.stop = context.AfterFunc(c.ctx, l.reset)
+	if complete != nil {
+		c.upload.Store(d)
+	}
+	return d, nil
+}
+
+// answered is told the code of each answer that comes while the upload runs, and reports whether it says nothing new. A
+// refusal resets the connection, so that no more is sent in vain, and so do preliminary answers without end; after 421
+// the server may finish the file all the same, but not if it stops taking it.
+func (d *dataConn) answered(code int) (stale bool) {
+	switch {
+	case code < 200:
+		if d.begun++; d.begun > maxPreliminary {
+			d.link.reset()
+		}
+		return d.begun > 1
+	case code == 421:
+		d.link.hasten()
+	case code >= 400 && d.secure != nil && !d.flowing.Load():
+		// The handshake may be about to fail, for a reason that says more than the server's complaint about it.
+		time.AfterFunc(handshakeGrace, d.link.reset)
+	case code >= 400:
+		d.link.reset()
+	case code >= 200 && code < 300:
+		d.link.stopReading()
+	}
+	return false
+}
+
+// Handshake makes the TLS handshake; by plain FTP there is none. The library asks for it when nothing was written.
+func (d *dataConn) Handshake() error {
+	if d.secure == nil || d.shaken {
+		return nil
+	}
+	// Bytes that drip in are no silence; the whole of it has a limit.
+	ctx, cancel := context.WithTimeoutCause(d.control.ctx, d.control.o.Timeout, os.ErrDeadlineExceeded)
+	defer cancel()
+	err := d.secure.HandshakeContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	d.shaken = err == nil
+	return err
+}
+
+func (d *dataConn) Read(p []byte) (int, error) {
+	if err := d.Handshake(); err != nil {
+		return 0, d.lateness(err)
+	}
+	if d.room == 0 {
+		d.control.endless = true
+		return 0, io.EOF
+	}
+	if d.room > 0 && int64(len(p)) > d.room {
+		p = p[:d.room]
+	}
+	n, err := d.Conn.Read(p)
+	if d.room > 0 {
+		d.room -= int64(n)
+	}
+	if errors.Is(err, io.EOF) {
+		d.atEnd = true
+	}
+	return n, d.lateness(err)
+}
+
+func (d *dataConn) Write(p []byte) (int, error) {
+	if err := d.Handshake(); err != nil {
+		return 0, d.lateness(err)
+	}
+	n, err := d.Conn.Write(p)
+	if n > 0 {
+		d.flowing.Store(true)
+	}
+	return n, d.lateness(err)
+}
+
+// lateness notes that the server has been silent for too long already: its last word need not be waited for as long
+// again. It also keeps what TLS has against the server, who will only complain of the connection.
+func (d *dataConn) lateness(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		d.control.late = true
+	}
+	if kind := networkKind(handshakeError(err)); err != nil && (kind == KindTrust || kind == KindTLS) {
+		d.control.fault = err
+	}
+	return err
+}
+
+// Close ends the data connection.
+func (d *dataConn) Close() error {
+	defer d.stop()
+	defer d.control.upload.CompareAndSwap(d, nil)
+	switch {
+	case d.complete == nil && d.atEnd:
+		d.link.disarm()
+		return d.link.Close()
+	case d.complete == nil || !d.complete():
+		d.link.reset()
+		return nil
+	}
+	return d.lateness(d.finish())
+}
+
+// finish tells the server that the file ends here, and waits until it has taken it. TLS servers send tickets on the
+// data connection; closing with those unread would reset it and cost the file's last bytes.
+func (d *dataConn) finish() error {
+	if d.secure != nil {
+		if err := d.secure.CloseWrite(); err != nil {
+			d.link.reset()
+			return err
+		}
+	}
+	if err := d.link.drain(); err != nil {
+		d.link.reset()
+		return err
+	}
+	d.link.disarm()
+	return d.link.Close()
+}

@@ -1,0 +1,288 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/textproto"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jlaffaye/ftp"
+)
+
+// An ftpStore is a folder on an FTP or FTPS server. Its connection is opened anew when it was lost.
+type ftpStore struct {
+	peer
+	client  *ftp.ServerConn // nil: not connected
+	control *control
+	pump    *pump    // what is sent now
+	left    []string // files of earlier attempts that could not be removed
+}
+
+func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
+	s := &ftpStore{peer: peer{a, o, net.JoinHostPort(a.host(), strconv.Itoa(a.port()))}}
+	if err := o.again(ctx, func(int) error { return s.connect(ctx) }); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect opens the control connection and logs in.
+func (s *ftpStore) connect(ctx context.Context) error {
+	s.drop()
+	s.tell(StepConnect, s.address)
+	l, err := s.o.dial(ctx, s.address)
+	if err != nil {
+		return s.fail(ctx, "connecting", err)
+	}
+	stop := context.AfterFunc(ctx, l.reset)
+	defer stop()
+	config, err := s.greet(ctx, l)
+	if err == nil {
+		err = s.login(ctx, config)
+	}
+	if err != nil {
+		l.reset()
+		s.drop()
+	}
+	return err
+}
+
+// greet waits for the greeting, and by FTPS makes the connection safe. The TLS config, nil by plain FTP, goes with
+// this connection alone: it holds the session that the data connections resume.
+func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
+	r := bufio.NewReader(l)
+	greeting, err := s.readFinal(l, r)
+	if err == nil && greeting.code != 220 {
+		err = replyError(greeting)
+	}
+	if err != nil {
+		return nil, s.fail(ctx, "connecting", err)
+	}
+	if s.access.method() != FTPS {
+		s.control = newControl(l, l, r, greeting, s.access, s.o)
+		return nil, nil //nolint:nilnil // there is no TLS
+	}
+	s.tell(StepSaid, "> AUTH TLS")
+	if _, err := l.Write([]byte("AUTH TLS\r\n")); err != nil {
+		return nil, s.fail(ctx, "starting TLS", err)
+	}
+	answer, err := s.readFinal(l, r)
+	switch {
+	case err != nil:
+		return nil, s.fail(ctx, "starting TLS", err)
+	case answer.code != 234:
+		return nil, s.fail(ctx, "starting TLS", replyError(answer))
+	case r.Buffered() > 0:
+		// What came before the handshake was not protected, and would be taken for the server's word after it.
+		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or somebody between, sent more than it may before TLS began")}
+	}
+	config := s.o.Trust.config(s.access.host())
+	secure := tls.Client(l, config)
+	limited, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, os.ErrDeadlineExceeded)
+	defer cancel()
+	if err := secure.HandshakeContext(limited); err != nil {
+		return nil, s.fail(limited, "starting TLS", err)
+	}
+	s.control = newControl(l, secure, bufio.NewReader(secure), greeting, s.access, s.o)
+	return config, nil
+}
+
+// readFinal reads a reply, and passes over preliminary ones. All of it has the limit: bytes that drip in are no silence.
+func (s *ftpStore) readFinal(l *link, r *bufio.Reader) (reply, error) {
+	limit := time.AfterFunc(s.o.Timeout, l.stopReading)
+	defer limit.Stop()
+	for range maxPreliminary {
+		answer, err := readReply(r)
+		if err != nil {
+			return reply{}, err
+		}
+		for _, line := range answer.lines {
+			s.tell(StepSaid, s.access.scrub("< "+strconv.Itoa(answer.code)+" "+line))
+		}
+		if answer.code >= 200 {
+			return answer, nil
+		}
+	}
+	return reply{}, errNonsense
+}
+
+// login hands the connection to the library, which logs in and sets binary mode.
+func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
+	s.control.ctx = ctx
+	s.tell(StepLogin, s.access.Username)
+	first := true
+	dial := func(_, address string) (net.Conn, error) {
+		if first {
+			first = false
+			return s.control, nil
+		}
+		var complete func() bool
+		if s.pump != nil {
+			complete = s.pump.complete
+		}
+		return s.control.openData(address, config, complete)
+	}
+	options := []ftp.DialOption{ftp.DialWithDialFunc(dial)}
+	if config != nil {
+		options = append(options, ftp.DialWithTLS(config))
+	}
+	client, err := ftp.Dial(s.address, options...)
+	if err != nil {
+		return s.fail(ctx, "connecting", err)
+	}
+	s.client = client
+	if err := client.Login(s.access.Username, s.access.Password.Reveal()); err != nil {
+		return s.loginError(ctx, err)
+	}
+	return nil
+}
+
+// loginError is a login that failed, in the words of the server's last answer: the library logs in with several
+// commands, and does not always tell what the answer's code was.
+func (s *ftpStore) loginError(ctx context.Context, err error) error {
+	said := (*textproto.Error)(nil)
+	if last := s.control.last; !s.control.broken && last.code >= 400 && !errors.As(err, &said) {
+		err = replyError(last)
+	}
+	if s.control.kept != nil && s.control.kept.reply.code == 421 {
+		err = replyError(s.control.kept.reply)
+	}
+	switch s.control.verb {
+	case "PASS", "ACCT":
+		err := s.fail(ctx, "logging in", err)
+		if e := (*Error)(nil); errors.As(err, &e) && !tooManyWords().MatchString(strings.ToLower(e.Reply)) {
+			e.final = true // servers lock out who sends the same password again and again
+		}
+		return err
+	case "USER":
+		return s.fail(ctx, "logging in", err)
+	case "PBSZ", "PROT":
+		return s.fail(ctx, "protecting the data", err)
+	}
+	return s.fail(ctx, "preparing the connection", err)
+}
+
+// drop forgets the connection without a word.
+func (s *ftpStore) drop() {
+	if s.control != nil {
+		s.control.link.reset()
+		_ = s.control.Close()
+	}
+	s.control, s.client = nil, nil
+}
+
+// Close says goodbye and ends the connection.
+func (s *ftpStore) Close() error {
+	if s.client == nil {
+		return nil
+	}
+	if !s.control.broken {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		s.control.ctx = ctx
+		_, _ = s.control.ask("QUIT") // the server's goodbye changes nothing
+	}
+	_ = s.control.Close()
+	s.control, s.client = nil, nil
+	return nil
+}
+
+// ready returns with a connection that stands in the folder.
+func (s *ftpStore) ready(ctx context.Context, makeFolder bool) error {
+	if s.client == nil || s.control.broken {
+		if err := s.connect(ctx); err != nil {
+			return err
+		}
+	}
+	s.control.ctx = ctx
+	if err := s.enter(ctx, makeFolder); err != nil {
+		s.control.broken = true // nobody knows in which folder we are
+		return err
+	}
+	s.sweep(ctx)
+	return nil
+}
+
+// sweep removes what earlier attempts could not.
+func (s *ftpStore) sweep(ctx context.Context) {
+	s.left = slices.DeleteFunc(s.left, func(name string) bool {
+		if s.control.broken {
+			return false
+		}
+		s.tell(StepRemove, name)
+		return s.remove(ctx, name) == nil
+	})
+}
+
+// enter goes to the folder, from where the login left us.
+func (s *ftpStore) enter(ctx context.Context, makeFolder bool) error {
+	folder := s.access.Path
+	if folder == "" || s.control.entered {
+		return nil
+	}
+	s.tell(StepFolder, folder)
+	err := s.client.ChangeDir(folder)
+	if makeFolder && replyKind("opening the folder", err) == KindMissing {
+		err = s.makeFolders(ctx, folder)
+	}
+	if err != nil {
+		return s.fail(ctx, "opening the folder", err)
+	}
+	s.control.entered = true
+	return nil
+}
+
+// makeFolders goes down the path and makes what does not exist.
+func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
+	if strings.HasPrefix(folder, "/") {
+		if err := s.client.ChangeDir("/"); err != nil {
+			return err
+		}
+	}
+	for name := range strings.SplitSeq(folder, "/") {
+		if name == "" {
+			continue
+		}
+		if s.client.ChangeDir(name) == nil {
+			continue
+		}
+		// Somebody else may make it at the same moment: whether it is there now is what counts.
+		made := s.client.MakeDir(name)
+		if err := s.client.ChangeDir(name); err != nil {
+			if made != nil {
+				return s.fail(ctx, "making the folder", made)
+			}
+			return err
+		}
+		s.tell(StepMade, name)
+	}
+	return nil
+}
+
+// How long cleaning up may take: as a rule, when somebody waits for the end, and when the server has been silent already.
+const (
+	cleanUpLimit    = 5 * time.Second
+	cancelledLimit  = time.Second
+	silentLimit     = 700 * time.Millisecond
+	lookAfterSilent = 2 * time.Second
+)
+
+// afterwards returns a context for cleaning up: what was interrupted must not keep it from happening, and it must not
+// keep anybody waiting.
+func (s *ftpStore) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := min(cleanUpLimit, s.o.Timeout)
+	switch {
+	case ctx.Err() != nil:
+		limit = min(limit, cancelledLimit)
+	case s.control != nil && s.control.late && s.control.broken:
+		limit = min(limit, silentLimit)
+	}
+	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, os.ErrDeadlineExceeded)
+}

@@ -1,0 +1,95 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// withLeft adds what no attempt could remove to the error of the last.
+func (s *ftpStore) withLeft(err error) error {
+	urls := s.leftURLs()
+	if len(urls) == 0 {
+		return err
+	}
+	s.left = nil
+	e := (*Error)(nil)
+	if !errors.As(err, &e) {
+		e = &Error{Op: "cleaning up", Server: s.address, Kind: KindUnproven, Err: err} // none that is tried again
+	}
+	left := *e
+	left.Left = strings.Join(urls, ", ")
+	return &left
+}
+
+func (s *ftpStore) leftURLs() []string {
+	var urls []string
+	for _, name := range s.left {
+		urls = append(urls, s.access.FileURL(name))
+	}
+	return urls
+}
+
+// leave returns the error with the name of what is left behind.
+func (p *ftpPut) leave(err error, name string) error {
+	e := (*Error)(nil)
+	if !errors.As(err, &e) {
+		e = &Error{Op: "cleaning up", Server: p.address, Kind: KindUnproven, Err: err} // none that is tried again
+	}
+	left := *e
+	left.Left = p.access.FileURL(name)
+	return &left
+}
+
+// cleanUp removes what the attempt left, on a new connection if need be.
+func (p *ftpPut) cleanUp(ctx context.Context, why error) error {
+	ctx, cancel := p.afterwards(ctx)
+	defer cancel()
+	p.tell(StepRemove, p.target)
+	if p.control != nil && !p.control.broken {
+		p.control.ctx, p.control.late = ctx, false
+		if p.removeOurs(ctx) {
+			return why
+		}
+	}
+	if p.reconnect(ctx) == nil && p.removeOurs(ctx) {
+		return why
+	}
+	if !slices.Contains(p.left, p.target) {
+		p.left = append(p.left, p.target)
+	}
+	return why
+}
+
+// removeOurs removes the target, and reports whether nothing of ours is there now. Under the file's own name there may
+// still be the old one, if the server had not begun to write: of that size, it is not touched.
+func (p *ftpPut) removeOurs(ctx context.Context) bool {
+	if p.target == p.u.Name && p.location.Replaced {
+		size, err := p.size(ctx, p.target)
+		switch {
+		case err != nil || !size.known:
+			return false
+		case size.there && size.bytes == p.old:
+			return p.sent < p.old // else it may be as much of the new one
+		}
+	}
+	return p.remove(ctx, p.target) == nil
+}
+
+// remove removes a file; one that is not there is removed already. A server that forbids removing may say "no such
+// file" as well when it is asked for the size, so that its words count too.
+func (s *ftpStore) remove(ctx context.Context, name string) error {
+	err := s.client.Delete(name)
+	if err == nil {
+		return nil
+	}
+	said := (*textproto.Error)(nil)
+	if errors.As(err, &said) && !permissionWords().MatchString(strings.ToLower(said.Msg)) {
+		if size, lookErr := s.size(ctx, name); lookErr == nil && !size.there && size.known {
+			return nil
+		}
+	}
+	return s.fail(ctx, "removing", err)
+}

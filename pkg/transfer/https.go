@@ -1,0 +1,175 @@
+package transfer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An httpsStore is a folder on an HTTPS server. Its connection is kept between requests.
+type httpsStore struct {
+	peer
+	base      *url.URL
+	transport *http.Transport
+	client    *http.Client
+	login     httpLogin
+	link      atomic.Pointer[link]          // the last connection
+	answered  atomic.Pointer[chan struct{}] // closed when the request that runs has its answer
+	grace     atomic.Int64                  // how long a connection may be silent, if not as long as usual
+}
+
+func newHTTPSStore(a Access, o Options) (Store, error) {
+	u, err := a.baseURL()
+	if err != nil {
+		return nil, &SettingError{SettingBaseURL, "cannot be read as a URL"}
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	s := &httpsStore{peer: peer{a, o, net.JoinHostPort(u.Hostname(), port)}, base: u}
+	s.login = httpLogin{username: a.Username, password: a.Password}
+	s.transport = s.newTransport()
+	s.client = &http.Client{Transport: s.transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // a PUT that follows becomes a GET, which says 200 and has sent nothing
+	}}
+	return s, nil
+}
+
+// newTransport returns a transport that speaks HTTP/1.1 with this one server: no proxy, no HTTP/2 (which is slower for
+// one large body), no decompression.
+func (s *httpsStore) newTransport() *http.Transport {
+	config := s.o.Trust.config(s.base.Hostname())
+	config.NextProtos = []string{"http/1.1"}
+	return &http.Transport{
+		DialContext:            s.dial,
+		TLSClientConfig:        config,
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+		ExpectContinueTimeout:  min(time.Second, s.o.Timeout),
+		MaxResponseHeaderBytes: maxHeader,
+		DisableCompression:     true,
+		WriteBufferSize:        64 << 10,
+		MaxConnsPerHost:        1,
+	}
+}
+
+func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	s.tell(StepConnect, address)
+	o := s.o
+	if grace := time.Duration(s.grace.Load()); grace > 0 {
+		o.Timeout = min(o.Timeout, grace)
+	}
+	l, err := o.dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	l.arm()
+	s.link.Store(l)
+	return &patientConn{link: l, store: s, ended: make(chan struct{})}, nil
+}
+
+// A patientConn holds a failed write back until the request has its answer: a server that refuses a file half way
+// answers and closes, and net/http would report the broken connection rather than the answer.
+type patientConn struct {
+	*link
+	store *httpsStore
+	ended chan struct{} // closed when there is no more to read
+	once  sync.Once
+}
+
+func (c *patientConn) Read(p []byte) (int, error) {
+	n, err := c.link.Read(p)
+	if err != nil {
+		c.once.Do(func() { close(c.ended) })
+	}
+	return n, err
+}
+
+func (c *patientConn) Write(p []byte) (int, error) {
+	n, err := c.link.Write(p)
+	if err == nil {
+		return n, nil
+	}
+	timer := time.NewTimer(min(time.Second, c.idle))
+	defer timer.Stop()
+	select {
+	case <-*c.store.answered.Load():
+		return n, err
+	case <-c.ended:
+		timer.Reset(50 * time.Millisecond) // for what was read before
+	case <-timer.C:
+		return n, err
+	}
+	select {
+	case <-*c.store.answered.Load():
+	case <-timer.C:
+	}
+	return n, err
+}
+
+// fail is a failed request. Whichever of reading and writing ends first says why; silence is known for certain.
+func (s *httpsStore) fail(ctx context.Context, op string, err error) error {
+	if l := s.link.Load(); l != nil && l.silent.Load() {
+		err = errors.Join(err, os.ErrDeadlineExceeded)
+	}
+	return s.peer.fail(ctx, op, err)
+}
+
+// refuse makes the error of an answer that is not what was asked for.
+func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
+	e := &Error{Op: op, Server: s.address, Kind: statusKind(answer.StatusCode), Code: answer.StatusCode, Reply: answer.words}
+	switch e.Kind {
+	case KindRedirect:
+		e.Err = fmt.Errorf("to %s", s.words(answer.Header.Get("Location")))
+	case KindLogin:
+		e.Err = s.login.complaint()
+	case KindBusy:
+		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			e.after = time.Duration(min(seconds, 60)) * time.Second
+		}
+	}
+	return e
+}
+
+// statusKind is the kind of an answer that is not what was asked for, by its status (RFC 9110, 15; RFC 4918, 11).
+func statusKind(status int) Kind {
+	switch status {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
+		return KindLogin
+	case http.StatusForbidden, http.StatusMethodNotAllowed:
+		return KindDenied
+	case http.StatusNotFound, http.StatusConflict, http.StatusGone:
+		return KindMissing
+	case http.StatusPreconditionFailed:
+		return KindExists
+	case http.StatusRequestEntityTooLarge, http.StatusInsufficientStorage:
+		return KindFull
+	case http.StatusRequestURITooLong:
+		return KindName
+	case http.StatusRequestTimeout, http.StatusLocked, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return KindBusy
+	}
+	if status >= 300 && status < 400 {
+		return KindRedirect
+	}
+	return KindRefused
+}
+
+// Close ends the connection.
+func (s *httpsStore) Close() error {
+	s.transport.CloseIdleConnections()
+	return nil
+}
+
+// errLoginWanted is a server that wants a login, and there is none.
+var errLoginWanted = errors.New("the server wants a login, and no username is given")

@@ -1,0 +1,70 @@
+package transfer
+
+import (
+	"context"
+	"io"
+	"sync"
+)
+
+// A body is a pump as net/http wants it, which may go on reading a body for a while after it has the answer.
+type body struct {
+	mu     sync.Mutex
+	pump   *pump
+	cancel context.CancelFunc
+	over   bool
+	asked  bool // somebody began to read
+}
+
+func newBody(ctx context.Context, u Upload, o Options) *body {
+	ctx, cancel := context.WithCancel(ctx)
+	return &body{pump: newPump(ctx, u, o), cancel: cancel}
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = true
+	if b.over {
+		return 0, io.ErrClosedPipe
+	}
+	return b.pump.Read(p)
+}
+
+// Close is called by net/http whenever it likes; stop is what ends the pump.
+func (b *body) Close() error { return nil }
+
+// stop ends the pump. A nil body has none.
+func (b *body) stop() {
+	if b == nil {
+		return
+	}
+	b.cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over {
+		b.over = true
+		b.pump.close()
+	}
+}
+
+func (b *body) complete() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pump.complete()
+}
+
+func (b *body) sum() [32]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pump.sum
+}
+
+// sent is how many bytes of the file have gone out, or were about to, and whether any were wanted. A nil body has none.
+func (b *body) sent() (n int64, asked bool) {
+	if b == nil {
+		return 0, false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pump.out, b.asked
+}

@@ -1,0 +1,156 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Put sends a file.
+func (s *httpsStore) Put(ctx context.Context, u Upload) (Location, error) {
+	if err := u.validate(); err != nil {
+		return Location{}, err
+	}
+	p := &httpsPut{}
+	err := s.o.again(ctx, func(n int) error {
+		s.hurry(0)
+		p = &httpsPut{httpsStore: s, u: u, there: p.there}
+		p.location = Location{Size: u.Content.Size(), Attempts: n, URL: s.access.FileURL(u.Name)}
+		return p.run(ctx)
+	})
+	switch {
+	case err == nil:
+		return p.location, nil
+	case p.there:
+		return Location{}, p.leave(err)
+	}
+	return Location{}, err
+}
+
+// An httpsPut is one attempt to send a file.
+type httpsPut struct {
+	*httpsStore
+	u        Upload
+	body     *body
+	there    bool       // the file is there, or may be, and nobody knows whether it is right
+	before   httpsState // what the server told of the file that was there before
+	asked    bool       // a request has begun to send the file, and the server to write it perhaps
+	touched  int64      // the most bytes that any request has sent
+	location Location
+}
+
+func (p *httpsPut) run(ctx context.Context) error {
+	if err := p.lookForOld(ctx); err != nil {
+		return err
+	}
+	p.tell(StepSend, p.u.Name)
+	start := time.Now()
+	defer func() { p.body.stop() }()
+	err := p.send(ctx, true)
+	if e := (*Error)(nil); errors.As(err, &e) && e.Code == http.StatusExpectationFailed {
+		err = p.send(ctx, false)
+	}
+	if err == nil {
+		err = p.prove(ctx)
+	} else {
+		err = p.settle(ctx, err)
+	}
+	p.location.Duration = time.Since(start)
+	return err
+}
+
+// lookForOld asks whether a file of the name is there. It is also how the login is settled before the file goes out.
+func (p *httpsPut) lookForOld(ctx context.Context) error {
+	if p.access.Username != "" && !p.login.known() {
+		p.tell(StepLogin, p.access.Username)
+	}
+	answer, err := p.head(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case answer.StatusCode == http.StatusUnauthorized:
+		return p.refuse("logging in", answer)
+	case answer.StatusCode == http.StatusOK && p.u.NoOverwrite:
+		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
+	case !isGone(answer.StatusCode) && p.u.NoOverwrite:
+		e := p.refuse("asking for the file", answer)
+		e.Err = errors.New("the server does not tell whether a file of the name is there, and none is to be replaced")
+		return e
+	}
+	p.before = stateOf(answer)
+	if p.before.gone() {
+		p.there = false // what an earlier attempt left is not there any more
+	}
+	return nil // what else there is to say, the upload will hear
+}
+
+// send sends the file. With expect the server is asked first, so that a refusal costs no bytes and is always heard.
+func (p *httpsPut) send(ctx context.Context, expect bool) error {
+	answer, err := p.do(ctx, "sending", func() (*http.Request, error) {
+		p.renew(ctx)
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, p.access.FileURL(p.u.Name), p.body)
+		if err != nil {
+			return nil, err
+		}
+		r.ContentLength = p.u.Content.Size()
+		r.GetBody = func() (io.ReadCloser, error) {
+			p.renew(ctx)
+			return p.body, nil
+		}
+		r.Header.Set("Content-Type", "application/octet-stream")
+		if expect {
+			r.Header.Set("Expect", "100-continue")
+		}
+		if p.u.NoOverwrite {
+			r.Header.Set("If-None-Match", "*")
+		}
+		return r, nil
+	})
+	if err != nil {
+		return err
+	}
+	switch answer.StatusCode {
+	case http.StatusOK, http.StatusCreated, http.StatusNoContent:
+	default:
+		return p.refuse("sending", answer)
+	}
+	p.there = true
+	if !p.body.complete() {
+		return p.wrong(ctx, errors.New("the server said that it has the file before it had all of it"))
+	}
+	// Some servers never say 201. But who must not replace anything is told when a file has appeared meanwhile.
+	unsure := !p.before.gone() || p.u.NoOverwrite
+	p.location.Replaced = p.before.there() || unsure && answer.StatusCode != http.StatusCreated
+	p.location.SHA256 = p.body.sum()
+	return nil
+}
+
+// renew has the file sent from its start.
+func (p *httpsPut) renew(ctx context.Context) {
+	p.noteTouched()
+	p.body.stop()
+	p.body = newBody(ctx, p.u, p.o)
+}
+
+func (p *httpsPut) noteTouched() {
+	n, asked := p.body.sent()
+	p.touched, p.asked = max(p.touched, n), p.asked || asked
+}
+
+// Try writes a small file as Put would, and removes it again.
+func (s *httpsStore) Try(ctx context.Context) error {
+	u := tryUpload()
+	p := &httpsPut{httpsStore: s, u: u, location: Location{URL: s.access.FileURL(u.Name), Attempts: 1}}
+	s.hurry(0)
+	err := p.run(ctx)
+	switch {
+	case err == nil:
+		return p.remove(ctx, nil)
+	case p.there:
+		return p.leave(err)
+	}
+	return err
+}

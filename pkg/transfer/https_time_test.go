@@ -1,0 +1,130 @@
+package transfer_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+)
+
+// How long it takes until a person is told: the limit for silence once, and little more; a refusal, as soon as it is
+// known; after Ctrl-C, at most a second.
+func TestHTTPSTakesNoLonger(t *testing.T) {
+	rows := map[string]badserver.HTTPSRow{}
+	for _, row := range badserver.HTTPSRows() {
+		rows[row.Name] = row
+	}
+	then := func(do badserver.Answer) badserver.Answer {
+		return func(x *badserver.Exchange) {
+			x.Continue()
+			do(x)
+		}
+	}
+	const limit, slack = 2 * time.Second, 800 * time.Millisecond // slow machines are slower
+	frozen := badserver.HTTPSRow{Name: "frozen", Faults: []badserver.HTTPFault{
+		badserver.OnFirst(1, badserver.Connect, func(*badserver.Exchange) {}),
+		badserver.On(badserver.Connect, (*badserver.Exchange).Silence),
+		badserver.On("PUT", then((*badserver.Exchange).Stall)),
+	}}
+	after := frozen
+	after.Faults = append(after.Faults[:2:2], badserver.On("PUT", then((*badserver.Exchange).Silence)))
+	for _, c := range []struct {
+		name   string
+		row    badserver.HTTPSRow
+		cancel time.Duration // 0: nobody cancels
+		most   time.Duration
+	}{
+		{"refused with a body that drips", rows["drip-507-body"], 0, 200 * time.Millisecond},
+		{"silent after the body", rows["https-silent-after-body"], 0, limit},
+		{"frozen after the body", after, 0, limit + 500*time.Millisecond},
+		{"frozen in the middle", frozen, 0, limit + 500*time.Millisecond},
+		{"head drips", rows["drip-head-of-put"], 0, limit + 100*time.Millisecond},
+		{"frozen in the middle, cancelled", frozen, 300 * time.Millisecond, 1300 * time.Millisecond},
+		{"frozen after the body, cancelled", after, 300 * time.Millisecond, 1300 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := c.row.Start(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.cancel > 0 {
+				time.AfterFunc(c.cancel, cancel)
+			}
+			start := time.Now()
+			_, err := put(ctx, s.Access(), transfer.Options{Trust: s.Trust(), Timeout: limit}, upload(content(8<<20)))
+			if took := time.Since(start); took > c.most+slack {
+				t.Errorf("it took %s: %v", took, err)
+			}
+			if c.cancel > 0 && !errors.Is(err, context.Canceled) {
+				t.Errorf("%v", err)
+			}
+			s.Settle()
+		})
+	}
+}
+
+// A file that is not to be replaced is sent only where the server says that there is none.
+func TestHTTPSNoOverwrite(t *testing.T) {
+	for status, kind := range map[int]transfer.Kind{
+		403: transfer.KindDenied, 405: transfer.KindDenied, 500: transfer.KindRefused, 204: transfer.KindRefused,
+		302: transfer.KindRedirect, 503: transfer.KindBusy, 200: transfer.KindExists,
+	} {
+		s := badserver.NewHTTPS(t, badserver.On("HEAD", badserver.ReplyOnly(badserver.Response(status, ""))))
+		u := upload(content(1000))
+		u.NoOverwrite = true
+		_, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}, u)
+		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != kind {
+			t.Errorf("%d: %v", status, err)
+		}
+		if s.Settle(); s.Saw("PUT") {
+			t.Errorf("%d: the file is sent", status)
+		}
+	}
+	s := badserver.NewHTTPS(t, badserver.OnFirst(1, "HEAD", badserver.ReplyOnly(badserver.Response(410, ""))))
+	u := upload(content(1000))
+	u.NoOverwrite = true
+	if _, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}, u); err != nil {
+		t.Error(err)
+	}
+	s.Settle()
+}
+
+// A login that is answered by cutting the connection is not tried again and again: accounts get locked.
+func TestHTTPSLoginCut(t *testing.T) {
+	for _, row := range badserver.HTTPSRows() {
+		if row.Name != "login-cut" {
+			continue
+		}
+		s := row.Start(t)
+		_, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust(), Retries: 5, Pause: time.Millisecond}, upload(content(1000)))
+		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != transfer.KindLogin {
+			t.Errorf("%v", err)
+		}
+		s.Settle()
+		count := 0
+		for _, entry := range s.Log() {
+			if entry.Authorization != "" {
+				count++
+			}
+		}
+		if count == 0 || count > 2 {
+			t.Errorf("the login is sent %d times", count)
+		}
+	}
+}
+
+// What a server sends behind an answer that has no body is not taken for the next answer.
+func TestHTTPSRestOfAnswer(t *testing.T) {
+	for range 8 {
+		s := badserver.NewHTTPS(t, badserver.On("HEAD", badserver.BendReply(func(answer string) string {
+			return answer + "a body that must not be"
+		})))
+		if _, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}, upload(content(1000))); err != nil {
+			t.Fatal(err)
+		}
+		s.Settle()
+	}
+}

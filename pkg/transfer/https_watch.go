@@ -1,0 +1,101 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http/httptrace"
+	"net/textproto"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A watchedBody is a body that is read by somebody else.
+type watchedBody struct {
+	io.ReadCloser
+	w *headWatch
+}
+
+func (b *watchedBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.w.cancel(nil)
+	return err
+}
+
+// maxInterim is how many answers of the kind 1xx a server may give to one request.
+const maxInterim = 16
+
+// A headWatch ends a request whose answer's head comes byte by byte and not to an end: when the limit for silence has
+// passed since the server took the last byte of the request, or said that it still works on it.
+type headWatch struct {
+	ctx     context.Context //nolint:containedctx // it is that of one request
+	cancel  context.CancelCauseFunc
+	mu      sync.Mutex
+	reused  atomic.Bool
+	interim atomic.Int32 // answers of the kind 1xx
+	since   time.Time    // when the request was written; zero if it is not
+	ended   chan struct{}
+}
+
+func newHeadWatch(ctx context.Context, s *httpsStore) *headWatch {
+	w := &headWatch{ended: make(chan struct{})}
+	ctx, w.cancel = context.WithCancelCause(ctx)
+	w.ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(info httptrace.GotConnInfo) { w.reused.Store(info.Reused) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { w.note(true) },
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			if w.interim.Add(1) > maxInterim {
+				return errors.New("too many interim answers")
+			}
+			w.note(false)
+			return nil
+		},
+	})
+	go w.run(s)
+	return w
+}
+
+// note notes that something went on; the clock runs only once the request is written.
+func (w *headWatch) note(wrote bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if wrote || !w.since.IsZero() {
+		w.since = time.Now()
+	}
+}
+
+func (w *headWatch) run(s *httpsStore) {
+	tick := time.NewTicker(max(min(s.o.Timeout/16, 100*time.Millisecond), time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.ended:
+			return
+		case <-w.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if l := s.link.Load(); l != nil && unsentBytes(l.tcp) > 0 {
+			w.note(false) // the last bytes are still on their way
+		}
+		w.mu.Lock()
+		late := !w.since.IsZero() && time.Since(w.since) > s.o.Timeout
+		w.mu.Unlock()
+		if late {
+			w.cancel(os.ErrDeadlineExceeded)
+		}
+	}
+}
+
+// stop ends the watch: the head is there, or will never be.
+func (w *headWatch) stop() { close(w.ended) }
+
+// blame returns the context that says why the request failed, if one does.
+func (w *headWatch) blame(ctx context.Context) context.Context {
+	if ctx.Err() == nil && errors.Is(context.Cause(w.ctx), os.ErrDeadlineExceeded) {
+		return w.ctx
+	}
+	return ctx
+}

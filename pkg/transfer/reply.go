@@ -1,0 +1,120 @@
+package transfer
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+const (
+	maxReplyBytes = 256 << 10 // of one reply; a server that says more does not mean well
+	maxReplyLine  = 1 << 10   // of one line that is kept
+	maxReplyLines = 1000      // that are kept
+)
+
+// errNonsense is an answer that is no FTP reply.
+var errNonsense = errors.New("this is no FTP reply")
+
+// A reply is what an FTP server says to one command: its code, and its lines without the code of first and last.
+type reply struct {
+	code  int
+	lines []string
+}
+
+// text is the reply in one line.
+func (r reply) text() string { return strings.Join(r.lines, " ") }
+
+// wire writes the reply so that the library reads it: a server's oddities end here.
+func (r reply) wire() []byte {
+	var b strings.Builder
+	for i, line := range r.lines {
+		switch {
+		case i == len(r.lines)-1:
+			fmt.Fprintf(&b, "%03d %s\r\n", r.code, line)
+		case i == 0:
+			fmt.Fprintf(&b, "%03d-%s\r\n", r.code, line)
+		default:
+			fmt.Fprintf(&b, " %s\r\n", line)
+		}
+	}
+	return []byte(b.String())
+}
+
+// readReply reads one reply: a line "226 text", or the lines from "226-text" to "226 text". Lines may end with LF
+// alone; a last line may end with the connection.
+func readReply(r *bufio.Reader) (reply, error) {
+	budget := maxReplyBytes
+	line, err := readLine(r, &budget)
+	if err != nil {
+		return reply{}, err
+	}
+	code, more, ok := replyCode(line)
+	if !ok {
+		return reply{}, fmt.Errorf("%w: %q", errNonsense, cut(line, 100))
+	}
+	answer := reply{code, []string{replyText(line)}}
+	for more {
+		line, err := readLine(r, &budget)
+		if err != nil {
+			return reply{}, err
+		}
+		text := strings.TrimLeft(line, " ")
+		if c, again, ok := replyCode(line); ok && c == code {
+			text, more = replyText(line), again
+		}
+		if !more || len(answer.lines) < maxReplyLines {
+			answer.lines = append(answer.lines, text)
+		}
+	}
+	return answer, nil
+}
+
+// readLine reads one line of any length within the budget, and keeps its beginning.
+func readLine(r *bufio.Reader, budget *int) (string, error) {
+	var line []byte
+	for {
+		piece, err := r.ReadSlice('\n')
+		*budget -= len(piece)
+		if room := maxReplyLine - len(line); room > 0 {
+			line = append(line, piece[:min(len(piece), room)]...)
+		}
+		switch {
+		case *budget < 0:
+			return "", fmt.Errorf("%w: more than %d bytes", errNonsense, maxReplyBytes)
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			if _, _, ok := replyCode(string(line)); !ok {
+				return "", io.ErrUnexpectedEOF
+			}
+		case err != nil:
+			return "", err
+		}
+		return strings.TrimRight(string(line), "\r\n"), nil
+	}
+}
+
+// replyCode reads the code at a line's beginning, and whether more lines follow.
+func replyCode(line string) (code int, more, ok bool) {
+	if len(line) < 3 {
+		return 0, false, false
+	}
+	code, err := strconv.Atoi(line[:3])
+	if err != nil || code < 100 || code > 699 {
+		return 0, false, false
+	}
+	if len(line) == 3 {
+		return code, false, true
+	}
+	return code, line[3] == '-', strings.ContainsRune(" -\r\n", rune(line[3]))
+}
+
+func replyText(line string) string {
+	if len(line) < 4 {
+		return ""
+	}
+	return strings.TrimSpace(line[4:])
+}

@@ -1,0 +1,21 @@
+package transfer
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// unsentLow is how many bytes may wait in the kernel before a write waits: what is shown as sent is then nearly
+// sent, and a write that waits is a line that stands still.
+const unsentLow = 128 << 10
+
+func tuneSocket(c *net.TCPConn) {
+	onSocket(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLow) })
+}
+
+// unsentBytes is how much of what was written has not left yet.
+func unsentBytes(c *net.TCPConn) (n int) {
+	onSocket(c, func(fd int) { n, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NWRITE) })
+	return n
+}

@@ -1,0 +1,167 @@
+package transfer
+
+import (
+	"context"
+	"crypto/x509"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Store is a folder on a server. It is used by one goroutine at a time.
+type Store interface {
+	// Put sends one file and proves that it is there. The error is an [*Error], a [*SourceError], or the context's
+	// cause; if it is not nil, Put has left nothing behind but what [Error.Left] names.
+	Put(ctx context.Context, u Upload) (Location, error)
+	// Try shows that Put would work: it logs in, looks at the folder, and writes and removes a small file. Each step
+	// is told to Options.Event.
+	Try(ctx context.Context) error
+	// Close ends the connection, if there is one.
+	Close() error
+}
+
+// An Upload is a file to be sent.
+type Upload struct {
+	// Name is the file's name in the folder: 1 to 255 bytes without slash, backslash and control characters, and
+	// without a blank at either end.
+	Name string
+	// Content is the file. It is read once for each attempt.
+	Content *io.SectionReader
+	// Watch, if not nil, is called at the start of each attempt. What it returns is written every byte in the order
+	// of the file; its Check is asked before the last of them are sent. An error of Check is that of Put, as a
+	// [*SourceError]: the file was wrong, and is not on the server.
+	Watch func() Watcher
+	// NoOverwrite refuses to replace a file of the name.
+	NoOverwrite bool
+	// InPlace writes to Name itself, by FTP, for servers that do not rename.
+	InPlace bool
+	// MakeFolder makes the folders of Access.Path that do not exist, by FTP.
+	MakeFolder bool
+	// ReadBack reads the whole file again and compares its digest.
+	ReadBack bool
+}
+
+// A Watcher sees the bytes that are sent.
+type Watcher interface {
+	io.Writer
+	// Check is given the SHA-256 of the whole file.
+	Check(sum [32]byte) error
+}
+
+// A Location is where a file lies now, and how sure that is.
+type Location struct {
+	URL      string        // ftp://, ftps:// or https://, without login
+	Size     int64         // bytes
+	SHA256   [32]byte      // of the bytes that were sent
+	Proofs   []Proof       // what was compared with the server's word, or with what was read back
+	InPlace  bool          // by FTP: written to its own name, without a temporary one
+	Replaced bool          // a file of the name was there before
+	Left     []string      // files of attempts that failed, which could not be removed
+	Attempts int           // 1 if nothing had to be repeated
+	Duration time.Duration // of the attempt that succeeded, from its first byte to the server's last word on it
+}
+
+// A Proof is something that was compared with what lies on the server.
+type Proof string
+
+// The proofs.
+const (
+	ProofSize     Proof = "size"      // the server tells the right size
+	ProofDigest   Proof = "sha256"    // the server tells the right SHA-256
+	ProofReadBack Proof = "read-back" // the file was read again and has the right SHA-256
+)
+
+// proof notes that something was compared, and fits.
+func (l *Location) proof(what Proof) {
+	if !slices.Contains(l.Proofs, what) {
+		l.Proofs = append(l.Proofs, what)
+	}
+}
+
+// Options are how a server is spoken to. The zero value is the usual.
+type Options struct {
+	Trust   Trust
+	Timeout time.Duration // the longest silence, connecting included; 30 s if 0
+	Retries int           // how often a fault that may pass is tried again
+	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
+	Rate    int64         // the most bytes a second; 0 is no limit
+
+	// Event, if not nil, is told every step; one at a time, though not always by the same goroutine.
+	Event func(Event)
+	// Sent, if not nil, is told after each write how many bytes of the file are out. It must not wait.
+	Sent func(sent int64)
+}
+
+// Trust is whom to believe that it is the server.
+type Trust struct {
+	Authorities *x509.CertPool // who signs servers' certificates; nil: those of the system
+	Pins        []Pin          // the server's public key must be one of these; without Authorities that alone decides
+}
+
+// An Event is a step of what Put and Try do.
+type Event struct {
+	Step    Step
+	Text    string        // what, in the words of the step: a name, a command, a reply; hostile, not escaped
+	Attempt int           // StepRetry: which attempt failed, from 1
+	Wait    time.Duration // StepRetry: how long until then
+	Err     error         // StepRetry: why
+}
+
+// A Step is a kind of event.
+type Step string
+
+// The steps, in their order.
+const (
+	StepConnect Step = "connect"  // Text is host:port
+	StepLogin   Step = "login"    // Text is the user name
+	StepFolder  Step = "folder"   // Text is the folder
+	StepMade    Step = "made"     // Text is a folder that was made
+	StepSend    Step = "send"     // Text is the name it is sent to
+	StepInPlace Step = "in-place" // Text is why there is no temporary name
+	StepCheck   Step = "check"    // Text is what is compared
+	StepRename  Step = "rename"   // Text is the new name
+	StepRemove  Step = "remove"   // Text is what is removed again
+	StepLook    Step = "look"     // Text is why the server is asked what became of the file
+	StepRetry   Step = "retry"    // Wait and Err are set
+	StepSaid    Step = "said"     // Text is a line of the dialogue, without secrets: "> " sent, "< " received
+)
+
+// Dial returns the folder that the access data names. By FTP and FTPS it connects and logs in; by HTTPS nothing is sent
+// before it is needed. The error is a [*SettingError], an [*Error], or the context's cause.
+func Dial(ctx context.Context, a Access, o Options) (Store, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	o = o.complete()
+	if a.method() == HTTPS {
+		return newHTTPSStore(a, o)
+	}
+	return dialFTP(ctx, a, o)
+}
+
+// complete fills in the usual values.
+func (o Options) complete() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Pause <= 0 {
+		o.Pause = 500 * time.Millisecond
+	}
+	if listener := o.Event; listener != nil {
+		var one sync.Mutex
+		o.Event = func(e Event) {
+			one.Lock()
+			defer one.Unlock()
+			listener(e)
+		}
+	}
+	return o
+}
+
+// tell hands an event to whoever listens.
+func (o Options) tell(e Event) {
+	if o.Event != nil {
+		o.Event(e)
+	}
+}

@@ -1,0 +1,147 @@
+package transfertest_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+)
+
+// A proxy that is told nothing changes nothing, counts, and sees what is not encrypted.
+func TestProxyForwards(t *testing.T) {
+	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
+	for _, o := range []transfertest.Options{{}, {TLS: true}} {
+		each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
+			s := transfertest.Start(t, kind, o)
+			p := transfertest.NewProxy(t, s)
+			if output, ok := put(t, s, p.Access, "a.bind", content); !ok || !bytes.Equal(s.Read("a.bind"), content) {
+				t.Error(output)
+			}
+			control, data := p.Connections()
+			if wantData := map[bool]int{true: 0, false: 1}[kind == transfertest.Nginx]; control != 1 || data != wantData {
+				t.Errorf("%d connections for control, %d for data", control, data)
+			}
+			clear := bytes.Contains(p.Seen(), []byte(s.Access.Password.Reveal())) && bytes.Contains(p.Seen(), content[:1000])
+			if want := !o.TLS && kind != transfertest.Nginx; clear != want || len(p.Seen()) < len(content) {
+				t.Errorf("%d bytes seen; password in clear: %v", len(p.Seen()), clear)
+			}
+		})
+	}
+}
+
+// What is cut is cut after exactly so many bytes, and the next attempt gets through.
+func TestProxyCuts(t *testing.T) {
+	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
+	for name, f := range map[string]transfertest.Fault{
+		"reset": {Action: transfertest.Reset, After: 100_001}, "close": {Action: transfertest.Close, After: 100_001},
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
+				s := transfertest.Start(t, kind, transfertest.Options{})
+				p := transfertest.NewProxy(t, s)
+				p.Fail(f)
+				if output, ok := put(t, s, p.Access, "a.bind", content); ok {
+					t.Error(output)
+				}
+				if kind != transfertest.Nginx && f.Action == transfertest.Close {
+					within(t, "the file has what passed", func() bool { return int64(len(s.Read("a.bind"))) == f.After })
+				}
+				if output, ok := put(t, s, p.Access, "b.bind", content); !ok || !bytes.Equal(s.Read("b.bind"), content) {
+					t.Error(output)
+				}
+			})
+		})
+	}
+}
+
+// within waits until something becomes true.
+func within(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for range 500 {
+		if is() {
+			return
+		}
+		<-ticker.C
+	}
+	t.Errorf("never came true: %s", what)
+}
+
+func TestProxyAlways(t *testing.T) {
+	s := transfertest.Start(t, transfertest.ProFTPD, transfertest.Options{TLS: true})
+	p := transfertest.NewProxy(t, s)
+	p.Fail(transfertest.Fault{Action: transfertest.Reset, After: 10_000, Always: true})
+	for range 2 {
+		if output, ok := put(t, s, p.Access, "a.bind", make([]byte, 100_000)); ok {
+			t.Error(output)
+		}
+	}
+	p.Fail(transfertest.Fault{})
+	if output, ok := put(t, s, p.Access, "a.bind", make([]byte, 100_000)); !ok {
+		t.Error(output)
+	}
+}
+
+// The reply is lost, but the whole file arrives.
+func TestProxyLosesReply(t *testing.T) {
+	content := make([]byte, 100_000)
+	for _, o := range []transfertest.Options{{}, {TLS: true}} {
+		each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
+			s := transfertest.Start(t, kind, o)
+			p := transfertest.NewProxy(t, s)
+			p.Fail(transfertest.Fault{Action: transfertest.LoseReply, After: 50_000})
+			if output, ok := put(t, s, p.Access, "a.bind", content); ok || strings.Contains(output, "< 226") {
+				t.Error(output)
+			}
+			if fmt.Sprint(s.Files()) != "[a.bind]" || len(s.Read("a.bind")) != len(content) {
+				t.Error(s.Files())
+			}
+		})
+	}
+}
+
+func TestProxyStalls(t *testing.T) {
+	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
+		s := transfertest.Start(t, kind, transfertest.Options{})
+		p := transfertest.NewProxy(t, s)
+		p.Fail(transfertest.Fault{Action: transfertest.Stall, After: 50_000})
+		a := p.Access
+		output, ok := put(t, s, a, "a.bind", make([]byte, 100_000), "--max-time", "1")
+		if ok || !strings.Contains(output, "(28)") {
+			t.Error(output)
+		}
+		if output, ok := put(t, s, a, "b.bind", make([]byte, 100_000)); !ok {
+			t.Error(output)
+		}
+	})
+}
+
+func TestProxyDropsControl(t *testing.T) {
+	each(t, transfertest.FTPServers(), func(t *testing.T, kind transfertest.Kind) {
+		s := transfertest.Start(t, kind, transfertest.Options{})
+		p := transfertest.NewProxy(t, s)
+		p.Fail(transfertest.Fault{Action: transfertest.DropControl, After: 50_000})
+		if output, ok := put(t, s, p.Access, "a.bind", make([]byte, 100_000)); ok {
+			t.Error(output)
+		}
+	})
+}
+
+func TestProxyRefuses(t *testing.T) {
+	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
+		s := transfertest.Start(t, kind, transfertest.Options{})
+		p := transfertest.NewProxy(t, s)
+		p.Refuse(true)
+		if output, ok := put(t, s, p.Access, "a.bind", []byte("x")); ok || !strings.Contains(output, "refused") {
+			t.Error(output)
+		}
+		p.Refuse(false)
+		if output, ok := put(t, s, p.Access, "a.bind", []byte("x")); !ok {
+			t.Error(output)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+package transfer
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+)
+
+// SettingFilename names the file's name in a [SettingError].
+const SettingFilename = "filename"
+
+// maxName is the length of the longest file name in bytes; hardly a file system takes longer ones.
+const maxName = 255
+
+// CheckName returns a [*SettingError] for what cannot be a file's name on a server: it has 1 to 255 bytes, and neither
+// slash nor backslash nor control characters, and no blank at either end.
+func CheckName(name string) error {
+	problem := textProblem(name)
+	switch {
+	case name == "":
+		problem = "is missing"
+	case len(name) > maxName:
+		problem = fmt.Sprintf("has more than %d bytes", maxName)
+	case strings.ContainsAny(name, `/\`):
+		problem = "holds a slash or backslash: name the file alone, the folder belongs to path or base-url"
+	case name == "." || name == "..":
+		problem = "is a folder's name"
+	case strings.Trim(name, " ") != name:
+		problem = "begins or ends with a blank: servers store it under another name"
+	}
+	if problem != "" {
+		return &SettingError{SettingFilename, problem}
+	}
+	return nil
+}
+
+// validate returns the error of [CheckName], and a [*SourceError] for a file that is none.
+func (u Upload) validate() error {
+	if err := CheckName(u.Name); err != nil {
+		return err
+	}
+	if u.Content == nil || u.Content.Size() == 0 {
+		return &SourceError{errors.New("there is nothing to send")}
+	}
+	return nil
+}
+
+// temporaryName is what the file is called until it is complete.
+func temporaryName(name string) string {
+	suffix := "." + randomHex() + ".part"
+	if len(name)+len(suffix) > maxName {
+		name = "cpupdate"
+	}
+	return name + suffix
+}
+
+func randomHex() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// again repeats an attempt as long as what went wrong may pass, with growing pauses that differ between those who
+// failed together.
+func (o Options) again(ctx context.Context, attempt func(n int) error) error {
+	for n := 1; ; n++ {
+		err := attempt(n)
+		if err == nil || n > o.Retries || !temporary(err) || ctx.Err() != nil {
+			return err
+		}
+		pause := o.Pause << min(n-1, 4)
+		pause = pause/2 + jitter(pause/2)
+		if e := (*Error)(nil); errors.As(err, &e) {
+			pause = max(pause, e.after)
+		}
+		o.tell(Event{Step: StepRetry, Attempt: n, Wait: pause, Err: err})
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// jitter returns a random duration below the limit.
+func jitter(limit time.Duration) time.Duration {
+	n, err := rand.Int(rand.Reader, big.NewInt(int64(max(limit, 1))))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n.Int64())
+}
