@@ -22,7 +22,7 @@ bench:
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate
 
 docs:
-	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme' ./cmd/cpupdate
+	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage' ./cmd/cpupdate
 
 dist:
 	.ci/dist

@@ -25,12 +25,17 @@ type phoneOptions struct {
 }
 
 func (o *phoneOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.level, "hw-level", "", "the phone's hardware level, a `NUMBER` from 1")
+	o.addSiteFlags(flags)
 	flags.StringVar(&o.part, "part-number", "", "the phone's part `NUMBER`, such as S30817-S7403-A101-15")
-	flags.StringVar(&o.model, "model", "", "the phone's `MODEL`, such as CP600 or \"OpenScape Desk Phone CP600\"")
-	flags.StringVar(&o.kind, "software-type", "", "the `TYPE` that the phone runs, such as \"Unify HFA\"")
 	flags.StringVar(&o.running, "running", "", "the `VERSION` that the phone runs, such as \"V1 R4.9.0\"")
-	flags.StringVar(&o.minimum, "minimum-version", "", "the lowest `VERSION` for the phone's hardware")
+}
+
+// addSiteFlags adds those that hold for many phones alike.
+func (o *phoneOptions) addSiteFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.level, settingLevel, "", "the phone's hardware level, a `NUMBER` from 1")
+	flags.StringVar(&o.model, settingModel, "", "the phone's `MODEL`, such as CP600 or \"OpenScape Desk Phone CP600\"")
+	flags.StringVar(&o.kind, settingType, "", "the `TYPE` that the phone runs, such as \"Unify HFA\"")
+	flags.StringVar(&o.minimum, settingMinimum, "", "the lowest `VERSION` for the phone's hardware")
 }
 
 // permitOptions are what the person who asks permits.
@@ -87,7 +92,7 @@ Which part number means which level is looked up in the hardware table:
 func oneImage(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return failf(codeUsage, "describe the phone with flags such as --hw-level, or in a list with --phones",
-			"%q: this version cannot ask phones over the network, and check takes one image or one folder", args[1])
+			"%s: this version cannot ask phones over the network, and check takes one image or one folder", shownArgument(args[1]))
 	}
 	return cobra.ExactArgs(1)(cmd, args)
 }
@@ -96,7 +101,7 @@ func check(ctx context.Context, a *app, o checkOptions, name string) error {
 	if err := o.validate(name); err != nil {
 		return err
 	}
-	phone, err := o.phone.phone()
+	phone, err := o.phone.phone("check")
 	if err != nil {
 		return err
 	}
@@ -135,8 +140,8 @@ func (o *checkOptions) validate(image string) error {
 	if image == "-" && o.image.headerOnly {
 		return usage("check", "--header-only needs a file: of standard input, neither its length nor a trailer would be seen")
 	}
-	if o.permit.reason != "" && !o.permit.override {
-		return usage("check", "--reason goes with --override")
+	if err := o.permit.validate("check"); err != nil {
+		return err
 	}
 	if o.phones == "" {
 		return nil
@@ -151,6 +156,14 @@ func (o *checkOptions) validate(image string) error {
 	return nil
 }
 
+// validate keeps a reason from going nowhere.
+func (o *permitOptions) validate(command string) error {
+	if o.reason != "" && !o.override {
+		return usage(command, "--reason goes with --override")
+	}
+	return nil
+}
+
 // policy adds the permissions to what the first rule demands.
 func (o permitOptions) policy(p hwcheck.Policy) hwcheck.Policy {
 	p.Override, p.Reason = o.override, o.reason
@@ -159,7 +172,7 @@ func (o permitOptions) policy(p hwcheck.Policy) hwcheck.Policy {
 }
 
 // phone reads the flags that describe a phone.
-func (o phoneOptions) phone() (hwcheck.Phone, error) {
+func (o phoneOptions) phone(command string) (hwcheck.Phone, error) {
 	var p hwcheck.Phone
 	for _, err := range []error{
 		flagClaim(&p.Level, "hw-level", o.level, hwcheck.ParseLevel),
@@ -170,7 +183,7 @@ func (o phoneOptions) phone() (hwcheck.Phone, error) {
 		flagClaim(&p.Minimum, "minimum-version", o.minimum, bind.ParseVersion),
 	} {
 		if err != nil {
-			return p, usage("check", "%v", err)
+			return p, usage(command, "%v", err)
 		}
 	}
 	return p, nil

@@ -91,7 +91,7 @@ The numbers and names never change; a new meaning gets a new number. ` + "`cpupd
 	}
 	page.WriteString(`
 Every exit code but 0 comes with exactly one error on standard error, also after a rule sheet. So far no command
-speaks to a server or a phone: 7, 8, 9 and 11 are not used yet.
+speaks to a phone: 11 is not used yet.
 
 In a shell script (not run by our tests):
 
@@ -177,5 +177,9 @@ func TestDocumentedTOML(t *testing.T) {
 	}
 	if d, err := bind.ParseDescription([]byte(example("bind-format.md"))); err != nil || d.Levels.String() != "1-2" {
 		t.Errorf("bind-format.md: %v, %v", d, err)
+	}
+	tables, err := parseStored([]byte(example("settings.md")), configForm())
+	if err != nil || len(tables) != 2 || len(tables[0].values) == 0 {
+		t.Errorf("settings.md: %v, %v", tables, err)
 	}
 }

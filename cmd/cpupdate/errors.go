@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // A code is an exit code of the table in docs/exit-codes.md. The numbers never change.
@@ -151,6 +152,15 @@ func usage(command, format string, args ...any) error {
 	return failf(codeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
 }
 
+// shownArgument shows an argument that is not what it should be, unless a password may stand in it, as in
+// ftp://cp:password@host.
+func shownArgument(argument string) string {
+	if strings.Contains(argument, "@") {
+		return "the argument with an @"
+	}
+	return fmt.Sprintf("%q", argument)
+}
+
 // errorDoc is an error as JSON.
 type errorDoc struct {
 	Code      code     `json:"code"`
@@ -162,6 +172,10 @@ type errorDoc struct {
 	Format    string   `json:"format,omitempty"`
 	Field     string   `json:"field,omitempty"`
 	Offset    *int64   `json:"offset,omitempty"`
+	Kind      string   `json:"kind,omitempty"`
+	Server    string   `json:"server,omitempty"`
+	ReplyCode int      `json:"reply_code,omitempty"`
+	Left      string   `json:"left,omitempty"`
 }
 
 func newErrorDoc(err error) *errorDoc {
@@ -172,15 +186,20 @@ func newErrorDoc(err error) *errorDoc {
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
 	}
+	if e := (*transfer.Error)(nil); errors.As(err, &e) {
+		doc.Kind, doc.Server, doc.ReplyCode, doc.Left = string(e.Kind), e.Server, e.Code, e.Left
+	}
 	return doc
 }
 
 // classify finds the exit code of any error. An error without one was not foreseen.
 func classify(err error) *failure {
-	if errors.Is(err, context.Canceled) {
+	f := (*failure)(nil)
+	known := errors.As(err, &f)
+	if errors.Is(err, context.Canceled) && (!known || f.code != codeInterrupted) {
 		return fail(codeInterrupted, errors.New("interrupted"))
 	}
-	if f := (*failure)(nil); errors.As(err, &f) {
+	if known {
 		return f
 	}
 	return fail(codeInternal, err, "please report this, with the command line")

@@ -59,6 +59,10 @@ func TestNothingRawIsShown(t *testing.T) {
 	list := put("phones.csv", text("model,software_type,hw_level,override,reason\n"+hostile+"2,"+hostile+",7,,\n"+hostile+"1,SIP,8,yes,"+hostile+"\n"))
 	table := put(evil+".toml", text("schema = 1\n[[entry]]\nproduct = \"S7720\"\ndevice = \""+hostile+"2\"\nhw_level = 2\n"))
 	missing := filepath.Join(folder, "missing"+evil)
+	config := put("config"+evil, text("[defaults]\nserver = \"x\"\nusername = \""+hostile+"\"\npath = \""+hostile+"\"\nmodel = \""+hostile+"\"\n"))
+	unknown := put("unknown"+evil, text("[defaults]\n\""+hostile+"\" = 1\n"))
+	table2 := put("table"+evil, text("[profile.\""+hostile+"\"]\n"))
+	value := put("value"+evil, text("[defaults]\nminimum-version = \""+hostile+"\"\n"))
 
 	for _, args := range [][]string{
 		{"describe", described, "--family", hostile, "--model", hostile, "--software-type", hostile, "--note", hostile},
@@ -86,13 +90,32 @@ func TestNothingRawIsShown(t *testing.T) {
 		{"pack", payload, "-o", image, "--software-type", "SIP", "--software-version", "1.1.1.1"},
 		{"pack", payload, "-n", "-o", missing, "--software-type", "SIP", "--software-version", "1.1.1.1"},
 		{"pack", payload, "-o", missing, "--software-type", "SIP", "--software-version", "1.1.1.1", "--key", image},
+		{"defaults", "show", "--config", config},
+		{"defaults", "show", "--config", config, "--origin"},
+		{"defaults", "show", "--config", config, "--profile", hostile},
+		{"defaults", "show", "--config", config, "--profile", "x"},
+		{"defaults", "show", "--config", missing},
+		{"defaults", "show", "--config", unknown},
+		{"defaults", "show", "--config", table2},
+		{"defaults", "show", "--config", value},
+		{"defaults", "set", "--config", config, "--password-stdin"},
+		{"defaults", "unset", "--config", config, "server"},
+		{"defaults", "set", "--model", hostile, "--server", "x", "--username", hostile},
+		{"defaults", "set", "--server", hostile},
+		{"defaults", "set", "--method", hostile},
+		{"defaults", "set", "--ca", missing},
+		{"defaults", "set", "--password-file", missing},
+		{"defaults", "set", "--password-command", missing},
+		{"defaults", "unset", hostile},
+		{"defaults", "test", "--config", config},
+		{"defaults", hostile},
 		{hostile},
 		{"help", hostile},
 		{"completion", hostile},
 		{"inspect", "--" + hostile},
 	} {
 		for _, args := range [][]string{args, append([]string{"--json"}, args...)} {
-			a, out, errOut := testApp(t, nil)
+			a, out, errOut := testApp(t, strings.NewReader(""))
 			run(t.Context(), a, args)
 			shown := out.String() + errOut.String()
 			if shown == "" {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -16,15 +17,15 @@ func newHelp(a *app) *cobra.Command {
 		Long: `Help about a command.
 
   cpupdate help exit-codes    what each exit code means, and whether trying again can help`,
-		Args:      cobra.MaximumNArgs(1),
+		Args:      cobra.MaximumNArgs(2),
 		ValidArgs: []string{"exit-codes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
 				return printExitCodes(a)
 			}
-			target, _, err := cmd.Root().Find(args)
-			if err != nil || len(args) == 1 && target == cmd.Root() {
-				return usage("", "no help on %q", args[0])
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("", "no help on %q", strings.Join(args, " "))
 			}
 			return printHelp(a, target)
 		},

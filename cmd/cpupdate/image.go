@@ -24,6 +24,10 @@ type imageOptions struct {
 
 func (o *imageOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.headerOnly, "header-only", false, "leave the payload unread: its digest is not verified")
+	o.addTrustFlags(flags)
+}
+
+func (o *imageOptions) addTrustFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM), besides the stored ones; may be given several times")
 	flags.BoolVar(&o.requireSignature, "require-signature", false, "only an image signed by a trusted key is intact")
 }
@@ -77,12 +81,20 @@ func (im *image) failed(cause error) *image {
 
 // load reads one image. The file is closed again.
 func (l *loader) load(ctx context.Context, name string) *image {
+	f, im := l.look(ctx, name)
+	if f != nil {
+		_ = f.Close() // it was only read
+	}
+	return im
+}
+
+// look reads one image and leaves the file open, if there is one.
+func (l *loader) look(ctx context.Context, name string) (*bind.File, *image) {
 	im := &image{name: name}
 	f, err := l.openImage(ctx, name)
 	if err != nil {
-		return im.failed(err)
+		return nil, im.failed(err)
 	}
-	defer f.Close()
 	f.CheckSignature(l.keys)
 	if l.sha256 {
 		f.WantSHA256()
@@ -98,7 +110,7 @@ func (l *loader) load(ctx context.Context, name string) *image {
 	if err == nil {
 		err = l.intact(im.facts)
 	}
-	return im.failed(err)
+	return f, im.failed(err)
 }
 
 func (l *loader) openImage(ctx context.Context, name string) (*bind.File, error) {

@@ -85,10 +85,18 @@ func (a *app) print(doc any, text func(w io.Writer)) error {
 		text(&buffer)
 		_, err = a.out.Write(buffer.Bytes())
 	}
-	if err != nil {
-		return fail(codeInternal, fmt.Errorf("writing the answer: %w", withoutPath(err)), "check where standard output goes, and the space there")
+	return answerFailure(err)
+}
+
+// emit writes one object of an answer that is one object a line.
+func (a *app) emit(doc any) error { return answerFailure(writeJSON(a.out, doc, false)) }
+
+// answerFailure is an answer that could not be written.
+func answerFailure(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fail(codeInternal, fmt.Errorf("writing the answer: %w", withoutPath(err)), "check where standard output goes, and the space there")
 }
 
 // note writes one line on stderr about a file that is neither answer nor error.
@@ -103,6 +111,17 @@ func (a *app) note(kind, file, message string) {
 		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 	default:
 		fmt.Fprintln(a.err, kind+": "+escape(file)+": "+escape(message))
+	}
+}
+
+// said writes a line of the dialogue with a server, with --verbose.
+func (a *app) said(line string) {
+	switch {
+	case !a.verbose || a.quiet:
+	case a.json:
+		_ = writeJSON(a.err, map[string]any{"schema": 1, "said": line}, false)
+	default:
+		fmt.Fprintln(a.err, escape(line))
 	}
 }
 

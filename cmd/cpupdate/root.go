@@ -48,9 +48,10 @@ What an exit code means: cpupdate help exit-codes`,
 	flags.BoolVar(&a.json, "json", false, "print the answer and errors as JSON")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more")
+	flags.StringVar(&a.config, "config", "", "the settings `FILE` (usual: config.toml in the settings folder)")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
 
-	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newVersion(a), newCompletion(a))
+	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newDefaults(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
 	root.SetHelpCommand(help)
 	asUsage(root)
@@ -59,15 +60,15 @@ What an exit code means: cpupdate help exit-codes`,
 }
 
 // knownCommand refuses a command that does not exist and names one that is spelled alike.
-func knownCommand(root *cobra.Command, args []string) error {
+func knownCommand(group *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "cpupdate help"
-	if alike := root.SuggestionsFor(args[0]); len(alike) > 0 {
-		hint = "did you mean: cpupdate " + strings.Join(alike, ", cpupdate ")
+	hint, path := strings.TrimSpace("cpupdate help "+helpPath(group)), group.CommandPath()+" "
+	if alike := group.SuggestionsFor(args[0]); len(alike) > 0 {
+		hint = "did you mean: " + path + strings.Join(alike, ", "+path)
 	}
-	return failf(codeUsage, hint, "unknown command %q", args[0])
+	return failf(codeUsage, hint, "unknown command %s", shownArgument(args[0]))
 }
 
 // asUsage makes every wrong number of arguments a usage error, in the whole tree.
@@ -81,7 +82,7 @@ func asUsage(cmd *cobra.Command) {
 			if words := strings.Fields(cmd.Use); len(args) == 0 && len(words) > 1 {
 				return usage(helpPath(cmd), "%s is missing", words[1])
 			}
-			return usage(helpPath(cmd), "%q is one too many, or not known", args[len(args)-1])
+			return usage(helpPath(cmd), "%s is one too many, or not known", shownArgument(args[len(args)-1]))
 		}
 	}
 	for _, child := range cmd.Commands() {
@@ -103,8 +104,6 @@ func noEmptyFlag(cmd *cobra.Command) error {
 
 // helpPath is what "cpupdate help" is to be asked for the command.
 func helpPath(cmd *cobra.Command) string {
-	if !cmd.HasParent() {
-		return ""
-	}
-	return cmd.Name()
+	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+	return path
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // A ran is one command line that was run inside the test process.
@@ -23,7 +25,13 @@ type ran struct {
 func testApp(t *testing.T, stdin io.Reader) (*app, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	return &app{in: stdin, out: &out, err: &errOut, width: 80, settings: t.TempDir(), open: bind.Open}, &out, &errOut
+	a := &app{in: stdin, out: &out, err: &errOut, width: 80, settings: t.TempDir(), open: bind.Open}
+	a.dial = func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
+		return nil, errors.New("no server in this test")
+	}
+	a.keepPipes = func() {}
+	a.ask = func(context.Context, string) (string, error) { return "", io.EOF }
+	return a, &out, &errOut
 }
 
 // runHere runs a command line and checks what holds for each: a failure says one error, and success says none.
@@ -50,14 +58,14 @@ func (r ran) check(t *testing.T, args []string) {
 			}
 		}
 	}
-	errors := 0
+	count := 0
 	for line := range strings.Lines(r.errOut) {
 		if strings.HasPrefix(line, prefix) {
-			errors++
+			count++
 		}
 	}
-	if want := map[bool]int{true: 1}[r.code != codeOK]; errors != want {
-		t.Errorf("%q: exit code %d with %d errors on standard error, want %d\n%s", args, r.code, errors, want, r.errOut)
+	if want := map[bool]int{true: 1}[r.code != codeOK]; count != want {
+		t.Errorf("%q: exit code %d with %d errors on standard error, want %d\n%s", args, r.code, count, want, r.errOut)
 	}
 }
 

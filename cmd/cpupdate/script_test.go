@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 func TestMain(m *testing.M) {
@@ -40,6 +41,8 @@ func TestScript(t *testing.T) {
 			"code":  cmdCode,
 			"forge": cmdForge,
 			"fill":  cmdFill,
+			"serve": cmdServe(t),
+			"await": cmdAwait,
 		},
 	})
 }
@@ -52,8 +55,17 @@ func settingsFolder(home string) string {
 	return filepath.Join(home, "settings", "cpupdate")
 }
 
-// condition knows [tool:NAME]: whether a program is there. In CI a missing one is a failure, not a skip.
+// condition knows [tool:NAME]: whether a program is there, and [server:KIND]: whether a server of that kind can be
+// started. In CI what is missing is a failure, not a skip.
 func condition(name string) (bool, error) {
+	if kind, found := strings.CutPrefix(name, "server:"); found {
+		_, ok := transfertest.Find(transfertest.Kind(kind))
+		ok = ok && os.Getuid() == 0
+		if !ok && os.Getenv("CI") != "" {
+			return false, errors.New("in CI " + kind + " must be installed, and the tests run by root")
+		}
+		return ok, nil
+	}
 	tool, found := strings.CutPrefix(name, "tool:")
 	if !found {
 		return false, errors.New("unknown condition " + name)

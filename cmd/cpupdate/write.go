@@ -30,20 +30,26 @@ func writeFile(name string, force bool, write func(io.Writer) error, check func(
 	return d.place(force)
 }
 
+// createBeside makes a temporary file in the folder of the file called name.
+func createBeside(name string, mode fs.FileMode) (*os.File, error) {
+	suffix := make([]byte, 6)
+	if _, err := rand.Read(suffix); err != nil {
+		return nil, err
+	}
+	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")
+	return os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+}
+
 // A draft is a file that is whole but has not got its name yet.
 type draft struct{ name, temporary string }
 
 // newDraft writes a file beside the one that it is to become.
 func newDraft(name string, write func(io.Writer) error) (d draft, err error) {
-	suffix := make([]byte, 6)
-	if _, err := rand.Read(suffix); err != nil {
-		return d, err
-	}
-	d = draft{name, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")}
-	f, err := os.OpenFile(d.temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	f, err := createBeside(name, 0o666)
 	if err != nil {
 		return d, cannotWrite(name, err)
 	}
+	d = draft{name, f.Name()}
 	if err = cannotWrite(name, errors.Join(write(f), f.Sync(), f.Close())); err != nil {
 		d.discard(&err)
 	}

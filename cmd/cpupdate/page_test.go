@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A docPage is a page of docs whose blocks are run. A block has a name behind its language: ```conf pam.
+type docPage struct {
+	path, text string
+}
+
+func readPage(t *testing.T, name string) *docPage {
+	t.Helper()
+	path := filepath.Join("..", "..", "docs", name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &docPage{path, strings.ReplaceAll(string(text), "\r\n", "\n")}
+}
+
+// block returns the block of the name, which has to be there once.
+func (p *docPage) block(t *testing.T, name string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?ms)^```[a-z]+ "+regexp.QuoteMeta(name)+"\n(.*?)^```$").FindAllStringSubmatch(p.text, -1)
+	if len(found) != 1 {
+		t.Fatalf("%s has %d blocks called %q, want 1", p.path, len(found), name)
+	}
+	return found[0][1]
+}
+
+// compare runs the commands of the console blocks of the name, at least so many, and compares what they print.
+func (p *docPage) compare(t *testing.T, name string, least int, run func(line string) string) {
+	t.Helper()
+	comparePage(t, p.path, least, func(info string) func(string) string {
+		if info == "console "+name {
+			return run
+		}
+		return nil
+	})
+}
+
+// comparePage runs the commands of those console blocks for which choose returns a shell, and compares what they print
+// with what the page shows, but for what differs each time. Where UPDATE_DOCS is set the page is written anew.
+func comparePage(t *testing.T, path string, least int, choose func(info string) func(line string) string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	commands, inBlock := 0, false
+	var run func(string) string
+	for line := range strings.Lines(string(content)) {
+		switch {
+		case strings.HasPrefix(line, "```"):
+			inBlock = !inBlock
+			if run = nil; inBlock {
+				run = choose(strings.TrimSpace(strings.TrimPrefix(line, "```")))
+			}
+			out.WriteString(line)
+		case run == nil:
+			out.WriteString(line)
+		case strings.HasPrefix(line, "$ "):
+			commands++
+			out.WriteString(line + run(strings.TrimSpace(strings.TrimPrefix(line, "$ "))))
+		}
+	}
+	if commands < least {
+		t.Errorf("%s: only %d commands found", path, commands)
+	}
+	got, want := out.String(), string(content)
+	switch {
+	case steady(got) == steady(want):
+	case os.Getenv("UPDATE_DOCS") != "":
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s shows other output than its commands give (make docs writes it anew); they give:\n%s", path, got)
+	}
+}
+
+// steady takes out of what push prints what differs each time: how long it took.
+func steady(text string) string {
+	return regexp.MustCompile(`(?m)^(  time +).*$`).ReplaceAllString(text, "$1")
+}
+
+// asExample writes files.example for the server of a test, and its usual port where a port is told.
+func asExample(text, address string, usualPort int) string {
+	host, _, _ := strings.Cut(address, ":")
+	text = strings.ReplaceAll(text, "://"+address, "://files.example")
+	text = strings.ReplaceAll(text, address, fmt.Sprintf("files.example:%d", usualPort))
+	return strings.ReplaceAll(text, host, "files.example")
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// The names of the settings that are not access data. Like the others they are keys of the file and flags.
+const (
+	settingCA      = "ca"
+	settingPin     = "pin"
+	settingLevel   = "hw-level"
+	settingModel   = "model"
+	settingType    = "software-type"
+	settingMinimum = "minimum-version"
+)
+
+// settingNames are the settings that can be stored in config.toml, in the order in which they are shown.
+func settingNames() []string {
+	return []string{
+		transfer.SettingMethod, transfer.SettingServer, transfer.SettingPort, transfer.SettingAccount,
+		transfer.SettingUsername, transfer.SettingPath, transfer.SettingBaseURL,
+		settingCA, settingPin, settingLevel, settingModel, settingType, settingMinimum,
+	}
+}
+
+// A profile is one set of stored settings, or the defaults. It stands alone: nothing is taken from another.
+type profile struct {
+	name   string          // "" for the defaults
+	access transfer.Access // without the password
+	ca     string          // file with the authorities, "" for those of the system
+	pins   []transfer.Pin
+	phone  hwcheck.Phone       // what is stated of the site's phones
+	texts  map[string][]string // each setting that is stored, as it is written
+	where  map[string]string   // and where: "config.toml, line 4"
+	place  settingsPlace
+}
+
+// empty reports whether no setting is stored.
+func (p *profile) empty() bool { return len(p.texts) == 0 }
+
+// title is how the profile is called in a sentence.
+func (p *profile) title() string { return profileTitle(p.name) }
+
+func profileTitle(name string) string {
+	if name == "" {
+		return "defaults"
+	}
+	return "profile " + name
+}
+
+// trust reads the authorities and returns whom to believe.
+func (p *profile) trust() (transfer.Trust, error) {
+	t := transfer.Trust{Pins: p.pins}
+	if p.ca == "" {
+		return t, nil
+	}
+	var err error
+	t.Authorities, err = readAuthorities(p.ca)
+	return t, err
+}
+
+// checkTrust refuses stored authorities and pins where nobody can be told from another: whoever stored them expects
+// that they count.
+func (p *profile) checkTrust() error {
+	for _, name := range []string{settingCA, settingPin} {
+		if plainFTP(p.access) && len(p.texts[name]) > 0 {
+			return failf(codeSettings, "use method ftps, or take them away with: cpupdate defaults unset ca pin",
+				"%s: %s is stored, but goes with methods ftps and https: by ftp a server shows no certificate", p.title(), name)
+		}
+	}
+	return nil
+}
+
+// warnings say what will not work with the settings as they are.
+func (p *profile) warnings(password storedPassword) []string {
+	var out []string
+	if problem := password.misfit(p.access); problem != "" {
+		out = append(out, problem+"; store it again: "+p.setPassword())
+	}
+	if p.checkTrust() != nil {
+		out = append(out, "by ftp a server shows no certificate: ca and pin go with methods ftps and https")
+	}
+	return out
+}
+
+// password returns the stored password, whatever it was stored for; none is no error.
+func (p *profile) password() (transfer.Secret, error) {
+	stored, err := p.place.password(p.name)
+	return stored.secret, err
+}
+
+// stored returns the profile called name, "" being the defaults. Defaults that are not there are empty, but a profile
+// that is named has to be there.
+func (a *app) stored(name string) (*profile, error) {
+	s, err := a.storedSettings()
+	if err != nil {
+		return nil, err
+	}
+	return s.profile(name)
+}
+
+// profile gives the settings of a table their types.
+func (s *storedSettings) profile(name string) (*profile, error) {
+	p := &profile{name: name, place: s.place, texts: map[string][]string{}, where: map[string]string{}}
+	table := findTable(s.config.tables, name)
+	if table == nil {
+		if name != "" {
+			return nil, s.unknownProfile(name)
+		}
+		return p, nil
+	}
+	for _, v := range table.values {
+		where := fmt.Sprintf("%s, line %d", filepath.Base(s.config.path), v.line)
+		if err := p.set(v.key, v.texts, hwcheck.Stored, where); err != nil {
+			return nil, fail(codeSettings, fmt.Errorf("settings %s: line %d: %w", s.config.path, v.line, err), settingsHint)
+		}
+	}
+	return p, nil
+}
+
+func (s *storedSettings) unknownProfile(name string) error {
+	hint := "make it with: cpupdate defaults set --profile NAME --server HOST --username NAME"
+	if names := s.names(); len(names) > 0 {
+		hint = "there are: " + strings.Join(names, ", ")
+	}
+	return failf(codeSettings, hint, "there is no profile %s in %s", name, s.place.config)
+}
+
+// set gives a setting its value. The error is a [*transfer.SettingError].
+func (p *profile) set(name string, texts []string, origin hwcheck.Origin, where string) error {
+	p.texts[name], p.where[name] = texts, where
+	text := texts[0]
+	var err error
+	switch name {
+	case settingCA:
+		err = checkText(text)
+		if p.ca = text; !filepath.IsAbs(text) {
+			p.ca = filepath.Join(filepath.Dir(p.place.config), text)
+		}
+	case settingPin:
+		p.pins, err = parsePins(texts)
+	case settingLevel:
+		err = storedClaim(&p.phone.Level, text, origin, where, hwcheck.ParseLevel)
+	case settingModel:
+		err = storedClaim(&p.phone.Device, text, origin, where, checkedText)
+	case settingType:
+		err = storedClaim(&p.phone.SoftwareType, text, origin, where, checkedText)
+	case settingMinimum:
+		err = storedClaim(&p.phone.Minimum, text, origin, where, bind.ParseVersion)
+	default:
+		return p.access.Set(name, text)
+	}
+	if err != nil {
+		return &transfer.SettingError{Setting: name, Problem: err.Error()}
+	}
+	return nil
+}
+
+// canonical is how a setting is written into the file: a number without what TOML does not take.
+func (p *profile) canonical(name string) []string {
+	switch {
+	case name == transfer.SettingPort:
+		return []string{p.access.Get(name)}
+	case name == settingLevel && len(p.phone.Level) > 0:
+		return []string{strconv.Itoa(int(p.phone.Level[0].Value))}
+	}
+	return p.texts[name]
+}
+
+func storedClaim[T any](claims *[]hwcheck.Claim[T], text string, origin hwcheck.Origin, where string, parse func(string) (T, error)) error {
+	value, err := parse(text)
+	*claims = []hwcheck.Claim[T]{{Value: value, Origin: origin, Where: where}}
+	return err
+}
+
+func parsePins(texts []string) ([]transfer.Pin, error) {
+	if len(texts) > maxPins {
+		return nil, fmt.Errorf("at most %d are allowed", maxPins)
+	}
+	var pins []transfer.Pin
+	for _, text := range texts {
+		pin, err := transfer.ParsePin(text)
+		if err != nil {
+			return nil, err
+		}
+		pins = append(pins, pin)
+	}
+	return pins, nil
+}
+
+func checkedText(s string) (string, error) { return s, checkText(s) }
+
+// checkText holds a text to what can be typed.
+func checkText(s string) error {
+	switch {
+	case s == "":
+		return errors.New("is empty")
+	case len(s) > 1024:
+		return errors.New("has more than 1024 bytes")
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return errors.New("holds a control character, or is not UTF-8")
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// Lines tell how far it is, since when the attempt began; a new attempt begins anew.
+func TestProgressLines(t *testing.T) {
+	a, _, errOut := testApp(t, nil)
+	p := a.startProgress("x\x1b[2J.bind", 200, nil)
+	p.update(50)
+	p.show()
+	p.restart()
+	p.show()
+	p.update(200)
+	p.show()
+	p.end()
+	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent, and waiting for the server` {
+		t.Errorf("%q", lines)
+	}
+}
+
+// A bar fits on one line, whatever the terminal's width, and is gone at the end.
+func TestProgressBar(t *testing.T) {
+	for _, width := range []int{20, 30, 49, 50, 60, 69, 70, 80, 200} {
+		a, _, errOut := testApp(t, nil)
+		a.errTerminal, a.errWidth = true, func() int { return width }
+		p := a.startProgress("x.bind", 987654321, nil)
+		for _, sent := range []int64{1, 12345678, 987654320, 987654321} {
+			p.update(sent)
+			p.show()
+		}
+		p.end()
+		pictures := strings.Split(errOut.String(), "\r")
+		if len(pictures) < 5 {
+			t.Errorf("%d columns: %q", width, pictures)
+		}
+		for _, picture := range pictures {
+			if shown := len([]rune(strings.TrimRight(picture, " "))); shown > width {
+				t.Errorf("%d columns: a picture of %d: %q", width, shown, picture)
+			}
+		}
+		if last := pictures[len(pictures)-1]; strings.TrimSpace(last) != "" {
+			t.Errorf("%d columns: %q stays", width, last)
+		}
+	}
+}
+
+// Nothing is drawn where nothing is wanted.
+func TestProgressIsQuiet(t *testing.T) {
+	a, out, errOut := testApp(t, nil)
+	a.quiet = true
+	p := a.startProgress("x.bind", 100, nil)
+	p.update(50)
+	p.end()
+	if out.String()+errOut.String() != "" {
+		t.Errorf("%q %q", out, errOut)
+	}
+	b, _, errOut := testApp(t, nil)
+	b.errTerminal, b.errWidth = true, func() int { return 19 }
+	q := b.startProgress("x.bind", 100, nil)
+	q.update(50)
+	q.show()
+	q.end()
+	if !strings.HasSuffix(errOut.String(), "/s\n") {
+		t.Errorf("on a very narrow terminal: %q", errOut)
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+)
+
+type pushOptions struct {
+	image    imageOptions
+	phone    phoneOptions
+	permit   permitOptions
+	hardware string
+	route    routeOptions
+	upload   uploadOptions
+	dryRun   bool
+}
+
+func newPush(a *app) *cobra.Command {
+	o := pushOptions{route: routeOptions{command: "push"}}
+	cmd := &cobra.Command{
+		Use:   "push IMAGE",
+		Short: "Check an image, put it on the server, and prove that it is there",
+		Long: `Put an image where phones fetch it. The image is checked first, as by
+cpupdate check: what is not compatible (exit code 4) or cannot be told (5) stops
+before a connection is opened. Then it is sent by FTP, FTPS or HTTPS, and what
+lies on the server is compared with what was sent.
+
+Which server: explicit settings (--method, --server, --port, --account,
+--username, --path, --base-url), or the stored defaults (--use-defaults, or a
+profile with --profile NAME), never both. Without any of them the stored
+defaults are used, if there are some.
+
+By FTP the file has a temporary name until it is complete. What fails or is
+interrupted leaves nothing behind. With --json the answer is one object a line.`,
+		Example: `  cpupdate push cp600.bind --use-defaults
+  cpupdate push cp600.bind --hw-level 3 --method ftps --server files.example --username cp --path firmware --password-file secret
+  cpupdate push cp600.bind --hw-level 3 --method https --base-url https://files.example/firmware/`,
+		Args: oneImageToPush,
+		RunE: func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), a, o, args[0]) },
+	}
+	flags := cmd.Flags()
+	o.route.addFlags(flags)
+	addProfileFlag(a, cmd, &o.route.profile)
+	o.upload.addFlags(flags)
+	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "check, and say what would be sent where")
+	o.phone.addFlags(flags)
+	o.permit.addFlags(flags)
+	flags.StringVar(&o.hardware, "hardware", "", "a hardware table in `FILE` (TOML)")
+	o.image.addTrustFlags(flags)
+	return cmd
+}
+
+// oneImageToPush says what a second argument will be one day.
+func oneImageToPush(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return failf(codeUsage, "describe the phone with flags such as --hw-level, and have it fetch the image through its own page",
+			"%s: this version cannot speak with phones, and push takes one image", shownArgument(args[1]))
+	}
+	if len(args) == 1 && args[0] == "-" {
+		return failf(codeUsage, "write it into a file first", "an image is read more than once: standard input cannot be pushed")
+	}
+	return cobra.ExactArgs(1)(cmd, args)
+}
+
+// push is the whole way of one image: check, transfer, proof.
+func push(ctx context.Context, a *app, o pushOptions, name string) error {
+	options, err := o.upload.options()
+	if err == nil {
+		err = cmp.Or(o.permit.validate("push"), o.route.validate())
+	}
+	if err != nil {
+		return err
+	}
+	d, err := o.route.destination(a)
+	if err != nil {
+		return err
+	}
+	if err := o.upload.validate(d, name); err != nil {
+		return err
+	}
+	l, err := newLoader(a, o.image)
+	if err != nil {
+		return err
+	}
+	l.headerOnly = !o.dryRun
+	f, im, err := openToSend(ctx, l, name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sheet, err := o.check(a, im, d, l.policy)
+	if err != nil {
+		return err
+	}
+	p := &pushing{app: a, o: o, d: d, file: f, sheet: sheet, options: options}
+	return p.run(ctx)
+}
+
+// openToSend opens the image: lengths, CRC and signature are checked now, its digest while it is sent, or if it is not
+// sent at all.
+func openToSend(ctx context.Context, l *loader, name string) (*bind.File, *image, error) {
+	f, im := l.look(ctx, name)
+	if im.err != nil {
+		if f != nil {
+			_ = f.Close()
+		}
+		return nil, nil, im.err
+	}
+	for _, warning := range im.warnings {
+		l.app.note("warning", name, warning)
+	}
+	return f, im, nil
+}
+
+// check applies the rules, and returns the sheet if the image may go out.
+func (o *pushOptions) check(a *app, im *image, d *destination, demand hwcheck.Policy) (*sheet, error) {
+	phone, err := o.phone.phone("push")
+	if err != nil {
+		return nil, err
+	}
+	table, err := a.hardwareTable(o.hardware)
+	if err != nil {
+		return nil, err
+	}
+	s := &sheet{im: im, phone: table.Complete(withStored(phone, d.phone))}
+	s.verdict = hwcheck.Check(im.facts, s.phone, o.permit.policy(demand))
+	err = verdictError(displayName(im.name), s.verdict)
+	if a.json {
+		if emitErr := a.emit(s.event()); emitErr != nil {
+			return nil, emitErr
+		}
+	} else if err != nil || s.verdict.NothingToDo {
+		if printErr := a.print(nil, sheetText(a, im, s.phone, s.verdict)); printErr != nil {
+			return nil, printErr
+		}
+	}
+	return s, err
+}
+
+// A sheet is what check found.
+type sheet struct {
+	im      *image
+	phone   hwcheck.Phone
+	verdict hwcheck.Verdict
+}
+
+// withStored adds what is stored of a site's phones, where no flag says otherwise.
+func withStored(phone, stored hwcheck.Phone) hwcheck.Phone {
+	phone.Level = orStored(phone.Level, stored.Level)
+	phone.Device = orStored(phone.Device, stored.Device)
+	phone.SoftwareType = orStored(phone.SoftwareType, stored.SoftwareType)
+	phone.Minimum = orStored(phone.Minimum, stored.Minimum)
+	return phone
+}
+
+func orStored[T any](given, stored []hwcheck.Claim[T]) []hwcheck.Claim[T] {
+	if len(given) > 0 {
+		return given
+	}
+	return stored
+}
+
+// interrupted is Ctrl-C while the image was on its way, and after everything was cleaned up.
+func interrupted(name string) error {
+	return fail(codeInterrupted, fmt.Errorf("interrupted: nothing of %s was left on the server", displayName(name)))
+}

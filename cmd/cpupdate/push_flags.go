@@ -1,0 +1,102 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// uploadOptions are how the file is sent.
+type uploadOptions struct {
+	filename                    string
+	mkdir, inPlace, noOverwrite bool
+	verify, limitRate           string
+	line                        lineOptions
+}
+
+// lineOptions are how patient we are with the line to the server.
+type lineOptions struct {
+	timeout time.Duration
+	retries int
+}
+
+func (o *lineOptions) addFlags(flags *pflag.FlagSet) {
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the server, connecting included, `DURATION` as in 10s")
+	flags.IntVar(&o.retries, "retries", 2, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
+}
+
+func (o *lineOptions) options(command string) (transfer.Options, error) {
+	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
+	switch {
+	case o.timeout <= 0:
+		return t, usage(command, "--timeout must be longer than nothing")
+	case o.retries < 0 || o.retries > 100:
+		return t, usage(command, "--retries: from 0 to 100")
+	}
+	return t, nil
+}
+
+func (o *uploadOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.filename, "filename", "", "the file's `NAME` on the server (usual: the image's own)")
+	flags.BoolVar(&o.mkdir, "mkdir", false, "make the folders of --path that do not exist (ftp, ftps)")
+	flags.BoolVar(&o.inPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
+	flags.BoolVar(&o.noOverwrite, "no-overwrite", false, "do not replace a file of the name")
+	flags.StringVar(&o.verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
+	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second; k, M and G are allowed, as in 500k")
+	o.line.addFlags(flags)
+}
+
+// validate completes the file's name, and keeps apart what cannot be meant together.
+func (o *uploadOptions) validate(d *destination, image string) error {
+	if d.access.Method == transfer.HTTPS {
+		switch {
+		case o.mkdir:
+			return usage("push", "--mkdir goes with methods ftp and ftps")
+		case o.inPlace:
+			return usage("push", "--in-place goes with methods ftp and ftps: by https a file has no temporary name")
+		}
+	}
+	o.filename = cmp.Or(o.filename, filepath.Base(image))
+	return settingUsage("push", transfer.CheckName(o.filename))
+}
+
+// options reads the flags that are no setting of the server's.
+func (o *uploadOptions) options() (transfer.Options, error) {
+	t, err := o.line.options("push")
+	if err == nil && o.verify != "size" && o.verify != "readback" {
+		err = usage("push", "--verify %s: size or readback", o.verify)
+	}
+	if err != nil {
+		return t, err
+	}
+	if o.limitRate != "" {
+		rate, err := parseRate(o.limitRate)
+		if err != nil {
+			return t, usage("push", "--limit-rate %s: %v", o.limitRate, err)
+		}
+		t.Rate = rate
+	}
+	return t, nil
+}
+
+// parseRate reads bytes a second; k, M and G are multiples of 1024, as for curl.
+func parseRate(s string) (int64, error) {
+	unit := int64(1)
+	digits := s
+	if i := strings.IndexAny(s, "kKmMgG"); i >= 0 && i == len(s)-1 {
+		unit = map[byte]int64{'k': 1 << 10, 'm': 1 << 20, 'g': 1 << 30}[s[i]|0x20]
+		digits = s[:i]
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n < 1 || n > 1<<40/unit {
+		return 0, errors.New("a number of bytes from 1 on, with k, M or G for multiples of 1024")
+	}
+	return n * unit, nil
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// routeOptions say which server: explicit settings or stored ones, never both. Whom to trust and where the password
+// comes from go with either.
+type routeOptions struct {
+	command     string // that is asked, for errors
+	access      accessOptions
+	trust       trustOptions
+	password    passwordOptions
+	useDefaults bool
+	profile     string
+}
+
+func (o *routeOptions) addFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.useDefaults, "use-defaults", false, "use the stored defaults: cpupdate defaults show")
+	o.access.addFlags(flags)
+	o.trust.addFlags(flags)
+	o.password.addFlags(flags)
+}
+
+// A destination is where the image goes, and what is stored of the phones there.
+type destination struct {
+	access   transfer.Access // without the password
+	trust    transfer.Trust
+	phone    hwcheck.Phone
+	origin   string // "flags", "defaults", "profile berlin"
+	password func() (transfer.Secret, error)
+}
+
+// validate keeps the two kinds of settings apart.
+func (o *routeOptions) validate() error {
+	if err := cmp.Or(checkProfileName(o.profile), o.password.validate(o.command)); err != nil {
+		return err
+	}
+	given := o.access.given()
+	if len(given) == 0 || !o.useDefaults && o.profile == "" {
+		return nil
+	}
+	var names []string
+	for _, s := range given {
+		names = append(names, "--"+s.name)
+	}
+	stored := "--use-defaults"
+	if o.profile != "" {
+		stored = "--profile"
+	}
+	return failf(codeUsage, "leave out the one or the other: nobody should have to guess where a value came from",
+		"%s does not go with explicit settings: %s", stored, strings.Join(names, ", "))
+}
+
+// destination reads the settings.
+func (o *routeOptions) destination(a *app) (*destination, error) {
+	if len(o.access.given()) > 0 {
+		return o.explicit()
+	}
+	d, err := o.stored(a)
+	if err != nil {
+		return nil, err
+	}
+	return d, o.storedProblem(d.access.Validate())
+}
+
+// storedProblem is a stored setting that is wrong or missing.
+func (o *routeOptions) storedProblem(err error) error {
+	setting := (*transfer.SettingError)(nil)
+	if !errors.As(err, &setting) {
+		return err
+	}
+	profile := ""
+	if o.profile != "" {
+		profile = " --profile " + o.profile
+	}
+	return fail(codeSettings, err, "set it with: cpupdate defaults set"+profile+" --"+setting.Setting+" ..., and look at all with: cpupdate defaults show"+profile)
+}
+
+// noneStored is asking for stored settings where there are none.
+func noneStored(p *profile, names []string) error {
+	err := fmt.Errorf("no settings are stored: %s", p.title())
+	hint := "store them with: cpupdate defaults set --method ftps --server HOST --username NAME"
+	if len(names) > 0 {
+		return fail(codeSettings, err, "there are profiles: "+strings.Join(names, ", ")+"; use one with --profile NAME", "or "+hint)
+	}
+	return fail(codeSettings, err, hint)
+}
+
+func (o *routeOptions) explicit() (*destination, error) {
+	access, err := o.access.access(o.command)
+	if err == nil {
+		err = settingUsage(o.command, access.Validate())
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := o.checkTrust(access); err != nil {
+		return nil, err
+	}
+	trust, err := o.trust.trust(o.command)
+	return &destination{access: access, trust: trust, origin: "flags"}, err
+}
+
+// checkTrust refuses flags that say whom to trust where nobody can be told from another.
+func (o *routeOptions) checkTrust(access transfer.Access) error {
+	if plainFTP(access) && len(o.trust.given()) > 0 {
+		return usage(o.command, "--%s goes with methods ftps and https: by ftp a server shows no certificate", o.trust.given()[0].name)
+	}
+	return nil
+}
+
+func (o *routeOptions) stored(a *app) (*destination, error) {
+	p, err := a.stored(o.profile)
+	if err != nil {
+		return nil, err
+	}
+	asked := o.useDefaults || o.profile != ""
+	switch {
+	case p.empty() && asked:
+		s, err := a.storedSettings()
+		if err != nil {
+			return nil, err
+		}
+		return nil, noneStored(p, s.names())
+	case p.empty():
+		return nil, fail(codeUsage, errNoServer,
+			"name the server: --method ftps --server HOST --username NAME --path FOLDER",
+			"or store it once, and use it with --use-defaults: cpupdate defaults set --method ftps --server HOST --username NAME")
+	case !asked:
+		a.note("note", o.command, "no server is named, so the stored defaults are used")
+	}
+	d := &destination{access: p.access, phone: p.phone, origin: p.title(), password: p.usablePassword}
+	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
+		return nil, err
+	}
+	d.trust, err = o.trust.instead(p, o.command)
+	return d, err
+}
+
+// login adds the password.
+func (o *routeOptions) login(ctx context.Context, a *app, d *destination) error {
+	who := d.access.Username
+	if who != "" {
+		o.password.whose = who + " at " + cmp.Or(d.access.Server, d.access.BaseURL)
+	}
+	o.password.noVariable = strings.EqualFold(who, "anonymous")
+	var once sync.Once
+	warn := func() {
+		if plainFTP(d.access) {
+			once.Do(func() {
+				a.note("warning", d.access.Server, "by plain FTP the password can be read by anyone on the way; ftps and https protect it")
+			})
+		}
+	}
+	o.password.before = warn // who is asked for it should know first
+	secret, _, err := o.password.resolve(ctx, a, d.password, wantsPassword(d.access))
+	if err != nil {
+		return err
+	}
+	d.access.Password = secret
+	if secret.Reveal() != "" {
+		warn()
+	}
+	if d.origin == "flags" {
+		return settingUsage(o.command, d.access.Validate())
+	}
+	return o.storedProblem(d.access.Validate())
+}
+
+// hinted adds to a refused login that there was no password.
+func (d *destination) hinted(err error) error {
+	f, e := (*failure)(nil), (*transfer.Error)(nil)
+	if errors.As(err, &f) && errors.As(err, &e) && e.Kind == transfer.KindLogin && wantsPassword(d.access) && d.access.Password.Reveal() == "" {
+		f.hints = append([]string{"no password was given: --password-file, --password-stdin, --password-command, $CPUPDATE_PASSWORD, or a stored one"}, f.hints...)
+	}
+	return err
+}

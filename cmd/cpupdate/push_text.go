@@ -1,0 +1,109 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// draw writes the answer for a person: where the image lies, then how sure that is.
+func (p *pushing) draw(w io.Writer, event, where string, l transfer.Location) {
+	a, im := p.app, p.sheet.im
+	word := a.paint(green, "sent")
+	if event != "sent" {
+		word = a.paint(yellow, "not sent")
+	}
+	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, escape(displayName(im.name)), escape(where))
+	row := func(name, text string) {
+		const column = 12
+		fmt.Fprintf(w, "  %s%s\n", pad(name, column-2), wrap(escape(text), column, a.width))
+	}
+	row("image", imageLine(im, p.file.Facts()))
+	row("check", p.checkLine())
+	if p.d.origin != "flags" {
+		row("settings", p.d.origin)
+	}
+	row("size", fmt.Sprintf("%s (%d bytes)", bytesText(l.Size), l.Size))
+	if event != "sent" {
+		row("dry run", "nothing was sent, and no connection opened")
+		return
+	}
+	row("sha256", fmt.Sprintf("%x", l.SHA256))
+	row("proof", proofLine(l))
+	row("time", timeLine(l))
+}
+
+// imageLine says what the image is; the facts know what its digest was found to be on the way.
+func imageLine(im *image, facts bind.Facts) string {
+	words := []string{}
+	for _, word := range []string{im.facts.SoftwareType.Value, im.facts.Version.Value.String()} {
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	if family := im.facts.Family.Value; family != "" {
+		words = append(words, "for", family)
+	}
+	line := strings.Join(words, " ")
+	if facts.Integrity.Digest == bind.Right {
+		line += ", intact"
+	}
+	if facts.Integrity.Signature.State == bind.SignatureRight {
+		line += ", signature right"
+	}
+	return line
+}
+
+// checkLine says in one line why the image may go out.
+func (p *pushing) checkLine() string {
+	v := p.sheet.verdict
+	lifted := []string{}
+	text := "compatible"
+	for _, f := range v.Findings {
+		switch {
+		case f.Outcome == hwcheck.Overridden:
+			lifted = append(lifted, string(f.Rule))
+		case f.Outcome == hwcheck.Pass && (f.Rule == hwcheck.HardwareLevel || f.Rule == hwcheck.MinimumVersion):
+			text += fmt.Sprintf(": %s, image %s, phone %s (%s)", f.Rule, f.Image.Value, f.Phone.Value, f.Phone.From)
+		}
+	}
+	if len(lifted) > 0 {
+		text += ", lifted: " + strings.Join(lifted, ", ")
+	}
+	return text
+}
+
+// proofLine says what was compared.
+func proofLine(l transfer.Location) string {
+	words := map[transfer.Proof]string{
+		transfer.ProofSize:     "the server tells the right size",
+		transfer.ProofDigest:   "the server tells the right SHA-256",
+		transfer.ProofReadBack: "read back, it has the right SHA-256",
+	}
+	var out []string
+	for _, proof := range l.Proofs {
+		out = append(out, words[proof])
+	}
+	text := strings.Join(out, "; ")
+	if l.Replaced {
+		text += "; it replaced a file of this name"
+	}
+	return text
+}
+
+func timeLine(l transfer.Location) string {
+	step := 10 * time.Millisecond
+	if l.Duration < time.Second {
+		step = time.Millisecond
+	}
+	text := fmt.Sprintf("%s at %s/s", l.Duration.Round(step), bytesText(rate(l)))
+	if l.Attempts > 1 {
+		text += fmt.Sprintf(", at attempt %d", l.Attempts)
+	}
+	return text
+}

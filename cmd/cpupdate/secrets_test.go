@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// The sources of a password, in their order: each but the first is asked only if those before it know nothing.
+func TestPasswordSources(t *testing.T) {
+	file := newFile(t, "password", []byte("of the file\r\n"))
+	stored := func() (transfer.Secret, error) { return transfer.NewSecret("of the store"), nil }
+	nothing := func() (transfer.Secret, error) { return transfer.Secret{}, nil }
+	for _, test := range []struct {
+		name         string
+		options      passwordOptions
+		variable     string
+		stored       func() (transfer.Secret, error)
+		ask, noTTY   bool
+		want, origin string
+	}{
+		{"stdin", passwordOptions{stdin: true}, "v", stored, true, true, "of stdin", fromStdin},
+		{"stdin, a terminal", passwordOptions{stdin: true}, "v", stored, false, false, "typed", fromStdin},
+		{"file", passwordOptions{file: file}, "v", stored, true, false, "of the file", fromFile},
+		{"variable", passwordOptions{}, "v", stored, true, false, "v", fromVariable},
+		{"variable of somebody else", passwordOptions{noVariable: true}, "v", stored, true, false, "of the store", fromStore},
+		{"store", passwordOptions{}, "", stored, true, false, "of the store", fromStore},
+		{"prompt", passwordOptions{}, "", nothing, true, false, "typed", fromPrompt},
+		{"prompt without a store", passwordOptions{}, "", nil, true, false, "typed", fromPrompt},
+		{"no terminal", passwordOptions{}, "", nothing, true, true, "", ""},
+		{"not to be asked", passwordOptions{}, "", nothing, false, false, "", ""},
+	} {
+		a, _, _ := testApp(t, strings.NewReader("of stdin\n"))
+		a.inTerminal = !test.noTTY
+		a.ask = func(context.Context, string) (string, error) { return "typed", nil }
+		if test.variable != "" {
+			a.password = transfer.NewSecret(test.variable)
+		}
+		got, origin, err := test.options.resolve(t.Context(), a, test.stored, test.ask)
+		if err != nil || got.Reveal() != test.want || got.IsSet() != (origin != "") || origin != test.origin {
+			t.Errorf("%s: got %q from %q, %v", test.name, got.Reveal(), origin, err)
+		}
+	}
+}
+
+// What surrounds a password is one line break; what cannot be one is refused and not shown.
+func TestPasswordText(t *testing.T) {
+	for _, test := range []struct {
+		text, want string
+		fails      bool
+	}{
+		{"canary", "canary", false},
+		{"canary\n", "canary", false},
+		{"canary\r\n", "canary", false},
+		{" canary ", " canary ", false},
+		{"", "", false},
+		{"\n", "", false},
+		{"canary\n\n", "", true},
+		{"canary\r", "", true},
+		{"canary\nmore", "", true},
+		{"can\x00ary", "", true},
+		{"canary\xff", "", true},
+		{strings.Repeat("canary", 1000), "", true},
+		{strings.Repeat("c", 4096) + "\r\n", strings.Repeat("c", 4096), false},
+		{strings.Repeat("c", 4097), "", true},
+	} {
+		for _, o := range []passwordOptions{{stdin: true}, {file: newFile(t, "password", []byte(test.text))}} {
+			a, _, _ := testApp(t, strings.NewReader(test.text))
+			got, _, err := o.resolve(t.Context(), a, nil, false)
+			if (err != nil) != test.fails || got.Reveal() != test.want || !test.fails && !got.IsSet() {
+				t.Errorf("%.20q: got %.20q, %v", test.text, got.Reveal(), err)
+			}
+			if err != nil && (classify(err).code != codeSettings || strings.Contains(err.Error(), "can")) {
+				t.Errorf("%.20q: %v", test.text, err)
+			}
+		}
+	}
+}
+
+func TestPasswordCommand(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("there is no sh here")
+	}
+	t.Setenv("CPUPDATE_PASSWORD", "canary")
+	t.Setenv("HOME_OF_PASSWORDS", "kept")
+	for _, test := range []struct{ command, want, fails string }{
+		{"printf '%s\\n' canary", "canary", ""},
+		{"sh -c 'echo canary; echo said >&2'", "canary", ""},
+		{"true", "", ""},
+		{"sh -c 'echo ${CPUPDATE_PASSWORD-none} $HOME_OF_PASSWORDS'", "none kept", ""},
+		{"sh -c 'echo canary; exit 3'", "", "--password-command sh: exit status 3"},
+		{"sh -c 'while :; do echo canary; done'", "", "--password-command sh: prints more than 4096 bytes"},
+		{"no-such-program canary", "", "--password-command no-such-program: executable file not found in $PATH"},
+		{"printf 'canary", "", "--password-command: a quote is not closed"},
+		{"printf 'canary\\n\\n'", "", "--password-command: the password holds a control character, such as a line break"},
+	} {
+		a, _, errOut := testApp(t, nil)
+		got, _, err := (&passwordOptions{command: test.command}).resolve(t.Context(), a, nil, false)
+		if test.fails == "" && (err != nil || got.Reveal() != test.want || !got.IsSet()) || test.fails != "" && (err == nil || err.Error() != test.fails) {
+			t.Errorf("%s: got %q, %v", test.command, got.Reveal(), err)
+		}
+		if strings.Contains(test.command, "said") && errOut.String() != "said\n" {
+			t.Errorf("%s: standard error is %q", test.command, errOut)
+		}
+	}
+}
+
+// Nothing that a password is waited for keeps an interrupted command alive.
+func TestPasswordInterrupted(t *testing.T) {
+	pipe, other := io.Pipe()
+	defer other.Close()
+	sources := map[string]passwordOptions{"stdin": {stdin: true}}
+	if _, err := exec.LookPath("sh"); err == nil {
+		sources["command"] = passwordOptions{command: "sh -c 'sleep 60; echo'"}
+		fifo := filepath.Join(t.TempDir(), "fifo")
+		if err := exec.CommandContext(t.Context(), "mkfifo", fifo).Run(); err == nil {
+			sources["file"] = passwordOptions{file: fifo}
+		}
+	}
+	for name, o := range sources {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		a, _, _ := testApp(t, pipe)
+		start := time.Now()
+		_, _, err := o.resolve(ctx, a, nil, false)
+		if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
+			t.Errorf("%s: %v after %v", name, err, time.Since(start))
+		}
+	}
+}
