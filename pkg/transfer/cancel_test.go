@@ -80,3 +80,28 @@ func cancelAt(t *testing.T, s server, through bool, moment int) (reached, done b
 	}
 	return true, err == nil
 }
+
+// A rename that is under way is waited for, however slow the server is: else nobody would know which name the file has.
+func TestCancelWhileRenaming(t *testing.T) {
+	slow := func(c *badserver.Call) {
+		reply := c.Usual()
+		timer := time.NewTimer(700 * time.Millisecond)
+		defer timer.Stop()
+		<-timer.C
+		c.Send(reply)
+	}
+	s := badserver.NewFTP(t, badserver.Always("RNTO", slow))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	file := content(1000)
+	o := transfer.Options{Timeout: 5 * time.Second, Event: func(e transfer.Event) {
+		if strings.HasPrefix(e.Text, "> RNTO") {
+			cancel()
+		}
+	}}
+	_, err := put(ctx, s.Access(), o, transfer.Upload{Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file)))})
+	s.Settle()
+	if err != nil || !bytes.Equal(s.Files()[badserver.Folder+"/"+name], file) {
+		t.Errorf("%v, and there are %d files", err, len(s.Files()))
+	}
+}
