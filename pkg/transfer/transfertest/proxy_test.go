@@ -47,7 +47,11 @@ func TestProxyCuts(t *testing.T) {
 					t.Error(output)
 				}
 				if kind != transfertest.Nginx && f.Action == transfertest.Close {
-					within(t, "the file has what passed", func() bool { return int64(len(s.Read("a.bind"))) == f.After })
+					within(t, "the file has what passed", func() bool {
+						n := int64(len(s.Read("a.bind")))
+						// ProFTPD writes no more when it sees first that the control connection has ended as well.
+						return n == f.After || kind == transfertest.ProFTPD && n < f.After
+					})
 				}
 				if output, ok := put(t, s, p.Access, "b.bind", content); !ok || !bytes.Equal(s.Read("b.bind"), content) {
 					t.Error(output)
