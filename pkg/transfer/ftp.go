@@ -22,7 +22,8 @@ type ftpStore struct {
 	client  *ftp.ServerConn // nil: not connected
 	control *control
 	pump    *pump    // what is sent now
-	left    []string // files of earlier attempts that could not be removed
+	left    []string // temporary files of earlier attempts that could not be removed
+	half    string   // the file's own name, if an attempt in place may have left half of it there; it is never swept
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {

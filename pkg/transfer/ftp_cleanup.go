@@ -14,7 +14,7 @@ func (s *ftpStore) withLeft(err error) error {
 	if len(urls) == 0 {
 		return err
 	}
-	s.left = nil
+	s.left, s.half = nil, ""
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		e = &Error{Op: "cleaning up", Server: s.address, Kind: KindUnproven, Err: err} // none that is tried again
@@ -28,6 +28,9 @@ func (s *ftpStore) leftURLs() []string {
 	var urls []string
 	for _, name := range s.left {
 		urls = append(urls, s.access.FileURL(name))
+	}
+	if s.half != "" {
+		urls = append(urls, s.access.FileURL(s.half))
 	}
 	return urls
 }
@@ -57,7 +60,10 @@ func (p *ftpPut) cleanUp(ctx context.Context, why error) error {
 	if p.reconnect(ctx) == nil && p.removeOurs(ctx) {
 		return why
 	}
-	if !slices.Contains(p.left, p.target) {
+	switch {
+	case p.target == p.u.Name:
+		p.half = p.target
+	case !slices.Contains(p.left, p.target):
 		p.left = append(p.left, p.target)
 	}
 	return why

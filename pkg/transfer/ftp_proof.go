@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,7 +107,6 @@ func (p *ftpPut) proveName(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
-	p.left = slices.DeleteFunc(p.left, func(name string) bool { return name == p.u.Name })
 	if size.known && (!size.there || size.bytes != p.u.Content.Size()) {
 		err := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", size, p.u.Content.Size()))
 		return p.leave(err, p.u.Name)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/textproto"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -22,6 +21,7 @@ func (s *ftpStore) Put(ctx context.Context, u Upload) (Location, error) {
 	if err != nil {
 		return Location{}, s.withLeft(err)
 	}
+	s.half = "" // it is whole now
 	s.sweep(ctx)
 	p.location.Left = s.leftURLs()
 	s.left = nil
@@ -97,7 +97,7 @@ func (p *ftpPut) lookForOld(ctx context.Context) error {
 	if size.there && size.known {
 		p.old = size.bytes
 	}
-	if size.there && p.u.NoOverwrite && !slices.Contains(p.left, p.u.Name) {
+	if size.there && p.u.NoOverwrite && p.half != p.u.Name {
 		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
 	}
 	return nil

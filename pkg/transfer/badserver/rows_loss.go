@@ -14,6 +14,7 @@ func lossRows() []FTPRow {
 		with(row("no-rename-cut-at-epsv", "EPSV", func(c *Call) { c.Close() }), noRename),
 		with(row("no-rename-150-then-552", "STOR", Say("150 Send it.\r\n552 Over the quota.\r\n")), Always(Incoming, NeverAccept("x")), Always(Complete, Say("")), noRename),
 		with(row("no-rename-cut-in-the-middle", Incoming, CutAfter(Some)), noRename),
+		with(once("no-rename-cut-dele-450-twice", Incoming, CutAfter(Some)), First(2, "DELE", Say("450 Busy.\r\n")), noRename),
 		with(once("left-then-swept", Incoming, CutAfter(Some)), second("USER", func(c *Call) { c.Close() })),
 		with(once("left-for-ever", Incoming, CutAfter(Some)), Always("DELE", Say("550 Permission denied.\r\n")), Always("RNTO", Say("452 Full.\r\n"))),
 		once("mkd-450-once", "MKD", Say("450 Busy.\r\n")),
