@@ -89,6 +89,9 @@ func kind(softwareType string) string {
 	return words[len(words)-1]
 }
 
+// SameType reports whether two software types are one, such as "Siemens SIP" and "Unify SIP": the last word counts.
+func SameType(a, b string) bool { return kind(a) == kind(b) }
+
 // families returns the families that the claims about the device name.
 func families(device []Claim[string]) []Claim[string] {
 	var out []Claim[string]

@@ -22,7 +22,7 @@ type column struct {
 func columns() []column {
 	return []column{
 		textColumn("address", func(p *ListedPhone) *string { return &p.Address }, parseAddress),
-		textColumn("mac", func(p *ListedPhone) *string { return &p.MAC }, parseMAC),
+		textColumn("mac", func(p *ListedPhone) *string { return &p.MAC }, ParseMAC),
 		claimColumn("model", func(p *Phone) *[]Claim[string] { return &p.Device }, text, same),
 		claimColumn("part_number", func(p *Phone) *[]Claim[PartNumber] { return &p.PartNumber }, ParsePartNumber, PartNumber.String),
 		claimColumn("hw_level", func(p *Phone) *[]Claim[uint16] { return &p.Level }, ParseLevel, levelText),
@@ -87,17 +87,26 @@ func ParseLevel(s string) (uint16, error) {
 	return uint16(level), nil
 }
 
-// contactPort is where a phone takes requests unless its address says otherwise (guide A31003-S2000-R102-16).
-const contactPort = "8085"
+// ContactPort is where a phone takes requests unless its address says otherwise (guide A31003-S2000-R102-16, p. 14).
+const ContactPort = "8085"
 
-// addressKey is the same for all ways of writing one address.
+// ContactAddress returns HOST:PORT for a phone's address, HOST, HOST:PORT or [IPv6]:PORT; it is the same for all ways of
+// writing one address. Nothing is looked up.
+func ContactAddress(address string) (string, error) {
+	if _, err := parseAddress(address); err != nil {
+		return "", err
+	}
+	return addressKey(address), nil
+}
+
+// addressKey is [ContactAddress] for what was checked already.
 func addressKey(address string) string {
 	if address == "" {
 		return ""
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		host, port = address, contactPort
+		host, port = address, ContactPort
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		host = ip.String()
@@ -117,8 +126,9 @@ func parseYesNo(cell string) (bool, error) {
 	return false, fmt.Errorf("%.64q is neither yes nor no", cell)
 }
 
-// parseMAC reads a MAC address with colons, dashes, dots or nothing between its digits.
-func parseMAC(cell string) (string, error) {
+// ParseMAC reads a MAC address with colons, dashes, dots or nothing between its digits, and returns it as
+// 00:1A:E8:12:34:56.
+func ParseMAC(cell string) (string, error) {
 	raw, err := hex.DecodeString(cell)
 	if err != nil || len(raw) != 6 {
 		raw, err = net.ParseMAC(cell)
