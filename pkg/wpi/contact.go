@@ -1,0 +1,170 @@
+package wpi
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// ContactPort is where phones take requests to call, by plain HTTP (the guide, pp. 12, 14).
+	ContactPort = 8085
+	// ContactPath is the path of such a request (the guide, p. 14).
+	ContactPath = "/contact_dls.html/ContactDLS"
+)
+
+// A Contact asks one phone to call. Nobody logs in for that (observed: OpenStage, CP).
+type Contact struct {
+	// Address is the phone's contact port as HOST:PORT.
+	Address string
+	// SecondDoor is HOST:443 of the phone's web page, where the same request works (observed: OpenStage, CP), by HTTPS without
+	// verification. It is tried if Address cannot be reached at all: refused, no route, no answer. "" is none.
+	SecondDoor string
+	// Back says where the phone shall call, given the local address that reaches it. A host of "", or no Back, leaves it
+	// to the phone, which then calls the service it is set to; a port of 0 leaves that to it (assumed from the guide, p. 14).
+	Back func(local netip.Addr) (host string, port int)
+	// Reached is told how the phone was reached, before it is asked: it may call while its answer is still on the way. An
+	// error gives it up. It may be nil.
+	Reached func(Contacted) error
+	// Method is the form of the request, if it is known: "POST" or "GET". If "", Send finds out.
+	Method string
+	// Timeout is the longest wait for connecting and for the answer, each; 10 s if 0.
+	Timeout time.Duration
+	// Pause lies between the request and its second form; 2 s if 0. Two requests within a second were seen to stop a
+	// phone's web server.
+	Pause time.Duration
+}
+
+// Contacted says how a phone was reached that said it will call.
+type Contacted struct {
+	Local  netip.Addr     // our address as the phone sees it, if nothing between translates it
+	Remote netip.AddrPort // the phone's
+	Door   string         // "http" or "https"
+	Method string         // "POST" or "GET"
+}
+
+// Send asks the phone to call, and returns when it said that it has heard: it need not call (the guide, p. 41), and is silent
+// for some minutes after it was last asked (OpenStage administration manual of 09/2010, p. 3-26: 300 s). The form of the guide
+// goes first, if no Method is set; a phone that does not know the method is asked once more in the form that was seen to work
+// as well. The error is a [*ContactError], or the cause of the context.
+func (c Contact) Send(ctx context.Context) (Contacted, error) {
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Pause == 0 {
+		c.Pause = 2 * time.Second
+	}
+	if c.Method != "" {
+		done, only := c.try(ctx, c.Method)
+		return done, c.result(ctx, only)
+	}
+	done, first := c.try(ctx, http.MethodPost)
+	if first == nil || ctx.Err() != nil || !first.otherMethod() {
+		return done, c.result(ctx, first)
+	}
+	timer := time.NewTimer(c.Pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return Contacted{}, context.Cause(ctx)
+	case <-timer.C:
+	}
+	done, second := c.try(ctx, http.MethodGet)
+	if second != nil && second.Status == 0 {
+		second = first // it was there a moment ago, and what it said then is of more use
+	}
+	return done, c.result(ctx, second)
+}
+
+func (c Contact) result(ctx context.Context, e *ContactError) error {
+	switch {
+	case e == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return e
+}
+
+// try sends one request, to the second door if nobody is at the first.
+func (c Contact) try(ctx context.Context, method string) (Contacted, *ContactError) {
+	conn, err := c.dial(ctx, c.Address)
+	if err == nil {
+		return c.ask(ctx, conn, c.Address, contacted(conn, "http", method))
+	}
+	first := failed(c.Address, err, ContactUnreachable)
+	if c.SecondDoor == "" {
+		return Contacted{}, first
+	}
+	if conn, err = c.dial(ctx, c.SecondDoor); err != nil {
+		return Contacted{}, first
+	}
+	done := contacted(conn, "https", method)
+	secure, err := c.handshake(ctx, conn)
+	if err != nil {
+		return Contacted{}, failed(c.SecondDoor, err, ContactNoPhone)
+	}
+	return c.ask(ctx, secure, c.SecondDoor, done)
+}
+
+// ask sends the request over a connection, and closes that.
+func (c Contact) ask(ctx context.Context, conn net.Conn, address string, done Contacted) (Contacted, *ContactError) {
+	if c.Reached != nil {
+		if err := c.Reached(done); err != nil {
+			_ = conn.Close()
+			return Contacted{}, &ContactError{Kind: ContactRefused, Address: address, Err: err}
+		}
+	}
+	return done.orNothing(c.exchange(ctx, conn, address, done))
+}
+
+func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: c.Timeout, KeepAlive: -1}
+	return d.DialContext(ctx, "tcp", address)
+}
+
+func contacted(conn net.Conn, door, method string) Contacted {
+	done := Contacted{Door: door, Method: method}
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		done.Local = local.AddrPort().Addr().Unmap()
+	}
+	if remote, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		done.Remote = netip.AddrPortFrom(remote.AddrPort().Addr().Unmap(), remote.AddrPort().Port())
+	}
+	return done
+}
+
+func (done Contacted) orNothing(e *ContactError) (Contacted, *ContactError) {
+	if e != nil {
+		return Contacted{}, e
+	}
+	return done, nil
+}
+
+// form is what the phone is told: the address without brackets and zone, which mean nothing to anybody else.
+func (c Contact) form(local netip.Addr) string {
+	form := "ContactMe=true"
+	if c.Back == nil {
+		return form
+	}
+	host, port := c.Back(local)
+	if host == "" {
+		return form
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.Unmap().WithZone("").String()
+	}
+	// A colon needs no escaping here, and a phone that does not undo it takes the address as it is.
+	host = strings.ReplaceAll(url.QueryEscape(host), "%3A", ":")
+	form += "&dls_ip_addr=" + host
+	if port > 0 {
+		form += "&dls_ip_port=" + strconv.Itoa(port)
+	}
+	return form
+}

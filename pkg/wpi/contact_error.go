@@ -1,0 +1,67 @@
+package wpi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+// A ContactKind is why a phone could not be asked to call.
+type ContactKind string
+
+// The kinds.
+const (
+	ContactUnreachable ContactKind = "unreachable" // no route, refused, name unknown
+	ContactTimeout     ContactKind = "timeout"     // silent for longer than the limit, connected or not
+	ContactRefused     ContactKind = "refused"     // answered, but not with 204
+	ContactNoPhone     ContactKind = "no-phone"    // something else listens there
+)
+
+// A ContactError is a phone that could not be asked to call. It holds none of the phone's own words.
+type ContactError struct {
+	Kind    ContactKind
+	Address string // HOST:PORT, of the door that was knocked at last
+	Status  int    // of the answer, 0 if there was none
+	Err     error  // the cause, if there is one besides the status
+}
+
+func (e *ContactError) Error() string {
+	text := e.Address + ": "
+	switch e.Kind {
+	case ContactUnreachable:
+		text += "not reachable"
+	case ContactTimeout:
+		text += "no answer in time"
+	case ContactRefused:
+		text += fmt.Sprintf("refused with status %d, phones answer 204", e.Status)
+	case ContactNoPhone:
+		text += "this is not a phone"
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func (e *ContactError) Unwrap() error { return e.Err }
+
+// otherMethod reports whether the answer may mean that the method was not understood.
+func (e *ContactError) otherMethod() bool {
+	switch e.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusLengthRequired, http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
+// failed makes the error of a connection. The address is in it already, so the cause goes without.
+func failed(address string, err error, kind ContactKind) *ContactError {
+	if isTimeout(err) {
+		kind = ContactTimeout
+	}
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Err != nil {
+		err = op.Err
+	}
+	return &ContactError{Kind: kind, Address: address, Err: err}
+}

@@ -1,0 +1,48 @@
+package wpi
+
+// Limits of a message in fragments. Phones break up what is over 50 kB (the guide, p. 69).
+const (
+	maxFragments = 1000
+	maxWhole     = 4 * MaxMessage // bytes
+)
+
+// join adds a message to the fragments before it, and returns the whole message if this is the last (the guide, pp. 69,
+// 70). The whole has the reason of the first and the nonce of the last. What is no reply to the request for more is no
+// fragment of what was before: the phone has begun anew. A fragment of a session that is over begins anew, too.
+func (s *sessions) join(session *Session, m *PhoneMessage, size int) (whole *PhoneMessage, done bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := session.pending
+	if before != nil && (m.Fragment == "" || m.Reason != ReplyTo && m.Reason != before.Reason) {
+		s.release(session)
+		before = nil
+	}
+	if before == nil && m.Fragment != FragmentNext {
+		return m, true, nil
+	}
+	joined := *m
+	if before != nil {
+		if len(before.Items)+len(m.Items) > MaxItems {
+			s.drop(session)
+			return nil, false, errFragments
+		}
+		joined.Reason, joined.Action, joined.MaxItems = before.Reason, before.Action, before.MaxItems
+		if before.Reason != ReplyTo || joined.Status == "" {
+			joined.Status = before.Status
+		}
+		joined.Items = append(before.Items, m.Items...)
+	}
+	if m.Fragment != FragmentNext {
+		s.release(session)
+		return &joined, true, nil
+	}
+	if session.element == nil || session.parts == maxFragments || session.held+size > maxWhole || s.held+size > s.space {
+		s.drop(session)
+		return nil, false, errFragments
+	}
+	session.pending = &joined
+	session.parts++
+	session.held += size
+	s.held += size
+	return nil, false, nil
+}
