@@ -20,9 +20,10 @@ type link struct {
 	net.Conn // *net.TCPConn; kept as an interface so that its ReadFrom stays hidden
 	tcp      *net.TCPConn
 	idle     time.Duration
-	patient  atomic.Bool // reads may wait for ever: somebody else holds the watch
-	enough   atomic.Bool // reads need not wait any more
-	hasty    atomic.Bool // silence may last for two seconds only
+	stall    atomic.Int64 // stands for idle if it is not 0; nanoseconds
+	patient  atomic.Bool  // reads may wait for ever: somebody else holds the watch
+	enough   atomic.Bool  // reads need not wait any more
+	hasty    atomic.Bool  // silence may last for two seconds only
 	moved    atomic.Int64
 	silent   atomic.Bool  // the limit was reached
 	written  atomic.Int64 // bytes that the kernel took
@@ -52,10 +53,20 @@ func (l *link) isIPv4() bool {
 	return ok && address.IP.To4() != nil
 }
 
-// reset ends the connection so that the other side sees that it was not meant to end.
+// reset ends the connection so that the other side sees that it was not meant to end. What has arrived is not known
+// afterwards any more.
 func (l *link) reset() {
+	l.look()
 	l.arm()
 	_ = l.tcp.Close()
+}
+
+// limit is how long nothing may move.
+func (l *link) limit() time.Duration {
+	if stall := l.stall.Load(); stall > 0 {
+		return time.Duration(stall)
+	}
+	return l.idle
 }
 
 func (l *link) touch() { l.moved.Store(time.Now().UnixNano()) }
@@ -71,23 +82,33 @@ func (l *link) left() time.Duration {
 	if before := l.arrived.Load(); l.look() > before {
 		l.touch()
 	}
-	limit := l.idle
+	limit := l.limit()
 	if l.hasty.Load() {
 		limit = min(limit, hasteLimit)
 	}
 	return limit - time.Since(time.Unix(0, l.moved.Load()))
 }
 
-// look notes how many bytes have arrived.
+// look notes how many bytes have arrived. Of a connection that is closed already it is not known: then it is what was
+// seen last. Several may look at a time: what one has seen stands.
 func (l *link) look() int64 {
-	arrived := l.written.Load() - int64(unsentBytes(l.tcp))
-	l.arrived.Store(arrived)
-	return arrived
+	written := l.written.Load()
+	unsent, known := unsentBytes(l.tcp)
+	for {
+		before := l.arrived.Load()
+		arrived := written - int64(unsent)
+		if !known || arrived <= before {
+			return before
+		}
+		if l.arrived.CompareAndSwap(before, arrived) {
+			return arrived
+		}
+	}
 }
 
 // glance is how long to wait before the next look: bytes that the other side takes meanwhile are only seen then.
 func (l *link) glance(wait time.Duration) time.Duration {
-	return min(wait, max(l.idle/8, time.Millisecond), 250*time.Millisecond)
+	return min(wait, max(l.limit()/8, time.Millisecond), 250*time.Millisecond)
 }
 
 // hasteLimit is how long the silence may last after the other side has said that it leaves.
@@ -96,7 +117,7 @@ const hasteLimit = 2 * time.Second
 // hasten shortens the limit from now on.
 func (l *link) hasten() {
 	l.hasty.Store(true)
-	soon := time.Now().Add(min(l.idle, hasteLimit))
+	soon := time.Now().Add(min(l.limit(), hasteLimit))
 	_ = l.tcp.SetWriteDeadline(soon)
 	_ = l.tcp.SetReadDeadline(soon)
 }
@@ -111,7 +132,7 @@ func (l *link) Read(p []byte) (int, error) {
 		return n, err
 	}
 	l.look()
-	for wait := l.idle; ; wait = l.left() {
+	for wait := l.limit(); ; wait = l.left() {
 		if wait <= 0 {
 			l.silent.Store(true)
 			return 0, os.ErrDeadlineExceeded
@@ -134,7 +155,7 @@ func (l *link) Write(p []byte) (int, error) {
 	l.touch()
 	l.look()
 	written := 0
-	for wait := l.idle; ; wait = l.left() {
+	for wait := l.limit(); ; wait = l.left() {
 		if wait <= 0 {
 			l.silent.Store(true)
 			return written, os.ErrDeadlineExceeded

@@ -14,8 +14,12 @@ func tuneSocket(c *net.TCPConn) {
 	onSocket(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLow) })
 }
 
-// unsentBytes is how much of what was written has not left yet.
-func unsentBytes(c *net.TCPConn) (n int) {
-	onSocket(c, func(fd int) { n, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NWRITE) })
-	return n
+// unsentBytes is how much of what was written has not left yet. It is not known of a connection that is closed.
+func unsentBytes(c *net.TCPConn) (n int, known bool) {
+	onSocket(c, func(fd int) {
+		var err error
+		n, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NWRITE)
+		known = err == nil
+	})
+	return n, known
 }

@@ -14,8 +14,13 @@ func tuneSocket(c *net.TCPConn) {
 	onSocket(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentLow) })
 }
 
-// unsentBytes is how much of what was written the other side has not confirmed yet.
-func unsentBytes(c *net.TCPConn) (n int) {
-	onSocket(c, func(fd int) { n, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ) })
-	return n
+// unsentBytes is how much of what was written the other side has not confirmed yet. It is not known of a connection that
+// is closed.
+func unsentBytes(c *net.TCPConn) (n int, known bool) {
+	onSocket(c, func(fd int) {
+		var err error
+		n, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		known = err == nil
+	})
+	return n, known
 }

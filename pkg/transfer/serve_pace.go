@@ -1,0 +1,46 @@
+package transfer
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A pace is how fast all clients of a server together get their bytes. A nil pace is as fast as it goes.
+type pace struct {
+	limiter *rate.Limiter
+	piece   int
+	done    <-chan struct{}
+}
+
+func newPace(bytesPerSecond int64, done <-chan struct{}) *pace {
+	if bytesPerSecond <= 0 {
+		return nil
+	}
+	piece := int(min(max(bytesPerSecond/8, 512), pieceSize)) // small enough for the rate to be even
+	return &pace{rate.NewLimiter(rate.Limit(bytesPerSecond), piece), piece, done}
+}
+
+// most is how many bytes may go out together.
+func (p *pace) most(n int) int {
+	if p == nil {
+		return n
+	}
+	return min(n, p.piece)
+}
+
+// wait waits until so many bytes may go out, at most as many as most allows.
+func (p *pace) wait(n int) error {
+	if p == nil {
+		return nil
+	}
+	timer := time.NewTimer(p.limiter.ReserveN(time.Now(), n).Delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-p.done:
+		return net.ErrClosed
+	}
+}
