@@ -1,0 +1,20 @@
+// Package phonesim is a phone that exists only in memory: for tests, demonstrations and for trying a service out.
+//
+//	phone, err := phonesim.Start(phonesim.Config{
+//		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01",
+//		Level: 3, SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9},
+//	})
+//
+// It listens on its contact port, calls back by HTTPS when it is asked to, says what it is and runs, obeys, fetches images
+// by FTP or HTTPS, and looks at them itself: it shares no rule with the packages that it is to try. An image that does
+// not suit it is dropped without a restart; one that does is installed, and the phone is gone for a while and comes back
+// with the new version.
+//
+// How phones talk is in the developer's guide A31003-S2000-R102-16-7620, here called the guide; how they choose what to
+// install is in the administration manual A31003-C1000-M102 (p. 95). What they say to a deployment is not published: the
+// phone is silent, as the guide draws it (p. 56), unless a fault says otherwise. [Faults] lists what else it can do, which
+// is mostly what services have to live with.
+//
+// What it cannot do: FTP in active mode, and the account (ACCT) of an FTP login, which a phone may know. It keeps nothing
+// that it fetched, and nothing on disk.
+package phonesim

@@ -1,0 +1,97 @@
+package phonesim
+
+import (
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// A Kind is what an event tells.
+type Kind string
+
+// The kinds of events.
+const (
+	Started    Kind = "started"     // it runs Version and listens; not told of the first start
+	Contacted  Kind = "contacted"   // it was asked to call; Detail is where
+	Ignored    Kind = "ignored"     // a contact that changes nothing; Detail is why
+	Overloaded Kind = "overloaded"  // the contact port has closed
+	Called     Kind = "called"      // it called, and was answered; Detail is the reason for the call
+	CallFailed Kind = "call failed" // nobody answered, or nobody it trusts; Detail is why
+	Ended      Kind = "ended"       // the conversation is over
+	Aborted    Kind = "aborted"     // it did not understand an answer; Detail is why
+	WasRead    Kind = "read"        // items were read
+	Written    Kind = "written"     // items were written
+	Told       Kind = "told"        // it was told to fetch; Detail is what
+	Busy       Kind = "busy"        // it refused an action for being in a call; Detail is the action
+	Declined   Kind = "declined"    // it will not fetch; Detail is why
+	Fetching   Kind = "fetching"    // it asks for the file
+	Fetched    Kind = "fetched"     // it has the whole file of Bytes
+	FetchEnded Kind = "fetch ended" // it will not get the rest; Detail is why
+	Stored     Kind = "stored"      // files that are no software are where they belong
+	Refused    Kind = "refused"     // it will not install the image; Detail is why
+	Installing Kind = "installing"  // it will, and Version is the image's
+	Restarting Kind = "restarting"  // it is down
+	Gone       Kind = "gone"        // it is down, and will stay so
+	CallBegins Kind = "in a call"
+	CallEnds   Kind = "hung up"
+)
+
+// An Event is something that happened to a phone. Detail may hold what services and servers sent, cut to 200 bytes but
+// not escaped; it never holds a password.
+type Event struct {
+	Time    time.Time
+	Phone   string // the phone's MAC address, as it was started
+	Kind    Kind
+	Detail  string
+	Bytes   int64
+	Version bind.Version // what the phone runs, or will
+}
+
+// A Status is what a phone is doing.
+type Status string
+
+// The states of a phone.
+const (
+	StatusIdle       Status = "idle"
+	StatusInCall     Status = "in a call"
+	StatusFetching   Status = "fetching"
+	StatusInstalling Status = "installing"
+	StatusRestarting Status = "restarting"
+	StatusGone       Status = "gone" // for good
+)
+
+// A State is what a phone is, and what it has been through.
+type State struct {
+	Address      string // HOST:PORT of the contact port
+	MAC          string
+	SoftwareType string
+	Version      bind.Version
+	Status       Status
+
+	Contacts int    // how often it was asked to call
+	Calls    int    // how often it called and was answered
+	Told     int    // how often it was told to fetch software
+	Fetches  int    // how many files it had as a whole
+	Bytes    int64  // of all fetches, whole or not
+	Restarts int    // how often it came back
+	Refusal  string // why it did not install the last image; "" if it did
+}
+
+const maxDetail = 200
+
+// tell reports an event.
+func (p *Phone) tell(e Event) {
+	if p.c.Event == nil {
+		return
+	}
+	if len(e.Detail) > maxDetail {
+		e.Detail = e.Detail[:maxDetail]
+	}
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	e.Time, e.Phone = time.Now(), p.c.MAC
+	if e.Version.IsZero() {
+		e.Version = p.State().Version
+	}
+	p.c.Event(e)
+}

@@ -1,0 +1,188 @@
+package phonesim_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// TestMain fails if a phone has left a goroutine behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	left := ""
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		if left = goroutines(); left == "" {
+			os.Exit(code)
+		}
+	}
+	fmt.Fprintln(os.Stderr, "left behind:\n"+left)
+	os.Exit(1)
+}
+
+// goroutines returns the stacks of goroutines that are in the package.
+func goroutines() string {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	var left []string
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(stack, "pkg/phonesim.") {
+			left = append(left, stack)
+		}
+	}
+	return strings.Join(left, "\n\n")
+}
+
+// TestClose: a phone can be closed at any moment, more than once, and its port is free then.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []phonesim.Kind{"", phonesim.Contacted, phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone, phonesim.CallBegins} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			s.file = cpb(t, nil)
+			c := cp600()
+			faults := map[phonesim.Kind][]string{
+				phonesim.Contacted: {"calls-late"}, phonesim.Fetching: {"stalls-mid-download"}, phonesim.Gone: {"never-comes-back"}, phonesim.CallBegins: {"busy"},
+			}[kind]
+			if kind == phonesim.Restarting {
+				c.RestartTime = time.Hour
+			}
+			p := start(t, c, faults...)
+			address := p.Address()
+			switch kind {
+			case phonesim.Contacted:
+				contact(t, address, s.address())
+			case phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone:
+				s.say(solicit(t, address, s), "SoftwareDeployment", httpsItems(s, "normal")...)
+			}
+			if kind != "" {
+				p.await(kind)
+			}
+			fatal(t, p.Close())
+			fatal(t, p.Close())
+			if conn, err := net.Dial("tcp", address); err == nil { //nolint:noctx // it is refused at once
+				t.Errorf("it listens still: %v", conn.Close())
+			}
+		})
+	}
+}
+
+// TestPortIsTaken: a phone waits until it can have its port again.
+func TestPortIsTaken(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	c := cp600()
+	c.RestartTime = 300 * time.Millisecond
+	p := start(t, c)
+	address := p.Address()
+	s.say(solicit(t, address, s), "Restart")
+	p.await(phonesim.Restarting)
+	if got := p.State().Status; got != phonesim.StatusRestarting {
+		t.Errorf("it is %s", got)
+	}
+	other, err := net.Listen("tcp", address) //nolint:noctx // it listens at once
+	fatal(t, err)
+	fatal(t, other.Close())
+	p.await(phonesim.Started)
+	if p.Address() != address {
+		t.Errorf("it came back at %s", p.Address())
+	}
+	s.say(solicit(t, address, s), "CleanUp")
+}
+
+// TestConfig: phones that cannot be.
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
+	fatal(t, err)
+	defer taken.Close()
+	for name, change := range map[string]func(*phonesim.Config){
+		"no device":      func(c *phonesim.Config) { c.DeviceType = "" },
+		"bad MAC":        func(c *phonesim.Config) { c.MAC = "00:1A" },
+		"bad time":       func(c *phonesim.Config) { c.RestartTime = -1 },
+		"bad service":    func(c *phonesim.Config) { c.Service = "host" },
+		"no such fault":  func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"sings"} },
+		"two answers":    func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"accepts", "refuse-deployment"} },
+		"taken port":     func(c *phonesim.Config) { c.Listen = taken.Addr().String() },
+		"taken TLS port": func(c *phonesim.Config) { c.ListenSecure = taken.Addr().String() },
+	} {
+		c := cp600()
+		change(&c)
+		if p, err := phonesim.Start(c); err == nil {
+			t.Errorf("%s: it starts", name)
+			fatal(t, p.Close())
+		}
+	}
+	c := cp600()
+	fatal(t, c.AddFault("accepts"))
+	fatal(t, c.AddFault("accepts"))
+	if c.AddFault("refuse-deployment") == nil || c.AddFault("") == nil {
+		t.Error("it takes any fault")
+	}
+}
+
+// TestMemory: a phone that fetches is small, so that a thousand fit into a process.
+func TestMemory(t *testing.T) {
+	const phones = 50
+	s := newService(t)
+	s.file = cpb(t, nil)
+	var before, during runtime.MemStats
+	var all []*watched
+	for i := range phones {
+		c := cp600()
+		c.MAC = fmt.Sprintf("00:1A:E8:00:01:%02X", i)
+		all = append(all, start(t, c, "stalls-mid-download"))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for _, p := range all {
+		s.say(solicit(t, p.Address(), s), "SoftwareDeployment", httpsItems(s, "normal")...)
+		for deadline := time.Now().Add(10 * time.Second); p.State().Bytes < int64(len(s.file)/2); runtime.Gosched() {
+			if time.Now().After(deadline) {
+				t.Fatal("the fetch does not get half way")
+			}
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&during)
+	each := (int64(during.HeapInuse+during.StackInuse) - int64(before.HeapInuse+before.StackInuse)) / phones
+	t.Logf("%d KiB a phone, the server's side included", each>>10)
+	if each > 200<<10 {
+		t.Errorf("a phone that fetches takes %d bytes", each)
+	}
+}
+
+// FuzzContact: whatever comes to the contact port, the phone lives on.
+func FuzzContact(f *testing.F) {
+	f.Add([]byte("POST /contact_dls.html/ContactDLS HTTP/1.1\r\nContent-Length: 14\r\n\r\nContactMe=true"))
+	f.Add([]byte("GET /contact_dls.html/ContactDLS?ContactMe=true&dls_ip_addr=[::1]&dls_ip_port=x HTTP/1.1\r\n\r\n"))
+	f.Add([]byte("POST /contact_dls.html/ContactDLS HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n"))
+	f.Add(bytes.Repeat([]byte("A: b\r\n"), 20_000))
+	c := cp600()
+	c.Faults = []phonesim.Fault{"ignores-contact"}
+	phone, err := phonesim.Start(c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = phone.Close() })
+	f.Fuzz(func(t *testing.T, text []byte) {
+		conn, err := net.Dial("tcp", phone.Address()) //nolint:noctx // it listens
+		fatal(t, err)
+		fatal(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		_, _ = conn.Write(text)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+		fatal(t, conn.Close())
+		if got := contact(t, phone.Address(), "127.0.0.1:1"); got != acknowledged {
+			t.Errorf("after that it answers %q", got)
+		}
+	})
+}

@@ -1,0 +1,153 @@
+package phonesim
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+// An order is what a phone was told to fetch.
+type order struct {
+	software  bool // or files such as a logo
+	immediate bool
+	files     []fetch
+	version   string // file-sw-version
+	kind      string // file-sw-type
+	several   bool   // files of several indexes: no status is drawn (the guide, p. 55)
+}
+
+// A fetch is where one file lies. It never prints its login.
+type fetch struct {
+	url                *url.URL // by HTTPS, or nil
+	server, path, name string   // by FTP
+	username, password string
+	fileType           string
+	remove             bool
+}
+
+// String says where the file lies.
+func (f fetch) String() string {
+	if f.url != nil {
+		return f.url.Redacted()
+	}
+	return "ftp " + f.server + " " + f.path + " " + f.name
+}
+
+// Format keeps the password out of every verb.
+func (f fetch) Format(s fmt.State, _ rune) { _, _ = fmt.Fprint(s, f.String()) }
+
+func (o *order) String() string {
+	var texts []string
+	for _, f := range o.files {
+		texts = append(texts, f.String())
+	}
+	return strings.Join(texts, ", ")
+}
+
+// newOrder reads a deployment. The order is there with an error too, as far as it was understood.
+func newOrder(m *wpi.ServiceMessage) (*order, error) {
+	o := &order{software: m.Action == wpi.ActionSoftwareDeployment, immediate: true}
+	var indexes []string
+	files := map[string]map[string]string{}
+	for _, i := range m.Items {
+		if files[i.Index] == nil {
+			files[i.Index] = map[string]string{}
+			indexes = append(indexes, i.Index)
+		}
+		if _, twice := files[i.Index][i.Name]; twice {
+			return o, errors.New("an item comes twice")
+		}
+		files[i.Index][i.Name] = i.Value
+		switch i.Name {
+		case "file-priority":
+			// Without it, it is immediate (the guide, p. 177). The digit was observed.
+			o.immediate = i.Value != "normal" && i.Value != "0"
+		case "file-sw-version":
+			o.version = i.Value
+		case "file-sw-type":
+			o.kind = i.Value
+		}
+	}
+	for _, index := range indexes {
+		f, err := newFetch(files[index], o.software)
+		if err != nil {
+			return o, err
+		}
+		o.files = append(o.files, f)
+	}
+	o.several = len(o.files) > 1
+	switch {
+	case len(o.files) == 0:
+		return o, errors.New("it names no file")
+	case o.software && (o.several || indexes[0] != ""):
+		return o, errors.New("software has no index")
+	}
+	return o, nil
+}
+
+func newFetch(items map[string]string, software bool) (fetch, error) {
+	f := fetch{
+		server: items["file-server"], path: items["file-path"], name: items["file-name"],
+		username: items["file-username"], password: items["file-pwd"],
+		fileType: items["file-type"], remove: items["file-action"] == "delete",
+	}
+	base := items["file-https-base-url"]
+	switch {
+	case software && f.fileType != "APP":
+		return f, errors.New("the type of the file is not APP")
+	case f.remove && !software:
+		return f, nil
+	case base != "" && (f.server != "" || f.name != ""):
+		return f, errors.New("it names a URL and a file by FTP")
+	case base != "":
+		return f, f.takeURL(base)
+	case f.server == "" || f.name == "":
+		return f, errors.New("it names no file")
+	}
+	port := items["file-port"]
+	if port == "" {
+		port = "21"
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return f, errors.New("the port is none")
+	}
+	f.server = net.JoinHostPort(strings.Trim(f.server, "[]"), port)
+	return f, nil
+}
+
+// takeURL takes the whole URL of a file, whatever its item's name says (the guide, p. 53).
+func (f *fetch) takeURL(base string) error {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
+		return errors.New("the URL is none of HTTPS")
+	}
+	f.url = u
+	return nil
+}
+
+// report is the status message of a file (the guide, p. 54).
+func (r *run) report(o *order, ok bool) *wpi.PhoneMessage {
+	c := r.newConversation("")
+	file := o.files[0]
+	name, fileType, status := file.name, file.fileType, "ok"
+	if file.url != nil {
+		name = file.url.Path[strings.LastIndex(file.url.Path, "/")+1:]
+	}
+	if !ok {
+		status = "failed"
+	}
+	now := time.Now()
+	items := append(c.basicItems(),
+		wpi.Item{Name: "file-deployment-date", Value: now.Format("02:01:2006")},
+		wpi.Item{Name: "file-deployment-time", Value: now.Format("15:04:05")},
+		wpi.Item{Name: "file-deployment-name", Value: name},
+		wpi.Item{Name: "file-deployment-type", Value: fileType},
+		wpi.Item{Name: wpi.ItemFileStatus, Value: status})
+	return c.message(wpi.FileStatus, items...)
+}

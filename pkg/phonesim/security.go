@@ -1,0 +1,70 @@
+package phonesim
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math/big"
+	"time"
+)
+
+// clientTLS returns what the phone calls and fetches with. In default mode it takes any certificate (the guide, p. 12).
+// TLS 1.2 is what current firmware is expected to know; the old suites are there for old services.
+func (p *Phone) clientTLS(host string) *tls.Config {
+	p.mu.Lock()
+	secure := p.secure
+	p.mu.Unlock()
+	c := &tls.Config{
+		MinVersion:         tls.VersionTLS10,
+		MaxVersion:         tls.VersionTLS12,
+		ServerName:         host,
+		InsecureSkipVerify: !secure,
+		ClientSessionCache: p.traits.sessions,
+	}
+	if p.traits.tlsVersion != 0 {
+		c.MaxVersion = p.traits.tlsVersion
+	}
+	for _, suite := range tls.CipherSuites() {
+		c.CipherSuites = append(c.CipherSuites, suite.ID)
+	}
+	c.CipherSuites = append(c.CipherSuites, rsaSuites()...)
+	if p.traits.rsaOnly {
+		c.CipherSuites = rsaSuites()
+	}
+	if secure {
+		c.RootCAs = p.c.Authorities
+		if c.RootCAs == nil {
+			c.RootCAs = x509.NewCertPool()
+		}
+		if p.c.Certificate != nil {
+			c.Certificates = []tls.Certificate{*p.c.Certificate}
+		}
+	}
+	return c
+}
+
+// rsaSuites returns the suites of old phones: RSA key exchange and CBC.
+func rsaSuites() []uint16 {
+	return []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}
+}
+
+// ownTLS returns what the phone serves its web page with: a certificate that nobody but itself has signed.
+func ownTLS(name string) (*tls.Config, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("the phone's own key: %w", err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("the phone's own certificate: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, nil
+}
