@@ -1,0 +1,95 @@
+package fleet
+
+import (
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// A Step is a kind of event.
+type Step string
+
+// The steps, in the order of a phone that is updated. The last four may come at any time.
+const (
+	StepContacted  Step = "contacted"   // Attempt, Limit: it was asked to call, and took note
+	StepCalled     Step = "called-back" // Device: what it says it is
+	StepReading    Step = "reading"     // it left something out, and is asked for it
+	StepChecked    Step = "checked"     // Verdict
+	StepTold       Step = "told"        // Limit: it was told where its new software lies
+	StepAccepted   Step = "accepted"    // it says that it will
+	StepBusy       Step = "busy"        // Limit: it is in a call, and was not told
+	StepFetching   Step = "fetching"    // Fetch
+	StepFetched    Step = "fetched"     // Fetch, Limit: it has the whole image
+	StepRestarting Step = "restarting"  // Limit: it cannot be reached any more
+	StepBack       Step = "back"        // it can be reached again
+	StepDone       Step = "done"        // Device, Outcome: the end, and a good one
+	StepFailed     Step = "failed"      // Failure: the end
+	StepSilent     Step = "silent"      // Err: a contact in vain; it is asked again within Limit
+	StepTrouble    Step = "trouble"     // Err: somebody called, and could not be understood
+	StepStranger   Step = "stranger"    // Err: somebody called who was not asked to
+)
+
+// NoPhone is the number of the phone in events that are about none of the plan's.
+const NoPhone = -1
+
+// An Event is something that happened to a phone. Texts in it come from phones: they are bounded, but not escaped.
+type Event struct {
+	Phone   int // of the plan, from 0; NoPhone
+	Step    Step
+	At      time.Time
+	Attempt int           // which contact, from 1
+	Limit   time.Duration // how long the next step may take before the phone is given up
+	Device  Device
+	Verdict *hwcheck.Verdict
+	Known   hwcheck.Phone // with Verdict: what was checked
+	Fetch   transfer.Fetch
+	Outcome Outcome
+	Failure *Failure
+	Err     error
+}
+
+// A Device is what a phone says it is and runs, word by word; "" is what it does not say.
+type Device struct {
+	Type         string // such as "OpenScape Desk Phone CP600"
+	SoftwareType string // such as "Unify SIP"
+	Version      string // such as "V1 R4.9.0"
+	PartNumber   string
+	MAC          string // as 00:1A:E8:12:34:56 if it can be read so
+}
+
+// running is the version, zero if it cannot be read.
+func (d Device) running() bind.Version {
+	v, err := bind.ParseVersion(d.Version)
+	if err != nil {
+		return bind.Version{}
+	}
+	return v
+}
+
+// An Outcome is a good end.
+type Outcome string
+
+// The outcomes.
+const (
+	Looked      Outcome = "looked"        // the plan has no image: it answered
+	Checked     Outcome = "checked"       // it would take the image, and nobody wants to tell it
+	NothingToDo Outcome = "nothing-to-do" // it runs this version already
+	Updated     Outcome = "updated"       // it reports the new version
+)
+
+// A Result is how it ended with one phone: with an Outcome, or with a Failure.
+type Result struct {
+	Outcome Outcome
+	Failure *Failure
+	Before  Device           // what it said first
+	After   Device           // what it said last
+	Known   hwcheck.Phone    // all that is known of it
+	Verdict *hwcheck.Verdict // nil if it was not checked
+	Told    bool             // it was told where its new software lies, and did not say that it is busy
+	Fetch   transfer.Fetch   // as far as it was seen
+	Down    time.Time        // when it was seen to restart; zero if it was not
+	Back    time.Time        // and to be there again
+	Took    time.Duration
+}

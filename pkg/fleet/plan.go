@@ -1,0 +1,106 @@
+package fleet
+
+import (
+	"cmp"
+	"net/netip"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+// A Plan is what is to be done with which phones.
+type Plan struct {
+	Phones []Target
+	Table  *hwcheck.Table // completes what is known of the phones; may be nil
+	Image  *Image         // nil: the phones are only looked at
+
+	// Back is where a phone shall call, given the local address that reaches it.
+	Back func(local netip.Addr) (host string, port int)
+}
+
+// A Target is one phone, and what is stated of it. Only phones that are targets are ever spoken to.
+type Target struct {
+	Address  string        // HOST, HOST:PORT or [IPv6]:PORT of the contact port
+	MAC      string        // as 00:1A:E8:12:34:56; another phone at the address is not touched; "" is any
+	Known    hwcheck.Phone // stated by flag or list
+	Override bool          // the manual's Override, for this phone
+	Reason   string        // why
+}
+
+// An Image is what the phones shall run.
+type Image struct {
+	Facts    bind.Facts
+	Policy   hwcheck.Policy // for all phones; Override and Reason are those of the target
+	Priority wpi.Priority
+	Source   Source // nil: the phones are checked, and told nothing
+}
+
+// A Source is where phones fetch the image.
+type Source interface {
+	// Grant opens it to one phone.
+	Grant(Request) (*Grant, error)
+}
+
+// A Request asks a source for one phone's access.
+type Request struct {
+	Phone netip.Addr           // who will fetch
+	Local netip.Addr           // the address of this machine that the phone reaches
+	Watch func(transfer.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+}
+
+// A Grant is one phone's access to the image.
+type Grant struct {
+	Deployment wpi.Deployment // where, and with which login; the rest is added
+	Watched    bool           // the source sees the phone fetch
+	Withdraw   func()         // ends the access; may be nil
+}
+
+// Options are how patient the run is. The zero value is the usual.
+type Options struct {
+	ContactInterval time.Duration // the shortest time between two contacts of one phone; 60 s if 0
+	Patience        time.Duration // the longest silence of a phone; 10 min if 0. See the package's text on what ends it
+	Probe           time.Duration // how often a bare connect looks whether a phone restarts; 2 s if 0
+	Timeout         time.Duration // of one contact; 10 s if 0
+	Parallel        int           // how many phones are asked and fetch at once; 16 if 0
+	SecondDoor      string        // port of the other door for contacts, by HTTPS; 443 if ""
+
+	anyDoor bool // the second door is tried for phones on any port, for tests
+
+	// Event, if not nil, is told everything that happens, one event at a time. It holds up the run while it works.
+	Event func(Event)
+}
+
+// The usual patience. A phone may ignore contacts that come within its contact gap, 300 s as delivered (OpenStage SIP
+// administration manual A31003-O1010-M100-17, p. 3-26); more than one a minute was seen to crash phones.
+const (
+	usualInterval = time.Minute
+	usualPatience = 10 * time.Minute
+	usualProbe    = 2 * time.Second
+	usualTimeout  = 10 * time.Second
+	usualParallel = 16
+	usualDoor     = "443"
+)
+
+// complete puts the usual in the place of what is not given.
+func (o Options) complete() Options {
+	setDefault(&o.ContactInterval, usualInterval)
+	setDefault(&o.Patience, usualPatience)
+	setDefault(&o.Probe, usualProbe)
+	setDefault(&o.Timeout, usualTimeout)
+	setDefault(&o.Parallel, usualParallel)
+	setDefault(&o.SecondDoor, usualDoor)
+	if o.Event == nil {
+		o.Event = func(Event) {}
+	}
+	return o
+}
+
+func setDefault[T cmp.Ordered](field *T, usual T) {
+	var zero T
+	if *field <= zero {
+		*field = usual
+	}
+}

@@ -1,0 +1,455 @@
+package fleet_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+// The steps of ways that end well.
+const (
+	asked     = "contacted called-back checked told "
+	fetched   = asked + fetch
+	fetch     = "(fetching )?fetched "
+	restarted = fetched + "restarting back "
+	vain      = "contacted (contacted |trouble )*trouble (contacted )?failed" // as often as time allows
+	happy     = restarted + "contacted called-back done"
+)
+
+// A play is a phone with faults, and how it has to end.
+type play struct {
+	faults string // names, with blanks between them
+	also   string // what else is special
+
+	config  func(*phonesim.Config)
+	target  func(*fleet.Target)
+	options func(*fleet.Options)
+	image   func(*bind.Builder)
+	plan    func(*stage)
+	legacy  bool
+	size    int // of the image, if it is not to be in the network's buffers as a whole
+
+	end      string // an outcome or a kind
+	steps    string // a regular expression
+	told     bool
+	updated  bool // the phone runs the new version
+	tolds    int  // how often the phone was told; -1 is any number
+	restarts int
+}
+
+func updated(faults string) play {
+	return play{faults: faults, end: "updated", steps: happy, told: true, updated: true, tolds: 1, restarts: 1}
+}
+
+func untouched(faults, end, steps string) play {
+	return play{faults: faults, end: end, steps: steps}
+}
+
+func toldOnly(faults, end, steps string) play {
+	return play{faults: faults, end: end, steps: steps, told: true, tolds: 1}
+}
+
+func (p play) with(also string, change func(*play)) play {
+	p.also = also
+	change(&p)
+	return p
+}
+
+func (p play) impatient() play {
+	return p.with(p.also, func(p *play) {
+		p.options = func(o *fleet.Options) { o.Patience = short }
+	})
+}
+
+// large has an image of which a part does not count as the whole.
+func (p play) large() play { return p.with(p.also, func(p *play) { p.size = 24 << 20 }) }
+
+// slowly has the phone call after the answer to its contact has been heard of.
+func (p play) slowly() play {
+	return p.with(p.also, func(p *play) { p.config = func(c *phonesim.Config) { c.CallDelay = 150 * time.Millisecond } })
+}
+
+func plays() []play {
+	var all []play
+	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays()} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+func contactPlays() []play {
+	return []play{
+		updated(""),
+		untouched("ignores-contact", "no-call-back", "contacted failed").impatient(),
+		untouched("contact-404", "not-a-phone", "failed"),
+		untouched("contact-garbage", "not-a-phone", "failed"),
+		untouched("contact-silent", "unreachable", "failed").with("", func(p *play) {
+			p.options = func(o *fleet.Options) { o.Timeout = 300 * time.Millisecond }
+		}),
+		updated("get-only"),
+		updated("contact-gap"),
+		updated("overload").with("", func(p *play) {
+			p.options = func(o *fleet.Options) { o.ContactInterval = 1100 * time.Millisecond }
+		}),
+		updated("calls-late").with("", func(p *play) {
+			p.config = func(c *phonesim.Config) { c.CallDelay = 700 * time.Millisecond }
+		}),
+		updated("calls-twice"),
+		updated("close-connections"),
+	}
+}
+
+func callPlays() []play {
+	legacy := func(p *play) { p.legacy = true }
+	return []play{
+		untouched("secure-mode", "tls", vain).slowly(),
+		untouched("tls-1.0-only", "tls", vain).slowly(),
+		updated("tls-1.0-only").with("legacy", legacy),
+		untouched("rsa-kex-only", "tls", vain).slowly(),
+		updated("rsa-kex-only").with("legacy", legacy),
+		updated("tls-1.3"),
+		updated("resumes-tls"),
+		updated("no-version").with("", func(p *play) {
+			p.steps = "contacted reading called-back checked told " + fetch + "restarting back contacted reading called-back done"
+		}),
+		untouched("never-version", "unknown", "contacted reading called-back checked failed"),
+		updated("part-number-unknown"),
+		updated("failed-items").with("", func(p *play) {
+			p.steps = "contacted reading called-back checked told " + fetch + "restarting back contacted reading called-back done"
+		}),
+		updated("no-contact-uri"),
+		updated("user-pwd"),
+		untouched("hostile-text", "refused", "contacted called-back checked failed"),
+		updated("padded"),
+		updated("attributes-reversed"),
+		updated("constant-nonce"),
+		updated("fragments"),
+		updated("old-xml"),
+		untouched("bad-xml", "garbled", vain).slowly(),
+		untouched("huge-message", "garbled", vain).slowly(),
+		toldOnly("other-mac", "another-phone", restarted+"contacted failed").with("", func(p *play) { p.updated, p.restarts = true, 1 }),
+	}
+}
+
+func busyPlays() []play {
+	again := func(gap time.Duration, call time.Duration) func(*play) {
+		return func(p *play) {
+			p.options = func(o *fleet.Options) { o.ContactInterval = gap }
+			p.config = func(c *phonesim.Config) { c.CallLength = call }
+			p.tolds = 2
+		}
+	}
+	forever := play{faults: "busy-forever", end: "busy", steps: asked + "busy contacted called-back checked told busy.* failed", tolds: -1}
+	return []play{
+		updated("busy").with("", func(p *play) {
+			again(4*time.Second, time.Second)(p)
+			p.steps = asked + "busy called-back checked told " + fetch + "restarting back contacted called-back done"
+		}),
+		updated("busy-no-solicited").with("", func(p *play) {
+			again(1500*time.Millisecond, 700*time.Millisecond)(p)
+			p.steps = asked + "busy " + happy
+		}),
+		forever.impatient(),
+		updated("busy-forever").with("immediate", func(p *play) {
+			p.plan = func(s *stage) { s.plan.Image.Priority = wpi.Immediate }
+		}),
+	}
+}
+
+func fetchPlays() []play {
+	return []play{
+		toldOnly("refuse-deployment", "not-taken", asked+"failed"),
+		updated("accepts").with("", func(p *play) {
+			p.steps = asked + "accepted " + fetch + "restarting back contacted called-back done"
+		}),
+		updated("silent-deployment"),
+		updated("status-same-call"),
+		toldOnly("never-fetches", "never-fetched", asked+"failed").impatient(),
+		toldOnly("stalls-mid-download", "cut", asked+"fetching silent (contacted )?failed").impatient().large(),
+		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted called-back failed").impatient().large(),
+		updated("cut-and-resumes").large(),
+		updated("fetches-twice"),
+		toldOnly("fetch-no-tls", "never-fetched", asked+"trouble failed").impatient(),
+		toldOnly("reject-image", "rejected", fetched+"silent contacted called-back failed").impatient(),
+		toldOnly("wrong-device", "rejected", fetched+"silent contacted called-back failed").impatient(),
+		toldOnly("level-unsuitable", "rejected", fetched+"silent contacted called-back failed").impatient(),
+		toldOnly("truncated", "rejected", fetched+"silent contacted called-back failed").impatient(),
+		updated("takes-any-image"),
+		toldOnly("status-failed", "says-failed", asked+"(fetching )?(fetched )?failed"),
+		toldOnly("status-failed cut-mid-download", "cut", asked+"fetching failed").large(),
+		toldOnly("status-failed fetch-no-tls", "never-fetched", asked+"trouble failed"),
+		updated("status-ok"),
+	}
+}
+
+func restartPlays() []play {
+	back := func(faults, end, steps string, isNew bool) play {
+		return play{faults: faults, end: end, steps: steps, told: true, tolds: 1, updated: isNew, restarts: 1}
+	}
+	return []play{
+		back("reboots-with-old-version", "old-version", restarted+"contacted called-back failed", false),
+		back("restarts-with-other-version", "old-version", restarted+"contacted called-back failed", false),
+		toldOnly("never-comes-back", "never-back", fetched+"restarting failed").impatient(),
+		back("comes-back-elsewhere", "never-back", fetched+"restarting failed", true).impatient(),
+		back("comes-back-elsewhere start-up-to-last", "updated", fetched+"restarting back done", true),
+		back("comes-back-secure", "no-answer", restarted+vain, true).slowly(),
+		back("comes-back-other-mac", "another-phone", restarted+"contacted failed", true),
+		back("start-up-to-last", "updated", fetched+"restarting back( contacted)?( called-back)? done", true),
+		back("start-up-to-last reboots-with-old-version", "old-version", fetched+"restarting back( contacted)?( called-back)? failed", false),
+		back("start-up-to-last no-version", "updated", "contacted reading called-back checked told "+fetch+"restarting back( contacted)? reading called-back done", true),
+	}
+}
+
+func otherPlays() []play {
+	return []play{
+		untouched("", "looked", "contacted called-back done").with("looked at", func(p *play) { p.plan = func(s *stage) { s.plan.Image = nil } }),
+		untouched("", "checked", "contacted called-back checked done").with("checked", func(p *play) { p.plan = func(s *stage) { s.plan.Image.Source = nil } }),
+		untouched("", "nothing-to-do", "contacted called-back checked done").with("has it", func(p *play) {
+			p.config = func(c *phonesim.Config) { c.Version = newVersion }
+			p.updated = true
+		}),
+		untouched("", "refused", "contacted called-back checked failed").with("wrong model", func(p *play) {
+			p.image = func(b *bind.Builder) { b.Models = []string{"CP200"} }
+		}),
+		untouched("", "unknown", "contacted called-back checked failed").with("level not known", func(p *play) {
+			p.target = func(t *fleet.Target) { t.Known.Level = nil }
+		}),
+		updated("").with("override", func(p *play) {
+			p.target = func(t *fleet.Target) { t.Known.Level, t.Override, t.Reason = nil, true, "tried" }
+		}),
+		updated("").with("the list's MAC", func(p *play) {
+			p.target = func(t *fleet.Target) { t.MAC = "00-1a-e8-00-00-01" }
+		}),
+		untouched("", "another-phone", "contacted failed").with("not the list's MAC", func(p *play) {
+			p.target = func(t *fleet.Target) { t.MAC = macOf(99) }
+		}),
+		untouched("", "source", "contacted called-back checked failed").with("a URL that phones cannot read", func(p *play) {
+			p.plan = func(s *stage) { s.plan.Image.Source = fleet.Elsewhere(wpi.Deployment{URL: "https://127.0.0.1/a?b&c"}) }
+		}),
+		updated("").with("other type", func(p *play) {
+			p.image = func(b *bind.Builder) { b.SoftwareType = sip }
+			p.plan = func(s *stage) { s.plan.Image.Policy.AllowTypeChange = true }
+		}),
+		untouched("", "refused", "contacted called-back checked failed").with("other type, not allowed", func(p *play) {
+			p.image = func(b *bind.Builder) { b.SoftwareType = sip }
+		}),
+		updated("").with("old vendor's type", func(p *play) {
+			p.config = func(c *phonesim.Config) { c.SoftwareType = "Siemens HFA" }
+		}),
+		updated("").with("sub-major", func(p *play) {
+			p.image = func(b *bind.Builder) { b.Version.SubMajor = 2 }
+		}),
+		updated("").with("image without a type", func(p *play) {
+			p.plan = func(s *stage) { s.plan.Image.Facts.SoftwareType = bind.Facts{}.SoftwareType }
+			p.target = func(t *fleet.Target) { t.Override = true }
+		}),
+		updated("").with("elsewhere", func(p *play) {
+			p.plan = elsewhere
+			p.steps = asked + "restarting back contacted called-back done"
+		}),
+		toldOnly("reject-image", "rejected", asked+"silent contacted called-back failed").impatient().with("elsewhere", func(p *play) { p.plan = elsewhere }),
+		toldOnly("never-fetches", "rejected", asked+"silent contacted called-back failed").impatient().with("elsewhere", func(p *play) { p.plan = elsewhere }),
+	}
+}
+
+// elsewhere has the image on a server that nobody watches.
+func elsewhere(s *stage) {
+	s.plan.Image.Source = unwatched{s.plan.Image.Source}
+}
+
+type unwatched struct{ fleet.Source }
+
+func (u unwatched) Grant(r fleet.Request) (*fleet.Grant, error) {
+	r.Watch = nil
+	g, err := u.Source.Grant(r)
+	if err != nil {
+		return nil, err
+	}
+	return &fleet.Grant{Deployment: g.Deployment}, nil
+}
+
+func reinstallPlays() []play {
+	again := func(p *play) {
+		p.config = func(c *phonesim.Config) { c.Version = newVersion }
+		p.plan = func(s *stage) { s.plan.Image.Policy.Reinstall = true }
+		p.updated = true
+	}
+	return []play{
+		updated("").with("reinstalled", again),
+		updated("start-up-to-last").with("reinstalled", func(p *play) {
+			again(p)
+			p.steps = fetched + "restarting back( contacted)?( called-back)? done"
+		}),
+		toldOnly("reject-image", "unproven", fetched+"silent contacted called-back failed").impatient().with("reinstalled", again),
+		toldOnly("never-fetches", "never-fetched", asked+"failed").impatient().with("reinstalled", again),
+		toldOnly("", "unproven", asked+"restarting back contacted called-back failed").with("reinstalled from elsewhere", func(p *play) {
+			again(p)
+			p.plan = func(s *stage) { s.plan.Image.Policy.Reinstall = true; elsewhere(s) }
+			p.restarts = 1
+		}),
+	}
+}
+
+func ftpPlays() []play {
+	ftp := func(p *play) {
+		p.plan = func(s *stage) {
+			s.plan.Image.Source = ftpSource(s)
+		}
+	}
+	return []play{
+		updated("").with("ftp", ftp),
+		updated("cut-and-resumes").large().with("ftp", ftp),
+		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted called-back failed").impatient().large().with("ftp", ftp),
+		toldOnly("never-fetches", "never-fetched", asked+"failed").impatient().with("ftp", ftp),
+		toldOnly("", "never-fetched", asked+"failed").impatient().with("ftp, wrong login", func(p *play) {
+			p.plan = func(s *stage) { s.plan.Image.Source = wrongLogin{ftpSource(s)} }
+		}),
+	}
+}
+
+type wrongLogin struct{ fleet.Source }
+
+func (w wrongLogin) Grant(r fleet.Request) (*fleet.Grant, error) {
+	g, err := w.Source.Grant(r)
+	if err == nil {
+		g.Deployment.Password = "wrong"
+	}
+	return g, err
+}
+
+// TestPlays plays them all. A play waits more than it works: many go on at a time.
+func TestPlays(t *testing.T) {
+	t.Parallel()
+	all := plays()
+	problems := make([]chan string, len(all))
+	turns := make(chan struct{}, 10)
+	dir := t.TempDir()
+	for i, p := range all {
+		problems[i] = make(chan string, 1)
+		go func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			problems[i] <- p.perform(t, filepath.Join(dir, fmt.Sprint(i)), fmt.Sprintf("127.0.3.%d:0", i+1))
+		}()
+	}
+	for i, p := range all {
+		t.Run(strings.TrimSpace(p.faults+" "+p.also), func(t *testing.T) {
+			if problem := <-problems[i]; problem != "" {
+				t.Error(problem)
+			}
+		})
+	}
+}
+
+// TestEveryFaultIsPlayed fails if a fault is in no play.
+func TestEveryFaultIsPlayed(t *testing.T) {
+	t.Parallel()
+	played := map[string]bool{}
+	for _, p := range plays() {
+		for fault := range strings.FieldsSeq(p.faults) {
+			played[fault] = true
+		}
+	}
+	for _, f := range phonesim.Faults() {
+		if !played[string(f.Name)] {
+			t.Errorf("%s is not played", f.Name)
+		}
+	}
+}
+
+// perform plays, and says what was not as it should be.
+func (p play) perform(t *testing.T, dir, listen string) string {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err.Error()
+	}
+	o := quick()
+	if p.options != nil {
+		p.options(&o)
+	}
+	s, err := newStage(dir, max(p.size, 512<<10), p.image, p.legacy, o)
+	if err != nil {
+		return err.Error()
+	}
+	defer s.close()
+	c := phoneConfig(1)
+	c.Listen = listen // an address of its own: others take ports that are free while it restarts
+	if p.config != nil {
+		p.config(&c)
+	}
+	for fault := range strings.FieldsSeq(p.faults) {
+		if err := c.AddFault(fault); err != nil {
+			return err.Error()
+		}
+	}
+	crashed := false
+	c.Event = func(e phonesim.Event) { crashed = crashed || e.Kind == phonesim.Overloaded }
+	sim, err := phonesim.Start(c)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = sim.Close() }()
+	target := targetOf(sim.Address())
+	if p.target != nil {
+		p.target(&target)
+	}
+	s.plan.Phones = []fleet.Target{target}
+	if p.plan != nil {
+		p.plan(s)
+	}
+	results, err := s.runner.Run(t.Context(), s.plan)
+	if err != nil {
+		return err.Error()
+	}
+	_ = sim.Close()
+	if crashed {
+		return "the phone was asked too often"
+	}
+	return p.compare(s, results, sim.State())
+}
+
+func (p play) compare(s *stage, results []fleet.Result, state phonesim.State) string {
+	r, steps := results[0], s.steps()
+	var wrong []string
+	differ := func(what string, got, want any) {
+		if got != want {
+			wrong = append(wrong, fmt.Sprintf("%s: %v, want %v", what, got, want))
+		}
+	}
+	differ("end", ending(r), p.end)
+	differ("told", r.Told, p.told)
+	differ("agreement", s.agree(results), error(nil))
+	if !regexp.MustCompile("^(" + p.steps + ")$").MatchString(steps) {
+		differ("steps", steps, p.steps)
+	}
+	if p.tolds >= 0 {
+		differ("how often told", state.Told, p.tolds)
+	}
+	differ("restarts", state.Restarts, p.restarts)
+	if p.end == "old-version" {
+		differ("updated", state.Version == s.image.facts.Version.Value, false)
+	} else {
+		differ("updated", state.Version == s.image.facts.Version.Value, p.updated)
+	}
+	for _, e := range s.told() {
+		if strings.Contains(fmt.Sprintf("%+v", e), phonesim.CanaryPassword) {
+			wrong = append(wrong, "the user's password got out")
+		}
+	}
+	if wrong == nil {
+		return ""
+	}
+	return strings.Join(append(wrong, fmt.Sprint(r.Failure)), "\n")
+}
+
+func ftpSource(s *stage) fleet.Source {
+	return fleet.ServedByFTP(s.ftp, name, s.image.content, s.ftpBack)
+}

@@ -1,0 +1,86 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What this machine cannot do says nothing of the phone.
+func TestSigns(t *testing.T) {
+	t.Parallel()
+	failed := func(err error) error {
+		return &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", err)}
+	}
+	for _, c := range []struct {
+		err  error
+		want sign
+	}{
+		{nil, signThere},
+		{failed(syscall.ECONNREFUSED), signGone},
+		{failed(syscall.ECONNRESET), signGone},
+		{failed(syscall.ETIMEDOUT), signGone},
+		{failed(syscall.Errno(10061)), signGone},
+		{failed(syscall.Errno(10054)), signGone},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}, signGone},
+		{context.DeadlineExceeded, signGone},
+		{failed(syscall.EMFILE), signNone},
+		{failed(syscall.ENFILE), signNone},
+		{failed(syscall.EAGAIN), signNone},
+		{failed(syscall.ENETUNREACH), signNone},
+		{failed(syscall.ENETDOWN), signNone},
+		{failed(syscall.EHOSTUNREACH), signNone},
+		{failed(syscall.EADDRNOTAVAIL), signNone},
+		{failed(syscall.ENOBUFS), signNone},
+		{failed(syscall.EACCES), signNone},
+		{context.Canceled, signNone},
+		{io.EOF, signNone},
+	} {
+		if got := signOf(c.err); got != c.want {
+			t.Errorf("%v: %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+// A restart is two misses in a row, and its end is a connection.
+func TestNoticed(t *testing.T) {
+	t.Parallel()
+	refused, blind, silent := error(syscall.ECONNREFUSED), error(syscall.ENETUNREACH), os.ErrDeadlineExceeded
+	for name, c := range map[string]struct {
+		connects   []error
+		down, back bool
+	}{
+		"one miss":             {[]error{refused, nil, refused, nil}, false, false},
+		"two misses":           {[]error{refused, refused}, true, false},
+		"silence":              {[]error{silent, silent}, true, false},
+		"this machine":         {[]error{blind, blind, blind}, false, false},
+		"in between":           {[]error{refused, blind, refused}, true, false},
+		"back":                 {[]error{refused, refused, nil}, true, true},
+		"silence is not back":  {[]error{refused, refused, silent}, true, false},
+		"blind is not back":    {[]error{refused, refused, blind}, true, false},
+		"a failure is not one": {[]error{errors.New("strange"), errors.New("strange")}, false, false},
+	} {
+		f := lone(t)
+		for _, err := range c.connects {
+			f.noticed(err)
+		}
+		if !f.result.Down.IsZero() != c.down || !f.result.Back.IsZero() != c.back {
+			t.Errorf("%s: down %v, back %v", name, f.result.Down, f.result.Back)
+		}
+	}
+}
+
+// lone is a phone that was told, without anybody on the other side.
+func lone(t *testing.T) *following {
+	t.Helper()
+	r := New(Options{})
+	p := newPhone(r, 0, Target{}, "127.0.0.1:1")
+	f := &following{phone: p, silence: time.NewTimer(time.Hour)}
+	t.Cleanup(func() { f.silence.Stop() })
+	return f
+}

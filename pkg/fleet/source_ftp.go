@@ -1,0 +1,27 @@
+package fleet
+
+import (
+	"io"
+	"net/netip"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+// ServedByFTP is this machine as the source, by FTP: each phone has a login of its own, for once.
+func ServedByFTP(s *transfer.FTPServer, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
+	return &servedByFTP{s, file{name, content, back}}
+}
+
+type servedByFTP struct {
+	server *transfer.FTPServer
+	file
+}
+
+func (s *servedByFTP) Grant(r Request) (*Grant, error) {
+	offer := s.server.Offer(s.offering(r))
+	host, port := s.back(r.Local)
+	username, password := offer.Login()
+	d := wpi.Deployment{Server: host, Port: port, Path: "/", Name: s.name, Username: username, Password: password.Reveal()}
+	return &Grant{Deployment: d, Watched: true, Withdraw: offer.Withdraw}, nil
+}
