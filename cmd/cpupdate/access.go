@@ -174,6 +174,8 @@ func checkGiven(command string, given []givenSetting) ([]givenSetting, error) {
 			if _, err := readAuthorities(s.texts[0]); err != nil {
 				return nil, err
 			}
+		}
+		if s.name == settingCA || s.name == settingFetchPassword {
 			// In the file a relative name would start from the file's folder.
 			whole, err := filepath.Abs(s.texts[0])
 			if err != nil {

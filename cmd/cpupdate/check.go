@@ -1,22 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
 type checkOptions struct {
 	image    imageOptions
-	phone    phoneOptions
-	permit   permitOptions
-	phones   string
+	phones   phonesOptions
 	hardware string
+	timeout  time.Duration
+	talk     talkOptions
 }
 
 // phoneOptions describe one phone.
@@ -55,7 +58,7 @@ func (o *permitOptions) addFlags(flags *pflag.FlagSet) {
 func newCheck(a *app) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check IMAGE",
+		Use:   "check IMAGE [PHONE...]",
 		Short: "Tell whether a phone will take an image, and why",
 		Long: `Apply the phone's own rule before any byte moves: the rule sheet says for each
 rule what the image asks, what is known of the phone, and what would make it
@@ -67,42 +70,34 @@ a header line. Its columns, any of them in any order: address, mac, model,
 part_number, hw_level, software_type, running, minimum_version, override
 (yes or no), reason, note.
 
-With a list, or with a folder as IMAGE, the answer is the fit matrix: which
-phone takes which image, and for a phone that fits none, why. It ends with exit
-code 0 if every phone has an image that fits, else with 10.
+PHONE is HOST, HOST:PORT or [IPv6]:PORT: the phone is asked over the network what
+it is and runs, and told nothing. It calls this machine, so a firewall here must
+let it in (--listen). With a list too, that says the rest of these phones.
+
+With a list, several phones, or a folder as IMAGE, the answer is the fit matrix:
+which phone takes which image, and for a phone that fits none, why. It ends with
+exit code 0 if every phone has an image that fits, else with 10.
 
 Which part number means which level is looked up in the hardware table:
 --hardware FILE, and hardware.toml in the settings folder.`,
 		Example: `  cpupdate check cp600.bind --hw-level 3
   cpupdate check os40.img --part-number S30817-S7402-A101-20 --software-type "Siemens SIP" --running "V3 R1.41.1"
+  cpupdate check cp600.bind 192.0.2.50 --hw-level 3
   cpupdate check images/ --phones phones.csv`,
-		Args: oneImage,
-		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd.Context(), a, o, args[0]) },
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd.Context(), a, o, args[0], args[1:]) },
 	}
 	flags := cmd.Flags()
-	o.phone.addFlags(flags)
-	o.permit.addFlags(flags)
-	flags.StringVar(&o.phones, "phones", "", "a phone list in `FILE` (CSV)")
+	o.phones.addFlags(flags)
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest wait for a phone to take a request, `DURATION` as in 10s")
+	o.talk.addFlags(flags)
 	flags.StringVar(&o.hardware, "hardware", "", "a hardware table in `FILE` (TOML)")
 	o.image.addFlags(flags)
 	return cmd
 }
 
-// oneImage says what a second argument will be one day: an address would be taken for an image otherwise.
-func oneImage(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return failf(codeUsage, "describe the phone with flags such as --hw-level, or in a list with --phones",
-			"%s: this version cannot ask phones over the network, and check takes one image or one folder", shownArgument(args[1]))
-	}
-	return cobra.ExactArgs(1)(cmd, args)
-}
-
-func check(ctx context.Context, a *app, o checkOptions, name string) error {
-	if err := o.validate(name); err != nil {
-		return err
-	}
-	phone, err := o.phone.phone("check")
-	if err != nil {
+func check(ctx context.Context, a *app, o checkOptions, name string, addresses []string) error {
+	if err := o.validate(name, addresses); err != nil {
 		return err
 	}
 	table, err := a.hardwareTable(o.hardware)
@@ -117,43 +112,88 @@ func check(ctx context.Context, a *app, o checkOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	policy := o.permit.policy(l.policy)
-	if o.phones == "" && !isFolder(all) {
-		return checkOne(ctx, a, l, name, table.Complete(phone), policy)
-	}
-	phones := []hwcheck.ListedPhone{{Phone: phone, Override: o.permit.override, Reason: o.permit.reason}}
-	if o.phones != "" {
-		if phones, err = readPhoneList(o.phones); err != nil {
-			return err
+	if len(addresses) > 0 && !isFolder(all) { // what is no image is said before phones are asked
+		header := *l
+		header.headerOnly = true
+		if im := header.load(ctx, name); !im.readable {
+			return im.err
 		}
 	}
-	if err := table.CompleteAll(ctx, phones); err != nil {
+	phones, silent, err := o.phonesToCheck(ctx, a, table, addresses)
+	if err != nil {
 		return err
 	}
-	return checkMany(ctx, a, l, all, phones, policy)
+	policy := o.phones.permit.policy(l.policy)
+	if len(phones) == 1 && !isFolder(all) && (o.phones.list == "" || len(addresses) == 1) {
+		policy.Override, policy.Reason = phones[0].Override, phones[0].Reason
+		return checkOne(ctx, a, l, name, phones[0].Phone, policy)
+	}
+	return checkMany(ctx, a, l, all, phones, silent, policy)
+}
+
+// phonesToCheck returns the phones with all that is known of them: by asking them, from the list, or from flags. By their
+// addresses it returns those that did not answer.
+func (o *checkOptions) phonesToCheck(ctx context.Context, a *app, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+	if len(addresses) > 0 {
+		return o.askedPhones(ctx, a, table, addresses)
+	}
+	var phones []hwcheck.ListedPhone
+	var err error
+	if o.phones.list != "" {
+		phones, err = readPhoneList(o.phones.list)
+	} else {
+		var described hwcheck.Phone
+		described, err = o.phones.phone.phone("check")
+		phones = []hwcheck.ListedPhone{{Phone: described, Override: o.phones.permit.override, Reason: o.phones.permit.reason}}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return phones, nil, table.CompleteAll(ctx, phones)
+}
+
+// askedPhones asks phones what they are. A single one that does not answer is an error; of several it stays unknown.
+func (o *checkOptions) askedPhones(ctx context.Context, a *app, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+	targets, err := o.phones.targets("check", addresses, hwcheck.Phone{})
+	if err != nil {
+		return nil, nil, err
+	}
+	plan := fleet.Plan{Phones: targets, Table: table}
+	results, err := ask(ctx, a, o.talk, o.timeout, &plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ctx.Err() != nil || len(targets) == 1 && results[0].Failure != nil {
+		return nil, nil, runFailure(plan, failureContext{}, results)
+	}
+	var phones []hwcheck.ListedPhone
+	silent := map[string]fleet.Result{}
+	for i, r := range results {
+		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
+		if r.Failure != nil {
+			silent[p.Address] = r
+			a.remark("warning", p.Address, r.Failure.Error())
+			p.Phone = table.Complete(targets[i].Known)
+			p.Phone.Asked = true
+		}
+		phones = append(phones, p)
+	}
+	return phones, silent, nil
 }
 
 func isFolder(all []target) bool { return len(all) != 1 || all[0].inFolder }
 
 // validate keeps apart what cannot be meant together.
-func (o *checkOptions) validate(image string) error {
-	if image == "-" && o.image.headerOnly {
+func (o *checkOptions) validate(image string, addresses []string) error {
+	switch {
+	case image == "-" && o.image.headerOnly:
 		return usage("check", "--header-only needs a file: of standard input, neither its length nor a trailer would be seen")
+	case image == "-" && len(addresses) > 0:
+		return usage("check", "standard input can be read once only: with PHONE the image has to be a file")
+	case o.timeout <= 0:
+		return usage("check", "--timeout must be longer than nothing")
 	}
-	if err := o.permit.validate("check"); err != nil {
-		return err
-	}
-	if o.phones == "" {
-		return nil
-	}
-	if o.phone != (phoneOptions{}) {
-		return usage("check", "--phones lists the phones: flags that describe one phone do not go with it")
-	}
-	if o.permit.override {
-		return failf(codeUsage, "write yes into the list's column override, and why into reason",
-			"--override speaks for one phone: it does not go with --phones")
-	}
-	return nil
+	return cmp.Or(o.phones.validate("check", addresses), o.talk.validate("check"))
 }
 
 // validate keeps a reason from going nowhere.

@@ -58,6 +58,7 @@ type defaultsSetOptions struct {
 	profile  string
 	access   accessOptions
 	trust    trustOptions
+	fetch    fetchOptions
 	site     siteOptions
 	password passwordOptions
 }
@@ -65,6 +66,7 @@ type defaultsSetOptions struct {
 func (o *defaultsSetOptions) addFlags(flags *pflag.FlagSet) {
 	o.access.addFlags(flags)
 	o.trust.addFlags(flags)
+	o.fetch.addFlags(flags)
 	o.site.addFlags(flags)
 	o.password.addFlags(flags)
 }
@@ -97,7 +99,7 @@ func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
 	if err := checkProfileName(o.profile); err != nil {
 		return err
 	}
-	given := slices.Concat(o.access.given(), o.trust.given(), o.site.given())
+	given := slices.Concat(o.access.given(), o.trust.given(), o.fetch.settings(), o.site.given())
 	if len(given) == 0 && !o.password.given() {
 		return usage(command, "nothing is given to be stored")
 	}

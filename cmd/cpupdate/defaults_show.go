@@ -127,9 +127,13 @@ func (doc defaultsDoc) draw(w io.Writer, a *app, rows []settingRow, origin bool)
 }
 
 func drawRows(w io.Writer, rows []settingRow, origin bool) {
-	width := 0
+	width, names := 0, 16
 	for _, row := range rows {
-		if !row.hide && len(row.text) <= 32 {
+		if row.hide {
+			continue
+		}
+		names = max(names, len(row.name))
+		if len(row.text) <= 32 {
 			width = max(width, len(row.text))
 		}
 	}
@@ -137,10 +141,10 @@ func drawRows(w io.Writer, rows []settingRow, origin bool) {
 		if row.hide {
 			continue
 		}
-		line := fmt.Sprintf("  %-16s  %s", row.name, escape(row.text))
+		line := fmt.Sprintf("  %-*s  %s", names, row.name, escape(row.text))
 		switch why := escape(row.why()); {
 		case origin && why != "":
-			line = fmt.Sprintf("  %-16s  %s  %s", row.name, pad(escape(row.text), width), why)
+			line = fmt.Sprintf("  %-*s  %s  %s", names, row.name, pad(escape(row.text), width), why)
 		case row.doc.Origin == originUsual && row.doc.Value != nil:
 			line += " (" + why + ")"
 		}
@@ -239,6 +243,8 @@ func (p *profile) usual(name string) (doc settingDoc, text string, hide bool) {
 		return settingDoc{nil, originUsual, ""}, "the system's authorities", method == transfer.FTP
 	case settingPin:
 		return unset, "none", method == transfer.FTP
+	case settingFetchURL, settingFetchUsername, settingFetchPassword:
+		return unset, "as for sending", true
 	}
 	return unset, "not stated", false
 }

@@ -90,8 +90,9 @@ The numbers and names never change; a new meaning gets a new number. ` + "`cpupd
 		fmt.Fprintf(&page, "| %d | %s | %s | %s |\n", row.Code, row.Name, row.Meaning, row.Retryable)
 	}
 	page.WriteString(`
-Every exit code but 0 comes with exactly one error on standard error, also after a rule sheet. So far no command
-speaks to a phone: 11 is not used yet.
+Every exit code but 0 comes with exactly one error on standard error, also after a rule sheet. Which error has which code, and what to do:
+[troubleshooting](troubleshooting.md). A single phone ends the command with its own code, several with 10 if some failed; with several,
+--json has the code of each. 11 is not used by this version: there is no failure limit.
 
 In a shell script (not run by our tests):
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -188,6 +189,9 @@ func newErrorDoc(err error) *errorDoc {
 	}
 	if e := (*transfer.Error)(nil); errors.As(err, &e) {
 		doc.Kind, doc.Server, doc.ReplyCode, doc.Left = string(e.Kind), e.Server, e.Code, e.Left
+	}
+	if e := (*fleet.Failure)(nil); errors.As(err, &e) {
+		doc.Kind = string(e.Kind)
 	}
 	return doc
 }

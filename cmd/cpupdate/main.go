@@ -1,5 +1,6 @@
-// Command cpupdate looks into firmware images of OpenScape Desk Phone CP and OpenStage phones and tells, before any
-// byte moves, whether a phone will take them.
+// Command cpupdate takes firmware images into OpenScape Desk Phone CP and OpenStage phones: it looks into an image, tells
+// before any byte moves whether a phone will take it, tells the phone where to fetch it, and follows it until it reports
+// the new version.
 package main
 
 import (

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
@@ -31,6 +32,8 @@ type fitRow struct {
 	Note    string         `json:"note"`
 	Answer  hwcheck.Answer `json:"answer"`
 	Cells   []fitCell      `json:"images"`
+	Error   *errorDoc      `json:"error,omitempty"` // why it did not answer
+	why     string         // the same without its name
 }
 
 // A fitCell is one phone with one image. Its findings are those that stop the image, or would: the whole rule sheet
@@ -40,8 +43,8 @@ type fitCell struct {
 	hwcheck.Verdict
 }
 
-// checkMany prints the fit matrix.
-func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hwcheck.ListedPhone, policy hwcheck.Policy) error {
+// checkMany prints the fit matrix; silent are the phones, by address, that did not answer.
+func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
 	var images, bad []*image
 	passed, err := l.loadAll(ctx, all, func(im *image) error {
 		images = append(images, im)
@@ -56,6 +59,12 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 	doc, err := newMatrixDoc(ctx, images, passed, phones, policy)
 	if err != nil {
 		return err
+	}
+	for i := range doc.Phones {
+		row := &doc.Phones[i]
+		if r, ok := silent[row.Address]; ok {
+			row.Error, row.why = newErrorDoc(phoneFailure(row.Address, failureContext{}, r)), r.Failure.Error()
+		}
 	}
 	if err := a.print(doc, func(w io.Writer) { matrixText(w, a, images, doc) }); err != nil {
 		return err

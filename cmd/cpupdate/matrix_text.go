@@ -187,6 +187,9 @@ func misfits(a *app, rows []fitRow) []misfit {
 // misfitReasons says for each image what stands in its way; for a phone that may fit one, what would settle it.
 func misfitReasons(a *app, row fitRow) string {
 	var b strings.Builder
+	if row.why != "" {
+		fmt.Fprintf(&b, "    %s\n", wrap("it was not learned from the phone: "+escape(row.why), 6, a.width))
+	}
 	for i, cell := range row.Cells {
 		name := letter(i)
 		for _, f := range cell.Findings {

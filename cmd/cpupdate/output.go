@@ -100,17 +100,20 @@ func answerFailure(err error) error {
 }
 
 // note writes one line on stderr about a file that is neither answer nor error.
-func (a *app) note(kind, file, message string) {
+func (a *app) note(kind, file, message string) { a.noteOn(kind, "file", file, message) }
+
+// remark is a note about what is no file: a phone, a setting, this machine.
+func (a *app) remark(kind, about, message string) { a.noteOn(kind, "about", about, message) }
+
+// noteOn writes a note; key is what names its subject in --json.
+func (a *app) noteOn(kind, key, subject, message string) {
 	switch {
 	case a.quiet:
 	case a.json:
-		note := struct {
-			File string `json:"file"`
-			Why  string `json:"why"`
-		}{file, message}
+		note := map[string]string{key: subject, "why": message}
 		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 	default:
-		fmt.Fprintln(a.err, kind+": "+escape(file)+": "+escape(message))
+		fmt.Fprintln(a.err, kind+": "+escape(subject)+": "+escape(message))
 	}
 }
 

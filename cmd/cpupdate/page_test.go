@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,7 +47,8 @@ func (p *docPage) compare(t *testing.T, name string, least int, run func(line st
 }
 
 // comparePage runs the commands of those console blocks for which choose returns a shell, and compares what they print
-// with what the page shows, but for what differs each time. Where UPDATE_DOCS is set the page is written anew.
+// with what the page shows, but for what differs each time. A block that is called whole is a single command, whose
+// output has prompts too. Where UPDATE_DOCS is set the page is written anew.
 func comparePage(t *testing.T, path string, least int, choose func(info string) func(line string) string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -54,21 +56,23 @@ func comparePage(t *testing.T, path string, least int, choose func(info string) 
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	commands, inBlock := 0, false
+	commands, inBlock, whole, ran := 0, false, false, false
 	var run func(string) string
 	for line := range strings.Lines(string(content)) {
 		switch {
 		case strings.HasPrefix(line, "```"):
 			inBlock = !inBlock
 			if run = nil; inBlock {
-				run = choose(strings.TrimSpace(strings.TrimPrefix(line, "```")))
+				info := strings.TrimSpace(strings.TrimPrefix(line, "```"))
+				run, whole, ran = choose(info), strings.HasSuffix(info, " whole"), false
 			}
 			out.WriteString(line)
 		case run == nil:
 			out.WriteString(line)
-		case strings.HasPrefix(line, "$ "):
+		case strings.HasPrefix(line, "$ ") && !ran:
 			commands++
-			out.WriteString(line + run(strings.TrimSpace(strings.TrimPrefix(line, "$ "))))
+			out.WriteString(line + usual(run(strings.TrimSpace(strings.TrimPrefix(line, "$ ")))))
+			ran = whole
 		}
 	}
 	if commands < least {
@@ -86,9 +90,32 @@ func comparePage(t *testing.T, path string, least int, choose func(info string) 
 	}
 }
 
-// steady takes out of what push prints what differs each time: how long it took.
+// usual leaves out lines that are not printed each time: the port if the usual one is taken, and how far it is every few
+// seconds. Where several phones are told a port, it is the usual one.
+func usual(text string) string {
+	text = regexp.MustCompile(`(?m)^(note: this machine: phones call port \d+|(note: )?all phones: .*)\n`).ReplaceAllString(text, "")
+	return regexp.MustCompile(`\basked to call port \d+`).ReplaceAllString(text, "asked to call port 18443")
+}
+
+// steady takes out of what the commands print what differs each time: how long it took and when it was, which ports were
+// free, and which of several phones was done first.
 func steady(text string) string {
-	return regexp.MustCompile(`(?m)^(  time +).*$`).ReplaceAllString(text, "$1")
+	for _, r := range []struct{ pattern, by string }{
+		{`(?m)^(  time +).*$`, "$1"},
+		{`(?m)^(  fetch +\S+ \S+).*$`, "$1"},
+		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
+		{`\b\d\d:\d\d:\d\d\b`, "CLOCK"},
+		{`\bfor at most [0-9.hms]+`, "for at most TIME"},
+		{`\bin\s+(\d+ min )?\d+(\.\d)? s\b`, "in TIME"},
+	} {
+		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
+	}
+	ends := regexp.MustCompile(`(?m)(^(updated|rejected|not fitting|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`)
+	return ends.ReplaceAllStringFunc(text, func(lines string) string {
+		phones := regexp.MustCompile(`(?m)^\S.*\n( .*\n)*`).FindAllString(lines, -1)
+		slices.Sort(phones)
+		return strings.Join(phones, "")
+	})
 }
 
 // asExample writes files.example for the server of a test, and its usual port where a port is told.

@@ -29,7 +29,8 @@ func settingNames() []string {
 	return []string{
 		transfer.SettingMethod, transfer.SettingServer, transfer.SettingPort, transfer.SettingAccount,
 		transfer.SettingUsername, transfer.SettingPath, transfer.SettingBaseURL,
-		settingCA, settingPin, settingLevel, settingModel, settingType, settingMinimum,
+		settingCA, settingPin, settingFetchURL, settingFetchUsername, settingFetchPassword,
+		settingLevel, settingModel, settingType, settingMinimum,
 	}
 }
 
@@ -40,6 +41,7 @@ type profile struct {
 	ca     string          // file with the authorities, "" for those of the system
 	pins   []transfer.Pin
 	phone  hwcheck.Phone       // what is stated of the site's phones
+	fetch  fetchOptions        // where phones fetch, and as whom, if that is not where the image is sent
 	texts  map[string][]string // each setting that is stored, as it is written
 	where  map[string]string   // and where: "config.toml, line 4"
 	place  settingsPlace
@@ -144,11 +146,15 @@ func (p *profile) set(name string, texts []string, origin hwcheck.Origin, where 
 	switch name {
 	case settingCA:
 		err = checkText(text)
-		if p.ca = text; !filepath.IsAbs(text) {
-			p.ca = filepath.Join(filepath.Dir(p.place.config), text)
-		}
+		p.ca = p.besideConfig(text)
 	case settingPin:
 		p.pins, err = parsePins(texts)
+	case settingFetchURL:
+		p.fetch.url, err = checkedText(text)
+	case settingFetchUsername:
+		p.fetch.username, err = checkedText(text)
+	case settingFetchPassword:
+		p.fetch.passwordFile, err = p.besideConfig(text), checkText(text)
 	case settingLevel:
 		err = storedClaim(&p.phone.Level, text, origin, where, hwcheck.ParseLevel)
 	case settingModel:
@@ -164,6 +170,14 @@ func (p *profile) set(name string, texts []string, origin hwcheck.Origin, where 
 		return &transfer.SettingError{Setting: name, Problem: err.Error()}
 	}
 	return nil
+}
+
+// besideConfig is a file's whole name: a relative one starts from the folder of the settings file.
+func (p *profile) besideConfig(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(p.place.config), name)
 }
 
 // canonical is how a setting is written into the file: a number without what TOML does not take.

@@ -23,6 +23,7 @@ type progress struct {
 	app   *app
 	emit  func(doc any) // writes a line of --json
 	name  string
+	whole string // what is said when all of it is out
 	size  int64
 	sent  atomic.Int64
 	begun atomic.Int64 // when the attempt began, in Unix nanoseconds
@@ -34,8 +35,8 @@ type progress struct {
 }
 
 // startProgress begins to show, with emit for --json; end must be called.
-func (a *app) startProgress(name string, size int64, emit func(doc any)) *progress {
-	p := &progress{app: a, emit: emit, name: name, size: size, stop: make(chan struct{})}
+func (a *app) startProgress(name, whole string, size int64, emit func(doc any)) *progress {
+	p := &progress{app: a, emit: emit, name: name, whole: whole, size: size, stop: make(chan struct{})}
 	p.restart()
 	interval := lineInterval
 	switch {
@@ -86,7 +87,7 @@ func (p *progress) show() {
 		_ = p.bar.Set64(min(sent, p.size-1))
 	default:
 		if sent == p.size {
-			fmt.Fprintf(p.app.err, "%s: sent, and waiting for the server\n", escape(p.name))
+			fmt.Fprintf(p.app.err, "%s: %s\n", escape(p.name), p.whole)
 			return
 		}
 		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)

@@ -13,67 +13,85 @@ import (
 
 type pushOptions struct {
 	image    imageOptions
-	phone    phoneOptions
-	permit   permitOptions
+	phones   phonesOptions
 	hardware string
 	route    routeOptions
 	upload   uploadOptions
+	fetch    fetchOptions
+	talk     talkOptions
+	urgency  string
 	dryRun   bool
 }
 
 func newPush(a *app) *cobra.Command {
 	o := pushOptions{route: routeOptions{command: "push"}}
 	cmd := &cobra.Command{
-		Use:   "push IMAGE",
-		Short: "Check an image, put it on the server, and prove that it is there",
-		Long: `Put an image where phones fetch it. The image is checked first, as by
-cpupdate check: what is not compatible (exit code 4) or cannot be told (5) stops
-before a connection is opened. Then it is sent by FTP, FTPS or HTTPS, and what
-lies on the server is compared with what was sent.
+		Use:   "push IMAGE [PHONE...]",
+		Short: "Take an image into phones, or only put it on the server",
+		Long: `Take an image into phones. Each is asked what it is and runs, and checked as by
+cpupdate check: one that does not fit (exit code 4), or of which that cannot be
+told (5), is told nothing. The others are told where the image lies, fetch it,
+check it themselves and restart. A phone is done when it reports the new version.
 
-Which server: explicit settings (--method, --server, --port, --account,
---username, --path, --base-url), or the stored defaults (--use-defaults, or a
-profile with --profile NAME), never both. Without any of them the stored
-defaults are used, if there are some.
+PHONE is HOST, HOST:PORT or [IPv6]:PORT, or all phones of a list (--phones). The
+phones call this machine, so a firewall here must let them in (--listen).
+
+Where phones fetch it: from this machine while it runs (--serve, by https, or by
+ftp with --method ftp), or from a server, where the image is put first by FTP,
+FTPS or HTTPS, and compared with what was sent. Which server: explicit settings
+(--method, --server, --port, --account, --username, --path, --base-url), or the
+stored defaults (--use-defaults, or a profile with --profile NAME), never both.
+Without any of them the stored defaults are used, if there are some. Without
+phones the image is only put on the server.
 
 By FTP the file has a temporary name until it is complete. What fails or is
 interrupted leaves nothing behind. With --json the answer is one object a line.`,
-		Example: `  cpupdate push cp600.bind --use-defaults
+		Example: `  cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3
+  cpupdate push cp600.bind --phones site.csv --profile berlin
+  cpupdate push cp600.bind --use-defaults
   cpupdate push cp600.bind --hw-level 3 --method ftps --server files.example --username cp --path firmware --password-file secret
   cpupdate push cp600.bind --hw-level 3 --method https --base-url https://files.example/firmware/`,
-		Args: oneImageToPush,
-		RunE: func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), a, o, args[0]) },
+		Args: imageToPush,
+		RunE: func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), a, o, args[0], args[1:]) },
 	}
 	flags := cmd.Flags()
 	o.route.addFlags(flags)
 	addProfileFlag(a, cmd, &o.route.profile)
 	o.upload.addFlags(flags)
-	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "check, and say what would be sent where")
-	o.phone.addFlags(flags)
-	o.permit.addFlags(flags)
+	o.fetch.addFlags(flags)
+	o.phones.addFlags(flags)
+	o.talk.addFlags(flags)
+	flags.StringVar(&o.urgency, "priority", "normal", "`normal|immediate`: immediate ends calls; with normal a phone in a call is waited for")
+	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "ask and check the phones, and say what would be sent where; send and tell nothing")
 	flags.StringVar(&o.hardware, "hardware", "", "a hardware table in `FILE` (TOML)")
 	o.image.addTrustFlags(flags)
 	return cmd
 }
 
-// oneImageToPush says what a second argument will be one day.
-func oneImageToPush(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return failf(codeUsage, "describe the phone with flags such as --hw-level, and have it fetch the image through its own page",
-			"%s: this version cannot speak with phones, and push takes one image", shownArgument(args[1]))
-	}
-	if len(args) == 1 && args[0] == "-" {
+// imageToPush refuses what is no image file; more arguments are phones.
+func imageToPush(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 && args[0] == "-" {
 		return failf(codeUsage, "write it into a file first", "an image is read more than once: standard input cannot be pushed")
 	}
-	return cobra.ExactArgs(1)(cmd, args)
+	return cobra.MinimumNArgs(1)(cmd, args)
 }
 
-// push is the whole way of one image: check, transfer, proof.
-func push(ctx context.Context, a *app, o pushOptions, name string) error {
-	options, err := o.upload.options()
-	if err == nil {
-		err = cmp.Or(o.permit.validate("push"), o.route.validate())
+// push is the whole way of one image.
+func push(ctx context.Context, a *app, o pushOptions, name string, addresses []string) error {
+	withPhones := len(addresses) > 0 || o.phones.list != ""
+	err := cmp.Or(o.phones.validate("push", addresses), o.route.validate(), o.checkRoute(withPhones), o.checkUrgency(), o.talk.validate("push"))
+	if err != nil {
+		return err
 	}
+	if withPhones {
+		return pushToPhones(ctx, a, o, name, addresses)
+	}
+	return pushToServer(ctx, a, o, name)
+}
+
+// pushToServer puts the image on a server: check, transfer, proof.
+func pushToServer(ctx context.Context, a *app, o pushOptions, name string) error {
+	options, err := o.upload.options()
 	if err != nil {
 		return err
 	}
@@ -120,7 +138,7 @@ func openToSend(ctx context.Context, l *loader, name string) (*bind.File, *image
 
 // check applies the rules, and returns the sheet if the image may go out.
 func (o *pushOptions) check(a *app, im *image, d *destination, demand hwcheck.Policy) (*sheet, error) {
-	phone, err := o.phone.phone("push")
+	phone, err := o.phones.phone.phone("push")
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +147,7 @@ func (o *pushOptions) check(a *app, im *image, d *destination, demand hwcheck.Po
 		return nil, err
 	}
 	s := &sheet{im: im, phone: table.Complete(withStored(phone, d.phone))}
-	s.verdict = hwcheck.Check(im.facts, s.phone, o.permit.policy(demand))
+	s.verdict = hwcheck.Check(im.facts, s.phone, o.phones.permit.policy(demand))
 	err = verdictError(displayName(im.name), s.verdict)
 	if a.json {
 		if emitErr := a.emit(s.event()); emitErr != nil {

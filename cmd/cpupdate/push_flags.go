@@ -27,9 +27,12 @@ type lineOptions struct {
 	retries int
 }
 
+// usualRetries is how often a fault is tried again if nobody says otherwise.
+const usualRetries = 2
+
 func (o *lineOptions) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the server, connecting included, `DURATION` as in 10s")
-	flags.IntVar(&o.retries, "retries", 2, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
+	flags.IntVar(&o.retries, "retries", usualRetries, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
 }
 
 func (o *lineOptions) options(command string) (transfer.Options, error) {
@@ -49,8 +52,28 @@ func (o *uploadOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.inPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
 	flags.BoolVar(&o.noOverwrite, "no-overwrite", false, "do not replace a file of the name")
 	flags.StringVar(&o.verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
-	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second; k, M and G are allowed, as in 500k")
+	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve; k, M and G are allowed, as in 500k")
 	o.line.addFlags(flags)
+	flags.Lookup("timeout").Usage = "the longest silence of the server, connecting included, `DURATION` as in 10s; of a phone to take a request 10s at most"
+}
+
+// onlySent is the first flag that is given and means something for an upload only, "" if none is.
+func (o *uploadOptions) onlySent() string {
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"mkdir", o.mkdir},
+		{"in-place", o.inPlace},
+		{"no-overwrite", o.noOverwrite},
+		{"verify", o.verify != "size"},
+		{"retries", o.line.retries != usualRetries},
+	} {
+		if f.given {
+			return f.name
+		}
+	}
+	return ""
 }
 
 // validate completes the file's name, and keeps apart what cannot be meant together.

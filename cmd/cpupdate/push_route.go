@@ -23,9 +23,11 @@ type routeOptions struct {
 	password    passwordOptions
 	useDefaults bool
 	profile     string
+	serve       bool // this machine is the server
 }
 
 func (o *routeOptions) addFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
 	flags.BoolVar(&o.useDefaults, "use-defaults", false, "use the stored defaults: cpupdate defaults show")
 	o.access.addFlags(flags)
 	o.trust.addFlags(flags)
@@ -38,6 +40,7 @@ type destination struct {
 	trust    transfer.Trust
 	phone    hwcheck.Phone
 	origin   string // "flags", "defaults", "profile berlin"
+	fetch    fetchOptions
 	password func() (transfer.Secret, error)
 }
 
@@ -47,6 +50,9 @@ func (o *routeOptions) validate() error {
 		return err
 	}
 	given := o.access.given()
+	if o.serve {
+		return o.validateServe()
+	}
 	if len(given) == 0 || !o.useDefaults && o.profile == "" {
 		return nil
 	}
@@ -60,6 +66,29 @@ func (o *routeOptions) validate() error {
 	}
 	return failf(codeUsage, "leave out the one or the other: nobody should have to guess where a value came from",
 		"%s does not go with explicit settings: %s", stored, strings.Join(names, ", "))
+}
+
+// validateServe keeps everything away that is about another server.
+func (o *routeOptions) validateServe() error {
+	switch {
+	case o.useDefaults:
+		return usage(o.command, "--serve and --use-defaults: choose one")
+	case o.profile != "":
+		return usage(o.command, "--serve and --profile: choose one")
+	case len(o.trust.given()) > 0:
+		return usage(o.command, "--%s does not go with --serve: this machine is the server", o.trust.given()[0].name)
+	case o.password.given():
+		return usage(o.command, "a password does not go with --serve: what phones need is made for each of them")
+	}
+	for _, s := range o.access.given() {
+		if s.name != transfer.SettingMethod {
+			return usage(o.command, "--%s does not go with --serve: this machine is the server", s.name)
+		}
+	}
+	if m := o.access.method; m != "" && m != string(transfer.HTTPS) && m != string(transfer.FTP) {
+		return usage(o.command, "--method %s: --serve goes with https and ftp, which phones know", m)
+	}
+	return nil
 }
 
 // destination reads the settings.
@@ -140,7 +169,7 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 	case !asked:
 		a.note("note", o.command, "no server is named, so the stored defaults are used")
 	}
-	d := &destination{access: p.access, phone: p.phone, origin: p.title(), password: p.usablePassword}
+	d := &destination{access: p.access, phone: p.phone, origin: p.title(), password: p.usablePassword, fetch: p.fetch}
 	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
 		return nil, err
 	}

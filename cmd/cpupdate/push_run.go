@@ -58,7 +58,7 @@ func (p *pushing) run(ctx context.Context) error {
 // send puts the image on the server.
 func (p *pushing) send(ctx context.Context) (transfer.Location, error) {
 	content := p.file.Image()
-	p.progress = p.app.startProgress(p.o.upload.filename, content.Size(), p.emit)
+	p.progress = p.app.startProgress(p.o.upload.filename, "sent, and waiting for the server", content.Size(), p.emit)
 	defer p.progress.end()
 	options := p.options
 	options.Trust = p.d.trust
@@ -159,7 +159,7 @@ func (s *sheet) event() checkedDoc {
 	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
 }
 
-// pushDoc is the last line of --json.
+// pushDoc is the answer of a push to a server: its last line of --json, unless phones follow.
 type pushDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do

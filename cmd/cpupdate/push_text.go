@@ -24,7 +24,9 @@ func (p *pushing) draw(w io.Writer, event, where string, l transfer.Location) {
 		fmt.Fprintf(w, "  %s%s\n", pad(name, column-2), wrap(escape(text), column, a.width))
 	}
 	row("image", imageLine(im, p.file.Facts()))
-	row("check", p.checkLine())
+	if len(p.sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
+		row("check", compatibleLine(p.sheet.verdict))
+	}
 	if p.d.origin != "flags" {
 		row("settings", p.d.origin)
 	}
@@ -59,9 +61,8 @@ func imageLine(im *image, facts bind.Facts) string {
 	return line
 }
 
-// checkLine says in one line why the image may go out.
-func (p *pushing) checkLine() string {
-	v := p.sheet.verdict
+// compatibleLine says in one line why an image may go out.
+func compatibleLine(v hwcheck.Verdict) string {
 	lifted := []string{}
 	text := "compatible"
 	for _, f := range v.Findings {

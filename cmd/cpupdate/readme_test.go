@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,53 +12,140 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
-// shell returns a function that runs one line in a folder of its own, as a reader would, and returns what it prints.
-func shell(t *testing.T) func(line string) string {
+// A docShell is where a reader types what the documents show: a folder of its own, and no settings.
+type docShell struct {
+	t            *testing.T
+	folder, home string
+}
+
+func newDocShell(t *testing.T) *docShell {
 	t.Helper()
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("the documents are written for a Unix shell, and there is no sh here")
 	}
-	folder := t.TempDir()
-	home := t.TempDir()
-	return func(line string) string {
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
-		cmd.Dir = folder
-		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "CPUPDATE_CONFIG=", "CPUPDATE_PASSWORD=")
-		out, err := cmd.CombinedOutput()
-		if err != nil && !strings.Contains(line, "exit code $?") {
-			t.Errorf("%s: %v\n%s", line, err, out)
-		}
-		return string(out)
-	}
+	return &docShell{t, t.TempDir(), t.TempDir()}
 }
 
-// TestReadme runs every console block of the README and of the page about settings, in order and in one folder, and
-// compares what it prints.
+func (s *docShell) command(ctx context.Context, line string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.Dir = s.folder
+	cmd.Env = append(os.Environ(), "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "CPUPDATE_CONFIG=", "CPUPDATE_PASSWORD=")
+	return cmd
+}
+
+// run returns what the line prints.
+func (s *docShell) run(line string) string {
+	s.t.Helper()
+	out, err := s.command(s.t.Context(), line).CombinedOutput()
+	if err != nil && !strings.Contains(line, "exit code $?") {
+		s.t.Errorf("%s: %v\n%s", line, err, out)
+	}
+	return string(out)
+}
+
+// terminal runs a line that ends with Ctrl-C in a terminal of its own, and returns what it prints until it says that.
+// Ctrl-C comes when end is called, at the latest when the test ends.
+func (s *docShell) terminal(line string) (printed string, end func()) {
+	s.t.Helper()
+	if runtime.GOOS == "windows" {
+		s.t.Skip("there is no way to send Ctrl-C here")
+	}
+	ctx, interrupt := context.WithCancel(s.t.Context())
+	cmd := s.command(ctx, "exec "+line)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		interrupt()
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		interrupt()
+		s.t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	end = sync.OnceFunc(func() {
+		interrupt()
+		_, _ = io.Copy(io.Discard, lines)
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 0 {
+			s.t.Errorf("%s, and Ctrl-C: %v", line, err)
+		}
+	})
+	s.t.Cleanup(end)
+	for !strings.Contains(printed, "Ctrl-C") {
+		text, err := lines.ReadString('\n')
+		printed += text
+		if err != nil {
+			s.t.Fatalf("%s: %v after %q", line, err, printed)
+		}
+	}
+	return printed, end
+}
+
+// onePhone starts a simulated phone.
+func onePhone(t *testing.T) *phonesim.Phone {
+	t.Helper()
+	phone, err := phonesim.Start(phonesim.Config{
+		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", Level: 3,
+		SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, RestartTime: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = phone.Close() })
+	return phone
+}
+
+// TestReadme runs every console block of the README and of two pages of docs, each page in order and in one folder, and
+// compares what it prints. What stands behind "console" says where: in a second terminal, against a simulated phone
+// instead of 192.0.2.50, or against a server instead of files.example.
 func TestReadme(t *testing.T) {
+	t.Parallel() // what it does most is wait
 	top := filepath.Join("..", "..")
 	for name, commands := range map[string]int{
-		filepath.Join(top, "README.md"):           15,
+		filepath.Join(top, "README.md"):           6,
+		filepath.Join(top, "docs", "tour.md"):     15,
 		filepath.Join(top, "docs", "settings.md"): 8,
 	} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			run := shell(t)
-			server := withServer(t, run)
+			t.Parallel()
+			s := newDocShell(t)
+			server := withServer(t, s.run)
 			comparePage(t, name, commands, func(info string) func(string) string {
 				switch info {
-				case "console":
-					return run
+				case "console", "console whole":
+					return s.run
+				case "console terminal":
+					return func(line string) string {
+						printed, _ := s.terminal(line)
+						return printed
+					}
+				case "console phone":
+					return s.withPhone(onePhone(t))
 				case "console server":
 					return server()
 				}
 				return nil
 			})
 		})
+	}
+}
+
+// withPhone returns a shell in which the phone is 192.0.2.50, and is waited for in seconds.
+func (s *docShell) withPhone(phone *phonesim.Phone) func(string) string {
+	const example = "192.0.2.50"
+	return func(line string) string {
+		line = strings.ReplaceAll(line, example, phone.Address()+" --contact-interval 1s --probe-interval 200ms")
+		return strings.ReplaceAll(s.run(line), phone.Address(), example)
 	}
 }
 
@@ -79,7 +169,7 @@ func withServer(t *testing.T, run func(string) string) func() func(string) strin
 }
 
 // TestExamples runs the example lines of every command's help. Those that would go to a server are told not to: they
-// name servers that do not exist.
+// name servers that do not exist. The phone that they name is a simulated one.
 func TestExamples(t *testing.T) {
 	if _, err := exec.LookPath("jq"); err != nil {
 		if os.Getenv("CI") != "" {
@@ -87,25 +177,37 @@ func TestExamples(t *testing.T) {
 		}
 		t.Skip("jq is not installed, and an example uses it")
 	}
-	run := shell(t)
+	plain, phone := newDocShell(t), onePhone(t)
+	run := func(line string) string { return plain.run(strings.ReplaceAll(line, "192.0.2.50", phone.Address())) }
 	for _, line := range []string{
 		"head -c 1000 /dev/zero > app.bin && cp app.bin CP20X_SIP_V1_R9_2_0.img && cp app.bin OS40_SIP_V3_R5_12_0.img && mkdir images",
 		`printf 'hw_level\n3\n' > phones.csv`,
+		`printf 'address,hw_level\n192.0.2.50,3\n' > site.csv`,
 		"echo secret | tee password.txt > secret",
 	} {
 		run(line)
 	}
 	examples := examplesOf(newRoot(&app{}))
 	pushes := 0
+	end := func() {}
 	for _, line := range sortPackFirst(examples) {
+		line, _, _ = strings.Cut(line, "    (") // where it is typed
 		switch {
+		case strings.HasPrefix(line, "cpupdate simulate"):
+			end()
+			_, end = plain.terminal(line)
+			continue
 		case strings.HasPrefix(line, "cpupdate push"):
 			pushes++
 			if strings.Contains(line, "--use-defaults") {
 				run("cpupdate defaults set -q --server files.example --username cp --hw-level 3")
 			}
 			line += " --dry-run"
-			if got := run(line); !strings.Contains(got, "no connection opened") {
+			if strings.Contains(line, "--profile berlin") {
+				run("cpupdate defaults set -q --profile berlin --server files.example --username cp --hw-level 3")
+			}
+			got := run(line)
+			if !strings.Contains(got, "no connection opened") && !strings.Contains(got, "it was told nothing") && !strings.Contains(got, "3 phones: 3 compatible") {
 				t.Errorf("%s does not say that nothing is sent:\n%s", line, got)
 			}
 			continue

@@ -15,12 +15,15 @@ func newRoot(a *app) *cobra.Command {
 		Use:   "cpupdate",
 		Short: "Update the firmware of OpenScape Desk Phone CP and OpenStage phones",
 		Long: `cpupdate looks into a firmware image (a "bind"), tells before any byte moves
-whether a phone will take it, and why.
+whether a phone will take it, and why, takes it into one phone or thousands, and
+follows each until it reports the new version itself. To see that without a
+phone: cpupdate demo
 
 The answer is on standard output, everything else on standard error.
 What an exit code means: cpupdate help exit-codes`,
 		Example: `  cpupdate inspect cp600.bind
-  cpupdate check cp600.bind --hw-level 3`,
+  cpupdate check cp600.bind --hw-level 3
+  cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3`,
 		Args:          knownCommand,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -51,7 +54,7 @@ What an exit code means: cpupdate help exit-codes`,
 	flags.StringVar(&a.config, "config", "", "the settings `FILE` (usual: config.toml in the settings folder)")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
 
-	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newDefaults(a), newVersion(a), newCompletion(a))
+	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
 	root.SetHelpCommand(help)
 	asUsage(root)

@@ -38,11 +38,14 @@ func TestScript(t *testing.T) {
 		},
 		Condition: condition,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code":  cmdCode,
-			"forge": cmdForge,
-			"fill":  cmdFill,
-			"serve": cmdServe(t),
-			"await": cmdAwait,
+			"empty":  cmdEmpty,
+			"code":   cmdCode,
+			"forge":  cmdForge,
+			"fill":   cmdFill,
+			"serve":  cmdServe(t),
+			"await":  cmdAwait,
+			"phones": cmdPhones,
+			"plain":  cmdPlain,
 		},
 	})
 }
@@ -94,6 +97,18 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// cmdEmpty expects that a folder is empty: empty FOLDER.
+func cmdEmpty(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: empty FOLDER")
+	}
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(entries) > 0 {
+		ts.Fatalf("%s holds %s", args[0], entries[0].Name())
 	}
 }
 

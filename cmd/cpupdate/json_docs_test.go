@@ -1,0 +1,191 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// TestDocsJSON pushes to simulated phones on good and on bad days, and compares the lines of --json with docs/json.md: each
+// event is on the page with the fields that it has, and none that it has never.
+func TestDocsJSON(t *testing.T) {
+	t.Parallel() // what it does most is wait
+	section := jsonSection(t, "### A push to phones\n")
+	want := documentedEvents(section)
+	for _, step := range append(constantsOf(t, "event.go", "Step"), "summary") {
+		if want[step] == nil {
+			t.Errorf("json.md does not know the event %s", step)
+		}
+	}
+	for _, outcome := range constantsOf(t, "event.go", "Outcome") {
+		if !strings.Contains(section, "`"+outcome+"`") {
+			t.Errorf("json.md does not know the outcome %s", outcome)
+		}
+	}
+	seen := &seenFields{events: map[string][]string{}}
+	image := filepath.Join(t.TempDir(), "a.bind")
+	runHere(t, nil, "pack", newFile(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
+		"--software-type", "Unify HFA", "--software-version", "V1 R9.2.0", "--hw-levels", "1-3")
+	t.Run("runs", func(t *testing.T) {
+		for _, test := range []struct {
+			faults string
+			args   []string
+			code   code
+		}{
+			{"", []string{"--hw-level", "9", "--override", "--reason", "measured"}, codeOK},
+			{"accepts", nil, codeOK},
+			{"busy-forever", []string{"--patience", "1s"}, codeUnreachable},
+			{"cut-mid-download", []string{"--patience", "1s"}, codeUnreachable},
+			{"tls-1.0-only", []string{"--patience", "1s"}, codeSettings},
+			{"ignores-contact overload", []string{"--patience", "1s"}, codeUnreachable},
+		} {
+			t.Run(test.faults, func(t *testing.T) {
+				t.Parallel()
+				seen.push(t, image, strings.Fields(test.faults), test.args, test.code)
+			})
+		}
+	})
+	// A stranger needs a second program.
+	seen.line(t, newPhoneEvent("", fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")}, nil))
+	for event, fields := range want {
+		got := seen.events[event]
+		slices.Sort(got)
+		if !slices.Equal(got, fields) {
+			t.Errorf("the event %s has the fields %q, on the page %q", event, got, fields)
+		}
+	}
+	for event := range seen.events {
+		if want[event] == nil {
+			t.Errorf("the event %s is not on the page", event)
+		}
+	}
+}
+
+// TestDocsJSONPhone compares the answer of phone with docs/json.md.
+func TestDocsJSONPhone(t *testing.T) {
+	section := jsonSection(t, "## Phones\n")
+	doc := newLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
+		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
+		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
+	}})
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range regexp.MustCompile(`"([a-z_]+)":`).FindAllStringSubmatch(string(text), -1) {
+		inError := slices.Contains([]string{"code", "name", "message", "hints", "retryable"}, key[1])
+		if !inError && !strings.Contains(section, "`"+key[1]+"`") && !strings.Contains(section, `"`+key[1]+`"`) {
+			t.Errorf("json.md does not know the field %s of phone", key[1])
+		}
+	}
+}
+
+// jsonSection is a section of docs/json.md.
+func jsonSection(t *testing.T, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(readPage(t, "json.md").text, "\n"+heading)
+	if !found {
+		t.Fatalf("json.md has no section %s", heading)
+	}
+	section, _, _ := strings.Cut(after, "\n#")
+	return section
+}
+
+// documentedEvents reads the table of events, with the fields that the text says all have but those that it names.
+func documentedEvents(section string) map[string][]string {
+	events := map[string][]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (.*) \\| (.*)\\|$").FindAllStringSubmatch(section, -1) {
+		if row[1] == "event" { // the table's head
+			continue
+		}
+		fields := []string{"schema", "event"}
+		for _, common := range []string{"phone", "time"} {
+			if !regexp.MustCompile("Without (`phone` and )?`" + common + "`( and `time`)?(\\.| *$)").MatchString(row[2]) {
+				fields = append(fields, common)
+			}
+		}
+		for _, field := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[3], -1) {
+			fields = append(fields, field[1])
+		}
+		slices.Sort(fields)
+		events[row[1]] = fields
+	}
+	return events
+}
+
+// seenFields are the fields that each event had.
+type seenFields struct {
+	mu     sync.Mutex
+	events map[string][]string
+}
+
+// push pushes to one simulated phone.
+func (s *seenFields) push(t *testing.T, image string, faults, args []string, want code) {
+	config := phonesim.Config{
+		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", SoftwareType: "Unify HFA",
+		Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3, RestartTime: 300 * time.Millisecond,
+	}
+	for _, fault := range faults {
+		if err := config.AddFault(fault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	phone, err := phonesim.Start(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer phone.Close()
+	a, out, errOut := testApp(t, nil)
+	all := append([]string{
+		"push", image, phone.Address(), "--serve", "--json", "--listen", "127.0.0.1:0",
+		"--contact-interval", "200ms", "--probe-interval", "20ms",
+	}, args...)
+	if !slices.Contains(args, "--hw-level") {
+		all = append(all, "--hw-level", "3")
+	}
+	if c := run(t.Context(), a, all); c != want {
+		t.Errorf("exit code %d, want %d\n%s%s", c, want, out, errOut)
+	}
+	for line := range strings.Lines(out.String()) {
+		var doc map[string]any
+		if err := json.Unmarshal([]byte(line), &doc); err != nil {
+			t.Errorf("%v in %s", err, line)
+		}
+		s.note(doc)
+	}
+}
+
+func (s *seenFields) line(t *testing.T, value any) {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	s.note(doc)
+}
+
+func (s *seenFields) note(doc map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	event, _ := doc["event"].(string)
+	for field := range maps.Keys(doc) {
+		if !slices.Contains(s.events[event], field) {
+			s.events[event] = append(s.events[event], field)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// many shows a line for each phone as it ends, and how far they are together.
+func (r *report) many(e fleet.Event, p *phoneProgress) {
+	switch e.Step {
+	case fleet.StepDone, fleet.StepFailed:
+		p.ended = true
+		r.line("%s", r.endLine(e, p))
+	case fleet.StepFetching, fleet.StepFetched:
+		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
+			r.progress = r.app.startProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
+		}
+		p.sent = e.Fetch.Sent
+	case fleet.StepTold:
+		if !r.warned {
+			r.line("Keep the phones on LAN and power until they are done.")
+		}
+		r.warned = true
+		fallthrough
+	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
+		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
+		if r.app.verbose || e.Step == fleet.StepBusy {
+			r.aside(r.targets[e.Phone].Address, stepText(e))
+		}
+	}
+	if r.progress == nil {
+		return
+	}
+	sent := r.fetched()
+	if r.progress.update(sent); sent == r.progress.size {
+		r.endFetch()
+	}
+}
+
+// fetched is what all phones have so far; one that ended will fetch no more.
+func (r *report) fetched() int64 {
+	var sum int64
+	for i := range r.phones {
+		if r.phones[i].ended {
+			sum += r.size
+		} else {
+			sum += r.phones[i].sent
+		}
+	}
+	return sum
+}
+
+// endLine is the line of a phone that is done: how it ended, which phone, and why.
+func (r *report) endLine(e fleet.Event, p *phoneProgress) string {
+	word, style := endWord(e)
+	const wordWidth = 13
+	name := pad(escape(r.targets[e.Phone].Address), r.nameWidth())
+	indent := wordWidth + 2
+	text := name + "  " + wrap(escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.app.width)
+	return r.app.paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+}
+
+func (r *report) nameWidth() int {
+	const widest = 24
+	width := 0
+	for _, t := range r.targets {
+		width = max(width, min(utf8.RuneCountInString(t.Address), widest))
+	}
+	return width
+}
+
+func endWord(e fleet.Event) (string, style) {
+	if f := e.Failure; f != nil {
+		switch f.Kind {
+		case fleet.KindRefused:
+			return "not fitting", red
+		case fleet.KindUnknown:
+			return "unknown", yellow
+		case fleet.KindInterrupted:
+			return "interrupted", yellow
+		}
+		return string(f.Kind), red
+	}
+	switch e.Outcome {
+	case fleet.Updated:
+		return "updated", green
+	case fleet.NothingToDo:
+		return "nothing to do", green
+	case fleet.Checked:
+		return "compatible", green
+	case fleet.Looked:
+	}
+	return "ok", green
+}
+
+func (r *report) endText(e fleet.Event, p *phoneProgress) string {
+	what := strings.TrimSpace(p.before.Type + " " + typed(p.before))
+	switch {
+	case e.Failure != nil && what == "":
+		return e.Failure.Error()
+	case e.Failure != nil:
+		return what + ": " + e.Failure.Error()
+	case e.Outcome == fleet.Updated:
+		return fmt.Sprintf("%s -> %s, in %s", what, typed(e.Device), span(e.At.Sub(p.begun)))
+	}
+	return what
+}
+
+// stepText is a step in words.
+func stepText(e fleet.Event) string {
+	text, wait := string(e.Step), "waiting"
+	switch {
+	case e.Err != nil:
+		text = e.Err.Error()
+	case e.Step == fleet.StepBusy:
+		text = "in a call"
+	case e.Step == fleet.StepContacted:
+		text, wait = fmt.Sprintf("asked to call (%s)", nth(e.Attempt)), "waiting for its call"
+	}
+	if e.Limit > 0 && limitText(e.Limit) != "0 s" {
+		text += fmt.Sprintf("; %s for at most %s", wait, limitText(e.Limit))
+	}
+	return text
+}
+
+// summaryDoc is the last line of --json.
+type summaryDoc struct {
+	Schema   int            `json:"schema"`
+	Event    string         `json:"event"` // "summary"
+	Phones   int            `json:"phones"`
+	Outcomes map[string]int `json:"outcomes"`
+	Failures map[string]int `json:"failures"`
+	Code     code           `json:"code"` // the exit code of the run
+	Name     string         `json:"name"` // of the code
+	Time     string         `json:"time"`
+}
+
+// summary ends the answer: how many phones ended how; ended is the error of the run, or nil.
+func (r *report) summary(results []fleet.Result, ended error) {
+	r.watch.mu.Lock()
+	defer r.watch.mu.Unlock()
+	r.endFetch()
+	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}}
+	doc.Time = time.Now().UTC().Format(time.RFC3339Nano)
+	if ended != nil {
+		doc.Code = classify(ended).code
+	}
+	doc.Name = doc.Code.row().Name
+	for _, result := range results {
+		if result.Failure != nil {
+			doc.Failures[string(result.Failure.Kind)]++
+		} else {
+			doc.Outcomes[string(result.Outcome)]++
+		}
+	}
+	switch {
+	case r.app.json:
+		r.say(r.app.emit(doc))
+	case len(results) > 1:
+		r.line("\n%s", doc.text())
+	}
+}
+
+// text is "3 phones: 1 updated, 1 busy, 1 not fitting": good ends in the order of the outcomes, bad ones in that of the alphabet.
+func (doc summaryDoc) text() string {
+	var parts []string
+	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Looked} {
+		if n := doc.Outcomes[string(outcome)]; n > 0 {
+			word, _ := endWord(fleet.Event{Outcome: outcome})
+			parts = append(parts, fmt.Sprintf("%d %s", n, word))
+		}
+	}
+	var kinds []string
+	for kind, n := range doc.Failures {
+		word, _ := endWord(fleet.Event{Failure: &fleet.Failure{Kind: fleet.Kind(kind)}})
+		kinds = append(kinds, fmt.Sprintf("%d %s", n, word))
+	}
+	slices.Sort(kinds)
+	text := fmt.Sprintf("%s: %s", plural(doc.Phones, "phone"), strings.Join(append(parts, kinds...), ", "))
+	if doc.Outcomes[string(fleet.Checked)] > 0 {
+		text += " (dry run: they were told nothing)"
+	}
+	return text
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// A report shows a run as it happens: the way of a single phone step by step, of several a line each as it ends.
+type report struct {
+	app     *app
+	targets []fleet.Target
+	image   *image
+	size    int64 // of what each phone fetches, 0 if that is not seen
+	stop    func(error)
+
+	context  failureContext
+	interval time.Duration // between two requests to a phone
+
+	watch    *watch // its lock is that of all below
+	warned   bool   // that phones have to stay on LAN and power
+	progress *progress
+	phones   []phoneProgress
+}
+
+// phoneProgress is what the report remembers of a phone.
+type phoneProgress struct {
+	begun, fetching, shown time.Time
+	sent                   int64
+	ended                  bool
+	before                 fleet.Device
+	verdict                *hwcheck.Verdict
+	down, back             time.Time
+	busy                   bool // it said so; what is done once more is not shown once more
+	fetch                  transfer.Fetch
+}
+
+// newReport begins to show; summary ends it. What cannot be written stops the run.
+func newReport(a *app, targets []fleet.Target, im *image, size int64, stop func(error)) *report {
+	r := &report{app: a, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), watch: newWatch(a, targets)}
+	r.watch.aside = r.aside
+	for i := range r.phones {
+		r.phones[i].begun = time.Now()
+	}
+	return r
+}
+
+// event shows an event.
+func (r *report) event(e fleet.Event) {
+	r.watch.mu.Lock()
+	defer r.watch.mu.Unlock()
+	r.watch.note(e)
+	if e.Phone == fleet.NoPhone {
+		r.outsider(e)
+		return
+	}
+	p := &r.phones[e.Phone]
+	p.note(e)
+	switch {
+	case r.app.json:
+		r.emit(e, p)
+	case len(r.targets) == 1:
+		r.one(e, p)
+	default:
+		r.many(e, p)
+	}
+}
+
+// note remembers what later lines are made of.
+func (p *phoneProgress) note(e fleet.Event) {
+	switch e.Step {
+	case fleet.StepCalled:
+		if p.before == (fleet.Device{}) {
+			p.before = e.Device
+		}
+	case fleet.StepChecked:
+		p.verdict = e.Verdict
+	case fleet.StepFetching, fleet.StepFetched:
+		if p.fetching.IsZero() {
+			p.fetching = e.At
+		}
+		p.fetch = e.Fetch
+	case fleet.StepRestarting:
+		p.down = e.At
+	case fleet.StepBack:
+		p.back = e.At
+	}
+}
+
+// emit writes an event as a line of --json; of fetching, one a second.
+func (r *report) emit(e fleet.Event, p *phoneProgress) {
+	if e.Step == fleet.StepFetching {
+		if e.At.Sub(p.shown) < jsonInterval {
+			return
+		}
+		p.shown = e.At
+	}
+	r.say(r.app.emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
+}
+
+// failed is what a bad end means, nil for any other event.
+func (r *report) failed(e fleet.Event, p *phoneProgress) *failure {
+	if e.Failure == nil {
+		return nil
+	}
+	return phoneFailure(r.targets[e.Phone].Address, r.context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+}
+
+// say stops the run if something could not be written.
+func (r *report) say(err error) {
+	if err != nil {
+		r.stop(err)
+	}
+}
+
+// outsider shows what somebody else did: that is no part of the answer.
+func (r *report) outsider(e fleet.Event) {
+	switch {
+	case !r.watch.heard(e):
+	case r.app.json:
+		r.say(r.app.emit(newPhoneEvent("", e, nil)))
+	default:
+		r.aside("a caller", e.Err.Error())
+	}
+}
+
+// aside says something while a bar may be drawn.
+func (r *report) aside(who, text string) {
+	say := func() { r.app.remark("note", who, text) }
+	if r.progress != nil {
+		r.progress.aside(say)
+		return
+	}
+	say()
+}
+
+// line writes a line of the answer.
+func (r *report) line(format string, args ...any) {
+	write := func() {
+		r.say(r.app.print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+	}
+	if r.progress != nil {
+		r.progress.aside(write)
+		return
+	}
+	write()
+}
+
+// row writes a step of a single phone.
+func (r *report) row(style style, name, text string) {
+	const column = 12
+	r.line("  %s%s%s", r.app.paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), wrap(escape(text), column, r.app.width))
+}
+
+// one shows the way of the only phone.
+func (r *report) one(e fleet.Event, p *phoneProgress) {
+	name := r.targets[0].Address
+	switch e.Step {
+	case fleet.StepContacted:
+		r.aside(name, stepText(e))
+	case fleet.StepCalled:
+		if p.verdict == nil {
+			r.line("%s", escape(deviceLine(name, e.Device)))
+			r.row(plain, "runs", typed(e.Device))
+		}
+	case fleet.StepChecked:
+		if !p.busy || e.Verdict.Answer != hwcheck.Compatible {
+			r.checked(e)
+		}
+	case fleet.StepTold:
+		r.told(e, p)
+	case fleet.StepReading, fleet.StepAccepted:
+		if r.app.verbose {
+			r.aside(name, stepText(e))
+		}
+	case fleet.StepBusy:
+		r.inCall(e, p)
+	case fleet.StepFetching:
+		if r.progress != nil {
+			r.progress.update(e.Fetch.Sent)
+		}
+	case fleet.StepFetched:
+		r.endFetch()
+		r.row(plain, "fetch", fetchLine(e, p))
+	case fleet.StepRestarting:
+		r.endFetch()
+		r.aside(name, fmt.Sprintf("restarting; waiting for it to come back for at most %s", limitText(e.Limit)))
+	case fleet.StepBack:
+		r.row(plain, "restart", fmt.Sprintf("down %s, back %s; asked what it runs within %s", clock(p.down), clock(p.back), limitText(r.interval)))
+	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
+		r.aside(name, stepText(e))
+	case fleet.StepDone:
+		r.done(e, p)
+	case fleet.StepFailed:
+		r.endFetch()
+		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
+			r.row(red, "failed", e.Failure.Error())
+		}
+	}
+}
+
+// checked shows why the phone may be told, or the whole sheet if it may not.
+func (r *report) checked(e fleet.Event) {
+	v := *e.Verdict
+	if v.NothingToDo {
+		r.row(green, "check", "nothing to do: it runs this version already")
+		return
+	}
+	if v.Answer != hwcheck.Compatible {
+		r.say(r.app.print(nil, func(w io.Writer) {
+			fmt.Fprintln(w)
+			sheetText(r.app, r.image, e.Known, v)(w)
+		}))
+		return
+	}
+	r.row(plain, "check", compatibleLine(v))
+}
+
+// told is a phone that knows where the image is. One that was in a call before has been shown as told already.
+func (r *report) told(e fleet.Event, p *phoneProgress) {
+	if !p.busy {
+		r.row(plain, "told", fmt.Sprintf("where the image is; waiting for the next step for at most %s", limitText(e.Limit)))
+		r.line("  Keep the phone on LAN and power until it says that it is done.")
+	}
+	r.startFetch()
+}
+
+// inCall is a phone that was told and would not, being in a call.
+func (r *report) inCall(e fleet.Event, p *phoneProgress) {
+	r.endFetch()
+	if !p.busy {
+		r.row(yellow, "busy", fmt.Sprintf("in a call; it is asked again for at most %s", limitText(e.Limit)))
+	}
+	p.busy = true
+}
+
+// done is a good end.
+func (r *report) done(e fleet.Event, p *phoneProgress) {
+	r.endFetch()
+	took := e.At.Sub(p.begun)
+	switch e.Outcome {
+	case fleet.Updated:
+		r.row(green, "verified", fmt.Sprintf("runs %s, in %s", typed(e.Device), span(took)))
+	case fleet.Checked:
+		r.row(yellow, "dry run", "it was told nothing")
+	case fleet.NothingToDo, fleet.Looked:
+	}
+}
+
+// startFetch shows a bar for what the phone fetches, if that can be seen.
+func (r *report) startFetch() {
+	if r.size > 0 && r.progress == nil {
+		r.progress = r.app.startProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
+	}
+}
+
+func (r *report) endFetch() {
+	if r.progress != nil {
+		r.progress.end()
+		r.progress = nil
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// statusInterval is how often it is said how far several phones are.
+const statusInterval = 30 * time.Second
+
+// A watch keeps track of a run for the person who waits: how many phones are how far, whether any calls at all, and who
+// else does. It writes notes only, by aside.
+type watch struct {
+	app     *app
+	targets []fleet.Target
+	aside   func(who, text string)
+
+	mu      sync.Mutex // everything below, and what is shown of the run
+	port    int        // where phones call
+	states  []phoneState
+	called  bool // at least one phone, however it ended
+	doubted bool // whether they can call
+	callers map[string]bool
+	others  int // lines about nobody's calls in --json
+}
+
+// A phoneState is how far a phone is.
+type phoneState int
+
+// The states, in the order of an update.
+const (
+	stateNotCalled phoneState = iota
+	stateAsked
+	stateBusy
+	stateTold
+	stateFetching
+	stateInstalling
+	stateRestarting
+	stateBack
+	stateFailed
+	stateDone
+	stateCount
+)
+
+// newWatch returns one that writes notes; whoever shows more sets aside.
+func newWatch(a *app, targets []fleet.Target) *watch {
+	return &watch{
+		app: a, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
+		aside: func(who, text string) { a.remark("note", who, text) },
+	}
+}
+
+// begin says what is waited for, and with several phones from time to time how far they are, until end is called.
+func (w *watch) begin(s *station) (end func()) {
+	w.port = int(s.server.Addr().Port())
+	if len(w.targets) == 1 || w.app.json || w.app.quiet {
+		return func() {}
+	}
+	w.aside("this machine", fmt.Sprintf("%d phones are asked to call port %d; each is given up after %s of silence", len(w.targets), w.port, limitText(s.o.patience)))
+	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() { w.run(ticker.C, stop) })
+	return func() {
+		ticker.Stop()
+		close(stop)
+		done.Wait()
+	}
+}
+
+// run says how far the phones are with each tick.
+func (w *watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticks:
+			w.mu.Lock()
+			w.aside("all phones", w.status())
+			w.mu.Unlock()
+		}
+	}
+}
+
+// note remembers an event, and doubts the firewall if phones are asked once more and none called. It is told under the lock.
+func (w *watch) note(e fleet.Event) {
+	if e.Phone == fleet.NoPhone {
+		return
+	}
+	before := &w.states[e.Phone]
+	switch e.Step {
+	case fleet.StepContacted:
+		if e.Attempt > 1 && !w.called && !w.doubted {
+			w.doubted = true
+			w.aside("this machine", fmt.Sprintf("no phone has called port %d yet: does this machine's firewall let it in?", w.port))
+		}
+	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
+		w.called = true
+		if *before == stateNotCalled {
+			*before = stateAsked
+		}
+	case fleet.StepSilent, fleet.StepStranger:
+	default:
+		*before = stateAfter(e.Step)
+	}
+}
+
+// stateAfter is how far a phone is after a step forward.
+func stateAfter(step fleet.Step) phoneState {
+	return map[fleet.Step]phoneState{
+		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepTold: stateTold, fleet.StepAccepted: stateTold,
+		fleet.StepFetching: stateFetching, fleet.StepFetched: stateInstalling, fleet.StepRestarting: stateRestarting,
+		fleet.StepBack: stateBack, fleet.StepFailed: stateFailed, fleet.StepDone: stateDone,
+	}[step]
+}
+
+// status is "12 of 30 done, 3 fetching, 9 restarting, 6 not called yet".
+func (w *watch) status() string {
+	var counts [stateCount]int
+	for _, s := range w.states {
+		counts[s]++
+	}
+	text := fmt.Sprintf("%d of %d done", counts[stateDone]+counts[stateFailed], len(w.states))
+	if n := counts[stateFailed]; n > 0 {
+		text += fmt.Sprintf(" (%d failed)", n)
+	}
+	for _, s := range []struct {
+		state phoneState
+		word  string
+	}{
+		{stateBack, "back"},
+		{stateRestarting, "restarting"},
+		{stateInstalling, "installing"},
+		{stateFetching, "fetching"},
+		{stateTold, "told"},
+		{stateBusy, "in a call"},
+		{stateAsked, "asked"},
+		{stateNotCalled, "not called yet"},
+	} {
+		if n := counts[s.state]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, s.word)
+		}
+	}
+	return text
+}
+
+// heard reports whether what a caller did who is no phone of the plan is to be shown: without --verbose only that he could
+// not be understood, and once for each address, since he may call as often as he likes. With --json it is a hundred lines.
+func (w *watch) heard(e fleet.Event) bool {
+	const most = 100
+	switch {
+	case w.app.json:
+		w.others++
+		return w.others <= most
+	case w.app.verbose:
+		return true
+	case e.Step != fleet.StepTrouble:
+		return false
+	}
+	remote, _, _ := strings.Cut(e.Err.Error(), ": ")
+	if w.callers[remote] || len(w.callers) == most {
+		return false
+	}
+	w.callers[remote] = true
+	return true
+}
+
+// looking shows an event of a run that only asks.
+func (w *watch) looking(e fleet.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note(e)
+	switch {
+	case e.Phone == fleet.NoPhone:
+		if (e.Step == fleet.StepTrouble || w.app.verbose) && w.heard(e) {
+			w.aside("a caller", e.Err.Error())
+		}
+	case w.app.verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
+		w.aside(w.targets[e.Phone].Address, stepText(e))
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"flag"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// A faultRow is a phone with faults, and what push makes of it.
+type faultRow struct {
+	name   string
+	faults string // of phonesim, parted by blanks
+	change func(c *phonesim.Config)
+	args   []string // besides --serve
+
+	code    code
+	kind    string // of a bad end, else the outcome
+	says    string // a part of the error's sentence
+	hint    string // a part of a hint
+	told    bool   // what the error says of that
+	steps   string // an expression for all of them
+	version string // that the phone runs in the end
+	asked   int    // how often the phone was told in truth; -1 for more than once
+	only    string // the method, "" for both
+}
+
+const (
+	stepsToTold     = "contacted called-back checked told"
+	stepsToFetched  = stepsToTold + " fetched"
+	stepsToRestart  = stepsToFetched + " restarting"
+	stepsOfDone     = stepsToRestart + " back contacted called-back done"
+	stepsOfRejected = stepsToFetched + " contacted called-back failed"
+)
+
+// shortPatience is for phones that only patience ends with.
+func shortPatience() []string { return []string{"--patience", "2s"} }
+
+// untilBusy is a call that lasts until the phone has said that it is in one.
+func untilBusy(c *phonesim.Config) { c.CallLength = time.Hour }
+
+// faultTable is the table, in the order of the steps of an update.
+func faultTable() []faultRow {
+	var rows []faultRow
+	for _, part := range [][]faultRow{reachRows(), callRows(), checkRows(), toldRows(), fetchRows(), installRows(), oddRows()} {
+		rows = append(rows, part...)
+	}
+	return rows
+}
+
+// A faultRun is a row by one method.
+type faultRun struct {
+	row   faultRow
+	name  string
+	args  []string
+	phone *phonesim.Phone
+	ran   ran
+}
+
+// TestPhoneFaults pushes to one phone a row, by HTTPS and by FTP: exit code, error, steps, and what became of the phone.
+func TestPhoneFaults(t *testing.T) {
+	image, flags := phoneImage(t), serviceFlags(t)
+	var runs []*faultRun
+	for _, row := range faultTable() {
+		for _, method := range []string{"https", "ftp"} {
+			if row.only != "" && row.only != method {
+				continue
+			}
+			if !matches(t, row.name+", "+method) {
+				continue
+			}
+			phone := startPhone(t, row.faults, row.change)
+			args := append([]string{"push", image, phone.Address(), "--serve", "--json", "--method", method, "--hw-level", "3"}, flags...)
+			runs = append(runs, &faultRun{row: row, name: row.name + ", " + method, args: append(args, row.args...), phone: phone})
+		}
+	}
+	const atOnce = 24
+	slots := make(chan struct{}, atOnce)
+	var running sync.WaitGroup
+	for _, r := range runs {
+		a, out, errOut := testApp(t, nil)
+		running.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			c := run(t.Context(), a, r.args)
+			r.ran = ran{c, out.String(), errOut.String()}
+		})
+	}
+	running.Wait()
+	for _, r := range runs {
+		t.Run(r.name, func(t *testing.T) { r.row.check(t, r.ran, r.phone.State()) })
+	}
+}
+
+// matches reports whether -run asks for a subtest of this name, as far as one expression in it says.
+func matches(t *testing.T, name string) bool {
+	t.Helper()
+	_, wanted, found := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
+	if !found {
+		return true
+	}
+	expression, err := regexp.Compile(wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return expression.MatchString(strings.ReplaceAll(name, " ", "_"))
+}
+
+// check compares what came of a row with what should.
+func (row *faultRow) check(t *testing.T, r ran, state phonesim.State) {
+	t.Helper()
+	lines := pushLines(t, r.out)
+	checkPlain(t, r.errOut)
+	if r.code != row.code {
+		t.Errorf("exit code %d, want %d", r.code, row.code)
+	}
+	if steps := stepsOf(lines); !regexp.MustCompile("^(" + row.steps + ")$").MatchString(steps) {
+		t.Errorf("steps\n%s\nwant\n%s", steps, row.steps)
+	}
+	if state.Version.String() != row.version {
+		t.Errorf("the phone runs %s, want %s", state.Version, row.version)
+	}
+	if row.asked >= 0 && state.Told != row.asked || row.asked < 0 && state.Told < 2 {
+		t.Errorf("the phone was told %d times, want %d", state.Told, row.asked)
+	}
+	last, summary := lastLine(t, lines), lines[len(lines)-1]
+	if row.code == codeOK {
+		if last.Outcome != row.kind || summary.Outcomes[row.kind] != 1 {
+			t.Errorf("outcome %q in %+v, want %q", last.Outcome, summary, row.kind)
+		}
+	} else {
+		row.checkError(t, r, last, summary)
+	}
+	if t.Failed() {
+		t.Logf("%s\n%s", r.out, r.errOut)
+	}
+}
+
+func (row *faultRow) checkError(t *testing.T, r ran, last, summary pushLine) {
+	t.Helper()
+	e := r.failure(t)
+	if summary.Event != "summary" || summary.Failures[row.kind] != 1 || e.Kind != row.kind {
+		t.Errorf("it is %q in %+v, want %q", e.Kind, summary, row.kind)
+	}
+	if !strings.Contains(e.Message, row.says) || row.says == "" {
+		t.Errorf("it says %q, want %q", e.Message, row.says)
+	}
+	if !strings.Contains(strings.Join(e.Hints, "\n"), row.hint) || row.hint == "" {
+		t.Errorf("hints %q, want %q", e.Hints, row.hint)
+	}
+	if again := row.code == codeUnreachable; e.Code != row.code || e.Retryable == nil || *e.Retryable != again {
+		t.Errorf("code %d, retryable %v, want %v", e.Code, e.Retryable, again)
+	}
+	if last.Error == nil || last.Error.Message != e.Message || last.Told == nil || *last.Told != row.told {
+		t.Errorf("the last line is %+v, told %v, want %v", last, last.Told, row.told)
+	}
+}
+
+// Every fault of the simulator is in the table, or has a reason to be absent.
+func TestPhoneFaultsComplete(t *testing.T) {
+	used := map[phonesim.Fault]string{
+		"tls-1.3":      "the usual way",
+		"resumes-tls":  "the usual way",
+		"overload":     "two contacts within a second are never sent",
+		"hostile-text": "TestHostilePhones",
+		"huge-message": "TestHostilePhones",
+		"user-pwd":     "TestHostilePhones",
+	}
+	for _, row := range faultTable() {
+		for name := range strings.FieldsSeq(row.faults) {
+			used[phonesim.Fault(name)] = row.name
+		}
+	}
+	for _, f := range phonesim.Faults() {
+		if used[f.Name] == "" {
+			t.Errorf("no row has a phone with %s", f.Name)
+		}
+	}
+}

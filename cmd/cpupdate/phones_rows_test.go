@@ -1,0 +1,210 @@
+package main
+
+import (
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// reachRows are phones that cannot be asked to call.
+func reachRows() []faultRow {
+	return []faultRow{
+		{
+			name: "contact 404", faults: "contact-404", code: codeRejected, kind: "not-a-phone",
+			says: "refused with status 404, phones answer 204", hint: "check the address", steps: "failed", version: versionOld,
+		},
+		{
+			name: "contact garbage", faults: "contact-garbage", code: codeRejected, kind: "not-a-phone",
+			says: "the answer is not HTTP", hint: "check the address", steps: "failed", version: versionOld,
+		},
+		{
+			name: "contact silent", faults: "contact-silent", args: []string{"--timeout", "1s"}, code: codeUnreachable, kind: "unreachable",
+			says: "it cannot be reached", hint: "nothing on the way blocks its contact port (8085 if none is named)", steps: "failed", version: versionOld,
+		},
+		{name: "contact by GET", faults: "get-only", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+	}
+}
+
+// callRows are phones that took note, and call late, in a strange way or not at all.
+func callRows() []faultRow {
+	old := func(code code, kind, says, hint string) faultRow {
+		return faultRow{code: code, kind: kind, says: says, hint: hint, steps: "(contacted )*failed", version: versionOld}
+	}
+	named := func(r faultRow, name, faults string, args ...string) faultRow {
+		r.name, r.faults, r.args = name, faults, args
+		return r
+	}
+	const modern, firewall = "--legacy-tls lets it call", "let the firewall of this machine take the phone's call"
+	return []faultRow{
+		named(old(codeUnreachable, "no-call-back", "call", firewall),
+			"never calls", "ignores-contact", "--patience", "1500ms"),
+		named(old(codeSettings, "tls", "it calls, but there is no TLS", modern), "TLS 1.0", "tls-1.0-only"),
+		named(old(codeSettings, "tls", "it calls, but there is no TLS", modern), "RSA key exchange", "rsa-kex-only"),
+		named(old(codeSettings, "tls", "it calls, but there is no TLS", "in secure mode, only that service can update it"), "secure mode", "secure-mode"),
+		named(old(codeRejected, "garbled", "what it says cannot be understood", "whether it is a phone of this family"), "bad XML", "bad-xml"),
+		{
+			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",
+			steps: stepsOfDone, version: versionNew, asked: 1,
+		},
+		{
+			name: "RSA key exchange, let in", faults: "rsa-kex-only", args: []string{"--legacy-tls"}, kind: "updated",
+			steps: stepsOfDone, version: versionNew, asked: 1,
+		},
+		{
+			name: "calls late", faults: "calls-late", change: func(c *phonesim.Config) { c.CallDelay = 300 * time.Millisecond }, kind: "updated",
+			steps: stepsOfDone, version: versionNew, asked: 1,
+		},
+		{name: "calls twice", faults: "calls-twice", kind: "updated", steps: ".*done", version: versionNew, asked: 1},
+	}
+}
+
+// checkRows are phones that are asked, and told nothing, or that have to be asked for something.
+func checkRows() []faultRow {
+	const stepsToFailed = "contacted called-back checked failed"
+	return []faultRow{
+		{
+			name: "says its version when asked", faults: "no-version", kind: "updated",
+			steps: "contacted reading called-back checked told fetched restarting back contacted reading called-back done", version: versionNew, asked: 1,
+		},
+		{
+			name: "never says its version", faults: "never-version", code: codeUnknown, kind: "unknown",
+			says: "cannot be told: downgrade, same-version", hint: "--running", steps: "contacted reading called-back checked failed", version: versionOld,
+		},
+		{
+			name: "runs it already", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 1, Release: 9, Fix: 2} }, kind: "nothing-to-do",
+			steps: "contacted called-back checked done", version: versionNew,
+		},
+		{
+			name: "another model", change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" }, code: codeRefused, kind: "refused",
+			says: "does not suit it: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
+		},
+		{
+			name: "another type of software", change: func(c *phonesim.Config) { c.SoftwareType = "Unify SIP" }, code: codeRefused, kind: "refused",
+			says: "does not suit it: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
+		},
+		{
+			name: "runs a newer version", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 2} }, code: codeRefused, kind: "refused",
+			says: "does not suit it: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
+		},
+	}
+}
+
+// toldRows are phones that answer when they are told.
+func toldRows() []faultRow {
+	const round = "contacted called-back checked told busy"
+	return []faultRow{
+		{name: "accepts", faults: "accepts", kind: "updated", steps: stepsToTold + " accepted fetched restarting back contacted called-back done", version: versionNew, asked: 1},
+		{
+			name: "refuses", faults: "refuse-deployment", code: codeRejected, kind: "not-taken", told: true,
+			says: "it refuses the update", hint: "its settings may forbid updates", steps: stepsToTold + " failed", version: versionOld, asked: 1,
+		},
+		{
+			name: "in a call for ever", faults: "busy-forever", args: []string{"--patience", "1500ms"}, code: codeUnreachable, kind: "busy",
+			says: "it is in a call", hint: "--priority immediate", steps: round + "( " + round + ")* failed", version: versionOld, asked: -1,
+		},
+		{
+			name: "in a call", faults: "busy", change: untilBusy, kind: "updated",
+			steps: round + "( " + round + ")*( contacted)? called-back checked told fetched restarting back contacted called-back done", version: versionNew, asked: -1,
+		},
+		{
+			name: "in a call, and forgets", faults: "busy-no-solicited", change: untilBusy, kind: "updated",
+			steps: round + "( " + round + ")* " + stepsOfDone, version: versionNew, asked: -1,
+		},
+		{
+			name: "in a call, immediate", faults: "busy-forever", args: []string{"--priority", "immediate"}, kind: "updated",
+			steps: stepsOfDone, version: versionNew, asked: 1,
+		},
+		{name: "says nothing", faults: "silent-deployment", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+	}
+}
+
+// fetchRows are phones that do not fetch, or not as others do.
+func fetchRows() []faultRow {
+	cut := faultRow{
+		code: codeUnreachable, kind: "cut", told: true, says: " of 3145", hint: "the phone keeps its old software",
+		steps: stepsToTold + " fetching failed", version: versionOld, asked: 1,
+	}
+	stalls, cuts, says := cut, cut, cut
+	stalls.name, stalls.faults, stalls.args = "stalls", "stalls-mid-download", shortPatience()
+	cuts.name, cuts.faults, cuts.args = "cuts", "cut-mid-download", shortPatience()
+	stalls.steps = stepsToTold + " fetching( contacted)*( called-back)? failed" // it is asked before it is given up
+	cuts.steps = stalls.steps
+	says.name, says.faults, says.says = "cuts, and says so", "cut-mid-download status-ok", "it says that its update failed, after "
+	never := faultRow{
+		args: shortPatience(), code: codeUnreachable, kind: "never-fetched", told: true, says: "it was told where the image is, but did not ask for it within",
+		hint: "no firewall is in between", steps: stepsToTold + " failed", version: versionOld, asked: 1,
+	}
+	fetchless, plain := never, never
+	fetchless.name, fetchless.faults = "never fetches", "never-fetches"
+	plain.name, plain.faults, plain.only, plain.steps = "fetches without TLS", "fetch-no-tls", "https", stepsToTold+" failed"
+	return []faultRow{
+		fetchless, plain, stalls, cuts, says,
+		{name: "cuts and goes on", faults: "cut-and-resumes", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+		{name: "fetches twice", faults: "fetches-twice", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+	}
+}
+
+// installRows are phones that have the whole image.
+func installRows() []faultRow {
+	rejected := func(name, faults string) faultRow {
+		return faultRow{
+			name: name, faults: faults, args: shortPatience(), code: codeRejected, kind: "rejected", told: true,
+			says: "it fetched the whole image", hint: "the phone's own check refused the image",
+			steps: stepsOfRejected, version: versionOld, asked: 1,
+		}
+	}
+	bad := func(name, faults, kind, says, hint, steps, version string) faultRow {
+		return faultRow{
+			name: name, faults: faults, code: codeUnverified, kind: kind, told: true,
+			says: says, hint: hint, steps: steps, version: version, asked: 1,
+		}
+	}
+	neverBack := bad("never back", "never-comes-back", "never-back", "it went away to restart, and did not come back within", "do not cut its power", stepsToRestart+" failed", versionOld)
+	elsewhere := bad("back elsewhere", "comes-back-elsewhere", "never-back", "did not come back within", "It may have got another address", stepsToRestart+" failed", versionNew)
+	neverBack.args, elsewhere.args = shortPatience(), shortPatience()
+	secure := bad("back in secure mode", "comes-back-secure", "no-answer", "it is back, but does not say what it runs", "ask it again", stepsToRestart+" back contacted failed", versionNew)
+	return []faultRow{
+		rejected("rejects it", "reject-image"),
+		rejected("takes it for another device's", "wrong-device"),
+		rejected("takes its level for unsuitable", "level-unsuitable"),
+		rejected("loses a byte", "truncated"),
+		{
+			name: "says that it failed", faults: "status-failed", code: codeRejected, kind: "says-failed", told: true,
+			says: "it says that its update failed", hint: "look at the phone's display", steps: stepsToFetched + " failed", version: versionOld, asked: 1,
+		},
+		{name: "says that it is well", faults: "status-ok", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+		{
+			name: "does not look at it", faults: "takes-any-image", kind: "updated",
+			steps: stepsOfDone, version: versionNew, asked: 1,
+		},
+		bad("back with the old version", "reboots-with-old-version", "old-version", "it restarted, and still runs V1 R4.9.0", "ask it again later",
+			stepsToRestart+" back contacted called-back failed", versionOld),
+		bad("back with another version", "restarts-with-other-version", "old-version", "which is neither the old nor the new software", "ask it again later",
+			stepsToRestart+" back contacted called-back failed", "V1 R9.2.1"),
+		neverBack, elsewhere, secure,
+		bad("back with another MAC", "comes-back-other-mac", "another-phone", "another phone answers there", "which phone has that address now",
+			stepsToRestart+" back contacted failed", versionNew),
+		bad("another MAC at its second call", "other-mac", "another-phone", "not the one that it had before", "which phone has that address now",
+			stepsToRestart+" back contacted failed", versionNew),
+		{
+			name: "does not call after it refused", faults: "reject-image contact-gap", args: shortPatience(), code: codeUnverified, kind: "no-answer", told: true,
+			says: "it was not seen to restart, and does not say what it runs", hint: "ask it again", steps: stepsToFetched + " contacted failed", version: versionOld, asked: 1,
+		},
+	}
+}
+
+// oddRows are phones that are updated in spite of what they do.
+func oddRows() []faultRow {
+	var rows []faultRow
+	for _, faults := range []string{
+		"close-connections", "part-number-unknown", "failed-items", "no-contact-uri", "padded", "attributes-reversed", "constant-nonce", "fragments",
+		"old-xml", "contact-gap", "padded attributes-reversed constant-nonce fragments old-xml close-connections accepts status-ok",
+	} {
+		rows = append(rows, faultRow{name: faults, faults: faults, kind: "updated", steps: "contacted .* done", version: versionNew, asked: 1})
+	}
+	return append(rows,
+		faultRow{name: "start-up to us", faults: "start-up-to-last", kind: "updated", steps: stepsToRestart + "( back( contacted called-back)?)? done", version: versionNew, asked: 1},
+		faultRow{name: "reports in the same call", faults: "status-same-call accepts status-ok", kind: "updated", steps: "contacted .* done", version: versionNew, asked: 1},
+	)
+}

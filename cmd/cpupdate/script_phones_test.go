@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdPhones waits for the list that simulate writes, and puts the phones' addresses into the environment: phones FILE sets
+// PHONE1, PHONE2 and so on.
+func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: phones FILE")
+	}
+	cmdAwait(ts, false, args)
+	listed, err := readPhoneList(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for i, l := range listed {
+		ts.Setenv(fmt.Sprintf("PHONE%d", i+1), l.Address)
+	}
+}
+
+// cmdPlain finds what must be in no output of a script: control characters, and a phone's password. plain stdout stderr.
+func cmdPlain(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: plain FILE...")
+	}
+	for _, name := range args {
+		if problem := notPlain(ts.ReadFile(name)); problem != "" {
+			ts.Fatalf("%s: %s", filepath.Base(name), problem)
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// simulatedNote stands beside each phone in a list that simulate wrote: such a list may be replaced without asking.
+const simulatedNote = "simulated"
+
+// mayWrite reports whether the list may replace what is there, which it does with --force, or if that is a list of phones
+// that all were simulated.
+func (o *simulateOptions) mayWrite() (force bool, err error) {
+	force = o.force || onlySimulated(o.output)
+	return force, checkOutput(o.output, force)
+}
+
+func onlySimulated(name string) bool {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	listed, err := readPhoneList(name)
+	for _, l := range listed {
+		if l.Note != simulatedNote {
+			return false
+		}
+	}
+	return err == nil
+}
+
+// writeSimulated writes what an operator would know of the phones, who were started. What they run is not among it: they
+// say that themselves.
+func writeSimulated(plan []simulated, phones []*phonesim.Phone) func(io.Writer) error {
+	var listed []hwcheck.ListedPhone
+	for i, phone := range phones {
+		l := plan[i].listed
+		l.Address, l.Note = phone.Address(), simulatedNote
+		l.Phone.SoftwareType, l.Phone.Running = nil, nil
+		listed = append(listed, l)
+	}
+	return func(w io.Writer) error { return hwcheck.WritePhones(w, listed) }
+}
