@@ -96,7 +96,6 @@ type lookDoc struct {
 // An askedDoc is one phone: what it said, or why it did not.
 type askedDoc struct {
 	Address string     `json:"address"`
-	Line    int        `json:"-"`
 	Device  *deviceDoc `json:"device"` // null if it did not answer
 	Error   *errorDoc  `json:"error,omitempty"`
 }

@@ -90,6 +90,8 @@ func (o *fetchOptions) settingOf(name string) string {
 		return settingFetchUsername
 	case name == wpi.SettingPassword && o.own():
 		return settingFetchPassword
+	case name == wpi.SettingPassword:
+		return "password-file"
 	case o.url != "" && name != wpi.SettingFilename:
 		return settingFetchURL
 	case name == wpi.SettingURL:

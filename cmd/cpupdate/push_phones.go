@@ -182,6 +182,10 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	if err := r.o.route.login(ctx, r.app, r.d); err != nil {
 		return nil, err
 	}
+	deploy, err := r.o.fetch.login(r.d, r.deploy) // before anything is sent
+	if err != nil {
+		return nil, err
+	}
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	location, err := p.send(ctx)
@@ -190,10 +194,6 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	}
 	p.left = location.Left
 	if err := p.say("sent", r.d.access.FileURL(r.o.upload.filename), location); err != nil {
-		return nil, err
-	}
-	deploy, err := r.o.fetch.login(r.d, r.deploy)
-	if err != nil {
 		return nil, err
 	}
 	if r.o.fetch.writes(r.d) {
