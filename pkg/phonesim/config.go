@@ -1,6 +1,7 @@
 package phonesim
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -14,6 +15,13 @@ import (
 // DefaultTimeout is how long a phone waits for an answer, or for the next bytes of a file, if its Config says nothing.
 const DefaultTimeout = 30 * time.Second
 
+// DefaultPassword opens the web page if a Config says nothing: so phones come from the factory (OpenStage administration
+// manuals).
+const DefaultPassword = "123456"
+
+// DefaultSuspension is how long no password is taken if a Config says nothing (assumed).
+const DefaultSuspension = 5 * time.Minute
+
 // A Config says what a phone is, where, and how it behaves.
 type Config struct {
 	// Listen is HOST:PORT of the contact port, the guide's 8085; port 0 takes a free one. A phone with an address of its
@@ -22,6 +30,14 @@ type Config struct {
 	// ListenSecure is HOST:PORT where the contact path is also served by TLS, as on the phones' web page (observed: port
 	// 443 with a certificate of the phone's own). "" for none.
 	ListenSecure string
+	// Web is HOST:PORT of the phone's web page, by TLS; port 0 takes a free one, "" is none: the page can be switched off in
+	// phones (the vendor's security checklist).
+	Web string
+	// Password opens the web page; "" is [DefaultPassword].
+	Password string
+	// WebCertificate is what the web page shows, and the contact path where it is served by TLS; nil is one of the phone's
+	// own, with its MAC address for a name. It stays the same over restarts and updates.
+	WebCertificate *tls.Certificate
 	// Service is HOST:PORT of the provisioning service that the phone is set to, "" for none. It gets what the phone says
 	// when it has started, and the calls for which no other address was named.
 	Service string
@@ -41,12 +57,14 @@ type Config struct {
 	// Override makes the phone install what its hardware level or minimum version speaks against (the manual, p. 95).
 	Override bool
 
-	CallDelay   time.Duration // from a contact to the call
-	InstallTime time.Duration // from the whole image to going down
-	RestartTime time.Duration // how long it is gone, and its contact port after too much load
-	ContactGap  time.Duration // from one contact that counts to the next; others are acknowledged and forgotten
-	CallLength  time.Duration // how long the call of the fault busy lasts
-	Timeout     time.Duration // for an answer, or for the next bytes; 0 is DefaultTimeout
+	CallDelay   time.Duration             // from a contact to the call
+	InstallTime time.Duration             // from the whole image to going down
+	RestartTime time.Duration             // how long it is gone, and its contact port after too much load
+	Down        func(ctx context.Context) // called when RestartTime is over; the phone stays down until it returns. nil for none
+	ContactGap  time.Duration             // from one contact that counts to the next; others are acknowledged and forgotten
+	CallLength  time.Duration             // how long the call of the fault busy lasts
+	Suspension  time.Duration             // how long the page takes no password after three wrong ones; 0 is DefaultSuspension
+	Timeout     time.Duration             // for an answer, or for the next bytes; 0 is DefaultTimeout
 
 	// Authorities and Certificate are of secure mode: who may have signed the service's certificate (nil: nobody), and
 	// what the phone shows of itself.
@@ -81,6 +99,12 @@ func (c Config) apply() (Config, traits, error) {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
+	if c.Suspension == 0 {
+		c.Suspension = DefaultSuspension
+	}
+	if c.Password == "" {
+		c.Password = DefaultPassword
+	}
 	for _, row := range rows {
 		row.set(&c, &t)
 	}
@@ -94,7 +118,7 @@ func (c *Config) check() error {
 	if _, err := net.ParseMAC(c.MAC); err != nil {
 		return fmt.Errorf("%q is not a MAC address", c.MAC)
 	}
-	for _, d := range []time.Duration{c.CallDelay, c.InstallTime, c.RestartTime, c.ContactGap, c.CallLength, c.Timeout} {
+	for _, d := range []time.Duration{c.CallDelay, c.InstallTime, c.RestartTime, c.ContactGap, c.CallLength, c.Suspension, c.Timeout} {
 		if d < 0 {
 			return fmt.Errorf("%v is not a time to wait", d)
 		}

@@ -15,6 +15,9 @@
 // phone is silent, as the guide draws it (p. 56), unless a fault says otherwise. [Faults] lists what else it can do, which
 // is mostly what services have to live with.
 //
+// With Config.Web it has the phones' own web page as well: a browser can log in there and upload an image. What is publicly
+// known of that page is said where it stands; the rest is assumed.
+//
 // What it cannot do: FTP in active mode, and the account (ACCT) of an FTP login, which a phone may know. It keeps nothing
 // that it fetched, and nothing on disk.
 package phonesim

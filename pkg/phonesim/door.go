@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,43 +18,85 @@ const (
 	contactPath    = "/contact_dls.html/ContactDLS"
 	maxContact     = 64 << 10 // bytes of one request
 	overload       = time.Second
+	webBuffer      = 256 << 10             // bytes that the system takes of an image before the phone does: phones have little memory (assumed)
 	bindPause      = 50 * time.Millisecond // between two attempts to have the own port again
 	defaultService = "18443"
 )
 
-// A door is a port on which the phone is asked to call.
+// places are where a phone listens: HOST:PORT, "" for nowhere.
+type places struct{ contact, secure, web string }
+
+// A door is a port on which the phone is asked to call, or visited.
 type door struct {
 	listener net.Listener
 	address  string
 	config   *tls.Config // nil for the contact port
+	web      bool        // the web page
 }
 
 // open listens on all ports of the phone.
-func (p *Phone) open(ctx context.Context, listen, secure string) ([]*door, error) {
-	contact, err := listenOn(ctx, listen, nil)
+func (p *Phone) open(ctx context.Context, at places) ([]*door, error) {
+	config, err := p.pageTLS(at)
 	if err != nil {
 		return nil, err
 	}
-	doors := []*door{contact}
-	if secure != "" {
-		config, err := ownTLS(p.c.MAC)
-		if err != nil {
-			return nil, errors.Join(err, contact.listener.Close())
-		}
-		door, err := listenOn(ctx, secure, config)
-		if err != nil {
-			return nil, errors.Join(err, contact.listener.Close())
-		}
-		doors = append(doors, door)
+	contact := at.contact
+	if _, port, _ := net.SplitHostPort(contact); p.traits.noContactPort && port != "0" {
+		at.contact = "" // it may be anybody's meanwhile
 	}
-	p.set(func(s *State) { s.Address = contact.address })
+	var doors []*door
+	for _, d := range []*door{{address: at.contact}, {address: at.secure, config: config}, {address: at.web, config: config, web: true}} {
+		if d.address == "" {
+			continue
+		}
+		again, err := listenOn(ctx, d)
+		if err != nil {
+			shut(doors)
+			return nil, err
+		}
+		doors = append(doors, again)
+	}
+	if at.contact != "" {
+		contact = doors[0].address
+	}
+	if at.contact != "" && p.traits.noContactPort {
+		shut(doors[:1])
+		doors = doors[1:]
+	}
+	p.set(func(s *State) {
+		s.Address = contact
+		if at.web != "" {
+			s.WebAddress = doors[len(doors)-1].address
+		}
+	})
 	return doors, nil
 }
 
+// shut closes doors that nobody has come through.
+func shut(doors []*door) {
+	for _, d := range doors {
+		_ = d.listener.Close()
+	}
+}
+
+// taken are the places with the ports that the phone has taken.
+func (p *Phone) taken(at places, doors []*door) places {
+	at.contact = p.Address()
+	for _, d := range doors {
+		switch {
+		case d.web:
+			at.web = d.address
+		case d.config != nil:
+			at.secure = d.address
+		}
+	}
+	return at
+}
+
 // reopen listens again where the phone listened before. Somebody else may have the port for a moment.
-func (p *Phone) reopen(ctx context.Context, listen, secure string) ([]*door, error) {
+func (p *Phone) reopen(ctx context.Context, at places) ([]*door, error) {
 	for {
-		doors, err := p.open(ctx, listen, secure)
+		doors, err := p.open(ctx, at)
 		if err == nil {
 			return doors, nil
 		}
@@ -65,12 +106,17 @@ func (p *Phone) reopen(ctx context.Context, listen, secure string) ([]*door, err
 	}
 }
 
-func listenOn(ctx context.Context, address string, config *tls.Config) (*door, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+// listenOn opens a door where it is to be, or was before.
+func listenOn(ctx context.Context, d *door) (*door, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.address)
 	if err != nil {
-		return nil, fmt.Errorf("the phone's contact port: %w", err)
+		name := "contact port"
+		if d.web {
+			name = "web page"
+		}
+		return nil, fmt.Errorf("the phone's %s: %w", name, err)
 	}
-	return &door{l, l.Addr().String(), config}, nil
+	return &door{l, l.Addr().String(), d.config, d.web}, nil
 }
 
 // tend serves a door as long as the phone is up. Too much load closes it for a while.
@@ -82,12 +128,12 @@ func (r *run) tend(ctx context.Context, d *door) {
 		if !pause(ctx, max(r.p.c.RestartTime, bindPause)) {
 			return
 		}
-		again, err := listenOn(ctx, d.address, d.config)
+		again, err := listenOn(ctx, d)
 		for err != nil {
 			if !pause(ctx, bindPause) {
 				return
 			}
-			again, err = listenOn(ctx, d.address, d.config)
+			again, err = listenOn(ctx, d)
 		}
 		d = again
 	}
@@ -106,12 +152,19 @@ func (r *run) accept(ctx context.Context, crash func(), d *door) {
 			crash()
 			return
 		}
+		if tcp, ok := conn.(*net.TCPConn); ok && d.web {
+			_ = tcp.SetReadBuffer(webBuffer)
+		}
 		visitors.Go(func() {
 			l := hold(ctx, conn, r.p.c.Timeout)
 			defer l.hangUp()
 			var stream net.Conn = l
 			if d.config != nil {
 				stream = tls.Server(l, d.config)
+			}
+			if d.web {
+				r.browse(ctx, l, stream, crash)
+				return
 			}
 			r.receive(crash, stream)
 		})
@@ -128,25 +181,30 @@ func (r *run) receive(crash func(), conn net.Conn) {
 		if err != nil {
 			return
 		}
-		form, err := contactForm(request)
-		status := r.contactStatus(request, form, err)
-		switch r.p.traits.contact {
-		case contactSilent:
-			_, _ = io.Copy(io.Discard, conn)
-			return
-		case contactGarbage:
-			_, _ = io.WriteString(conn, "\x15\x03\x01\x00\x02\x02\x46 this is not HTTP\r\n\r\n")
-			return
-		}
-		// The headers are the guide's, p. 15.
-		_, err = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nContent-type: text/html\r\nServer: DlsClient\r\n\r\n", status, http.StatusText(status))
-		if status == http.StatusNoContent {
-			r.contact(crash, form)
-		}
-		if err != nil || request.Close {
+		if !r.answerContact(crash, conn, request) || request.Close {
 			return
 		}
 	}
+}
+
+// answerContact answers one request, and reports whether the connection may be used for another.
+func (r *run) answerContact(crash func(), conn net.Conn, request *http.Request) bool {
+	form, err := contactForm(request)
+	status := r.contactStatus(request, form, err)
+	switch r.p.traits.contact {
+	case contactSilent:
+		_, _ = io.Copy(io.Discard, conn)
+		return false
+	case contactGarbage:
+		_, _ = io.WriteString(conn, "\x15\x03\x01\x00\x02\x02\x46 this is not HTTP\r\n\r\n")
+		return false
+	}
+	// The headers are the guide's, p. 15.
+	_, err = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nContent-type: text/html\r\nServer: DlsClient\r\n\r\n", status, http.StatusText(status))
+	if status == http.StatusNoContent {
+		r.contact(crash, form)
+	}
+	return err == nil
 }
 
 // contactForm returns what the request says, whether it stands in the body or behind the path.

@@ -32,6 +32,14 @@ const (
 	Installing Kind = "installing"  // it will, and Version is the image's
 	Restarting Kind = "restarting"  // it is down
 	Gone       Kind = "gone"        // it is down, and will stay so
+	LoggedIn   Kind = "logged in"   // somebody has opened the web page with the password
+	NoLogin    Kind = "not let in"  // somebody tried to; Detail is why not
+	LoggedOut  Kind = "logged out"
+	Uploading  Kind = "uploading" // an image comes in at the web page; Detail is its file's name
+	Uploaded   Kind = "uploaded"  // it has the whole image of Bytes
+	Cancelled  Kind = "cancelled" // the rest of an image does not come; Detail is why, Bytes how much came
+	NotTaken   Kind = "not taken" // it does not let somebody upload; Detail is why
+	Changed    Kind = "changed"   // something was set or done at the web page; Detail is the page
 	CallBegins Kind = "in a call"
 	CallEnds   Kind = "hung up"
 )
@@ -55,6 +63,7 @@ const (
 	StatusIdle       Status = "idle"
 	StatusInCall     Status = "in a call"
 	StatusFetching   Status = "fetching"
+	StatusUploading  Status = "uploading" // an image comes in at the web page
 	StatusInstalling Status = "installing"
 	StatusRestarting Status = "restarting"
 	StatusGone       Status = "gone" // for good
@@ -63,6 +72,7 @@ const (
 // A State is what a phone is, and what it has been through.
 type State struct {
 	Address      string // HOST:PORT of the contact port
+	WebAddress   string // HOST:PORT of the web page, "" without one
 	MAC          string
 	SoftwareType string
 	Version      bind.Version
@@ -75,6 +85,12 @@ type State struct {
 	Bytes    int64  // of all fetches, whole or not
 	Restarts int    // how often it came back
 	Refusal  string // why it did not install the last image; "" if it did
+
+	Logins      int     // how often somebody logged in at the web page
+	Uploads     int     // how many images it got as a whole there
+	UploadBytes int64   // of all images there, whole or not
+	Changes     int     // how often something else was set or done there
+	LastUpload  *Upload // the last request with a file for the phone application, as far as it came; not changed any more
 }
 
 const maxDetail = 200

@@ -57,6 +57,8 @@ type traits struct {
 	stalls, cuts, resumes, truncated, takesAnything bool
 	keepsVersion, otherVersion, neverBack           bool
 	elsewhere, secureAfter, otherMACAfter           bool
+	noContactPort                                   bool
+	web                                             webTraits
 
 	reply   string // to a deployment: "", wpi.Accepted or wpi.Failed
 	refusal string // why no image is installed, "" if one may be
@@ -73,7 +75,7 @@ type row struct {
 // rows is the table of faults, in the order of the steps of an update.
 func rows() []row {
 	var all []row
-	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows()} {
+	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows()} {
 		all = append(all, part...)
 	}
 	return all
@@ -120,6 +122,7 @@ func contactRows() []row {
 		{"contact-garbage", "contact", "answers a contact with what is not HTTP", contact(contactGarbage)},
 		{"contact-silent", "contact", "takes a contact and never answers it", contact(contactSilent)},
 		{"get-only", "contact", "takes a contact by GET and answers 405 to a POST", contact(contactGetOnly)},
+		{"no-contact-port", "contact", "has no contact port: a connection there is refused", func(_ *Config, t *traits) { t.noContactPort = true }},
 		{"contact-gap", "", "acknowledges but ignores contacts for some time after one that it obeyed, 300 s if nothing else is set", func(c *Config, _ *traits) {
 			orElse(&c.ContactGap, 300*time.Second)
 		}},

@@ -20,6 +20,10 @@ var errCut = errors.New("it cuts the connection")
 // execute fetches what was ordered. It returns what the phone will run if it has to restart, and what it says of the
 // fetch, nil for nothing.
 func (r *run) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessage) {
+	if !r.p.begin(StatusFetching) { // assumed: nothing is published
+		r.p.tell(Event{Kind: Declined, Detail: "it takes an image at its web page"})
+		return nil, nil
+	}
 	if !o.software {
 		ok := true
 		for _, f := range o.files {
@@ -58,6 +62,12 @@ func (r *run) update(ctx context.Context, o *order) *restart {
 			return nil
 		}
 	}
+	return r.decide(o, arriving)
+}
+
+// decide says what the phone does with an image, and returns nil if it stays what it is.
+func (r *run) decide(o *order, arriving *image) *restart {
+	t := &r.p.traits
 	if t.truncated {
 		arriving.size--
 	}

@@ -43,7 +43,7 @@ func goroutines() string {
 // TestClose: a phone can be closed at any moment, more than once, and its port is free then.
 func TestClose(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []phonesim.Kind{"", phonesim.Contacted, phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone, phonesim.CallBegins} {
+	for _, kind := range []phonesim.Kind{"", phonesim.Contacted, phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone, phonesim.CallBegins, phonesim.Uploading} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
@@ -52,11 +52,17 @@ func TestClose(t *testing.T) {
 			faults := map[phonesim.Kind][]string{
 				phonesim.Contacted: {"calls-late"}, phonesim.Fetching: {"stalls-mid-download"}, phonesim.Gone: {"never-comes-back"}, phonesim.CallBegins: {"busy"},
 			}[kind]
+			c.Web = "127.0.0.1:0"
 			if kind == phonesim.Restarting {
 				c.RestartTime = time.Hour
 			}
 			p := start(t, c, faults...)
 			address := p.Address()
+			if kind == phonesim.Uploading {
+				b := visit(t, p)
+				b.logIn()
+				b.half(s.file)
+			}
 			switch kind {
 			case phonesim.Contacted:
 				contact(t, address, s.address())
@@ -68,8 +74,10 @@ func TestClose(t *testing.T) {
 			}
 			fatal(t, p.Close())
 			fatal(t, p.Close())
-			if conn, err := net.Dial("tcp", address); err == nil { //nolint:noctx // it is refused at once
-				t.Errorf("it listens still: %v", conn.Close())
+			for _, address := range []string{address, p.State().WebAddress} {
+				if conn, err := net.Dial("tcp", address); err == nil { //nolint:noctx // it is refused at once
+					t.Errorf("it listens still: %v", conn.Close())
+				}
 			}
 		})
 	}
@@ -112,6 +120,8 @@ func TestConfig(t *testing.T) {
 		"no such fault":  func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"sings"} },
 		"two answers":    func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"accepts", "refuse-deployment"} },
 		"taken port":     func(c *phonesim.Config) { c.Listen = taken.Addr().String() },
+		"taken web port": func(c *phonesim.Config) { c.Web = taken.Addr().String() },
+		"bad suspension": func(c *phonesim.Config) { c.Suspension = -1 },
 		"taken TLS port": func(c *phonesim.Config) { c.ListenSecure = taken.Addr().String() },
 	} {
 		c := cp600()

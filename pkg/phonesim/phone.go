@@ -2,6 +2,7 @@ package phonesim
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -23,7 +24,8 @@ type Phone struct {
 	state      State // its Status holds no call
 	inCall     bool
 	hangUp     *time.Timer
-	secure     bool // secure mode
+	secure     bool        // secure mode
+	page       *tls.Config // what the web page is served with; nil without TLS ports
 	written    map[string]string
 	now        *run   // what is up, nil while nothing is
 	held       int    // conversations
@@ -40,7 +42,8 @@ func Start(c Config) (*Phone, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure, written: map[string]string{}}
 	p.state = State{MAC: c.MAC, SoftwareType: c.SoftwareType, Version: c.Version, Status: StatusIdle}
-	doors, err := p.open(ctx, c.Listen, c.ListenSecure)
+	at := places{c.Listen, c.ListenSecure, c.Web}
+	doors, err := p.open(ctx, at)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -52,7 +55,7 @@ func Start(c Config) (*Phone, error) {
 		p.hangUp = time.AfterFunc(c.CallLength, p.HangUp)
 	}
 	first := p.newRun()
-	p.living.Go(func() { p.live(ctx, first, doors) })
+	p.living.Go(func() { p.live(ctx, first, doors, at) })
 	return p, nil
 }
 
@@ -114,7 +117,7 @@ type restart struct {
 }
 
 // live is a phone's life: up, gone for a while, up again.
-func (p *Phone) live(ctx context.Context, r *run, doors []*door) {
+func (p *Phone) live(ctx context.Context, r *run, doors []*door, at places) {
 	for {
 		next := r.up(ctx, doors)
 		if next == nil {
@@ -130,15 +133,15 @@ func (p *Phone) live(ctx context.Context, r *run, doors []*door) {
 		if !pause(ctx, p.c.RestartTime) {
 			return
 		}
-		listen, secure := doors[0].address, ""
-		if len(doors) > 1 {
-			secure = doors[1].address
+		if p.c.Down != nil {
+			p.c.Down(ctx)
 		}
+		at = p.taken(at, doors)
 		if next.update {
-			listen = p.change(next, listen)
+			at = p.change(next, at)
 		}
 		var err error
-		if doors, err = p.reopen(ctx, listen, secure); err != nil {
+		if doors, err = p.reopen(ctx, at); err != nil {
 			return
 		}
 		p.set(func(s *State) {
@@ -151,7 +154,7 @@ func (p *Phone) live(ctx context.Context, r *run, doors []*door) {
 }
 
 // change makes the phone what it is after an update, and returns where it will listen.
-func (p *Phone) change(next *restart, listen string) string {
+func (p *Phone) change(next *restart, at places) places {
 	p.set(func(s *State) {
 		s.Version, s.SoftwareType = next.version, next.softwareType
 		if p.traits.otherMACAfter {
@@ -160,11 +163,34 @@ func (p *Phone) change(next *restart, listen string) string {
 		if p.traits.secureAfter {
 			p.secure = true
 		}
+		if p.traits.web.otherKey {
+			p.page = nil
+		}
 	})
-	if host, _, err := net.SplitHostPort(listen); err == nil && p.traits.elsewhere {
-		return net.JoinHostPort(host, "0")
+	if p.traits.elsewhere {
+		at.contact, at.web = freePort(at.contact), freePort(at.web)
 	}
-	return listen
+	return at
+}
+
+// freePort is any port of the same host.
+func freePort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+// begin takes up something that a phone does alone, and reports whether it was free for it.
+func (p *Phone) begin(s Status) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.state.Status != StatusIdle {
+		return false
+	}
+	p.state.Status = s
+	return true
 }
 
 // set changes the state.

@@ -14,6 +14,8 @@ type run struct {
 	p     *Phone
 	calls chan string   // where to call next; one at most
 	freed chan struct{} // a call with somebody has ended
+	due   chan *restart // what somebody at the web page has brought about; one at most
+	site  site          // what the web page remembers
 
 	// Guarded by the phone's lock.
 	lastContact time.Time // that came
@@ -24,7 +26,7 @@ type run struct {
 }
 
 func (p *Phone) newRun() *run {
-	r := &run{p: p, calls: make(chan string, 1), freed: make(chan struct{}, 1)}
+	r := &run{p: p, calls: make(chan string, 1), freed: make(chan struct{}, 1), due: make(chan *restart, 1)}
 	p.mu.Lock()
 	p.now = r
 	p.mu.Unlock()
@@ -61,6 +63,12 @@ func (r *run) up(ctx context.Context, doors []*door) *restart {
 	next := r.work(ctx)
 	down()
 	serving.Wait()
+	if next != nil && !next.update {
+		select {
+		case next = <-r.due: // an image that came meanwhile is not lost
+		default:
+		}
+	}
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
 	r.p.now, r.p.inCall = nil, false // whoever was called hears nothing more
@@ -75,18 +83,9 @@ func (r *run) work(ctx context.Context) *restart {
 		}
 	}
 	for {
-		target := ""
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.freed:
-			if target = r.promised; target == "" {
-				continue
-			}
-		case target = <-r.calls:
-			if target = r.afterDelay(ctx, target); target == "" {
-				return nil
-			}
+		target, next := r.await(ctx)
+		if target == "" {
+			return next
 		}
 		times := 1
 		if r.p.traits.callsTwice {
@@ -96,6 +95,27 @@ func (r *run) work(ctx context.Context) *restart {
 			if next := r.talk(ctx, target, wpi.Solicited); next != nil {
 				return next
 			}
+		}
+	}
+}
+
+// await waits for something to do: a call, or else a restart, which is nil at the end.
+func (r *run) await(ctx context.Context) (target string, next *restart) {
+	for {
+		select {
+		case <-ctx.Done():
+			return "", nil
+		case <-r.freed:
+			if r.promised != "" {
+				return r.promised, nil
+			}
+		case target = <-r.calls:
+			return r.afterDelay(ctx, target), nil
+		case next = <-r.due:
+			if next.update && !pause(ctx, r.p.c.InstallTime) {
+				return "", nil
+			}
+			return "", next
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package phonesim
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -52,11 +54,44 @@ func rsaSuites() []uint16 {
 	return []uint16{tls.TLS_RSA_WITH_AES_256_CBC_SHA, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}
 }
 
-// ownTLS returns what the phone serves its web page with: a certificate that nobody but itself has signed.
-func ownTLS(name string) (*tls.Config, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// pageTLS returns what the phone serves its web page with, as long as it has one: the same over restarts.
+func (p *Phone) pageTLS(at places) (*tls.Config, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.page != nil || at.secure == "" && at.web == "" {
+		return p.page, nil
+	}
+	t := &p.traits.web
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.tls10 {
+		c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
+	}
+	if t.rsaOnly {
+		c.MaxVersion = min(tls.VersionTLS12, max(c.MaxVersion, c.MinVersion))
+		c.CipherSuites = rsaSuites()
+	}
+	if given := p.c.WebCertificate; given != nil && (p.state.Restarts == 0 || !t.otherKey) {
+		c.Certificates = []tls.Certificate{*given}
+	} else {
+		own, err := ownCertificate(p.c.MAC, t.tls10 || t.rsaOnly)
+		if err != nil {
+			return nil, err
+		}
+		c.Certificates = []tls.Certificate{own}
+	}
+	p.page = c
+	return c, nil
+}
+
+// ownCertificate is one that nobody but itself has signed, for a name and no address. Old phones have RSA keys.
+func ownCertificate(name string, old bool) (tls.Certificate, error) {
+	var key crypto.Signer
+	var err error
+	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); old {
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("the phone's own key: %w", err)
+		return tls.Certificate{}, fmt.Errorf("the phone's own key: %w", err)
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
@@ -64,7 +99,7 @@ func ownTLS(name string) (*tls.Config, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("the phone's own certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("the phone's own certificate: %w", err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, nil
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

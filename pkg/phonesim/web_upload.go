@@ -1,0 +1,244 @@
+package phonesim
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net"
+	"strings"
+)
+
+const maxParts = 100 // of one form
+
+// A form is what came of a form with a file, part after part.
+type form struct {
+	visit  *visit
+	seen   *Upload
+	fields map[string]string
+	image  *image // the file for the phone application, nil until it comes
+	name   string // its file's name
+	denied string // why the file is not taken
+	got    int64  // bytes of the image
+}
+
+// upload takes a form with a file as it comes in: nothing of it is held but what the phone looks at.
+func (v *visit) upload() *webAnswer {
+	t := &v.r.p.traits.web
+	if t.logsOut && v.session != nil {
+		v.r.site.leave(v.session)
+		v.session = nil
+	}
+	f := &form{visit: v, seen: newUpload(v.request), fields: map[string]string{}}
+	if t.early || t.cuts || t.stalls {
+		stopAt := v.request.ContentLength / 2
+		if v.request.ContentLength < 0 {
+			stopAt = someBytes
+		}
+		v.body = &stopped{v.body, stopAt}
+	}
+	err := f.read(v.body)
+	switch {
+	case errors.Is(err, errCut):
+		return f.halfWay()
+	case err != nil:
+		return f.broken(err)
+	case f.fields["page_submit"] == pageLogo && v.session != nil:
+		v.r.p.set(func(s *State) { s.Changes++ })
+		v.r.p.tell(Event{Kind: Changed, Detail: pageLogo})
+		return v.finished(pageLogo, successText("Transfer completed successfully")) // the text was observed for a logo
+	case f.denied == "" && f.image == nil:
+		f.denied = "it got no file"
+	}
+	if f.image == nil {
+		v.r.p.tell(Event{Kind: NotTaken, Detail: f.denied})
+		if v.session == nil {
+			return &webAnswer{cookie: nobody, body: v.document(v.loginForm())}
+		}
+		return v.finished(pageApplication, errorText("Transfer failed: "+f.denied))
+	}
+	return f.complete()
+}
+
+// stopped reads so many bytes and no more.
+type stopped struct {
+	r    io.Reader
+	left int64
+}
+
+func (s *stopped) Read(b []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, errCut
+	}
+	n, err := s.r.Read(b[:min(int64(len(b)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// read takes the parts.
+func (f *form) read(body io.Reader) error {
+	_, parameters, err := mime.ParseMediaType(f.visit.request.Header.Get("Content-Type"))
+	if err != nil {
+		return err
+	}
+	parts := multipart.NewReader(body, parameters["boundary"])
+	for range maxParts {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			_, err = io.Copy(io.Discard, body) // what stands behind the last part
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.take(part); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("a form of more than %d fields", maxParts)
+}
+
+// take takes one part: a field, or a file.
+func (f *form) take(part *multipart.Part) error {
+	seen := f.seen.part(part)
+	defer func() { f.visit.r.p.set(func(s *State) { s.LastUpload = f.seen.copy() }) }()
+	if !seen.HasFileName {
+		text, err := io.ReadAll(io.LimitReader(part, maxForm))
+		f.fields[seen.Name] = string(text)
+		seen.set(string(text))
+		return err
+	}
+	w := io.Discard
+	if f.mayTake(seen) {
+		f.image, f.name = newImage(), seen.FileName
+		w = f.image
+		f.visit.r.p.tell(Event{Kind: Uploading, Detail: f.name})
+	}
+	n, err := f.pour(w, part)
+	seen.Length = n
+	return err
+}
+
+// mayTake decides on a file by what came before it. Only one is taken at a time.
+func (f *form) mayTake(seen *Part) bool {
+	v := f.visit
+	switch {
+	case f.image != nil || f.denied != "" || f.fields["page_submit"] == pageLogo && v.session != nil:
+		return false
+	case v.session == nil || v.session.change:
+		f.denied = "nobody is logged in"
+	case f.fields["page_submit"] != pageApplication || !strings.HasPrefix(seen.Name, "dl-app"):
+		f.denied = "the form has no such file"
+	case f.fields["WEBMv_Admin_Download_FileType"] != kindApplication:
+		f.denied = "it is no file for the phone application"
+	case !v.r.site.valid(v.session, pageApplication, f.fields[tokenField]):
+		f.denied = "the page has expired"
+	case seen.FileName == "":
+		f.denied = "no file was chosen"
+	case !v.r.p.begin(StatusUploading):
+		f.denied = "it is busy: " + string(v.r.p.State().Status)
+	}
+	return f.denied == ""
+}
+
+// pour moves the bytes of a file.
+func (f *form) pour(w io.Writer, r io.Reader) (int64, error) {
+	buffer := make([]byte, fetchChunk)
+	var got int64
+	for {
+		n, err := r.Read(buffer)
+		got += int64(n)
+		_, _ = w.Write(buffer[:n]) // neither an image nor nothing fails
+		if w != io.Discard {
+			f.got = got
+			f.visit.r.p.set(func(s *State) { s.UploadBytes += int64(n) })
+		}
+		if errors.Is(err, io.EOF) {
+			return got, nil
+		}
+		if err != nil {
+			return got, err
+		}
+	}
+}
+
+// cancel drops what came of an image: the phone stays what it is, as when somebody leaves the page (CP HFA administration
+// manual A31003-C1000-M102-5, 3.9.3.1).
+func (f *form) cancel(why string) {
+	if f.image == nil {
+		return
+	}
+	f.visit.r.p.set(func(s *State) { s.Status = StatusIdle })
+	f.visit.r.p.tell(Event{Kind: Cancelled, Detail: why, Bytes: f.got})
+}
+
+// broken is a form that did not come to its end.
+func (f *form) broken(err error) *webAnswer {
+	var network net.Error
+	why := "the rest does not come"
+	if errors.As(err, &network) && network.Timeout() {
+		why = "nothing comes any more"
+	}
+	f.cancel(why)
+	return &webAnswer{silent: true}
+}
+
+// halfWay does what the phone's faults make it do there.
+func (f *form) halfWay() *webAnswer {
+	v := f.visit
+	t := &v.r.p.traits.web
+	switch {
+	case t.cuts:
+		f.cancel("it cuts the connection")
+		if tcp, ok := v.line.Conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
+		}
+		_ = v.line.Close()
+		return &webAnswer{silent: true}
+	case t.stalls:
+		f.cancel("it reads no more")
+		<-v.ctx.Done() // the connection stays open
+		return &webAnswer{silent: true}
+	}
+	refusal := "it takes none"
+	v.r.p.set(func(s *State) { s.Refusal = refusal })
+	f.cancel("it refuses the image")
+	return &webAnswer{hangUp: true, body: v.document(v.menu(pageApplication) + errorText("Transfer failed: the image is not accepted"))}
+}
+
+// complete decides on an image that came as a whole.
+func (f *form) complete() *webAnswer {
+	v, t := f.visit, &f.visit.r.p.traits.web
+	v.r.p.set(func(s *State) { s.Uploads++ })
+	v.r.p.tell(Event{Kind: Uploaded, Bytes: f.got, Detail: f.name})
+	failed, done := errorText("Transfer failed: the image is not accepted"), successText("Transfer completed successfully")
+	if t.refuses || t.staysOld {
+		refusal := "it takes none at its web page"
+		v.r.p.set(func(s *State) { s.Refusal, s.Status = refusal, StatusIdle })
+		v.r.p.tell(Event{Kind: Refused, Detail: refusal})
+		if t.staysOld {
+			failed = done
+		}
+		return v.finished(pageApplication, failed)
+	}
+	next := v.r.decide(&order{}, f.image)
+	if next == nil {
+		return v.finished(pageApplication, failed)
+	}
+	v.r.p.set(func(s *State) { s.Status = StatusInstalling })
+	answer := v.finished(pageApplication, done)
+	answer.after = func() {
+		v.r.p.tell(Event{Kind: Installing, Version: next.version})
+		v.r.fall(next)
+	}
+	return answer
+}
+
+// finished is the page after a form with a file.
+func (v *visit) finished(name, message string) *webAnswer {
+	if v.r.p.traits.web.hostile {
+		message = strings.Replace(message, "Transfer", "\x1b[31m\u202eTransfer", 1)
+	}
+	return &webAnswer{huge: v.r.p.traits.web.huge, body: v.document(v.menu(name) + message)}
+}
