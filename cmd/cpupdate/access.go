@@ -11,6 +11,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // maxCAFile is the size of the largest file with certificates of authorities in bytes.
@@ -101,20 +102,20 @@ func (o *trustOptions) given() []givenSetting {
 }
 
 // trust reads the flags and the file that they name.
-func (o *trustOptions) trust(command string) (transfer.Trust, error) {
+func (o *trustOptions) trust(command string) (trust.Policy, error) {
 	pins, err := parsePins(o.pins)
 	if err != nil {
-		return transfer.Trust{}, usage(command, "--%s: %v", settingPin, err)
+		return trust.Policy{}, usage(command, "--%s: %v", settingPin, err)
 	}
-	trust := transfer.Trust{Pins: pins}
+	policy := trust.Policy{Pins: pins}
 	if o.ca != "" {
-		trust.Authorities, err = readAuthorities(o.ca)
+		policy.Authorities, err = readAuthorities(o.ca)
 	}
-	return trust, err
+	return policy, err
 }
 
 // instead is what is stored with the flags in its place: each of them only for its own.
-func (o *trustOptions) instead(p *profile, command string) (transfer.Trust, error) {
+func (o *trustOptions) instead(p *profile, command string) (trust.Policy, error) {
 	given, err := (&trustOptions{pins: o.pins}).trust(command)
 	if err != nil {
 		return given, err

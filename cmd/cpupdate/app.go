@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -30,6 +31,13 @@ type app struct {
 	config         string          // settings file of --config
 	configVariable string          // that of $CPUPDATE_CONFIG
 	password       transfer.Secret // $CPUPDATE_PASSWORD
+	around         surroundings
+
+	clock func() time.Time // nil: that of the system
+
+	keyring         keyring       // of the system; nil if there is none
+	keyringVariable string        // $CPUPDATE_KEYRING
+	keyringLimit    time.Duration // how long it may take; 0 for the usual
 
 	settingsErr error // why it names none
 
@@ -41,6 +49,8 @@ type app struct {
 
 	json, quiet, verbose, noColor bool
 
+	legacySaid bool // what --legacy-tls gives up was said
+
 	parsed  bool  // the flags were read: --json means what it says
 	helpErr error // what kept help from being printed; cobra has no way to return it
 }
@@ -49,7 +59,7 @@ type app struct {
 func newApp() *app {
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, width: 80, open: bind.Open, dial: transfer.Dial, ask: askPassword, keepPipes: keepPipes}
 	a.inTerminal = term.IsTerminal(int(os.Stdin.Fd()))
-	a.errTerminal = term.IsTerminal(int(os.Stderr.Fd())) && os.Getenv("TERM") != "dumb"
+	a.errTerminal = stderrTerminal() && os.Getenv("TERM") != "dumb"
 	a.errWidth = func() int {
 		width, _, err := term.GetSize(int(os.Stderr.Fd()))
 		if err != nil {
@@ -71,8 +81,26 @@ func newApp() *app {
 	a.configVariable = os.Getenv("CPUPDATE_CONFIG")
 	if password := os.Getenv(passwordVariable); password != "" {
 		a.password = transfer.NewSecret(password)
+		_ = os.Unsetenv(passwordVariable) // libraries too start programs: the keyring's on macOS
+	}
+	a.keyring, a.keyringVariable = systemKeyring{os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, os.Getenv(keyringVariable)
+	a.around = surroundings{terminal: os.Getenv("TERM"), noColor: os.Getenv("NO_COLOR") != "", ci: os.Getenv("CI") != ""}
+	for _, name := range proxyVariables() {
+		if os.Getenv(name) != "" {
+			a.around.proxies = append(a.around.proxies, name)
+		}
 	}
 	return a
+}
+
+func stderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
+
+// now is what time it is.
+func (a *app) now() time.Time {
+	if a.clock != nil {
+		return a.clock()
+	}
+	return time.Now()
 }
 
 // keepPipes catches SIGPIPE: who is in the middle of sending has to clean up on the server first. It is not ignored,
@@ -87,7 +115,6 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 		return "", err
 	}
 	fmt.Fprint(os.Stderr, prompt)
-	defer fmt.Fprintln(os.Stderr)
 	type answer struct {
 		text []byte
 		err  error
@@ -99,8 +126,12 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 	}()
 	select {
 	case a := <-answered:
+		fmt.Fprintln(os.Stderr)
 		return string(a.text), a.err
 	case <-ctx.Done():
+		if !stderrTerminal() { // there the line has ended with the signal
+			fmt.Fprintln(os.Stderr)
+		}
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
 	}
 }

@@ -84,8 +84,9 @@ Which part number means which level is looked up in the hardware table:
   cpupdate check os40.img --part-number S30817-S7402-A101-20 --software-type "Siemens SIP" --running "V3 R1.41.1"
   cpupdate check cp600.bind 192.0.2.50 --hw-level 3
   cpupdate check images/ --phones phones.csv`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return check(cmd.Context(), a, o, args[0], args[1:]) },
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeImages(a, 0, false),
+		RunE:              func(cmd *cobra.Command, args []string) error { return check(cmd.Context(), a, o, args[0], args[1:]) },
 	}
 	flags := cmd.Flags()
 	o.phones.addFlags(flags)

@@ -21,8 +21,8 @@ They are never mixed: a profile stands alone.
 
 The settings lie in config.toml in the settings folder, or in the file that
 --config or $CPUPDATE_CONFIG names. It is a text file for people: what is
-changed here leaves all the rest as it was written. Passwords lie in a file of
-their own beside it.`,
+changed here leaves all the rest as it was written. Passwords lie in the
+system's keyring, or in a file of their own beside the settings.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -79,8 +79,10 @@ func newDefaultsSet(a *app) *cobra.Command {
 		Long: `Store access data, the description of the site's phones, and a password. Only
 what is given is changed, and --pin replaces all pins that were there.
 
-A password never stands on the command line. It is stored as it is, unencrypted,
-in a file that only its owner can read (passwords.toml beside config.toml).`,
+A password never stands on the command line. It is stored in the system's
+keyring. Where there is none, or with $CPUPDATE_KEYRING=off, it is stored as it
+is, unencrypted, in a file that only its owner can read (passwords.toml beside
+config.toml). Passwords in that file move to the keyring as soon as there is one.`,
 		Example: `  cpupdate defaults set --method ftps --server files.example --username cp --path firmware
   cpupdate defaults set --password-stdin < password.txt
   cpupdate defaults set --profile berlin --server 192.0.2.10 --username anonymous --hw-level 3`,
@@ -127,26 +129,27 @@ func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
 	if err := a.changeSettings(ctx, change); err != nil {
 		return err
 	}
-	return a.afterSet(o.profile, change.password != nil)
+	return a.afterSet(ctx, o.profile)
 }
 
 // afterSet shows what is stored now, and what is not right about it yet: settings may be given one after another.
-func (a *app) afterSet(name string, password bool) error {
+func (a *app) afterSet(ctx context.Context, name string) error {
 	p, err := a.stored(name)
 	if err != nil {
 		return err
 	}
-	if password {
-		a.note("note", p.place.passwords, "holds the password as it is, unencrypted"+onlyOwner())
+	stored, err := p.place.password(name)
+	if err != nil {
+		return err
 	}
 	access := p.access
-	if access.Password, err = p.password(); err != nil {
-		return err
+	if stored.there() { // that it is there is all that counts here
+		access.Password = transfer.NewSecret("")
 	}
 	if err := access.Validate(); err != nil {
 		a.note("warning", p.title(), err.Error())
 	}
-	return a.showDefaults(name, false)
+	return a.showDefaults(ctx, name, false)
 }
 
 func newDefaultsUnset(a *app) *cobra.Command {
@@ -158,7 +161,7 @@ func newDefaultsUnset(a *app) *cobra.Command {
 		Short: "Take stored settings away",
 		Long: `Take settings away: ` + strings.Join(names[:9], ", ") + `,
 ` + strings.Join(names[9:], ", ") + `. With --all the
-defaults or the profile as a whole, with its password.`,
+defaults or the profile as a whole, with its password, wherever that is stored.`,
 		Example: `  cpupdate defaults unset path password
   cpupdate defaults unset --profile berlin --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -202,5 +205,5 @@ func defaultsUnset(ctx context.Context, a *app, profile string, all bool, names 
 	if err := a.changeSettings(ctx, change); err != nil {
 		return err
 	}
-	return a.showDefaults(profile, false)
+	return a.showDefaults(ctx, profile, false)
 }

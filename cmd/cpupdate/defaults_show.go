@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -27,14 +28,17 @@ type defaultsDoc struct {
 // settingDoc is one setting: what applies, and why. The value of a password is never there.
 type settingDoc struct {
 	Value  any    `json:"value"`
-	Origin string `json:"origin"` // "settings", "passwords", "usual" or "not set"
+	Origin string `json:"origin"` // "settings", "passwords", "keyring", "usual" or "not set"
 	Where  string `json:"where,omitempty"`
+	// why a password cannot be had from the keyring: "off", "none", "lost", "silent" or "failed"
+	Problem string `json:"problem,omitempty"`
 }
 
 // The origins of what applies, besides those of hwcheck.
 const (
 	originStored   = "settings"
 	originPassword = "passwords"
+	originKeyring  = "keyring"
 	originUsual    = "usual"
 	originUnset    = "not set"
 )
@@ -59,7 +63,7 @@ what applies. Of the password only whether it is stored, and where.`,
 		Example: `  cpupdate defaults show
   cpupdate defaults show --profile berlin --origin`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkProfileName(profile); err != nil {
 				return err
 			}
@@ -68,7 +72,7 @@ what applies. Of the password only whether it is stored, and where.`,
 					return err
 				}
 			}
-			return a.showDefaults(profile, origin)
+			return a.showDefaults(cmd.Context(), profile, origin)
 		},
 	}
 	addProfileFlag(a, cmd, &profile)
@@ -77,7 +81,7 @@ what applies. Of the password only whether it is stored, and where.`,
 }
 
 // showDefaults prints the defaults or a profile, also one that is not there any more.
-func (a *app) showDefaults(name string, origin bool) error {
+func (a *app) showDefaults(ctx context.Context, name string, origin bool) error {
 	s, err := a.storedSettings()
 	if err != nil {
 		return err
@@ -89,7 +93,7 @@ func (a *app) showDefaults(name string, origin bool) error {
 			return err
 		}
 	}
-	password, err := p.place.password(name)
+	password, err := a.storedPassword(ctx, p.place, name)
 	if err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (a *app) showDefaults(name string, origin bool) error {
 	for _, warning := range p.warnings(password) {
 		a.note("warning", p.title(), warning)
 	}
-	rows := p.rows(password.secret)
+	rows := p.rows(password)
 	for _, row := range rows {
 		doc.Settings[strings.ReplaceAll(row.name, "-", "_")] = row.doc
 	}
@@ -164,12 +168,12 @@ func (r settingRow) why() string {
 }
 
 // rows are all settings, the password after the user's name.
-func (p *profile) rows(password transfer.Secret) []settingRow {
+func (p *profile) rows(password storedPassword) []settingRow {
 	var rows []settingRow
 	for _, name := range settingNames() {
 		row := settingRow{name: name}
 		if texts := p.texts[name]; len(texts) > 0 {
-			row.doc = settingDoc{p.value(name), originStored, p.where[name]}
+			row.doc = settingDoc{Value: p.value(name), Origin: originStored, Where: p.where[name]}
 			row.text = strings.Join(texts, ", ")
 		} else {
 			row.doc, row.text, row.hide = p.usual(name)
@@ -185,11 +189,19 @@ func (p *profile) rows(password transfer.Secret) []settingRow {
 	return rows
 }
 
-func (p *profile) passwordRow(password transfer.Secret) settingRow {
-	row := settingRow{name: transfer.SettingPassword, doc: settingDoc{nil, originUnset, ""}, text: "not stored"}
-	if password.IsSet() {
+func (p *profile) passwordRow(password storedPassword) settingRow {
+	const keyring = "the system's keyring"
+	row := settingRow{name: transfer.SettingPassword, doc: settingDoc{Origin: originUnset}, text: "not stored"}
+	switch {
+	case password.trouble != nil:
+		row.doc = settingDoc{Origin: originKeyring, Where: keyring, Problem: password.trouble.problem}
+		row.text = "in " + keyring + ", " + password.trouble.which()
+	case password.keyring:
+		row.doc = settingDoc{Origin: originKeyring, Where: keyring}
+		row.text = "stored in " + keyring
+	case password.there():
 		file := filepath.Base(p.place.passwords)
-		row.doc = settingDoc{nil, originPassword, file}
+		row.doc = settingDoc{Origin: originPassword, Where: file}
 		row.text = "stored in " + file
 	}
 	return row
@@ -216,10 +228,10 @@ func (p *profile) value(name string) any {
 func (p *profile) usual(name string) (doc settingDoc, text string, hide bool) {
 	method := cmp.Or(p.access.Method, transfer.FTP)
 	web := method == transfer.HTTPS
-	unset := settingDoc{nil, originUnset, ""}
+	unset := settingDoc{Origin: originUnset}
 	switch name {
 	case transfer.SettingMethod:
-		return settingDoc{string(method), originUsual, ""}, string(method), false
+		return settingDoc{Value: string(method), Origin: originUsual}, string(method), false
 	case transfer.SettingServer:
 		return unset, "not set", p.access.BaseURL != ""
 	case transfer.SettingPort:
@@ -227,20 +239,20 @@ func (p *profile) usual(name string) (doc settingDoc, text string, hide bool) {
 		if web {
 			port = 443
 		}
-		return settingDoc{port, originUsual, ""}, fmt.Sprint(port), p.access.BaseURL != ""
+		return settingDoc{Value: port, Origin: originUsual}, fmt.Sprint(port), p.access.BaseURL != ""
 	case transfer.SettingAccount:
 		return unset, "none", web
 	case transfer.SettingUsername:
 		return unset, "not set", false
 	case transfer.SettingPath:
-		return settingDoc{nil, originUsual, ""}, "the login folder", web
+		return settingDoc{Origin: originUsual}, "the login folder", web
 	case transfer.SettingBaseURL:
 		return unset, "not set", !web || p.access.Server != ""
 	case settingCA:
 		if len(p.pins) > 0 {
 			return unset, "none: the pin alone decides", false
 		}
-		return settingDoc{nil, originUsual, ""}, "the system's authorities", method == transfer.FTP
+		return settingDoc{Origin: originUsual}, "the system's authorities", method == transfer.FTP
 	case settingPin:
 		return unset, "none", method == transfer.FTP
 	case settingFetchURL, settingFetchUsername, settingFetchPassword:

@@ -42,6 +42,7 @@ sending an image would have.`,
 	}
 	addProfileFlag(a, cmd, &route.profile)
 	route.password.addFlags(cmd.Flags())
+	addLegacyFlag(cmd.Flags(), &route.legacy)
 	line.addFlags(cmd.Flags())
 	return cmd
 }
@@ -58,7 +59,7 @@ func defaultsTest(ctx context.Context, a *app, route routeOptions, line lineOpti
 	if err != nil {
 		return err
 	}
-	if err := route.login(ctx, a, d); err != nil {
+	if err := route.login(ctx, a, d, options); err != nil {
 		return err
 	}
 	options.Trust = d.trust

@@ -109,6 +109,7 @@ func (a *app) inFolder(folder string) *app {
 	inner.colorOut = a.colorOut && !a.noColor
 	inner.settings, inner.settingsErr = filepath.Join(folder, "settings"), nil
 	inner.config, inner.configVariable, inner.password = "", "", transfer.Secret{}
+	inner.keyring = nil
 	inner.parsed, inner.verbose = false, false
 	if a.quiet {
 		inner.out, inner.err, inner.errTerminal = io.Discard, io.Discard, false

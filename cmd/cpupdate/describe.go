@@ -32,8 +32,9 @@ marked so; the rest comes from flags, which win. With --key the descriptor is
 signed too (IMAGE.bind.toml.sig), which signs any image, whatever its format.`,
 		Example: `  cpupdate describe CP20X_SIP_V1_R9_2_0.img --family "OpenScape Desk Phone CP" --model CP200,CP205 --hw-levels 1-2
   cpupdate describe --dry-run OS40_SIP_V3_R5_12_0.img`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return describe(cmd.Context(), a, o, args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeImages(a, 1, true),
+		RunE:              func(cmd *cobra.Command, args []string) error { return describe(cmd.Context(), a, o, args[0]) },
 	}
 	flags := cmd.Flags()
 	o.stated.addFlags(flags)

@@ -92,7 +92,7 @@ The numbers and names never change; a new meaning gets a new number. ` + "`cpupd
 	page.WriteString(`
 Every exit code but 0 comes with exactly one error on standard error, also after a rule sheet. Which error has which code, and what to do:
 [troubleshooting](troubleshooting.md). A single phone ends the command with its own code, several with 10 if some failed; with several,
---json has the code of each. 11 is not used by this version: there is no failure limit.
+--json has the code of each.
 
 In a shell script (not run by our tests):
 

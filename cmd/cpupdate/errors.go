@@ -53,7 +53,7 @@ func exitTable() []exitRow {
 		{codeRejected, "rejected", "the server refused; the phone refused the deployment, or fetched the image and kept running its old software without a restart", "no"},
 		{codeUnverified, "unverified", "sent, but not proven: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
 		{codePartial, "partial", "several phones: some not updated, or none of the images fits them", "see output"},
-		{codeStopped, "stopped", "several phones: stopped by the failure limit", "see output"},
+		{codeStopped, "stopped", "several phones: stopped, since one of them says that its password is suspended", "see output"},
 		{codeInterrupted, "interrupted", "Ctrl-C, SIGTERM or SIGHUP", ""},
 	}
 }

@@ -18,21 +18,23 @@ func arrows() map[string][]string {
 		"pkg/bind":          {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/bind/bindtest": {module + "pkg/bind"},
 		"pkg/hwcheck":       {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/trust":         {},
+		"pkg/wbm":           {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
 		"pkg/transfer": {
-			"github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
+			module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
 			"golang.org/x/sys/unix", "golang.org/x/time/rate",
 		},
-		"pkg/transfer/badserver":    {module + "pkg/transfer"},
-		"pkg/transfer/transfertest": {module + "pkg/transfer", "golang.org/x/time/rate"},
+		"pkg/transfer/badserver":    {module + "pkg/transfer", module + "pkg/trust"},
+		"pkg/transfer/transfertest": {module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
 		"pkg/wpi":                   {},
 		"pkg/phonesim":              {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
-			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/transfer", module + "pkg/wpi", "golang.org/x/sync/semaphore",
+			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/transfer", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
 		},
 		"cmd/cpupdate": {
-			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/phonesim", module + "pkg/transfer", module + "pkg/wpi",
-			"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable",
-			"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/sys/windows", "golang.org/x/term",
+			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/phonesim", module + "pkg/transfer", module + "pkg/trust", module + "pkg/wbm", module + "pkg/wpi",
+			"github.com/godbus/dbus/v5", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable",
+			"github.com/schollz/progressbar/v3", "github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/zalando/go-keyring", "golang.org/x/sys/windows", "golang.org/x/term",
 		},
 	}
 }
@@ -85,7 +87,7 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 		switch strings.TrimPrefix(words[0], module) {
 		case "pkg/transfer/transfertest": // starts servers, for tests
 			continue
-		case "pkg/transfer", "pkg/transfer/badserver", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
+		case "pkg/transfer", "pkg/transfer/badserver", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
 			words = slices.DeleteFunc(words, func(word string) bool { return word == "net/http" })
 		}
 		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {

@@ -32,8 +32,9 @@ damaged, not trusted, or no image at all.`,
   cpupdate inspect --header-only images/
   cat cp600.bind | cpupdate inspect -
   cpupdate inspect --json cp600.bind | jq -r '.images[0].software_version'`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return inspect(cmd.Context(), a, o, args) },
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeImages(a, 0, false),
+		RunE:              func(cmd *cobra.Command, args []string) error { return inspect(cmd.Context(), a, o, args) },
 	}
 	o.image.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&o.bytes, "bytes", false, "draw the bytes of header and trailer with the fields marked")

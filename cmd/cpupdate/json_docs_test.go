@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // TestDocsJSON pushes to simulated phones on good and on bad days, and compares the lines of --json with docs/json.md: each
@@ -49,6 +51,8 @@ func TestDocsJSON(t *testing.T) {
 			{"cut-mid-download", []string{"--patience", "1s"}, codeUnreachable},
 			{"tls-1.0-only", []string{"--patience", "1s"}, codeSettings},
 			{"ignores-contact overload", []string{"--patience", "1s"}, codeUnreachable},
+			{"no-contact-port", []string{"--web", "--verbose"}, codeOK},
+			{"web-cuts", []string{"--web"}, codeUnreachable},
 		} {
 			t.Run(test.faults, func(t *testing.T) {
 				t.Parallel()
@@ -56,7 +60,8 @@ func TestDocsJSON(t *testing.T) {
 			})
 		}
 	})
-	// A stranger needs a second program.
+	// A stranger needs a second program, and a page that breaks off with the last byte has luck.
+	seen.line(t, newPhoneEvent("phone", fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")}, nil))
 	seen.line(t, newPhoneEvent("", fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")}, nil))
 	for event, fields := range want {
 		got := seen.events[event]
@@ -134,7 +139,7 @@ type seenFields struct {
 func (s *seenFields) push(t *testing.T, image string, faults, args []string, want code) {
 	config := phonesim.Config{
 		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", SoftwareType: "Unify HFA",
-		Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3, RestartTime: 300 * time.Millisecond,
+		Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3, RestartTime: 300 * time.Millisecond, Web: "127.0.0.1:0",
 	}
 	for _, fault := range faults {
 		if err := config.AddFault(fault); err != nil {
@@ -147,8 +152,14 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	}
 	defer phone.Close()
 	a, out, errOut := testApp(t, nil)
+	way := "--serve"
+	if page := phone.State().WebAddress; slices.Contains(args, "--web") {
+		_, port, _ := net.SplitHostPort(page)
+		way, a.password = "--web-port="+port, transfer.NewSecret(phonesim.DefaultPassword)
+		args = append(args, "--pin", pinOf(t, page))
+	}
 	all := append([]string{
-		"push", image, phone.Address(), "--serve", "--json", "--listen", "127.0.0.1:0",
+		"push", image, phone.Address(), way, "--json", "--listen", "127.0.0.1:0",
 		"--contact-interval", "200ms", "--probe-interval", "20ms",
 	}, args...)
 	if !slices.Contains(args, "--hw-level") {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log"
 	"os"
@@ -18,14 +19,22 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		signals = append(signals, syscall.SIGHUP)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	// After the first signal the next one ends the process at once, as it would without us. But a terminal that is closed
-	// may say so twice: that leaves time to clear up.
-	context.AfterFunc(ctx, func() {
+	a := newApp()
+	ctx, interrupt := context.WithCancel(context.Background())
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, signals...)
+	go func() {
+		<-came
+		// After the first signal the next one ends the process at once, as it would without us. But a terminal that is closed
+		// may say so twice: that leaves time to clear up.
 		signal.Ignore(syscall.SIGHUP)
-		stop()
-	})
-	os.Exit(int(run(ctx, newApp(), os.Args[1:])))
+		signal.Stop(came)
+		if stderrTerminal() {
+			fmt.Fprintln(os.Stderr) // the terminal shows ^C where the cursor is
+		}
+		interrupt()
+	}()
+	os.Exit(int(run(ctx, a, os.Args[1:])))
 }
 
 // run executes one command line and returns its exit code.

@@ -184,9 +184,9 @@ func wrap(text string, indent, width int) string {
 	return b.String()
 }
 
-// isDigest reports whether the word is a SHA-256.
+// isDigest reports whether the word is a SHA-256, or a pin with one, be it the end of a part of a sentence.
 func isDigest(word string) bool {
-	raw, err := hex.DecodeString(word)
+	raw, err := hex.DecodeString(strings.TrimRight(strings.TrimPrefix(word, "sha256:"), ",;:.)"))
 	return err == nil && len(raw) == sha256.Size
 }
 

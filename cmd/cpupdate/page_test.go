@@ -102,7 +102,7 @@ func usual(text string) string {
 func steady(text string) string {
 	for _, r := range []struct{ pattern, by string }{
 		{`(?m)^(  time +).*$`, "$1"},
-		{`(?m)^(  fetch +\S+ \S+).*$`, "$1"},
+		{`(?m)^(  (?:fetch|sent) +\S+ \S+).*$`, "$1"},
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`\b\d\d:\d\d:\d\d\b`, "CLOCK"},
 		{`\bfor at most [0-9.hms]+`, "for at most TIME"},

@@ -21,11 +21,12 @@ type phoneRow struct {
 
 // A failureContext is what hints need to know of the command.
 type failureContext struct {
-	image string // as it was named, "" if there is none
-	list  string // of phones
+	image string                      // as it was named, "" if there is none
+	list  string                      // of phones
+	page  func(address string) string // where the web page of a phone is; nil if the way is another
 }
 
-// phoneTable has a row for each kind.
+// phoneTable has a row for each kind, but for those of webTable.
 func phoneTable() []phoneRow {
 	return []phoneRow{
 		{fleet.KindUnreachable, codeUnreachable, codeUnverified, "check its address, that it has power and LAN, and that nothing on the way blocks its contact port (8085 if none is named)", ""},
@@ -43,11 +44,11 @@ func phoneTable() []phoneRow {
 		{fleet.KindCut, codeUnreachable, 0, "the phone keeps its old software; try again, and keep this machine awake and on the network", ""},
 		{fleet.KindSaysFailed, codeRejected, 0, "look at the phone's display, and at the log of the server that it fetches from", ""},
 		{fleet.KindRejected, codeRejected, 0, "the phone's own check refused the image, most often for its hardware level: cpupdate check shows what is known of that", ""},
-		{fleet.KindOldVersion, codeUnverified, 0, "look at the phone's display, and ask it again later: cpupdate phone", ""},
-		{fleet.KindNeverBack, codeUnverified, 0, "look at the phone: do not cut its power while LEDs blink. It may have got another address: see the DHCP server; then ask it: cpupdate phone", ""},
-		{fleet.KindNoAnswer, codeUnverified, 0, "ask it again in some minutes: cpupdate phone", ""},
+		{fleet.KindOldVersion, codeUnverified, 0, "look at the phone's display, and ask it again later: cpupdate phone PHONE", ""},
+		{fleet.KindNeverBack, codeUnverified, 0, "look at the phone: do not cut its power while LEDs blink. It may have got another address: see the DHCP server; then ask it: cpupdate phone PHONE", ""},
+		{fleet.KindNoAnswer, codeUnverified, 0, "ask it again in some minutes: cpupdate phone PHONE", ""},
 		{fleet.KindUnproven, codeUnverified, 0, "with --serve it can be seen whether the phone fetches the whole image; its display says which version it runs", ""},
-		{fleet.KindInterrupted, codeInterrupted, codeInterrupted, "ask it what it runs now: cpupdate phone", ""},
+		{fleet.KindInterrupted, codeInterrupted, codeInterrupted, "ask it what it runs now: cpupdate phone PHONE", ""},
 	}
 }
 
@@ -60,7 +61,7 @@ func phoneFailure(name string, in failureContext, r fleet.Result) *failure {
 			return fail(own.code, fmt.Errorf("%s: %w", name, f), own.hints...)
 		}
 	}
-	for _, row := range phoneTable() {
+	for _, row := range append(phoneTable(), webTable()...) {
 		if row.kind != f.Kind {
 			continue
 		}
@@ -68,8 +69,12 @@ func phoneFailure(name string, in failureContext, r fleet.Result) *failure {
 		if f.Told {
 			c, hint = cmp.Or(row.told, c), cmp.Or(row.own, hint)
 		}
-		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 {
+		hint = strings.ReplaceAll(hint, "PHONE", name)
+		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.page == nil {
 			hint += "; or it could not fetch it: see the server's log, --fetch-url and the login"
+		}
+		if hints := pageHints(name, in, f); hints != nil {
+			return fail(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
 		return fail(c, fmt.Errorf("%s: %w", name, f), hint)
 	}
@@ -100,11 +105,29 @@ func runFailure(plan fleet.Plan, in failureContext, results []fleet.Result) erro
 	case len(results) == 1:
 		return bad[0]
 	case interrupted && plan.Image == nil:
-		return failf(codeInterrupted, "ask them again: cpupdate phone", "interrupted: %d of %d phones did not answer", len(bad), len(results))
+		return failf(codeInterrupted, "ask them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return failf(codeInterrupted, "ask them what they run now: cpupdate phone", "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), isAre(len(bad)), toldAlready(told))
+		return failf(codeInterrupted, "ask them what they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), isAre(len(bad)), toldAlready(told))
 	}
-	return fail(codePartial, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), shortList(names)), hintsOf(in, results, bad)...)
+	ended := codePartial
+	if stopped(results) {
+		ended = codeStopped
+	}
+	return fail(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), shortList(names)), hintsOf(in, results, bad)...)
+}
+
+// askAgain is the command that asks the phones that did not end well.
+func askAgain(plan fleet.Plan, in failureContext, results []fleet.Result) string {
+	if in.list != "" {
+		return "cpupdate phone --phones " + in.list
+	}
+	text := "cpupdate phone"
+	for i, r := range results {
+		if r.Failure != nil {
+			text += " " + plan.Phones[i].Address
+		}
+	}
+	return text
 }
 
 // badEnd is what the n phones have in common that did not end well.
@@ -112,7 +135,7 @@ func badEnd(plan fleet.Plan, n int) string {
 	switch {
 	case plan.Image == nil:
 		return "did not say what they are"
-	case plan.Image.Source == nil:
+	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
 		return "would not be updated"
 	}
 	return isAre(n) + " not updated"

@@ -19,11 +19,13 @@ type phoneEvent struct {
 	Device      *deviceDoc `json:"device,omitempty"`
 	Known       *phoneDoc  `json:"known,omitempty"`
 	*hwcheck.Verdict
-	Fetch   *fetchDoc `json:"fetch,omitempty"`
-	Outcome string    `json:"outcome,omitempty"`
-	Told    *bool     `json:"told,omitempty"`
-	Error   *errorDoc `json:"error,omitempty"`
-	Why     string    `json:"why,omitempty"`
+	Fetch   *fetchDoc  `json:"fetch,omitempty"`
+	Upload  *uploadDoc `json:"upload,omitempty"`
+	Text    string     `json:"text,omitempty"`
+	Outcome string     `json:"outcome,omitempty"`
+	Told    *bool      `json:"told,omitempty"`
+	Error   *errorDoc  `json:"error,omitempty"`
+	Why     string     `json:"why,omitempty"`
 }
 
 // deviceDoc is what a phone says it is and runs.
@@ -64,7 +66,8 @@ func newPhoneEvent(name string, e fleet.Event, failed *failure) phoneEvent {
 	doc := phoneEvent{
 		Schema: 1, Event: string(e.Step), Phone: name, Time: e.At.UTC().Format(time.RFC3339Nano),
 		Attempt: e.Attempt, LimitMillis: e.Limit.Milliseconds(), Device: newDeviceDoc(e.Device),
-		Verdict: e.Verdict, Fetch: newFetchDoc(e.Fetch), Outcome: string(e.Outcome),
+		Verdict: e.Verdict, Fetch: newFetchDoc(e.Fetch),
+		Upload: newUploadDoc(e.Upload), Text: e.Text, Outcome: string(e.Outcome),
 	}
 	if e.Verdict != nil {
 		known := newPhoneDoc(name, e.Known)

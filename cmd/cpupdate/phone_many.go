@@ -21,14 +21,18 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 			r.progress = r.app.startProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Fetch.Sent
-	case fleet.StepTold:
-		if !r.warned {
-			r.line("Keep the phones on LAN and power until they are done.")
+	case fleet.StepSending, fleet.StepSent:
+		r.warnOnce()
+		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
+			r.progress = r.app.startProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
 		}
-		r.warned = true
+		p.sent = e.Upload.Sent
+	case fleet.StepTold:
+		r.warnOnce()
 		fallthrough
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
-		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
+		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger,
+		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
 		if r.app.verbose || e.Step == fleet.StepBusy {
 			r.aside(r.targets[e.Phone].Address, stepText(e))
 		}
@@ -36,33 +40,57 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 	if r.progress == nil {
 		return
 	}
-	sent := r.fetched()
-	if r.progress.update(sent); sent == r.progress.size {
+	sent, size := r.moved()
+	if sent == size {
 		r.endFetch()
+		return
 	}
+	r.progress.resize(size)
+	r.progress.update(sent)
 }
 
-// fetched is what all phones have so far; one that ended will fetch no more.
-func (r *report) fetched() int64 {
-	var sum int64
+// warnOnce says what a person must not do now.
+func (r *report) warnOnce() {
+	if !r.warned {
+		r.line("Keep the phones on LAN and power until they are done.")
+	}
+	r.warned = true
+}
+
+// moved is what all phones have so far, and will have at the end: one that ended will get no more.
+func (r *report) moved() (sent, size int64) {
 	for i := range r.phones {
-		if r.phones[i].ended {
-			sum += r.size
+		p := &r.phones[i]
+		sent += p.sent
+		if p.ended {
+			size += p.sent
 		} else {
-			sum += r.phones[i].sent
+			size += r.size
 		}
 	}
-	return sum
+	return sent, size
 }
 
 // endLine is the line of a phone that is done: how it ended, which phone, and why.
 func (r *report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
-	const wordWidth = 13
 	name := pad(escape(r.targets[e.Phone].Address), r.nameWidth())
-	indent := wordWidth + 2
+	indent := r.endWidth() + 2
 	text := name + "  " + wrap(escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.app.width)
 	return r.app.paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+}
+
+// endWidth is how wide the widest word for an end is: what can happen at a web page has longer ones.
+func (r *report) endWidth() int {
+	width := len("nothing to do")
+	if r.context.page == nil {
+		return width
+	}
+	for _, row := range webTable() {
+		word, _ := endWord(fleet.Event{Failure: &fleet.Failure{Kind: row.kind}})
+		width = max(width, len(word))
+	}
+	return width
 }
 
 func (r *report) nameWidth() int {
@@ -83,6 +111,8 @@ func endWord(e fleet.Event) (string, style) {
 			return "unknown", yellow
 		case fleet.KindInterrupted:
 			return "interrupted", yellow
+		case fleet.KindStopped:
+			return "left alone", yellow
 		}
 		return string(f.Kind), red
 	}
@@ -117,6 +147,10 @@ func stepText(e fleet.Event) string {
 	switch {
 	case e.Err != nil:
 		text = e.Err.Error()
+	case e.Step == fleet.StepVisited, e.Step == fleet.StepAnswered:
+		text = e.Text
+	case e.Step == fleet.StepPage:
+		text = strings.TrimSpace("its web page: " + e.Text)
 	case e.Step == fleet.StepBusy:
 		text = "in a call"
 	case e.Step == fleet.StepContacted:

@@ -36,6 +36,7 @@ type phoneProgress struct {
 	before                 fleet.Device
 	verdict                *hwcheck.Verdict
 	down, back             time.Time
+	pageOnly               bool // it does not call
 	busy                   bool // it said so; what is done once more is not shown once more
 	fetch                  transfer.Fetch
 }
@@ -74,7 +75,7 @@ func (r *report) event(e fleet.Event) {
 // note remembers what later lines are made of.
 func (p *phoneProgress) note(e fleet.Event) {
 	switch e.Step {
-	case fleet.StepCalled:
+	case fleet.StepCalled, fleet.StepFound:
 		if p.before == (fleet.Device{}) {
 			p.before = e.Device
 		}
@@ -85,6 +86,12 @@ func (p *phoneProgress) note(e fleet.Event) {
 			p.fetching = e.At
 		}
 		p.fetch = e.Fetch
+	case fleet.StepSending:
+		if p.fetching.IsZero() {
+			p.fetching = e.At
+		}
+	case fleet.StepPageOnly:
+		p.pageOnly = true
 	case fleet.StepRestarting:
 		p.down = e.At
 	case fleet.StepBack:
@@ -94,7 +101,10 @@ func (p *phoneProgress) note(e fleet.Event) {
 
 // emit writes an event as a line of --json; of fetching, one a second.
 func (r *report) emit(e fleet.Event, p *phoneProgress) {
-	if e.Step == fleet.StepFetching {
+	if e.Step == fleet.StepVisited && !r.app.verbose {
+		return
+	}
+	if e.Step == fleet.StepFetching || e.Step == fleet.StepSending {
 		if e.At.Sub(p.shown) < jsonInterval {
 			return
 		}
@@ -159,14 +169,16 @@ func (r *report) row(style style, name, text string) {
 
 // one shows the way of the only phone.
 func (r *report) one(e fleet.Event, p *phoneProgress) {
+	if r.web(e, p) {
+		return
+	}
 	name := r.targets[0].Address
-	switch e.Step {
+	switch e.Step { //nolint:exhaustive // the others are those of web
 	case fleet.StepContacted:
 		r.aside(name, stepText(e))
 	case fleet.StepCalled:
 		if p.verdict == nil {
-			r.line("%s", escape(deviceLine(name, e.Device)))
-			r.row(plain, "runs", typed(e.Device))
+			r.device(e.Device)
 		}
 	case fleet.StepChecked:
 		if !p.busy || e.Verdict.Answer != hwcheck.Compatible {
@@ -191,12 +203,15 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 		r.endFetch()
 		r.aside(name, fmt.Sprintf("restarting; waiting for it to come back for at most %s", limitText(e.Limit)))
 	case fleet.StepBack:
-		r.row(plain, "restart", fmt.Sprintf("down %s, back %s; asked what it runs within %s", clock(p.down), clock(p.back), limitText(r.interval)))
+		r.back(p)
 	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
 		r.aside(name, stepText(e))
 	case fleet.StepDone:
 		r.done(e, p)
 	case fleet.StepFailed:
+		if e.Failure.Kind == fleet.KindInterrupted && r.app.errTerminal && r.progress == nil {
+			fmt.Fprintln(r.app.err) // after the ^C that the terminal shows
+		}
 		r.endFetch()
 		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
 			r.row(red, "failed", e.Failure.Error())
@@ -247,9 +262,26 @@ func (r *report) done(e fleet.Event, p *phoneProgress) {
 	case fleet.Updated:
 		r.row(green, "verified", fmt.Sprintf("runs %s, in %s", typed(e.Device), span(took)))
 	case fleet.Checked:
-		r.row(yellow, "dry run", "it was told nothing")
+		r.row(yellow, "dry run", r.untold())
 	case fleet.NothingToDo, fleet.Looked:
 	}
+}
+
+// back is a phone that restarted.
+func (r *report) back(p *phoneProgress) {
+	asked := "asked what it runs within " + limitText(r.interval)
+	if p.pageOnly {
+		asked = "its web page is asked what it runs"
+	}
+	r.row(plain, "restart", fmt.Sprintf("down %s, back %s; %s", clock(p.down), clock(p.back), asked))
+}
+
+// untold is what a dry run did not do.
+func (r *report) untold() string {
+	if r.context.page != nil {
+		return "it was sent nothing"
+	}
+	return "it was told nothing"
 }
 
 // startFetch shows a bar for what the phone fetches, if that can be seen.

@@ -30,11 +30,7 @@ func typed(d fleet.Device) string {
 }
 
 func fetchLine(e fleet.Event, p *phoneProgress) string {
-	took := e.At.Sub(p.fetching)
-	text := bytesText(e.Fetch.Size)
-	if took >= 100*time.Millisecond {
-		text += fmt.Sprintf(" in %s, %s/s", span(took), bytesText(int64(float64(e.Fetch.Size)/took.Seconds())))
-	}
+	text := rateLine(e.Fetch.Size, e.At.Sub(p.fetching))
 	if e.Fetch.Requests > 1 {
 		text += fmt.Sprintf(", in %d requests", e.Fetch.Requests)
 	}

@@ -17,6 +17,7 @@ const statusInterval = 30 * time.Second
 type watch struct {
 	app     *app
 	targets []fleet.Target
+	web     bool // the way is by the phones' pages
 	aside   func(who, text string)
 
 	mu      sync.Mutex // everything below, and what is shown of the run
@@ -38,6 +39,7 @@ const (
 	stateBusy
 	stateTold
 	stateFetching
+	stateSending
 	stateInstalling
 	stateRestarting
 	stateBack
@@ -60,7 +62,7 @@ func (w *watch) begin(s *station) (end func()) {
 	if len(w.targets) == 1 || w.app.json || w.app.quiet {
 		return func() {}
 	}
-	w.aside("this machine", fmt.Sprintf("%d phones are asked to call port %d; each is given up after %s of silence", len(w.targets), w.port, limitText(s.o.patience)))
+	w.aside("this machine", w.beginning(s.o.patience))
 	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() { w.run(ticker.C, stop) })
@@ -69,6 +71,15 @@ func (w *watch) begin(s *station) (end func()) {
 		close(stop)
 		done.Wait()
 	}
+}
+
+// beginning says what is waited for.
+func (w *watch) beginning(patience time.Duration) string {
+	text := fmt.Sprintf("%d phones are asked to call port %d", len(w.targets), w.port)
+	if w.web {
+		text += fmt.Sprintf("; one that does not within %s is known by its web page alone", limitText(min(patience, fleet.UsualWitness)))
+	}
+	return text + fmt.Sprintf("; each is given up after %s of silence", limitText(patience))
 }
 
 // run says how far the phones are with each tick.
@@ -102,7 +113,7 @@ func (w *watch) note(e fleet.Event) {
 		if *before == stateNotCalled {
 			*before = stateAsked
 		}
-	case fleet.StepSilent, fleet.StepStranger:
+	case fleet.StepSilent, fleet.StepStranger, fleet.StepPageOnly, fleet.StepVisited:
 	default:
 		*before = stateAfter(e.Step)
 	}
@@ -112,6 +123,8 @@ func (w *watch) note(e fleet.Event) {
 func stateAfter(step fleet.Step) phoneState {
 	return map[fleet.Step]phoneState{
 		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepTold: stateTold, fleet.StepAccepted: stateTold,
+		fleet.StepPage: stateAsked, fleet.StepLoggedIn: stateAsked, fleet.StepFound: stateAsked,
+		fleet.StepSending: stateSending, fleet.StepSent: stateInstalling, fleet.StepAnswered: stateInstalling,
 		fleet.StepFetching: stateFetching, fleet.StepFetched: stateInstalling, fleet.StepRestarting: stateRestarting,
 		fleet.StepBack: stateBack, fleet.StepFailed: stateFailed, fleet.StepDone: stateDone,
 	}[step]
@@ -135,6 +148,7 @@ func (w *watch) status() string {
 		{stateRestarting, "restarting"},
 		{stateInstalling, "installing"},
 		{stateFetching, "fetching"},
+		{stateSending, "being sent the image"},
 		{stateTold, "told"},
 		{stateBusy, "in a call"},
 		{stateAsked, "asked"},

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +26,7 @@ type faultRow struct {
 	version string // that the phone runs in the end
 	asked   int    // how often the phone was told in truth; -1 for more than once
 	only    string // the method, "" for both
+	large   bool   // the image does not fit into the network's buffers
 }
 
 const (
@@ -78,19 +78,7 @@ func TestPhoneFaults(t *testing.T) {
 			runs = append(runs, &faultRun{row: row, name: row.name + ", " + method, args: append(args, row.args...), phone: phone})
 		}
 	}
-	const atOnce = 24
-	slots := make(chan struct{}, atOnce)
-	var running sync.WaitGroup
-	for _, r := range runs {
-		a, out, errOut := testApp(t, nil)
-		running.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			c := run(t.Context(), a, r.args)
-			r.ran = ran{c, out.String(), errOut.String()}
-		})
-	}
-	running.Wait()
+	performRuns(t, runs)
 	for _, r := range runs {
 		t.Run(r.name, func(t *testing.T) { r.row.check(t, r.ran, r.phone.State()) })
 	}
@@ -170,7 +158,7 @@ func TestPhoneFaultsComplete(t *testing.T) {
 		"huge-message": "TestHostilePhones",
 		"user-pwd":     "TestHostilePhones",
 	}
-	for _, row := range faultTable() {
+	for _, row := range append(faultTable(), webFaults()...) {
 		for name := range strings.FieldsSeq(row.faults) {
 			used[phonesim.Fault(name)] = row.name
 		}

@@ -22,6 +22,10 @@ func reachRows() []faultRow {
 			name: "contact silent", faults: "contact-silent", args: []string{"--timeout", "1s"}, code: codeUnreachable, kind: "unreachable",
 			says: "it cannot be reached", hint: "nothing on the way blocks its contact port (8085 if none is named)", steps: "failed", version: versionOld,
 		},
+		{
+			name: "no contact port", faults: "no-contact-port", code: codeUnreachable, kind: "unreachable",
+			says: "it cannot be reached", hint: "nothing on the way blocks its contact port (8085 if none is named)", steps: "failed", version: versionOld,
+		},
 		{name: "contact by GET", faults: "get-only", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
 	}
 }

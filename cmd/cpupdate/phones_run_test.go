@@ -30,7 +30,7 @@ func startPhone(t *testing.T, faults string, change func(c *phonesim.Config)) *p
 	c := phonesim.Config{
 		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01",
 		PartNumber: "S30817-S7720-A101-4", SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9},
-		Level: 3, RestartTime: 900 * time.Millisecond, InstallTime: 10 * time.Millisecond,
+		Level: 3, RestartTime: 1500 * time.Millisecond, InstallTime: 10 * time.Millisecond,
 	}
 	if change != nil {
 		change(&c)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -168,16 +169,16 @@ func TestManyFetch(t *testing.T) {
 	tell(1, fleet.StepTold, 0)
 	tell(0, fleet.StepFetching, 40)
 	tell(1, fleet.StepFailed, 0)
-	if got := r.progress.sent.Load(); got != 140 || r.progress.size != 300 {
+	if got := r.progress.sent.Load(); got != 40 || r.progress.size != 200 {
 		t.Errorf("%d of %d", got, r.progress.size)
 	}
 	r.progress.show()
 	tell(2, fleet.StepDone, 0)
 	tell(0, fleet.StepFetched, 100)
-	if r.progress != nil || r.fetched() != 300 {
-		t.Errorf("the bar stays at %d", r.fetched())
+	if sent, size := r.moved(); r.progress != nil || sent != 100 || size != 100 {
+		t.Errorf("the bar stays at %d of %d", sent, size)
 	}
-	if text := errOut.String(); !strings.HasPrefix(text, "all phones: 46 %, 140 bytes of 300 bytes, ") {
+	if text := errOut.String(); !strings.HasPrefix(text, "all phones: 20 %, 40 bytes of 200 bytes, ") {
 		t.Errorf("%q", text)
 	}
 	if n := strings.Count(out.String(), "Keep the phones on LAN and power until they are done.\n"); n != 1 {
@@ -227,14 +228,26 @@ func TestRunFailure(t *testing.T) {
 	}{
 		{image, failureContext{image: "i", list: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
 		{image, failureContext{image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
-		{image, failureContext{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 was told already, and may go on by itself", "cpupdate phone"},
-		{image, failureContext{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; none of them was told anything", "cpupdate phone"},
-		{image, failureContext{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 were told already, and may go on by themselves", "cpupdate phone"},
-		{nil, failureContext{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone"},
+		{image, failureContext{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 was told already, and may go on by itself", "cpupdate phone c"},
+		{image, failureContext{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; none of them was told anything", "cpupdate phone b c"},
+		{image, failureContext{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 were told already, and may go on by themselves", "cpupdate phone a b c"},
+		{nil, failureContext{list: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
 	} {
 		own := (*failure)(nil)
 		if err := runFailure(fleet.Plan{Phones: phones, Image: test.image}, test.in, test.results); !errors.As(err, &own) || own.Error() != test.want || !strings.Contains(strings.Join(own.hints, "\n"), test.hint) {
 			t.Errorf("%v\nwant %s, hints %q", err, test.want, own.hints)
+		}
+	}
+}
+
+// However it ends with a phone, its name stands in the same column.
+func TestEndLines(t *testing.T) {
+	for _, row := range slices.Concat(phoneTable(), webTable()) {
+		r := &report{app: &app{width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
+		r.context.page = func(string) string { return "" }
+		line := r.endLine(fleet.Event{Failure: &fleet.Failure{Kind: row.kind, Msg: "x"}}, &phoneProgress{})
+		if at := strings.Index(line, "PHONE"); at != len(string(fleet.KindPageUnreachable))+2 {
+			t.Errorf("%s: column %d in %q", row.kind, at, line)
 		}
 	}
 }

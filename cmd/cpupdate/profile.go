@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // The names of the settings that are not access data. Like the others they are keys of the file and flags.
@@ -39,7 +40,7 @@ type profile struct {
 	name   string          // "" for the defaults
 	access transfer.Access // without the password
 	ca     string          // file with the authorities, "" for those of the system
-	pins   []transfer.Pin
+	pins   []trust.Pin
 	phone  hwcheck.Phone       // what is stated of the site's phones
 	fetch  fetchOptions        // where phones fetch, and as whom, if that is not where the image is sent
 	texts  map[string][]string // each setting that is stored, as it is written
@@ -61,8 +62,8 @@ func profileTitle(name string) string {
 }
 
 // trust reads the authorities and returns whom to believe.
-func (p *profile) trust() (transfer.Trust, error) {
-	t := transfer.Trust{Pins: p.pins}
+func (p *profile) trust() (trust.Policy, error) {
+	t := trust.Policy{Pins: p.pins}
 	if p.ca == "" {
 		return t, nil
 	}
@@ -86,6 +87,9 @@ func (p *profile) checkTrust() error {
 // warnings say what will not work with the settings as they are.
 func (p *profile) warnings(password storedPassword) []string {
 	var out []string
+	if password.trouble != nil {
+		out = append(out, "the password in "+password.trouble.Error())
+	}
 	if problem := password.misfit(p.access); problem != "" {
 		out = append(out, problem+"; store it again: "+p.setPassword())
 	}
@@ -93,12 +97,6 @@ func (p *profile) warnings(password storedPassword) []string {
 		out = append(out, "by ftp a server shows no certificate: ca and pin go with methods ftps and https")
 	}
 	return out
-}
-
-// password returns the stored password, whatever it was stored for; none is no error.
-func (p *profile) password() (transfer.Secret, error) {
-	stored, err := p.place.password(p.name)
-	return stored.secret, err
 }
 
 // stored returns the profile called name, "" being the defaults. Defaults that are not there are empty, but a profile
@@ -197,13 +195,13 @@ func storedClaim[T any](claims *[]hwcheck.Claim[T], text string, origin hwcheck.
 	return err
 }
 
-func parsePins(texts []string) ([]transfer.Pin, error) {
+func parsePins(texts []string) ([]trust.Pin, error) {
 	if len(texts) > maxPins {
 		return nil, fmt.Errorf("at most %d are allowed", maxPins)
 	}
-	var pins []transfer.Pin
+	var pins []trust.Pin
 	for _, text := range texts {
-		pin, err := transfer.ParsePin(text)
+		pin, err := trust.ParsePin(text)
 		if err != nil {
 			return nil, err
 		}

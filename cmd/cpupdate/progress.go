@@ -61,6 +61,16 @@ func (p *progress) restart() {
 // update is told how many bytes are out.
 func (p *progress) update(sent int64) { p.sent.Store(sent) }
 
+// resize is told that there will be more, or less, to send.
+func (p *progress) resize(size int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil && size != p.size {
+		p.bar.ChangeMax64(size)
+	}
+	p.size = size
+}
+
 func (p *progress) run(interval time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -44,15 +44,21 @@ stored defaults (--use-defaults, or a profile with --profile NAME), never both.
 Without any of them the stored defaults are used, if there are some. Without
 phones the image is only put on the server.
 
+Or nothing is fetched: --web sends the image from here straight into the phone's
+own web page, as "upgrade using file" there does. The password flags are then for
+that page, --pin and --ca for its certificate.
+
 By FTP the file has a temporary name until it is complete. What fails or is
 interrupted leaves nothing behind. With --json the answer is one object a line.`,
 		Example: `  cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3
   cpupdate push cp600.bind --phones site.csv --profile berlin
+  cpupdate push cp600.bind 192.0.2.50 --web --hw-level 3 --password-file secret
   cpupdate push cp600.bind --use-defaults
   cpupdate push cp600.bind --hw-level 3 --method ftps --server files.example --username cp --path firmware --password-file secret
   cpupdate push cp600.bind --hw-level 3 --method https --base-url https://files.example/firmware/`,
-		Args: imageToPush,
-		RunE: func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), a, o, args[0], args[1:]) },
+		Args:              imageToPush,
+		ValidArgsFunction: completeImages(a, 1, false),
+		RunE:              func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), a, o, args[0], args[1:]) },
 	}
 	flags := cmd.Flags()
 	o.route.addFlags(flags)
@@ -79,6 +85,7 @@ func imageToPush(cmd *cobra.Command, args []string) error {
 // push is the whole way of one image.
 func push(ctx context.Context, a *app, o pushOptions, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.phones.list != ""
+	o.route.legacy = o.talk.legacy
 	err := cmp.Or(o.phones.validate("push", addresses), o.route.validate(), o.checkRoute(withPhones), o.checkUrgency(), o.talk.validate("push"))
 	if err != nil {
 		return err

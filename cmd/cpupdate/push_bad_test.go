@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A badRow is a server that misbehaves.
@@ -23,7 +24,7 @@ type badRow struct {
 
 type badServer interface {
 	Access() transfer.Access
-	Trust() transfer.Trust
+	Trust() trust.Policy
 	Files() map[string][]byte
 	Settle()
 }

@@ -52,9 +52,9 @@ func (o *uploadOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.inPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
 	flags.BoolVar(&o.noOverwrite, "no-overwrite", false, "do not replace a file of the name")
 	flags.StringVar(&o.verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
-	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve; k, M and G are allowed, as in 500k")
+	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve and --web; k, M and G are allowed, as in 500k")
 	o.line.addFlags(flags)
-	flags.Lookup("timeout").Usage = "the longest silence of the server, connecting included, `DURATION` as in 10s; of a phone to take a request 10s at most"
+	flags.Lookup("timeout").Usage = "the longest silence of the server or web page, connecting included, `DURATION` as in 10s; of a phone to take a request 10s at most"
 }
 
 // onlySent is the first flag that is given and means something for an upload only, "" if none is.

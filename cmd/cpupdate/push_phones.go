@@ -38,7 +38,7 @@ func pushToPhones(ctx context.Context, a *app, o pushOptions, name string, addre
 	if err != nil {
 		return err
 	}
-	l.headerOnly = !o.dryRun && !o.route.serve // else its digest is right before a phone is told anything
+	l.headerOnly = !o.dryRun && !o.route.serve && !o.route.web.on // else its digest is right before a phone is told anything
 	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (r *rollout) settle(name string, addresses []string) (err error) {
 		return err
 	}
 	var stored hwcheck.Phone
-	if o.route.serve {
+	if o.route.serve || o.route.web.on {
 		if o.upload.filename == "" {
 			o.upload.filename = filepath.Base(name)
 		}
@@ -89,6 +89,9 @@ func orServe(err error) error {
 
 // tellable finds out before anything is sent whether a phone can be told where the image will lie.
 func (r *rollout) tellable() error {
+	if r.o.route.web.on {
+		return nil // its page is not told where anything lies
+	}
 	if r.o.route.serve {
 		probe := wpi.Deployment{Server: "phone", Name: r.o.upload.filename, Priority: wpi.Normal}
 		_, err := probe.Message()
@@ -115,23 +118,28 @@ func (r *rollout) hopeless() bool {
 // run opens the way for phones, puts the image on the server if there is one, and takes the phones through.
 func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	size := int64(0)
-	if r.o.route.serve && !r.o.dryRun {
+	if (r.o.route.serve || r.o.route.web.on) && !r.o.dryRun {
 		size = r.file.Image().Size()
 	}
 	show := newReport(r.app, r.targets, r.im, size, stop)
-	show.context, show.interval = r.failureContext(), r.o.talk.interval
+	show.context, show.interval, show.watch.web = r.failureContext(), r.o.talk.interval, r.o.route.web.on
+	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
+	var err error
+	if r.o.route.web.on {
+		if image.Web, err = r.web(ctx); err != nil {
+			return err
+		}
+	}
 	station, err := r.o.talk.open(r.app, r.targets, min(r.options.Timeout, contactTimeout), r.options, show.event)
 	if err != nil {
 		return err
 	}
 	defer station.Close()
-	source, err := r.source(ctx, station)
-	if err != nil {
+	if image.Source, err = r.source(ctx, station); err != nil {
 		return err
 	}
 	plan := fleet.Plan{
-		Phones: r.targets, Table: r.table, Back: station.back,
-		Image: &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority(), Source: source},
+		Phones: r.targets, Table: r.table, Back: station.back, Image: image,
 	}
 	end := show.watch.begin(station)
 	results, err := station.runner.Run(ctx, plan)
@@ -153,15 +161,19 @@ const contactTimeout = 10 * time.Second
 
 // failureContext is what hints need to know of this run.
 func (r *rollout) failureContext() failureContext {
-	return failureContext{image: r.im.name, list: r.o.phones.list}
+	in := failureContext{image: r.im.name, list: r.o.phones.list}
+	if r.o.route.web.on {
+		in.page = r.o.route.web.peer
+	}
+	return in
 }
 
 // source is where the phones fetch: nil if they are told nothing.
 func (r *rollout) source(ctx context.Context, s *station) (fleet.Source, error) {
 	name, content := r.o.upload.filename, r.file.Image()
 	switch {
-	case r.o.dryRun:
-		return nil, nil //nolint:nilnil // no source is what a dry run has
+	case r.o.dryRun || r.o.route.web.on:
+		return nil, nil //nolint:nilnil // no source is what a dry run has, and the way by the page
 	case r.o.route.serve && r.o.route.access.method == string(transfer.FTP):
 		if err := s.serveFTP(); err != nil {
 			return nil, err
@@ -179,7 +191,7 @@ func (r *rollout) source(ctx context.Context, s *station) (fleet.Source, error) 
 // uploaded puts the image on the server.
 func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	p := &pushing{app: r.app, o: r.o, d: r.d, file: r.file, sheet: &sheet{im: r.im}, options: r.options}
-	if err := r.o.route.login(ctx, r.app, r.d); err != nil {
+	if err := r.o.route.login(ctx, r.app, r.d, r.options); err != nil {
 		return nil, err
 	}
 	deploy, err := r.o.fetch.login(r.d, r.deploy) // before anything is sent
@@ -225,13 +237,15 @@ func (o *pushOptions) checkUrgency() error {
 // checkRoute keeps apart what goes with phones and what goes without.
 func (o *pushOptions) checkRoute(withPhones bool) error {
 	switch {
+	case o.route.web.on:
+		return o.checkWeb(withPhones)
 	case o.route.serve && !withPhones:
 		return usage("push", "--serve: name the phones that shall fetch the image, as PHONE or with --phones")
 	case !withPhones && o.fetch.given() != "":
 		return usage("push", "--%s says what phones are told: name them, as PHONE or with --phones", o.fetch.given())
 	case withPhones && !o.route.serve && !o.dryRun && o.phones.permit.reinstall:
-		return failf(codeUsage, "the version before and after is the same: that the phone fetches the image is seen with --serve only",
-			"--reinstall with phones can only be proven with --serve")
+		return failf(codeUsage, "the version before and after is the same: that the phone gets the image is seen with --serve and --web only",
+			"--reinstall with phones can only be proven with --serve or --web")
 	case o.route.serve && o.upload.onlySent() != "":
 		return usage("push", "--%s does not go with --serve: nothing is sent to another server", o.upload.onlySent())
 	case o.route.serve && o.fetch.given() != "":

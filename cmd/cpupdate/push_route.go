@@ -12,6 +12,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // routeOptions say which server: explicit settings or stored ones, never both. Whom to trust and where the password
@@ -24,10 +25,13 @@ type routeOptions struct {
 	useDefaults bool
 	profile     string
 	serve       bool // this machine is the server
+	web         webOptions
+	legacy      bool // speak to old servers too
 }
 
 func (o *routeOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
+	o.web.addFlags(flags)
 	flags.BoolVar(&o.useDefaults, "use-defaults", false, "use the stored defaults: cpupdate defaults show")
 	o.access.addFlags(flags)
 	o.trust.addFlags(flags)
@@ -37,11 +41,11 @@ func (o *routeOptions) addFlags(flags *pflag.FlagSet) {
 // A destination is where the image goes, and what is stored of the phones there.
 type destination struct {
 	access   transfer.Access // without the password
-	trust    transfer.Trust
+	trust    trust.Policy
 	phone    hwcheck.Phone
 	origin   string // "flags", "defaults", "profile berlin"
 	fetch    fetchOptions
-	password func() (transfer.Secret, error)
+	password func(context.Context) (transfer.Secret, error)
 }
 
 // validate keeps the two kinds of settings apart.
@@ -50,7 +54,12 @@ func (o *routeOptions) validate() error {
 		return err
 	}
 	given := o.access.given()
-	if o.serve {
+	switch {
+	case o.web.on:
+		return o.validateWeb()
+	case o.web.port != usualWebPort && o.web.port != 0:
+		return usage(o.command, "--web-port goes with --web")
+	case o.serve:
 		return o.validateServe()
 	}
 	if len(given) == 0 || !o.useDefaults && o.profile == "" {
@@ -169,7 +178,8 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 	case !asked:
 		a.note("note", o.command, "no server is named, so the stored defaults are used")
 	}
-	d := &destination{access: p.access, phone: p.phone, origin: p.title(), password: p.usablePassword, fetch: p.fetch}
+	d := &destination{access: p.access, phone: p.phone, origin: p.title(), fetch: p.fetch}
+	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, a) }
 	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
 		return nil, err
 	}
@@ -177,8 +187,11 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 	return d, err
 }
 
-// login adds the password.
-func (o *routeOptions) login(ctx context.Context, a *app, d *destination) error {
+// login finds out whom to believe that it is the server, and adds the password: nobody is asked for one before.
+func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line transfer.Options) error {
+	if err := o.meet(ctx, a, d, line); err != nil {
+		return err
+	}
 	who := d.access.Username
 	if who != "" {
 		o.password.whose = who + " at " + cmp.Or(d.access.Server, d.access.BaseURL)
@@ -205,6 +218,24 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination) error 
 		return settingUsage(o.command, d.access.Validate())
 	}
 	return o.storedProblem(d.access.Validate())
+}
+
+// meet makes the acquaintance of a server that shows a certificate.
+func (o *routeOptions) meet(ctx context.Context, a *app, d *destination, line transfer.Options) (err error) {
+	if plainFTP(d.access) {
+		return nil
+	}
+	a.warnLegacy(o.legacy)
+	d.trust.Legacy = o.legacy
+	peer := d.access.Address()
+	if d.trust, err = a.policyFor(d.trust, peer); err != nil {
+		return err
+	}
+	d.trust, err = a.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
+		line.Trust = p
+		return transferFailure("", transfer.Meet(ctx, d.access, line))
+	})
+	return err
 }
 
 // hinted adds to a refused login that there was no password.

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A dialled is what a command would have opened a connection with.
 type dialled struct {
 	ran
 	access transfer.Access
-	trust  transfer.Trust
+	trust  trust.Policy
 	times  int
 }
 

@@ -37,7 +37,7 @@ func (p *pushing) run(ctx context.Context) error {
 	case p.o.dryRun:
 		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.file.Image().Size()})
 	}
-	if err := p.o.route.login(ctx, p.app, p.d); err != nil {
+	if err := p.o.route.login(ctx, p.app, p.d, p.options); err != nil {
 		return err
 	}
 	p.app.keepPipes()

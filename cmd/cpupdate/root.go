@@ -54,7 +54,7 @@ What an exit code means: cpupdate help exit-codes`,
 	flags.StringVar(&a.config, "config", "", "the settings `FILE` (usual: config.toml in the settings folder)")
 	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
 
-	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newVersion(a), newCompletion(a))
+	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
 	root.SetHelpCommand(help)
 	asUsage(root)

@@ -2,13 +2,15 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"path/filepath"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // cmdPhones waits for the list that simulate writes, and puts the phones' addresses into the environment: phones FILE sets
-// PHONE1, PHONE2 and so on.
+// PHONE1, PHONE2 and so on; where they have web pages also PAGE1, the port WEB1, and the key PIN1.
 func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: phones FILE")
@@ -18,6 +20,17 @@ func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	for i, l := range listed {
 		ts.Setenv(fmt.Sprintf("PHONE%d", i+1), l.Address)
+		_, page, found := strings.Cut(l.Note, webNote)
+		if !found {
+			continue
+		}
+		_, port, err := net.SplitHostPort(page)
+		ts.Check(err)
+		pin, err := pinAt(page)
+		ts.Check(err)
+		ts.Setenv(fmt.Sprintf("PAGE%d", i+1), page)
+		ts.Setenv(fmt.Sprintf("WEB%d", i+1), port)
+		ts.Setenv(fmt.Sprintf("PIN%d", i+1), pin)
 	}
 }
 

@@ -17,6 +17,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// No test asks the keyring of whoever runs it: what is started inherits this, and those that want one set it empty.
+	if _, set := os.LookupEnv(keyringVariable); !set {
+		if err := os.Setenv(keyringVariable, keyringOff); err != nil {
+			panic(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){"cpupdate": main})
 }
 
@@ -34,6 +40,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("AppData", filepath.Join(home, "settings"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "settings"))
 			env.Setenv("SETTINGS", settingsFolder(home))
+			env.Setenv(keyringVariable, keyringOff) // a developer's keyring is his own
 			return os.MkdirAll(home, 0o700)
 		},
 		Condition: condition,
@@ -46,6 +53,7 @@ func TestScript(t *testing.T) {
 			"await":  cmdAwait,
 			"phones": cmdPhones,
 			"plain":  cmdPlain,
+			"peer":   cmdPeer(t),
 		},
 	})
 }

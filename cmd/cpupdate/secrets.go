@@ -66,7 +66,7 @@ func (o *passwordOptions) validate(command string) error {
 
 // resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask,
 // and if standard input is a terminal). A password that nobody has is not set, and no error.
-func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func() (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
 	if o.given() {
 		return o.fromFlags(ctx, a)
 	}
@@ -75,7 +75,7 @@ func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func() (tr
 		return secret, fromVariable, err
 	}
 	if stored != nil {
-		if secret, err = stored(); err != nil || secret.IsSet() {
+		if secret, err = stored(ctx); err != nil || secret.IsSet() {
 			return secret, fromStore, err
 		}
 	}

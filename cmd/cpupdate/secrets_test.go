@@ -16,13 +16,13 @@ import (
 // The sources of a password, in their order: each but the first is asked only if those before it know nothing.
 func TestPasswordSources(t *testing.T) {
 	file := newFile(t, "password", []byte("of the file\r\n"))
-	stored := func() (transfer.Secret, error) { return transfer.NewSecret("of the store"), nil }
-	nothing := func() (transfer.Secret, error) { return transfer.Secret{}, nil }
+	stored := func(context.Context) (transfer.Secret, error) { return transfer.NewSecret("of the store"), nil }
+	nothing := func(context.Context) (transfer.Secret, error) { return transfer.Secret{}, nil }
 	for _, test := range []struct {
 		name         string
 		options      passwordOptions
 		variable     string
-		stored       func() (transfer.Secret, error)
+		stored       func(context.Context) (transfer.Secret, error)
 		ask, noTTY   bool
 		want, origin string
 	}{

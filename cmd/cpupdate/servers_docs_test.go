@@ -24,8 +24,8 @@ import (
 
 	"github.com/jlaffaye/ftp"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // TestServersPage starts every server that docs/servers.md shows, with the very configuration that stands there, and runs
@@ -80,7 +80,7 @@ func newPageSite(t *testing.T, page *docPage) *pageSite {
 	s.run(strings.ReplaceAll(page.block(t, "certificate"), "DNS:files.example", "IP:127.0.0.1"))
 	s.run(`head -c 300000 /dev/zero > app.bin && cpupdate pack app.bin -q -o cp600.bind --model CP600 --software-type "Unify HFA" --software-version "V1 R9.2.0" --hw-levels 1-3,5`)
 	pin := strings.Fields(s.run(page.block(t, "pin")))[0]
-	if want := transfer.PinOf(s.certificate()).String(); "sha256:"+pin != want {
+	if want := trust.PinOf(s.certificate()).String(); "sha256:"+pin != want {
 		t.Errorf("the command for a pin prints %s, the pin is %s", pin, want)
 	}
 	return s

@@ -30,6 +30,7 @@ type simulateOptions struct {
 	override    bool
 	wait        waitOptions
 	trust       simulatedTrust
+	password    passwordOptions
 }
 
 func newSimulate(a *app) *cobra.Command {
@@ -48,6 +49,9 @@ number, hardware level and lowest version. What they run they say themselves.
 
 With --fault they do what phones do on bad days: --fault NAME for all of them,
 --fault N=NAME for the Nth. --list-faults shows the names.
+
+With --web they have a web page too, as phones do: for a browser, for push --web.
+Its password is that of a new phone, or stands in --web-password-file.
 
 With --phones they are the phones of a list; what it leaves open, the flags say.
 They listen at the list's addresses, or where --listen says: so the update of a
@@ -68,6 +72,9 @@ that says what became of it. Nothing is kept but the list.`,
 				return usage("simulate", "--phones lists the phones: --count does not go with it")
 			}
 			o.place.listenGiven = cmd.Flags().Changed("listen")
+			if o.password.file != "" && o.place.web == "" {
+				return usage("simulate", "--web-password-file is the password of a web page: name its place with --web")
+			}
 			return simulate(cmd.Context(), a, o)
 		},
 	}
@@ -86,11 +93,12 @@ func (o *simulateOptions) addFlags(flags *pflag.FlagSet) {
 	o.place.addFlags(flags)
 	o.wait.addFlags(flags)
 	o.trust.addFlags(flags)
+	flags.StringVar(&o.password.file, "web-password-file", "", "the password of their web pages is in `FILE` (usual: 123456, as phones come)")
 }
 
 // simulate runs phones until it is interrupted, which is how it is meant to end.
 func simulate(ctx context.Context, a *app, o simulateOptions) error {
-	plan, err := o.plan()
+	plan, err := o.plan(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -148,6 +156,9 @@ func startFailure(n int, c phonesim.Config, err error) error {
 	where := c.Listen
 	if c.ListenSecure != "" {
 		where += " and " + c.ListenSecure
+	}
+	if c.Web != "" {
+		where += " and " + c.Web
 	}
 	return fail(codeSettings, fmt.Errorf("phone %d cannot listen on %s: %w", n, where, err), hint)
 }

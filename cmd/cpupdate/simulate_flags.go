@@ -37,14 +37,30 @@ func (o *simulateOptions) addPhoneFlags(flags *pflag.FlagSet) {
 
 // placeOptions are where phones are, and whom they know.
 type placeOptions struct {
-	listen, secure, service string
-	listenGiven             bool
+	listen, secure, web, service string
+	listenGiven                  bool
 }
 
 func (o *placeOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1", "where they take requests to call: `HOST[:PORT]`; with a port they take it and those after it, else free ones")
 	flags.StringVar(&o.secure, "secure-listen", "", "where they take them by TLS too: `HOST:PORT`, and the ports after it (usual: nowhere)")
+	flags.StringVar(&o.web, "web", "", "where they have their web pages, by TLS: `HOST[:PORT]`; with a port they take it and those after it, else free ones; :PORT is that port of each phone's own address (usual: nowhere)")
 	flags.StringVar(&o.service, "service", "", "the provisioning service that is set in them, `HOST:PORT`: it is told when they start (usual: none)")
+}
+
+// webAtHome reports whether the web pages are at the phones' own addresses, at the same port of each.
+func (o *placeOptions) webAtHome() bool { return strings.HasPrefix(o.web, ":") }
+
+// homePage is where a phone has its web page that listens at an address; "" if that is not for its own address to say.
+func (o *placeOptions) homePage(listen string) (string, error) {
+	if !o.webAtHome() {
+		return "", nil
+	}
+	host, _, err := net.SplitHostPort(listen)
+	if n, numErr := strconv.ParseUint(o.web[1:], 10, 16); err != nil || numErr != nil || n == 0 {
+		return "", usage("simulate", "--web %s: HOST, HOST:PORT or :PORT", o.web)
+	}
+	return net.JoinHostPort(host, o.web[1:]), nil
 }
 
 // A portRange is where phones listen: the first at port, the next at the port after it; 0 is a free port for each.
@@ -87,9 +103,14 @@ func parseRange(flag, text string, count int) (portRange, error) {
 	return r, nil
 }
 
-func (o *placeOptions) ranges(count int) (listen, secure portRange, err error) {
+func (o *placeOptions) ranges(count int) (listen, secure, web portRange, err error) {
 	if listen, err = parseRange("listen", o.listen, count); err != nil {
-		return listen, secure, err
+		return listen, secure, web, err
+	}
+	if o.web != "" && !o.webAtHome() {
+		if web, err = parseRange("web", o.web, count); err != nil {
+			return listen, secure, web, err
+		}
 	}
 	if o.secure != "" {
 		if secure, err = parseRange("secure-listen", o.secure, count); err == nil && secure.port == 0 {
@@ -103,7 +124,7 @@ func (o *placeOptions) ranges(count int) (listen, secure portRange, err error) {
 			err = usage("simulate", "--service %s: HOST:PORT", o.service)
 		}
 	}
-	return listen, secure, err
+	return listen, secure, web, err
 }
 
 // waitOptions are how long phones take for what.

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -10,6 +11,9 @@ import (
 
 // simulatedNote stands beside each phone in a list that simulate wrote: such a list may be replaced without asking.
 const simulatedNote = "simulated"
+
+// webNote follows it, and then where the phone's web page is.
+const webNote = ", web page at "
 
 // mayWrite reports whether the list may replace what is there, which it does with --force, or if that is a list of phones
 // that all were simulated.
@@ -24,7 +28,7 @@ func onlySimulated(name string) bool {
 	}
 	listed, err := readPhoneList(name)
 	for _, l := range listed {
-		if l.Note != simulatedNote {
+		if l.Note != simulatedNote && !strings.HasPrefix(l.Note, simulatedNote+webNote) {
 			return false
 		}
 	}
@@ -38,6 +42,9 @@ func writeSimulated(plan []simulated, phones []*phonesim.Phone) func(io.Writer) 
 	for i, phone := range phones {
 		l := plan[i].listed
 		l.Address, l.Note = phone.Address(), simulatedNote
+		if web := phone.State().WebAddress; web != "" {
+			l.Note += webNote + web
+		}
 		l.Phone.SoftwareType, l.Phone.Running = nil, nil
 		listed = append(listed, l)
 	}

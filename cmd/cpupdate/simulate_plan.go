@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -12,7 +13,7 @@ import (
 )
 
 // plan says what each phone will be.
-func (o *simulateOptions) plan() ([]simulated, error) {
+func (o *simulateOptions) plan(ctx context.Context, a *app) ([]simulated, error) {
 	if err := o.wait.validate(); err != nil {
 		return nil, err
 	}
@@ -24,7 +25,7 @@ func (o *simulateOptions) plan() ([]simulated, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen, secure, err := o.place.ranges(len(listed))
+	listen, secure, web, err := o.place.ranges(len(listed))
 	if err != nil {
 		return nil, err
 	}
@@ -32,10 +33,18 @@ func (o *simulateOptions) plan() ([]simulated, error) {
 	if err != nil {
 		return nil, err
 	}
+	password := ""
+	if o.password.given() {
+		secret, _, err := o.password.fromFlags(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		password = secret.Reveal()
+	}
 	plan := make([]simulated, len(listed))
 	for i, l := range listed {
 		c := phonesim.Config{
-			Listen: listen.at(i), ListenSecure: secure.at(i), Service: o.place.service,
+			Listen: listen.at(i), ListenSecure: secure.at(i), Web: web.at(i), Password: password, Service: o.place.service,
 			PartNumber: o.phone.part, E164: countDigits(o.number, i), Level: level, Override: o.override || l.Override,
 			CallDelay: o.wait.call, InstallTime: o.wait.install, RestartTime: o.wait.restart,
 			ContactGap: o.wait.gap, CallLength: o.wait.talk, Timeout: o.wait.timeout,
@@ -45,6 +54,11 @@ func (o *simulateOptions) plan() ([]simulated, error) {
 			if c.Listen, err = hwcheck.ContactAddress(l.Address); err != nil {
 				return nil, err
 			}
+		}
+		if home, err := o.place.homePage(c.Listen); err != nil {
+			return nil, err
+		} else if home != "" {
+			c.Web = home
 		}
 		l.Phone = filled(l.Phone, known)
 		describePhone(&c, l.Phone)

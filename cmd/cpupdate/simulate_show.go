@@ -52,7 +52,7 @@ func (s *simShow) begin(plan []simulated, phones []*phonesim.Phone, list string)
 		s.addresses[i] = phone.Address()
 	}
 	for i := range plan {
-		doc := newStartedDoc(i, plan[i].config, s.addresses[i])
+		doc := newStartedDoc(i, plan[i].config, phones[i].State())
 		s.write(doc, doc.text())
 	}
 	ready := readyDoc{1, "ready", list, len(phones)}
@@ -118,11 +118,12 @@ type startedDoc struct {
 	Version      string   `json:"software_version"`
 	Override     bool     `json:"override"`
 	Faults       []string `json:"faults"`
+	Web          string   `json:"web"` // HOST:PORT of the web page, "" without one
 }
 
-func newStartedDoc(i int, c phonesim.Config, address string) startedDoc {
+func newStartedDoc(i int, c phonesim.Config, state phonesim.State) startedDoc {
 	doc := startedDoc{
-		Schema: 1, Event: string(phonesim.Started), Phone: i + 1, Address: address, MAC: c.MAC, Device: c.DeviceType,
+		Schema: 1, Event: string(phonesim.Started), Phone: i + 1, Address: state.Address, Web: state.WebAddress, MAC: c.MAC, Device: c.DeviceType,
 		PartNumber: c.PartNumber, SoftwareType: c.SoftwareType, Version: c.Version.String(), Override: c.Override, Faults: []string{},
 	}
 	if c.Level != 0 {
@@ -150,6 +151,9 @@ func (d startedDoc) text() string {
 	}
 	if d.Override {
 		parts = append(parts, "override")
+	}
+	if d.Web != "" {
+		parts = append(parts, "web page https://"+d.Web+"/")
 	}
 	if len(d.Faults) > 0 {
 		parts = append(parts, "faults "+strings.Join(d.Faults, " "))
@@ -193,7 +197,7 @@ func (d simEventDoc) text(e phonesim.Event) string {
 	switch e.Kind {
 	case phonesim.Started, phonesim.Installing:
 		what += " " + d.Version
-	case phonesim.Fetched, phonesim.FetchEnded:
+	case phonesim.Fetched, phonesim.FetchEnded, phonesim.Uploaded, phonesim.Cancelled:
 		what += " " + bytesText(e.Bytes)
 	}
 	if e.Detail != "" {
@@ -219,18 +223,25 @@ type stateDoc struct {
 	Bytes        int64  `json:"bytes"`
 	Restarts     int    `json:"restarts"`
 	Refusal      string `json:"refusal"`
+	Web          string `json:"web"` // where its web page is now
+	Logins       int    `json:"logins"`
+	Uploads      int    `json:"uploads"`
+	UploadBytes  int64  `json:"upload_bytes"`
 }
 
 func newStateDoc(i int, s phonesim.State) stateDoc {
 	return stateDoc{
 		1, "state", i + 1, s.Address, s.MAC, s.SoftwareType, s.Version.String(), strings.ReplaceAll(string(s.Status), " ", "-"),
-		s.Contacts, s.Calls, s.Told, s.Fetches, s.Bytes, s.Restarts, s.Refusal,
+		s.Contacts, s.Calls, s.Told, s.Fetches, s.Bytes, s.Restarts, s.Refusal, s.WebAddress, s.Logins, s.Uploads, s.UploadBytes,
 	}
 }
 
 func (d stateDoc) text() string {
 	text := fmt.Sprintf("%-3d %s  runs %s %s, %s; told %s, fetched %s (%s), %s", d.Phone, escape(d.Address), escape(d.SoftwareType),
 		escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), plural(d.Told, "time"), plural(d.Fetches, "file"), bytesText(d.Bytes), plural(d.Restarts, "restart"))
+	if d.Uploads > 0 || d.UploadBytes > 0 {
+		text += fmt.Sprintf("; uploaded %s (%s)", plural(d.Uploads, "file"), bytesText(d.UploadBytes))
+	}
 	if d.Refusal != "" {
 		text += "; last image refused: " + escape(d.Refusal)
 	}

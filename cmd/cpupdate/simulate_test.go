@@ -32,12 +32,14 @@ func planOf(t *testing.T, args ...string) ([]simulated, error) {
 		t.Fatal(err)
 	}
 	o.place.listenGiven = flags.Changed("listen")
-	return o.plan()
+	a, _, _ := testApp(t, nil)
+	return o.plan(t.Context(), a)
 }
 
 // Every flag reaches the phone that it describes.
 func TestSimulatedConfig(t *testing.T) {
 	list := newFile(t, "site.csv", []byte("address,mac,model,hw_level,running\n127.0.0.7:8085,00:1A:E8:00:00:02,CP400,5,V1 R8.0.0\n127.0.0.8,,,,\n"))
+	password := newFile(t, "page.secret", []byte("of the page\n"))
 	tests := []struct {
 		args  string
 		phone int // from 1
@@ -56,6 +58,10 @@ func TestSimulatedConfig(t *testing.T) {
 		{"--count=2 --listen=[::1]:9000", 2, func(c phonesim.Config) any { return c.Listen }, "[::1]:9001"},
 		{"--listen=localhost:0", 1, func(c phonesim.Config) any { return c.Listen }, "localhost:0"},
 		{"--count=2 --secure-listen=127.0.0.1:4430", 2, func(c phonesim.Config) any { return c.ListenSecure }, "127.0.0.1:4431"},
+		{"--web=127.0.0.1 --count=2", 2, func(c phonesim.Config) any { return c.Web + " " + c.Password }, "127.0.0.1:0 "},
+		{"--web=127.0.0.1:4430 --count=2", 2, func(c phonesim.Config) any { return c.Web }, "127.0.0.1:4431"},
+		{"--web=:4430 --phones=" + list, 2, func(c phonesim.Config) any { return c.Web }, "127.0.0.8:4430"},
+		{"--web=127.0.0.1 --web-password-file=" + password, 1, func(c phonesim.Config) any { return c.Password }, "of the page"},
 		{"--service=dls.example:18443", 1, func(c phonesim.Config) any { return c.Service }, "dls.example:18443"},
 		{"--count=2 --e164=0049", 2, func(c phonesim.Config) any { return c.E164 }, "0050"},
 		{"--model=cp205", 1, func(c phonesim.Config) any { return c.DeviceType }, "OpenScape Desk Phone CP205"},
@@ -124,7 +130,7 @@ func TestFaultNames(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"reject-images": "reject-image", "Never_Fetches": "never-fetches", "tls": "tls-1.0-only tls-1.3 resumes-tls fetch-no-tls",
+		"reject-images": "reject-image", "Never_Fetches": "never-fetches", "tls": "tls-1.0-only tls-1.3 resumes-tls fetch-no-tls web-tls-1.0",
 		"busyy": "busy", "nevercomesback": "never-comes-back", "xyzzy": "", "": "", "a": "", strings.Repeat("a", 1<<20): "",
 	} {
 		if got := strings.Join(faultsLike(name), " "); got != want {
@@ -167,6 +173,8 @@ func TestSimulatedList(t *testing.T) {
 		want   code
 	}{
 		{header + "127.0.0.1:1,00:1A:E8:00:00:09,simulated\n", false, codeOK},
+		{header + "127.0.0.1:1,00:1A:E8:00:00:09,\"simulated, web page at 127.0.0.1:2\"\n", false, codeOK},
+		{header + "127.0.0.1:1,00:1A:E8:00:00:09,\"simulated, I think\"\n", false, codeUsage},
 		{header + "127.0.0.1:1,00:1A:E8:00:00:09,simulated\n192.0.2.50,,\n", false, codeUsage},
 		{header + "192.0.2.50,,second floor\n", false, codeUsage},
 		{header + "192.0.2.50,,second floor\n", true, codeOK},

@@ -21,10 +21,10 @@ import (
 // configFile is the settings file in the settings folder.
 const configFile = "config.toml"
 
-// A settingsPlace is where settings and passwords lie. It is empty if the system names no folder for them.
+// A settingsPlace is where settings, passwords and known keys lie. It is empty if the system names no folder for them.
 type settingsPlace struct {
-	config, passwords string
-	named             bool // by --config or $CPUPDATE_CONFIG: it has to be there when it is read
+	config, passwords, keys string
+	named                   bool // by --config or $CPUPDATE_CONFIG: it has to be there when it is read
 }
 
 // settingsPlace finds the files. Passwords lie beside the settings, so that these can be shown, kept under version
@@ -38,7 +38,11 @@ func (a *app) settingsPlace() settingsPlace {
 		p.config, p.named = filepath.Join(a.settings, configFile), false
 	}
 	folder, name := filepath.Split(p.config)
-	p.passwords = folder + strings.TrimSuffix(name, ".toml") + ".passwords.toml"
+	p.keys = folder + knownKeysFile
+	p.passwords = folder + name + ".passwords" // where site and site.toml lie side by side, these are two files
+	if site, found := strings.CutSuffix(name, ".toml"); found {
+		p.passwords = folder + site + ".passwords.toml"
+	}
 	if name == configFile {
 		p.passwords = folder + "passwords.toml"
 	}
@@ -126,7 +130,7 @@ func (f *storedFile) read() error {
 	}
 	defer file.Close()
 	f.there, f.mode = true, info.Mode()
-	f.raw, err = io.ReadAll(io.LimitReader(file, maxSettings+4))
+	f.raw, err = io.ReadAll(io.LimitReader(file, cmp.Or(f.form.limit, maxSettings)+4))
 	return err
 }
 

@@ -165,7 +165,7 @@ func (e *storedEdit) remove(name string) error {
 // tomlValue writes a value as TOML.
 func tomlValue(key storedKey, texts []string) string {
 	switch key.kind {
-	case unstable.Integer:
+	case unstable.Integer, unstable.Bool:
 		return texts[0]
 	case unstable.Array:
 		var all []string

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,34 +13,93 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
+// keyKeyring says in passwords.toml that the password is in the keyring.
+const keyKeyring = "keyring"
+
 // A storedPassword is a password and what it was stored for: it goes to no other server, as no other user, and not in
 // clear if it did not before. What was not known then is empty, and says nothing.
 type storedPassword struct {
 	secret                   transfer.Secret
 	server, username, method string
+	keyring                  bool          // it lies in the keyring, and the rest is known only after asking that
+	trouble                  *keyringError // why it could not be had from there
 }
 
-// passwordForm is what passwords.toml may hold.
+// there reports whether a password is stored.
+func (s storedPassword) there() bool { return s.keyring || s.secret.IsSet() }
+
+// passwordForm is what passwords.toml may hold, and an item of the keyring.
 func passwordForm() storedForm {
-	var keys []storedKey
+	keys := []storedKey{{keyKeyring, unstable.Bool}}
 	for _, name := range []string{transfer.SettingPassword, transfer.SettingServer, transfer.SettingUsername, transfer.SettingMethod} {
 		keys = append(keys, storedKey{name, unstable.String})
 	}
 	return storedForm{keys: keys, secret: true}
 }
 
-// password reads the stored password of a profile, or of the defaults.
-func (p settingsPlace) password(name string) (storedPassword, error) {
-	var stored storedPassword
-	if p.passwords == "" {
-		return stored, nil
+// storedPassword is the stored password of a profile, or of the defaults. Only if it lies in the keyring that is asked;
+// what is wrong with the keyring stands in the answer.
+func (a *app) storedPassword(ctx context.Context, place settingsPlace, name string) (storedPassword, error) {
+	stored, err := place.password(name)
+	if err != nil || !stored.keyring {
+		return stored, err
 	}
-	f, err := readStored(p.passwords, passwordForm())
+	item, err := place.keyringItem(name)
 	if err != nil {
 		return stored, err
 	}
+	text, err := a.fromKeyring(ctx, item)
+	if err != nil {
+		if stored.trouble = keyringErrorOf(err); stored.trouble != nil {
+			err = nil
+		}
+		return stored, err
+	}
+	tables, err := parseStored([]byte(text), passwordForm())
+	if table := findTable(tables, ""); err == nil && table != nil && table.find(keyKeyring) == nil {
+		f := &storedFile{path: "the system's keyring", form: passwordForm()}
+		stored, err = f.storedPassword(table)
+		stored.keyring = true
+	}
+	if err != nil || !stored.secret.IsSet() {
+		stored.trouble = &keyringError{keyringLost, errors.New("what it holds is none of cpupdate's passwords")}
+	}
+	return stored, nil
+}
+
+// password reads what the file says of the password of a profile, or of the defaults.
+func (p settingsPlace) password(name string) (storedPassword, error) {
+	if p.passwords == "" {
+		return storedPassword{}, nil
+	}
+	f, err := readStored(p.passwords, passwordForm())
+	if err != nil {
+		return storedPassword{}, err
+	}
 	table := findTable(f.tables, name)
-	if table == nil || table.find(transfer.SettingPassword) == nil {
+	if table == nil {
+		return storedPassword{}, nil
+	}
+	return f.storedPassword(table)
+}
+
+// storedPassword gives the values of a table their types.
+func (f *storedFile) storedPassword(table *settingsTable) (stored storedPassword, err error) {
+	if mark := table.find(keyKeyring); mark != nil {
+		problem := ""
+		switch {
+		case len(table.values) > 1:
+			problem = "beside keyring = true nothing else can stand"
+		case mark.texts[0] != "true":
+			problem = "keyring is true, or not there"
+		}
+		if problem != "" {
+			return stored, f.failure(&storedError{mark.line, 1, problem, "take away what is wrong, and store the password again: cpupdate defaults set --password-stdin"})
+		}
+		stored.keyring = true
+		return stored, nil
+	}
+	if table.find(transfer.SettingPassword) == nil {
 		return stored, nil
 	}
 	for _, value := range table.values {
@@ -89,10 +150,13 @@ func hostOf(access transfer.Access) string {
 }
 
 // usablePassword is the stored password, if it was stored for this server.
-func (p *profile) usablePassword() (transfer.Secret, error) {
-	stored, err := p.place.password(p.name)
+func (p *profile) usablePassword(ctx context.Context, a *app) (transfer.Secret, error) {
+	stored, err := a.storedPassword(ctx, p.place, p.name)
 	if err != nil {
 		return transfer.Secret{}, err
+	}
+	if stored.trouble != nil {
+		return transfer.Secret{}, stored.trouble.failure(p.name)
 	}
 	if problem := stored.misfit(p.access); problem != "" {
 		return transfer.Secret{}, failf(codeSettings, "store it again: "+p.setPassword(), "%s: %s", p.title(), problem)
@@ -109,14 +173,11 @@ func (p *profile) setPassword() string {
 	return command
 }
 
-// editPasswords stores or removes the password, and writes beside it what it is for. One that stays learns server and
+// editPassword puts the password into a table, and writes beside it what it is for. One that stays learns server and
 // user if they were not known before.
-func (c settingsChange) editPasswords(e *storedEdit, before, after transfer.Access) error {
-	if c.all || c.password != nil && !c.password.IsSet() {
-		return e.remove(c.profile)
-	}
+func (c settingsChange) editPassword(e *storedEdit, name string, before, after transfer.Access) error {
 	if c.password != nil {
-		if err := e.set(c.profile, transfer.SettingPassword, []string{c.password.Reveal()}); err != nil {
+		if err := e.set(name, transfer.SettingPassword, []string{c.password.Reveal()}); err != nil {
 			return err
 		}
 	}
@@ -126,14 +187,14 @@ func (c settingsChange) editPasswords(e *storedEdit, before, after transfer.Acce
 		{transfer.SettingMethod, "", string(cmp.Or(after.Method, transfer.FTP))},
 	} {
 		var err error
-		table := findTable(e.tables, c.profile)
+		table := findTable(e.tables, name)
 		switch {
 		case table == nil || table.find(transfer.SettingPassword) == nil:
 			return nil
 		case c.password != nil && key.after == "":
-			err = e.unset(c.profile, key.name)
+			err = e.unset(name, key.name)
 		case c.password != nil || key.name != transfer.SettingMethod && table.find(key.name) == nil && key.before == "" && key.after != "":
-			err = e.set(c.profile, key.name, []string{key.after})
+			err = e.set(name, key.name, []string{key.after})
 		}
 		if err != nil {
 			return err

@@ -21,10 +21,11 @@ const (
 // A storedForm is what a settings file may hold under [defaults] and [profile.NAME].
 type storedForm struct {
 	keys   []storedKey
-	secret bool // errors repeat nothing of the file
+	secret bool  // errors repeat nothing of the file
+	limit  int64 // its size in bytes, if it is not that of a settings file
 }
 
-// A storedKey is one key and the kind of its value: a text, a number, or an array of texts.
+// A storedKey is one key and the kind of its value: a text, a number, true or false, or an array of texts.
 type storedKey struct {
 	name string
 	kind unstable.Kind
@@ -217,6 +218,7 @@ func (w *storedWalk) texts(value *unstable.Node, key storedKey, at unstable.Rang
 		want := map[unstable.Kind]string{
 			unstable.String:  "a text in quotes",
 			unstable.Integer: "a number without quotes",
+			unstable.Bool:    "true or false, without quotes",
 			unstable.Array:   `a list of texts, as in ["..."]`,
 		}[key.kind]
 		return nil, w.bad(at, settingsHint, "%s must be %s", key.name, want)

@@ -31,6 +31,10 @@ func (a *app) changeSettings(ctx context.Context, c settingsChange) error {
 	if place.config == "" {
 		return failf(codeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
 	}
+	// Where a password goes may depend on it, also if this change has none: it moves those of the file.
+	if err := a.checkKeyringVariable(); err != nil {
+		return err
+	}
 	if !place.named {
 		if err := os.MkdirAll(a.settings, 0o700); err != nil {
 			return cannotStore(place.config, err)
@@ -40,11 +44,11 @@ func (a *app) changeSettings(ctx context.Context, c settingsChange) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.apply(a, place), unlock())
+	return errors.Join(c.apply(ctx, a, place), unlock())
 }
 
 // apply changes passwords first: a profile that is taken away leaves none behind.
-func (c settingsChange) apply(a *app, place settingsPlace) error {
+func (c settingsChange) apply(ctx context.Context, a *app, place settingsPlace) error {
 	if err := c.check(a, place); err != nil {
 		return err
 	}
@@ -52,8 +56,7 @@ func (c settingsChange) apply(a *app, place settingsPlace) error {
 	if err != nil {
 		return err
 	}
-	edit := func(e *storedEdit) error { return c.editPasswords(e, before, after) }
-	if err := changeFile(place.passwords, passwordForm(), edit); err != nil {
+	if err := (passwordChange{c, a, place, before, after}).apply(ctx); err != nil {
 		return err
 	}
 	return changeFile(place.config, configForm(), c.editConfig)
@@ -143,7 +146,7 @@ func (f *storedFile) replace(raw []byte) (err error) {
 	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
 		return cannotStore(f.path, err)
 	}
-	now := &storedFile{path: f.path}
+	now := &storedFile{path: f.path, form: f.form}
 	if err := now.read(); ignoreMissing(err) != nil || now.there != f.there || !bytes.Equal(now.raw, f.raw) {
 		return failf(codeSettings, "look at the file, and try again", "settings %s: somebody else changed the file meanwhile", f.path)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ func TestConcurrentChanges(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := &app{settings: settings}
+			a := &app{quiet: true, err: io.Discard, settings: settings}
 			secret := transfer.NewSecret(fmt.Sprint("secret", i))
 			c := settingsChange{profile: fmt.Sprint("p", i), set: []givenSetting{{"server", []string{fmt.Sprint("x", i)}}}, password: &secret}
 			if err := a.changeSettings(t.Context(), c); err != nil {
@@ -29,13 +30,13 @@ func TestConcurrentChanges(t *testing.T) {
 		})
 	}
 	all.Wait()
-	a := &app{settings: settings}
+	a := &app{quiet: true, err: io.Discard, settings: settings}
 	for i := range 12 {
 		p, err := a.stored(fmt.Sprint("p", i))
 		if err != nil || p.access.Server != fmt.Sprint("x", i) {
 			t.Fatalf("%d: %v", i, err)
 		}
-		if secret, err := p.password(); err != nil || secret.Reveal() != fmt.Sprint("secret", i) {
+		if stored, err := a.storedPassword(t.Context(), p.place, p.name); err != nil || stored.secret.Reveal() != fmt.Sprint("secret", i) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}

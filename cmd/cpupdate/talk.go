@@ -39,7 +39,7 @@ func (o *talkOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.advertise, "advertise", "", "what phones are told to call: `HOST[:PORT]` (usual: the address of this machine that reaches the phone)")
 	flags.StringVar(&o.cert, "service-cert", "", "the certificate that phones are shown, a `FILE` in PEM (usual: one made for this run)")
 	flags.StringVar(&o.key, "service-key", "", "its key, a `FILE` in PEM")
-	flags.BoolVar(&o.legacy, "legacy-tls", false, "let old phones call with TLS 1.0 and 1.1, and with ciphers that are broken")
+	flags.BoolVar(&o.legacy, "legacy-tls", false, "speak to old phones and servers too: TLS 1.0 and 1.1, and ciphers and keys that are broken")
 	flags.DurationVar(&o.patience, "patience", 10*time.Minute, "the longest silence of a phone, `DURATION` as in 10m")
 	flags.DurationVar(&o.interval, "contact-interval", time.Minute, "the shortest time between two requests to one phone to call, `DURATION` as in 60s")
 	flags.DurationVar(&o.probe, "probe-interval", 2*time.Second, "how often a look is taken whether a phone restarts, `DURATION` as in 2s")
@@ -102,6 +102,8 @@ type station struct {
 	near   bool // all phones are on this machine
 	server *transfer.Server
 	ftp    *transfer.FTPServer // only when phones fetch by FTP
+
+	certificate tls.Certificate // that phones are shown
 }
 
 // open begins to listen for calls of the phones, which have the timeout to take a request. Every event of the run goes to
@@ -111,13 +113,11 @@ func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration
 	if err != nil {
 		return nil, err
 	}
-	s := &station{o: o, line: line, near: onlyHere(targets), runner: fleet.New(fleet.Options{
+	s := &station{o: o, line: line, near: onlyHere(targets), certificate: certificate, runner: fleet.New(fleet.Options{
 		ContactInterval: o.interval, Patience: o.patience, Probe: o.probe, Parallel: o.parallel,
 		Timeout: timeout, Event: event,
 	})}
-	if o.legacy {
-		a.remark("warning", "--legacy-tls", "phones may call with TLS 1.0 and ciphers that are broken: who listens on the way can read what they are told, logins too")
-	}
+	a.warnLegacy(o.legacy)
 	err = s.tryPorts(o.listen, callPort, func(address string) (err error) {
 		options := s.serving(address)
 		options.Certificate, options.Legacy, options.Calls = certificate, o.legacy, s.runner.Calls()
@@ -164,7 +164,7 @@ func (s *station) serving(address string) transfer.ServeOptions {
 
 // onlyHere reports whether all phones are on this machine, simulated ones: then nobody else has to reach it.
 func onlyHere(targets []fleet.Target) bool {
-	return !slices.ContainsFunc(targets, func(t fleet.Target) bool {
+	return len(targets) > 0 && !slices.ContainsFunc(targets, func(t fleet.Target) bool {
 		address, _ := hwcheck.ContactAddress(t.Address) // targets has seen it
 		at, err := netip.ParseAddrPort(address)
 		return err != nil || !at.Addr().Is4() || !at.Addr().IsLoopback()

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A transferRow says what a kind of trouble with a server means: the exit code, and what to do next.
@@ -25,7 +25,7 @@ func transferTable() []transferRow {
 		{transfer.KindBroken, codeUnreachable, "try again, more often with --retries; if it is cut at the same place each time, look into the server's log"},
 		{transfer.KindBusy, codeUnreachable, "try again later, or more often with --retries"},
 		{transfer.KindTrust, codeSettings, "name who signs the server's certificate with --ca FILE, or its key with --pin sha256:..."},
-		{transfer.KindTLS, codeSettings, "check --method and --port: ftps begins without encryption and asks for TLS (usually port 21), https is encrypted from the start; TLS 1.2 is the least"},
+		{transfer.KindTLS, codeSettings, "check --method and --port: ftps begins without encryption and asks for TLS (usually port 21), https is encrypted from the start; if it is an old server, --legacy-tls speaks to it too: TLS 1.2 and an RSA key of 2048 bits are the least without"},
 		{transfer.KindLogin, codeSettings, "check --username and the password, and whether the server lets this user in by this method"},
 		{transfer.KindMissing, codeRejected, "check the folder (--path, or that of --base-url); by ftp and ftps --mkdir makes it"},
 		{transfer.KindDenied, codeRejected, "have the server's administrator let this user write, rename and delete in the folder; by ftp and ftps --in-place does without renaming"},
@@ -68,8 +68,11 @@ func serverFailure(err error, e *transfer.Error) error {
 			f.code, f.hints = row.code, []string{row.hint}
 		}
 	}
-	if trust := (*transfer.TrustError)(nil); errors.As(err, &trust) {
-		f.hints = trustHints(trust)
+	if stranger := trust.AsError(err); stranger != nil {
+		f.hints = trustHints(e.Server, stranger)
+	}
+	if hints := weakKeyHints(err); hints != nil {
+		f.hints = hints
 	}
 	if e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532) {
 		f.hints = []string{"this server wants an account besides the user name: --account"}
@@ -130,24 +133,4 @@ func withLeft(err error, left *transfer.Error) error {
 		return err
 	}
 	return fail(f.code, &leftError{f.err, left}, slices.Concat(f.hints, []string{leftHint(left)})...)
-}
-
-// trustHints say how to find out whether the server is the right one. A key is never to be pinned only because it was
-// shown.
-func trustHints(e *transfer.TrustError) []string {
-	compare := "compare " + e.Presented.String() + " with what the server's administrator says of its key"
-	if e.Pinned && e.Err == nil {
-		return []string{
-			compare + "; only if they are the same, pin it instead: --pin " + e.Presented.String(),
-			"if the administrator knows of no new key, somebody else answers in the server's place: send nothing",
-		}
-	}
-	var hints []string
-	if invalid := (x509.CertificateInvalidError{}); errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired {
-		return []string{"check this computer's date; if it is right, have the server's administrator renew the certificate"}
-	}
-	if host := (x509.HostnameError{}); errors.As(e.Err, &host) {
-		hints = append(hints, "the certificate is for another name: give the server's as it stands there, in --server or --base-url")
-	}
-	return append(hints, "name who signs the server's certificate with --ca FILE; or "+compare+", and if they are the same pin it: --pin "+e.Presented.String())
 }

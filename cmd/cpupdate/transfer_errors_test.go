@@ -12,6 +12,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // Each kind has a row, and the exit code agrees with what the package says of trying again.
@@ -54,12 +55,12 @@ func TestTransferTable(t *testing.T) {
 }
 
 func TestTransferFailure(t *testing.T) {
-	pin, err := transfer.ParsePin("sha256:" + strings.Repeat("ab", 32))
+	pin, err := trust.ParsePin("sha256:" + strings.Repeat("ab", 32))
 	if err != nil {
 		t.Fatal(err)
 	}
 	own := failf(codeRefused, "h", "own")
-	trust := func(e *transfer.TrustError) error {
+	distrust := func(e *trust.Error) error {
 		e.Presented = pin
 		return &transfer.Error{Op: "connecting", Kind: transfer.KindTrust, Err: e}
 	}
@@ -75,9 +76,9 @@ func TestTransferFailure(t *testing.T) {
 		{&transfer.SettingError{Setting: "username", Problem: "is missing"}, codeSettings, "cpupdate defaults set --username"},
 		{&transfer.Error{Kind: transfer.KindLogin, Code: 530}, codeSettings, "--username and the password"},
 		{&transfer.Error{Kind: transfer.KindLogin, Code: 332}, codeSettings, "--account"},
-		{trust(&transfer.TrustError{Err: x509.UnknownAuthorityError{}}), codeSettings, "--ca FILE; or compare " + pin.String() + " with what the server's administrator says"},
-		{trust(&transfer.TrustError{Err: x509.HostnameError{Host: "h", Certificate: &x509.Certificate{}}}), codeSettings, "for another name"},
-		{trust(&transfer.TrustError{Pinned: true}), codeSettings, "only if they are the same, pin it instead: --pin " + pin.String()},
+		{distrust(&trust.Error{Err: x509.UnknownAuthorityError{}}), codeSettings, "compare " + pin.String() + " with what the administrator, or the phone itself, says"},
+		{distrust(&trust.Error{Err: x509.HostnameError{Host: "h", Certificate: &x509.Certificate{DNSNames: []string{"other"}}}}), codeSettings, "for another name"},
+		{distrust(&trust.Error{Pinned: true}), codeSettings, "only if they are the same, pin it instead: --pin " + pin.String()},
 	} {
 		f := classify(transferFailure("a.bind", test.err))
 		if f.code != test.code || !strings.Contains(strings.Join(f.hints, "\n"), test.hint) {
@@ -104,9 +105,9 @@ func TestAccessOptions(t *testing.T) {
 		t.Errorf("port 0: %v, %q", f, f.hints)
 	}
 	ca := newFile(t, "ca.pem", []byte(testAuthority))
-	trust, err := (&trustOptions{ca, []string{"sha256:" + strings.Repeat("0", 64)}}).trust("push")
-	if err != nil || trust.Authorities == nil || len(trust.Pins) != 1 {
-		t.Errorf("got %+v, %v", trust, err)
+	policy, err := (&trustOptions{ca, []string{"sha256:" + strings.Repeat("0", 64)}}).trust("push")
+	if err != nil || policy.Authorities == nil || len(policy.Pins) != 1 {
+		t.Errorf("got %+v, %v", policy, err)
 	}
 	if _, err := (&trustOptions{pins: []string{"x"}}).trust("push"); classify(err).code != codeUsage {
 		t.Errorf("a wrong pin: %v", err)

@@ -73,7 +73,7 @@ func failureOf(kind fleet.Kind, told bool) *failure {
 	if v, ok := answers[kind]; ok {
 		r.Verdict = &v
 	}
-	return phoneFailure("phone", failureContext{image: "image"}, r)
+	return phoneFailure("PHONE", failureContext{image: "image"}, r)
 }
 
 func codeText(c code, when string) string {

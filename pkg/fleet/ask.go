@@ -184,18 +184,19 @@ func (p *phone) brokeOff(m *wpi.PhoneMessage) error {
 	if !ok {
 		return failf(KindBrokeOff, "it ended the conversation, and does not say why")
 	}
-	return failf(KindBrokeOff, "it ended the conversation: %s", bounded(reason))
+	return failf(KindBrokeOff, "it ended the conversation: %s", p.bounded(reason))
 }
 
 // read takes over what a message says of the phone.
 func (p *phone) read(m *wpi.PhoneMessage) {
 	d := &p.result.After
+	p.byPage = false
 	for name, field := range map[string]*string{
 		wpi.ItemDeviceType: &d.Type, wpi.ItemSoftwareType: &d.SoftwareType, wpi.ItemSoftwareVersion: &d.Version,
 		wpi.ItemPartNumber: &d.PartNumber, wpi.ItemMAC: &d.MAC,
 	} {
 		if value, ok := m.Value(name); ok {
-			*field = bounded(value)
+			*field = p.bounded(value)
 		}
 	}
 	d.MAC = mac(d.MAC)

@@ -84,7 +84,7 @@ func (p *phone) settled(v hwcheck.Verdict) (bool, error) {
 		return true, failf(KindRefused, "the image does not suit it: %s", rules(v, hwcheck.Fail))
 	case v.Answer == hwcheck.CannotTell:
 		return true, failf(KindUnknown, "whether the image suits it cannot be told: %s", rules(v, hwcheck.Unknown))
-	case p.r.plan.Image.Source == nil:
+	case p.r.plan.Image.Source == nil && (p.r.plan.Image.Web == nil || p.r.plan.Image.Web.DryRun):
 		p.result.Outcome = Checked
 		return true, nil
 	}
@@ -104,23 +104,33 @@ func rules(v hwcheck.Verdict, o hwcheck.Outcome) string {
 
 // known joins what is stated of the phone with what it says, and what the table says of that.
 func (p *phone) known() hwcheck.Phone {
-	d, k := p.result.After, p.target.Known
+	k := p.target.Known
 	k.Asked = true
-	k.Device = withClaim(k.Device, d.Type, d.Type != "")
-	k.SoftwareType = withClaim(k.SoftwareType, d.SoftwareType, d.SoftwareType != "")
-	running := d.running()
-	k.Running = withClaim(k.Running, running, !running.IsZero())
-	number, err := hwcheck.ParsePartNumber(d.PartNumber)
-	k.PartNumber = withClaim(k.PartNumber, number, err == nil)
+	if p.interfaceSaid == (Device{}) {
+		k = withDevice(k, p.result.After, "")
+	} else {
+		k = withDevice(withDevice(k, p.interfaceSaid, ""), p.pageSays, "web page")
+	}
 	return p.r.plan.complete(k)
 }
 
+// withDevice adds what the phone says of itself, and where it does if that is not the usual place.
+func withDevice(k hwcheck.Phone, d Device, where string) hwcheck.Phone {
+	k.Device = withClaim(k.Device, d.Type, where, d.Type != "")
+	k.SoftwareType = withClaim(k.SoftwareType, d.SoftwareType, where, d.SoftwareType != "")
+	running := d.running()
+	k.Running = withClaim(k.Running, running, where, !running.IsZero())
+	number, err := hwcheck.ParsePartNumber(d.PartNumber)
+	k.PartNumber = withClaim(k.PartNumber, number, where, err == nil)
+	return k
+}
+
 // withClaim adds what the phone says to what is stated. The target's own list stays as it is.
-func withClaim[T any](stated []hwcheck.Claim[T], value T, said bool) []hwcheck.Claim[T] {
+func withClaim[T any](stated []hwcheck.Claim[T], value T, where string, said bool) []hwcheck.Claim[T] {
 	if !said {
 		return stated
 	}
-	return append(stated[:len(stated):len(stated)], hwcheck.Claim[T]{Value: value, Origin: hwcheck.Asked})
+	return append(stated[:len(stated):len(stated)], hwcheck.Claim[T]{Value: value, Origin: hwcheck.Asked, Where: where})
 }
 
 // deployment opens the source to the phone, and returns what it is told.

@@ -13,6 +13,10 @@
 // no step leads any further: it is asked once more what it runs, and that is its end. To call again is no step. A phone
 // that is busy has one patience from the first time that it says so, and is asked no more than eight times a contact.
 //
+// By a phone's own web page an upload makes at most as many steps by its bytes, and has six patiences too; no page may be
+// silent for longer than [Web.Timeout], the way to the form has one patience, and a phone whose page refuses the image is
+// watched for [Options.Doubt]. Before and after that the same holds.
+//
 // # What a liar can do
 //
 // In default mode phones do not log in, and whoever sends from a phone's address can speak for it. He can make a run fail:
@@ -22,5 +26,8 @@
 // the whole image was fetched and the phone was seen to restart. From a source that is not watched, and from a phone that
 // fetched, its word is all there is: only secure mode would be more.
 //
-// What happens on the wire is the business of packages wpi and transfer; whether an image fits is that of hwcheck.
+// A web page is known by its key. What it says of its phone counts where the phone does not call, and what it says to an
+// image counts nowhere; whoever has the key can report any version.
+//
+// What happens on the wire is the business of packages wpi, wbm and transfer; whether an image fits is that of hwcheck.
 package fleet

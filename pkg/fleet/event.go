@@ -11,7 +11,7 @@ import (
 // A Step is a kind of event.
 type Step string
 
-// The steps, in the order of a phone that is updated. The last four may come at any time.
+// The steps, in the order of a phone that is updated. Silent, trouble, stranger and visited may come at any time.
 const (
 	StepContacted  Step = "contacted"   // Attempt, Limit: it was asked to call, and took note
 	StepCalled     Step = "called-back" // Device: what it says it is
@@ -24,6 +24,14 @@ const (
 	StepFetched    Step = "fetched"     // Fetch, Limit: it has the whole image
 	StepRestarting Step = "restarting"  // Limit: it cannot be reached any more
 	StepBack       Step = "back"        // it can be reached again
+	StepPageOnly   Step = "page-only"   // Err: why the phone is known by its web page alone
+	StepPage       Step = "page"        // Text: the title of its web page, which was read
+	StepLoggedIn   Step = "logged-in"   // the page took the password
+	StepFound      Step = "found"       // Device, Text: the form for an image
+	StepSending    Step = "sending"     // Upload, Limit
+	StepSent       Step = "sent"        // Upload, Limit: every byte is out
+	StepAnswered   Step = "answered"    // Text or Err, Limit: what the page says to the image, which proves nothing
+	StepVisited    Step = "visited"     // Text: what was done at the page; may come at any time
 	StepDone       Step = "done"        // Device, Outcome: the end, and a good one
 	StepFailed     Step = "failed"      // Failure: the end
 	StepSilent     Step = "silent"      // Err: a contact in vain; it is asked again within Limit
@@ -45,6 +53,8 @@ type Event struct {
 	Verdict *hwcheck.Verdict
 	Known   hwcheck.Phone // with Verdict: what was checked
 	Fetch   transfer.Fetch
+	Upload  Upload
+	Text    string
 	Outcome Outcome
 	Failure *Failure
 	Err     error
@@ -68,6 +78,12 @@ func (d Device) running() bind.Version {
 	return v
 }
 
+// An Upload is how much of the image went into a phone's web page.
+type Upload struct {
+	Sent, Size int64 // bytes
+	Complete   bool
+}
+
 // An Outcome is a good end.
 type Outcome string
 
@@ -87,8 +103,9 @@ type Result struct {
 	After   Device           // what it said last
 	Known   hwcheck.Phone    // all that is known of it
 	Verdict *hwcheck.Verdict // nil if it was not checked
-	Told    bool             // it was told where its new software lies, and did not say that it is busy
+	Told    bool             // it was told where its new software lies, and did not say that it is busy; or was sent all of it
 	Fetch   transfer.Fetch   // as far as it was seen
+	Upload  Upload           // by the phone's web page
 	Down    time.Time        // when it was seen to restart; zero if it was not
 	Back    time.Time        // and to be there again
 	Took    time.Duration

@@ -32,6 +32,23 @@ const (
 	KindNoAnswer    Kind = "no-answer"     // it is back, or never left, and does not say what it runs
 	KindUnproven    Kind = "unproven"      // it runs the version that it ran before, and was not seen to install it
 	KindInterrupted Kind = "interrupted"   // the run was stopped
+
+	KindPageUnreachable Kind = "page-unreachable" // its web page does not answer
+	KindPageBroken      Kind = "page-broken"      // its page went silent, broke off or logged us out, before the upload
+	KindPageTrust       Kind = "page-trust"       // its page is not one to trust
+	KindPageTLS         Kind = "page-tls"         // there is no TLS between us
+	KindPageOdd         Kind = "page-odd"         // its page cannot be understood
+	KindPageForeign     Kind = "page-foreign"     // its page leads elsewhere
+	KindNoLogin         Kind = "no-login"         // its page has no login that is known
+	KindPassword        Kind = "wrong-password"   // its page refuses the password
+	KindLocked          Kind = "locked-out"       // its page takes no password for now: the run stops
+	KindNewPassword     Kind = "password-change"  // its page demands a new password first
+	KindNoForm          Kind = "no-form"          // its page has no form for an image
+	KindManyForms       Kind = "many-forms"       // its page has several
+	KindPageRefused     Kind = "page-refused"     // its page refuses the image
+	KindUploadCut       Kind = "upload-cut"       // the upload did not come to its end
+	KindImage           Kind = "image"            // the image cannot be read, or is not what it was
+	KindStopped         Kind = "stopped"          // left alone, since another phone is locked out
 )
 
 // A Failure is how it ended badly. Its text may hold what a phone said: bounded, not escaped.
@@ -39,7 +56,7 @@ type Failure struct { //nolint:errname // a way to end, as Outcome is; that it i
 	Kind Kind
 	Msg  string // one sentence, without the phone's name
 	Err  error  // the cause, if there is one
-	Told bool   // the phone had been told where its new software lies: what it does now is its own business
+	Told bool   // the phone had been told where its new software lies, or had been sent it: what it does now is its own business
 }
 
 func (f *Failure) Error() string {

@@ -2,8 +2,6 @@ package fleet
 
 import (
 	"context"
-	"net/url"
-	"path"
 	"strings"
 	"sync"
 	"time"
@@ -31,8 +29,11 @@ type following struct {
 	parts    int64 // of fetchSteps
 	requests int
 	told     wpi.Deployment
+	visit    *visit // by which it got the image; nil if it fetched it
+	refusal  error  // what its page has against the image, which it has all the same; nil if nothing
 	accepted bool
 	reported bool        // it says that it has the image
+	gaveUp   bool        // it says that its update failed, and what it fetched is still being counted
 	silence  *time.Timer // since the last step forward
 	limit    time.Time   // when it ends
 	last     time.Time   // beyond which no step forward leads
@@ -48,23 +49,32 @@ type following struct {
 
 // follow takes a phone that was told to its end. It returns errBusy for one that says that it is busy.
 func (p *phone) follow(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	f := p.newFollowing()
+	f.told, f.watched = p.grant.Deployment, p.grant.Watched
+	return f.watchOut(ctx)
+}
+
+func (p *phone) newFollowing() *following {
 	p.result.Down, p.result.Back = time.Time{}, time.Time{}
-	f := &following{
+	return &following{
 		phone: p, probed: make(chan error, 1), limit: time.Now().Add(p.r.options.Patience),
-		last: time.Now().Add(longestRun * p.r.options.Patience), told: p.grant.Deployment,
+		last:    time.Now().Add(longestRun * p.r.options.Patience),
 		silence: time.NewTimer(p.r.options.Patience), probes: time.NewTicker(p.r.options.Probe),
-		watched: p.grant.Watched,
 	}
+}
+
+// watchOut looks and listens until the phone says what it runs now.
+func (f *following) watchOut(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
 	defer f.probers.Wait()
 	defer cancel()
 	defer f.silence.Stop()
 	defer f.probes.Stop()
 	for !f.ended {
 		select {
-		case c := <-p.calls:
-			f.hear(p.took(&c))
-		case <-p.fetched:
+		case c := <-f.calls:
+			f.hear(f.took(&c))
+		case <-f.fetched:
 			f.look()
 		case <-f.probes.C:
 			f.probe(ctx)
@@ -74,11 +84,14 @@ func (p *phone) follow(ctx context.Context) error {
 				f.noticed(err)
 			}
 		case <-f.silence.C:
-			return f.outOfPatience(ctx)
+			if !f.gaveUp {
+				return f.outOfPatience(ctx)
+			}
+			f.end(f.failed())
 		case <-ctx.Done():
 			return errStopped
 		}
-		if !p.result.Back.IsZero() && !f.ended {
+		if !f.result.Back.IsZero() && !f.ended {
 			return f.verify(ctx, f.r.options.Patience)
 		}
 	}
@@ -100,7 +113,7 @@ func (f *following) forward() {
 func (f *following) look() {
 	before := f.fetch
 	f.fetch = f.fetchState()
-	if f.progress() {
+	if f.progress() && !f.gaveUp {
 		f.forward()
 	}
 	f.complete = f.complete || f.fetch.Complete || f.fetch.Perhaps
@@ -108,11 +121,16 @@ func (f *following) look() {
 	case f.whole:
 	case f.fetch.Complete:
 		f.whole = true
-		f.forward()
+		if !f.gaveUp {
+			f.forward()
+		}
 		f.freeSlot()
 		f.tell(Event{Step: StepFetched, Fetch: f.fetch, Limit: left(f.limit)})
 	case f.fetch.Sent > before.Sent || f.fetch.Requests > before.Requests || f.fetch.Cut != before.Cut:
 		f.tell(Event{Step: StepFetching, Fetch: f.fetch, Limit: left(f.limit)})
+	}
+	if f.gaveUp && f.counted() {
+		f.end(f.failed())
 	}
 }
 
@@ -135,6 +153,8 @@ func (f *following) hear(c *call) {
 	m := c.Message
 	answer := wpi.CleanUp()
 	switch {
+	case f.visit != nil && (m.Reason == wpi.ReplyTo || m.Reason == wpi.PhoneCleanUp || m.Reason == wpi.FileStatus):
+		// It was asked nothing but what it is.
 	case m.Reason == wpi.ReplyTo && m.Action != "" && !strings.EqualFold(m.Action, wpi.ActionSoftwareDeployment):
 		// To something that it was asked before.
 	case m.Reason == wpi.ReplyTo && m.Status == wpi.Busy:
@@ -174,50 +194,6 @@ func (f *following) untouched(c *call) bool {
 // ofThis reports whether a message belongs to the conversation in which the phone was told. Of a phone that returns no
 // cookies, nobody knows; one that does cannot be known by its address alone.
 func (f *following) ofThis(c *call) bool { return !f.cookies || c.cookie && c.Session == f.session }
-
-// aboutThis reports whether a file's status is that of the image: phones say the same of logos and ring tones that somebody
-// else had them fetch (the guide, pp. 54, 55). How they name an image is not documented.
-func (f *following) aboutThis(m *wpi.PhoneMessage) bool {
-	if kind, ok := m.Value(wpi.ItemFileType); ok && !strings.EqualFold(kind, "APP") {
-		return false
-	}
-	said, ok := m.Value(wpi.ItemFileName)
-	if !ok {
-		return true
-	}
-	name := f.told.Name
-	if u, err := url.Parse(f.told.URL); err == nil && f.told.URL != "" {
-		name = u.Path
-	}
-	said = path.Base(said)
-	return strings.EqualFold(said, path.Base(name)) || strings.EqualFold(said, url.PathEscape(path.Base(name)))
-}
-
-// status is the phone's word on how fetching or installing went. Whether phones send it for firmware is not documented.
-func (f *following) status(m *wpi.PhoneMessage) {
-	said, _ := m.Value(wpi.ItemFileStatus)
-	state := f.fetchState()
-	switch {
-	case !f.aboutThis(m):
-	case !strings.EqualFold(said, wpi.Failed):
-		if !f.reported {
-			f.reported = true
-			f.forward()
-		}
-	case f.watched && state.Requests == 0:
-		f.end(f.because(failf(KindNeverFetch, "it says that its update failed, and it never asked for the image")))
-	case f.watched && !f.complete:
-		f.end(failf(KindCut, "it says that its update failed, after %d of %d bytes", state.Sent, state.Size))
-	default:
-		f.end(failf(KindSaysFailed, "it says that its update failed"))
-	}
-}
-
-// because adds to a failure what went wrong at the phone's address meanwhile.
-func (f *following) because(failure *Failure) *Failure {
-	failure.Err = f.noted(troubleFetch, troubleTLS)
-	return failure
-}
 
 // introduced is a phone that says what it is, without being asked: after a restart, if this machine is its own service. It
 // is not believed before it had the whole image, where that can be seen.

@@ -89,12 +89,16 @@ type stage struct {
 	mu     sync.Mutex
 	events []fleet.Event
 	hear   func(fleet.Event)
+	seen   chan struct{} // closed when a phone is seen to restart
 }
 
 // newStage opens a stage. Options are changed as wanted.
 func newStage(dir string, size int, image func(*bind.Builder), legacy bool, o fleet.Options) (*stage, error) {
-	s := &stage{}
-	var err error
+	s := &stage{seen: make(chan struct{})}
+	var (
+		err  error
+		once sync.Once
+	)
 	if s.image, err = build(dir, size, image); err != nil {
 		return nil, err
 	}
@@ -103,6 +107,9 @@ func newStage(dir string, size int, image func(*bind.Builder), legacy bool, o fl
 		s.events = append(s.events, e)
 		hear := s.hear
 		s.mu.Unlock()
+		if e.Step == fleet.StepRestarting {
+			once.Do(func() { close(s.seen) })
+		}
 		if hear != nil {
 			hear(e)
 		}
@@ -148,7 +155,7 @@ func set(t *testing.T, o fleet.Options) *stage {
 
 // quick are options for runs that end well.
 func quick() fleet.Options {
-	return fleet.Options{ContactInterval: 300 * time.Millisecond, Patience: long, Probe: 150 * time.Millisecond, Timeout: 10 * time.Second}
+	return fleet.Options{ContactInterval: 300 * time.Millisecond, Patience: long, Probe: 150 * time.Millisecond, Timeout: 10 * time.Second, Doubt: time.Second}
 }
 
 // impatient are options for runs that end by patience.
@@ -162,7 +169,7 @@ func impatient() fleet.Options {
 func phoneConfig(n int) phonesim.Config {
 	return phonesim.Config{
 		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: macOf(n), PartNumber: "S30817-S7720-A101-4",
-		SoftwareType: hfa, Version: oldVersion, Level: 3, InstallTime: 10 * time.Millisecond, RestartTime: 1200 * time.Millisecond,
+		SoftwareType: hfa, Version: oldVersion, Level: 3, InstallTime: 10 * time.Millisecond, RestartTime: 500 * time.Millisecond,
 	}
 }
 
@@ -211,11 +218,12 @@ func (s *stage) told() []fleet.Event {
 	return append([]fleet.Event(nil), s.events...)
 }
 
-// steps are the first phone's steps in their order; of the same one several times in a row one is left.
+// steps are the first phone's steps in their order; of the same one several times in a row one is left, and what was done
+// at its page step by step is left out.
 func (s *stage) steps() string {
 	var steps []string
 	for _, e := range s.told() {
-		if e.Phone == 0 && (len(steps) == 0 || steps[len(steps)-1] != string(e.Step)) {
+		if e.Phone == 0 && e.Step != fleet.StepVisited && (len(steps) == 0 || steps[len(steps)-1] != string(e.Step)) {
 			steps = append(steps, string(e.Step))
 		}
 	}
@@ -244,6 +252,7 @@ func await(t *testing.T, what string, c <-chan struct{}) {
 var waits = map[fleet.Step]bool{
 	fleet.StepContacted: true, fleet.StepReading: true, fleet.StepTold: true, fleet.StepAccepted: true, fleet.StepBusy: true, fleet.StepFetching: true,
 	fleet.StepFetched: true, fleet.StepRestarting: true, fleet.StepBack: true, fleet.StepSilent: true,
+	fleet.StepSending: true, fleet.StepSent: true, fleet.StepAnswered: true,
 }
 
 // agree fails unless events and results fit together: the last event of each phone, and no other, is its end.

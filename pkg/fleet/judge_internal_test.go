@@ -41,6 +41,10 @@ func TestJudge(t *testing.T) {
 		"again, perhaps all of it":         {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", lost, true, KindUnproven},
 		"again, no restart":                {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", all, false, KindUnproven},
 		"it said nothing before":           {Device{}, Device{SoftwareType: hfa, Version: newer}, "", part, true, KindUnproven},
+		"words behind both":                {Device{SoftwareType: hfa, Version: older + " x"}, Device{SoftwareType: hfa, Version: newer + " x"}, "", all, true, KindNoAnswer},
+		"words behind both, no restart":    {Device{SoftwareType: hfa, Version: older + " x"}, Device{SoftwareType: hfa, Version: newer + " x"}, "", all, false, KindNoAnswer},
+		"the same words behind both":       {Device{SoftwareType: hfa, Version: older + " x"}, Device{SoftwareType: hfa, Version: older + " x"}, "", all, true, KindOldVersion},
+		"words behind the old one":         {Device{SoftwareType: hfa, Version: older + " x"}, Device{SoftwareType: hfa, Version: older}, "", all, true, KindOldVersion},
 		"old, all of it":                   {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: older}, "", all, false, KindRejected},
 	} {
 		f := lone(t)

@@ -11,6 +11,8 @@ func (f *following) outOfPatience(ctx context.Context) error {
 	patience := span(f.r.options.Patience)
 	state := f.fetch
 	switch {
+	case f.refusal != nil && f.result.Down.IsZero():
+		return f.refusal
 	case !f.result.Down.IsZero():
 		return failf(KindNeverBack, "it went away to restart, and did not come back within %s", patience)
 	case f.watched && state.Requests == 0 && f.runs(f.result.After) && !f.ranBefore():

@@ -47,7 +47,12 @@ type phone struct {
 	session     *wpi.Session // in which it was told
 	cookies     bool         // it returns them
 	grant       *Grant
-	result      Result
+
+	// What the phone said first, and by which way, if its web page is one.
+	interfaceSaid Device
+	pageSays      Device
+	byPage        bool // the last word, which is in result.After, is the page's
+	result        Result
 }
 
 // A call is a message of a phone that waits for its answer.
@@ -85,17 +90,21 @@ func newPhone(r *Runner, index int, t Target, address string) *phone {
 	}
 }
 
-// run takes the phone to its end.
-func (p *phone) run(ctx context.Context) Result {
+// run takes the phone to its end; early ends when it shall be left alone if it is not sent the image yet.
+func (p *phone) run(ctx, early context.Context) Result {
 	begun := time.Now()
 	defer close(p.done)
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.contacts.Wait()
 	defer cancel()
 	var err error
-	if p.r.slots.Acquire(ctx, 1) == nil {
+	if p.r.slots.Acquire(early, 1) == nil {
 		p.slot = true
-		err = p.way(ctx)
+		if i := p.r.plan.Image; i != nil && i.Web != nil {
+			err = p.webWay(ctx, early)
+		} else {
+			err = p.way(ctx)
+		}
 	} else {
 		err = errStopped
 	}
@@ -104,25 +113,31 @@ func (p *phone) run(ctx context.Context) Result {
 	p.settle()
 	p.result.Took = time.Since(begun)
 	p.result.Fetch = p.fetchState()
-	if err == nil {
-		p.tell(Event{Step: StepDone, Outcome: p.result.Outcome, Device: p.result.After})
-		return p.result
+	if err != nil {
+		f := (*Failure)(nil)
+		if !errors.As(err, &f) {
+			f = p.interrupted(ctx)
+		}
+		f.Told = p.result.Told
+		p.result.Outcome, p.result.Failure = "", f
 	}
-	f := (*Failure)(nil)
-	if !errors.As(err, &f) {
-		f = p.interrupted()
+	shown := p.r.veil().result(p.result)
+	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Failure: shown.Failure, Device: shown.After}
+	if shown.Failure != nil {
+		end.Step = StepFailed
 	}
-	f.Told = p.result.Told
-	p.result.Outcome, p.result.Failure = "", f
-	p.tell(Event{Step: StepFailed, Failure: f, Device: p.result.After})
-	return p.result
+	p.r.pass(end)
+	return shown
 }
 
 // errStopped is a run whose context has ended. The context's cause is not this phone's: it may be how another one failed.
 var errStopped = errors.New("the run was stopped")
 
 // interrupted is a run that was stopped.
-func (p *phone) interrupted() *Failure {
+func (p *phone) interrupted(ctx context.Context) *Failure {
+	if ctx.Err() == nil && p.r.stopped() {
+		return failf(KindStopped, "left alone, since another phone is locked out: the password is not tried here")
+	}
 	if p.result.Told {
 		return failf(KindInterrupted, "interrupted after it was told: whether it is updated is its own business now")
 	}
@@ -240,11 +255,10 @@ func (p *phone) doorAddress() string {
 
 // bounded cuts what a phone says to what an error may hold.
 func bounded(s string) string {
-	const most = 200
-	if len(s) <= most {
+	if len(s) <= mostKept {
 		return s
 	}
-	return s[:most] + "..."
+	return s[:mostKept] + "..."
 }
 
 // left is how long it is until a limit, and a moment if that has passed: every wait has one.

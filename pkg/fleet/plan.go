@@ -36,6 +36,7 @@ type Image struct {
 	Policy   hwcheck.Policy // for all phones; Override and Reason are those of the target
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and told nothing
+	Web      *Web   // instead of a source: it is sent into their web pages
 }
 
 // A Source is where phones fetch the image.
@@ -65,6 +66,9 @@ type Options struct {
 	Probe           time.Duration // how often a bare connect looks whether a phone restarts; 2 s if 0
 	Timeout         time.Duration // of one contact; 10 s if 0
 	Parallel        int           // how many phones are asked and fetch at once; 16 if 0
+	Witness         time.Duration // how long a phone is asked to call before its web page is visited; 20 s if 0, never longer than Patience
+	Parting         time.Duration // how long a phone is asked what it runs after an upload that ended badly, or a stop; 8 s if 0
+	Doubt           time.Duration // how long a phone is watched for a restart that has the whole image and whose page speaks against it; 15 Probes if 0, never longer than Patience
 	SecondDoor      string        // port of the other door for contacts, by HTTPS; 443 if ""
 
 	anyDoor bool // the second door is tried for phones on any port, for tests
@@ -82,6 +86,9 @@ const (
 	usualTimeout  = 10 * time.Second
 	usualParallel = 16
 	usualDoor     = "443"
+	UsualWitness  = 20 * time.Second
+	usualParting  = 8 * time.Second
+	usualDoubt    = 15 // probes
 )
 
 // complete puts the usual in the place of what is not given.
@@ -92,6 +99,10 @@ func (o Options) complete() Options {
 	setDefault(&o.Timeout, usualTimeout)
 	setDefault(&o.Parallel, usualParallel)
 	setDefault(&o.SecondDoor, usualDoor)
+	setDefault(&o.Witness, UsualWitness)
+	setDefault(&o.Parting, usualParting)
+	setDefault(&o.Doubt, usualDoubt*o.Probe)
+	o.Doubt = min(o.Doubt, o.Patience)
 	if o.Event == nil {
 		o.Event = func(Event) {}
 	}

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,7 +37,8 @@ type play struct {
 	image   func(*bind.Builder)
 	plan    func(*stage)
 	legacy  bool
-	size    int // of the image, if it is not to be in the network's buffers as a whole
+	web     func(*fleet.Web) // by the phone's page; nil: it fetches
+	size    int              // of the image, if it is not to be in the network's buffers as a whole
 
 	end      string // an outcome or a kind
 	steps    string // a regular expression
@@ -80,7 +82,7 @@ func (p play) slowly() play {
 
 func plays() []play {
 	var all []play
-	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays()} {
+	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays(), webPlays()} {
 		all = append(all, part...)
 	}
 	return all
@@ -89,8 +91,9 @@ func plays() []play {
 func contactPlays() []play {
 	return []play{
 		updated(""),
-		untouched("ignores-contact", "no-call-back", "contacted failed").impatient(),
+		untouched("ignores-contact", "no-call-back", "contacted (silent )?failed").impatient(),
 		untouched("contact-404", "not-a-phone", "failed"),
+		untouched("no-contact-port", "unreachable", "failed"),
 		untouched("contact-garbage", "not-a-phone", "failed"),
 		untouched("contact-silent", "unreachable", "failed").with("", func(p *play) {
 			p.options = func(o *fleet.Options) { o.Timeout = 300 * time.Millisecond }
@@ -175,7 +178,7 @@ func fetchPlays() []play {
 		updated("status-same-call"),
 		toldOnly("never-fetches", "never-fetched", asked+"failed").impatient(),
 		toldOnly("stalls-mid-download", "cut", asked+"fetching silent (contacted )?failed").impatient().large(),
-		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted called-back failed").impatient().large(),
+		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted (called-back |silent )?failed").impatient().large(),
 		updated("cut-and-resumes").large(),
 		updated("fetches-twice"),
 		toldOnly("fetch-no-tls", "never-fetched", asked+"trouble failed").impatient(),
@@ -308,7 +311,7 @@ func ftpPlays() []play {
 	return []play{
 		updated("").with("ftp", ftp),
 		updated("cut-and-resumes").large().with("ftp", ftp),
-		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted called-back failed").impatient().large().with("ftp", ftp),
+		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted (called-back |silent )?failed").impatient().large().with("ftp", ftp),
 		toldOnly("never-fetches", "never-fetched", asked+"failed").impatient().with("ftp", ftp),
 		toldOnly("", "never-fetched", asked+"failed").impatient().with("ftp, wrong login", func(p *play) {
 			p.plan = func(s *stage) { s.plan.Image.Source = wrongLogin{ftpSource(s)} }
@@ -382,12 +385,24 @@ func (p play) perform(t *testing.T, dir, listen string) string {
 	defer s.close()
 	c := phoneConfig(1)
 	c.Listen = listen // an address of its own: others take ports that are free while it restarts
+	if p.web != nil {
+		c.Web = listen
+	}
 	if p.config != nil {
 		p.config(&c)
 	}
 	for fault := range strings.FieldsSeq(p.faults) {
 		if err := c.AddFault(fault); err != nil {
 			return err.Error()
+		}
+	}
+	if c.Down == nil { // it takes its time to be noticed, however busy the machine is
+		c.Down = func(ctx context.Context) {
+			select {
+			case <-s.seen:
+			case <-ctx.Done():
+			case <-time.After(short):
+			}
 		}
 	}
 	crashed := false
@@ -397,6 +412,9 @@ func (p play) perform(t *testing.T, dir, listen string) string {
 		return err.Error()
 	}
 	defer func() { _ = sim.Close() }()
+	if p.web != nil {
+		s.byPage(sim, p.legacy, p.web)
+	}
 	target := targetOf(sim.Address())
 	if p.target != nil {
 		p.target(&target)
@@ -440,8 +458,8 @@ func (p play) compare(s *stage, results []fleet.Result, state phonesim.State) st
 		differ("updated", state.Version == s.image.facts.Version.Value, p.updated)
 	}
 	for _, e := range s.told() {
-		if strings.Contains(fmt.Sprintf("%+v", e), phonesim.CanaryPassword) {
-			wrong = append(wrong, "the user's password got out")
+		if text := fmt.Sprintf("%+v", e); strings.Contains(text, phonesim.CanaryPassword) || p.web != nil && strings.Contains(text, pagePassword) {
+			wrong = append(wrong, "a password got out")
 		}
 	}
 	if wrong == nil {

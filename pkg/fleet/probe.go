@@ -22,7 +22,8 @@ const (
 	// missesOfRestart is how many connects in a row have to fail: one may have been lost on the way.
 	missesOfRestart = 2
 	// longestProbe ends a connect before this machine says of an address that nobody on the LAN has it, after some 3 s
-	// (Linux): such an error is also that of a cable that is out here.
+	// (Linux): such an error is also that of a cable that is out here. It is no shorter if looks are more frequent: a busy
+	// machine would take its own slowness for a phone that is gone.
 	longestProbe = 2 * time.Second
 )
 
@@ -40,9 +41,12 @@ func (f *following) probe(ctx context.Context) {
 		return
 	}
 	f.probing = true
-	address, limit := f.doorAddress(), min(f.r.options.Probe, longestProbe)
+	address := f.doorAddress()
+	if f.visit != nil && !f.visit.called {
+		address = f.visit.address
+	}
 	f.probers.Go(func() {
-		dialer := net.Dialer{Timeout: limit}
+		dialer := net.Dialer{Timeout: longestProbe}
 		conn, err := dialer.DialContext(ctx, "tcp", address)
 		if err == nil {
 			_ = conn.Close()

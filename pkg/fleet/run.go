@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -26,8 +27,13 @@ type Runner struct {
 	telling   sync.Mutex // one event at a time
 	strangers chan Event // those about no phone of the plan, which nobody waits for
 
+	halt context.CancelFunc // leaves alone the phones that are not sent the image yet
+
 	mu     sync.Mutex
-	over   map[int]bool // phones whose last event was told
+	secret transfer.Secret           // of the phones' pages
+	pages  map[netip.AddrPort]*phone // that were or will be visited
+	locked bool                      // a phone's page takes no password for now
+	over   map[int]bool              // phones whose last event was told
 	phones []*phone
 	byIP   map[netip.Addr][]*phone // of the phones that were contacted
 	macs   map[string]*phone
@@ -44,6 +50,7 @@ func New(o Options) *Runner {
 		slots:   semaphore.NewWeighted(int64(o.Parallel)),
 		byIP:    map[netip.Addr][]*phone{},
 		macs:    map[string]*phone{},
+		pages:   map[netip.AddrPort]*phone{},
 		writing: map[*wpi.Session]chan struct{}{},
 	}
 	r.service = wpi.NewService(wpi.ServiceOptions{
@@ -76,10 +83,13 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 		defer close(told)
 		r.tellStrangers(ctx, ended)
 	}()
+	early, halt := context.WithCancel(ctx)
+	defer halt()
+	r.halt = halt
 	var all sync.WaitGroup
 	results := make([]Result, len(r.phones))
 	for i, p := range r.phones {
-		all.Go(func() { results[i] = p.run(ctx) })
+		all.Go(func() { results[i] = p.run(ctx, early) })
 	}
 	all.Wait()
 	close(ended)
@@ -90,7 +100,7 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 // prepare makes the plan's phones.
 func (r *Runner) prepare(plan Plan) error {
 	r.plan = plan
-	seen := map[string]int{}
+	seen, pages := map[string]int{}, map[string]int{}
 	var phones []*phone
 	for i, t := range plan.Phones {
 		address, err := hwcheck.ContactAddress(t.Address)
@@ -101,11 +111,22 @@ func (r *Runner) prepare(plan Plan) error {
 			return fmt.Errorf("phone %d: %s is phone %d already", i+1, t.Address, first+1)
 		}
 		seen[address] = i
-		phones = append(phones, newPhone(r, i, t, address))
+		p := newPhone(r, i, t, address)
+		if plan.Image != nil && plan.Image.Web != nil {
+			page := pageAddress(address, plan.Image.Web.Port)
+			if first, twice := pages[page]; twice {
+				return fmt.Errorf("phone %d: the web page of %s, %s, is that of phone %d already", i+1, t.Address, page, first+1)
+			}
+			pages[page] = i
+		}
+		phones = append(phones, p)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.phones = phones
+	if plan.Image != nil && plan.Image.Web != nil {
+		r.secret = plan.Image.Web.Password
+	}
 	return nil
 }
 
@@ -114,7 +135,10 @@ const mostStrangers = 64
 
 // tell tells an event. After a phone's last one, what comes from its address is about no phone of the plan: who hears of
 // that must not be held up by whoever is told.
-func (r *Runner) tell(e Event) {
+func (r *Runner) tell(e Event) { r.pass(r.veil().event(e)) }
+
+// pass is tell for what went through the veil.
+func (r *Runner) pass(e Event) {
 	if e.At = time.Now(); e.Phone == NoPhone || r.isOver(e.Phone) {
 		e.Phone = NoPhone
 		select {

@@ -24,14 +24,15 @@ import (
 // One phone under two names, or under two addresses with one MAC, is told once.
 func TestTwice(t *testing.T) {
 	t.Parallel()
-	p := phone(t, 1, nil)
+	patient := func(c *phonesim.Config) { c.InstallTime = 3 * time.Second } // both are asked before one of them goes down
+	p := phone(t, 1, patient)
 	s := set(t, quick())
 	_, port, _ := net.SplitHostPort(p.Address())
 	results := s.run(t, p.Address(), "localhost:"+port)
 	if ends := ending(results[0]) + ending(results[1]); ends != "updatedtwice" && ends != "twiceupdated" || p.State().Told != 1 {
 		t.Error(ends, p.State().Told)
 	}
-	one, other := phone(t, 2, nil), phone(t, 2, nil)
+	one, other := phone(t, 2, patient), phone(t, 2, patient)
 	s = set(t, quick())
 	results = s.run(t, one.Address(), other.Address())
 	ends := ending(results[0]) + ending(results[1])

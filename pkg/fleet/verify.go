@@ -12,6 +12,9 @@ import (
 
 // verify asks the phone what it runs now. It restarted, or had every opportunity to.
 func (f *following) verify(ctx context.Context, patience time.Duration) error {
+	if f.visit != nil && !f.visit.called {
+		return f.visitAgain(ctx, patience)
+	}
 	f.asking = true
 	limit := time.Now().Add(patience)
 	for {
@@ -76,8 +79,12 @@ func (f *following) judge() error {
 		return failf(KindNoAnswer, "it answers, but does not say which version it runs")
 	case f.typeless(f.result.After):
 		return failf(KindNoAnswer, "it runs %s now, but does not say of which software", bounded(f.result.After.Version))
+	case f.unreadable():
+		return f.oldVersion()
 	case !f.result.Down.IsZero():
 		return f.oldVersion()
+	case f.visit != nil:
+		return f.judgePage()
 	case f.whole:
 		return failf(KindRejected, "it fetched the whole image, but did not restart within %s, and runs %s", span(f.r.options.Patience), bounded(f.result.After.Version))
 	}
@@ -139,14 +146,28 @@ func (f *following) success() error {
 	return nil
 }
 
+// unreadable reports whether the phone says it in words that are neither a version nor those that it said before.
+func (f *following) unreadable() bool {
+	c, _ := f.change()
+	return c == unclear && f.result.After.running().IsZero()
+}
+
+// oldVersion is a phone that does not report the new version.
 func (f *following) oldVersion() error {
 	d := f.result.After
+	if f.unreadable() {
+		_, before := f.change()
+		return failf(KindNoAnswer, "it says %s now, and said %s before; which software that is cannot be told", bounded(d.Version), before)
+	}
 	what := bounded(d.Version)
 	if d.running() == f.r.plan.Image.Facts.Version.Value {
 		what = bounded(d.SoftwareType) + " " + what
 	}
-	if d.running() == f.result.Before.running() {
+	switch c, _ := f.change(); c {
+	case unchanged:
 		return failf(KindOldVersion, "it restarted, and still runs %s", what)
+	case changed:
+		return failf(KindOldVersion, "it restarted, and runs %s, which is neither the old nor the new software", what)
 	}
-	return failf(KindOldVersion, "it restarted, and runs %s, which is neither the old nor the new software", what)
+	return failf(KindOldVersion, "it restarted, and runs %s, which is not the new software", what)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // want is what sending a file to a bad server has to end in.
@@ -54,8 +55,8 @@ func refusals() []transfer.Kind {
 // server is what both servers have.
 type server interface {
 	Access() transfer.Access
-	Trust() transfer.Trust
-	Pin() transfer.Pin
+	Trust() trust.Policy
+	Pin() trust.Pin
 	Addr() string
 	Put(path string, content []byte)
 	Files() map[string][]byte
@@ -109,7 +110,7 @@ func send(t *testing.T, s server, silent bool, w want) {
 		o.Timeout = 300 * time.Millisecond
 	}
 	if w.pinned {
-		o.Trust = transfer.Trust{Pins: []transfer.Pin{s.Pin()}}
+		o.Trust = trust.Policy{Pins: []trust.Pin{s.Pin()}}
 	}
 	if w.makeFolder {
 		a.Path = badserver.Folder + "/new/deeper"

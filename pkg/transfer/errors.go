@@ -38,6 +38,7 @@ type Error struct {
 	Reply  string // the server's own words without the code, at most 2 KiB, hostile, without secrets
 	Err    error  // the cause, if there is one besides the reply
 	Left   string // a file that is left behind, or may be; "" if nothing was
+	Data   bool   // by FTP: the login worked, and what failed is to open the data connection
 
 	after time.Duration // the server asks not to come again before
 	final bool          // not to be tried again without being asked, whatever it is

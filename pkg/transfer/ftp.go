@@ -27,7 +27,7 @@ type ftpStore struct {
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
-	s := &ftpStore{peer: peer{a, o, net.JoinHostPort(a.host(), strconv.Itoa(a.port()))}}
+	s := &ftpStore{peer: peer{a, o, a.Address()}}
 	if err := o.again(ctx, func(int) error { return s.connect(ctx) }); err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
 		// What came before the handshake was not protected, and would be taken for the server's word after it.
 		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or somebody between, sent more than it may before TLS began")}
 	}
-	config := s.o.Trust.config(s.access.host())
+	config := s.o.Trust.TLS(s.access.host())
 	secure := tls.Client(l, config)
 	limited, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, os.ErrDeadlineExceeded)
 	defer cancel()

@@ -21,12 +21,23 @@ func (s *ftpStore) fail(ctx context.Context, op string, err error) error {
 	said := (*textproto.Error)(nil)
 	done := (*Error)(nil)
 	if ctx.Err() != nil || errors.As(err, &done) || !errors.As(err, &said) {
-		return s.peer.fail(ctx, op, err)
+		err = s.peer.fail(ctx, op, err)
+		if done == nil && errors.As(err, &done) {
+			done.Data = done.Data || s.asksForData()
+		}
+		return err
 	}
 	if source := (*SourceError)(nil); errors.As(err, &source) {
 		return source
 	}
-	return s.refuse(op, replyKind(op, err), reply{said.Code, []string{said.Msg}})
+	e := s.refuse(op, replyKind(op, err), reply{said.Code, []string{said.Msg}})
+	e.Data = said.Code == 425 || s.asksForData()
+	return e
+}
+
+// asksForData reports whether the last command was for a data connection.
+func (s *ftpStore) asksForData() bool {
+	return s.control != nil && (s.control.verb == "EPSV" || s.control.verb == "PASV")
 }
 
 // replyKind is the kind of a reply, by its code (RFC 959, 4.2) and by what was being done; servers use one code for

@@ -32,11 +32,7 @@ func newHTTPSStore(a Access, o Options) (Store, error) {
 	if err != nil {
 		return nil, &SettingError{SettingBaseURL, "cannot be read as a URL"}
 	}
-	port := u.Port()
-	if port == "" {
-		port = "443"
-	}
-	s := &httpsStore{peer: peer{a, o, net.JoinHostPort(u.Hostname(), port)}, base: u}
+	s := &httpsStore{peer: peer{a, o, a.Address()}, base: u}
 	s.login = httpLogin{username: a.Username, password: a.Password}
 	s.transport = s.newTransport()
 	s.client = &http.Client{Transport: s.transport, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -48,7 +44,7 @@ func newHTTPSStore(a Access, o Options) (Store, error) {
 // newTransport returns a transport that speaks HTTP/1.1 with this one server: no proxy, no HTTP/2 (which is slower for
 // one large body), no decompression.
 func (s *httpsStore) newTransport() *http.Transport {
-	config := s.o.Trust.config(s.base.Hostname())
+	config := s.o.Trust.TLS(s.base.Hostname())
 	config.NextProtos = []string{"http/1.1"}
 	return &http.Transport{
 		DialContext:            s.dial,

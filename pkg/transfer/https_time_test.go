@@ -10,8 +10,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// How long it takes until a person is told: the limit for silence once, and little more; a refusal, as soon as it is
-// known; after Ctrl-C, at most a second.
+// Who is told late: a refusal and Ctrl-C do not wait for the limit for silence, and silence does not wait for it several
+// times over. How soon exactly is not measured here: a busy machine takes its time.
 func TestHTTPSTakesNoLonger(t *testing.T) {
 	rows := map[string]badserver.HTTPSRow{}
 	for _, row := range badserver.HTTPSRows() {
@@ -23,7 +23,10 @@ func TestHTTPSTakesNoLonger(t *testing.T) {
 			do(x)
 		}
 	}
-	const limit, slack = 2 * time.Second, 800 * time.Millisecond // slow machines are slower
+	const (
+		far, near = time.Minute, time.Second // limits for silence: one that nobody waits for, and one that has to come
+		most      = 15 * time.Second
+	)
 	frozen := badserver.HTTPSRow{Name: "frozen", Faults: []badserver.HTTPFault{
 		badserver.OnFirst(1, badserver.Connect, func(*badserver.Exchange) {}),
 		badserver.On(badserver.Connect, (*badserver.Exchange).Silence),
@@ -34,31 +37,31 @@ func TestHTTPSTakesNoLonger(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		row    badserver.HTTPSRow
-		cancel time.Duration // 0: nobody cancels
-		most   time.Duration
+		cancel bool
+		limit  time.Duration
 	}{
-		{"refused with a body that drips", rows["drip-507-body"], 0, 200 * time.Millisecond},
-		{"silent after the body", rows["https-silent-after-body"], 0, limit},
-		{"frozen after the body", after, 0, limit + 500*time.Millisecond},
-		{"frozen in the middle", frozen, 0, limit + 500*time.Millisecond},
-		{"head drips", rows["drip-head-of-put"], 0, limit + 100*time.Millisecond},
-		{"frozen in the middle, cancelled", frozen, 300 * time.Millisecond, 1300 * time.Millisecond},
-		{"frozen after the body, cancelled", after, 300 * time.Millisecond, 1300 * time.Millisecond},
+		{"refused with a body that drips", rows["drip-507-body"], false, far},
+		{"silent after the body", rows["https-silent-after-body"], false, near},
+		{"frozen after the body", after, false, near},
+		{"frozen in the middle", frozen, false, near},
+		{"head drips", rows["drip-head-of-put"], false, near},
+		{"frozen in the middle, cancelled", frozen, true, far},
+		{"frozen after the body, cancelled", after, true, far},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := c.row.Start(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if c.cancel > 0 {
-				time.AfterFunc(c.cancel, cancel)
+			if c.cancel {
+				time.AfterFunc(300*time.Millisecond, cancel)
 			}
 			start := time.Now()
-			_, err := put(ctx, s.Access(), transfer.Options{Trust: s.Trust(), Timeout: limit}, upload(content(8<<20)))
-			if took := time.Since(start); took > c.most+slack {
+			_, err := put(ctx, s.Access(), transfer.Options{Trust: s.Trust(), Timeout: c.limit}, upload(content(8<<20)))
+			if took := time.Since(start); took > most {
 				t.Errorf("it took %s: %v", took, err)
 			}
-			if c.cancel > 0 && !errors.Is(err, context.Canceled) {
+			if c.cancel && !errors.Is(err, context.Canceled) {
 				t.Errorf("%v", err)
 			}
 			s.Settle()

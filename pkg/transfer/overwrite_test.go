@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // By HTTPS the server is asked to replace nothing, in the request that could: between looking and sending a file may
@@ -30,7 +31,7 @@ func TestNoOverwriteIsSaid(t *testing.T) {
 	authorities := x509.NewCertPool()
 	authorities.AddCert(s.Certificate())
 	file := content(1000)
-	_, err := put(t.Context(), transfer.Access{Method: transfer.HTTPS, BaseURL: s.URL}, transfer.Options{Trust: transfer.Trust{Authorities: authorities}},
+	_, err := put(t.Context(), transfer.Access{Method: transfer.HTTPS, BaseURL: s.URL}, transfer.Options{Trust: trust.Policy{Authorities: authorities}},
 		transfer.Upload{Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))), NoOverwrite: true})
 	if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != transfer.KindExists {
 		t.Errorf("got %v", err)

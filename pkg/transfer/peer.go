@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A peer is the server as errors speak of it.
@@ -42,8 +44,11 @@ func (p *peer) fail(ctx context.Context, op string, err error) error {
 	if source := (*SourceError)(nil); errors.As(err, &source) {
 		return source
 	}
+	data := (*dataError)(nil)
+	e := &Error{Op: op, Server: p.address, Data: errors.As(err, &data)}
 	err = handshakeError(err)
-	return &Error{Op: op, Server: p.address, Kind: networkKind(err), Err: p.cause(err)}
+	e.Kind, e.Err = networkKind(err), p.cause(err)
+	return e
 }
 
 // cause keeps of an error's text what helps; a server's words in it are hostile and may repeat a secret.
@@ -81,13 +86,14 @@ func innermost(err error) error {
 // networkKind is the kind of an error that holds no word of the server.
 func networkKind(err error) Kind {
 	var (
-		trust *TrustError
-		name  *net.DNSError
-		safe  *tlsError
-		op    *net.OpError
+		stranger *trust.Error
+		name     *net.DNSError
+		safe     *tlsError
+		weak     *trust.WeakKeyError
+		op       *net.OpError
 	)
 	switch {
-	case errors.As(err, &trust):
+	case errors.As(err, &stranger):
 		return KindTrust
 	case errors.As(err, &name):
 		return KindUnreachable
@@ -100,7 +106,7 @@ func networkKind(err error) Kind {
 		return KindBroken
 	case errors.As(err, &op) && op.Op == "dial":
 		return KindUnreachable
-	case errors.As(err, &safe):
+	case errors.As(err, &safe), errors.As(err, &weak):
 		return KindTLS
 	case errors.As(err, &op):
 		return KindBroken
@@ -121,8 +127,8 @@ func (e *tlsError) Unwrap() error { return e.err }
 
 // handshakeError tells apart a server that is not to be trusted, a connection that broke, and TLS that does not fit.
 func handshakeError(err error) error {
-	if trust := trustError(err); trust != nil {
-		return trust
+	if stranger := trust.AsError(err); stranger != nil {
+		return stranger
 	}
 	var (
 		record tls.RecordHeaderError

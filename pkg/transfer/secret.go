@@ -49,6 +49,10 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue returns [Secret.String] for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
+// Scrub returns a text of whoever was sent the secret without it. Forms that it takes on the wire or in a page are looked
+// for too; one of fewer than four bytes counts as a whole word only. The zero Secret is in no text.
+func (s Secret) Scrub(text string) string { return Access{Password: s}.scrub(text) }
+
 // scrub returns a server's text without the secret: servers repeat what they were sent. Forms that the secret takes on
 // the wire or in a page are looked for too. A short secret would be found in every text, so that it counts as a whole
 // word only.

@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/jlaffaye/ftp"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // A file goes out by FTP as clients have it, whole and from some place on.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // eachSafe runs a test for the servers that are spoken to by TLS.
@@ -24,17 +25,17 @@ func TestServersTrust(t *testing.T) {
 		other := m.start(t, transfertest.Options{})
 		for _, c := range []struct {
 			name    string
-			trust   transfer.Trust
+			trust   trust.Policy
 			trusted bool
 		}{
 			{"authority", s.server.Trust(), true},
 			{"another authority", other.server.Trust(), false},
-			{"pin", transfer.Trust{Pins: []transfer.Pin{s.server.Pin}}, true},
-			{"one of two pins", transfer.Trust{Pins: []transfer.Pin{other.server.Pin, s.server.Pin}}, true},
-			{"wrong pin", transfer.Trust{Pins: []transfer.Pin{other.server.Pin}}, false},
-			{"authority and pin", transfer.Trust{Authorities: s.server.Authorities, Pins: []transfer.Pin{s.server.Pin}}, true},
-			{"authority and wrong pin", transfer.Trust{Authorities: s.server.Authorities, Pins: []transfer.Pin{other.server.Pin}}, false},
-			{"pin and another authority", transfer.Trust{Authorities: other.server.Authorities, Pins: []transfer.Pin{s.server.Pin}}, false},
+			{"pin", trust.Policy{Pins: []trust.Pin{s.server.Pin}}, true},
+			{"one of two pins", trust.Policy{Pins: []trust.Pin{other.server.Pin, s.server.Pin}}, true},
+			{"wrong pin", trust.Policy{Pins: []trust.Pin{other.server.Pin}}, false},
+			{"authority and pin", trust.Policy{Authorities: s.server.Authorities, Pins: []trust.Pin{s.server.Pin}}, true},
+			{"authority and wrong pin", trust.Policy{Authorities: s.server.Authorities, Pins: []trust.Pin{other.server.Pin}}, false},
+			{"pin and another authority", trust.Policy{Authorities: other.server.Authorities, Pins: []trust.Pin{s.server.Pin}}, false},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				s.empty(t)
@@ -56,7 +57,7 @@ func (s site) distrusted(t *testing.T, got outcome, pinned bool) {
 	t.Helper()
 	got.fails(t, transfer.KindTrust)
 	e := got.failure(t)
-	trust := (*transfer.TrustError)(nil)
+	trust := (*trust.Error)(nil)
 	switch {
 	case !errors.As(got.err, &trust):
 		t.Errorf("%v is no TrustError", got.err)

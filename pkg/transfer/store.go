@@ -2,11 +2,12 @@ package transfer
 
 import (
 	"context"
-	"crypto/x509"
 	"io"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A Store is a folder on a server. It is used by one goroutine at a time.
@@ -81,7 +82,7 @@ func (l *Location) proof(what Proof) {
 
 // Options are how a server is spoken to. The zero value is the usual.
 type Options struct {
-	Trust   Trust
+	Trust   trust.Policy  // whom to believe that it is the server
 	Timeout time.Duration // the longest silence, connecting included; 30 s if 0
 	Retries int           // how often a fault that may pass is tried again
 	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
@@ -91,12 +92,6 @@ type Options struct {
 	Event func(Event)
 	// Sent, if not nil, is told after each write how many bytes of the file are out. It must not wait.
 	Sent func(sent int64)
-}
-
-// Trust is whom to believe that it is the server.
-type Trust struct {
-	Authorities *x509.CertPool // who signs servers' certificates; nil: those of the system
-	Pins        []Pin          // the server's public key must be one of these; without Authorities that alone decides
 }
 
 // An Event is a step of what Put and Try do.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // FTP is an FTP server, with TLS or without.
@@ -136,18 +137,18 @@ func (s *FTP) Access() transfer.Access {
 }
 
 // Trust is the authority that signed the server's first certificate.
-func (s *FTP) Trust() transfer.Trust {
+func (s *FTP) Trust() trust.Policy {
 	if !s.secure {
-		return transfer.Trust{}
+		return trust.Policy{}
 	}
-	return transfer.Trust{Authorities: s.authority.Pool()}
+	return trust.Policy{Authorities: s.authority.Pool()}
 }
 
 // Authority signs for the server; nil without TLS.
 func (s *FTP) Authority() *Authority { return s.authority }
 
 // Pin is that of the server's first certificate.
-func (s *FTP) Pin() transfer.Pin { return transfer.PinOf(s.certificate.Leaf) }
+func (s *FTP) Pin() trust.Pin { return trust.PinOf(s.certificate.Leaf) }
 
 // fault returns what is planned for a step, or nil.
 func (s *FTP) fault(step string) Action {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // HTTPS is a server that takes files with PUT and gives them with GET.
@@ -76,13 +77,13 @@ func (s *HTTPS) Access() transfer.Access {
 }
 
 // Trust is the authority that signed the server's first certificate.
-func (s *HTTPS) Trust() transfer.Trust { return transfer.Trust{Authorities: s.authority.Pool()} }
+func (s *HTTPS) Trust() trust.Policy { return trust.Policy{Authorities: s.authority.Pool()} }
 
 // Authority signs for the server.
 func (s *HTTPS) Authority() *Authority { return s.authority }
 
 // Pin is that of the server's first certificate.
-func (s *HTTPS) Pin() transfer.Pin { return transfer.PinOf(s.certificate.Leaf) }
+func (s *HTTPS) Pin() trust.Pin { return trust.PinOf(s.certificate.Leaf) }
 
 // Other is a server that this one points to, or nil.
 func (s *HTTPS) Other() *HTTPS { return s.other }

@@ -2,14 +2,17 @@ package badserver
 
 import "strings"
 
+// LogIn lets in whoever it is, and replies so.
+func LogIn(raw string) Action {
+	return func(c *Call) {
+		c.s.loggedIn = true
+		c.Send(raw)
+	}
+}
+
 // loginRows are ways to log in, and not to.
 func loginRows() []FTPRow {
-	in := func(raw string) Action {
-		return func(c *Call) {
-			c.s.loggedIn = true
-			c.Send(raw)
-		}
-	}
+	in := LogIn
 	let := in("230 Welcome.\r\n")
 	return []FTPRow{
 		row("user-530", "USER", Say("530 No such user.\r\n")),

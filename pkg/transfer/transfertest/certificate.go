@@ -12,7 +12,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // The files of the server's key and certificate.
@@ -49,7 +49,7 @@ func (s *Server) identify() {
 	s.CAFile = s.path(authorityFile)
 	s.Authorities = x509.NewCertPool()
 	s.Authorities.AddCert(authority)
-	s.Pin = transfer.PinOf(leaf)
+	s.Pin = trust.PinOf(leaf)
 }
 
 // sign makes a key and a certificate for it, signed by the parent, or by itself.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // Options are how a server behaves. The zero value is a server without TLS (nginx: with), to which the technician may
@@ -36,7 +37,7 @@ type Server struct {
 	Access      transfer.Access // the login folder
 	Authorities *x509.CertPool  // who signed its certificate
 	CAFile      string          // the same, as PEM
-	Pin         transfer.Pin    // of its key
+	Pin         trust.Pin       // of its key
 	Folder      string          // the login folder on the disk
 
 	t       testing.TB
@@ -48,7 +49,7 @@ type Server struct {
 }
 
 // Trust returns the trust in the server's authority.
-func (s *Server) Trust() transfer.Trust { return transfer.Trust{Authorities: s.Authorities} }
+func (s *Server) Trust() trust.Policy { return trust.Policy{Authorities: s.Authorities} }
 
 // Files returns what lies in the folder, sorted, with names relative to it; folders end with a slash.
 func (s *Server) Files() []string {

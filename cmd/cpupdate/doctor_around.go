@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// surroundings are what the environment says that is no setting.
+type surroundings struct {
+	proxies  []string // variables that name a proxy; what they say may hold a password
+	terminal string   // $TERM
+	noColor  bool     // $NO_COLOR is set
+	ci       bool     // $CI is set
+}
+
+// proxyVariables are those that other programs take a proxy from.
+func proxyVariables() []string {
+	return []string{
+		"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "FTP_PROXY", "ftp_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
+	}
+}
+
+// aroundProxy names the variables that are set.
+func aroundProxy(_ context.Context, x *examination, _ int) finding {
+	set := x.app.around.proxies
+	if len(set) == 0 {
+		return well("no variable names one")
+	}
+	verb := "is"
+	if len(set) > 1 {
+		verb = "are"
+	}
+	return well("$" + strings.Join(set, ", $") + " " + verb + " set, and not used: servers and phones are spoken to directly")
+}
+
+func aroundInput(_ context.Context, x *examination, _ int) finding {
+	if x.app.inTerminal {
+		return well("a terminal: who has no password is asked for it")
+	}
+	return well("no terminal: nobody is asked anything")
+}
+
+func aroundOutput(_ context.Context, x *examination, _ int) finding {
+	a := x.app
+	text := fmt.Sprintf("%d columns, no colours", a.width)
+	switch {
+	case a.colorOut && !a.noColor:
+		text = fmt.Sprintf("%d columns, with colours", a.width)
+	case a.noColor:
+		text += " (--no-color)"
+	case a.around.noColor:
+		text += " ($NO_COLOR)"
+	case a.around.terminal == "dumb":
+		text += " ($TERM is dumb)"
+	case !a.colorOut:
+		text += ": no terminal that shows them"
+	}
+	return well(text)
+}
+
+func aroundProgress(_ context.Context, x *examination, _ int) finding {
+	text := "a line now and then: standard error is no terminal"
+	if x.app.errTerminal {
+		text = "a bar"
+	}
+	if x.app.around.ci {
+		text += "; $CI is set, and changes nothing"
+	}
+	return well(text)
+}

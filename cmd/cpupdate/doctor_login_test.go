@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// doctorPhones starts phones whose pages have one port, and returns the flags of --web to them. Each wrong password that
+// a page hears is counted.
+func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Config)) (phones []*phonesim.Phone, args []string, wrong *atomic.Int32) {
+	t.Helper()
+	wrong = &atomic.Int32{}
+	port := "0"
+	lines := []string{"address,mac"}
+	for i, mac := range macs {
+		host := "127.0.11." + string(rune('1'+i))
+		phone := simulatedPhone(t, "", func(c *phonesim.Config) {
+			c.Listen, c.Web, c.MAC = host+":0", host+":"+port, "00:1A:E8:00:00:0"+string(rune('1'+i))
+			c.Event = func(e phonesim.Event) {
+				if e.Kind == phonesim.NoLogin {
+					wrong.Add(1)
+				}
+			}
+			change(i, c)
+		})
+		page := phone.State().WebAddress
+		_, port, _ = net.SplitHostPort(page)
+		args = append(args, "--pin", pinOf(t, page))
+		lines, phones = append(lines, phone.Address()+","+mac), append(phones, phone)
+	}
+	args = append(args, "--web", "--web-port", port, "--phones", listOf(t, lines...), "--listen", "127.0.0.1:0", "--advertise", "127.0.0.1")
+	return phones, append(args, oneCertificate(t)...), wrong
+}
+
+// statesOf are the states of a check, phone by phone.
+func statesOf(doc doctorDoc, group, check string) string {
+	var states []string
+	for _, f := range doc.Checks {
+		if f.Group == group && f.Check == check {
+			states = append(states, string(f.State))
+		}
+	}
+	return strings.Join(states, " ")
+}
+
+func doctorJSON(t *testing.T, change func(*app), args ...string) (code, doctorDoc, string) {
+	t.Helper()
+	a, out, errOut := testApp(t, nil)
+	a.dial = transfer.Dial
+	change(a)
+	c := run(t.Context(), a, append([]string{"doctor", "--json"}, args...))
+	var doc doctorDoc
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
+		t.Fatalf("%v\n%s%s", err, out, errOut)
+	}
+	return c, doc, out.String() + errOut.String()
+}
+
+// TestDoctorWrongPassword: a password that one page refuses is told to no other: it could lock each of them out.
+func TestDoctorWrongPassword(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		faults string
+		want   string
+	}{
+		"wrong":      {"", "refuses the password"},
+		"locked out": {"web-password-suspended", "takes no password for now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, args, wrong := doctorPhones(t, []string{"", "", ""}, func(_ int, config *phonesim.Config) {
+				if err := config.AddFault(c.faults); c.faults != "" && err != nil {
+					t.Fatal(err)
+				}
+			})
+			ended, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret("wr0ng-canary") }, args...)
+			if n := wrong.Load(); n != 1 || ended != codeSettings {
+				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
+			}
+			if got := statesOf(doc, groupPage, "login"); got != "failed skipped skipped" {
+				t.Errorf("logins: %s", got)
+			}
+			if got := statesOf(doc, groupPage, "start"); got != "ok ok ok" {
+				t.Errorf("start pages: %s", got)
+			}
+			if !slices.ContainsFunc(doc.lines(), func(l string) bool {
+				return strings.HasPrefix(l, "web page/login skipped not looked at: the page of 127.0.11.1:") && strings.Contains(l, c.want)
+			}) || strings.Contains(said, "wr0ng") {
+				t.Errorf("%s", said)
+			}
+		})
+	}
+}
+
+// TestDoctorOtherPhone: the password goes to no phone but the one that is meant, and the way to another is not clear.
+func TestDoctorOtherPhone(t *testing.T) {
+	t.Parallel()
+	const first, second, other = "00:1A:E8:00:00:01", "00:1A:E8:00:00:02", "00:1A:E8:00:00:99"
+	for name, c := range map[string]struct {
+		macs   []string
+		change func(i int, c *phonesim.Config)
+		want   map[string]string // states, by GROUP/CHECK
+		logins int
+		code   code
+	}{
+		"as listed": {[]string{first, second}, nil, map[string]string{"phone/call-back": "ok ok", "web page/form": "ok ok"}, 2, codeOK},
+		"another calls": {[]string{other, second}, nil, map[string]string{
+			"phone/call-back": "failed ok", "web page/port": "ok ok", "web page/certificate": "skipped ok", "web page/start": "skipped ok", "web page/login": "skipped ok", "web page/form": "skipped ok",
+		}, 1, codeSettings},
+		"one twice": {[]string{"", ""}, func(_ int, c *phonesim.Config) { c.MAC = first }, map[string]string{"web page/certificate": "ok skipped|skipped ok"}, 1, codeSettings},
+		// Without calls the page alone says who it is.
+		"another page": {[]string{other, second}, silentInterface, map[string]string{
+			"phone/contact-port": "warning warning", "web page/start": "ok ok", "web page/login": "ok ok", "web page/form": "failed ok",
+		}, 2, codeSettings},
+		"one page twice": {[]string{"", ""}, func(i int, c *phonesim.Config) {
+			silentInterface(i, c)
+			c.MAC = first
+		}, map[string]string{"web page/form": "ok failed"}, 2, codeSettings},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			change := c.change
+			if change == nil {
+				change = func(int, *phonesim.Config) {}
+			}
+			phones, args, _ := doctorPhones(t, c.macs, change)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+			for id, want := range c.want {
+				group, check, _ := strings.Cut(id, "/")
+				if got := statesOf(doc, group, check); !slices.Contains(strings.Split(want, "|"), got) {
+					t.Errorf("%s: %s, want %s", id, got, want)
+				}
+			}
+			logins := 0
+			for _, p := range phones {
+				logins += p.State().Logins
+			}
+			if logins != c.logins || ended != c.code || doc.OK != (c.code == codeOK) {
+				t.Errorf("%d logins, exit code %d, want %d and %d", logins, ended, c.logins, c.code)
+			}
+			if t.Failed() {
+				t.Log(said)
+			}
+		})
+	}
+}
+
+// TestDoctorLogsOut: who was logged in is logged out again, also where no form was found, and once for each page.
+func TestDoctorLogsOut(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []string{"", "web-no-form"} {
+		var in, out atomic.Int32
+		_, args, _ := doctorPhones(t, []string{"", ""}, func(_ int, c *phonesim.Config) {
+			if err := c.AddFault(fault); fault != "" && err != nil {
+				t.Fatal(err)
+			}
+			c.Event = func(e phonesim.Event) {
+				switch e.Kind { //nolint:exhaustive // the others do not matter
+				case phonesim.LoggedIn:
+					in.Add(1)
+				case phonesim.LoggedOut:
+					out.Add(1)
+				}
+			}
+		})
+		_, _, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+		if in.Load() != 2 || out.Load() != 2 {
+			t.Errorf("%q: %d logins and %d logouts for two pages\n%s", fault, in.Load(), out.Load(), said)
+		}
+	}
+}
+
+func silentInterface(_ int, c *phonesim.Config) { _ = c.AddFault(noInterface) }
+
+// TestDoctorAsksLate: on a terminal the password is asked for once, and only after a page was found to be one to trust.
+func TestDoctorAsksLate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pinned bool
+		flags  []string
+		asked  int
+		typed  string
+		code   code
+	}{
+		"trusted":               {true, nil, 1, phonesim.DefaultPassword, codeOK},
+		"trusted, and --stdin":  {true, []string{"--password-stdin"}, 1, phonesim.DefaultPassword, codeOK},
+		"nothing typed":         {true, nil, 1, "", codeSettings},
+		"a stranger":            {false, nil, 0, phonesim.DefaultPassword, codeSettings},
+		"a stranger, and stdin": {false, []string{"--password-stdin"}, 0, phonesim.DefaultPassword, codeSettings},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, args, _ := doctorPhones(t, []string{"", ""}, silentInterface)
+			if !c.pinned {
+				args = slices.DeleteFunc(args, func(s string) bool { return s == "--pin" || strings.HasPrefix(s, "sha256:") })
+			}
+			asked := 0
+			ended, _, said := doctorJSON(t, func(a *app) {
+				a.inTerminal = true
+				a.ask = func(context.Context, string) (string, error) {
+					asked++
+					return c.typed, nil
+				}
+			}, append(args, c.flags...)...)
+			if asked != c.asked || ended != c.code || c.code == codeOK && strings.Contains(said, "no password is given") {
+				t.Errorf("asked %d times, exit code %d, want %d and %d\n%s", asked, ended, c.asked, c.code, said)
+			}
+		})
+	}
+}
+
+// TestDoctorKeepsPassword: a phone that repeats the password, wherever it says something, does not get it shown.
+func TestDoctorKeepsPassword(t *testing.T) {
+	t.Parallel()
+	const canary = "canary-71c0"
+	for name, silent := range map[string]bool{"called": false, "by the page alone": true} {
+		_, args, _ := doctorPhones(t, []string{""}, func(i int, c *phonesim.Config) {
+			c.Password, c.SoftwareType, c.PartNumber = canary, "type "+canary, canary
+			if silent {
+				silentInterface(i, c)
+			}
+		})
+		_, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(canary) }, append(args, "--verbose")...)
+		if got := statesOf(doc, groupPage, "form"); got != "ok" || strings.Contains(said, canary) {
+			t.Errorf("%s: the form is %s\n%s", name, got, said)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// doctorFolder looks where settings lie.
+func doctorFolder(_ context.Context, x *examination, _ int) finding {
+	a := x.app
+	if err := a.noSettings(); err != nil {
+		return bad(err)
+	}
+	info, err := os.Stat(a.settings)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && absent(a.settings):
+		return well(a.settings + " is not there: nothing is stored")
+	case err != nil:
+		return bad(fail(codeSettings, fmt.Errorf("the settings folder %s: %w", a.settings, withoutPath(err)), "make the folder readable"))
+	case !info.IsDir():
+		return bad(failf(codeSettings, "move that file away: settings lie in a folder", "%s is no folder", a.settings))
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return mind(fmt.Sprintf("%s: not only its owner may change what is in it (mode %03o)", a.settings, info.Mode().Perm()), "chmod 700 "+a.settings)
+	}
+	return well(a.settings)
+}
+
+// settingsConfig reads all that is stored.
+func settingsConfig(_ context.Context, x *examination, _ int) finding {
+	s, err := x.app.storedSettings()
+	switch {
+	case err != nil:
+		return bad(err)
+	case !s.config.there:
+		return well("no defaults and no profiles are stored")
+	}
+	text := s.place.config + ": no defaults"
+	if findTable(s.config.tables, "") != nil {
+		text = s.place.config + ": defaults"
+	}
+	if names := s.names(); len(names) > 0 {
+		text += ", profiles " + shortList(names)
+	}
+	return well(text)
+}
+
+// settingsPasswords reads the stored passwords, and says nothing of them.
+func settingsPasswords(_ context.Context, x *examination, _ int) finding {
+	place := x.app.settingsPlace()
+	f, err := readStored(place.passwords, passwordForm())
+	switch {
+	case err != nil:
+		return bad(err)
+	case !f.there:
+		return well("none are stored in a file")
+	}
+	inFile, inKeyring := 0, 0
+	for _, table := range f.tables {
+		switch {
+		case table.find(keyKeyring) != nil:
+			inKeyring++
+		case table.find(transfer.SettingPassword) != nil:
+			inFile++
+		}
+	}
+	var words []string
+	if inFile > 0 || inKeyring == 0 {
+		words = append(words, plural(inFile, "password")+onlyOwner())
+	}
+	if inKeyring > 0 {
+		words = append(words, plural(inKeyring, "password")+" "+isAre(inKeyring)+" in the system's keyring")
+	}
+	return well(place.passwords + ": " + strings.Join(words, "; "))
+}
+
+// settingsTrusted reads the keys of who may sign images.
+func settingsTrusted(_ context.Context, x *examination, _ int) finding {
+	keys, err := x.app.storedKeys()
+	switch {
+	case err != nil:
+		return bad(err)
+	case len(keys) == 0:
+		return well("none: signatures of images are not asked for")
+	}
+	return well(plural(len(keys), "key"))
+}
+
+// settingsHardware reads the table of part numbers and levels.
+func settingsHardware(_ context.Context, x *examination, _ int) finding {
+	if _, err := x.app.hardwareTable(""); err != nil {
+		return bad(err)
+	}
+	if absent(x.app.settings + string(os.PathSeparator) + hardwareFile) {
+		return well("the built-in table; none of your own")
+	}
+	return well("the built-in table, and your own " + hardwareFile)
+}
+
+// asksKnown reports whether the keys that somebody said yes to decide whom to believe on this way.
+func (x *examination) asksKnown() bool {
+	if x.byPage() {
+		t := x.o.route.trust
+		return t.ca == "" && (len(t.pins) == 0 || len(x.targets) > 1)
+	}
+	return x.safe() && x.d.trust.Authorities == nil && len(x.d.trust.Pins) == 0
+}
+
+// settingsKnown reads the keys of those that somebody said yes to.
+func settingsKnown(_ context.Context, x *examination, _ int) finding {
+	list, f, err := x.app.knownKeys()
+	switch {
+	case err != nil:
+		return bad(err)
+	case !f.there:
+		return well("none: no server and no phone is known by its key")
+	}
+	if !x.byPage() && x.asksKnown() {
+		x.d.trust.Known = list.Find(x.d.access.Address())
+	}
+	return well(fmt.Sprintf("%s: %s", f.path, plural(len(list.Entries()), "key")))
+}
+
+// settingsComplete finds out which server it is.
+func settingsComplete(_ context.Context, x *examination, _ int) finding {
+	d, err := x.o.route.destination(x.app)
+	if err != nil {
+		return bad(err)
+	}
+	d.trust.Seen = x.certificateOf("server")
+	x.d = d
+	text := fmt.Sprintf("%s: %s", d.origin, d.access.FileURL(""))
+	if d.access.Username != "" {
+		text += ", as " + d.access.Username
+	}
+	if len(x.targets) > 0 && d.access.Method == transfer.FTPS && d.fetch.url == "" {
+		return mind(text+"; phones do not fetch by ftps", "tell push where phones find the image: --fetch-url")
+	}
+	return well(text)
+}
+
+// passwordSources is what to do where no password is given.
+const passwordSources = "name its source: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
+
+// settingsPassword finds the password, and asks for it on a terminal.
+func settingsPassword(ctx context.Context, x *examination, _ int) finding {
+	if x.route == routeWeb {
+		return x.passwordOfPages(ctx)
+	}
+	if err := x.o.route.login(ctx, x.hushed(), x.d, x.line()); err != nil {
+		return bad(err)
+	}
+	switch {
+	case !wantsPassword(x.d.access):
+		return well("none is needed")
+	case x.d.access.Password.Reveal() == "":
+		return mind("none is given", passwordSources+"; or store it")
+	case plainFTP(x.d.access):
+		return mind("there is one; by plain ftp anyone on the way can read it", "ftps and https protect it")
+	}
+	return well("there is one")
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/godbus/dbus/v5"
+	oskeyring "github.com/zalando/go-keyring"
+)
+
+// keyringService is whose items these are, for the keyring.
+const keyringService = "cpupdate"
+
+// A keyring keeps texts outside of our files. Each of its methods may wait, for a person to unlock it.
+type keyring interface {
+	Get(item string) (string, error) // errNoItem if there is no such item
+	Set(item, text string) error     // in the place of what was there
+	Delete(item string) error        // errNoItem if there is no such item
+}
+
+var (
+	errNoKeyring = errors.New("this system has no keyring")
+	errNoItem    = errors.New("the keyring holds no such item")
+)
+
+// systemKeyring is the keyring of this system: the Keychain of macOS, the Credential Manager of Windows, and elsewhere
+// whoever is org.freedesktop.secrets on the session's D-Bus.
+type systemKeyring struct {
+	bus string // $DBUS_SESSION_BUS_ADDRESS
+}
+
+func (k systemKeyring) Get(item string) (text string, err error) {
+	err = k.call(func() (err error) {
+		text, err = oskeyring.Get(keyringService, item)
+		return err
+	})
+	return text, err
+}
+
+func (k systemKeyring) Set(item, text string) error {
+	return k.call(func() error { return oskeyring.Set(keyringService, item, text) })
+}
+
+func (k systemKeyring) Delete(item string) error {
+	return k.call(func() error { return oskeyring.Delete(keyringService, item) })
+}
+
+// call makes one call. The library takes for granted that the bus stays while a person is asked, and panics if not.
+func (k systemKeyring) call(do func() error) (err error) {
+	if !k.busThere() {
+		return errNoKeyring
+	}
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the connection to it broke off")
+		}
+	}()
+	return systemKeyringError(do())
+}
+
+// busThere reports whether there is a session bus where one is needed. Without one the library would start one with
+// dbus-launch, which stays when we are gone.
+func (k systemKeyring) busThere() bool {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return true
+	}
+	if k.bus != "" && k.bus != "autolaunch:" {
+		return true
+	}
+	for _, name := range []string{"bus", "dbus-session"} {
+		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/%s", os.Getuid(), name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// systemKeyringError tells no keyring and no item from a keyring that fails.
+func systemKeyringError(err error) error {
+	reply := dbus.Error{}
+	errors.As(err, &reply)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, oskeyring.ErrNotFound):
+		return errNoItem
+	case errors.Is(err, oskeyring.ErrSetDataTooBig):
+		return errors.New("the password is too long for it")
+	case errors.Is(err, oskeyring.ErrUnsupportedPlatform):
+		return errNoKeyring
+	// The address of a bus that has gone, as in a terminal that outlived its session.
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return errNoKeyring
+	case reply.Name == "org.freedesktop.DBus.Error.ServiceUnknown", reply.Name == "org.freedesktop.DBus.Error.NameHasNoOwner":
+		return errNoKeyring
+	case strings.HasPrefix(err.Error(), "failed to unlock "):
+		return errors.New("it is locked, and was not unlocked")
+	}
+	return fmt.Errorf("it says %.200q", err.Error())
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+const (
+	firstCanary  = "old canary"
+	secondCanary = "new canary"
+	oldServer    = "old.example"
+	newServer    = "new.example"
+)
+
+// A storing is one command that changes what is stored, from one state.
+type storing struct {
+	name, state string // of the password before: "nothing", "file" or "keyring"
+	args        []string
+	want        string // the password afterwards
+	moves       bool   // another profile's too
+}
+
+func storings() []storing {
+	var all []storing
+	for _, state := range []string{"nothing", "file", "keyring"} {
+		old := firstCanary
+		if state == "nothing" {
+			old = ""
+		}
+		all = append(all,
+			storing{"the same server", state, []string{"set", "--password-stdin"}, secondCanary, true},
+			storing{"another server", state, []string{"set", "--server", newServer, "--password-stdin"}, secondCanary, true},
+			storing{"no password", state, []string{"set", "--port", "22"}, old, true},
+			storing{"unset password", state, []string{"unset", "password"}, "", false},
+			storing{"unset all", state, []string{"unset", "--all"}, "", false},
+		)
+	}
+	return all
+}
+
+// A scene is a folder of settings and a keyring, and what they held at each moment.
+type scene struct {
+	t       *testing.T
+	a       *app
+	keyring *memoryKeyring
+	moments []moment
+}
+
+type moment struct {
+	name  string
+	files map[string]string
+	items map[string]string
+}
+
+func (s *scene) path() string { return filepath.Join(s.a.settings, "passwords.toml") }
+
+func (s *scene) run(stdin string, args ...string) ran {
+	s.t.Helper()
+	a, out, errOut := testApp(s.t, strings.NewReader(stdin))
+	a.settings, a.keyring, a.keyringVariable, a.keyringLimit = s.a.settings, s.a.keyring, s.a.keyringVariable, s.a.keyringLimit
+	c := run(s.t.Context(), a, append([]string{"defaults"}, args...))
+	r := ran{c, out.String(), errOut.String()}
+	r.check(s.t, args)
+	if strings.Contains(r.out+r.errOut, "canary") {
+		s.t.Errorf("%q: the password is shown:\n%s%s", args, r.out, r.errOut)
+	}
+	return r
+}
+
+// newScene has the old password stored in the state's place, and another in the file for the profile berlin.
+func newScene(t *testing.T, state string) *scene {
+	t.Helper()
+	a, _, _ := testApp(t, nil)
+	s := &scene{t: t, a: a, keyring: newMemoryKeyring()}
+	a.keyring = s.keyring
+	const settings = "server = \"" + oldServer + "\"\nusername = \"cp\"\nmethod = \"ftps\"\n"
+	const old = "[defaults]\npassword = \"" + firstCanary + "\"\n" + settings
+	passwords := "[profile.berlin]\npassword = \"berlin canary\"\n" + settings
+	switch state {
+	case "file":
+		passwords = old + "\n" + passwords
+	case "keyring":
+		passwords = "[defaults]\nkeyring = true\n\n" + passwords
+		item, err := a.settingsPlace().keyringItem("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.keyring.items[item] = old
+	}
+	for name, text := range map[string]string{
+		"config.toml": "[defaults]\n" + settings + "\n[profile.berlin]\n" + settings, "passwords.toml": passwords,
+	} {
+		if err := os.WriteFile(filepath.Join(a.settings, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func (s *scene) remember(name string) {
+	files := map[string]string{}
+	for _, name := range []string{"config.toml", "passwords.toml"} {
+		if text, err := os.ReadFile(filepath.Join(s.a.settings, name)); err == nil {
+			files[name] = string(text)
+		}
+	}
+	s.moments = append(s.moments, moment{name, files, s.keyring.all()})
+}
+
+// check looks at one moment as whoever comes next would: the process is gone.
+func (s *scene) check(c storing, m moment, succeeded bool) {
+	s.t.Helper()
+	for name, text := range m.files {
+		if err := os.WriteFile(filepath.Join(s.a.settings, name), []byte(text), 0o600); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	a := *s.a
+	a.keyring = &memoryKeyring{items: m.items}
+	place := a.settingsPlace()
+	for _, name := range []string{"", "berlin"} {
+		inFile, err := place.password(name)
+		if err != nil {
+			s.t.Errorf("%s: %v", m.name, err)
+		}
+		item, err := place.keyringItem(name)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		kept, _ := itemText([]byte(m.items[item]), func(*storedEdit) error { return nil })
+		if text := inFile.secret.Reveal(); text != "" && kept != "" && !strings.Contains(kept, `"`+text+`"`) {
+			s.t.Errorf("%s: profile %q is in both, and not the same", m.name, name)
+		}
+		got, err := a.storedPassword(s.t.Context(), place, name)
+		if err != nil {
+			s.t.Errorf("%s: %v", m.name, err)
+		}
+		if name == "berlin" {
+			if got.secret.Reveal() != "berlin canary" {
+				s.t.Errorf("%s: the password of berlin is lost: %+v", m.name, got)
+			}
+			continue
+		}
+		s.checkChanged(c, m, got, succeeded, kept != "")
+	}
+}
+
+// checkChanged looks at the password that the command was about.
+func (s *scene) checkChanged(c storing, m moment, got storedPassword, succeeded, kept bool) {
+	s.t.Helper()
+	lost := got.trouble.is(keyringLost)
+	taken := c.args[0] == "unset"
+	switch text := got.secret.Reveal(); {
+	case got.trouble != nil && !lost:
+		s.t.Errorf("%s: %v", m.name, got.trouble)
+	case succeeded && (text != c.want || lost || c.want == "" && (got.there() || kept)):
+		s.t.Errorf("%s: it holds %q, lost %v, kept %v, want %q", m.name, text, lost, kept, c.want)
+	case lost && !taken && c.state != "nothing":
+		s.t.Errorf("%s: the old password is lost", m.name)
+	case !got.there() && c.state != "nothing" && !taken:
+		s.t.Errorf("%s: the old password is lost, and nothing says so", m.name)
+	case text == firstCanary && got.server != oldServer, text == secondCanary && got.server != map[string]string{"another server": newServer}[c.name] && got.server != oldServer,
+		text == secondCanary && c.name == "another server" && got.server != newServer:
+		s.t.Errorf("%s: %q is for %q", m.name, text, got.server)
+	}
+}
+
+// TestStoringBrokenOff ends each command at each step, in several ways, and looks at what is left.
+func TestStoringBrokenOff(t *testing.T) {
+	refuses := errors.New("it refuses")
+	for _, c := range storings() {
+		t.Run(c.state+" "+c.name, func(t *testing.T) {
+			t.Parallel()
+			// What it comes to if all goes well, and every moment on the way: any of them may be the last of the process.
+			s := newScene(t, c.state)
+			s.keyring.step = func(call int, after bool) error {
+				s.remember(fmt.Sprintf("killed at call %d, after %v", call, after))
+				return nil
+			}
+			if r := s.run(secondCanary, c.args...); r.code != codeOK {
+				t.Fatalf("exit code %d: %s", r.code, r.errOut)
+			}
+			s.keyring.step = nil
+			calls := s.keyring.calls
+			s.remember("the end")
+			last := s.moments[len(s.moments)-1]
+			if moved := !strings.Contains(last.files["passwords.toml"], "password ="); moved != c.moves {
+				t.Errorf("passwords have moved: %v, want %v\n%s", moved, c.moves, last.files["passwords.toml"])
+			}
+			for i, m := range s.moments {
+				s.check(c, m, i == len(s.moments)-1)
+			}
+			for call := 1; call <= calls; call++ {
+				for _, after := range []bool{false, true} {
+					s := newScene(t, c.state)
+					s.keyring.step = func(n int, a bool) error {
+						if n == call && a == after {
+							return refuses
+						}
+						return nil
+					}
+					r := s.run(secondCanary, c.args...)
+					s.keyring.step = nil
+					s.remember(fmt.Sprintf("call %d fails, after %v, with exit code %d", call, after, r.code))
+					// A move that fails is no failure of the command, and is made up for at the next one.
+					s.check(c, s.moments[0], r.code == codeOK && (c.args[0] == "set" || !after))
+					if r.code != codeOK && r.code != codeSettings || r.code == codeOK && !strings.Contains(r.errOut, "warning: ") {
+						t.Errorf("call %d fails: exit code %d: %s", call, r.code, r.errOut)
+					}
+				}
+				testFileFails(t, c, call)
+			}
+		})
+	}
+}
+
+// testFileFails makes the file of passwords one that is refused, once the keyring was changed.
+func testFileFails(t *testing.T, c storing, call int) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		return
+	}
+	s := newScene(t, c.state)
+	s.keyring.step = func(n int, after bool) error {
+		if n == call && after {
+			return os.Chmod(s.path(), 0o644)
+		}
+		return nil
+	}
+	r := s.run(secondCanary, c.args...)
+	s.keyring.step = nil
+	if err := os.Chmod(s.path(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.remember(fmt.Sprintf("the file is refused after call %d, exit code %d", call, r.code))
+	s.check(c, s.moments[0], false)
+	if r.code != codeSettings {
+		t.Errorf("the file is refused after call %d: exit code %d: %s", call, r.code, r.errOut)
+	}
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+)
+
+// TestSystemKeyring goes the way of a stored password, with a keyring that people use.
+func TestSystemKeyring(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	server := badserver.NewFTPS(t)
+	image := newImage(t, "cp600.bind", nil)
+
+	// No keyring is on the bus yet.
+	s.want(s.storeFor(server), codeOK, "stored in passwords.toml\n", "unencrypted; only its owner can read it: this system has no keyring")
+	if !strings.Contains(s.file(), badserver.Password) {
+		t.Error("the password is not in the file")
+	}
+	// From the next command on that stores something it lies there.
+	s.unlocked()
+	s.want(s.cpupdate("", "defaults", "show"), codeOK, "stored in passwords.toml\n", "")
+	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), codeOK, "stored in the system's keyring\n", "note: defaults: the password has moved from ")
+	if got := s.file(); got != "[defaults]\nkeyring = true\n" {
+		t.Errorf("the file holds %q", got)
+	}
+	if got := s.witness("defaults"); !strings.Contains(got, badserver.Password) || !strings.Contains(got, `method = "ftps"`) {
+		t.Errorf("secret-tool finds %q", got)
+	}
+	s.want(s.cpupdate("", "push", image, "--use-defaults"), codeOK, "", "")
+	if len(server.Files()) != 1 {
+		t.Errorf("on the server are %v", keys(server.Files()))
+	}
+	s.want(s.cpupdate("", "defaults", "show", "--json"), codeOK, "\"origin\": \"keyring\",\n      \"where\": \"the system's keyring\"\n", "")
+	// Straight into the keyring, for a profile.
+	s.want(s.cpupdate("another", "defaults", "set", "--profile", "berlin", "--server", "x", "--username", "y", "--password-stdin"), codeOK, "stored in the system's keyring\n", "note: profile berlin: the password is in the system's keyring")
+	if got := s.witness("profile.berlin"); !strings.Contains(got, "another") {
+		t.Errorf("secret-tool finds %q", got)
+	}
+	// It is to be left out.
+	s.want(s.with([]string{keyringVariable + "=off"}, "", "push", image, "--use-defaults"), codeSettings, "", "$CPUPDATE_KEYRING is off\nhint: ")
+	s.want(s.storeFor(server, keyringVariable+"=off"), codeSettings, "", "$CPUPDATE_KEYRING is off\nhint: ")
+	// What is taken away is nowhere.
+	s.want(s.cpupdate("", "defaults", "unset", "--profile", "berlin", "--all"), codeOK, "", "")
+	s.want(s.cpupdate("", "defaults", "unset", "password"), codeOK, "not stored\n", "")
+	if left := s.witness("profile.berlin") + s.witness("defaults") + s.file(); left != "" {
+		t.Errorf("left is %q", left)
+	}
+}
+
+// TestSystemKeyringTrouble is a keyring that is locked, that does not answer, and that has gone.
+func TestSystemKeyringTrouble(t *testing.T) {
+	t.Parallel()
+	s := newSession(t)
+	server := badserver.NewFTPS(t)
+	s.unlocked()
+	s.want(s.storeFor(server), codeOK, "stored in the system's keyring\n", "")
+	s.want(s.cpupdate("", "defaults", "test"), codeOK, "", "")
+
+	s.lock()
+	const locked = "the system's keyring: it is locked, and was not unlocked"
+	s.want(s.cpupdate("", "defaults", "test"), codeSettings, "", "cpupdate: defaults: the password in "+locked+"\nhint: unlock the keyring and try again, or keep passwords in a file: set CPUPDATE_KEYRING=off\n")
+	s.want(s.cpupdate("", "defaults", "show"), codeOK, "in the system's keyring, which fails\n", locked)
+	s.want(s.cpupdate("other", "defaults", "set", "--profile", "berlin", "--password-stdin"), codeSettings, "", locked)
+	s.want(s.cpupdate("", "defaults", "unset", "password"), codeSettings, "", locked)
+	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), codeOK, "in the system's keyring, which fails\n", "")
+	if got := s.file(); got != "[defaults]\nkeyring = true\n" {
+		t.Errorf("the file holds %q", got)
+	}
+
+	s.interruptWaiting()
+
+	s.kill()
+	s.awaitOwner(secretsName, false)
+	s.want(s.cpupdate("", "defaults", "test"), codeSettings, "", "this system has no keyring\nhint: ")
+	s.want(s.cpupdate("", "defaults", "show"), codeOK, "in the system's keyring, which is not there\n", "")
+	s.want(s.storeFor(server), codeSettings, "", "this system has no keyring\nhint: ")
+	s.want(s.cpupdate("", "defaults", "unset", "password"), codeOK, "not stored\n", "warning: defaults: the password may still be in a keyring, as the item ")
+	s.want(s.storeFor(server), codeOK, "stored in passwords.toml\n", ": this system has no keyring")
+}
+
+// interruptWaiting interrupts who waits for a keyring that has stopped.
+func (s *session) interruptWaiting() {
+	s.t.Helper()
+	stop(s.t, s.daemon.Process)
+	for len(s.signals) > 0 {
+		<-s.signals
+	}
+	cmd := exec.CommandContext(s.t.Context(), "cpupdate", "defaults", "test")
+	cmd.Env = s.environment()
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.awaitOwner(":", true) // it is on the bus
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		s.t.Fatal(err)
+	}
+	_ = cmd.Wait() // how it ended is in its state
+	s.want(ran{code(cmd.ProcessState.ExitCode()), "", said.String()}, codeInterrupted, "", "cpupdate: interrupted\n")
+}
+
+// Without a bus no keyring is looked for, and no bus is started.
+func TestSystemKeyringWithoutBus(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere there is no bus, or no need of one")
+	}
+	folder := t.TempDir()
+	launched := filepath.Join(folder, "launched")
+	if err := os.WriteFile(filepath.Join(folder, "dbus-launch"), []byte("#!/bin/sh\ntouch "+launched+"\nexec sleep 60\n"), 0o700); err != nil { //nolint:gosec // it has to be run
+		t.Fatal(err)
+	}
+	for _, address := range []string{"", "autolaunch:", "unix:path=" + filepath.Join(folder, "gone")} {
+		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err == nil && !strings.HasPrefix(address, "unix:") {
+			continue // there is one that can be found
+		}
+		s := &session{t: t, home: t.TempDir(), address: address}
+		s.want(s.with([]string{"PATH=" + folder + ":" + os.Getenv("PATH")}, badserver.Password, "defaults", "set", "--server", "x", "--username", "y", "--password-stdin"),
+			codeOK, "stored in passwords.toml\n", ": this system has no keyring")
+		if _, err := os.Stat(launched); err == nil {
+			t.Errorf("%q: a bus was started", address)
+		}
+	}
+	s := &session{t: t, home: t.TempDir(), address: "rubbish"}
+	s.want(s.cpupdate("x", "defaults", "set", "--server", "x", "--username", "y", "--password-stdin"), codeSettings, "", "invalid bus address")
+}

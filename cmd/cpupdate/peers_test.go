@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+)
+
+// terminalApp is an app at a terminal on which the text is typed.
+func terminalApp(t *testing.T, typed string) (a *app, said func() string) {
+	t.Helper()
+	a, out, errOut := testApp(t, strings.NewReader(typed))
+	a.inTerminal = true
+	a.dial = transfer.Dial
+	return a, func() string { return out.String() + errOut.String() }
+}
+
+func pushHTTPS(t *testing.T, s *peerServer, more ...string) []string {
+	t.Helper()
+	image := newImage(t, "cp600.bind", nil)
+	return append([]string{"push", image, "--minimum-version", "V1 R0.0.0", "--retries", "0", "--method", "https", "--base-url", "https://" + s.address + "/"}, more...)
+}
+
+// TestOtherAfterYes: the yes is for one key: who shows another on the next connection is told nothing.
+func TestOtherAfterYes(t *testing.T) {
+	t.Parallel()
+	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
+	t.Run("https", func(t *testing.T) {
+		t.Parallel()
+		s := startPeer(t, "https", first, nil)
+		s.swap, s.next = 2, second
+		a, said := terminalApp(t, "yes\n")
+		c := run(t.Context(), a, pushHTTPS(t, s))
+		if c != codeSettings || !strings.Contains(said(), "its key has changed: it is "+trust.PinOf(second.Leaf).String()+" now") {
+			t.Errorf("exit code %d\n%s", c, said())
+		}
+		if heard := s.heard(); len(heard) > 0 {
+			t.Errorf("it was told %q", heard)
+		}
+	})
+	t.Run("ftps", func(t *testing.T) {
+		t.Parallel()
+		s := startPeer(t, "ftps", first, nil)
+		s.swap, s.next = 2, second
+		a, said := terminalApp(t, "yes\n")
+		a.password = transfer.NewSecret("canary")
+		c := run(t.Context(), a, []string{
+			"push", newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
+			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",
+		})
+		if c != codeSettings || !strings.Contains(said(), "its key has changed") {
+			t.Errorf("exit code %d\n%s", c, said())
+		}
+		for _, line := range s.heard() {
+			if strings.HasPrefix(line, "USER") || strings.Contains(line, "canary") {
+				t.Errorf("it was told %q", line)
+			}
+		}
+	})
+}
+
+// TestNotRemembered: a key that cannot be written is said not to be remembered, and nothing is sent.
+func TestNotRemembered(t *testing.T) {
+	t.Parallel()
+	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
+	folder := filepath.Join(t.TempDir(), "missing")
+	a, said := terminalApp(t, "yes\n")
+	c := run(t.Context(), a, pushHTTPS(t, s, "--config", filepath.Join(folder, "site.toml")))
+	if c != codeSettings || !strings.Contains(said(), "the key of "+s.address+" was not remembered: writing "+filepath.Join(folder, knownKeysFile)) {
+		t.Errorf("exit code %d\n%s", c, said())
+	}
+	if heard := s.heard(); len(heard) > 0 {
+		t.Errorf("it was told %q", heard)
+	}
+	if _, err := os.Stat(folder); err == nil {
+		t.Error("a folder was made")
+	}
+}
+
+// TestAnswers: only the word yes is one.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
+	for typed, want := range map[string]code{
+		"yes\n": codeOK, "yes\r\n": codeOK, "yes\nmore\n": codeOK,
+		"YES\n": codeSettings, "y\n": codeSettings, " yes\n": codeSettings, "\n": codeSettings, "": codeSettings, "yes": codeSettings,
+		strings.Repeat("yes", 2000): codeSettings,
+	} {
+		a, said := terminalApp(t, typed)
+		c := run(t.Context(), a, pushHTTPS(t, s))
+		list, _, err := a.knownKeys()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known := list.Find(s.address); c != want || (len(known) == 1) != (want == codeOK) {
+			t.Errorf("%q: exit code %d, known are %v\n%s", typed, c, known, said())
+		}
+	}
+}
+
+// A cancelOn cancels when a text is written.
+type cancelOn struct {
+	mu     sync.Mutex
+	text   strings.Builder
+	word   string
+	cancel func()
+}
+
+func (w *cancelOn) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	if strings.Contains(w.text.String(), w.word) {
+		w.cancel()
+	}
+	return len(p), nil
+}
+
+// TestInterruptedQuestion: Ctrl-C while somebody is asked ends with 130, and nothing is remembered.
+func TestInterruptedQuestion(t *testing.T) {
+	t.Parallel()
+	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
+	for _, args := range [][]string{pushHTTPS(t, s), {"trust", "add", s.address}} {
+		silent, w := io.Pipe()
+		defer w.Close()
+		a, _, _ := testApp(t, silent)
+		a.inTerminal, a.dial = true, transfer.Dial
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		a.err = &cancelOn{word: "Type yes: ", cancel: cancel}
+		if c := run(ctx, a, args); c != codeInterrupted {
+			t.Errorf("%q: exit code %d", args[0], c)
+		}
+		if _, err := os.Stat(filepath.Join(a.settings, knownKeysFile)); err == nil {
+			t.Error("a key was remembered")
+		}
+	}
+}
+
+// TestMeetAsks: whom to shake hands with first, and whom not.
+func TestMeetAsks(t *testing.T) {
+	t.Parallel()
+	certificate := madeCertificate{}.make(t)
+	stranger := &trust.Error{Presented: trust.PinOf(certificate.Leaf), Certificate: certificate.Leaf}
+	policy, err := (&trustOptions{ca: newFile(t, "ca.pem", []byte(testAuthority))}).trust("push")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := trust.Policy{Known: []trust.Known{{Pin: trust.Pin{1}}}}
+	for _, c := range []struct {
+		name           string
+		policy         trust.Policy
+		terminal, json bool
+		shakes         bool
+	}{
+		{"a script", trust.Policy{}, false, false, false},
+		{"a terminal", trust.Policy{}, true, false, true},
+		{"for a program", trust.Policy{}, true, true, false},
+		{"pinned", trust.Policy{Pins: []trust.Pin{{1}}}, true, false, false},
+		{"an authority is stated", policy, true, false, false},
+		{"known", known, true, false, false},
+		{"old", trust.Policy{Legacy: true}, true, false, true},
+	} {
+		a, _ := terminalApp(t, "yes\n")
+		a.inTerminal, a.json = c.terminal, c.json
+		shaken := 0
+		got, err := a.meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
+			shaken++
+			if p.Legacy != c.policy.Legacy {
+				t.Errorf("%s: %+v", c.name, p)
+			}
+			return stranger
+		})
+		if err != nil || (shaken == 1) != c.shakes || got.Legacy != c.policy.Legacy {
+			t.Errorf("%s: %v, shaken %d", c.name, err, shaken)
+		}
+		if c.shakes && (len(got.Known) != 1 || got.Known[0].Pin != stranger.Presented) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+		if again, err := a.policyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.shakes {
+			t.Errorf("%s: %+v, %v", c.name, again, err)
+		}
+	}
+	// Who is not reachable, and who is not what was known, is the matter of the conversation.
+	for _, err := range []error{nil, io.EOF, &trust.Error{Pinned: true}, &trust.Error{Known: known.Known}} {
+		a, _ := terminalApp(t, "")
+		if _, got := a.meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
+// TestPolicyFor: the list is not looked at where an authority or a key is stated, and has to be readable elsewhere.
+func TestPolicyFor(t *testing.T) {
+	t.Parallel()
+	a, _ := terminalApp(t, "")
+	if err := os.WriteFile(filepath.Join(a.settings, knownKeysFile), []byte("damaged\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings || !strings.Contains(err.Error(), "line 1: ") {
+		t.Errorf("%v", err)
+	}
+	pinned := trust.Policy{Pins: []trust.Pin{{1}}}
+	if got, err := a.policyFor(pinned, "host:443"); err != nil || len(got.Pins) != 1 || got.Known != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	a.settings, a.settingsErr = "", io.EOF
+	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
+		t.Errorf("%v", err)
+	}
+	a.settings = filepath.Join(newFile(t, "file", nil), "settings")
+	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
+		t.Errorf("a folder that is none: %v", err)
+	}
+}
+
+// TestKnownKeysAtOnce: many remember at once, and all of it is there afterwards.
+func TestKnownKeysAtOnce(t *testing.T) {
+	t.Parallel()
+	settings := t.TempDir()
+	var all sync.WaitGroup
+	for i := range 12 {
+		all.Go(func() {
+			a := &app{settings: settings}
+			_, err := a.changeKnownKeys(t.Context(), func(l *trust.List) error {
+				return l.Add(trust.Entry{Peer: "host:443", Known: trust.Known{Pin: trust.Pin{byte(i)}}})
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	list, _, err := (&app{settings: settings}).knownKeys()
+	if err != nil || len(list.Find("host:443")) != 12 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if left, err := os.ReadDir(settings); err != nil || len(left) != 1 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestHostileCertificate: what a certificate says cannot draw on the terminal, nor begin a line, nor push the fingerprint
+// away, however long it is.
+func TestHostileCertificate(t *testing.T) {
+	t.Parallel()
+	const evil = "\x1b]0;x\a\r\n  fingerprint  sha256:00\u202e\u200b\u3164\x9b2J"
+	for name, text := range map[string]string{"short": evil, "of 200 bytes": evil + strings.Repeat("a", 200-len(evil)), "long": strings.Repeat(evil, 400)} {
+		certificate := &x509.Certificate{
+			RawSubjectPublicKeyInfo: []byte("key"), DNSNames: []string{text, text, text, text},
+			Subject: pkix.Name{CommonName: text, Organization: []string{text}}, Issuer: pkix.Name{CommonName: text},
+		}
+		a, said := terminalApp(t, "")
+		e := &trust.Error{Presented: trust.PinOf(certificate), Certificate: certificate, Err: errors.New(text)}
+		a.showStranger("files.example:443", e)
+		lines := strings.Split(strings.TrimSuffix(said(), "\n"), "\n")
+		if problem := notPlain(said()); problem != "" || len(said()) > 2000 {
+			t.Errorf("%s: %d bytes, %s", name, len(said()), problem)
+		}
+		if last := lines[len(lines)-1]; last != "  fingerprint  "+e.Presented.String() || strings.Count(said(), "\n  fingerprint ") != 1 {
+			t.Errorf("%s: the last line is %q of\n%s", name, last, said())
+		}
+		if comment := subjectComment(certificate); notPlain(comment) != "" || strings.Contains(comment, "\n") || len(comment) > 2000 {
+			t.Errorf("%s: the comment is %q", name, comment)
+		}
+	}
+}

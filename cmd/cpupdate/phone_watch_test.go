@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// TestBeginning: what several phones are given, on either way.
+func TestBeginning(t *testing.T) {
+	w := &watch{targets: make([]fleet.Target, 2), port: 18443}
+	for _, c := range []struct {
+		web      bool
+		patience time.Duration
+		want     string
+	}{
+		{false, 10 * time.Minute, "2 phones are asked to call port 18443; each is given up after 10 min of silence"},
+		{true, 10 * time.Minute, "2 phones are asked to call port 18443; one that does not within 20 s is known by its web page alone; each is given up after 10 min of silence"},
+		{true, 5 * time.Second, "2 phones are asked to call port 18443; one that does not within 5 s is known by its web page alone; each is given up after 5 s of silence"},
+	} {
+		if w.web = c.web; w.beginning(c.patience) != c.want {
+			t.Errorf("%s, want %s", w.beginning(c.patience), c.want)
+		}
+	}
+}
+
+// TestHintsAreCommands: what somebody is told to type names the phone.
+func TestHintsAreCommands(t *testing.T) {
+	for _, kind := range []fleet.Kind{fleet.KindOldVersion, fleet.KindNeverBack, fleet.KindNoAnswer, fleet.KindInterrupted} {
+		f := phoneFailure("192.0.2.50", failureContext{}, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
+		if hint := strings.Join(f.hints, " "); !strings.HasSuffix(hint, "cpupdate phone 192.0.2.50") {
+			t.Errorf("%s: %q", kind, hint)
+		}
+	}
+}
+
+// TestAnswerIsNotTheEnd: after the answer of the page it is said how long a restart is waited for. An end by ^C has a line of
+// its own on a terminal.
+func TestAnswerIsNotTheEnd(t *testing.T) {
+	a, _, errOut := testApp(t, nil)
+	r := newReport(a, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
+	r.event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
+	if !strings.Contains(errOut.String(), "note: a: waiting for it to restart for at most 10 min\n") {
+		t.Error(errOut)
+	}
+	for _, terminal := range []bool{true, false} {
+		for _, kind := range []fleet.Kind{fleet.KindInterrupted, fleet.KindNoAnswer} {
+			var both bytes.Buffer
+			a.out, a.err, a.errTerminal = &both, &both, terminal
+			r.event(fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: kind, Msg: "why"}})
+			if broken := strings.HasPrefix(both.String(), "\n"); broken != (terminal && kind == fleet.KindInterrupted) {
+				t.Errorf("%s, terminal %t: %q", kind, terminal, both.String())
+			}
+		}
+	}
+}

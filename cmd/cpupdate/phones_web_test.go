@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+)
+
+// webPassword opens the pages of phones in these tests.
+const webPassword = "page-canary-5b1e" //nolint:gosec // of simulated phones
+
+// The steps of a push by the phone's page.
+const (
+	webByCall = "contacted called-back "
+	webByPage = "page-only "
+	webSeen   = "page logged-in found checked "
+	webSent   = webSeen + "sending sent answered "
+	webDone   = webByCall + webSent + "restarting back contacted called-back done"
+)
+
+// noInterface is a phone without its provisioning interface.
+const noInterface = "no-contact-port"
+
+// pinOf is the key that a page shows.
+func pinOf(t *testing.T, address string) string {
+	t.Helper()
+	pin, err := pinAt(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pin
+}
+
+// pinAt is the key that is shown at an address, by whomever.
+func pinAt(address string) (string, error) {
+	c := trust.Policy{Legacy: true}.TLS("phone")
+	pin := trust.Pin{}
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		pin = trust.PinOf(state.PeerCertificates[0])
+		return nil
+	}
+	dialer := tls.Dialer{Config: c}
+	conn, err := dialer.DialContext(context.Background(), "tcp", address)
+	if err == nil {
+		err = conn.Close()
+	}
+	return pin.String(), err
+}
+
+// webFaults is the table, in the order of a push by the page.
+func webFaults() []faultRow {
+	var rows []faultRow
+	for _, part := range [][]faultRow{webReachRows(), webFormRows(), webSendRows(), webAfterRows()} {
+		rows = append(rows, part...)
+	}
+	return rows
+}
+
+func webReachRows() []faultRow {
+	bad := func(name, faults string, code code, kind, says, hint string) faultRow {
+		return faultRow{name: name, faults: faults, code: code, kind: kind, says: says, hint: hint, steps: webByCall + "(page )?failed", version: versionOld}
+	}
+	slow := bad("slow page", "web-slow-page", codeUnreachable, "page-broken", "its web page does not answer in time", "--timeout")
+	slow.args = []string{"--timeout", "5s"}
+	off := bad("page switched off", "", codeUnreachable, "page-unreachable", "its web page cannot be reached", "--web-port")
+	off.args = []string{"--web-port", "1"}
+	wrong := bad("wrong password", "", codeSettings, "wrong-password", "which is not tried a second time", "with a browser, once")
+	wrong.args = []string{"--password-file", "WRONG"}
+	pinned := bad("another key", "", codeSettings, "page-trust", "which is not the pinned one", "--pin sha256:")
+	pinned.args = []string{"--pin", "sha256:" + strings.Repeat("0", 64)}
+	stranger := bad("a key that nobody knows", "", codeSettings, "page-trust", "its web page is not one to trust", "cpupdate trust add 127.0.0.1:")
+	stranger.args = []string{"--pin", "NONE"}
+	return []faultRow{
+		slow, off, wrong, pinned, stranger,
+		bad("TLS 1.0", "web-tls-1.0", codeSettings, "page-tls", "there is no TLS between its web page and this machine", "--legacy-tls"),
+		bad("RSA key exchange", "web-rsa-kex", codeSettings, "page-tls", "there is no TLS between its web page and this machine", "--legacy-tls"),
+		bad("leads to plain HTTP", "web-redirect-http", codeRejected, "page-foreign", "its web page leads elsewhere", "nothing was sent there"),
+		bad("locked out", "web-password-suspended", codeSettings, "locked-out", "after too many wrong ones", "wait until the phone takes passwords again"),
+		bad("wants a new password", "web-change-password", codeSettings, "password-change", "demands a new password first", "with a browser"),
+		{name: "TLS 1.0, spoken", faults: "web-tls-1.0", args: []string{"--legacy-tls"}, kind: "updated", steps: webDone, version: versionNew},
+		{name: "RSA key exchange, spoken", faults: "web-rsa-kex", args: []string{"--legacy-tls"}, kind: "updated", steps: webDone, version: versionNew},
+		{name: "older login", faults: "web-login-older", kind: "updated", steps: webDone, version: versionNew},
+		{name: "oldest login", faults: "web-login-old", kind: "updated", steps: webDone, version: versionNew},
+	}
+}
+
+func webFormRows() []faultRow {
+	none := faultRow{
+		code: codeRejected, kind: "no-form", says: "its web page has no form for an image", hint: "--serve",
+		steps: webByCall + "page logged-in failed", version: versionOld,
+	}
+	loop, off, logo := none, none, none
+	loop.name, loop.faults = "menu without end", "web-menu-loop"
+	off.name, off.faults = "no form", "web-no-form"
+	logo.name, logo.faults = "a form for logos", "web-logo-only"
+	several, foreign := none, none
+	several.name, several.faults, several.kind = "two forms", "web-two-forms", "many-forms"
+	several.says, several.hint = "several forms that might be for an image", "with a browser"
+	foreign.name, foreign.faults, foreign.kind = "a form that leads elsewhere", "web-foreign-form", "page-foreign"
+	foreign.says, foreign.hint = "its web page leads elsewhere", "nothing was sent there"
+	return []faultRow{
+		loop, off, logo, several, foreign,
+		{name: "a thousand pages", faults: "web-menu-thousand", kind: "updated", steps: webDone, version: versionNew},
+		{name: "page without a version", faults: "web-no-version", kind: "updated", steps: webDone, version: versionNew},
+		{
+			name: "nobody says the version", faults: "web-no-version " + noInterface, code: codeUnknown, kind: "unknown",
+			says: "cannot be told", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
+		},
+		{
+			name: "says hostile texts", faults: "web-hostile-text", code: codeUnknown, kind: "unknown",
+			says: "cannot be told: family-model", hint: "Find out which model the phone is", steps: webByCall + webSeen + "failed", version: versionOld,
+		},
+		{
+			name: "runs it already, by page", faults: noInterface, change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
+			kind: "nothing-to-do", steps: webByPage + webSeen + "done", version: versionNew,
+		},
+		{
+			name: "another model, by page", faults: noInterface, change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" },
+			code: codeRefused, kind: "refused", says: "does not suit it: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
+		},
+		{
+			name: "another phone's page", faults: "web-other-mac", code: codeSettings, kind: "another-phone",
+			says: "00:1A:E8:00:00:81", hint: "correct the phone list", steps: webByCall + "page logged-in failed", version: versionOld,
+		},
+		{name: "dry run", args: []string{"--dry-run"}, kind: "checked", steps: webByCall + webSeen + "done", version: versionOld},
+	}
+}
+
+// webPatience is short, and long enough for a page on a busy machine.
+func webPatience() []string { return []string{"--patience", "8s"} }
+
+func webSendRows() []faultRow {
+	cut := faultRow{
+		code: codeUnreachable, kind: "upload-cut", args: []string{"--timeout", "5s"}, large: true, says: " of 24.0 MiB: the phone still runs V1 R4.9.0",
+		hint: "drops what it got", steps: webByCall + webSeen + "sending failed", version: versionOld,
+	}
+	cuts, stalls := cut, cut
+	cuts.name, cuts.faults = "cuts", "web-cuts"
+	stalls.name, stalls.faults = "stalls", "web-stalls"
+	forgets := cut
+	forgets.large = false
+	forgets.args = nil
+	forgets.name, forgets.faults, forgets.says = "forgets who is there", "web-logs-out", "it logged us out"
+	forgets.steps, forgets.told = webByCall+webSeen+"sending sent answered failed", true
+	refuses := faultRow{
+		name: "refuses", faults: "web-refuses", code: codeRejected, kind: "page-refused", told: true,
+		says: "it refuses the image: Transfer failed: the image is not accepted; the phone still runs V1 R4.9.0", hint: "the page's own words say why",
+		steps: webByCall + webSent + "failed", version: versionOld,
+	}
+	level, early := refuses, refuses
+	level.name, level.faults = "refuses its level, by page", "level-unsuitable "+noInterface
+	level.steps = webByPage + webSent + "failed"
+	early.name, early.faults, early.told, early.large = "refuses half way", "web-refuses-early", false, true
+	early.says, early.steps = "the phone still runs V1 R4.9.0", webByCall+webSeen+"sending failed"
+	return []faultRow{
+		cuts, stalls, forgets, refuses, level, early,
+		{name: "answers without end", faults: "web-huge-answer", kind: "updated", steps: webDone, version: versionNew},
+		{
+			name: "says ok, and stays", faults: "web-says-ok-stays", args: webPatience(), code: codeRejected, kind: "rejected", told: true,
+			says: "its web page took the image, but it did not restart within 8 s, and runs V1 R4.9.0", hint: "the phone's own check refused the image",
+			steps: webByCall + webSent + "contacted called-back failed", version: versionOld,
+		},
+	}
+}
+
+func webAfterRows() []faultRow {
+	bad := func(name, faults, kind, says, hint, steps, version string) faultRow {
+		return faultRow{name: name, faults: faults, code: codeUnverified, kind: kind, told: true, says: says, hint: hint, steps: steps, version: version}
+	}
+	never := bad("never back, by page", "never-comes-back "+noInterface, "never-back", "did not come back within", "do not cut its power",
+		webByPage+webSent+"restarting failed", versionOld)
+	never.args = webPatience()
+	return []faultRow{
+		{name: "by page alone", faults: noInterface, kind: "updated", steps: webByPage + webSent + "restarting back done", version: versionNew},
+		bad("back with the old version, by page", "reboots-with-old-version "+noInterface, "old-version", "it restarted, and still runs V1 R4.9.0", "ask it again later",
+			webByPage+webSent+"restarting back failed", versionOld),
+		never,
+		bad("another key afterwards", "web-other-key-after "+noInterface, "no-answer", "it is back, but its web page does not say what it runs", "compare sha256:",
+			webByPage+webSent+"restarting back failed", versionNew),
+		{name: "another key afterwards, but it calls", faults: "web-other-key-after", kind: "updated", steps: webDone, version: versionNew},
+	}
+}
+
+// TestWebFaults pushes to the page of one phone a row: exit code, error, steps, and what became of the phone. The password
+// is in no output.
+func TestWebFaults(t *testing.T) {
+	image, large, flags := phoneImage(t), newImageOf(t, 24<<20), serviceFlags(t)
+	right, wrong := newFile(t, "secret", []byte(webPassword+"\n")), newFile(t, "wrong", []byte("wrong-canary-77\n"))
+	var runs []*faultRun
+	for n, row := range webFaults() {
+		if !matches(t, row.name) {
+			continue
+		}
+		phone := startPhone(t, row.faults, func(c *phonesim.Config) {
+			c.Web, c.Password = "127.0.0.1:0", webPassword
+			if strings.Contains(row.faults, noInterface) { // nobody else gets the port that it does not keep
+				host := fmt.Sprintf("127.0.10.%d", n+1)
+				c.Listen, c.Web = host+":0", host+":0"
+			}
+			if row.change != nil {
+				row.change(c)
+			}
+		})
+		page := phone.State().WebAddress
+		_, port, _ := net.SplitHostPort(page)
+		sent := image
+		if row.large {
+			sent = large
+		}
+		args := append([]string{"push", sent, phone.Address(), "--web", "--json", "--hw-level", "3"}, flags...)
+		own := strings.ReplaceAll(strings.Join(row.args, " "), "WRONG", wrong)
+		if !strings.Contains(own, "--web-port") {
+			args = append(args, "--web-port", port)
+		}
+		if !strings.Contains(own, "--pin") {
+			args = append(args, "--pin", pinOf(t, page))
+		}
+		if !strings.Contains(own, "--password-file") {
+			args = append(args, "--password-file", right)
+		}
+		args = append(args, strings.Fields(strings.ReplaceAll(own, "--pin NONE", ""))...)
+		runs = append(runs, &faultRun{row: row, name: row.name, args: args, phone: phone})
+	}
+	performRuns(t, runs)
+	for _, r := range runs {
+		t.Run(r.name, func(t *testing.T) {
+			r.row.check(t, r.ran, r.phone.State())
+			for _, secret := range []string{webPassword, "wrong-canary"} {
+				if strings.Contains(r.ran.out+r.ran.errOut, secret) {
+					t.Error("the page's password is shown")
+				}
+			}
+		})
+	}
+}
+
+// performRuns runs them, some at a time.
+func performRuns(t *testing.T, runs []*faultRun) {
+	t.Helper()
+	const atOnce = 24
+	slots := make(chan struct{}, atOnce)
+	var running sync.WaitGroup
+	for _, r := range runs {
+		a, out, errOut := testApp(t, nil)
+		running.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			c := run(t.Context(), a, r.args)
+			r.ran = ran{c, out.String(), errOut.String()}
+		})
+	}
+	running.Wait()
+}

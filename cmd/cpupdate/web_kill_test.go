@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// TestKilledUpload ends push --web in the middle of an upload, and after it, with and without a chance to say something:
+// what it says of the phone is true, the phone keeps what it runs if it got a part only, and the next push goes well.
+func TestKilledUpload(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signals that one process sends another")
+	}
+	image, flags := phoneImage(t), serviceFlags(t)
+	for _, k := range []struct {
+		step, says string
+		how        os.Signal
+		rate       string
+		runs       string // "" for either
+		told       bool
+	}{
+		{"sending", "interrupted after ", os.Interrupt, "300k", versionOld, false},
+		{"sending", "", os.Kill, "300k", versionOld, false},
+		{"answered", "interrupted after the whole image was sent: ", os.Interrupt, "1G", "", true},
+	} {
+		t.Run(k.step+" "+k.how.String(), func(t *testing.T) {
+			t.Parallel()
+			events := make(chan phonesim.Event, 1000)
+			phone := startPhone(t, "", func(c *phonesim.Config) {
+				c.Web, c.InstallTime = "127.0.0.1:0", 300*time.Millisecond
+				c.Event = func(e phonesim.Event) { events <- e }
+			})
+			page := phone.State().WebAddress
+			_, port, _ := net.SplitHostPort(page)
+			args := append([]string{
+				"push", image, phone.Address(), "--web", "--web-port", port, "--pin", pinOf(t, page), "--json", "--hw-level", "3",
+				"--password-file", newFile(t, "secret", []byte(phonesim.DefaultPassword)),
+			}, flags...)
+			p := startWebPush(t, append(args, "--limit-rate", k.rate)...)
+			if k.step == "sending" {
+				awaitEvent(t, events, phonesim.Uploading)
+			}
+			p.until(k.step)
+			if err := p.cmd.Process.Signal(k.how); err != nil {
+				t.Fatal(err)
+			}
+			last := p.rest()
+			if k.how == os.Interrupt {
+				checkInterruptedUpload(p, last, k.says, k.told)
+			}
+			if k.told {
+				awaitEvent(t, events, phonesim.Started)
+			} else {
+				awaitEvent(t, events, phonesim.Cancelled)
+			}
+			if got := phone.State().Version.String(); k.runs != "" && got != k.runs {
+				t.Errorf("the phone runs %s", got)
+			}
+			want := "updated"
+			if k.told {
+				want = "nothing-to-do"
+			}
+			a, out, errOut := testApp(t, nil)
+			c := run(t.Context(), a, args)
+			if end := lastLine(t, pushLines(t, out.String())); c != codeOK || end.Outcome != want || phone.State().Version.String() != versionNew {
+				t.Errorf("the second push ends with %d: %+v\n%s", c, end, errOut)
+			}
+		})
+	}
+}
+
+// startWebPush starts push as a process of its own.
+func startWebPush(t *testing.T, args ...string) *pushProcess {
+	t.Helper()
+	p := &pushProcess{t: t, cmd: exec.CommandContext(t.Context(), "cpupdate", args...), err: make(chan string, 1)}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	errOut, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.lines = bufio.NewScanner(out)
+	p.lines.Buffer(nil, 1<<20)
+	go func() {
+		said, _ := io.ReadAll(errOut)
+		p.err <- string(said)
+	}()
+	return p
+}
+
+func awaitEvent(t *testing.T, events <-chan phonesim.Event, kind phonesim.Kind) {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		select {
+		case e := <-events:
+			if e.Kind == kind {
+				return
+			}
+		case <-limit:
+			t.Fatalf("the phone never was at %s", kind)
+		}
+	}
+}
+
+func checkInterruptedUpload(p *pushProcess, last pushLine, says string, told bool) {
+	p.t.Helper()
+	e := ran{errOut: <-p.err}.failure(p.t)
+	if p.cmd.ProcessState.ExitCode() != int(codeInterrupted) || e.Kind != "interrupted" || !strings.Contains(e.Message, says) {
+		p.t.Errorf("it ended with %v: %+v", p.cmd.ProcessState, e)
+	}
+	if !told && !strings.HasSuffix(e.Message, "the phone still runs "+versionOld) {
+		p.t.Errorf("it says %q", e.Message)
+	}
+	if last.Event != "failed" || last.Told == nil || *last.Told != told {
+		p.t.Errorf("the last line of the phone is %+v", last)
+	}
+}
+
+// TestWebLockedOut: a phone that takes no password for now stops the run for the others.
+func TestWebLockedOut(t *testing.T) {
+	t.Parallel()
+	image, flags := phoneImage(t), serviceFlags(t)
+	locked := startPhone(t, "web-password-suspended", func(c *phonesim.Config) { c.Listen, c.Web = "127.0.8.1:0", "127.0.8.1:0" })
+	page := locked.State().WebAddress
+	_, port, _ := net.SplitHostPort(page)
+	other := startPhone(t, "ignores-contact", func(c *phonesim.Config) { // it is waited for, long enough
+		c.Listen, c.Web, c.MAC = "127.0.8.2:0", "127.0.8.2:"+port, "00:1A:E8:00:00:02"
+	})
+	args := append([]string{
+		"push", image, locked.Address(), other.Address(), "--web", "--web-port", port, "--pin", pinOf(t, page), "--pin", pinOf(t, other.State().WebAddress),
+		"--hw-level", "3", "--password-file", newFile(t, "secret", []byte(phonesim.DefaultPassword)),
+	}, flags...)
+	r := runHere(t, nil, args...)
+	for _, want := range []string{
+		"cpupdate: 2 of 2 phones are not updated: " + locked.Address() + " (locked-out), " + other.Address() + " (stopped)",
+		"hint: locked-out: wait until", "hint: stopped: find the right password first",
+	} {
+		if !strings.Contains(r.errOut, want) {
+			t.Errorf("it does not say %q:\n%s", want, r.errOut)
+		}
+	}
+	if r.code != codeStopped || !strings.Contains(r.out, "left alone") || other.State().Logins > 0 {
+		t.Errorf("exit code %d, %d logins\n%s", r.code, other.State().Logins, r.out)
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// webFlags are the flags of a push to a phone's page, and the page.
+func webFlags(phone *phonesim.Phone) (flags []string, page string) {
+	page = phone.State().WebAddress
+	_, port, _ := net.SplitHostPort(page)
+	return []string{"--web", "--web-port", port, "--hw-level", "3"}, page
+}
+
+// startPagePhone starts a phone with a page.
+func startPagePhone(t *testing.T, faults string) *phonesim.Phone {
+	t.Helper()
+	return startPhone(t, faults, func(c *phonesim.Config) { c.Web, c.Password = "127.0.0.1:0", webPassword })
+}
+
+// TestWebTerminal: on a terminal the key of a page is shown and asked about, and then the password, before anything
+// begins. Only a yes goes on; it is remembered.
+func TestWebTerminal(t *testing.T) {
+	t.Parallel()
+	image, patience := phoneImage(t), serviceFlags(t)
+	phone := startPagePhone(t, noInterface)
+	flags, page := webFlags(phone)
+	args := append(append([]string{"push", image, phone.Address()}, flags...), patience...)
+	push := func(typed, password string, want code) string {
+		t.Helper()
+		a, said := terminalApp(t, typed)
+		asked := ""
+		a.ask = func(_ context.Context, question string) (string, error) {
+			asked = question
+			if password == "" {
+				return "", io.EOF
+			}
+			return password, nil
+		}
+		if c := run(t.Context(), a, args); c != want {
+			t.Errorf("typed %q: exit code %d, want %d\n%s", typed, c, want, said())
+		}
+		if password != "" && asked != "Password of the web page of "+phone.Address()+": " {
+			t.Errorf("it asks %q", asked)
+		}
+		if strings.Contains(said(), webPassword) {
+			t.Error("the password is shown")
+		}
+		return said()
+	}
+	pin := pinOf(t, page)
+	if said := push("no\n", "", codeSettings); !strings.Contains(said, pin) || phone.State().Logins != 0 {
+		t.Errorf("after a no: %d logins\n%s", phone.State().Logins, said)
+	}
+	push("yes\n", "", codeSettings)
+	if said := push("yes\n", webPassword, codeOK); !strings.Contains(said, "holds the key of "+page+" now") || phone.State().Version.String() != versionNew {
+		t.Errorf("after a yes the phone runs %s\n%s", phone.State().Version, said)
+	}
+}
+
+// TestWebMany pushes to the pages of several phones, of which one refuses the image, with one key each and one rate for
+// all.
+func TestWebMany(t *testing.T) {
+	t.Parallel()
+	image, patience := phoneImage(t), serviceFlags(t)
+	lines, port := []string{"address,hw_level"}, "0"
+	args := append([]string{"push", image, "--web", "--limit-rate", "4M", "--password-file", newFile(t, "secret", []byte(webPassword))}, patience...)
+	var phones []*phonesim.Phone
+	for i, faults := range []string{"", noInterface, "web-refuses"} {
+		host := "127.0.9." + string(rune('1'+i))
+		phone := startPhone(t, faults, func(c *phonesim.Config) {
+			c.Listen, c.Web, c.Password, c.MAC = host+":0", host+":"+port, webPassword, "00:1A:E8:00:00:0"+string(rune('1'+i))
+		})
+		page := phone.State().WebAddress
+		_, port, _ = net.SplitHostPort(page)
+		lines, args, phones = append(lines, phone.Address()+",3"), append(args, "--pin", pinOf(t, page)), append(phones, phone)
+	}
+	r := runHere(t, nil, append(args, "--web-port", port, "--phones", listOf(t, lines...))...)
+	for _, want := range []string{"3 phones: 2 updated, 1 page-refused", "Keep the phones on LAN and power until they are done."} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+	if r.code != codePartial || !strings.Contains(r.errOut, "cpupdate: 1 of 3 phones is not updated: "+phones[2].Address()+" (page-refused)") {
+		t.Errorf("exit code %d", r.code)
+	}
+	for i, want := range []string{versionNew, versionNew, versionOld} {
+		if got := phones[i].State().Version.String(); got != want {
+			t.Errorf("phone %d runs %s, want %s", i+1, got, want)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%s\n%s", r.out, r.errOut)
+	}
+}
+
+// TestWebOnePage: two phones of one list with one page are refused before any of them is spoken to.
+func TestWebOnePage(t *testing.T) {
+	t.Parallel()
+	phone := startPagePhone(t, "")
+	flags, page := webFlags(phone)
+	args := append([]string{"push", phoneImage(t), phone.Address(), "127.0.0.1:1", "--pin", pinOf(t, page), "--password-file", newFile(t, "secret", []byte(webPassword))}, flags...)
+	r := runHere(t, nil, args...)
+	if r.code != codeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are one phone: both have the web page "+page) {
+		t.Errorf("exit code %d\n%s", r.code, r.errOut)
+	}
+	if state := phone.State(); state.Logins != 0 || state.Contacts != 0 {
+		t.Errorf("it was spoken to: %+v", state)
+	}
+}

@@ -1,0 +1,84 @@
+package transfer
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"strconv"
+)
+
+// Address is the server's HOST:PORT: of the control connection, or of the base URL. The access data must be valid.
+func (a Access) Address() string {
+	if a.method() != HTTPS {
+		return net.JoinHostPort(a.host(), strconv.Itoa(a.port()))
+	}
+	u, err := a.baseURL()
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// Meet only shakes hands with the server: it connects, by FTPS begins TLS with AUTH, and hangs up when it knows what
+// certificate is shown. No login is sent, and nothing is tried again. By plain FTP there is nothing to be shown: it does
+// nothing. The errors are those of [Dial].
+func Meet(ctx context.Context, a Access, o Options) error {
+	if err := a.Validate(); err != nil {
+		return err
+	}
+	o = o.complete()
+	p := peer{a, o, a.Address()}
+	switch a.method() {
+	case HTTPS:
+		return p.meetTLS(ctx)
+	case FTPS:
+		s := &ftpStore{peer: p}
+		return s.meet(ctx)
+	case FTP:
+	}
+	return nil
+}
+
+func (p *peer) meetTLS(ctx context.Context) error {
+	p.tell(StepConnect, p.address)
+	l, err := p.o.dial(ctx, p.address)
+	if err != nil {
+		return p.fail(ctx, "connecting", err)
+	}
+	host, _, _ := net.SplitHostPort(p.address) // Address has joined them
+	config := p.o.Trust.TLS(host)
+	config.NextProtos = []string{"http/1.1"}
+	secure := tls.Client(l, config)
+	limited, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, os.ErrDeadlineExceeded)
+	defer cancel()
+	if err := secure.HandshakeContext(limited); err != nil {
+		l.reset()
+		return p.fail(limited, "connecting", err)
+	}
+	_ = secure.Close() // what was wanted is known
+	return nil
+}
+
+func (s *ftpStore) meet(ctx context.Context) error {
+	s.tell(StepConnect, s.address)
+	l, err := s.o.dial(ctx, s.address)
+	if err != nil {
+		return s.fail(ctx, "connecting", err)
+	}
+	defer context.AfterFunc(ctx, l.reset)()
+	if _, err := s.greet(ctx, l); err != nil {
+		l.reset()
+		return err
+	}
+	bye, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	s.control.ctx = bye
+	_, _ = s.control.ask("QUIT") // the server's goodbye changes nothing
+	_ = s.control.Close()
+	return nil
+}
