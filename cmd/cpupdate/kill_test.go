@@ -207,16 +207,15 @@ type pushProcess struct {
 	err   chan string
 }
 
-// startPush returns when push listens.
-func startPush(t *testing.T, args ...string) *pushProcess {
+// startProcess starts cpupdate as a process of its own; what it says on stderr is the caller's to read.
+func startProcess(t *testing.T, args ...string) (p *pushProcess, errOut io.Reader) {
 	t.Helper()
-	p := &pushProcess{t: t, cmd: exec.CommandContext(t.Context(), "cpupdate", args...), err: make(chan string, 1)}
+	p = &pushProcess{t: t, cmd: exec.CommandContext(t.Context(), "cpupdate", args...), err: make(chan string, 1)}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	errOut, err := p.cmd.StderrPipe()
-	if err != nil {
+	if errOut, err = p.cmd.StderrPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
@@ -224,6 +223,13 @@ func startPush(t *testing.T, args ...string) *pushProcess {
 	}
 	p.lines = bufio.NewScanner(out)
 	p.lines.Buffer(nil, 1<<20)
+	return p, errOut
+}
+
+// startPush returns when push listens.
+func startPush(t *testing.T, args ...string) *pushProcess {
+	t.Helper()
+	p, errOut := startProcess(t, args...)
 	said := bufio.NewReader(errOut)
 	first, _ := said.ReadString('\n')
 	_, after, found := strings.Cut(first, "listens on port ")

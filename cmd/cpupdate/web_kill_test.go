@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -78,23 +76,10 @@ func TestKilledUpload(t *testing.T) {
 	}
 }
 
-// startWebPush starts push as a process of its own.
+// startWebPush starts push, and keeps what it says on stderr.
 func startWebPush(t *testing.T, args ...string) *pushProcess {
 	t.Helper()
-	p := &pushProcess{t: t, cmd: exec.CommandContext(t.Context(), "cpupdate", args...), err: make(chan string, 1)}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	errOut, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p.lines = bufio.NewScanner(out)
-	p.lines.Buffer(nil, 1<<20)
+	p, errOut := startProcess(t, args...)
 	go func() {
 		said, _ := io.ReadAll(errOut)
 		p.err <- string(said)

@@ -3,9 +3,7 @@ package phonesim
 import (
 	"fmt"
 	"html"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -245,50 +243,6 @@ func (v *visit) head() string {
 func (v *visit) document(content string) string {
 	return v.head() + `<body>
 <div id="banner">` + html.EscapeString(v.device()) + "</div>\n" + content + "</body>\n</html>\n"
-}
-
-// submit answers a form.
-func (v *visit) submit() *webAnswer {
-	if strings.HasPrefix(v.request.Header.Get("Content-Type"), "multipart/form-data") {
-		return v.upload()
-	}
-	text, err := io.ReadAll(io.LimitReader(v.body, maxForm))
-	form, bad := url.ParseQuery(string(text))
-	l := v.r.p.login()
-	name := form.Get("page_submit")
-	switch {
-	case err != nil || bad != nil:
-		return &webAnswer{status: http.StatusBadRequest, hangUp: true, body: v.document(errorText("The form is not complete"))}
-	case name == l.page && form.Has(l.field):
-		return v.logIn(form.Get(l.field), form.Get("page-next"))
-	case v.session == nil:
-		return &webAnswer{cookie: nobody, body: v.document(v.loginForm())}
-	}
-	entry, known := v.entry(name)
-	if !known && name != pagePassword {
-		return v.show(name)
-	}
-	v.r.p.set(func(s *State) { s.Changes++ })
-	v.r.p.tell(Event{Kind: Changed, Detail: name})
-	if name == pageRestart {
-		// It drops the connection in the middle of the answer (observed: a public script for administrators).
-		return &webAnswer{cut: true, body: v.document(successText("The phone restarts")), after: func() {
-			state := v.r.p.State()
-			v.r.fall(&restart{version: state.Version, softwareType: state.SoftwareType})
-		}}
-	}
-	if v.session.change {
-		return v.show("")
-	}
-	return &webAnswer{body: v.document(v.menu(entry.name) + successText("The changes are stored") + v.content(entry.name))}
-}
-
-// fall makes the phone restart.
-func (r *run) fall(next *restart) {
-	select {
-	case r.due <- next:
-	default: // it does already
-	}
 }
 
 // An element of class success is what says that something was done (observed: a public script for administrators); that
