@@ -17,6 +17,7 @@ import (
 type uploadOptions struct {
 	filename                    string
 	mkdir, inPlace, noOverwrite bool
+	sha256                      bool
 	verify, limitRate           string
 	line                        lineOptions
 }
@@ -52,6 +53,7 @@ func (o *uploadOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.inPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
 	flags.BoolVar(&o.noOverwrite, "no-overwrite", false, "do not replace a file of the name")
 	flags.StringVar(&o.verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
+	flags.BoolVar(&o.sha256, "sha256", false, "compute the whole file's SHA-256, as sha256sum prints it; --json always does")
 	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve and --web; k, M and G are allowed, as in 500k")
 	o.line.addFlags(flags)
 	flags.Lookup("timeout").Usage = "the longest silence of the server or web page, connecting included, `DURATION` as in 10s; of a phone to take a request 10s at most"
@@ -67,6 +69,7 @@ func (o *uploadOptions) onlySent() string {
 		{"in-place", o.inPlace},
 		{"no-overwrite", o.noOverwrite},
 		{"verify", o.verify != "size"},
+		{"sha256", o.sha256},
 		{"retries", o.line.retries != usualRetries},
 	} {
 		if f.given {

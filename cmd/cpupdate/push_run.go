@@ -70,7 +70,8 @@ func (p *pushing) send(ctx context.Context) (transfer.Location, error) {
 	defer store.Close()
 	return store.Put(ctx, transfer.Upload{
 		Name: p.o.upload.filename, Content: content,
-		Watch:       func() transfer.Watcher { return p.file.NewPass() },
+		Watch:       func(whole bool) transfer.Watcher { return p.file.NewPass(whole) },
+		SHA256:      p.o.upload.sha256 || p.app.json, // docs/json.md promises it
 		NoOverwrite: p.o.upload.noOverwrite, InPlace: p.o.upload.inPlace, MakeFolder: p.o.upload.mkdir,
 		ReadBack: p.o.upload.verify == "readback",
 	})
@@ -180,7 +181,7 @@ func (p *pushing) say(event, where string, l transfer.Location) error {
 	if p.app.json {
 		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
-			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
+			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", *l.SHA256), l.Attempts
 			doc.Replaced, doc.InPlace, doc.Millis = some(l.Replaced), some(l.InPlace), some(l.Duration.Milliseconds())
 			doc.BytesPerSec, doc.Left = rate(l), p.left
 			for _, proof := range l.Proofs {

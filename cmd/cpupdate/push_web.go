@@ -127,7 +127,7 @@ func (r *rollout) webImage() func(context.Context) wbm.Image {
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
 			Name: r.o.upload.filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(), checking},
+			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}
 }
@@ -139,8 +139,8 @@ type pagePass struct {
 }
 
 // Check is that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check(sum [32]byte) error {
+func (p *pagePass) Check([32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
-	return p.Pass.Check(sum)
+	return p.Pass.Check()
 }
