@@ -11,7 +11,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -142,7 +142,7 @@ func TestDoctorPage(t *testing.T) {
 }
 
 func pagePassword(password string) func(*testing.T, *app) {
-	return func(_ *testing.T, a *app) { a.password = transfer.NewSecret(password) }
+	return func(_ *testing.T, a *app) { a.password = secret.New(password) }
 }
 
 // doctorPage is the way of --web to a simulated phone, whose key may be pinned.

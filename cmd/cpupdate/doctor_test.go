@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
@@ -171,7 +172,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 	}
 }
 
-func withPassword(_ *testing.T, a *app) { a.password = transfer.NewSecret(badserver.Password) }
+func withPassword(_ *testing.T, a *app) { a.password = secret.New(badserver.Password) }
 
 // TestDoctorServer: each line about a server, as it is if all is well and as it is if not.
 func TestDoctorServer(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
@@ -155,7 +156,7 @@ func TestServersLogin(t *testing.T) {
 		for _, wrong := range []struct{ username, password string }{
 			{transfertest.Username, "wr0ng-canary"}, {"nobody-knows-me", "wr0ng-canary"},
 		} {
-			s.access.Username, s.access.Password = wrong.username, transfer.NewSecret(wrong.password)
+			s.access.Username, s.access.Password = wrong.username, secret.New(wrong.password)
 			got := s.put(t, transfer.Options{Retries: 2, Timeout: 15 * time.Second}, upload(content(0)))
 			refused(t, got, transfer.KindLogin)
 			if got.count(transfer.StepSaid, "> PASS") > 1 || got.count(transfer.StepSaid, "> HEAD") > 2 || got.count(transfer.StepSaid, "> PUT") > 0 {

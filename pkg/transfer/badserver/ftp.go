@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -127,7 +128,7 @@ func (s *FTP) Access() transfer.Access {
 		Port:     s.port(),
 		Account:  Account,
 		Username: User,
-		Password: transfer.NewSecret(Password),
+		Password: secret.New(Password),
 		Path:     Folder,
 	}
 	if s.secure {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -72,7 +73,7 @@ func (s *HTTPS) Access() transfer.Access {
 		Method:   transfer.HTTPS,
 		BaseURL:  "https://" + s.Addr() + Folder + "/",
 		Username: User,
-		Password: transfer.NewSecret(Password),
+		Password: secret.New(Password),
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
@@ -18,7 +18,7 @@ func TestWrongPassword(t *testing.T) {
 	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
 		s := transfertest.Start(t, kind, transfertest.Options{})
 		a := s.Access
-		a.Password = transfer.NewSecret("wrong")
+		a.Password = secret.New("wrong")
 		output, ok := put(t, s, a, "a.bind", []byte("x"))
 		if ok || !strings.Contains(output, "530 ") && !strings.Contains(output, " 401") || len(s.Files()) != 0 {
 			t.Error(output, s.Files())

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -55,7 +56,7 @@ func Start(t testing.TB, kind Kind, o Options) *Server {
 func (s *Server) access() transfer.Access {
 	a := transfer.Access{Method: transfer.FTP, Server: s.address, Port: s.block.control()}
 	if !s.options.NoLogin {
-		a.Username, a.Password = Username, transfer.NewSecret(s.options.password())
+		a.Username, a.Password = Username, secret.New(s.options.password())
 	}
 	switch {
 	case s.Kind == Nginx:
