@@ -1,4 +1,4 @@
-package transfertest
+package realservers
 
 // A Fault is what goes wrong on the way. It strikes when a client has sent After bytes on one data connection and sends
 // more; by HTTPS on its connection. With TLS those are the bytes on the wire: the handshake counts, some hundreds of

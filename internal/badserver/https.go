@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
@@ -18,7 +19,7 @@ import (
 // HTTPS is a server that takes files with PUT and gives them with GET.
 type HTTPS struct {
 	core
-	authority   *Authority
+	authority   *testca.Authority
 	certificate tls.Certificate
 	config      *tls.Config
 	login       func(*Exchange) string // a 401, or "": nil asks nobody
@@ -56,7 +57,7 @@ func WriteThrough(s *HTTPS) { s.through = true }
 // NewHTTPS starts a server. Without faults it asks nobody to log in.
 func NewHTTPS(t testing.TB, faults ...HTTPFault) *HTTPS {
 	t.Helper()
-	s := &HTTPS{authority: NewAuthority(t)}
+	s := &HTTPS{authority: testca.NewAuthority(t)}
 	s.t = t
 	s.certificate = s.authority.Issue(nil)
 	s.config = serverConfig(s.certificate)
@@ -81,7 +82,7 @@ func (s *HTTPS) Access() transfer.Access {
 func (s *HTTPS) Trust() trust.Policy { return trust.Policy{Authorities: s.authority.Pool()} }
 
 // Authority signs for the server.
-func (s *HTTPS) Authority() *Authority { return s.authority }
+func (s *HTTPS) Authority() *testca.Authority { return s.authority }
 
 // Pin is that of the server's first certificate.
 func (s *HTTPS) Pin() trust.Pin { return trust.PinOf(s.certificate.Leaf) }

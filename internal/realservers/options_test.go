@@ -1,4 +1,4 @@
-package transfertest_test
+package realservers_test
 
 import (
 	"bytes"
@@ -10,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/secret"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 func TestWrongPassword(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{})
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{})
 		a := s.Access
 		a.Password = secret.New("wrong")
 		output, ok := put(t, s, a, "a.bind", []byte("x"))
@@ -27,8 +27,8 @@ func TestWrongPassword(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{ReadOnly: true})
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{ReadOnly: true})
 		output, ok := put(t, s, s.Access, "a.bind", []byte("x"))
 		if ok || !strings.Contains(output, "< 55") && !strings.Contains(output, " 403") || len(s.Files()) != 0 {
 			t.Error(output, s.Files())
@@ -37,8 +37,8 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{FullDisk: 64 << 10})
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{FullDisk: 64 << 10})
 		if output, ok := put(t, s, s.Access, "small", make([]byte, 20_000)); !ok {
 			t.Error(output)
 		}
@@ -46,24 +46,24 @@ func TestFullDisk(t *testing.T) {
 		if ok {
 			t.Error(output)
 		}
-		if kind == transfertest.Nginx && !strings.Contains(output, " 500") {
+		if kind == realservers.Nginx && !strings.Contains(output, " 500") {
 			t.Error(output)
 		}
 	})
 }
 
 func TestNoOverwrite(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{NoOverwrite: true})
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{NoOverwrite: true})
 		s.Place("old", []byte("old"))
 		if output, ok := put(t, s, s.Access, "new", []byte("new")); !ok {
 			t.Error(output)
 		}
 		output, ok := put(t, s, s.Access, "old", []byte("new"))
-		if ok || kind == transfertest.Nginx && !strings.Contains(output, " 412") {
+		if ok || kind == realservers.Nginx && !strings.Contains(output, " 412") {
 			t.Error(output)
 		}
-		if kind != transfertest.Nginx {
+		if kind != realservers.Nginx {
 			if output, ok := curl(t, s, s.Access, "", "--quote", "RNFR new", "--quote", "RNTO old"); ok {
 				t.Error(output)
 			}
@@ -82,8 +82,8 @@ func TestNoOverwrite(t *testing.T) {
 
 // Usually a file can be replaced, be it by writing or by renaming, and removed.
 func TestOverwrite(t *testing.T) {
-	each(t, transfertest.FTPServers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{})
+	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{})
 		s.Place("old", []byte("old"))
 		if output, ok := put(t, s, s.Access, "old", []byte("newer")); !ok || string(s.Read("old")) != "newer" {
 			t.Error(output)
@@ -99,8 +99,8 @@ func TestOverwrite(t *testing.T) {
 }
 
 func TestDeny(t *testing.T) {
-	each(t, transfertest.FTPServers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{Deny: []string{"RNFR", "RNTO"}})
+	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{Deny: []string{"RNFR", "RNTO"}})
 		s.Place("old", []byte("old"))
 		output, ok := curl(t, s, s.Access, "", "--quote", "RNFR old", "--quote", "RNTO new")
 		if ok || fmt.Sprint(s.Files()) != "[old]" {
@@ -108,7 +108,7 @@ func TestDeny(t *testing.T) {
 		}
 	})
 	t.Run("nginx", func(t *testing.T) {
-		s := transfertest.Start(t, transfertest.Nginx, transfertest.Options{Deny: []string{"DELETE"}})
+		s := realservers.Start(t, realservers.Nginx, realservers.Options{Deny: []string{"DELETE"}})
 		s.Place("old", []byte("old"))
 		if output, ok := curl(t, s, s.Access, "old", "--request", "DELETE"); ok || !strings.Contains(output, " 405") {
 			t.Error(output)
@@ -117,8 +117,8 @@ func TestDeny(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{Root: t.TempDir()})
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{Root: t.TempDir()})
 		s.Stop()
 		if output, ok := put(t, s, s.Access, "a.bind", []byte("x")); ok {
 			t.Error(output)
@@ -137,7 +137,7 @@ type dialogue struct {
 }
 
 // login opens a control connection to the server, by TLS if it has it, and logs in.
-func login(t *testing.T, s *transfertest.Server, config *tls.Config) dialogue {
+func login(t *testing.T, s *realservers.Server, config *tls.Config) dialogue {
 	t.Helper()
 	connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", net.JoinHostPort(s.Access.Server, fmt.Sprint(s.Access.Port)))
 	if err != nil {
@@ -180,16 +180,16 @@ func (d dialogue) do(code int, format string, a ...any) string {
 // for TLS 1.2 without session tickets, which ProFTPD does not give out unless it is told to.
 func TestSessionReuse(t *testing.T) {
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
-	each(t, transfertest.FTPServers(), func(t *testing.T, kind transfertest.Kind) {
-		for _, o := range []transfertest.Options{{TLS: true}, {TLS: true, MaxTLS12: true}} {
+	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
+		for _, o := range []realservers.Options{{TLS: true}, {TLS: true, MaxTLS12: true}} {
 			for _, reuse := range []bool{true, false} {
 				t.Run(fmt.Sprintf("TLS 1.2 %v reuse %v", o.MaxTLS12, reuse), func(t *testing.T) {
-					s := transfertest.Start(t, kind, o)
+					s := realservers.Start(t, kind, o)
 					said := store(t, s, content, reuse)
 					t.Log(said)
 					whole := len(s.Files()) == 1 && bytes.Equal(s.Read("a.bind"), content)
-					possible := reuse && (kind != transfertest.ProFTPD || !o.MaxTLS12)
-					if want := possible || kind == transfertest.PureFTPd; whole != want {
+					possible := reuse && (kind != realservers.ProFTPD || !o.MaxTLS12)
+					if want := possible || kind == realservers.PureFTPd; whole != want {
 						t.Errorf("the file is there: %v; want %v", whole, want)
 					}
 				})
@@ -199,7 +199,7 @@ func TestSessionReuse(t *testing.T) {
 }
 
 // store sends a file by TLS and returns what the server says and how the data connection went.
-func store(t *testing.T, s *transfertest.Server, content []byte, reuse bool) string {
+func store(t *testing.T, s *realservers.Server, content []byte, reuse bool) string {
 	config := &tls.Config{RootCAs: s.Authorities, ServerName: s.Access.Server, ClientSessionCache: tls.NewLRUClientSessionCache(8)} //nolint:gosec // the usual versions
 	d := login(t, s, config)
 	d.do(200, "TYPE I")
@@ -234,7 +234,7 @@ func store(t *testing.T, s *transfertest.Server, content []byte, reuse bool) str
 }
 
 func TestHash(t *testing.T) {
-	s := transfertest.Start(t, transfertest.ProFTPD, transfertest.Options{Hash: true})
+	s := realservers.Start(t, realservers.ProFTPD, realservers.Options{Hash: true})
 	s.Place("a.bind", []byte("abc"))
 	d := login(t, s, nil)
 	d.do(200, "OPTS HASH SHA-256")
@@ -255,6 +255,6 @@ func TestRequireWithoutCI(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("everything is there for root")
 	}
-	transfertest.Require(t, transfertest.VSFTPD)
+	realservers.Require(t, realservers.VSFTPD)
 	t.Error("a server that needs root would be started without")
 }

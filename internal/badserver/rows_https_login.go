@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+
+	"github.com/cpupdate/cpupdate/internal/testca"
 )
 
 // httpLoginRows want a login.
@@ -153,9 +155,9 @@ func httpCertificateRows() []HTTPSRow {
 		return func(s *HTTPS) tls.Certificate { return s.authority.Issue(change) }
 	}
 	return []HTTPSRow{
-		shows("https-certificate-expired", issue(Expired)),
-		shows("https-certificate-other-name", issue(OtherName)),
-		shows("https-certificate-self-signed", func(s *HTTPS) tls.Certificate { return SelfSigned(s.t) }),
-		shows("https-certificate-other-authority", func(s *HTTPS) tls.Certificate { return NewAuthority(s.t).Issue(nil) }),
+		shows("https-certificate-expired", issue(testca.Expired)),
+		shows("https-certificate-other-name", issue(testca.OtherName)),
+		shows("https-certificate-self-signed", func(s *HTTPS) tls.Certificate { return *testca.New(s.t, testca.Options{}) }),
+		shows("https-certificate-other-authority", func(s *HTTPS) tls.Certificate { return testca.NewAuthority(s.t).Issue(nil) }),
 	}
 }

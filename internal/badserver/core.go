@@ -3,6 +3,7 @@ package badserver
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"maps"
@@ -246,4 +247,9 @@ func endOf(err error) End {
 		return EndOurs
 	}
 	return EndBroken
+}
+
+// serverConfig returns what a server with one certificate needs.
+func serverConfig(c tls.Certificate) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{c}}
 }

@@ -3,6 +3,8 @@ package badserver
 import (
 	"crypto/tls"
 	"crypto/x509"
+
+	"github.com/cpupdate/cpupdate/internal/testca"
 )
 
 // authRows are servers that do not get as far as TLS.
@@ -103,14 +105,14 @@ func certificateRows() []FTPRow {
 	issue := func(change func(*x509.Certificate)) func(*FTP) tls.Certificate {
 		return func(s *FTP) tls.Certificate { return s.authority.Issue(change) }
 	}
-	self := func(s *FTP) tls.Certificate { return SelfSigned(s.t) }
-	rogue := func(s *FTP) tls.Certificate { return NewAuthority(s.t).Issue(nil) }
+	self := func(s *FTP) tls.Certificate { return *testca.New(s.t, testca.Options{}) }
+	rogue := func(s *FTP) tls.Certificate { return testca.NewAuthority(s.t).Issue(nil) }
 	rows := []FTPRow{
-		{Name: "certificate-expired", Faults: []Fault{everywhereShows(issue(Expired))}},
-		{Name: "certificate-other-name", Faults: []Fault{everywhereShows(issue(OtherName))}},
+		{Name: "certificate-expired", Faults: []Fault{everywhereShows(issue(testca.Expired))}},
+		{Name: "certificate-other-name", Faults: []Fault{everywhereShows(issue(testca.OtherName))}},
 		{Name: "certificate-self-signed", Faults: []Fault{everywhereShows(self)}},
 		{Name: "certificate-other-authority", Faults: []Fault{everywhereShows(rogue)}},
-		{Name: "data-certificate-expired", Faults: []Fault{dataShows(issue(Expired))}},
+		{Name: "data-certificate-expired", Faults: []Fault{dataShows(issue(testca.Expired))}},
 		{Name: "data-certificate-other-authority", Faults: []Fault{dataShows(rogue)}},
 		{Name: "data-key-changed", Faults: []Fault{dataShows(issue(nil))}},
 	}

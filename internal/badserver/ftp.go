@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
@@ -18,7 +19,7 @@ import (
 type FTP struct {
 	core
 	secure      bool
-	authority   *Authority
+	authority   *testca.Authority
 	certificate tls.Certificate
 	control     *tls.Config
 	data        *tls.Config // the same, unless a fault has changed it
@@ -108,7 +109,7 @@ func newFTP(t testing.TB, secure bool, faults []Fault) *FTP {
 	s.t = t
 	if secure {
 		s.features = append(s.features, "AUTH TLS", "PBSZ", "PROT")
-		s.authority = NewAuthority(t)
+		s.authority = testca.NewAuthority(t)
 		s.certificate = s.authority.Issue(nil)
 		s.control = serverConfig(s.certificate)
 		s.data = s.control
@@ -146,7 +147,7 @@ func (s *FTP) Trust() trust.Policy {
 }
 
 // Authority signs for the server; nil without TLS.
-func (s *FTP) Authority() *Authority { return s.authority }
+func (s *FTP) Authority() *testca.Authority { return s.authority }
 
 // Pin is that of the server's first certificate.
 func (s *FTP) Pin() trust.Pin { return trust.PinOf(s.certificate.Leaf) }

@@ -1,10 +1,10 @@
-// Package transfertest starts real servers on loopback for tests: vsftpd, ProFTPD and Pure-FTPd by FTP and FTPS, nginx
+// Package realservers starts real servers on loopback for tests: vsftpd, ProFTPD and Pure-FTPd by FTP and FTPS, nginx
 // by HTTPS. A [Proxy] in front of one cuts, stalls or refuses connections.
 //
 // .ci/servers puts the servers where [Find] looks. Servers run on Linux and need root; where one cannot be started the
 // test is skipped, or fails if CI is set in the environment.
 //
-//	server := transfertest.Start(t, transfertest.VSFTPD, transfertest.Options{TLS: true})
+//	server := realservers.Start(t, realservers.VSFTPD, realservers.Options{TLS: true})
 //	store, err := transfer.Dial(t.Context(), server.Access, transfer.Options{Trust: server.Trust()})
 //
 // What a server cannot do, Start ends the test for. The FTP servers work as user nobody, confined to the folder; nginx
@@ -26,4 +26,4 @@
 // session tickets may lie there unread; then the kernel resets the connection, and vsftpd loses the end of the file.
 // Go resumes TLS 1.2 by session tickets only, which ProFTPD gives out only if it is told to: with MaxTLS12 it takes no
 // data connection from a client in Go (425).
-package transfertest
+package realservers

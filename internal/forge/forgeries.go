@@ -1,4 +1,4 @@
-package bindtest
+package forge
 
 import (
 	"bytes"

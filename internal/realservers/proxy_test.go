@@ -1,4 +1,4 @@
-package transfertest_test
+package realservers_test
 
 import (
 	"bytes"
@@ -7,25 +7,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 )
 
 // A proxy that is told nothing changes nothing, counts, and sees what is not encrypted.
 func TestProxyForwards(t *testing.T) {
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
-	for _, o := range []transfertest.Options{{}, {TLS: true}} {
-		each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-			s := transfertest.Start(t, kind, o)
-			p := transfertest.NewProxy(t, s)
+	for _, o := range []realservers.Options{{}, {TLS: true}} {
+		each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+			s := realservers.Start(t, kind, o)
+			p := realservers.NewProxy(t, s)
 			if output, ok := put(t, s, p.Access, "a.bind", content); !ok || !bytes.Equal(s.Read("a.bind"), content) {
 				t.Error(output)
 			}
 			control, data := p.Connections()
-			if wantData := map[bool]int{true: 0, false: 1}[kind == transfertest.Nginx]; control != 1 || data != wantData {
+			if wantData := map[bool]int{true: 0, false: 1}[kind == realservers.Nginx]; control != 1 || data != wantData {
 				t.Errorf("%d connections for control, %d for data", control, data)
 			}
 			clear := bytes.Contains(p.Seen(), []byte(s.Access.Password.Reveal())) && bytes.Contains(p.Seen(), content[:1000])
-			if want := !o.TLS && kind != transfertest.Nginx; clear != want || len(p.Seen()) < len(content) {
+			if want := !o.TLS && kind != realservers.Nginx; clear != want || len(p.Seen()) < len(content) {
 				t.Errorf("%d bytes seen; password in clear: %v", len(p.Seen()), clear)
 			}
 		})
@@ -35,22 +35,22 @@ func TestProxyForwards(t *testing.T) {
 // What is cut is cut after exactly so many bytes, and the next attempt gets through.
 func TestProxyCuts(t *testing.T) {
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
-	for name, f := range map[string]transfertest.Fault{
-		"reset": {Action: transfertest.Reset, After: 100_001}, "close": {Action: transfertest.Close, After: 100_001},
+	for name, f := range map[string]realservers.Fault{
+		"reset": {Action: realservers.Reset, After: 100_001}, "close": {Action: realservers.Close, After: 100_001},
 	} {
 		t.Run(name, func(t *testing.T) {
-			each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-				s := transfertest.Start(t, kind, transfertest.Options{})
-				p := transfertest.NewProxy(t, s)
+			each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+				s := realservers.Start(t, kind, realservers.Options{})
+				p := realservers.NewProxy(t, s)
 				p.Fail(f)
 				if output, ok := put(t, s, p.Access, "a.bind", content); ok {
 					t.Error(output)
 				}
-				if kind != transfertest.Nginx && f.Action == transfertest.Close {
+				if kind != realservers.Nginx && f.Action == realservers.Close {
 					within(t, "the file has what passed", func() bool {
 						n := int64(len(s.Read("a.bind")))
 						// ProFTPD writes no more when it sees first that the control connection has ended as well.
-						return n == f.After || kind == transfertest.ProFTPD && n < f.After
+						return n == f.After || kind == realservers.ProFTPD && n < f.After
 					})
 				}
 				if output, ok := put(t, s, p.Access, "b.bind", content); !ok || !bytes.Equal(s.Read("b.bind"), content) {
@@ -76,15 +76,15 @@ func within(t *testing.T, what string, is func() bool) {
 }
 
 func TestProxyAlways(t *testing.T) {
-	s := transfertest.Start(t, transfertest.ProFTPD, transfertest.Options{TLS: true})
-	p := transfertest.NewProxy(t, s)
-	p.Fail(transfertest.Fault{Action: transfertest.Reset, After: 10_000, Always: true})
+	s := realservers.Start(t, realservers.ProFTPD, realservers.Options{TLS: true})
+	p := realservers.NewProxy(t, s)
+	p.Fail(realservers.Fault{Action: realservers.Reset, After: 10_000, Always: true})
 	for range 2 {
 		if output, ok := put(t, s, p.Access, "a.bind", make([]byte, 100_000)); ok {
 			t.Error(output)
 		}
 	}
-	p.Fail(transfertest.Fault{})
+	p.Fail(realservers.Fault{})
 	if output, ok := put(t, s, p.Access, "a.bind", make([]byte, 100_000)); !ok {
 		t.Error(output)
 	}
@@ -93,11 +93,11 @@ func TestProxyAlways(t *testing.T) {
 // The reply is lost, but the whole file arrives.
 func TestProxyLosesReply(t *testing.T) {
 	content := make([]byte, 100_000)
-	for _, o := range []transfertest.Options{{}, {TLS: true}} {
-		each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-			s := transfertest.Start(t, kind, o)
-			p := transfertest.NewProxy(t, s)
-			p.Fail(transfertest.Fault{Action: transfertest.LoseReply, After: 50_000})
+	for _, o := range []realservers.Options{{}, {TLS: true}} {
+		each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+			s := realservers.Start(t, kind, o)
+			p := realservers.NewProxy(t, s)
+			p.Fail(realservers.Fault{Action: realservers.LoseReply, After: 50_000})
 			if output, ok := put(t, s, p.Access, "a.bind", content); ok || strings.Contains(output, "< 226") {
 				t.Error(output)
 			}
@@ -109,10 +109,10 @@ func TestProxyLosesReply(t *testing.T) {
 }
 
 func TestProxyStalls(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{})
-		p := transfertest.NewProxy(t, s)
-		p.Fail(transfertest.Fault{Action: transfertest.Stall, After: 50_000})
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{})
+		p := realservers.NewProxy(t, s)
+		p.Fail(realservers.Fault{Action: realservers.Stall, After: 50_000})
 		a := p.Access
 		output, ok := put(t, s, a, "a.bind", make([]byte, 100_000), "--max-time", "1")
 		if ok || !strings.Contains(output, "(28)") {
@@ -125,10 +125,10 @@ func TestProxyStalls(t *testing.T) {
 }
 
 func TestProxyDropsControl(t *testing.T) {
-	each(t, transfertest.FTPServers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{})
-		p := transfertest.NewProxy(t, s)
-		p.Fail(transfertest.Fault{Action: transfertest.DropControl, After: 50_000})
+	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{})
+		p := realservers.NewProxy(t, s)
+		p.Fail(realservers.Fault{Action: realservers.DropControl, After: 50_000})
 		if output, ok := put(t, s, p.Access, "a.bind", make([]byte, 100_000)); ok {
 			t.Error(output)
 		}
@@ -136,9 +136,9 @@ func TestProxyDropsControl(t *testing.T) {
 }
 
 func TestProxyRefuses(t *testing.T) {
-	each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-		s := transfertest.Start(t, kind, transfertest.Options{})
-		p := transfertest.NewProxy(t, s)
+	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+		s := realservers.Start(t, kind, realservers.Options{})
+		p := realservers.NewProxy(t, s)
 		p.Refuse(true)
 		if output, ok := put(t, s, p.Access, "a.bind", []byte("x")); ok || !strings.Contains(output, "refused") {
 			t.Error(output)

@@ -1,4 +1,4 @@
-package transfertest_test
+package realservers_test
 
 import (
 	"bytes"
@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // curl asks the server for something and returns what it says, and whether it succeeded.
-func curl(t *testing.T, s *transfertest.Server, a transfer.Access, name string, arguments ...string) (string, bool) {
+func curl(t *testing.T, s *realservers.Server, a transfer.Access, name string, arguments ...string) (string, bool) {
 	t.Helper()
 	url := fmt.Sprintf("ftp://%s:%d/%s", a.Server, a.Port, name)
 	if a.Server == "::1" {
@@ -25,7 +25,7 @@ func curl(t *testing.T, s *transfertest.Server, a transfer.Access, name string, 
 	all := []string{"--silent", "--show-error", "--verbose", "--fail", "--max-time", "20", "--cacert", s.CAFile}
 	if a.Method == transfer.FTPS {
 		all = append(all, "--ssl-reqd")
-		if s.Kind == transfertest.VSFTPD {
+		if s.Kind == realservers.VSFTPD {
 			// With TLS 1.3 curl closes the data connection without having read the server's session tickets: the kernel
 			// then resets it, and vsftpd loses what it has not read yet.
 			all = append(all, "--tls-max", "1.2")
@@ -40,7 +40,7 @@ func curl(t *testing.T, s *transfertest.Server, a transfer.Access, name string, 
 }
 
 // put sends a file and reports whether curl thinks that it worked.
-func put(t *testing.T, s *transfertest.Server, a transfer.Access, name string, content []byte, arguments ...string) (string, bool) {
+func put(t *testing.T, s *realservers.Server, a transfer.Access, name string, content []byte, arguments ...string) (string, bool) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "source")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -49,7 +49,7 @@ func put(t *testing.T, s *transfertest.Server, a transfer.Access, name string, c
 	return curl(t, s, a, name, append([]string{"--upload-file", path}, arguments...)...)
 }
 
-func each(t *testing.T, kinds []transfertest.Kind, test func(t *testing.T, kind transfertest.Kind)) {
+func each(t *testing.T, kinds []realservers.Kind, test func(t *testing.T, kind realservers.Kind)) {
 	t.Helper()
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) { test(t, kind) })
@@ -58,14 +58,14 @@ func each(t *testing.T, kinds []transfertest.Kind, test func(t *testing.T, kind 
 
 func TestPutAndFetch(t *testing.T) {
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
-	for name, o := range map[string]transfertest.Options{
+	for name, o := range map[string]realservers.Options{
 		"plain": {}, "TLS": {TLS: true}, "TLS 1.2": {TLS: true, MaxTLS12: true}, "IPv6": {IPv6: true}, "IPv6 with TLS": {IPv6: true, TLS: true},
 		"empty password": {EmptyPassword: true},
 		"other password": {Password: "-x y%z"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			each(t, transfertest.Servers(), func(t *testing.T, kind transfertest.Kind) {
-				s := transfertest.Start(t, kind, o)
+			each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
+				s := realservers.Start(t, kind, o)
 				if output, ok := put(t, s, s.Access, "a.bind", content); !ok {
 					t.Fatal(output)
 				}

@@ -1,4 +1,4 @@
-package transfertest
+package realservers
 
 import (
 	"context"
