@@ -16,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A doctorCase is a way that is looked at, and lines that have to be among those that come of it.
@@ -84,7 +85,7 @@ func doctorRun(t *testing.T, c doctorCase) doctorDoc {
 
 // madeOnce is a certificate for phones, in PEM, and its key.
 var madeOnce = sync.OnceValue(func() [2][]byte {
-	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 	if err != nil {
 		panic(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A report shows a run as it happens: the way of a single phone step by step, of several a line each as it ends.
@@ -38,7 +38,7 @@ type phoneProgress struct {
 	down, back             time.Time
 	pageOnly               bool // it does not call
 	busy                   bool // it said so; what is done once more is not shown once more
-	fetch                  transfer.Fetch
+	fetch                  serve.Fetch
 }
 
 // newReport begins to show; summary ends it. What cannot be written stops the run.

@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -159,7 +160,7 @@ func TestManyFetch(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
 	r := newReport(a, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
-		e := fleet.Event{Phone: phone, Step: step, Fetch: transfer.Fetch{Sent: sent, Size: 100}}
+		e := fleet.Event{Phone: phone, Step: step, Fetch: serve.Fetch{Sent: sent, Size: 100}}
 		if step == fleet.StepFailed {
 			e.Failure = &fleet.Failure{Kind: fleet.KindNoCall, Msg: "no"}
 		}
@@ -194,7 +195,7 @@ func TestFetchingLines(t *testing.T) {
 	at := time.Now()
 	for i := range 25 { // 2.4 s
 		for phone := range 2 {
-			r.event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: transfer.Fetch{Sent: int64(i)}})
+			r.event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: serve.Fetch{Sent: int64(i)}})
 		}
 	}
 	for _, phone := range []string{"a", "b"} {
@@ -207,7 +208,7 @@ func TestFetchingLines(t *testing.T) {
 // TestStationPatience: our servers wait for a phone as long as its patience says, and send at the rate that is asked.
 func TestStationPatience(t *testing.T) {
 	s := &station{o: &talkOptions{patience: 7 * time.Minute}, line: transfer.Options{Rate: 99}, runner: fleet.New(fleet.Options{})}
-	if o := s.serving("127.0.0.1:0"); o.Stall != 7*time.Minute || o.Rate != 99 || o.Listen != "127.0.0.1:0" || o.Troubled == nil {
+	if o := s.serving("127.0.0.1:0"); o.Stall != 7*time.Minute || o.Rate != 99 || o.Address != "127.0.0.1:0" || o.OnError == nil {
 		t.Errorf("%+v", o)
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // planOf reads flags and returns what each phone will be.
@@ -97,7 +97,7 @@ func TestSimulatedConfig(t *testing.T) {
 
 // What phones trust and show in secure mode is read from files.
 func TestSimulatedTrust(t *testing.T) {
-	certificate, err := transfer.MakeCertificate([]string{"phone"}, time.Now())
+	certificate, err := serve.MakeCertificate([]string{"phone"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

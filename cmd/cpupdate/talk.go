@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // callPort is where phones expect a provisioning service (developer's guide A31003-S2000-R102-16, p. 12).
@@ -100,8 +101,8 @@ type station struct {
 	runner *fleet.Runner
 	line   transfer.Options
 	near   bool // all phones are on this machine
-	server *transfer.Server
-	ftp    *transfer.FTPServer // only when phones fetch by FTP
+	server *serve.Server
+	ftp    *serve.FTPServer // only when phones fetch by FTP
 
 	certificate tls.Certificate // that phones are shown
 }
@@ -120,8 +121,8 @@ func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration
 	a.warnLegacy(o.legacy)
 	err = s.tryPorts(o.listen, callPort, func(address string) (err error) {
 		options := s.serving(address)
-		options.Certificate, options.Legacy, options.Calls = certificate, o.legacy, s.runner.Calls()
-		s.server, err = transfer.Serve(options)
+		options.Certificate, options.Legacy, options.Handler = certificate, o.legacy, s.runner.Calls()
+		s.server, err = serve.New(options)
 		return err
 	})
 	if err != nil {
@@ -152,14 +153,14 @@ func (s *station) serveFTP() error {
 		if usualHost, port, _ := net.SplitHostPort(address); s.o.listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, usualHost), port)
 		}
-		s.ftp, err = transfer.ServeFTP(s.serving(address))
+		s.ftp, err = serve.NewFTP(s.serving(address))
 		return err
 	})
 }
 
 // serving is what our servers have in common.
-func (s *station) serving(address string) transfer.ServeOptions {
-	return transfer.ServeOptions{Listen: address, Known: s.runner.Known, Troubled: s.runner.Troubled, Stall: s.o.patience, Rate: s.line.Rate}
+func (s *station) serving(address string) serve.Options {
+	return serve.Options{Address: address, Known: s.runner.Known, OnError: s.runner.Troubled, Stall: s.o.patience, Rate: s.line.Rate}
 }
 
 // onlyHere reports whether all phones are on this machine, simulated ones: then nobody else has to reach it.
@@ -217,7 +218,7 @@ func (s *station) at(local netip.Addr, listening netip.AddrPort) (string, int) {
 // certificate reads the one that is given, or makes one for this run.
 func (o *talkOptions) certificate() (tls.Certificate, error) {
 	if o.cert == "" {
-		return transfer.MakeCertificate(o.names(), time.Now())
+		return serve.MakeCertificate(o.names(), time.Now())
 	}
 	certificate, err := tls.LoadX509KeyPair(o.cert, o.key)
 	if err != nil {

@@ -19,13 +19,13 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // identity is the certificate of all servers in these tests: making one takes a while.
 var identity = sync.OnceValues(func() (tls.Certificate, error) {
-	return transfer.MakeCertificate([]string{"127.0.0.1", "localhost"}, time.Now())
+	return serve.MakeCertificate([]string{"127.0.0.1", "localhost"}, time.Now())
 })
 
 const (
@@ -81,8 +81,8 @@ func build(dir string, size int, change func(*bind.Builder)) (imageFile, error) 
 // A stage is a runner, what phones call and fetch from, and what was told.
 type stage struct {
 	runner *fleet.Runner
-	https  *transfer.Server
-	ftp    *transfer.FTPServer
+	https  *serve.Server
+	ftp    *serve.FTPServer
 	image  imageFile
 	plan   fleet.Plan
 
@@ -119,13 +119,13 @@ func newStage(dir string, size int, image func(*bind.Builder), legacy bool, o fl
 	if err != nil {
 		return nil, err
 	}
-	serve := transfer.ServeOptions{
-		Listen: "127.0.0.1:0", Certificate: certificate, Legacy: legacy, Calls: s.runner.Calls(), Troubled: s.runner.Troubled,
+	listening := serve.Options{
+		Address: "127.0.0.1:0", Certificate: certificate, Legacy: legacy, Handler: s.runner.Calls(), OnError: s.runner.Troubled,
 	}
-	if s.https, err = transfer.Serve(serve); err != nil {
+	if s.https, err = serve.New(listening); err != nil {
 		return nil, err
 	}
-	if s.ftp, err = transfer.ServeFTP(serve); err != nil {
+	if s.ftp, err = serve.NewFTP(listening); err != nil {
 		return nil, errors.Join(err, s.https.Close())
 	}
 	s.plan = fleet.Plan{Back: s.back, Image: &fleet.Image{Facts: s.image.facts, Priority: wpi.Normal}}

@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
@@ -27,7 +28,7 @@ func (a Access) checkServer() error {
 		problem = "%q holds a colon: give the host's name alone, and the port as port"
 	case strings.Contains(a.Server, "/"):
 		problem = "%q holds a slash: give the host's name alone, and the folder as path"
-	case !isHostName(a.Server):
+	case !netconn.IsHostName(a.Server):
 		problem = "%q is no host name: letters, digits, dots and hyphens (a name in another script in its xn-- form)"
 	default:
 		return nil
@@ -44,16 +45,6 @@ func (a Access) checkPath() error {
 		return &SettingError{SettingPath, "holds a backslash: folders on a server are parted by slashes"}
 	}
 	return nil
-}
-
-// isHostName is generous: what resolves is the resolver's affair. An underscore is in many an office's names.
-func isHostName(s string) bool {
-	if s == "" || len(s) > 253 || s[0] == '-' || s[0] == '.' {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
-	}) < 0
 }
 
 // checkBaseURL takes a folder on an HTTPS server. A URL with a password in it is not shown, whatever else it is.
