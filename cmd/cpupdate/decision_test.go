@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // A decision is one row of the decision table: an image, what is said of the phone, and what must come of it.
@@ -154,13 +152,13 @@ func runDecision(t *testing.T, folder, stored, image, flags string) (exit code, 
 		settings = filepath.Join(folder, stored)
 	}
 	var out, errs bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &errs, width: 80, settings: settings, open: bind.Open}
+	a := newTestApp(&console{in: strings.NewReader(""), out: &out, err: &errs, width: 80}, settings)
 	if image == "-" {
 		content, err := os.ReadFile(filepath.Join(folder, "mixed.bind"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.in = bytes.NewReader(content)
+		a.con.in = bytes.NewReader(content)
 	} else {
 		image = filepath.Join(folder, image)
 	}

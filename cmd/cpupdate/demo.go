@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 func newDemo(a *app) *cobra.Command {
@@ -37,12 +36,12 @@ The demo ends with exit code 0 if everything went as it tells, else with 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case a.json:
+			case a.con.json:
 				return failf(codeUsage, "each command that it shows has --json of its own", "demo is a story for people: --json does not go with it")
-			case keep && a.quiet:
+			case keep && a.con.quiet:
 				return usage("demo", "--keep and --quiet do not go together: nobody would learn what was kept")
 			}
-			return demo(cmd.Context(), a, demoPhones(), keep)
+			return demo(cmd.Context(), a.con, demoPhones(), keep, a.runInside)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the folder where it is, and say where")
@@ -50,8 +49,8 @@ The demo ends with exit code 0 if everything went as it tells, else with 1.`,
 }
 
 // demo tells the story with phones of its own, in a folder of its own.
-func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) {
-	a.keepPipes()
+func demo(ctx context.Context, con *console, cast []demoPhone, keep bool, run func(ctx context.Context, folder string, args []string) code) (err error) {
+	con.keepPipes()
 	back, err := os.Getwd()
 	if err != nil {
 		return demoTrouble(err)
@@ -68,7 +67,7 @@ func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) 
 	}
 	// Some systems remove no folder that somebody is in.
 	defer func() { err = errors.Join(err, demoTrouble(os.Chdir(back))) }()
-	d := &demonstration{app: a, inner: a.inFolder(folder)}
+	d := &demonstration{con: con, run: func(ctx context.Context, args []string) code { return run(ctx, folder, args) }}
 	defer func() { closePhones(d.phones) }()
 	if err := d.start(cast); err != nil {
 		return err
@@ -102,28 +101,14 @@ func demoTrouble(err error) error {
 	return fail(codeSettings, fmt.Errorf("the demo's folder: %w", err), "see that the folder for temporary files can be written, and has 10 MiB of space")
 }
 
-// inFolder returns an app that prints where this one does, and knows nothing of what is stored or set for it.
-func (a *app) inFolder(folder string) *app {
-	inner := *a
-	inner.in, inner.inTerminal = strings.NewReader(""), false
-	inner.colorOut = a.colorOut && !a.noColor
-	inner.settings, inner.settingsErr = filepath.Join(folder, "settings"), nil
-	inner.config, inner.configVariable, inner.password = "", "", transfer.Secret{}
-	inner.keyring = nil
-	inner.parsed, inner.verbose = false, false
-	if a.quiet {
-		inner.out, inner.err, inner.errTerminal = io.Discard, io.Discard, false
-	}
-	return &inner
-}
-
 // demoHint is what to do about a story that went another way.
 const demoHint = "if this machine is very busy try again; else please report this, with the output"
 
 // A demonstration is a demo under way.
 type demonstration struct {
-	app, inner *app // of the demo, and of the commands that it runs
-	phones     []*phonesim.Phone
+	con    *console
+	run    func(ctx context.Context, args []string) code // runs a command line in the demo's folder
+	phones []*phonesim.Phone
 }
 
 // tell runs one step after another, as long as they end as they should.
@@ -146,14 +131,14 @@ func (d *demonstration) tell(ctx context.Context) error {
 // step says what comes, runs it, and says how it ended.
 func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	number := fmt.Sprintf("%d. ", n)
-	if err := d.say("\n" + number + wrap(s.says, len(number), d.app.width) + "\n\n"); err != nil {
+	if err := d.say("\n" + number + wrap(s.says, len(number), d.con.width) + "\n\n"); err != nil {
 		return err
 	}
 	for _, c := range s.commands {
-		if err := d.say(d.app.paint(bold, "$ "+c.text()) + "\n"); err != nil {
+		if err := d.say(d.con.paint(bold, "$ "+c.text()) + "\n"); err != nil {
 			return err
 		}
-		got := run(ctx, d.inner, c.args())
+		got := d.run(ctx, c.args())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -162,7 +147,7 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 				"step %d of the demo: %s ended with exit code %d (%s), not %d (%s)", n, c.name(), got, got.row().Name, c.want, c.want.row().Name)
 		}
 		if got != codeOK {
-			if err := d.say(d.app.paint(yellow, fmt.Sprintf("exit code %d (%s)", got, got.row().Name)) + "\n"); err != nil {
+			if err := d.say(d.con.paint(yellow, fmt.Sprintf("exit code %d (%s)", got, got.row().Name)) + "\n"); err != nil {
 				return err
 			}
 		}
@@ -170,7 +155,7 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	if err := d.verify(n, s); err != nil || s.phone == nil {
 		return err
 	}
-	return d.say("\n" + wrap(seenByPhone(s.phone.State()), 0, d.app.width) + "\n")
+	return d.say("\n" + wrap(seenByPhone(s.phone.State()), 0, d.con.width) + "\n")
 }
 
 // verify finds out whether the phones have been through what the story says of them, and nothing else.
@@ -198,7 +183,7 @@ func seenByPhone(s phonesim.State) string {
 
 // say writes some of the story.
 func (d *demonstration) say(text string) error {
-	return d.app.print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
+	return d.con.print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // A demoCommand is a command line of the story.

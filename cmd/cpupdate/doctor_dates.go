@@ -120,7 +120,7 @@ func clockServer(ctx context.Context, x *examination, _ int) finding {
 	if err != nil {
 		return skipped("not looked at: the server tells no date")
 	}
-	apart := x.app.now().Sub(date) // phones may have been waited for
+	apart := x.clock().Sub(date) // phones may have been waited for
 	if apart.Abs() > most {
 		word := "ahead of"
 		if apart < 0 {

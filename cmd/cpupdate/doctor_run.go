@@ -149,14 +149,6 @@ func (x *examination) close() {
 	}
 }
 
-// hushed is the app without its notes, which the lines say, and without questions about keys: whom to trust is no matter of
-// whether the way is clear.
-func (x *examination) hushed() *app {
-	a := *x.app
-	a.quiet, a.json = true, true
-	return &a
-}
-
 // leadingFailure is what an error means, with its exit code and hints.
 func leadingFailure(err error) *failure {
 	if f := (*failure)(nil); errors.As(err, &f) {

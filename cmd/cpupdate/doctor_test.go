@@ -171,7 +171,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 	}
 }
 
-func withPassword(_ *testing.T, a *app) { a.password = transfer.NewSecret(badserver.Password) }
+func withPassword(_ *testing.T, a *app) { a.pass.password = transfer.NewSecret(badserver.Password) }
 
 // TestDoctorServer: each line about a server, as it is if all is well and as it is if not.
 func TestDoctorServer(t *testing.T) {

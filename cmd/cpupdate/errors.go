@@ -210,22 +210,22 @@ func classify(err error) *failure {
 }
 
 // report writes the one error of a command, and returns its exit code.
-func (a *app) report(err error) code {
+func (c *console) report(err error) code {
 	if err == nil {
 		return codeOK
 	}
 	f := classify(err)
-	if a.json {
+	if c.json {
 		// Nothing is left to tell it to if stderr cannot be written.
-		_ = writeJSON(a.err, struct {
+		_ = writeJSON(c.err, struct {
 			Schema int       `json:"schema"`
 			Error  *errorDoc `json:"error"`
 		}{1, newErrorDoc(err)}, false)
 		return f.code
 	}
-	fmt.Fprintln(a.err, "cpupdate: "+escape(f.Error()))
+	fmt.Fprintln(c.err, "cpupdate: "+escape(f.Error()))
 	for _, hint := range f.hints {
-		fmt.Fprintln(a.err, "hint: "+escape(hint))
+		fmt.Fprintln(c.err, "hint: "+escape(hint))
 	}
 	return f.code
 }

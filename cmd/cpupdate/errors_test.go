@@ -84,7 +84,7 @@ func TestAnswerThatCannotBeWritten(t *testing.T) {
 		{},
 	} {
 		a, _, errOut := testApp(t, nil)
-		a.out = brokenWriter{}
+		a.con.out = brokenWriter{}
 		if c := run(t.Context(), a, args); c != codeInternal {
 			t.Errorf("%q: exit code %d\n%s", args, c, errOut)
 		}

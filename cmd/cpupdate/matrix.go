@@ -44,7 +44,7 @@ type fitCell struct {
 }
 
 // checkMany prints the fit matrix; silent are the phones, by address, that did not answer.
-func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
+func checkMany(ctx context.Context, con *console, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
 	var images, bad []*image
 	passed, err := l.loadAll(ctx, all, func(im *image) error {
 		images = append(images, im)
@@ -66,7 +66,7 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 			row.Error, row.why = newErrorDoc(phoneFailure(row.Address, failureContext{}, r)), r.Failure.Error()
 		}
 	}
-	if err := a.print(doc, func(w io.Writer) { matrixText(w, a, images, doc) }); err != nil {
+	if err := con.print(doc, func(w io.Writer) { matrixText(w, con, images, doc) }); err != nil {
 		return err
 	}
 	if len(bad) > 0 {

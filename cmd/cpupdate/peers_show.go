@@ -20,16 +20,16 @@ const (
 
 // showStranger shows on stderr what somebody needs to decide whether to trust a peer. The fingerprint is the last of it:
 // nothing that the certificate says can take its place, or push it out of sight.
-func (a *app) showStranger(peer string, e *trust.Error) {
+func (c *console) showStranger(peer string, e *trust.Error) {
 	// What a certificate says never begins a line: it could look like one of ours.
 	const column = 15
-	width := a.errColumns()
-	row := func(name, text string) { fmt.Fprintf(a.err, "  %-12s %s\n", name, wrap(text, column, width)) }
+	width := c.errColumns()
+	row := func(name, text string) { fmt.Fprintf(c.err, "  %-12s %s\n", name, wrap(text, column, width)) }
 	voucher := ", and nobody vouches for it."
 	if e.Err == nil {
 		voucher = ", but an authority of this system vouches for it."
 	}
-	fmt.Fprintln(a.err, escape(peer)+" is not known here"+voucher)
+	fmt.Fprintln(c.err, escape(peer)+" is not known here"+voucher)
 	if c := e.Certificate; c != nil {
 		texts := certificateTexts(maxCertificateTexts)
 		row("subject", texts.take(c.Subject.String(), 100))
@@ -42,7 +42,7 @@ func (a *app) showStranger(peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(a.err, wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, width))
+	fmt.Fprintln(c.err, wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, width))
 	row("fingerprint", e.Presented.String())
 }
 
@@ -168,9 +168,9 @@ func weakKeyHints(err error) []string {
 }
 
 // errColumns is how wide stderr is.
-func (a *app) errColumns() int {
-	if a.errTerminal {
-		return a.errWidth()
+func (c *console) errColumns() int {
+	if c.errTerminal {
+		return c.errWidth()
 	}
 	return 80
 }

@@ -101,12 +101,12 @@ func (p *profile) warnings(password storedPassword) []string {
 
 // stored returns the profile called name, "" being the defaults. Defaults that are not there are empty, but a profile
 // that is named has to be there.
-func (a *app) stored(name string) (*profile, error) {
-	s, err := a.storedSettings()
+func (s *settingsStore) stored(name string) (*profile, error) {
+	all, err := s.storedSettings()
 	if err != nil {
 		return nil, err
 	}
-	return s.profile(name)
+	return all.profile(name)
 }
 
 // profile gives the settings of a table their types.

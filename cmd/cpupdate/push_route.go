@@ -101,11 +101,11 @@ func (o *routeOptions) validateServe() error {
 }
 
 // destination reads the settings.
-func (o *routeOptions) destination(a *app) (*destination, error) {
+func (o *routeOptions) destination(con *console, store *settingsStore, pass *passwordStore) (*destination, error) {
 	if len(o.access.given()) > 0 {
 		return o.explicit()
 	}
-	d, err := o.stored(a)
+	d, err := o.stored(con, store, pass)
 	if err != nil {
 		return nil, err
 	}
@@ -158,15 +158,15 @@ func (o *routeOptions) checkTrust(access transfer.Access) error {
 	return nil
 }
 
-func (o *routeOptions) stored(a *app) (*destination, error) {
-	p, err := a.stored(o.profile)
+func (o *routeOptions) stored(con *console, store *settingsStore, pass *passwordStore) (*destination, error) {
+	p, err := store.stored(o.profile)
 	if err != nil {
 		return nil, err
 	}
 	asked := o.useDefaults || o.profile != ""
 	switch {
 	case p.empty() && asked:
-		s, err := a.storedSettings()
+		s, err := store.storedSettings()
 		if err != nil {
 			return nil, err
 		}
@@ -176,10 +176,10 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 			"name the server: --method ftps --server HOST --username NAME --path FOLDER",
 			"or store it once, and use it with --use-defaults: cpupdate defaults set --method ftps --server HOST --username NAME")
 	case !asked:
-		a.note("note", o.command, "no server is named, so the stored defaults are used")
+		con.note("note", o.command, "no server is named, so the stored defaults are used")
 	}
 	d := &destination{access: p.access, phone: p.phone, origin: p.title(), fetch: p.fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, a) }
+	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, pass) }
 	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
 		return nil, err
 	}
@@ -188,8 +188,8 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 }
 
 // login finds out whom to believe that it is the server, and adds the password: nobody is asked for one before.
-func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line transfer.Options) error {
-	if err := o.meet(ctx, a, d, line); err != nil {
+func (o *routeOptions) login(ctx context.Context, con *console, pass *passwordStore, hosts *hostStore, d *destination, line transfer.Options) error {
+	if err := o.meet(ctx, con, hosts, d, line); err != nil {
 		return err
 	}
 	who := d.access.Username
@@ -201,12 +201,12 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line t
 	warn := func() {
 		if plainFTP(d.access) {
 			once.Do(func() {
-				a.note("warning", d.access.Server, "by plain FTP the password can be read by anyone on the way; ftps and https protect it")
+				con.note("warning", d.access.Server, "by plain FTP the password can be read by anyone on the way; ftps and https protect it")
 			})
 		}
 	}
 	o.password.before = warn // who is asked for it should know first
-	secret, _, err := o.password.resolve(ctx, a, d.password, wantsPassword(d.access))
+	secret, _, err := o.password.resolve(ctx, con, pass, d.password, wantsPassword(d.access))
 	if err != nil {
 		return err
 	}
@@ -221,17 +221,17 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line t
 }
 
 // meet makes the acquaintance of a server that shows a certificate.
-func (o *routeOptions) meet(ctx context.Context, a *app, d *destination, line transfer.Options) (err error) {
+func (o *routeOptions) meet(ctx context.Context, con *console, hosts *hostStore, d *destination, line transfer.Options) (err error) {
 	if plainFTP(d.access) {
 		return nil
 	}
-	a.warnLegacy(o.legacy)
+	con.warnLegacy(o.legacy)
 	d.trust.Legacy = o.legacy
 	peer := d.access.Address()
-	if d.trust, err = a.policyFor(d.trust, peer); err != nil {
+	if d.trust, err = hosts.policyFor(d.trust, peer); err != nil {
 		return err
 	}
-	d.trust, err = a.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
+	d.trust, err = hosts.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
 		return transferFailure("", transfer.Meet(ctx, d.access, line))
 	})

@@ -113,7 +113,7 @@ func (r *rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
 	if len(r.targets) == 1 {
 		o.whose = "the web page of " + r.targets[0].Address
 	}
-	secret, _, err := o.resolve(ctx, r.app, nil, true)
+	secret, _, err := o.resolve(ctx, r.con, r.pass, nil, true)
 	if err == nil && secret.Reveal() == "" {
 		err = failf(codeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone wants the administrator's password, and none was given")

@@ -66,12 +66,12 @@ func (o *passwordOptions) validate(command string) error {
 
 // resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask,
 // and if standard input is a terminal). A password that nobody has is not set, and no error.
-func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) resolve(ctx context.Context, con *console, pass *passwordStore, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
 	if o.given() {
-		return o.fromFlags(ctx, a)
+		return o.fromFlags(ctx, con)
 	}
-	if a.password.IsSet() && !o.noVariable {
-		secret, err = checkedPassword(fromVariable, a.password.Reveal())
+	if pass.password.IsSet() && !o.noVariable {
+		secret, err = checkedPassword(fromVariable, pass.password.Reveal())
 		return secret, fromVariable, err
 	}
 	if stored != nil {
@@ -79,29 +79,29 @@ func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(conte
 			return secret, fromStore, err
 		}
 	}
-	if ask && a.inTerminal {
-		secret, err = o.prompt(ctx, a)
+	if ask && con.inTerminal {
+		secret, err = o.prompt(ctx, con)
 		return secret, fromPrompt, err
 	}
 	return transfer.Secret{}, "", nil
 }
 
 // fromFlags reads the password from the source that the flag names.
-func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) fromFlags(ctx context.Context, con *console) (secret transfer.Secret, origin string, err error) {
 	var text string
 	switch {
-	case o.stdin && a.inTerminal:
-		secret, err = o.prompt(ctx, a)
+	case o.stdin && con.inTerminal:
+		secret, err = o.prompt(ctx, con)
 		return secret, fromStdin, err
 	case o.stdin:
 		origin = fromStdin
-		text, err = readPassword(interruptible(ctx, a.in))
+		text, err = readPassword(interruptible(ctx, con.in))
 	case o.file != "":
 		origin = fromFile
 		text, err = o.readFile(ctx)
 	default:
 		origin = fromCommand
-		text, err = o.run(ctx, a)
+		text, err = o.run(ctx, con)
 	}
 	if err == nil {
 		secret, err = checkedPassword(origin, withoutLineBreak(text))
@@ -113,7 +113,7 @@ func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfe
 }
 
 // prompt asks on the terminal.
-func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, error) {
+func (o *passwordOptions) prompt(ctx context.Context, con *console) (transfer.Secret, error) {
 	question := "Password: "
 	if o.whose != "" {
 		question = "Password of " + escape(o.whose) + ": "
@@ -121,7 +121,7 @@ func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, 
 	if o.before != nil {
 		o.before()
 	}
-	text, err := a.ask(ctx, question)
+	text, err := con.ask(ctx, question)
 	if ctx.Err() != nil {
 		return transfer.Secret{}, ctx.Err()
 	}
@@ -185,7 +185,7 @@ func (o *passwordOptions) readFile(ctx context.Context) (string, error) {
 }
 
 // run runs the command. It gets our terminal, since it may have to ask for what it needs; other input is not its own.
-func (o *passwordOptions) run(ctx context.Context, a *app) (string, error) {
+func (o *passwordOptions) run(ctx context.Context, con *console) (string, error) {
 	words, err := splitWords(o.command)
 	if err != nil {
 		return "", failf(codeUsage, "a program and its arguments, as in --password-command 'pass show site'", "%s: %v", fromCommand, err)
@@ -194,10 +194,10 @@ func (o *passwordOptions) run(ctx context.Context, a *app) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the command is the user's
 	cmd.Env = withoutVariable(cmd.Environ(), passwordVariable)
-	cmd.Stderr = a.err
+	cmd.Stderr = con.err
 	cmd.WaitDelay = time.Second
-	if a.inTerminal {
-		cmd.Stdin = a.in
+	if con.inTerminal {
+		cmd.Stdin = con.in
 	}
 	out := &boundedText{most: maxPassword + 2, full: cancel}
 	cmd.Stdout = out

@@ -66,7 +66,7 @@ that says what became of it. Nothing is kept but the list.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.listFaults {
-				return listFaults(a)
+				return listFaults(a.con)
 			}
 			if o.list != "" && cmd.Flags().Changed("count") {
 				return usage("simulate", "--phones lists the phones: --count does not go with it")
@@ -75,7 +75,7 @@ that says what became of it. Nothing is kept but the list.`,
 			if o.password.file != "" && o.place.web == "" {
 				return usage("simulate", "--web-password-file is the password of a web page: name its place with --web")
 			}
-			return simulate(cmd.Context(), a, o)
+			return simulate(cmd.Context(), a.con, o)
 		},
 	}
 	o.addFlags(cmd.Flags())
@@ -97,8 +97,8 @@ func (o *simulateOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 // simulate runs phones until it is interrupted, which is how it is meant to end.
-func simulate(ctx context.Context, a *app, o simulateOptions) error {
-	plan, err := o.plan(ctx, a)
+func simulate(ctx context.Context, con *console, o simulateOptions) error {
+	plan, err := o.plan(ctx, con)
 	if err != nil {
 		return err
 	}
@@ -106,10 +106,10 @@ func simulate(ctx context.Context, a *app, o simulateOptions) error {
 	if err != nil {
 		return err
 	}
-	a.keepPipes()
+	con.keepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	show := newSimShow(a, len(plan), stop)
+	show := newSimShow(con, len(plan), stop)
 	phones, err := startPhones(ctx, plan, show)
 	defer closePhones(phones)
 	if err != nil {

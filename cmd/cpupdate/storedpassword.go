@@ -39,7 +39,7 @@ func passwordForm() storedForm {
 
 // storedPassword is the stored password of a profile, or of the defaults. Only if it lies in the keyring that is asked;
 // what is wrong with the keyring stands in the answer.
-func (a *app) storedPassword(ctx context.Context, place settingsPlace, name string) (storedPassword, error) {
+func (p *passwordStore) storedPassword(ctx context.Context, place settingsPlace, name string) (storedPassword, error) {
 	stored, err := place.password(name)
 	if err != nil || !stored.keyring {
 		return stored, err
@@ -48,7 +48,7 @@ func (a *app) storedPassword(ctx context.Context, place settingsPlace, name stri
 	if err != nil {
 		return stored, err
 	}
-	text, err := a.fromKeyring(ctx, item)
+	text, err := p.fromKeyring(ctx, item)
 	if err != nil {
 		if stored.trouble = keyringErrorOf(err); stored.trouble != nil {
 			err = nil
@@ -150,8 +150,8 @@ func hostOf(access transfer.Access) string {
 }
 
 // usablePassword is the stored password, if it was stored for this server.
-func (p *profile) usablePassword(ctx context.Context, a *app) (transfer.Secret, error) {
-	stored, err := a.storedPassword(ctx, p.place, p.name)
+func (p *profile) usablePassword(ctx context.Context, pass *passwordStore) (transfer.Secret, error) {
+	stored, err := pass.storedPassword(ctx, p.place, p.name)
 	if err != nil {
 		return transfer.Secret{}, err
 	}

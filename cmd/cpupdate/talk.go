@@ -108,7 +108,7 @@ type station struct {
 
 // open begins to listen for calls of the phones, which have the timeout to take a request. Every event of the run goes to
 // event.
-func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*station, error) {
+func (o *talkOptions) open(con *console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*station, error) {
 	certificate, err := o.certificate()
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration
 		ContactInterval: o.interval, Patience: o.patience, Probe: o.probe, Parallel: o.parallel,
 		Timeout: timeout, Event: event,
 	})}
-	a.warnLegacy(o.legacy)
+	con.warnLegacy(o.legacy)
 	err = s.tryPorts(o.listen, callPort, func(address string) (err error) {
 		options := s.serving(address)
 		options.Certificate, options.Legacy, options.Calls = certificate, o.legacy, s.runner.Calls()
@@ -127,20 +127,20 @@ func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration
 	if err != nil {
 		return nil, err
 	}
-	s.tellPort(a, len(targets))
+	s.tellPort(con, len(targets))
 	return s, nil
 }
 
 // tellPort says what a firewall has to let in, and where a router has to lead. With several phones the run itself begins
 // with the port.
-func (s *station) tellPort(a *app, phones int) {
+func (s *station) tellPort(con *console, phones int) {
 	host, port, _ := s.o.advertised() // validate has seen it
 	listening := int(s.server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
-		a.remark("note", "this machine", fmt.Sprintf("listens on port %d; phones call %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
-	case a.verbose || listening != callPort && !s.near && (phones == 1 || a.json):
-		a.remark("note", "this machine", fmt.Sprintf("phones call port %d", listening))
+		con.remark("note", "this machine", fmt.Sprintf("listens on port %d; phones call %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
+	case con.verbose || listening != callPort && !s.near && (phones == 1 || con.json):
+		con.remark("note", "this machine", fmt.Sprintf("phones call port %d", listening))
 	}
 }
 
