@@ -18,7 +18,7 @@ type decision struct {
 	name    string // what a person would say
 	image   string // one of decisionImages
 	flags   string // after "check IMAGE --json"; @ stands for the folder of the images
-	exit    code
+	exit code
 	verdict string // "" if no sheet is printed; "nothing to do" is compatible for that reason
 	rule    string // the rule that decides
 	outcome string // what it must come to
@@ -145,7 +145,7 @@ func decide(t *testing.T, folder, stored string, d decision) {
 }
 
 // runDecision runs the command in this process. An image called - is mixed.bind on standard input.
-func runDecision(t *testing.T, folder, stored, image, flags string) (exit code, stdout, stderr []byte) {
+func runDecision(t *testing.T, folder, stored, image, flags string) (ended code, stdout, stderr []byte) {
 	t.Helper()
 	settings := t.TempDir()
 	if stored != "" {
@@ -162,8 +162,8 @@ func runDecision(t *testing.T, folder, stored, image, flags string) (exit code, 
 	} else {
 		image = filepath.Join(folder, image)
 	}
-	exit = run(t.Context(), a, append([]string{"check", image, "--json"}, decisionFlags(flags, folder)...))
-	return exit, out.Bytes(), errs.Bytes()
+	ended = run(t.Context(), a, append([]string{"check", image, "--json"}, decisionFlags(flags, folder)...))
+	return ended, out.Bytes(), errs.Bytes()
 }
 
 // decisionFlags splits the flags of a decision: values may hold blanks, so each flag is written as --name=value.
@@ -193,7 +193,7 @@ func oneSheet(t *testing.T, out []byte) decidedSheet {
 }
 
 // checkDecisionError holds stderr to one error for each exit that is not 0, and none for 0.
-func checkDecisionError(t *testing.T, errs []byte, exit code) {
+func checkDecisionError(t *testing.T, errs []byte, ended code) {
 	t.Helper()
 	var found []errorDoc
 	decoder := json.NewDecoder(bytes.NewReader(errs))
@@ -210,18 +210,18 @@ func checkDecisionError(t *testing.T, errs []byte, exit code) {
 			found = append(found, *line.Error)
 		}
 	}
-	if exit == 0 {
+	if ended == 0 {
 		if len(found) != 0 {
 			t.Errorf("got errors %+v on stderr with exit code 0", found)
 		}
 		return
 	}
 	if len(found) != 1 {
-		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), exit, errs)
+		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), ended, errs)
 	}
 	names := map[code]string{2: "usage", 3: "image", 4: "refused", 5: "unknown", 6: "settings"}
-	if e := found[0]; e.Code != exit || e.Name != names[exit] || e.Message == "" || e.Retryable == nil || *e.Retryable {
-		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, exit, names[exit])
+	if e := found[0]; e.Code != ended || e.Name != names[ended] || e.Message == "" || e.Retryable == nil || *e.Retryable {
+		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, ended, names[ended])
 	}
 	if len(found[0].Hints) == 0 || slices.Contains(found[0].Hints, "") {
 		t.Errorf("got hints %q, want the next step", found[0].Hints)
@@ -248,7 +248,7 @@ func checkVerdict(t *testing.T, sheet decidedSheet, d decision) {
 }
 
 // checkSheet holds a sheet to what is true of all of them.
-func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
+func checkSheet(t *testing.T, sheet decidedSheet, ended code) {
 	t.Helper()
 	order := []string{
 		"image-intact", "family-model", "hardware-level", "minimum-version",
@@ -269,8 +269,8 @@ func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
 	if want := sheet.find("image-intact").Outcome == "fail"; sheet.Untrusted != want {
 		t.Errorf("got untrusted %v, want %v", sheet.Untrusted, want)
 	}
-	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || exit != codes {
-		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, exit, verdict, codes, outcomes(sheet))
+	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || ended != codes {
+		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, ended, verdict, codes, outcomes(sheet))
 	}
 	if sheet.Schema != 1 {
 		t.Errorf("got schema %d, want 1", sheet.Schema)

@@ -63,7 +63,7 @@ func (r exitRow) retryable() *bool {
 	if r.Retryable == "see output" {
 		return nil
 	}
-	return some(r.Retryable == "yes")
+	return new(r.Retryable == "yes")
 }
 
 // row returns the table's row for the code.

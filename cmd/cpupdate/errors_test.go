@@ -158,8 +158,8 @@ func TestSignal(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = cmd.Wait()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != int(codeInterrupted) {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) || ended.ExitCode() != int(codeInterrupted) {
 			t.Errorf("%v: ended with %v\n%s", signal, err, &errOut)
 		}
 		var doc struct{ Error errorDoc }
@@ -189,8 +189,8 @@ func TestIgnoredHangup(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdin.Close()
-	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != int(codeImage) {
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != int(codeImage) {
 		t.Errorf("ended with %v", err)
 	}
 }

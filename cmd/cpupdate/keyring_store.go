@@ -231,7 +231,7 @@ func (c passwordChange) copyAll(ctx context.Context, file *storedFile) (copied [
 
 // copyOne copies a table of the file into the keyring.
 func (c passwordChange) copyOne(ctx context.Context, file *storedFile, table settingsTable) error {
-	if _, err := file.storedPassword(&table); err != nil {
+	if _, err := file.passwordIn(&table); err != nil {
 		return err
 	}
 	item, err := c.place.keyringItem(table.name)

@@ -227,11 +227,11 @@ func TestPolicyFor(t *testing.T) {
 // TestKnownKeysAtOnce: many remember at once, and all of it is there afterwards.
 func TestKnownKeysAtOnce(t *testing.T) {
 	t.Parallel()
-	settings := t.TempDir()
+	folder := t.TempDir()
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := newTestApp(&console{}, settings)
+			a := newTestApp(&console{}, folder)
 			_, err := a.hosts.changeKnownKeys(t.Context(), func(l *trust.List) error {
 				return l.Add(trust.Entry{Peer: "host:443", Known: trust.Known{Pin: trust.Pin{byte(i)}}})
 			})
@@ -241,11 +241,11 @@ func TestKnownKeysAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	list, _, err := (&hostStore{store: &settingsStore{settings: settings}}).knownKeys()
+	list, _, err := (&hostStore{store: &settingsStore{settings: folder}}).knownKeys()
 	if err != nil || len(list.Find("host:443")) != 12 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if left, err := os.ReadDir(settings); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

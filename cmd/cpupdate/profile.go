@@ -35,6 +35,9 @@ func settingNames() []string {
 	}
 }
 
+// A fetchAccess is where phones fetch, and as whom, if that is not where the image is sent. The zero value is not set.
+type fetchAccess struct{ url, username, passwordFile string }
+
 // A profile is one set of stored settings, or the defaults. It stands alone: nothing is taken from another.
 type profile struct {
 	name   string          // "" for the defaults
@@ -42,7 +45,7 @@ type profile struct {
 	ca     string          // file with the authorities, "" for those of the system
 	pins   []trust.Pin
 	phone  hwcheck.Phone       // what is stated of the site's phones
-	fetch  fetchOptions        // where phones fetch, and as whom, if that is not where the image is sent
+	fetch  fetchAccess         // where phones fetch, and as whom, if that is not where the image is sent
 	texts  map[string][]string // each setting that is stored, as it is written
 	where  map[string]string   // and where: "config.toml, line 4"
 	place  settingsPlace

@@ -21,7 +21,7 @@ const (
 )
 
 // fetchOptions are where phones fetch, and as whom.
-type fetchOptions struct{ url, username, passwordFile string }
+type fetchOptions struct{ fetchAccess }
 
 func (o *fetchOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.url, settingFetchURL, "", "where phones fetch, if not where the image is sent: `URL` of the folder (with a / at its end) or file, ftp://... or https://...")
@@ -51,11 +51,11 @@ func (o *fetchOptions) given() string {
 }
 
 // withStored takes over what is stored where no flag is given.
-func (o fetchOptions) withStored(stored fetchOptions) fetchOptions {
-	if o.url == "" && o.username == "" && o.passwordFile == "" {
+func (o fetchOptions) withStored(stored fetchAccess) fetchAccess {
+	if o.fetchAccess == (fetchAccess{}) {
 		return stored
 	}
-	return o
+	return o.fetchAccess
 }
 
 // own reports whether phones have a login of their own, or none.
@@ -63,7 +63,7 @@ func (o *fetchOptions) own() bool { return o.url != "" || o.username != "" }
 
 // deployment is what phones are told, without a password. The error is a usage error or one of the stored settings.
 func (o *fetchOptions) deployment(d *destination, filename string) (wpi.Deployment, error) {
-	*o = o.withStored(d.fetch)
+	o.fetchAccess = o.withStored(d.fetch)
 	if o.passwordFile != "" && o.username == "" {
 		return wpi.Deployment{}, o.wrong(d, settingFetchPassword, "it goes with fetch-username")
 	}

@@ -44,7 +44,7 @@ type destination struct {
 	trust    trust.Policy
 	phone    hwcheck.Phone
 	origin   string // "flags", "defaults", "profile berlin"
-	fetch    fetchOptions
+	fetch    fetchAccess
 	password func(context.Context) (transfer.Secret, error)
 }
 

@@ -184,7 +184,7 @@ func (p *pushing) say(event, where string, l transfer.Location) error {
 		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
 			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
-			doc.Replaced, doc.InPlace, doc.Millis = some(l.Replaced), some(l.InPlace), some(l.Duration.Milliseconds())
+			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
 			doc.BytesPerSec, doc.Left = rate(l), p.left
 			for _, proof := range l.Proofs {
 				doc.Proofs = append(doc.Proofs, string(proof))

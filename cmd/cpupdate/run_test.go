@@ -35,8 +35,8 @@ func testApp(t *testing.T, stdin io.Reader) (*app, *bytes.Buffer, *bytes.Buffer)
 }
 
 // newTestApp returns an app with a console and a folder for settings.
-func newTestApp(con *console, settings string) *app {
-	store := &settingsStore{settings: settings}
+func newTestApp(con *console, folder string) *app {
+	store := &settingsStore{settings: folder}
 	return wire(con, store, &passwordStore{con: con, store: store}, surroundings{})
 }
 

@@ -130,7 +130,7 @@ func newStartedDoc(i int, c phonesim.Config, state phonesim.State) startedDoc {
 		doc.Level = &c.Level
 	}
 	if !c.Minimum.IsZero() {
-		doc.Minimum = some(c.Minimum.String())
+		doc.Minimum = new(c.Minimum.String())
 	}
 	for _, fault := range c.Faults {
 		doc.Faults = append(doc.Faults, string(fault))

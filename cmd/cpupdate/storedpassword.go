@@ -58,7 +58,7 @@ func (p *passwordStore) storedPassword(ctx context.Context, place settingsPlace,
 	tables, err := parseStored([]byte(text), passwordForm())
 	if table := findTable(tables, ""); err == nil && table != nil && table.find(keyKeyring) == nil {
 		f := &storedFile{path: "the system's keyring", form: passwordForm()}
-		stored, err = f.storedPassword(table)
+		stored, err = f.passwordIn(table)
 		stored.keyring = true
 	}
 	if err != nil || !stored.secret.IsSet() {
@@ -80,11 +80,11 @@ func (p settingsPlace) password(name string) (storedPassword, error) {
 	if table == nil {
 		return storedPassword{}, nil
 	}
-	return f.storedPassword(table)
+	return f.passwordIn(table)
 }
 
-// storedPassword gives the values of a table their types.
-func (f *storedFile) storedPassword(table *settingsTable) (stored storedPassword, err error) {
+// passwordIn gives the values of a table their types.
+func (f *storedFile) passwordIn(table *settingsTable) (stored storedPassword, err error) {
 	if mark := table.find(keyKeyring); mark != nil {
 		problem := ""
 		switch {

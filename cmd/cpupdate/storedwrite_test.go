@@ -17,11 +17,11 @@ import (
 
 // Many change different settings at once, and all of it is there afterwards.
 func TestConcurrentChanges(t *testing.T) {
-	settings := t.TempDir()
+	folder := t.TempDir()
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := newTestApp(&console{quiet: true, err: io.Discard}, settings)
+			a := newTestApp(&console{quiet: true, err: io.Discard}, folder)
 			secret := transfer.NewSecret(fmt.Sprint("secret", i))
 			c := settingsChange{profile: fmt.Sprint("p", i), set: []givenSetting{{"server", []string{fmt.Sprint("x", i)}}}, password: &secret}
 			if err := a.pass.changeSettings(t.Context(), c); err != nil {
@@ -30,7 +30,7 @@ func TestConcurrentChanges(t *testing.T) {
 		})
 	}
 	all.Wait()
-	a := newTestApp(&console{quiet: true, err: io.Discard}, settings)
+	a := newTestApp(&console{quiet: true, err: io.Discard}, folder)
 	for i := range 12 {
 		p, err := a.store.stored(fmt.Sprint("p", i))
 		if err != nil || p.access.Server != fmt.Sprint("x", i) {
@@ -40,7 +40,7 @@ func TestConcurrentChanges(t *testing.T) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if left, err := os.ReadDir(settings); err != nil || len(left) != 2 {
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 2 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -113,7 +113,7 @@ When it is met again it is a stranger.`,
 			return trustRemove(cmd.Context(), a.con, a.hosts, args[0], pins)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return a.hosts.knownPeers(given), cobra.ShellCompDirectiveNoFileComp
+			return knownPeers(a.hosts, given), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.Flags().StringArrayVar(&pins, settingPin, nil, "only this key, `sha256:HEX`; may be repeated")
@@ -122,8 +122,8 @@ When it is met again it is a stranger.`,
 }
 
 // knownPeers are the peers for completion, with the comment of their first key.
-func (h *hostStore) knownPeers(given []string) []string {
-	list, _, err := h.knownKeys()
+func knownPeers(hosts *hostStore, given []string) []string {
+	list, _, err := hosts.knownKeys()
 	if err != nil || len(given) > 0 {
 		return nil
 	}
