@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -154,7 +155,7 @@ func TestWrap(t *testing.T) {
 		{"sha " + strings.Repeat("0f", 32) + " b", 4, "sha\n    " + strings.Repeat("0f", 32) + "\n    b"},
 		{strings.Repeat("0f", 33), 0, strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n0f0f0f"},
 	} {
-		if got := wrap(test.text, test.indent, 20); got != test.want {
+		if got := console.Wrap(test.text, test.indent, 20); got != test.want {
 			t.Errorf("wrap(%q, %d, 20) = %q, want %q", test.text, test.indent, got, test.want)
 		}
 	}

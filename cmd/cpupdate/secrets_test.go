@@ -10,40 +10,43 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // The sources of a password, in their order: each but the first is asked only if those before it know nothing.
 func TestPasswordSources(t *testing.T) {
-	file := newFile(t, "password", []byte("of the file\r\n"))
+	file := clitest.File(t, "password", []byte("of the file\r\n"))
 	stored := func(context.Context) (transfer.Secret, error) { return transfer.NewSecret("of the store"), nil }
 	nothing := func(context.Context) (transfer.Secret, error) { return transfer.Secret{}, nil }
 	for _, test := range []struct {
 		name         string
-		options      passwordOptions
+		options      credentials.Source
 		variable     string
 		stored       func(context.Context) (transfer.Secret, error)
 		ask, noTTY   bool
 		want, origin string
 	}{
-		{"stdin", passwordOptions{stdin: true}, "v", stored, true, true, "of stdin", fromStdin},
-		{"stdin, a terminal", passwordOptions{stdin: true}, "v", stored, false, false, "typed", fromStdin},
-		{"file", passwordOptions{file: file}, "v", stored, true, false, "of the file", fromFile},
-		{"variable", passwordOptions{}, "v", stored, true, false, "v", fromVariable},
-		{"variable of somebody else", passwordOptions{noVariable: true}, "v", stored, true, false, "of the store", fromStore},
-		{"store", passwordOptions{}, "", stored, true, false, "of the store", fromStore},
-		{"prompt", passwordOptions{}, "", nothing, true, false, "typed", fromPrompt},
-		{"prompt without a store", passwordOptions{}, "", nil, true, false, "typed", fromPrompt},
-		{"no terminal", passwordOptions{}, "", nothing, true, true, "", ""},
-		{"not to be asked", passwordOptions{}, "", nothing, false, false, "", ""},
+		{"stdin", credentials.Source{Stdin: true}, "v", stored, true, true, "of stdin", credentials.FromStdin},
+		{"stdin, a terminal", credentials.Source{Stdin: true}, "v", stored, false, false, "typed", credentials.FromStdin},
+		{"file", credentials.Source{File: file}, "v", stored, true, false, "of the file", credentials.FromFile},
+		{"variable", credentials.Source{}, "v", stored, true, false, "v", credentials.FromVariable},
+		{"variable of somebody else", credentials.Source{NoVariable: true}, "v", stored, true, false, "of the store", credentials.FromStore},
+		{"store", credentials.Source{}, "", stored, true, false, "of the store", credentials.FromStore},
+		{"prompt", credentials.Source{}, "", nothing, true, false, "typed", credentials.FromPrompt},
+		{"prompt without a store", credentials.Source{}, "", nil, true, false, "typed", credentials.FromPrompt},
+		{"no terminal", credentials.Source{}, "", nothing, true, true, "", ""},
+		{"not to be asked", credentials.Source{}, "", nothing, false, false, "", ""},
 	} {
 		a, _, _ := testApp(t, strings.NewReader("of stdin\n"))
-		a.con.inTerminal = !test.noTTY
-		a.con.ask = func(context.Context, string) (string, error) { return "typed", nil }
+		a.con.InTerminal = !test.noTTY
+		a.con.Ask = func(context.Context, string) (string, error) { return "typed", nil }
 		if test.variable != "" {
-			a.pass.password = transfer.NewSecret(test.variable)
+			a.pass.Variable = transfer.NewSecret(test.variable)
 		}
-		got, origin, err := test.options.resolve(t.Context(), a.con, a.pass, test.stored, test.ask)
+		got, origin, err := test.options.Resolve(t.Context(), a.con, a.pass, test.stored, test.ask)
 		if err != nil || got.Reveal() != test.want || got.IsSet() != (origin != "") || origin != test.origin {
 			t.Errorf("%s: got %q from %q, %v", test.name, got.Reveal(), origin, err)
 		}
@@ -71,13 +74,13 @@ func TestPasswordText(t *testing.T) {
 		{strings.Repeat("c", 4096) + "\r\n", strings.Repeat("c", 4096), false},
 		{strings.Repeat("c", 4097), "", true},
 	} {
-		for _, o := range []passwordOptions{{stdin: true}, {file: newFile(t, "password", []byte(test.text))}} {
+		for _, o := range []credentials.Source{{Stdin: true}, {File: clitest.File(t, "password", []byte(test.text))}} {
 			a, _, _ := testApp(t, strings.NewReader(test.text))
-			got, _, err := o.resolve(t.Context(), a.con, a.pass, nil, false)
+			got, _, err := o.Resolve(t.Context(), a.con, a.pass, nil, false)
 			if (err != nil) != test.fails || got.Reveal() != test.want || !test.fails && !got.IsSet() {
 				t.Errorf("%.20q: got %.20q, %v", test.text, got.Reveal(), err)
 			}
-			if err != nil && (classify(err).code != codeSettings || strings.Contains(err.Error(), "can")) {
+			if err != nil && (exit.Classify(err).Code != exit.CodeSettings || strings.Contains(err.Error(), "can")) {
 				t.Errorf("%.20q: %v", test.text, err)
 			}
 		}
@@ -102,7 +105,7 @@ func TestPasswordCommand(t *testing.T) {
 		{"printf 'canary\\n\\n'", "", "--password-command: the password holds a control character, such as a line break"},
 	} {
 		a, _, errOut := testApp(t, nil)
-		got, _, err := (&passwordOptions{command: test.command}).resolve(t.Context(), a.con, a.pass, nil, false)
+		got, _, err := (&credentials.Source{Command: test.command}).Resolve(t.Context(), a.con, a.pass, nil, false)
 		if test.fails == "" && (err != nil || got.Reveal() != test.want || !got.IsSet()) || test.fails != "" && (err == nil || err.Error() != test.fails) {
 			t.Errorf("%s: got %q, %v", test.command, got.Reveal(), err)
 		}
@@ -116,12 +119,12 @@ func TestPasswordCommand(t *testing.T) {
 func TestPasswordInterrupted(t *testing.T) {
 	pipe, other := io.Pipe()
 	defer other.Close()
-	sources := map[string]passwordOptions{"stdin": {stdin: true}}
+	sources := map[string]credentials.Source{"stdin": {Stdin: true}}
 	if _, err := exec.LookPath("sh"); err == nil {
-		sources["command"] = passwordOptions{command: "sh -c 'sleep 60; echo'"}
+		sources["command"] = credentials.Source{Command: "sh -c 'sleep 60; echo'"}
 		fifo := filepath.Join(t.TempDir(), "fifo")
 		if err := exec.CommandContext(t.Context(), "mkfifo", fifo).Run(); err == nil {
-			sources["file"] = passwordOptions{file: fifo}
+			sources["file"] = credentials.Source{File: fifo}
 		}
 	}
 	for name, o := range sources {
@@ -129,7 +132,7 @@ func TestPasswordInterrupted(t *testing.T) {
 		time.AfterFunc(50*time.Millisecond, cancel)
 		a, _, _ := testApp(t, pipe)
 		start := time.Now()
-		_, _, err := o.resolve(ctx, a.con, a.pass, nil, false)
+		_, _, err := o.Resolve(ctx, a.con, a.pass, nil, false)
 		if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
 			t.Errorf("%s: %v after %v", name, err, time.Since(start))
 		}

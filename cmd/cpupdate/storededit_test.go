@@ -9,6 +9,10 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 )
 
 // What people wrote stays, to the byte.
@@ -26,27 +30,27 @@ func TestStoredEdit(t *testing.T) {
 
 ["profile".'a.b']
 server='x'`
-	change := func(do func(e *storedEdit) error) func(string) (string, error) {
+	change := func(do func(e *tomledit.Edit) error) func(string) (string, error) {
 		return func(before string) (string, error) {
-			e, err := newStoredEdit([]byte(before), configForm())
+			e, err := tomledit.NewEdit([]byte(before), settings.ConfigForm())
 			if err != nil {
 				return "", err
 			}
 			if err := do(e); err != nil {
 				return "", err
 			}
-			after, err := e.result()
+			after, err := e.Result()
 			return string(after), err
 		}
 	}
 	set := func(table, key string, texts ...string) func(string) (string, error) {
-		return change(func(e *storedEdit) error { return e.set(table, key, texts) })
+		return change(func(e *tomledit.Edit) error { return e.Set(table, key, texts) })
 	}
 	unset := func(table, key string) func(string) (string, error) {
-		return change(func(e *storedEdit) error { return e.unset(table, key) })
+		return change(func(e *tomledit.Edit) error { return e.Unset(table, key) })
 	}
 	remove := func(table string) func(string) (string, error) {
-		return change(func(e *storedEdit) error { return e.remove(table) })
+		return change(func(e *tomledit.Edit) error { return e.Remove(table) })
 	}
 	pins := text[strings.Index(text, "["+"\n    \"sha"):strings.Index(text, "\n# the end")]
 	for _, test := range []struct {
@@ -88,17 +92,17 @@ server='x'`
 }
 
 func TestStoredEditFromNothing(t *testing.T) {
-	e, err := newStoredEdit(nil, configForm())
+	e, err := tomledit.NewEdit(nil, settings.ConfigForm())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.set("berlin", "server", []string{"x"}); err != nil {
+	if err := e.Set("berlin", "server", []string{"x"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.table(""); err != nil {
+	if err := e.Table(""); err != nil {
 		t.Fatal(err)
 	}
-	got, err := e.result()
+	got, err := e.Result()
 	if want := "[profile.berlin]\nserver = \"x\"\n\n[defaults]\n"; string(got) != want || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
@@ -131,13 +135,13 @@ func TestParseStoredErrors(t *testing.T) {
 		{strings.Repeat("[", 5000), "holds 5000 opening brackets, at most 4096 are allowed"},
 		{strings.Repeat("#", 70000), "has more than 65536 bytes"},
 	} {
-		_, err := parseStored([]byte(test.text), configForm())
+		_, err := tomledit.Parse([]byte(test.text), settings.ConfigForm())
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%.40q: got %v, want %s", test.text, err, test.want)
 		}
 	}
 	for _, text := range []string{"canary", "[canary]", "[profile.canary.x]", "[defaults]\ncanary = 1", "[defaults]\npassword = canary", "[profile.\"canary \"]", "password = \"canary"} {
-		if _, err := parseStored([]byte(text), passwordForm()); err == nil || strings.Contains(err.Error(), "canary") {
+		if _, err := tomledit.Parse([]byte(text), credentials.PasswordForm()); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%q in the file of passwords: %v", text, err)
 		}
 	}
@@ -152,10 +156,10 @@ func FuzzStoredEdit(f *testing.F) {
 	f.Add([]byte("[defaults]\n\n[profile.\"x\"]\nserver = \"\"\"\na\"\"\"\n\n"), "x", uint8(0), "\\\"'\u202e", uint8(2))
 	f.Add([]byte(""), "x", uint8(3), "", uint8(0))
 	f.Fuzz(func(t *testing.T, text []byte, table string, index uint8, value string, what uint8) {
-		form := configForm()
-		key := form.keys[int(index)%len(form.keys)]
-		e, err := newStoredEdit(bytes.Clone(text), form)
-		if err != nil || table != "" && !profileName(table) || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		form := settings.ConfigForm()
+		key := form.Keys[int(index)%len(form.Keys)]
+		e, err := tomledit.NewEdit(bytes.Clone(text), form)
+		if err != nil || table != "" && !tomledit.ValidName(table) || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 			return
 		}
 		var there map[string]any
@@ -163,21 +167,21 @@ func FuzzStoredEdit(f *testing.F) {
 			t.Fatalf("%q is read by us only: %v", text, err)
 		}
 		from, to := len(text), len(text)
-		if old := findTable(e.tables, table); old != nil && what%3 == 2 {
-			from, to = old.start-2, old.end
-		} else if old != nil && old.find(key.name) != nil {
-			w := storedWalk{text: text}
-			from, to = w.lineOf(old.find(key.name).start, old.find(key.name).end)
+		if old := tomledit.Find(e.Tables, table); old != nil && what%3 == 2 {
+			from, to = old.Start-2, old.End
+		} else if old != nil && old.Find(key.Name) != nil {
+			w := tomledit.Walk{Text: text}
+			from, to = w.LineOf(old.Find(key.Name).Start, old.Find(key.Name).End)
 		} else if old != nil {
-			from, to = old.end, old.end
+			from, to = old.End, old.End
 		}
 		values := intend(t, there, e, table, key, value, what)
 		if values == nil {
 			return
 		}
-		after, err := e.result()
+		after, err := e.Result()
 		if err != nil {
-			t.Fatalf("%q: %v", e.text, err)
+			t.Fatalf("%q: %v", e.Text, err)
 		}
 		var got map[string]any
 		if err := toml.Unmarshal(after, &got); err != nil {
@@ -196,7 +200,7 @@ func FuzzStoredEdit(f *testing.F) {
 }
 
 // intend makes the change to the file, and to what the other reader found in it.
-func intend(t *testing.T, there map[string]any, e *storedEdit, table string, key storedKey, value string, what uint8) map[string]any {
+func intend(t *testing.T, there map[string]any, e *tomledit.Edit, table string, key tomledit.Key, value string, what uint8) map[string]any {
 	if there == nil {
 		there = map[string]any{}
 	}
@@ -211,26 +215,26 @@ func intend(t *testing.T, there map[string]any, e *storedEdit, table string, key
 	switch values, _ := parent[name].(map[string]any); what % 3 {
 	case 0:
 		var want any = value
-		switch key.kind {
+		switch key.Kind {
 		case unstable.Integer:
 			value, want = "7", int64(7)
 		case unstable.Array:
 			want = []any{value, "x"}
-			err = e.set(table, key.name, []string{value, "x"})
+			err = e.Set(table, key.Name, []string{value, "x"})
 		}
-		if key.kind != unstable.Array {
-			err = e.set(table, key.name, []string{value})
+		if key.Kind != unstable.Array {
+			err = e.Set(table, key.Name, []string{value})
 		}
 		if values == nil {
 			values = map[string]any{}
 			parent[name] = values
 		}
-		values[key.name] = want
+		values[key.Name] = want
 	case 1:
-		err = e.unset(table, key.name)
-		delete(values, key.name)
+		err = e.Unset(table, key.Name)
+		delete(values, key.Name)
 	case 2:
-		err = e.remove(table)
+		err = e.Remove(table)
 		delete(parent, name)
 	}
 	if profiles, _ := there["profile"].(map[string]any); profiles != nil && len(profiles) == 0 {

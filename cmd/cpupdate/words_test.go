@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 )
 
 func TestSplitWords(t *testing.T) {
@@ -27,7 +29,7 @@ func TestSplitWords(t *testing.T) {
 		{`a 'b`, nil},
 		{`a "b\"`, nil},
 	} {
-		got, err := splitWords(test.command)
+		got, err := credentials.SplitWords(test.command)
 		if !slices.Equal(got, test.want) || (err != nil) != (test.want == nil) {
 			t.Errorf("%q: got %q, %v, want %q", test.command, got, err, test.want)
 		}
@@ -39,7 +41,7 @@ func FuzzSplitWords(f *testing.F) {
 	f.Add(`a 'b c' "d\"e" f\ g`)
 	f.Add(`C:\x "`)
 	f.Fuzz(func(t *testing.T, command string) {
-		words, err := splitWords(command)
+		words, err := credentials.SplitWords(command)
 		if err != nil {
 			return
 		}
@@ -51,7 +53,7 @@ func FuzzSplitWords(f *testing.F) {
 			for _, word := range words {
 				all = append(all, quote(word))
 			}
-			again, err := splitWords(strings.Join(all, " "))
+			again, err := credentials.SplitWords(strings.Join(all, " "))
 			if err != nil || !slices.Equal(again, words) {
 				t.Fatalf("%q became %q, then %q, %v", command, words, again, err)
 			}

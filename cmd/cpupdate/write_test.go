@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 )
 
 // sectionOf returns a whole file as a section.
@@ -46,7 +48,7 @@ func TestWriteFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := writeFile(name, test.force, test.write, test.check); (err != nil) != test.fails {
+			if err := atomicfile.Write(name, test.force, test.write, test.check); (err != nil) != test.fails {
 				t.Errorf("got the error %v", err)
 			}
 			checkLeft(t, name, test.want)
@@ -57,7 +59,7 @@ func TestWriteFile(t *testing.T) {
 // What somebody else puts there meanwhile is theirs.
 func TestWriteFileTakenMeanwhile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
-	err := writeFile(name, false, func(w io.Writer) error {
+	err := atomicfile.Write(name, false, func(w io.Writer) error {
 		if err := os.WriteFile(name, []byte("theirs"), 0o600); err != nil {
 			return err
 		}

@@ -1,0 +1,19 @@
+package push
+
+import (
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+)
+
+type Env struct {
+	Con   *console.Console
+	Store *settings.Store
+	Pass  *credentials.Store
+	Hosts *knownhosts.Store
+	Open  images.OpenFunc
+	Dial  option.DialFunc
+}
