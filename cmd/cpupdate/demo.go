@@ -27,7 +27,7 @@ The demo ends with exit code 0 if everything went as it tells, else with 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case a.con.Json:
+			case a.con.JSON:
 				return exit.Errorf(exit.CodeUsage, "each command that it shows has --json of its own", "demo is a story for people: --json does not go with it")
 			case keep && a.con.Quiet:
 				return exit.Usage("demo", "--keep and --quiet do not go together: nobody would learn what was kept")

@@ -53,7 +53,7 @@ func run(ctx context.Context, a *app, args []string) exit.Code {
 		err = a.helpErr
 	}
 	if !a.parsed {
-		a.con.Json = a.con.Json || wantsJSON(args)
+		a.con.JSON = a.con.JSON || wantsJSON(args)
 	}
 	return a.con.Report(err)
 }

@@ -178,7 +178,7 @@ func TestMeetAsks(t *testing.T) {
 		{"old", trust.Policy{Legacy: true}, true, false, true},
 	} {
 		a, _ := terminalApp(t, "yes\n")
-		a.con.InTerminal, a.con.Json = c.terminal, c.json
+		a.con.InTerminal, a.con.JSON = c.terminal, c.json
 		shaken := 0
 		got, err := a.hosts.Meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
 			shaken++

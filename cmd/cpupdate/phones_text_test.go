@@ -141,7 +141,7 @@ func TestCallers(t *testing.T) {
 	} {
 		for _, looking := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
-			a.con.Json, a.con.Verbose = test.json, test.verbose
+			a.con.JSON, a.con.Verbose = test.json, test.verbose
 			r := runview.NewReport(a.con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
 			event := r.Event
 			if looking {
@@ -195,7 +195,7 @@ func TestManyFetch(t *testing.T) {
 // TestFetchingLines writes fetching once a second at most, for each phone.
 func TestFetchingLines(t *testing.T) {
 	a, out, _ := testApp(t, nil)
-	a.con.Json = true
+	a.con.JSON = true
 	r := runview.NewReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
 	at := time.Now()
 	for i := range 25 { // 2.4 s

@@ -162,7 +162,7 @@ func TestDefaultsTestLeft(t *testing.T) {
 func TestPushSentLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, errOut := testApp(t, nil)
-		a.con.Json = asJSON
+		a.con.JSON = asJSON
 		l, err := images.NewLoader(a.con, a.store, a.open, images.Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ What an exit code means: cpupdate help exit-codes`,
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
-	flags.BoolVar(&a.con.Json, "json", false, "print the answer and errors as JSON")
+	flags.BoolVar(&a.con.JSON, "json", false, "print the answer and errors as JSON")
 	flags.BoolVarP(&a.con.Quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
 	flags.BoolVarP(&a.con.Verbose, "verbose", "v", false, "say more")
 	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (usual: config.toml in the settings folder)")

@@ -272,7 +272,7 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 func TestSimulatedEventsAreText(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, _ := testApp(t, nil)
-		a.con.Json = asJSON
+		a.con.JSON = asJSON
 		show := simulate.NewSimShow(a.con, 1, func(err error) { t.Error(err) })
 		show.Begin(nil, nil, hostile)
 		show.Event(0, phonesim.Event{Kind: phonesim.Told, Detail: hostile + "\x1b[2J\xff"})

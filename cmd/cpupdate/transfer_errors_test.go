@@ -32,7 +32,7 @@ func TestTransferTable(t *testing.T) {
 		e := &transfer.Error{Op: "sending", Server: "h:21", Kind: row.Kind, Code: 451, Reply: "no", Left: "x.part"}
 		err := advice.TransferFailure("", e)
 		a, _, errOut := testApp(t, nil)
-		a.con.Json = true
+		a.con.JSON = true
 		if got := a.con.Report(err); got != row.Code {
 			t.Errorf("%s: exit code %d", row.Kind, got)
 		}

@@ -64,7 +64,7 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 	switch {
 	case host != "" && port != 0 && port != listening:
 		con.Remark("note", "this machine", fmt.Sprintf("listens on port %d; phones call %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
-	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.Json):
+	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.JSON):
 		con.Remark("note", "this machine", fmt.Sprintf("phones call port %d", listening))
 	}
 }

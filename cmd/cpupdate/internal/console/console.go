@@ -25,7 +25,7 @@ type Console struct {
 	Ask       func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
 	KeepPipes func()                                                   // from now on a reader of stdout who went away is an error of writing, and ends no process
 
-	Json, Quiet, Verbose, NoColor bool
+	JSON, Quiet, Verbose, NoColor bool
 
 	legacySaid bool // what --legacy-tls gives up was said
 }
@@ -33,7 +33,7 @@ type Console struct {
 // Muted returns a console that prints nothing but errors, and prompts nobody.
 func (c *Console) Muted() *Console {
 	muted := *c
-	muted.Quiet, muted.Json = true, true
+	muted.Quiet, muted.JSON = true, true
 	return &muted
 }
 

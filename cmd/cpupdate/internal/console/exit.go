@@ -12,7 +12,7 @@ func (c *Console) Report(err error) exit.Code {
 		return exit.CodeOK
 	}
 	f := exit.Classify(err)
-	if c.Json {
+	if c.JSON {
 		// Nothing is left to tell it to if stderr cannot be written.
 		_ = WriteJSON(c.Err, struct {
 			Schema int            `json:"schema"`

@@ -40,7 +40,7 @@ func (c *Console) StartProgress(name, whole string, size int64, emit func(doc an
 	p.Restart()
 	interval := lineInterval
 	switch {
-	case c.Json:
+	case c.JSON:
 		interval = JSONInterval
 	case c.Quiet:
 		return p
@@ -90,7 +90,7 @@ func (p *Progress) Show() {
 	sent := p.Sent.Load()
 	switch {
 	case sent == 0:
-	case p.con.Json:
+	case p.con.JSON:
 		p.emit(progressDoc{1, "progress", sent, p.Size})
 	case p.bar != nil:
 		// A hair below the end: at the end the library would take the work for done, and show nothing any more.

@@ -78,7 +78,7 @@ func (e jsonEscaper) Write(b []byte) (int, error) {
 func (c *Console) Print(doc any, text func(w io.Writer)) error {
 	var err error
 	switch {
-	case c.Json:
+	case c.JSON:
 		err = WriteJSON(c.Out, doc, true)
 	case c.Quiet:
 	default:
@@ -110,7 +110,7 @@ func (c *Console) Remark(kind, about, message string) { c.noteOn(kind, "about", 
 func (c *Console) noteOn(kind, key, subject, message string) {
 	switch {
 	case c.Quiet:
-	case c.Json:
+	case c.JSON:
 		note := map[string]string{key: subject, "why": message}
 		_ = WriteJSON(c.Err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 	default:
@@ -122,7 +122,7 @@ func (c *Console) noteOn(kind, key, subject, message string) {
 func (c *Console) Said(line string) {
 	switch {
 	case !c.Verbose || c.Quiet:
-	case c.Json:
+	case c.JSON:
 		_ = WriteJSON(c.Err, map[string]any{"schema": 1, "said": line}, false)
 	default:
 		fmt.Fprintln(c.Err, Escape(line))

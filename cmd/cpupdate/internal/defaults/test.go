@@ -50,7 +50,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	con.KeepPipes()
 	t := &trial{con: con, dial: dial, doc: TryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.Access, options)
-	if con.Json {
+	if con.JSON {
 		if printErr := con.Print(t.doc, nil); err == nil {
 			err = printErr
 		}
@@ -106,7 +106,7 @@ func (t *trial) ended(ok bool) {
 	t.shown = len(t.doc.Steps)
 	s := &t.doc.Steps[t.shown-1]
 	s.OK = ok
-	if t.con.Json || t.con.Quiet {
+	if t.con.JSON || t.con.Quiet {
 		return
 	}
 	word := t.con.Paint(console.Green, "ok  ")

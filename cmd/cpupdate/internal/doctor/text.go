@@ -28,7 +28,7 @@ func (x *examination) add(f Finding) error {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
-	if x.con.Json {
+	if x.con.JSON {
 		return nil
 	}
 	return x.con.Print(nil, func(w io.Writer) { x.draw(w, f) })
@@ -86,14 +86,14 @@ func (x *examination) routeText() string {
 
 // wait says that phones are waited for.
 func (x *examination) wait(phones int) {
-	if phones > 0 && !x.con.Json {
+	if phones > 0 && !x.con.JSON {
 		x.con.Remark("note", "this machine", fmt.Sprintf("%s asked to call; waiting for at most %s", console.PluralAre(phones, "phone"), console.LimitText(x.o.Talk.Patience)))
 	}
 }
 
 // end writes the last line of the answer, or all of --json.
 func (x *examination) end(clear bool) error {
-	if x.con.Json {
+	if x.con.JSON {
 		return x.con.Print(DoctorDoc{1, x.route, x.origin, clear, x.found}, nil)
 	}
 	counts := map[State]int{}

@@ -40,7 +40,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 		if im.Err != nil {
 			bad = append(bad, im)
 		}
-		if con.Json {
+		if con.JSON {
 			doc.Images = append(doc.Images, im.Doc())
 			return nil
 		}
@@ -58,7 +58,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if errors.Is(loadErr, context.Canceled) {
 		return loadErr
 	}
-	if con.Json {
+	if con.JSON {
 		doc.PassedOver = append(doc.PassedOver, passed...)
 		if err := con.Print(doc, nil); err != nil {
 			return err

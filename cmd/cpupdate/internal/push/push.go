@@ -101,7 +101,7 @@ func (o *Options) check(con *console.Console, store *settings.Store, im *images.
 	s := &Sheet{Im: im, phone: table.Complete(option.WithStored(phone, d.Phone))}
 	s.verdict = hwcheck.Check(im.Facts, s.phone, o.Phones.Permit.Policy(demand))
 	err = verdict.Error(images.DisplayName(im.Name), s.verdict)
-	if con.Json {
+	if con.JSON {
 		if emitErr := con.Emit(s.event()); emitErr != nil {
 			return nil, emitErr
 		}

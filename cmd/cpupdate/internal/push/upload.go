@@ -109,7 +109,7 @@ func (p *Pushing) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if p.Con.Json {
+	if p.Con.JSON {
 		if e.Step != transfer.StepSaid || p.Con.Verbose {
 			p.progress.Aside(func() { p.emit(newStepLine(e)) })
 		}
@@ -185,7 +185,7 @@ type PushDoc struct {
 
 // Say writes the answer.
 func (p *Pushing) Say(event, where string, l transfer.Location) error {
-	if p.Con.Json {
+	if p.Con.JSON {
 		doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
 			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts

@@ -196,7 +196,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 		}
 	}
 	switch {
-	case r.Con.Json:
+	case r.Con.JSON:
 		r.say(r.Con.Emit(doc))
 	case len(results) > 1:
 		r.line("\n%s", doc.text())

@@ -68,7 +68,7 @@ func (r *Report) Event(e fleet.Event) {
 	p := &r.phones[e.Phone]
 	p.note(e)
 	switch {
-	case r.Con.Json:
+	case r.Con.JSON:
 		r.emit(e, p)
 	case len(r.Targets) == 1:
 		r.one(e, p)
@@ -137,7 +137,7 @@ func (r *Report) say(err error) {
 func (r *Report) outsider(e fleet.Event) {
 	switch {
 	case !r.Watch.heard(e):
-	case r.Con.Json:
+	case r.Con.JSON:
 		r.say(r.Con.Emit(NewPhoneEvent("", e, nil)))
 	default:
 		r.aside("a caller", e.Err.Error())

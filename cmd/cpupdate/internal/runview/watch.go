@@ -61,7 +61,7 @@ func NewWatch(con *console.Console, targets []fleet.Target) *Watch {
 // Begin says what is waited for, and with several phones from time to time how far they are, until end is called.
 func (w *Watch) Begin(s *callback.Server) (end func()) {
 	w.Port = int(s.Server.Addr().Port())
-	if len(w.Targets) == 1 || w.con.Json || w.con.Quiet {
+	if len(w.Targets) == 1 || w.con.JSON || w.con.Quiet {
 		return func() {}
 	}
 	w.aside("this machine", w.Beginning(s.O.Patience))
@@ -168,7 +168,7 @@ func (w *Watch) status() string {
 func (w *Watch) heard(e fleet.Event) bool {
 	const most = 100
 	switch {
-	case w.con.Json:
+	case w.con.JSON:
 		w.others++
 		return w.others <= most
 	case w.con.Verbose:

@@ -95,7 +95,7 @@ func (s *simShow) write(doc any, text string) {
 
 func (s *simShow) Put(doc any, text string) error {
 	switch {
-	case s.con.Json:
+	case s.con.JSON:
 		return s.con.Emit(doc)
 	case s.con.Quiet:
 		return nil
