@@ -32,7 +32,6 @@ func (p *Store) Change(ctx context.Context, c Change) error {
 	if place.Config == "" {
 		return exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
 	}
-	// Where a password goes may depend on it, also if this change has none: it moves those of the file.
 	if err := p.checkKeyringVariable(); err != nil {
 		return err
 	}
