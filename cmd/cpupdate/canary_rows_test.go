@@ -96,7 +96,7 @@ func anyLogin(x *badserver.Exchange) (ok bool, wanted string) {
 // repeatedBy is a reply that repeats the password in the notations of servers.
 func repeatedBy(code string) string {
 	login := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canary))
-	quoted := tomledit.TomlText(canary)
+	quoted := tomledit.Quote(canary)
 	return code + "you sent " + canary + " and " + url.QueryEscape(canary) + " and " + url.PathEscape(canary) + " and Basic " + login + " and " + quoted + "\r\n"
 }
 

@@ -105,6 +105,8 @@ defaults and of each profile, into the system's keyring. A password leaves the
 file only after the keyring has returned it unchanged.`,
 		Example: "  cpupdate defaults move-passwords",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return defaults.MovePasswords(cmd.Context(), a.con, a.pass) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return defaults.MovePasswords(cmd.Context(), a.con, a.pass)
+		},
 	}
 }

@@ -63,6 +63,14 @@ type moment struct {
 	items map[string]string
 }
 
+// item is the name of a profile's password in the keyring.
+func (s *scene) item(profile string) string {
+	if profile == "" {
+		return s.path() + " [defaults]"
+	}
+	return s.path() + " [profile." + profile + "]"
+}
+
 func (s *scene) path() string { return filepath.Join(s.store.Folder, "passwords.toml") }
 
 func (s *scene) run(stdin string, args ...string) ran {
@@ -92,11 +100,7 @@ func newScene(t *testing.T, state string) *scene {
 		passwords = old + "\n" + passwords
 	case "keyring":
 		passwords = "[defaults]\nkeyring = true\n\n" + passwords
-		item, err := credentials.ItemName(a.store.Place(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.keyring.items[item] = old
+		s.keyring.items[s.item("")] = old
 	}
 	for name, text := range map[string]string{
 		"config.toml": "[defaults]\n" + settings + "\n[profile.berlin]\n" + settings, "passwords.toml": passwords,
@@ -130,11 +134,7 @@ func (s *scene) check(c storing, m moment, succeeded bool) {
 	pass.Keyring = &memoryKeyring{items: m.items}
 	place := s.store.Place()
 	for _, name := range []string{"", "berlin"} {
-		item, err := credentials.ItemName(place, name)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		kept := m.items[item] != ""
+		kept := m.items[s.item(name)] != ""
 		got, err := pass.Password(s.t.Context(), place, name)
 		if err != nil {
 			s.t.Errorf("%s: %v", m.name, err)

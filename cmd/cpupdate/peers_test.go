@@ -247,7 +247,7 @@ func TestKnownKeysAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	list, _, err := (&knownhosts.Store{Store: &settings.Store{Folder: folder}}).Read()
+	list, _, err := (&knownhosts.Store{Settings: &settings.Store{Folder: folder}}).Read()
 	if err != nil || len(list.Find("host:443")) != 12 {
 		t.Errorf("%v, %v", list, err)
 	}

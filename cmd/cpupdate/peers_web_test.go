@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
@@ -193,29 +192,6 @@ func TestKnownKeysOfOthers(t *testing.T) {
 		if err != nil || (string(text) == line) != open {
 			t.Errorf("mode %03o: %q, %v", mode, text, err)
 		}
-	}
-}
-
-// TestTwinSettings: settings that lie side by side have passwords of their own, and each profile an item of its own.
-func TestTwinSettings(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for _, name := range []string{"site", "site.toml", "site.TOML", "config", "config.toml", "passwords", "site.passwords", ".toml"} {
-		place := (&settings.Store{ConfigFlag: filepath.Join("folder", name)}).Place()
-		for _, profile := range []string{"", "defaults", "profile.defaults", "berlin"} {
-			item, err := credentials.ItemName(place, profile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if other, found := seen[item]; found {
-				t.Errorf("%s of %s has the item of %s", profile, name, other)
-			}
-			seen[item] = profile + " of " + name
-		}
-		if other, found := seen[place.Passwords]; found || place.Passwords == place.Config {
-			t.Errorf("%s has the file of %s: %s", name, other, place.Passwords)
-		}
-		seen[place.Passwords] = name
 	}
 }
 

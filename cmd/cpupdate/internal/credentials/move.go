@@ -24,9 +24,9 @@ type passwordChange struct {
 	before, after transfer.Access // what the profile's password is for
 }
 
-// ItemName is the name of a profile's password in the keyring. It ends as the heading of the settings does, so that no
+// itemName is the name of a profile's password in the keyring. It ends as the heading of the settings does, so that no
 // profile's item is that of the defaults, whatever it is called.
-func ItemName(p settings.Place, profile string) (string, error) {
+func itemName(p settings.Place, profile string) (string, error) {
 	path, err := filepath.Abs(p.Passwords)
 	if err != nil {
 		return "", atomicfile.CannotStore(p.Passwords, err)
@@ -38,16 +38,16 @@ func ItemName(p settings.Place, profile string) (string, error) {
 }
 
 func (c passwordChange) apply(ctx context.Context) error {
-	file, err := settings.ReadFile(c.place.Passwords, PasswordForm())
+	file, err := settings.ReadFile(c.place.Passwords, passwordForm())
 	if err != nil {
 		return err
 	}
-	item, err := ItemName(c.place, c.Profile)
+	item, err := itemName(c.place, c.Profile)
 	if err != nil {
 		return err
 	}
 	// Whatever is wrong with what stands there is found before anything is changed.
-	stored, err := FromFileOf(c.place, c.Profile)
+	stored, err := InFile(c.place, c.Profile)
 	if err != nil && !c.takesAway() {
 		return err
 	}
@@ -67,7 +67,7 @@ func (c Change) takesAway() bool {
 
 // edit changes the file.
 func (c passwordChange) edit(change func(e *tomledit.Edit) error) error {
-	return ChangeFile(c.place.Passwords, PasswordForm(), change)
+	return changeFile(c.place.Passwords, passwordForm(), change)
 }
 
 // remove takes the password out of the keyring, then out of the file: if that ends in between, what is left is an entry
@@ -76,7 +76,7 @@ func (c passwordChange) remove(ctx context.Context, item string, table *tomledit
 	if table == nil {
 		return nil
 	}
-	marked := table.Find(KeyKeyring) != nil
+	marked := table.Find(keyKeyring) != nil
 	err := c.pass.outOfKeyring(ctx, item)
 	trouble := keyringErrorOf(err)
 	switch {
@@ -103,10 +103,10 @@ func (c passwordChange) learn(ctx context.Context, item string, stored Password)
 	case !stored.Keyring:
 		return c.edit(func(e *tomledit.Edit) error { return c.editPassword(e, c.Profile, c.before, c.after) })
 	}
-	old, err := c.pass.FromKeyring(ctx, item)
+	old, err := c.pass.fromKeyring(ctx, item)
 	if err == nil {
 		var text string
-		if text, err = ItemText([]byte(old), func(e *tomledit.Edit) error { return c.editPassword(e, "", c.before, c.after) }); err != nil {
+		if text, err = itemText([]byte(old), func(e *tomledit.Edit) error { return c.editPassword(e, "", c.before, c.after) }); err != nil {
 			return err
 		}
 		if text != old {
@@ -122,7 +122,7 @@ func (c passwordChange) learn(ctx context.Context, item string, stored Password)
 // store puts the password into the keyring, if there is one, and else into the file. A keyring that is there and fails
 // is an error.
 func (c passwordChange) store(ctx context.Context, item string, stored Password) error {
-	_, err := c.pass.FromKeyring(ctx, item)
+	_, err := c.pass.fromKeyring(ctx, item)
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil, trouble.OneOf(KeyringLost):
@@ -146,7 +146,7 @@ func (c passwordChange) store(ctx context.Context, item string, stored Password)
 // storeInKeyring writes the password with what it is for in one step. The file names the keyring before anything is in it
 // that the file does not know of; a password in the file counts until the keyring has the new one.
 func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored Password) error {
-	text, err := ItemText(nil, func(e *tomledit.Edit) error { return c.editPassword(e, "", c.before, c.after) })
+	text, err := itemText(nil, func(e *tomledit.Edit) error { return c.editPassword(e, "", c.before, c.after) })
 	if err != nil {
 		return err
 	}
@@ -171,9 +171,9 @@ func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored 
 	return trouble.failure(c.Profile)
 }
 
-// ItemText changes the text of an item, which is a file of passwords with one table, [defaults].
-func ItemText(old []byte, change func(e *tomledit.Edit) error) (string, error) {
-	e, err := tomledit.NewEdit(slices.Clone(old), PasswordForm())
+// itemText changes the text of an item, which is a file of passwords with one table, [defaults].
+func itemText(old []byte, change func(e *tomledit.Edit) error) (string, error) {
+	e, err := tomledit.NewEdit(slices.Clone(old), passwordForm())
 	if err == nil {
 		err = change(e)
 	}
@@ -187,11 +187,11 @@ func ItemText(old []byte, change func(e *tomledit.Edit) error) (string, error) {
 // markInKeyring leaves of a password that it is in the keyring.
 func markInKeyring(e *tomledit.Edit, profile string) error {
 	for _, key := range e.Form.Keys {
-		if key.Name != KeyKeyring {
+		if key.Name != keyKeyring {
 			if err := e.Unset(profile, key.Name); err != nil {
 				return err
 			}
 		}
 	}
-	return e.Set(profile, KeyKeyring, []string{"true"})
+	return e.Set(profile, keyKeyring, []string{"true"})
 }

@@ -26,12 +26,12 @@ const PasswordVariable = "CPUPDATE_PASSWORD" //nolint:gosec // a name, no passwo
 
 // Where a password came from: the origins that passwordOptions.resolve returns.
 const (
-	FromStdin    = "--password-stdin"
-	FromFile     = "--password-file"
+	fromStdin    = "--password-stdin"
+	fromFile     = "--password-file"
 	fromCommand  = "--password-command"
-	FromVariable = "$" + PasswordVariable
-	FromStore    = "store"
-	FromPrompt   = "prompt"
+	fromVariable = "$" + PasswordVariable
+	fromStore    = "store"
+	fromPrompt   = "prompt"
 )
 
 // Source say where a password comes from. None of them holds it: what stands on a command line is in the
@@ -62,7 +62,7 @@ func (o *Source) Validate(command string) error {
 		}
 	}
 	if n > 1 {
-		return exit.Usage(command, "%s, %s and %s: choose one", FromStdin, FromFile, fromCommand)
+		return exit.Usage(command, "%s, %s and %s: choose one", fromStdin, fromFile, fromCommand)
 	}
 	return nil
 }
@@ -74,17 +74,17 @@ func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store,
 		return o.FromFlags(ctx, con)
 	}
 	if pass.Variable.IsSet() && !o.NoVariable {
-		secret, err = checkedPassword(FromVariable, pass.Variable.Reveal())
-		return secret, FromVariable, err
+		secret, err = checkedPassword(fromVariable, pass.Variable.Reveal())
+		return secret, fromVariable, err
 	}
 	if stored != nil {
 		if secret, err = stored(ctx); err != nil || secret.IsSet() {
-			return secret, FromStore, err
+			return secret, fromStore, err
 		}
 	}
 	if ask && con.InTerminal {
 		secret, err = o.Prompt(ctx, con)
-		return secret, FromPrompt, err
+		return secret, fromPrompt, err
 	}
 	return transfer.Secret{}, "", nil
 }
@@ -95,12 +95,12 @@ func (o *Source) FromFlags(ctx context.Context, con *console.Console) (secret tr
 	switch {
 	case o.Stdin && con.InTerminal:
 		secret, err = o.Prompt(ctx, con)
-		return secret, FromStdin, err
+		return secret, fromStdin, err
 	case o.Stdin:
-		origin = FromStdin
+		origin = fromStdin
 		text, err = readPassword(console.Interruptible(ctx, con.In))
 	case o.File != "":
-		origin = FromFile
+		origin = fromFile
 		text, err = o.readFile(ctx)
 	default:
 		origin = fromCommand
@@ -196,7 +196,7 @@ func (o *Source) run(ctx context.Context, con *console.Console) (string, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the command is the user's
-	cmd.Env = WithoutVariable(cmd.Environ(), PasswordVariable)
+	cmd.Env = withoutVariable(cmd.Environ(), PasswordVariable)
 	cmd.Stderr = con.Err
 	cmd.WaitDelay = time.Second
 	if con.InTerminal {
@@ -215,8 +215,8 @@ func (o *Source) run(ctx context.Context, con *console.Console) (string, error) 
 	return out.text.String(), nil
 }
 
-// WithoutVariable takes a variable out of an environment; on Windows its name may be written in any case.
-func WithoutVariable(environment []string, name string) []string {
+// withoutVariable takes a variable out of an environment; on Windows its name may be written in any case.
+func withoutVariable(environment []string, name string) []string {
 	return slices.DeleteFunc(environment, func(line string) bool {
 		key, _, _ := strings.Cut(line, "=")
 		return strings.EqualFold(key, name)

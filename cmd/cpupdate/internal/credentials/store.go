@@ -10,8 +10,8 @@ import (
 
 // A Store keeps passwords: in the system's keyring or in a file beside the settings.
 type Store struct {
-	Con   *console.Console
-	Store *settings.Store
+	Con      *console.Console
+	Settings *settings.Store
 
 	Variable       transfer.Secret // $CPUPDATE_PASSWORD
 	Keyring        Keyring         // of the system; nil if there is none

@@ -15,7 +15,7 @@ import (
 // moved. Each is written and read back there before the file gives it up. The first one that the keyring does not take ends
 // the move; the file keeps it and those after it.
 func (p *Store) MoveToKeyring(ctx context.Context) (moved []string, err error) {
-	place := p.Store.Place()
+	place := p.Settings.Place()
 	if place.Passwords == "" {
 		return nil, exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
 	}
@@ -24,7 +24,7 @@ func (p *Store) MoveToKeyring(ctx context.Context) (moved []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	file, err := settings.ReadFile(place.Passwords, PasswordForm())
+	file, err := settings.ReadFile(place.Passwords, passwordForm())
 	if err != nil {
 		return nil, err
 	}
@@ -46,11 +46,11 @@ func (p *Store) moveOne(ctx context.Context, place settings.Place, file *setting
 	if _, err := passwordIn(file, table); err != nil {
 		return err
 	}
-	item, err := ItemName(place, table.Name)
+	item, err := itemName(place, table.Name)
 	if err != nil {
 		return err
 	}
-	text, err := ItemText(nil, func(e *tomledit.Edit) error {
+	text, err := itemText(nil, func(e *tomledit.Edit) error {
 		for _, value := range table.Values {
 			if err := e.Set("", value.Key, value.Texts); err != nil {
 				return err
@@ -67,5 +67,5 @@ func (p *Store) moveOne(ctx context.Context, place settings.Place, file *setting
 		}
 		return err
 	}
-	return ChangeFile(place.Passwords, PasswordForm(), func(e *tomledit.Edit) error { return markInKeyring(e, table.Name) })
+	return changeFile(place.Passwords, passwordForm(), func(e *tomledit.Edit) error { return markInKeyring(e, table.Name) })
 }

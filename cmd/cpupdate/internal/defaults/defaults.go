@@ -65,7 +65,7 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return afterSet(ctx, con, pass.Store, pass, o.Profile)
+	return afterSet(ctx, con, pass.Settings, pass, o.Profile)
 }
 
 // afterSet shows what is stored now, and what is not right about it yet: settings may be given one after another.
@@ -74,7 +74,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	if err != nil {
 		return err
 	}
-	stored, err := credentials.FromFileOf(p.Place, name)
+	stored, err := credentials.InFile(p.Place, name)
 	if err != nil {
 		return err
 	}
@@ -116,5 +116,5 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return Show(ctx, pass.Con, pass.Store, pass, profile, false)
+	return Show(ctx, pass.Con, pass.Settings, pass, profile, false)
 }

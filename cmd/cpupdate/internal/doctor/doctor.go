@@ -26,7 +26,7 @@ type Options struct {
 }
 
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
-	x := &examination{con: env.Con, store: env.Store, pass: env.Pass, hosts: env.Hosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
+	x := &examination{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
 	if err := x.settle(addresses); err != nil {
 		return err
 	}

@@ -9,11 +9,13 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
+// An Env is what a push is handed: where it reads and writes, what is stored on this machine, and how images and connections are
+// opened.
 type Env struct {
-	Con   *console.Console
-	Store *settings.Store
-	Pass  *credentials.Store
-	Hosts *knownhosts.Store
-	Open  images.OpenFunc
-	Dial  option.DialFunc
+	Con        *console.Console
+	Settings   *settings.Store
+	Passwords  *credentials.Store
+	KnownHosts *knownhosts.Store
+	Open       images.OpenFunc
+	Dial       option.DialFunc
 }

@@ -43,11 +43,11 @@ type Rollout struct {
 
 // pushToPhones takes the image into the phones: by a server that it is put on, or with this machine as the server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &Rollout{Con: env.Con, Store: env.Store, Pass: env.Pass, Hosts: env.Hosts, Dial: env.Dial, O: o}
+	r := &Rollout{Con: env.Con, Store: env.Settings, Pass: env.Passwords, Hosts: env.KnownHosts, Dial: env.Dial, O: o}
 	if err := r.settle(name, addresses); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Con, env.Store, env.Open, o.Image)
+	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}

@@ -47,14 +47,14 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	if err != nil {
 		return err
 	}
-	d, err := o.Route.Destination(env.Con, env.Store, env.Pass)
+	d, err := o.Route.Destination(env.Con, env.Settings, env.Passwords)
 	if err != nil {
 		return err
 	}
 	if err := o.Upload.Validate(d, name); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Con, env.Store, env.Open, o.Image)
+	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -64,11 +64,11 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 		return err
 	}
 	defer f.Close()
-	sheet, err := o.check(env.Con, env.Store, im, d, l.Policy)
+	sheet, err := o.check(env.Con, env.Settings, im, d, l.Policy)
 	if err != nil {
 		return err
 	}
-	p := &Pushing{Con: env.Con, Pass: env.Pass, Hosts: env.Hosts, Dial: env.Dial, o: o, D: d, File: f, Sheet: sheet, options: options}
+	p := &Pushing{Con: env.Con, Pass: env.Passwords, Hosts: env.KnownHosts, Dial: env.Dial, o: o, D: d, File: f, Sheet: sheet, options: options}
 	return p.run(ctx)
 }
 

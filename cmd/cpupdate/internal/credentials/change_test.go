@@ -1,7 +1,6 @@
-package main
+package credentials
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,12 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
@@ -28,22 +24,24 @@ func TestConcurrentChanges(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := newTestApp(&console.Console{Quiet: true, Err: io.Discard}, folder)
+			con := &console.Console{Quiet: true, Err: io.Discard}
+			pass := &Store{Con: con, Settings: &settings.Store{Folder: folder}}
 			secret := transfer.NewSecret(fmt.Sprint("secret", i))
-			c := credentials.Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &secret}
-			if err := a.pass.Change(t.Context(), c); err != nil {
+			c := Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &secret}
+			if err := pass.Change(t.Context(), c); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	a := newTestApp(&console.Console{Quiet: true, Err: io.Discard}, folder)
+	con := &console.Console{Quiet: true, Err: io.Discard}
+	pass := &Store{Con: con, Settings: &settings.Store{Folder: folder}}
 	for i := range 12 {
-		p, err := a.store.Profile(fmt.Sprint("p", i))
+		p, err := pass.Settings.Profile(fmt.Sprint("p", i))
 		if err != nil || p.Access.Server != fmt.Sprint("x", i) {
 			t.Fatalf("%d: %v", i, err)
 		}
-		if stored, err := a.pass.Password(t.Context(), p.Place, p.Name); err != nil || stored.Secret.Reveal() != fmt.Sprint("secret", i) {
+		if stored, err := pass.Password(t.Context(), p.Place, p.Name); err != nil || stored.Secret.Reveal() != fmt.Sprint("secret", i) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
@@ -61,7 +59,7 @@ func TestChangedMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := credentials.ChangeFile(name, settings.ConfigForm(), func(e *tomledit.Edit) error {
+		err := changeFile(name, settings.ConfigForm(), func(e *tomledit.Edit) error {
 			if err := os.WriteFile(name, []byte("[defaults]\nserver = 'theirs'\n"), 0o600); err != nil {
 				return err
 			}
@@ -70,7 +68,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "somebody else changed the file meanwhile") {
 			t.Errorf("got %v", err)
 		}
-		checkLeft(t, name, "[defaults]\nserver = 'theirs'\n")
+		clitest.Left(t, name, "[defaults]\nserver = 'theirs'\n")
 	}
 }
 
@@ -85,39 +83,9 @@ func TestEditIsReadBack(t *testing.T) {
 		func(e *tomledit.Edit) error { return e.Set("a b", "server", []string{"x"}) },
 		func(*tomledit.Edit) error { return errors.New("no") },
 	} {
-		if err := credentials.ChangeFile(name, settings.ConfigForm(), change); exit.Classify(err).Code != exit.CodeSettings {
+		if err := changeFile(name, settings.ConfigForm(), change); exit.Classify(err).Code != exit.CodeSettings {
 			t.Errorf("got %v", err)
 		}
-		checkLeft(t, name, "[defaults]\n")
-	}
-}
-
-// Who waits for a lock can be interrupted.
-func TestLockInterrupted(t *testing.T) {
-	name := clitest.File(t, "site.toml", []byte("# x"))
-	unlock, err := atomicfile.Lock(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	if _, err := atomicfile.Lock(ctx, name); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v", err)
-	}
-	if err := unlock(); err != nil {
-		t.Error(err)
-	}
-	checkLeft(t, name, "# x")
-}
-
-// A system that names no folder has no settings, and can store none.
-func TestNoSettingsFolder(t *testing.T) {
-	a, out, errOut := testApp(t, nil)
-	a.store.Folder = ""
-	if c := run(t.Context(), a, []string{"defaults", "show"}); c != exit.CodeOK || !strings.Contains(out.String(), "names no folder") {
-		t.Errorf("exit code %d\n%s%s", c, out, errOut)
-	}
-	if c := run(t.Context(), a, []string{"defaults", "set", "--server", "x"}); c != exit.CodeSettings {
-		t.Errorf("exit code %d\n%s", c, errOut)
+		clitest.Left(t, name, "[defaults]\n")
 	}
 }

@@ -1,11 +1,9 @@
-package main
+package credentials
 
 import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 )
 
 func TestSplitWords(t *testing.T) {
@@ -29,7 +27,7 @@ func TestSplitWords(t *testing.T) {
 		{`a 'b`, nil},
 		{`a "b\"`, nil},
 	} {
-		got, err := credentials.SplitWords(test.command)
+		got, err := SplitWords(test.command)
 		if !slices.Equal(got, test.want) || (err != nil) != (test.want == nil) {
 			t.Errorf("%q: got %q, %v, want %q", test.command, got, err, test.want)
 		}
@@ -41,7 +39,7 @@ func FuzzSplitWords(f *testing.F) {
 	f.Add(`a 'b c' "d\"e" f\ g`)
 	f.Add(`C:\x "`)
 	f.Fuzz(func(t *testing.T, command string) {
-		words, err := credentials.SplitWords(command)
+		words, err := SplitWords(command)
 		if err != nil {
 			return
 		}
@@ -53,7 +51,7 @@ func FuzzSplitWords(f *testing.F) {
 			for _, word := range words {
 				all = append(all, quote(word))
 			}
-			again, err := credentials.SplitWords(strings.Join(all, " "))
+			again, err := SplitWords(strings.Join(all, " "))
 			if err != nil || !slices.Equal(again, words) {
 				t.Fatalf("%q became %q, then %q, %v", command, words, again, err)
 			}

@@ -1,24 +1,16 @@
-package main
+package atomicfile
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 )
-
-// sectionOf returns a whole file as a section.
-func sectionOf(t *testing.T, f *os.File) *io.SectionReader {
-	t.Helper()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return io.NewSectionReader(f, 0, info.Size())
-}
 
 // A file is there whole or not at all, and what was there before stays unless it was given up.
 func TestWriteFile(t *testing.T) {
@@ -48,10 +40,10 @@ func TestWriteFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := atomicfile.Write(name, test.force, test.write, test.check); (err != nil) != test.fails {
+			if err := Write(name, test.force, test.write, test.check); (err != nil) != test.fails {
 				t.Errorf("got the error %v", err)
 			}
-			checkLeft(t, name, test.want)
+			clitest.Left(t, name, test.want)
 		})
 	}
 }
@@ -59,7 +51,7 @@ func TestWriteFile(t *testing.T) {
 // What somebody else puts there meanwhile is theirs.
 func TestWriteFileTakenMeanwhile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
-	err := atomicfile.Write(name, false, func(w io.Writer) error {
+	err := Write(name, false, func(w io.Writer) error {
 		if err := os.WriteFile(name, []byte("theirs"), 0o600); err != nil {
 			return err
 		}
@@ -69,18 +61,23 @@ func TestWriteFileTakenMeanwhile(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	checkLeft(t, name, "theirs")
+	clitest.Left(t, name, "theirs")
 }
 
-// checkLeft checks the file's content, "" for no file, and that nothing lies beside it.
-func checkLeft(t *testing.T, name, want string) {
-	t.Helper()
-	got, err := os.ReadFile(name)
-	if string(got) != want || (err == nil) != (want != "") {
-		t.Errorf("the file holds %q, %v, want %q", got, err, want)
+// Who waits for a lock can be interrupted.
+func TestLockInterrupted(t *testing.T) {
+	name := clitest.File(t, "site.toml", []byte("# x"))
+	unlock, err := Lock(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	left, err := os.ReadDir(filepath.Dir(name))
-	if err != nil || len(left) > 1 || len(left) == 1 && want == "" {
-		t.Errorf("left behind: %v, %v", left, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, err := Lock(ctx, name); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
 	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+	clitest.Left(t, name, "# x")
 }

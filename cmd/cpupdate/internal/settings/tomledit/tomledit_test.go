@@ -1,4 +1,4 @@
-package main
+package tomledit
 
 import (
 	"bytes"
@@ -9,10 +9,6 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
-
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 )
 
 // What people wrote stays, to the byte.
@@ -30,9 +26,9 @@ func TestStoredEdit(t *testing.T) {
 
 ["profile".'a.b']
 server='x'`
-	change := func(do func(e *tomledit.Edit) error) func(string) (string, error) {
+	change := func(do func(e *Edit) error) func(string) (string, error) {
 		return func(before string) (string, error) {
-			e, err := tomledit.NewEdit([]byte(before), settings.ConfigForm())
+			e, err := NewEdit([]byte(before), settingsForm())
 			if err != nil {
 				return "", err
 			}
@@ -44,13 +40,13 @@ server='x'`
 		}
 	}
 	set := func(table, key string, texts ...string) func(string) (string, error) {
-		return change(func(e *tomledit.Edit) error { return e.Set(table, key, texts) })
+		return change(func(e *Edit) error { return e.Set(table, key, texts) })
 	}
 	unset := func(table, key string) func(string) (string, error) {
-		return change(func(e *tomledit.Edit) error { return e.Unset(table, key) })
+		return change(func(e *Edit) error { return e.Unset(table, key) })
 	}
 	remove := func(table string) func(string) (string, error) {
-		return change(func(e *tomledit.Edit) error { return e.Remove(table) })
+		return change(func(e *Edit) error { return e.Remove(table) })
 	}
 	pins := text[strings.Index(text, "["+"\n    \"sha"):strings.Index(text, "\n# the end")]
 	for _, test := range []struct {
@@ -92,7 +88,7 @@ server='x'`
 }
 
 func TestStoredEditFromNothing(t *testing.T) {
-	e, err := tomledit.NewEdit(nil, settings.ConfigForm())
+	e, err := NewEdit(nil, settingsForm())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,13 +131,13 @@ func TestParseStoredErrors(t *testing.T) {
 		{strings.Repeat("[", 5000), "holds 5000 opening brackets, at most 4096 are allowed"},
 		{strings.Repeat("#", 70000), "has more than 65536 bytes"},
 	} {
-		_, err := tomledit.Parse([]byte(test.text), settings.ConfigForm())
+		_, err := Parse([]byte(test.text), settingsForm())
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%.40q: got %v, want %s", test.text, err, test.want)
 		}
 	}
 	for _, text := range []string{"canary", "[canary]", "[profile.canary.x]", "[defaults]\ncanary = 1", "[defaults]\npassword = canary", "[profile.\"canary \"]", "password = \"canary"} {
-		if _, err := tomledit.Parse([]byte(text), credentials.PasswordForm()); err == nil || strings.Contains(err.Error(), "canary") {
+		if _, err := Parse([]byte(text), passwordForm()); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%q in the file of passwords: %v", text, err)
 		}
 	}
@@ -156,10 +152,10 @@ func FuzzStoredEdit(f *testing.F) {
 	f.Add([]byte("[defaults]\n\n[profile.\"x\"]\nserver = \"\"\"\na\"\"\"\n\n"), "x", uint8(0), "\\\"'\u202e", uint8(2))
 	f.Add([]byte(""), "x", uint8(3), "", uint8(0))
 	f.Fuzz(func(t *testing.T, text []byte, table string, index uint8, value string, what uint8) {
-		form := settings.ConfigForm()
+		form := settingsForm()
 		key := form.Keys[int(index)%len(form.Keys)]
-		e, err := tomledit.NewEdit(bytes.Clone(text), form)
-		if err != nil || table != "" && !tomledit.ValidName(table) || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		e, err := NewEdit(bytes.Clone(text), form)
+		if err != nil || table != "" && !ValidName(table) || !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
 			return
 		}
 		var there map[string]any
@@ -167,11 +163,11 @@ func FuzzStoredEdit(f *testing.F) {
 			t.Fatalf("%q is read by us only: %v", text, err)
 		}
 		from, to := len(text), len(text)
-		if old := tomledit.Find(e.Tables, table); old != nil && what%3 == 2 {
+		if old := Find(e.Tables, table); old != nil && what%3 == 2 {
 			from, to = old.Start-2, old.End
 		} else if old != nil && old.Find(key.Name) != nil {
-			w := tomledit.Walk{Text: text}
-			from, to = w.LineOf(old.Find(key.Name).Start, old.Find(key.Name).End)
+			w := walk{text: text}
+			from, to = w.lineOf(old.Find(key.Name).Start, old.Find(key.Name).End)
 		} else if old != nil {
 			from, to = old.End, old.End
 		}
@@ -181,7 +177,7 @@ func FuzzStoredEdit(f *testing.F) {
 		}
 		after, err := e.Result()
 		if err != nil {
-			t.Fatalf("%q: %v", e.Text, err)
+			t.Fatalf("%q: %v", e.text, err)
 		}
 		var got map[string]any
 		if err := toml.Unmarshal(after, &got); err != nil {
@@ -200,7 +196,7 @@ func FuzzStoredEdit(f *testing.F) {
 }
 
 // intend makes the change to the file, and to what the other reader found in it.
-func intend(t *testing.T, there map[string]any, e *tomledit.Edit, table string, key tomledit.Key, value string, what uint8) map[string]any {
+func intend(t *testing.T, there map[string]any, e *Edit, table string, key Key, value string, what uint8) map[string]any {
 	if there == nil {
 		there = map[string]any{}
 	}
@@ -247,4 +243,24 @@ func intend(t *testing.T, there map[string]any, e *tomledit.Edit, table string, 
 		t.Fatal(err)
 	}
 	return there
+}
+
+// settingsForm is a form with a key of each kind.
+func settingsForm() Form {
+	return Form{Keys: []Key{
+		{"method", unstable.String},
+		{"server", unstable.String},
+		{"port", unstable.Integer},
+		{"username", unstable.String},
+		{"path", unstable.String},
+		{"ca", unstable.String},
+		{"pin", unstable.Array},
+		{"hw-level", unstable.Integer},
+		{"model", unstable.String},
+	}}
+}
+
+// passwordForm is a form whose errors repeat nothing of the file.
+func passwordForm() Form {
+	return Form{Keys: []Key{{"keyring", unstable.Bool}, {"password", unstable.String}, {"server", unstable.String}}, Secret: true}
 }

@@ -1,6 +1,7 @@
-package main
+package credentials
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,8 +12,9 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -23,30 +25,30 @@ func TestPasswordSources(t *testing.T) {
 	nothing := func(context.Context) (transfer.Secret, error) { return transfer.Secret{}, nil }
 	for _, test := range []struct {
 		name         string
-		options      credentials.Source
+		options      Source
 		variable     string
 		stored       func(context.Context) (transfer.Secret, error)
 		ask, noTTY   bool
 		want, origin string
 	}{
-		{"stdin", credentials.Source{Stdin: true}, "v", stored, true, true, "of stdin", credentials.FromStdin},
-		{"stdin, a terminal", credentials.Source{Stdin: true}, "v", stored, false, false, "typed", credentials.FromStdin},
-		{"file", credentials.Source{File: file}, "v", stored, true, false, "of the file", credentials.FromFile},
-		{"variable", credentials.Source{}, "v", stored, true, false, "v", credentials.FromVariable},
-		{"variable of somebody else", credentials.Source{NoVariable: true}, "v", stored, true, false, "of the store", credentials.FromStore},
-		{"store", credentials.Source{}, "", stored, true, false, "of the store", credentials.FromStore},
-		{"prompt", credentials.Source{}, "", nothing, true, false, "typed", credentials.FromPrompt},
-		{"prompt without a store", credentials.Source{}, "", nil, true, false, "typed", credentials.FromPrompt},
-		{"no terminal", credentials.Source{}, "", nothing, true, true, "", ""},
-		{"not to be asked", credentials.Source{}, "", nothing, false, false, "", ""},
+		{"stdin", Source{Stdin: true}, "v", stored, true, true, "of stdin", fromStdin},
+		{"stdin, a terminal", Source{Stdin: true}, "v", stored, false, false, "typed", fromStdin},
+		{"file", Source{File: file}, "v", stored, true, false, "of the file", fromFile},
+		{"variable", Source{}, "v", stored, true, false, "v", fromVariable},
+		{"variable of somebody else", Source{NoVariable: true}, "v", stored, true, false, "of the store", fromStore},
+		{"store", Source{}, "", stored, true, false, "of the store", fromStore},
+		{"prompt", Source{}, "", nothing, true, false, "typed", fromPrompt},
+		{"prompt without a store", Source{}, "", nil, true, false, "typed", fromPrompt},
+		{"no terminal", Source{}, "", nothing, true, true, "", ""},
+		{"not to be asked", Source{}, "", nothing, false, false, "", ""},
 	} {
-		a, _, _ := testApp(t, strings.NewReader("of stdin\n"))
-		a.con.InTerminal = !test.noTTY
-		a.con.Ask = func(context.Context, string) (string, error) { return "typed", nil }
+		con, pass, _ := newTestStore(t, strings.NewReader("of stdin\n"))
+		con.InTerminal = !test.noTTY
+		con.Ask = func(context.Context, string) (string, error) { return "typed", nil }
 		if test.variable != "" {
-			a.pass.Variable = transfer.NewSecret(test.variable)
+			pass.Variable = transfer.NewSecret(test.variable)
 		}
-		got, origin, err := test.options.Resolve(t.Context(), a.con, a.pass, test.stored, test.ask)
+		got, origin, err := test.options.Resolve(t.Context(), con, pass, test.stored, test.ask)
 		if err != nil || got.Reveal() != test.want || got.IsSet() != (origin != "") || origin != test.origin {
 			t.Errorf("%s: got %q from %q, %v", test.name, got.Reveal(), origin, err)
 		}
@@ -74,9 +76,9 @@ func TestPasswordText(t *testing.T) {
 		{strings.Repeat("c", 4096) + "\r\n", strings.Repeat("c", 4096), false},
 		{strings.Repeat("c", 4097), "", true},
 	} {
-		for _, o := range []credentials.Source{{Stdin: true}, {File: clitest.File(t, "password", []byte(test.text))}} {
-			a, _, _ := testApp(t, strings.NewReader(test.text))
-			got, _, err := o.Resolve(t.Context(), a.con, a.pass, nil, false)
+		for _, o := range []Source{{Stdin: true}, {File: clitest.File(t, "password", []byte(test.text))}} {
+			con, pass, _ := newTestStore(t, strings.NewReader(test.text))
+			got, _, err := o.Resolve(t.Context(), con, pass, nil, false)
 			if (err != nil) != test.fails || got.Reveal() != test.want || !test.fails && !got.IsSet() {
 				t.Errorf("%.20q: got %.20q, %v", test.text, got.Reveal(), err)
 			}
@@ -104,8 +106,8 @@ func TestPasswordCommand(t *testing.T) {
 		{"printf 'canary", "", "--password-command: a quote is not closed"},
 		{"printf 'canary\\n\\n'", "", "--password-command: the password holds a control character, such as a line break"},
 	} {
-		a, _, errOut := testApp(t, nil)
-		got, _, err := (&credentials.Source{Command: test.command}).Resolve(t.Context(), a.con, a.pass, nil, false)
+		con, pass, errOut := newTestStore(t, nil)
+		got, _, err := (&Source{Command: test.command}).Resolve(t.Context(), con, pass, nil, false)
 		if test.fails == "" && (err != nil || got.Reveal() != test.want || !got.IsSet()) || test.fails != "" && (err == nil || err.Error() != test.fails) {
 			t.Errorf("%s: got %q, %v", test.command, got.Reveal(), err)
 		}
@@ -119,22 +121,34 @@ func TestPasswordCommand(t *testing.T) {
 func TestPasswordInterrupted(t *testing.T) {
 	pipe, other := io.Pipe()
 	defer other.Close()
-	sources := map[string]credentials.Source{"stdin": {Stdin: true}}
+	sources := map[string]Source{"stdin": {Stdin: true}}
 	if _, err := exec.LookPath("sh"); err == nil {
-		sources["command"] = credentials.Source{Command: "sh -c 'sleep 60; echo'"}
+		sources["command"] = Source{Command: "sh -c 'sleep 60; echo'"}
 		fifo := filepath.Join(t.TempDir(), "fifo")
 		if err := exec.CommandContext(t.Context(), "mkfifo", fifo).Run(); err == nil {
-			sources["file"] = credentials.Source{File: fifo}
+			sources["file"] = Source{File: fifo}
 		}
 	}
 	for name, o := range sources {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(50*time.Millisecond, cancel)
-		a, _, _ := testApp(t, pipe)
+		con, pass, _ := newTestStore(t, pipe)
 		start := time.Now()
-		_, _, err := o.Resolve(ctx, a.con, a.pass, nil, false)
+		_, _, err := o.Resolve(ctx, con, pass, nil, false)
 		if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
 			t.Errorf("%s: %v after %v", name, err, time.Since(start))
 		}
 	}
+}
+
+// newTestStore returns a console without a terminal that reads from in, a store in a new folder, and what is written on
+// standard error.
+func newTestStore(t *testing.T, in io.Reader) (*console.Console, *Store, *bytes.Buffer) {
+	t.Helper()
+	var errOut bytes.Buffer
+	con := &console.Console{
+		In: in, Out: io.Discard, Err: &errOut, Width: 80,
+		Ask: func(context.Context, string) (string, error) { return "", io.EOF },
+	}
+	return con, &Store{Con: con, Settings: &settings.Store{Folder: t.TempDir()}}, &errOut
 }
