@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// checkServer takes a host name or an address, and nothing that people paste with it.
+// checkServer accepts a host name or an address, and nothing that people paste with it.
 func (a Access) checkServer() error {
 	host := strings.TrimSuffix(strings.TrimPrefix(a.Server, "["), "]")
 	if _, err := netip.ParseAddr(host); err == nil {
@@ -36,10 +36,10 @@ func (a Access) checkServer() error {
 	return &SettingError{SettingServer, fmt.Sprintf(problem, secret.Cut(a.Server, 100))}
 }
 
-// mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it is not to be shown.
+// mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it must not be shown.
 func mayHoldLogin(text string) bool { return strings.Contains(text, "@") }
 
-// checkPath refuses what a Windows user types by habit: servers would make one folder of that name.
+// checkPath refuses backslashes, which Windows users type by habit: servers would make one folder of that name.
 func (a Access) checkPath() error {
 	if strings.Contains(a.Path, `\`) {
 		return &SettingError{SettingPath, "holds a backslash: folders on a server are parted by slashes"}
@@ -47,7 +47,7 @@ func (a Access) checkPath() error {
 	return nil
 }
 
-// checkBaseURL takes a folder on an HTTPS server. A URL with a password in it is not shown, whatever else it is.
+// checkBaseURL accepts a folder on an HTTPS server. No error shows a URL with a password in it.
 func (a Access) checkBaseURL() error {
 	u, err := url.Parse(a.BaseURL)
 	problem := ""
@@ -79,7 +79,7 @@ func (a Access) checkBaseURL() error {
 	return nil
 }
 
-// textProblem refuses what would end a command early or cannot be typed.
+// textProblem returns what is wrong with a text that would end a command early or cannot be typed; "" if nothing is.
 func textProblem(text string) string {
 	switch {
 	case len(text) > 4096:

@@ -208,7 +208,7 @@ func (p *ftpPut) rename(ctx context.Context) error {
 		return err
 	}
 	whole := ctx
-	ctx, cancel := p.afterwards(ctx)
+	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
 	p.control.ctx = ctx
 	p.tell(StepRename, p.u.Name)

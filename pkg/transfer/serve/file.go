@@ -28,7 +28,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 	w.Header().Set("ETag", `"1"`)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range") // several parts in one answer: nobody needs it, and they are allowed to get the whole
+		r.Header.Del("Range") // several parts in one answer: a server may send the whole instead
 	}
 	if r.Method == http.MethodHead {
 		http.ServeContent(w, r, "", time.Time{}, offer.content())

@@ -161,7 +161,7 @@ type ftpInfo struct {
 
 func (i ftpInfo) Name() string       { return i.name }
 func (i ftpInfo) Size() int64        { return i.size }
-func (i ftpInfo) ModTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) } // always the same: who goes on compares it
+func (i ftpInfo) ModTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) } // always the same: clients that resume compare it
 func (i ftpInfo) IsDir() bool        { return i.folder }
 func (i ftpInfo) Sys() any           { return nil }
 
