@@ -82,15 +82,15 @@ func (c *conn) timeout(limit time.Duration) time.Duration {
 	return min(limit, strangerTimeout)
 }
 
-// deadline returns the deadline for the client where others have the given one; the zero time is none.
-func (c *conn) deadline(usual time.Time) time.Time {
-	if latest := time.Now().Add(strangerTimeout); !c.known && usual.After(latest) {
+// deadline returns the deadline for the client where others have limit; the zero time is none.
+func (c *conn) deadline(limit time.Time) time.Time {
+	if latest := time.Now().Add(strangerTimeout); !c.known && limit.After(latest) {
 		return latest
 	}
-	return usual
+	return limit
 }
 
-// newListener listens as the options say. Nobody is served before run.
+// newListener listens as the options say. It serves nothing before run.
 func newListener(o Options, serve func(*conn)) (*listener, error) {
 	below := o.Listener
 	if below == nil {
@@ -137,7 +137,7 @@ func (l *listener) run() {
 			case errors.Is(err, net.ErrClosed):
 				return
 			}
-			// No descriptors left, for one: it passes when somebody leaves.
+			// No descriptors left, for one: it passes when a client leaves.
 			timer := time.NewTimer(pause)
 			select {
 			case <-l.done:
@@ -192,7 +192,7 @@ func (c *conn) Close() error {
 	return err
 }
 
-// close ends all connections with a reset. Who has one still has to close it.
+// close ends all connections with a reset. They still have to be closed where they are served.
 func (l *listener) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
