@@ -17,7 +17,7 @@ import (
 // A line is one connection to the phone. HTTP is spoken over it by hand: a phone that answers before it has the whole image
 // must be heard, and whoever stops half way must be seen to have stopped.
 type line struct {
-	tcp  *net.TCPConn
+	tcp  net.Conn
 	tls  *tls.Conn
 	in   *bufio.Reader
 	left *budget
@@ -80,12 +80,13 @@ func watchTrust(c *tls.Config, host string) *tls.Config {
 
 // dial connects.
 func (s *Session) dial(ctx context.Context, deadline time.Time) (*line, error) {
-	dialer := net.Dialer{Deadline: deadline, KeepAlive: 15 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(s.host, s.port))
+	limited, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	conn, err := s.o.Dial(limited, "tcp", net.JoinHostPort(s.host, s.port))
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	l := &line{tcp: conn.(*net.TCPConn)} //nolint:forcetypeassert // network "tcp" gives no other
+	l := &line{tcp: conn}
 	l.tls = tls.Client(l.tcp, s.config)
 	l.left = &budget{Reader: l.tls}
 	l.in = bufio.NewReader(l.left)
@@ -99,8 +100,15 @@ func (s *Session) dial(ctx context.Context, deadline time.Time) (*line, error) {
 
 // reset ends the connection so that the other side sees that it was not meant to end.
 func (l *line) reset() {
-	_ = l.tcp.SetLinger(0)
+	l.linger(0)
 	_ = l.tcp.Close()
+}
+
+// linger sets how long a connection of TCP lives on when it is closed; one of 0 closes with a reset.
+func (l *line) linger(seconds int) {
+	if tcp, ok := l.tcp.(interface{ SetLinger(seconds int) error }); ok {
+		_ = tcp.SetLinger(seconds)
+	}
 }
 
 // goodbye is how long a connection that is full may keep TLS from saying goodbye, whose answer is not waited for.

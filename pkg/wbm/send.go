@@ -52,8 +52,10 @@ func (u *upload) Write(p []byte) (int, error) {
 // the process too.
 func (u *upload) run(ctx context.Context, r request) (*answer, error) {
 	l := u.l
-	_ = l.tcp.SetLinger(0)
-	_ = l.tcp.SetWriteBuffer(sendBuffer)
+	l.linger(0)
+	if tcp, ok := l.tcp.(interface{ SetWriteBuffer(bytes int) error }); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer)
+	}
 	_ = l.tcp.SetDeadline(time.Time{})
 	defer context.AfterFunc(ctx, l.reset)()
 	var head bytes.Buffer
@@ -78,7 +80,7 @@ func (u *upload) run(ctx context.Context, r request) (*answer, error) {
 		return nil, u.s.fail(ctx, err)
 	}
 	if u.b.complete() {
-		_ = l.tcp.SetLinger(-1)
+		l.linger(-1)
 	}
 	_ = l.tcp.SetReadDeadline(time.Now().Add(u.s.o.Timeout))
 	u.s.line = l

@@ -23,6 +23,8 @@ type Options struct {
 	// page may know it already. It is not sent, and not printed. Login adds its own.
 	Secret string
 	Event  func(Event) // told every step, one at a time; may be nil
+	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Format keeps the password out of whatever prints the options.
@@ -84,6 +86,9 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 	}
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Minute
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 	}
 	s := &Session{o: o, host: host, port: port, config: watchTrust(o.TLS, host), secret: newSecret(o.Secret)}
 	s.o.Secret = "" // a method does not keep it from who prints the session
