@@ -15,11 +15,12 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"pkg/bind":          {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/bind/bindtest": {module + "pkg/bind"},
-		"pkg/hwcheck":       {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/trust":         {},
-		"pkg/wbm":           {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/bind/bindtest":         {module + "pkg/bind"},
+		"pkg/hwcheck":               {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/trust":                 {},
+		"pkg/wbm":                   {module + "pkg/wbm/internal/htmlform"},
+		"pkg/wbm/internal/htmlform": {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
 		"pkg/transfer": {
 			module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
 			"golang.org/x/sys/unix", "golang.org/x/time/rate",

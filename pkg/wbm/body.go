@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // pieceSize is how much of the image is read and written at a time. A piece may take as long as the limit for silence, so that
@@ -30,23 +32,23 @@ type body struct {
 
 // newBody packs a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
 // first field for files; there is one.
-func newBody(f *form, image Image) *body {
+func newBody(f *htmlform.Form, image Image) *body {
 	var random [16]byte
 	_, _ = rand.Read(random[:])
 	b := &body{boundary: "----cpupdate" + hex.EncodeToString(random[:]), image: image, digest: sha256.New()}
 	var text strings.Builder
-	for _, e := range f.entries() {
-		fmt.Fprintf(&text, "--%s\r\nContent-Disposition: form-data; name=\"%s\"", b.boundary, f.page.encode(quote(e.name)))
+	for _, e := range f.Fields() {
+		fmt.Fprintf(&text, "--%s\r\nContent-Disposition: form-data; name=\"%s\"", b.boundary, f.Page.Encode(quote(e.Name)))
 		switch {
-		case e.file && b.front == "":
-			fmt.Fprintf(&text, "; filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n", f.page.encode(quote(image.Name)))
+		case e.File && b.front == "":
+			fmt.Fprintf(&text, "; filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n", f.Page.Encode(quote(image.Name)))
 			b.front = text.String()
 			text.Reset()
 			text.WriteString("\r\n")
-		case e.file:
+		case e.File:
 			text.WriteString("; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n")
 		default:
-			fmt.Fprintf(&text, "\r\n\r\n%s\r\n", f.page.encode(e.value))
+			fmt.Fprintf(&text, "\r\n\r\n%s\r\n", f.Page.Encode(e.Value))
 		}
 	}
 	fmt.Fprintf(&text, "--%s--\r\n", b.boundary)
@@ -59,7 +61,7 @@ func quote(name string) string {
 	return strings.NewReplacer("\"", "%22", "\r", "%0D", "\n", "%0A").Replace(name)
 }
 
-func (b *body) kind() string { return typeMultipart + "; boundary=" + b.boundary }
+func (b *body) kind() string { return htmlform.Multipart + "; boundary=" + b.boundary }
 
 func (b *body) length() int64 {
 	return int64(len(b.front)) + b.image.Content.Size() + int64(len(b.back))

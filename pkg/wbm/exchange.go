@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A request is what is asked of the phone.
@@ -43,10 +45,10 @@ func (s *Session) writeHead(w *bytes.Buffer, r request, length int64) error {
 	if r.isPost() {
 		method = http.MethodPost
 	}
-	fmt.Fprintf(w, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0 (compatible; cpupdate)\r\n", method, requestURI(r.url), s.origin.Host)
+	fmt.Fprintf(w, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0 (compatible; cpupdate)\r\n", method, r.url.RequestURI(), s.origin.Host)
 	w.WriteString("Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n")
 	if r.referer != nil {
-		fmt.Fprintf(w, "Referer: %s://%s%s\r\n", r.referer.Scheme, r.referer.Host, requestURI(r.referer))
+		fmt.Fprintf(w, "Referer: %s://%s%s\r\n", r.referer.Scheme, r.referer.Host, r.referer.RequestURI())
 	}
 	if r.isPost() {
 		fmt.Fprintf(w, "Origin: https://%s\r\nContent-Type: %s\r\nContent-Length: %d\r\n", s.origin.Host, r.kind, length)
@@ -127,7 +129,7 @@ func (s *Session) receive(ctx context.Context, l *line, r request, response *htt
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
 	switch {
 	case err == nil && len(body) > maxPage:
-		return nil, s.fail(ctx, errTooMuch)
+		return nil, s.fail(ctx, htmlform.ErrTooLarge)
 	case errors.Is(err, io.ErrUnexpectedEOF) && ctx.Err() == nil:
 		return nil, &Error{Kind: KindBroken, Msg: "the connection was cut in the middle of a page"}
 	case err != nil:
@@ -145,7 +147,7 @@ func (s *Session) receive(ctx context.Context, l *line, r request, response *htt
 }
 
 // visit asks for a page and follows where it leads, on the phone itself. All of it takes at most Timeout.
-func (s *Session) visit(ctx context.Context, r request) (*page, error) {
+func (s *Session) visit(ctx context.Context, r request) (*htmlform.Page, error) {
 	deadline := time.Now().Add(s.o.Timeout)
 	for range maxRedirects + 1 {
 		a, err := s.exchange(ctx, r, deadline)
@@ -181,8 +183,8 @@ func (s *Session) redirect(a *answer, posted bool) (*url.URL, error) {
 		return nil, s.errorf(KindProtocol, "it redirects to nowhere")
 	case err != nil:
 		return nil, s.errorf(KindForeign, "it redirects elsewhere, to %s", s.shown(location))
-	case !isHarmless(next):
-		return nil, s.errorf(KindProtocol, "it redirects to %s, and asking for that may do something", s.shown(requestURI(next)))
+	case !htmlform.IsSafe(next):
+		return nil, s.errorf(KindProtocol, "it redirects to %s, and asking for that may do something", s.shown(next.RequestURI()))
 	case again:
 		return nil, s.errorf(KindProtocol, "it wants to be sent once more what it was sent, which is not done (status %d)", a.status)
 	}
@@ -190,19 +192,19 @@ func (s *Session) redirect(a *answer, posted bool) (*url.URL, error) {
 }
 
 // understand reads the page that an answer is, if it is one.
-func (s *Session) understand(a *answer) (*page, error) {
+func (s *Session) understand(a *answer) (*htmlform.Page, error) {
 	kind, ok := isPage(a.header)
 	switch {
 	case a.status >= http.StatusBadRequest:
 		return nil, s.refused(a)
 	case !ok:
-		return nil, s.errorf(KindProtocol, "%s is no web page, but %s", s.shown(requestURI(a.url)), s.shown(kind))
+		return nil, s.errorf(KindProtocol, "%s is no web page, but %s", s.shown(a.url.RequestURI()), s.shown(kind))
 	}
-	p, err := readPage(a)
+	p, err := a.page()
 	if err != nil {
 		return nil, s.fail(context.Background(), err)
 	}
-	s.tell(StepPage, s.shown(requestURI(a.url)))
+	s.tell(StepPage, s.shown(a.url.RequestURI()))
 	s.facts.read(p)
 	return p, nil
 }
@@ -211,16 +213,16 @@ func (s *Session) understand(a *answer) (*page, error) {
 // words may mean anything.
 func (s *Session) refused(a *answer) error {
 	if p, err := s.plain(a); err == nil {
-		pages := []*page{p}
+		pages := []*htmlform.Page{p}
 		switch {
 		case s.login == taken || s.login == sent && s.isEntered(pages):
-		case contains(pages, saysLocked):
+		case htmlform.Contains(pages, saysLocked):
 			return errLocked("that is all it shows")
-		case contains(pages, saysWrong) && s.login == sent:
+		case htmlform.Contains(pages, saysWrong) && s.login == sent:
 			return errWrong()
 		}
 	}
-	e := s.errorf(KindProtocol, "%s is refused with status %d", s.shown(requestURI(a.url)), a.status)
+	e := s.errorf(KindProtocol, "%s is refused with status %d", s.shown(a.url.RequestURI()), a.status)
 	e.status = a.status
 	return e
 }
@@ -233,7 +235,7 @@ func isPage(h http.Header) (kind string, ok bool) {
 }
 
 // view reads a page with its frames. Frames that were read before, by their keys, are left out.
-func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]*page, error) {
+func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]*htmlform.Page, error) {
 	first, err := s.visit(ctx, r)
 	if err != nil {
 		return nil, err
@@ -241,19 +243,19 @@ func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]
 	if read == nil {
 		read = map[string]bool{}
 	}
-	read[pageKey(r.url)], read[pageKey(first.url)] = true, true
-	pages := []*page{first}
+	read[htmlform.PageKey(r.url)], read[htmlform.PageKey(first.URL)] = true, true
+	pages := []*htmlform.Page{first}
 	for i := 0; i < len(pages); i++ {
-		for _, frame := range pages[i].frames {
-			u, err := s.resolve(pages[i].base, frame)
-			if err != nil || read[pageKey(u)] || !isHarmless(u) {
+		for _, frame := range pages[i].Frames {
+			u, err := s.resolve(pages[i].Base, frame)
+			if err != nil || read[htmlform.PageKey(u)] || !htmlform.IsSafe(u) {
 				continue // what is shown from elsewhere is not the phone's
 			}
-			read[pageKey(u)] = true
+			read[htmlform.PageKey(u)] = true
 			if len(pages) > maxFrames {
 				return nil, s.errorf(KindProtocol, "a page has more than %d frames", maxFrames)
 			}
-			p, err := s.visit(ctx, request{url: u, referer: pages[i].url})
+			p, err := s.visit(ctx, request{url: u, referer: pages[i].URL})
 			if err != nil && !isStatus(err) {
 				return nil, err
 			}
@@ -269,4 +271,9 @@ func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]
 func isStatus(err error) bool {
 	e := (*Error)(nil)
 	return errors.As(err, &e) && e.status != 0
+}
+
+// page reads the page that an answer holds.
+func (a *answer) page() (*htmlform.Page, error) {
+	return htmlform.Read(a.url, a.header.Get("Content-Type"), a.body)
 }

@@ -1,6 +1,10 @@
 package wbm
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
+)
 
 // Facts are what the pages that were read say of the phone, word by word, bounded; "" is what they do not say, or say in
 // two ways. The labels by which they are found are assumed.
@@ -38,20 +42,20 @@ type factList struct {
 }
 
 // read takes from a page what it says.
-func (l *factList) read(p *page) {
+func (l *factList) read(p *htmlform.Page) {
 	if l.title == "" {
-		l.title = p.title
+		l.title = p.Title
 	}
 	labels := factLabels()
-	for i, run := range p.runs {
+	for i, run := range p.Cells {
 		label, rest, colon := strings.Cut(run, ":")
 		which := labels[strings.ToLower(strings.TrimSpace(label))]
 		if which == 0 {
 			continue
 		}
 		value := strings.TrimSpace(rest)
-		if value == "" && i+1 < len(p.runs) {
-			value = p.runs[i+1] // of the next cell; it is empty where a row begins
+		if value == "" && i+1 < len(p.Cells) {
+			value = p.Cells[i+1] // of the next cell; it is empty where a row begins
 		}
 		if !colon && value == "" || isLabel(value, labels) {
 			continue

@@ -12,6 +12,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A line is one connection to the phone. HTTP is spoken over it by hand: a phone that answers before it has the whole image
@@ -31,13 +33,10 @@ type budget struct {
 	failed error // why there was nothing to read
 }
 
-// errTooMuch is more than a page may be.
-var errTooMuch = errors.New("more than a page may be")
-
 func (b *budget) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		b.failed = errTooMuch
-		return 0, errTooMuch
+		b.failed = htmlform.ErrTooLarge
+		return 0, htmlform.ErrTooLarge
 	}
 	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
@@ -146,7 +145,7 @@ func (l *line) head() (*http.Response, error) {
 			return nil, errors.New("it wants to speak another protocol")
 		}
 	}
-	return nil, errTooMuch
+	return nil, htmlform.ErrTooLarge
 }
 
 // A tlsError is a handshake that failed for a reason of TLS itself.
@@ -212,7 +211,7 @@ func (s *Session) fail(ctx context.Context, err error) error {
 		return &Error{Kind: KindTimeout, Msg: "it does not answer in time"}
 	case isBroken(err):
 		return &Error{Kind: KindBroken, Msg: "the connection was cut"}
-	case errors.Is(err, errTooMuch):
+	case errors.Is(err, htmlform.ErrTooLarge):
 		return &Error{Kind: KindProtocol, Msg: "it sends more than a page may be"}
 	case errors.As(err, &op):
 		return &Error{Kind: KindBroken, Msg: "the connection was cut", Err: innermost(op)}

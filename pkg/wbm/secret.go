@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A secret is the password, in the ways in which a page may repeat it. It never leaves the package again. Only a
@@ -24,7 +26,7 @@ func newSecret(password string) secret {
 		password, strings.Join(strings.Fields(password), " "), strings.Trim(strconv.Quote(password), `"`), html.EscapeString(password),
 		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;").Replace(password),
 	}
-	for _, raw := range []string{password, (&page{latin: true}).encode(password)} {
+	for _, raw := range []string{password, htmlform.Latin1(password)} {
 		var all strings.Builder
 		for i := range len(raw) {
 			fmt.Fprintf(&all, "%%%02X", raw[i])

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // Options are how a page is spoken to.
@@ -70,8 +72,8 @@ type Session struct {
 	line   *line // kept between pages; nil if there is none
 	secret secret
 	facts  factList
-	start  []*page // the start page with its frames; after the login, what answered it
-	in     bool    // somebody may be logged in
+	start  []*htmlform.Page // the start page with its frames; after the login, what answered it
+	in     bool             // somebody may be logged in
 	login  attempt
 }
 
@@ -150,7 +152,7 @@ func (s *Session) referer() *url.URL {
 	if len(s.start) == 0 {
 		return nil
 	}
-	return s.start[0].url
+	return s.start[0].URL
 }
 
 // tell tells a step. The text may hold what the phone said.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A Watcher sees the bytes that are sent.
@@ -44,11 +46,11 @@ func (s *Session) Upload(ctx context.Context, f *Form, image Image) (Answer, err
 	}
 	target, err := s.target(live)
 	if err != nil {
-		return Answer{}, s.errorf(KindForeign, "its form for the phone application leads elsewhere now, to %s", s.shown(live.said("formaction", live.action)))
+		return Answer{}, s.errorf(KindForeign, "its form for the phone application leads elsewhere now, to %s", s.shown(live.Action()))
 	}
 	b := newBody(live, image)
-	s.tell(StepSend, fmt.Sprintf("%d bytes as %s to %s", image.Content.Size(), s.shown(f.Field), s.shown(requestURI(target))))
-	r := request{url: target, referer: live.page.url, kind: b.kind()}
+	s.tell(StepSend, fmt.Sprintf("%d bytes as %s to %s", image.Content.Size(), s.shown(f.Field), s.shown(target.RequestURI())))
+	r := request{url: target, referer: live.Page.URL, kind: b.kind()}
 	a, err := s.send(ctx, r, b)
 	if err != nil {
 		return Answer{}, s.whole(b, err)
@@ -66,18 +68,18 @@ func (s *Session) whole(b *body, err error) error {
 }
 
 // reread reads the page of the form again: it may hold something that counts once only. It must still be the same form.
-func (s *Session) reread(ctx context.Context, f *Form) (*form, error) {
+func (s *Session) reread(ctx context.Context, f *Form) (*htmlform.Form, error) {
 	p, err := s.visit(ctx, request{url: f.url, referer: f.referer})
 	if err != nil {
 		return nil, err
 	}
-	if len(logins([]*page{p})) > 0 {
+	if len(logins([]*htmlform.Page{p})) > 0 {
 		s.in = false
 		return nil, &Error{Kind: KindSession, Msg: "it shows the form of login instead of the form for the image: it logged us out"}
 	}
-	var found []*form
-	for _, live := range p.forms {
-		if live.mark() == f.mark && s.judge(live).belongs() && !live.unclear() {
+	var found []*htmlform.Form
+	for _, live := range p.Forms {
+		if live.Signature() == f.mark && live.Classify(s.start).IsPhoneApplication() && !live.IsAmbiguous() {
 			found = append(found, live)
 		}
 	}
@@ -94,7 +96,7 @@ func (s *Session) hear(ctx context.Context, r request, a *answer, b *body) (Answ
 		return Answer{}, err
 	}
 	said := Answer{Status: a.status}
-	var p *page
+	var p *htmlform.Page
 	if next != nil {
 		if p, err = s.visit(ctx, request{url: next, referer: r.referer}); err != nil {
 			return Answer{}, err
@@ -102,7 +104,7 @@ func (s *Session) hear(ctx context.Context, r request, a *answer, b *body) (Answ
 	} else if p, err = s.plain(a); err != nil {
 		return Answer{}, err
 	}
-	if len(logins([]*page{p})) > 0 {
+	if len(logins([]*htmlform.Page{p})) > 0 {
 		s.in = false
 		return Answer{}, &Error{Kind: KindSession, Msg: "it answers the image with the form of login: it logged us out"}
 	}
@@ -125,18 +127,14 @@ func quoted(words string) string {
 }
 
 // plain reads the answer, whatever its status is. What is no page has words only if it is text.
-func (s *Session) plain(a *answer) (*page, error) {
+func (s *Session) plain(a *answer) (*htmlform.Page, error) {
 	if kind, ok := isPage(a.header); !ok {
-		p := &page{url: a.url, base: a.url, status: a.status}
 		if strings.HasPrefix(strings.ToLower(kind), "text/plain") {
-			c := collapser{limit: maxText}
-			text, _ := decode(a.body, charset(kind))
-			c.add(text)
-			p.text = c.String()
+			return htmlform.ReadText(a.url, kind, a.body), nil
 		}
-		return p, nil
+		return &htmlform.Page{URL: a.url, Base: a.url}, nil
 	}
-	p, err := readPage(a)
+	p, err := a.page()
 	if err != nil {
 		return nil, s.fail(context.Background(), err)
 	}
@@ -148,20 +146,20 @@ const maxWords = 300
 
 // weigh notes what a page says to an image, and what that seems to mean. That "error" is a class, and that these words may
 // mean a refusal, is assumed.
-func (s *Session) weigh(said *Answer, p *page) {
-	words := p.text
+func (s *Session) weigh(said *Answer, p *htmlform.Page) {
+	words := p.Text
 	switch {
-	case p.bad != "":
-		words = p.bad
-	case p.good != "":
-		words = p.good
+	case p.Failure != "":
+		words = p.Failure
+	case p.Success != "":
+		words = p.Success
 	default:
-		said.Doubt = mention(cut(p.text, 4<<10), []string{
+		said.Doubt = htmlform.Mention(cut(p.Text, 4<<10), []string{
 			"failed", "error", "invalid", "incompatible", "not compatible", "not supported", "rejected", "refused", "too large", "denied",
 		}) != ""
 	}
 	said.Words = s.clean(words, maxWords)
-	said.Refusal = p.bad != "" || said.Status >= http.StatusBadRequest
+	said.Refusal = p.Failure != "" || said.Status >= http.StatusBadRequest
 }
 
 // send sends the form with the image over a connection of its own.
