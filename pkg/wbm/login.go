@@ -91,7 +91,7 @@ func (s *Session) Login(ctx context.Context, password string) error {
 		}
 	}
 	s.in, s.login = true, sent // from here on it is better to log out
-	pages, err := s.view(ctx, request{url: target, referer: f.Page.URL, kind: htmlform.URLEncoded, body: f.Page.URLEncode(entries)}, nil)
+	pages, err := s.view(ctx, request{url: target, referer: f.Page.URL, mediaType: htmlform.URLEncoded, body: f.Page.URLEncode(entries)}, nil)
 	if e := (*Error)(nil); errors.As(err, &e) && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden) {
 		s.in = false
 		return s.errorf(KindPassword, "it refuses the password with status %d", e.status)

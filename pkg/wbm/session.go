@@ -69,7 +69,7 @@ type Session struct {
 	port   string
 	origin *url.URL
 	jar    *cookiejar.Jar
-	line   *line // kept between pages; nil if there is none
+	conn   *conn // kept between pages; nil if there is none
 	secret secret
 	facts  factList
 	start  []*htmlform.Page // the start page with its frames; after the login, what answered it
@@ -92,7 +92,7 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 	}
-	s := &Session{o: o, host: host, port: port, config: watchTrust(o.TLS, host), secret: newSecret(o.Secret)}
+	s := &Session{o: o, host: host, port: port, config: tlsConfig(o.TLS, host), secret: newSecret(o.Secret)}
 	s.o.Secret = "" // a method does not keep it from who prints the session
 	s.origin = &url.URL{Scheme: "https", Host: address, Path: "/"}
 	if port == "443" { // as browsers say it
@@ -102,10 +102,20 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 		return nil, &Error{Kind: KindProtocol, Msg: "no room for cookies", Err: err}
 	}
 	if err := s.open(ctx); err != nil {
-		s.hangUp()
+		s.disconnect()
 		return nil, err
 	}
 	return s, nil
+}
+
+// tlsConfig returns the TLS that the caller wants, for HTTP/1.1.
+func tlsConfig(c *tls.Config, host string) *tls.Config {
+	if c == nil {
+		c = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	}
+	c = c.Clone()
+	c.NextProtos = []string{"http/1.1"}
+	return c
 }
 
 // open reads index.cmd with user=Admin (observed: an OpenVAS check for the OpenStage default password), or / if there is none.
@@ -135,15 +145,16 @@ func (s *Session) Facts() Facts { return s.facts.facts(s.secret) }
 // Close logs out, if somebody is logged in, and ends the connections. Logging out takes at most Timeout, also when the
 // context of the visit is over; whether it worked is of no account to the visit, so the error is always nil.
 func (s *Session) Close() error {
-	defer s.hangUp()
+	defer s.disconnect()
 	if !s.in {
 		return nil
 	}
 	s.in = false
 	s.tell(StepLogout, "")
 	// Observed: a public program that sets up SSH on OpenStage phones.
-	deadline := time.Now().Add(s.o.Timeout)
-	_, _ = s.exchange(context.Background(), request{url: s.at("/page.cmd", "user=none"), referer: s.referer()}, deadline)
+	ctx, done := s.limit(context.Background())
+	defer done()
+	_, _ = s.exchange(ctx, request{url: s.at("/page.cmd", "user=none"), referer: s.referer()})
 	return nil
 }
 

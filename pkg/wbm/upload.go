@@ -2,12 +2,15 @@ package wbm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
@@ -50,7 +53,7 @@ func (s *Session) Upload(ctx context.Context, f *Form, image Image) (Answer, err
 	}
 	b := newBody(live, image)
 	s.tell(StepSend, fmt.Sprintf("%d bytes as %s to %s", image.Content.Size(), s.shown(f.Field), s.shown(target.RequestURI())))
-	r := request{url: target, referer: live.Page.URL, kind: b.kind()}
+	r := request{url: target, referer: live.Page.URL, mediaType: b.mediaType}
 	a, err := s.send(ctx, r, b)
 	if err != nil {
 		return Answer{}, s.whole(b, err)
@@ -61,7 +64,7 @@ func (s *Session) Upload(ctx context.Context, f *Form, image Image) (Answer, err
 
 // whole notes in an error that the phone was sent all of it.
 func (s *Session) whole(b *body, err error) error {
-	if e, ok := err.(*Error); ok && b.complete() { //nolint:errorlint // it is ours, and not wrapped yet
+	if e, ok := err.(*Error); ok && b.complete.Load() { //nolint:errorlint // it is ours, and not wrapped yet
 		e.Whole = true
 	}
 	return err
@@ -101,7 +104,7 @@ func (s *Session) hear(ctx context.Context, r request, a *answer, b *body) (Answ
 		if p, err = s.visit(ctx, request{url: next, referer: r.referer}); err != nil {
 			return Answer{}, err
 		}
-	} else if p, err = s.plain(a); err != nil {
+	} else if p, err = s.plain(ctx, a); err != nil {
 		return Answer{}, err
 	}
 	if len(logins([]*htmlform.Page{p})) > 0 {
@@ -113,7 +116,7 @@ func (s *Session) hear(ctx context.Context, r request, a *answer, b *body) (Answ
 	switch {
 	case a.status >= http.StatusBadRequest:
 		return said, s.errorf(KindRefused, "it refuses the image with status %d%s", a.status, quoted(said.Words))
-	case !b.complete():
+	case !b.complete.Load():
 		return said, s.errorf(KindRefused, "it answered before it had the whole image%s", quoted(said.Words))
 	}
 	return said, nil
@@ -127,7 +130,7 @@ func quoted(words string) string {
 }
 
 // plain reads the answer, whatever its status is. What is no page has words only if it is text.
-func (s *Session) plain(a *answer) (*htmlform.Page, error) {
+func (s *Session) plain(ctx context.Context, a *answer) (*htmlform.Page, error) {
 	if kind, ok := isPage(a.header); !ok {
 		if strings.HasPrefix(strings.ToLower(kind), "text/plain") {
 			return htmlform.ReadText(a.url, kind, a.body), nil
@@ -136,7 +139,7 @@ func (s *Session) plain(a *answer) (*htmlform.Page, error) {
 	}
 	p, err := a.page()
 	if err != nil {
-		return nil, s.fail(context.Background(), err)
+		return nil, s.fail(ctx, err)
 	}
 	s.facts.read(p)
 	return p, nil
@@ -162,19 +165,70 @@ func (s *Session) weigh(said *Answer, p *htmlform.Page) {
 	said.Refusal = p.Failure != "" || said.Status >= http.StatusBadRequest
 }
 
-// send sends the form with the image over a connection of its own.
+// send sends the form with the image over a connection of its own. Until all of it is sent and answered, whatever ends the
+// connection resets it, the end of the process too.
 func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error) {
-	s.hangUp()
-	l, err := s.dial(ctx, time.Now().Add(s.o.Timeout))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(s.o.Patience, func() {
+		cancel(&Error{Kind: KindTimeout, Msg: "it has the whole image and does not answer"})
+	})
+	patience.Stop()
+	defer patience.Stop()
+	b.interrupted = ctx.Err
+	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
+		if info.Err == nil && !s.conn.closed.Load() {
+			b.sent()
+			patience.Reset(s.o.Patience)
+		}
+	}}
+	h, err := s.newRequest(httptrace.WithClientTrace(ctx, trace), r)
 	if err != nil {
 		return nil, err
 	}
-	u := &upload{s: s, l: l, b: b, quit: make(chan struct{})}
-	a, err := u.run(ctx, r)
-	if err != nil || !b.complete() {
-		l.reset()
-		s.line = nil
-		return a, err
+	h.Body, h.ContentLength = b, b.length
+	s.disconnect()
+	limited, done := s.limit(ctx)
+	defer done()
+	if s.conn, err = s.connect(limited, b); err != nil {
+		return nil, err
 	}
-	return a, nil
+	defer b.finish()
+	b.start()
+	response, err := s.conn.roundTrip(h)
+	if err != nil {
+		err = s.uploadError(ctx, b, err)
+		s.abort()
+		return nil, err
+	}
+	patience.Stop()
+	defer time.AfterFunc(s.o.Timeout, func() { cancel(errSilent()) }).Stop()
+	if b.complete.Load() {
+		s.conn.normal.Store(true)
+		s.conn.raw.CloseNormally()
+	}
+	a, err := s.receive(ctx, r, response)
+	if err == nil && !b.complete.Load() && s.conn != nil {
+		s.abort()
+	}
+	return a, err
+}
+
+// uploadError returns the error of an upload that has no answer.
+func (s *Session) uploadError(ctx context.Context, b *body, err error) error {
+	cause, mine := context.Cause(ctx), (*Error)(nil)
+	class := netconn.Classify(err)
+	switch {
+	case cause != nil:
+		return cause
+	case errors.As(err, &mine):
+		return mine
+	case s.conn.raw.TimedOut(), class == netconn.Timeout:
+		return &Error{Kind: KindTimeout, Msg: "it takes no more of the image"}
+	case class == netconn.Broken && b.complete.Load():
+		return &Error{Kind: KindBroken, Msg: "it cut the connection when it had the whole image, and said nothing"}
+	case class == netconn.Broken:
+		return &Error{Kind: KindBroken, Msg: "it cut the connection in the middle of the image"}
+	}
+	return s.fail(ctx, err)
 }
