@@ -32,6 +32,7 @@ type conn struct {
 	read   atomic.Int64          // bytes since the last request began
 	ended  atomic.Pointer[error] // why the phone sends no more
 	closed atomic.Bool           // on this side
+	lost   atomic.Bool           // something was written when it was closed
 	normal atomic.Bool           // closing it is no sign that something went wrong
 }
 
@@ -110,6 +111,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if err != nil && c.closed.Load() {
+		c.lost.Store(true)
 		return len(p), nil
 	}
 	return n, err

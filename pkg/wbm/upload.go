@@ -176,8 +176,9 @@ func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error)
 	patience.Stop()
 	defer patience.Stop()
 	b.interrupted = ctx.Err
+	var c *conn
 	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
-		if info.Err == nil && !s.conn.closed.Load() {
+		if info.Err == nil && !c.lost.Load() {
 			b.sent()
 			patience.Reset(s.o.Patience)
 		}
@@ -190,12 +191,13 @@ func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error)
 	s.disconnect()
 	limited, done := s.limit(ctx)
 	defer done()
-	if s.conn, err = s.connect(limited, b); err != nil {
+	if c, err = s.connect(limited, b); err != nil {
 		return nil, err
 	}
+	s.conn = c
 	defer b.finish()
 	b.start()
-	response, err := s.conn.roundTrip(h)
+	response, err := c.roundTrip(h)
 	if err != nil {
 		err = s.uploadError(ctx, b, err)
 		s.abort()
@@ -204,8 +206,8 @@ func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error)
 	patience.Stop()
 	defer time.AfterFunc(s.o.Timeout, func() { cancel(errSilent()) }).Stop()
 	if b.complete.Load() {
-		s.conn.normal.Store(true)
-		s.conn.raw.CloseNormally()
+		c.normal.Store(true)
+		c.raw.CloseNormally()
 	}
 	a, err := s.receive(ctx, r, response)
 	if err == nil && !b.complete.Load() && s.conn != nil {
@@ -223,7 +225,7 @@ func (s *Session) uploadError(ctx context.Context, b *body, err error) error {
 		return cause
 	case errors.As(err, &mine):
 		return mine
-	case s.conn.raw.TimedOut(), class == netconn.Timeout:
+	case s.conn.raw.TimedOut(), class == netconn.Timeout && !b.complete.Load():
 		return &Error{Kind: KindTimeout, Msg: "it takes no more of the image"}
 	case class == netconn.Broken && b.complete.Load():
 		return &Error{Kind: KindBroken, Msg: "it cut the connection when it had the whole image, and said nothing"}
