@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -28,9 +29,9 @@ type app struct {
 	errWidth    func() int // its columns
 	settings    string     // folder of stored settings, "" if the system names none
 
-	config         string          // settings file of --config
-	configVariable string          // that of $CPUPDATE_CONFIG
-	password       transfer.Secret // $CPUPDATE_PASSWORD
+	config         string        // settings file of --config
+	configVariable string        // that of $CPUPDATE_CONFIG
+	password       secret.Secret // $CPUPDATE_PASSWORD
 	around         surroundings
 
 	clock func() time.Time // nil: that of the system
@@ -80,7 +81,7 @@ func newApp() *app {
 	}
 	a.configVariable = os.Getenv("CPUPDATE_CONFIG")
 	if password := os.Getenv(passwordVariable); password != "" {
-		a.password = transfer.NewSecret(password)
+		a.password = secret.New(password)
 		_ = os.Unsetenv(passwordVariable) // libraries too start programs: the keyring's on macOS
 	}
 	a.keyring, a.keyringVariable = systemKeyring{os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, os.Getenv(keyringVariable)

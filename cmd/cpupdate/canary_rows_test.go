@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // A canaryPeer is who is spoken to, and how a command line names it. It closes held when it keeps the command waiting.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 )
 
 // TestCIPage runs the shell parts of docs/ci.md as a CI system does: with the page's settings file, whose server is a
@@ -35,7 +35,7 @@ func TestCIPage(t *testing.T) {
 		{"unknown", ciSite{level: "# nobody knows\n"}, codeUnknown, "not for these phones"},
 		{"login", ciSite{password: "wrong"}, codeSettings, "mend settings or login"},
 		{"away", ciSite{away: true}, codeUnreachable, "later"},
-		{"readonly", ciSite{options: transfertest.Options{ReadOnly: true}}, codeRejected, "ask the server's administrator"},
+		{"readonly", ciSite{options: realservers.Options{ReadOnly: true}}, codeRejected, "ask the server's administrator"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // what they do most is wait
@@ -67,14 +67,14 @@ type ciSite struct {
 	password string // instead of the right one
 	cut      bool   // the image is damaged
 	away     bool   // the server does not answer
-	options  transfertest.Options
+	options  realservers.Options
 }
 
 // make makes the folder that the scripts run in, and the server.
 func (s *ciSite) make(t *testing.T, settings string) string {
 	t.Helper()
 	s.options.TLS = true
-	server := transfertest.Start(t, transfertest.VSFTPD, s.options)
+	server := realservers.Start(t, realservers.VSFTPD, s.options)
 	if s.password == "" {
 		s.password = server.Access.Password.Reveal()
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -144,7 +145,7 @@ func (a *app) afterSet(ctx context.Context, name string) error {
 	}
 	access := p.access
 	if stored.there() { // that it is there is all that counts here
-		access.Password = transfer.NewSecret("")
+		access.Password = secret.New("")
 	}
 	if err := access.Validate(); err != nil {
 		a.note("warning", p.title(), err.Error())
@@ -194,7 +195,7 @@ func defaultsUnset(ctx context.Context, a *app, profile string, all bool, names 
 	change := settingsChange{profile: profile, all: all}
 	for _, name := range names {
 		if name == transfer.SettingPassword {
-			change.password = &transfer.Secret{}
+			change.password = &secret.Secret{}
 		} else {
 			change.unset = append(change.unset, name)
 		}

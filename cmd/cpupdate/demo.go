@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 func newDemo(a *app) *cobra.Command {
@@ -108,7 +108,7 @@ func (a *app) inFolder(folder string) *app {
 	inner.in, inner.inTerminal = strings.NewReader(""), false
 	inner.colorOut = a.colorOut && !a.noColor
 	inner.settings, inner.settingsErr = filepath.Join(folder, "settings"), nil
-	inner.config, inner.configVariable, inner.password = "", "", transfer.Secret{}
+	inner.config, inner.configVariable, inner.password = "", "", secret.Secret{}
 	inner.keyring = nil
 	inner.parsed, inner.verbose = false, false
 	if a.quiet {

@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // TestDoctorAround: settings, clock, certificates, proxies and terminal.
@@ -93,7 +94,7 @@ func TestDoctorAround(t *testing.T) {
 		"curve, soon": {nil, curveFlags(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(100 * time.Hour) }), codeOK, []string{
 			"certificates/service warning .*, in 4 days; its key is no RSA key .*RSA with 2048 bits",
 		}},
-		"ended": {nil, curveFlags(badserver.Expired), codeSettings, []string{"certificates/service failed certificate .*ended"}},
+		"ended": {nil, curveFlags(testca.Expired), codeSettings, []string{"certificates/service failed certificate .*ended"}},
 		"proxies": {func(_ *testing.T, a *app) { a.around.proxies = []string{"HTTPS_PROXY", "no_proxy"} }, serve, codeOK, []string{
 			`around/proxy ok \$HTTPS_PROXY, \$no_proxy are set, and not used`,
 		}},
@@ -140,7 +141,7 @@ func TestDoctorAround(t *testing.T) {
 func curveFlags(change func(*x509.Certificate)) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
-		made := badserver.NewAuthority(t).Issue(change)
+		made := testca.NewAuthority(t).Issue(change)
 		key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
 		if err != nil {
 			t.Fatal(err)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -157,7 +157,7 @@ func (x *examination) withoutPassword(f finding) finding {
 // A scrubbedError says what an error says, without a secret.
 type scrubbedError struct {
 	err    error
-	secret transfer.Secret
+	secret secret.Secret
 }
 
 func (e *scrubbedError) Error() string { return e.secret.Scrub(e.err.Error()) }

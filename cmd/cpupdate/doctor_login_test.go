@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -81,7 +82,7 @@ func TestDoctorWrongPassword(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			ended, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret("wr0ng-canary") }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.password = secret.New("wr0ng-canary") }, args...)
 			if n := wrong.Load(); n != 1 || ended != codeSettings {
 				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
 			}
@@ -132,7 +133,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 				change = func(int, *phonesim.Config) {}
 			}
 			phones, args, _ := doctorPhones(t, c.macs, change)
-			ended, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.password = secret.New(phonesim.DefaultPassword) }, args...)
 			for id, want := range c.want {
 				group, check, _ := strings.Cut(id, "/")
 				if got := statesOf(doc, group, check); !slices.Contains(strings.Split(want, "|"), got) {
@@ -171,7 +172,7 @@ func TestDoctorLogsOut(t *testing.T) {
 				}
 			}
 		})
-		_, _, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+		_, _, said := doctorJSON(t, func(a *app) { a.password = secret.New(phonesim.DefaultPassword) }, args...)
 		if in.Load() != 2 || out.Load() != 2 {
 			t.Errorf("%q: %d logins and %d logouts for two pages\n%s", fault, in.Load(), out.Load(), said)
 		}
@@ -228,7 +229,7 @@ func TestDoctorKeepsPassword(t *testing.T) {
 				silentInterface(i, c)
 			}
 		})
-		_, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(canary) }, append(args, "--verbose")...)
+		_, doc, said := doctorJSON(t, func(a *app) { a.password = secret.New(canary) }, append(args, "--verbose")...)
 		if got := statesOf(doc, groupPage, "form"); got != "ok" || strings.Contains(said, canary) {
 			t.Errorf("%s: the form is %s\n%s", name, got, said)
 		}

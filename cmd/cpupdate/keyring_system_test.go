@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // TestSystemKeyring goes the way of a stored password, with a keyring that people use.

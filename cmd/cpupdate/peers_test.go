@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -53,7 +54,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s := startPeer(t, "ftps", first, nil)
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
-		a.password = transfer.NewSecret("canary")
+		a.password = secret.New("canary")
 		c := run(t.Context(), a, []string{
 			"push", newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -53,7 +54,7 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 			a, said := terminalApp(t, "yes\n")
 			a.inTerminal = terminal
 			if !terminal {
-				a.password = transfer.NewSecret("canary")
+				a.password = secret.New("canary")
 			}
 			a.ask = func(_ context.Context, question string) (string, error) {
 				t.Errorf("%s: it asks %q", name, question)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -45,7 +46,7 @@ type destination struct {
 	phone    hwcheck.Phone
 	origin   string // "flags", "defaults", "profile berlin"
 	fetch    fetchOptions
-	password func(context.Context) (transfer.Secret, error)
+	password func(context.Context) (secret.Secret, error)
 }
 
 // validate keeps the two kinds of settings apart.
@@ -179,7 +180,7 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 		a.note("note", o.command, "no server is named, so the stored defaults are used")
 	}
 	d := &destination{access: p.access, phone: p.phone, origin: p.title(), fetch: p.fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, a) }
+	d.password = func(ctx context.Context) (secret.Secret, error) { return p.usablePassword(ctx, a) }
 	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -30,7 +31,7 @@ func dialFrom(t *testing.T, password string, lines ...[]string) dialled {
 	}
 	for i, line := range lines {
 		if i == len(lines)-1 && password != "" {
-			a.password = transfer.NewSecret(password)
+			a.password = secret.New(password)
 		}
 		out.Reset()
 		errOut.Reset()

@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
@@ -107,7 +108,7 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 }
 
 // webPassword is the password of the pages, which is stored nowhere.
-func (r *rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
+func (r *rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 	o := &r.o.route.password
 	o.whose = "the phones' web pages"
 	if len(r.targets) == 1 {

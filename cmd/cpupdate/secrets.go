@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -66,33 +67,33 @@ func (o *passwordOptions) validate(command string) error {
 
 // resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask,
 // and if standard input is a terminal). A password that nobody has is not set, and no error.
-func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(context.Context) (secret.Secret, error), ask bool) (password secret.Secret, origin string, err error) {
 	if o.given() {
 		return o.fromFlags(ctx, a)
 	}
 	if a.password.IsSet() && !o.noVariable {
-		secret, err = checkedPassword(fromVariable, a.password.Reveal())
-		return secret, fromVariable, err
+		password, err = checkedPassword(fromVariable, a.password.Reveal())
+		return password, fromVariable, err
 	}
 	if stored != nil {
-		if secret, err = stored(ctx); err != nil || secret.IsSet() {
-			return secret, fromStore, err
+		if password, err = stored(ctx); err != nil || password.IsSet() {
+			return password, fromStore, err
 		}
 	}
 	if ask && a.inTerminal {
-		secret, err = o.prompt(ctx, a)
-		return secret, fromPrompt, err
+		password, err = o.prompt(ctx, a)
+		return password, fromPrompt, err
 	}
-	return transfer.Secret{}, "", nil
+	return secret.Secret{}, "", nil
 }
 
 // fromFlags reads the password from the source that the flag names.
-func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (password secret.Secret, origin string, err error) {
 	var text string
 	switch {
 	case o.stdin && a.inTerminal:
-		secret, err = o.prompt(ctx, a)
-		return secret, fromStdin, err
+		password, err = o.prompt(ctx, a)
+		return password, fromStdin, err
 	case o.stdin:
 		origin = fromStdin
 		text, err = readPassword(interruptible(ctx, a.in))
@@ -104,16 +105,16 @@ func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfe
 		text, err = o.run(ctx, a)
 	}
 	if err == nil {
-		secret, err = checkedPassword(origin, withoutLineBreak(text))
+		password, err = checkedPassword(origin, withoutLineBreak(text))
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return secret, origin, err
+	return password, origin, err
 }
 
 // prompt asks on the terminal.
-func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, error) {
+func (o *passwordOptions) prompt(ctx context.Context, a *app) (secret.Secret, error) {
 	question := "Password: "
 	if o.whose != "" {
 		question = "Password of " + escape(o.whose) + ": "
@@ -123,32 +124,32 @@ func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, 
 	}
 	text, err := a.ask(ctx, question)
 	if ctx.Err() != nil {
-		return transfer.Secret{}, ctx.Err()
+		return secret.Secret{}, ctx.Err()
 	}
 	if err != nil {
-		return transfer.Secret{}, fail(codeSettings, fmt.Errorf("no password was typed: %w", err), "name another source: --password-stdin, --password-file or --password-command")
+		return secret.Secret{}, fail(codeSettings, fmt.Errorf("no password was typed: %w", err), "name another source: --password-stdin, --password-file or --password-command")
 	}
 	return checkedPassword("the password that was typed", text)
 }
 
 // checkedPassword refuses what cannot be a password, without showing it.
-func checkedPassword(source, text string) (transfer.Secret, error) {
-	secret, err := newPassword(text)
+func checkedPassword(source, text string) (secret.Secret, error) {
+	password, err := newPassword(text)
 	if err != nil {
-		return transfer.Secret{}, fail(codeSettings, fmt.Errorf("%s: %w", source, err), "it must be the password alone, on one line")
+		return secret.Secret{}, fail(codeSettings, fmt.Errorf("%s: %w", source, err), "it must be the password alone, on one line")
 	}
-	return secret, nil
+	return password, nil
 }
 
 // newPassword checks a password.
-func newPassword(text string) (transfer.Secret, error) {
+func newPassword(text string) (secret.Secret, error) {
 	var access transfer.Access
 	if err := access.Set(transfer.SettingPassword, text); err != nil {
 		e := (*transfer.SettingError)(nil)
 		if errors.As(err, &e) {
 			err = errors.New("the password " + e.Problem)
 		}
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	return access.Password, nil
 }

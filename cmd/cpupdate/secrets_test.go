@@ -10,19 +10,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // The sources of a password, in their order: each but the first is asked only if those before it know nothing.
 func TestPasswordSources(t *testing.T) {
 	file := newFile(t, "password", []byte("of the file\r\n"))
-	stored := func(context.Context) (transfer.Secret, error) { return transfer.NewSecret("of the store"), nil }
-	nothing := func(context.Context) (transfer.Secret, error) { return transfer.Secret{}, nil }
+	stored := func(context.Context) (secret.Secret, error) { return secret.New("of the store"), nil }
+	nothing := func(context.Context) (secret.Secret, error) { return secret.Secret{}, nil }
 	for _, test := range []struct {
 		name         string
 		options      passwordOptions
 		variable     string
-		stored       func(context.Context) (transfer.Secret, error)
+		stored       func(context.Context) (secret.Secret, error)
 		ask, noTTY   bool
 		want, origin string
 	}{
@@ -41,7 +41,7 @@ func TestPasswordSources(t *testing.T) {
 		a.inTerminal = !test.noTTY
 		a.ask = func(context.Context, string) (string, error) { return "typed", nil }
 		if test.variable != "" {
-			a.password = transfer.NewSecret(test.variable)
+			a.password = secret.New(test.variable)
 		}
 		got, origin, err := test.options.resolve(t.Context(), a, test.stored, test.ask)
 		if err != nil || got.Reveal() != test.want || got.IsSet() != (origin != "") || origin != test.origin {

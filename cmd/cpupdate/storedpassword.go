@@ -10,6 +10,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -19,7 +20,7 @@ const keyKeyring = "keyring"
 // A storedPassword is a password and what it was stored for: it goes to no other server, as no other user, and not in
 // clear if it did not before. What was not known then is empty, and says nothing.
 type storedPassword struct {
-	secret                   transfer.Secret
+	secret                   secret.Secret
 	server, username, method string
 	keyring                  bool          // it lies in the keyring, and the rest is known only after asking that
 	trouble                  *keyringError // why it could not be had from there
@@ -150,16 +151,16 @@ func hostOf(access transfer.Access) string {
 }
 
 // usablePassword is the stored password, if it was stored for this server.
-func (p *profile) usablePassword(ctx context.Context, a *app) (transfer.Secret, error) {
+func (p *profile) usablePassword(ctx context.Context, a *app) (secret.Secret, error) {
 	stored, err := a.storedPassword(ctx, p.place, p.name)
 	if err != nil {
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	if stored.trouble != nil {
-		return transfer.Secret{}, stored.trouble.failure(p.name)
+		return secret.Secret{}, stored.trouble.failure(p.name)
 	}
 	if problem := stored.misfit(p.access); problem != "" {
-		return transfer.Secret{}, failf(codeSettings, "store it again: "+p.setPassword(), "%s: %s", p.title(), problem)
+		return secret.Secret{}, failf(codeSettings, "store it again: "+p.setPassword(), "%s: %s", p.title(), problem)
 	}
 	return stored.secret, nil
 }

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A settingsChange is what is to become of one profile, or of the defaults.
@@ -20,8 +20,8 @@ type settingsChange struct {
 	profile  string
 	set      []givenSetting
 	unset    []string
-	all      bool             // remove it with its password
-	password *transfer.Secret // nil: leave it; one that is not set: remove it
+	all      bool           // remove it with its password
+	password *secret.Secret // nil: leave it; one that is not set: remove it
 }
 
 // changeSettings changes the files of settings and passwords. Each is replaced whole or not at all, and only if nobody

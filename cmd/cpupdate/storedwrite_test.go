@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // Many change different settings at once, and all of it is there afterwards.
@@ -22,7 +22,7 @@ func TestConcurrentChanges(t *testing.T) {
 	for i := range 12 {
 		all.Go(func() {
 			a := &app{quiet: true, err: io.Discard, settings: settings}
-			secret := transfer.NewSecret(fmt.Sprint("secret", i))
+			secret := secret.New(fmt.Sprint("secret", i))
 			c := settingsChange{profile: fmt.Sprint("p", i), set: []givenSetting{{"server", []string{fmt.Sprint("x", i)}}}, password: &secret}
 			if err := a.changeSettings(t.Context(), c); err != nil {
 				t.Error(err)

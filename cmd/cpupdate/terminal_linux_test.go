@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // TestInterruptedLine: a terminal shows ^C where the cursor is; what is said then begins a line of its own, and there is

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -153,7 +154,7 @@ func TestDefaultsTest(t *testing.T) {
 		for _, asJSON := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
 			a.settings = t.TempDir()
-			a.password = transfer.NewSecret("canary")
+			a.password = secret.New("canary")
 			var got transfer.Access
 			a.dial = func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
 				got = access

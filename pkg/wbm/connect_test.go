@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -94,11 +95,7 @@ func TestTrust(t *testing.T) {
 	}
 	defer v.Close()
 	// From now on somebody else answers at the address.
-	swapped, err := tls.X509KeyPair(otherKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.swap.Store(&swapped)
+	s.swap.Store(testca.New(t, testca.Options{}))
 	if err := v.Login(t.Context(), password); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
 		t.Errorf("%v, %q", err, s.logins)
 	}
