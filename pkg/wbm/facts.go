@@ -3,6 +3,7 @@ package wbm
 import (
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
@@ -84,15 +85,16 @@ func (l *factList) note(which fact, value string) {
 }
 
 // facts returns what is known, bounded, so that the secret is whole where it stands.
-func (l *factList) facts(hidden secret) Facts {
+func (l *factList) facts(redactor secret.Redactor) Facts {
+	cut := func(text string) string { return strings.ToValidUTF8(redactor.Cut(text, maxShown), "?") }
 	value := func(which fact) string {
 		if l.twice[which] {
 			return ""
 		}
-		return hidden.cut(l.values[which], maxShown)
+		return cut(l.values[which])
 	}
 	return Facts{
-		Title: hidden.cut(l.title, maxShown), Device: value(factDevice), SoftwareType: value(factSoftwareType),
+		Title: cut(l.title), Device: value(factDevice), SoftwareType: value(factSoftwareType),
 		Version: value(factVersion), PartNumber: value(factPartNumber), MAC: value(factMAC),
 	}
 }

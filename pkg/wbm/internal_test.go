@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
@@ -85,7 +86,7 @@ func TestFacts(t *testing.T) {
 			for _, text := range c.pages {
 				l.read(read(t, text))
 			}
-			if got := l.facts(secret{}); got != c.want {
+			if got := l.facts(secret.Redactor{}); got != c.want {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}
 		})
@@ -96,25 +97,26 @@ func TestFacts(t *testing.T) {
 func TestSecret(t *testing.T) {
 	t.Parallel()
 	const password = "a b&c\"d/é"
-	s := newSecret(password)
+	s := &Session{redactor: secret.NewRedactor(secret.New(password))}
 	for _, text := range []string{
 		password, "a+b%26c%22d%2F%C3%A9", "a+b%26c%22d%2f%c3%a9", "a%20b&c%22d%2F%C3%A9", "a b&amp;c&#34;d/é", "a b&amp;c&quot;d/é", `a b&c\"d/é`,
 		"%61%20%62%26%63%22%64%2F%C3%A9", "%61%20%62%26%63%22%64%2f%c3%a9", "a+b%26c%22d%2F%E9",
 	} {
-		if got := s.scrub("<" + text + ">"); got != "<***>" {
+		if got := s.redactor.Scrub("<" + text + ">"); got != "<[redacted]>" {
 			t.Errorf("%q becomes %q", text, got)
 		}
 	}
-	if got := s.scrub("a b&c is no password, nor is a b"); got != "a b&c is no password, nor is a b" {
+	if got := s.redactor.Scrub("a b&c is no password, nor is a b"); got != "a b&c is no password, nor is a b" {
 		t.Errorf("%q", got)
 	}
-	other := s.and(newSecret("other")).and(newSecret(""))
-	if got := other.scrub("other and " + password); got != "*** and ***" {
+	both := secret.NewRedactor(secret.New(password), secret.New("other"), secret.New(""), secret.Secret{})
+	if got := both.Scrub("other and " + password); got != "[redacted] and [redacted]" {
 		t.Errorf("%q", got)
 	}
-	session, options := &Session{secret: s}, Options{Secret: password}
+	options := Options{Secret: secret.New(password)}
+	s.o = options
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x"} {
-		text := fmt.Sprintf(format, s) + fmt.Sprintf(format, session) + fmt.Sprintf(format, *session) + fmt.Sprintf(format, options) + fmt.Sprintf(format, &options)
+		text := fmt.Sprintf(format, s) + fmt.Sprintf(format, *s) + fmt.Sprintf(format, options) + fmt.Sprintf(format, &options)
 		if strings.Contains(text, "c\"d") || strings.Contains(text, `c\"d`) || strings.Contains(text, fmt.Sprintf("%x", "c\"d")) {
 			t.Errorf("%s prints %s", format, text)
 		}

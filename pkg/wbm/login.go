@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
@@ -62,11 +63,11 @@ func logins(pages []*htmlform.Page) []*htmlform.Form {
 }
 
 // Login sends the password, once.
-func (s *Session) Login(ctx context.Context, password string) error {
-	if password == "" {
+func (s *Session) Login(ctx context.Context, password secret.Secret) error {
+	if password.Reveal() == "" {
 		return &Error{Kind: KindPassword, Msg: "there is no password to log in with"}
 	}
-	s.secret = s.secret.and(newSecret(password))
+	s.redactor = secret.NewRedactor(s.o.Secret, password)
 	f, err := s.loginForm(ctx)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func (s *Session) Login(ctx context.Context, password string) error {
 	entries := f.Fields()
 	for i := range entries {
 		if entries[i].Name == is.field {
-			entries[i].Value = password
+			entries[i].Value = password.Reveal()
 		}
 	}
 	s.in, s.login = true, sent // from here on it is better to log out

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
@@ -157,7 +158,7 @@ func (s *Session) weigh(said *Answer, p *htmlform.Page) {
 	case p.Success != "":
 		words = p.Success
 	default:
-		said.Doubt = htmlform.Mention(cut(p.Text, 4<<10), []string{
+		said.Doubt = htmlform.Mention(secret.Prefix(p.Text, 4<<10), []string{
 			"failed", "error", "invalid", "incompatible", "not compatible", "not supported", "rejected", "refused", "too large", "denied",
 		}) != ""
 	}

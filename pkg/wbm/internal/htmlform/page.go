@@ -97,11 +97,6 @@ func (p *Page) Encode(text string) string {
 	if !p.latin {
 		return text
 	}
-	return Latin1(text)
-}
-
-// Latin1 returns the bytes that a form on a page in ISO-8859-1 sends for a text.
-func Latin1(text string) string {
 	b := make([]byte, 0, len(text))
 	for _, r := range text {
 		if r > 0xFF {

@@ -3,7 +3,8 @@ package htmlform
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A normaliser gathers text as it is displayed, with white space normalised: a run of blanks becomes one. What it keeps is
@@ -53,13 +54,7 @@ func normalise(text string, limit int) string {
 
 // cut bounds a text to a number of bytes, as valid UTF-8.
 func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return strings.ToValidUTF8(text, "?")
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return strings.ToValidUTF8(text[:limit], "?")
+	return strings.ToValidUTF8(secret.Prefix(text, limit), "?")
 }
 
 // isInline reports whether an element stands in the middle of a line.
