@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/defaults"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -126,7 +127,7 @@ func TestDefaultsTest(t *testing.T) {
 		for _, asJSON := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
 			a.store.Folder = t.TempDir()
-			a.pass.Variable = transfer.NewSecret("canary")
+			a.pass.Variable = secret.New("canary")
 			var got transfer.Access
 			a.dial = func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
 				got = access

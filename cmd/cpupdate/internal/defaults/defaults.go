@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -53,11 +54,11 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 		if o.password.Whose = "the defaults"; o.Profile != "" {
 			o.password.Whose = settings.ProfileTitle(o.Profile)
 		}
-		secret, _, err := o.password.FromFlags(ctx, con)
+		password, _, err := o.password.FromFlags(ctx, con)
 		if err != nil {
 			return err
 		}
-		change.Password = &secret
+		change.Password = &password
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -80,7 +81,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	}
 	access := p.Access
 	if stored.There() { // that it is there is all that counts here
-		access.Password = transfer.NewSecret("")
+		access.Password = secret.New("")
 	}
 	if err := access.Validate(); err != nil {
 		con.Note("warning", p.Title(), err.Error())
@@ -105,7 +106,7 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	change := credentials.Change{Profile: profile, All: all}
 	for _, name := range names {
 		if name == transfer.SettingPassword {
-			change.Password = &transfer.Secret{}
+			change.Password = &secret.Secret{}
 		} else {
 			change.Unset = append(change.Unset, name)
 		}

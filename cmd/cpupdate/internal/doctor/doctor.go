@@ -14,6 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -73,9 +74,9 @@ type examination struct {
 	asked   []fleet.Result // of the phones that answer, nil before they were asked
 	seen    []seenCertificate
 
-	pagePassword  transfer.Secret // of the phones' web pages
-	passwordLater bool            // somebody has to be asked for it, once a page was found to be one to trust
-	noMoreLogins  string          // why no further page is told the password
+	pagePassword  secret.Secret // of the phones' web pages
+	passwordLater bool          // somebody has to be asked for it, once a page was found to be one to trust
+	noMoreLogins  string        // why no further page is told the password
 	visits        map[int]*pageVisit
 	macs          map[string]int // of the phones that said theirs
 }

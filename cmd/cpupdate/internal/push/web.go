@@ -9,6 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
@@ -66,18 +67,18 @@ func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
 }
 
 // webPassword is the password of the pages, which is stored nowhere.
-func (r *Rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
+func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 	o := &r.O.Route.Password
 	o.Whose = "the phones' web pages"
 	if len(r.Targets) == 1 {
 		o.Whose = "the web page of " + r.Targets[0].Address
 	}
-	secret, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
-	if err == nil && secret.Reveal() == "" {
+	password, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
+	if err == nil && password.Reveal() == "" {
 		err = exit.Errorf(exit.CodeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone wants the administrator's password, and none was given")
 	}
-	return secret, err
+	return password, err
 }
 
 // webImage returns what makes the file for one upload: all uploads share the rate, and each compares anew what is sent.
