@@ -1,3 +1,4 @@
+// Package advice maps each kind of failure of a phone, a web page or a server to an exit code and to the next steps.
 package advice
 
 import (

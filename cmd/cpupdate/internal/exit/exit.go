@@ -1,3 +1,4 @@
+// Package exit holds the exit codes, and the errors that end a command: each has a code and the next steps.
 package exit
 
 import (

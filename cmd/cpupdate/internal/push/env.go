@@ -9,6 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
+// Env is what a push uses of the process: streams, stored settings, passwords and keys, files and the network.
 type Env struct {
 	Con   *console.Console
 	Store *settings.Store

@@ -59,6 +59,7 @@ func (doc matrixDoc) Failure() error {
 	return exit.Errorf(exit.CodePartial, "the output says why, and what is missing", "%d of %s: no image fits; %d more: cannot be told", none, total, doc.Unknown)
 }
 
+// NewMatrixDoc applies the rules to every pair of an image and a phone.
 func NewMatrixDoc(ctx context.Context, loaded []*images.Image, passed []images.PassedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
 	if pairs := len(usable(loaded)) * len(phones); pairs > MaxPairs {
 		return matrixDoc{}, exit.Errorf(exit.CodeUsage, "check a part of the images, or of the list, at a time", "%s and %s are %d pairs, at most %d are checked at once",
