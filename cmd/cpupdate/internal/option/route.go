@@ -40,6 +40,7 @@ type Route struct {
 	Legacy      bool // speak to old servers too
 }
 
+// AddFlags declares the flags.
 func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
 	o.Web.addFlags(flags)

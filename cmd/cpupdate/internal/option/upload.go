@@ -32,11 +32,13 @@ type Connection struct {
 // usualRetries is how often a fault is tried again if nobody says otherwise.
 const usualRetries = 2
 
+// AddFlags declares the flags.
 func (o *Connection) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the server, connecting included, `DURATION` as in 10s")
 	flags.IntVar(&o.retries, "retries", usualRetries, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
 }
 
+// Options returns timeout and retries as package transfer takes them.
 func (o *Connection) Options(command string) (transfer.Options, error) {
 	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
 	switch {
@@ -48,6 +50,7 @@ func (o *Connection) Options(command string) (transfer.Options, error) {
 	return t, nil
 }
 
+// AddFlags declares the flags.
 func (o *Upload) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Filename, "filename", "", "the file's `NAME` on the server (usual: the image's own)")
 	flags.BoolVar(&o.Mkdir, "mkdir", false, "make the folders of --path that do not exist (ftp, ftps)")
