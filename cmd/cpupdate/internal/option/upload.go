@@ -19,6 +19,7 @@ import (
 type Upload struct {
 	Filename                    string
 	Mkdir, InPlace, NoOverwrite bool
+	SHA256                      bool // compute the whole file's digest in any case
 	Verify, limitRate           string
 	line                        Connection
 }
@@ -56,6 +57,7 @@ func (o *Upload) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Mkdir, "mkdir", false, "make the folders of --path that do not exist (ftp, ftps)")
 	flags.BoolVar(&o.InPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
 	flags.BoolVar(&o.NoOverwrite, "no-overwrite", false, "do not replace a file of the name")
+	flags.BoolVar(&o.SHA256, "sha256", false, "compute the whole file's SHA-256, as sha256sum prints it; --json always does")
 	flags.StringVar(&o.Verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
 	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve and --web; k, M and G are allowed, as in 500k")
 	o.line.AddFlags(flags)
@@ -72,6 +74,7 @@ func (o *Upload) OnlySent() string {
 		{"in-place", o.InPlace},
 		{"no-overwrite", o.NoOverwrite},
 		{"verify", o.Verify != "size"},
+		{"sha256", o.SHA256},
 		{"retries", o.line.retries != usualRetries},
 	} {
 		if f.given {

@@ -87,7 +87,7 @@ func (r *Rollout) webImage() func(context.Context) wbm.Image {
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
 			Name: r.O.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(), checking},
+			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}
 }
@@ -99,8 +99,8 @@ type pagePass struct {
 }
 
 // Check is that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check(sum [32]byte) error {
+func (p *pagePass) Check([32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
-	return p.Pass.Check(sum)
+	return p.Pass.Check()
 }
