@@ -15,16 +15,17 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"internal/badserver":   {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
-		"internal/forge":       {module + "pkg/bind"},
-		"internal/realservers": {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
-		"internal/testca":      {},
-		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/hwcheck":          {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/secret":           {},
-		"pkg/trust":            {module + "pkg/secret"},
-		"pkg/internal/netconn": {module + "pkg/trust", "golang.org/x/sys/unix"},
-		"pkg/wbm":              {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
+		"internal/forge":            {module + "pkg/bind"},
+		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/testca":           {},
+		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/hwcheck":               {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/secret":                {},
+		"pkg/trust":                 {module + "pkg/secret"},
+		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},
+		"pkg/wbm/internal/htmlform": {module + "pkg/secret", "golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"pkg/internal/netconn":      {module + "pkg/trust", "golang.org/x/sys/unix"},
 		"pkg/transfer": {
 			module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", "github.com/icholy/digest", "github.com/jlaffaye/ftp",
 			"golang.org/x/time/rate",
@@ -32,7 +33,7 @@ func arrows() map[string][]string {
 		"pkg/transfer/serve": {
 			module + "pkg/internal/netconn", module + "pkg/secret", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
 		},
-		"pkg/wpi":      {},
+		"pkg/wpi":      {module + "pkg/internal/netconn"},
 		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
 			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
@@ -84,7 +85,7 @@ func drawing() map[string][]string {
 	all := arrows()
 	var libraries, below []string
 	for path := range all {
-		if strings.HasPrefix(path, "pkg/") {
+		if strings.HasPrefix(path, "pkg/") && !strings.Contains(path, "/internal/") {
 			libraries = append(libraries, module+path)
 		}
 	}

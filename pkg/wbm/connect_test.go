@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/internal/testca"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -96,7 +97,7 @@ func TestTrust(t *testing.T) {
 	defer v.Close()
 	// From now on somebody else answers at the address.
 	s.swap.Store(testca.New(t, testca.Options{}))
-	if err := v.Login(t.Context(), password); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
+	if err := v.Login(t.Context(), secret.New(password)); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
 		t.Errorf("%v, %q", err, s.logins)
 	}
 }

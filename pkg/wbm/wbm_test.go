@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -201,7 +202,7 @@ func (s *site) visitWith(ctx context.Context, t *testing.T, o wbm.Options, send 
 		return wbm.Answer{}, err
 	}
 	defer v.Close()
-	if err := v.Login(ctx, password); err != nil {
+	if err := v.Login(ctx, secret.New(password)); err != nil {
 		return wbm.Answer{}, err
 	}
 	f, err := v.Find(ctx)
@@ -228,7 +229,7 @@ func TestVisit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Login(t.Context(), password); err != nil {
+	if err := v.Login(t.Context(), secret.New(password)); err != nil {
 		t.Fatal(err)
 	}
 	f, err := v.Find(t.Context())

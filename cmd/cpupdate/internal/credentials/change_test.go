@@ -26,8 +26,8 @@ func TestConcurrentChanges(t *testing.T) {
 		all.Go(func() {
 			con := &console.Console{Quiet: true, Err: io.Discard}
 			pass := &Store{Con: con, Settings: &settings.Store{Folder: folder}}
-			secret := secret.New(fmt.Sprint("secret", i))
-			c := Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &secret}
+			password := secret.New(fmt.Sprint("secret", i))
+			c := Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &password}
 			if err := pass.Change(t.Context(), c); err != nil {
 				t.Error(err)
 			}

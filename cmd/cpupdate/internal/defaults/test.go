@@ -31,6 +31,7 @@ type stepDoc struct {
 	OK   bool   `json:"ok"`
 }
 
+// Test tries the stored settings on their server: a small file is written, and removed again.
 func Test(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store, hosts *knownhosts.Store, dial option.DialFunc, route option.Route, line option.Connection) error {
 	options, err := line.Options(route.Command)
 	if err == nil {

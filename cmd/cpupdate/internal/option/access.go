@@ -1,3 +1,4 @@
+// Package option holds the groups of flags that several commands share, and what their values mean together.
 package option
 
 import (
@@ -19,6 +20,7 @@ type Access struct {
 	Method, server, Port, account, username, path, baseURL string
 }
 
+// AddFlags declares the flags.
 func (o *Access) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Method, transfer.SettingMethod, "", "how the file travels: `ftp|ftps|https` (usual: ftp)")
 	flags.StringVar(&o.server, transfer.SettingServer, "", "the server's `HOST` name or address")
@@ -66,11 +68,13 @@ type Trust struct {
 	Pins []string
 }
 
+// AddFlags declares the flags.
 func (o *Trust) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Ca, settings.KeyCA, "", "who may sign the server's certificate: a `FILE` (PEM) instead of the system's authorities")
 	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "the server's key, `sha256:HEX` of its public key; may be repeated")
 }
 
+// Given returns the settings that are given as flags.
 func (o *Trust) Given() []settings.Given {
 	var out []settings.Given
 	if o.Ca != "" {
@@ -112,8 +116,10 @@ func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, erro
 // Site describe the phones of a site, all of them at once.
 type Site struct{ phone Phone }
 
+// AddFlags declares the flags.
 func (o *Site) AddFlags(flags *pflag.FlagSet) { o.phone.addSiteFlags(flags) }
 
+// Given returns the settings that are given as flags.
 func (o *Site) Given() []settings.Given {
 	var out []settings.Given
 	for _, s := range []struct{ name, text string }{

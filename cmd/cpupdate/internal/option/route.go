@@ -40,6 +40,7 @@ type Route struct {
 	Legacy      bool // speak to old servers too
 }
 
+// AddFlags declares the flags.
 func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
 	o.Web.addFlags(flags)
@@ -217,12 +218,12 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 		}
 	}
 	o.Password.Before = warn // who is asked for it should know first
-	secret, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
+	password, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
 	if err != nil {
 		return err
 	}
-	d.Access.Password = secret
-	if secret.Reveal() != "" {
+	d.Access.Password = password
+	if password.Reveal() != "" {
 		warn()
 	}
 	if d.Origin == "flags" {

@@ -73,12 +73,12 @@ func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 	if len(r.Targets) == 1 {
 		o.Whose = "the web page of " + r.Targets[0].Address
 	}
-	secret, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
-	if err == nil && secret.Reveal() == "" {
+	password, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
+	if err == nil && password.Reveal() == "" {
 		err = exit.Errorf(exit.CodeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone wants the administrator's password, and none was given")
 	}
-	return secret, err
+	return password, err
 }
 
 // webImage returns what makes the file for one upload: all uploads share the rate, and each compares anew what is sent.
@@ -87,7 +87,7 @@ func (r *Rollout) webImage() func(context.Context) wbm.Image {
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
 			Name: r.O.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(), checking},
+			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}
 }
@@ -99,8 +99,8 @@ type pagePass struct {
 }
 
 // Check is that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check(sum [32]byte) error {
+func (p *pagePass) Check([32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
-	return p.Pass.Check(sum)
+	return p.Pass.Check()
 }

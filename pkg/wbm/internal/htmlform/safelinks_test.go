@@ -1,13 +1,13 @@
-package wbm
+package htmlform
 
 import (
 	"net/url"
 	"testing"
 )
 
-// TestIsHarmless: pages that are only shown, and pages whose names say what happens. The first of both were observed in
+// TestIsSafe checks pages that are only shown, and pages whose names stand for an action. The first of both were observed in
 // public scripts, the rest is made up.
-func TestIsHarmless(t *testing.T) {
+func TestIsSafe(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"WEBM_Admin_Identity": true, "WEBM_Admin_IpConfiguration": true, "WEBM_Admin_Registration": true, "WEBM_Admin_SipInterface": true,
@@ -28,7 +28,7 @@ func TestIsHarmless(t *testing.T) {
 			{Path: "/" + name + ".html"},
 			{Path: "/" + name + "/"},
 		} {
-			if got := isHarmless(&u); got != want {
+			if got := IsSafe(&u); got != want {
 				t.Errorf("%s: %t", u.String(), got)
 			}
 		}

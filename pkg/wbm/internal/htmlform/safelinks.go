@@ -1,4 +1,4 @@
-package wbm
+package htmlform
 
 import (
 	"net/url"
@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// isHarmless reports whether a link, or a redirect, can be followed without doing anything. That asking for a page does
-// nothing is assumed of addresses that end like those that were observed (page.cmd, index.cmd) or like a page, with no
-// parameters but the ones that were observed (page, lang, user) and such that say which part is shown (assumed), and with no
-// name that says what happens. user=none logs out (observed: sja/openstage-ssh).
-func isHarmless(u *url.URL) bool {
+// IsSafe reports whether a link, or a redirect, can be followed without changing anything on the phone. That requesting a page
+// changes nothing is assumed of addresses that end like those that were observed (page.cmd, index.cmd) or like a page, with
+// no parameters but those that were observed (page, lang, user) and those that select what is shown (assumed), and with no
+// name that stands for an action. user=none logs out (observed: sja/openstage-ssh).
+func IsSafe(u *url.URL) bool {
 	path := strings.ToLower(u.Path)
 	if !slices.ContainsFunc([]string{"/", ".cmd", ".htm", ".html"}, func(end string) bool { return strings.HasSuffix(path, end) }) {
 		return false
@@ -27,14 +27,14 @@ func isHarmless(u *url.URL) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc([]string{u.Path, query.Get("page"), query.Get("menu"), query.Get("tab")}, isDeed)
+	return !slices.ContainsFunc([]string{u.Path, query.Get("page"), query.Get("menu"), query.Get("tab")}, namesAction)
 }
 
-// isDeed reports whether a page's name says that it does something. The names of pages that restart or reset were observed
-// as WEBM_Admin_Restart and WEBM_Admin_FactoryReset; the others are assumed. What is not read for its name's sake is only
-// not read: better so than a phone that was turned off.
-func isDeed(name string) bool {
-	written := strings.ReplaceAll(strings.ToLower(name), "information", "") // it has a format
+// namesAction reports whether the name of a page stands for an action. Names of pages that restart or reset were observed as
+// WEBM_Admin_Restart and WEBM_Admin_FactoryReset; the others are assumed. A harmless page that is skipped because of its name
+// costs little; a phone that is switched off costs more.
+func namesAction(name string) bool {
+	written := strings.ReplaceAll(strings.ToLower(name), "information", "") // contains "format"
 	if slices.ContainsFunc([]string{
 		"start", "boot", "reset", "logout", "logoff", "signout", "factory", "default", "restore", "erase", "delete", "remove", "clear",
 		"wipe", "purge", "format", "initiali", "shutdown", "power", "halt", "stop", "abort", "cancel", "kill", "disable", "enable",
