@@ -207,7 +207,7 @@ func TestDoctorServer(t *testing.T) {
 			"server/certificate failed .*expired.* check this computer's date", "server/login skipped not looked at: the server is not one to trust",
 			"clock/validity warning by this clock the certificate of the server ended", "certificates/seen ok that of the server end",
 		}},
-		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*not a server to trust"}},
+		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted"}},
 		"no password file": {nil, func(t *testing.T) []string {
 			s := badserver.NewFTPS(t)
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--password-file", "nowhere")
@@ -217,7 +217,7 @@ func TestDoctorServer(t *testing.T) {
 		}},
 		"no password file, and a stranger": {nil, func(t *testing.T) []string {
 			return bySettings(badserver.NewFTPS(t).Access(), "--password-file", "nowhere")
-		}, exit.CodeSettings, []string{"server/certificate failed .*not a server to trust", "server/login skipped not looked at: the server is not one to trust"}},
+		}, exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted", "server/login skipped not looked at: the server is not one to trust"}},
 		"hostile words":        {withPassword, doctorFTP("stor-550-escapes"), exit.CodeRejected, []string{"server/writing failed .*550"}},
 		"repeats the password": {withPassword, doctorFTP("echo-password-refused"), exit.CodeSettings, []string{"server/login failed .*530"}},
 		"no TLS":               {withPassword, doctorFTP("auth-500"), exit.CodeSettings, []string{"server/certificate failed .*starting TLS"}},

@@ -94,7 +94,7 @@ func (a *Access) setPort(text string) error {
 		if mayHoldLogin(text) {
 			text = secret.Redacted
 		}
-		return &SettingError{SettingPort, fmt.Sprintf("%q is none: ports are numbers from 1 to 65535", text)}
+		return &SettingError{SettingPort, fmt.Sprintf("%q is not a port: ports are numbers from 1 to 65535", text)}
 	}
 	a.Port = port
 	return nil
@@ -141,7 +141,7 @@ func (a Access) Validate() error {
 		return err
 	}
 	if a.Port < 0 || a.Port > 65535 {
-		return &SettingError{SettingPort, fmt.Sprintf("%d is none: ports are numbers from 1 to 65535", a.Port)}
+		return &SettingError{SettingPort, fmt.Sprintf("%d is not a port: ports are numbers from 1 to 65535", a.Port)}
 	}
 	if a.Password.IsSet() && a.Username == "" {
 		return &SettingError{SettingUsername, "is missing: there is a password"}
@@ -173,13 +173,13 @@ func (a Access) validateHTTPS() error {
 	case a.Account != "":
 		return &SettingError{SettingAccount, "goes with methods ftp and ftps"}
 	case strings.Contains(a.Username, ":"):
-		return &SettingError{SettingUsername, "holds a colon, which no login by https can carry"}
+		return &SettingError{SettingUsername, "holds a colon, which a login by https cannot contain"}
 	case a.BaseURL == "" && a.Server == "":
 		return &SettingError{SettingBaseURL, "is missing"}
 	case a.BaseURL != "" && a.Server != "":
 		return &SettingError{SettingServer, "is given twice: base-url names the server already"}
 	case a.BaseURL != "" && a.Port != 0:
-		return &SettingError{SettingPort, "is given twice: it belongs into base-url, as in https://files.example:8443/"}
+		return &SettingError{SettingPort, "is given twice: it belongs in base-url, as in https://files.example:8443/"}
 	case a.BaseURL != "":
 		return a.checkBaseURL()
 	}
@@ -199,7 +199,7 @@ func (a Access) checkMethod() error {
 		return nil
 	}
 	if mayHoldLogin(string(a.Method)) {
-		return &SettingError{SettingMethod, "holds an @: ftp, ftps or https, and who logs in as username"}
+		return &SettingError{SettingMethod, "holds an @: give ftp, ftps or https, and the login as username"}
 	}
-	return &SettingError{SettingMethod, fmt.Sprintf("%q is none: ftp, ftps or https", string(a.Method))}
+	return &SettingError{SettingMethod, fmt.Sprintf("%q is not a method: ftp, ftps or https", string(a.Method))}
 }

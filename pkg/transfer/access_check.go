@@ -21,7 +21,7 @@ func (a Access) checkServer() error {
 	problem := ""
 	switch {
 	case mayHoldLogin(a.Server):
-		return &SettingError{SettingServer, "holds an @: give the host's name alone, and who logs in as username"}
+		return &SettingError{SettingServer, "holds an @: give the host's name alone, and the login as username"}
 	case strings.Contains(a.Server, "://"):
 		problem = "%q is an address of the web: give the host's name alone, and its kind as method"
 	case strings.Contains(a.Server, ":"):
@@ -42,7 +42,7 @@ func mayHoldLogin(text string) bool { return strings.Contains(text, "@") }
 // checkPath refuses backslashes, which Windows users type by habit: servers would make one folder of that name.
 func (a Access) checkPath() error {
 	if strings.Contains(a.Path, `\`) {
-		return &SettingError{SettingPath, "holds a backslash: folders on a server are parted by slashes"}
+		return &SettingError{SettingPath, "holds a backslash: folders on a server are separated by slashes"}
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (a Access) checkBaseURL() error {
 		problem = "must end with the folder: no ? and no #"
 	case u.Port() != "":
 		if (&Access{}).setPort(u.Port()) != nil {
-			problem = "has a port that is none: ports are numbers from 1 to 65535"
+			problem = "has an invalid port: ports are numbers from 1 to 65535"
 		}
 	case strings.HasSuffix(u.Host, ":"):
 		problem = "has a colon without a port"

@@ -22,7 +22,7 @@ const (
 	KindDenied      Kind = "denied"      // the server does not let this user do it
 	KindExists      Kind = "exists"      // a file of the name is there and must not, or may not, be replaced
 	KindFull        Kind = "full"        // no space, or more than the quota
-	KindName        Kind = "name"        // the server does not take this file name
+	KindName        Kind = "name"        // the server does not accept this file name
 	KindRedirect    Kind = "redirect"    // the server sends us elsewhere
 	KindRefused     Kind = "refused"     // the server says no, and not why
 	KindProtocol    Kind = "protocol"    // an answer that cannot be understood
@@ -78,13 +78,13 @@ func (e *Error) sentence() string {
 	case KindBusy:
 		return "the server is busy"
 	case KindTrust:
-		return "this is not a server to trust"
+		return "the server is not trusted"
 	case KindTLS:
-		return "no safe connection"
+		return "no secure connection"
 	case KindLogin:
 		return "the login was refused"
 	case KindMissing:
-		return "there is no such folder"
+		return "no such folder"
 	case KindDenied:
 		return "not permitted"
 	case KindExists:
@@ -92,13 +92,13 @@ func (e *Error) sentence() string {
 	case KindFull:
 		return "no space, or over the quota"
 	case KindName:
-		return "the server does not take this file name"
+		return "the server does not accept this file name"
 	case KindRedirect:
-		return "the server points elsewhere"
+		return "the server redirects elsewhere"
 	case KindRefused:
 		return "the server refuses"
 	case KindProtocol:
-		return "the server's answer makes no sense"
+		return "the server's answer is not understood"
 	case KindUnproven:
 		return "not proven"
 	}

@@ -84,7 +84,7 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 		return nil, s.fail(ctx, "starting TLS", replyError(answer))
 	case r.Buffered() > 0:
 		// What came before the handshake was not protected, and would be taken for the server's word after it.
-		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or somebody between, sent more than it may before TLS began")}
+		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or an attacker in between, sent data before TLS began")}
 	}
 	config := s.o.Trust.TLS(s.access.host())
 	secure := tls.Client(c, config)

@@ -97,9 +97,9 @@ func (l *httpLogin) problem() error {
 	case l.unknown != "":
 		scheme, _, _ := strings.Cut(l.unknown, " ")
 		if strings.EqualFold(scheme, "digest") {
-			return errors.New("the server wants a digest login of a kind that is not known here: algorithms are MD5, SHA-256 and SHA-512, the quality is auth")
+			return errors.New("the server wants an unsupported kind of digest login: supported are the algorithms MD5, SHA-256 and SHA-512, with quality auth")
 		}
-		return fmt.Errorf("the server wants a login of the kind %q; basic and digest are known here", secret.Cut(scheme, 40))
+		return fmt.Errorf("the server wants a login of the kind %q; supported are basic and digest", secret.Cut(scheme, 40))
 	case !l.tried:
 		return errors.New("the server does not say what login it wants")
 	}

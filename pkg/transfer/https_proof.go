@@ -47,7 +47,7 @@ func (p *httpsPut) compare(ctx context.Context) error {
 	case told:
 		p.location.proof(ProofSize)
 	case isGone(answer.StatusCode):
-		return p.unproven(answer, errors.New("the server took the file, and says now that there is none"))
+		return p.unproven(answer, errors.New("the server took the file, and now says that it does not exist"))
 	default:
 		p.u.ReadBack = true // the server cannot tell: look for ourselves
 	}

@@ -75,10 +75,10 @@ func (p *httpsPut) lookForOld(ctx context.Context) error {
 	case answer.StatusCode == http.StatusUnauthorized:
 		return p.refuse("logging in", answer)
 	case answer.StatusCode == http.StatusOK && p.u.NoOverwrite:
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
+		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
 	case !isGone(answer.StatusCode) && p.u.NoOverwrite:
 		e := p.refuse("asking for the file", answer)
-		e.Err = errors.New("the server does not tell whether a file of the name is there, and none is to be replaced")
+		e.Err = errors.New("the server does not tell whether a file of this name exists, and none may be replaced")
 		return e
 	}
 	p.before = stateOf(answer)

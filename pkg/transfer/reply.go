@@ -18,7 +18,7 @@ const (
 )
 
 // errNonsense says that an answer is not an FTP reply.
-var errNonsense = errors.New("this is no FTP reply")
+var errNonsense = errors.New("not a valid FTP reply")
 
 // A reply is what an FTP server says to one command: its code, and its lines without the code of first and last.
 type reply struct {

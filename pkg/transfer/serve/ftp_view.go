@@ -61,7 +61,7 @@ func (v *ftpView) GetHandle(name string, flags int, offset int64) (ftpserver.Fil
 		v.session.server.options.OnError(v.session.control.remote, ErrNotOffered)
 		return nil, fs.ErrNotExist
 	case offset < 0 || offset > v.offer.what.Content.Size():
-		return nil, errors.New("there is no such place in the file")
+		return nil, errors.New("the offset is beyond the end of the file")
 	}
 	r := v.offer.begin()
 	if r == nil {
@@ -90,7 +90,7 @@ type ftpFile struct {
 func (f *ftpFile) WriteTo(w io.Writer) (int64, error) {
 	raw, ok := w.(net.Conn)
 	if !ok {
-		return 0, errors.New("this is no data connection")
+		return 0, errors.New("not a data connection")
 	}
 	c := netconn.New(raw, f.session.server.options.Stall)
 	c.LimitUnsent()

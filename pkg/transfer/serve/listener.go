@@ -22,7 +22,7 @@ const (
 
 // ErrCrowded is told to [Options.OnError] when there are more connections from addresses that are not known than are
 // taken. It is told once, of the first that is turned away.
-var ErrCrowded = errors.New("too many connections from addresses that are not waited for")
+var ErrCrowded = errors.New("too many connections from unknown addresses")
 
 // A listener takes connections, within limits.
 type listener struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // ErrNotOffered is told to [Options.OnError] when a client asks for a file, or logs in, and nothing is there for it.
-var ErrNotOffered = errors.New("asks for a file that is not there for it")
+var ErrNotOffered = errors.New("requested a file that is not offered to it")
 
 // errWithdrawn ends a request for a file that was withdrawn meanwhile.
 var errWithdrawn = errors.New("the file is not offered any more")
