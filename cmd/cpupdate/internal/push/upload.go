@@ -189,7 +189,10 @@ func (p *Pushing) Say(event, where string, l transfer.Location) error {
 	if p.Con.JSON {
 		doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
-			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", *l.SHA256), l.Attempts
+			if l.SHA256 != nil {
+				doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
+			}
+			doc.Attempts = l.Attempts
 			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
 			doc.BytesPerSec, doc.Left = rate(l), p.Left
 			for _, proof := range l.Proofs {
