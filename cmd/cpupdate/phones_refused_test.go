@@ -37,28 +37,6 @@ func TestDamagedServed(t *testing.T) {
 	}
 }
 
-// TestPushUsage refuses what cannot be meant before anybody is asked: nothing listens at the phone's address.
-func TestPushUsage(t *testing.T) {
-	image := phoneImage(t)
-	server := []string{"--server", "127.0.0.1", "--port", "1", "--username", "x", "--hw-level", "3"}
-	for _, test := range []struct {
-		args []string
-		want string
-	}{
-		{[]string{"--serve", "--retries", "3"}, "--retries does not go with --serve"},
-		{[]string{"--serve", "--verify", "readback"}, "--verify does not go with --serve"},
-		{[]string{"--serve", "--listen", ":99999"}, "--listen :99999: "},
-		{[]string{"--serve", "--listen", "127.0.0.1:-1"}, "--listen 127.0.0.1:-1: "},
-		{append([]string{"--reinstall"}, server...), "--reinstall with phones can only be proven with --serve"},
-		{nil, "hint: to have the phone fetch it from this machine: --serve\nhint: or name the server: "},
-	} {
-		r := runHere(t, nil, append([]string{"push", image, "127.0.0.1:1"}, test.args...)...)
-		if r.code != exit.CodeUsage || !strings.Contains(r.errOut, test.want) {
-			t.Errorf("%q: exit code %d, want %q\n%s", test.args, r.code, test.want, r.errOut)
-		}
-	}
-}
-
 // TestSilentChecked checks two phones, one of which is not there: the answer says why it knows nothing of it.
 func TestSilentChecked(t *testing.T) {
 	image, flags := phoneImage(t), serviceFlags(t)
