@@ -10,7 +10,6 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 )
 
 // TestDamagedServed serves an image whose payload is damaged, by each method: no phone is told anything, however many are named.
@@ -113,12 +112,15 @@ func TestSummaryCode(t *testing.T) {
 		a, out, errOut := testApp(t, nil)
 		c := run(t.Context(), a, append(append(append([]string{"push", image}, test.phones...), "--serve", "--json", "--hw-level", test.level), flags...))
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		doc := runview.SummaryDoc{Code: -1}
+		var doc struct {
+			Event, Name, Time string
+			Code              *exit.Code
+		}
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &doc); err != nil {
 			t.Fatal(err)
 		}
 		_, err := time.Parse(time.RFC3339Nano, doc.Time)
-		if c != test.code || doc.Event != "summary" || doc.Code != c || doc.Name != c.Row().Name || err != nil {
+		if c != test.code || doc.Event != "summary" || doc.Code == nil || *doc.Code != c || doc.Name != c.Row().Name || err != nil {
 			t.Errorf("exit code %d, want %d: %+v\n%s", c, test.code, doc, errOut)
 		}
 	}
