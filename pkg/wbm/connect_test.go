@@ -124,3 +124,24 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestDial checks that nothing is sent but over the dialer that the caller gives.
+func TestDial(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options(t)
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network != "tcp" || address != "phone.test:443" {
+			return nil, errors.New("unexpected")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, s.address)
+	}
+	v, err := wbm.Open(t.Context(), "phone.test:443", o)
+	if err != nil || len(s.seen) != 1 {
+		t.Fatalf("%v, seen %q", err, s.seen)
+	}
+	_ = v.Close()
+	if _, err := wbm.Open(t.Context(), "other.test:443", o); kind(err) != wbm.KindUnreachable {
+		t.Errorf("%v", err)
+	}
+}
