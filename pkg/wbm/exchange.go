@@ -127,14 +127,9 @@ func (s *Session) readAnswer(ctx context.Context, r request, response *http.Resp
 	a.body = body
 	s.jar.SetCookies(r.url, response.Cookies())
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, s.errorf(KindProtocol, "it packs its pages (%s), and was asked not to", s.shown(encoding))
+		return nil, s.errorf(KindProtocol, "it compresses its pages (%s), although asked not to", s.redact(encoding))
 	}
 	return a, nil
-}
-
-// page reads the page that an answer holds.
-func (a *answer) page() (*htmlform.Page, error) {
-	return htmlform.Read(a.url, a.header.Get("Content-Type"), a.body)
 }
 
 // disconnect closes the connection that is kept, if there is one.

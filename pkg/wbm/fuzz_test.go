@@ -28,14 +28,14 @@ func FuzzReadPage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s.facts.read(p)
+		s.facts.add(p)
 		s.start = []*htmlform.Page{p}
-		s.weigh(&Answer{}, p)
+		s.classifyAnswer(&Answer{}, p)
 		for _, form := range p.Forms {
 			if u, err := s.target(form); err == nil && (u.Host != "phone" || u.Scheme != "https" || strings.ContainsAny(u.RequestURI(), " \r\n\x00")) {
 				t.Fatalf("sends to %q", u)
 			}
-			_, _ = known(form)
+			_, _ = loginKindOf(form)
 			_ = s.describe(form)
 		}
 		for _, l := range p.Links {

@@ -84,7 +84,7 @@ func TestFacts(t *testing.T) {
 			t.Parallel()
 			l := factList{}
 			for _, text := range c.pages {
-				l.read(read(t, text))
+				l.add(read(t, text))
 			}
 			if got := l.facts(secret.Redactor{}); got != c.want {
 				t.Errorf("%+v, want %+v", got, c.want)

@@ -33,7 +33,7 @@ func TestSecretIsNotCut(t *testing.T) {
 			if raw := s.Cut(c.text, c.limit); raw != c.raw {
 				t.Errorf("raw %q, want %q", raw, c.raw)
 			}
-			if shown := (&Session{redactor: s}).clean(c.text, c.limit); shown != c.shown {
+			if shown := (&Session{redactor: s}).redactTo(c.limit, c.text); shown != c.shown {
 				t.Errorf("shown %q, want %q", shown, c.shown)
 			}
 		})
@@ -45,14 +45,14 @@ func TestFactsAreRaw(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"CP600admin", "CP600", "Desk"} {
 		s := &Session{redactor: secret.NewRedactor(secret.New(password))}
-		s.facts.read(read(t, "<title>IP Phone Admin</title><p>Device type: OpenScape Desk Phone CP600"))
+		s.facts.add(read(t, "<title>IP Phone Admin</title><p>Device type: OpenScape Desk Phone CP600"))
 		if want := (Facts{Title: "IP Phone Admin", Device: "OpenScape Desk Phone CP600"}); s.Facts() != want {
 			t.Errorf("with %s: %+v", password, s.Facts())
 		}
 	}
 	s := &Session{redactor: secret.NewRedactor(secret.New("CP600admin"))}
-	s.facts.read(read(t, "<p>Device type: "+strings.Repeat("x", maxShown-5)+"CP600admin"))
-	if got := s.Facts().Device; got != strings.Repeat("x", maxShown-5) {
-		t.Errorf("it ends with %q", got[maxShown-10:])
+	s.facts.add(read(t, "<p>Device type: "+strings.Repeat("x", maxText-5)+"CP600admin"))
+	if got := s.Facts().Device; got != strings.Repeat("x", maxText-5) {
+		t.Errorf("it ends with %q", got[maxText-10:])
 	}
 }
