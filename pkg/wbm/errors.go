@@ -68,17 +68,16 @@ func dialError(ctx context.Context, err error) error {
 	return &Error{Kind: KindUnreachable, Msg: "it is not reachable", Err: netconn.Cause(err)}
 }
 
-// handshakeError returns the error of a handshake of TLS.
+// handshakeError returns the error of a TLS handshake. An error of no class comes from a check of the caller's.
 func (s *Session) handshakeError(ctx context.Context, err error) error {
 	weak := (*trust.WeakKeyError)(nil)
 	switch class := netconn.Classify(err); {
-	case context.Cause(ctx) != nil:
-	case class == netconn.Trust, errors.As(err, &weak):
+	case context.Cause(ctx) != nil, class == netconn.Timeout, class == netconn.Broken:
+		return s.fail(ctx, err)
+	case class == netconn.Trust, class == netconn.Other, errors.As(err, &weak):
 		return &Error{Kind: KindTrust, Msg: "its certificate is not trusted", Err: err}
-	case class == netconn.TLS:
-		return &Error{Kind: KindTLS, Msg: "there is no safe connection", Err: err}
 	}
-	return s.fail(ctx, err)
+	return &Error{Kind: KindTLS, Msg: "there is no safe connection", Err: err}
 }
 
 // fail returns the error of an exchange that failed.

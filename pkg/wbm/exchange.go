@@ -67,8 +67,8 @@ func (s *Session) newRequest(ctx context.Context, r request) (*http.Request, err
 	return h, nil
 }
 
-// exchange sends a request and reads the answer. What is posted goes over a new connection, once. A GET may find that the
-// connection that was kept has ended, and goes over another one then.
+// exchange sends a request and reads the answer. A POST goes over a new connection, and is sent once. A GET is sent again
+// over a new connection if the one that was kept turns out to have ended.
 func (s *Session) exchange(ctx context.Context, r request) (*answer, error) {
 	h, err := s.newRequest(ctx, r)
 	if err != nil {
@@ -97,8 +97,8 @@ func (s *Session) exchange(ctx context.Context, r request) (*answer, error) {
 
 // receive reads the body of an answer, and keeps the connection if it can be used again.
 func (s *Session) receive(ctx context.Context, r request, response *http.Response) (*answer, error) {
+	defer response.Body.Close()
 	a, err := s.readAnswer(ctx, r, response)
-	_ = response.Body.Close()
 	switch {
 	case err != nil:
 		s.abort()
