@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestNobody: what there is instead of a phone.
+// TestNobody checks the kinds of errors where there is no phone.
 func TestNobody(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
@@ -61,7 +61,7 @@ func TestNobody(t *testing.T) {
 	}
 }
 
-// TestTrust: a certificate that nobody vouches for ends the visit before anything is said, at any connection.
+// TestTrust checks that an untrusted certificate ends the visit before anything is sent, on every connection.
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -102,7 +102,7 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// TestInterrupted: whoever does not want to wait any more does not.
+// TestInterrupted checks that the end of the context ends a visit, with its cause.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

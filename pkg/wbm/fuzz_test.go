@@ -46,7 +46,7 @@ func FuzzReadPage(f *testing.F) {
 	})
 }
 
-// FuzzBody: what is packed is what comes out again.
+// FuzzBody checks that what is encoded decodes to the same.
 func FuzzBody(f *testing.F) {
 	f.Add("page_submit", "WEBM_Admin_x", "file", "CP400.img", []byte("image"))
 	f.Add("a\"b\r\nc", "--x\r\n\r\n", "f;=\\", "ä\" \\.img\r\nX: y", []byte("\r\n--"))
@@ -94,7 +94,7 @@ func lines(text string) string {
 	return strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n", "\r\n")
 }
 
-// between is what stands within quotes.
+// between returns what stands within quotes.
 func between(text, front string) string {
 	_, rest, _ := strings.Cut(text, front)
 	inside, _, _ := strings.Cut(rest, `"`)

@@ -10,12 +10,12 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// loginForm is a form of login as the pages have it.
+// loginForm returns a login form as the pages have it.
 func loginForm(attributes, submit, inputs string) string {
 	return fmt.Sprintf(`<title>Admin</title><form %s><input type=hidden name=page_submit value="%s">%s<input type=submit></form>`, attributes, submit, inputs)
 }
 
-// TestLogin: every form of login and every answer to it; and that the password goes nowhere else.
+// TestLogin checks every login form and every answer to it, and that the password goes nowhere else.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	const post, submit, field = `method=post action="page.cmd"`, "WEBMp_Admin_Login", `<input type=password name=AdminPassword>`
@@ -174,7 +174,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLatin: a page in ISO-8859-1 is sent a password in it.
+// TestLatin checks that a page in ISO-8859-1 is sent the password in ISO-8859-1.
 func TestLatin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -193,7 +193,7 @@ func TestLatin(t *testing.T) {
 	}
 }
 
-// TestPasswordIsEmpty: nothing is sent then.
+// TestPasswordIsEmpty checks that nothing is sent without a password.
 func TestPasswordIsEmpty(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -207,7 +207,7 @@ func TestPasswordIsEmpty(t *testing.T) {
 	}
 }
 
-// TestDoubtLogsOut: who may be logged in is logged out, also if the login is taken for a failure.
+// TestDoubtLogsOut checks that Close logs out if somebody may be logged in, also after a login that seems to have failed.
 func TestDoubtLogsOut(t *testing.T) {
 	t.Parallel()
 	for page, want := range map[string]bool{

@@ -7,7 +7,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// TestSecretIsNotCut: what is cut ends before a password that begins there, and what only looks like one stays.
+// TestSecretIsNotCut checks that a text is cut before a password that begins there, and not before what only resembles one.
 func TestSecretIsNotCut(t *testing.T) {
 	t.Parallel()
 	s := secret.NewRedactor(secret.New("CP600admin"))
@@ -40,7 +40,7 @@ func TestSecretIsNotCut(t *testing.T) {
 	}
 }
 
-// TestFactsAreRaw: a password that is a part of what the phone is called does not change what it is.
+// TestFactsAreRaw checks that a password that is part of the name of a device does not change the facts.
 func TestFactsAreRaw(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"CP600admin", "CP600", "Desk"} {
