@@ -15,15 +15,15 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"internal/memnet":   {},
-		"pkg/bind":          {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/bind/bindtest": {module + "pkg/bind"},
-		"pkg/hwcheck":       {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/trust":         {},
-		"pkg/wbm":           {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/bind/bindtest":    {module + "pkg/bind"},
+		"pkg/hwcheck":          {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/trust":            {},
+		"pkg/wbm":              {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"pkg/internal/netconn": {module + "pkg/trust", "golang.org/x/sys/unix"},
 		"pkg/transfer": {
-			module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
-			"golang.org/x/sys/unix", "golang.org/x/time/rate",
+			module + "pkg/internal/netconn", module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
+			"golang.org/x/time/rate",
 		},
 		"pkg/transfer/badserver":    {module + "pkg/transfer", module + "pkg/trust"},
 		"pkg/transfer/transfertest": {module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
@@ -32,6 +32,7 @@ func arrows() map[string][]string {
 		"pkg/fleet": {
 			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/transfer", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
 		},
+		"internal/memnet": {},
 		"cmd/cpupdate": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/phonesim", module + "pkg/transfer", module + "pkg/trust", module + "pkg/wbm", module + "pkg/wpi",
 			"github.com/godbus/dbus/v5", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable",
@@ -88,7 +89,7 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 		switch strings.TrimPrefix(words[0], module) {
 		case "pkg/transfer/transfertest": // starts servers, for tests
 			continue
-		case "pkg/transfer", "pkg/transfer/badserver", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
+		case "pkg/internal/netconn", "pkg/transfer", "pkg/transfer/badserver", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
 			words = slices.DeleteFunc(words, func(word string) bool { return word == "net/http" })
 		}
 		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {

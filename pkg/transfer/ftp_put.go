@@ -124,7 +124,7 @@ func (p *ftpPut) sendAndProve(ctx context.Context) error {
 // send sends the file to the target.
 func (p *ftpPut) send(ctx context.Context) error {
 	err := p.store()
-	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.link.isIPv4() {
+	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.tcp.IsIPv4() {
 		// The port that EPSV named may be closed on the way; PASV's is another. By IPv6 there is no PASV.
 		p.control.skipEPSV = true
 		err = p.store()

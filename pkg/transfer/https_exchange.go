@@ -91,7 +91,7 @@ func (s *httpsStore) blameLogin(request *http.Request, err error) error {
 func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Request) (answer *httpAnswer, reused bool, err error) {
 	s.tell(StepSaid, "> "+request.Method+" "+request.URL.RequestURI())
 	w := newHeadWatch(request.Context(), s)
-	response, err := s.roundTrip(request.WithContext(w.ctx))
+	response, err := s.client.Do(request.WithContext(w.ctx))
 	w.stop()
 	if err != nil {
 		defer w.cancel(nil)
@@ -117,14 +117,6 @@ func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Requ
 		}
 	}
 	return answer, false, nil
-}
-
-// roundTrip sends a request. What was held back for its answer is let go when there is one, or none.
-func (s *httpsStore) roundTrip(request *http.Request) (*http.Response, error) {
-	answered := make(chan struct{})
-	s.answered.Store(&answered)
-	defer close(answered)
-	return s.client.Do(request)
 }
 
 // bodyText is what a person would read of an answer's body.

@@ -174,7 +174,7 @@ func (r *run) abort() {
 	r.offer.mu.Lock()
 	defer r.offer.mu.Unlock()
 	if r.line != nil {
-		r.line.reset()
+		r.line.Reset()
 	}
 }
 

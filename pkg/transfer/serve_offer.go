@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // ErrNotOffered is told to [ServeOptions.Troubled] when a client asks for a file, or logs in, and nothing is there for it.
@@ -72,7 +74,7 @@ func (o *Offer) Withdraw() {
 	o.gone = true
 	for r := range o.runs {
 		if r.line != nil {
-			r.line.reset()
+			r.line.Reset()
 		}
 	}
 }
@@ -133,15 +135,15 @@ func (o *Offer) begin() *run {
 type run struct {
 	offer   *Offer
 	content *io.SectionReader
-	line    *link        // nil before attach; guarded by the offer's lock, but for the run's own goroutine
-	part    span         // the bytes that were asked for
-	begun   bool         // part is known
-	out     atomic.Int64 // how many of them were handed on
+	line    *netconn.Conn // nil before attach; guarded by the offer's lock, but for the run's own goroutine
+	part    span          // the bytes that were asked for
+	begun   bool          // part is known
+	out     atomic.Int64  // how many of them were handed on
 	arrived atomic.Int64
 }
 
 // attach says over which line which bytes will go.
-func (r *run) attach(line *link, part span) error {
+func (r *run) attach(line *netconn.Conn, part span) error {
 	o := r.offer
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,11 +1,11 @@
 //go:build linux || darwin
 
-package transfer
+package netconn
 
-import "net"
+import "syscall"
 
 // onSocket does something with the connection's socket. What fails there only costs comfort.
-func onSocket(c *net.TCPConn, do func(fd int)) {
+func onSocket(c syscall.Conn, do func(fd int)) {
 	if raw, err := c.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { do(int(fd)) })
 	}
