@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // BenchmarkPush sends an image of 256 MiB to each server, whose folder lies in memory, and has curl send the same file to
@@ -27,9 +27,9 @@ func BenchmarkPushSmall(b *testing.B) { benchmarkPush(b, 8<<20, 0) }
 // times.
 func BenchmarkPushHashed(b *testing.B) {
 	image, program := largeImage(b, 256<<20), program(b)
-	for _, kind := range transfertest.FTPServers() {
+	for _, kind := range realservers.FTPServers() {
 		b.Run(string(kind), func(b *testing.B) {
-			s := transfertest.Start(b, kind, transfertest.Options{Root: memoryFolder(b)})
+			s := realservers.Start(b, kind, realservers.Options{Root: memoryFolder(b)})
 			peer := `sha256sum "$1" >/dev/null && exec curl --config "$2"`
 			compare(b, pushCommand(b, program, s, s.Access, image), []string{"sh", "-c", peer, "sh", image, curlConfig(b, s, s.Access, image)})
 		})
@@ -39,20 +39,20 @@ func BenchmarkPushHashed(b *testing.B) {
 // benchmarkPush sends to every server, on a line of so many bytes a second if that is not 0.
 func benchmarkPush(b *testing.B, size, line int64) {
 	image, program := largeImage(b, size), program(b)
-	for _, kind := range transfertest.Servers() {
+	for _, kind := range realservers.Servers() {
 		for _, tls := range []bool{false, true} {
-			if kind == transfertest.Nginx && !tls {
+			if kind == realservers.Nginx && !tls {
 				continue
 			}
 			name := string(kind)
-			if tls && kind != transfertest.Nginx {
+			if tls && kind != realservers.Nginx {
 				name += "-tls"
 			}
 			b.Run(name, func(b *testing.B) {
-				s := transfertest.Start(b, kind, transfertest.Options{TLS: tls, Root: memoryFolder(b)})
+				s := realservers.Start(b, kind, realservers.Options{TLS: tls, Root: memoryFolder(b)})
 				access := s.Access
 				if line > 0 {
-					proxy := transfertest.NewProxy(b, s)
+					proxy := realservers.NewProxy(b, s)
 					proxy.Limit(line)
 					access = proxy.Access
 				}
@@ -73,7 +73,7 @@ func memoryFolder(b *testing.B) string {
 	return folder
 }
 
-func pushCommand(b *testing.B, program string, s *transfertest.Server, access transfer.Access, image string) []string {
+func pushCommand(b *testing.B, program string, s *realservers.Server, access transfer.Access, image string) []string {
 	b.Helper()
 	password := filepath.Join(b.TempDir(), "password")
 	if err := os.WriteFile(password, []byte(access.Password.Reveal()), 0o600); err != nil {
@@ -95,7 +95,7 @@ func pushCommand(b *testing.B, program string, s *transfertest.Server, access tr
 }
 
 // curlConfig writes what curl is to do into a file, since its arguments would show the password.
-func curlConfig(b *testing.B, s *transfertest.Server, access transfer.Access, image string) string {
+func curlConfig(b *testing.B, s *realservers.Server, access transfer.Access, image string) string {
 	b.Helper()
 	url := access.BaseURL + "/curl.bind"
 	if access.BaseURL == "" {

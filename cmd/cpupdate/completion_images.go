@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -30,7 +31,7 @@ func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
 		if most > 0 && len(given) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		c := &imageCompletion{app: a, anyFile: anyFile, end: time.Now().Add(completionLimit)}
+		c := &imageCompletion{open: a.open, anyFile: anyFile, end: time.Now().Add(completionLimit)}
 		c.folder, c.prefix = filepath.Split(typed)
 		for _, entry := range c.entries() {
 			c.offer(entry)
@@ -45,7 +46,7 @@ func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
 
 // An imageCompletion looks through one folder.
 type imageCompletion struct {
-	app            *app
+	open           func(name string) (*bind.File, error)
 	anyFile        bool
 	end            time.Time
 	folder, prefix string
@@ -107,7 +108,7 @@ func (c *imageCompletion) offer(entry fs.DirEntry) {
 
 // describe says in a few words what an image is, from its header alone.
 func (c *imageCompletion) describe(path string) (text string, ok bool) {
-	f, err := c.app.open(path)
+	f, err := c.open(path)
 	if err != nil {
 		beside := strings.HasSuffix(path, bind.DescriptorSuffix) || strings.HasSuffix(path, bind.SignatureSuffix)
 		return "", c.anyFile && !beside
@@ -116,7 +117,7 @@ func (c *imageCompletion) describe(path string) (text string, ok bool) {
 	facts := f.Facts()
 	var words []string
 	if facts.SoftwareType.Known() {
-		words = append(words, certificateText(facts.SoftwareType.Value))
+		words = append(words, knownhosts.CertificateText(facts.SoftwareType.Value))
 	}
 	if facts.Version.Known() {
 		words = append(words, facts.Version.Value.String())

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // newHelp returns the help command. An unknown topic is an error, unlike with cobra's own.
@@ -21,11 +24,11 @@ func newHelp(a *app) *cobra.Command {
 		ValidArgs: []string{"exit-codes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
-				return printExitCodes(a)
+				return printExitCodes(a.con)
 			}
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("", "no help on %q", strings.Join(args, " "))
+				return exit.Usage("", "no help on %q", strings.Join(args, " "))
 			}
 			return printHelp(a, target)
 		},
@@ -39,29 +42,29 @@ func printHelp(a *app, cmd *cobra.Command) error {
 		Schema int    `json:"schema"`
 		Help   string `json:"help"`
 	}{1, text}
-	return a.print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
+	return a.con.Print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // printExitCodes prints the table of exit codes.
-func printExitCodes(a *app) error {
+func printExitCodes(con *console.Console) error {
 	type rowDoc struct {
-		Code      code   `json:"code"`
-		Name      string `json:"name"`
-		Meaning   string `json:"meaning"`
-		Retryable *bool  `json:"retryable"`
+		Code      exit.Code `json:"code"`
+		Name      string    `json:"name"`
+		Meaning   string    `json:"meaning"`
+		Retryable *bool     `json:"retryable"`
 	}
 	var rows []rowDoc
-	for _, row := range exitTable() {
-		rows = append(rows, rowDoc{row.Code, row.Name, row.Meaning, row.retryable()})
+	for _, row := range exit.Table() {
+		rows = append(rows, rowDoc{row.Code, row.Name, row.Meaning, row.MayRetry()})
 	}
 	doc := struct {
 		Schema    int      `json:"schema"`
 		ExitCodes []rowDoc `json:"exit_codes"`
 	}{1, rows}
-	return a.print(doc, func(w io.Writer) {
+	return con.Print(doc, func(w io.Writer) {
 		fmt.Fprintln(w, "exit  name         again?      meaning")
-		for _, row := range exitTable() {
-			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, wrap(row.Meaning, 31, a.width))
+		for _, row := range exit.Table() {
+			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, console.Wrap(row.Meaning, 31, con.Width))
 		}
 		fmt.Fprintln(w, "\nagain?  whether the same command may succeed later")
 	})

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 )
 
 func newVersion(a *app) *cobra.Command {
@@ -14,7 +16,7 @@ func newVersion(a *app) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return printVersion(a) },
+		RunE:  func(*cobra.Command, []string) error { return printVersion(a.con) },
 	}
 }
 
@@ -29,7 +31,7 @@ type versionDoc struct {
 }
 
 // printVersion prints what the build recorded about itself.
-func printVersion(a *app) error {
+func printVersion(con *console.Console) error {
 	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		doc.Version = info.Main.Version
@@ -42,7 +44,7 @@ func printVersion(a *app) error {
 			}
 		}
 	}
-	return a.print(doc, func(w io.Writer) {
+	return con.Print(doc, func(w io.Writer) {
 		commit := ""
 		if doc.Commit != "" {
 			commit = "  commit " + doc.Commit

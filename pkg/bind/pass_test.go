@@ -8,17 +8,17 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // A pass in pieces of any size says what Verify says, of every image that can be opened.
 func TestPassSaysWhatVerifySays(t *testing.T) {
-	images := map[string][]byte{"valid": bindtest.Valid().Image()}
-	damaged := bindtest.Valid().Image()
+	images := map[string][]byte{"valid": forge.Valid().Image()}
+	damaged := forge.Valid().Image()
 	damaged[len(damaged)-1] ^= 1
 	images["payload changed"] = damaged
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		images[forgery.Name] = forgery.Image
 	}
 	opened := 0
@@ -54,7 +54,7 @@ func TestPassSaysWhatVerifySays(t *testing.T) {
 
 // A pass that saw less than the image says so, whatever the digests are.
 func TestPassOverLessThanTheImage(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	f, err := bind.NewFile(bytes.NewReader(image), int64(len(image)))
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -184,7 +184,7 @@ func (o *oddPage) restart() func(fleet.Event) {
 func (s *stage) byOdd(page *oddPage) {
 	policy := trust.Policy{Pins: []trust.Pin{s.keyOf(page.address)}}
 	s.plan.Image.Source, s.plan.Image.Web = nil, &fleet.Web{
-		TLS: func(int) *tls.Config { return policy.TLS(hostOf(1)) }, Password: transfer.NewSecret(page.password),
+		TLS: func(int) *tls.Config { return policy.TLS(hostOf(1)) }, Password: secret.New(page.password),
 		Image: func(context.Context) wbm.Image { return wbm.Image{Name: name, Content: s.image.content} },
 	}
 	target := targetOf(hostOf(1) + ":1")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -211,7 +212,7 @@ func TestPasswordByTheInterface(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := set(t, fleet.Options{})
 				sim := s.phone(1, func(c *phonesim.Config) { c.Web, c.Password = hostOf(1)+":443", password }, strings.Fields(faults)...)
-				s.byPage(sim, false, func(w *fleet.Web) { w.Password = transfer.NewSecret(password) })
+				s.byPage(sim, false, func(w *fleet.Web) { w.Password = secret.New(password) })
 				results := s.run(sim.Address())
 				if ending(results[0]) != want {
 					t.Errorf("%s: %v", ending(results[0]), results[0].Failure)

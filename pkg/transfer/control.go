@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
@@ -101,7 +102,7 @@ func (c *control) Write(p []byte) (int, error) {
 	c.forgetStray()
 	switch c.verb {
 	case "PASS", "ACCT":
-		command = c.verb + " " + redacted
+		command = c.verb + " " + secret.Redacted
 	}
 	c.said("> " + command)
 	if c.kept != nil {

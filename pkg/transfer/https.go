@@ -20,7 +20,7 @@ import (
 type httpsStore struct {
 	peer
 	base      *url.URL
-	transport *netconn.EarlyAnswer
+	transport *http.Transport
 	client    *http.Client
 	login     httpLogin
 	conn      atomic.Pointer[netconn.Conn] // the last connection
@@ -43,10 +43,10 @@ func newHTTPSStore(a Access, o Options) (Store, error) {
 
 // newTransport returns a transport that speaks HTTP/1.1 with this one server: no proxy, no HTTP/2 (which is slower for
 // one large body), no decompression.
-func (s *httpsStore) newTransport() *netconn.EarlyAnswer {
+func (s *httpsStore) newTransport() *http.Transport {
 	config := s.o.Trust.TLS(s.base.Hostname())
 	config.NextProtos = []string{"http/1.1"}
-	return &netconn.EarlyAnswer{Transport: &http.Transport{
+	return &http.Transport{
 		DialContext:            s.dial,
 		TLSClientConfig:        config,
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
@@ -55,7 +55,7 @@ func (s *httpsStore) newTransport() *netconn.EarlyAnswer {
 		DisableCompression:     true,
 		WriteBufferSize:        64 << 10,
 		MaxConnsPerHost:        1,
-	}}
+	}
 }
 
 func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, error) {
@@ -70,7 +70,8 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	}
 	c.ResetOnClose()
 	s.conn.Store(c)
-	return s.transport.Hold(c, min(time.Second, idle)), nil
+	c.HoldFailedWrites(min(time.Second, idle))
+	return c, nil
 }
 
 // fail is a failed request. Whichever of reading and writing ends first says why; silence is known for certain.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
@@ -113,7 +115,7 @@ func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Requ
 	if body, err := io.ReadAll(io.LimitReader(response.Body, maxBody)); err == nil && len(body) > 0 {
 		plain := []byte(s.access.scrub(string(body))) // before tags are taken out of a password, or blanks
 		if text := s.words(bodyText(response.Header.Get("Content-Type"), plain)); text != "" && text != status {
-			answer.words = strings.TrimSpace(answer.words + ": " + cut(strings.TrimPrefix(text, status+" "), 300))
+			answer.words = strings.TrimSpace(answer.words + ": " + secret.Cut(strings.TrimPrefix(text, status+" "), 300))
 		}
 	}
 	return answer, false, nil

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -22,10 +24,20 @@ type peer struct {
 // tell tells a step.
 func (p *peer) tell(step Step, text string) { p.o.tell(Event{Step: step, Text: text}) }
 
+// scrub returns a server's text without the password: servers repeat what they were sent, the header of a basic login too.
+func (a Access) scrub(text string) string {
+	password := a.Password.Reveal()
+	if password == "" {
+		return text
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(a.Username + ":" + password))
+	return secret.NewRedactor(a.Password, secret.New(basic)).Scrub(text)
+}
+
 // words bounds what the server said, without secrets: blanks are taken together only after they were looked for.
 func (p *peer) words(text string) string {
 	text = p.access.scrub(strings.Join(strings.Fields(p.access.scrub(text)), " "))
-	return cut(text, 2<<10)
+	return secret.Cut(text, 2<<10)
 }
 
 // fail turns an error of the network, of TLS or of the file into what Put returns.

@@ -12,15 +12,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // TestServersPut sends files where nothing is in the way.
 func TestServersPut(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		for _, c := range []struct {
 			name string
 			test func(*testing.T, site)

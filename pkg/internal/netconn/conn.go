@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +29,10 @@ type Conn struct {
 	timedOut  atomic.Bool  // the limit was reached
 	written   atomic.Int64 // bytes that the kernel took
 	confirmed atomic.Int64 // bytes that the peer had confirmed at the last look
+
+	grace  atomic.Int64 // how long a failed write is held back; nanoseconds
+	closed chan struct{}
+	once   sync.Once
 }
 
 const (
@@ -49,7 +54,7 @@ func Dial(ctx context.Context, address string, idle time.Duration) (*Conn, error
 
 // New puts an idle limit on a connection. The limit runs from now on.
 func New(raw net.Conn, idle time.Duration) *Conn {
-	c := &Conn{Conn: raw}
+	c := &Conn{Conn: raw, closed: make(chan struct{})}
 	c.SetIdle(idle)
 	c.touch()
 	return c
@@ -88,6 +93,12 @@ func (c *Conn) Reset() {
 	c.Confirmed()
 	c.ResetOnClose()
 	_ = c.Close()
+}
+
+// Close closes the connection.
+func (c *Conn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }
 
 // IsIPv4 reports whether the peer was reached by IPv4.
@@ -165,8 +176,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 }
 
-// Write writes within the idle limit.
-func (c *Conn) Write(p []byte) (int, error) {
+// write writes within the idle limit.
+func (c *Conn) write(p []byte) (int, error) {
 	c.touch()
 	c.Confirmed()
 	written := 0

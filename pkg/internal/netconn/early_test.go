@@ -3,9 +3,11 @@ package netconn_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,22 +20,22 @@ import (
 func put(t *testing.T, grace time.Duration, server func(net.Conn)) (*http.Response, *netconn.Conn, error) {
 	t.Helper()
 	c, there := pipe()
-	early := &netconn.EarlyAnswer{Transport: &http.Transport{}}
-	early.DialContext = func(context.Context, string, string) (net.Conn, error) {
+	c.HoldFailedWrites(grace)
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		go func() {
 			if _, err := http.ReadRequest(bufio.NewReader(there)); err == nil {
 				server(there)
 			}
 			_ = there.Close()
 		}()
-		return early.Hold(c, grace), nil
-	}
-	t.Cleanup(early.CloseIdleConnections)
+		return c, nil
+	}}
+	t.Cleanup(transport.CloseIdleConnections)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://phone.test/", io.LimitReader(zeros{}, 10<<20))
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := (&http.Client{Transport: early}).Do(request)
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	return response, c, err
 }
 
@@ -41,22 +43,25 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// An answer that comes before the whole request is heard, although the connection ends.
+// An answer that comes before the whole request is heard to its end, although the connection ends.
 func TestEarlyAnswer(t *testing.T) {
 	t.Parallel()
 	for range 50 {
-		synctest.Test(t, func(t *testing.T) {
-			response, _, err := put(t, time.Second, func(c net.Conn) {
-				_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		for _, length := range []int{0, 100_000} {
+			synctest.Test(t, func(t *testing.T) {
+				response, _, err := put(t, time.Second, func(c net.Conn) {
+					_, _ = fmt.Fprintf(c, "HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", length, strings.Repeat("x", length))
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				body, err := io.ReadAll(response.Body)
+				if response.StatusCode != http.StatusRequestEntityTooLarge || err != nil || len(body) != length {
+					t.Errorf("got %s and %d bytes: %v", response.Status, len(body), err)
+				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer response.Body.Close()
-			if response.StatusCode != http.StatusRequestEntityTooLarge {
-				t.Errorf("got %s", response.Status)
-			}
-		})
+		}
 	}
 }
 

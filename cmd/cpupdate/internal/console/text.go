@@ -1,0 +1,217 @@
+package console
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// maxShown is how many bytes of one piece of text are shown.
+const maxShown = 2048
+
+// Escape makes text from an image, a server or a file name safe for a terminal: what does not print is written as
+// \u{...} or \x.., and very long text is cut.
+func Escape(s string) string {
+	cut := ""
+	if len(s) > maxShown {
+		s, cut = s[:maxShown], "..."
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case bind.Prints(r):
+			b.WriteRune(r)
+		default:
+			fmt.Fprintf(&b, `\u{%x}`, r)
+		}
+		i += size
+	}
+	return b.String() + cut
+}
+
+// WriteJSON writes one value as JSON in a line, or indented.
+func WriteJSON(w io.Writer, v any, indent bool) error {
+	encoder := json.NewEncoder(jsonEscaper{w})
+	encoder.SetEscapeHTML(false)
+	if indent {
+		encoder.SetIndent("", "  ")
+	}
+	return encoder.Encode(v)
+}
+
+// A jsonEscaper escapes everything in a JSON document that does not print: JSON itself lets the control characters from
+// 0x7F on and the bidirectional ones through.
+type jsonEscaper struct{ w io.Writer }
+
+// Write takes a whole document, as a JSON encoder writes it.
+func (e jsonEscaper) Write(b []byte) (int, error) {
+	out := bufio.NewWriter(e.w) // keeps its first error for Flush
+	for rest := b; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		switch {
+		case r < 0x7F || bind.Prints(r):
+			_, _ = out.WriteRune(r)
+		case r > 0xFFFF:
+			high, low := (r-0x10000)>>10+0xD800, (r-0x10000)&0x3FF+0xDC00
+			fmt.Fprintf(out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(out, `\u%04x`, r)
+		}
+	}
+	return len(b), out.Flush()
+}
+
+// Print writes a command's answer: the document as JSON, or what text writes. Nothing is written before all of it is there.
+func (c *Console) Print(doc any, text func(w io.Writer)) error {
+	var err error
+	switch {
+	case c.JSON:
+		err = WriteJSON(c.Out, doc, true)
+	case c.Quiet:
+	default:
+		var buffer bytes.Buffer
+		text(&buffer)
+		_, err = c.Out.Write(buffer.Bytes())
+	}
+	return AnswerFailure(err)
+}
+
+// Emit writes one object of an answer that is one object a line.
+func (c *Console) Emit(doc any) error { return AnswerFailure(WriteJSON(c.Out, doc, false)) }
+
+// AnswerFailure is an answer that could not be written.
+func AnswerFailure(err error) error {
+	if err == nil {
+		return nil
+	}
+	return exit.New(exit.CodeInternal, fmt.Errorf("writing the answer: %w", exit.WithoutPath(err)), "check where standard output goes, and the space there")
+}
+
+// Note writes one line on stderr about a file that is neither answer nor error.
+func (c *Console) Note(kind, file, message string) { c.noteOn(kind, "file", file, message) }
+
+// Remark is a note about what is no file: a phone, a setting, this machine.
+func (c *Console) Remark(kind, about, message string) { c.noteOn(kind, "about", about, message) }
+
+// noteOn writes a note; key is what names its subject in --json.
+func (c *Console) noteOn(kind, key, subject, message string) {
+	switch {
+	case c.Quiet:
+	case c.JSON:
+		note := map[string]string{key: subject, "why": message}
+		_ = WriteJSON(c.Err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
+	default:
+		fmt.Fprintln(c.Err, kind+": "+Escape(subject)+": "+Escape(message))
+	}
+}
+
+// Said writes a line of the dialogue with a server, with --verbose.
+func (c *Console) Said(line string) {
+	switch {
+	case !c.Verbose || c.Quiet:
+	case c.JSON:
+		_ = WriteJSON(c.Err, map[string]any{"schema": 1, "said": line}, false)
+	default:
+		fmt.Fprintln(c.Err, Escape(line))
+	}
+}
+
+// A Style is how a word is set off on a terminal that shows colours. It never carries meaning of its own.
+type Style string
+
+// The styles.
+const (
+	Plain  Style = ""
+	Bold   Style = "1"
+	Green  Style = "1;32"
+	Yellow Style = "1;33"
+	Red    Style = "1;31"
+	Faint  Style = "2"
+)
+
+// Paint sets text off, if the terminal shows colours.
+func (c *Console) Paint(s Style, text string) string {
+	if !c.ColorOut || c.NoColor || s == Plain {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
+}
+
+// Pad fills text with blanks to a width in characters.
+func Pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
+}
+
+// Wrap breaks text into lines of at most width characters; all but the first start with indent blanks. It breaks between
+// words, and within one that is longer than a line, since what the terminal itself breaks off would pass for a line of
+// ours. Only a digest stays whole, to be copied. Text that is painted already has no place here.
+func Wrap(text string, indent, width int) string {
+	room := max(width-indent, 16)
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		length := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+		case column+1+length > room:
+			b.WriteString("\n" + strings.Repeat(" ", indent))
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		for _, r := range word {
+			if column == room && !isDigest(word) {
+				b.WriteString("\n" + strings.Repeat(" ", indent))
+				column = 0
+			}
+			b.WriteRune(r)
+			column++
+		}
+	}
+	return b.String()
+}
+
+// isDigest reports whether the word is a SHA-256, or a pin with one, be it the end of a part of a sentence.
+func isDigest(word string) bool {
+	raw, err := hex.DecodeString(strings.TrimRight(strings.TrimPrefix(word, "sha256:"), ",;:.)"))
+	return err == nil && len(raw) == sha256.Size
+}
+
+// Bytes writes a number of bytes with its unit: "312 bytes", "41.3 MiB".
+func Bytes(n int64) string {
+	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	if n < 1024 {
+		return Plural(int(n), "byte")
+	}
+	value := float64(n) / 1024
+	for value >= 1023.95 && len(units) > 1 {
+		value /= 1024
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
+}
+
+// Plural writes a count with its noun.
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// ShortHex writes a digest so that two can be told apart by eye.
+func ShortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[30:]) }

@@ -1,0 +1,161 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+)
+
+// run looks at one thing after another, those of each phone together.
+func (x *examination) run(ctx context.Context, table []inspection) error {
+	for len(table) > 0 {
+		group := table[0].group
+		n := slices.IndexFunc(table, func(c inspection) bool { return c.group != group })
+		if n < 0 {
+			n = len(table)
+		}
+		if err := x.lookAt(ctx, table[:n]); err != nil {
+			return err
+		}
+		table = table[n:]
+	}
+	return nil
+}
+
+// lookAt looks at a group.
+func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
+	if why := x.leftOut(checks[0].group); why != "" {
+		return x.add(skipped(why).Named(checks[0].group, "", ""))
+	}
+	subjects := []int{-1}
+	if checks[0].group == groupPhone || checks[0].group == GroupPage {
+		subjects = nil
+		for i := range x.targets {
+			subjects = append(subjects, i)
+		}
+	}
+	for _, i := range subjects {
+		for _, c := range checks {
+			if !c.needed.applies(x) {
+				continue
+			}
+			f := x.look(ctx, c, i)
+			if ctx.Err() != nil {
+				return cmp.Or(x.leftBehind(ctx), ctx.Err())
+			}
+			if err := x.add(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leftOut says why a group is not looked at at all.
+func (x *examination) leftOut(group string) string {
+	switch {
+	case group == groupServer && x.byPage():
+		return "--web: the image goes straight into the phones' web pages"
+	case group == groupServer && !x.toServer():
+		return "--serve: this machine is the server"
+	case group == groupPhone && len(x.targets) == 0:
+		return "no PHONE is named"
+	}
+	return ""
+}
+
+// look takes one look, unless what it depends on is not right.
+func (x *examination) look(ctx context.Context, c inspection, i int) Finding {
+	about := ""
+	if i >= 0 {
+		about = x.targets[i].Address
+	}
+	f := Finding{}
+	if reason := x.reason(c.before(), about); reason != "" {
+		f = skipped("not looked at: " + reason)
+		f.reason = reason
+	} else {
+		f = c.how(ctx, x, i)
+	}
+	f = f.Named(c.group, c.Name, about)
+	f.Needed = f.Needed || c.needed.holds(x)
+	if f.State == StateBad {
+		if f.Needed || !c.mild {
+			f.reason = c.lost
+		}
+		if !f.Needed {
+			f.State = StateMind
+		}
+	}
+	return f
+}
+
+// reason is why what comes after some checks cannot be looked at, "" if it can. What this way has no need of says nothing:
+// what comes before it does.
+func (x *examination) reason(before []string, about string) string {
+	for _, id := range before {
+		i := slices.IndexFunc(x.found, func(f Finding) bool { return f.id() == id && (f.About == about || f.About == "") })
+		reason := ""
+		if i >= 0 {
+			reason = x.found[i].reason
+		} else {
+			table := DoctorTable()
+			i = slices.IndexFunc(table, func(c inspection) bool { return c.Id() == id })
+			reason = x.reason(table[i].before(), about)
+		}
+		if reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// verdict is the error that ends the command: the first line that is in the way.
+func (x *examination) verdict() error {
+	var first *Finding
+	n := 0
+	for i, f := range x.found {
+		if f.State != StateBad {
+			continue
+		}
+		if n++; first == nil {
+			first = &x.found[i]
+		}
+	}
+	if err := x.end(first == nil); err != nil || first == nil {
+		return err
+	}
+	what := fmt.Errorf("the way is not clear: %s: %w", first.title(), first.err)
+	if n > 1 {
+		what = fmt.Errorf("the way is not clear in %d places; the first: %s: %w", n, first.title(), first.err)
+	}
+	return exit.New(exit.Classify(first.err).Code, what, first.Hints...)
+}
+
+// leftBehind is an error if the small file may still be on the server.
+func (x *examination) leftBehind(ctx context.Context) error {
+	if x.trial == nil || advice.LeftBy(x.trial.err) == nil {
+		return nil
+	}
+	return advice.ServerEnded(ctx, "", x.trial.err)
+}
+
+// close ends what phones call.
+func (x *examination) close() {
+	if x.station != nil {
+		_ = x.station.Close() // nothing comes after it
+	}
+}
+
+// leadingFailure is what an error means, with its exit code and hints.
+func leadingFailure(err error) *exit.Error {
+	if f := (*exit.Error)(nil); errors.As(err, &f) {
+		return f
+	}
+	return exit.Classify(err)
+}

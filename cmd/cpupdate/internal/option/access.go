@@ -1,0 +1,162 @@
+package option
+
+import (
+	"cmp"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+)
+
+// Access are explicit access data. A flag that is not given is empty: one without a value is an error already.
+type Access struct {
+	Method, server, Port, account, username, path, baseURL string
+}
+
+func (o *Access) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Method, transfer.SettingMethod, "", "how the file travels: `ftp|ftps|https` (usual: ftp)")
+	flags.StringVar(&o.server, transfer.SettingServer, "", "the server's `HOST` name or address")
+	flags.StringVar(&o.Port, transfer.SettingPort, "", "the server's `PORT` (usual: 21, for https 443)")
+	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers ask for besides the user name")
+	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user's `NAME` on the server; anonymous has to be named too")
+	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, by ftp and ftps (usual: the login folder)")
+	flags.StringVar(&o.baseURL, transfer.SettingBaseURL, "", "the folder's `URL`, by https: https://files.example/firmware/")
+}
+
+// Given are the settings that were given, in their order.
+func (o *Access) Given() []settings.Given {
+	var out []settings.Given
+	for _, s := range []struct{ name, text string }{
+		{transfer.SettingMethod, o.Method},
+		{transfer.SettingServer, o.server},
+		{transfer.SettingPort, o.Port},
+		{transfer.SettingAccount, o.account},
+		{transfer.SettingUsername, o.username},
+		{transfer.SettingPath, o.path},
+		{transfer.SettingBaseURL, o.baseURL},
+	} {
+		if s.text != "" {
+			out = append(out, settings.Given{Name: s.name, Texts: []string{s.text}})
+		}
+	}
+	return out
+}
+
+// Access reads the flags. What only shows together with other settings, and with the password, is left to
+// [transfer.Access.Validate] and settingUsage.
+func (o *Access) Access(command string) (transfer.Access, error) {
+	var access transfer.Access
+	for _, s := range o.Given() {
+		if err := access.Set(s.Name, s.Texts[0]); err != nil {
+			return access, settings.UsageError(command, err)
+		}
+	}
+	return access, nil
+}
+
+// Trust are whom to believe that it is the server.
+type Trust struct {
+	Ca   string
+	Pins []string
+}
+
+func (o *Trust) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Ca, settings.KeyCA, "", "who may sign the server's certificate: a `FILE` (PEM) instead of the system's authorities")
+	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "the server's key, `sha256:HEX` of its public key; may be repeated")
+}
+
+func (o *Trust) Given() []settings.Given {
+	var out []settings.Given
+	if o.Ca != "" {
+		out = append(out, settings.Given{Name: settings.KeyCA, Texts: []string{o.Ca}})
+	}
+	if len(o.Pins) > 0 {
+		out = append(out, settings.Given{Name: settings.KeyPin, Texts: o.Pins})
+	}
+	return out
+}
+
+// Trust reads the flags and the file that they name.
+func (o *Trust) Trust(command string) (trust.Policy, error) {
+	pins, err := settings.ParsePins(o.Pins)
+	if err != nil {
+		return trust.Policy{}, exit.Usage(command, "--%s: %v", settings.KeyPin, err)
+	}
+	policy := trust.Policy{Pins: pins}
+	if o.Ca != "" {
+		policy.Authorities, err = settings.ReadAuthorities(o.Ca)
+	}
+	return policy, err
+}
+
+// instead is what is stored with the flags in its place: each of them only for its own.
+func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, error) {
+	given, err := (&Trust{Pins: o.Pins}).Trust(command)
+	if err != nil {
+		return given, err
+	}
+	q := *p
+	q.Ca = cmp.Or(o.Ca, p.Ca)
+	if len(given.Pins) > 0 {
+		q.Pins = given.Pins
+	}
+	return q.Trust()
+}
+
+// Site describe the phones of a site, all of them at once.
+type Site struct{ phone Phone }
+
+func (o *Site) AddFlags(flags *pflag.FlagSet) { o.phone.addSiteFlags(flags) }
+
+func (o *Site) Given() []settings.Given {
+	var out []settings.Given
+	for _, s := range []struct{ name, text string }{
+		{settings.KeyLevel, o.phone.Level},
+		{settings.KeyModel, o.phone.Model},
+		{settings.KeyType, o.phone.Kind},
+		{settings.KeyMinimum, o.phone.Minimum},
+	} {
+		if s.text != "" {
+			out = append(out, settings.Given{Name: s.name, Texts: []string{s.text}})
+		}
+	}
+	return out
+}
+
+// CheckGiven checks settings from flags and returns them as they are written into a file.
+func CheckGiven(command string, given []settings.Given) ([]settings.Given, error) {
+	p := &settings.Profile{Texts: map[string][]string{}, Where: map[string]string{}}
+	var out []settings.Given
+	for _, s := range given {
+		if err := p.Set(s.Name, s.Texts, hwcheck.Flag, ""); err != nil {
+			return nil, settings.UsageError(command, err)
+		}
+		texts := p.Canonical(s.Name)
+		if s.Name == settings.KeyCA {
+			if _, err := settings.ReadAuthorities(s.Texts[0]); err != nil {
+				return nil, err
+			}
+		}
+		if s.Name == settings.KeyCA || s.Name == settings.KeyFetchPassword {
+			// In the file a relative name would start from the file's folder.
+			whole, err := filepath.Abs(s.Texts[0])
+			if err != nil {
+				return nil, err
+			}
+			texts = []string{whole}
+		}
+		out = append(out, settings.Given{Name: s.Name, Texts: texts})
+	}
+	return out, nil
+}
+
+// WantsPassword reports whether it is worth asking for a password: some user's, who is not anonymous.
+func WantsPassword(access transfer.Access) bool {
+	return access.Username != "" && !strings.EqualFold(access.Username, "anonymous")
+}

@@ -1,0 +1,106 @@
+package push
+
+import (
+	"context"
+	"crypto/tls"
+	"strconv"
+	"sync"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+	"github.com/cpupdate/cpupdate/pkg/wbm"
+)
+
+// checkWeb refuses what says something about a server, or about phones that fetch.
+func (o *Options) checkWeb(withPhones bool) error {
+	switch {
+	case !withPhones:
+		return exit.Usage("push", "--web: name the phones that shall get the image, as PHONE or with --phones")
+	case o.Upload.OnlySent() != "":
+		return exit.Usage("push", "--%s does not go with --web: nothing is sent to a server", o.Upload.OnlySent())
+	case o.Fetch.Given() != "":
+		return exit.Usage("push", "--%s does not go with --web: phones fetch nothing", o.Fetch.Given())
+	case o.Urgency != "normal":
+		return exit.Usage("push", "--priority does not go with --web: the page has no such choice")
+	}
+	return nil
+}
+
+// onePageEach refuses phones that have one page: the password would be tried there once for each of them.
+func (r *Rollout) onePageEach() error {
+	seen := map[string]string{}
+	for _, t := range r.Targets {
+		page := r.O.Route.Web.Peer(t.Address)
+		if first, twice := seen[page]; twice {
+			return exit.Errorf(exit.CodeSettings, "leave one of the two out", "%s and %s are one phone: both have the web page %s", first, t.Address, page)
+		}
+		seen[page] = t.Address
+	}
+	return nil
+}
+
+// web is the way by the phones' pages: whom to believe is asked now, one phone after another, and then for the password.
+// Nothing is asked for phones that the image cannot suit.
+func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
+	policies := make([]trust.Policy, len(r.Targets))
+	w := &fleet.Web{
+		Port: strconv.Itoa(r.O.Route.Web.Port), Timeout: r.Options.Timeout, DryRun: r.O.DryRun, Image: r.webImage(),
+		TLS: func(number int) *tls.Config { return policies[number].TLS(r.webHost(number)) },
+	}
+	if err := r.onePageEach(); err != nil || r.hopeless() {
+		return w, err
+	}
+	base, err := r.O.Route.Trust.Trust("push")
+	if err != nil {
+		return nil, err
+	}
+	base.Legacy = r.O.Route.Legacy
+	if policies, err = r.MeetPages(ctx, base); err != nil {
+		return nil, err
+	}
+	w.Password, err = r.webPassword(ctx)
+	return w, err
+}
+
+// webPassword is the password of the pages, which is stored nowhere.
+func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
+	o := &r.O.Route.Password
+	o.Whose = "the phones' web pages"
+	if len(r.Targets) == 1 {
+		o.Whose = "the web page of " + r.Targets[0].Address
+	}
+	password, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
+	if err == nil && password.Reveal() == "" {
+		err = exit.Errorf(exit.CodeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
+			"the web page of a phone wants the administrator's password, and none was given")
+	}
+	return password, err
+}
+
+// webImage returns what makes the file for one upload: all uploads share the rate, and each compares anew what is sent.
+func (r *Rollout) webImage() func(context.Context) wbm.Image {
+	rate, checking := transfer.NewRate(r.Options.Rate), &sync.Mutex{}
+	return func(ctx context.Context) wbm.Image {
+		return wbm.Image{
+			Name: r.O.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
+			Watch: &pagePass{r.file.NewPass(), checking},
+		}
+	}
+}
+
+// A pagePass compares what one upload sends. What it finds is noted in the file, which other uploads share.
+type pagePass struct {
+	*bind.Pass
+	checking *sync.Mutex
+}
+
+// Check is that of [bind.Pass], for one upload at a time.
+func (p *pagePass) Check(sum [32]byte) error {
+	p.checking.Lock()
+	defer p.checking.Unlock()
+	return p.Pass.Check(sum)
+}
