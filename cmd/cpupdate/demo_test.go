@@ -26,7 +26,7 @@ func TestDemoGoneWrong(t *testing.T) {
 		},
 		"a phone that has the image already": {
 			func(cast []demoPhone) { cast[0].config.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
-			"step 6 of the demo: phone 1 was told 0 times and restarted 0 times, not 1 time and 1 time",
+			"step 6 of the demo: phone 1 was sent the update command 0 times and restarted 0 times, not 1 time and 1 time",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

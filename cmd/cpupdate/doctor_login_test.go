@@ -71,8 +71,8 @@ func TestDoctorWrongPassword(t *testing.T) {
 		faults string
 		want   string
 	}{
-		"wrong":      {"", "refuses the password"},
-		"locked out": {"web-password-suspended", "takes no password for now"},
+		"wrong":      {"", "rejects the password"},
+		"locked out": {"web-password-suspended", "is locked, and accepts no password for now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +92,7 @@ func TestDoctorWrongPassword(t *testing.T) {
 				t.Errorf("start pages: %s", got)
 			}
 			if !slices.ContainsFunc(doc.lines(), func(l string) bool {
-				return strings.HasPrefix(l, "web page/login skipped not looked at: the page of 127.0.11.1:") && strings.Contains(l, c.want)
+				return strings.HasPrefix(l, "web page/login skipped skipped: the page of 127.0.11.1:") && strings.Contains(l, c.want)
 			}) || strings.Contains(said, "wr0ng") {
 				t.Errorf("%s", said)
 			}
@@ -210,7 +210,7 @@ func TestDoctorAsksLate(t *testing.T) {
 					return c.typed, nil
 				}
 			}, append(args, c.flags...)...)
-			if asked != c.asked || ended != c.code || c.code == codeOK && strings.Contains(said, "no password is given") {
+			if asked != c.asked || ended != c.code || c.code == codeOK && strings.Contains(said, "no password given") {
 				t.Errorf("asked %d times, exit code %d, want %d and %d\n%s", asked, ended, c.asked, c.code, said)
 			}
 		})

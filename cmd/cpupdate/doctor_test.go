@@ -132,7 +132,7 @@ func (c doctorCase) check(t *testing.T) {
 		case f.State != stateBad && f.Error != nil, f.State == stateWell && len(f.Hints) > 0:
 			t.Errorf("a line that did not fail has an error, or a next step for nothing: %+v", f)
 		case f.State == stateSkip && f.Text == "":
-			t.Errorf("a line does not say why it was not looked at: %+v", f)
+			t.Errorf("a line does not say why it was skipped: %+v", f)
 		}
 	}
 }
@@ -179,37 +179,37 @@ func TestDoctorServer(t *testing.T) {
 	wellBehaved := func(t *testing.T) []string { return bySettings(badserver.NewFTP(t).Access()) }
 	for name, c := range map[string]doctorCase{
 		"ftp": {withPassword, wellBehaved, codeOK, []string{
-			"settings/complete ok flags: ftp://127", "settings/password warning there is one; by plain ftp",
-			"server/name ok 127.0.0.1 is an address", "server/port ok .* takes connections", "server/login ok as admin",
-			"server/upload-folder ok ftp://", "server/data ok passive mode works", "server/writing ok a small file was written, and removed again",
-			"server/proof ok the server tells the size", "clock/validity skipped not looked at: no certificate was seen",
-			"phone/ skipped no PHONE is named",
+			"settings/complete ok flags: ftp://127", "settings/password warning a password is given; with plain ftp",
+			"server/name ok 127.0.0.1 is an address", "server/port ok .* accepts connections", "server/login ok as admin",
+			"server/upload-folder ok ftp://", "server/data ok passive mode works", "server/writing ok a small file was written and removed again",
+			"server/proof ok the server reports the size", "clock/validity skipped skipped: no certificate was presented",
+			"phone/ skipped no PHONE given",
 		}},
 		"wrong login": {nil, wellBehaved, codeSettings, []string{
-			"settings/password warning none is given .*--password-file", "server/login failed .*530.* no password was given",
-			"server/upload-folder skipped not looked at: nobody is logged in", "server/proof skipped not looked at: nobody is logged in",
+			"settings/password warning no password given .*--password-file", "server/login failed .*530.* no password was given",
+			"server/upload-folder skipped skipped: the login failed", "server/proof skipped skipped: the login failed",
 		}},
 		"no host": {withPassword, func(*testing.T) []string { return []string{"--server", nowhere(), "--username", "x"} }, codeUnreachable, []string{
-			"server/name failed a+[.]invalid: .* check how the name is written", "server/port skipped not looked at: the server's address is not known",
-			"server/login skipped not looked at: the server's address is not known", "this machine/calls ok",
+			"server/name failed a+[.]invalid: .* check the spelling of the name", "server/port skipped skipped: the server's address is unknown",
+			"server/login skipped skipped: the server's address is unknown", "this machine/calls ok",
 		}},
 		"nobody listens": {withPassword, func(t *testing.T) []string {
 			return []string{"--server", "127.0.0.1", "--port", freePort(t), "--username", "x"}
 		}, codeUnreachable, []string{
-			"server/port failed 127.0.0.1:", "server/login skipped not looked at: the server is not reachable", "clock/date ok",
+			"server/port failed 127.0.0.1:", "server/login skipped skipped: the server is not reachable", "clock/date ok",
 		}},
-		"no folder":      {withPassword, doctorFTP("cwd-550"), codeRejected, []string{"server/login ok", "server/upload-folder failed .*550", "server/data skipped not looked at: the folder is not open"}},
+		"no folder":      {withPassword, doctorFTP("cwd-550"), codeRejected, []string{"server/login ok", "server/upload-folder failed .*550", "server/data skipped skipped: the folder could not be opened"}},
 		"greeting never": {withPassword, doctorFTP("greeting-never"), codeUnreachable, []string{"server/port ok", "server/login failed .*connecting: no answer in time"}},
 		"closed ports": {withPassword, doctorFTP("both-ports-closed"), codeUnreachable, []string{
-			"server/login ok", "server/data failed .* the login works, the data connection does not: .*firewall", "server/writing skipped not looked at: there is no data connection",
+			"server/login ok", "server/data failed .* the login works, but the data connection does not: .*firewall", "server/writing skipped skipped: there is no data connection",
 		}},
 		"blocked ports":   {withPassword, doctorFTP("both-ports-blocked"), codeUnreachable, []string{"server/login ok", "server/data failed .* the data connection does not"}},
 		"no passive mode": {withPassword, doctorFTP("pasv-refused-too"), codeRejected, []string{"server/data failed .*502.* open the ports of passive mode"}},
 		"refused data":    {withPassword, doctorFTP("stor-425"), codeUnreachable, []string{"server/data failed .*425"}},
 		"no writing":      {withPassword, doctorFTP("stor-550"), codeRejected, []string{"server/data ok", "server/writing failed .*550", "server/proof skipped"}},
 		"expired": {withPassword, doctorFTP("certificate-expired"), codeSettings, []string{
-			"server/certificate failed .*expired.* check this computer's date", "server/login skipped not looked at: the server is not one to trust",
-			"clock/validity warning by this clock the certificate of the server ended", "certificates/seen ok that of the server end",
+			"server/certificate failed .*expired.* check this computer's date", "server/login skipped skipped: the server's certificate is not trusted",
+			"clock/validity warning by this clock, the certificate of the server is not valid: expired", "certificates/seen ok the certificate of the server expire",
 		}},
 		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), codeSettings, []string{"server/certificate failed .*not a server to trust"}},
 		"no password file": {nil, func(t *testing.T) []string {
@@ -217,28 +217,28 @@ func TestDoctorServer(t *testing.T) {
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--password-file", "nowhere")
 		}, codeSettings, []string{
 			"settings/password failed password file nowhere", "server/port ok", "server/certificate (ok|warning) localhost",
-			"server/login skipped not looked at: the password is not known", "server/proof skipped not looked at: the password is not known",
+			"server/login skipped skipped: the password is unknown", "server/proof skipped skipped: the password is unknown",
 		}},
 		"no password file, and a stranger": {nil, func(t *testing.T) []string {
 			return bySettings(badserver.NewFTPS(t).Access(), "--password-file", "nowhere")
-		}, codeSettings, []string{"server/certificate failed .*not a server to trust", "server/login skipped not looked at: the server is not one to trust"}},
+		}, codeSettings, []string{"server/certificate failed .*not a server to trust", "server/login skipped skipped: the server's certificate is not trusted"}},
 		"hostile words":        {withPassword, doctorFTP("stor-550-escapes"), codeRejected, []string{"server/writing failed .*550"}},
 		"repeats the password": {withPassword, doctorFTP("echo-password-refused"), codeSettings, []string{"server/login failed .*530"}},
 		"no TLS":               {withPassword, doctorFTP("auth-500"), codeSettings, []string{"server/certificate failed .*starting TLS"}},
-		"data not safe":        {withPassword, doctorFTP("data-certificate-other-authority"), codeSettings, []string{"server/certificate warning localhost, ends .* have it renewed before it ends", "server/data failed"}},
+		"data not safe":        {withPassword, doctorFTP("data-certificate-other-authority"), codeSettings, []string{"server/certificate warning localhost, expires .* have the certificate renewed before it expires", "server/data failed"}},
 		"ftps, and a phone": {withPassword, func(t *testing.T) []string {
 			s := badserver.NewFTPS(t)
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--patience", "1ms", "127.0.0.1:1")
 		}, codeUnreachable, []string{
-			"settings/complete warning .*phones do not fetch by ftps .*--fetch-url", "settings/password ok there is one", "server/certificate (ok|warning) ", "server/data ok",
-			"phone/contact-port failed 127.0.0.1:1: ", "phone/call-back skipped not looked at: the phone is not reachable",
+			"settings/complete warning .*phones do not fetch by ftps .*--fetch-url", "settings/password ok a password is given", "server/certificate (ok|warning) ", "server/data ok",
+			"phone/contact-port failed 127.0.0.1:1: ", "phone/call-back skipped skipped: the phone is not reachable",
 		}},
 		"https": {nil, func(t *testing.T) []string {
 			s := datedHTTPS(t)
 			return bySettings(s.Access(), "--ca", newFile(t, "ca.pem", s.Authority().PEM()))
 		}, codeOK, []string{
-			"server/certificate (ok|warning) localhost, ends ", "server/login ok", "server/writing ok", "clock/server-date ok the same as here", "clock/validity ok",
-			"certificates/seen ok that of the server end",
+			"server/certificate (ok|warning) localhost, expires ", "server/login ok", "server/writing ok", "clock/server-date ok the same as this machine's", "clock/validity ok",
+			"certificates/seen ok the certificate of the server expire",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,11 +30,11 @@ func TestKeyringAnswers(t *testing.T) {
 		push           string // the error of who needs it
 		unset          code
 	}{
-		{"off", "off", newMemoryKeyring(), codeOK, "holds the password as it is, unencrypted", "in the system's keyring, which $CPUPDATE_KEYRING keeps out", "off", "defaults: the password in the system's keyring: $CPUPDATE_KEYRING is off", codeOK},
-		{"none", "", failingKeyring{errNoKeyring}, codeOK, "unencrypted; only its owner can read it: this system has no keyring", "in the system's keyring, which is not there", "none", "defaults: the password in the system's keyring: this system has no keyring", codeOK},
-		{"lost", "", newMemoryKeyring(), codeOK, "the password is in the system's keyring", "in the system's keyring, which does not hold it any more", "lost", "defaults: the password in the system's keyring: the keyring holds no such item", codeOK},
+		{"off", "off", newMemoryKeyring(), codeOK, "stores the password unencrypted", "in the system's keyring, which $CPUPDATE_KEYRING disables", "off", "defaults: the password in the system's keyring: $CPUPDATE_KEYRING is off", codeOK},
+		{"none", "", failingKeyring{errNoKeyring}, codeOK, "unencrypted; only its owner can read it: this system has no keyring", "in the system's keyring, which is not available", "none", "defaults: the password in the system's keyring: this system has no keyring", codeOK},
+		{"lost", "", newMemoryKeyring(), codeOK, "the password is stored in the system's keyring", "in the system's keyring, which no longer has it", "lost", "defaults: the password in the system's keyring: there is no such item in the keyring", codeOK},
 		{"fails", "", failingKeyring{errors.New("it is locked")}, codeSettings, "the password in the system's keyring: it is locked", "in the system's keyring, which fails", "failed", "defaults: the password in the system's keyring: it is locked", codeSettings},
-		{"silent", "", held, codeSettings, "the password in the system's keyring: no answer for 10ms", "in the system's keyring, which does not answer", "silent", "defaults: the password in the system's keyring: no answer for 10ms", codeSettings},
+		{"silent", "", held, codeSettings, "the password in the system's keyring: no answer within 10ms", "in the system's keyring, which does not answer", "silent", "defaults: the password in the system's keyring: no answer within 10ms", codeSettings},
 		{"another value", "OFF", newMemoryKeyring(), codeSettings, `$CPUPDATE_KEYRING is "OFF"`, "", "", `$CPUPDATE_KEYRING is "OFF"`, codeSettings},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -109,8 +109,8 @@ func TestKeyringBinding(t *testing.T) {
 // What is not of this form is an error that repeats nothing of it.
 func TestKeyringForm(t *testing.T) {
 	for _, test := range []struct{ text, says string }{
-		{"[defaults]\npassword = \"canary\"\nkeyring = true\n", "line 3, column 1: beside keyring = true nothing else can stand"},
-		{"[defaults]\nkeyring = false\n", "line 2, column 1: keyring is true, or not there"},
+		{"[defaults]\npassword = \"canary\"\nkeyring = true\n", "line 3, column 1: no other key is allowed beside keyring = true"},
+		{"[defaults]\nkeyring = false\n", "line 2, column 1: keyring must be true, or be removed"},
 		{"[defaults]\nkeyring = \"canary\"\n", "line 2, column 1: keyring must be true or false, without quotes"},
 	} {
 		s := newScene(t, "nothing")
@@ -128,7 +128,7 @@ func TestKeyringForm(t *testing.T) {
 		for item := range maps.Keys(s.keyring.all()) {
 			s.keyring.items[item] = text
 		}
-		if r := s.run("", "test"); r.code != codeSettings || !strings.Contains(r.errOut, "what it holds is none of cpupdate's passwords") {
+		if r := s.run("", "test"); r.code != codeSettings || !strings.Contains(r.errOut, "the item is not a password of cpupdate") {
 			t.Errorf("%q: exit code %d: %s", text, r.code, r.errOut)
 		}
 	}
@@ -154,7 +154,7 @@ func TestKeyringReadBack(t *testing.T) {
 			return nil
 		}
 		r := s.run(secondCanary, "set", "--password-stdin")
-		if r.code != codeSettings || !strings.Contains(r.errOut, "it did not keep the password") {
+		if r.code != codeSettings || !strings.Contains(r.errOut, "it did not store the password") {
 			t.Errorf("%s: exit code %d: %s", name, r.code, r.errOut)
 		}
 		s.keyring.step = nil
@@ -195,13 +195,13 @@ func TestSystemKeyringError(t *testing.T) {
 		{dbus.Error{Name: "org.freedesktop.DBus.Error.NameHasNoOwner"}, errNoKeyring, ""},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENOENT)}, errNoKeyring, ""},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, errNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.Spawn.ChildExited"}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, nil, "it says "},
-		{dbus.ErrClosed, nil, "it says "},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, nil, "it reports "},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.Spawn.ChildExited"}, nil, "it reports "},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, nil, "it reports "},
+		{dbus.ErrClosed, nil, "it reports "},
 		{oskeyring.ErrSetDataTooBig, nil, "the password is too long for it"},
 		{errors.New("failed to unlock correct collection '/x'"), nil, "it is locked, and was not unlocked"},
-		{errors.New(strings.Repeat("\x1b", 1000)), nil, `it says "\x1b`},
+		{errors.New(strings.Repeat("\x1b", 1000)), nil, `it reports "\x1b`},
 	} {
 		got := systemKeyringError(test.err)
 		known := errors.Is(got, errNoItem) || errors.Is(got, errNoKeyring)

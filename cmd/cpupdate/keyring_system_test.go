@@ -28,7 +28,7 @@ func TestSystemKeyring(t *testing.T) {
 	// From the next command on that stores something it lies there.
 	s.unlocked()
 	s.want(s.cpupdate("", "defaults", "show"), codeOK, "stored in passwords.toml\n", "")
-	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), codeOK, "stored in the system's keyring\n", "note: defaults: the password has moved from ")
+	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), codeOK, "stored in the system's keyring\n", "note: defaults: the password was moved from ")
 	if got := s.file(); got != "[defaults]\nkeyring = true\n" {
 		t.Errorf("the file holds %q", got)
 	}
@@ -41,7 +41,7 @@ func TestSystemKeyring(t *testing.T) {
 	}
 	s.want(s.cpupdate("", "defaults", "show", "--json"), codeOK, "\"origin\": \"keyring\",\n      \"where\": \"the system's keyring\"\n", "")
 	// Straight into the keyring, for a profile.
-	s.want(s.cpupdate("another", "defaults", "set", "--profile", "berlin", "--server", "x", "--username", "y", "--password-stdin"), codeOK, "stored in the system's keyring\n", "note: profile berlin: the password is in the system's keyring")
+	s.want(s.cpupdate("another", "defaults", "set", "--profile", "berlin", "--server", "x", "--username", "y", "--password-stdin"), codeOK, "stored in the system's keyring\n", "note: profile berlin: the password is stored in the system's keyring")
 	if got := s.witness("profile.berlin"); !strings.Contains(got, "another") {
 		t.Errorf("secret-tool finds %q", got)
 	}
@@ -67,7 +67,7 @@ func TestSystemKeyringTrouble(t *testing.T) {
 
 	s.lock()
 	const locked = "the system's keyring: it is locked, and was not unlocked"
-	s.want(s.cpupdate("", "defaults", "test"), codeSettings, "", "cpupdate: defaults: the password in "+locked+"\nhint: unlock the keyring and try again, or keep passwords in a file: set CPUPDATE_KEYRING=off\n")
+	s.want(s.cpupdate("", "defaults", "test"), codeSettings, "", "cpupdate: defaults: the password in "+locked+"\nhint: unlock the keyring and try again, or store passwords in a file: set CPUPDATE_KEYRING=off\n")
 	s.want(s.cpupdate("", "defaults", "show"), codeOK, "in the system's keyring, which fails\n", locked)
 	s.want(s.cpupdate("other", "defaults", "set", "--profile", "berlin", "--password-stdin"), codeSettings, "", locked)
 	s.want(s.cpupdate("", "defaults", "unset", "password"), codeSettings, "", locked)
@@ -81,7 +81,7 @@ func TestSystemKeyringTrouble(t *testing.T) {
 	s.kill()
 	s.awaitOwner(secretsName, false)
 	s.want(s.cpupdate("", "defaults", "test"), codeSettings, "", "this system has no keyring\nhint: ")
-	s.want(s.cpupdate("", "defaults", "show"), codeOK, "in the system's keyring, which is not there\n", "")
+	s.want(s.cpupdate("", "defaults", "show"), codeOK, "in the system's keyring, which is not available\n", "")
 	s.want(s.storeFor(server), codeSettings, "", "this system has no keyring\nhint: ")
 	s.want(s.cpupdate("", "defaults", "unset", "password"), codeOK, "not stored\n", "warning: defaults: the password may still be in a keyring, as the item ")
 	s.want(s.storeFor(server), codeOK, "stored in passwords.toml\n", ": this system has no keyring")
@@ -122,7 +122,7 @@ func TestSystemKeyringWithoutBus(t *testing.T) {
 	}
 	for _, address := range []string{"", "autolaunch:", "unix:path=" + filepath.Join(folder, "gone")} {
 		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err == nil && !strings.HasPrefix(address, "unix:") {
-			continue // there is one that can be found
+			continue // one was found
 		}
 		s := &session{t: t, home: t.TempDir(), address: address}
 		s.want(s.with([]string{"PATH=" + folder + ":" + os.Getenv("PATH")}, badserver.Password, "defaults", "set", "--server", "x", "--username", "y", "--password-stdin"),

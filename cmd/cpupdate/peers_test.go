@@ -76,7 +76,7 @@ func TestNotRemembered(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "missing")
 	a, said := terminalApp(t, "yes\n")
 	c := run(t.Context(), a, pushHTTPS(t, s, "--config", filepath.Join(folder, "site.toml")))
-	if c != codeSettings || !strings.Contains(said(), "the key of "+s.address+" was not remembered: writing "+filepath.Join(folder, knownKeysFile)) {
+	if c != codeSettings || !strings.Contains(said(), "the key of "+s.address+" was not stored: writing "+filepath.Join(folder, knownKeysFile)) {
 		t.Errorf("exit code %d\n%s", c, said())
 	}
 	if heard := s.heard(); len(heard) > 0 {
@@ -200,7 +200,7 @@ func TestMeetAsks(t *testing.T) {
 	}
 }
 
-// TestPolicyFor: the list is not looked at where an authority or a key is stated, and has to be readable elsewhere.
+// TestPolicyFor: the list is not used where an authority or a key is stated, and has to be readable elsewhere.
 func TestPolicyFor(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")

@@ -115,11 +115,11 @@ func TestPagesAtOnce(t *testing.T) {
 		}
 	}
 	text := said()
-	if !strings.HasPrefix(text, "note: this machine: looks at the keys of 3 web pages first\n") {
+	if !strings.HasPrefix(text, "note: this machine: reads the keys of 3 web pages first\n") {
 		t.Errorf("it begins %q", text)
 	}
 	for _, address := range addresses {
-		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is not known here")
+		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is unknown")
 		if text = after; !found {
 			t.Errorf("%s is not asked about, or not in its turn", address)
 		}
@@ -180,7 +180,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 		if c := run(t.Context(), a, []string{"trust", "add", "host", "--pin", "sha256:" + strings.Repeat("1", 64)}); c != want {
 			t.Errorf("mode %03o: exit code %d", mode, c)
 		}
-		if open && !strings.Contains(said(), "not only its owner may change it (mode") {
+		if open && !strings.Contains(said(), "users other than its owner can change it (mode") {
 			t.Errorf("mode %03o: %s", mode, said())
 		}
 		text, err := os.ReadFile(path)

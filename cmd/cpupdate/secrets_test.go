@@ -98,7 +98,7 @@ func TestPasswordCommand(t *testing.T) {
 		{"sh -c 'echo canary; exit 3'", "", "--password-command sh: exit status 3"},
 		{"sh -c 'while :; do echo canary; done'", "", "--password-command sh: prints more than 4096 bytes"},
 		{"no-such-program canary", "", "--password-command no-such-program: executable file not found in $PATH"},
-		{"printf 'canary", "", "--password-command: a quote is not closed"},
+		{"printf 'canary", "", "--password-command: a closing quote is missing"},
 		{"printf 'canary\\n\\n'", "", "--password-command: the password holds a control character, such as a line break"},
 	} {
 		a, _, errOut := testApp(t, nil)

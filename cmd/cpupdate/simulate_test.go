@@ -198,7 +198,7 @@ func TestSimulatedList(t *testing.T) {
 		if c != test.want || replaced != (c == codeOK) || !replaced && string(after) != test.before {
 			t.Errorf("%q: exit code %d\n%s%s%s", test.before, c, out, errOut, after)
 		}
-		if c == codeOK && !strings.HasSuffix(out.String(), "runs Unify HFA V1 R4.9.0, idle; told 0 times, fetched 0 files (0 bytes), 0 restarts\n") {
+		if c == codeOK && !strings.HasSuffix(out.String(), "runs Unify HFA V1 R4.9.0, idle; update command received 0 times, fetched 0 files (0 bytes), 0 restarts\n") {
 			t.Errorf("%q: the phone's end is not shown:\n%s", test.before, out)
 		}
 	}
@@ -260,7 +260,7 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 	if c != codeOK || ready < 0 || call < ready || !strings.Contains(out.String()[call:], "  in a call\n") {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
-	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; told 0 times") {
+	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; update command received 0 times") {
 		t.Errorf("the state is not shown:\n%s", out)
 	}
 }

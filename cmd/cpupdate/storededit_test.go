@@ -115,10 +115,10 @@ func TestParseStoredErrors(t *testing.T) {
 		{"[default]", `line 1, column 2: unknown table "default"`},
 		{"[profile]", `line 1, column 2: unknown table "profile"`},
 		{"[profile.a.b]", "line 1, column 2: a table in a profile, or a profile's name with dots"},
-		{"[profile.\"a b\"]", `line 1, column 2: a profile cannot be called "a b"`},
+		{"[profile.\"a b\"]", `line 1, column 2: invalid profile name "a b"`},
 		{"[[defaults]]", "line 1, column 3: a table in double brackets"},
-		{"[defaults]\n[profile.a]\n[defaults]", "line 3, column 2: this table is there already, in line 1"},
-		{"[defaults]\nport=1\nport=2", "line 3, column 1: the key port is there already, in line 2"},
+		{"[defaults]\n[profile.a]\n[defaults]", "line 3, column 2: this table exists already, in line 1"},
+		{"[defaults]\nport=1\nport=2", "line 3, column 1: the key port exists already, in line 2"},
 		{"[defaults]\nport=\"1\"", "line 2, column 1: port must be a number without quotes"},
 		{"[defaults]\nserver=1", "line 2, column 1: server must be a text in quotes"},
 		{"[defaults]\npin=\"x\"", `line 2, column 1: pin must be a list of texts, as in ["..."]`},
@@ -128,7 +128,7 @@ func TestParseStoredErrors(t *testing.T) {
 		{"[defaults]\nserver = x", "line 2, column 10: unexpected character U+0078 'x' at start of value"},
 		{"[defaults\n", "line 1, column 10: expected ']' to close table name"},
 		{"[defaults]\nserver = \"\xff\"", "line 2, column 11: invalid UTF-8 character in basic string"},
-		{strings.Repeat("[", 5000), "holds 5000 opening brackets, at most 4096 are allowed"},
+		{strings.Repeat("[", 5000), "contains 5000 opening brackets, at most 4096 are allowed"},
 		{strings.Repeat("#", 70000), "has more than 65536 bytes"},
 	} {
 		_, err := parseStored([]byte(test.text), configForm())

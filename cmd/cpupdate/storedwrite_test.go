@@ -60,7 +60,7 @@ func TestChangedMeanwhile(t *testing.T) {
 			}
 			return e.set("", "server", []string{"ours"})
 		})
-		if err == nil || !strings.Contains(err.Error(), "somebody else changed the file meanwhile") {
+		if err == nil || !strings.Contains(err.Error(), "another program changed the file in the meantime") {
 			t.Errorf("got %v", err)
 		}
 		checkLeft(t, name, "[defaults]\nserver = 'theirs'\n")
@@ -107,7 +107,7 @@ func TestLockInterrupted(t *testing.T) {
 func TestNoSettingsFolder(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
 	a.settings = ""
-	if c := run(t.Context(), a, []string{"defaults", "show"}); c != codeOK || !strings.Contains(out.String(), "names no folder") {
+	if c := run(t.Context(), a, []string{"defaults", "show"}); c != codeOK || !strings.Contains(out.String(), "has no settings folder") {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
 	if c := run(t.Context(), a, []string{"defaults", "set", "--server", "x"}); c != codeSettings {
