@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// TestDoctorAround: settings, clock, certificates, proxies and terminal.
+// TestDoctorAround checks the lines about settings, clock, certificates, proxies and terminal.
 func TestDoctorAround(t *testing.T) {
 	t.Parallel()
 	serve := func(*testing.T) []string { return []string{"--serve"} }
@@ -136,7 +136,7 @@ func TestDoctorAround(t *testing.T) {
 	}
 }
 
-// curveFlags name a certificate with an elliptic curve.
+// curveFlags returns the flags for a certificate with an elliptic curve key.
 func curveFlags(change func(*x509.Certificate)) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()

@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// taken is a port that somebody listens on.
+// taken returns a port that is in use.
 func taken(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -27,7 +27,7 @@ func taken(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// doctorPhone is the way of --serve to a simulated phone.
+// doctorPhone returns the flags for the route --serve to a simulated phone.
 func doctorPhone(faults string, more ...string) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
@@ -36,7 +36,7 @@ func doctorPhone(faults string, more ...string) func(t *testing.T) []string {
 	}
 }
 
-// TestDoctorPhone: each line about this machine and a phone.
+// TestDoctorPhone checks each line about this machine and a phone.
 func TestDoctorPhone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]doctorCase{
@@ -82,11 +82,12 @@ func TestDoctorPhone(t *testing.T) {
 	}
 }
 
-// TestDoctorUsualPort: if the usual port is taken a free one does, but no firewall knows it.
+// TestDoctorUsualPort checks that a free port is used if the default port is in use, with a warning, because no
+// firewall allows it.
 func TestDoctorUsualPort(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:18443")
-	if err == nil { // else somebody else has it
+	if err == nil { // otherwise another program has it
 		defer l.Close()
 	}
 	r := runHere(t, nil, append([]string{"doctor", "--json"}, doctorPhone("")(t)...)...)
@@ -100,7 +101,7 @@ func TestDoctorUsualPort(t *testing.T) {
 	}
 }
 
-// TestDoctorPage: each line about the web page of a phone.
+// TestDoctorPage checks each line about the web page of a phone.
 func TestDoctorPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]doctorCase{
@@ -145,7 +146,7 @@ func pagePassword(password string) func(*testing.T, *app) {
 	return func(_ *testing.T, a *app) { a.password = transfer.NewSecret(password) }
 }
 
-// doctorPage is the way of --web to a simulated phone, whose key may be pinned.
+// doctorPage returns the flags for the route --web to a simulated phone, whose key may be pinned.
 func doctorPage(faults string, pinned bool) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()

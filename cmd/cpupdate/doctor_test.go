@@ -17,7 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// A doctorCase is a way that is looked at, and lines that have to be among those that come of it.
+// A doctorCase is a route to check, and lines that must be among its findings.
 type doctorCase struct {
 	app  func(t *testing.T, a *app)
 	args func(t *testing.T) []string
@@ -25,7 +25,7 @@ type doctorCase struct {
 	want []string // GROUP/CHECK STATE, then words of text and hints
 }
 
-// doctorRun asks the doctor, as text and as a document, and holds both to what is true of all.
+// doctorRun runs doctor, with text and with JSON output, and checks what is true of every run.
 func doctorRun(t *testing.T, c doctorCase) doctorDoc {
 	t.Helper()
 	args := []string{"doctor"}
@@ -36,7 +36,7 @@ func doctorRun(t *testing.T, c doctorCase) doctorDoc {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}
 	if !slices.Contains(args, "--service-cert") && len(c.want) > 0 && !strings.HasPrefix(c.want[0], "settings/folder ok") {
-		args = append(args, oneCertificate(t)...) // to make one takes its time
+		args = append(args, oneCertificate(t)...) // creating one takes time
 	}
 	var doc doctorDoc
 	for _, asJSON := range []bool{true, false} {
@@ -81,7 +81,7 @@ func doctorRun(t *testing.T, c doctorCase) doctorDoc {
 	return doc
 }
 
-// madeOnce is a certificate for phones, in PEM, and its key.
+// madeOnce returns a certificate for phones, in PEM, and its key.
 var madeOnce = sync.OnceValue(func() [2][]byte {
 	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 	if err != nil {
@@ -103,7 +103,7 @@ func oneCertificate(t *testing.T) []string {
 	return []string{"--service-cert", newFile(t, "service.crt", made[0]), "--service-key", newFile(t, "service.key", made[1])}
 }
 
-// lines writes findings as doctorCase.want has them.
+// lines returns the findings in the format of doctorCase.want.
 func (doc doctorDoc) lines() []string {
 	var out []string
 	for _, f := range doc.Checks {
@@ -137,7 +137,7 @@ func (c doctorCase) check(t *testing.T) {
 	}
 }
 
-// bySettings are the flags of a way to a bad server.
+// bySettings returns the flags of a route to a bad server.
 func bySettings(access transfer.Access, more ...string) []string {
 	var args []string
 	for _, name := range []string{"method", "server", "port", "username", "account", "path", "base-url"} {
@@ -148,7 +148,7 @@ func bySettings(access transfer.Access, more ...string) []string {
 	return append(args, more...)
 }
 
-// doctorFTP is the way to an FTP server that misbehaves.
+// doctorFTP returns the flags of a route to an FTP server that misbehaves.
 func doctorFTP(name string) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
@@ -173,7 +173,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 
 func withPassword(_ *testing.T, a *app) { a.password = transfer.NewSecret(badserver.Password) }
 
-// TestDoctorServer: each line about a server, as it is if all is well and as it is if not.
+// TestDoctorServer checks each line about a server, when all is well and when it is not.
 func TestDoctorServer(t *testing.T) {
 	t.Parallel()
 	wellBehaved := func(t *testing.T) []string { return bySettings(badserver.NewFTP(t).Access()) }
@@ -248,7 +248,7 @@ func TestDoctorServer(t *testing.T) {
 	}
 }
 
-// datedHTTPS is a server that tells its date.
+// datedHTTPS starts a server that sends its date.
 func datedHTTPS(t *testing.T) *badserver.HTTPS {
 	t.Helper()
 	return badserver.NewHTTPS(t, badserver.On("HEAD", badserver.BendReply(func(answer string) string {
@@ -257,10 +257,10 @@ func datedHTTPS(t *testing.T) *badserver.HTTPS {
 	})))
 }
 
-// nowhere is a name that nobody has to be asked about: it is too long.
+// nowhere returns a name that no name server is queried for: it is too long.
 func nowhere() string { return strings.Repeat("a", 64) + ".invalid" }
 
-// freePort is a port that nobody listens on.
+// freePort returns a port that is not in use.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -272,7 +272,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// TestDoctorUsage: what is wrong on the command line is said before anything is looked at.
+// TestDoctorUsage checks that errors in the command line are reported before any check runs.
 func TestDoctorUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{

@@ -16,18 +16,18 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// TestKeyringAnswers has one row for each way in which a keyring can be there or not.
+// TestKeyringAnswers has one row for each way in which a keyring can be available or not.
 func TestKeyringAnswers(t *testing.T) {
 	held := &memoryKeyring{items: map[string]string{}, hold: make(chan struct{})}
 	t.Cleanup(func() { close(held.hold) })
 	for _, test := range []struct {
 		name, variable string
 		keyring        keyring
-		code           code   // of storing a password where none is
+		code           code   // of storing a password when none is stored
 		says           string // on standard error then
-		show           string // where one is in the keyring
+		show           string // when a password is in the keyring
 		problem        string
-		push           string // the error of who needs it
+		push           string // the error of a command that needs it
 		unset          code
 	}{
 		{"off", "off", newMemoryKeyring(), codeOK, "stores the password unencrypted", "in the system's keyring, which $CPUPDATE_KEYRING disables", "off", "defaults: the password in the system's keyring: $CPUPDATE_KEYRING is off", codeOK},
@@ -76,7 +76,7 @@ func TestKeyringAnswers(t *testing.T) {
 	}
 }
 
-// Who stores nothing in the keyring never has it asked.
+// TestKeyringLeftAlone checks that the keyring is not used if nothing is stored in it.
 func TestKeyringLeftAlone(t *testing.T) {
 	s := newScene(t, "nothing")
 	s.run("", "unset", "--profile", "berlin", "--all")
@@ -89,7 +89,8 @@ func TestKeyringLeftAlone(t *testing.T) {
 	}
 }
 
-// A password in the keyring goes nowhere else than where it was stored for, and learns what it was not known to be for.
+// TestKeyringBinding checks that a password in the keyring is sent only where it was stored for, and that missing
+// access data is added to it.
 func TestKeyringBinding(t *testing.T) {
 	s := newScene(t, "keyring")
 	if r := s.run("", "set", "--server", newServer); !strings.Contains(r.errOut, "stored for another server") {
@@ -106,7 +107,7 @@ func TestKeyringBinding(t *testing.T) {
 	}
 }
 
-// What is not of this form is an error that repeats nothing of it.
+// TestKeyringForm checks that an item in another format is an error that repeats nothing of it.
 func TestKeyringForm(t *testing.T) {
 	for _, test := range []struct{ text, says string }{
 		{"[defaults]\npassword = \"canary\"\nkeyring = true\n", "line 3, column 1: no other key is allowed beside keyring = true"},
@@ -134,7 +135,8 @@ func TestKeyringForm(t *testing.T) {
 	}
 }
 
-// A keyring that says yes and keeps nothing, or something else, is an error: a person may have said no.
+// TestKeyringReadBack checks that a keyring that reports success but stores nothing, or something else, is an error: a
+// person may have refused.
 func TestKeyringReadBack(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(items map[string]string, item string){
@@ -164,7 +166,7 @@ func TestKeyringReadBack(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the waiting for a keyring.
+// TestKeyringInterrupted checks that Ctrl-C ends the wait for a keyring.
 func TestKeyringInterrupted(t *testing.T) {
 	s := newScene(t, "keyring")
 	s.keyring.hold = make(chan struct{})
@@ -181,12 +183,13 @@ func TestKeyringInterrupted(t *testing.T) {
 	}
 }
 
-// None, no item, and a keyring that fails are told apart by what libraries and systems say.
+// TestSystemKeyringError checks that a missing keyring, a missing item and a failing keyring are told apart by the
+// errors of libraries and systems.
 func TestSystemKeyringError(t *testing.T) {
 	for _, test := range []struct {
 		err  error
 		want error  // this one
-		says string // or another, with this text
+		says string // or another error with this text
 	}{
 		{nil, nil, ""},
 		{oskeyring.ErrNotFound, errNoItem, ""},
@@ -211,7 +214,8 @@ func TestSystemKeyringError(t *testing.T) {
 	}
 }
 
-// A connection that breaks off where the library does not expect it is an error, and ends nothing.
+// TestSystemKeyringPanics checks that a connection lost where the library does not expect it is an error, and does not
+// end the process.
 func TestSystemKeyringPanics(t *testing.T) {
 	err := systemKeyring{bus: "unix:path=x"}.call(func() error { panic("canary") })
 	if err == nil || errors.Is(err, errNoKeyring) || strings.Contains(err.Error(), "canary") {

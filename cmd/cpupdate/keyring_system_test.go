@@ -13,19 +13,19 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// TestSystemKeyring goes the way of a stored password, with a keyring that people use.
+// TestSystemKeyring follows a stored password, with a keyring that people use.
 func TestSystemKeyring(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
 	server := badserver.NewFTPS(t)
 	image := newImage(t, "cp600.bind", nil)
 
-	// No keyring is on the bus yet.
+	// There is no keyring on the bus yet.
 	s.want(s.storeFor(server), codeOK, "stored in passwords.toml\n", "unencrypted; only its owner can read it: this system has no keyring")
 	if !strings.Contains(s.file(), badserver.Password) {
 		t.Error("the password is not in the file")
 	}
-	// From the next command on that stores something it lies there.
+	// The next command that stores something moves it to the keyring.
 	s.unlocked()
 	s.want(s.cpupdate("", "defaults", "show"), codeOK, "stored in passwords.toml\n", "")
 	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), codeOK, "stored in the system's keyring\n", "note: defaults: the password was moved from ")
@@ -40,15 +40,15 @@ func TestSystemKeyring(t *testing.T) {
 		t.Errorf("on the server are %v", keys(server.Files()))
 	}
 	s.want(s.cpupdate("", "defaults", "show", "--json"), codeOK, "\"origin\": \"keyring\",\n      \"where\": \"the system's keyring\"\n", "")
-	// Straight into the keyring, for a profile.
+	// It is stored in the keyring at once, for a profile.
 	s.want(s.cpupdate("another", "defaults", "set", "--profile", "berlin", "--server", "x", "--username", "y", "--password-stdin"), codeOK, "stored in the system's keyring\n", "note: profile berlin: the password is stored in the system's keyring")
 	if got := s.witness("profile.berlin"); !strings.Contains(got, "another") {
 		t.Errorf("secret-tool finds %q", got)
 	}
-	// It is to be left out.
+	// The keyring is disabled.
 	s.want(s.with([]string{keyringVariable + "=off"}, "", "push", image, "--use-defaults"), codeSettings, "", "$CPUPDATE_KEYRING is off\nhint: ")
 	s.want(s.storeFor(server, keyringVariable+"=off"), codeSettings, "", "$CPUPDATE_KEYRING is off\nhint: ")
-	// What is taken away is nowhere.
+	// What is removed is stored nowhere.
 	s.want(s.cpupdate("", "defaults", "unset", "--profile", "berlin", "--all"), codeOK, "", "")
 	s.want(s.cpupdate("", "defaults", "unset", "password"), codeOK, "not stored\n", "")
 	if left := s.witness("profile.berlin") + s.witness("defaults") + s.file(); left != "" {
@@ -56,7 +56,7 @@ func TestSystemKeyring(t *testing.T) {
 	}
 }
 
-// TestSystemKeyringTrouble is a keyring that is locked, that does not answer, and that has gone.
+// TestSystemKeyringTrouble tests a keyring that is locked, that does not answer, and that has gone.
 func TestSystemKeyringTrouble(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
@@ -87,7 +87,7 @@ func TestSystemKeyringTrouble(t *testing.T) {
 	s.want(s.storeFor(server), codeOK, "stored in passwords.toml\n", ": this system has no keyring")
 }
 
-// interruptWaiting interrupts who waits for a keyring that has stopped.
+// interruptWaiting interrupts a command that waits for a stopped keyring.
 func (s *session) interruptWaiting() {
 	s.t.Helper()
 	stop(s.t, s.daemon.Process)
@@ -105,11 +105,11 @@ func (s *session) interruptWaiting() {
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		s.t.Fatal(err)
 	}
-	_ = cmd.Wait() // how it ended is in its state
+	_ = cmd.Wait() // the state says how it ended
 	s.want(ran{code(cmd.ProcessState.ExitCode()), "", said.String()}, codeInterrupted, "", "cpupdate: interrupted\n")
 }
 
-// Without a bus no keyring is looked for, and no bus is started.
+// TestSystemKeyringWithoutBus checks that without a bus no keyring is searched, and no bus is started.
 func TestSystemKeyringWithoutBus(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

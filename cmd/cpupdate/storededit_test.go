@@ -11,7 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// What people wrote stays, to the byte.
+// TestStoredEdit checks that everything else in the file stays as people wrote it, byte for byte.
 func TestStoredEdit(t *testing.T) {
 	const text = `# our sites
 [defaults]   # the office
@@ -104,7 +104,7 @@ func TestStoredEditFromNothing(t *testing.T) {
 	}
 }
 
-// Mistakes are found with their place.
+// TestParseStoredErrors checks that errors name their place.
 func TestParseStoredErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"server = \"x\"", `line 1, column 1: the key "server" belongs to no table`},
@@ -143,8 +143,8 @@ func TestParseStoredErrors(t *testing.T) {
 	}
 }
 
-// FuzzStoredEdit changes any file that can be read, and compares what another reader makes of it before and after. All
-// that is changed has to lie in the lines of the key.
+// FuzzStoredEdit changes any readable file, and compares what another parser reads before and after. All changes must
+// be in the lines of the key.
 func FuzzStoredEdit(f *testing.F) {
 	f.Add([]byte("[defaults]\nserver = 'x' # y\n"), "", uint8(1), "z", uint8(0))
 	f.Add([]byte("# a\r\n[profile.a]\r\npin = [\r\n\"b\", # c\r\n]\r\n\r\n[defaults]"), "a", uint8(8), "d", uint8(1))
@@ -195,7 +195,7 @@ func FuzzStoredEdit(f *testing.F) {
 	})
 }
 
-// intend makes the change to the file, and to what the other reader found in it.
+// intend makes the change in the file, and in what the other parser found in it.
 func intend(t *testing.T, there map[string]any, e *storedEdit, table string, key storedKey, value string, what uint8) map[string]any {
 	if there == nil {
 		there = map[string]any{}
