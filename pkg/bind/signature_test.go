@@ -84,7 +84,7 @@ func withoutKeyID(t *testing.T, image []byte) []byte {
 	return append(raw, image[f.Facts().HeaderLength:]...)
 }
 
-// Each byte of a signed header is covered: whatever is changed, the signature is wrong or the image cannot be read.
+// Each byte of a signed header is covered: whatever is changed, the signature is invalid or the image cannot be read.
 func TestEveryHeaderByteIsSigned(t *testing.T) {
 	signed := minimal(t)
 	signed.Key, signed.Levels, signed.Note = testKey(1), mustLevels(t, "1-3"), "note"
@@ -238,13 +238,13 @@ func TestKeys(t *testing.T) {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	tests := []struct{ name, text, private, public string }{
-		{"private key", text("PRIVATE KEY", private), "", "where a public key is wanted"},
-		{"public key", text("PUBLIC KEY", public), "where a private key is wanted", ""},
-		{"RSA private key", text("PRIVATE KEY", rsaPrivate), "not an Ed25519 private key", "where a public key is wanted"},
-		{"RSA public key", text("PUBLIC KEY", rsaPublic), "where a private key is wanted", "not an Ed25519 public key"},
+		{"private key", text("PRIVATE KEY", private), "", "but a public key is needed"},
+		{"public key", text("PUBLIC KEY", public), "but a private key is needed", ""},
+		{"RSA private key", text("PRIVATE KEY", rsaPrivate), "not an Ed25519 private key", "but a public key is needed"},
+		{"RSA public key", text("PUBLIC KEY", rsaPublic), "but a private key is needed", "not an Ed25519 public key"},
 		{"encrypted", text("ENCRYPTED PRIVATE KEY", private), "is encrypted", "is encrypted"},
 		{"certificate", text("CERTIFICATE", public), "another type", "another type"},
-		{"garbage inside", text("PRIVATE KEY", []byte("secret")), "is not a private key", "where a public key is wanted"},
+		{"garbage inside", text("PRIVATE KEY", []byte("secret")), "is not a private key", "but a public key is needed"},
 		{"no PEM", "secret", "no PEM block", "no PEM block"},
 		{"two keys", text("PRIVATE KEY", private) + text("PRIVATE KEY", private), "more than one", "more than one"},
 		{"empty", "", "no PEM block", "no PEM block"},

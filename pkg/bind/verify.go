@@ -12,8 +12,8 @@ import (
 // chunk is how much of an image is in memory at a time.
 const chunk = 256 << 10
 
-// Verify reads the whole image once and compares its digests with what header and descriptor state; the result then
-// stands in Facts. For a stream it is what learns the size and reads the trailer, and it can be called once.
+// Verify reads the whole image once and compares its digests with those that header and descriptor state. Facts then
+// has the result. For a stream, Verify also finds the size and reads the trailer, and can be called only once.
 //
 // The error is a [*FormatError] for a wrong digest or length and for a file that ends before its size, the context's
 // cause if it ends first, or that of the reader.
@@ -38,11 +38,11 @@ func (f *File) Verify(ctx context.Context) error {
 type sums struct {
 	headerLength int64
 	payload      hash.Hash // nil if the format states no digest of the payload
-	whole        hash.Hash // nil if nothing asks for the whole file's, or it is given
-	given        *[32]byte // the whole file's, computed by somebody else
+	whole        hash.Hash // nil if the whole file's digest is not needed, or is given
+	given        *[32]byte // the whole file's digest, computed by other code
 }
 
-// newSums leaves out the whole file's digest where the header states the payload's: computing both takes twice as long.
+// newSums omits the whole file's digest if the header states the payload's, because computing both takes twice as long.
 func (f *File) newSums() *sums {
 	s := &sums{headerLength: f.facts.HeaderLength}
 	if f.facts.PayloadSHA256.Known() {
@@ -54,7 +54,7 @@ func (f *File) newSums() *sums {
 	return s
 }
 
-// start is the offset of the first byte that matters.
+// start returns the offset of the first byte that is needed.
 func (s *sums) start() int64 {
 	if s.whole == nil {
 		return s.headerLength
@@ -62,7 +62,7 @@ func (s *sums) start() int64 {
 	return 0
 }
 
-// add takes bytes that stand at the given offset of the file. A hash never fails.
+// add adds the bytes at the given offset of the file. A hash never fails.
 func (s *sums) add(at int64, b []byte) {
 	if s.whole != nil {
 		s.whole.Write(b)
@@ -92,7 +92,7 @@ func (f *File) hashFile(ctx context.Context, s *sums) error {
 	return nil
 }
 
-// hashStream reads the stream to its end, or to the first byte too many: a stream need not end.
+// hashStream reads the stream to its end, or to the first byte too many, because a stream may be endless.
 func (f *File) hashStream(ctx context.Context, s *sums) error {
 	want := f.facts.HeaderLength + f.facts.PayloadLength
 	buffer := make([]byte, chunk)
@@ -130,7 +130,7 @@ func lastBytes(tail, b []byte) []byte {
 	return append(tail[:0], tail[max(len(tail)-maxTrailer, 0):]...)
 }
 
-// compare compares what was computed with what header and descriptor state.
+// compare compares the computed digests with those that header and descriptor state.
 func (f *File) compare(s *sums) *FormatError {
 	result := Integrity{Digest: Absent, Signature: f.facts.Integrity.Signature}
 	result.SHA256 = s.given

@@ -22,7 +22,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestLegacy: what is broken is refused, unless it was asked for; and asking for it takes nothing from whom to believe.
+// TestLegacy checks that broken methods are refused unless Legacy is set, and that Legacy does not change which peers
+// are trusted.
 func TestLegacy(t *testing.T) {
 	t.Parallel()
 	const tls12 = tls.VersionTLS12
@@ -30,7 +31,7 @@ func TestLegacy(t *testing.T) {
 		name   string
 		bits   int
 		config *tls.Config
-		modern bool // it is taken in any case
+		modern bool // it is accepted in any case
 	}{
 		{"modern", 2048, &tls.Config{MinVersion: tls12}, true},
 		{"TLS 1.0", 2048, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, false},
@@ -71,7 +72,7 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
-// TestLegacyOpenSSL: the same with another's TLS, as far as it still does it.
+// TestLegacyOpenSSL checks the same with OpenSSL, as far as it still supports it.
 func TestLegacyOpenSSL(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
@@ -116,7 +117,7 @@ func suites(suite uint16) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
 }
 
-// newCertificate returns a certificate that nobody vouches for.
+// newCertificate returns a self-signed certificate.
 func newCertificate(t *testing.T, bits int) tls.Certificate {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, bits)
@@ -138,7 +139,7 @@ func newCertificate(t *testing.T, bits int) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// serveTLS shakes hands with whoever comes, and repeats what it is told.
+// serveTLS accepts TLS connections, and echoes what it receives.
 func serveTLS(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
@@ -192,7 +193,7 @@ func serveOpenSSL(t *testing.T, args []string) string {
 	return ""
 }
 
-// handshake connects, and says a word that has to come back.
+// handshake connects, and sends a word that must come back.
 func handshake(t *testing.T, address string, p trust.Policy) error {
 	t.Helper()
 	dialer := net.Dialer{Timeout: 10 * time.Second}
