@@ -109,19 +109,19 @@ type Verdict struct {
 
 // Check decides whether the image is compatible with the phone. It always evaluates all rules.
 func Check(facts bind.Facts, phone Phone, policy Policy) Verdict {
-	c := newSheet(facts, phone, policy)
+	c := newEvaluation(facts, phone, policy)
 	family, softwareType := c.familyModel(), c.softwareType()
 	fit := worse(family.Outcome, softwareType.Outcome)
 	same, nothingToDo := c.sameVersion(fit)
 	v := Verdict{NothingToDo: nothingToDo, Findings: []Finding{
 		Intact(facts, policy),
 		family,
-		c.lift(c.hardwareLevel(), LiftOverride, policy.Override),
-		c.lift(c.minimumVersion(fit), LiftOverride, policy.Override),
-		c.lift(c.steppingStone(), LiftOverride, policy.Override),
-		c.lift(softwareType, LiftType, policy.AllowTypeChange),
-		c.lift(c.downgrade(), LiftDowngrade, policy.AllowDowngrade),
-		c.lift(same, LiftReinstall, policy.Reinstall),
+		c.override(c.hardwareLevel(), LiftOverride, policy.Override),
+		c.override(c.minimumVersion(fit), LiftOverride, policy.Override),
+		c.override(c.steppingStone(), LiftOverride, policy.Override),
+		c.override(softwareType, LiftType, policy.AllowTypeChange),
+		c.override(c.downgrade(), LiftDowngrade, policy.AllowDowngrade),
+		c.override(same, LiftReinstall, policy.Reinstall),
 	}}
 	if policy.Override {
 		v.Reason = policy.Reason
@@ -160,8 +160,8 @@ func (v Verdict) any(o Outcome) bool {
 	return slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Outcome == o })
 }
 
-// lift sets the permission that overrides a finding, and applies it if it was given.
-func (c *sheet) lift(f Finding, permission string, given bool) Finding {
+// override sets the permission that overrides a finding, and applies it if it was given.
+func (c *evaluation) override(f Finding, permission string, given bool) Finding {
 	if f.Outcome != Fail && f.Outcome != Unknown {
 		return f
 	}

@@ -96,7 +96,7 @@ func (x *index) aboutPart(p PartNumber, states func(*Entry) bool) int {
 
 // minimumOfPart returns the position of the lowest version for the phone's part number, or -1.
 func (x *index) minimumOfPart(p Phone) int {
-	part := settle(p.PartNumber, same, PartNumber.String)
+	part := resolve(p.PartNumber, same, PartNumber.String)
 	if !part.known {
 		return -1
 	}
@@ -105,7 +105,7 @@ func (x *index) minimumOfPart(p Phone) int {
 
 // minimumOfLevel returns the position of the lowest version for the phone's level, or -1.
 func (x *index) minimumOfLevel(p Phone) int {
-	level := settle(p.Level, same, levelText)
+	level := resolve(p.Level, same, levelText)
 	if !level.known {
 		return -1
 	}
@@ -113,7 +113,7 @@ func (x *index) minimumOfLevel(p Phone) int {
 	if at, found := x.levels[levelKey{level.value, ""}]; found {
 		last = at
 	}
-	family := settle(families(p.Device), fold, same)
+	family := resolve(families(p.Device), fold, same)
 	if at, found := x.levels[levelKey{level.value, fold(family.value)}]; found && family.known {
 		last = max(last, at)
 	}

@@ -39,20 +39,20 @@ type Phone struct {
 	Asked        bool                  // the phone was queried: a value that it did not report is unknown, not merely unchecked
 }
 
-// A settled value is the result of a list of claims.
-type settled[T any] struct {
+// A resolved value is the result of a list of claims.
+type resolved[T any] struct {
 	value    T
 	known    bool // at least one claim, and all agree
 	disagree bool
 	said     Said
 }
 
-// settle compares claims by key and keeps the first.
-func settle[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) string) settled[T] {
+// resolve compares claims by key and keeps the first.
+func resolve[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) string) resolved[T] {
 	if len(claims) == 0 {
-		return settled[T]{}
+		return resolved[T]{}
 	}
-	out := settled[T]{value: claims[0].Value, known: true, said: say(claims[0], text)}
+	out := resolved[T]{value: claims[0].Value, known: true, said: say(claims[0], text)}
 	for _, claim := range claims[1:] {
 		if key(claim.Value) != key(claims[0].Value) {
 			out.disagree, out.known = true, false

@@ -8,33 +8,33 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A sheet is one image and one phone while the rules are evaluated.
-type sheet struct {
+// An evaluation is one image and one phone while the rules are evaluated.
+type evaluation struct {
 	facts   bind.Facts
 	policy  Policy
 	asked   bool
-	device  settled[string]
-	family  settled[string]
-	level   settled[uint16]
-	kind    settled[string]
-	running settled[bind.Version]
-	minimum settled[bind.Version]
+	device  resolved[string]
+	family  resolved[string]
+	level   resolved[uint16]
+	kind    resolved[string]
+	running resolved[bind.Version]
+	minimum resolved[bind.Version]
 }
 
-func newSheet(facts bind.Facts, p Phone, policy Policy) *sheet {
-	return &sheet{
+func newEvaluation(facts bind.Facts, p Phone, policy Policy) *evaluation {
+	return &evaluation{
 		facts: facts, policy: policy, asked: p.Asked,
-		device:  settle(p.Device, model, same),
-		family:  settle(families(p.Device), fold, same),
-		level:   settle(p.Level, same, levelText),
-		kind:    settle(p.SoftwareType, kind, same),
-		running: settle(p.Running, same, bind.Version.String),
-		minimum: settle(p.Minimum, same, bind.Version.String),
+		device:  resolve(p.Device, model, same),
+		family:  resolve(families(p.Device), fold, same),
+		level:   resolve(p.Level, same, levelText),
+		kind:    resolve(p.SoftwareType, kind, same),
+		running: resolve(p.Running, same, bind.Version.String),
+		minimum: resolve(p.Minimum, same, bind.Version.String),
 	}
 }
 
 // missing returns the outcome for a value that is missing for the phone.
-func (c *sheet) missing() Outcome {
+func (c *evaluation) missing() Outcome {
 	if c.asked {
 		return Unknown
 	}
@@ -53,7 +53,7 @@ func imageSaid[T any](f bind.Fact[T]) Said {
 	return Said{fmt.Sprint(f.Value), string(f.Source), from}
 }
 
-func (c *sheet) familyModel() Finding {
+func (c *evaluation) familyModel() Finding {
 	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.said}
 	platform := c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
 	models := c.facts.Models.Value
@@ -79,13 +79,13 @@ func (c *sheet) familyModel() Finding {
 
 // familyOpen reports whether the phone's family is needed but unknown: the image names no model, or one that is only a
 // number, such as 40, which phones of several families have.
-func (c *sheet) familyOpen() bool {
+func (c *evaluation) familyOpen() bool {
 	number := c.device.known && strings.IndexAny(model(c.device.value), "0123456789") == 0
 	return !c.family.known && (!c.facts.Models.Known() || number)
 }
 
 // imageDevice returns the phones that the image is for.
-func (c *sheet) imageDevice() Said {
+func (c *evaluation) imageDevice() Said {
 	said := imageSaid(c.facts.Family)
 	switch {
 	case c.facts.Models.Known():
@@ -100,14 +100,14 @@ func (c *sheet) imageDevice() Said {
 }
 
 // correctable returns advice for a value that was only observed.
-func (c *sheet) correctable() string {
+func (c *evaluation) correctable() string {
 	if c.facts.Family.Confidence == bind.Observed || c.facts.Models.Confidence == bind.Observed {
 		return ", or correct the observed value with a descriptor beside the image"
 	}
 	return ""
 }
 
-func (c *sheet) hardwareLevel() Finding {
+func (c *evaluation) hardwareLevel() Finding {
 	f := Finding{Rule: HardwareLevel, Outcome: Pass, Image: imageSaid(c.facts.Levels), Phone: c.level.said}
 	switch {
 	case !c.facts.Levels.Known():
@@ -123,7 +123,7 @@ func (c *sheet) hardwareLevel() Finding {
 }
 
 // minimumVersion may use the phone's current version, but only if image and phone match in family, model and type.
-func (c *sheet) minimumVersion(fit Outcome) Finding {
+func (c *evaluation) minimumVersion(fit Outcome) Finding {
 	f := Finding{Rule: MinimumVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.minimum.said}
 	version := c.facts.Version.Value
 	switch {
@@ -146,7 +146,7 @@ func (c *sheet) minimumVersion(fit Outcome) Finding {
 }
 
 // minimumAdvice returns what is missing for an answer.
-func (c *sheet) minimumAdvice(fit Outcome) string {
+func (c *evaluation) minimumAdvice(fit Outcome) string {
 	switch {
 	case fit == Fail:
 		return "Use an image for the phone's model and type: the version that it runs says nothing about this image."
@@ -159,7 +159,7 @@ func (c *sheet) minimumAdvice(fit Outcome) string {
 }
 
 // gaps returns what is missing to know whether image and phone match in family, model and type.
-func (c *sheet) gaps() string {
+func (c *evaluation) gaps() string {
 	var phone, image []string
 	if c.facts.Platform.Known() && !c.facts.Models.Known() || !c.facts.Family.Known() && !c.facts.Models.Known() {
 		image = append(image, "models")
@@ -186,7 +186,7 @@ func (c *sheet) gaps() string {
 	return strings.Join(all, ", and ")
 }
 
-func (c *sheet) steppingStone() Finding {
+func (c *evaluation) steppingStone() Finding {
 	f := Finding{Rule: SteppingStone, Outcome: Pass, Image: imageSaid(c.facts.UpdateFrom), Phone: c.running.said}
 	stone := c.facts.UpdateFrom
 	switch {
@@ -202,7 +202,7 @@ func (c *sheet) steppingStone() Finding {
 	return f
 }
 
-func (c *sheet) softwareType() Finding {
+func (c *evaluation) softwareType() Finding {
 	f := Finding{Rule: SoftwareType, Outcome: Pass, Image: imageSaid(c.facts.SoftwareType), Phone: c.kind.said}
 	switch {
 	case c.kind.disagree:
@@ -217,7 +217,7 @@ func (c *sheet) softwareType() Finding {
 	return f
 }
 
-func (c *sheet) downgrade() Finding {
+func (c *evaluation) downgrade() Finding {
 	f := Finding{Rule: Downgrade, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
 	if found, ok := c.versionsMissing(f); ok {
 		return found
@@ -230,7 +230,7 @@ func (c *sheet) downgrade() Finding {
 
 // sameVersion also reports whether there is nothing to do: everything is compatible, and the phone already runs this
 // version.
-func (c *sheet) sameVersion(fit Outcome) (Finding, bool) {
+func (c *evaluation) sameVersion(fit Outcome) (Finding, bool) {
 	f := Finding{Rule: SameVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
 	if found, ok := c.versionsMissing(f); ok {
 		return found, false
@@ -253,7 +253,7 @@ func (c *sheet) sameVersion(fit Outcome) (Finding, bool) {
 
 // versionsMissing returns the finding for rules that compare the image's version with the phone's, if one of them is
 // missing.
-func (c *sheet) versionsMissing(f Finding) (Finding, bool) {
+func (c *evaluation) versionsMissing(f Finding) (Finding, bool) {
 	switch {
 	case c.running.disagree:
 		return f.with(Unknown, "sources disagree on the phone's version", "Find out the phone's version and state only that."), true
