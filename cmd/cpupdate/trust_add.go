@@ -139,7 +139,7 @@ func (o *trustAddOptions) hinted(err error) error {
 		return err
 	}
 	hint := "try again later; check --method and the port of PEER"
-	switch e.Kind { //nolint:exhaustive // the others are a peer that is none of this method
+	switch e.Kind { //nolint:exhaustive // with any other kind the peer does not speak this method
 	case transfer.KindUnreachable:
 		hint = "check the name and the port of PEER, that it is running, and the network and firewalls in between"
 	case transfer.KindTimeout:

@@ -60,9 +60,9 @@ func TestLegacy(t *testing.T) {
 				t.Errorf("with: %v", err)
 			}
 			for name, p := range map[string]trust.Policy{
-				"nobody vouches": {Legacy: true},
-				"another pin":    {Legacy: true, Pins: []trust.Pin{{1}}},
-				"another key":    {Legacy: true, Known: []trust.Known{{}}},
+				"not trusted": {Legacy: true},
+				"another pin": {Legacy: true, Pins: []trust.Pin{{1}}},
+				"another key": {Legacy: true, Known: []trust.Known{{}}},
 			} {
 				if err := handshake(t, address, p); trust.AsError(err) == nil {
 					t.Errorf("%s: %v", name, err)

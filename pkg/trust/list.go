@@ -96,7 +96,7 @@ func parseLine(line string) (*Entry, error) {
 	}
 	peer, rest := cutWord(line)
 	if peer == "" || strings.HasPrefix(peer, "#") {
-		return nil, nil //nolint:nilnil // nothing is said, and nothing is wrong
+		return nil, nil //nolint:nilnil // the line has no entry and is valid
 	}
 	var e Entry
 	var err error

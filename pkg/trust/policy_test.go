@@ -23,10 +23,10 @@ func TestPolicy(t *testing.T) {
 		policy trust.Policy
 		says   string // "" if it is trusted
 	}{
-		{"nobody vouches", trust.Policy{Authorities: x509.NewCertPool()}, "x509: "},
+		{"not trusted", trust.Policy{Authorities: x509.NewCertPool()}, "x509: "},
 		{"pinned", trust.Policy{Pins: []trust.Pin{other, mine}}, ""},
 		{"another is pinned", trust.Policy{Pins: []trust.Pin{other}}, "which is not the pinned one"},
-		{"pinned, and authorities do not vouch", trust.Policy{Pins: []trust.Pin{mine}, Authorities: x509.NewCertPool()}, "x509: "},
+		{"pinned, and not signed by an authority", trust.Policy{Pins: []trust.Pin{mine}, Authorities: x509.NewCertPool()}, "x509: "},
 		{"known", trust.Policy{Known: []trust.Known{{Pin: other}, {Pin: mine}}}, ""},
 		{"changed", trust.Policy{Known: []trust.Known{{Pin: other, Since: since}}}, "its key has changed: it is now " + mine.String() + ", and was " + other.String() + ", first seen on 2026-03-02"},
 		{"changed, of two", trust.Policy{Known: []trust.Known{{Pin: other, Since: since}, {Pin: trust.Pin{2}}}}, ", and was " + trust.Pin{2}.String() + "; or " + other.String() + ", first seen on 2026-03-02"},
@@ -55,7 +55,7 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("the certificate was seen %d times", seen)
 			}
 			if c.policy.TLS("host").VerifyConnection(tls.ConnectionState{}) == nil {
-				t.Error("who shows no certificate is believed")
+				t.Error("a peer without a certificate is trusted")
 			}
 		})
 	}
