@@ -8,7 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// imageDoc is an image as JSON: docs/json.md. What the image does not state is null.
+// An imageDoc is an image as JSON (docs/json.md). A value that the image does not state is null.
 type imageDoc struct {
 	File            string            `json:"file"`
 	State           string            `json:"state"`
@@ -58,14 +58,14 @@ type fieldDoc struct {
 // The states of an image.
 const (
 	stateIntact     = "intact"
-	stateUnverified = "unverified" // nothing in the image to compare its bytes with
+	stateUnverified = "unverified" // the image has no digest
 	stateUnread     = "header-only"
 	stateDamaged    = "damaged"
 	stateUntrusted  = "untrusted"
 	stateUnreadable = "unreadable"
 )
 
-// state is the verdict of inspect in one word.
+// state returns the verdict of inspect in one word.
 func (im *image) state() string {
 	format := (*bind.FormatError)(nil)
 	switch in := im.facts.Integrity; {
@@ -118,7 +118,7 @@ func (im *image) doc() imageDoc {
 	return doc
 }
 
-// rule is the number of the manual's rule that applies to the image.
+// rule returns the number of the manual's rule that applies to the image.
 func (im *image) rule() int {
 	if im.facts.Levels.Known() {
 		return 1
@@ -150,7 +150,7 @@ func (im *image) fieldDocs() []fieldDoc {
 
 func some[T any](v T) *T { return &v }
 
-// known is a count of bytes, or nil for -1, which stands for not known.
+// known returns a count of bytes, or nil for -1, which means unknown.
 func known(n int64) *int64 {
 	if n < 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// matrixText draws the matrix: the answer, the images, the table, and why phones fit no image.
+// matrixText writes the matrix: the answer, the images, the table, and why no image fits some phones.
 func matrixText(w io.Writer, a *app, images []*image, doc matrixDoc) {
 	fmt.Fprintf(w, "%s\n\n", matrixHeadline(a, doc))
 	good := usable(images)
@@ -29,7 +29,7 @@ func matrixText(w io.Writer, a *app, images []*image, doc matrixDoc) {
 func matrixHeadline(a *app, doc matrixDoc) string {
 	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, plural(len(doc.Phones), "phone"))
 	if doc.Unknown > 0 {
-		text += fmt.Sprintf("; %d cannot be told", doc.Unknown)
+		text += fmt.Sprintf("; %d cannot be determined", doc.Unknown)
 	}
 	switch {
 	case doc.Fitting == len(doc.Phones):
@@ -40,7 +40,7 @@ func matrixHeadline(a *app, doc matrixDoc) string {
 	return a.paint(red, text)
 }
 
-// matrixLegend names the columns, and the images that cannot be used.
+// matrixLegend writes the names of the columns, and the images that cannot be used.
 func matrixLegend(w io.Writer, a *app, images, good []*image) {
 	width := 0
 	for _, im := range images {
@@ -62,7 +62,7 @@ func matrixLegend(w io.Writer, a *app, images, good []*image) {
 	}
 }
 
-// imageAbout says in short what an image is, and whether it was read.
+// imageAbout describes an image in short, and says if its payload was not read.
 func imageAbout(im *image) string {
 	text := strings.TrimSpace(im.facts.SoftwareType.Value + " " + im.facts.Version.Value.String())
 	text = fmt.Sprintf("%s, levels %s", escape(text), im.facts.Levels.Value)
@@ -72,7 +72,7 @@ func imageAbout(im *image) string {
 	return text
 }
 
-// letter names a column: A to Z, then AA.
+// letter returns the name of a column: A to Z, then AA.
 func letter(i int) string {
 	if i < 26 {
 		return string(rune('A' + i))
@@ -83,7 +83,7 @@ func letter(i int) string {
 // cellWidth is the width of a column of the table, with the gap before it.
 const cellWidth = 6
 
-// matrixBlock draws as many columns as the terminal is wide enough for, from the first on, and returns the next.
+// matrixBlock writes as many columns as fit on the terminal, starting with first, and returns the next column.
 func matrixBlock(w io.Writer, a *app, first, images int, rows []fitRow) int {
 	name, known := len("phone"), len("known as")
 	for _, row := range rows {
@@ -106,7 +106,7 @@ func matrixBlock(w io.Writer, a *app, first, images int, rows []fitRow) int {
 	return next
 }
 
-// cellWord is a verdict in at most four letters.
+// cellWord returns a verdict in at most four letters.
 func cellWord(v hwcheck.Verdict) (string, style) {
 	switch {
 	case v.NothingToDo:
@@ -121,7 +121,7 @@ func cellWord(v hwcheck.Verdict) (string, style) {
 	return "no", red
 }
 
-// overridesText says which phones take an image by override only, and why that was permitted.
+// overridesText writes which phones accept an image only by override, and the reason for the override.
 func overridesText(w io.Writer, a *app, rows []fitRow) {
 	title := "\n  * by override\n"
 	for _, row := range rows {
@@ -144,8 +144,8 @@ type misfit struct {
 	reasons string
 }
 
-// misfitsText says why phones fit no image. Phones with the same reasons are told of together: a list of thousands
-// has few kinds of them.
+// misfitsText writes why no image fits some phones. Phones with the same reasons are shown together, because a long list
+// has few different reasons.
 func misfitsText(w io.Writer, a *app, rows []fitRow) {
 	const shown = 3
 	for _, m := range misfits(a, rows) {
@@ -153,12 +153,9 @@ func misfitsText(w io.Writer, a *app, rows []fitRow) {
 		if len(names) > shown && !a.verbose {
 			names, more = names[:shown], fmt.Sprintf(" and %d more", len(names)-shown)
 		}
-		verb := " fits none:"
-		if len(m.names) > 1 {
-			verb = " fit none:"
-		}
+		verb := ": no image fits, because:"
 		if m.unknown {
-			verb = " cannot be told:"
+			verb = ": cannot be determined, because:"
 		}
 		fmt.Fprintf(w, "\n  %s\n%s", a.paint(bold, wrap(strings.Join(names, ", ")+more+verb, 4, a.width)), m.reasons)
 	}
@@ -184,11 +181,11 @@ func misfits(a *app, rows []fitRow) []misfit {
 	return all
 }
 
-// misfitReasons says for each image what stands in its way; for a phone that may fit one, what would settle it.
+// misfitReasons returns for each image why it does not fit; for a phone that an image may fit, what is missing to know.
 func misfitReasons(a *app, row fitRow) string {
 	var b strings.Builder
 	if row.why != "" {
-		fmt.Fprintf(&b, "    %s\n", wrap("it was not learned from the phone: "+escape(row.why), 6, a.width))
+		fmt.Fprintf(&b, "    %s\n", wrap("the phone did not report it: "+escape(row.why), 6, a.width))
 	}
 	for i, cell := range row.Cells {
 		name := letter(i)
@@ -207,7 +204,7 @@ func misfitReasons(a *app, row fitRow) string {
 	return b.String()
 }
 
-// misfitReason says what a rule found, in both values where there are two.
+// misfitReason returns what a rule found, with both values if there are two.
 func misfitReason(f hwcheck.Finding) string {
 	if f.Image.Value == "" || f.Phone.Value == "" {
 		return fmt.Sprintf("%s: %s", f.Rule, f.Reason)

@@ -57,7 +57,7 @@ func TestLimitText(t *testing.T) {
 		{1999 * time.Millisecond, "2 s"},
 		{300 * time.Millisecond, "0.3 s"},
 	} {
-		if got := limitText(test.limit); got != test.want {
+		if got := span(test.limit); got != test.want {
 			t.Errorf("%v is %q, want %q", test.limit, got, test.want)
 		}
 	}
