@@ -101,7 +101,7 @@ cpupdate check cp600.bind --hw-level 3 --quiet
 case $? in
 0) echo "the phone will take it" ;;
 4) echo "the phone will refuse it" ;;
-5) echo "cannot tell: say more about the phone" ;;
+5) echo "cannot tell: describe the phone in more detail" ;;
 *) exit 1 ;;
 esac
 ` + "```" + `

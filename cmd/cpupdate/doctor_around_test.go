@@ -61,7 +61,7 @@ func TestDoctorAround(t *testing.T) {
 			"settings/complete failed .*server.*cpupdate defaults set", "server/name skipped not looked at: no server is named",
 		}},
 		"no such profile": {nil, func(*testing.T) []string { return []string{"--profile", "berlin"} }, codeSettings, []string{"settings/complete failed there is no profile berlin"}},
-		"no defaults":     {nil, func(*testing.T) []string { return []string{"--use-defaults"} }, codeSettings, []string{"settings/complete failed no settings are stored"}},
+		"no defaults":     {nil, func(*testing.T) []string { return []string{"--use-defaults"} }, codeSettings, []string{"settings/complete failed defaults: no settings are stored"}},
 		"broken keys":     {put("trusted-keys/a.pem", "x", 0o600), serve, codeSettings, []string{"settings/trusted-keys failed public key .*Ed25519"}},
 		"broken hardware": {put("hardware.toml", "x", 0o600), serve, codeSettings, []string{"settings/hardware failed hardware table"}},
 		"own hardware":    {put("hardware.toml", "schema = 1\n", 0o600), serve, codeOK, []string{"settings/hardware ok the built-in table, and your own"}},

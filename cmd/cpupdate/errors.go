@@ -205,7 +205,7 @@ func classify(err error) *failure {
 	if known {
 		return f
 	}
-	return fail(codeInternal, err, "report this error, with the command line")
+	return fail(codeInternal, err, "please report this error, with the command line")
 }
 
 // report writes the error of a command and returns its exit code.

@@ -62,7 +62,7 @@ func headline(im *image) (about string, color style, verdict string) {
 	case stateUnread:
 		return about, yellow, "header valid, payload not read"
 	case stateUnverified:
-		return about, yellow, "length valid, no digest to verify the payload with"
+		return about, yellow, "length valid, no digest to verify it with"
 	}
 	return about, green, "intact"
 }

@@ -153,11 +153,11 @@ func misfitsText(w io.Writer, a *app, rows []fitRow) {
 		if len(names) > shown && !a.verbose {
 			names, more = names[:shown], fmt.Sprintf(" and %d more", len(names)-shown)
 		}
-		verb := ": no image fits, because:"
+		title := "no image fits "
 		if m.unknown {
-			verb = ": cannot be determined, because:"
+			title = "cannot be determined for "
 		}
-		fmt.Fprintf(w, "\n  %s\n%s", a.paint(bold, wrap(strings.Join(names, ", ")+more+verb, 4, a.width)), m.reasons)
+		fmt.Fprintf(w, "\n  %s\n%s", a.paint(bold, wrap(title+strings.Join(names, ", ")+more+":", 4, a.width)), m.reasons)
 	}
 }
 

@@ -45,7 +45,7 @@ func phoneTable() []phoneRow {
 		{fleet.KindSaysFailed, codeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
 		{fleet.KindRejected, codeRejected, 0, "compare the hardware levels with cpupdate check: the phone rejected the image itself, most often for its hardware level", ""},
 		{fleet.KindOldVersion, codeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
-		{fleet.KindNeverBack, codeUnverified, 0, "check the phone, and keep it on power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
+		{fleet.KindNeverBack, codeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
 		{fleet.KindNoAnswer, codeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
 		{fleet.KindUnproven, codeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
 		{fleet.KindInterrupted, codeInterrupted, codeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
@@ -134,7 +134,7 @@ func askAgain(plan fleet.Plan, in failureContext, results []fleet.Result) string
 func badEnd(plan fleet.Plan, n int) string {
 	switch {
 	case plan.Image == nil:
-		return "did not answer"
+		return "could not be queried"
 	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
 		return "would not be updated"
 	}

@@ -77,7 +77,7 @@ func TestPushAnswerLost(t *testing.T) {
 // If only the last line is lost the image is on the server.
 func TestPushLastLineLost(t *testing.T) {
 	r := pushOver(t.Context(), t, &fewLines{1}, func(context.Context, transfer.Options) error { return nil }, "--json")
-	if e := r.failure(t); r.code != codeInternal || !slices.Contains(e.Hints, "the image is on the server: ftp://h/cp600.bind") {
+	if e := r.failure(t); r.code != codeInternal || !slices.Contains(e.Hints, "do not send the image again: it is on the server at ftp://h/cp600.bind") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 }
@@ -174,7 +174,7 @@ func TestPushSentLeft(t *testing.T) {
 		if asJSON && (json.Unmarshal(out.Bytes(), &doc) != nil || !slices.Equal(doc.Left, left) || errOut.Len() > 0) {
 			t.Errorf("%s%s", out, errOut)
 		}
-		const want = "warning: ftp://h/a\\u{1b}.part: an earlier attempt left it behind, and it could not be removed: remove it on the server\n"
+		const want = "warning: ftp://h/a\\u{1b}.part: a failed attempt left this file behind and could not remove it: remove it on the server\n"
 		if !asJSON && (!strings.HasPrefix(errOut.String(), want) || strings.Count(errOut.String(), "\n") != 2) {
 			t.Errorf("%s", errOut)
 		}

@@ -248,7 +248,7 @@ func (o *routeOptions) meet(ctx context.Context, a *app, d *destination, line tr
 func (d *destination) hinted(err error) error {
 	f, e := (*failure)(nil), (*transfer.Error)(nil)
 	if errors.As(err, &f) && errors.As(err, &e) && e.Kind == transfer.KindLogin && wantsPassword(d.access) && d.access.Password.Reveal() == "" {
-		f.hints = append([]string{"no password was given: use --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD, or store one"}, f.hints...)
+		f.hints = append([]string{"give a password with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD, or store one: none was given"}, f.hints...)
 	}
 	return err
 }

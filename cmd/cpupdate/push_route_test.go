@@ -58,7 +58,7 @@ func TestAnonymousPassword(t *testing.T) {
 		{[]string{"cp"}, "canary"},
 	} {
 		d := dialFrom(t, "canary", slices.Concat(line, test.args))
-		warned := strings.Contains(d.errOut, "by plain FTP the password can be read")
+		warned := strings.Contains(d.errOut, "plain FTP sends the password unencrypted")
 		if d.times != 1 || d.access.Password.Reveal() != test.want || warned != (test.want != "") {
 			t.Errorf("%q: %q\n%s", test.args, d.access.Password.Reveal(), d.errOut)
 		}
