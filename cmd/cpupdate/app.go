@@ -17,45 +17,45 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// An app is what every command is given: the process's streams and surroundings, and the global flags.
+// An app holds what every command needs: the standard streams, the environment, and the global flags.
 type app struct {
 	in          io.Reader
 	out, err    io.Writer
 	inTerminal  bool       // stdin is a terminal
 	colorOut    bool       // stdout is a terminal that shows colours
-	width       int        // columns of the terminal, 80 if stdout is none
-	errTerminal bool       // stderr is a terminal on which a line can be drawn anew
-	errWidth    func() int // its columns
-	settings    string     // folder of stored settings, "" if the system names none
+	width       int        // columns of the terminal, 80 if stdout is not a terminal
+	errTerminal bool       // stderr is a terminal on which a line can be redrawn
+	errWidth    func() int // columns of that terminal
+	settings    string     // folder of stored settings, "" if the system has none
 
 	config         string          // settings file of --config
-	configVariable string          // that of $CPUPDATE_CONFIG
+	configVariable string          // settings file of $CPUPDATE_CONFIG
 	password       transfer.Secret // $CPUPDATE_PASSWORD
 	around         surroundings
 
-	clock func() time.Time // nil: that of the system
+	clock func() time.Time // nil: the system's clock
 
-	keyring         keyring       // of the system; nil if there is none
+	keyring         keyring       // the system's keyring; nil if there is none
 	keyringVariable string        // $CPUPDATE_KEYRING
-	keyringLimit    time.Duration // how long it may take; 0 for the usual
+	keyringLimit    time.Duration // how long to wait for the keyring; 0 for the default
 
-	settingsErr error // why it names none
+	settingsErr error // why the settings folder is unknown
 
 	open func(name string) (*bind.File, error)
 	dial func(ctx context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error)
-	ask  func(ctx context.Context, prompt string) (string, error) // asks for a password on the terminal of stdin
+	ask  func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
 
-	keepPipes func() // from now on a reader of stdout who went away is an error of writing, and ends no process
+	keepPipes func() // from then on, a closed stdout is a write error and does not end the process
 
 	json, quiet, verbose, noColor bool
 
-	legacySaid bool // what --legacy-tls gives up was said
+	legacySaid bool // the warning about --legacy-tls was printed
 
-	parsed  bool  // the flags were read: --json means what it says
-	helpErr error // what kept help from being printed; cobra has no way to return it
+	parsed  bool  // the flags were parsed: json is valid
+	helpErr error // the error that kept help from being printed; cobra cannot return it
 }
 
-// newApp returns the app of this process.
+// newApp returns the app for this process.
 func newApp() *app {
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, width: 80, open: bind.Open, dial: transfer.Dial, ask: askPassword, keepPipes: keepPipes}
 	a.inTerminal = term.IsTerminal(int(os.Stdin.Fd()))
@@ -81,7 +81,7 @@ func newApp() *app {
 	a.configVariable = os.Getenv("CPUPDATE_CONFIG")
 	if password := os.Getenv(passwordVariable); password != "" {
 		a.password = transfer.NewSecret(password)
-		_ = os.Unsetenv(passwordVariable) // libraries too start programs: the keyring's on macOS
+		_ = os.Unsetenv(passwordVariable) // libraries start programs too, such as the keyring's on macOS
 	}
 	a.keyring, a.keyringVariable = systemKeyring{os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, os.Getenv(keyringVariable)
 	a.around = surroundings{terminal: os.Getenv("TERM"), noColor: os.Getenv("NO_COLOR") != "", ci: os.Getenv("CI") != ""}
@@ -95,7 +95,7 @@ func newApp() *app {
 
 func stderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 
-// now is what time it is.
+// now returns the current time.
 func (a *app) now() time.Time {
 	if a.clock != nil {
 		return a.clock()
@@ -103,11 +103,11 @@ func (a *app) now() time.Time {
 	return time.Now()
 }
 
-// keepPipes catches SIGPIPE: who is in the middle of sending has to clean up on the server first. It is not ignored,
-// since programs that we start would inherit that.
+// keepPipes catches SIGPIPE, because a command that is uploading must clean up on the server first. The signal is not
+// ignored: programs that cpupdate starts would inherit that.
 func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// askPassword reads a line from the terminal of standard input, which does not show it meanwhile.
+// askPassword reads a line from the terminal of standard input without echo.
 func askPassword(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
@@ -129,7 +129,7 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 		fmt.Fprintln(os.Stderr)
 		return string(a.text), a.err
 	case <-ctx.Done():
-		if !stderrTerminal() { // there the line has ended with the signal
+		if !stderrTerminal() { // otherwise the signal has already ended the line
 			fmt.Fprintln(os.Stderr)
 		}
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))

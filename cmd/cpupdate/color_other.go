@@ -4,5 +4,5 @@ package main
 
 import "os"
 
-// enableColor reports whether the terminal understands colour sequences.
+// enableColor reports whether the terminal supports colour sequences.
 func enableColor(*os.File) bool { return true }

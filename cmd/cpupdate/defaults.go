@@ -15,14 +15,14 @@ func newDefaults(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "defaults",
 		Short: "Show, set, unset and test the stored access data",
-		Long: `Access data that is stored once: which server, who asks, and what phones the site
-has. There is one set of common defaults and, with --profile, one for each site.
-They are never mixed: a profile stands alone.
+		Long: `Manage access data that is stored once: which server, which user, and which phones
+the site has. There is one set of defaults and, with --profile, one set for each
+site. Sets are never mixed: a profile takes nothing from the defaults.
 
-The settings lie in config.toml in the settings folder, or in the file that
---config or $CPUPDATE_CONFIG names. It is a text file for people: what is
-changed here leaves all the rest as it was written. Passwords lie in the
-system's keyring, or in a file of their own beside the settings.`,
+The settings are stored in config.toml in the settings folder, or in the file that
+--config or $CPUPDATE_CONFIG names. It is a text file that you can edit: a change
+made here leaves the rest of the file as it was written. Passwords are stored in
+the system's keyring, or in a separate file beside the settings.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -31,9 +31,9 @@ system's keyring, or in a file of their own beside the settings.`,
 	return cmd
 }
 
-// addProfileFlag adds --profile, with the names that there are for completion.
+// addProfileFlag adds --profile, and completes the names of stored profiles.
 func addProfileFlag(a *app, cmd *cobra.Command, profile *string) {
-	cmd.Flags().StringVar(profile, "profile", "", "the profile called `NAME` instead of the defaults")
+	cmd.Flags().StringVar(profile, "profile", "", "use the profile `NAME` instead of the defaults")
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		s, err := a.storedSettings()
 		if err != nil {
@@ -41,15 +41,15 @@ func addProfileFlag(a *app, cmd *cobra.Command, profile *string) {
 		}
 		return s.names(), cobra.ShellCompDirectiveNoFileComp
 	}
-	// It fails for a flag that is not there, or twice: a test of completion would see it.
+	// It fails only if the flag is missing or was registered before; a completion test would show that.
 	_ = cmd.RegisterFlagCompletionFunc("profile", complete)
 }
 
-// checkProfileName refuses a name that no profile can have.
+// checkProfileName refuses a name that is not valid for a profile.
 func checkProfileName(name string) error {
 	if name != "" && !profileName(name) {
-		return failf(codeUsage, "letters, digits, dots, hyphens and underscores, beginning with a letter or digit, at most 64",
-			"--profile: %s cannot be a name", shownArgument(name))
+		return failf(codeUsage, "use letters, digits, dots, hyphens and underscores, at most 64, beginning with a letter or digit",
+			"--profile: %s is not a valid name", shownArgument(name))
 	}
 	return nil
 }
@@ -75,13 +75,13 @@ func newDefaultsSet(a *app) *cobra.Command {
 	var o defaultsSetOptions
 	cmd := &cobra.Command{
 		Use:   "set",
-		Short: "Store settings; what is not given stays as it is",
-		Long: `Store access data, the description of the site's phones, and a password. Only
-what is given is changed, and --pin replaces all pins that were there.
+		Short: "Store settings; settings that are not given stay as they are",
+		Long: `Store access data, the description of the site's phones, and a password. Only the
+settings that you give are changed; --pin replaces all stored pins.
 
-A password never stands on the command line. It is stored in the system's
-keyring. Where there is none, or with $CPUPDATE_KEYRING=off, it is stored as it
-is, unencrypted, in a file that only its owner can read (passwords.toml beside
+A password is never given on the command line. It is stored in the system's
+keyring. If there is no keyring, or with $CPUPDATE_KEYRING=off, it is stored
+unencrypted in a file that only its owner can read (passwords.toml beside
 config.toml). Passwords in that file move to the keyring as soon as there is one.`,
 		Example: `  cpupdate defaults set --method ftps --server files.example --username cp --path firmware
   cpupdate defaults set --password-stdin < password.txt
@@ -103,7 +103,7 @@ func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
 	}
 	given := slices.Concat(o.access.given(), o.trust.given(), o.fetch.settings(), o.site.given())
 	if len(given) == 0 && !o.password.given() {
-		return usage(command, "nothing is given to be stored")
+		return usage(command, "no setting and no password given")
 	}
 	if err := o.password.validate(command); err != nil {
 		return err
@@ -132,7 +132,7 @@ func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
 	return a.afterSet(ctx, o.profile)
 }
 
-// afterSet shows what is stored now, and what is not right about it yet: settings may be given one after another.
+// afterSet shows what is stored now, and warns about what is still incomplete: settings may be given one after another.
 func (a *app) afterSet(ctx context.Context, name string) error {
 	p, err := a.stored(name)
 	if err != nil {
@@ -143,7 +143,7 @@ func (a *app) afterSet(ctx context.Context, name string) error {
 		return err
 	}
 	access := p.access
-	if stored.there() { // that it is there is all that counts here
+	if stored.there() { // only its presence counts here
 		access.Password = transfer.NewSecret("")
 	}
 	if err := access.Validate(); err != nil {
@@ -158,10 +158,10 @@ func newDefaultsUnset(a *app) *cobra.Command {
 	names := append(settingNames(), transfer.SettingPassword)
 	cmd := &cobra.Command{
 		Use:   "unset NAME...",
-		Short: "Take stored settings away",
-		Long: `Take settings away: ` + strings.Join(names[:9], ", ") + `,
-` + strings.Join(names[9:], ", ") + `. With --all the
-defaults or the profile as a whole, with its password, wherever that is stored.`,
+		Short: "Remove stored settings",
+		Long: `Remove settings: ` + strings.Join(names[:9], ", ") + `,
+` + strings.Join(names[9:], ", ") + `. With --all, remove the
+defaults or the profile completely, with its password, wherever that is stored.`,
 		Example: `  cpupdate defaults unset path password
   cpupdate defaults unset --profile berlin --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -173,7 +173,7 @@ defaults or the profile as a whole, with its password, wherever that is stored.`
 		},
 	}
 	addProfileFlag(a, cmd, &profile)
-	cmd.Flags().BoolVar(&all, "all", false, "take all away, the password too")
+	cmd.Flags().BoolVar(&all, "all", false, "remove all settings, and the password")
 	return cmd
 }
 
@@ -182,14 +182,14 @@ func defaultsUnset(ctx context.Context, a *app, profile string, all bool, names 
 	known := append(settingNames(), transfer.SettingPassword)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return failf(codeUsage, "settings are "+strings.Join(known, ", "), "%s is no setting", shownArgument(name))
+			return failf(codeUsage, "known settings: "+strings.Join(known, ", "), "%s is not a setting", shownArgument(name))
 		}
 	}
 	if err := checkProfileName(profile); err != nil {
 		return err
 	}
 	if all == (len(names) > 0) {
-		return usage(command, "name the settings to take away, or --all")
+		return usage(command, "name the settings to remove, or use --all")
 	}
 	change := settingsChange{profile: profile, all: all}
 	for _, name := range names {

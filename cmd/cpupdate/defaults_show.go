@@ -14,27 +14,27 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// defaultsDoc is the answer of defaults show, set and unset.
+// defaultsDoc is the JSON answer of defaults show, set and unset.
 type defaultsDoc struct {
 	Schema    int                   `json:"schema"`
 	Profile   string                `json:"profile"` // empty for the defaults
 	File      string                `json:"file"`
-	Stored    bool                  `json:"stored"`   // there is such a table
+	Stored    bool                  `json:"stored"`   // the table exists in the file
 	Settings  map[string]settingDoc `json:"settings"` // by name, with underscores
 	Passwords string                `json:"password_file"`
 	Profiles  []string              `json:"profiles"`
 }
 
-// settingDoc is one setting: what applies, and why. The value of a password is never there.
+// settingDoc is one setting: the value that applies, and its origin. The value of a password is never included.
 type settingDoc struct {
 	Value  any    `json:"value"`
 	Origin string `json:"origin"` // "settings", "passwords", "keyring", "usual" or "not set"
 	Where  string `json:"where,omitempty"`
-	// why a password cannot be had from the keyring: "off", "none", "lost", "silent" or "failed"
+	// why the password cannot be read from the keyring: "off", "none", "lost", "silent" or "failed"
 	Problem string `json:"problem,omitempty"`
 }
 
-// The origins of what applies, besides those of hwcheck.
+// The origins of a value, in addition to those of hwcheck.
 const (
 	originStored   = "settings"
 	originPassword = "passwords"
@@ -43,13 +43,13 @@ const (
 	originUnset    = "not set"
 )
 
-// A settingRow is a setting as defaults show has it: for programs and for people.
+// A settingRow is one row of defaults show, for programs and for people.
 type settingRow struct {
 	name string
 	doc  settingDoc
 	text string
-	more string // why that is usual
-	hide bool   // means nothing here
+	more string // what the default depends on
+	hide bool   // does not apply
 }
 
 func newDefaultsShow(a *app) *cobra.Command {
@@ -57,9 +57,9 @@ func newDefaultsShow(a *app) *cobra.Command {
 	var origin bool
 	cmd := &cobra.Command{
 		Use:   "show",
-		Short: "Show the stored settings and what applies where none is stored",
-		Long: `Show the defaults, or a profile: each setting that is stored and, where none is,
-what applies. Of the password only whether it is stored, and where.`,
+		Short: "Show the stored settings, and what applies where none is stored",
+		Long: `Show the defaults, or a profile: each stored setting and, where none is stored, the
+value that applies. Of the password, show only whether and where it is stored.`,
 		Example: `  cpupdate defaults show
   cpupdate defaults show --profile berlin --origin`,
 		Args: cobra.NoArgs,
@@ -67,7 +67,7 @@ what applies. Of the password only whether it is stored, and where.`,
 			if err := checkProfileName(profile); err != nil {
 				return err
 			}
-			if profile != "" { // one that is not there is an error only here
+			if profile != "" { // a missing profile is an error only here
 				if _, err := a.stored(profile); err != nil {
 					return err
 				}
@@ -76,11 +76,11 @@ what applies. Of the password only whether it is stored, and where.`,
 		},
 	}
 	addProfileFlag(a, cmd, &profile)
-	cmd.Flags().BoolVar(&origin, "origin", false, "say of each setting where it comes from")
+	cmd.Flags().BoolVar(&origin, "origin", false, "show where each setting comes from")
 	return cmd
 }
 
-// showDefaults prints the defaults or a profile, also one that is not there any more.
+// showDefaults prints the defaults or a profile, including one that was just removed.
 func (a *app) showDefaults(ctx context.Context, name string, origin bool) error {
 	s, err := a.storedSettings()
 	if err != nil {
@@ -108,7 +108,7 @@ func (a *app) showDefaults(ctx context.Context, name string, origin bool) error 
 	return a.print(doc, func(w io.Writer) { doc.draw(w, a, rows, origin) })
 }
 
-// draw writes the settings for people.
+// draw writes the settings as text.
 func (doc defaultsDoc) draw(w io.Writer, a *app, rows []settingRow, origin bool) {
 	title := profileTitle(doc.Profile)
 	if !doc.Stored {
@@ -118,7 +118,7 @@ func (doc defaultsDoc) draw(w io.Writer, a *app, rows []settingRow, origin bool)
 			title = "there is no " + title
 		}
 	}
-	fmt.Fprintf(w, "%s   %s\n", escape(title), escape(cmp.Or(doc.File, "this system names no folder for settings")))
+	fmt.Fprintf(w, "%s   %s\n", escape(title), escape(cmp.Or(doc.File, "this system has no settings folder")))
 	if !doc.Stored && doc.Profile == "" {
 		fmt.Fprintf(w, "\n  store them with: %s\n", wrap("cpupdate defaults set --method ftps --server HOST --username NAME", 4, a.width))
 	} else if doc.Stored {
@@ -156,18 +156,18 @@ func drawRows(w io.Writer, rows []settingRow, origin bool) {
 	}
 }
 
-// why is where a setting comes from, for people.
+// why returns where a setting comes from, as text.
 func (r settingRow) why() string {
 	switch r.doc.Origin {
 	case originUnset:
 		return ""
 	case originUsual:
-		return originUsual + r.more
+		return "default" + r.more
 	}
 	return r.doc.Where
 }
 
-// rows are all settings, the password after the user's name.
+// rows returns all settings, with the password after the username.
 func (p *profile) rows(password storedPassword) []settingRow {
 	var rows []settingRow
 	for _, name := range settingNames() {
@@ -207,7 +207,7 @@ func (p *profile) passwordRow(password storedPassword) settingRow {
 	return row
 }
 
-// value is a stored setting for programs.
+// value returns a stored setting for JSON.
 func (p *profile) value(name string) any {
 	switch name {
 	case transfer.SettingPort:
@@ -224,7 +224,8 @@ func (p *profile) value(name string) any {
 	return p.texts[name][0]
 }
 
-// usual is what applies where a setting is not stored, and whether it means nothing beside those that are.
+// usual returns what applies where a setting is not stored, and whether the setting has no meaning beside the stored
+// ones.
 func (p *profile) usual(name string) (doc settingDoc, text string, hide bool) {
 	method := cmp.Or(p.access.Method, transfer.FTP)
 	web := method == transfer.HTTPS
@@ -250,21 +251,21 @@ func (p *profile) usual(name string) (doc settingDoc, text string, hide bool) {
 		return unset, "not set", !web || p.access.Server != ""
 	case settingCA:
 		if len(p.pins) > 0 {
-			return unset, "none: the pin alone decides", false
+			return unset, "none: only the pin counts", false
 		}
 		return settingDoc{Origin: originUsual}, "the system's authorities", method == transfer.FTP
 	case settingPin:
 		return unset, "none", method == transfer.FTP
 	case settingFetchURL, settingFetchUsername, settingFetchPassword:
-		return unset, "as for sending", true
+		return unset, "the same as for the upload", true
 	}
-	return unset, "not stated", false
+	return unset, "not set", false
 }
 
-// onlyOwner says who can read the passwords, as far as this system lets us see to it.
+// onlyOwner says who can read the passwords, as far as this system lets cpupdate control it.
 func onlyOwner() string {
 	if runtime.GOOS == "windows" {
-		return "; the folder's own protection is its only one"
+		return "; only the folder's permissions protect it"
 	}
 	return "; only its owner can read it"
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// tryDoc is the answer of defaults test.
+// tryDoc is the JSON answer of defaults test.
 type tryDoc struct {
 	Schema  int       `json:"schema"`
 	Profile string    `json:"profile"` // empty for the defaults
@@ -21,7 +21,7 @@ type tryDoc struct {
 	Steps   []stepDoc `json:"steps"`
 }
 
-// stepDoc is one step on the way to the server.
+// stepDoc is one step of the connection to the server.
 type stepDoc struct {
 	Step string `json:"step"`
 	Text string `json:"text"`
@@ -33,10 +33,10 @@ func newDefaultsTest(a *app) *cobra.Command {
 	var line lineOptions
 	cmd := &cobra.Command{
 		Use:   "test",
-		Short: "Try the stored settings: log in, write and remove a small file",
-		Long: `Show that the stored settings work, without an image: connect, log in, look at the
-folder, write a small file and remove it again. It ends with the exit code that
-sending an image would have.`,
+		Short: "Test the stored settings: log in, write and remove a small file",
+		Long: `Test the stored settings without an image: connect, log in, open the folder, write
+a small file and remove it again. The exit code is the one that an upload would
+have.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return defaultsTest(cmd.Context(), a, route, line) },
 	}
@@ -74,22 +74,23 @@ func defaultsTest(ctx context.Context, a *app, route routeOptions, line lineOpti
 	return d.hinted(serverEnded(ctx, "", err))
 }
 
-// wantsPassword reports whether it is worth asking for a password: some user's, who is not anonymous.
+// wantsPassword reports whether to prompt for a password: there is a user, and it is not anonymous.
 func wantsPassword(access transfer.Access) bool {
 	return access.Username != "" && !strings.EqualFold(access.Username, "anonymous")
 }
 
-// plainFTP reports whether all of the way can be read and changed by others.
+// plainFTP reports whether the connection is not encrypted, so that others can read and change it.
 func plainFTP(access transfer.Access) bool {
 	return access.Method != transfer.FTPS && access.Method != transfer.HTTPS
 }
 
-// A trial is the way to the server and back. A step is told of when it begins, and is right when the next begins.
+// A trial runs a test upload and prints its steps. A step is announced when it begins; it has succeeded when the next
+// one begins.
 type trial struct {
 	app   *app
 	doc   tryDoc
-	shown int   // steps that were said
-	lost  error // why they could not be said
+	shown int   // steps that were printed
+	lost  error // why they could not be printed
 }
 
 func (t *trial) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
@@ -109,7 +110,7 @@ func (t *trial) run(ctx context.Context, access transfer.Access, options transfe
 	return cmp.Or(err, t.lost)
 }
 
-// tell notes a step.
+// tell records a step.
 func (t *trial) tell(e transfer.Event) {
 	switch e.Step {
 	case transfer.StepSaid:
@@ -123,7 +124,7 @@ func (t *trial) tell(e transfer.Event) {
 	}
 }
 
-// ended says how the last step ended, once.
+// ended prints the result of the last step, once.
 func (t *trial) ended(ok bool) {
 	if len(t.doc.Steps) == t.shown {
 		return

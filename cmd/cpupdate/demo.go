@@ -21,35 +21,35 @@ func newDemo(a *app) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole story with simulated phones, in some seconds",
-		Long: `Simulate some phones, build an image for them, look at it, check it, and take it
-into the phones: one that fits, one that does not, one that refuses it although
-it seemed to fit, and then all of them.
+		Short: "Show a complete update with simulated phones, in a few seconds",
+		Long: `Simulate some phones, build an image for them, inspect it, check it, and install it
+on the phones: one that is compatible, one that is not, one that rejects the image
+although the check passed, and then all of them.
 
-Each command is shown as one could type it, with a sentence on what it is for,
-and with its real output. It all happens on this machine, in a temporary folder;
-no other machine is spoken to, and nothing is stored.
+Each command is shown as you would type it, with a sentence that says what it is
+for, and with its real output. Everything happens on this machine, in a temporary
+folder; no other machine is contacted, and nothing is stored.
 
-With --keep the folder stays, with the image and the list of phones, to go on
-from there. How that is done is said at the end.
+With --keep the folder stays, with the image and the phone list, so that you can
+continue from there. The end of the demo says how.
 
-The demo ends with exit code 0 if everything went as it tells, else with 1.`,
+The exit code is 0 if everything went as described, otherwise 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case a.json:
-				return failf(codeUsage, "each command that it shows has --json of its own", "demo is a story for people: --json does not go with it")
+				return failf(codeUsage, "use --json with the single commands that the demo shows", "demo prints text for people: --json is not supported")
 			case keep && a.quiet:
-				return usage("demo", "--keep and --quiet do not go together: nobody would learn what was kept")
+				return usage("demo", "--keep and --quiet cannot be used together: the name of the kept folder would not be shown")
 			}
 			return demo(cmd.Context(), a, demoPhones(), keep)
 		},
 	}
-	cmd.Flags().BoolVar(&keep, "keep", false, "leave the folder where it is, and say where")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder, and show its name")
 	return cmd
 }
 
-// demo tells the story with phones of its own, in a folder of its own.
+// demo runs the demo with simulated phones, in a folder of its own.
 func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) {
 	a.keepPipes()
 	back, err := os.Getwd()
@@ -66,7 +66,7 @@ func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) 
 	if err := os.Chdir(folder); err != nil {
 		return demoTrouble(err)
 	}
-	// Some systems remove no folder that somebody is in.
+	// Some systems cannot remove the current folder of a process.
 	defer func() { err = errors.Join(err, demoTrouble(os.Chdir(back))) }()
 	d := &demonstration{app: a, inner: a.inFolder(folder)}
 	defer func() { closePhones(d.phones) }()
@@ -85,7 +85,7 @@ func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) 
 	return err
 }
 
-// newDemoFolder makes the folder. Its name is absolute, also where the one for temporary files has none.
+// newDemoFolder makes the folder. Its name is absolute, even if the name of the folder for temporary files is not.
 func newDemoFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "cpupdate-demo-")
 	if err != nil {
@@ -94,15 +94,15 @@ func newDemoFolder() (string, error) {
 	return filepath.Abs(folder)
 }
 
-// demoTrouble is what has nothing to do with phones and images.
+// demoTrouble returns the error for a failure that has nothing to do with phones or images.
 func demoTrouble(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fail(codeSettings, fmt.Errorf("the demo's folder: %w", err), "see that the folder for temporary files can be written, and has 10 MiB of space")
+	return fail(codeSettings, fmt.Errorf("demo folder: %w", err), "check that the folder for temporary files is writable and has 10 MiB of free space")
 }
 
-// inFolder returns an app that prints where this one does, and knows nothing of what is stored or set for it.
+// inFolder returns an app that prints where this one does, but ignores everything that is stored or set for this one.
 func (a *app) inFolder(folder string) *app {
 	inner := *a
 	inner.in, inner.inTerminal = strings.NewReader(""), false
@@ -117,16 +117,16 @@ func (a *app) inFolder(folder string) *app {
 	return &inner
 }
 
-// demoHint is what to do about a story that went another way.
-const demoHint = "if this machine is very busy try again; else please report this, with the output"
+// demoHint is the next step when the demo did not go as expected.
+const demoHint = "if this machine is very busy, try again; otherwise please report this, with the output"
 
-// A demonstration is a demo under way.
+// A demonstration is a running demo.
 type demonstration struct {
-	app, inner *app // of the demo, and of the commands that it runs
+	app, inner *app // for the demo itself, and for the commands that it runs
 	phones     []*phonesim.Phone
 }
 
-// tell runs one step after another, as long as they end as they should.
+// tell runs one step after another, until one does not end as expected.
 func (d *demonstration) tell(ctx context.Context) error {
 	if err := d.say(beginText); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (d *demonstration) tell(ctx context.Context) error {
 	return nil
 }
 
-// step says what comes, runs it, and says how it ended.
+// step prints what comes next, runs it, and prints how it ended.
 func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	number := fmt.Sprintf("%d. ", n)
 	if err := d.say("\n" + number + wrap(s.says, len(number), d.app.width) + "\n\n"); err != nil {
@@ -173,12 +173,12 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	return d.say("\n" + wrap(seenByPhone(s.phone.State()), 0, d.app.width) + "\n")
 }
 
-// verify finds out whether the phones have been through what the story says of them, and nothing else.
+// verify checks that the phones were updated and restarted as often as the step says, and no more.
 func (d *demonstration) verify(n int, s demoStep) error {
 	for i, phone := range d.phones {
 		state := phone.State()
 		if got := (demoState{state.Told, state.Restarts}); got != s.after[i] {
-			return failf(codeInternal, demoHint, "step %d of the demo: phone %d was told %s and restarted %s, not %s and %s",
+			return failf(codeInternal, demoHint, "step %d of the demo: phone %d was sent the update command %s and restarted %s, not %s and %s",
 				n, i+1, times(got.told), times(got.restarts), times(s.after[i].told), times(s.after[i].restarts))
 		}
 	}
@@ -187,24 +187,24 @@ func (d *demonstration) verify(n int, s demoStep) error {
 
 func times(n int) string { return plural(n, "time") }
 
-// seenByPhone is what the simulated phone has been through.
+// seenByPhone returns what happened to the simulated phone.
 func seenByPhone(s phonesim.State) string {
-	text := fmt.Sprintf("Seen from the phone: told %s, fetched %s, %s; it runs %s.", times(s.Told), plural(s.Fetches, "file"), plural(s.Restarts, "restart"), s.Version)
+	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", times(s.Told), plural(s.Fetches, "file"), plural(s.Restarts, "restart"), s.Version)
 	if s.Refusal != "" {
-		text += " It refused the image: " + s.Refusal + "."
+		text += " It rejected the image: " + s.Refusal + "."
 	}
 	return text
 }
 
-// say writes some of the story.
+// say writes a part of the demo's text.
 func (d *demonstration) say(text string) error {
 	return d.app.print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
-// A demoCommand is a command line of the story.
+// A demoCommand is a command line of the demo.
 type demoCommand struct {
 	words []string
-	more  []string // those that stand on a second line
+	more  []string // arguments shown on a second line
 	want  code
 }
 
@@ -212,12 +212,12 @@ func (c demoCommand) args() []string { return append(append([]string{}, c.words.
 
 func (c demoCommand) name() string { return "cpupdate " + c.words[0] }
 
-// text is the command as one could type it.
+// text returns the command as a person would type it.
 func (c demoCommand) text() string {
 	var b strings.Builder
 	b.WriteString("cpupdate" + typedWords(c.words))
 	if len(c.more) > 0 {
-		if runtime.GOOS != "windows" { // whose shells do not agree on how a line goes on
+		if runtime.GOOS != "windows" { // its shells differ in how a line is continued
 			b.WriteString(" \\\n   ")
 		}
 		b.WriteString(typedWords(c.more))
@@ -225,8 +225,8 @@ func (c demoCommand) text() string {
 	return b.String()
 }
 
-// typedWords puts a blank before each word, and quotes around one that has blanks of its own; of more the shells do not
-// make something else, since the words are ours.
+// typedWords puts a space before each word, and quotes around a word that contains spaces. The words are fixed, and no
+// shell changes anything else in them.
 func typedWords(words []string) string {
 	var b strings.Builder
 	for _, word := range words {
@@ -238,5 +238,5 @@ func typedWords(words []string) string {
 	return b.String()
 }
 
-// demoPayload stands for the firmware: some MiB that are the same everywhere.
+// demoPayload returns a stand-in for the firmware: some MiB, the same everywhere.
 func demoPayload() []byte { return bytes.Repeat([]byte("payload of the demo\n"), 4<<20/20) }

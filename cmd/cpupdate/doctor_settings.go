@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// doctorFolder looks where settings lie.
+// doctorFolder checks the settings folder.
 func doctorFolder(_ context.Context, x *examination, _ int) finding {
 	a := x.app
 	if err := a.noSettings(); err != nil {
@@ -21,19 +21,19 @@ func doctorFolder(_ context.Context, x *examination, _ int) finding {
 	info, err := os.Stat(a.settings)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && absent(a.settings):
-		return well(a.settings + " is not there: nothing is stored")
+		return well(a.settings + " does not exist: nothing is stored")
 	case err != nil:
-		return bad(fail(codeSettings, fmt.Errorf("the settings folder %s: %w", a.settings, withoutPath(err)), "make the folder readable"))
+		return bad(fail(codeSettings, fmt.Errorf("settings folder %s: %w", a.settings, withoutPath(err)), "make the folder readable"))
 	case !info.IsDir():
-		return bad(failf(codeSettings, "move that file away: settings lie in a folder", "%s is no folder", a.settings))
+		return bad(failf(codeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", a.settings))
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return mind(fmt.Sprintf("%s: not only its owner may change what is in it (mode %03o)", a.settings, info.Mode().Perm()), "chmod 700 "+a.settings)
+		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", a.settings, info.Mode().Perm()), "chmod 700 "+a.settings)
 	}
 	return well(a.settings)
 }
 
-// settingsConfig reads all that is stored.
+// settingsConfig reads all stored settings.
 func settingsConfig(_ context.Context, x *examination, _ int) finding {
 	s, err := x.app.storedSettings()
 	switch {
@@ -52,7 +52,7 @@ func settingsConfig(_ context.Context, x *examination, _ int) finding {
 	return well(text)
 }
 
-// settingsPasswords reads the stored passwords, and says nothing of them.
+// settingsPasswords reads the stored passwords, and shows nothing of them.
 func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 	place := x.app.settingsPlace()
 	f, err := readStored(place.passwords, passwordForm())
@@ -60,7 +60,7 @@ func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 	case err != nil:
 		return bad(err)
 	case !f.there:
-		return well("none are stored in a file")
+		return well("no password is stored in a file")
 	}
 	inFile, inKeyring := 0, 0
 	for _, table := range f.tables {
@@ -81,14 +81,14 @@ func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 	return well(place.passwords + ": " + strings.Join(words, "; "))
 }
 
-// settingsTrusted reads the keys of who may sign images.
+// settingsTrusted reads the trusted keys for signatures of images.
 func settingsTrusted(_ context.Context, x *examination, _ int) finding {
 	keys, err := x.app.storedKeys()
 	switch {
 	case err != nil:
 		return bad(err)
 	case len(keys) == 0:
-		return well("none: signatures of images are not asked for")
+		return well("no keys: images need no signature")
 	}
 	return well(plural(len(keys), "key"))
 }
@@ -99,12 +99,12 @@ func settingsHardware(_ context.Context, x *examination, _ int) finding {
 		return bad(err)
 	}
 	if absent(x.app.settings + string(os.PathSeparator) + hardwareFile) {
-		return well("the built-in table; none of your own")
+		return well("the built-in table only")
 	}
 	return well("the built-in table, and your own " + hardwareFile)
 }
 
-// asksKnown reports whether the keys that somebody said yes to decide whom to believe on this way.
+// asksKnown reports whether the list of known keys decides on this route which peers are trusted.
 func (x *examination) asksKnown() bool {
 	if x.byPage() {
 		t := x.o.route.trust
@@ -113,14 +113,14 @@ func (x *examination) asksKnown() bool {
 	return x.safe() && x.d.trust.Authorities == nil && len(x.d.trust.Pins) == 0
 }
 
-// settingsKnown reads the keys of those that somebody said yes to.
+// settingsKnown reads the list of known keys.
 func settingsKnown(_ context.Context, x *examination, _ int) finding {
 	list, f, err := x.app.knownKeys()
 	switch {
 	case err != nil:
 		return bad(err)
 	case !f.there:
-		return well("none: no server and no phone is known by its key")
+		return well("no keys of servers or phones are known")
 	}
 	if !x.byPage() && x.asksKnown() {
 		x.d.trust.Known = list.Find(x.d.access.Address())
@@ -128,7 +128,7 @@ func settingsKnown(_ context.Context, x *examination, _ int) finding {
 	return well(fmt.Sprintf("%s: %s", f.path, plural(len(list.Entries()), "key")))
 }
 
-// settingsComplete finds out which server it is.
+// settingsComplete resolves the server of the route.
 func settingsComplete(_ context.Context, x *examination, _ int) finding {
 	d, err := x.o.route.destination(x.app)
 	if err != nil {
@@ -141,15 +141,15 @@ func settingsComplete(_ context.Context, x *examination, _ int) finding {
 		text += ", as " + d.access.Username
 	}
 	if len(x.targets) > 0 && d.access.Method == transfer.FTPS && d.fetch.url == "" {
-		return mind(text+"; phones do not fetch by ftps", "tell push where phones find the image: --fetch-url")
+		return mind(text+"; phones do not fetch by ftps", "use push with --fetch-url to set the URL from which phones fetch the image")
 	}
 	return well(text)
 }
 
-// passwordSources is what to do where no password is given.
+// passwordSources is the hint if no password is given.
 const passwordSources = "name its source: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
 
-// settingsPassword finds the password, and asks for it on a terminal.
+// settingsPassword finds the password, or prompts for it on a terminal.
 func settingsPassword(ctx context.Context, x *examination, _ int) finding {
 	if x.route == routeWeb {
 		return x.passwordOfPages(ctx)
@@ -159,11 +159,11 @@ func settingsPassword(ctx context.Context, x *examination, _ int) finding {
 	}
 	switch {
 	case !wantsPassword(x.d.access):
-		return well("none is needed")
+		return well("no password is needed")
 	case x.d.access.Password.Reveal() == "":
-		return mind("none is given", passwordSources+"; or store it")
+		return mind("no password given", passwordSources+"; or store it")
 	case plainFTP(x.d.access):
-		return mind("there is one; by plain ftp anyone on the way can read it", "ftps and https protect it")
+		return mind("a password is given; with plain ftp anyone on the network path can read it", "use ftps or https to protect it")
 	}
-	return well("there is one")
+	return well("a password is given")
 }

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// doctorDoc is the answer of doctor.
+// doctorDoc is the JSON answer of doctor.
 type doctorDoc struct {
 	Schema int       `json:"schema"`
 	Route  route     `json:"route"`
-	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if the route is assumed
+	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if no route was named
 	OK     bool      `json:"ok"`
 	Checks []finding `json:"checks"`
 }
 
-// add notes a line, and shows it at once: there is much to wait for.
+// add records a line, and prints it at once, because some checks take long.
 func (x *examination) add(f finding) error {
 	if f.Hints == nil || f.State == stateWell || f.State == stateSkip {
 		f.Hints = []string{}
@@ -31,7 +31,7 @@ func (x *examination) add(f finding) error {
 	return x.app.print(nil, func(w io.Writer) { x.draw(w, f) })
 }
 
-// draw writes a line, and before the first of its group or phone a heading.
+// draw writes a line, and a heading before the first line of a group or phone.
 func (x *examination) draw(w io.Writer, f finding) {
 	if x.shown == "" {
 		fmt.Fprintf(w, "%s\n", x.app.paint(bold, escape(x.routeText())))
@@ -52,7 +52,7 @@ func (x *examination) draw(w io.Writer, f finding) {
 	}
 }
 
-// stateWord is a state as a word of four letters: nothing is said by colour alone.
+// stateWord returns a state as a word of four letters: colour alone carries no meaning.
 func stateWord(s state) (string, style) {
 	switch s {
 	case stateWell:
@@ -66,29 +66,29 @@ func stateWord(s state) (string, style) {
 	return "-   ", faint
 }
 
-// routeText says which way is looked at, and why that one.
+// routeText says which route is checked, and why.
 func (x *examination) routeText() string {
 	switch {
 	case x.origin == "nothing":
-		return "The way of --serve: no other is named, and no defaults are stored"
+		return "Route: --serve (no other route is named, and no defaults are stored)"
 	case x.byPage():
-		return "The way of --web: the image goes into the phones' own web pages"
+		return "Route: --web (the image is uploaded to the phones' own web pages)"
 	case x.route == routeServe:
-		return "The way of --serve: phones fetch from this machine"
+		return "Route: --serve (phones fetch from this machine)"
 	case x.origin == "flags":
-		return "The way by the server that the flags name"
+		return "Route: the server that the flags name"
 	}
-	return "The way by the server of the " + x.origin
+	return "Route: the server of the " + x.origin
 }
 
-// wait says that phones are waited for.
+// wait prints that doctor waits for phones.
 func (x *examination) wait(phones int) {
 	if phones > 0 && !x.app.json {
 		x.app.remark("note", "this machine", fmt.Sprintf("%s asked to call; waiting for at most %s", pluralAre(phones, "phone"), span(x.o.talk.patience)))
 	}
 }
 
-// pluralAre is "1 phone is", "3 phones are".
+// pluralAre returns text such as "1 phone is" and "3 phones are".
 func pluralAre(n int, noun string) string { return plural(n, noun) + " " + isAre(n) }
 
 // end writes the last line of the answer, or all of --json.
@@ -100,14 +100,14 @@ func (x *examination) end(clear bool) error {
 	for _, f := range x.found {
 		counts[f.State]++
 	}
-	text := x.app.paint(green, "The way is clear.")
+	text := x.app.paint(green, "All required checks passed.")
 	if !clear {
-		text = x.app.paint(red, "The way is not clear.")
+		text = x.app.paint(red, "Not all required checks passed.")
 	}
 	for _, s := range []struct {
 		state state
 		word  string
-	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "not looked at"}} {
+	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "skipped"}} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(" %d %s,", n, s.word)
 		}

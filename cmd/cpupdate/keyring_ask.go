@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// keyringVariable keeps the keyring out.
+// keyringVariable names the variable that disables the keyring.
 const keyringVariable = "CPUPDATE_KEYRING"
 
-// keyringLimit is how long a keyring may take: a person may have to unlock it.
+// keyringLimit is the time limit for the keyring: a person may have to unlock it.
 const keyringLimit = 30 * time.Second
 
-// Why a password that lies in the keyring cannot be had.
+// The reasons why a password cannot be read from the keyring.
 const (
-	keyringOff    = "off"    // it is not to be asked
-	keyringNone   = "none"   // there is none
-	keyringLost   = "lost"   // it has no such password
+	keyringOff    = "off"    // it is disabled
+	keyringNone   = "none"   // the system has no keyring
+	keyringLost   = "lost"   // it no longer has the password
 	keyringSilent = "silent" // it does not answer
 	keyringFails  = "failed"
 )
 
-// A keyringError is why the keyring did not do what it was asked for.
+// A keyringError is the reason why an operation on the keyring failed.
 type keyringError struct {
 	problem string
 	err     error
@@ -32,18 +32,18 @@ type keyringError struct {
 func (t *keyringError) Error() string { return "the system's keyring: " + t.err.Error() }
 func (t *keyringError) Unwrap() error { return t.err }
 
-// which says of a password that it is in the keyring, and cannot be had.
+// which completes a sentence that says that a password is in the keyring, with the reason why it cannot be read.
 func (t *keyringError) which() string {
 	return map[string]string{
-		keyringOff:    "which $" + keyringVariable + " keeps out",
-		keyringNone:   "which is not there",
-		keyringLost:   "which does not hold it any more",
+		keyringOff:    "which $" + keyringVariable + " disables",
+		keyringNone:   "which is not available",
+		keyringLost:   "which no longer has it",
 		keyringSilent: "which does not answer",
 		keyringFails:  "which fails",
 	}[t.problem]
 }
 
-// is reports whether there is trouble of one of these kinds.
+// is reports whether the problem is one of these kinds.
 func (t *keyringError) is(problems ...string) bool {
 	if t == nil {
 		return false
@@ -56,25 +56,25 @@ func (t *keyringError) is(problems ...string) bool {
 	return false
 }
 
-// failure ends a command that needs the password of a profile, or stores it.
+// failure returns the error for a command that needs the password of a profile, or stores it.
 func (t *keyringError) failure(profile string) error {
 	flag := ""
 	if profile != "" {
 		flag = " --profile " + profile
 	}
-	hint := "unlock the keyring and try again, or keep passwords in a file: set " + keyringVariable + "=off"
+	hint := "unlock the keyring and try again, or store passwords in a file: set " + keyringVariable + "=off"
 	switch t.problem {
 	case keyringOff:
-		hint = "unset " + keyringVariable + "; or to keep it in a file from now on: cpupdate defaults unset password" + flag + ", and store it again"
+		hint = "unset " + keyringVariable + "; or, to store it in a file from now on: cpupdate defaults unset password" + flag + ", and store it again"
 	case keyringNone:
-		hint = "use it where the keyring is; or forget it and store it again: cpupdate defaults unset password" + flag
+		hint = "run this where the keyring is available; or remove the password and store it again: cpupdate defaults unset password" + flag
 	case keyringLost:
 		hint = "store it again: cpupdate defaults set --password-stdin" + flag
 	}
 	return fail(codeSettings, fmt.Errorf("%s: the password in %w", profileTitle(profile), t), hint)
 }
 
-// chosenKeyring is the keyring to use.
+// chosenKeyring returns the keyring to use.
 func (a *app) chosenKeyring() (keyring, error) {
 	switch err := a.checkKeyringVariable(); {
 	case err != nil:
@@ -87,16 +87,16 @@ func (a *app) chosenKeyring() (keyring, error) {
 	return a.keyring, nil
 }
 
-// checkKeyringVariable refuses a value that says nothing.
+// checkKeyringVariable refuses an invalid value of the variable.
 func (a *app) checkKeyringVariable() error {
 	if a.keyringVariable == "" || a.keyringVariable == keyringOff {
 		return nil
 	}
-	return failf(codeSettings, "the only value is off; without the variable the system's keyring is used", "$%s is %.64q", keyringVariable, a.keyringVariable)
+	return failf(codeSettings, "set it to off, or unset it to use the system's keyring", "$%s is %.64q", keyringVariable, a.keyringVariable)
 }
 
-// askKeyring does something with the keyring, within its limit. The error is a [*keyringError] or that of the context.
-// What is still waited for then is left alone: it ends with the process.
+// askKeyring runs an operation on the keyring, within the time limit. The error is a [*keyringError] or that of the
+// context. An operation that has not returned by then is abandoned: it ends with the process.
 func (a *app) askKeyring(ctx context.Context, do func(k keyring) error) error {
 	k, err := a.chosenKeyring()
 	if err != nil {
@@ -111,7 +111,7 @@ func (a *app) askKeyring(ctx context.Context, do func(k keyring) error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-silence.C:
-		return &keyringError{keyringSilent, fmt.Errorf("no answer for %s", limit)}
+		return &keyringError{keyringSilent, fmt.Errorf("no answer within %s", limit)}
 	case err = <-done:
 	}
 	switch {
@@ -138,20 +138,20 @@ func (a *app) fromKeyring(ctx context.Context, item string) (string, error) {
 	return text, nil
 }
 
-// intoKeyring writes an item, and looks whether it is there: a person who was asked may have said no.
+// intoKeyring writes an item, and reads it back: a person who was prompted may have refused.
 func (a *app) intoKeyring(ctx context.Context, item, text string) error {
 	return a.askKeyring(ctx, func(k keyring) error {
 		if err := k.Set(item, text); err != nil {
 			return err
 		}
 		if kept, err := k.Get(item); err != nil || kept != text {
-			return errors.New("it did not keep the password")
+			return errors.New("it did not store the password")
 		}
 		return nil
 	})
 }
 
-// outOfKeyring removes an item, and looks whether it is gone. One that is not there is no error.
+// outOfKeyring removes an item, and checks that it is gone. A missing item is no error.
 func (a *app) outOfKeyring(ctx context.Context, item string) error {
 	return a.askKeyring(ctx, func(k keyring) error {
 		if err := k.Delete(item); err != nil && !errors.Is(err, errNoItem) {
@@ -164,7 +164,7 @@ func (a *app) outOfKeyring(ctx context.Context, item string) error {
 	})
 }
 
-// keyringErrorOf is the trouble among errors, nil if it is none.
+// keyringErrorOf returns the keyring error among errors, nil if there is none.
 func keyringErrorOf(err error) *keyringError {
 	t := (*keyringError)(nil)
 	errors.As(err, &t)

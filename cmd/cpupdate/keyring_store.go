@@ -9,17 +9,18 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A passwordChange is a settingsChange as far as passwords go. What is stored is, at every moment and wherever this
-// ends, in the file or in the keyring; in both only if it is the same, on its way from one to the other.
+// A passwordChange applies the password part of a settingsChange. At every moment, and wherever it is interrupted, a
+// stored password is in the file or in the keyring. It is in both only while the same password moves from one to the
+// other.
 type passwordChange struct {
 	settingsChange
 	app           *app
 	place         settingsPlace
-	before, after transfer.Access // what the profile's password is for
+	before, after transfer.Access // the access data that the profile's password is for
 }
 
-// keyringItem is the name of a profile's password in the keyring. It ends as the heading of the settings does, so that no
-// profile's item is that of the defaults, whatever it is called.
+// keyringItem returns the name of a profile's password in the keyring. It ends like the heading in the settings file,
+// so that no profile's name can lead to the item of the defaults.
 func (p settingsPlace) keyringItem(profile string) (string, error) {
 	path, err := filepath.Abs(p.passwords)
 	if err != nil {
@@ -40,7 +41,7 @@ func (c passwordChange) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Whatever is wrong with what stands there is found before anything is changed.
+	// Errors in the stored password are found before anything is changed.
 	stored, err := c.place.password(c.profile)
 	if err != nil && !c.takesAway() {
 		return err
@@ -60,18 +61,19 @@ func (c passwordChange) apply(ctx context.Context) error {
 	return err
 }
 
-// takesAway reports whether the profile is to have no password.
+// takesAway reports whether the change removes the profile's password.
 func (c settingsChange) takesAway() bool {
 	return c.all || c.password != nil && !c.password.IsSet()
 }
 
-// edit changes the file.
+// edit changes the password file.
 func (c passwordChange) edit(change func(e *storedEdit) error) error {
 	return changeFile(c.place.passwords, passwordForm(), change)
 }
 
-// remove takes the password out of the keyring, then out of the file: if that ends in between, what is left is an entry
-// whose password is gone, and says so. A password in the file may have a copy in the keyring, if a move ended half way.
+// remove removes the password from the keyring, then from the file. If it is interrupted in between, the file keeps an
+// entry that reports the missing password. A password in the file may have a copy in the keyring, if a move was
+// interrupted.
 func (c passwordChange) remove(ctx context.Context, item string, table *settingsTable) error {
 	if table == nil {
 		return nil
@@ -89,12 +91,12 @@ func (c passwordChange) remove(ctx context.Context, item string, table *settings
 	case marked:
 		return trouble.failure(c.profile)
 	default:
-		c.app.remark("warning", profileTitle(c.profile), "whether a copy of the password is in "+trouble.Error())
+		c.app.remark("warning", profileTitle(c.profile), "a copy of the password may still be in "+trouble.Error())
 	}
 	return c.edit(func(e *storedEdit) error { return e.remove(c.profile) })
 }
 
-// learn writes beside a password that stays what was not known of it before.
+// learn adds to a password that stays the server and user that were unknown before.
 func (c passwordChange) learn(ctx context.Context, item string, stored storedPassword) error {
 	host, user := hostOf(c.before) == "" && hostOf(c.after) != "", c.before.Username == "" && c.after.Username != ""
 	switch {
@@ -119,8 +121,8 @@ func (c passwordChange) learn(ctx context.Context, item string, stored storedPas
 	return err
 }
 
-// store puts the password into the keyring, if there is one, and else into the file. A keyring that is there and fails
-// is an error.
+// store stores the password in the keyring, or in the file if there is no keyring. A keyring that exists and fails is
+// an error.
 func (c passwordChange) store(ctx context.Context, item string, stored storedPassword) error {
 	_, err := c.app.fromKeyring(ctx, item)
 	trouble := keyringErrorOf(err)
@@ -139,12 +141,13 @@ func (c passwordChange) store(ctx context.Context, item string, stored storedPas
 	if trouble.is(keyringNone) {
 		why = ": " + trouble.err.Error()
 	}
-	c.app.note("note", c.place.passwords, "holds the password as it is, unencrypted"+onlyOwner()+why)
+	c.app.note("note", c.place.passwords, "stores the password unencrypted"+onlyOwner()+why)
 	return nil
 }
 
-// storeInKeyring first moves what is in the file, so that an old password is nowhere but where the new one takes its
-// place, in one step and with what it is for. The mark comes before the password, so that none is there unknown.
+// storeInKeyring first moves the passwords of the file. The new password then replaces the old one, and the access data
+// it is for, in one step. The entry in the file is written before the password, so that no password in the keyring is
+// without one.
 func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored storedPassword) error {
 	text, err := itemText(nil, func(e *storedEdit) error { return c.editPassword(e, "", c.before, c.after) })
 	if err != nil {
@@ -164,12 +167,12 @@ func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored 
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil:
-		c.app.remark("note", profileTitle(c.profile), "the password is in the system's keyring")
+		c.app.remark("note", profileTitle(c.profile), "the password is stored in the system's keyring")
 		return nil
 	case trouble == nil:
 		return err
 	case !stored.secret.IsSet() && !stored.keyring && !trouble.is(keyringSilent):
-		// Nothing was stored before, and nothing is now. Of one that is silent nobody knows.
+		// Nothing was stored before, and nothing is now. For a keyring that does not answer this is unknown.
 		err = c.edit(func(e *storedEdit) error { return e.remove(c.profile) })
 	default:
 		err = nil
@@ -177,8 +180,8 @@ func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored 
 	return errors.Join(trouble.failure(c.profile), err)
 }
 
-// move takes all passwords from the file to the keyring, if there is one, and says so. It returns those that stay, since
-// the keyring fails.
+// move moves all passwords from the file to the keyring, if there is one, and prints it. It returns those that stay
+// because the keyring fails.
 func (c passwordChange) move(ctx context.Context) (left map[string]*keyringError, err error) {
 	file, err := readStored(c.place.passwords, passwordForm())
 	if err != nil {
@@ -202,7 +205,7 @@ func (c passwordChange) move(ctx context.Context) (left map[string]*keyringError
 	for _, table := range file.tables {
 		switch {
 		case slices.Contains(copied, table.name):
-			c.app.remark("note", profileTitle(table.name), "the password has moved from "+c.place.passwords+" to the system's keyring")
+			c.app.remark("note", profileTitle(table.name), "the password was moved from "+c.place.passwords+" to the system's keyring")
 		case trouble != nil && !trouble.is(keyringOff, keyringNone) && table.find(transfer.SettingPassword) != nil:
 			left[table.name] = trouble
 			c.app.remark("warning", profileTitle(table.name), "the password stays in "+c.place.passwords+", unencrypted: "+trouble.Error())
@@ -211,7 +214,7 @@ func (c passwordChange) move(ctx context.Context) (left map[string]*keyringError
 	return left, nil
 }
 
-// copyAll copies the file's passwords into the keyring. One that gives trouble is not asked again.
+// copyAll copies the file's passwords to the keyring. After the first error it makes no further attempt.
 func (c passwordChange) copyAll(ctx context.Context, file *storedFile) (copied []string, trouble *keyringError, err error) {
 	for _, table := range file.tables {
 		if table.find(transfer.SettingPassword) == nil {
@@ -228,7 +231,7 @@ func (c passwordChange) copyAll(ctx context.Context, file *storedFile) (copied [
 	return copied, nil, nil
 }
 
-// copyOne copies a table of the file into the keyring.
+// copyOne copies one table of the file to the keyring.
 func (c passwordChange) copyOne(ctx context.Context, file *storedFile, table settingsTable) error {
 	if _, err := file.storedPassword(&table); err != nil {
 		return err
@@ -251,7 +254,7 @@ func (c passwordChange) copyOne(ctx context.Context, file *storedFile, table set
 	return c.app.intoKeyring(ctx, item, text)
 }
 
-// itemText changes the text of an item, which is a file of passwords with one table, [defaults].
+// itemText changes the text of an item, which is a password file with one table, [defaults].
 func itemText(old []byte, change func(e *storedEdit) error) (string, error) {
 	e, err := newStoredEdit(slices.Clone(old), passwordForm())
 	if err == nil {
@@ -264,7 +267,7 @@ func itemText(old []byte, change func(e *storedEdit) error) (string, error) {
 	return string(text), err
 }
 
-// markInKeyring leaves of a password that it is in the keyring.
+// markInKeyring replaces a password by the entry that says that it is in the keyring.
 func markInKeyring(e *storedEdit, profile string) error {
 	for _, key := range e.form.keys {
 		if key.name != keyKeyring {

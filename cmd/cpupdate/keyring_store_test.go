@@ -17,12 +17,12 @@ const (
 	newServer    = "new.example"
 )
 
-// A storing is one command that changes what is stored, from one state.
+// A storing is one command that changes what is stored, starting from one state.
 type storing struct {
 	name, state string // of the password before: "nothing", "file" or "keyring"
 	args        []string
 	want        string // the password afterwards
-	moves       bool   // another profile's too
+	moves       bool   // the password of another profile as well
 }
 
 func storings() []storing {
@@ -43,7 +43,7 @@ func storings() []storing {
 	return all
 }
 
-// A scene is a folder of settings and a keyring, and what they held at each moment.
+// A scene is a settings folder and a keyring, and what they contained at each moment.
 type scene struct {
 	t       *testing.T
 	a       *app
@@ -72,7 +72,8 @@ func (s *scene) run(stdin string, args ...string) ran {
 	return r
 }
 
-// newScene has the old password stored in the state's place, and another in the file for the profile berlin.
+// newScene returns a scene with the old password stored where state says, and another one in the file for the profile
+// berlin.
 func newScene(t *testing.T, state string) *scene {
 	t.Helper()
 	a, _, _ := testApp(t, nil)
@@ -112,7 +113,7 @@ func (s *scene) remember(name string) {
 	s.moments = append(s.moments, moment{name, files, s.keyring.all()})
 }
 
-// check looks at one moment as whoever comes next would: the process is gone.
+// check checks one moment as the next process would find it.
 func (s *scene) check(c storing, m moment, succeeded bool) {
 	s.t.Helper()
 	for name, text := range m.files {
@@ -150,7 +151,7 @@ func (s *scene) check(c storing, m moment, succeeded bool) {
 	}
 }
 
-// checkChanged looks at the password that the command was about.
+// checkChanged checks the password that the command changed.
 func (s *scene) checkChanged(c storing, m moment, got storedPassword, succeeded, kept bool) {
 	s.t.Helper()
 	lost := got.trouble.is(keyringLost)
@@ -170,13 +171,13 @@ func (s *scene) checkChanged(c storing, m moment, got storedPassword, succeeded,
 	}
 }
 
-// TestStoringBrokenOff ends each command at each step, in several ways, and looks at what is left.
+// TestStoringBrokenOff ends each command at each step, in several ways, and checks what is left.
 func TestStoringBrokenOff(t *testing.T) {
 	refuses := errors.New("it refuses")
 	for _, c := range storings() {
 		t.Run(c.state+" "+c.name, func(t *testing.T) {
 			t.Parallel()
-			// What it comes to if all goes well, and every moment on the way: any of them may be the last of the process.
+			// The result of an undisturbed run, and every moment before it: the process may end at any of them.
 			s := newScene(t, c.state)
 			s.keyring.step = func(call int, after bool) error {
 				s.remember(fmt.Sprintf("killed at call %d, after %v", call, after))
@@ -207,7 +208,7 @@ func TestStoringBrokenOff(t *testing.T) {
 					r := s.run(secondCanary, c.args...)
 					s.keyring.step = nil
 					s.remember(fmt.Sprintf("call %d fails, after %v, with exit code %d", call, after, r.code))
-					// A move that fails is no failure of the command, and is made up for at the next one.
+					// A failed move does not fail the command; the next command repeats it.
 					s.check(c, s.moments[0], r.code == codeOK && (c.args[0] == "set" || !after))
 					if r.code != codeOK && r.code != codeSettings || r.code == codeOK && !strings.Contains(r.errOut, "warning: ") {
 						t.Errorf("call %d fails: exit code %d: %s", call, r.code, r.errOut)
@@ -219,7 +220,7 @@ func TestStoringBrokenOff(t *testing.T) {
 	}
 }
 
-// testFileFails makes the file of passwords one that is refused, once the keyring was changed.
+// testFileFails makes the password file unusable after the keyring was changed.
 func testFileFails(t *testing.T, c storing, call int) {
 	t.Helper()
 	if runtime.GOOS == "windows" {

@@ -12,16 +12,16 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// knownKeysFile is the file of known keys, beside the settings.
+// knownKeysFile is the name of the file of known keys, beside the settings.
 const knownKeysFile = "known_keys"
 
-// knownKeysHead is what a new file of known keys begins with.
-const knownKeysHead = `# Keys of servers and phones that somebody said yes to, one a line:
-# HOST:PORT sha256:HEX DAY-SEEN-FIRST any text
+// knownKeysHead is the beginning of a new file of known keys.
+const knownKeysHead = `# Keys of servers and phones that were accepted, one per line:
+# HOST:PORT sha256:HEX FIRST-SEEN-DATE any text
 `
 
-// policyFor adds the keys that are known of a peer, HOST:PORT, to what flags and settings say. Where they name an
-// authority or a key that alone counts.
+// policyFor adds the known keys of a peer, HOST:PORT, to a policy from flags and settings. If these name an authority
+// or a key, only that counts.
 func (a *app) policyFor(base trust.Policy, peer string) (trust.Policy, error) {
 	if base.Authorities != nil || len(base.Pins) > 0 {
 		return base, nil
@@ -33,10 +33,10 @@ func (a *app) policyFor(base trust.Policy, peer string) (trust.Policy, error) {
 	return base, err
 }
 
-// meet shakes hands with a peer before it is spoken to in earnest, if there is somebody who can be asked. One that nobody
-// vouches for is shown and asked about, and remembered after a yes. What else keeps hands from being shaken ends it too, if
-// shake makes it a [*failure] of settings: then nobody is asked for a password in vain. Who is unreachable is no error here:
-// the conversation itself will say it.
+// meet performs a TLS handshake with a peer before the real connection, if there is a person to prompt. An untrusted
+// peer is shown, and its key is stored if the person accepts it. Another error ends meet only if shake returns a
+// [*failure] of settings: then no password is requested in vain. An unreachable peer is no error here; the real
+// connection will report it.
 func (a *app) meet(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
 	if !a.canIntroduce(p) {
 		return p, nil
@@ -44,12 +44,12 @@ func (a *app) meet(ctx context.Context, peer string, p trust.Policy, shake func(
 	return a.acquaint(ctx, peer, p, shake(ctx, p))
 }
 
-// canIntroduce reports whether there is somebody to be asked about a peer, and something to ask.
+// canIntroduce reports whether there is a person to prompt about a peer, and something to decide.
 func (a *app) canIntroduce(p trust.Policy) bool {
 	return a.inTerminal && !a.json && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
-// acquaint goes on with what shaking hands with a peer ended with.
+// acquaint handles the result of a handshake with a peer.
 func (a *app) acquaint(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
 	if ctx.Err() != nil {
 		return p, ctx.Err()
@@ -69,7 +69,7 @@ func (a *app) acquaint(ctx context.Context, peer string, p trust.Policy, shaken 
 	return p, a.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: subjectComment(stranger.Certificate)})
 }
 
-// introduce shows a stranger, and asks whether to trust it. Only a yes is no error.
+// introduce shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
 func (a *app) introduce(ctx context.Context, peer string, stranger *trust.Error) error {
 	a.showStranger(peer, stranger)
 	answer, err := a.question(ctx, "Trust it from now on? Type yes: ")
@@ -77,36 +77,36 @@ func (a *app) introduce(ctx context.Context, peer string, stranger *trust.Error)
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return fail(codeSettings, fmt.Errorf("%s: nobody said yes to its key %s: %w", peer, stranger.Presented, err), trustHints(peer, stranger)...)
+		return fail(codeSettings, fmt.Errorf("%s: its key %s has not been accepted: %w", peer, stranger.Presented, err), trustHints(peer, stranger)...)
 	case answer != "yes":
-		return failf(codeSettings, "compare the key first; asked again, only the word yes is taken for one", "%s: its key %s is not trusted", peer, stranger.Presented)
+		return failf(codeSettings, "compare the key first, then run the command again; only the whole word yes accepts the key", "%s: its key %s is not trusted", peer, stranger.Presented)
 	}
 	return nil
 }
 
-// remember writes a key into the list, and says where.
+// remember adds a key to the list, and prints where it is stored.
 func (a *app) remember(ctx context.Context, e trust.Entry) error {
 	path, err := a.changeKnownKeys(ctx, func(list *trust.List) error { return list.Add(e) })
 	if err != nil {
 		return notRemembered(e.Peer, err)
 	}
-	a.note("note", path, "holds the key of "+e.Peer+" now")
+	a.note("note", path, "now has the key of "+e.Peer)
 	return nil
 }
 
-// notRemembered is a key that could not be written into the list.
+// notRemembered returns the error for a key that could not be stored.
 func notRemembered(peer string, err error) error {
 	if own := (*failure)(nil); errors.As(err, &own) {
-		return fail(own.code, fmt.Errorf("the key of %s was not remembered: %w", peer, own), own.hints...)
+		return fail(own.code, fmt.Errorf("the key of %s was not stored: %w", peer, own), own.hints...)
 	}
 	return err
 }
 
-// knownKeysForm is the file of known keys for those who read and replace files of settings.
+// knownKeysForm describes the file of known keys to the functions that read and replace settings files.
 func knownKeysForm() storedForm { return storedForm{limit: trust.MaxList} }
 
-// knownKeys reads the list. That there is none is no error, but one that cannot be found or read is: who is known must
-// not pass for a stranger.
+// knownKeys reads the list. A missing file is no error. A file that cannot be found or read is one: otherwise a known
+// peer would pass for an unknown one.
 func (a *app) knownKeys() (*trust.List, *storedFile, error) {
 	f := &storedFile{path: a.settingsPlace().keys, form: knownKeysForm(), mode: 0o600}
 	if f.path == "" {
@@ -117,15 +117,15 @@ func (a *app) knownKeys() (*trust.List, *storedFile, error) {
 	case errors.Is(err, fs.ErrNotExist) && absent(f.path):
 		return &trust.List{}, f, nil
 	case err != nil:
-		return nil, nil, knownKeysFailure(f.path, err, "check that the file can be read")
+		return nil, nil, knownKeysFailure(f.path, err, "check that the file is readable")
 	case runtime.GOOS != "windows" && f.mode.Perm()&0o022 != 0:
-		// Windows has no such bits: there the folder's own protection counts.
-		return nil, nil, knownKeysFailure(f.path, fmt.Errorf("not only its owner may change it (mode %03o)", f.mode.Perm()),
-			"see that each of its lines is a key that you know, then: chmod go-w "+f.path)
+		// Windows has no such bits: there the folder's permissions protect the file.
+		return nil, nil, knownKeysFailure(f.path, fmt.Errorf("users other than its owner can change it (mode %03o)", f.mode.Perm()),
+			"check that you know the key on each line, then run: chmod go-w "+f.path)
 	}
 	list, err := trust.ParseList(f.raw)
 	if err != nil {
-		return nil, nil, knownKeysFailure(f.path, err, "mend the line, or take it out; docs/trust.md shows the form")
+		return nil, nil, knownKeysFailure(f.path, err, "correct or remove the line; docs/trust.md shows the format")
 	}
 	return list, f, nil
 }
@@ -134,11 +134,11 @@ func knownKeysFailure(path string, err error, hint string) error {
 	return fail(codeSettings, fmt.Errorf("known keys %s: %w", path, withoutPath(err)), hint)
 }
 
-// changeKnownKeys changes the list. It is replaced whole or not at all, and by one at a time.
+// changeKnownKeys changes the list. The file is replaced completely or not at all, by one process at a time.
 func (a *app) changeKnownKeys(ctx context.Context, change func(*trust.List) error) (path string, err error) {
 	place := a.settingsPlace()
 	if place.keys == "" {
-		return "", failf(codeSettings, "name a settings file with --config FILE: known keys lie beside it", "this system names no folder for settings")
+		return "", failf(codeSettings, "name a settings file with --config FILE: known keys are stored beside it", "this system has no settings folder")
 	}
 	if !place.named {
 		if err := os.MkdirAll(a.settings, 0o700); err != nil {
@@ -162,7 +162,7 @@ func (a *app) editKnownKeys(change func(*trust.List) error) error {
 		if own := (*failure)(nil); errors.As(err, &own) {
 			return err
 		}
-		return knownKeysFailure(f.path, err, "look at it with: cpupdate trust list")
+		return knownKeysFailure(f.path, err, "show the known keys with: cpupdate trust list")
 	}
 	if string(list.Bytes()) == before {
 		return nil
@@ -174,7 +174,8 @@ func (a *app) editKnownKeys(change func(*trust.List) error) error {
 	return f.replace(append([]byte(head), list.Bytes()...))
 }
 
-// question asks on the terminal, and reads one line of standard input: byte by byte, since what follows is for others.
+// question prompts on the terminal, and reads one line of standard input. It reads byte by byte, because what follows
+// belongs to other readers.
 func (a *app) question(ctx context.Context, text string) (string, error) {
 	fmt.Fprint(a.err, text)
 	type answer struct {
@@ -190,7 +191,7 @@ func (a *app) question(ctx context.Context, text string) (string, error) {
 	case said := <-answered:
 		return said.line, said.err
 	case <-ctx.Done():
-		if !a.errTerminal { // there the line has ended with the signal
+		if !a.errTerminal { // otherwise the signal has already ended the line
 			fmt.Fprintln(a.err)
 		}
 		return "", ctx.Err()
@@ -216,11 +217,11 @@ func readLine(a *app) (string, error) {
 	return "", errors.New("the answer is too long")
 }
 
-// warnLegacy says once a run what is given up.
+// warnLegacy prints once per run what --legacy-tls gives up.
 func (a *app) warnLegacy(legacy bool) {
 	if !legacy || a.legacySaid {
 		return
 	}
 	a.legacySaid = true
-	a.remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are good enough in this run: who listens on the way can read what is sent, logins too")
+	a.remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// policyAmong is policyFor for one of several peers. Keys that are stated for all of them are no word on which of them has
-// which: whose key is known has to show that one all the same.
+// policyAmong is policyFor for one of several peers. A pin that is stated for all of them does not say which peer has
+// it. So a peer whose key is known must present that key anyway.
 func (a *app) policyAmong(base trust.Policy, peer string, peers int) (trust.Policy, error) {
 	if peers < 2 || base.Authorities != nil || len(base.Pins) == 0 {
 		return a.policyFor(base, peer)
@@ -24,8 +24,8 @@ func (a *app) policyAmong(base trust.Policy, peer string, peers int) (trust.Poli
 	return base, err
 }
 
-// meetPages settles whom to believe that it is which phone's page, before a password is asked for. Hands are shaken with all
-// at once; then they are asked about, one after another.
+// meetPages decides which keys of web pages are trusted, before a password is requested. It performs all handshakes at
+// once, then prompts for one page after another.
 func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
 	policies := make([]trust.Policy, len(r.targets))
 	ended := make([]error, len(r.targets))
@@ -40,7 +40,7 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 		}
 	}
 	if strangers > 1 {
-		r.app.remark("note", "this machine", fmt.Sprintf("looks at the keys of %d web pages first", strangers))
+		r.app.remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", strangers))
 	}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, r.o.talk.parallel)
@@ -66,21 +66,21 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
 			return nil, err
 		}
-		r.app.note("warning", r.targets[i].Address, err.Error()) // the others go on, and this one is refused when its page is visited
+		r.app.note("warning", r.targets[i].Address, err.Error()) // the others continue, and this page is refused when it is opened
 	}
 	return policies, nil
 }
 
-// pageOf is the page of a phone, HOST:PORT.
+// pageOf returns the address of a phone's web page, HOST:PORT.
 func (r *rollout) pageOf(number int) string { return r.o.route.web.peer(r.targets[number].Address) }
 
-// webHost is the name or address of a phone.
+// webHost returns the name or address of a phone.
 func (r *rollout) webHost(number int) string {
 	host, _, _ := net.SplitHostPort(r.pageOf(number))
 	return host
 }
 
-// shake shakes hands with the page of a phone, and no more.
+// shake performs a TLS handshake with the web page of a phone, and no more.
 func (r *rollout) shake(ctx context.Context, number int, p trust.Policy) error {
 	access, err := peerAccess(transfer.HTTPS, r.pageOf(number))
 	if err != nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestWeakKeyAsksNothing: on a terminal nobody is asked for a password that no peer can be told, and who has a short key is
-// told what takes it.
+// TestWeakKeyAsksNothing checks that no password is prompted for if no peer may receive it, and that the error for a
+// short key names the flag that accepts it.
 func TestWeakKeyAsksNothing(t *testing.T) {
 	t.Parallel()
 	weak := madeCertificate{bits: 1024}.make(t)
@@ -66,7 +66,7 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	}
 }
 
-// pagesAtOnce are pages at one port, none of which goes on with a handshake before all have begun one.
+// pagesAtOnce starts pages at one port, none of which continues its handshake before all have begun one.
 func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	t.Helper()
 	var begun sync.WaitGroup
@@ -94,8 +94,8 @@ func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	return addresses, port
 }
 
-// TestPagesAtOnce: hands are shaken with all pages at once; the questions come one after another, in the order of the
-// phones, and a no is for one of them.
+// TestPagesAtOnce checks that the handshakes with all pages run at once, that the prompts follow one after another in
+// the order of the phones, and that a no counts for one page only.
 func TestPagesAtOnce(t *testing.T) {
 	t.Parallel()
 	addresses, port := pagesAtOnce(t, 3)
@@ -115,19 +115,19 @@ func TestPagesAtOnce(t *testing.T) {
 		}
 	}
 	text := said()
-	if !strings.HasPrefix(text, "note: this machine: looks at the keys of 3 web pages first\n") {
+	if !strings.HasPrefix(text, "note: this machine: reads the keys of 3 web pages first\n") {
 		t.Errorf("it begins %q", text)
 	}
 	for _, address := range addresses {
-		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is not known here")
+		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is unknown")
 		if text = after; !found {
 			t.Errorf("%s is not asked about, or not in its turn", address)
 		}
 	}
 }
 
-// TestPinsOfMany: keys that are stated for several phones do not make one of them another: whose key is known has to show
-// that one.
+// TestPinsOfMany checks that pins for several phones do not let one phone pass for another: a phone whose key is known
+// must present it.
 func TestPinsOfMany(t *testing.T) {
 	t.Parallel()
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
@@ -156,7 +156,7 @@ func TestPinsOfMany(t *testing.T) {
 	}
 }
 
-// TestKnownKeysOfOthers: a list that others may change is not believed, and not changed.
+// TestKnownKeysOfOthers checks that a list that other users can change is neither trusted nor changed.
 func TestKnownKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -180,7 +180,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 		if c := run(t.Context(), a, []string{"trust", "add", "host", "--pin", "sha256:" + strings.Repeat("1", 64)}); c != want {
 			t.Errorf("mode %03o: exit code %d", mode, c)
 		}
-		if open && !strings.Contains(said(), "not only its owner may change it (mode") {
+		if open && !strings.Contains(said(), "users other than its owner can change it (mode") {
 			t.Errorf("mode %03o: %s", mode, said())
 		}
 		text, err := os.ReadFile(path)
@@ -190,7 +190,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 }
 
-// TestTwinSettings: settings that lie side by side have passwords of their own, and each profile an item of its own.
+// TestTwinSettings checks that settings files side by side have separate passwords, and each profile a separate item.
 func TestTwinSettings(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
@@ -213,7 +213,7 @@ func TestTwinSettings(t *testing.T) {
 	}
 }
 
-// TestProfileDefaults: a profile that is called defaults has a password of its own in the keyring.
+// TestProfileDefaults checks that a profile called defaults has its own password in the keyring.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")

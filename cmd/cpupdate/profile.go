@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// The names of the settings that are not access data. Like the others they are keys of the file and flags.
+// The names of the settings that are not access data. They are keys of the file and names of flags, too.
 const (
 	settingCA      = "ca"
 	settingPin     = "pin"
@@ -25,7 +25,7 @@ const (
 	settingMinimum = "minimum-version"
 )
 
-// settingNames are the settings that can be stored in config.toml, in the order in which they are shown.
+// settingNames returns the settings that can be stored in config.toml, in the order in which they are shown.
 func settingNames() []string {
 	return []string{
 		transfer.SettingMethod, transfer.SettingServer, transfer.SettingPort, transfer.SettingAccount,
@@ -35,23 +35,23 @@ func settingNames() []string {
 	}
 }
 
-// A profile is one set of stored settings, or the defaults. It stands alone: nothing is taken from another.
+// A profile is one set of stored settings, or the defaults. It takes nothing from another set.
 type profile struct {
 	name   string          // "" for the defaults
 	access transfer.Access // without the password
-	ca     string          // file with the authorities, "" for those of the system
+	ca     string          // file with the trusted authorities, "" for those of the system
 	pins   []trust.Pin
-	phone  hwcheck.Phone       // what is stated of the site's phones
-	fetch  fetchOptions        // where phones fetch, and as whom, if that is not where the image is sent
-	texts  map[string][]string // each setting that is stored, as it is written
-	where  map[string]string   // and where: "config.toml, line 4"
+	phone  hwcheck.Phone       // what is stated about the site's phones
+	fetch  fetchOptions        // where phones fetch, and as which user, if that differs from the upload
+	texts  map[string][]string // each stored setting, as it is written
+	where  map[string]string   // and its place: "config.toml, line 4"
 	place  settingsPlace
 }
 
 // empty reports whether no setting is stored.
 func (p *profile) empty() bool { return len(p.texts) == 0 }
 
-// title is how the profile is called in a sentence.
+// title returns the profile's name for use in a sentence.
 func (p *profile) title() string { return profileTitle(p.name) }
 
 func profileTitle(name string) string {
@@ -61,7 +61,7 @@ func profileTitle(name string) string {
 	return "profile " + name
 }
 
-// trust reads the authorities and returns whom to believe.
+// trust reads the authorities and returns which peers to trust.
 func (p *profile) trust() (trust.Policy, error) {
 	t := trust.Policy{Pins: p.pins}
 	if p.ca == "" {
@@ -72,19 +72,19 @@ func (p *profile) trust() (trust.Policy, error) {
 	return t, err
 }
 
-// checkTrust refuses stored authorities and pins where nobody can be told from another: whoever stored them expects
-// that they count.
+// checkTrust refuses stored authorities and pins for plain FTP, where they cannot be checked: whoever stored them
+// expects that they count.
 func (p *profile) checkTrust() error {
 	for _, name := range []string{settingCA, settingPin} {
 		if plainFTP(p.access) && len(p.texts[name]) > 0 {
-			return failf(codeSettings, "use method ftps, or take them away with: cpupdate defaults unset ca pin",
-				"%s: %s is stored, but goes with methods ftps and https: by ftp a server shows no certificate", p.title(), name)
+			return failf(codeSettings, "use method ftps, or remove them with: cpupdate defaults unset ca pin",
+				"%s: %s is stored, but works only with methods ftps and https: with ftp a server presents no certificate", p.title(), name)
 		}
 	}
 	return nil
 }
 
-// warnings say what will not work with the settings as they are.
+// warnings returns what will not work with the stored settings.
 func (p *profile) warnings(password storedPassword) []string {
 	var out []string
 	if password.trouble != nil {
@@ -94,13 +94,13 @@ func (p *profile) warnings(password storedPassword) []string {
 		out = append(out, problem+"; store it again: "+p.setPassword())
 	}
 	if p.checkTrust() != nil {
-		out = append(out, "by ftp a server shows no certificate: ca and pin go with methods ftps and https")
+		out = append(out, "with ftp a server presents no certificate: ca and pin work only with methods ftps and https")
 	}
 	return out
 }
 
-// stored returns the profile called name, "" being the defaults. Defaults that are not there are empty, but a profile
-// that is named has to be there.
+// stored returns the profile called name, or the defaults for "". Missing defaults are empty; a missing profile is an
+// error.
 func (a *app) stored(name string) (*profile, error) {
 	s, err := a.storedSettings()
 	if err != nil {
@@ -109,7 +109,7 @@ func (a *app) stored(name string) (*profile, error) {
 	return s.profile(name)
 }
 
-// profile gives the settings of a table their types.
+// profile converts the settings of a table to their types.
 func (s *storedSettings) profile(name string) (*profile, error) {
 	p := &profile{name: name, place: s.place, texts: map[string][]string{}, where: map[string]string{}}
 	table := findTable(s.config.tables, name)
@@ -129,9 +129,9 @@ func (s *storedSettings) profile(name string) (*profile, error) {
 }
 
 func (s *storedSettings) unknownProfile(name string) error {
-	hint := "make it with: cpupdate defaults set --profile NAME --server HOST --username NAME"
+	hint := "create it with: cpupdate defaults set --profile NAME --server HOST --username NAME"
 	if names := s.names(); len(names) > 0 {
-		hint = "there are: " + strings.Join(names, ", ")
+		hint = "known profiles: " + strings.Join(names, ", ")
 	}
 	return failf(codeSettings, hint, "there is no profile %s in %s", name, s.place.config)
 }
@@ -170,7 +170,7 @@ func (p *profile) set(name string, texts []string, origin hwcheck.Origin, where 
 	return nil
 }
 
-// besideConfig is a file's whole name: a relative one starts from the folder of the settings file.
+// besideConfig returns the full name of a file: a relative name starts from the folder of the settings file.
 func (p *profile) besideConfig(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -178,7 +178,7 @@ func (p *profile) besideConfig(name string) string {
 	return filepath.Join(filepath.Dir(p.place.config), name)
 }
 
-// canonical is how a setting is written into the file: a number without what TOML does not take.
+// canonical returns how a setting is written to the file: a number without anything that TOML does not allow.
 func (p *profile) canonical(name string) []string {
 	switch {
 	case name == transfer.SettingPort:
@@ -212,7 +212,7 @@ func parsePins(texts []string) ([]trust.Pin, error) {
 
 func checkedText(s string) (string, error) { return s, checkText(s) }
 
-// checkText holds a text to what can be typed.
+// checkText checks that a text contains only what can be typed.
 func checkText(s string) error {
 	switch {
 	case s == "":
@@ -220,7 +220,7 @@ func checkText(s string) error {
 	case len(s) > 1024:
 		return errors.New("has more than 1024 bytes")
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return errors.New("holds a control character, or is not UTF-8")
+		return errors.New("contains a control character, or is not UTF-8")
 	}
 	return nil
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// maxPassword is the size of the longest password in bytes, as for any other text of the access data.
+// maxPassword is the maximum length of a password in bytes, as for any other text of the access data.
 const maxPassword = 4096
 
-// passwordVariable holds a password. Who looks at the environment can see it: programs that we start do not get it.
+// passwordVariable names the variable that may hold a password. Other programs can read the environment, so programs
+// that cpupdate starts do not get it.
 const passwordVariable = "CPUPDATE_PASSWORD" //nolint:gosec // a name, no password
 
-// Where a password came from: the origins that passwordOptions.resolve returns.
+// The origins of a password that passwordOptions.resolve returns.
 const (
 	fromStdin    = "--password-stdin"
 	fromFile     = "--password-file"
@@ -31,26 +32,26 @@ const (
 	fromPrompt   = "prompt"
 )
 
-// passwordOptions say where a password comes from. None of them holds it: what stands on a command line is in the
-// list of processes.
+// passwordOptions name the source of a password. None of them is the password itself, because the list of processes
+// shows command lines.
 type passwordOptions struct {
 	stdin         bool
 	file, command string
 	whose         string // for the prompt, such as "cp at files.example"; may be empty
-	before        func() // called before somebody is asked
-	noVariable    bool   // the environment's password is meant for somebody else
+	before        func() // called before a person is prompted
+	noVariable    bool   // ignore $CPUPDATE_PASSWORD: it is meant for another peer
 }
 
 func (o *passwordOptions) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.stdin, "password-stdin", false, "read the password from standard input; a terminal does not show it")
 	flags.StringVar(&o.file, "password-file", "", "read the password from `FILE`, without the line break at its end")
-	flags.StringVar(&o.command, "password-command", "", "the password is what `COMMAND` prints; it is split into words, and no shell runs it")
+	flags.StringVar(&o.command, "password-command", "", "run `COMMAND` and use its output as the password; it is split into words, and not run by a shell")
 }
 
 // given reports whether a flag names a source.
 func (o *passwordOptions) given() bool { return o.stdin || o.file != "" || o.command != "" }
 
-// validate allows one source.
+// validate allows only one source.
 func (o *passwordOptions) validate(command string) error {
 	n := 0
 	for _, given := range []bool{o.stdin, o.file != "", o.command != ""} {
@@ -59,13 +60,13 @@ func (o *passwordOptions) validate(command string) error {
 		}
 	}
 	if n > 1 {
-		return usage(command, "%s, %s and %s: choose one", fromStdin, fromFile, fromCommand)
+		return usage(command, "%s, %s and %s: use only one of them", fromStdin, fromFile, fromCommand)
 	}
 	return nil
 }
 
-// resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask,
-// and if standard input is a terminal). A password that nobody has is not set, and no error.
+// resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask is
+// set and standard input is a terminal). If no source has it, the secret is not set, and that is no error.
 func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
 	if o.given() {
 		return o.fromFlags(ctx, a)
@@ -112,11 +113,11 @@ func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfe
 	return secret, origin, err
 }
 
-// prompt asks on the terminal.
+// prompt prompts on the terminal.
 func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, error) {
 	question := "Password: "
 	if o.whose != "" {
-		question = "Password of " + escape(o.whose) + ": "
+		question = "Password for " + escape(o.whose) + ": "
 	}
 	if o.before != nil {
 		o.before()
@@ -126,16 +127,16 @@ func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, 
 		return transfer.Secret{}, ctx.Err()
 	}
 	if err != nil {
-		return transfer.Secret{}, fail(codeSettings, fmt.Errorf("no password was typed: %w", err), "name another source: --password-stdin, --password-file or --password-command")
+		return transfer.Secret{}, fail(codeSettings, fmt.Errorf("no password was entered: %w", err), "use another source: --password-stdin, --password-file or --password-command")
 	}
-	return checkedPassword("the password that was typed", text)
+	return checkedPassword("the password that was entered", text)
 }
 
-// checkedPassword refuses what cannot be a password, without showing it.
+// checkedPassword refuses text that cannot be a password, without showing it.
 func checkedPassword(source, text string) (transfer.Secret, error) {
 	secret, err := newPassword(text)
 	if err != nil {
-		return transfer.Secret{}, fail(codeSettings, fmt.Errorf("%s: %w", source, err), "it must be the password alone, on one line")
+		return transfer.Secret{}, fail(codeSettings, fmt.Errorf("%s: %w", source, err), "provide only the password, on one line")
 	}
 	return secret, nil
 }
@@ -153,16 +154,16 @@ func newPassword(text string) (transfer.Secret, error) {
 	return access.Password, nil
 }
 
-// readPassword reads a whole source, of which a line break may be left over.
+// readPassword reads a complete source. The text may end with a line break.
 func readPassword(r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxPassword+3))
 	if err != nil {
-		err = fail(codeSettings, fmt.Errorf("reading the password: %w", withoutPath(err)), "check where it comes from")
+		err = fail(codeSettings, fmt.Errorf("reading the password: %w", withoutPath(err)), "check the source of the password")
 	}
 	return string(text), err
 }
 
-// readFile reads the password file, which may be a pipe that nobody writes into.
+// readFile reads the password file. It may be a pipe into which no program writes.
 func (o *passwordOptions) readFile(ctx context.Context) (string, error) {
 	type result struct {
 		text []byte
@@ -178,17 +179,17 @@ func (o *passwordOptions) readFile(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	case r := <-done:
 		if r.err != nil {
-			return "", fail(codeSettings, fmt.Errorf("password file %s: %w", o.file, withoutPath(r.err)), "a file that holds the password and nothing else")
+			return "", fail(codeSettings, fmt.Errorf("password file %s: %w", o.file, withoutPath(r.err)), "use a file that contains only the password")
 		}
 		return string(r.text), nil
 	}
 }
 
-// run runs the command. It gets our terminal, since it may have to ask for what it needs; other input is not its own.
+// run runs the command. The command gets the terminal, because it may have to prompt, but no other standard input.
 func (o *passwordOptions) run(ctx context.Context, a *app) (string, error) {
 	words, err := splitWords(o.command)
 	if err != nil {
-		return "", failf(codeUsage, "a program and its arguments, as in --password-command 'pass show site'", "%s: %v", fromCommand, err)
+		return "", failf(codeUsage, "give a program and its arguments, as in --password-command 'pass show site'", "%s: %v", fromCommand, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -207,12 +208,12 @@ func (o *passwordOptions) run(ctx context.Context, a *app) (string, error) {
 	}
 	if err != nil {
 		return "", fail(codeSettings, fmt.Errorf("%s %s: %w", fromCommand, words[0], errorWithout(err)),
-			"run the command by hand: it has to print the password and nothing else, and to end with exit code 0")
+			"run the command by hand: it must print only the password, and end with exit code 0")
 	}
 	return out.text.String(), nil
 }
 
-// withoutVariable takes a variable out of an environment; on Windows its name may be written in any case.
+// withoutVariable removes a variable from an environment. On Windows its name may be written in any case.
 func withoutVariable(environment []string, name string) []string {
 	return slices.DeleteFunc(environment, func(line string) bool {
 		key, _, _ := strings.Cut(line, "=")
@@ -237,7 +238,7 @@ func (b *boundedText) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// errorWithout takes the program's name off an error that would repeat it.
+// errorWithout removes the program's name from an error, because the message names it already.
 func errorWithout(err error) error {
 	if e := (*exec.Error)(nil); errors.As(err, &e) {
 		return e.Err
@@ -245,9 +246,9 @@ func errorWithout(err error) error {
 	return withoutPath(err)
 }
 
-// withoutLineBreak takes one line break off the end.
+// withoutLineBreak removes one line break at the end.
 func withoutLineBreak(text string) string {
-	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark, as editors on Windows write it
+	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark, which editors on Windows write
 	if whole, found := strings.CutSuffix(text, "\r\n"); found {
 		return whole
 	}

@@ -13,27 +13,27 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// maxKeyFile is the size of the largest key file in bytes.
+// maxKeyFile is the maximum size of a key file in bytes.
 const maxKeyFile = 16 << 10
 
-// What lies in the settings folder.
+// The content of the settings folder.
 const (
 	trustedKeysFolder = "trusted-keys"
 	hardwareFile      = "hardware.toml"
 )
 
-// noSettings returns an error if the system names no folder of settings: what is stored cannot be found then, which is
-// not to be taken for nothing stored.
+// noSettings returns an error if the system has no settings folder. Stored settings cannot be found then, which is
+// different from no stored settings.
 func (a *app) noSettings() error {
 	if a.settingsErr == nil {
 		return nil
 	}
 	return fail(codeSettings, fmt.Errorf("the settings folder cannot be found: %w", a.settingsErr),
-		"set the variable to the whole path of the folder that holds your settings")
+		"set the variable to the full path of the folder that contains your settings")
 }
 
-// absent reports whether there is no such file and none is meant to be: neither it nor a folder on the way is a link
-// that leads nowhere.
+// absent reports whether the file does not exist, and is not meant to exist: neither it nor a folder in its path is a
+// broken link.
 func absent(name string) bool {
 	if _, err := os.Lstat(name); err == nil {
 		return false
@@ -72,7 +72,7 @@ func (a *app) storedKeys() ([]bind.PublicKey, error) {
 	return keys, nil
 }
 
-// readPublicKey reads a trusted key; it is known by its file's name.
+// readPublicKey reads a trusted key; its name is that of its file.
 func readPublicKey(name string) (bind.PublicKey, error) {
 	text, err := readLimited(name, maxKeyFile)
 	if err == nil {
@@ -83,11 +83,11 @@ func readPublicKey(name string) (bind.PublicKey, error) {
 		}
 	}
 	return bind.PublicKey{}, fail(codeSettings, fmt.Errorf("public key %s: %w", name, withoutPath(err)),
-		"an Ed25519 public key in PEM, as openssl pkey -pubout writes it")
+		"use an Ed25519 public key in PEM, as openssl pkey -pubout writes it")
 }
 
-// hardwareTable returns what is known of part numbers and levels: the built-in table, then that of the settings
-// folder, then the named one; later ones win.
+// hardwareTable returns what is known about part numbers and levels: the built-in table, then that of the settings
+// folder, then the named one. Later ones override earlier ones.
 func (a *app) hardwareTable(named string) (*hwcheck.Table, error) {
 	if err := a.noSettings(); err != nil {
 		return nil, err
@@ -120,18 +120,18 @@ func readTable(name string) (*hwcheck.Table, error) {
 			return table, nil
 		}
 	}
-	return nil, fail(codeSettings, fmt.Errorf("hardware table %s: %w", name, withoutPath(err)), "docs/hardware-table.md shows the form")
+	return nil, fail(codeSettings, fmt.Errorf("hardware table %s: %w", name, withoutPath(err)), "docs/hardware-table.md shows the format")
 }
 
-// readPhoneList reads a phone list, which must hold a phone.
+// readPhoneList reads a phone list, which must contain a phone.
 func readPhoneList(name string) ([]hwcheck.ListedPhone, error) {
-	const hint = "a CSV file with a header line; cpupdate help check names the columns"
+	const hint = "use a CSV file with a header line; cpupdate help check lists the columns"
 	f, err := os.Open(name)
 	if err == nil {
 		defer f.Close()
 		var phones []hwcheck.ListedPhone
 		if phones, err = hwcheck.ReadPhones(f, filepath.Base(name)); err == nil && len(phones) == 0 {
-			err = errors.New("holds no phone")
+			err = errors.New("contains no phone")
 		}
 		if err == nil {
 			return phones, nil
@@ -140,7 +140,7 @@ func readPhoneList(name string) ([]hwcheck.ListedPhone, error) {
 	return nil, fail(codeSettings, fmt.Errorf("phone list %s: %w", name, withoutPath(err)), hint)
 }
 
-// readLimited reads a whole file of at most limit bytes. It may be a pipe: keys come from password managers too.
+// readLimited reads a complete file of at most limit bytes. It may be a pipe: keys come from password managers too.
 func readLimited(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -154,7 +154,7 @@ func readLimited(name string, limit int64) ([]byte, error) {
 	return content, err
 }
 
-// withoutPath takes operation and path off an error of the file system, where the message names the file already.
+// withoutPath removes operation and path from a file system error, because the message names the file already.
 func withoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err

@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// maxSimulated is how many phones one process simulates at most.
+// maxSimulated is the maximum number of phones that one process simulates.
 const maxSimulated = 1000
 
 type simulateOptions struct {
@@ -37,28 +37,28 @@ func newSimulate(a *app) *cobra.Command {
 	var o simulateOptions
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Be phones, for a try without any",
-		Long: `Be one phone or many until Ctrl-C: they take requests to call, call back, say
-what they are and run, fetch the image that they are told to fetch, look at it
-themselves, restart and come back with the new version. docs/simulate.md says
-how faithfully.
+		Short: "Run simulated phones for testing",
+		Long: `Run one or more simulated phones until Ctrl-C. They accept contact requests, call
+back, report what they are and run, fetch the image that they are told to fetch,
+check it themselves, restart, and report the new version. docs/simulate.md says
+how closely they follow real phones.
 
-Where they are is written into a phone list, for --phones of push, phone and
-check. The list states what an operator would know: address, MAC, model, part
-number, hardware level and lowest version. What they run they say themselves.
+Their addresses are written to a phone list, for --phones of push, phone and check.
+The list states what an operator would know: address, MAC, model, part number,
+hardware level and lowest version. The phones themselves report what they run.
 
-With --fault they do what phones do on bad days: --fault NAME for all of them,
+With --fault they fail as real phones do: --fault NAME for all of them,
 --fault N=NAME for the Nth. --list-faults shows the names.
 
-With --web they have a web page too, as phones do: for a browser, for push --web.
-Its password is that of a new phone, or stands in --web-password-file.
+With --web they have a web page too, as real phones do: for a browser, and for
+push --web. Its password is that of a new phone, or the one in --web-password-file.
 
-With --phones they are the phones of a list; what it leaves open, the flags say.
-They listen at the list's addresses, or where --listen says: so the update of a
-site can be rehearsed on one machine.
+With --phones they stand for the phones of a list; the flags set what the list does
+not say. They listen at the addresses of the list, or where --listen says. This way
+you can rehearse the update of a site on one machine.
 
-Ctrl-C (or SIGTERM) is how it ends: with exit code 0, and a line for each phone
-that says what became of it. Nothing is kept but the list.`,
+Press Ctrl-C (or send SIGTERM) to end: the exit code is 0, and a line for each phone
+says what happened to it. Only the list is kept.`,
 		Example: `  cpupdate simulate --count 3 --fault 2=reject-image
   cpupdate push cp600.bind --phones sim.csv --serve    (in a second terminal)
 
@@ -69,11 +69,11 @@ that says what became of it. Nothing is kept but the list.`,
 				return listFaults(a)
 			}
 			if o.list != "" && cmd.Flags().Changed("count") {
-				return usage("simulate", "--phones lists the phones: --count does not go with it")
+				return usage("simulate", "--count cannot be used with --phones: the list says how many phones there are")
 			}
 			o.place.listenGiven = cmd.Flags().Changed("listen")
 			if o.password.file != "" && o.place.web == "" {
-				return usage("simulate", "--web-password-file is the password of a web page: name its place with --web")
+				return usage("simulate", "--web-password-file needs --web: only a web page has a password")
 			}
 			return simulate(cmd.Context(), a, o)
 		},
@@ -83,20 +83,20 @@ that says what became of it. Nothing is kept but the list.`,
 }
 
 func (o *simulateOptions) addFlags(flags *pflag.FlagSet) {
-	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("how many phones: a `NUMBER` up to %d", maxSimulated))
-	flags.StringVar(&o.list, "phones", "", "be the phones of the list in `FILE` (CSV)")
-	flags.StringVarP(&o.output, "output", "o", "sim.csv", "the phone list to write, a `FILE`")
-	flags.BoolVar(&o.force, "force", false, "replace a file that simulate did not write")
-	flags.StringArrayVar(&o.faults, "fault", nil, "what they do that other phones do not: `[N=]NAME`, for the Nth phone or all; may be repeated")
+	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("`NUMBER` of phones, up to %d", maxSimulated))
+	flags.StringVar(&o.list, "phones", "", "simulate the phones of the list in `FILE` (CSV)")
+	flags.StringVarP(&o.output, "output", "o", "sim.csv", "write the phone list to `FILE`")
+	flags.BoolVar(&o.force, "force", false, "replace an existing file even if simulate did not write it")
+	flags.StringArrayVar(&o.faults, "fault", nil, "let phones fail: `[N=]NAME`, for the Nth phone or all; may be repeated")
 	flags.BoolVar(&o.listFaults, "list-faults", false, "show the names of faults and what they do, and simulate nothing")
 	o.addPhoneFlags(flags)
 	o.place.addFlags(flags)
 	o.wait.addFlags(flags)
 	o.trust.addFlags(flags)
-	flags.StringVar(&o.password.file, "web-password-file", "", "the password of their web pages is in `FILE` (usual: 123456, as phones come)")
+	flags.StringVar(&o.password.file, "web-password-file", "", "read the password of the web pages from `FILE` (default 123456, as on a new phone)")
 }
 
-// simulate runs phones until it is interrupted, which is how it is meant to end.
+// simulate runs phones until it is interrupted, which is its normal end.
 func simulate(ctx context.Context, a *app, o simulateOptions) error {
 	plan, err := o.plan(ctx, a)
 	if err != nil {
@@ -127,13 +127,13 @@ func simulate(ctx context.Context, a *app, o simulateOptions) error {
 	return show.end(phones)
 }
 
-// A simulated phone is what a phone will be, and what the list says of it.
+// A simulated phone has the configuration of a phone, and what the list says about it.
 type simulated struct {
 	config phonesim.Config
 	listed hwcheck.ListedPhone
 }
 
-// startPhones starts all of them; those that did start are returned also with an error.
+// startPhones starts all phones. On an error it returns those that did start as well.
 func startPhones(ctx context.Context, plan []simulated, show *simShow) ([]*phonesim.Phone, error) {
 	var phones []*phonesim.Phone
 	for i, s := range plan {
@@ -150,9 +150,10 @@ func startPhones(ctx context.Context, plan []simulated, show *simShow) ([]*phone
 	return phones, nil
 }
 
-// startFailure says why a phone did not start: where it was to listen, since the rest was checked before.
+// startFailure returns why a phone did not start. Only its address can be the reason, because everything else was
+// checked before.
 func startFailure(n int, c phonesim.Config, err error) error {
-	const hint = "end whatever listens there, or choose another address or port with --listen; 127.0.0.1 without a port is always free"
+	const hint = "stop the program that uses that port, or choose another address or port with --listen; 127.0.0.1 without a port is always free"
 	where := c.Listen
 	if c.ListenSecure != "" {
 		where += " and " + c.ListenSecure
@@ -163,7 +164,7 @@ func startFailure(n int, c phonesim.Config, err error) error {
 	return fail(codeSettings, fmt.Errorf("phone %d cannot listen on %s: %w", n, where, err), hint)
 }
 
-// closePhones ends all of them at once: each waits for what it is doing.
+// closePhones closes all phones at once, because each waits for what it is doing.
 func closePhones(phones []*phonesim.Phone) {
 	var closing sync.WaitGroup
 	for _, phone := range phones {
@@ -172,5 +173,5 @@ func closePhones(phones []*phonesim.Phone) {
 	closing.Wait()
 }
 
-// seconds is a usual value that is short, so that a try is quick; real phones take minutes.
+// seconds returns a default that is short, so that a test is quick; real phones take minutes.
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

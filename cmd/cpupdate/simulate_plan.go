@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// plan says what each phone will be.
+// plan returns the description of each phone.
 func (o *simulateOptions) plan(ctx context.Context, a *app) ([]simulated, error) {
 	if err := o.wait.validate(); err != nil {
 		return nil, err
@@ -70,23 +70,23 @@ func (o *simulateOptions) plan(ctx context.Context, a *app) ([]simulated, error)
 	return plan, o.addFaults(plan)
 }
 
-// listed are the phones of --phones, or as many of which nothing is known as --count says.
+// listed returns the phones of --phones, or --count phones about which nothing is known.
 func (o *simulateOptions) listed() ([]hwcheck.ListedPhone, error) {
 	if o.list == "" {
 		if o.count < 1 || o.count > maxSimulated {
-			return nil, usage("simulate", "--count: from 1 to %d", maxSimulated)
+			return nil, usage("simulate", "--count must be from 1 to %d", maxSimulated)
 		}
 		return make([]hwcheck.ListedPhone, o.count), nil
 	}
 	if sameFile(o.list, o.output) {
-		return nil, usage("simulate", "%s is the list itself: name another file with --output", o.output)
+		return nil, usage("simulate", "%s is the list that is read: write to another file with --output", o.output)
 	}
 	listed, err := readPhoneList(o.list)
 	if err != nil {
 		return nil, err
 	}
 	if len(listed) > maxSimulated {
-		return nil, failf(codeSettings, "leave some out of the list", "phone list %s: has %d phones, at most %d can be simulated", o.list, len(listed), maxSimulated)
+		return nil, failf(codeSettings, "remove some phones from the list", "phone list %s: has %d phones, but at most %d can be simulated", o.list, len(listed), maxSimulated)
 	}
 	for _, l := range listed {
 		if len(l.Phone.Device) == 0 {
@@ -101,7 +101,7 @@ func (o *simulateOptions) listed() ([]hwcheck.ListedPhone, error) {
 	return listed, nil
 }
 
-// filled is what a list says of a phone, and where it says nothing what the flags say.
+// filled returns what a list says about a phone, completed by the flags.
 func filled(p, flags hwcheck.Phone) hwcheck.Phone {
 	p.Device = orElse(p.Device, flags.Device)
 	p.PartNumber = orElse(p.PartNumber, flags.PartNumber)
@@ -119,7 +119,7 @@ func orElse[T any](claims, otherwise []hwcheck.Claim[T]) []hwcheck.Claim[T] {
 	return otherwise
 }
 
-// describePhone makes the phone what is claimed of it.
+// describePhone copies the claims about a phone to its configuration.
 func describePhone(c *phonesim.Config, p hwcheck.Phone) {
 	c.DeviceType, c.SoftwareType = p.Device[0].Value, p.SoftwareType[0].Value
 	c.Version = p.Running[0].Value
@@ -134,7 +134,7 @@ func describePhone(c *phonesim.Config, p hwcheck.Phone) {
 	}
 }
 
-// nameMACs gives each phone its MAC address: the list's, or the next from --mac on that no other phone has.
+// nameMACs sets the MAC address of each phone: the list's, or the next one from --mac on that no other phone has.
 func (o *simulateOptions) nameMACs(plan []simulated) error {
 	first, err := hwcheck.ParseMAC(o.mac)
 	if err != nil {
@@ -149,7 +149,7 @@ func (o *simulateOptions) nameMACs(plan []simulated) error {
 		s := &plan[i]
 		for ; s.listed.MAC == ""; next++ {
 			if next >= 1<<48 {
-				return usage("simulate", "--mac %s: from there on there are no addresses for %d phones", o.mac, len(plan))
+				return usage("simulate", "--mac %s: there are not enough addresses from there on for %d phones", o.mac, len(plan))
 			}
 			if mac := macText(next); !taken[mac] {
 				s.listed.MAC = mac
@@ -160,18 +160,18 @@ func (o *simulateOptions) nameMACs(plan []simulated) error {
 	return nil
 }
 
-// macNumber makes a number of an address that ParseMAC has seen.
+// macNumber returns the number of an address that ParseMAC has checked.
 func macNumber(mac string) uint64 {
 	hardware, _ := net.ParseMAC(mac)
 	return binary.BigEndian.Uint64(append([]byte{0, 0}, hardware...))
 }
 
 func macText(n uint64) string {
-	mac, _ := hwcheck.ParseMAC(fmt.Sprintf("%012x", n)) // twelve digits are one
+	mac, _ := hwcheck.ParseMAC(fmt.Sprintf("%012x", n)) // twelve digits are valid
 	return mac
 }
 
-// countDigits returns the number that is i after the first, with as many digits.
+// countDigits returns the number that is i after the first, with the same number of digits.
 func countDigits(first string, i int) string {
 	n, err := strconv.ParseUint(first, 10, 64)
 	if err != nil {
@@ -180,7 +180,7 @@ func countDigits(first string, i int) string {
 	return fmt.Sprintf("%0*d", len(first), n+uint64(i))
 }
 
-// shownVersion writes a version, and none as "".
+// shownVersion returns a version as text, "" for none.
 func shownVersion(v bind.Version) string {
 	if v.IsZero() {
 		return ""

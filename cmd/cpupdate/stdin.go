@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// interruptible returns a reader that ends with the context's cause when the context ends, even while r keeps a read
-// waiting: standard input may be a terminal or a pipe that never says a word.
+// interruptible returns a reader that ends with the context's cause when the context ends, even while r blocks:
+// standard input may be a terminal or a pipe that never sends anything.
 func interruptible(ctx context.Context, r io.Reader) io.Reader {
 	out, in := io.Pipe()
 	context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })

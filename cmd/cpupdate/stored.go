@@ -21,14 +21,15 @@ import (
 // configFile is the settings file in the settings folder.
 const configFile = "config.toml"
 
-// A settingsPlace is where settings, passwords and known keys lie. It is empty if the system names no folder for them.
+// A settingsPlace holds the names of the files for settings, passwords and known keys. It is empty if the system has no
+// settings folder.
 type settingsPlace struct {
 	config, passwords, keys string
-	named                   bool // by --config or $CPUPDATE_CONFIG: it has to be there when it is read
+	named                   bool // by --config or $CPUPDATE_CONFIG: the file must exist when it is read
 }
 
-// settingsPlace finds the files. Passwords lie beside the settings, so that these can be shown, kept under version
-// control and handed on.
+// settingsPlace returns the files. Passwords are stored beside the settings, so that the settings can be shown, kept
+// under version control and passed on.
 func (a *app) settingsPlace() settingsPlace {
 	p := settingsPlace{config: cmp.Or(a.config, a.configVariable), named: true}
 	if p.config == "" && a.settings == "" {
@@ -39,7 +40,7 @@ func (a *app) settingsPlace() settingsPlace {
 	}
 	folder, name := filepath.Split(p.config)
 	p.keys = folder + knownKeysFile
-	p.passwords = folder + name + ".passwords" // where site and site.toml lie side by side, these are two files
+	p.passwords = folder + name + ".passwords" // if site and site.toml exist side by side, they need two files
 	if site, found := strings.CutSuffix(name, ".toml"); found {
 		p.passwords = folder + site + ".passwords.toml"
 	}
@@ -49,7 +50,7 @@ func (a *app) settingsPlace() settingsPlace {
 	return p
 }
 
-// configForm is what config.toml may hold.
+// configForm describes what config.toml may contain.
 func configForm() storedForm {
 	var keys []storedKey
 	for _, name := range settingNames() {
@@ -65,7 +66,7 @@ func configForm() storedForm {
 	return storedForm{keys: keys}
 }
 
-// A storedFile is a settings file, or one with passwords, as it is.
+// A storedFile is a settings or password file, as it was read.
 type storedFile struct {
 	path   string
 	form   storedForm
@@ -75,16 +76,16 @@ type storedFile struct {
 	tables []settingsTable
 }
 
-// byteOrderMark is what some editors begin a file with; TOML does not know it.
+// byteOrderMark begins the files of some editors; TOML does not allow it.
 const byteOrderMark = "\xEF\xBB\xBF"
 
-// text is what is in the file after its byte order mark.
+// text returns the content of the file after its byte order mark.
 func (f *storedFile) text() []byte { return bytes.TrimPrefix(f.raw, []byte(byteOrderMark)) }
 
-// mark is the file's byte order mark, if it has one.
+// mark returns the file's byte order mark, if it has one.
 func (f *storedFile) mark() []byte { return f.raw[:len(f.raw)-len(f.text())] }
 
-// readStored reads a settings file. That there is none is no error.
+// readStored reads a settings file. A missing file is no error.
 func readStored(path string, form storedForm) (*storedFile, error) {
 	f := &storedFile{path: path, form: form, mode: 0o600}
 	err := f.read()
@@ -100,9 +101,9 @@ func readStored(path string, form storedForm) (*storedFile, error) {
 	return nil, f.failure(err)
 }
 
-// failure names the file, and has the next step.
+// failure names the file, and adds the next step.
 func (f *storedFile) failure(err error) error {
-	what, hint := "settings", "check that the file can be read"
+	what, hint := "settings", "check that the file is readable"
 	if f.form.secret {
 		what = "passwords"
 	}
@@ -116,10 +117,10 @@ func (f *storedFile) failure(err error) error {
 }
 
 func (f *storedFile) read() error {
-	// Whoever opens a pipe waits for its other end, and Ctrl-C would not end that.
+	// Opening a pipe blocks until its other end is opened, and Ctrl-C would not end that.
 	info, err := os.Stat(f.path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no file")
+		err = errors.New("it is not a regular file")
 	}
 	if err != nil {
 		return err
@@ -134,22 +135,23 @@ func (f *storedFile) read() error {
 	return err
 }
 
-// checkMode refuses passwords that others may read. Windows has no such bits: there the folder's own protection counts.
+// checkMode refuses passwords that other users can read. Windows has no such bits: there the folder's permissions
+// protect the file.
 func (f *storedFile) checkMode() error {
 	if runtime.GOOS == "windows" || f.mode.Perm()&0o077 == 0 {
 		return nil
 	}
 	return failf(codeSettings, "chmod 600 "+f.path+"; and if others could read it, change the passwords on the servers",
-		"passwords %s: not only its owner may read or change it (mode %03o)", f.path, f.mode.Perm())
+		"passwords %s: users other than its owner can read or change it (mode %03o)", f.path, f.mode.Perm())
 }
 
-// storedSettings are the settings and where they lie.
+// storedSettings holds the settings and the names of their files.
 type storedSettings struct {
 	place  settingsPlace
 	config *storedFile
 }
 
-// storedSettings reads the settings file. Without one there are no settings, unless it was named.
+// storedSettings reads the settings file. Without a file there are no settings, unless the file was named.
 func (a *app) storedSettings() (*storedSettings, error) {
 	place := a.settingsPlace()
 	if place.config == "" {
@@ -160,10 +162,10 @@ func (a *app) storedSettings() (*storedSettings, error) {
 		return nil, err
 	}
 	if !config.there && place.named {
-		return nil, config.failure(errors.New("there is no such file"))
+		return nil, config.failure(errors.New("no such file"))
 	}
 	s := &storedSettings{place, config}
-	// Every value of the file is looked at, so that a mistake shows before its profile is needed.
+	// Every value of the file is checked, so that a mistake is found before its profile is needed.
 	for _, t := range config.tables {
 		if _, err := s.profile(t.name); err != nil {
 			return nil, err
@@ -172,7 +174,7 @@ func (a *app) storedSettings() (*storedSettings, error) {
 	return s, nil
 }
 
-// names are the profiles, sorted.
+// names returns the profiles, sorted.
 func (s *storedSettings) names() []string {
 	names := []string{}
 	for _, t := range s.config.tables {

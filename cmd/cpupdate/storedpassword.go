@@ -13,22 +13,23 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// keyKeyring says in passwords.toml that the password is in the keyring.
+// keyKeyring is the key in passwords.toml that says that the password is in the keyring.
 const keyKeyring = "keyring"
 
-// A storedPassword is a password and what it was stored for: it goes to no other server, as no other user, and not in
-// clear if it did not before. What was not known then is empty, and says nothing.
+// A storedPassword is a password and the access data that it was stored for. It is sent to no other server, as no other
+// user, and not unencrypted if it was stored for an encrypted method. What was unknown then is empty, and restricts
+// nothing.
 type storedPassword struct {
 	secret                   transfer.Secret
 	server, username, method string
-	keyring                  bool          // it lies in the keyring, and the rest is known only after asking that
-	trouble                  *keyringError // why it could not be had from there
+	keyring                  bool          // it is in the keyring, and the other fields are known only after reading that
+	trouble                  *keyringError // why it could not be read from there
 }
 
 // there reports whether a password is stored.
 func (s storedPassword) there() bool { return s.keyring || s.secret.IsSet() }
 
-// passwordForm is what passwords.toml may hold, and an item of the keyring.
+// passwordForm describes what passwords.toml, or an item of the keyring, may contain.
 func passwordForm() storedForm {
 	keys := []storedKey{{keyKeyring, unstable.Bool}}
 	for _, name := range []string{transfer.SettingPassword, transfer.SettingServer, transfer.SettingUsername, transfer.SettingMethod} {
@@ -37,8 +38,8 @@ func passwordForm() storedForm {
 	return storedForm{keys: keys, secret: true}
 }
 
-// storedPassword is the stored password of a profile, or of the defaults. Only if it lies in the keyring that is asked;
-// what is wrong with the keyring stands in the answer.
+// storedPassword returns the stored password of a profile, or of the defaults. The keyring is read only if the password
+// is there; an error of the keyring is part of the result.
 func (a *app) storedPassword(ctx context.Context, place settingsPlace, name string) (storedPassword, error) {
 	stored, err := place.password(name)
 	if err != nil || !stored.keyring {
@@ -62,12 +63,12 @@ func (a *app) storedPassword(ctx context.Context, place settingsPlace, name stri
 		stored.keyring = true
 	}
 	if err != nil || !stored.secret.IsSet() {
-		stored.trouble = &keyringError{keyringLost, errors.New("what it holds is none of cpupdate's passwords")}
+		stored.trouble = &keyringError{keyringLost, errors.New("the item is not a password of cpupdate")}
 	}
 	return stored, nil
 }
 
-// password reads what the file says of the password of a profile, or of the defaults.
+// password reads the file's entry for the password of a profile, or of the defaults.
 func (p settingsPlace) password(name string) (storedPassword, error) {
 	if p.passwords == "" {
 		return storedPassword{}, nil
@@ -83,18 +84,18 @@ func (p settingsPlace) password(name string) (storedPassword, error) {
 	return f.storedPassword(table)
 }
 
-// storedPassword gives the values of a table their types.
+// storedPassword converts the values of a table to their types.
 func (f *storedFile) storedPassword(table *settingsTable) (stored storedPassword, err error) {
 	if mark := table.find(keyKeyring); mark != nil {
 		problem := ""
 		switch {
 		case len(table.values) > 1:
-			problem = "beside keyring = true nothing else can stand"
+			problem = "no other key is allowed beside keyring = true"
 		case mark.texts[0] != "true":
-			problem = "keyring is true, or not there"
+			problem = "keyring must be true, or be removed"
 		}
 		if problem != "" {
-			return stored, f.failure(&storedError{mark.line, 1, problem, "take away what is wrong, and store the password again: cpupdate defaults set --password-stdin"})
+			return stored, f.failure(&storedError{mark.line, 1, problem, "remove what is wrong, and store the password again: cpupdate defaults set --password-stdin"})
 		}
 		stored.keyring = true
 		return stored, nil
@@ -120,8 +121,8 @@ func (f *storedFile) storedPassword(table *settingsTable) (stored storedPassword
 	return stored, nil
 }
 
-// misfit says why the password is not for this access, "" if it is. Like all errors about that file it repeats nothing
-// of it.
+// misfit returns why the password is not for this access, "" if it is. Like all errors about that file, it shows
+// nothing of the content.
 func (s storedPassword) misfit(access transfer.Access) string {
 	const words = "the stored password was stored for "
 	switch {
@@ -132,12 +133,12 @@ func (s storedPassword) misfit(access transfer.Access) string {
 	case s.username != "" && s.username != access.Username:
 		return words + "another user"
 	case s.method != "" && s.method != string(transfer.FTP) && plainFTP(access):
-		return words + "ftps or https, and by ftp anyone on the way can read it"
+		return words + "ftps or https, and with ftp anyone on the network path can read it"
 	}
 	return ""
 }
 
-// hostOf is the host of the server, wherever it is named.
+// hostOf returns the host of the server, from whichever setting names it.
 func hostOf(access transfer.Access) string {
 	if access.Server != "" {
 		return strings.TrimSuffix(strings.TrimPrefix(access.Server, "["), "]")
@@ -149,7 +150,7 @@ func hostOf(access transfer.Access) string {
 	return u.Hostname()
 }
 
-// usablePassword is the stored password, if it was stored for this server.
+// usablePassword returns the stored password, if it was stored for this server.
 func (p *profile) usablePassword(ctx context.Context, a *app) (transfer.Secret, error) {
 	stored, err := a.storedPassword(ctx, p.place, p.name)
 	if err != nil {
@@ -164,7 +165,7 @@ func (p *profile) usablePassword(ctx context.Context, a *app) (transfer.Secret, 
 	return stored.secret, nil
 }
 
-// setPassword is the command that stores the profile's password.
+// setPassword returns the command that stores the profile's password.
 func (p *profile) setPassword() string {
 	command := "cpupdate defaults set --password-stdin"
 	if p.name != "" {
@@ -173,8 +174,8 @@ func (p *profile) setPassword() string {
 	return command
 }
 
-// editPassword puts the password into a table, and writes beside it what it is for. One that stays learns server and
-// user if they were not known before.
+// editPassword writes the password to a table, with the access data that it is for. A password that stays gets the
+// server and user that were unknown before.
 func (c settingsChange) editPassword(e *storedEdit, name string, before, after transfer.Access) error {
 	if c.password != nil {
 		if err := e.set(name, transfer.SettingPassword, []string{c.password.Reveal()}); err != nil {
@@ -203,7 +204,7 @@ func (c settingsChange) editPassword(e *storedEdit, name string, before, after t
 	return nil
 }
 
-// access returns the profile's access data as they are, and as the change leaves them.
+// access returns the profile's access data before and after the change.
 func (c settingsChange) access(place settingsPlace) (before, after transfer.Access, err error) {
 	f, err := readStored(place.config, configForm())
 	if err != nil {
@@ -220,7 +221,7 @@ func (c settingsChange) access(place settingsPlace) (before, after transfer.Acce
 	return before, accessOf(slices.Concat(kept, c.set)), nil
 }
 
-// accessOf are the access data among settings; what is wrong with them is looked for elsewhere.
+// accessOf returns the access data among settings; errors in them are checked elsewhere.
 func accessOf(settings []givenSetting) transfer.Access {
 	var access transfer.Access
 	for _, s := range settings {

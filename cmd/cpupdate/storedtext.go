@@ -14,15 +14,15 @@ import (
 // Limits of a settings file.
 const (
 	maxSettings = 64 << 10 // bytes
-	maxBrackets = 4096     // opening brackets: the parser takes memory for thousands of them, nested
+	maxBrackets = 4096     // opening brackets: nested thousands deep, the parser would need much memory
 	maxPins     = 64
 )
 
-// A storedForm is what a settings file may hold under [defaults] and [profile.NAME].
+// A storedForm describes what a settings file may contain under [defaults] and [profile.NAME].
 type storedForm struct {
 	keys   []storedKey
-	secret bool  // errors repeat nothing of the file
-	limit  int64 // its size in bytes, if it is not that of a settings file
+	secret bool  // errors show nothing of the file
+	limit  int64 // its maximum size in bytes, if it differs from that of a settings file
 }
 
 // A storedKey is one key and the kind of its value: a text, a number, true or false, or an array of texts.
@@ -39,7 +39,7 @@ func (f storedForm) key(name string) (storedKey, bool) {
 	return f.keys[i], true
 }
 
-// A settingsTable is the defaults or a profile as they stand in a file.
+// A settingsTable is the defaults or a profile as written in a file.
 type settingsTable struct {
 	name   string // of the profile, "" for the defaults
 	line   int
@@ -48,7 +48,7 @@ type settingsTable struct {
 	values []storedValue
 }
 
-// A storedValue is one setting as it stands in a file.
+// A storedValue is one setting as written in a file.
 type storedValue struct {
 	key        string
 	texts      []string // one, but for a list
@@ -85,22 +85,22 @@ func (e *storedError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.line, e.column, e.msg)
 }
 
-// settingsHint is the next step where there is no better one.
-const settingsHint = "mend that line; docs/settings.md shows the form"
+// settingsHint is the next step if there is no better one.
+const settingsHint = "correct that line; docs/settings.md shows the format"
 
-// profileName is what a profile may be called.
+// profileName reports whether a name is valid for a profile.
 func profileName(name string) bool {
 	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`).MatchString(name)
 }
 
-// parseStored reads a settings file. It takes the one documented form only, a line for each table and for each key, so
-// that a file can be changed line by line.
+// parseStored parses a settings file. It accepts only the documented format, with a line for each table and each key,
+// so that a file can be changed line by line.
 func parseStored(text []byte, form storedForm) ([]settingsTable, error) {
 	if len(text) > maxSettings {
 		return nil, fmt.Errorf("has more than %d bytes", maxSettings)
 	}
 	if n := strings.Count(string(text), "[") + strings.Count(string(text), "{"); n > maxBrackets {
-		return nil, fmt.Errorf("holds %d opening brackets, at most %d are allowed", n, maxBrackets)
+		return nil, fmt.Errorf("contains %d opening brackets, at most %d are allowed", n, maxBrackets)
 	}
 	w := storedWalk{form: form, text: text}
 	w.parser.Reset(text)
@@ -119,7 +119,7 @@ func parseStored(text []byte, form storedForm) ([]settingsTable, error) {
 			return nil, err
 		}
 	}
-	// What is no TOML ended the walk; the decoder says what and where, and looks more closely.
+	// Invalid TOML ended the walk; the decoder reports what is wrong and where, and is stricter.
 	var whole map[string]any
 	if err := toml.Unmarshal(text, &whole); err != nil {
 		return nil, w.syntax(err)
@@ -127,7 +127,7 @@ func parseStored(text []byte, form storedForm) ([]settingsTable, error) {
 	return w.tables, nil
 }
 
-// A storedWalk goes through a settings file expression by expression.
+// A storedWalk walks through a settings file expression by expression.
 type storedWalk struct {
 	form   storedForm
 	text   []byte
@@ -140,7 +140,7 @@ func (w *storedWalk) bad(at unstable.Range, hint, format string, args ...any) er
 	return &storedError{start.Line, start.Column, fmt.Sprintf(format, args...), hint}
 }
 
-// shown is a piece of the file for an error, unless the file is secret.
+// shown returns a part of the file for an error, unless the file is secret.
 func (w *storedWalk) shown(text string) string {
 	if w.form.secret {
 		return ""
@@ -148,7 +148,7 @@ func (w *storedWalk) shown(text string) string {
 	return fmt.Sprintf(" %.64q", text)
 }
 
-// header reads a table's line.
+// header parses the header of a table.
 func (w *storedWalk) header(e *unstable.Node) error {
 	var names []string
 	var at unstable.Range
@@ -161,26 +161,26 @@ func (w *storedWalk) header(e *unstable.Node) error {
 	name := ""
 	switch {
 	case e.Kind == unstable.ArrayTable:
-		return w.bad(at, "write single brackets", "a table in double brackets")
+		return w.bad(at, "use single brackets", "a table in double brackets")
 	case len(names) == 1 && names[0] == "defaults":
 	case names[0] == "profile" && len(names) == 2 && profileName(names[1]):
 		name = names[1]
 	case names[0] == "profile" && len(names) > 2:
-		return w.bad(at, `a name with dots is written in quotes: [profile."a.b"]`, "a table in a profile, or a profile's name with dots")
+		return w.bad(at, `write a name with dots in quotes: [profile."a.b"]`, "a table in a profile, or a profile's name with dots")
 	case names[0] == "profile" && len(names) == 2:
-		return w.bad(at, "letters, digits, dots, hyphens and underscores, beginning with a letter or digit, at most 64", "a profile cannot be called%s", w.shown(names[1]))
+		return w.bad(at, "use letters, digits, dots, hyphens and underscores, at most 64, beginning with a letter or digit", "invalid profile name%s", w.shown(names[1]))
 	default:
-		return w.bad(at, "tables are [defaults] and [profile.NAME]", "unknown table%s", w.shown(strings.Join(names, ".")))
+		return w.bad(at, "use [defaults] or [profile.NAME]", "unknown table%s", w.shown(strings.Join(names, ".")))
 	}
 	if old := findTable(w.tables, name); old != nil {
-		return w.bad(at, "put them together", "this table is there already, in line %d", old.line)
+		return w.bad(at, "merge the two tables", "this table exists already, in line %d", old.line)
 	}
 	start, end := w.lineOf(int(at.Offset), int(at.Offset))
 	w.tables = append(w.tables, settingsTable{name: name, line: w.parser.Shape(at).Start.Line, start: start, end: end})
 	return nil
 }
 
-// keyValue reads a setting.
+// keyValue parses a setting.
 func (w *storedWalk) keyValue(e *unstable.Node) error {
 	keys := e.Key()
 	keys.Next()
@@ -188,17 +188,17 @@ func (w *storedWalk) keyValue(e *unstable.Node) error {
 	key, known := w.form.key(name)
 	switch {
 	case len(w.tables) == 0:
-		return w.bad(at, "write it below a line [defaults] or [profile.NAME]", "the key%s belongs to no table", w.shown(name))
+		return w.bad(at, "move it below a line [defaults] or [profile.NAME]", "the key%s belongs to no table", w.shown(name))
 	case !known || keys.Next():
 		return w.bad(at, w.form.unknownHint(name), "unknown key%s", w.shown(name))
 	}
 	table := &w.tables[len(w.tables)-1]
 	if old := table.find(name); old != nil {
-		return w.bad(at, "leave one of them", "the key %s is there already, in line %d", name, old.line)
+		return w.bad(at, "remove one of them", "the key %s exists already, in line %d", name, old.line)
 	}
 	value := storedValue{key: name, line: w.parser.Shape(at).Start.Line}
 	value.start, value.end = int(e.Raw.Offset), int(e.Raw.Offset+e.Raw.Length)
-	// Between a key and its value there are blanks and one equals sign.
+	// Only spaces and one equals sign stand between a key and its value.
 	value.value = int(at.Offset + at.Length)
 	for strings.IndexByte(" \t=", w.text[value.value]) >= 0 {
 		value.value++
@@ -212,7 +212,7 @@ func (w *storedWalk) keyValue(e *unstable.Node) error {
 	return nil
 }
 
-// texts reads a value as the texts that a flag would give.
+// texts returns a value as the texts that a flag would have.
 func (w *storedWalk) texts(value *unstable.Node, key storedKey, at unstable.Range) ([]string, error) {
 	if value.Kind != key.kind {
 		want := map[unstable.Kind]string{
@@ -239,7 +239,7 @@ func (w *storedWalk) texts(value *unstable.Node, key storedKey, at unstable.Rang
 	return texts, nil
 }
 
-// lineOf returns the whole lines that hold the bytes from start to end.
+// lineOf returns the range of whole lines that contain the bytes from start to end.
 func (w *storedWalk) lineOf(start, end int) (from, to int) {
 	from = strings.LastIndexByte(string(w.text[:start]), '\n') + 1
 	to = strings.IndexByte(string(w.text[end:]), '\n')
@@ -249,26 +249,26 @@ func (w *storedWalk) lineOf(start, end int) (from, to int) {
 	return from, end + to + 1
 }
 
-// unknownHint helps with a key that is not known.
+// unknownHint returns the hint for an unknown key.
 func (f storedForm) unknownHint(name string) string {
 	if name == "password" {
-		return "take it out of this file; a password is stored apart, with: cpupdate defaults set --password-stdin"
+		return "remove it from this file; a password is stored separately, with: cpupdate defaults set --password-stdin"
 	}
 	var names []string
 	for _, key := range f.keys {
 		names = append(names, key.name)
 	}
-	return "keys are " + strings.Join(names, ", ")
+	return "known keys: " + strings.Join(names, ", ")
 }
 
-// syntax turns an error of the decoder into ours.
+// syntax converts an error of the decoder.
 func (w *storedWalk) syntax(err error) error {
 	out := &storedError{1, 1, strings.TrimPrefix(err.Error(), "toml: "), settingsHint}
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		out.line, out.column = decode.Position()
 	}
 	if w.form.secret {
-		out.msg = "this is not TOML"
+		out.msg = "this is not valid TOML"
 	}
 	return out
 }

@@ -15,23 +15,24 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A settingsChange is what is to become of one profile, or of the defaults.
+// A settingsChange describes a change of one profile, or of the defaults.
 type settingsChange struct {
 	profile  string
 	set      []givenSetting
 	unset    []string
 	all      bool             // remove it with its password
-	password *transfer.Secret // nil: leave it; one that is not set: remove it
+	password *transfer.Secret // nil: leave it; not set: remove it
 }
 
-// changeSettings changes the files of settings and passwords. Each is replaced whole or not at all, and only if nobody
-// else has changed it meanwhile.
+// changeSettings changes the files of settings and passwords. Each is replaced completely or not at all, and only if no
+// other program has changed it in the meantime.
 func (a *app) changeSettings(ctx context.Context, c settingsChange) error {
 	place := a.settingsPlace()
 	if place.config == "" {
-		return failf(codeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
+		return failf(codeSettings, "name a settings file with --config FILE", "this system has no settings folder")
 	}
-	// Where a password goes may depend on it, also if this change has none: it moves those of the file.
+	// The variable decides where a password is stored. It matters even if this change has no password, because the
+	// change may move those of the file.
 	if err := a.checkKeyringVariable(); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func (a *app) changeSettings(ctx context.Context, c settingsChange) error {
 	return errors.Join(c.apply(ctx, a, place), unlock())
 }
 
-// apply changes passwords first: a profile that is taken away leaves none behind.
+// apply changes passwords first: a profile that is removed leaves none behind.
 func (c settingsChange) apply(ctx context.Context, a *app, place settingsPlace) error {
 	if err := c.check(a, place); err != nil {
 		return err
@@ -77,17 +78,17 @@ func (c settingsChange) editConfig(e *storedEdit) error {
 		}
 	}
 	if c.stores() {
-		return e.table(c.profile) // also if there is nothing to stand in it
+		return e.table(c.profile) // even if it stays empty
 	}
 	return nil
 }
 
-// stores reports whether something is to be there that may not be there yet.
+// stores reports whether the change adds something that may not be stored yet.
 func (c settingsChange) stores() bool {
 	return len(c.set) > 0 || c.password != nil && c.password.IsSet()
 }
 
-// check makes sure that the settings can be read, and that what is to be taken away is there.
+// check makes sure that the settings can be read, and that what is to be removed exists.
 func (c settingsChange) check(a *app, place settingsPlace) error {
 	_, err := os.Stat(place.config)
 	if c.stores() && errors.Is(err, fs.ErrNotExist) {
@@ -123,8 +124,8 @@ func changeFile(path string, form storedForm, change func(e *storedEdit) error) 
 	return nil
 }
 
-// replace gives the file its new content. A link stays one: what it names is replaced. Passwords, and files that are
-// new, are their owner's alone; any other file keeps its permissions.
+// replace replaces the content of the file. A link stays a link: its target is replaced. Password files and new files
+// are accessible to their owner only; any other file keeps its permissions.
 func (f *storedFile) replace(raw []byte) (err error) {
 	path, err := linkTarget(f.path)
 	if err != nil {
@@ -148,12 +149,12 @@ func (f *storedFile) replace(raw []byte) (err error) {
 	}
 	now := &storedFile{path: f.path, form: f.form}
 	if err := now.read(); ignoreMissing(err) != nil || now.there != f.there || !bytes.Equal(now.raw, f.raw) {
-		return failf(codeSettings, "look at the file, and try again", "settings %s: somebody else changed the file meanwhile", f.path)
+		return failf(codeSettings, "check the file, and try again", "settings %s: another program changed the file in the meantime", f.path)
 	}
 	return cannotStore(f.path, os.Rename(temporary.Name(), path))
 }
 
-// linkTarget is the file that a link leads to, or the file itself.
+// linkTarget returns the target of a link, or the file itself.
 func linkTarget(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err == nil {
@@ -162,11 +163,11 @@ func linkTarget(path string) (string, error) {
 	if _, lstatErr := os.Lstat(path); errors.Is(err, fs.ErrNotExist) && errors.Is(lstatErr, fs.ErrNotExist) {
 		return path, nil
 	}
-	return "", failf(codeSettings, "make the file that it names, or remove the link", "settings %s: a link to what is not there", path)
+	return "", failf(codeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
 }
 
-// lockSettings keeps apart those who change the same settings: a file beside them that only one can make. It waits for
-// the other a moment.
+// lockSettings makes sure that only one process changes the settings: it creates a lock file beside them. It waits a
+// few seconds for another process.
 func lockSettings(ctx context.Context, path string) (unlock func() error, err error) {
 	target, err := linkTarget(path)
 	if err != nil {
@@ -178,13 +179,13 @@ func lockSettings(ctx context.Context, path string) (unlock func() error, err er
 		if err == nil {
 			return func() error { return cannotStore(path, errors.Join(f.Close(), os.Remove(name))) }, nil
 		}
-		// On Windows a file that is being removed cannot be made either.
+		// On Windows, a file that is being removed cannot be created either.
 		taken := errors.Is(err, fs.ErrExist) || runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission)
 		if !taken {
 			return nil, cannotStore(path, err)
 		}
 		if time.Now().After(deadline) {
-			return nil, failf(codeSettings, "try again; if no other cpupdate runs, one was killed: remove "+name,
+			return nil, failf(codeSettings, "try again; if no other cpupdate is running, one was killed: remove "+name,
 				"settings %s: another cpupdate is changing them", path)
 		}
 		select {
@@ -199,5 +200,5 @@ func cannotStore(path string, err error) error {
 	if f := (*failure)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return fail(codeSettings, fmt.Errorf("writing %s: %w", path, withoutPath(err)), "check the folder, its permissions and the space on the disk")
+	return fail(codeSettings, fmt.Errorf("writing %s: %w", path, withoutPath(err)), "check the folder, its permissions and the free disk space")
 }

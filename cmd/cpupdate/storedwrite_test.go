@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// Many change different settings at once, and all of it is there afterwards.
+// TestConcurrentChanges checks that many processes can change settings at once, and no change is lost.
 func TestConcurrentChanges(t *testing.T) {
 	settings := t.TempDir()
 	var all sync.WaitGroup
@@ -45,7 +45,8 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 }
 
-// What an editor did meanwhile is not lost, and a change that fails leaves nothing.
+// TestChangedMeanwhile checks that the change of an editor in the meantime is not lost, and that a failed change leaves
+// nothing.
 func TestChangedMeanwhile(t *testing.T) {
 	for _, before := range []string{"", "[defaults]\n"} {
 		name := filepath.Join(t.TempDir(), "site.toml")
@@ -60,14 +61,14 @@ func TestChangedMeanwhile(t *testing.T) {
 			}
 			return e.set("", "server", []string{"ours"})
 		})
-		if err == nil || !strings.Contains(err.Error(), "somebody else changed the file meanwhile") {
+		if err == nil || !strings.Contains(err.Error(), "another program changed the file in the meantime") {
 			t.Errorf("got %v", err)
 		}
 		checkLeft(t, name, "[defaults]\nserver = 'theirs'\n")
 	}
 }
 
-// A text that would not be read back as it is meant is not written.
+// TestEditIsReadBack checks that a text that would not be read back correctly is not written.
 func TestEditIsReadBack(t *testing.T) {
 	name := newFile(t, "site.toml", []byte("[defaults]\n"))
 	for _, change := range []func(e *storedEdit) error{
@@ -85,7 +86,7 @@ func TestEditIsReadBack(t *testing.T) {
 	}
 }
 
-// Who waits for a lock can be interrupted.
+// TestLockInterrupted checks that waiting for a lock can be interrupted.
 func TestLockInterrupted(t *testing.T) {
 	name := newFile(t, "site.toml", []byte("# x"))
 	unlock, err := lockSettings(t.Context(), name)
@@ -103,11 +104,11 @@ func TestLockInterrupted(t *testing.T) {
 	checkLeft(t, name, "# x")
 }
 
-// A system that names no folder has no settings, and can store none.
+// TestNoSettingsFolder checks that a system without a settings folder has no settings, and can store none.
 func TestNoSettingsFolder(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
 	a.settings = ""
-	if c := run(t.Context(), a, []string{"defaults", "show"}); c != codeOK || !strings.Contains(out.String(), "names no folder") {
+	if c := run(t.Context(), a, []string{"defaults", "show"}); c != codeOK || !strings.Contains(out.String(), "has no settings folder") {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
 	if c := run(t.Context(), a, []string{"defaults", "set", "--server", "x"}); c != codeSettings {

@@ -19,16 +19,17 @@ func newTrust(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust",
 		Short: "List, add and remove the known keys of servers and phones",
-		Long: `Whose key is known is believed that it is the same server or phone as before, with
-no authority vouching for it: by FTPS, by HTTPS, and on phones' web pages.
+		Long: `A known key identifies a server or phone as the same one as before, without a
+certificate authority: by FTPS, by HTTPS, and on phones' web pages.
 
-On a terminal a peer that nobody vouches for is shown when it is met first, and a
-yes is remembered. A script ends with exit code 6 and the key. A key that has
-changed is always refused, also if an authority vouches for the new one.
+On a terminal, cpupdate shows the key of an unknown peer, prompts you, and stores
+the key if you answer yes. A script ends with exit code 6 and the key. A key that
+has changed is always refused, even if an authority has signed the new one.
 
-The keys lie in known_keys beside the settings: a text file, a key a line, that
-only its owner may write. Where --ca or --pin is given or stored, it is not
-asked; with --pin for several phones a known key counts besides.`,
+The keys are stored in known_keys beside the settings: a text file, one key per
+line, that only its owner may write. If --ca or --pin is given or stored, the file
+is not used. With --pin for several phones it is: a phone whose key is known must
+present that key.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -37,7 +38,7 @@ asked; with --pin for several phones a known key counts besides.`,
 	return cmd
 }
 
-// knownKeyDoc is a known key as JSON.
+// knownKeyDoc is the JSON form of a known key.
 type knownKeyDoc struct {
 	Peer      string `json:"peer"`
 	Pin       string `json:"pin"`
@@ -77,7 +78,7 @@ func trustList(a *app) error {
 	}
 	return a.print(doc, func(w io.Writer) {
 		if len(doc.Keys) == 0 {
-			fmt.Fprintln(w, "no keys are known; they would lie in "+escape(f.path))
+			fmt.Fprintln(w, "no keys are known; they would be stored in "+escape(f.path))
 			return
 		}
 		drawKnownKeys(a, w, doc.Keys)
@@ -103,10 +104,10 @@ func newTrustRemove(a *app) *cobra.Command {
 	var pins []string
 	cmd := &cobra.Command{
 		Use:   "remove PEER",
-		Short: "Forget keys of a peer",
-		Long: `Forget all keys of a peer, or those that --pin names. PEER is HOST, HOST:PORT or
-[IPv6]:PORT as cpupdate trust list shows it; the port is 443 if there is none.
-When it is met again it is a stranger.`,
+		Short: "Remove known keys of a peer",
+		Long: `Remove all known keys of a peer, or those that --pin names. PEER is HOST, HOST:PORT
+or [IPv6]:PORT as cpupdate trust list shows it; the default port is 443. Afterwards
+the peer is unknown again.`,
 		Example: `  cpupdate trust remove files.example:21`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -116,12 +117,12 @@ When it is met again it is a stranger.`,
 			return a.knownPeers(given), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	cmd.Flags().StringArrayVar(&pins, settingPin, nil, "only this key, `sha256:HEX`; may be repeated")
+	cmd.Flags().StringArrayVar(&pins, settingPin, nil, "remove only this key, `sha256:HEX`; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc(settingPin, cobra.NoFileCompletions) // as in addProfileFlag
 	return cmd
 }
 
-// knownPeers are the peers for completion, with the comment of their first key.
+// knownPeers returns the peers for completion, with the comment of their first key.
 func (a *app) knownPeers(given []string) []string {
 	list, _, err := a.knownKeys()
 	if err != nil || len(given) > 0 {
@@ -164,11 +165,11 @@ func trustRemove(ctx context.Context, a *app, name string, texts []string) error
 		Removed int    `json:"removed"`
 	}{1, path, peer, removed}
 	return a.print(doc, func(w io.Writer) {
-		fmt.Fprintf(w, "forgotten: %s of %s\n", plural(removed, "key"), escape(peer))
+		fmt.Fprintf(w, "removed: %s of %s\n", plural(removed, "key"), escape(peer))
 	})
 }
 
-// noKnownKey says that there is nothing to remove, and what there is of the host.
+// noKnownKey returns the error that there is nothing to remove, and lists the known peers of the host.
 func noKnownKey(list *trust.List, peer string, pinned bool) error {
 	host, _, _ := net.SplitHostPort(peer)
 	var others []string
@@ -177,9 +178,9 @@ func noKnownKey(list *trust.List, peer string, pinned bool) error {
 			others = append(others, e.Peer)
 		}
 	}
-	hint := "cpupdate trust list shows all that are known"
+	hint := "list all known keys with: cpupdate trust list"
 	if len(others) > 0 {
-		hint = "of this host there are: " + strings.Join(others, ", ")
+		hint = "known peers of this host: " + strings.Join(others, ", ")
 	}
 	if pinned {
 		return failf(codeSettings, hint, "this key of %s is not known", peer)
@@ -187,19 +188,19 @@ func noKnownKey(list *trust.List, peer string, pinned bool) error {
 	return failf(codeSettings, hint, "no key of %s is known", peer)
 }
 
-// parsePeer reads PEER, with the usual port if it has none.
+// parsePeer parses PEER, with the default port if it has none.
 func parsePeer(command, text string, usual int) (string, error) {
 	peer, err := trust.ParsePeer(text)
 	if err != nil {
 		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(usual)))
 	}
 	if err != nil {
-		return "", usage(command, "%s is no peer: HOST, HOST:PORT or [IPv6]:PORT", shownArgument(text))
+		return "", usage(command, "%s is not a peer: use HOST, HOST:PORT or [IPv6]:PORT", shownArgument(text))
 	}
 	return peer, nil
 }
 
-// peerAccess is the access data that shaking hands with a peer takes: nobody logs in.
+// peerAccess returns the access data that a handshake with a peer needs: there is no login.
 func peerAccess(method transfer.Method, peer string) (transfer.Access, error) {
 	access := transfer.Access{Method: method}
 	host, port, _ := net.SplitHostPort(peer) // parsePeer has joined them
@@ -207,7 +208,7 @@ func peerAccess(method transfer.Method, peer string) (transfer.Access, error) {
 		return access, err
 	}
 	if method == transfer.FTPS {
-		access.Username = "anonymous" // which is not told
+		access.Username = "anonymous" // it is not sent
 	}
 	return access, access.Set(transfer.SettingPort, port)
 }

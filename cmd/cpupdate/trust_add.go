@@ -24,31 +24,31 @@ type trustAddOptions struct {
 }
 
 func (o *trustAddOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&o.pins, settingPin, nil, "the key, `sha256:HEX`, from whoever knows it: nothing is connected; may be repeated")
-	flags.StringVar(&o.comment, "comment", "", "`TEXT` that stands beside the key (usual: whose the certificate says it is)")
-	flags.StringVar(&o.method, transfer.SettingMethod, string(transfer.HTTPS), "how the peer is asked for its key: `https|ftps`")
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the peer, connecting included, `DURATION` as in 10s")
+	flags.StringArrayVar(&o.pins, settingPin, nil, "add this key, `sha256:HEX`, from someone who knows it, without connecting to the peer; may be repeated")
+	flags.StringVar(&o.comment, "comment", "", "`TEXT` stored beside the key (default the subject of the certificate)")
+	flags.StringVar(&o.method, transfer.SettingMethod, string(transfer.HTTPS), "how to read the key from the peer: `https|ftps`")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for the peer (`DURATION`, such as 10s)")
 	addLegacyFlag(flags, &o.legacy)
 }
 
-// addLegacyFlag adds --legacy-tls for those who only speak to servers.
+// addLegacyFlag adds --legacy-tls for commands that connect to servers only.
 func addLegacyFlag(flags *pflag.FlagSet, legacy *bool) {
-	flags.BoolVar(legacy, "legacy-tls", false, "speak to old servers too: TLS 1.0 and 1.1, and ciphers and keys that are broken")
+	flags.BoolVar(legacy, "legacy-tls", false, "allow old servers: TLS 1.0 and 1.1, and broken ciphers and keys")
 }
 
 func newTrustAdd(a *app) *cobra.Command {
 	var o trustAddOptions
 	cmd := &cobra.Command{
 		Use:   "add PEER",
-		Short: "Make a key of a peer known",
-		Long: `Make a key of a server or phone known. PEER is HOST, HOST:PORT or [IPv6]:PORT; the
-port is 443 if there is none, with --method ftps 21.
+		Short: "Add a key of a peer to the known keys",
+		Long: `Add a key of a server or phone to the known keys. PEER is HOST, HOST:PORT or
+[IPv6]:PORT; the default port is 443, with --method ftps 21.
 
-With --pin the key is taken as it is stated, besides others that are known: a peer
-may have several, as before a change that was announced. Without --pin the peer is
-connected, its key is shown, and you are asked; a script gets exit code 6 and the
-key. A peer that shows another key than the known ones is refused: remove those
-first, once you know why.`,
+With --pin, the key is added as stated, beside those that are known: a peer may have
+several, for example before an announced change. Without --pin, cpupdate connects to
+the peer, shows its key and prompts you; a script gets exit code 6 and the key. A
+peer that presents a key other than its known ones is refused: remove those first,
+once you know why it changed.`,
 		Example: `  cpupdate trust add files.example:21 --pin sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --comment "read out by Ada"`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return trustAdd(cmd.Context(), a, o, args[0]) },
@@ -100,7 +100,8 @@ func trustAdd(ctx context.Context, a *app, o trustAddOptions, name string) error
 	return a.trustPins(ctx, peer, pins, comment)
 }
 
-// look connects and returns what the peer shows. If that is known already it says so, and returns nothing.
+// look connects and returns the key that the peer presents. If that key is already known, it prints that and returns
+// nil.
 func (o *trustAddOptions) look(ctx context.Context, a *app, method transfer.Method, peer string) (*trust.Error, error) {
 	access, err := peerAccess(method, peer)
 	if err != nil {
@@ -117,9 +118,9 @@ func (o *trustAddOptions) look(ctx context.Context, a *app, method transfer.Meth
 	err = shake(policy)
 	switch {
 	case err == nil && len(policy.Known) > 0:
-		return nil, a.sayTrusted(peer, nil, "its key is known already")
+		return nil, a.sayTrusted(peer, nil, "its key is already known")
 	case err == nil:
-		// An authority vouches for it; where there is none the key is shown.
+		// An authority has signed its certificate; without authorities the key is returned.
 		err = shake(trust.Policy{Authorities: x509.NewCertPool(), Legacy: o.legacy})
 		if vouched := trust.AsError(err); vouched != nil {
 			vouched.Err = nil
@@ -131,7 +132,7 @@ func (o *trustAddOptions) look(ctx context.Context, a *app, method transfer.Meth
 	return nil, o.hinted(serverEnded(ctx, "", err))
 }
 
-// hinted gives what went wrong with a peer the hints for who has a PEER and no flags of a server.
+// hinted gives connection errors the hints for a command with PEER and no flags of a server.
 func (o *trustAddOptions) hinted(err error) error {
 	own, e := (*failure)(nil), (*transfer.Error)(nil)
 	if !errors.As(err, &own) || !errors.As(err, &e) || trust.AsError(err) != nil || weakKeyHints(err) != nil {
@@ -140,29 +141,29 @@ func (o *trustAddOptions) hinted(err error) error {
 	hint := "try again later; check --method and the port of PEER"
 	switch e.Kind { //nolint:exhaustive // the others are a peer that is none of this method
 	case transfer.KindUnreachable:
-		hint = "check the name and the port of PEER, that it runs, and the network and firewalls on the way"
+		hint = "check the name and the port of PEER, that it is running, and the network and firewalls in between"
 	case transfer.KindTimeout:
-		hint = "check --method and the port of PEER (one that is encrypted from the start says nothing to ftps); for a slow peer raise --timeout"
+		hint = "check --method and the port of PEER (a peer that is encrypted from the start sends nothing to ftps); for a slow peer raise --timeout"
 	case transfer.KindTLS:
 		hint = "check --method and the port of PEER: ftps begins without encryption and asks for TLS (usually port 21), https is encrypted from the start"
 		if !o.legacy {
-			hint += "; if it is old, --legacy-tls speaks to it too"
+			hint += "; for an old peer add --legacy-tls"
 		}
 	}
 	return fail(own.code, own.err, hint)
 }
 
-// ask asks whether to trust the peer; nobody can be asked in a script.
+// ask prompts whether to trust the peer; without a terminal it returns an error with the key.
 func (o *trustAddOptions) ask(ctx context.Context, a *app, peer string, stranger *trust.Error) error {
 	if a.inTerminal && !a.json {
 		return a.introduce(ctx, peer, stranger)
 	}
 	pin := stranger.Presented.String()
-	return fail(codeSettings, fmt.Errorf("%s: its key is %s, and there is nobody to be asked", peer, pin),
-		"compare it with what the administrator, or the phone itself, says of its key; only if they are the same: cpupdate trust add "+peer+" --pin "+pin)
+	return fail(codeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),
+		"compare it with the key from the administrator, or from the phone itself; only if they are the same: cpupdate trust add "+peer+" --pin "+pin)
 }
 
-// trustPins makes stated keys known.
+// trustPins adds stated keys to the known keys.
 func (a *app) trustPins(ctx context.Context, peer string, pins []trust.Pin, comment string) error {
 	var added []trust.Pin
 	total := 0
@@ -184,15 +185,15 @@ func (a *app) trustPins(ctx context.Context, peer string, pins []trust.Pin, comm
 		return notRemembered(peer, err)
 	}
 	if len(added) == 0 {
-		return a.sayTrusted(peer, nil, "its key is known already")
+		return a.sayTrusted(peer, nil, "its key is already known")
 	}
 	if total > len(added) {
-		a.remark("note", peer, fmt.Sprintf("has %s now, and may show any of them; to forget one: cpupdate trust remove %s --pin sha256:...", plural(total, "key"), peer))
+		a.remark("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", plural(total, "key"), peer))
 	}
 	return a.sayTrusted(peer, added, "its key is known from now on: "+path)
 }
 
-// sayTrusted is the answer of trust add.
+// sayTrusted prints the answer of trust add.
 func (a *app) sayTrusted(peer string, added []trust.Pin, text string) error {
 	doc := struct {
 		Schema int      `json:"schema"`

@@ -45,7 +45,7 @@ func TestWebTerminal(t *testing.T) {
 		if c := run(t.Context(), a, args); c != want {
 			t.Errorf("typed %q: exit code %d, want %d\n%s", typed, c, want, said())
 		}
-		if password != "" && asked != "Password of the web page of "+phone.Address()+": " {
+		if password != "" && asked != "Password for the web page of "+phone.Address()+": " {
 			t.Errorf("it asks %q", asked)
 		}
 		if strings.Contains(said(), webPassword) {
@@ -58,7 +58,7 @@ func TestWebTerminal(t *testing.T) {
 		t.Errorf("after a no: %d logins\n%s", phone.State().Logins, said)
 	}
 	push("yes\n", "", codeSettings)
-	if said := push("yes\n", webPassword, codeOK); !strings.Contains(said, "holds the key of "+page+" now") || phone.State().Version.String() != versionNew {
+	if said := push("yes\n", webPassword, codeOK); !strings.Contains(said, "now has the key of "+page) || phone.State().Version.String() != versionNew {
 		t.Errorf("after a yes the phone runs %s\n%s", phone.State().Version, said)
 	}
 }
