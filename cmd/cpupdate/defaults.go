@@ -64,6 +64,7 @@ type defaultsSetOptions struct {
 }
 
 func (o *defaultsSetOptions) addFlags(flags *pflag.FlagSet) {
+	defer group(flags, "Password")()
 	o.access.addFlags(flags)
 	o.trust.addFlags(flags)
 	o.fetch.addFlags(flags)
@@ -90,7 +91,9 @@ config.toml). Passwords in that file move to the keyring as soon as there is one
 		RunE: func(cmd *cobra.Command, _ []string) error { return defaultsSet(cmd.Context(), a, o) },
 	}
 	o.addFlags(cmd.Flags())
+	end := group(cmd.Flags(), "Server")
 	addProfileFlag(a, cmd, &o.profile)
+	end()
 	methods := cobra.FixedCompletions([]string{string(transfer.FTP), string(transfer.FTPS), string(transfer.HTTPS)}, cobra.ShellCompDirectiveNoFileComp)
 	_ = cmd.RegisterFlagCompletionFunc(transfer.SettingMethod, methods) // as in addProfileFlag
 	return cmd

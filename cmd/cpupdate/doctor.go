@@ -46,10 +46,15 @@ the first FAIL.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return doctor(cmd.Context(), a, o, args) },
 	}
 	flags := cmd.Flags()
+	end := group(flags, "Phones")
 	flags.StringVar(&o.list, "phones", "", "read phones from the list in `FILE` (CSV)")
+	end()
+	end = group(flags, "Server")
 	o.route.addFlags(flags)
 	addProfileFlag(a, cmd, &o.route.profile)
+	end()
 	o.talk.addFlags(flags)
+	defer group(flags, "Timing")()
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for a server or phone (`DURATION`, such as 10s)")
 	// doctor waits less long than an update does, and sends one contact request only.
 	o.talk.patience = time.Minute

@@ -84,7 +84,7 @@ func (x *examination) routeText() string {
 // wait prints that doctor waits for phones.
 func (x *examination) wait(phones int) {
 	if phones > 0 && !x.app.json {
-		x.app.remark("note", "this machine", fmt.Sprintf("%s asked to call; waiting for at most %s", pluralAre(phones, "phone"), span(x.o.talk.patience)))
+		x.app.remark("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", pluralAre(phones, "phone"), span(x.o.talk.patience)))
 	}
 }
 
