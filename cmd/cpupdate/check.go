@@ -90,7 +90,9 @@ hardware.toml in the settings folder.`,
   cpupdate check images/ --phones phones.csv`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeImages(a, 0, false),
-		RunE:              func(cmd *cobra.Command, args []string) error { return check(cmd.Context(), a, o, args[0], args[1:]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return check(cmd.Context(), a.con, a.store, a.open, o, args[0], args[1:])
+		},
 	}
 	flags := cmd.Flags()
 	end := group(flags, "Phones")
@@ -105,15 +107,15 @@ hardware.toml in the settings folder.`,
 	return cmd
 }
 
-func check(ctx context.Context, a *app, o checkOptions, name string, addresses []string) error {
+func check(ctx context.Context, con *console, store *settingsStore, open openFunc, o checkOptions, name string, addresses []string) error {
 	if err := o.validate(name, addresses); err != nil {
 		return err
 	}
-	table, err := a.hardwareTable(o.hardware)
+	table, err := store.hardwareTable(o.hardware)
 	if err != nil {
 		return err
 	}
-	l, err := newLoader(a, o.image)
+	l, err := newLoader(con, store, open, o.image)
 	if err != nil {
 		return err
 	}
@@ -128,23 +130,23 @@ func check(ctx context.Context, a *app, o checkOptions, name string, addresses [
 			return im.err
 		}
 	}
-	phones, silent, err := o.phonesToCheck(ctx, a, table, addresses)
+	phones, silent, err := o.phonesToCheck(ctx, con, table, addresses)
 	if err != nil {
 		return err
 	}
 	policy := o.phones.permit.policy(l.policy)
 	if len(phones) == 1 && !isFolder(all) && (o.phones.list == "" || len(addresses) == 1) {
 		policy.Override, policy.Reason = phones[0].Override, phones[0].Reason
-		return checkOne(ctx, a, l, name, phones[0].Phone, policy)
+		return checkOne(ctx, con, l, name, phones[0].Phone, policy)
 	}
-	return checkMany(ctx, a, l, all, phones, silent, policy)
+	return checkMany(ctx, con, l, all, phones, silent, policy)
 }
 
 // phonesToCheck returns the phones with all that is known about them: from queries, from the list, or from flags. It
 // also returns the results of phones that did not answer, by address.
-func (o *checkOptions) phonesToCheck(ctx context.Context, a *app, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+func (o *checkOptions) phonesToCheck(ctx context.Context, con *console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	if len(addresses) > 0 {
-		return o.askedPhones(ctx, a, table, addresses)
+		return o.askedPhones(ctx, con, table, addresses)
 	}
 	var phones []hwcheck.ListedPhone
 	var err error
@@ -163,13 +165,13 @@ func (o *checkOptions) phonesToCheck(ctx context.Context, a *app, table *hwcheck
 
 // askedPhones queries phones. It returns an error for a single phone that does not answer; of several phones, those that
 // do not answer stay unknown.
-func (o *checkOptions) askedPhones(ctx context.Context, a *app, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+func (o *checkOptions) askedPhones(ctx context.Context, con *console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	targets, err := o.phones.targets("check", addresses, hwcheck.Phone{})
 	if err != nil {
 		return nil, nil, err
 	}
 	plan := fleet.Plan{Phones: targets, Table: table}
-	results, err := ask(ctx, a, o.talk, o.timeout, &plan)
+	results, err := ask(ctx, con, o.talk, o.timeout, &plan)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +184,7 @@ func (o *checkOptions) askedPhones(ctx context.Context, a *app, table *hwcheck.T
 		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
 		if r.Failure != nil {
 			silent[p.Address] = r
-			a.remark("warning", p.Address, r.Failure.Error())
+			con.remark("warning", p.Address, r.Failure.Error())
 			p.Phone = table.Complete(targets[i].Known)
 			p.Phone.Asked = true
 		}
@@ -255,16 +257,16 @@ func flagClaim[T any](claims *[]hwcheck.Claim[T], flag, value string, parse func
 }
 
 // checkOne prints the rule sheet of one image and one phone.
-func checkOne(ctx context.Context, a *app, l *loader, name string, phone hwcheck.Phone, policy hwcheck.Policy) error {
+func checkOne(ctx context.Context, con *console, l *loader, name string, phone hwcheck.Phone, policy hwcheck.Policy) error {
 	im := l.load(ctx, name)
 	if !im.readable {
 		return im.err
 	}
 	for _, warning := range im.warnings {
-		a.note("warning", name, warning)
+		con.note("warning", name, warning)
 	}
 	v := hwcheck.Check(im.facts, phone, policy)
-	if err := a.print(newSheetDoc(im, phone, v), sheetText(a, im, phone, v)); err != nil {
+	if err := con.print(newSheetDoc(im, phone, v), sheetText(con, im, phone, v)); err != nil {
 		return err
 	}
 	if im.err != nil {

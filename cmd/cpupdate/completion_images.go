@@ -30,7 +30,7 @@ func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
 		if most > 0 && len(given) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		c := &imageCompletion{app: a, anyFile: anyFile, end: time.Now().Add(completionLimit)}
+		c := &imageCompletion{open: a.open, anyFile: anyFile, end: time.Now().Add(completionLimit)}
 		c.folder, c.prefix = filepath.Split(typed)
 		for _, entry := range c.entries() {
 			c.offer(entry)
@@ -45,7 +45,7 @@ func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
 
 // An imageCompletion collects the offers of one folder.
 type imageCompletion struct {
-	app            *app
+	open           func(name string) (*bind.File, error)
 	anyFile        bool
 	end            time.Time
 	folder, prefix string
@@ -107,7 +107,7 @@ func (c *imageCompletion) offer(entry fs.DirEntry) {
 
 // describe returns a few words about an image, from its header alone.
 func (c *imageCompletion) describe(path string) (text string, ok bool) {
-	f, err := c.app.open(path)
+	f, err := c.open(path)
 	if err != nil {
 		beside := strings.HasSuffix(path, bind.DescriptorSuffix) || strings.HasSuffix(path, bind.SignatureSuffix)
 		return "", c.anyFile && !beside

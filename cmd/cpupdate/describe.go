@@ -34,7 +34,9 @@ descriptor is signed (IMAGE.bind.toml.sig): this signs an image of any format.`,
   cpupdate describe --dry-run OS40_SIP_V3_R5_12_0.img`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeImages(a, 1, true),
-		RunE:              func(cmd *cobra.Command, args []string) error { return describe(cmd.Context(), a, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return describe(cmd.Context(), a.con, a.open, o, args[0])
+		},
 	}
 	flags := cmd.Flags()
 	o.stated.addFlags(flags)
@@ -45,7 +47,7 @@ descriptor is signed (IMAGE.bind.toml.sig): this signs an image of any format.`,
 	return cmd
 }
 
-func describe(ctx context.Context, a *app, o describeOptions, name string) error {
+func describe(ctx context.Context, con *console, open openFunc, o describeOptions, name string) error {
 	key, err := readPrivateKey(o.key)
 	if err != nil {
 		return err
@@ -73,16 +75,16 @@ func describe(ctx context.Context, a *app, o describeOptions, name string) error
 	}
 	if o.dryRun {
 		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
-		return a.print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
+		return con.print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 	}
 	if err := writeDescriptor(path, text, key, o.force); err != nil {
 		return err
 	}
-	im := (&loader{app: a, open: a.open}).load(ctx, name)
+	im := (&loader{con: con, open: open}).load(ctx, name)
 	if im.err != nil {
 		return im.err
 	}
-	return show(a, im)
+	return show(con, im)
 }
 
 // writeDescriptor writes descriptor and signature. Without a key, it removes the signature of an older descriptor, which

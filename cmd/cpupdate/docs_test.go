@@ -22,7 +22,7 @@ func TestDocs(t *testing.T) {
 	update := os.Getenv("UPDATE_DOCS") != ""
 	folder := filepath.Join("..", "..", "docs", "cli")
 	pages := map[string][]byte{}
-	root := newRoot(&app{})
+	root := newRoot(newTestApp(&console{}, ""))
 	root.DisableAutoGenTag = true
 	if err := generate(root, pages); err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cmd := range newRoot(&app{}).Commands() {
+	for _, cmd := range newRoot(newTestApp(&console{}, "")).Commands() {
 		if !bytes.Contains(readme, []byte("`"+cmd.Name())) {
 			t.Errorf("the README does not name the command %s", cmd.Name())
 		}

@@ -171,7 +171,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 	}
 }
 
-func withPassword(_ *testing.T, a *app) { a.password = transfer.NewSecret(badserver.Password) }
+func withPassword(_ *testing.T, a *app) { a.pass.password = transfer.NewSecret(badserver.Password) }
 
 // TestDoctorServer checks each line about a server, when all is well and when it is not.
 func TestDoctorServer(t *testing.T) {

@@ -63,7 +63,7 @@ func (r exitRow) retryable() *bool {
 	if r.Retryable == "see output" {
 		return nil
 	}
-	return some(r.Retryable == "yes")
+	return new(r.Retryable == "yes")
 }
 
 // row returns the table's row for the code.
@@ -209,22 +209,22 @@ func classify(err error) *failure {
 }
 
 // report writes the error of a command and returns its exit code.
-func (a *app) report(err error) code {
+func (c *console) report(err error) code {
 	if err == nil {
 		return codeOK
 	}
 	f := classify(err)
-	if a.json {
+	if c.json {
 		// An error of writing to stderr cannot be reported anywhere.
-		_ = writeJSON(a.err, struct {
+		_ = writeJSON(c.err, struct {
 			Schema int       `json:"schema"`
 			Error  *errorDoc `json:"error"`
 		}{1, newErrorDoc(err)}, false)
 		return f.code
 	}
-	fmt.Fprintln(a.err, "cpupdate: "+escape(f.Error()))
+	fmt.Fprintln(c.err, "cpupdate: "+escape(f.Error()))
 	for _, hint := range f.hints {
-		fmt.Fprintln(a.err, "hint: "+escape(hint))
+		fmt.Fprintln(c.err, "hint: "+escape(hint))
 	}
 	return f.code
 }

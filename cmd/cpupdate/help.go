@@ -22,7 +22,7 @@ func newHelp(a *app) *cobra.Command {
 		ValidArgs: []string{"exit-codes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
-				return printExitCodes(a)
+				return printExitCodes(a.con)
 			}
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
@@ -35,12 +35,12 @@ func newHelp(a *app) *cobra.Command {
 
 // printHelp prints the help of a command.
 func printHelp(a *app, cmd *cobra.Command) error {
-	text := helpText(cmd, a.width)
+	text := helpText(cmd, a.con.width)
 	doc := struct {
 		Schema int    `json:"schema"`
 		Help   string `json:"help"`
 	}{1, text}
-	return a.print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
+	return a.con.print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // helpText returns the help of a command: first what to type, then the description, then the flags.
@@ -151,7 +151,7 @@ func flagsText(cmd *cobra.Command, width int) string {
 }
 
 // printExitCodes prints the table of exit codes.
-func printExitCodes(a *app) error {
+func printExitCodes(con *console) error {
 	type rowDoc struct {
 		Code      code   `json:"code"`
 		Name      string `json:"name"`
@@ -166,10 +166,10 @@ func printExitCodes(a *app) error {
 		Schema    int      `json:"schema"`
 		ExitCodes []rowDoc `json:"exit_codes"`
 	}{1, rows}
-	return a.print(doc, func(w io.Writer) {
+	return con.print(doc, func(w io.Writer) {
 		fmt.Fprintln(w, "exit  name         retry?      meaning")
 		for _, row := range exitTable() {
-			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, wrap(row.Meaning, 31, a.width))
+			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, wrap(row.Meaning, 31, con.width))
 		}
 		fmt.Fprintln(w, "\nretry?  whether the same command may succeed later")
 	})

@@ -15,7 +15,7 @@ import (
 const perLine = 8
 
 // drawBytes writes the bytes of header and trailer, each field with its meaning.
-func drawBytes(w io.Writer, a *app, im *image) {
+func drawBytes(w io.Writer, con *console, im *image) {
 	fmt.Fprintln(w, "  offset    bytes                    text      meaning")
 	var last bind.Field
 	for _, f := range im.fields {
@@ -31,7 +31,7 @@ func drawBytes(w io.Writer, a *app, im *image) {
 				critical = " (critical)"
 			}
 			announced := fmt.Sprintf("type 0x%02x%02x%s, length %d", f.Head[0], f.Head[1], critical, len(f.Raw))
-			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, a.paint(faint, announced))
+			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, con.paint(faint, announced))
 		}
 		drawValue(w, f)
 		last = f

@@ -36,7 +36,7 @@ func (o *imageOptions) addTrustFlags(flags *pflag.FlagSet) {
 
 // A loader reads images as the options say.
 type loader struct {
-	app        *app
+	con        *console
 	open       func(name string) (*bind.File, error)
 	headerOnly bool
 	sha256     bool // always compute the digest of the whole file
@@ -44,8 +44,8 @@ type loader struct {
 	policy     hwcheck.Policy // only what the rule image-intact needs
 }
 
-func newLoader(a *app, o imageOptions) (*loader, error) {
-	keys, err := a.storedKeys()
+func newLoader(con *console, store *settingsStore, open openFunc, o imageOptions) (*loader, error) {
+	keys, err := store.storedKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func newLoader(a *app, o imageOptions) (*loader, error) {
 	}
 	// With a trusted key, a signature is required: otherwise an attacker could remove the signature.
 	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
-	return &loader{app: a, open: a.open, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
+	return &loader{con: con, open: open, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
 }
 
 // An image is one image as far as it could be read. err is set if something is wrong with it; facts are set anyway if
@@ -116,11 +116,11 @@ func (l *loader) look(ctx context.Context, name string) (*bind.File, *image) {
 }
 
 func (l *loader) openImage(ctx context.Context, name string) (*bind.File, error) {
-	if name == "-" && l.app.inTerminal {
+	if name == "-" && l.con.inTerminal {
 		return nil, errTerminal
 	}
 	if name == "-" {
-		return bind.NewStream(interruptible(ctx, l.app.in))
+		return bind.NewStream(interruptible(ctx, l.con.in))
 	}
 	return l.open(name)
 }
@@ -213,11 +213,11 @@ func (l *loader) loadAll(ctx context.Context, all []target, look func(*image) er
 		}
 		if t.inFolder && !im.isBind() {
 			passed = append(passed, passedOver{t.name, im.cause.Error()})
-			l.app.note("passed over", t.name, im.cause.Error())
+			l.con.note("passed over", t.name, im.cause.Error())
 			continue
 		}
 		for _, warning := range im.warnings {
-			l.app.note("warning", t.name, warning)
+			l.con.note("warning", t.name, warning)
 		}
 		if err := look(im); err != nil {
 			return passed, err

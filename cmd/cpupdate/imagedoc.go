@@ -93,22 +93,22 @@ func (im *image) doc() imageDoc {
 		return doc
 	}
 	f := im.facts
-	doc.Format = some(string(f.Format))
-	doc.SizeBytes, doc.HeaderBytes, doc.PayloadBytes = known(f.Size), some(f.HeaderLength), known(f.PayloadLength)
+	doc.Format = new(string(f.Format))
+	doc.SizeBytes, doc.HeaderBytes, doc.PayloadBytes = known(f.Size), new(f.HeaderLength), known(f.PayloadLength)
 	doc.Family, doc.Platform, doc.SoftwareType, doc.Note = fact(f.Family), fact(f.Platform), fact(f.SoftwareType), fact(f.Note)
 	doc.Models, doc.HardwareLevels = f.Models.Value, f.Levels.Value.Ranges()
 	doc.SoftwareVersion, doc.UpdateFrom = versionFact(f.Version), versionFact(f.UpdateFrom)
-	doc.Rule = some(im.rule())
+	doc.Rule = new(im.rule())
 	if f.Built.Known() {
-		doc.Built = some(f.Built.Value.Format(time.RFC3339))
+		doc.Built = new(f.Built.Value.Format(time.RFC3339))
 	}
 	if f.PayloadSHA256.Known() {
-		doc.PayloadSHA256 = some(hex.EncodeToString(f.PayloadSHA256.Value[:]))
+		doc.PayloadSHA256 = new(hex.EncodeToString(f.PayloadSHA256.Value[:]))
 	}
 	if sum := f.Integrity.SHA256; sum != nil {
-		doc.SHA256 = some(hex.EncodeToString(sum[:]))
+		doc.SHA256 = new(hex.EncodeToString(sum[:]))
 	}
-	doc.Digest = some(string(f.Integrity.Digest))
+	doc.Digest = new(string(f.Integrity.Digest))
 	doc.Signature = newSignatureDoc(f.Integrity.Signature)
 	if f.Described != "" {
 		doc.Descriptor = &f.Described
@@ -129,7 +129,7 @@ func (im *image) rule() int {
 func newSignatureDoc(s bind.Signature) *signatureDoc {
 	doc := &signatureDoc{State: string(s.State)}
 	if s.KeyID != (bind.KeyID{}) {
-		doc.KeyID = some(s.KeyID.String())
+		doc.KeyID = new(s.KeyID.String())
 	}
 	if s.KeyName != "" {
 		doc.Key = &s.KeyName
@@ -147,8 +147,6 @@ func (im *image) fieldDocs() []fieldDoc {
 	}
 	return docs
 }
-
-func some[T any](v T) *T { return &v }
 
 // known returns a count of bytes, or nil for -1, which means unknown.
 func known(n int64) *int64 {
@@ -169,5 +167,5 @@ func versionFact(f bind.Fact[bind.Version]) *string {
 	if !f.Known() {
 		return nil
 	}
-	return some(f.Value.String())
+	return new(f.Value.String())
 }

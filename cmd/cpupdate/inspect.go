@@ -34,7 +34,9 @@ not trusted, or not an image.`,
   cpupdate inspect --json cp600.bind | jq -r '.images[0].software_version'`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeImages(a, 0, false),
-		RunE:              func(cmd *cobra.Command, args []string) error { return inspect(cmd.Context(), a, o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return inspect(cmd.Context(), a.con, a.store, a.open, o, args)
+		},
 	}
 	o.image.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&o.bytes, "bytes", false, "show the bytes of header and trailer with the fields marked")
@@ -49,14 +51,14 @@ type inspectDoc struct {
 	PassedOver []passedOver `json:"passed_over"`
 }
 
-func inspect(ctx context.Context, a *app, o inspectOptions, args []string) error {
+func inspect(ctx context.Context, con *console, store *settingsStore, open openFunc, o inspectOptions, args []string) error {
 	if err := onceStdin("inspect", args); err != nil {
 		return err
 	}
 	if o.sha256 && o.image.headerOnly {
 		return usage("inspect", "--sha256 and --header-only: choose one; --sha256 reads the whole image")
 	}
-	l, err := newLoader(a, o.image)
+	l, err := newLoader(con, store, open, o.image)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func inspect(ctx context.Context, a *app, o inspectOptions, args []string) error
 		if im.err != nil {
 			bad = append(bad, im)
 		}
-		if a.json {
+		if con.json {
 			doc.Images = append(doc.Images, im.doc())
 			return nil
 		}
@@ -80,19 +82,19 @@ func inspect(ctx context.Context, a *app, o inspectOptions, args []string) error
 			return nil // the error says everything
 		}
 		shown++
-		return a.print(nil, func(w io.Writer) {
+		return con.print(nil, func(w io.Writer) {
 			if shown > 1 {
 				fmt.Fprintln(w)
 			}
-			inspectText(w, a, im, o.bytes)
+			inspectText(w, con, im, o.bytes)
 		})
 	})
 	if errors.Is(loadErr, context.Canceled) {
 		return loadErr
 	}
-	if a.json {
+	if con.json {
 		doc.PassedOver = append(doc.PassedOver, passed...)
-		if err := a.print(doc, nil); err != nil {
+		if err := con.print(doc, nil); err != nil {
 			return err
 		}
 	}

@@ -11,30 +11,30 @@ import (
 )
 
 // inspectText writes one image.
-func inspectText(w io.Writer, a *app, im *image, bytes bool) {
+func inspectText(w io.Writer, con *console, im *image, bytes bool) {
 	name := escape(displayName(im.name))
 	about, color, verdict := headline(im)
-	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > a.width {
-		fmt.Fprintf(w, "%s\n   %s\n", a.paint(bold, name), a.paint(color, wrap(text, 3, a.width)))
+	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > con.width {
+		fmt.Fprintf(w, "%s\n   %s\n", con.paint(bold, name), con.paint(color, wrap(text, 3, con.width)))
 	} else {
-		fmt.Fprintf(w, "%s   %s%s\n", a.paint(bold, name), about, a.paint(color, verdict))
+		fmt.Fprintf(w, "%s   %s%s\n", con.paint(bold, name), about, con.paint(color, verdict))
 	}
 	if !im.readable {
-		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, a.width))
+		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, con.width))
 		return
 	}
 	fmt.Fprintln(w)
 	for _, row := range imageRows(im) {
-		printRow(w, a, row)
+		printRow(w, con, row)
 	}
 	if im.err != nil {
-		printRow(w, a, row{"wrong", im.cause.Error(), ""})
+		printRow(w, con, row{"wrong", im.cause.Error(), ""})
 	}
 	if bytes {
 		fmt.Fprintln(w)
-		drawBytes(w, a, im)
+		drawBytes(w, con, im)
 	}
-	if a.verbose {
+	if con.verbose {
 		fmt.Fprintln(w)
 		drawFields(w, im)
 	}
@@ -77,15 +77,15 @@ const (
 )
 
 // printRow writes a row. A remark that does not fit on the line goes below its value.
-func printRow(w io.Writer, a *app, r row) {
-	line := "  " + pad(r.name, valueColumn-2) + wrap(escape(r.value), valueColumn, a.width)
+func printRow(w io.Writer, con *console, r row) {
+	line := "  " + pad(r.name, valueColumn-2) + wrap(escape(r.value), valueColumn, con.width)
 	remark := escape(r.remark)
 	switch column := max(remarkColumn, utf8.RuneCountInString(line)+2); {
 	case remark == "":
-	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > a.width:
-		line += "\n" + strings.Repeat(" ", valueColumn) + a.paint(faint, "("+remark+")")
+	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > con.width:
+		line += "\n" + strings.Repeat(" ", valueColumn) + con.paint(faint, "("+remark+")")
 	default:
-		line = pad(line, column) + a.paint(faint, remark)
+		line = pad(line, column) + con.paint(faint, remark)
 	}
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }

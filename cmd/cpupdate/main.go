@@ -10,6 +10,8 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -46,7 +48,26 @@ func run(ctx context.Context, a *app, args []string) code {
 		err = a.helpErr
 	}
 	if !a.parsed {
-		a.json = a.json || wantsJSON(args)
+		a.con.json = a.con.json || wantsJSON(args)
 	}
-	return a.report(err)
+	return a.con.report(err)
+}
+
+// runInside executes one command line that knows nothing of what is stored or set on this machine: its settings lie in the
+// folder.
+func (a *app) runInside(ctx context.Context, folder string, args []string) code {
+	return run(ctx, a.inFolder(folder), args)
+}
+
+// inFolder returns an app that prints where this one does, and knows nothing of what is stored or set for it.
+func (a *app) inFolder(folder string) *app {
+	con := *a.con
+	con.in, con.inTerminal = strings.NewReader(""), false
+	con.colorOut = a.con.colorOut && !a.con.noColor
+	con.verbose = false
+	if a.con.quiet {
+		con.out, con.err, con.errTerminal = io.Discard, io.Discard, false
+	}
+	store := &settingsStore{settings: filepath.Join(folder, "settings")}
+	return wire(&con, store, &passwordStore{con: &con, store: store}, a.around)
 }

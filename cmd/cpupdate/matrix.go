@@ -44,10 +44,10 @@ type fitCell struct {
 }
 
 // checkMany prints the fit matrix; silent has the phones that did not answer, by address.
-func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
-	var images, bad []*image
+func checkMany(ctx context.Context, con *console, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
+	var loaded, bad []*image
 	passed, err := l.loadAll(ctx, all, func(im *image) error {
-		images = append(images, im)
+		loaded = append(loaded, im)
 		if im.err != nil {
 			bad = append(bad, im)
 		}
@@ -56,7 +56,7 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 	if err != nil {
 		return err
 	}
-	doc, err := newMatrixDoc(ctx, images, passed, phones, policy)
+	doc, err := newMatrixDoc(ctx, loaded, passed, phones, policy)
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,11 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 			row.Error, row.why = newErrorDoc(phoneFailure(row.Address, failureContext{}, r)), r.Failure.Error()
 		}
 	}
-	if err := a.print(doc, func(w io.Writer) { matrixText(w, a, images, doc) }); err != nil {
+	if err := con.print(doc, func(w io.Writer) { matrixText(w, con, loaded, doc) }); err != nil {
 		return err
 	}
 	if len(bad) > 0 {
-		return badImages(bad, len(images))
+		return badImages(bad, len(loaded))
 	}
 	return doc.failure()
 }
@@ -90,13 +90,13 @@ func (doc matrixDoc) failure() error {
 	return failf(codePartial, "see the output for the reasons, and for what is missing", "%d of %s: no image fits; %d more: cannot be determined", none, total, doc.Unknown)
 }
 
-func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
-	if pairs := len(usable(images)) * len(phones); pairs > maxPairs {
+func newMatrixDoc(ctx context.Context, loaded []*image, passed []passedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
+	if pairs := len(usable(loaded)) * len(phones); pairs > maxPairs {
 		return matrixDoc{}, failf(codeUsage, "check fewer images or a part of the list at a time", "%s and %s are %d pairs; the maximum is %d",
-			plural(len(phones), "phone"), plural(len(usable(images)), "image"), pairs, maxPairs)
+			plural(len(phones), "phone"), plural(len(usable(loaded)), "image"), pairs, maxPairs)
 	}
 	doc := matrixDoc{Schema: 1, Images: []imageDoc{}, PassedOver: append([]passedOver{}, passed...)}
-	for _, im := range images {
+	for _, im := range loaded {
 		d := im.doc()
 		d.Fields = nil
 		doc.Images = append(doc.Images, d)
@@ -105,7 +105,7 @@ func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, pho
 		if ctx.Err() != nil {
 			return doc, context.Cause(ctx)
 		}
-		row := newFitRow(usable(images), p, policy)
+		row := newFitRow(usable(loaded), p, policy)
 		switch row.Answer {
 		case hwcheck.Compatible:
 			doc.Fitting++
@@ -119,9 +119,9 @@ func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, pho
 }
 
 // usable returns the images without errors.
-func usable(images []*image) []*image {
+func usable(loaded []*image) []*image {
 	var out []*image
-	for _, im := range images {
+	for _, im := range loaded {
 		if im.err == nil {
 			out = append(out, im)
 		}
@@ -129,14 +129,14 @@ func usable(images []*image) []*image {
 	return out
 }
 
-func newFitRow(images []*image, p hwcheck.ListedPhone, policy hwcheck.Policy) fitRow {
+func newFitRow(loaded []*image, p hwcheck.ListedPhone, policy hwcheck.Policy) fitRow {
 	policy.Override, policy.Reason = p.Override, p.Reason
 	row := fitRow{
 		phoneDoc: newPhoneDoc(listedName(p), p.Phone),
 		Line:     p.Line, Address: p.Address, MAC: p.MAC, Note: p.Note,
 		Answer: hwcheck.NotCompatible, Cells: []fitCell{},
 	}
-	for _, im := range images {
+	for _, im := range loaded {
 		v := hwcheck.Check(im.facts, p.Phone, policy)
 		if v.Answer == hwcheck.Compatible || v.Answer == hwcheck.CannotTell && row.Answer == hwcheck.NotCompatible {
 			row.Answer = v.Answer

@@ -75,22 +75,22 @@ func (e jsonEscaper) Write(b []byte) (int, error) {
 
 // print writes a command's answer: the document as JSON, or the output of text. It writes nothing before the answer is
 // complete.
-func (a *app) print(doc any, text func(w io.Writer)) error {
+func (c *console) print(doc any, text func(w io.Writer)) error {
 	var err error
 	switch {
-	case a.json:
-		err = writeJSON(a.out, doc, true)
-	case a.quiet:
+	case c.json:
+		err = writeJSON(c.out, doc, true)
+	case c.quiet:
 	default:
 		var buffer bytes.Buffer
 		text(&buffer)
-		_, err = a.out.Write(buffer.Bytes())
+		_, err = c.out.Write(buffer.Bytes())
 	}
 	return answerFailure(err)
 }
 
 // emit writes one object of an answer that has one JSON object a line.
-func (a *app) emit(doc any) error { return answerFailure(writeJSON(a.out, doc, false)) }
+func (c *console) emit(doc any) error { return answerFailure(writeJSON(c.out, doc, false)) }
 
 // answerFailure returns the failure for an answer that could not be written.
 func answerFailure(err error) error {
@@ -101,31 +101,31 @@ func answerFailure(err error) error {
 }
 
 // note writes one line about a file to stderr that is neither answer nor error.
-func (a *app) note(kind, file, message string) { a.noteOn(kind, "file", file, message) }
+func (c *console) note(kind, file, message string) { c.noteOn(kind, "file", file, message) }
 
 // remark writes a note about something other than a file: a phone, a setting, this machine.
-func (a *app) remark(kind, about, message string) { a.noteOn(kind, "about", about, message) }
+func (c *console) remark(kind, about, message string) { c.noteOn(kind, "about", about, message) }
 
 // noteOn writes a note; key is the name of its subject with --json.
-func (a *app) noteOn(kind, key, subject, message string) {
+func (c *console) noteOn(kind, key, subject, message string) {
 	switch {
-	case a.quiet:
-	case a.json:
+	case c.quiet:
+	case c.json:
 		note := map[string]string{key: subject, "why": message}
-		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
+		_ = writeJSON(c.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 	default:
-		fmt.Fprintln(a.err, kind+": "+escape(subject)+": "+escape(message))
+		fmt.Fprintln(c.err, kind+": "+escape(subject)+": "+escape(message))
 	}
 }
 
 // said writes a line of the dialogue with a server if --verbose is set.
-func (a *app) said(line string) {
+func (c *console) said(line string) {
 	switch {
-	case !a.verbose || a.quiet:
-	case a.json:
-		_ = writeJSON(a.err, map[string]any{"schema": 1, "said": line}, false)
+	case !c.verbose || c.quiet:
+	case c.json:
+		_ = writeJSON(c.err, map[string]any{"schema": 1, "said": line}, false)
 	default:
-		fmt.Fprintln(a.err, escape(line))
+		fmt.Fprintln(c.err, escape(line))
 	}
 }
 
@@ -143,8 +143,8 @@ const (
 )
 
 // paint applies a style to text if the terminal shows colours.
-func (a *app) paint(s style, text string) string {
-	if !a.colorOut || a.noColor || s == plain {
+func (c *console) paint(s style, text string) string {
+	if !c.colorOut || c.noColor || s == plain {
 		return text
 	}
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"

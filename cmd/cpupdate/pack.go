@@ -58,7 +58,7 @@ and --software-type a trailer.`,
 		Example: `  cpupdate pack app.bin -o cp600.bind --model CP600 --software-type "Unify HFA" --software-version "V1 R9.2.0" --hw-levels 1-3,5
   cpupdate pack app.bin -o os40.img --format openstage --model "OpenStage 40" --software-type "Siemens SIP" --software-version "V3 R5.12.0"`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return pack(cmd.Context(), a, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return pack(cmd.Context(), a.con, o, args[0]) },
 	}
 	flags := cmd.Flags()
 	end := group(flags, "Output")
@@ -80,7 +80,7 @@ and --software-type a trailer.`,
 // A builder writes an image around a payload.
 type builder func(ctx context.Context, w io.Writer, payload *io.SectionReader) error
 
-func pack(ctx context.Context, a *app, o packOptions, name string) error {
+func pack(ctx context.Context, con *console, o packOptions, name string) error {
 	if o.output == "" {
 		return usage("pack", "--output is missing: it names the image to write")
 	}
@@ -101,13 +101,13 @@ func pack(ctx context.Context, a *app, o packOptions, name string) error {
 	}
 	section := io.NewSectionReader(payload, 0, size)
 	if o.dryRun {
-		return packDryRun(ctx, a, o, build, section)
+		return packDryRun(ctx, con, o, build, section)
 	}
 	var im *image
 	err = writeFile(o.output, o.force, func(w io.Writer) error { return buildError(build(ctx, w, section)) },
 		func(temporary string) error { // read it back as other commands do, with a descriptor next to it
 			open := func(name string) (*bind.File, error) { return bind.OpenAs(temporary, name) }
-			im = (&loader{app: a, open: open}).load(ctx, o.output)
+			im = (&loader{con: con, open: open}).load(ctx, o.output)
 			if format := (*bind.FormatError)(nil); errors.As(im.cause, &format) && format.Format == bind.Descriptor {
 				return fail(codeImage, im.err, "remove the descriptor next to it, which is for another image, or name another file with --output")
 			}
@@ -116,10 +116,10 @@ func pack(ctx context.Context, a *app, o packOptions, name string) error {
 	if err != nil {
 		return err
 	}
-	return show(a, im)
+	return show(con, im)
 }
 
-func packDryRun(ctx context.Context, a *app, o packOptions, build builder, payload *io.SectionReader) error {
+func packDryRun(ctx context.Context, con *console, o packOptions, build builder, payload *io.SectionReader) error {
 	if err := checkOutput(o.output, o.force); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func packDryRun(ctx context.Context, a *app, o packOptions, build builder, paylo
 	if err := buildError(build(ctx, count, payload)); err != nil {
 		return err
 	}
-	return a.print(map[string]any{"schema": 1, "dry_run": true, "file": o.output, "size_bytes": count.n}, func(w io.Writer) {
+	return con.print(map[string]any{"schema": 1, "dry_run": true, "file": o.output, "size_bytes": count.n}, func(w io.Writer) {
 		fmt.Fprintf(w, "would write %s, %s\n", escape(o.output), bytesText(count.n))
 	})
 }
@@ -287,6 +287,6 @@ func readPrivateKey(name string) (ed25519.PrivateKey, error) {
 }
 
 // show prints an image that was just written or described, as inspect does.
-func show(a *app, im *image) error {
-	return a.print(inspectDoc{1, []imageDoc{im.doc()}, []passedOver{}}, func(w io.Writer) { inspectText(w, a, im, false) })
+func show(con *console, im *image) error {
+	return con.print(inspectDoc{1, []imageDoc{im.doc()}, []passedOver{}}, func(w io.Writer) { inspectText(w, con, im, false) })
 }

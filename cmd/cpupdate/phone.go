@@ -33,7 +33,7 @@ PHONE is HOST, HOST:PORT or [IPv6]:PORT; the port is that for contact requests,
 let the phone in (--listen).`,
 		Example: `  cpupdate phone 192.0.2.50
   cpupdate phone --phones site.csv --json`,
-		RunE: func(cmd *cobra.Command, args []string) error { return look(cmd.Context(), a, o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return look(cmd.Context(), a.con, o, args) },
 	}
 	flags := cmd.Flags()
 	end := group(flags, "Phones")
@@ -45,7 +45,7 @@ let the phone in (--listen).`,
 	return cmd
 }
 
-func look(ctx context.Context, a *app, o lookOptions, addresses []string) error {
+func look(ctx context.Context, con *console, o lookOptions, addresses []string) error {
 	if o.list == "" && len(addresses) == 0 {
 		return usage("phone", "PHONE is missing: an address, or a list with --phones")
 	}
@@ -61,20 +61,20 @@ func look(ctx context.Context, a *app, o lookOptions, addresses []string) error 
 		return err
 	}
 	plan := fleet.Plan{Phones: targets}
-	results, err := ask(ctx, a, o.talk, o.timeout, &plan)
+	results, err := ask(ctx, con, o.talk, o.timeout, &plan)
 	if err != nil {
 		return err
 	}
-	if err := a.print(newLookDoc(targets, results), func(w io.Writer) { drawPhones(w, a, targets, results) }); err != nil {
+	if err := con.print(newLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
 	return runFailure(plan, failureContext{}, results)
 }
 
 // ask runs a plan that only queries phones, and shows on stderr what it waits for.
-func ask(ctx context.Context, a *app, talk talkOptions, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
-	w := newWatch(a, plan.Phones)
-	station, err := talk.open(a, plan.Phones, timeout, transfer.Options{}, w.looking)
+func ask(ctx context.Context, con *console, talk talkOptions, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
+	w := newWatch(con, plan.Phones)
+	station, err := talk.open(con, plan.Phones, timeout, transfer.Options{}, w.looking)
 	if err != nil {
 		return nil, err
 	}
@@ -116,15 +116,15 @@ func newLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
 }
 
 // drawPhones writes a table of phones, or the values of a single phone one below the other.
-func drawPhones(w io.Writer, a *app, targets []fleet.Target, results []fleet.Result) {
+func drawPhones(w io.Writer, con *console, targets []fleet.Target, results []fleet.Result) {
 	if len(results) == 1 {
 		if results[0].Failure == nil {
-			drawPhone(w, a, targets[0].Address, results[0].After)
+			drawPhone(w, con, targets[0].Address, results[0].After)
 		}
 		return
 	}
 	rows := phoneRows(targets, results, false)
-	if widest(rows) > a.width {
+	if widest(rows) > con.width {
 		rows = phoneRows(targets, results, true)
 	}
 	drawTable(w, rows)
@@ -205,14 +205,14 @@ func drawTable(w io.Writer, rows [][]string) {
 	}
 }
 
-func drawPhone(w io.Writer, a *app, address string, d fleet.Device) {
-	fmt.Fprintf(w, "%s\n\n", a.paint(bold, escape(address)))
+func drawPhone(w io.Writer, con *console, address string, d fleet.Device) {
+	fmt.Fprintf(w, "%s\n\n", con.paint(bold, escape(address)))
 	for _, row := range []struct{ name, value string }{
 		{"device", d.Type}, {"software", typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
 	} {
 		if row.value == "" {
 			row.value = "not reported"
 		}
-		fmt.Fprintf(w, "  %s%s\n", pad(row.name, 14), wrap(escape(row.value), 16, a.width))
+		fmt.Fprintf(w, "  %s%s\n", pad(row.name, 14), wrap(escape(row.value), 16, con.width))
 	}
 }

@@ -77,7 +77,7 @@ func newPhoneEvent(name string, e fleet.Event, failed *failure) phoneEvent {
 		doc.Why = e.Err.Error()
 	}
 	if failed != nil {
-		doc.Error, doc.Told = newErrorDoc(failed), some(e.Failure.Told)
+		doc.Error, doc.Told = newErrorDoc(failed), new(e.Failure.Told)
 	}
 	return doc
 }

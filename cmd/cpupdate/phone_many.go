@@ -18,13 +18,13 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 		r.line("%s", r.endLine(e, p))
 	case fleet.StepFetching, fleet.StepFetched:
 		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
-			r.progress = r.app.startProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
+			r.progress = r.con.startProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Fetch.Sent
 	case fleet.StepSending, fleet.StepSent:
 		r.warnOnce()
 		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
-			r.progress = r.app.startProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
+			r.progress = r.con.startProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Upload.Sent
 	case fleet.StepTold:
@@ -33,7 +33,7 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
-		if r.app.verbose || e.Step == fleet.StepBusy {
+		if r.con.verbose || e.Step == fleet.StepBusy {
 			r.aside(r.targets[e.Phone].Address, stepText(e))
 		}
 	}
@@ -77,8 +77,8 @@ func (r *report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
 	name := pad(escape(r.targets[e.Phone].Address), r.nameWidth())
 	indent := r.endWidth() + 2
-	text := name + "  " + wrap(escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.app.width)
-	return r.app.paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+	text := name + "  " + wrap(escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.con.width)
+	return r.con.paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
 }
 
 // endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
@@ -194,8 +194,8 @@ func (r *report) summary(results []fleet.Result, ended error) {
 		}
 	}
 	switch {
-	case r.app.json:
-		r.say(r.app.emit(doc))
+	case r.con.json:
+		r.say(r.con.emit(doc))
 	case len(results) > 1:
 		r.line("\n%s", doc.text())
 	}

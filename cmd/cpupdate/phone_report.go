@@ -13,7 +13,7 @@ import (
 
 // A report shows a run as it happens: each step of a single phone, or one line for each of several phones when it ends.
 type report struct {
-	app     *app
+	con     *console
 	targets []fleet.Target
 	image   *image
 	size    int64 // of what each phone fetches, 0 if this machine cannot see it
@@ -42,8 +42,8 @@ type phoneProgress struct {
 }
 
 // newReport starts a report, which summary ends. An error of writing stops the run.
-func newReport(a *app, targets []fleet.Target, im *image, size int64, stop func(error)) *report {
-	r := &report{app: a, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), watch: newWatch(a, targets)}
+func newReport(con *console, targets []fleet.Target, im *image, size int64, stop func(error)) *report {
+	r := &report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), watch: newWatch(con, targets)}
 	r.watch.aside = r.aside
 	for i := range r.phones {
 		r.phones[i].begun = time.Now()
@@ -63,7 +63,7 @@ func (r *report) event(e fleet.Event) {
 	p := &r.phones[e.Phone]
 	p.note(e)
 	switch {
-	case r.app.json:
+	case r.con.json:
 		r.emit(e, p)
 	case len(r.targets) == 1:
 		r.one(e, p)
@@ -101,7 +101,7 @@ func (p *phoneProgress) note(e fleet.Event) {
 
 // emit writes an event as a JSON line; for progress of a transfer, at most one a second.
 func (r *report) emit(e fleet.Event, p *phoneProgress) {
-	if e.Step == fleet.StepVisited && !r.app.verbose {
+	if e.Step == fleet.StepVisited && !r.con.verbose {
 		return
 	}
 	if e.Step == fleet.StepFetching || e.Step == fleet.StepSending {
@@ -110,7 +110,7 @@ func (r *report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.app.emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.con.emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
 }
 
 // failed returns the failure of a phone that failed, or nil.
@@ -132,8 +132,8 @@ func (r *report) say(err error) {
 func (r *report) outsider(e fleet.Event) {
 	switch {
 	case !r.watch.heard(e):
-	case r.app.json:
-		r.say(r.app.emit(newPhoneEvent("", e, nil)))
+	case r.con.json:
+		r.say(r.con.emit(newPhoneEvent("", e, nil)))
 	default:
 		r.aside("a caller", e.Err.Error())
 	}
@@ -141,7 +141,7 @@ func (r *report) outsider(e fleet.Event) {
 
 // aside writes a note, above the progress bar if there is one.
 func (r *report) aside(who, text string) {
-	say := func() { r.app.remark("note", who, text) }
+	say := func() { r.con.remark("note", who, text) }
 	if r.progress != nil {
 		r.progress.aside(say)
 		return
@@ -152,7 +152,7 @@ func (r *report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.app.print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.con.print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
 	if r.progress != nil {
 		r.progress.aside(write)
@@ -164,7 +164,7 @@ func (r *report) line(format string, args ...any) {
 // row writes one step of a single phone.
 func (r *report) row(style style, name, text string) {
 	const column = 12
-	r.line("  %s%s%s", r.app.paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), wrap(escape(text), column, r.app.width))
+	r.line("  %s%s%s", r.con.paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), wrap(escape(text), column, r.con.width))
 }
 
 // one shows an event of the only phone.
@@ -187,7 +187,7 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 	case fleet.StepTold:
 		r.told(e, p)
 	case fleet.StepReading, fleet.StepAccepted:
-		if r.app.verbose {
+		if r.con.verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepBusy:
@@ -209,8 +209,8 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 	case fleet.StepDone:
 		r.done(e, p)
 	case fleet.StepFailed:
-		if e.Failure.Kind == fleet.KindInterrupted && r.app.errTerminal && r.progress == nil {
-			fmt.Fprintln(r.app.err) // after the ^C on the terminal
+		if e.Failure.Kind == fleet.KindInterrupted && r.con.errTerminal && r.progress == nil {
+			fmt.Fprintln(r.con.err) // after the ^C on the terminal
 		}
 		r.endFetch()
 		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
@@ -227,9 +227,9 @@ func (r *report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.app.print(nil, func(w io.Writer) {
+		r.say(r.con.print(nil, func(w io.Writer) {
 			fmt.Fprintln(w)
-			sheetText(r.app, r.image, e.Known, v)(w)
+			sheetText(r.con, r.image, e.Known, v)(w)
 		}))
 		return
 	}
@@ -287,7 +287,7 @@ func (r *report) untold() string {
 // startFetch shows the progress of the download, if this machine can see it.
 func (r *report) startFetch() {
 	if r.size > 0 && r.progress == nil {
-		r.progress = r.app.startProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
+		r.progress = r.con.startProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
 	}
 }
 

@@ -15,7 +15,7 @@ const statusInterval = 30 * time.Second
 // A watch follows a run for the person who waits: how far the phones are, whether any phone calls back, and who else
 // calls. It writes only notes, with aside.
 type watch struct {
-	app     *app
+	con     *console
 	targets []fleet.Target
 	web     bool // the image is sent to the phones' pages
 	aside   func(who, text string)
@@ -49,17 +49,17 @@ const (
 )
 
 // newWatch returns a watch that writes notes; a caller that shows more replaces aside.
-func newWatch(a *app, targets []fleet.Target) *watch {
+func newWatch(con *console, targets []fleet.Target) *watch {
 	return &watch{
-		app: a, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
-		aside: func(who, text string) { a.remark("note", who, text) },
+		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
+		aside: func(who, text string) { con.remark("note", who, text) },
 	}
 }
 
 // begin says what the run waits for. With several phones it also shows their progress regularly until end is called.
 func (w *watch) begin(s *station) (end func()) {
 	w.port = int(s.server.Addr().Port())
-	if len(w.targets) == 1 || w.app.json || w.app.quiet {
+	if len(w.targets) == 1 || w.con.json || w.con.quiet {
 		return func() {}
 	}
 	w.aside("this machine", w.beginning(s.o.patience))
@@ -168,10 +168,10 @@ func (w *watch) status() string {
 func (w *watch) heard(e fleet.Event) bool {
 	const most = 100
 	switch {
-	case w.app.json:
+	case w.con.json:
 		w.others++
 		return w.others <= most
-	case w.app.verbose:
+	case w.con.verbose:
 		return true
 	case e.Step != fleet.StepTrouble:
 		return false
@@ -191,10 +191,10 @@ func (w *watch) looking(e fleet.Event) {
 	w.note(e)
 	switch {
 	case e.Phone == fleet.NoPhone:
-		if (e.Step == fleet.StepTrouble || w.app.verbose) && w.heard(e) {
+		if (e.Step == fleet.StepTrouble || w.con.verbose) && w.heard(e) {
 			w.aside("a caller", e.Err.Error())
 		}
-	case w.app.verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
+	case w.con.verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
 		w.aside(w.targets[e.Phone].Address, stepText(e))
 	}
 }

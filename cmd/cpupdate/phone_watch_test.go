@@ -41,7 +41,7 @@ func TestHintsAreCommands(t *testing.T) {
 // its own on a terminal.
 func TestAnswerIsNotTheEnd(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	r := newReport(a, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
+	r := newReport(a.con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
 	r.event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
 	if !strings.Contains(errOut.String(), "note: a: waiting at most 10 min for it to restart\n") {
 		t.Error(errOut)
@@ -49,7 +49,7 @@ func TestAnswerIsNotTheEnd(t *testing.T) {
 	for _, terminal := range []bool{true, false} {
 		for _, kind := range []fleet.Kind{fleet.KindInterrupted, fleet.KindNoAnswer} {
 			var both bytes.Buffer
-			a.out, a.err, a.errTerminal = &both, &both, terminal
+			a.con.out, a.con.err, a.con.errTerminal = &both, &both, terminal
 			r.event(fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: kind, Msg: "why"}})
 			if broken := strings.HasPrefix(both.String(), "\n"); broken != (terminal && kind == fleet.KindInterrupted) {
 				t.Errorf("%s, terminal %t: %q", kind, terminal, both.String())

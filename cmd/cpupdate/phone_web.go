@@ -50,7 +50,7 @@ func (r *report) web(e fleet.Event, p *phoneProgress) bool {
 	case fleet.StepPageOnly:
 		r.aside(name, fmt.Sprintf("identified by its web page only: %v", e.Err))
 	case fleet.StepPage, fleet.StepLoggedIn:
-		if r.app.verbose {
+		if r.con.verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepFound:
@@ -61,7 +61,7 @@ func (r *report) web(e fleet.Event, p *phoneProgress) bool {
 	case fleet.StepSending:
 		if r.progress == nil && r.size > 0 {
 			r.line("  Keep the phone on LAN and power until the update is verified.")
-			r.progress = r.app.startProgress(name, "sent; waiting for the phone", r.size, func(any) {})
+			r.progress = r.con.startProgress(name, "sent; waiting for the phone", r.size, func(any) {})
 		}
 		if r.progress != nil {
 			r.progress.update(e.Upload.Sent)
@@ -74,7 +74,7 @@ func (r *report) web(e fleet.Event, p *phoneProgress) bool {
 		r.row(plain, "answer", answerLine(e))
 		r.aside(name, "waiting at most "+span(e.Limit)+" for it to restart")
 	case fleet.StepVisited:
-		if r.app.verbose {
+		if r.con.verbose {
 			r.aside(name, e.Text)
 		}
 	default:

@@ -104,7 +104,7 @@ func TestLookInterrupted(t *testing.T) {
 	} {
 		ctx, stop := context.WithCancel(t.Context())
 		a, _, errOut := testApp(t, nil)
-		a.err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
+		a.con.err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
 			stop()
 			return errOut.Write(b)
 		})

@@ -90,7 +90,7 @@ func TestNth(t *testing.T) {
 // TestStatusLine counts phones by how far they are, and says it with each tick.
 func TestStatusLine(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	w := newWatch(a, make([]fleet.Target, 12))
+	w := newWatch(a.con, make([]fleet.Target, 12))
 	w.port = 18443
 	for i, steps := range [][]fleet.Step{
 		{fleet.StepDone},
@@ -138,7 +138,7 @@ func TestNobodyCalls(t *testing.T) {
 		{[]fleet.Event{first, trouble, again}, 0},
 	} {
 		a, _, errOut := testApp(t, nil)
-		w := newWatch(a, make([]fleet.Target, 2))
+		w := newWatch(a.con, make([]fleet.Target, 2))
 		w.port = 18443
 		for _, e := range test.events {
 			w.note(e)
@@ -159,11 +159,11 @@ func TestCallers(t *testing.T) {
 	} {
 		for _, looking := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
-			a.json, a.verbose = test.json, test.verbose
-			r := newReport(a, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
+			a.con.json, a.con.verbose = test.json, test.verbose
+			r := newReport(a.con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
 			event := r.event
 			if looking {
-				event = newWatch(a, make([]fleet.Target, 3)).looking
+				event = newWatch(a.con, make([]fleet.Target, 3)).looking
 			}
 			for i := range 300 {
 				for _, step := range []fleet.Step{fleet.StepTrouble, fleet.StepStranger} {
@@ -181,7 +181,7 @@ func TestCallers(t *testing.T) {
 // and power is said once.
 func TestManyFetch(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
-	r := newReport(a, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
+	r := newReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
 		e := fleet.Event{Phone: phone, Step: step, Fetch: transfer.Fetch{Sent: sent, Size: 100}}
 		if step == fleet.StepFailed {
@@ -213,8 +213,8 @@ func TestManyFetch(t *testing.T) {
 // TestFetchingLines writes fetching once a second at most, for each phone.
 func TestFetchingLines(t *testing.T) {
 	a, out, _ := testApp(t, nil)
-	a.json = true
-	r := newReport(a, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
+	a.con.json = true
+	r := newReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
 	at := time.Now()
 	for i := range 25 { // 2.4 s
 		for phone := range 2 {
@@ -267,7 +267,7 @@ func TestRunFailure(t *testing.T) {
 // However it ends with a phone, its name stands in the same column.
 func TestEndLines(t *testing.T) {
 	for _, row := range slices.Concat(phoneTable(), webTable()) {
-		r := &report{app: &app{width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
+		r := &report{con: &console{width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
 		r.context.page = func(string) string { return "" }
 		line := r.endLine(fleet.Event{Failure: &fleet.Failure{Kind: row.kind, Msg: "x"}}, &phoneProgress{})
 		if at := strings.Index(line, "PHONE"); at != len(string(fleet.KindPageUnreachable))+2 {

@@ -20,7 +20,7 @@ const (
 // A progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
 // transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type progress struct {
-	app   *app
+	con   *console
 	emit  func(doc any) // writes a line of --json
 	name  string
 	whole string // the text when everything has been sent
@@ -35,18 +35,18 @@ type progress struct {
 }
 
 // startProgress starts to show progress; emit writes a JSON line. The caller must call end.
-func (a *app) startProgress(name, whole string, size int64, emit func(doc any)) *progress {
-	p := &progress{app: a, emit: emit, name: name, whole: whole, size: size, stop: make(chan struct{})}
+func (c *console) startProgress(name, whole string, size int64, emit func(doc any)) *progress {
+	p := &progress{con: c, emit: emit, name: name, whole: whole, size: size, stop: make(chan struct{})}
 	p.restart()
 	interval := lineInterval
 	switch {
-	case a.json:
+	case c.json:
 		interval = jsonInterval
-	case a.quiet:
+	case c.quiet:
 		return p
-	case a.errTerminal && a.errWidth() >= narrowest:
+	case c.errTerminal && c.errWidth() >= narrowest:
 		interval = barInterval
-		p.bar = newBar(a.err, a.errWidth(), size)
+		p.bar = newBar(c.err, c.errWidth(), size)
 	}
 	p.done.Go(func() { p.run(interval) })
 	return p
@@ -90,18 +90,18 @@ func (p *progress) show() {
 	sent := p.sent.Load()
 	switch {
 	case sent == 0:
-	case p.app.json:
+	case p.con.json:
 		p.emit(progressDoc{1, "progress", sent, p.size})
 	case p.bar != nil:
 		// One byte below the end: at the end, the library would stop drawing.
 		_ = p.bar.Set64(min(sent, p.size-1))
 	default:
 		if sent == p.size {
-			fmt.Fprintf(p.app.err, "%s: %s\n", escape(p.name), p.whole)
+			fmt.Fprintf(p.con.err, "%s: %s\n", escape(p.name), p.whole)
 			return
 		}
 		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
-		fmt.Fprintf(p.app.err, "%s: %d %%, %s of %s, %s/s\n", escape(p.name), sent*100/p.size, bytesText(sent), bytesText(p.size), bytesText(int64(rate)))
+		fmt.Fprintf(p.con.err, "%s: %d %%, %s of %s, %s/s\n", escape(p.name), sent*100/p.size, bytesText(sent), bytesText(p.size), bytesText(int64(rate)))
 	}
 }
 

@@ -61,7 +61,9 @@ line.`,
   cpupdate push cp600.bind --hw-level 3 --method https --base-url https://files.example/firmware/`,
 		Args:              imageToPush,
 		ValidArgsFunction: completeImages(a, 1, false),
-		RunE:              func(cmd *cobra.Command, args []string) error { return push(cmd.Context(), a, o, args[0], args[1:]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return push(cmd.Context(), a.env(), o, args[0], args[1:])
+		},
 	}
 	flags := cmd.Flags()
 	end := group(flags, "Phones")
@@ -94,7 +96,7 @@ func imageToPush(cmd *cobra.Command, args []string) error {
 }
 
 // push runs the command: it installs an image on phones, or uploads it.
-func push(ctx context.Context, a *app, o pushOptions, name string, addresses []string) error {
+func push(ctx context.Context, env pushEnv, o pushOptions, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.phones.list != ""
 	o.route.legacy = o.talk.legacy
 	err := cmp.Or(o.phones.validate("push", addresses), o.route.validate(), o.checkRoute(withPhones), o.checkUrgency(), o.talk.validate("push"))
@@ -102,25 +104,25 @@ func push(ctx context.Context, a *app, o pushOptions, name string, addresses []s
 		return err
 	}
 	if withPhones {
-		return pushToPhones(ctx, a, o, name, addresses)
+		return pushToPhones(ctx, env, o, name, addresses)
 	}
-	return pushToServer(ctx, a, o, name)
+	return pushToServer(ctx, env, o, name)
 }
 
 // pushToServer checks an image, uploads it to a server and verifies it there.
-func pushToServer(ctx context.Context, a *app, o pushOptions, name string) error {
+func pushToServer(ctx context.Context, env pushEnv, o pushOptions, name string) error {
 	options, err := o.upload.options()
 	if err != nil {
 		return err
 	}
-	d, err := o.route.destination(a)
+	d, err := o.route.destination(env.con, env.store, env.pass)
 	if err != nil {
 		return err
 	}
 	if err := o.upload.validate(d, name); err != nil {
 		return err
 	}
-	l, err := newLoader(a, o.image)
+	l, err := newLoader(env.con, env.store, env.open, o.image)
 	if err != nil {
 		return err
 	}
@@ -130,11 +132,11 @@ func pushToServer(ctx context.Context, a *app, o pushOptions, name string) error
 		return err
 	}
 	defer f.Close()
-	sheet, err := o.check(a, im, d, l.policy)
+	sheet, err := o.check(env.con, env.store, im, d, l.policy)
 	if err != nil {
 		return err
 	}
-	p := &pushing{app: a, o: o, d: d, file: f, sheet: sheet, options: options}
+	p := &pushing{con: env.con, pass: env.pass, hosts: env.hosts, dial: env.dial, o: o, d: d, file: f, sheet: sheet, options: options}
 	return p.run(ctx)
 }
 
@@ -149,30 +151,30 @@ func openToSend(ctx context.Context, l *loader, name string) (*bind.File, *image
 		return nil, nil, im.err
 	}
 	for _, warning := range im.warnings {
-		l.app.note("warning", name, warning)
+		l.con.note("warning", name, warning)
 	}
 	return f, im, nil
 }
 
 // check applies the rules and returns the result if the image may be sent.
-func (o *pushOptions) check(a *app, im *image, d *destination, demand hwcheck.Policy) (*sheet, error) {
+func (o *pushOptions) check(con *console, store *settingsStore, im *image, d *destination, demand hwcheck.Policy) (*sheet, error) {
 	phone, err := o.phones.phone.phone("push")
 	if err != nil {
 		return nil, err
 	}
-	table, err := a.hardwareTable(o.hardware)
+	table, err := store.hardwareTable(o.hardware)
 	if err != nil {
 		return nil, err
 	}
 	s := &sheet{im: im, phone: table.Complete(withStored(phone, d.phone))}
 	s.verdict = hwcheck.Check(im.facts, s.phone, o.phones.permit.policy(demand))
 	err = verdictError(displayName(im.name), s.verdict)
-	if a.json {
-		if emitErr := a.emit(s.event()); emitErr != nil {
+	if con.json {
+		if emitErr := con.emit(s.event()); emitErr != nil {
 			return nil, emitErr
 		}
 	} else if err != nil || s.verdict.NothingToDo {
-		if printErr := a.print(nil, sheetText(a, im, s.phone, s.verdict)); printErr != nil {
+		if printErr := con.print(nil, sheetText(con, im, s.phone, s.verdict)); printErr != nil {
 			return nil, printErr
 		}
 	}

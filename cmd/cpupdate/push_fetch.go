@@ -21,7 +21,7 @@ const (
 )
 
 // fetchOptions say where phones fetch the image, and with which login.
-type fetchOptions struct{ url, username, passwordFile string }
+type fetchOptions struct{ fetchAccess }
 
 func (o *fetchOptions) addFlags(flags *pflag.FlagSet) {
 	defer group(flags, "Fetch by phones")()
@@ -52,11 +52,11 @@ func (o *fetchOptions) given() string {
 }
 
 // withStored returns the stored options if no flag was given.
-func (o fetchOptions) withStored(stored fetchOptions) fetchOptions {
-	if o.url == "" && o.username == "" && o.passwordFile == "" {
+func (o fetchOptions) withStored(stored fetchAccess) fetchAccess {
+	if o.fetchAccess == (fetchAccess{}) {
 		return stored
 	}
-	return o
+	return o.fetchAccess
 }
 
 // own reports whether phones have a login of their own instead of that of the upload.
@@ -65,7 +65,7 @@ func (o *fetchOptions) own() bool { return o.url != "" || o.username != "" }
 // deployment returns what phones are instructed to fetch, without a password. The error is a usage error, or is about a
 // stored setting.
 func (o *fetchOptions) deployment(d *destination, filename string) (wpi.Deployment, error) {
-	*o = o.withStored(d.fetch)
+	o.fetchAccess = o.withStored(d.fetch)
 	if o.passwordFile != "" && o.username == "" {
 		return wpi.Deployment{}, o.wrong(d, settingFetchPassword, "needs fetch-username")
 	}

@@ -16,7 +16,11 @@ import (
 
 // A rollout installs one image on phones.
 type rollout struct {
-	app     *app
+	con     *console
+	store   *settingsStore
+	pass    *passwordStore
+	hosts   *hostStore
+	dial    dialFunc
 	o       pushOptions
 	d       *destination // nil if this machine serves
 	file    *bind.File
@@ -29,12 +33,12 @@ type rollout struct {
 }
 
 // pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
-func pushToPhones(ctx context.Context, a *app, o pushOptions, name string, addresses []string) error {
-	r := &rollout{app: a, o: o}
+func pushToPhones(ctx context.Context, env pushEnv, o pushOptions, name string, addresses []string) error {
+	r := &rollout{con: env.con, store: env.store, pass: env.pass, hosts: env.hosts, dial: env.dial, o: o}
 	if err := r.settle(name, addresses); err != nil {
 		return err
 	}
-	l, err := newLoader(a, o.image)
+	l, err := newLoader(env.con, env.store, env.open, o.image)
 	if err != nil {
 		return err
 	}
@@ -44,7 +48,7 @@ func pushToPhones(ctx context.Context, a *app, o pushOptions, name string, addre
 	}
 	defer r.file.Close()
 	r.policy = o.phones.permit.policy(l.policy)
-	a.keepPipes()
+	env.con.keepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	return r.run(ctx, stop)
@@ -62,7 +66,7 @@ func (r *rollout) settle(name string, addresses []string) (err error) {
 			o.upload.filename = filepath.Base(name)
 		}
 		err = settingUsage("push", transfer.CheckName(o.upload.filename))
-	} else if r.d, err = o.route.destination(r.app); err == nil {
+	} else if r.d, err = o.route.destination(r.con, r.store, r.pass); err == nil {
 		stored = r.d.phone
 		err = o.upload.validate(r.d, name)
 	}
@@ -72,7 +76,7 @@ func (r *rollout) settle(name string, addresses []string) (err error) {
 	if r.targets, err = o.phones.targets("push", addresses, stored); err != nil {
 		return err
 	}
-	if r.table, err = r.app.hardwareTable(o.hardware); err != nil {
+	if r.table, err = r.store.hardwareTable(o.hardware); err != nil {
 		return err
 	}
 	return r.tellable()
@@ -121,7 +125,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	if (r.o.route.serve || r.o.route.web.on) && !r.o.dryRun {
 		size = r.file.Image().Size()
 	}
-	show := newReport(r.app, r.targets, r.im, size, stop)
+	show := newReport(r.con, r.targets, r.im, size, stop)
 	show.context, show.interval, show.watch.web = r.failureContext(), r.o.talk.interval, r.o.route.web.on
 	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
 	var err error
@@ -130,7 +134,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 			return err
 		}
 	}
-	station, err := r.o.talk.open(r.app, r.targets, min(r.options.Timeout, contactTimeout), r.options, show.event)
+	station, err := r.o.talk.open(r.con, r.targets, min(r.options.Timeout, contactTimeout), r.options, show.event)
 	if err != nil {
 		return err
 	}
@@ -190,8 +194,8 @@ func (r *rollout) source(ctx context.Context, s *station) (fleet.Source, error) 
 
 // uploaded uploads the image to the server.
 func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
-	p := &pushing{app: r.app, o: r.o, d: r.d, file: r.file, sheet: &sheet{im: r.im}, options: r.options}
-	if err := r.o.route.login(ctx, r.app, r.d, r.options); err != nil {
+	p := &pushing{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, o: r.o, d: r.d, file: r.file, sheet: &sheet{im: r.im}, options: r.options}
+	if err := r.o.route.login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
 		return nil, err
 	}
 	deploy, err := r.o.fetch.login(r.d, r.deploy) // before anything is sent
@@ -209,7 +213,7 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 		return nil, err
 	}
 	if r.o.fetch.writes(r.d) {
-		r.app.remark("warning", r.d.access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
+		r.con.remark("warning", r.d.access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
 	}
 	return fleet.Elsewhere(deploy), nil
 }

@@ -50,7 +50,7 @@ type destination struct {
 	trust    trust.Policy
 	phone    hwcheck.Phone
 	origin   string // "flags", "defaults", "profile berlin"
-	fetch    fetchOptions
+	fetch    fetchAccess
 	password func(context.Context) (transfer.Secret, error)
 }
 
@@ -107,11 +107,11 @@ func (o *routeOptions) validateServe() error {
 }
 
 // destination reads the settings of the server.
-func (o *routeOptions) destination(a *app) (*destination, error) {
+func (o *routeOptions) destination(con *console, store *settingsStore, pass *passwordStore) (*destination, error) {
 	if len(o.access.given()) > 0 {
 		return o.explicit()
 	}
-	d, err := o.stored(a)
+	d, err := o.stored(con, store, pass)
 	if err != nil {
 		return nil, err
 	}
@@ -164,15 +164,15 @@ func (o *routeOptions) checkTrust(access transfer.Access) error {
 	return nil
 }
 
-func (o *routeOptions) stored(a *app) (*destination, error) {
-	p, err := a.stored(o.profile)
+func (o *routeOptions) stored(con *console, store *settingsStore, pass *passwordStore) (*destination, error) {
+	p, err := store.stored(o.profile)
 	if err != nil {
 		return nil, err
 	}
 	asked := o.useDefaults || o.profile != ""
 	switch {
 	case p.empty() && asked:
-		s, err := a.storedSettings()
+		s, err := store.storedSettings()
 		if err != nil {
 			return nil, err
 		}
@@ -182,10 +182,10 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 			"name the server: --method ftps --server HOST --username NAME --path FOLDER",
 			"or store it once, and use it with --use-defaults: cpupdate defaults set --method ftps --server HOST --username NAME")
 	case !asked:
-		a.note("note", o.command, "no server is named, so the stored defaults are used")
+		con.note("note", o.command, "no server is named, so the stored defaults are used")
 	}
 	d := &destination{access: p.access, phone: p.phone, origin: p.title(), fetch: p.fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, a) }
+	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, pass) }
 	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
 		return nil, err
 	}
@@ -194,8 +194,8 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 }
 
 // login verifies the server and adds the password. No password is requested before the server is verified.
-func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line transfer.Options) error {
-	if err := o.meet(ctx, a, d, line); err != nil {
+func (o *routeOptions) login(ctx context.Context, con *console, pass *passwordStore, hosts *hostStore, d *destination, line transfer.Options) error {
+	if err := o.meet(ctx, con, hosts, d, line); err != nil {
 		return err
 	}
 	who := d.access.Username
@@ -207,12 +207,12 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line t
 	warn := func() {
 		if plainFTP(d.access) {
 			once.Do(func() {
-				a.note("warning", d.access.Server, "plain FTP sends the password unencrypted, so anyone on the network path can read it; use ftps or https to protect it")
+				con.note("warning", d.access.Server, "plain FTP sends the password unencrypted, so anyone on the network path can read it; use ftps or https to protect it")
 			})
 		}
 	}
 	o.password.before = warn // warn before the password is requested
-	secret, _, err := o.password.resolve(ctx, a, d.password, wantsPassword(d.access))
+	secret, _, err := o.password.resolve(ctx, con, pass, d.password, wantsPassword(d.access))
 	if err != nil {
 		return err
 	}
@@ -227,17 +227,17 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line t
 }
 
 // meet verifies the certificate of a server, and asks whether to accept an unknown key.
-func (o *routeOptions) meet(ctx context.Context, a *app, d *destination, line transfer.Options) (err error) {
+func (o *routeOptions) meet(ctx context.Context, con *console, hosts *hostStore, d *destination, line transfer.Options) (err error) {
 	if plainFTP(d.access) {
 		return nil
 	}
-	a.warnLegacy(o.legacy)
+	con.warnLegacy(o.legacy)
 	d.trust.Legacy = o.legacy
 	peer := d.access.Address()
-	if d.trust, err = a.policyFor(d.trust, peer); err != nil {
+	if d.trust, err = hosts.policyFor(d.trust, peer); err != nil {
 		return err
 	}
-	d.trust, err = a.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
+	d.trust, err = hosts.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
 		return transferFailure("", transfer.Meet(ctx, d.access, line))
 	})

@@ -30,7 +30,7 @@ func dialFrom(t *testing.T, password string, lines ...[]string) dialled {
 	}
 	for i, line := range lines {
 		if i == len(lines)-1 && password != "" {
-			a.password = transfer.NewSecret(password)
+			a.pass.password = transfer.NewSecret(password)
 		}
 		out.Reset()
 		errOut.Reset()

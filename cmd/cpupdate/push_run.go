@@ -16,7 +16,10 @@ var errNoServer = errors.New("no server is named, and no defaults are stored")
 
 // A pushing is the upload of one image.
 type pushing struct {
-	app      *app
+	con      *console
+	pass     *passwordStore
+	hosts    *hostStore
+	dial     dialFunc
 	o        pushOptions
 	d        *destination
 	file     *bind.File
@@ -36,10 +39,10 @@ func (p *pushing) run(ctx context.Context) error {
 	case p.o.dryRun:
 		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.file.Image().Size()})
 	}
-	if err := p.o.route.login(ctx, p.app, p.d, p.options); err != nil {
+	if err := p.o.route.login(ctx, p.con, p.pass, p.hosts, p.d, p.options); err != nil {
 		return err
 	}
-	p.app.keepPipes()
+	p.con.keepPipes()
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	location, err := p.send(ctx)
@@ -57,12 +60,12 @@ func (p *pushing) run(ctx context.Context) error {
 // send uploads the image to the server.
 func (p *pushing) send(ctx context.Context) (transfer.Location, error) {
 	content := p.file.Image()
-	p.progress = p.app.startProgress(p.o.upload.filename, "sent; waiting for the server", content.Size(), p.emit)
+	p.progress = p.con.startProgress(p.o.upload.filename, "sent; waiting for the server", content.Size(), p.emit)
 	defer p.progress.end()
 	options := p.options
 	options.Trust = p.d.trust
 	options.Event, options.Sent = p.tell, p.progress.update
-	store, err := p.app.dial(ctx, p.d.access, options)
+	store, err := p.dial(ctx, p.d.access, options)
 	if err != nil {
 		return transfer.Location{}, err
 	}
@@ -78,7 +81,7 @@ func (p *pushing) send(ctx context.Context) (transfer.Location, error) {
 // emit writes a line of the answer during the upload. If that fails, it cancels the upload, because its result could not
 // be reported.
 func (p *pushing) emit(doc any) {
-	if err := p.app.emit(doc); err != nil {
+	if err := p.con.emit(doc); err != nil {
 		p.cancel(err)
 	}
 }
@@ -101,8 +104,8 @@ func (p *pushing) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.restart()
 	}
-	if p.app.json {
-		if e.Step != transfer.StepSaid || p.app.verbose {
+	if p.con.json {
+		if e.Step != transfer.StepSaid || p.con.verbose {
 			p.progress.aside(func() { p.emit(newStepLine(e)) })
 		}
 		return
@@ -118,12 +121,12 @@ func (p *pushing) tell(e transfer.Event) {
 	case transfer.StepRetry:
 		text = fmt.Sprintf("%v; retrying in %s", e.Err, span(e.Wait))
 	case transfer.StepSaid:
-		p.progress.aside(func() { p.app.said(e.Text) })
+		p.progress.aside(func() { p.con.said(e.Text) })
 		return
 	default:
 		return
 	}
-	p.progress.aside(func() { p.app.note("note", p.o.upload.filename, text) })
+	p.progress.aside(func() { p.con.note("note", p.o.upload.filename, text) })
 }
 
 // A stepLine is the JSON line of one step.
@@ -177,25 +180,25 @@ type pushDoc struct {
 
 // say writes the answer of the upload.
 func (p *pushing) say(event, where string, l transfer.Location) error {
-	if p.app.json {
+	if p.con.json {
 		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
 			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
-			doc.Replaced, doc.InPlace, doc.Millis = some(l.Replaced), some(l.InPlace), some(l.Duration.Milliseconds())
+			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
 			doc.BytesPerSec, doc.Left = rate(l), p.left
 			for _, proof := range l.Proofs {
 				doc.Proofs = append(doc.Proofs, string(proof))
 			}
 		}
-		return p.app.emit(doc)
+		return p.con.emit(doc)
 	}
 	if event == "nothing-to-do" {
 		return nil // the rule sheet says so
 	}
 	for _, left := range p.left {
-		p.app.note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
+		p.con.note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
 	}
-	return p.app.print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.con.print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
 }
 
 // rate returns the number of bytes sent a second.

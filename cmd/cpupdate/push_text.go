@@ -12,15 +12,15 @@ import (
 
 // draw writes the answer as text: where the image is, then how it was verified.
 func (p *pushing) draw(w io.Writer, event, where string, l transfer.Location) {
-	a, im := p.app, p.sheet.im
-	word := a.paint(green, "sent")
+	im := p.sheet.im
+	word := p.con.paint(green, "sent")
 	if event != "sent" {
-		word = a.paint(yellow, "not sent")
+		word = p.con.paint(yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, escape(displayName(im.name)), escape(where))
 	row := func(name, text string) {
 		const column = 12
-		fmt.Fprintf(w, "  %s%s\n", pad(name, column-2), wrap(escape(text), column, a.width))
+		fmt.Fprintf(w, "  %s%s\n", pad(name, column-2), wrap(escape(text), column, p.con.width))
 	}
 	row("image", imageLine(im, p.file.Facts()))
 	if len(p.sheet.verdict.Findings) > 0 { // with phones, each phone is checked by itself

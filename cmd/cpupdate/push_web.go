@@ -114,7 +114,7 @@ func (r *rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
 	if len(r.targets) == 1 {
 		o.whose = "the web page of " + r.targets[0].Address
 	}
-	secret, _, err := o.resolve(ctx, r.app, nil, true)
+	secret, _, err := o.resolve(ctx, r.con, r.pass, nil, true)
 	if err == nil && secret.Reveal() == "" {
 		err = failf(codeSettings, "give it with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone needs the administrator's password, and none was given")

@@ -207,7 +207,7 @@ func TestExamples(t *testing.T) {
 	} {
 		run(line)
 	}
-	examples := examplesOf(newRoot(&app{}))
+	examples := examplesOf(newRoot(newTestApp(&console{}, "")))
 	pushes := 0
 	end := func() {}
 	for _, line := range sortPackFirst(examples) {

@@ -29,7 +29,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if version {
-				return printVersion(a)
+				return printVersion(a.con)
 			}
 			return cmd.Help()
 		},
@@ -39,20 +39,20 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		},
 	}
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpErr = printHelp(a, cmd) })
-	root.SetOut(a.out)
-	root.SetErr(a.err)
-	root.SetIn(a.in)
+	root.SetOut(a.con.out)
+	root.SetErr(a.con.err)
+	root.SetIn(a.con.in)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(helpPath(cmd), "%v", err) })
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
-	flags.BoolVar(&a.json, "json", false, "print the answer and errors as JSON")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "print more details")
-	flags.StringVar(&a.config, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
-	flags.BoolVar(&a.noColor, "no-color", false, "do not use colours, even on a terminal")
+	flags.BoolVar(&a.con.json, "json", false, "print the answer and errors as JSON")
+	flags.BoolVarP(&a.con.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
+	flags.BoolVarP(&a.con.verbose, "verbose", "v", false, "print more details")
+	flags.StringVar(&a.store.config, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
+	flags.BoolVar(&a.con.noColor, "no-color", false, "do not use colours, even on a terminal")
 
 	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)

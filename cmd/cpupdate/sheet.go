@@ -79,11 +79,11 @@ func phoneName(p hwcheck.Phone) string {
 }
 
 // sheetText returns a function that writes the rule sheet: the answer, then the rules, the decisive ones first.
-func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
+func sheetText(con *console, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
 	return func(w io.Writer) {
-		verdict := answerText(a, v, im.state() == stateDamaged)
+		verdict := answerText(con, v, im.state() == stateDamaged)
 		about := escape(displayName(im.name)) + "  with  " + escape(phoneName(p))
-		if utf8.RuneCountInString(answerText(&app{}, v, im.state() == stateDamaged)+"   "+about) > a.width {
+		if utf8.RuneCountInString(answerText(&console{}, v, im.state() == stateDamaged)+"   "+about) > con.width {
 			verdict += "\n"
 		}
 		fmt.Fprintf(w, "%s   %s\n\n", verdict, about)
@@ -91,16 +91,16 @@ func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Wr
 		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
 		columns := sheetColumns(findings)
 		for _, f := range findings {
-			printFinding(w, a, f, columns)
-			if stops(f) && !v.NothingToDo || a.verbose && f.Advice != "" {
-				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+wrap(escape(advice(f)), textColumn+3, a.width))
+			printFinding(w, con, f, columns)
+			if stops(f) && !v.NothingToDo || con.verbose && f.Advice != "" {
+				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+wrap(escape(advice(f)), textColumn+3, con.width))
 			}
 		}
 		if v.Reason != "" && slices.ContainsFunc(v.Findings, overridden) {
-			fmt.Fprintf(w, "\n  %s\n", wrap("overridden because: "+escape(v.Reason), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap("overridden because: "+escape(v.Reason), 4, con.width))
 		}
 		if im.facts.Note.Known() && v.Answer == hwcheck.NotCompatible {
-			fmt.Fprintf(w, "\n  %s\n", wrap(noteText(im.facts.Note), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap(noteText(im.facts.Note), 4, con.width))
 		}
 	}
 }
@@ -114,22 +114,22 @@ func noteText(note bind.Fact[string]) string {
 }
 
 // answerText returns the verdict in words.
-func answerText(a *app, v hwcheck.Verdict, damaged bool) string {
+func answerText(con *console, v hwcheck.Verdict, damaged bool) string {
 	switch {
 	case v.Untrusted && damaged:
-		return a.paint(red, "damaged")
+		return con.paint(red, "damaged")
 	case v.Untrusted:
-		return a.paint(red, "not trusted")
+		return con.paint(red, "not trusted")
 	case v.NothingToDo:
-		return a.paint(green, "nothing to do")
+		return con.paint(green, "nothing to do")
 	case v.Answer == hwcheck.Compatible && slices.ContainsFunc(v.Findings, overridden):
-		return a.paint(yellow, "compatible by override")
+		return con.paint(yellow, "compatible by override")
 	case v.Answer == hwcheck.Compatible:
-		return a.paint(green, "compatible")
+		return con.paint(green, "compatible")
 	case v.Answer == hwcheck.CannotTell:
-		return a.paint(yellow, "unknown")
+		return con.paint(yellow, "unknown")
 	}
-	return a.paint(red, "not compatible")
+	return con.paint(red, "not compatible")
 }
 
 func overridden(f hwcheck.Finding) bool {
@@ -189,10 +189,10 @@ func brief(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.NotChecked || f.Outcome == hwcheck.NotApplicable || f.Rule == hwcheck.ImageIntact
 }
 
-func printFinding(w io.Writer, a *app, f hwcheck.Finding, imageWidth int) {
+func printFinding(w io.Writer, con *console, f hwcheck.Finding, imageWidth int) {
 	word, color := outcomeWord(f.Outcome)
-	start := "  " + a.paint(color, word) + strings.Repeat(" ", outcomeWidth+2-len(word)) + pad(string(f.Rule), ruleWidth) + "  "
-	fmt.Fprintln(w, start+findingText(f, imageWidth, a.width))
+	start := "  " + con.paint(color, word) + strings.Repeat(" ", outcomeWidth+2-len(word)) + pad(string(f.Rule), ruleWidth) + "  "
+	fmt.Fprintln(w, start+findingText(f, imageWidth, con.width))
 }
 
 // stops reports whether a finding blocks the image, or would without an override.

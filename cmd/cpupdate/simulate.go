@@ -66,7 +66,7 @@ says what happened to it. Only the list is kept.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.listFaults {
-				return listFaults(a)
+				return listFaults(a.con)
 			}
 			if o.list != "" && cmd.Flags().Changed("count") {
 				return usage("simulate", "--count cannot be used with --phones: the list says how many phones there are")
@@ -75,7 +75,7 @@ says what happened to it. Only the list is kept.`,
 			if o.password.file != "" && o.place.web == "" {
 				return usage("simulate", "--web-password-file needs --web: only a web page has a password")
 			}
-			return simulate(cmd.Context(), a, o)
+			return simulate(cmd.Context(), a.con, o)
 		},
 	}
 	o.addFlags(cmd.Flags())
@@ -108,8 +108,8 @@ func (o *simulateOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 // simulate runs phones until it is interrupted, which is its normal end.
-func simulate(ctx context.Context, a *app, o simulateOptions) error {
-	plan, err := o.plan(ctx, a)
+func simulate(ctx context.Context, con *console, o simulateOptions) error {
+	plan, err := o.plan(ctx, con)
 	if err != nil {
 		return err
 	}
@@ -117,10 +117,10 @@ func simulate(ctx context.Context, a *app, o simulateOptions) error {
 	if err != nil {
 		return err
 	}
-	a.keepPipes()
+	con.keepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	show := newSimShow(a, len(plan), stop)
+	show := newSimShow(con, len(plan), stop)
 	phones, err := startPhones(ctx, plan, show)
 	defer closePhones(phones)
 	if err != nil {

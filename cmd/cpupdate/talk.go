@@ -113,7 +113,7 @@ type station struct {
 
 // open starts to listen for calls of phones. timeout is how long a phone may take to accept a contact request; event
 // receives every event of the run.
-func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*station, error) {
+func (o *talkOptions) open(con *console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*station, error) {
 	certificate, err := o.certificate()
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration
 		ContactInterval: o.interval, Patience: o.patience, Probe: o.probe, Parallel: o.parallel,
 		Timeout: timeout, Event: event,
 	})}
-	a.warnLegacy(o.legacy)
+	con.warnLegacy(o.legacy)
 	err = s.tryPorts(o.listen, callPort, func(address string) (err error) {
 		options := s.serving(address)
 		options.Certificate, options.Legacy, options.Calls = certificate, o.legacy, s.runner.Calls()
@@ -132,20 +132,20 @@ func (o *talkOptions) open(a *app, targets []fleet.Target, timeout time.Duration
 	if err != nil {
 		return nil, err
 	}
-	s.tellPort(a, len(targets))
+	s.tellPort(con, len(targets))
 	return s, nil
 }
 
 // tellPort prints the port that a firewall or router has to open. With several phones, the first note of the run says
 // it.
-func (s *station) tellPort(a *app, phones int) {
+func (s *station) tellPort(con *console, phones int) {
 	host, port, _ := s.o.advertised() // checked by validate
 	listening := int(s.server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
-		a.remark("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
-	case a.verbose || listening != callPort && !s.near && (phones == 1 || a.json):
-		a.remark("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
+		con.remark("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
+	case con.verbose || listening != callPort && !s.near && (phones == 1 || con.json):
+		con.remark("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
 	}
 }
 

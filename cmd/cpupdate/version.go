@@ -14,7 +14,7 @@ func newVersion(a *app) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return printVersion(a) },
+		RunE:  func(*cobra.Command, []string) error { return printVersion(a.con) },
 	}
 }
 
@@ -29,7 +29,7 @@ type versionDoc struct {
 }
 
 // printVersion prints the version that the build recorded.
-func printVersion(a *app) error {
+func printVersion(con *console) error {
 	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		doc.Version = info.Main.Version
@@ -42,7 +42,7 @@ func printVersion(a *app) error {
 			}
 		}
 	}
-	return a.print(doc, func(w io.Writer) {
+	return con.print(doc, func(w io.Writer) {
 		commit := ""
 		if doc.Commit != "" {
 			commit = "  commit " + doc.Commit

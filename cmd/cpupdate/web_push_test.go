@@ -35,7 +35,7 @@ func TestWebTerminal(t *testing.T) {
 		t.Helper()
 		a, said := terminalApp(t, typed)
 		asked := ""
-		a.ask = func(_ context.Context, question string) (string, error) {
+		a.con.ask = func(_ context.Context, question string) (string, error) {
 			asked = question
 			if password == "" {
 				return "", io.EOF
