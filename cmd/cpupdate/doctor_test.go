@@ -186,7 +186,7 @@ func TestDoctorServer(t *testing.T) {
 			"phone/ skipped no PHONE given",
 		}},
 		"wrong login": {nil, wellBehaved, codeSettings, []string{
-			"settings/password warning no password given .*--password-file", "server/login failed .*530.* no password was given",
+			"settings/password warning no password given .*--password-file", "server/login failed .*530.* give a password with",
 			"server/upload-folder skipped skipped: the login failed", "server/proof skipped skipped: the login failed",
 		}},
 		"no host": {withPassword, func(*testing.T) []string { return []string{"--server", nowhere(), "--username", "x"} }, codeUnreachable, []string{

@@ -13,7 +13,7 @@ import (
 // TestHelpText checks the help of every command: no line is wider than 80 columns, the first screen says what to type,
 // every flag is shown once, and a command with more than 15 flags shows each of its own under a heading.
 func TestHelpText(t *testing.T) {
-	for _, cmd := range allCommands(newRoot(&app{})) {
+	for _, cmd := range allCommands(newRoot(newTestApp(&console{}, ""))) {
 		t.Run(cmd.CommandPath(), func(t *testing.T) {
 			text := helpText(cmd, 80)
 			lines := strings.Split(text, "\n")
@@ -55,7 +55,7 @@ func allCommands(cmd *cobra.Command) []*cobra.Command {
 // TestFlagGroups checks the headings of push, the common ones first.
 func TestFlagGroups(t *testing.T) {
 	var headings []string
-	for line := range strings.Lines(flagsText(newPush(&app{}), 80)) {
+	for line := range strings.Lines(flagsText(newPush(newTestApp(&console{}, "")), 80)) {
 		if heading, found := strings.CutSuffix(line, ":\n"); found && !strings.HasPrefix(line, " ") {
 			headings = append(headings, heading)
 		}
