@@ -14,31 +14,33 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// maxCAFile is the size of the largest file with certificates of authorities in bytes.
+// maxCAFile is the maximum size of a file with CA certificates, in bytes.
 const maxCAFile = 1 << 20
 
-// A givenSetting is a setting that a flag gives, with the flag's texts.
+// A givenSetting is a setting that was given as a flag, with the flag's values.
 type givenSetting struct {
 	name  string
 	texts []string
 }
 
-// accessOptions are explicit access data. A flag that is not given is empty: one without a value is an error already.
+// accessOptions hold explicit access data. An empty value means that the flag was not given: a flag with an empty value
+// is an error already.
 type accessOptions struct {
 	method, server, port, account, username, path, baseURL string
 }
 
 func (o *accessOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.method, transfer.SettingMethod, "", "how the file travels: `ftp|ftps|https` (usual: ftp)")
+	defer group(flags, "Server")()
 	flags.StringVar(&o.server, transfer.SettingServer, "", "the server's `HOST` name or address")
-	flags.StringVar(&o.port, transfer.SettingPort, "", "the server's `PORT` (usual: 21, for https 443)")
-	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers ask for besides the user name")
-	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user's `NAME` on the server; anonymous has to be named too")
-	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, by ftp and ftps (usual: the login folder)")
-	flags.StringVar(&o.baseURL, transfer.SettingBaseURL, "", "the folder's `URL`, by https: https://files.example/firmware/")
+	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user `NAME` on the server; for anonymous access, give anonymous")
+	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, with ftp and ftps (default: the login folder)")
+	flags.StringVar(&o.method, transfer.SettingMethod, "", "the transfer method: `ftp|ftps|https` (default ftp)")
+	flags.StringVar(&o.port, transfer.SettingPort, "", "the server's `PORT` (default 21, or 443 with https)")
+	flags.StringVar(&o.baseURL, transfer.SettingBaseURL, "", "the `URL` of the folder, with https: https://files.example/firmware/")
+	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers require in addition to the user name")
 }
 
-// given are the settings that were given, in their order.
+// given returns the settings that were given, in a fixed order.
 func (o *accessOptions) given() []givenSetting {
 	var out []givenSetting
 	for _, s := range []struct{ name, text string }{
@@ -57,7 +59,7 @@ func (o *accessOptions) given() []givenSetting {
 	return out
 }
 
-// access reads the flags. What only shows together with other settings, and with the password, is left to
+// access parses the flags. Problems that depend on other settings or on the password are left to
 // [transfer.Access.Validate] and settingUsage.
 func (o *accessOptions) access(command string) (transfer.Access, error) {
 	var access transfer.Access
@@ -69,8 +71,8 @@ func (o *accessOptions) access(command string) (transfer.Access, error) {
 	return access, nil
 }
 
-// settingUsage turns a [*transfer.SettingError] about settings that came from flags into a usage error that names the
-// flag. Any other error stays as it is.
+// settingUsage turns a [*transfer.SettingError] about a flag into a usage error that names the flag. It returns any
+// other error unchanged.
 func settingUsage(command string, err error) error {
 	e := (*transfer.SettingError)(nil)
 	if !errors.As(err, &e) {
@@ -79,15 +81,16 @@ func settingUsage(command string, err error) error {
 	return usage(command, "--%s: %s", e.Setting, e.Problem)
 }
 
-// trustOptions are whom to believe that it is the server.
+// trustOptions say how to verify the server's certificate.
 type trustOptions struct {
 	ca   string
 	pins []string
 }
 
 func (o *trustOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.ca, settingCA, "", "who may sign the server's certificate: a `FILE` (PEM) instead of the system's authorities")
-	flags.StringArrayVar(&o.pins, settingPin, nil, "the server's key, `sha256:HEX` of its public key; may be repeated")
+	defer group(flags, "Trust")()
+	flags.StringVar(&o.ca, settingCA, "", "verify the server's certificate with the CA certificates in `FILE` (PEM), not with those of the system")
+	flags.StringArrayVar(&o.pins, settingPin, nil, "accept the server's certificate if its public key has this digest, `sha256:HEX`; may be repeated")
 }
 
 func (o *trustOptions) given() []givenSetting {
@@ -101,7 +104,7 @@ func (o *trustOptions) given() []givenSetting {
 	return out
 }
 
-// trust reads the flags and the file that they name.
+// trust parses the flags and reads the file that they name.
 func (o *trustOptions) trust(command string) (trust.Policy, error) {
 	pins, err := parsePins(o.pins)
 	if err != nil {
@@ -114,7 +117,7 @@ func (o *trustOptions) trust(command string) (trust.Policy, error) {
 	return policy, err
 }
 
-// instead is what is stored with the flags in its place: each of them only for its own.
+// instead returns the stored policy with the values of the flags that were given in place of the stored ones.
 func (o *trustOptions) instead(p *profile, command string) (trust.Policy, error) {
 	given, err := (&trustOptions{pins: o.pins}).trust(command)
 	if err != nil {
@@ -128,21 +131,21 @@ func (o *trustOptions) instead(p *profile, command string) (trust.Policy, error)
 	return q.trust()
 }
 
-// readAuthorities reads certificates in PEM.
+// readAuthorities reads CA certificates in PEM.
 func readAuthorities(name string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	text, err := readLimited(name, maxCAFile)
 	if err == nil && !pool.AppendCertsFromPEM(text) {
-		err = errors.New("holds no certificate in PEM")
+		err = errors.New("contains no certificate in PEM")
 	}
 	if err != nil {
-		return nil, fail(codeSettings, fmt.Errorf("authorities %s: %w", name, withoutPath(err)),
-			"a file with the certificate of who signs the server's, from -----BEGIN CERTIFICATE----- on")
+		return nil, fail(codeSettings, fmt.Errorf("CA file %s: %w", name, withoutPath(err)),
+			"name a file with the certificate of the CA that signed the server's; it begins with -----BEGIN CERTIFICATE-----")
 	}
 	return pool, nil
 }
 
-// siteOptions describe the phones of a site, all of them at once.
+// siteOptions describe all phones of a site together.
 type siteOptions struct{ phone phoneOptions }
 
 func (o *siteOptions) addFlags(flags *pflag.FlagSet) { o.phone.addSiteFlags(flags) }
@@ -162,7 +165,7 @@ func (o *siteOptions) given() []givenSetting {
 	return out
 }
 
-// checkGiven checks settings from flags and returns them as they are written into a file.
+// checkGiven checks settings from flags and returns them in the form that the settings file has.
 func checkGiven(command string, given []givenSetting) ([]givenSetting, error) {
 	p := &profile{texts: map[string][]string{}, where: map[string]string{}}
 	var out []givenSetting
@@ -177,7 +180,7 @@ func checkGiven(command string, given []givenSetting) ([]givenSetting, error) {
 			}
 		}
 		if s.name == settingCA || s.name == settingFetchPassword {
-			// In the file a relative name would start from the file's folder.
+			// In the settings file, a relative name would start from the folder of that file.
 			whole, err := filepath.Abs(s.texts[0])
 			if err != nil {
 				return nil, err

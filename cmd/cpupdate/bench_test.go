@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // The benchmarks time whole processes, ours and a peer in turn, and report the median of the ratios of each pair:
@@ -125,7 +123,7 @@ func largeImage(b *testing.B, size int64) string {
 		}
 	}
 	out := filepath.Join(b.TempDir(), "large.bind")
-	a := &app{out: io.Discard, err: os.Stderr, width: 80, open: bind.Open}
+	a := newTestApp(&console{out: io.Discard, err: os.Stderr, width: 80}, "")
 	if c := run(b.Context(), a, []string{"pack", payload.Name(), "-o", out, "--software-type", "SIP", "--software-version", "1.9.2.0"}); c != codeOK {
 		b.Fatalf("pack ended with %d", c)
 	}

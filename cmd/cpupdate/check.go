@@ -28,84 +28,94 @@ type phoneOptions struct {
 }
 
 func (o *phoneOptions) addFlags(flags *pflag.FlagSet) {
+	defer group(flags, "Phones")()
 	o.addSiteFlags(flags)
 	flags.StringVar(&o.part, "part-number", "", "the phone's part `NUMBER`, such as S30817-S7403-A101-15")
-	flags.StringVar(&o.running, "running", "", "the `VERSION` that the phone runs, such as \"V1 R4.9.0\"")
+	flags.StringVar(&o.running, "running", "", "the software `VERSION` that the phone runs, such as \"V1 R4.9.0\"")
 }
 
-// addSiteFlags adds those that hold for many phones alike.
+// addSiteFlags adds the flags that can describe many phones together.
 func (o *phoneOptions) addSiteFlags(flags *pflag.FlagSet) {
+	defer group(flags, "Phones")()
 	flags.StringVar(&o.level, settingLevel, "", "the phone's hardware level, a `NUMBER` from 1")
 	flags.StringVar(&o.model, settingModel, "", "the phone's `MODEL`, such as CP600 or \"OpenScape Desk Phone CP600\"")
-	flags.StringVar(&o.kind, settingType, "", "the `TYPE` that the phone runs, such as \"Unify HFA\"")
-	flags.StringVar(&o.minimum, settingMinimum, "", "the lowest `VERSION` for the phone's hardware")
+	flags.StringVar(&o.kind, settingType, "", "the software `TYPE` that the phone runs, such as \"Unify HFA\"")
+	flags.StringVar(&o.minimum, settingMinimum, "", "the lowest software `VERSION` for the phone's hardware")
 }
 
-// permitOptions are what the person who asks permits.
+// permitOptions say which rules the user overrides.
 type permitOptions struct {
 	override, typeChange, downgrade, reinstall bool
 	reason                                     string
 }
 
 func (o *permitOptions) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.override, "override", false, "the manual's Override: lift hardware-level, minimum-version and stepping-stone")
-	flags.StringVar(&o.reason, "reason", "", "why --override is given: `TEXT` that is kept with the answer")
-	flags.BoolVar(&o.typeChange, "allow-type-change", false, "lift software-type")
-	flags.BoolVar(&o.downgrade, "allow-downgrade", false, "lift downgrade")
-	flags.BoolVar(&o.reinstall, "reinstall", false, "the version that the phone runs is no reason to do nothing")
+	defer group(flags, "Overrides")()
+	flags.BoolVar(&o.override, "override", false, "override the rules hardware-level, minimum-version and stepping-stone (Override in the manual)")
+	flags.StringVar(&o.reason, "reason", "", "the reason for --override: `TEXT` that is shown in the answer")
+	flags.BoolVar(&o.typeChange, "allow-type-change", false, "override the rule software-type")
+	flags.BoolVar(&o.downgrade, "allow-downgrade", false, "override the rule downgrade")
+	flags.BoolVar(&o.reinstall, "reinstall", false, "install even if the phone already runs this version")
 }
 
 func newCheck(a *app) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check IMAGE [PHONE...]",
-		Short: "Tell whether a phone will take an image, and why",
-		Long: `Apply the phone's own rule before any byte moves: the rule sheet says for each
-rule what the image asks, what is known of the phone, and what would make it
-pass. There are three answers: compatible (exit code 0), not compatible (4) and
-unknown (5). A damaged image is exit code 3, whatever else the rules say.
+		Short: "Check whether a phone will accept an image, and why",
+		Long: `Apply the phone's own rules before anything is sent. For each rule, the rule sheet
+shows what the image requires, what is known about the phone, and what would make
+the rule pass. There are three answers: compatible (exit code 0), not compatible
+(4) and unknown (5). A damaged image ends with exit code 3, whatever the rules say.
 
-Describe one phone with flags, or many in a list: --phones FILE, a CSV file with
-a header line. Its columns, any of them in any order: address, mac, model,
+Describe one phone with flags, or many phones in a list: --phones FILE, a CSV file
+with a header line. Its columns, any of them in any order: address, mac, model,
 part_number, hw_level, software_type, running, minimum_version, override
 (yes or no), reason, note.
 
-PHONE is HOST, HOST:PORT or [IPv6]:PORT: the phone is asked over the network what
-it is and runs, and told nothing. It calls this machine, so a firewall here must
-let it in (--listen). With a list too, that says the rest of these phones.
+PHONE is HOST, HOST:PORT or [IPv6]:PORT. The phone is queried over the network for
+its model and software; nothing is changed on it. It calls back to this machine,
+so its firewall must let the phone in (--listen). With --phones, the list adds
+what the phone does not report.
 
 With a list, several phones, or a folder as IMAGE, the answer is the fit matrix:
-which phone takes which image, and for a phone that fits none, why. It ends with
-exit code 0 if every phone has an image that fits, else with 10.
+which phone accepts which image, and for a phone that no image fits, why. The exit
+code is 0 if an image fits every phone, else 10.
 
-Which part number means which level is looked up in the hardware table:
---hardware FILE, and hardware.toml in the settings folder.`,
+The hardware table says which part number has which level: --hardware FILE, and
+hardware.toml in the settings folder.`,
 		Example: `  cpupdate check cp600.bind --hw-level 3
   cpupdate check os40.img --part-number S30817-S7402-A101-20 --software-type "Siemens SIP" --running "V3 R1.41.1"
   cpupdate check cp600.bind 192.0.2.50 --hw-level 3
   cpupdate check images/ --phones phones.csv`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completeImages(a, 0, false),
-		RunE:              func(cmd *cobra.Command, args []string) error { return check(cmd.Context(), a, o, args[0], args[1:]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return check(cmd.Context(), a.con, a.store, a.open, o, args[0], args[1:])
+		},
 	}
 	flags := cmd.Flags()
+	end := group(flags, "Phones")
 	o.phones.addFlags(flags)
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest wait for a phone to take a request, `DURATION` as in 10s")
-	o.talk.addFlags(flags)
-	flags.StringVar(&o.hardware, "hardware", "", "a hardware table in `FILE` (TOML)")
+	flags.StringVar(&o.hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
+	end()
 	o.image.addFlags(flags)
+	o.phones.permit.addFlags(flags)
+	o.talk.addFlags(flags)
+	defer group(flags, "Timing")()
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd
 }
 
-func check(ctx context.Context, a *app, o checkOptions, name string, addresses []string) error {
+func check(ctx context.Context, con *console, store *settingsStore, open openFunc, o checkOptions, name string, addresses []string) error {
 	if err := o.validate(name, addresses); err != nil {
 		return err
 	}
-	table, err := a.hardwareTable(o.hardware)
+	table, err := store.hardwareTable(o.hardware)
 	if err != nil {
 		return err
 	}
-	l, err := newLoader(a, o.image)
+	l, err := newLoader(con, store, open, o.image)
 	if err != nil {
 		return err
 	}
@@ -113,30 +123,30 @@ func check(ctx context.Context, a *app, o checkOptions, name string, addresses [
 	if err != nil {
 		return err
 	}
-	if len(addresses) > 0 && !isFolder(all) { // what is no image is said before phones are asked
+	if len(addresses) > 0 && !isFolder(all) { // report an invalid image before phones are queried
 		header := *l
 		header.headerOnly = true
 		if im := header.load(ctx, name); !im.readable {
 			return im.err
 		}
 	}
-	phones, silent, err := o.phonesToCheck(ctx, a, table, addresses)
+	phones, silent, err := o.phonesToCheck(ctx, con, table, addresses)
 	if err != nil {
 		return err
 	}
 	policy := o.phones.permit.policy(l.policy)
 	if len(phones) == 1 && !isFolder(all) && (o.phones.list == "" || len(addresses) == 1) {
 		policy.Override, policy.Reason = phones[0].Override, phones[0].Reason
-		return checkOne(ctx, a, l, name, phones[0].Phone, policy)
+		return checkOne(ctx, con, l, name, phones[0].Phone, policy)
 	}
-	return checkMany(ctx, a, l, all, phones, silent, policy)
+	return checkMany(ctx, con, l, all, phones, silent, policy)
 }
 
-// phonesToCheck returns the phones with all that is known of them: by asking them, from the list, or from flags. By their
-// addresses it returns those that did not answer.
-func (o *checkOptions) phonesToCheck(ctx context.Context, a *app, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+// phonesToCheck returns the phones with all that is known about them: from queries, from the list, or from flags. It
+// also returns the results of phones that did not answer, by address.
+func (o *checkOptions) phonesToCheck(ctx context.Context, con *console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	if len(addresses) > 0 {
-		return o.askedPhones(ctx, a, table, addresses)
+		return o.askedPhones(ctx, con, table, addresses)
 	}
 	var phones []hwcheck.ListedPhone
 	var err error
@@ -153,14 +163,15 @@ func (o *checkOptions) phonesToCheck(ctx context.Context, a *app, table *hwcheck
 	return phones, nil, table.CompleteAll(ctx, phones)
 }
 
-// askedPhones asks phones what they are. A single one that does not answer is an error; of several it stays unknown.
-func (o *checkOptions) askedPhones(ctx context.Context, a *app, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+// askedPhones queries phones. It returns an error for a single phone that does not answer; of several phones, those that
+// do not answer stay unknown.
+func (o *checkOptions) askedPhones(ctx context.Context, con *console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	targets, err := o.phones.targets("check", addresses, hwcheck.Phone{})
 	if err != nil {
 		return nil, nil, err
 	}
 	plan := fleet.Plan{Phones: targets, Table: table}
-	results, err := ask(ctx, a, o.talk, o.timeout, &plan)
+	results, err := ask(ctx, con, o.talk, o.timeout, &plan)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -173,7 +184,7 @@ func (o *checkOptions) askedPhones(ctx context.Context, a *app, table *hwcheck.T
 		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
 		if r.Failure != nil {
 			silent[p.Address] = r
-			a.remark("warning", p.Address, r.Failure.Error())
+			con.remark("warning", p.Address, r.Failure.Error())
 			p.Phone = table.Complete(targets[i].Known)
 			p.Phone.Asked = true
 		}
@@ -184,35 +195,35 @@ func (o *checkOptions) askedPhones(ctx context.Context, a *app, table *hwcheck.T
 
 func isFolder(all []target) bool { return len(all) != 1 || all[0].inFolder }
 
-// validate keeps apart what cannot be meant together.
+// validate rejects flags and arguments that cannot be used together.
 func (o *checkOptions) validate(image string, addresses []string) error {
 	switch {
 	case image == "-" && o.image.headerOnly:
-		return usage("check", "--header-only needs a file: of standard input, neither its length nor a trailer would be seen")
+		return usage("check", "--header-only needs a file: with standard input, the length and the trailer are not known")
 	case image == "-" && len(addresses) > 0:
-		return usage("check", "standard input can be read once only: with PHONE the image has to be a file")
+		return usage("check", "standard input can be read only once: with PHONE, the image must be a file")
 	case o.timeout <= 0:
-		return usage("check", "--timeout must be longer than nothing")
+		return usage("check", "--timeout must be greater than zero")
 	}
 	return cmp.Or(o.phones.validate("check", addresses), o.talk.validate("check"))
 }
 
-// validate keeps a reason from going nowhere.
+// validate rejects a reason without an override.
 func (o *permitOptions) validate(command string) error {
 	if o.reason != "" && !o.override {
-		return usage(command, "--reason goes with --override")
+		return usage(command, "--reason needs --override")
 	}
 	return nil
 }
 
-// policy adds the permissions to what the first rule demands.
+// policy adds the overrides to the policy for signatures.
 func (o permitOptions) policy(p hwcheck.Policy) hwcheck.Policy {
 	p.Override, p.Reason = o.override, o.reason
 	p.AllowTypeChange, p.AllowDowngrade, p.Reinstall = o.typeChange, o.downgrade, o.reinstall
 	return p
 }
 
-// phone reads the flags that describe a phone.
+// phone parses the flags that describe a phone.
 func (o phoneOptions) phone(command string) (hwcheck.Phone, error) {
 	var p hwcheck.Phone
 	for _, err := range []error{
@@ -232,7 +243,7 @@ func (o phoneOptions) phone(command string) (hwcheck.Phone, error) {
 
 func asText(s string) (string, error) { return s, nil }
 
-// flagClaim reads a flag's value as a claim; an empty value states nothing.
+// flagClaim parses a flag's value into a claim; an empty value makes no claim.
 func flagClaim[T any](claims *[]hwcheck.Claim[T], flag, value string, parse func(string) (T, error)) error {
 	if value == "" {
 		return nil
@@ -246,16 +257,16 @@ func flagClaim[T any](claims *[]hwcheck.Claim[T], flag, value string, parse func
 }
 
 // checkOne prints the rule sheet of one image and one phone.
-func checkOne(ctx context.Context, a *app, l *loader, name string, phone hwcheck.Phone, policy hwcheck.Policy) error {
+func checkOne(ctx context.Context, con *console, l *loader, name string, phone hwcheck.Phone, policy hwcheck.Policy) error {
 	im := l.load(ctx, name)
 	if !im.readable {
 		return im.err
 	}
 	for _, warning := range im.warnings {
-		a.note("warning", name, warning)
+		con.note("warning", name, warning)
 	}
 	v := hwcheck.Check(im.facts, phone, policy)
-	if err := a.print(newSheetDoc(im, phone, v), sheetText(a, im, phone, v)); err != nil {
+	if err := con.print(newSheetDoc(im, phone, v), sheetText(con, im, phone, v)); err != nil {
 		return err
 	}
 	if im.err != nil {
@@ -271,7 +282,7 @@ func verdictError(name string, v hwcheck.Verdict) error {
 	case hwcheck.Compatible:
 		return nil
 	case hwcheck.CannotTell:
-		outcome, c, words = hwcheck.Unknown, codeUnknown, "whether "+name+" is compatible cannot be told"
+		outcome, c, words = hwcheck.Unknown, codeUnknown, "whether "+name+" is compatible cannot be determined"
 	case hwcheck.NotCompatible:
 	}
 	var rules string

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // A decision is one row of the decision table: an image, what is said of the phone, and what must come of it.
@@ -147,25 +145,25 @@ func decide(t *testing.T, folder, stored string, d decision) {
 }
 
 // runDecision runs the command in this process. An image called - is mixed.bind on standard input.
-func runDecision(t *testing.T, folder, stored, image, flags string) (exit code, stdout, stderr []byte) {
+func runDecision(t *testing.T, folder, stored, image, flags string) (ended code, stdout, stderr []byte) {
 	t.Helper()
 	settings := t.TempDir()
 	if stored != "" {
 		settings = filepath.Join(folder, stored)
 	}
 	var out, errs bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &errs, width: 80, settings: settings, open: bind.Open}
+	a := newTestApp(&console{in: strings.NewReader(""), out: &out, err: &errs, width: 80}, settings)
 	if image == "-" {
 		content, err := os.ReadFile(filepath.Join(folder, "mixed.bind"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.in = bytes.NewReader(content)
+		a.con.in = bytes.NewReader(content)
 	} else {
 		image = filepath.Join(folder, image)
 	}
-	exit = run(t.Context(), a, append([]string{"check", image, "--json"}, decisionFlags(flags, folder)...))
-	return exit, out.Bytes(), errs.Bytes()
+	ended = run(t.Context(), a, append([]string{"check", image, "--json"}, decisionFlags(flags, folder)...))
+	return ended, out.Bytes(), errs.Bytes()
 }
 
 // decisionFlags splits the flags of a decision: values may hold blanks, so each flag is written as --name=value.
@@ -195,7 +193,7 @@ func oneSheet(t *testing.T, out []byte) decidedSheet {
 }
 
 // checkDecisionError holds stderr to one error for each exit that is not 0, and none for 0.
-func checkDecisionError(t *testing.T, errs []byte, exit code) {
+func checkDecisionError(t *testing.T, errs []byte, ended code) {
 	t.Helper()
 	var found []errorDoc
 	decoder := json.NewDecoder(bytes.NewReader(errs))
@@ -212,18 +210,18 @@ func checkDecisionError(t *testing.T, errs []byte, exit code) {
 			found = append(found, *line.Error)
 		}
 	}
-	if exit == 0 {
+	if ended == 0 {
 		if len(found) != 0 {
 			t.Errorf("got errors %+v on stderr with exit code 0", found)
 		}
 		return
 	}
 	if len(found) != 1 {
-		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), exit, errs)
+		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), ended, errs)
 	}
 	names := map[code]string{2: "usage", 3: "image", 4: "refused", 5: "unknown", 6: "settings"}
-	if e := found[0]; e.Code != exit || e.Name != names[exit] || e.Message == "" || e.Retryable == nil || *e.Retryable {
-		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, exit, names[exit])
+	if e := found[0]; e.Code != ended || e.Name != names[ended] || e.Message == "" || e.Retryable == nil || *e.Retryable {
+		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, ended, names[ended])
 	}
 	if len(found[0].Hints) == 0 || slices.Contains(found[0].Hints, "") {
 		t.Errorf("got hints %q, want the next step", found[0].Hints)
@@ -250,7 +248,7 @@ func checkVerdict(t *testing.T, sheet decidedSheet, d decision) {
 }
 
 // checkSheet holds a sheet to what is true of all of them.
-func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
+func checkSheet(t *testing.T, sheet decidedSheet, ended code) {
 	t.Helper()
 	order := []string{
 		"image-intact", "family-model", "hardware-level", "minimum-version",
@@ -271,8 +269,8 @@ func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
 	if want := sheet.find("image-intact").Outcome == "fail"; sheet.Untrusted != want {
 		t.Errorf("got untrusted %v, want %v", sheet.Untrusted, want)
 	}
-	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || exit != codes {
-		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, exit, verdict, codes, outcomes(sheet))
+	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || ended != codes {
+		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, ended, verdict, codes, outcomes(sheet))
 	}
 	if sheet.Schema != 1 {
 		t.Errorf("got schema %d, want 1", sheet.Schema)

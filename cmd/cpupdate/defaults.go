@@ -35,7 +35,7 @@ the system's keyring, or in a separate file beside the settings.`,
 func addProfileFlag(a *app, cmd *cobra.Command, profile *string) {
 	cmd.Flags().StringVar(profile, "profile", "", "use the profile `NAME` instead of the defaults")
 	complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		s, err := a.storedSettings()
+		s, err := a.store.storedSettings()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
@@ -64,6 +64,7 @@ type defaultsSetOptions struct {
 }
 
 func (o *defaultsSetOptions) addFlags(flags *pflag.FlagSet) {
+	defer group(flags, "Password")()
 	o.access.addFlags(flags)
 	o.trust.addFlags(flags)
 	o.fetch.addFlags(flags)
@@ -87,16 +88,18 @@ config.toml). Passwords in that file move to the keyring as soon as there is one
   cpupdate defaults set --password-stdin < password.txt
   cpupdate defaults set --profile berlin --server 192.0.2.10 --username anonymous --hw-level 3`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return defaultsSet(cmd.Context(), a, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return defaultsSet(cmd.Context(), a.con, a.pass, o) },
 	}
 	o.addFlags(cmd.Flags())
+	end := group(cmd.Flags(), "Server")
 	addProfileFlag(a, cmd, &o.profile)
+	end()
 	methods := cobra.FixedCompletions([]string{string(transfer.FTP), string(transfer.FTPS), string(transfer.HTTPS)}, cobra.ShellCompDirectiveNoFileComp)
 	_ = cmd.RegisterFlagCompletionFunc(transfer.SettingMethod, methods) // as in addProfileFlag
 	return cmd
 }
 
-func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
+func defaultsSet(ctx context.Context, con *console, pass *passwordStore, o defaultsSetOptions) error {
 	const command = "defaults set"
 	if err := checkProfileName(o.profile); err != nil {
 		return err
@@ -117,7 +120,7 @@ func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
 		if o.password.whose = "the defaults"; o.profile != "" {
 			o.password.whose = profileTitle(o.profile)
 		}
-		secret, _, err := o.password.fromFlags(ctx, a)
+		secret, _, err := o.password.fromFlags(ctx, con)
 		if err != nil {
 			return err
 		}
@@ -126,15 +129,15 @@ func defaultsSet(ctx context.Context, a *app, o defaultsSetOptions) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := a.changeSettings(ctx, change); err != nil {
+	if err := pass.changeSettings(ctx, change); err != nil {
 		return err
 	}
-	return a.afterSet(ctx, o.profile)
+	return afterSet(ctx, con, pass.store, pass, o.profile)
 }
 
 // afterSet shows what is stored now, and warns about what is still incomplete: settings may be given one after another.
-func (a *app) afterSet(ctx context.Context, name string) error {
-	p, err := a.stored(name)
+func afterSet(ctx context.Context, con *console, store *settingsStore, pass *passwordStore, name string) error {
+	p, err := store.stored(name)
 	if err != nil {
 		return err
 	}
@@ -147,9 +150,9 @@ func (a *app) afterSet(ctx context.Context, name string) error {
 		access.Password = transfer.NewSecret("")
 	}
 	if err := access.Validate(); err != nil {
-		a.note("warning", p.title(), err.Error())
+		con.note("warning", p.title(), err.Error())
 	}
-	return a.showDefaults(ctx, name, false)
+	return showDefaults(ctx, con, store, pass, name, false)
 }
 
 func newDefaultsUnset(a *app) *cobra.Command {
@@ -165,7 +168,7 @@ defaults or the profile completely, with its password, wherever that is stored.`
 		Example: `  cpupdate defaults unset path password
   cpupdate defaults unset --profile berlin --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return defaultsUnset(cmd.Context(), a, profile, all, args)
+			return defaultsUnset(cmd.Context(), a.pass, profile, all, args)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 			left := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(given, name) })
@@ -177,7 +180,7 @@ defaults or the profile completely, with its password, wherever that is stored.`
 	return cmd
 }
 
-func defaultsUnset(ctx context.Context, a *app, profile string, all bool, names []string) error {
+func defaultsUnset(ctx context.Context, pass *passwordStore, profile string, all bool, names []string) error {
 	const command = "defaults unset"
 	known := append(settingNames(), transfer.SettingPassword)
 	for _, name := range names {
@@ -202,8 +205,8 @@ func defaultsUnset(ctx context.Context, a *app, profile string, all bool, names 
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := a.changeSettings(ctx, change); err != nil {
+	if err := pass.changeSettings(ctx, change); err != nil {
 		return err
 	}
-	return a.showDefaults(ctx, profile, false)
+	return showDefaults(ctx, pass.con, pass.store, pass, profile, false)
 }

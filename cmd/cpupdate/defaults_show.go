@@ -68,11 +68,11 @@ value that applies. Of the password, show only whether and where it is stored.`,
 				return err
 			}
 			if profile != "" { // a missing profile is an error only here
-				if _, err := a.stored(profile); err != nil {
+				if _, err := a.store.stored(profile); err != nil {
 					return err
 				}
 			}
-			return a.showDefaults(cmd.Context(), profile, origin)
+			return showDefaults(cmd.Context(), a.con, a.store, a.pass, profile, origin)
 		},
 	}
 	addProfileFlag(a, cmd, &profile)
@@ -81,8 +81,8 @@ value that applies. Of the password, show only whether and where it is stored.`,
 }
 
 // showDefaults prints the defaults or a profile, including one that was just removed.
-func (a *app) showDefaults(ctx context.Context, name string, origin bool) error {
-	s, err := a.storedSettings()
+func showDefaults(ctx context.Context, con *console, store *settingsStore, pass *passwordStore, name string, origin bool) error {
+	s, err := store.storedSettings()
 	if err != nil {
 		return err
 	}
@@ -93,23 +93,23 @@ func (a *app) showDefaults(ctx context.Context, name string, origin bool) error 
 			return err
 		}
 	}
-	password, err := a.storedPassword(ctx, p.place, name)
+	password, err := pass.storedPassword(ctx, p.place, name)
 	if err != nil {
 		return err
 	}
 	doc := defaultsDoc{1, name, s.place.config, there, map[string]settingDoc{}, s.place.passwords, s.names()}
 	for _, warning := range p.warnings(password) {
-		a.note("warning", p.title(), warning)
+		con.note("warning", p.title(), warning)
 	}
 	rows := p.rows(password)
 	for _, row := range rows {
 		doc.Settings[strings.ReplaceAll(row.name, "-", "_")] = row.doc
 	}
-	return a.print(doc, func(w io.Writer) { doc.draw(w, a, rows, origin) })
+	return con.print(doc, func(w io.Writer) { doc.draw(w, con, rows, origin) })
 }
 
 // draw writes the settings as text.
-func (doc defaultsDoc) draw(w io.Writer, a *app, rows []settingRow, origin bool) {
+func (doc defaultsDoc) draw(w io.Writer, con *console, rows []settingRow, origin bool) {
 	title := profileTitle(doc.Profile)
 	if !doc.Stored {
 		if doc.Profile == "" {
@@ -120,13 +120,13 @@ func (doc defaultsDoc) draw(w io.Writer, a *app, rows []settingRow, origin bool)
 	}
 	fmt.Fprintf(w, "%s   %s\n", escape(title), escape(cmp.Or(doc.File, "this system has no settings folder")))
 	if !doc.Stored && doc.Profile == "" {
-		fmt.Fprintf(w, "\n  store them with: %s\n", wrap("cpupdate defaults set --method ftps --server HOST --username NAME", 4, a.width))
+		fmt.Fprintf(w, "\n  store them with: %s\n", wrap("cpupdate defaults set --method ftps --server HOST --username NAME", 4, con.width))
 	} else if doc.Stored {
 		fmt.Fprintln(w)
 		drawRows(w, rows, origin)
 	}
 	if doc.Profile == "" && len(doc.Profiles) > 0 {
-		fmt.Fprintf(w, "\n  %-16s  %s\n", "profiles", wrap(escape(strings.Join(doc.Profiles, ", ")), 20, a.width))
+		fmt.Fprintf(w, "\n  %-16s  %s\n", "profiles", wrap(escape(strings.Join(doc.Profiles, ", ")), 20, con.width))
 	}
 }
 

@@ -38,7 +38,9 @@ func newDefaultsTest(a *app) *cobra.Command {
 a small file and remove it again. The exit code is the one that an upload would
 have.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return defaultsTest(cmd.Context(), a, route, line) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return defaultsTest(cmd.Context(), a.con, a.store, a.pass, a.hosts, a.dial, route, line)
+		},
 	}
 	addProfileFlag(a, cmd, &route.profile)
 	route.password.addFlags(cmd.Flags())
@@ -47,7 +49,7 @@ have.`,
 	return cmd
 }
 
-func defaultsTest(ctx context.Context, a *app, route routeOptions, line lineOptions) error {
+func defaultsTest(ctx context.Context, con *console, store *settingsStore, pass *passwordStore, hosts *hostStore, dial dialFunc, route routeOptions, line lineOptions) error {
 	options, err := line.options(route.command)
 	if err == nil {
 		err = route.validate()
@@ -55,19 +57,19 @@ func defaultsTest(ctx context.Context, a *app, route routeOptions, line lineOpti
 	if err != nil {
 		return err
 	}
-	d, err := route.destination(a)
+	d, err := route.destination(con, store, pass)
 	if err != nil {
 		return err
 	}
-	if err := route.login(ctx, a, d, options); err != nil {
+	if err := route.login(ctx, con, pass, hosts, d, options); err != nil {
 		return err
 	}
 	options.Trust = d.trust
-	a.keepPipes()
-	t := &trial{app: a, doc: tryDoc{Schema: 1, Profile: route.profile, Steps: []stepDoc{}}}
+	con.keepPipes()
+	t := &trial{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.access, options)
-	if a.json {
-		if printErr := a.print(t.doc, nil); err == nil {
+	if con.json {
+		if printErr := con.print(t.doc, nil); err == nil {
 			err = printErr
 		}
 	}
@@ -87,7 +89,8 @@ func plainFTP(access transfer.Access) bool {
 // A trial runs a test upload and prints its steps. A step is announced when it begins; it has succeeded when the next
 // one begins.
 type trial struct {
-	app   *app
+	con   *console
+	dial  dialFunc
 	doc   tryDoc
 	shown int   // steps that were printed
 	lost  error // why they could not be printed
@@ -95,7 +98,7 @@ type trial struct {
 
 func (t *trial) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
 	options.Event = t.tell
-	store, err := t.app.dial(ctx, access, options)
+	store, err := t.dial(ctx, access, options)
 	if err == nil {
 		err = store.Try(ctx)
 		if closing := store.Close(); err == nil {
@@ -114,10 +117,10 @@ func (t *trial) run(ctx context.Context, access transfer.Access, options transfe
 func (t *trial) tell(e transfer.Event) {
 	switch e.Step {
 	case transfer.StepSaid:
-		t.app.said(e.Text)
+		t.con.said(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
-		t.app.note("note", "defaults test", fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
+		t.con.note("note", "defaults test", fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
 	default:
 		t.ended(true)
 		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})
@@ -132,14 +135,14 @@ func (t *trial) ended(ok bool) {
 	t.shown = len(t.doc.Steps)
 	s := &t.doc.Steps[t.shown-1]
 	s.OK = ok
-	if t.app.json || t.app.quiet {
+	if t.con.json || t.con.quiet {
 		return
 	}
-	word := t.app.paint(green, "ok  ")
+	word := t.con.paint(green, "ok  ")
 	if !ok {
-		word = t.app.paint(red, "FAIL")
+		word = t.con.paint(red, "FAIL")
 	}
-	if _, err := fmt.Fprintf(t.app.out, "%s  %-9s  %s\n", word, escape(s.Step), escape(s.Text)); err != nil {
+	if _, err := fmt.Fprintf(t.con.out, "%s  %-9s  %s\n", word, escape(s.Step), escape(s.Text)); err != nil {
 		t.lost = answerFailure(err)
 	}
 }

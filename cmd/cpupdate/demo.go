@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 func newDemo(a *app) *cobra.Command {
@@ -37,12 +36,12 @@ The exit code is 0 if everything went as described, otherwise 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case a.json:
+			case a.con.json:
 				return failf(codeUsage, "use --json with the single commands that the demo shows", "demo prints text for people: --json is not supported")
-			case keep && a.quiet:
+			case keep && a.con.quiet:
 				return usage("demo", "--keep and --quiet cannot be used together: the name of the kept folder would not be shown")
 			}
-			return demo(cmd.Context(), a, demoPhones(), keep)
+			return demo(cmd.Context(), a.con, demoPhones(), keep, a.runInside)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder, and show its name")
@@ -50,8 +49,8 @@ The exit code is 0 if everything went as described, otherwise 1.`,
 }
 
 // demo runs the demo with simulated phones, in a folder of its own.
-func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) {
-	a.keepPipes()
+func demo(ctx context.Context, con *console, cast []demoPhone, keep bool, run func(ctx context.Context, folder string, args []string) code) (err error) {
+	con.keepPipes()
 	back, err := os.Getwd()
 	if err != nil {
 		return demoTrouble(err)
@@ -68,7 +67,7 @@ func demo(ctx context.Context, a *app, cast []demoPhone, keep bool) (err error) 
 	}
 	// Some systems cannot remove the current folder of a process.
 	defer func() { err = errors.Join(err, demoTrouble(os.Chdir(back))) }()
-	d := &demonstration{app: a, inner: a.inFolder(folder)}
+	d := &demonstration{con: con, run: func(ctx context.Context, args []string) code { return run(ctx, folder, args) }}
 	defer func() { closePhones(d.phones) }()
 	if err := d.start(cast); err != nil {
 		return err
@@ -102,28 +101,14 @@ func demoTrouble(err error) error {
 	return fail(codeSettings, fmt.Errorf("demo folder: %w", err), "check that the folder for temporary files is writable and has 10 MiB of free space")
 }
 
-// inFolder returns an app that prints where this one does, but ignores everything that is stored or set for this one.
-func (a *app) inFolder(folder string) *app {
-	inner := *a
-	inner.in, inner.inTerminal = strings.NewReader(""), false
-	inner.colorOut = a.colorOut && !a.noColor
-	inner.settings, inner.settingsErr = filepath.Join(folder, "settings"), nil
-	inner.config, inner.configVariable, inner.password = "", "", transfer.Secret{}
-	inner.keyring = nil
-	inner.parsed, inner.verbose = false, false
-	if a.quiet {
-		inner.out, inner.err, inner.errTerminal = io.Discard, io.Discard, false
-	}
-	return &inner
-}
-
 // demoHint is the next step when the demo did not go as expected.
 const demoHint = "if this machine is very busy, try again; otherwise please report this, with the output"
 
 // A demonstration is a running demo.
 type demonstration struct {
-	app, inner *app // for the demo itself, and for the commands that it runs
-	phones     []*phonesim.Phone
+	con    *console
+	run    func(ctx context.Context, args []string) code // runs a command line in the demo's folder
+	phones []*phonesim.Phone
 }
 
 // tell runs one step after another, until one does not end as expected.
@@ -146,14 +131,14 @@ func (d *demonstration) tell(ctx context.Context) error {
 // step prints what comes next, runs it, and prints how it ended.
 func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	number := fmt.Sprintf("%d. ", n)
-	if err := d.say("\n" + number + wrap(s.says, len(number), d.app.width) + "\n\n"); err != nil {
+	if err := d.say("\n" + number + wrap(s.says, len(number), d.con.width) + "\n\n"); err != nil {
 		return err
 	}
 	for _, c := range s.commands {
-		if err := d.say(d.app.paint(bold, "$ "+c.text()) + "\n"); err != nil {
+		if err := d.say(d.con.paint(bold, "$ "+c.text()) + "\n"); err != nil {
 			return err
 		}
-		got := run(ctx, d.inner, c.args())
+		got := d.run(ctx, c.args())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -162,7 +147,7 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 				"step %d of the demo: %s ended with exit code %d (%s), not %d (%s)", n, c.name(), got, got.row().Name, c.want, c.want.row().Name)
 		}
 		if got != codeOK {
-			if err := d.say(d.app.paint(yellow, fmt.Sprintf("exit code %d (%s)", got, got.row().Name)) + "\n"); err != nil {
+			if err := d.say(d.con.paint(yellow, fmt.Sprintf("exit code %d (%s)", got, got.row().Name)) + "\n"); err != nil {
 				return err
 			}
 		}
@@ -170,7 +155,7 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	if err := d.verify(n, s); err != nil || s.phone == nil {
 		return err
 	}
-	return d.say("\n" + wrap(seenByPhone(s.phone.State()), 0, d.app.width) + "\n")
+	return d.say("\n" + wrap(seenByPhone(s.phone.State()), 0, d.con.width) + "\n")
 }
 
 // verify checks that the phones were updated and restarted as often as the step says, and no more.
@@ -198,7 +183,7 @@ func seenByPhone(s phonesim.State) string {
 
 // say writes a part of the demo's text.
 func (d *demonstration) say(text string) error {
-	return d.app.print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
+	return d.con.print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // A demoCommand is a command line of the demo.

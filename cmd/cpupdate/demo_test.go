@@ -39,7 +39,7 @@ func TestDemoGoneWrong(t *testing.T) {
 			a, out, _ := testApp(t, strings.NewReader(""))
 			cast := demoPhones()
 			test.change(cast)
-			err = demo(t.Context(), a, cast, false)
+			err = demo(t.Context(), a.con, cast, false, a.runInside)
 			if f := classify(err); err == nil || f.code != codeInternal || f.Error() != test.want {
 				t.Errorf("%v, want: %s\n%s", err, test.want, out)
 			}
@@ -57,8 +57,8 @@ func TestDemoUnread(t *testing.T) {
 	a, _, _ := testApp(t, strings.NewReader(""))
 	closed, in := io.Pipe()
 	_ = closed.Close()
-	a.out = in
-	if f := classify(demo(t.Context(), a, demoPhones(), false)); f.code != codeInternal || !strings.Contains(f.Error(), "writing the answer") {
+	a.con.out = in
+	if f := classify(demo(t.Context(), a.con, demoPhones(), false, a.runInside)); f.code != codeInternal || !strings.Contains(f.Error(), "writing the answer") {
 		t.Errorf("%d: %v", f.code, f)
 	}
 	empty(t, folder)
@@ -68,13 +68,13 @@ func TestDemoInterrupted(t *testing.T) {
 	folder := demoTemp(t)
 	a, out, _ := testApp(t, strings.NewReader(""))
 	ctx, cancel := context.WithCancel(t.Context())
-	a.out = writerFunc(func(b []byte) (int, error) {
+	a.con.out = writerFunc(func(b []byte) (int, error) {
 		if strings.HasPrefix(string(b), "$ cpupdate push") && strings.Contains(string(b), "--override") { // in step 5
 			cancel()
 		}
 		return out.Write(b)
 	})
-	f := classify(demo(ctx, a, demoPhones(), false))
+	f := classify(demo(ctx, a.con, demoPhones(), false, a.runInside))
 	if f.code != codeInterrupted || f.Error() != "interrupted in step 5 of 8 of the demo" || strings.Contains(out.String(), "6. ") {
 		t.Errorf("%d: %v\n%s", f.code, f, out)
 	}
@@ -110,7 +110,7 @@ func empty(t *testing.T, folder string) {
 func TestDemoCommandText(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a, _, _ := testApp(t, strings.NewReader(""))
-	d := &demonstration{app: a}
+	d := &demonstration{con: a.con}
 	if err := d.start(demoPhones()); err != nil {
 		t.Fatal(err)
 	}

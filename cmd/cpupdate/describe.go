@@ -23,35 +23,37 @@ func newDescribe(a *app) *cobra.Command {
 	var o describeOptions
 	cmd := &cobra.Command{
 		Use:   "describe IMAGE",
-		Short: "Write a descriptor: state what an image without a known header is",
-		Long: `Write IMAGE.bind.toml beside the image: what somebody states about an image whose
-own header cannot be read, tied to it by size and SHA-256.
+		Short: "Write a descriptor for an image without a known header",
+		Long: `Write IMAGE.bind.toml next to the image. The descriptor states what an image is
+whose header cannot be read; size and SHA-256 bind it to that image.
 
-What the image or its name shows is filled in, and what comes from the name is
-marked so; the rest comes from flags, which win. With --key the descriptor is
-signed too (IMAGE.bind.toml.sig), which signs any image, whatever its format.`,
+Values that the image or its file name shows are filled in; those from the file
+name are marked. Flags add the other values and take precedence. With --key, the
+descriptor is signed (IMAGE.bind.toml.sig): this signs an image of any format.`,
 		Example: `  cpupdate describe CP20X_SIP_V1_R9_2_0.img --family "OpenScape Desk Phone CP" --model CP200,CP205 --hw-levels 1-2
   cpupdate describe --dry-run OS40_SIP_V3_R5_12_0.img`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeImages(a, 1, true),
-		RunE:              func(cmd *cobra.Command, args []string) error { return describe(cmd.Context(), a, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return describe(cmd.Context(), a.con, a.open, o, args[0])
+		},
 	}
 	flags := cmd.Flags()
 	o.stated.addFlags(flags)
-	flags.StringVar(&o.note, "note", "", "`TEXT` that is shown with a refusal")
+	flags.StringVar(&o.note, "note", "", "`TEXT` that is shown if the image is incompatible")
 	flags.StringVar(&o.key, "key", "", "sign with the Ed25519 private key in `FILE`")
-	flags.BoolVar(&o.force, "force", false, "replace a descriptor that exists")
-	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the descriptor and write nothing")
+	flags.BoolVar(&o.force, "force", false, "replace an existing descriptor")
+	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the descriptor, write nothing")
 	return cmd
 }
 
-func describe(ctx context.Context, a *app, o describeOptions, name string) error {
+func describe(ctx context.Context, con *console, open openFunc, o describeOptions, name string) error {
 	key, err := readPrivateKey(o.key)
 	if err != nil {
 		return err
 	}
 	if name == "-" {
-		return usage("describe", "a descriptor lies beside its image: name a file")
+		return usage("describe", "standard input cannot be described: a descriptor is written next to its image, so name a file")
 	}
 	description, err := bind.Describe(ctx, name)
 	if err != nil {
@@ -69,24 +71,24 @@ func describe(ctx context.Context, a *app, o describeOptions, name string) error
 	}
 	path := name + bind.DescriptorSuffix
 	if sameFile(o.key, path) || sameFile(o.key, path+bind.SignatureSuffix) {
-		return usage("describe", "%s is what would be written: keep the key under another name", o.key)
+		return usage("describe", "--key %s would be overwritten: store the key under another name", o.key)
 	}
 	if o.dryRun {
 		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
-		return a.print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
+		return con.print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 	}
 	if err := writeDescriptor(path, text, key, o.force); err != nil {
 		return err
 	}
-	im := (&loader{app: a, open: a.open}).load(ctx, name)
+	im := (&loader{con: con, open: open}).load(ctx, name)
 	if im.err != nil {
 		return im.err
 	}
-	return show(a, im)
+	return show(con, im)
 }
 
-// writeDescriptor writes descriptor and signature; without a key, a signature of an older descriptor is taken away:
-// beside a new one it would be wrong. Nothing that was there is touched before both are written.
+// writeDescriptor writes descriptor and signature. Without a key, it removes the signature of an older descriptor, which
+// would be invalid for the new one. It changes no existing file before both new files are written.
 func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force bool) (err error) {
 	signature := path + bind.SignatureSuffix
 	if err := errors.Join(checkOutput(path, force), checkOutput(signature, force)); err != nil {
@@ -121,7 +123,7 @@ func writing(b []byte) func(io.Writer) error {
 	}
 }
 
-// apply puts what the flags state over what was seen; what was stated is no longer from the file's name.
+// apply replaces values that were read from the image or its name with those of the flags.
 func (o *describeOptions) apply(d *bind.Description) error {
 	if o.stated.family != "" {
 		d.Family = o.stated.family

@@ -43,13 +43,20 @@ the first FAIL.`,
 		Example: `  cpupdate doctor
   cpupdate doctor 192.0.2.50 --serve
   cpupdate doctor --use-defaults --json`,
-		RunE: func(cmd *cobra.Command, args []string) error { return doctor(cmd.Context(), a, o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return doctor(cmd.Context(), doctorEnv{a.env(), a.around, a.clock}, o, args)
+		},
 	}
 	flags := cmd.Flags()
+	end := group(flags, "Phones")
 	flags.StringVar(&o.list, "phones", "", "read phones from the list in `FILE` (CSV)")
+	end()
+	end = group(flags, "Server")
 	o.route.addFlags(flags)
 	addProfileFlag(a, cmd, &o.route.profile)
+	end()
 	o.talk.addFlags(flags)
+	defer group(flags, "Timing")()
 	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for a server or phone (`DURATION`, such as 10s)")
 	// doctor waits less long than an update does, and sends one contact request only.
 	o.talk.patience = time.Minute
@@ -60,12 +67,12 @@ the first FAIL.`,
 	return cmd
 }
 
-func doctor(ctx context.Context, a *app, o doctorOptions, addresses []string) error {
-	x := &examination{app: a, o: &o, now: a.now()}
+func doctor(ctx context.Context, env doctorEnv, o doctorOptions, addresses []string) error {
+	x := &examination{con: env.con, store: env.store, pass: env.pass, hosts: env.hosts, dial: env.dial, around: env.around, o: &o, clock: env.clock, now: env.clock()}
 	if err := x.settle(addresses); err != nil {
 		return err
 	}
-	a.keepPipes()
+	env.con.keepPipes()
 	defer x.close()
 	if err := x.run(ctx, doctorTable()); err != nil {
 		return err
@@ -85,8 +92,14 @@ const (
 
 // An examination collects the results of a run. What takes time is done once, when it is first needed.
 type examination struct {
-	app     *app
+	con     *console
+	store   *settingsStore
+	pass    *passwordStore
+	hosts   *hostStore
+	dial    dialFunc
+	around  surroundings
 	o       *doctorOptions
+	clock   func() time.Time
 	now     time.Time
 	route   route
 	origin  string // "flags", "defaults", "profile berlin", "nothing" if no route was named
@@ -120,7 +133,7 @@ func (x *examination) settle(addresses []string) error {
 		return err
 	}
 	o.route.legacy = o.talk.legacy
-	x.app.warnLegacy(o.talk.legacy)
+	x.con.warnLegacy(o.talk.legacy)
 	if err := x.choose(); err != nil {
 		return err
 	}
@@ -148,14 +161,14 @@ func (x *examination) choose() error {
 		x.route = routeServe
 		return nil
 	case len(o.access.given()) > 0:
-		_, err := o.destination(x.app) // invalid flags are reported at once
+		_, err := o.destination(x.con, x.store, x.pass) // invalid flags are reported at once
 		return err
 	case o.profile != "":
 		x.origin = profileTitle(o.profile)
 		return nil
 	}
 	x.origin = profileTitle("")
-	stored, err := x.app.stored("")
+	stored, err := x.store.stored("")
 	if err != nil || !stored.empty() || o.useDefaults {
 		o.useDefaults = true
 		return nil //nolint:nilerr // the settings check reports it

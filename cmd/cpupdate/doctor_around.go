@@ -23,7 +23,7 @@ func proxyVariables() []string {
 
 // aroundProxy names the proxy variables that are set.
 func aroundProxy(_ context.Context, x *examination, _ int) finding {
-	set := x.app.around.proxies
+	set := x.around.proxies
 	if len(set) == 0 {
 		return well("no proxy variable is set")
 	}
@@ -35,25 +35,24 @@ func aroundProxy(_ context.Context, x *examination, _ int) finding {
 }
 
 func aroundInput(_ context.Context, x *examination, _ int) finding {
-	if x.app.inTerminal {
+	if x.con.inTerminal {
 		return well("a terminal: you are prompted for a missing password")
 	}
 	return well("not a terminal: nothing is prompted for")
 }
 
 func aroundOutput(_ context.Context, x *examination, _ int) finding {
-	a := x.app
-	text := fmt.Sprintf("%d columns, no colours", a.width)
+	text := fmt.Sprintf("%d columns, no colours", x.con.width)
 	switch {
-	case a.colorOut && !a.noColor:
-		text = fmt.Sprintf("%d columns, with colours", a.width)
-	case a.noColor:
+	case x.con.colorOut && !x.con.noColor:
+		text = fmt.Sprintf("%d columns, with colours", x.con.width)
+	case x.con.noColor:
 		text += " (--no-color)"
-	case a.around.noColor:
+	case x.around.noColor:
 		text += " ($NO_COLOR)"
-	case a.around.terminal == "dumb":
+	case x.around.terminal == "dumb":
 		text += " ($TERM is dumb)"
-	case !a.colorOut:
+	case !x.con.colorOut:
 		text += ": not a terminal that shows them"
 	}
 	return well(text)
@@ -61,10 +60,10 @@ func aroundOutput(_ context.Context, x *examination, _ int) finding {
 
 func aroundProgress(_ context.Context, x *examination, _ int) finding {
 	text := "a line from time to time: standard error is not a terminal"
-	if x.app.errTerminal {
+	if x.con.errTerminal {
 		text = "a progress bar"
 	}
-	if x.app.around.ci {
+	if x.around.ci {
 		text += "; $CI is set, but changes nothing"
 	}
 	return well(text)

@@ -21,7 +21,7 @@ func TestDoctorAround(t *testing.T) {
 	put := func(name, text string, mode os.FileMode) func(t *testing.T, a *app) {
 		return func(t *testing.T, a *app) {
 			t.Helper()
-			path := filepath.Join(a.settings, name)
+			path := filepath.Join(a.store.settings, name)
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -46,7 +46,7 @@ func TestDoctorAround(t *testing.T) {
 			"settings/known-keys ok no keys", "settings/hardware ok the built-in table only", "certificates/service ok a new one is made for each run", "around/proxy ok no proxy variable",
 			"around/input ok not a terminal", "around/output ok 80 columns, no colours", "around/progress ok a line from time to time",
 		}},
-		"no folder": {func(_ *testing.T, a *app) { a.settings, a.settingsErr = "", context.DeadlineExceeded }, serve, codeSettings, []string{
+		"no folder": {func(_ *testing.T, a *app) { a.store.settings, a.store.settingsErr = "", context.DeadlineExceeded }, serve, codeSettings, []string{
 			"settings/folder failed the settings folder cannot be found", "settings/hardware skipped skipped: there is no settings folder",
 		}},
 		"broken settings": {put("config.toml", "server = \n", 0o600), nil, codeSettings, []string{
@@ -61,7 +61,7 @@ func TestDoctorAround(t *testing.T) {
 			"settings/complete failed .*server.*cpupdate defaults set", "server/name skipped skipped: no server is named",
 		}},
 		"no such profile": {nil, func(*testing.T) []string { return []string{"--profile", "berlin"} }, codeSettings, []string{"settings/complete failed there is no profile berlin"}},
-		"no defaults":     {nil, func(*testing.T) []string { return []string{"--use-defaults"} }, codeSettings, []string{"settings/complete failed no settings are stored"}},
+		"no defaults":     {nil, func(*testing.T) []string { return []string{"--use-defaults"} }, codeSettings, []string{"settings/complete failed defaults: no settings are stored"}},
 		"broken keys":     {put("trusted-keys/a.pem", "x", 0o600), serve, codeSettings, []string{"settings/trusted-keys failed public key .*Ed25519"}},
 		"broken hardware": {put("hardware.toml", "x", 0o600), serve, codeSettings, []string{"settings/hardware failed hardware table"}},
 		"own hardware":    {put("hardware.toml", "schema = 1\n", 0o600), serve, codeOK, []string{"settings/hardware ok the built-in table, and your own"}},
@@ -98,7 +98,7 @@ func TestDoctorAround(t *testing.T) {
 			`around/proxy ok \$HTTPS_PROXY, \$no_proxy are set, but not used`,
 		}},
 		"terminal": {func(_ *testing.T, a *app) {
-			a.inTerminal, a.errTerminal, a.around.ci, a.around.noColor = true, true, true, true
+			a.con.inTerminal, a.con.errTerminal, a.around.ci, a.around.noColor = true, true, true, true
 		}, serve, codeOK, []string{
 			"around/input ok a terminal", "around/progress ok a progress bar; .CI is set", `around/output ok 80 columns, no colours \(\$NO_COLOR\)`,
 		}},
@@ -124,7 +124,7 @@ func TestDoctorAround(t *testing.T) {
 			"settings/passwords ok .*: 1 password; only its owner can read it; 1 password is in the system's keyring $",
 		}},
 		"folder for all": {func(t *testing.T, a *app) {
-			if err := os.Chmod(a.settings, 0o777); err != nil { //nolint:gosec // that is what is to be found
+			if err := os.Chmod(a.store.settings, 0o777); err != nil { //nolint:gosec // that is what is to be found
 				t.Fatal(err)
 			}
 		}, serve, codeOK, []string{"settings/folder warning .*mode 777.* chmod 700"}},

@@ -120,7 +120,7 @@ func clockServer(ctx context.Context, x *examination, _ int) finding {
 	if err != nil {
 		return skipped("skipped: the server sends no date")
 	}
-	apart := x.app.now().Sub(date) // waiting for phones may have taken a while
+	apart := x.clock().Sub(date) // waiting for phones may have taken a while
 	if apart.Abs() > most {
 		word := "ahead of"
 		if apart < 0 {

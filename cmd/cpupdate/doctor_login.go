@@ -16,11 +16,11 @@ import (
 func (x *examination) passwordOfPages(ctx context.Context) finding {
 	o := &x.o.route.password
 	o.whose = "the phones' web pages"
-	if x.app.inTerminal && (o.stdin || !o.given() && !x.app.password.IsSet()) {
+	if x.con.inTerminal && (o.stdin || !o.given() && !x.pass.password.IsSet()) {
 		x.passwordLater = true
 		return well("you are prompted for it before the first login")
 	}
-	secret, _, err := o.resolve(ctx, x.app, nil, false)
+	secret, _, err := o.resolve(ctx, x.con, x.pass, nil, false)
 	switch x.pagePassword = secret; {
 	case err != nil:
 		return bad(err)
@@ -36,7 +36,7 @@ func (x *examination) askForPages(ctx context.Context) error {
 		return nil
 	}
 	x.passwordLater = false
-	secret, err := x.o.route.password.prompt(ctx, x.app)
+	secret, err := x.o.route.password.prompt(ctx, x.con)
 	if err == nil && secret.Reveal() == "" {
 		err = failf(codeSettings, passwordSources, "no password was entered")
 	}

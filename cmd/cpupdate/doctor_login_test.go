@@ -82,7 +82,7 @@ func TestDoctorWrongPassword(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			ended, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret("wr0ng-canary") }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret("wr0ng-canary") }, args...)
 			if n := wrong.Load(); n != 1 || ended != codeSettings {
 				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
 			}
@@ -134,7 +134,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 				change = func(int, *phonesim.Config) {}
 			}
 			phones, args, _ := doctorPhones(t, c.macs, change)
-			ended, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
 			for id, want := range c.want {
 				group, check, _ := strings.Cut(id, "/")
 				if got := statesOf(doc, group, check); !slices.Contains(strings.Split(want, "|"), got) {
@@ -173,7 +173,7 @@ func TestDoctorLogsOut(t *testing.T) {
 				}
 			}
 		})
-		_, _, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+		_, _, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
 		if in.Load() != 2 || out.Load() != 2 {
 			t.Errorf("%q: %d logins and %d logouts for two pages\n%s", fault, in.Load(), out.Load(), said)
 		}
@@ -207,8 +207,8 @@ func TestDoctorAsksLate(t *testing.T) {
 			}
 			asked := 0
 			ended, _, said := doctorJSON(t, func(a *app) {
-				a.inTerminal = true
-				a.ask = func(context.Context, string) (string, error) {
+				a.con.inTerminal = true
+				a.con.ask = func(context.Context, string) (string, error) {
 					asked++
 					return c.typed, nil
 				}
@@ -231,7 +231,7 @@ func TestDoctorKeepsPassword(t *testing.T) {
 				silentInterface(i, c)
 			}
 		})
-		_, doc, said := doctorJSON(t, func(a *app) { a.password = transfer.NewSecret(canary) }, append(args, "--verbose")...)
+		_, doc, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret(canary) }, append(args, "--verbose")...)
 		if got := statesOf(doc, groupPage, "form"); got != "ok" || strings.Contains(said, canary) {
 			t.Errorf("%s: the form is %s\n%s", name, got, said)
 		}

@@ -95,7 +95,7 @@ func machineCalls(_ context.Context, x *examination, _ int) finding {
 	talk := &x.o.talk
 	once := *talk
 	once.interval = talk.patience + talk.patience // one contact request only
-	station, err := once.open(x.hushed(), x.targets, min(x.o.timeout, contactTimeout), x.line(), x.heard)
+	station, err := once.open(x.con.muted(), x.targets, min(x.o.timeout, contactTimeout), x.line(), x.heard)
 	if err != nil {
 		return bad(err)
 	}
@@ -110,8 +110,8 @@ func machineCalls(_ context.Context, x *examination, _ int) finding {
 
 // heard prints which other callers connect, with --verbose.
 func (x *examination) heard(e fleet.Event) {
-	if e.Err != nil && x.app.verbose {
-		x.app.remark("note", "a caller", e.Err.Error())
+	if e.Err != nil && x.con.verbose {
+		x.con.remark("note", "a caller", e.Err.Error())
 	}
 }
 

@@ -61,7 +61,7 @@ func (x *examination) openPage(ctx context.Context, v *pageVisit, i int) (*wbm.S
 	policy, err := x.o.route.trust.trust("doctor")
 	if err == nil {
 		policy.Legacy = x.o.talk.legacy
-		policy, err = x.app.policyAmong(policy, address, len(x.targets))
+		policy, err = x.hosts.policyAmong(policy, address, len(x.targets))
 	}
 	if err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (x *examination) openPage(ctx context.Context, v *pageVisit, i int) (*wbm.S
 	return wbm.Open(ctx, address, wbm.Options{
 		TLS: policy.TLS(host), Timeout: x.o.timeout, Secret: x.pagePassword.Reveal(),
 		Event: func(e wbm.Event) {
-			if x.app.verbose {
-				x.app.remark("note", x.targets[i].Address, strings.TrimSpace(string(e.Step)+" "+e.Text))
+			if x.con.verbose {
+				x.con.remark("note", x.targets[i].Address, strings.TrimSpace(string(e.Step)+" "+e.Text))
 			}
 		},
 	})

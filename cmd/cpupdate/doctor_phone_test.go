@@ -143,7 +143,7 @@ func TestDoctorPage(t *testing.T) {
 }
 
 func pagePassword(password string) func(*testing.T, *app) {
-	return func(_ *testing.T, a *app) { a.password = transfer.NewSecret(password) }
+	return func(_ *testing.T, a *app) { a.pass.password = transfer.NewSecret(password) }
 }
 
 // doctorPage returns the flags for the route --web to a simulated phone, whose key may be pinned.

@@ -149,14 +149,6 @@ func (x *examination) close() {
 	}
 }
 
-// hushed returns an app without notes, because the checks print them, and without prompts about keys, because doctor
-// accepts none.
-func (x *examination) hushed() *app {
-	a := *x.app
-	a.quiet, a.json = true, true
-	return &a
-}
-
 // leadingFailure returns an error as a failure, with exit code and hints.
 func leadingFailure(err error) *failure {
 	if f := (*failure)(nil); errors.As(err, &f) {

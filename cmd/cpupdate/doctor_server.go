@@ -107,12 +107,12 @@ func (x *examination) tried(ctx context.Context) *serverTrial {
 	options.Trust = x.d.trust
 	options.Event = func(e transfer.Event) {
 		if e.Step == transfer.StepSaid {
-			x.app.said(e.Text)
+			x.con.said(e.Text)
 			return
 		}
 		t.steps = append(t.steps, e)
 	}
-	store, err := x.app.dial(ctx, x.d.access, options)
+	store, err := x.dial(ctx, x.d.access, options)
 	if err == nil {
 		err = store.Try(ctx)
 		if closing := store.Close(); err == nil {

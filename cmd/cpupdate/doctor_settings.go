@@ -14,28 +14,27 @@ import (
 
 // doctorFolder checks the settings folder.
 func doctorFolder(_ context.Context, x *examination, _ int) finding {
-	a := x.app
-	if err := a.noSettings(); err != nil {
+	if err := x.store.noSettings(); err != nil {
 		return bad(err)
 	}
-	info, err := os.Stat(a.settings)
+	info, err := os.Stat(x.store.settings)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && absent(a.settings):
-		return well(a.settings + " does not exist: nothing is stored")
+	case errors.Is(err, fs.ErrNotExist) && absent(x.store.settings):
+		return well(x.store.settings + " does not exist: nothing is stored")
 	case err != nil:
-		return bad(fail(codeSettings, fmt.Errorf("settings folder %s: %w", a.settings, withoutPath(err)), "make the folder readable"))
+		return bad(fail(codeSettings, fmt.Errorf("settings folder %s: %w", x.store.settings, withoutPath(err)), "make the folder readable"))
 	case !info.IsDir():
-		return bad(failf(codeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", a.settings))
+		return bad(failf(codeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.settings))
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", a.settings, info.Mode().Perm()), "chmod 700 "+a.settings)
+		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.settings, info.Mode().Perm()), "chmod 700 "+x.store.settings)
 	}
-	return well(a.settings)
+	return well(x.store.settings)
 }
 
 // settingsConfig reads all stored settings.
 func settingsConfig(_ context.Context, x *examination, _ int) finding {
-	s, err := x.app.storedSettings()
+	s, err := x.store.storedSettings()
 	switch {
 	case err != nil:
 		return bad(err)
@@ -54,7 +53,7 @@ func settingsConfig(_ context.Context, x *examination, _ int) finding {
 
 // settingsPasswords reads the stored passwords, and shows nothing of them.
 func settingsPasswords(_ context.Context, x *examination, _ int) finding {
-	place := x.app.settingsPlace()
+	place := x.store.settingsPlace()
 	f, err := readStored(place.passwords, passwordForm())
 	switch {
 	case err != nil:
@@ -83,7 +82,7 @@ func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 
 // settingsTrusted reads the trusted keys for signatures of images.
 func settingsTrusted(_ context.Context, x *examination, _ int) finding {
-	keys, err := x.app.storedKeys()
+	keys, err := x.store.storedKeys()
 	switch {
 	case err != nil:
 		return bad(err)
@@ -95,10 +94,10 @@ func settingsTrusted(_ context.Context, x *examination, _ int) finding {
 
 // settingsHardware reads the table of part numbers and levels.
 func settingsHardware(_ context.Context, x *examination, _ int) finding {
-	if _, err := x.app.hardwareTable(""); err != nil {
+	if _, err := x.store.hardwareTable(""); err != nil {
 		return bad(err)
 	}
-	if absent(x.app.settings + string(os.PathSeparator) + hardwareFile) {
+	if absent(x.store.settings + string(os.PathSeparator) + hardwareFile) {
 		return well("the built-in table only")
 	}
 	return well("the built-in table, and your own " + hardwareFile)
@@ -115,7 +114,7 @@ func (x *examination) asksKnown() bool {
 
 // settingsKnown reads the list of known keys.
 func settingsKnown(_ context.Context, x *examination, _ int) finding {
-	list, f, err := x.app.knownKeys()
+	list, f, err := x.hosts.knownKeys()
 	switch {
 	case err != nil:
 		return bad(err)
@@ -130,7 +129,7 @@ func settingsKnown(_ context.Context, x *examination, _ int) finding {
 
 // settingsComplete resolves the server of the route.
 func settingsComplete(_ context.Context, x *examination, _ int) finding {
-	d, err := x.o.route.destination(x.app)
+	d, err := x.o.route.destination(x.con, x.store, x.pass)
 	if err != nil {
 		return bad(err)
 	}
@@ -154,7 +153,8 @@ func settingsPassword(ctx context.Context, x *examination, _ int) finding {
 	if x.route == routeWeb {
 		return x.passwordOfPages(ctx)
 	}
-	if err := x.o.route.login(ctx, x.hushed(), x.d, x.line()); err != nil {
+	con := x.con.muted()
+	if err := x.o.route.login(ctx, con, x.pass, &hostStore{con, x.store}, x.d, x.line()); err != nil {
 		return bad(err)
 	}
 	switch {

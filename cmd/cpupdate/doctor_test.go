@@ -171,7 +171,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 	}
 }
 
-func withPassword(_ *testing.T, a *app) { a.password = transfer.NewSecret(badserver.Password) }
+func withPassword(_ *testing.T, a *app) { a.pass.password = transfer.NewSecret(badserver.Password) }
 
 // TestDoctorServer checks each line about a server, when all is well and when it is not.
 func TestDoctorServer(t *testing.T) {
@@ -186,7 +186,7 @@ func TestDoctorServer(t *testing.T) {
 			"phone/ skipped no PHONE given",
 		}},
 		"wrong login": {nil, wellBehaved, codeSettings, []string{
-			"settings/password warning no password given .*--password-file", "server/login failed .*530.* no password was given",
+			"settings/password warning no password given .*--password-file", "server/login failed .*530.* give a password with",
 			"server/upload-folder skipped skipped: the login failed", "server/proof skipped skipped: the login failed",
 		}},
 		"no host": {withPassword, func(*testing.T) []string { return []string{"--server", nowhere(), "--username", "x"} }, codeUnreachable, []string{

@@ -25,16 +25,16 @@ func (x *examination) add(f finding) error {
 		f.Error = newErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
-	if x.app.json {
+	if x.con.json {
 		return nil
 	}
-	return x.app.print(nil, func(w io.Writer) { x.draw(w, f) })
+	return x.con.print(nil, func(w io.Writer) { x.draw(w, f) })
 }
 
 // draw writes a line, and a heading before the first line of a group or phone.
 func (x *examination) draw(w io.Writer, f finding) {
 	if x.shown == "" {
-		fmt.Fprintf(w, "%s\n", x.app.paint(bold, escape(x.routeText())))
+		fmt.Fprintf(w, "%s\n", x.con.paint(bold, escape(x.routeText())))
 	}
 	heading := f.Group
 	if f.About != "" {
@@ -46,9 +46,9 @@ func (x *examination) draw(w io.Writer, f finding) {
 	}
 	const nameWidth, indent = 15, 23
 	word, style := stateWord(f.State)
-	fmt.Fprintf(w, "  %s  %s%s\n", x.app.paint(style, word), pad(f.Check, nameWidth), wrap(escape(f.Text), indent, x.app.width))
+	fmt.Fprintf(w, "  %s  %s%s\n", x.con.paint(style, word), pad(f.Check, nameWidth), wrap(escape(f.Text), indent, x.con.width))
 	for _, hint := range f.Hints {
-		fmt.Fprintf(w, "%s-> %s\n", strings.Repeat(" ", indent), wrap(escape(hint), indent+3, x.app.width))
+		fmt.Fprintf(w, "%s-> %s\n", strings.Repeat(" ", indent), wrap(escape(hint), indent+3, x.con.width))
 	}
 }
 
@@ -83,8 +83,8 @@ func (x *examination) routeText() string {
 
 // wait prints that doctor waits for phones.
 func (x *examination) wait(phones int) {
-	if phones > 0 && !x.app.json {
-		x.app.remark("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call back", pluralAre(phones, "phone"), limitText(x.o.talk.patience)))
+	if phones > 0 && !x.con.json {
+		x.con.remark("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", pluralAre(phones, "phone"), span(x.o.talk.patience)))
 	}
 }
 
@@ -93,16 +93,16 @@ func pluralAre(n int, noun string) string { return plural(n, noun) + " " + isAre
 
 // end writes the last line of the answer, or all of --json.
 func (x *examination) end(clear bool) error {
-	if x.app.json {
-		return x.app.print(doctorDoc{1, x.route, x.origin, clear, x.found}, nil)
+	if x.con.json {
+		return x.con.print(doctorDoc{1, x.route, x.origin, clear, x.found}, nil)
 	}
 	counts := map[state]int{}
 	for _, f := range x.found {
 		counts[f.State]++
 	}
-	text := x.app.paint(green, "All required checks passed.")
+	text := x.con.paint(green, "All required checks passed.")
 	if !clear {
-		text = x.app.paint(red, "Not all required checks passed.")
+		text = x.con.paint(red, "Not all required checks passed.")
 	}
 	for _, s := range []struct {
 		state state
@@ -113,5 +113,5 @@ func (x *examination) end(clear bool) error {
 		}
 	}
 	text = strings.TrimSuffix(text, ",") + "."
-	return x.app.print(nil, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
+	return x.con.print(nil, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A code is an exit code of the table in docs/exit-codes.md. The numbers never change.
+// A code is an exit code, listed in docs/exit-codes.md. The numbers never change.
 type code int
 
 // The exit codes.
@@ -32,7 +32,7 @@ const (
 	codeInterrupted code = 130
 )
 
-// An exitRow is one row of the table of exit codes. Retryable says whether trying again may help: "yes", "no", "" or
+// An exitRow is one row of the table of exit codes. Retryable says whether a retry may help: "yes", "no", "" or
 // "see output".
 type exitRow struct {
 	Code                     code
@@ -43,27 +43,27 @@ type exitRow struct {
 func exitTable() []exitRow {
 	return []exitRow{
 		{codeOK, "ok", "done, or nothing to do", ""},
-		{codeInternal, "internal", "an error we did not foresee", "no"},
+		{codeInternal, "internal", "an unexpected internal error", "no"},
 		{codeUsage, "usage", "wrong command line", "no"},
-		{codeImage, "image", "not a bind, damaged, unreadable, or it cannot be written", "no"},
-		{codeRefused, "refused", "not compatible: the rule sheet says why", "no"},
-		{codeUnknown, "unknown", "compatibility cannot be told", "no"},
-		{codeSettings, "settings", "settings, login, key, list or certificate missing, broken or refused", "no"},
-		{codeUnreachable, "unreachable", "network, server or phone not reachable, no call-back, still busy, timed out; the phone never fetched the image or its fetch was cut", "yes"},
-		{codeRejected, "rejected", "the server refused; the phone refused the deployment, or fetched the image and kept running its old software without a restart", "no"},
-		{codeUnverified, "unverified", "sent, but not proven: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
-		{codePartial, "partial", "several phones: some not updated, or none of the images fits them", "see output"},
-		{codeStopped, "stopped", "several phones: stopped, since one of them says that its password is suspended", "see output"},
+		{codeImage, "image", "not a bind, damaged, unreadable, or cannot be written", "no"},
+		{codeRefused, "refused", "not compatible; the rule sheet says why", "no"},
+		{codeUnknown, "unknown", "compatibility cannot be determined", "no"},
+		{codeSettings, "settings", "settings, login, key, list or certificate missing, invalid or rejected", "no"},
+		{codeUnreachable, "unreachable", "network, server or phone unreachable, no call-back, still busy, timed out; the phone never fetched the image, or its download was cut off", "yes"},
+		{codeRejected, "rejected", "rejected by the server; or the phone rejected the update command, or fetched the image and kept its old software without a restart", "no"},
+		{codeUnverified, "unverified", "sent, but not verified: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
+		{codePartial, "partial", "several phones: some were not updated, or no image fits them", "see output"},
+		{codeStopped, "stopped", "several phones: stopped because one of them reports that its password is suspended", "see output"},
 		{codeInterrupted, "interrupted", "Ctrl-C, SIGTERM or SIGHUP", ""},
 	}
 }
 
-// retryable is Retryable for programs: nil means that the output has to be looked at.
+// retryable returns Retryable for programs: nil means that the output has the answer.
 func (r exitRow) retryable() *bool {
 	if r.Retryable == "see output" {
 		return nil
 	}
-	return some(r.Retryable == "yes")
+	return new(r.Retryable == "yes")
 }
 
 // row returns the table's row for the code.
@@ -76,7 +76,7 @@ func (c code) row() exitRow {
 	return exitRow{Code: c, Name: "internal", Retryable: "no"}
 }
 
-// A failure is an error that ends a command: its exit code and what to do next.
+// A failure is an error that ends a command, with its exit code and hints on what to do next.
 type failure struct {
 	code  code
 	err   error
@@ -89,12 +89,12 @@ func (f *failure) Unwrap() error { return f.err }
 // fail gives an error its exit code and hints.
 func fail(c code, err error, hints ...string) *failure { return &failure{c, err, hints} }
 
-// failf is fail for an error that has no cause to wrap.
+// failf returns a failure with a new error that wraps no cause.
 func failf(c code, hint, format string, args ...any) *failure {
 	return fail(c, fmt.Errorf(format, args...), hint)
 }
 
-// imageFailure turns what package bind says of the image called name into an error with the next step.
+// imageFailure turns an error of package bind about the image called name into a failure with a hint.
 func imageFailure(name string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -103,19 +103,19 @@ func imageFailure(name string, err error) error {
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		return fail(codeImage, wrapped, problemHint(format))
 	}
-	hint := "check that the file can be read, and its medium"
+	hint := "check that the file can be read, and that its medium works"
 	untrusted := (*untrustedError)(nil)
 	switch kind := (*bind.NotRegularError)(nil); {
 	case errors.As(err, &untrusted):
-		hint = "use an image signed by a trusted key; trusted are the keys of --trusted-key and of the folder trusted-keys in the settings"
+		hint = "use an image that is signed by a trusted key: one of --trusted-key, or one in the folder trusted-keys in the settings"
 	case errors.Is(err, errEmptyFolder):
-		hint = "name a folder that holds images"
+		hint = "name a folder that contains images"
 	case errors.Is(err, bind.ErrNotBind):
-		hint = "if it is an image for a phone, state what it is with: cpupdate describe IMAGE"
+		hint = "if it is an image for a phone, describe it with: cpupdate describe IMAGE"
 	case errors.Is(err, bind.ErrEmpty):
-		hint = "get the image again: nothing of it arrived"
+		hint = "get the image again: the file is empty"
 	case errors.Is(err, errTerminal):
-		hint = "redirect an image into it: cpupdate inspect - < IMAGE"
+		hint = "redirect an image to standard input: cpupdate inspect - < IMAGE"
 	case errors.As(err, &kind):
 		hint = "name a file; to read a stream, use - and redirect standard input"
 	case errors.Is(err, fs.ErrNotExist):
@@ -124,37 +124,36 @@ func imageFailure(name string, err error) error {
 	return fail(codeImage, wrapped, hint)
 }
 
-// errEmptyFolder is a folder without any file.
+// errEmptyFolder reports a folder without any file.
 var errEmptyFolder = errors.New("the folder is empty")
 
-// problemHint says what to do about a damaged or disagreeing image.
+// problemHint returns what to do about a damaged image, or one that contradicts its descriptor.
 func problemHint(err *bind.FormatError) string {
 	switch err.Problem {
 	case bind.ASCIIMode:
-		return "get the image again in binary mode (in ftp: the command binary, before get)"
+		return "get the image again in binary mode (in ftp, enter binary before get)"
 	case bind.Malformed:
 		if err.Format == bind.Descriptor {
-			return "mend the descriptor, or write it anew with: cpupdate describe --force IMAGE"
+			return "correct the descriptor, or write a new one with: cpupdate describe --force IMAGE"
 		}
-		return "the image was built wrongly: report field and offset to whoever built it"
+		return "the image was built incorrectly: report the field and the offset to its builder"
 	case bind.Unsupported:
-		return "use a newer cpupdate, or an image built for this one"
+		return "use a newer cpupdate, or an image that is built for this version"
 	case bind.Disagrees:
 		return "find out which of the two is right; do not send this image before they agree"
 	case bind.Changed:
-		return "wait until whatever writes the file is done, then try again"
+		return "wait until the program that writes the file has finished, then try again"
 	case bind.Damaged:
 	}
-	return "get the image again in binary mode, and compare its size and SHA-256 with its source"
+	return "get the image again in binary mode, and compare its size and SHA-256 with the original"
 }
 
-// usage makes an error of the command line.
+// usage returns a usage error of the command.
 func usage(command, format string, args ...any) error {
 	return failf(codeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
 }
 
-// shownArgument shows an argument that is not what it should be, unless a password may stand in it, as in
-// ftp://cp:password@host.
+// shownArgument quotes an invalid argument, unless it may contain a password, as in ftp://cp:password@host.
 func shownArgument(argument string) string {
 	if strings.Contains(argument, "@") {
 		return "the argument with an @"
@@ -162,7 +161,7 @@ func shownArgument(argument string) string {
 	return fmt.Sprintf("%q", argument)
 }
 
-// errorDoc is an error as JSON.
+// An errorDoc is an error as JSON.
 type errorDoc struct {
 	Code      code     `json:"code"`
 	Name      string   `json:"name"`
@@ -196,7 +195,7 @@ func newErrorDoc(err error) *errorDoc {
 	return doc
 }
 
-// classify finds the exit code of any error. An error without one was not foreseen.
+// classify returns the failure for any error. An error without an exit code is an internal error.
 func classify(err error) *failure {
 	f := (*failure)(nil)
 	known := errors.As(err, &f)
@@ -206,31 +205,31 @@ func classify(err error) *failure {
 	if known {
 		return f
 	}
-	return fail(codeInternal, err, "please report this, with the command line")
+	return fail(codeInternal, err, "please report this error, with the command line")
 }
 
-// report writes the one error of a command, and returns its exit code.
-func (a *app) report(err error) code {
+// report writes the error of a command and returns its exit code.
+func (c *console) report(err error) code {
 	if err == nil {
 		return codeOK
 	}
 	f := classify(err)
-	if a.json {
-		// Nothing is left to tell it to if stderr cannot be written.
-		_ = writeJSON(a.err, struct {
+	if c.json {
+		// An error of writing to stderr cannot be reported anywhere.
+		_ = writeJSON(c.err, struct {
 			Schema int       `json:"schema"`
 			Error  *errorDoc `json:"error"`
 		}{1, newErrorDoc(err)}, false)
 		return f.code
 	}
-	fmt.Fprintln(a.err, "cpupdate: "+escape(f.Error()))
+	fmt.Fprintln(c.err, "cpupdate: "+escape(f.Error()))
 	for _, hint := range f.hints {
-		fmt.Fprintln(a.err, "hint: "+escape(hint))
+		fmt.Fprintln(c.err, "hint: "+escape(hint))
 	}
 	return f.code
 }
 
-// wantsJSON looks for --json before cobra has read the flags: errors of the command line itself are JSON too.
+// wantsJSON looks for --json before cobra parses the flags: errors in the command line itself are JSON too.
 func wantsJSON(args []string) bool {
 	for _, arg := range args {
 		if arg == "--" {

@@ -84,7 +84,7 @@ func TestAnswerThatCannotBeWritten(t *testing.T) {
 		{},
 	} {
 		a, _, errOut := testApp(t, nil)
-		a.out = brokenWriter{}
+		a.con.out = brokenWriter{}
 		if c := run(t.Context(), a, args); c != codeInternal {
 			t.Errorf("%q: exit code %d\n%s", args, c, errOut)
 		}
@@ -158,8 +158,8 @@ func TestSignal(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = cmd.Wait()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != int(codeInterrupted) {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) || ended.ExitCode() != int(codeInterrupted) {
 			t.Errorf("%v: ended with %v\n%s", signal, err, &errOut)
 		}
 		var doc struct{ Error errorDoc }
@@ -189,8 +189,8 @@ func TestIgnoredHangup(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdin.Close()
-	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != int(codeImage) {
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != int(codeImage) {
 		t.Errorf("ended with %v", err)
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// perLine is how many bytes one line of the hex view holds: eight leave room for the meaning on 80 columns.
+// perLine is the number of bytes on one line of the hex view: eight leave room for the meaning on 80 columns.
 const perLine = 8
 
-// drawBytes draws the bytes of header and trailer, each field with what it means.
-func drawBytes(w io.Writer, a *app, im *image) {
+// drawBytes writes the bytes of header and trailer, each field with its meaning.
+func drawBytes(w io.Writer, con *console, im *image) {
 	fmt.Fprintln(w, "  offset    bytes                    text      meaning")
 	var last bind.Field
 	for _, f := range im.fields {
@@ -31,14 +31,14 @@ func drawBytes(w io.Writer, a *app, im *image) {
 				critical = " (critical)"
 			}
 			announced := fmt.Sprintf("type 0x%02x%02x%s, length %d", f.Head[0], f.Head[1], critical, len(f.Raw))
-			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, a.paint(faint, announced))
+			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, con.paint(faint, announced))
 		}
 		drawValue(w, f)
 		last = f
 	}
 	switch end := last.Offset + last.Length; {
 	case last.Name == "":
-		fmt.Fprintln(w, "  (no header that this version knows)")
+		fmt.Fprintln(w, "  (no known header)")
 	case last.Source == bind.Header && im.facts.PayloadLength >= 0:
 		drawGap(w, last, bind.Field{Origin: bind.Origin{Offset: max(im.facts.HeaderLength, end) + im.facts.PayloadLength}}, im.facts.HeaderLength)
 	}
@@ -52,7 +52,7 @@ func drawBytes(w io.Writer, a *app, im *image) {
 	}
 }
 
-// meaning names a field and, where that says more than the bytes do, its value.
+// meaning returns the name of a field, with its value if that says more than the bytes.
 func meaning(f bind.Field) string {
 	if f.Value == "" || strings.EqualFold(f.Value, hex.EncodeToString(f.Raw)) {
 		return f.Name
@@ -60,7 +60,7 @@ func meaning(f bind.Field) string {
 	return f.Name + ": " + f.Value
 }
 
-// drawGap tells of the bytes between two fields: padding, or the payload, or both.
+// drawGap writes what is between two fields: padding, payload, or both.
 func drawGap(w io.Writer, last, next bind.Field, headerEnd int64) {
 	from, to := last.Offset+last.Length, next.Offset-int64(len(next.Head))
 	draw := func(from, to int64, what string) {
@@ -76,7 +76,7 @@ func drawGap(w io.Writer, last, next bind.Field, headerEnd int64) {
 	draw(headerEnd, to, "payload")
 }
 
-// drawValue draws a value's bytes; the meaning stands beside the first line and goes on beside the next ones.
+// drawValue writes the bytes of a value; the meaning starts next to the first line and continues next to the others.
 func drawValue(w io.Writer, f bind.Field) {
 	const column = 46
 	lines := strings.Split(wrap(escape(meaning(f)), 0, 80-column), "\n")
@@ -100,7 +100,7 @@ func drawValue(w io.Writer, f bind.Field) {
 	}
 }
 
-// drawChunk draws at most perLine bytes.
+// drawChunk writes one line with at most perLine bytes.
 func drawChunk(w io.Writer, offset int64, b []byte, beside string) {
 	text := make([]byte, len(b))
 	for i, c := range b {
@@ -113,7 +113,7 @@ func drawChunk(w io.Writer, offset int64, b []byte, beside string) {
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }
 
-// drawFields lists the fields with their places.
+// drawFields writes the list of fields with their offsets.
 func drawFields(w io.Writer, im *image) {
 	width := len("field")
 	for _, f := range im.fields {

@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// imageOptions is how images are read and whom they must be signed by; inspect and check share it.
+// imageOptions say how images are read and which signatures they need; inspect, check and push share them.
 type imageOptions struct {
 	headerOnly       bool
 	trustedKeys      []string
@@ -23,27 +23,29 @@ type imageOptions struct {
 }
 
 func (o *imageOptions) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.headerOnly, "header-only", false, "leave the payload unread: its digest is not verified")
+	defer group(flags, "Image")()
+	flags.BoolVar(&o.headerOnly, "header-only", false, "read the header only; do not verify the payload's digest")
 	o.addTrustFlags(flags)
 }
 
 func (o *imageOptions) addTrustFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM), besides the stored ones; may be given several times")
-	flags.BoolVar(&o.requireSignature, "require-signature", false, "only an image signed by a trusted key is intact")
+	defer group(flags, "Image")()
+	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM) in addition to the stored keys; may be repeated")
+	flags.BoolVar(&o.requireSignature, "require-signature", false, "accept only an image that is signed by a trusted key")
 }
 
-// A loader reads images as the options want.
+// A loader reads images as the options say.
 type loader struct {
-	app        *app
+	con        *console
 	open       func(name string) (*bind.File, error)
 	headerOnly bool
-	sha256     bool // compute the whole file's digest in any case
+	sha256     bool // always compute the digest of the whole file
 	keys       []bind.PublicKey
-	policy     hwcheck.Policy // only what the first rule needs
+	policy     hwcheck.Policy // only what the rule image-intact needs
 }
 
-func newLoader(a *app, o imageOptions) (*loader, error) {
-	keys, err := a.storedKeys()
+func newLoader(con *console, store *settingsStore, open openFunc, o imageOptions) (*loader, error) {
+	keys, err := store.storedKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -54,24 +56,24 @@ func newLoader(a *app, o imageOptions) (*loader, error) {
 		}
 		keys = append(keys, key)
 	}
-	// A key that is trusted makes a signature necessary: else who takes the signature away would be trusted too.
+	// With a trusted key, a signature is required: otherwise an attacker could remove the signature.
 	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
-	return &loader{app: a, open: a.open, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
+	return &loader{con: con, open: open, headerOnly: o.headerOnly, keys: keys, policy: policy}, nil
 }
 
-// An image is one image as far as it could be read. err is set if something is wrong with it; facts are there
-// all the same if readable is true.
+// An image is one image as far as it could be read. err is set if something is wrong with it; facts are set anyway if
+// readable is true.
 type image struct {
 	name     string
 	facts    bind.Facts
 	fields   []bind.Field
 	readable bool
 	err      error // with name, exit code and hint
-	cause    error // what err wraps
+	cause    error // the error that err wraps
 	warnings []string
 }
 
-// failed notes what is wrong with the image.
+// failed records what is wrong with the image.
 func (im *image) failed(cause error) *image {
 	if cause != nil {
 		im.cause, im.err = cause, imageFailure(im.name, cause)
@@ -79,16 +81,16 @@ func (im *image) failed(cause error) *image {
 	return im
 }
 
-// load reads one image. The file is closed again.
+// load reads one image and closes the file.
 func (l *loader) load(ctx context.Context, name string) *image {
 	f, im := l.look(ctx, name)
 	if f != nil {
-		_ = f.Close() // it was only read
+		_ = f.Close() // nothing was written
 	}
 	return im
 }
 
-// look reads one image and leaves the file open, if there is one.
+// look reads one image and leaves the file open.
 func (l *loader) look(ctx context.Context, name string) (*bind.File, *image) {
 	im := &image{name: name}
 	f, err := l.openImage(ctx, name)
@@ -114,19 +116,19 @@ func (l *loader) look(ctx context.Context, name string) (*bind.File, *image) {
 }
 
 func (l *loader) openImage(ctx context.Context, name string) (*bind.File, error) {
-	if name == "-" && l.app.inTerminal {
+	if name == "-" && l.con.inTerminal {
 		return nil, errTerminal
 	}
 	if name == "-" {
-		return bind.NewStream(interruptible(ctx, l.app.in))
+		return bind.NewStream(interruptible(ctx, l.con.in))
 	}
 	return l.open(name)
 }
 
-// errTerminal keeps a person from waiting for a program that waits for them.
+// errTerminal reports that standard input is a terminal: the program would wait for input that nobody sends.
 var errTerminal = errors.New("is a terminal")
 
-// intact returns an error for an image whose signature does not satisfy.
+// intact returns an error for an image whose signature does not satisfy the policy.
 func (l *loader) intact(facts bind.Facts) error {
 	finding := hwcheck.Intact(facts, l.policy)
 	if finding.Outcome != hwcheck.Fail {
@@ -135,26 +137,26 @@ func (l *loader) intact(facts bind.Facts) error {
 	return &untrustedError{finding}
 }
 
-// An untrustedError is an image that is whole but not signed as it must be.
+// An untrustedError reports an image that is complete but not signed as required.
 type untrustedError struct{ finding hwcheck.Finding }
 
 func (e *untrustedError) Error() string {
 	return e.finding.Reason + ", and the image is: " + e.finding.Image.Value
 }
 
-// isBind reports whether somebody meant the file to be an image, however broken it is.
+// isBind reports whether the file is meant to be an image, even if it is damaged.
 func (im *image) isBind() bool {
 	var kind *bind.NotRegularError
 	return !errors.Is(im.err, bind.ErrNotBind) && !errors.Is(im.err, bind.ErrEmpty) && !errors.As(im.err, &kind)
 }
 
-// A target is one image to look at; inFolder says that it was not named itself, but found.
+// A target is one image to read; inFolder says that it was found in a folder, not named itself.
 type target struct {
 	name     string
 	inFolder bool
 }
 
-// targets returns the images that the arguments name; a folder stands for the files in it.
+// targets returns the images that the arguments name; a folder means the files in it.
 func targets(args []string) ([]target, error) {
 	var out []target
 	for _, arg := range args {
@@ -172,7 +174,7 @@ func targets(args []string) ([]target, error) {
 	return out, nil
 }
 
-// filesIn lists a folder in the order of names. What belongs to an image beside it is no image of its own.
+// filesIn lists a folder sorted by name. It leaves out the descriptors and signatures of images in the folder.
 func filesIn(folder string) ([]target, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -192,7 +194,7 @@ func filesIn(folder string) ([]target, error) {
 			continue
 		}
 		path := filepath.Join(folder, name)
-		if path == "-" { // a file that is called so, and not standard input
+		if path == "-" { // a file of this name, not standard input
 			path = "." + string(filepath.Separator) + path
 		}
 		out = append(out, target{path, true})
@@ -200,8 +202,8 @@ func filesIn(folder string) ([]target, error) {
 	return out, nil
 }
 
-// loadAll reads the targets one after another and hands each to look. What lies in a folder and is no image is passed
-// over: the names of those, with why, are returned. It is an error if no image is left.
+// loadAll reads the targets one after another and calls look for each. It skips files in a folder that are not images
+// and returns their names with the reasons. It returns an error if no image is left.
 func (l *loader) loadAll(ctx context.Context, all []target, look func(*image) error) ([]passedOver, error) {
 	var passed []passedOver
 	for _, t := range all {
@@ -211,29 +213,29 @@ func (l *loader) loadAll(ctx context.Context, all []target, look func(*image) er
 		}
 		if t.inFolder && !im.isBind() {
 			passed = append(passed, passedOver{t.name, im.cause.Error()})
-			l.app.note("passed over", t.name, im.cause.Error())
+			l.con.note("passed over", t.name, im.cause.Error())
 			continue
 		}
 		for _, warning := range im.warnings {
-			l.app.note("warning", t.name, warning)
+			l.con.note("warning", t.name, warning)
 		}
 		if err := look(im); err != nil {
 			return passed, err
 		}
 	}
 	if len(passed) == len(all) {
-		return passed, failf(codeImage, "name a folder that holds images", "no image found: %s passed over", plural(len(passed), "file"))
+		return passed, failf(codeImage, "name a folder that contains images", "no image found: %s passed over", plural(len(passed), "file"))
 	}
 	return passed, nil
 }
 
-// passedOver is a file that is no image.
+// A passedOver is a file that was skipped because it is not an image.
 type passedOver struct {
 	File string `json:"file"`
 	Why  string `json:"why"`
 }
 
-// badImages sums up several bad images in one error; one keeps its own.
+// badImages returns one error for several bad images, or the error of the only image.
 func badImages(bad []*image, total int) error {
 	if len(bad) == 0 {
 		return nil
@@ -246,5 +248,5 @@ func badImages(bad []*image, total int) error {
 		names = append(names, displayName(im.name))
 	}
 	return fail(codeImage, fmt.Errorf("%d of %s cannot be used: %s", len(bad), plural(total, "image"), strings.Join(names, ", ")),
-		"the output says what is wrong with each; look at one alone for the next step")
+		"see the output for what is wrong with each; inspect one image alone for a hint")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// imageDoc is an image as JSON: docs/json.md. What the image does not state is null.
+// An imageDoc is an image as JSON (docs/json.md). A value that the image does not state is null.
 type imageDoc struct {
 	File            string            `json:"file"`
 	State           string            `json:"state"`
@@ -58,14 +58,14 @@ type fieldDoc struct {
 // The states of an image.
 const (
 	stateIntact     = "intact"
-	stateUnverified = "unverified" // nothing in the image to compare its bytes with
+	stateUnverified = "unverified" // the image has no digest
 	stateUnread     = "header-only"
 	stateDamaged    = "damaged"
 	stateUntrusted  = "untrusted"
 	stateUnreadable = "unreadable"
 )
 
-// state is the verdict of inspect in one word.
+// state returns the verdict of inspect in one word.
 func (im *image) state() string {
 	format := (*bind.FormatError)(nil)
 	switch in := im.facts.Integrity; {
@@ -93,22 +93,22 @@ func (im *image) doc() imageDoc {
 		return doc
 	}
 	f := im.facts
-	doc.Format = some(string(f.Format))
-	doc.SizeBytes, doc.HeaderBytes, doc.PayloadBytes = known(f.Size), some(f.HeaderLength), known(f.PayloadLength)
+	doc.Format = new(string(f.Format))
+	doc.SizeBytes, doc.HeaderBytes, doc.PayloadBytes = known(f.Size), new(f.HeaderLength), known(f.PayloadLength)
 	doc.Family, doc.Platform, doc.SoftwareType, doc.Note = fact(f.Family), fact(f.Platform), fact(f.SoftwareType), fact(f.Note)
 	doc.Models, doc.HardwareLevels = f.Models.Value, f.Levels.Value.Ranges()
 	doc.SoftwareVersion, doc.UpdateFrom = versionFact(f.Version), versionFact(f.UpdateFrom)
-	doc.Rule = some(im.rule())
+	doc.Rule = new(im.rule())
 	if f.Built.Known() {
-		doc.Built = some(f.Built.Value.Format(time.RFC3339))
+		doc.Built = new(f.Built.Value.Format(time.RFC3339))
 	}
 	if f.PayloadSHA256.Known() {
-		doc.PayloadSHA256 = some(hex.EncodeToString(f.PayloadSHA256.Value[:]))
+		doc.PayloadSHA256 = new(hex.EncodeToString(f.PayloadSHA256.Value[:]))
 	}
 	if sum := f.Integrity.SHA256; sum != nil {
-		doc.SHA256 = some(hex.EncodeToString(sum[:]))
+		doc.SHA256 = new(hex.EncodeToString(sum[:]))
 	}
-	doc.Digest = some(string(f.Integrity.Digest))
+	doc.Digest = new(string(f.Integrity.Digest))
 	doc.Signature = newSignatureDoc(f.Integrity.Signature)
 	if f.Described != "" {
 		doc.Descriptor = &f.Described
@@ -118,7 +118,7 @@ func (im *image) doc() imageDoc {
 	return doc
 }
 
-// rule is the number of the manual's rule that applies to the image.
+// rule returns the number of the manual's rule that applies to the image.
 func (im *image) rule() int {
 	if im.facts.Levels.Known() {
 		return 1
@@ -129,7 +129,7 @@ func (im *image) rule() int {
 func newSignatureDoc(s bind.Signature) *signatureDoc {
 	doc := &signatureDoc{State: string(s.State)}
 	if s.KeyID != (bind.KeyID{}) {
-		doc.KeyID = some(s.KeyID.String())
+		doc.KeyID = new(s.KeyID.String())
 	}
 	if s.KeyName != "" {
 		doc.Key = &s.KeyName
@@ -148,9 +148,7 @@ func (im *image) fieldDocs() []fieldDoc {
 	return docs
 }
 
-func some[T any](v T) *T { return &v }
-
-// known is a count of bytes, or nil for -1, which stands for not known.
+// known returns a count of bytes, or nil for -1, which means unknown.
 func known(n int64) *int64 {
 	if n < 0 {
 		return nil
@@ -169,5 +167,5 @@ func versionFact(f bind.Fact[bind.Version]) *string {
 	if !f.Known() {
 		return nil
 	}
-	return some(f.Value.String())
+	return new(f.Value.String())
 }

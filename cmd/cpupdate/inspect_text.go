@@ -10,37 +10,37 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// inspectText draws one image.
-func inspectText(w io.Writer, a *app, im *image, bytes bool) {
+// inspectText writes one image.
+func inspectText(w io.Writer, con *console, im *image, bytes bool) {
 	name := escape(displayName(im.name))
 	about, color, verdict := headline(im)
-	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > a.width {
-		fmt.Fprintf(w, "%s\n   %s\n", a.paint(bold, name), a.paint(color, wrap(text, 3, a.width)))
+	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > con.width {
+		fmt.Fprintf(w, "%s\n   %s\n", con.paint(bold, name), con.paint(color, wrap(text, 3, con.width)))
 	} else {
-		fmt.Fprintf(w, "%s   %s%s\n", a.paint(bold, name), about, a.paint(color, verdict))
+		fmt.Fprintf(w, "%s   %s%s\n", con.paint(bold, name), about, con.paint(color, verdict))
 	}
 	if !im.readable {
-		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, a.width))
+		fmt.Fprintf(w, "\n  %s\n", wrap(escape(im.cause.Error()), 2, con.width))
 		return
 	}
 	fmt.Fprintln(w)
 	for _, row := range imageRows(im) {
-		printRow(w, a, row)
+		printRow(w, con, row)
 	}
 	if im.err != nil {
-		printRow(w, a, row{"wrong", im.cause.Error(), ""})
+		printRow(w, con, row{"wrong", im.cause.Error(), ""})
 	}
 	if bytes {
 		fmt.Fprintln(w)
-		drawBytes(w, a, im)
+		drawBytes(w, con, im)
 	}
-	if a.verbose {
+	if con.verbose {
 		fmt.Fprintln(w)
 		drawFields(w, im)
 	}
 }
 
-// headline is the verdict: the format, and the state of the image with its colour.
+// headline returns the format of the image, and its state with the colour for it.
 func headline(im *image) (about string, color style, verdict string) {
 	about = im.facts.Format.Title() + " image, "
 	if im.facts.Format == bind.Descriptor {
@@ -48,7 +48,7 @@ func headline(im *image) (about string, color style, verdict string) {
 	}
 	switch im.state() {
 	case stateUnreadable:
-		return "", red, "no image that can be read"
+		return "", red, "not a readable image"
 	case stateDamaged:
 		if !im.readable {
 			about = ""
@@ -56,18 +56,18 @@ func headline(im *image) (about string, color style, verdict string) {
 		return about, red, "damaged"
 	case stateUntrusted:
 		if im.facts.Integrity.Signature.State == bind.SignatureWrong {
-			return about, red, "not trusted: the signature is wrong"
+			return about, red, "not trusted: the signature is invalid"
 		}
 		return about, red, "not trusted: not signed by a trusted key"
 	case stateUnread:
-		return about, yellow, "header right, payload not read"
+		return about, yellow, "header valid, payload not read"
 	case stateUnverified:
-		return about, yellow, "length right, no digest to verify it with"
+		return about, yellow, "length valid, no digest to verify it with"
 	}
 	return about, green, "intact"
 }
 
-// A row is one line of an image's facts: its name, its value, and a remark beside it.
+// A row is one line of an image's facts: its name, its value, and a remark next to it.
 type row struct{ name, value, remark string }
 
 // Where values and remarks start.
@@ -76,21 +76,21 @@ const (
 	remarkColumn = 52
 )
 
-// printRow prints a row. A remark for which there is no room stands below its value.
-func printRow(w io.Writer, a *app, r row) {
-	line := "  " + pad(r.name, valueColumn-2) + wrap(escape(r.value), valueColumn, a.width)
+// printRow writes a row. A remark that does not fit on the line goes below its value.
+func printRow(w io.Writer, con *console, r row) {
+	line := "  " + pad(r.name, valueColumn-2) + wrap(escape(r.value), valueColumn, con.width)
 	remark := escape(r.remark)
 	switch column := max(remarkColumn, utf8.RuneCountInString(line)+2); {
 	case remark == "":
-	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > a.width:
-		line += "\n" + strings.Repeat(" ", valueColumn) + a.paint(faint, "("+remark+")")
+	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > con.width:
+		line += "\n" + strings.Repeat(" ", valueColumn) + con.paint(faint, "("+remark+")")
 	default:
-		line = pad(line, column) + a.paint(faint, remark)
+		line = pad(line, column) + con.paint(faint, remark)
 	}
 	fmt.Fprintln(w, strings.TrimRight(line, " "))
 }
 
-// imageRows returns what an image says, in the order of reading.
+// imageRows returns the values that an image states, in the order of display.
 func imageRows(im *image) []row {
 	f := im.facts
 	rows := []row{
@@ -113,12 +113,12 @@ func imageRows(im *image) []row {
 		rows = append(rows, row{"note", f.Note.Value, origin(f.Note.Origin)})
 	}
 	if other := otherFields(im); other != "" {
-		rows = append(rows, row{"other fields", other, "meaning not known"})
+		rows = append(rows, row{"other fields", other, "meaning unknown"})
 	}
 	return append(rows, integrityRows(im)...)
 }
 
-// softwareRows is one row where type and version come from one place, else two.
+// softwareRows returns one row if type and version have the same origin, else two.
 func softwareRows(f bind.Facts) []row {
 	kind, version := origin(f.SoftwareType.Origin), origin(f.Version.Origin)
 	if kind == version || !f.SoftwareType.Known() {
@@ -127,7 +127,7 @@ func softwareRows(f bind.Facts) []row {
 	return []row{{"software type", f.SoftwareType.Value, kind}, {"software version", f.Version.Value.String(), version}}
 }
 
-// otherFields names the fields of a CPB header that this version does not know.
+// otherFields returns the unknown fields of a CPB header.
 func otherFields(im *image) string {
 	var names []string
 	for _, f := range im.fields {
@@ -138,7 +138,7 @@ func otherFields(im *image) string {
 	return strings.Join(names, ", ")
 }
 
-// ruleRemark says which of the manual's two rules the image is under, and if it is so by a descriptor.
+// ruleRemark says which of the manual's two rules applies, and whether a descriptor states it.
 func ruleRemark(im *image) string {
 	rule := fmt.Sprintf("rule %d applies", im.rule())
 	if im.facts.Levels.Source == bind.FromDescriptor {
@@ -164,25 +164,25 @@ func modelsText(f bind.Facts) string {
 	return "not stated"
 }
 
-// origin says where a value comes from, unless it is what one expects: the documented header.
+// origin says where a value comes from, or returns "" for the documented header.
 func origin(o bind.Origin) string {
 	switch {
 	case o.Source == "" || o.Confidence == bind.Documented:
 		return ""
 	case o.Source == bind.FromDescriptor:
-		return "stated beside it"
+		return "from descriptor"
 	}
 	return fmt.Sprintf("%s in the %s", o.Confidence, o.Source)
 }
 
-// integrityRows returns what is known of the image being whole.
+// integrityRows returns what is known about the integrity of the image.
 func integrityRows(im *image) []row {
 	f := im.facts
 	digest := map[bind.Check]string{
 		bind.Right: "verified", bind.Wrong: "WRONG", bind.NotRead: "not verified",
 	}[f.Integrity.Digest]
 	var rows []row
-	payload := "size not known"
+	payload := "size unknown"
 	if f.PayloadLength >= 0 {
 		payload = bytesText(f.PayloadLength)
 	}
@@ -197,7 +197,7 @@ func integrityRows(im *image) []row {
 	if f.HeaderLength > 0 {
 		header := plural(int(f.HeaderLength), "byte")
 		if f.Format == bind.CPB {
-			header += ", CRC right"
+			header += ", CRC valid"
 		}
 		rows = append(rows, row{"header", header, ""})
 	}
@@ -205,7 +205,7 @@ func integrityRows(im *image) []row {
 		rows = append(rows, row{"descriptor", f.Described, ""})
 	}
 	for _, name := range f.NamedBy {
-		rows = append(rows, row{"", name + " is no better than the file's name", ""})
+		rows = append(rows, row{"", name + " comes from the file name only", ""})
 	}
 	for _, correction := range f.Corrections {
 		rows = append(rows, row{"corrected", correction, ""})
@@ -213,8 +213,7 @@ func integrityRows(im *image) []row {
 	return rows
 }
 
-// wholeDigest is the digest as sha256sum prints it, in full so that it can be compared, and whether something vouches
-// for it.
+// wholeDigest returns the complete digest, as sha256sum prints it, and whether it matches the descriptor.
 func wholeDigest(f bind.Facts, sum [32]byte) string {
 	text := hex.EncodeToString(sum[:])
 	switch {
@@ -226,7 +225,7 @@ func wholeDigest(f bind.Facts, sum [32]byte) string {
 	return text + " verified"
 }
 
-// signatureText says one of the four answers about a signature.
+// signatureText returns the result of the signature check in words.
 func signatureText(s bind.Signature) string {
 	key := ""
 	if s.KeyID != (bind.KeyID{}) {
@@ -234,9 +233,9 @@ func signatureText(s bind.Signature) string {
 	}
 	switch s.State {
 	case bind.SignatureRight:
-		return "right" + key + " (" + s.KeyName + ")"
+		return "valid" + key + " (" + s.KeyName + ")"
 	case bind.SignatureWrong:
-		return "WRONG" + key
+		return "INVALID" + key
 	case bind.NoKey:
 		return "not checked: no trusted key" + key
 	case bind.Unsigned:

@@ -155,7 +155,7 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	way := "--serve"
 	if page := phone.State().WebAddress; slices.Contains(args, "--web") {
 		_, port, _ := net.SplitHostPort(page)
-		way, a.password = "--web-port="+port, transfer.NewSecret(phonesim.DefaultPassword)
+		way, a.pass.password = "--web-port="+port, transfer.NewSecret(phonesim.DefaultPassword)
 		args = append(args, "--pin", pinOf(t, page))
 	}
 	all := append([]string{

@@ -75,34 +75,34 @@ func (t *keyringError) failure(profile string) error {
 }
 
 // chosenKeyring returns the keyring to use.
-func (a *app) chosenKeyring() (keyring, error) {
-	switch err := a.checkKeyringVariable(); {
+func (p *passwordStore) chosenKeyring() (keyring, error) {
+	switch err := p.checkKeyringVariable(); {
 	case err != nil:
 		return nil, err
-	case a.keyringVariable == keyringOff:
+	case p.keyringVariable == keyringOff:
 		return nil, &keyringError{keyringOff, errors.New("$" + keyringVariable + " is off")}
-	case a.keyring == nil:
+	case p.keyring == nil:
 		return nil, &keyringError{keyringNone, errNoKeyring}
 	}
-	return a.keyring, nil
+	return p.keyring, nil
 }
 
 // checkKeyringVariable refuses an invalid value of the variable.
-func (a *app) checkKeyringVariable() error {
-	if a.keyringVariable == "" || a.keyringVariable == keyringOff {
+func (p *passwordStore) checkKeyringVariable() error {
+	if p.keyringVariable == "" || p.keyringVariable == keyringOff {
 		return nil
 	}
-	return failf(codeSettings, "set it to off, or unset it to use the system's keyring", "$%s is %.64q", keyringVariable, a.keyringVariable)
+	return failf(codeSettings, "set it to off, or unset it to use the system's keyring", "$%s is %.64q", keyringVariable, p.keyringVariable)
 }
 
 // askKeyring runs an operation on the keyring, within the time limit. The error is a [*keyringError] or that of the
 // context. An operation that has not returned by then is abandoned: it ends with the process.
-func (a *app) askKeyring(ctx context.Context, do func(k keyring) error) error {
-	k, err := a.chosenKeyring()
+func (p *passwordStore) askKeyring(ctx context.Context, do func(k keyring) error) error {
+	k, err := p.chosenKeyring()
 	if err != nil {
 		return err
 	}
-	limit := cmp.Or(a.keyringLimit, keyringLimit)
+	limit := cmp.Or(p.keyringLimit, keyringLimit)
 	silence := time.NewTimer(limit)
 	defer silence.Stop()
 	done := make(chan error, 1)
@@ -126,9 +126,9 @@ func (a *app) askKeyring(ctx context.Context, do func(k keyring) error) error {
 }
 
 // fromKeyring reads an item.
-func (a *app) fromKeyring(ctx context.Context, item string) (string, error) {
+func (p *passwordStore) fromKeyring(ctx context.Context, item string) (string, error) {
 	var text string
-	err := a.askKeyring(ctx, func(k keyring) (err error) {
+	err := p.askKeyring(ctx, func(k keyring) (err error) {
 		text, err = k.Get(item)
 		return err
 	})
@@ -139,8 +139,8 @@ func (a *app) fromKeyring(ctx context.Context, item string) (string, error) {
 }
 
 // intoKeyring writes an item, and reads it back: a person who was prompted may have refused.
-func (a *app) intoKeyring(ctx context.Context, item, text string) error {
-	return a.askKeyring(ctx, func(k keyring) error {
+func (p *passwordStore) intoKeyring(ctx context.Context, item, text string) error {
+	return p.askKeyring(ctx, func(k keyring) error {
 		if err := k.Set(item, text); err != nil {
 			return err
 		}
@@ -152,8 +152,8 @@ func (a *app) intoKeyring(ctx context.Context, item, text string) error {
 }
 
 // outOfKeyring removes an item, and checks that it is gone. A missing item is no error.
-func (a *app) outOfKeyring(ctx context.Context, item string) error {
-	return a.askKeyring(ctx, func(k keyring) error {
+func (p *passwordStore) outOfKeyring(ctx context.Context, item string) error {
+	return p.askKeyring(ctx, func(k keyring) error {
 		if err := k.Delete(item); err != nil && !errors.Is(err, errNoItem) {
 			return err
 		}

@@ -41,9 +41,9 @@ func TestKeyringAnswers(t *testing.T) {
 			t.Parallel()
 			use := func(state string) *scene {
 				s := newScene(t, state)
-				s.a.keyring, s.a.keyringVariable = test.keyring, test.variable
+				s.pass.keyring, s.pass.keyringVariable = test.keyring, test.variable
 				if test.name == "silent" {
-					s.a.keyringLimit = 10_000_000
+					s.pass.keyringLimit = 10_000_000
 				}
 				return s
 			}
@@ -101,7 +101,7 @@ func TestKeyringBinding(t *testing.T) {
 	}
 	s.run("", "set", "--profile", "oslo", "--port", "22", "--password-stdin")
 	s.run("", "set", "--profile", "oslo", "--server", oldServer, "--username", "cp")
-	got, err := s.a.storedPassword(t.Context(), s.a.settingsPlace(), "oslo")
+	got, err := s.pass.storedPassword(t.Context(), s.store.settingsPlace(), "oslo")
 	if err != nil || got.server != oldServer || got.username != "cp" || got.trouble != nil {
 		t.Errorf("oslo: %+v, %v", got, err)
 	}
@@ -145,7 +145,7 @@ func TestKeyringReadBack(t *testing.T) {
 	} {
 		s := newScene(t, "nothing")
 		s.run("", "unset", "--profile", "berlin", "--all")
-		item, err := s.a.settingsPlace().keyringItem("")
+		item, err := s.store.settingsPlace().keyringItem("")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,12 +173,12 @@ func TestKeyringInterrupted(t *testing.T) {
 	t.Cleanup(func() { close(s.keyring.hold) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.a.fromKeyring(ctx, "x")
+	_, err := s.pass.fromKeyring(ctx, "x")
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	p := &profile{place: s.a.settingsPlace(), access: transfer.Access{Server: oldServer}}
-	if _, err := p.usablePassword(ctx, s.a); classify(err).code != codeInterrupted {
+	p := &profile{place: s.store.settingsPlace(), access: transfer.Access{Server: oldServer}}
+	if _, err := p.usablePassword(ctx, s.pass); classify(err).code != codeInterrupted {
 		t.Error(err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // other.
 type passwordChange struct {
 	settingsChange
-	app           *app
+	con           *console
+	pass          *passwordStore
 	place         settingsPlace
 	before, after transfer.Access // the access data that the profile's password is for
 }
@@ -79,19 +80,19 @@ func (c passwordChange) remove(ctx context.Context, item string, table *settings
 		return nil
 	}
 	marked := table.find(keyKeyring) != nil
-	err := c.app.outOfKeyring(ctx, item)
+	err := c.pass.outOfKeyring(ctx, item)
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil:
 	case trouble == nil:
 		return err
 	case trouble.is(keyringOff, keyringNone) && marked:
-		c.app.remark("warning", profileTitle(c.profile), "the password may still be in a keyring, as the item "+item+": "+trouble.err.Error())
+		c.con.remark("warning", profileTitle(c.profile), "the password may still be in a keyring, as the item "+item+": "+trouble.err.Error())
 	case trouble.is(keyringOff, keyringNone):
 	case marked:
 		return trouble.failure(c.profile)
 	default:
-		c.app.remark("warning", profileTitle(c.profile), "a copy of the password may still be in "+trouble.Error())
+		c.con.remark("warning", profileTitle(c.profile), "a copy of the password may still be in "+trouble.Error())
 	}
 	return c.edit(func(e *storedEdit) error { return e.remove(c.profile) })
 }
@@ -105,14 +106,14 @@ func (c passwordChange) learn(ctx context.Context, item string, stored storedPas
 	case !stored.keyring:
 		return c.edit(func(e *storedEdit) error { return c.editPassword(e, c.profile, c.before, c.after) })
 	}
-	old, err := c.app.fromKeyring(ctx, item)
+	old, err := c.pass.fromKeyring(ctx, item)
 	if err == nil {
 		var text string
 		if text, err = itemText([]byte(old), func(e *storedEdit) error { return c.editPassword(e, "", c.before, c.after) }); err != nil {
 			return err
 		}
 		if text != old {
-			err = c.app.intoKeyring(ctx, item, text)
+			err = c.pass.intoKeyring(ctx, item, text)
 		}
 	}
 	if trouble := keyringErrorOf(err); trouble != nil {
@@ -124,7 +125,7 @@ func (c passwordChange) learn(ctx context.Context, item string, stored storedPas
 // store stores the password in the keyring, or in the file if there is no keyring. A keyring that exists and fails is
 // an error.
 func (c passwordChange) store(ctx context.Context, item string, stored storedPassword) error {
-	_, err := c.app.fromKeyring(ctx, item)
+	_, err := c.pass.fromKeyring(ctx, item)
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil, trouble.is(keyringLost):
@@ -141,7 +142,7 @@ func (c passwordChange) store(ctx context.Context, item string, stored storedPas
 	if trouble.is(keyringNone) {
 		why = ": " + trouble.err.Error()
 	}
-	c.app.note("note", c.place.passwords, "stores the password unencrypted"+onlyOwner()+why)
+	c.con.note("note", c.place.passwords, "stores the password unencrypted"+onlyOwner()+why)
 	return nil
 }
 
@@ -163,11 +164,11 @@ func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored 
 	if err := c.edit(func(e *storedEdit) error { return markInKeyring(e, c.profile) }); err != nil {
 		return err
 	}
-	err = c.app.intoKeyring(ctx, item, text)
+	err = c.pass.intoKeyring(ctx, item, text)
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil:
-		c.app.remark("note", profileTitle(c.profile), "the password is stored in the system's keyring")
+		c.con.remark("note", profileTitle(c.profile), "the password is stored in the system's keyring")
 		return nil
 	case trouble == nil:
 		return err
@@ -205,10 +206,10 @@ func (c passwordChange) move(ctx context.Context) (left map[string]*keyringError
 	for _, table := range file.tables {
 		switch {
 		case slices.Contains(copied, table.name):
-			c.app.remark("note", profileTitle(table.name), "the password was moved from "+c.place.passwords+" to the system's keyring")
+			c.con.remark("note", profileTitle(table.name), "the password was moved from "+c.place.passwords+" to the system's keyring")
 		case trouble != nil && !trouble.is(keyringOff, keyringNone) && table.find(transfer.SettingPassword) != nil:
 			left[table.name] = trouble
-			c.app.remark("warning", profileTitle(table.name), "the password stays in "+c.place.passwords+", unencrypted: "+trouble.Error())
+			c.con.remark("warning", profileTitle(table.name), "the password stays in "+c.place.passwords+", unencrypted: "+trouble.Error())
 		}
 	}
 	return left, nil
@@ -233,7 +234,7 @@ func (c passwordChange) copyAll(ctx context.Context, file *storedFile) (copied [
 
 // copyOne copies one table of the file to the keyring.
 func (c passwordChange) copyOne(ctx context.Context, file *storedFile, table settingsTable) error {
-	if _, err := file.storedPassword(&table); err != nil {
+	if _, err := file.passwordIn(&table); err != nil {
 		return err
 	}
 	item, err := c.place.keyringItem(table.name)
@@ -251,7 +252,7 @@ func (c passwordChange) copyOne(ctx context.Context, file *storedFile, table set
 	if err != nil {
 		return err
 	}
-	return c.app.intoKeyring(ctx, item, text)
+	return c.pass.intoKeyring(ctx, item, text)
 }
 
 // itemText changes the text of an item, which is a password file with one table, [defaults].

@@ -46,7 +46,8 @@ func storings() []storing {
 // A scene is a settings folder and a keyring, and what they contained at each moment.
 type scene struct {
 	t       *testing.T
-	a       *app
+	store   *settingsStore
+	pass    *passwordStore
 	keyring *memoryKeyring
 	moments []moment
 }
@@ -57,12 +58,12 @@ type moment struct {
 	items map[string]string
 }
 
-func (s *scene) path() string { return filepath.Join(s.a.settings, "passwords.toml") }
+func (s *scene) path() string { return filepath.Join(s.store.settings, "passwords.toml") }
 
 func (s *scene) run(stdin string, args ...string) ran {
 	s.t.Helper()
 	a, out, errOut := testApp(s.t, strings.NewReader(stdin))
-	a.settings, a.keyring, a.keyringVariable, a.keyringLimit = s.a.settings, s.a.keyring, s.a.keyringVariable, s.a.keyringLimit
+	a.store.settings, a.pass.keyring, a.pass.keyringVariable, a.pass.keyringLimit = s.store.settings, s.pass.keyring, s.pass.keyringVariable, s.pass.keyringLimit
 	c := run(s.t.Context(), a, append([]string{"defaults"}, args...))
 	r := ran{c, out.String(), errOut.String()}
 	r.check(s.t, args)
@@ -77,8 +78,8 @@ func (s *scene) run(stdin string, args ...string) ran {
 func newScene(t *testing.T, state string) *scene {
 	t.Helper()
 	a, _, _ := testApp(t, nil)
-	s := &scene{t: t, a: a, keyring: newMemoryKeyring()}
-	a.keyring = s.keyring
+	s := &scene{t: t, store: a.store, pass: a.pass, keyring: newMemoryKeyring()}
+	a.pass.keyring = s.keyring
 	const settings = "server = \"" + oldServer + "\"\nusername = \"cp\"\nmethod = \"ftps\"\n"
 	const old = "[defaults]\npassword = \"" + firstCanary + "\"\n" + settings
 	passwords := "[profile.berlin]\npassword = \"berlin canary\"\n" + settings
@@ -87,7 +88,7 @@ func newScene(t *testing.T, state string) *scene {
 		passwords = old + "\n" + passwords
 	case "keyring":
 		passwords = "[defaults]\nkeyring = true\n\n" + passwords
-		item, err := a.settingsPlace().keyringItem("")
+		item, err := a.store.settingsPlace().keyringItem("")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func newScene(t *testing.T, state string) *scene {
 	for name, text := range map[string]string{
 		"config.toml": "[defaults]\n" + settings + "\n[profile.berlin]\n" + settings, "passwords.toml": passwords,
 	} {
-		if err := os.WriteFile(filepath.Join(a.settings, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(a.store.settings, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -106,7 +107,7 @@ func newScene(t *testing.T, state string) *scene {
 func (s *scene) remember(name string) {
 	files := map[string]string{}
 	for _, name := range []string{"config.toml", "passwords.toml"} {
-		if text, err := os.ReadFile(filepath.Join(s.a.settings, name)); err == nil {
+		if text, err := os.ReadFile(filepath.Join(s.store.settings, name)); err == nil {
 			files[name] = string(text)
 		}
 	}
@@ -117,13 +118,13 @@ func (s *scene) remember(name string) {
 func (s *scene) check(c storing, m moment, succeeded bool) {
 	s.t.Helper()
 	for name, text := range m.files {
-		if err := os.WriteFile(filepath.Join(s.a.settings, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.store.settings, name), []byte(text), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
 	}
-	a := *s.a
-	a.keyring = &memoryKeyring{items: m.items}
-	place := a.settingsPlace()
+	pass := *s.pass
+	pass.keyring = &memoryKeyring{items: m.items}
+	place := s.store.settingsPlace()
 	for _, name := range []string{"", "berlin"} {
 		inFile, err := place.password(name)
 		if err != nil {
@@ -137,7 +138,7 @@ func (s *scene) check(c storing, m moment, succeeded bool) {
 		if text := inFile.secret.Reveal(); text != "" && kept != "" && !strings.Contains(kept, `"`+text+`"`) {
 			s.t.Errorf("%s: profile %q is in both, and not the same", m.name, name)
 		}
-		got, err := a.storedPassword(s.t.Context(), place, name)
+		got, err := pass.storedPassword(s.t.Context(), place, name)
 		if err != nil {
 			s.t.Errorf("%s: %v", m.name, err)
 		}

@@ -232,7 +232,7 @@ func startPush(t *testing.T, args ...string) *pushProcess {
 	p, errOut := startProcess(t, args...)
 	said := bufio.NewReader(errOut)
 	first, _ := said.ReadString('\n')
-	_, after, found := strings.Cut(first, "listens on port ")
+	_, after, found := strings.Cut(first, "listening on port ")
 	if p.port, _, _ = strings.Cut(after, ";"); !found {
 		t.Fatalf("it does not say its port: %s", first)
 	}

@@ -10,20 +10,20 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// maxPairs is how many pairs of a phone and an image are checked at once: all of them are kept for the answer.
+// maxPairs is the maximum number of pairs of a phone and an image in one run: all are kept in memory for the answer.
 const maxPairs = 250_000
 
-// matrixDoc is the answer of check for several images or phones.
+// A matrixDoc is the JSON answer of check for several images or phones.
 type matrixDoc struct {
 	Schema     int          `json:"schema"`
 	Fitting    int          `json:"fitting"` // phones that an image fits
-	Unknown    int          `json:"unknown"` // phones that no image fits for certain, but one may
+	Unknown    int          `json:"unknown"` // phones for which no image is known to fit, but one may
 	Images     []imageDoc   `json:"images"`
 	PassedOver []passedOver `json:"passed_over"`
 	Phones     []fitRow     `json:"phones"`
 }
 
-// A fitRow is one phone and what each image comes to with it. Answer is the best of them.
+// A fitRow is one phone with the verdict of each image. Answer is the best of them.
 type fitRow struct {
 	phoneDoc
 	Line    int            `json:"line"` // in the phone list, 0 for a phone described by flags
@@ -33,21 +33,21 @@ type fitRow struct {
 	Answer  hwcheck.Answer `json:"answer"`
 	Cells   []fitCell      `json:"images"`
 	Error   *errorDoc      `json:"error,omitempty"` // why it did not answer
-	why     string         // the same without its name
+	why     string         // the same without the phone's name
 }
 
-// A fitCell is one phone with one image. Its findings are those that stop the image, or would: the whole rule sheet
-// of one phone and one image is what check prints for them alone.
+// A fitCell is one phone with one image. It has only the findings that block the image, or would without an override;
+// check prints the whole rule sheet for one phone and one image.
 type fitCell struct {
 	File string `json:"file"`
 	hwcheck.Verdict
 }
 
-// checkMany prints the fit matrix; silent are the phones, by address, that did not answer.
-func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
-	var images, bad []*image
+// checkMany prints the fit matrix; silent has the phones that did not answer, by address.
+func checkMany(ctx context.Context, con *console, l *loader, all []target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
+	var loaded, bad []*image
 	passed, err := l.loadAll(ctx, all, func(im *image) error {
-		images = append(images, im)
+		loaded = append(loaded, im)
 		if im.err != nil {
 			bad = append(bad, im)
 		}
@@ -56,7 +56,7 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 	if err != nil {
 		return err
 	}
-	doc, err := newMatrixDoc(ctx, images, passed, phones, policy)
+	doc, err := newMatrixDoc(ctx, loaded, passed, phones, policy)
 	if err != nil {
 		return err
 	}
@@ -66,16 +66,16 @@ func checkMany(ctx context.Context, a *app, l *loader, all []target, phones []hw
 			row.Error, row.why = newErrorDoc(phoneFailure(row.Address, failureContext{}, r)), r.Failure.Error()
 		}
 	}
-	if err := a.print(doc, func(w io.Writer) { matrixText(w, a, images, doc) }); err != nil {
+	if err := con.print(doc, func(w io.Writer) { matrixText(w, con, loaded, doc) }); err != nil {
 		return err
 	}
 	if len(bad) > 0 {
-		return badImages(bad, len(images))
+		return badImages(bad, len(loaded))
 	}
 	return doc.failure()
 }
 
-// failure is the error for phones that no image fits, or nil.
+// failure returns the error for phones that no image fits, or nil.
 func (doc matrixDoc) failure() error {
 	none := len(doc.Phones) - doc.Fitting - doc.Unknown
 	total := plural(len(doc.Phones), "phone")
@@ -83,20 +83,20 @@ func (doc matrixDoc) failure() error {
 	case none == 0 && doc.Unknown == 0:
 		return nil
 	case none == 0:
-		return failf(codePartial, "the output says what is missing: state it in the list", "%d of %s: cannot be told whether an image fits", doc.Unknown, total)
+		return failf(codePartial, "add what is missing to the list; the output shows it", "%d of %s: whether an image fits cannot be determined", doc.Unknown, total)
 	case doc.Unknown == 0:
-		return failf(codePartial, "the output says why; find an image for them, or leave them out", "%d of %s: no image fits", none, total)
+		return failf(codePartial, "find an image for them, or remove them from the list; the output shows why no image fits", "%d of %s: no image fits", none, total)
 	}
-	return failf(codePartial, "the output says why, and what is missing", "%d of %s: no image fits; %d more: cannot be told", none, total, doc.Unknown)
+	return failf(codePartial, "see the output for the reasons, and for what is missing", "%d of %s: no image fits; %d more: cannot be determined", none, total, doc.Unknown)
 }
 
-func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
-	if pairs := len(usable(images)) * len(phones); pairs > maxPairs {
-		return matrixDoc{}, failf(codeUsage, "check a part of the images, or of the list, at a time", "%s and %s are %d pairs, at most %d are checked at once",
-			plural(len(phones), "phone"), plural(len(usable(images)), "image"), pairs, maxPairs)
+func newMatrixDoc(ctx context.Context, loaded []*image, passed []passedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
+	if pairs := len(usable(loaded)) * len(phones); pairs > maxPairs {
+		return matrixDoc{}, failf(codeUsage, "check fewer images or a part of the list at a time", "%s and %s are %d pairs; the maximum is %d",
+			plural(len(phones), "phone"), plural(len(usable(loaded)), "image"), pairs, maxPairs)
 	}
 	doc := matrixDoc{Schema: 1, Images: []imageDoc{}, PassedOver: append([]passedOver{}, passed...)}
-	for _, im := range images {
+	for _, im := range loaded {
 		d := im.doc()
 		d.Fields = nil
 		doc.Images = append(doc.Images, d)
@@ -105,7 +105,7 @@ func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, pho
 		if ctx.Err() != nil {
 			return doc, context.Cause(ctx)
 		}
-		row := newFitRow(usable(images), p, policy)
+		row := newFitRow(usable(loaded), p, policy)
 		switch row.Answer {
 		case hwcheck.Compatible:
 			doc.Fitting++
@@ -118,10 +118,10 @@ func newMatrixDoc(ctx context.Context, images []*image, passed []passedOver, pho
 	return doc, nil
 }
 
-// usable leaves out the images with which something is wrong.
-func usable(images []*image) []*image {
+// usable returns the images without errors.
+func usable(loaded []*image) []*image {
 	var out []*image
-	for _, im := range images {
+	for _, im := range loaded {
 		if im.err == nil {
 			out = append(out, im)
 		}
@@ -129,14 +129,14 @@ func usable(images []*image) []*image {
 	return out
 }
 
-func newFitRow(images []*image, p hwcheck.ListedPhone, policy hwcheck.Policy) fitRow {
+func newFitRow(loaded []*image, p hwcheck.ListedPhone, policy hwcheck.Policy) fitRow {
 	policy.Override, policy.Reason = p.Override, p.Reason
 	row := fitRow{
 		phoneDoc: newPhoneDoc(listedName(p), p.Phone),
 		Line:     p.Line, Address: p.Address, MAC: p.MAC, Note: p.Note,
 		Answer: hwcheck.NotCompatible, Cells: []fitCell{},
 	}
-	for _, im := range images {
+	for _, im := range loaded {
 		v := hwcheck.Check(im.facts, p.Phone, policy)
 		if v.Answer == hwcheck.Compatible || v.Answer == hwcheck.CannotTell && row.Answer == hwcheck.NotCompatible {
 			row.Answer = v.Answer
@@ -153,7 +153,7 @@ func newFitRow(images []*image, p hwcheck.ListedPhone, policy hwcheck.Policy) fi
 	return row
 }
 
-// listedName calls a listed phone by what its list has of it.
+// listedName returns a name for a listed phone, from the columns that are filled in.
 func listedName(p hwcheck.ListedPhone) string {
 	switch {
 	case p.Address != "":
@@ -166,7 +166,7 @@ func listedName(p hwcheck.ListedPhone) string {
 	return phoneName(p.Phone)
 }
 
-// knownAs is what decides about a phone, in short; what sources disagree on is shown with all they say.
+// knownAs returns the decisive values of a phone in short. If sources disagree, it returns all of their values.
 func knownAs(row fitRow) string {
 	device, level := claimed(row.Device), claimed(row.Level)
 	if level != "" {

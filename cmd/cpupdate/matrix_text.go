@@ -10,46 +10,46 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// matrixText draws the matrix: the answer, the images, the table, and why phones fit no image.
-func matrixText(w io.Writer, a *app, images []*image, doc matrixDoc) {
-	fmt.Fprintf(w, "%s\n\n", matrixHeadline(a, doc))
+// matrixText writes the matrix: the answer, the images, the table, and why no image fits some phones.
+func matrixText(w io.Writer, con *console, images []*image, doc matrixDoc) {
+	fmt.Fprintf(w, "%s\n\n", matrixHeadline(con, doc))
 	good := usable(images)
-	matrixLegend(w, a, images, good)
+	matrixLegend(w, con, images, good)
 	if len(good) == 0 {
 		return
 	}
 	for first := 0; first < len(good); {
 		fmt.Fprintln(w)
-		first = matrixBlock(w, a, first, len(good), doc.Phones)
+		first = matrixBlock(w, con, first, len(good), doc.Phones)
 	}
-	overridesText(w, a, doc.Phones)
-	misfitsText(w, a, doc.Phones)
+	overridesText(w, con, doc.Phones)
+	misfitsText(w, con, doc.Phones)
 }
 
-func matrixHeadline(a *app, doc matrixDoc) string {
+func matrixHeadline(con *console, doc matrixDoc) string {
 	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, plural(len(doc.Phones), "phone"))
 	if doc.Unknown > 0 {
-		text += fmt.Sprintf("; %d cannot be told", doc.Unknown)
+		text += fmt.Sprintf("; %d cannot be determined", doc.Unknown)
 	}
 	switch {
 	case doc.Fitting == len(doc.Phones):
-		return a.paint(green, text)
+		return con.paint(green, text)
 	case doc.Fitting+doc.Unknown == len(doc.Phones):
-		return a.paint(yellow, text)
+		return con.paint(yellow, text)
 	}
-	return a.paint(red, text)
+	return con.paint(red, text)
 }
 
-// matrixLegend names the columns, and the images that cannot be used.
-func matrixLegend(w io.Writer, a *app, images, good []*image) {
+// matrixLegend writes the names of the columns, and the images that cannot be used.
+func matrixLegend(w io.Writer, con *console, images, good []*image) {
 	width := 0
 	for _, im := range images {
 		width = max(width, utf8.RuneCountInString(escape(im.name)))
 	}
 	for i, im := range good {
 		line, about := fmt.Sprintf("  %-2s  %s", letter(i), pad(escape(im.name), width)), imageAbout(im)
-		if utf8.RuneCountInString(line+"  "+about) > a.width {
-			line, about = strings.TrimRight(line, " "), "\n        "+wrap(about, 8, a.width)
+		if utf8.RuneCountInString(line+"  "+about) > con.width {
+			line, about = strings.TrimRight(line, " "), "\n        "+wrap(about, 8, con.width)
 		} else {
 			about = "  " + about
 		}
@@ -57,12 +57,12 @@ func matrixLegend(w io.Writer, a *app, images, good []*image) {
 	}
 	for _, im := range images {
 		if im.err != nil {
-			fmt.Fprintf(w, "  --  %s  %s\n        %s\n", pad(escape(im.name), width), a.paint(red, im.state()), wrap(escape(im.cause.Error()), 8, a.width))
+			fmt.Fprintf(w, "  --  %s  %s\n        %s\n", pad(escape(im.name), width), con.paint(red, im.state()), wrap(escape(im.cause.Error()), 8, con.width))
 		}
 	}
 }
 
-// imageAbout says in short what an image is, and whether it was read.
+// imageAbout describes an image in short, and says if its payload was not read.
 func imageAbout(im *image) string {
 	text := strings.TrimSpace(im.facts.SoftwareType.Value + " " + im.facts.Version.Value.String())
 	text = fmt.Sprintf("%s, levels %s", escape(text), im.facts.Levels.Value)
@@ -72,7 +72,7 @@ func imageAbout(im *image) string {
 	return text
 }
 
-// letter names a column: A to Z, then AA.
+// letter returns the name of a column: A to Z, then AA.
 func letter(i int) string {
 	if i < 26 {
 		return string(rune('A' + i))
@@ -83,13 +83,13 @@ func letter(i int) string {
 // cellWidth is the width of a column of the table, with the gap before it.
 const cellWidth = 6
 
-// matrixBlock draws as many columns as the terminal is wide enough for, from the first on, and returns the next.
-func matrixBlock(w io.Writer, a *app, first, images int, rows []fitRow) int {
+// matrixBlock writes as many columns as fit on the terminal, starting with first, and returns the next column.
+func matrixBlock(w io.Writer, con *console, first, images int, rows []fitRow) int {
 	name, known := len("phone"), len("known as")
 	for _, row := range rows {
 		name, known = max(name, utf8.RuneCountInString(escape(row.Name))), max(known, utf8.RuneCountInString(knownAs(row)))
 	}
-	next := min(first+max((a.width-4-name-known)/cellWidth, 1), images)
+	next := min(first+max((con.width-4-name-known)/cellWidth, 1), images)
 	line := "  " + pad("phone", name) + "  " + pad("known as", known)
 	for i := first; i < next; i++ {
 		line += "  " + pad(letter(i), cellWidth-2)
@@ -99,14 +99,14 @@ func matrixBlock(w io.Writer, a *app, first, images int, rows []fitRow) int {
 		line := "  " + pad(escape(row.Name), name) + "  " + pad(knownAs(row), known)
 		for _, cell := range row.Cells[first:next] {
 			word, color := cellWord(cell.Verdict)
-			line += "  " + a.paint(color, word) + strings.Repeat(" ", cellWidth-2-len(word))
+			line += "  " + con.paint(color, word) + strings.Repeat(" ", cellWidth-2-len(word))
 		}
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	return next
 }
 
-// cellWord is a verdict in at most four letters.
+// cellWord returns a verdict in at most four letters.
 func cellWord(v hwcheck.Verdict) (string, style) {
 	switch {
 	case v.NothingToDo:
@@ -121,8 +121,8 @@ func cellWord(v hwcheck.Verdict) (string, style) {
 	return "no", red
 }
 
-// overridesText says which phones take an image by override only, and why that was permitted.
-func overridesText(w io.Writer, a *app, rows []fitRow) {
+// overridesText writes which phones accept an image only by override, and the reason for the override.
+func overridesText(w io.Writer, con *console, rows []fitRow) {
 	title := "\n  * by override\n"
 	for _, row := range rows {
 		i := slices.IndexFunc(row.Cells, func(c fitCell) bool { word, _ := cellWord(c.Verdict); return word == "yes*" })
@@ -132,7 +132,7 @@ func overridesText(w io.Writer, a *app, rows []fitRow) {
 		fmt.Fprint(w, title)
 		title = ""
 		if reason := row.Cells[i].Reason; reason != "" {
-			fmt.Fprintf(w, "    %s\n", wrap(escape(row.Name)+": "+escape(reason), 6, a.width))
+			fmt.Fprintf(w, "    %s\n", wrap(escape(row.Name)+": "+escape(reason), 6, con.width))
 		}
 	}
 }
@@ -144,35 +144,32 @@ type misfit struct {
 	reasons string
 }
 
-// misfitsText says why phones fit no image. Phones with the same reasons are told of together: a list of thousands
-// has few kinds of them.
-func misfitsText(w io.Writer, a *app, rows []fitRow) {
+// misfitsText writes why no image fits some phones. Phones with the same reasons are shown together, because a long list
+// has few different reasons.
+func misfitsText(w io.Writer, con *console, rows []fitRow) {
 	const shown = 3
-	for _, m := range misfits(a, rows) {
+	for _, m := range misfits(con, rows) {
 		names, more := m.names, ""
-		if len(names) > shown && !a.verbose {
+		if len(names) > shown && !con.verbose {
 			names, more = names[:shown], fmt.Sprintf(" and %d more", len(names)-shown)
 		}
-		verb := " fits none:"
-		if len(m.names) > 1 {
-			verb = " fit none:"
-		}
+		title := "no image fits "
 		if m.unknown {
-			verb = " cannot be told:"
+			title = "cannot be determined for "
 		}
-		fmt.Fprintf(w, "\n  %s\n%s", a.paint(bold, wrap(strings.Join(names, ", ")+more+verb, 4, a.width)), m.reasons)
+		fmt.Fprintf(w, "\n  %s\n%s", con.paint(bold, wrap(title+strings.Join(names, ", ")+more+":", 4, con.width)), m.reasons)
 	}
 }
 
 // misfits groups the phones by their reasons, in the order of the list.
-func misfits(a *app, rows []fitRow) []misfit {
+func misfits(con *console, rows []fitRow) []misfit {
 	var all []misfit
 	seen := map[string]int{}
 	for _, row := range rows {
 		if row.Answer == hwcheck.Compatible {
 			continue
 		}
-		reasons := misfitReasons(a, row)
+		reasons := misfitReasons(con, row)
 		i, known := seen[reasons]
 		if !known {
 			i = len(all)
@@ -184,11 +181,11 @@ func misfits(a *app, rows []fitRow) []misfit {
 	return all
 }
 
-// misfitReasons says for each image what stands in its way; for a phone that may fit one, what would settle it.
-func misfitReasons(a *app, row fitRow) string {
+// misfitReasons returns for each image why it does not fit; for a phone that an image may fit, what is missing to know.
+func misfitReasons(con *console, row fitRow) string {
 	var b strings.Builder
 	if row.why != "" {
-		fmt.Fprintf(&b, "    %s\n", wrap("it was not learned from the phone: "+escape(row.why), 6, a.width))
+		fmt.Fprintf(&b, "    %s\n", wrap("the phone did not report it: "+escape(row.why), 6, con.width))
 	}
 	for i, cell := range row.Cells {
 		name := letter(i)
@@ -200,14 +197,14 @@ func misfitReasons(a *app, row fitRow) string {
 			case f.Outcome == hwcheck.Unknown:
 				reason = fmt.Sprintf("%s: %s. %s", f.Rule, f.Reason, f.Advice)
 			}
-			fmt.Fprintf(&b, "    %-2s  %s\n", name, wrap(escape(reason), 8, a.width))
+			fmt.Fprintf(&b, "    %-2s  %s\n", name, wrap(escape(reason), 8, con.width))
 			name = ""
 		}
 	}
 	return b.String()
 }
 
-// misfitReason says what a rule found, in both values where there are two.
+// misfitReason returns what a rule found, with both values if there are two.
 func misfitReason(f hwcheck.Finding) string {
 	if f.Image.Value == "" || f.Phone.Value == "" {
 		return fmt.Sprintf("%s: %s", f.Rule, f.Reason)

@@ -14,11 +14,11 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// maxShown is how many bytes of one piece of text are shown.
+// maxShown is the maximum number of bytes of one text that are shown.
 const maxShown = 2048
 
-// escape makes text from an image, a server or a file name safe for a terminal: what does not print is written as
-// \u{...} or \x.., and very long text is cut.
+// escape makes text from an image, a server or a file name safe for a terminal: it writes unprintable characters as
+// \u{...} or \x.. and cuts very long text.
 func escape(s string) string {
 	cut := ""
 	if len(s) > maxShown {
@@ -40,7 +40,7 @@ func escape(s string) string {
 	return b.String() + cut
 }
 
-// writeJSON writes one value as JSON in a line, or indented.
+// writeJSON writes one value as JSON, on one line or indented.
 func writeJSON(w io.Writer, v any, indent bool) error {
 	encoder := json.NewEncoder(jsonEscaper{w})
 	encoder.SetEscapeHTML(false)
@@ -50,11 +50,11 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 	return encoder.Encode(v)
 }
 
-// A jsonEscaper escapes everything in a JSON document that does not print: JSON itself lets the control characters from
-// 0x7F on and the bidirectional ones through.
+// A jsonEscaper escapes every unprintable character in a JSON document: JSON itself allows the control characters from
+// 0x7F on and the bidirectional ones.
 type jsonEscaper struct{ w io.Writer }
 
-// Write takes a whole document, as a JSON encoder writes it.
+// Write escapes and writes a whole document, as a JSON encoder passes it.
 func (e jsonEscaper) Write(b []byte) (int, error) {
 	out := bufio.NewWriter(e.w) // keeps its first error for Flush
 	for rest := b; len(rest) > 0; {
@@ -73,62 +73,63 @@ func (e jsonEscaper) Write(b []byte) (int, error) {
 	return len(b), out.Flush()
 }
 
-// print writes a command's answer: the document as JSON, or what text writes. Nothing is written before all of it is there.
-func (a *app) print(doc any, text func(w io.Writer)) error {
+// print writes a command's answer: the document as JSON, or the output of text. It writes nothing before the answer is
+// complete.
+func (c *console) print(doc any, text func(w io.Writer)) error {
 	var err error
 	switch {
-	case a.json:
-		err = writeJSON(a.out, doc, true)
-	case a.quiet:
+	case c.json:
+		err = writeJSON(c.out, doc, true)
+	case c.quiet:
 	default:
 		var buffer bytes.Buffer
 		text(&buffer)
-		_, err = a.out.Write(buffer.Bytes())
+		_, err = c.out.Write(buffer.Bytes())
 	}
 	return answerFailure(err)
 }
 
-// emit writes one object of an answer that is one object a line.
-func (a *app) emit(doc any) error { return answerFailure(writeJSON(a.out, doc, false)) }
+// emit writes one object of an answer that has one JSON object a line.
+func (c *console) emit(doc any) error { return answerFailure(writeJSON(c.out, doc, false)) }
 
-// answerFailure is an answer that could not be written.
+// answerFailure returns the failure for an answer that could not be written.
 func answerFailure(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fail(codeInternal, fmt.Errorf("writing the answer: %w", withoutPath(err)), "check where standard output goes, and the space there")
+	return fail(codeInternal, fmt.Errorf("writing the answer: %w", withoutPath(err)), "check where standard output goes, and the free space there")
 }
 
-// note writes one line on stderr about a file that is neither answer nor error.
-func (a *app) note(kind, file, message string) { a.noteOn(kind, "file", file, message) }
+// note writes one line about a file to stderr that is neither answer nor error.
+func (c *console) note(kind, file, message string) { c.noteOn(kind, "file", file, message) }
 
-// remark is a note about what is no file: a phone, a setting, this machine.
-func (a *app) remark(kind, about, message string) { a.noteOn(kind, "about", about, message) }
+// remark writes a note about something other than a file: a phone, a setting, this machine.
+func (c *console) remark(kind, about, message string) { c.noteOn(kind, "about", about, message) }
 
-// noteOn writes a note; key is what names its subject in --json.
-func (a *app) noteOn(kind, key, subject, message string) {
+// noteOn writes a note; key is the name of its subject with --json.
+func (c *console) noteOn(kind, key, subject, message string) {
 	switch {
-	case a.quiet:
-	case a.json:
+	case c.quiet:
+	case c.json:
 		note := map[string]string{key: subject, "why": message}
-		_ = writeJSON(a.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
+		_ = writeJSON(c.err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 	default:
-		fmt.Fprintln(a.err, kind+": "+escape(subject)+": "+escape(message))
+		fmt.Fprintln(c.err, kind+": "+escape(subject)+": "+escape(message))
 	}
 }
 
-// said writes a line of the dialogue with a server, with --verbose.
-func (a *app) said(line string) {
+// said writes a line of the dialogue with a server if --verbose is set.
+func (c *console) said(line string) {
 	switch {
-	case !a.verbose || a.quiet:
-	case a.json:
-		_ = writeJSON(a.err, map[string]any{"schema": 1, "said": line}, false)
+	case !c.verbose || c.quiet:
+	case c.json:
+		_ = writeJSON(c.err, map[string]any{"schema": 1, "said": line}, false)
 	default:
-		fmt.Fprintln(a.err, escape(line))
+		fmt.Fprintln(c.err, escape(line))
 	}
 }
 
-// A style is how a word is set off on a terminal that shows colours. It never carries meaning of its own.
+// A style is the colour or weight of a word on a terminal that shows colours. It never carries meaning of its own.
 type style string
 
 // The styles.
@@ -141,22 +142,22 @@ const (
 	faint  style = "2"
 )
 
-// paint sets text off, if the terminal shows colours.
-func (a *app) paint(s style, text string) string {
-	if !a.colorOut || a.noColor || s == plain {
+// paint applies a style to text if the terminal shows colours.
+func (c *console) paint(s style, text string) string {
+	if !c.colorOut || c.noColor || s == plain {
 		return text
 	}
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// pad fills text with blanks to a width in characters.
+// pad appends blanks to text up to a width in characters.
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
 }
 
-// wrap breaks text into lines of at most width characters; all but the first start with indent blanks. It breaks between
-// words, and within one that is longer than a line, since what the terminal itself breaks off would pass for a line of
-// ours. Only a digest stays whole, to be copied. Text that is painted already has no place here.
+// wrap breaks text into lines of at most width characters; all but the first start with indent blanks. It breaks
+// between words, and within a word that is longer than a line: a line that the terminal broke itself could pass for one
+// of ours. Only a digest stays whole, so that it can be copied. The text must not be painted yet.
 func wrap(text string, indent, width int) string {
 	room := max(width-indent, 16)
 	var b strings.Builder
@@ -184,13 +185,13 @@ func wrap(text string, indent, width int) string {
 	return b.String()
 }
 
-// isDigest reports whether the word is a SHA-256, or a pin with one, be it the end of a part of a sentence.
+// isDigest reports whether the word is a SHA-256 or a pin, with or without punctuation after it.
 func isDigest(word string) bool {
 	raw, err := hex.DecodeString(strings.TrimRight(strings.TrimPrefix(word, "sha256:"), ",;:.)"))
 	return err == nil && len(raw) == sha256.Size
 }
 
-// bytesText writes a number of bytes with its unit: "312 bytes", "41.3 MiB".
+// bytesText formats a number of bytes with its unit: "312 bytes", "41.3 MiB".
 func bytesText(n int64) string {
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	if n < 1024 {
@@ -204,7 +205,7 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.1f %s", value, units[0])
 }
 
-// plural writes a count with its noun.
+// plural formats a count with its noun.
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -212,10 +213,10 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// shortHex writes a digest so that two can be told apart by eye.
+// shortHex formats the first and last bytes of a digest, enough to tell two apart by eye.
 func shortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[30:]) }
 
-// displayName is how an image is called in messages: "-" is standard input.
+// displayName returns the name of an image in messages: "-" is standard input.
 func displayName(name string) string {
 	switch name {
 	case "-":

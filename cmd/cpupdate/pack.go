@@ -25,18 +25,19 @@ type packOptions struct {
 	name            string // OpenStage only
 }
 
-// statedOptions are what pack and describe state about an image.
+// statedOptions are the values that pack and describe state about an image.
 type statedOptions struct {
 	family, kind, version, levels string
 	models                        []string
 }
 
 func (o *statedOptions) addFlags(flags *pflag.FlagSet) {
+	defer group(flags, "Stated values")()
 	flags.StringVar(&o.family, "family", "", "the phones' `FAMILY`, such as \"OpenScape Desk Phone CP\"")
-	flags.StringSliceVar(&o.models, "model", nil, "a `MODEL` the image is for; several with commas or by repeating the flag")
+	flags.StringSliceVar(&o.models, "model", nil, "a `MODEL` that the image is for; separate several with commas, or repeat the flag")
 	flags.StringVar(&o.kind, "software-type", "", "the software's `TYPE`, such as \"Unify HFA\"")
 	flags.StringVar(&o.version, "software-version", "", "the software's `VERSION`, such as \"V1 R9.2.0\"")
-	flags.StringVar(&o.levels, "hw-levels", "", "the supported hardware `LEVELS`, such as 1-3,5; none means that rule 2 applies")
+	flags.StringVar(&o.levels, "hw-levels", "", "the supported hardware `LEVELS`, such as 1-3,5; without them, rule 2 applies")
 }
 
 func newPack(a *app) *cobra.Command {
@@ -44,41 +45,44 @@ func newPack(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack PAYLOAD --output IMAGE",
 		Short: "Build an image in this project's own format (CPB)",
-		Long: `Build a CPB image around any payload: for tests, demonstrations, and for whoever
-builds images and wants them checked before they are sent. No phone of the
-vendor is known to take this format: docs/bind-format.md.
+		Long: `Build a CPB image from any payload: for tests, for demonstrations, and for builders
+whose images are to be checked before they are sent. No phone of the vendor is
+known to accept this format: docs/bind-format.md.
 
-The image is written whole or not at all, and read back before it gets its name.
-With --key it is signed (Ed25519, PEM PKCS#8, as openssl genpkey makes it).
+The image is written completely or not at all, and is read back before it gets its
+name. With --key it is signed (Ed25519, PEM PKCS#8, as openssl genpkey writes it).
 
---format openstage builds an image in the layout that public programs observed in
-OpenStage images, for tests: it states a name, a version, and with --model and
---software-type a trailer.`,
+For tests, --format openstage builds an image in the layout that public programs
+have observed in OpenStage images: it states a name, a version, and with --model
+and --software-type a trailer.`,
 		Example: `  cpupdate pack app.bin -o cp600.bind --model CP600 --software-type "Unify HFA" --software-version "V1 R9.2.0" --hw-levels 1-3,5
   cpupdate pack app.bin -o os40.img --format openstage --model "OpenStage 40" --software-type "Siemens SIP" --software-version "V3 R5.12.0"`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return pack(cmd.Context(), a, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return pack(cmd.Context(), a.con, o, args[0]) },
 	}
 	flags := cmd.Flags()
+	end := group(flags, "Output")
 	flags.StringVarP(&o.output, "output", "o", "", "the `IMAGE` to write (required)")
-	flags.StringVar(&o.format, "format", "cpb", "cpb or openstage")
-	o.stated.addFlags(flags)
-	flags.StringVar(&o.built, "built", "", "when it was built: a `TIME` such as 2026-03-02T09:14:00Z, or now")
-	flags.StringVar(&o.note, "note", "", "`TEXT` that is shown with a refusal")
-	flags.StringVar(&o.updateFrom, "update-from", "", "the lowest `VERSION` to update from")
+	flags.StringVar(&o.format, "format", "cpb", "the image format: `cpb|openstage`")
 	flags.StringVar(&o.key, "key", "", "sign with the Ed25519 private key in `FILE`")
+	flags.BoolVar(&o.force, "force", false, "replace an existing image")
+	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "check everything, write nothing")
+	end()
+	defer group(flags, "Stated values")()
+	o.stated.addFlags(flags)
+	flags.StringVar(&o.updateFrom, "update-from", "", "the lowest `VERSION` from which phones can update")
+	flags.StringVar(&o.built, "built", "", "the `TIME` of the build, such as 2026-03-02T09:14:00Z, or now")
+	flags.StringVar(&o.note, "note", "", "`TEXT` that is shown if the image is incompatible")
 	flags.StringVar(&o.name, "platform", "", "the `NAME` in an OpenStage header (default: the model)")
-	flags.BoolVar(&o.force, "force", false, "replace an image that exists")
-	flags.BoolVarP(&o.dryRun, "dry-run", "n", false, "check everything and write nothing")
 	return cmd
 }
 
 // A builder writes an image around a payload.
 type builder func(ctx context.Context, w io.Writer, payload *io.SectionReader) error
 
-func pack(ctx context.Context, a *app, o packOptions, name string) error {
+func pack(ctx context.Context, con *console, o packOptions, name string) error {
 	if o.output == "" {
-		return usage("pack", "--output names the image to write, and is missing")
+		return usage("pack", "--output is missing: it names the image to write")
 	}
 	build, err := o.builder()
 	if err != nil {
@@ -90,32 +94,32 @@ func pack(ctx context.Context, a *app, o packOptions, name string) error {
 	}
 	defer payload.Close()
 	if sameFile(name, o.output) {
-		return usage("pack", "%s is the payload itself: name another file with --output", o.output)
+		return usage("pack", "--output %s is the payload itself: name another file", o.output)
 	}
 	if sameFile(o.key, o.output) {
-		return usage("pack", "%s is the key itself: name another file with --output", o.output)
+		return usage("pack", "--output %s is the key itself: name another file", o.output)
 	}
 	section := io.NewSectionReader(payload, 0, size)
 	if o.dryRun {
-		return packDryRun(ctx, a, o, build, section)
+		return packDryRun(ctx, con, o, build, section)
 	}
 	var im *image
 	err = writeFile(o.output, o.force, func(w io.Writer) error { return buildError(build(ctx, w, section)) },
-		func(temporary string) error { // read it back as everybody else will, with the descriptor that lies beside its name
+		func(temporary string) error { // read it back as other commands do, with a descriptor next to it
 			open := func(name string) (*bind.File, error) { return bind.OpenAs(temporary, name) }
-			im = (&loader{app: a, open: open}).load(ctx, o.output)
+			im = (&loader{con: con, open: open}).load(ctx, o.output)
 			if format := (*bind.FormatError)(nil); errors.As(im.cause, &format) && format.Format == bind.Descriptor {
-				return fail(codeImage, im.err, "the descriptor beside it is that of another image: take it away, or name another file with --output")
+				return fail(codeImage, im.err, "remove the descriptor next to it, which is for another image, or name another file with --output")
 			}
 			return im.err
 		})
 	if err != nil {
 		return err
 	}
-	return show(a, im)
+	return show(con, im)
 }
 
-func packDryRun(ctx context.Context, a *app, o packOptions, build builder, payload *io.SectionReader) error {
+func packDryRun(ctx context.Context, con *console, o packOptions, build builder, payload *io.SectionReader) error {
 	if err := checkOutput(o.output, o.force); err != nil {
 		return err
 	}
@@ -123,7 +127,7 @@ func packDryRun(ctx context.Context, a *app, o packOptions, build builder, paylo
 	if err := buildError(build(ctx, count, payload)); err != nil {
 		return err
 	}
-	return a.print(map[string]any{"schema": 1, "dry_run": true, "file": o.output, "size_bytes": count.n}, func(w io.Writer) {
+	return con.print(map[string]any{"schema": 1, "dry_run": true, "file": o.output, "size_bytes": count.n}, func(w io.Writer) {
 		fmt.Fprintf(w, "would write %s, %s\n", escape(o.output), bytesText(count.n))
 	})
 }
@@ -136,7 +140,7 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// openPayload opens the payload, which must be a file: it is read twice.
+// openPayload opens the payload, which must be a file because it is read twice.
 func openPayload(name string) (*os.File, int64, error) {
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -151,14 +155,14 @@ func openPayload(name string) (*os.File, int64, error) {
 	return nil, 0, fail(codeImage, fmt.Errorf("payload %s: %w", name, withoutPath(err)), "name a file that can be read")
 }
 
-// sameFile reports whether both names lead to one file; what does not exist yet is no file.
+// sameFile reports whether both names lead to the same existing file.
 func sameFile(one, other string) bool {
 	first, errFirst := os.Stat(one)
 	second, errSecond := os.Stat(other)
 	return errFirst == nil && errSecond == nil && os.SameFile(first, second)
 }
 
-// buildError gives what the format does not allow its exit code.
+// buildError turns an error about a value that the format does not allow into a usage error.
 func buildError(err error) error {
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		return usage("pack", "%s %s", format.Field, format.Msg)
@@ -166,14 +170,14 @@ func buildError(err error) error {
 	return err
 }
 
-// builder reads the flags.
+// builder returns the builder for the flags.
 func (o *packOptions) builder() (builder, error) {
 	version, err := optionalVersion("software-version", o.stated.version)
 	if err != nil {
 		return nil, err
 	}
 	if version.IsZero() || o.stated.kind == "" && o.format == "cpb" {
-		return nil, usage("pack", "--software-type and --software-version are needed: what the image holds cannot be guessed")
+		return nil, usage("pack", "--software-type and --software-version are required")
 	}
 	switch o.format {
 	case "cpb":
@@ -181,7 +185,7 @@ func (o *packOptions) builder() (builder, error) {
 	case "openstage":
 		return o.openStage(version)
 	}
-	return nil, usage("pack", "--format %q is neither cpb nor openstage", o.format)
+	return nil, usage("pack", "--format %q: must be cpb or openstage", o.format)
 }
 
 func (o *packOptions) cpb(version bind.Version) (builder, error) {
@@ -207,7 +211,7 @@ func (o *packOptions) cpb(version bind.Version) (builder, error) {
 
 func (o *packOptions) openStage(version bind.Version) (builder, error) {
 	if o.stated.levels != "" || o.key != "" || o.note != "" || o.built != "" || o.updateFrom != "" || o.stated.family != "" || len(o.stated.models) > 1 {
-		return nil, usage("pack", "an OpenStage image holds no family, levels, note, date, stepping stone or signature, and one --model at most")
+		return nil, usage("pack", "an OpenStage image has no family, levels, note, build time, --update-from or signature, and at most one --model")
 	}
 	b := &bind.OpenStageBuilder{Name: o.name, Version: version, SoftwareType: o.stated.kind}
 	if len(o.stated.models) == 1 {
@@ -217,7 +221,7 @@ func (o *packOptions) openStage(version bind.Version) (builder, error) {
 		b.Name = cmp.Or(b.DeviceType, "OpenStage")
 	}
 	if (b.DeviceType == "") != (b.SoftwareType == "") {
-		return nil, usage("pack", "--model and --software-type stand together in an OpenStage trailer: give both or neither")
+		return nil, usage("pack", "--model and --software-type: give both or neither with --format openstage")
 	}
 	return func(ctx context.Context, w io.Writer, payload *io.SectionReader) error {
 		if err := b.Build(ctx, w, payload); err != nil {
@@ -261,12 +265,12 @@ func builtTime(text string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.Unix() < 0 {
-		return at, usage("pack", "--built %q is not a time such as 2026-03-02T09:14:00Z", text)
+		return at, usage("pack", "--built %q: must be a time, such as 2026-03-02T09:14:00Z", text)
 	}
 	return at, nil
 }
 
-// readPrivateKey reads a signing key, or returns nil for no name. What the file holds never reaches an error.
+// readPrivateKey reads a signing key, or returns nil for no name. Errors never contain the content of the file.
 func readPrivateKey(name string) (ed25519.PrivateKey, error) {
 	if name == "" {
 		return nil, nil
@@ -279,10 +283,10 @@ func readPrivateKey(name string) (ed25519.PrivateKey, error) {
 		}
 	}
 	return nil, fail(codeSettings, fmt.Errorf("private key %s: %w", name, withoutPath(err)),
-		"an Ed25519 private key in PEM, as openssl genpkey -algorithm ed25519 writes it")
+		"name an Ed25519 private key in PEM, as openssl genpkey -algorithm ed25519 writes it")
 }
 
-// show shows an image that was just written or described, as inspect does.
-func show(a *app, im *image) error {
-	return a.print(inspectDoc{1, []imageDoc{im.doc()}, []passedOver{}}, func(w io.Writer) { inspectText(w, a, im, false) })
+// show prints an image that was just written or described, as inspect does.
+func show(con *console, im *image) error {
+	return con.print(inspectDoc{1, []imageDoc{im.doc()}, []passedOver{}}, func(w io.Writer) { inspectText(w, con, im, false) })
 }

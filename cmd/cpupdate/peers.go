@@ -22,11 +22,11 @@ const knownKeysHead = `# Keys of servers and phones that were accepted, one per 
 
 // policyFor adds the known keys of a peer, HOST:PORT, to a policy from flags and settings. If these name an authority
 // or a key, only that counts.
-func (a *app) policyFor(base trust.Policy, peer string) (trust.Policy, error) {
+func (h *hostStore) policyFor(base trust.Policy, peer string) (trust.Policy, error) {
 	if base.Authorities != nil || len(base.Pins) > 0 {
 		return base, nil
 	}
-	list, _, err := a.knownKeys()
+	list, _, err := h.knownKeys()
 	if err == nil {
 		base.Known = list.Find(peer)
 	}
@@ -37,20 +37,20 @@ func (a *app) policyFor(base trust.Policy, peer string) (trust.Policy, error) {
 // peer is shown, and its key is stored if the person accepts it. Another error ends meet only if shake returns a
 // [*failure] of settings: then no password is requested in vain. An unreachable peer is no error here; the real
 // connection will report it.
-func (a *app) meet(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
-	if !a.canIntroduce(p) {
+func (h *hostStore) meet(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
+	if !h.con.canIntroduce(p) {
 		return p, nil
 	}
-	return a.acquaint(ctx, peer, p, shake(ctx, p))
+	return h.acquaint(ctx, peer, p, shake(ctx, p))
 }
 
 // canIntroduce reports whether there is a person to prompt about a peer, and something to decide.
-func (a *app) canIntroduce(p trust.Policy) bool {
-	return a.inTerminal && !a.json && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
+func (c *console) canIntroduce(p trust.Policy) bool {
+	return c.inTerminal && !c.json && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
 // acquaint handles the result of a handshake with a peer.
-func (a *app) acquaint(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
+func (h *hostStore) acquaint(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
 	if ctx.Err() != nil {
 		return p, ctx.Err()
 	}
@@ -61,18 +61,18 @@ func (a *app) acquaint(ctx context.Context, peer string, p trust.Policy, shaken 
 		}
 		return p, nil
 	}
-	if err := a.introduce(ctx, peer, stranger); err != nil {
+	if err := h.con.introduce(ctx, peer, stranger); err != nil {
 		return p, err
 	}
 	known := trust.Known{Pin: stranger.Presented, Since: time.Now()}
 	p.Known = []trust.Known{known}
-	return p, a.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: subjectComment(stranger.Certificate)})
+	return p, h.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: subjectComment(stranger.Certificate)})
 }
 
 // introduce shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
-func (a *app) introduce(ctx context.Context, peer string, stranger *trust.Error) error {
-	a.showStranger(peer, stranger)
-	answer, err := a.question(ctx, "Trust it from now on? Type yes: ")
+func (c *console) introduce(ctx context.Context, peer string, stranger *trust.Error) error {
+	c.showStranger(peer, stranger)
+	answer, err := c.question(ctx, "Trust it from now on? Type yes: ")
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -85,12 +85,12 @@ func (a *app) introduce(ctx context.Context, peer string, stranger *trust.Error)
 }
 
 // remember adds a key to the list, and prints where it is stored.
-func (a *app) remember(ctx context.Context, e trust.Entry) error {
-	path, err := a.changeKnownKeys(ctx, func(list *trust.List) error { return list.Add(e) })
+func (h *hostStore) remember(ctx context.Context, e trust.Entry) error {
+	path, err := h.changeKnownKeys(ctx, func(list *trust.List) error { return list.Add(e) })
 	if err != nil {
 		return notRemembered(e.Peer, err)
 	}
-	a.note("note", path, "now has the key of "+e.Peer)
+	h.con.note("note", path, "now has the key of "+e.Peer)
 	return nil
 }
 
@@ -107,10 +107,10 @@ func knownKeysForm() storedForm { return storedForm{limit: trust.MaxList} }
 
 // knownKeys reads the list. A missing file is no error. A file that cannot be found or read is one: otherwise a known
 // peer would pass for an unknown one.
-func (a *app) knownKeys() (*trust.List, *storedFile, error) {
-	f := &storedFile{path: a.settingsPlace().keys, form: knownKeysForm(), mode: 0o600}
+func (h *hostStore) knownKeys() (*trust.List, *storedFile, error) {
+	f := &storedFile{path: h.store.settingsPlace().keys, form: knownKeysForm(), mode: 0o600}
 	if f.path == "" {
-		return &trust.List{}, f, a.noSettings()
+		return &trust.List{}, f, h.store.noSettings()
 	}
 	err := f.read()
 	switch {
@@ -135,13 +135,13 @@ func knownKeysFailure(path string, err error, hint string) error {
 }
 
 // changeKnownKeys changes the list. The file is replaced completely or not at all, by one process at a time.
-func (a *app) changeKnownKeys(ctx context.Context, change func(*trust.List) error) (path string, err error) {
-	place := a.settingsPlace()
+func (h *hostStore) changeKnownKeys(ctx context.Context, change func(*trust.List) error) (path string, err error) {
+	place := h.store.settingsPlace()
 	if place.keys == "" {
 		return "", failf(codeSettings, "name a settings file with --config FILE: known keys are stored beside it", "this system has no settings folder")
 	}
 	if !place.named {
-		if err := os.MkdirAll(a.settings, 0o700); err != nil {
+		if err := os.MkdirAll(h.store.settings, 0o700); err != nil {
 			return "", cannotStore(place.keys, err)
 		}
 	}
@@ -149,11 +149,11 @@ func (a *app) changeKnownKeys(ctx context.Context, change func(*trust.List) erro
 	if err != nil {
 		return "", err
 	}
-	return place.keys, errors.Join(a.editKnownKeys(change), unlock())
+	return place.keys, errors.Join(h.editKnownKeys(change), unlock())
 }
 
-func (a *app) editKnownKeys(change func(*trust.List) error) error {
-	list, f, err := a.knownKeys()
+func (h *hostStore) editKnownKeys(change func(*trust.List) error) error {
+	list, f, err := h.knownKeys()
 	if err != nil {
 		return err
 	}
@@ -176,34 +176,34 @@ func (a *app) editKnownKeys(change func(*trust.List) error) error {
 
 // question prompts on the terminal, and reads one line of standard input. It reads byte by byte, because what follows
 // belongs to other readers.
-func (a *app) question(ctx context.Context, text string) (string, error) {
-	fmt.Fprint(a.err, text)
+func (c *console) question(ctx context.Context, text string) (string, error) {
+	fmt.Fprint(c.err, text)
 	type answer struct {
 		line string
 		err  error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		line, err := readLine(a)
+		line, err := readLine(c)
 		answered <- answer{line, err}
 	}()
 	select {
 	case said := <-answered:
 		return said.line, said.err
 	case <-ctx.Done():
-		if !a.errTerminal { // otherwise the signal has already ended the line
-			fmt.Fprintln(a.err)
+		if !c.errTerminal { // otherwise the signal has already ended the line
+			fmt.Fprintln(c.err)
 		}
 		return "", ctx.Err()
 	}
 }
 
 // readLine reads a line of standard input without its line break.
-func readLine(a *app) (string, error) {
+func readLine(con *console) (string, error) {
 	const most = 4096
 	var line []byte
 	for b := make([]byte, 1); len(line) < most; {
-		n, err := a.in.Read(b)
+		n, err := con.in.Read(b)
 		switch {
 		case n > 0 && b[0] == '\n':
 			return string(line), nil
@@ -218,10 +218,10 @@ func readLine(a *app) (string, error) {
 }
 
 // warnLegacy prints once per run what --legacy-tls gives up.
-func (a *app) warnLegacy(legacy bool) {
-	if !legacy || a.legacySaid {
+func (c *console) warnLegacy(legacy bool) {
+	if !legacy || c.legacySaid {
 		return
 	}
-	a.legacySaid = true
-	a.remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
+	c.legacySaid = true
+	c.remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

@@ -20,16 +20,16 @@ const (
 
 // showStranger prints on stderr what a person needs to decide whether to trust a peer. The fingerprint comes last:
 // nothing that the certificate says can take its place, or push it off the screen.
-func (a *app) showStranger(peer string, e *trust.Error) {
+func (c *console) showStranger(peer string, e *trust.Error) {
 	// Text of a certificate never begins a line: it could look like a line of cpupdate.
 	const column = 15
-	width := a.errColumns()
-	row := func(name, text string) { fmt.Fprintf(a.err, "  %-12s %s\n", name, wrap(text, column, width)) }
+	width := c.errColumns()
+	row := func(name, text string) { fmt.Fprintf(c.err, "  %-12s %s\n", name, wrap(text, column, width)) }
 	voucher := ", and no trusted authority signed its certificate."
 	if e.Err == nil {
 		voucher = ", but an authority of this system signed its certificate."
 	}
-	fmt.Fprintln(a.err, escape(peer)+" is unknown"+voucher)
+	fmt.Fprintln(c.err, escape(peer)+" is unknown"+voucher)
 	if c := e.Certificate; c != nil {
 		texts := certificateTexts(maxCertificateTexts)
 		row("subject", texts.take(c.Subject.String(), 100))
@@ -42,7 +42,7 @@ func (a *app) showStranger(peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(a.err, wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, width))
+	fmt.Fprintln(c.err, wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, width))
 	row("fingerprint", e.Presented.String())
 }
 
@@ -168,9 +168,9 @@ func weakKeyHints(err error) []string {
 }
 
 // errColumns returns the width of stderr.
-func (a *app) errColumns() int {
-	if a.errTerminal {
-		return a.errWidth()
+func (c *console) errColumns() int {
+	if c.errTerminal {
+		return c.errWidth()
 	}
 	return 80
 }

@@ -20,7 +20,7 @@ import (
 func terminalApp(t *testing.T, typed string) (a *app, said func() string) {
 	t.Helper()
 	a, out, errOut := testApp(t, strings.NewReader(typed))
-	a.inTerminal = true
+	a.con.inTerminal = true
 	a.dial = transfer.Dial
 	return a, func() string { return out.String() + errOut.String() }
 }
@@ -54,7 +54,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s := startPeer(t, "ftps", first, nil)
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
-		a.password = transfer.NewSecret("canary")
+		a.pass.password = transfer.NewSecret("canary")
 		c := run(t.Context(), a, []string{
 			"push", newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",
@@ -99,7 +99,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		a, said := terminalApp(t, typed)
 		c := run(t.Context(), a, pushHTTPS(t, s))
-		list, _, err := a.knownKeys()
+		list, _, err := a.hosts.knownKeys()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,14 +135,14 @@ func TestInterruptedQuestion(t *testing.T) {
 		silent, w := io.Pipe()
 		defer w.Close()
 		a, _, _ := testApp(t, silent)
-		a.inTerminal, a.dial = true, transfer.Dial
+		a.con.inTerminal, a.dial = true, transfer.Dial
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		a.err = &cancelOn{word: "Type yes: ", cancel: cancel}
+		a.con.err = &cancelOn{word: "Type yes: ", cancel: cancel}
 		if c := run(ctx, a, args); c != codeInterrupted {
 			t.Errorf("%q: exit code %d", args[0], c)
 		}
-		if _, err := os.Stat(filepath.Join(a.settings, knownKeysFile)); err == nil {
+		if _, err := os.Stat(filepath.Join(a.store.settings, knownKeysFile)); err == nil {
 			t.Error("a key was remembered")
 		}
 	}
@@ -173,9 +173,9 @@ func TestMeetAsks(t *testing.T) {
 		{"old", trust.Policy{Legacy: true}, true, false, true},
 	} {
 		a, _ := terminalApp(t, "yes\n")
-		a.inTerminal, a.json = c.terminal, c.json
+		a.con.inTerminal, a.con.json = c.terminal, c.json
 		shaken := 0
-		got, err := a.meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
+		got, err := a.hosts.meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
 			shaken++
 			if p.Legacy != c.policy.Legacy {
 				t.Errorf("%s: %+v", c.name, p)
@@ -188,14 +188,14 @@ func TestMeetAsks(t *testing.T) {
 		if c.shakes && (len(got.Known) != 1 || got.Known[0].Pin != stranger.Presented) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
-		if again, err := a.policyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.shakes {
+		if again, err := a.hosts.policyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.shakes {
 			t.Errorf("%s: %+v, %v", c.name, again, err)
 		}
 	}
 	// An unreachable peer, and a peer with a changed key, are left to the real connection.
 	for _, err := range []error{nil, io.EOF, &trust.Error{Pinned: true}, &trust.Error{Known: known.Known}} {
 		a, _ := terminalApp(t, "")
-		if _, got := a.meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
+		if _, got := a.hosts.meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
@@ -205,22 +205,22 @@ func TestMeetAsks(t *testing.T) {
 func TestPolicyFor(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")
-	if err := os.WriteFile(filepath.Join(a.settings, knownKeysFile), []byte("damaged\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.store.settings, knownKeysFile), []byte("damaged\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings || !strings.Contains(err.Error(), "line 1: ") {
+	if _, err := a.hosts.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings || !strings.Contains(err.Error(), "line 1: ") {
 		t.Errorf("%v", err)
 	}
 	pinned := trust.Policy{Pins: []trust.Pin{{1}}}
-	if got, err := a.policyFor(pinned, "host:443"); err != nil || len(got.Pins) != 1 || got.Known != nil {
+	if got, err := a.hosts.policyFor(pinned, "host:443"); err != nil || len(got.Pins) != 1 || got.Known != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	a.settings, a.settingsErr = "", io.EOF
-	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
+	a.store.settings, a.store.settingsErr = "", io.EOF
+	if _, err := a.hosts.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
 		t.Errorf("%v", err)
 	}
-	a.settings = filepath.Join(newFile(t, "file", nil), "settings")
-	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
+	a.store.settings = filepath.Join(newFile(t, "file", nil), "settings")
+	if _, err := a.hosts.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
 		t.Errorf("a folder that is none: %v", err)
 	}
 }
@@ -228,12 +228,12 @@ func TestPolicyFor(t *testing.T) {
 // TestKnownKeysAtOnce checks that many processes can add keys at once, and no key is lost.
 func TestKnownKeysAtOnce(t *testing.T) {
 	t.Parallel()
-	settings := t.TempDir()
+	folder := t.TempDir()
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := &app{settings: settings}
-			_, err := a.changeKnownKeys(t.Context(), func(l *trust.List) error {
+			a := newTestApp(&console{}, folder)
+			_, err := a.hosts.changeKnownKeys(t.Context(), func(l *trust.List) error {
 				return l.Add(trust.Entry{Peer: "host:443", Known: trust.Known{Pin: trust.Pin{byte(i)}}})
 			})
 			if err != nil {
@@ -242,11 +242,11 @@ func TestKnownKeysAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	list, _, err := (&app{settings: settings}).knownKeys()
+	list, _, err := (&hostStore{store: &settingsStore{settings: folder}}).knownKeys()
 	if err != nil || len(list.Find("host:443")) != 12 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if left, err := os.ReadDir(settings); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
@@ -263,7 +263,7 @@ func TestHostileCertificate(t *testing.T) {
 		}
 		a, said := terminalApp(t, "")
 		e := &trust.Error{Presented: trust.PinOf(certificate), Certificate: certificate, Err: errors.New(text)}
-		a.showStranger("files.example:443", e)
+		a.con.showStranger("files.example:443", e)
 		lines := strings.Split(strings.TrimSuffix(said(), "\n"), "\n")
 		if problem := notPlain(said()); problem != "" || len(said()) > 2000 {
 			t.Errorf("%s: %d bytes, %s", name, len(said()), problem)

@@ -15,11 +15,11 @@ import (
 
 // policyAmong is policyFor for one of several peers. A pin that is stated for all of them does not say which peer has
 // it. So a peer whose key is known must present that key anyway.
-func (a *app) policyAmong(base trust.Policy, peer string, peers int) (trust.Policy, error) {
+func (h *hostStore) policyAmong(base trust.Policy, peer string, peers int) (trust.Policy, error) {
 	if peers < 2 || base.Authorities != nil || len(base.Pins) == 0 {
-		return a.policyFor(base, peer)
+		return h.policyFor(base, peer)
 	}
-	known, err := a.policyFor(trust.Policy{}, peer)
+	known, err := h.policyFor(trust.Policy{}, peer)
 	base.Known = known.Known
 	return base, err
 }
@@ -32,20 +32,20 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 	strangers := 0
 	for i := range r.targets {
 		var err error
-		if policies[i], err = r.app.policyAmong(base, r.pageOf(i), len(r.targets)); err != nil {
+		if policies[i], err = r.hosts.policyAmong(base, r.pageOf(i), len(r.targets)); err != nil {
 			return nil, err
 		}
-		if r.app.canIntroduce(policies[i]) {
+		if r.con.canIntroduce(policies[i]) {
 			strangers++
 		}
 	}
 	if strangers > 1 {
-		r.app.remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", strangers))
+		r.con.remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", strangers))
 	}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, r.o.talk.parallel)
 	for i, p := range policies {
-		if !r.app.canIntroduce(p) {
+		if !r.con.canIntroduce(p) {
 			continue
 		}
 		all.Go(func() {
@@ -56,17 +56,17 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 	}
 	all.Wait()
 	for i, p := range policies {
-		if !r.app.canIntroduce(p) {
+		if !r.con.canIntroduce(p) {
 			continue
 		}
 		var err error
-		if policies[i], err = r.app.acquaint(ctx, r.pageOf(i), p, ended[i]); err == nil {
+		if policies[i], err = r.hosts.acquaint(ctx, r.pageOf(i), p, ended[i]); err == nil {
 			continue
 		}
 		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
 			return nil, err
 		}
-		r.app.note("warning", r.targets[i].Address, err.Error()) // the others continue, and this page is refused when it is opened
+		r.con.note("warning", r.targets[i].Address, err.Error()) // the others continue, and this page is refused when it is opened
 	}
 	return policies, nil
 }

@@ -51,11 +51,11 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	} {
 		for _, terminal := range []bool{true, false} {
 			a, said := terminalApp(t, "yes\n")
-			a.inTerminal = terminal
+			a.con.inTerminal = terminal
 			if !terminal {
-				a.password = transfer.NewSecret("canary")
+				a.pass.password = transfer.NewSecret("canary")
 			}
-			a.ask = func(_ context.Context, question string) (string, error) {
+			a.con.ask = func(_ context.Context, question string) (string, error) {
 				t.Errorf("%s: it asks %q", name, question)
 				return "canary", nil
 			}
@@ -100,7 +100,7 @@ func TestPagesAtOnce(t *testing.T) {
 	t.Parallel()
 	addresses, port := pagesAtOnce(t, 3)
 	a, said := terminalApp(t, "yes\nno\nyes\n")
-	r := &rollout{app: a, im: &image{}, options: transfer.Options{Timeout: 10 * time.Second}}
+	r := &rollout{con: a.con, store: a.store, pass: a.pass, hosts: a.hosts, dial: a.dial, im: &image{}, options: transfer.Options{Timeout: 10 * time.Second}}
 	r.o.route.web.port, r.o.talk.parallel = port, 3
 	for _, address := range addresses {
 		r.targets = append(r.targets, fleet.Target{Address: address})
@@ -133,7 +133,7 @@ func TestPinsOfMany(t *testing.T) {
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
 	a, _ := terminalApp(t, "")
 	line := "host:443 " + trust.PinOf(first.Leaf).String() + "\n"
-	if err := os.WriteFile(filepath.Join(a.settings, knownKeysFile), []byte(line), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.store.settings, knownKeysFile), []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	pins := trust.Policy{Pins: []trust.Pin{trust.PinOf(first.Leaf), trust.PinOf(second.Leaf)}}
@@ -145,7 +145,7 @@ func TestPinsOfMany(t *testing.T) {
 	}{
 		{"host:443", 2, first, false}, {"host:443", 2, second, true}, {"host:443", 1, second, false}, {"other:443", 2, second, false},
 	} {
-		p, err := a.policyAmong(pins, c.peer, c.peers)
+		p, err := a.hosts.policyAmong(pins, c.peer, c.peers)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 	for mode, open := range map[os.FileMode]bool{0o600: false, 0o644: false, 0o664: true, 0o622: true, 0o666: true} {
 		a, said := terminalApp(t, "")
-		path := filepath.Join(a.settings, knownKeysFile)
+		path := filepath.Join(a.store.settings, knownKeysFile)
 		line := "host:443 sha256:" + strings.Repeat("0", 64) + "\n"
 		if err := errors.Join(os.WriteFile(path, []byte(line), 0o600), os.Chmod(path, mode)); err != nil {
 			t.Fatal(err)
@@ -173,7 +173,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 		if open {
 			want = codeSettings
 		}
-		_, err := a.policyFor(trust.Policy{}, "host:443")
+		_, err := a.hosts.policyFor(trust.Policy{}, "host:443")
 		if (err != nil) != open {
 			t.Errorf("mode %03o: %v", mode, err)
 		}
@@ -195,7 +195,7 @@ func TestTwinSettings(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for _, name := range []string{"site", "site.toml", "site.TOML", "config", "config.toml", "passwords", "site.passwords", ".toml"} {
-		place := (&app{config: filepath.Join("folder", name)}).settingsPlace()
+		place := (&settingsStore{config: filepath.Join("folder", name)}).settingsPlace()
 		for _, profile := range []string{"", "defaults", "profile.defaults", "berlin"} {
 			item, err := place.keyringItem(profile)
 			if err != nil {
@@ -217,9 +217,9 @@ func TestTwinSettings(t *testing.T) {
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")
-	a.inTerminal, a.keyring = false, newMemoryKeyring()
+	a.con.inTerminal, a.pass.keyring = false, newMemoryKeyring()
 	for _, table := range []struct{ profile, password string }{{"", "first canary"}, {"defaults", "second canary"}} {
-		a.in = strings.NewReader(table.password)
+		a.con.in = strings.NewReader(table.password)
 		args := []string{"defaults", "set", "--server", "files.example", "--username", "cp", "--password-stdin"}
 		if table.profile != "" {
 			args = append(args, "--profile", table.profile)
@@ -229,7 +229,7 @@ func TestProfileDefaults(t *testing.T) {
 		}
 	}
 	for profile, want := range map[string]string{"": "first canary", "defaults": "second canary"} {
-		if got, err := a.storedPassword(t.Context(), a.settingsPlace(), profile); err != nil || got.secret.Reveal() != want {
+		if got, err := a.pass.storedPassword(t.Context(), a.store.settingsPlace(), profile); err != nil || got.secret.Reveal() != want {
 			t.Errorf("%q: %q, %v", profile, got.secret.Reveal(), err)
 		}
 	}

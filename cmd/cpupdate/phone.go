@@ -24,30 +24,33 @@ func newPhone(a *app) *cobra.Command {
 	var o lookOptions
 	cmd := &cobra.Command{
 		Use:   "phone PHONE...",
-		Short: "Ask phones what they are and run",
-		Long: `Ask each phone over its provisioning interface what it is and which software it
-runs. Nothing is changed on it.
+		Short: "Query phones for their model and software",
+		Long: `Query each phone over its provisioning interface for its model and the software
+that it runs. Nothing is changed on the phone.
 
-PHONE is HOST, HOST:PORT or [IPv6]:PORT; the port is where the phone takes
-requests to call, 8085 if absent. The phone then calls this machine, so a
-firewall here must let it in (--listen).`,
+PHONE is HOST, HOST:PORT or [IPv6]:PORT; the port is that for contact requests,
+8085 by default. The phone then calls back to this machine, so its firewall must
+let the phone in (--listen).`,
 		Example: `  cpupdate phone 192.0.2.50
   cpupdate phone --phones site.csv --json`,
-		RunE: func(cmd *cobra.Command, args []string) error { return look(cmd.Context(), a, o, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return look(cmd.Context(), a.con, o, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.list, "phones", "", "a phone list in `FILE` (CSV)")
-	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "the longest wait for a phone to take a request, `DURATION` as in 10s")
+	end := group(flags, "Phones")
+	flags.StringVar(&o.list, "phones", "", "query the phones of the list in `FILE` (CSV)")
+	end()
 	o.talk.addFlags(flags)
+	defer group(flags, "Timing")()
+	flags.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd
 }
 
-func look(ctx context.Context, a *app, o lookOptions, addresses []string) error {
+func look(ctx context.Context, con *console, o lookOptions, addresses []string) error {
 	if o.list == "" && len(addresses) == 0 {
 		return usage("phone", "PHONE is missing: an address, or a list with --phones")
 	}
 	if o.timeout <= 0 {
-		return usage("phone", "--timeout must be longer than nothing")
+		return usage("phone", "--timeout must be greater than zero")
 	}
 	if err := o.talk.validate("phone"); err != nil {
 		return err
@@ -58,20 +61,20 @@ func look(ctx context.Context, a *app, o lookOptions, addresses []string) error 
 		return err
 	}
 	plan := fleet.Plan{Phones: targets}
-	results, err := ask(ctx, a, o.talk, o.timeout, &plan)
+	results, err := ask(ctx, con, o.talk, o.timeout, &plan)
 	if err != nil {
 		return err
 	}
-	if err := a.print(newLookDoc(targets, results), func(w io.Writer) { drawPhones(w, a, targets, results) }); err != nil {
+	if err := con.print(newLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
 	return runFailure(plan, failureContext{}, results)
 }
 
-// ask runs a plan that only looks, and shows on stderr what it waits for.
-func ask(ctx context.Context, a *app, talk talkOptions, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
-	w := newWatch(a, plan.Phones)
-	station, err := talk.open(a, plan.Phones, timeout, transfer.Options{}, w.looking)
+// ask runs a plan that only queries phones, and shows on stderr what it waits for.
+func ask(ctx context.Context, con *console, talk talkOptions, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
+	w := newWatch(con, plan.Phones)
+	station, err := talk.open(con, plan.Phones, timeout, transfer.Options{}, w.looking)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func ask(ctx context.Context, a *app, talk talkOptions, timeout time.Duration, p
 	defer w.begin(station)()
 	plan.Back = station.back
 	results, err := station.runner.Run(ctx, *plan)
-	for _, r := range results { // of a run that tells nothing
+	for _, r := range results { // of a run without commands
 		if r.Failure != nil && r.Failure.Kind == fleet.KindInterrupted {
 			r.Failure.Msg = "interrupted before it answered"
 		}
@@ -87,13 +90,13 @@ func ask(ctx context.Context, a *app, talk talkOptions, timeout time.Duration, p
 	return results, err
 }
 
-// lookDoc is the answer of phone.
+// A lookDoc is the JSON answer of phone.
 type lookDoc struct {
 	Schema int        `json:"schema"`
 	Phones []askedDoc `json:"phones"`
 }
 
-// An askedDoc is one phone: what it said, or why it did not.
+// An askedDoc is one phone: what it reports, or why it did not answer.
 type askedDoc struct {
 	Address string     `json:"address"`
 	Device  *deviceDoc `json:"device"` // null if it did not answer
@@ -112,23 +115,23 @@ func newLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
 	return doc
 }
 
-// drawPhones writes a table, or the values of a single phone below each other.
-func drawPhones(w io.Writer, a *app, targets []fleet.Target, results []fleet.Result) {
+// drawPhones writes a table of phones, or the values of a single phone one below the other.
+func drawPhones(w io.Writer, con *console, targets []fleet.Target, results []fleet.Result) {
 	if len(results) == 1 {
 		if results[0].Failure == nil {
-			drawPhone(w, a, targets[0].Address, results[0].After)
+			drawPhone(w, con, targets[0].Address, results[0].After)
 		}
 		return
 	}
 	rows := phoneRows(targets, results, false)
-	if widest(rows) > a.width {
+	if widest(rows) > con.width {
 		rows = phoneRows(targets, results, true)
 	}
 	drawTable(w, rows)
 }
 
-// phoneRows are the rows of the table, with its head; in short without what most devices are called alike. A phone that did not
-// answer has a single cell besides its name. A column in which no phone says anything is left out.
+// phoneRows returns the rows of the table, with its header; short leaves out the common beginning of device names. A
+// phone that did not answer has one cell besides its name. A column without any value is left out.
 func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]string {
 	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
 	said := make([]bool, len(rows[0]))
@@ -161,7 +164,7 @@ func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]s
 	return rows
 }
 
-// tableWidths are the columns' widths. What a phone says at length, and the last cell of a line, count for nobody else.
+// tableWidths returns the widths of the columns. Very long cells, and the last cell of a row, do not count.
 func tableWidths(rows [][]string) []int {
 	const most = 40
 	widths := make([]int, len(rows[0]))
@@ -173,7 +176,7 @@ func tableWidths(rows [][]string) []int {
 	return widths
 }
 
-// widest is the width of the widest line of phones that answered.
+// widest returns the width of the widest row of phones that answered.
 func widest(rows [][]string) int {
 	sum := 0
 	for _, width := range tableWidths(rows) {
@@ -202,14 +205,14 @@ func drawTable(w io.Writer, rows [][]string) {
 	}
 }
 
-func drawPhone(w io.Writer, a *app, address string, d fleet.Device) {
-	fmt.Fprintf(w, "%s\n\n", a.paint(bold, escape(address)))
+func drawPhone(w io.Writer, con *console, address string, d fleet.Device) {
+	fmt.Fprintf(w, "%s\n\n", con.paint(bold, escape(address)))
 	for _, row := range []struct{ name, value string }{
 		{"device", d.Type}, {"software", typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
 	} {
 		if row.value == "" {
-			row.value = "not said"
+			row.value = "not reported"
 		}
-		fmt.Fprintf(w, "  %s%s\n", pad(row.name, 14), wrap(escape(row.value), 16, a.width))
+		fmt.Fprintf(w, "  %s%s\n", pad(row.name, 14), wrap(escape(row.value), 16, con.width))
 	}
 }

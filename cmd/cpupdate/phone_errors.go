@@ -10,49 +10,49 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// A phoneRow says what a bad end with a phone means: the exit code, and what to do next.
+// A phoneRow maps a kind of failure with a phone to the exit code and the hint.
 type phoneRow struct {
 	kind fleet.Kind
 	code code
-	told code // the code if the phone had been told where its new software lies; 0: the same
+	told code // the code after the update command was sent; 0: the same
 	hint string
-	own  string // the hint if the phone had been told; "": the same
+	own  string // the hint after the update command was sent; "": the same
 }
 
 // A failureContext is what hints need to know of the command.
 type failureContext struct {
 	image string                      // as it was named, "" if there is none
 	list  string                      // of phones
-	page  func(address string) string // where the web page of a phone is; nil if the way is another
+	page  func(address string) string // returns the address of a phone's web page; nil without --web
 }
 
-// phoneTable has a row for each kind, but for those of webTable.
+// phoneTable returns a row for each kind except those of webTable.
 func phoneTable() []phoneRow {
 	return []phoneRow{
-		{fleet.KindUnreachable, codeUnreachable, codeUnverified, "check its address, that it has power and LAN, and that nothing on the way blocks its contact port (8085 if none is named)", ""},
-		{fleet.KindNoPhone, codeRejected, codeUnverified, "check the address; on a phone, that its provisioning service (DLS) is not switched off", ""},
-		{fleet.KindNoCall, codeUnreachable, codeUnverified, "let the firewall of this machine take the phone's call (--listen names the port); in a container or behind NAT name this machine with --advertise; a phone that was contacted a short while ago stays silent for up to 5 minutes: try again then", ""},
-		{fleet.KindTLS, codeSettings, codeUnverified, "if it is an old phone, --legacy-tls lets it call; if it is bound to a provisioning service in secure mode, only that service can update it", ""},
-		{fleet.KindOther, codeSettings, codeUnverified, "correct the phone list: the column mac, or the address", "find out which phone has that address now, and look at the display of the one that was told"},
-		{fleet.KindTwice, codeSettings, codeUnverified, "leave one of the two out of the list", ""},
-		{fleet.KindGarbled, codeRejected, codeUnverified, "see whether it is a phone of this family; if it is, report this with the sentence above", ""},
-		{fleet.KindBrokeOff, codeRejected, codeRejected, "its own words say why; look at its display, then try again", ""},
-		{fleet.KindSource, codeSettings, 0, "give what phones are told in plain letters: --filename, --fetch-url, --fetch-username, --fetch-password-file", ""},
-		{fleet.KindBusy, codeUnreachable, 0, "try again when nobody is on the phone, wait longer with --patience, or end calls with --priority immediate", ""},
-		{fleet.KindNotTaken, codeRejected, 0, "look at the phone's display; its settings may forbid updates by a provisioning service", ""},
-		{fleet.KindNeverFetch, codeUnreachable, 0, "see that the phone can reach the server that it was told, and that no firewall is in between; with --serve that is this machine (--advertise)", ""},
-		{fleet.KindCut, codeUnreachable, 0, "the phone keeps its old software; try again, and keep this machine awake and on the network", ""},
-		{fleet.KindSaysFailed, codeRejected, 0, "look at the phone's display, and at the log of the server that it fetches from", ""},
-		{fleet.KindRejected, codeRejected, 0, "the phone's own check refused the image, most often for its hardware level: cpupdate check shows what is known of that", ""},
-		{fleet.KindOldVersion, codeUnverified, 0, "look at the phone's display, and ask it again later: cpupdate phone PHONE", ""},
-		{fleet.KindNeverBack, codeUnverified, 0, "look at the phone: do not cut its power while LEDs blink. It may have got another address: see the DHCP server; then ask it: cpupdate phone PHONE", ""},
-		{fleet.KindNoAnswer, codeUnverified, 0, "ask it again in some minutes: cpupdate phone PHONE", ""},
-		{fleet.KindUnproven, codeUnverified, 0, "with --serve it can be seen whether the phone fetches the whole image; its display says which version it runs", ""},
-		{fleet.KindInterrupted, codeInterrupted, codeInterrupted, "ask it what it runs now: cpupdate phone PHONE", ""},
+		{fleet.KindUnreachable, codeUnreachable, codeUnverified, "check the phone's address, power and LAN, and that no firewall blocks its contact port (8085 by default)", ""},
+		{fleet.KindNoPhone, codeRejected, codeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
+		{fleet.KindNoCall, codeUnreachable, codeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
+		{fleet.KindTLS, codeSettings, codeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
+		{fleet.KindOther, codeSettings, codeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
+		{fleet.KindTwice, codeSettings, codeUnverified, "remove one of the two from the list", ""},
+		{fleet.KindGarbled, codeRejected, codeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
+		{fleet.KindBrokeOff, codeRejected, codeRejected, "see the phone's message above and its display, then try again", ""},
+		{fleet.KindSource, codeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
+		{fleet.KindBusy, codeUnreachable, 0, "try again when the phone is not in a call, wait longer with --patience, or end calls with --priority immediate", ""},
+		{fleet.KindNotTaken, codeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
+		{fleet.KindNeverFetch, codeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that is this machine (--advertise)", ""},
+		{fleet.KindCut, codeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
+		{fleet.KindSaysFailed, codeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
+		{fleet.KindRejected, codeRejected, 0, "compare the hardware levels with cpupdate check: the phone rejected the image itself, most often for its hardware level", ""},
+		{fleet.KindOldVersion, codeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
+		{fleet.KindNeverBack, codeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
+		{fleet.KindNoAnswer, codeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
+		{fleet.KindUnproven, codeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindInterrupted, codeInterrupted, codeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
 	}
 }
 
-// phoneFailure gives a bad end with a phone its exit code and the next step. The error begins with the phone's name.
+// phoneFailure returns the failure for a phone, with exit code and hint. The error begins with the phone's name.
 func phoneFailure(name string, in failureContext, r fleet.Result) *failure {
 	f := r.Failure
 	if r.Verdict != nil && (f.Kind == fleet.KindRefused || f.Kind == fleet.KindUnknown) {
@@ -71,7 +71,7 @@ func phoneFailure(name string, in failureContext, r fleet.Result) *failure {
 		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.page == nil {
-			hint += "; or it could not fetch it: see the server's log, --fetch-url and the login"
+			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
 		}
 		if hints := pageHints(name, in, f); hints != nil {
 			return fail(c, fmt.Errorf("%s: %w", name, f), hints...)
@@ -81,7 +81,7 @@ func phoneFailure(name string, in failureContext, r fleet.Result) *failure {
 	return fail(codeInternal, fmt.Errorf("%s: %w", name, f))
 }
 
-// runFailure is the error that ends a run, or nil.
+// runFailure returns the error that ends a run, or nil.
 func runFailure(plan fleet.Plan, in failureContext, results []fleet.Result) error {
 	var bad []*failure
 	var names []string
@@ -105,9 +105,9 @@ func runFailure(plan fleet.Plan, in failureContext, results []fleet.Result) erro
 	case len(results) == 1:
 		return bad[0]
 	case interrupted && plan.Image == nil:
-		return failf(codeInterrupted, "ask them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
+		return failf(codeInterrupted, "query them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return failf(codeInterrupted, "ask them what they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), isAre(len(bad)), toldAlready(told))
+		return failf(codeInterrupted, "query which version they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), isAre(len(bad)), toldAlready(told))
 	}
 	ended := codePartial
 	if stopped(results) {
@@ -116,7 +116,7 @@ func runFailure(plan fleet.Plan, in failureContext, results []fleet.Result) erro
 	return fail(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), shortList(names)), hintsOf(in, results, bad)...)
 }
 
-// askAgain is the command that asks the phones that did not end well.
+// askAgain returns the command that queries the failed phones.
 func askAgain(plan fleet.Plan, in failureContext, results []fleet.Result) string {
 	if in.list != "" {
 		return "cpupdate phone --phones " + in.list
@@ -130,11 +130,11 @@ func askAgain(plan fleet.Plan, in failureContext, results []fleet.Result) string
 	return text
 }
 
-// badEnd is what the n phones have in common that did not end well.
+// badEnd returns what n failed phones have in common.
 func badEnd(plan fleet.Plan, n int) string {
 	switch {
 	case plan.Image == nil:
-		return "did not say what they are"
+		return "could not be queried"
 	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
 		return "would not be updated"
 	}
@@ -148,18 +148,18 @@ func isAre(n int) string {
 	return "are"
 }
 
-// toldAlready says how many phones only they themselves can stop.
+// toldAlready says how many phones got the update command and can no longer be stopped.
 func toldAlready(n int) string {
 	switch n {
 	case 0:
-		return "none of them was told anything"
+		return "no update command was sent"
 	case 1:
-		return "1 was told already, and may go on by itself"
+		return "1 has the update command already and may still update"
 	}
-	return fmt.Sprintf("%d were told already, and may go on by themselves", n)
+	return fmt.Sprintf("%d have the update command already and may still update", n)
 }
 
-// shortList names the first few.
+// shortList joins the first ten names and counts the others.
 func shortList(names []string) string {
 	const most = 10
 	if len(names) > most {
@@ -168,7 +168,7 @@ func shortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// hintsOf returns the next steps for several phones, one for each of the first few kinds of bad ends.
+// hintsOf returns the hints for several phones, one for each of the first few kinds of failure.
 func hintsOf(in failureContext, results []fleet.Result, bad []*failure) []string {
 	const most = 5
 	var hints []string
@@ -187,7 +187,7 @@ func hintsOf(in failureContext, results []fleet.Result, bad []*failure) []string
 		hint := f.hints[0]
 		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
 			hint = "see why with: cpupdate check IMAGE PHONE"
-			if in.list != "" { // what it says of the phone decides
+			if in.list != "" { // the list describes the phones
 				hint += " --phones " + in.list
 			} else {
 				hint += ", and the flags that describe the phones"

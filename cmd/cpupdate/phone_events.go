@@ -8,11 +8,11 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A phoneEvent is a line of --json about one phone.
+// A phoneEvent is a JSON line about one phone.
 type phoneEvent struct {
 	Schema      int        `json:"schema"`
 	Event       string     `json:"event"`
-	Phone       string     `json:"phone,omitempty"` // as it was named; absent if it is nobody of the plan
+	Phone       string     `json:"phone,omitempty"` // as it was named; absent if it is not in the plan
 	Time        string     `json:"time"`
 	Attempt     int        `json:"attempt,omitempty"`
 	LimitMillis int64      `json:"limit_ms,omitempty"` // how long the next step may take
@@ -28,7 +28,7 @@ type phoneEvent struct {
 	Why     string     `json:"why,omitempty"`
 }
 
-// deviceDoc is what a phone says it is and runs.
+// A deviceDoc is what a phone reports about itself.
 type deviceDoc struct {
 	Type         string `json:"device_type"`
 	SoftwareType string `json:"software_type"`
@@ -37,7 +37,7 @@ type deviceDoc struct {
 	MAC          string `json:"mac"`
 }
 
-// newDeviceDoc returns nil for a phone that said nothing.
+// newDeviceDoc returns nil for a phone that reported nothing.
 func newDeviceDoc(d fleet.Device) *deviceDoc {
 	if d == (fleet.Device{}) {
 		return nil
@@ -45,7 +45,7 @@ func newDeviceDoc(d fleet.Device) *deviceDoc {
 	return &deviceDoc{d.Type, d.SoftwareType, d.Version, d.PartNumber, d.MAC}
 }
 
-// fetchDoc is how far a phone got with the image.
+// A fetchDoc is how much of the image a phone has fetched.
 type fetchDoc struct {
 	Requests int   `json:"requests"`
 	Sent     int64 `json:"sent"`
@@ -61,7 +61,7 @@ func newFetchDoc(f transfer.Fetch) *fetchDoc {
 	return &fetchDoc{f.Requests, f.Sent, f.Size, f.Complete, f.Cut}
 }
 
-// newPhoneEvent writes an event down; name is the phone's, failed what its end means.
+// newPhoneEvent returns an event as JSON; name is that of the phone, failed is its failure or nil.
 func newPhoneEvent(name string, e fleet.Event, failed *failure) phoneEvent {
 	doc := phoneEvent{
 		Schema: 1, Event: string(e.Step), Phone: name, Time: e.At.UTC().Format(time.RFC3339Nano),
@@ -77,7 +77,7 @@ func newPhoneEvent(name string, e fleet.Event, failed *failure) phoneEvent {
 		doc.Why = e.Err.Error()
 	}
 	if failed != nil {
-		doc.Error, doc.Told = newErrorDoc(failed), some(e.Failure.Told)
+		doc.Error, doc.Told = newErrorDoc(failed), new(e.Failure.Told)
 	}
 	return doc
 }

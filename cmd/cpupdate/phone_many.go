@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// many shows a line for each phone as it ends, and how far they are together.
+// many shows a line for each phone when it ends, and the progress of all phones together.
 func (r *report) many(e fleet.Event, p *phoneProgress) {
 	switch e.Step {
 	case fleet.StepDone, fleet.StepFailed:
@@ -18,13 +18,13 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 		r.line("%s", r.endLine(e, p))
 	case fleet.StepFetching, fleet.StepFetched:
 		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
-			r.progress = r.app.startProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
+			r.progress = r.con.startProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Fetch.Sent
 	case fleet.StepSending, fleet.StepSent:
 		r.warnOnce()
 		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
-			r.progress = r.app.startProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
+			r.progress = r.con.startProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Upload.Sent
 	case fleet.StepTold:
@@ -33,7 +33,7 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
-		if r.app.verbose || e.Step == fleet.StepBusy {
+		if r.con.verbose || e.Step == fleet.StepBusy {
 			r.aside(r.targets[e.Phone].Address, stepText(e))
 		}
 	}
@@ -49,7 +49,7 @@ func (r *report) many(e fleet.Event, p *phoneProgress) {
 	r.progress.update(sent)
 }
 
-// warnOnce says what a person must not do now.
+// warnOnce warns once that the phones need LAN and power.
 func (r *report) warnOnce() {
 	if !r.warned {
 		r.line("Keep the phones on LAN and power until they are done.")
@@ -57,7 +57,8 @@ func (r *report) warnOnce() {
 	r.warned = true
 }
 
-// moved is what all phones have so far, and will have at the end: one that ended will get no more.
+// moved returns how many bytes all phones have got so far, and how many they will have at the end. A phone that has
+// ended gets no more.
 func (r *report) moved() (sent, size int64) {
 	for i := range r.phones {
 		p := &r.phones[i]
@@ -71,16 +72,16 @@ func (r *report) moved() (sent, size int64) {
 	return sent, size
 }
 
-// endLine is the line of a phone that is done: how it ended, which phone, and why.
+// endLine returns the line of a phone that has ended: the result, the phone and the reason.
 func (r *report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
 	name := pad(escape(r.targets[e.Phone].Address), r.nameWidth())
 	indent := r.endWidth() + 2
-	text := name + "  " + wrap(escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.app.width)
-	return r.app.paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+	text := name + "  " + wrap(escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.con.width)
+	return r.con.paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
 }
 
-// endWidth is how wide the widest word for an end is: what can happen at a web page has longer ones.
+// endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
 func (r *report) endWidth() int {
 	width := len("nothing to do")
 	if r.context.page == nil {
@@ -106,7 +107,7 @@ func endWord(e fleet.Event) (string, style) {
 	if f := e.Failure; f != nil {
 		switch f.Kind {
 		case fleet.KindRefused:
-			return "not fitting", red
+			return "incompatible", red
 		case fleet.KindUnknown:
 			return "unknown", yellow
 		case fleet.KindInterrupted:
@@ -141,9 +142,9 @@ func (r *report) endText(e fleet.Event, p *phoneProgress) string {
 	return what
 }
 
-// stepText is a step in words.
+// stepText describes a step.
 func stepText(e fleet.Event) string {
-	text, wait := string(e.Step), "waiting"
+	text, what := string(e.Step), ""
 	switch {
 	case e.Err != nil:
 		text = e.Err.Error()
@@ -154,15 +155,15 @@ func stepText(e fleet.Event) string {
 	case e.Step == fleet.StepBusy:
 		text = "in a call"
 	case e.Step == fleet.StepContacted:
-		text, wait = fmt.Sprintf("asked to call (%s)", nth(e.Attempt)), "waiting for its call"
+		text, what = fmt.Sprintf("contact request sent (%s)", nth(e.Attempt)), " for its call-back"
 	}
-	if e.Limit > 0 && limitText(e.Limit) != "0 s" {
-		text += fmt.Sprintf("; %s for at most %s", wait, limitText(e.Limit))
+	if e.Limit >= 100*time.Millisecond {
+		text += fmt.Sprintf("; waiting at most %s%s", span(e.Limit), what)
 	}
 	return text
 }
 
-// summaryDoc is the last line of --json.
+// A summaryDoc is the last JSON line.
 type summaryDoc struct {
 	Schema   int            `json:"schema"`
 	Event    string         `json:"event"` // "summary"
@@ -174,7 +175,7 @@ type summaryDoc struct {
 	Time     string         `json:"time"`
 }
 
-// summary ends the answer: how many phones ended how; ended is the error of the run, or nil.
+// summary ends the answer with the number of phones for each result; ended is the error of the run, or nil.
 func (r *report) summary(results []fleet.Result, ended error) {
 	r.watch.mu.Lock()
 	defer r.watch.mu.Unlock()
@@ -193,14 +194,14 @@ func (r *report) summary(results []fleet.Result, ended error) {
 		}
 	}
 	switch {
-	case r.app.json:
-		r.say(r.app.emit(doc))
+	case r.con.json:
+		r.say(r.con.emit(doc))
 	case len(results) > 1:
 		r.line("\n%s", doc.text())
 	}
 }
 
-// text is "3 phones: 1 updated, 1 busy, 1 not fitting": good ends in the order of the outcomes, bad ones in that of the alphabet.
+// text returns "3 phones: 1 updated, 1 busy, 1 incompatible": successes in the order of the outcomes, failures sorted.
 func (doc summaryDoc) text() string {
 	var parts []string
 	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Looked} {
@@ -217,7 +218,7 @@ func (doc summaryDoc) text() string {
 	slices.Sort(kinds)
 	text := fmt.Sprintf("%s: %s", plural(doc.Phones, "phone"), strings.Join(append(parts, kinds...), ", "))
 	if doc.Outcomes[string(fleet.Checked)] > 0 {
-		text += " (dry run: they were told nothing)"
+		text += " (dry run: no update command was sent)"
 	}
 	return text
 }

@@ -11,24 +11,24 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A report shows a run as it happens: the way of a single phone step by step, of several a line each as it ends.
+// A report shows a run as it happens: each step of a single phone, or one line for each of several phones when it ends.
 type report struct {
-	app     *app
+	con     *console
 	targets []fleet.Target
 	image   *image
-	size    int64 // of what each phone fetches, 0 if that is not seen
+	size    int64 // of what each phone fetches, 0 if this machine cannot see it
 	stop    func(error)
 
 	context  failureContext
 	interval time.Duration // between two requests to a phone
 
-	watch    *watch // its lock is that of all below
-	warned   bool   // that phones have to stay on LAN and power
+	watch    *watch // its lock guards everything below
+	warned   bool   // whether the warning about LAN and power was shown
 	progress *progress
 	phones   []phoneProgress
 }
 
-// phoneProgress is what the report remembers of a phone.
+// A phoneProgress is what the report remembers about a phone.
 type phoneProgress struct {
 	begun, fetching, shown time.Time
 	sent                   int64
@@ -36,14 +36,14 @@ type phoneProgress struct {
 	before                 fleet.Device
 	verdict                *hwcheck.Verdict
 	down, back             time.Time
-	pageOnly               bool // it does not call
-	busy                   bool // it said so; what is done once more is not shown once more
+	pageOnly               bool // it does not call back
+	busy                   bool // it was in a call; steps that are repeated after that are not shown again
 	fetch                  transfer.Fetch
 }
 
-// newReport begins to show; summary ends it. What cannot be written stops the run.
-func newReport(a *app, targets []fleet.Target, im *image, size int64, stop func(error)) *report {
-	r := &report{app: a, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), watch: newWatch(a, targets)}
+// newReport starts a report, which summary ends. An error of writing stops the run.
+func newReport(con *console, targets []fleet.Target, im *image, size int64, stop func(error)) *report {
+	r := &report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), watch: newWatch(con, targets)}
 	r.watch.aside = r.aside
 	for i := range r.phones {
 		r.phones[i].begun = time.Now()
@@ -51,7 +51,7 @@ func newReport(a *app, targets []fleet.Target, im *image, size int64, stop func(
 	return r
 }
 
-// event shows an event.
+// event handles an event of the run: it records it and shows it.
 func (r *report) event(e fleet.Event) {
 	r.watch.mu.Lock()
 	defer r.watch.mu.Unlock()
@@ -63,7 +63,7 @@ func (r *report) event(e fleet.Event) {
 	p := &r.phones[e.Phone]
 	p.note(e)
 	switch {
-	case r.app.json:
+	case r.con.json:
 		r.emit(e, p)
 	case len(r.targets) == 1:
 		r.one(e, p)
@@ -72,7 +72,7 @@ func (r *report) event(e fleet.Event) {
 	}
 }
 
-// note remembers what later lines are made of.
+// note records what later lines need.
 func (p *phoneProgress) note(e fleet.Event) {
 	switch e.Step {
 	case fleet.StepCalled, fleet.StepFound:
@@ -99,9 +99,9 @@ func (p *phoneProgress) note(e fleet.Event) {
 	}
 }
 
-// emit writes an event as a line of --json; of fetching, one a second.
+// emit writes an event as a JSON line; for progress of a transfer, at most one a second.
 func (r *report) emit(e fleet.Event, p *phoneProgress) {
-	if e.Step == fleet.StepVisited && !r.app.verbose {
+	if e.Step == fleet.StepVisited && !r.con.verbose {
 		return
 	}
 	if e.Step == fleet.StepFetching || e.Step == fleet.StepSending {
@@ -110,10 +110,10 @@ func (r *report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.app.emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.con.emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
 }
 
-// failed is what a bad end means, nil for any other event.
+// failed returns the failure of a phone that failed, or nil.
 func (r *report) failed(e fleet.Event, p *phoneProgress) *failure {
 	if e.Failure == nil {
 		return nil
@@ -121,27 +121,27 @@ func (r *report) failed(e fleet.Event, p *phoneProgress) *failure {
 	return phoneFailure(r.targets[e.Phone].Address, r.context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
 }
 
-// say stops the run if something could not be written.
+// say stops the run if a line could not be written.
 func (r *report) say(err error) {
 	if err != nil {
 		r.stop(err)
 	}
 }
 
-// outsider shows what somebody else did: that is no part of the answer.
+// outsider shows an event of a caller that is not in the plan, which is not part of the answer.
 func (r *report) outsider(e fleet.Event) {
 	switch {
 	case !r.watch.heard(e):
-	case r.app.json:
-		r.say(r.app.emit(newPhoneEvent("", e, nil)))
+	case r.con.json:
+		r.say(r.con.emit(newPhoneEvent("", e, nil)))
 	default:
 		r.aside("a caller", e.Err.Error())
 	}
 }
 
-// aside says something while a bar may be drawn.
+// aside writes a note, above the progress bar if there is one.
 func (r *report) aside(who, text string) {
-	say := func() { r.app.remark("note", who, text) }
+	say := func() { r.con.remark("note", who, text) }
 	if r.progress != nil {
 		r.progress.aside(say)
 		return
@@ -152,7 +152,7 @@ func (r *report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.app.print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.con.print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
 	if r.progress != nil {
 		r.progress.aside(write)
@@ -161,19 +161,19 @@ func (r *report) line(format string, args ...any) {
 	write()
 }
 
-// row writes a step of a single phone.
+// row writes one step of a single phone.
 func (r *report) row(style style, name, text string) {
 	const column = 12
-	r.line("  %s%s%s", r.app.paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), wrap(escape(text), column, r.app.width))
+	r.line("  %s%s%s", r.con.paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), wrap(escape(text), column, r.con.width))
 }
 
-// one shows the way of the only phone.
+// one shows an event of the only phone.
 func (r *report) one(e fleet.Event, p *phoneProgress) {
 	if r.web(e, p) {
 		return
 	}
 	name := r.targets[0].Address
-	switch e.Step { //nolint:exhaustive // the others are those of web
+	switch e.Step { //nolint:exhaustive // web handles the others
 	case fleet.StepContacted:
 		r.aside(name, stepText(e))
 	case fleet.StepCalled:
@@ -187,7 +187,7 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 	case fleet.StepTold:
 		r.told(e, p)
 	case fleet.StepReading, fleet.StepAccepted:
-		if r.app.verbose {
+		if r.con.verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepBusy:
@@ -201,7 +201,7 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 		r.row(plain, "fetch", fetchLine(e, p))
 	case fleet.StepRestarting:
 		r.endFetch()
-		r.aside(name, fmt.Sprintf("restarting; waiting for it to come back for at most %s", limitText(e.Limit)))
+		r.aside(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
 	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
@@ -209,8 +209,8 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 	case fleet.StepDone:
 		r.done(e, p)
 	case fleet.StepFailed:
-		if e.Failure.Kind == fleet.KindInterrupted && r.app.errTerminal && r.progress == nil {
-			fmt.Fprintln(r.app.err) // after the ^C that the terminal shows
+		if e.Failure.Kind == fleet.KindInterrupted && r.con.errTerminal && r.progress == nil {
+			fmt.Fprintln(r.con.err) // after the ^C on the terminal
 		}
 		r.endFetch()
 		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
@@ -219,7 +219,7 @@ func (r *report) one(e fleet.Event, p *phoneProgress) {
 	}
 }
 
-// checked shows why the phone may be told, or the whole sheet if it may not.
+// checked shows why the phone may be updated, or the whole rule sheet if it may not.
 func (r *report) checked(e fleet.Event) {
 	v := *e.Verdict
 	if v.NothingToDo {
@@ -227,34 +227,34 @@ func (r *report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.app.print(nil, func(w io.Writer) {
+		r.say(r.con.print(nil, func(w io.Writer) {
 			fmt.Fprintln(w)
-			sheetText(r.app, r.image, e.Known, v)(w)
+			sheetText(r.con, r.image, e.Known, v)(w)
 		}))
 		return
 	}
 	r.row(plain, "check", compatibleLine(v))
 }
 
-// told is a phone that knows where the image is. One that was in a call before has been shown as told already.
+// told shows that the update command was sent. For a phone that was in a call, that was shown before.
 func (r *report) told(e fleet.Event, p *phoneProgress) {
 	if !p.busy {
-		r.row(plain, "told", fmt.Sprintf("where the image is; waiting for the next step for at most %s", limitText(e.Limit)))
-		r.line("  Keep the phone on LAN and power until it says that it is done.")
+		r.row(plain, "command", fmt.Sprintf("update command sent; waiting at most %s for the next step", span(e.Limit)))
+		r.line("  Keep the phone on LAN and power until the update is verified.")
 	}
 	r.startFetch()
 }
 
-// inCall is a phone that was told and would not, being in a call.
+// inCall shows that the phone does not update because it is in a call.
 func (r *report) inCall(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	if !p.busy {
-		r.row(yellow, "busy", fmt.Sprintf("in a call; it is asked again for at most %s", limitText(e.Limit)))
+		r.row(yellow, "busy", fmt.Sprintf("in a call; trying again for at most %s", span(e.Limit)))
 	}
 	p.busy = true
 }
 
-// done is a good end.
+// done shows that the phone has ended successfully.
 func (r *report) done(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	took := e.At.Sub(p.begun)
@@ -267,27 +267,27 @@ func (r *report) done(e fleet.Event, p *phoneProgress) {
 	}
 }
 
-// back is a phone that restarted.
+// back shows that the phone has restarted.
 func (r *report) back(p *phoneProgress) {
-	asked := "asked what it runs within " + limitText(r.interval)
+	asked := "its version is queried within " + span(r.interval)
 	if p.pageOnly {
-		asked = "its web page is asked what it runs"
+		asked = "its version is read from its web page"
 	}
 	r.row(plain, "restart", fmt.Sprintf("down %s, back %s; %s", clock(p.down), clock(p.back), asked))
 }
 
-// untold is what a dry run did not do.
+// untold says what a dry run did not do.
 func (r *report) untold() string {
 	if r.context.page != nil {
-		return "it was sent nothing"
+		return "no image was sent"
 	}
-	return "it was told nothing"
+	return "no update command was sent"
 }
 
-// startFetch shows a bar for what the phone fetches, if that can be seen.
+// startFetch shows the progress of the download, if this machine can see it.
 func (r *report) startFetch() {
 	if r.size > 0 && r.progress == nil {
-		r.progress = r.app.startProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
+		r.progress = r.con.startProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// deviceLine says in a line what a phone is.
+// deviceLine describes a phone in one line.
 func deviceLine(name string, d fleet.Device) string {
 	words := []string{name}
 	for _, word := range []string{d.Type, d.MAC} {
@@ -20,7 +20,7 @@ func deviceLine(name string, d fleet.Device) string {
 	return strings.Join(words, "  ")
 }
 
-// typed is software with its type, as in "Unify HFA V1 R4.9.0".
+// typed returns the software with its type, as in "Unify HFA V1 R4.9.0".
 func typed(d fleet.Device) string {
 	version := d.Version
 	if v, err := bind.ParseVersion(version); err == nil {
@@ -39,29 +39,28 @@ func fetchLine(e fleet.Event, p *phoneProgress) string {
 
 func clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
-// limitText writes a limit as a person says it: "10 min", "9 min 40 s", "40 s", "0.8 s".
-func limitText(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
-	case d.Round(time.Second) < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	}
-	return strings.TrimSuffix(span(d.Round(time.Second)), " 0 s")
-}
-
-// span writes how long something took: "0.8 s", "42 s", "2 min 21 s".
+// span formats a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
 func span(d time.Duration) string {
+	tenths := d.Round(100 * time.Millisecond)
+	d = d.Round(time.Millisecond)
 	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case tenths < 10*time.Second:
+		return fmt.Sprintf("%g s", tenths.Seconds())
 	}
 	d = d.Round(time.Second)
-	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	minutes, seconds := d/time.Minute, d%time.Minute/time.Second
+	switch {
+	case minutes == 0:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds == 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d min %d s", minutes, seconds)
 }
 
+// nth formats a count as an ordinal: "first time", "4th time", "21st time".
 func nth(n int) string {
 	switch n {
 	case 1:
@@ -71,5 +70,9 @@ func nth(n int) string {
 	case 3:
 		return "third time"
 	}
-	return fmt.Sprintf("%dth time", n)
+	suffix := "th"
+	if n/10%10 != 1 && n%10 >= 1 && n%10 <= 3 {
+		suffix = []string{"st", "nd", "rd"}[n%10-1]
+	}
+	return fmt.Sprintf("%d%s time", n, suffix)
 }

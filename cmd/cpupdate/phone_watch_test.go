@@ -17,9 +17,9 @@ func TestBeginning(t *testing.T) {
 		patience time.Duration
 		want     string
 	}{
-		{false, 10 * time.Minute, "2 phones are asked to call port 18443; each is given up after 10 min of silence"},
-		{true, 10 * time.Minute, "2 phones are asked to call port 18443; one that does not within 20 s is known by its web page alone; each is given up after 10 min of silence"},
-		{true, 5 * time.Second, "2 phones are asked to call port 18443; one that does not within 5 s is known by its web page alone; each is given up after 5 s of silence"},
+		{false, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; waiting at most 10 min for each next step"},
+		{true, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 20 s is identified by its web page only; waiting at most 10 min for each next step"},
+		{true, 5 * time.Second, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 5 s is identified by its web page only; waiting at most 5 s for each next step"},
 	} {
 		if w.web = c.web; w.beginning(c.patience) != c.want {
 			t.Errorf("%s, want %s", w.beginning(c.patience), c.want)
@@ -41,15 +41,15 @@ func TestHintsAreCommands(t *testing.T) {
 // its own on a terminal.
 func TestAnswerIsNotTheEnd(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	r := newReport(a, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
+	r := newReport(a.con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
 	r.event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
-	if !strings.Contains(errOut.String(), "note: a: waiting for it to restart for at most 10 min\n") {
+	if !strings.Contains(errOut.String(), "note: a: waiting at most 10 min for it to restart\n") {
 		t.Error(errOut)
 	}
 	for _, terminal := range []bool{true, false} {
 		for _, kind := range []fleet.Kind{fleet.KindInterrupted, fleet.KindNoAnswer} {
 			var both bytes.Buffer
-			a.out, a.err, a.errTerminal = &both, &both, terminal
+			a.con.out, a.con.err, a.con.errTerminal = &both, &both, terminal
 			r.event(fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: kind, Msg: "why"}})
 			if broken := strings.HasPrefix(both.String(), "\n"); broken != (terminal && kind == fleet.KindInterrupted) {
 				t.Errorf("%s, terminal %t: %q", kind, terminal, both.String())

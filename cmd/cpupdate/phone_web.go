@@ -8,30 +8,30 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// webTable has a row for each bad end that only the way by the phone's page has.
+// webTable returns a row for each kind of failure that only --web has.
 func webTable() []phoneRow {
-	const compare = "look at the page with a browser, and at what --verbose shows; if it is a phone's, report this with the sentence above"
+	const compare = "look at the page with a browser, and at the output of --verbose; if it is a phone's page, report the error above"
 	return []phoneRow{
-		{fleet.KindPageUnreachable, codeUnreachable, 0, "check the address and --web-port, that nothing on the way blocks it, and that the page is not switched off in the phone's settings", ""},
-		{fleet.KindPageBroken, codeUnreachable, 0, "try again; if nobody else is at the page and it stays so, give it more time with --timeout and --patience", ""},
-		{fleet.KindPageTrust, codeSettings, 0, "compare the key with the phone's own: cpupdate help trust", ""},
-		{fleet.KindPageTLS, codeSettings, 0, "if it is an old phone, --legacy-tls speaks with it; else check --web-port: the page is encrypted from the start", ""},
+		{fleet.KindPageUnreachable, codeUnreachable, 0, "check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
+		{fleet.KindPageBroken, codeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", ""},
+		{fleet.KindPageTrust, codeSettings, 0, "compare the key with that of the phone: cpupdate help trust", ""},
+		{fleet.KindPageTLS, codeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", ""},
 		{fleet.KindPageOdd, codeRejected, 0, compare, ""},
-		{fleet.KindPageForeign, codeRejected, 0, "nothing was sent there; see with a browser where the page leads, and whether it is the phone's own", ""},
+		{fleet.KindPageForeign, codeRejected, 0, "check with a browser where the page leads, and whether it is the phone's own; nothing was sent there", ""},
 		{fleet.KindNoLogin, codeRejected, 0, compare, ""},
-		{fleet.KindPassword, codeSettings, 0, "check the administrator's password with a browser, once: phones take none for a while after a few wrong ones", ""},
-		{fleet.KindLocked, codeSettings, 0, "wait until the phone takes passwords again, and see that the right one is given before any phone is tried", ""},
-		{fleet.KindNewPassword, codeSettings, 0, "give the phone its new password with a browser, then try again with that", ""},
-		{fleet.KindNoForm, codeRejected, 0, "OpenStage phones have none: have it fetch the image with --serve; else " + compare, ""},
+		{fleet.KindPassword, codeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", ""},
+		{fleet.KindLocked, codeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", ""},
+		{fleet.KindNewPassword, codeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
+		{fleet.KindNoForm, codeRejected, 0, "for an OpenStage phone, use --serve: its page has no such form; otherwise " + compare, ""},
 		{fleet.KindManyForms, codeRejected, 0, compare, ""},
-		{fleet.KindPageRefused, codeRejected, 0, "the page's own words say why; cpupdate check shows what is known of the phone's level", ""},
-		{fleet.KindUploadCut, codeUnreachable, 0, "the phone drops what it got of an upload that was cut; try again, and keep this machine awake and on the network; if it goes out too slowly, --limit-rate, which all phones share, may be too low, or --patience too short", ""},
-		{fleet.KindImage, codeImage, 0, "wait until whatever writes the file is done, then try again", ""},
+		{fleet.KindPageRefused, codeRejected, 0, "see the page's message above, and compare the hardware levels with cpupdate check", ""},
+		{fleet.KindUploadCut, codeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --limit-rate, which all phones share, or --patience; the phone discards an incomplete upload", ""},
+		{fleet.KindImage, codeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
 		{fleet.KindStopped, codeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
 	}
 }
 
-// pageHints are the next steps for a page that is not to be trusted.
+// pageHints returns the hints for a page whose certificate is not trusted.
 func pageHints(name string, in failureContext, f *fleet.Failure) []string {
 	if hints := weakKeyHints(f); hints != nil {
 		return hints
@@ -43,25 +43,25 @@ func pageHints(name string, in failureContext, f *fleet.Failure) []string {
 	return trustHints(in.page(name), stranger)
 }
 
-// web shows what happens at the page of the only phone. It reports whether there is nothing else to show.
+// web shows an event of the only phone's web page. It reports whether the event was one of a page.
 func (r *report) web(e fleet.Event, p *phoneProgress) bool {
 	name := r.targets[0].Address
 	switch e.Step {
 	case fleet.StepPageOnly:
-		r.aside(name, fmt.Sprintf("known by its web page alone: %v", e.Err))
+		r.aside(name, fmt.Sprintf("identified by its web page only: %v", e.Err))
 	case fleet.StepPage, fleet.StepLoggedIn:
-		if r.app.verbose {
+		if r.con.verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepFound:
 		if p.pageOnly {
 			r.device(e.Device)
 		}
-		r.row(plain, "page", "logged in, and found the form for an image")
+		r.row(plain, "page", "logged in; the form for an image was found")
 	case fleet.StepSending:
 		if r.progress == nil && r.size > 0 {
-			r.line("  Keep the phone on LAN and power until it says that it is done.")
-			r.progress = r.app.startProgress(name, "sent, and waiting for the phone", r.size, func(any) {})
+			r.line("  Keep the phone on LAN and power until the update is verified.")
+			r.progress = r.con.startProgress(name, "sent; waiting for the phone", r.size, func(any) {})
 		}
 		if r.progress != nil {
 			r.progress.update(e.Upload.Sent)
@@ -72,9 +72,9 @@ func (r *report) web(e fleet.Event, p *phoneProgress) bool {
 	case fleet.StepAnswered:
 		r.endFetch()
 		r.row(plain, "answer", answerLine(e))
-		r.aside(name, "waiting for it to restart for at most "+limitText(e.Limit))
+		r.aside(name, "waiting at most "+span(e.Limit)+" for it to restart")
 	case fleet.StepVisited:
-		if r.app.verbose {
+		if r.con.verbose {
 			r.aside(name, e.Text)
 		}
 	default:
@@ -83,24 +83,24 @@ func (r *report) web(e fleet.Event, p *phoneProgress) bool {
 	return true
 }
 
-// device shows what the only phone says it is.
+// device shows what the only phone reports about itself.
 func (r *report) device(d fleet.Device) {
 	r.line("%s", escape(deviceLine(r.targets[0].Address, d)))
 	r.row(plain, "runs", typed(d))
 }
 
-// answerLine is what the page says to an image.
+// answerLine describes the page's answer to an image.
 func answerLine(e fleet.Event) string {
 	switch {
 	case e.Err != nil:
-		return fmt.Sprintf("none that counts: %v", e.Err)
+		return fmt.Sprintf("the upload was not confirmed: %v", e.Err)
 	case e.Text == "":
-		return "none that says anything"
+		return "the page shows no message"
 	}
-	return fmt.Sprintf("%q, says the page; what counts is what the phone runs afterwards", e.Text)
+	return fmt.Sprintf("the page says %q; the result is verified after the restart", e.Text)
 }
 
-// rateLine is "8.0 MiB in 2.1 s, 3.8 MiB/s".
+// rateLine returns "8.0 MiB in 2.1 s, 3.8 MiB/s".
 func rateLine(size int64, took time.Duration) string {
 	text := bytesText(size)
 	if took >= 100*time.Millisecond {
@@ -109,7 +109,7 @@ func rateLine(size int64, took time.Duration) string {
 	return text
 }
 
-// stopped is a run that was given up since a phone is locked out.
+// stopped reports whether the run was stopped because a phone is locked out.
 func stopped(results []fleet.Result) bool {
 	for _, r := range results {
 		if r.Failure != nil && r.Failure.Kind == fleet.KindStopped {
@@ -119,7 +119,7 @@ func stopped(results []fleet.Result) bool {
 	return false
 }
 
-// uploadDoc is how much of the image went into a phone's page.
+// An uploadDoc is how much of the image was sent to a phone's page.
 type uploadDoc struct {
 	Sent     int64 `json:"sent"`
 	Size     int64 `json:"size"`

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// phonesOptions say which phones, and what is known of them beforehand.
+// phonesOptions say which phones to use, and what is known about them beforehand.
 type phonesOptions struct {
 	phone  phoneOptions
 	permit permitOptions
@@ -18,12 +18,12 @@ type phonesOptions struct {
 }
 
 func (o *phonesOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.list, "phones", "", "a phone list in `FILE` (CSV): addresses, MACs, levels, overrides")
+	defer group(flags, "Phones")()
+	flags.StringVar(&o.list, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
 	o.phone.addFlags(flags)
-	o.permit.addFlags(flags)
 }
 
-// validate keeps apart what cannot be meant together; several says that there may be more than one phone.
+// validate rejects flags that cannot be used together.
 func (o *phonesOptions) validate(command string, addresses []string) error {
 	if err := o.permit.validate(command); err != nil {
 		return err
@@ -31,17 +31,17 @@ func (o *phonesOptions) validate(command string, addresses []string) error {
 	several := o.list != "" || len(addresses) > 1
 	switch {
 	case o.list != "" && o.phone != (phoneOptions{}):
-		return usage(command, "--phones lists the phones: flags that describe one phone do not go with it")
+		return usage(command, "--phones cannot be used with flags that describe one phone")
 	case several && o.permit.override:
-		return failf(codeUsage, "write yes into the list's column override, and why into reason",
-			"--override speaks for one phone: with several it is a column of the list")
+		return failf(codeUsage, "write yes in the list's column override, and the reason in the column reason",
+			"--override is for one phone: with several, use the column override of a list")
 	case several && (o.phone.part != "" || o.phone.running != ""):
-		return usage(command, "--part-number and --running speak for one phone: with several they are columns of a list (--phones)")
+		return usage(command, "--part-number and --running are for one phone: with several, use the columns of a list (--phones)")
 	}
 	return nil
 }
 
-// targets are the phones that are named, or all of the list that have an address.
+// targets returns the named phones, or all phones of the list.
 func (o *phonesOptions) targets(command string, addresses []string, stored hwcheck.Phone) ([]fleet.Target, error) {
 	stated, err := o.phone.phone(command)
 	if err != nil {
@@ -55,7 +55,7 @@ func (o *phonesOptions) targets(command string, addresses []string, stored hwche
 	if len(addresses) == 0 {
 		for _, p := range listed {
 			if p.Address == "" {
-				return nil, failf(codeSettings, "add a column address to the list: HOST or HOST:PORT", "phone list %s: line %d has no address to reach the phone", o.list, p.Line)
+				return nil, failf(codeSettings, "add the column address to the list: HOST or HOST:PORT", "phone list %s: line %d has no address", o.list, p.Line)
 			}
 			out = append(out, listedTarget(p, stored))
 		}
@@ -68,7 +68,7 @@ func (o *phonesOptions) targets(command string, addresses []string, stored hwche
 			return nil, badAddress(command, address, err)
 		}
 		if first, twice := seen[key]; twice {
-			return nil, usage(command, "%s and %s are one phone", first, address)
+			return nil, usage(command, "%s and %s are the same phone", first, address)
 		}
 		seen[key] = address
 		if o.list == "" {
@@ -77,14 +77,14 @@ func (o *phonesOptions) targets(command string, addresses []string, stored hwche
 		}
 		i := slices.IndexFunc(listed, func(p hwcheck.ListedPhone) bool { return sameAddress(p.Address, key) })
 		if i < 0 {
-			return nil, failf(codeUsage, "add it to the list, or leave the list out", "%s is not in the phone list %s", address, o.list)
+			return nil, failf(codeUsage, "add it to the list, or omit --phones", "%s is not in the phone list %s", address, o.list)
 		}
 		out = append(out, listedTarget(listed[i], stored))
 	}
 	return out, nil
 }
 
-// badAddress is an argument that is no phone. What may hold a password is not shown.
+// badAddress returns the usage error for an invalid address. It does not show an argument that may contain a password.
 func badAddress(command, address string, err error) error {
 	if strings.Contains(address, "@") {
 		return usage(command, "the argument with an @ is not HOST, HOST:PORT or [IPv6]:PORT")
@@ -98,7 +98,7 @@ func (o *phonesOptions) listed() ([]hwcheck.ListedPhone, error) {
 	}
 	listed, err := readPhoneList(o.list)
 	if err == nil && len(listed) == 0 {
-		err = failf(codeSettings, "add a line for each phone", "phone list %s: it has no phones", o.list)
+		err = failf(codeSettings, "add a line for each phone", "phone list %s: contains no phones", o.list)
 	}
 	return listed, err
 }

@@ -41,12 +41,12 @@ func TestPushUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--serve", "--retries", "3"}, "--retries does not go with --serve"},
-		{[]string{"--serve", "--verify", "readback"}, "--verify does not go with --serve"},
+		{[]string{"--serve", "--retries", "3"}, "--retries cannot be used with --serve"},
+		{[]string{"--serve", "--verify", "readback"}, "--verify cannot be used with --serve"},
 		{[]string{"--serve", "--listen", ":99999"}, "--listen :99999: "},
 		{[]string{"--serve", "--listen", "127.0.0.1:-1"}, "--listen 127.0.0.1:-1: "},
-		{append([]string{"--reinstall"}, server...), "--reinstall with phones can only be proven with --serve"},
-		{nil, "hint: to have the phone fetch it from this machine: --serve\nhint: or name the server: "},
+		{append([]string{"--reinstall"}, server...), "--reinstall with phones can only be verified with --serve"},
+		{nil, "hint: to let phones fetch the image from this machine, add --serve\nhint: or name the server: "},
 	} {
 		r := runHere(t, nil, append([]string{"push", image, "127.0.0.1:1"}, test.args...)...)
 		if r.code != codeUsage || !strings.Contains(r.errOut, test.want) {
@@ -83,10 +83,10 @@ func TestSilentChecked(t *testing.T) {
 		t.Errorf("want %s\n%s", want, r.errOut)
 	}
 	r = runHere(t, nil, args...)
-	if !strings.Contains(r.out, "not learned from the phone: it cannot be reached") || strings.Count(r.out, "it cannot be reached") != 1 {
+	if !strings.Contains(r.out, "the phone did not report it: it cannot be reached") || strings.Count(r.out, "it cannot be reached") != 1 {
 		t.Errorf("%s", r.out)
 	}
-	if want := "note: this machine: 2 phones are asked to call port "; !strings.Contains(r.errOut, want) || !strings.Contains(r.errOut, "; each is given up after 20 s of silence\n") {
+	if want := "note: this machine: contact requests are sent to 2 phones, which call back on port "; !strings.Contains(r.errOut, want) || !strings.Contains(r.errOut, "; waiting at most 20 s for each next step\n") {
 		t.Errorf("want %q\n%s", want, r.errOut)
 	}
 }
@@ -104,7 +104,7 @@ func TestLookInterrupted(t *testing.T) {
 	} {
 		ctx, stop := context.WithCancel(t.Context())
 		a, _, errOut := testApp(t, nil)
-		a.err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
+		a.con.err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
 			stop()
 			return errOut.Write(b)
 		})

@@ -23,7 +23,7 @@ func TestPhoneInCall(t *testing.T) {
 	if r.code != codeOK || phone.State().Told < 2 {
 		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Told, r.out, r.errOut)
 	}
-	for _, row := range []string{"  check ", "  told ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
+	for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
 		if n := strings.Count(r.out, row); n != 1 {
 			t.Errorf("%q stands there %d times\n%s", row, n, r.out)
 		}
@@ -39,16 +39,28 @@ func TestUsualPortTaken(t *testing.T) {
 	}
 	phone := startPhone(t, "", nil)
 	r := runHere(t, nil, "phone", phone.Address(), "-v")
-	if r.code != codeOK || !strings.Contains(r.errOut, "note: this machine: phones call port ") || strings.Contains(r.errOut, "port 18443") {
+	if r.code != codeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 }
 
-func TestLimitText(t *testing.T) {
+func TestSpan(t *testing.T) {
 	for _, test := range []struct {
-		limit time.Duration
-		want  string
+		span time.Duration
+		want string
 	}{
+		{0, "0 ms"},
+		{1499 * time.Microsecond, "1 ms"},
+		{99 * time.Millisecond, "99 ms"},
+		{99900 * time.Microsecond, "0.1 s"},
+		{849 * time.Millisecond, "0.8 s"},
+		{time.Second, "1 s"},
+		{9949 * time.Millisecond, "9.9 s"},
+		{9950 * time.Millisecond, "10 s"},
+		{59 * time.Second, "59 s"},
+		{time.Minute, "1 min"},
+		{141 * time.Second, "2 min 21 s"},
+		{90 * time.Minute, "90 min"},
 		{10 * time.Minute, "10 min"},
 		{9*time.Minute + 40*time.Second, "9 min 40 s"},
 		{59900 * time.Millisecond, "1 min"},
@@ -57,8 +69,20 @@ func TestLimitText(t *testing.T) {
 		{1999 * time.Millisecond, "2 s"},
 		{300 * time.Millisecond, "0.3 s"},
 	} {
-		if got := limitText(test.limit); got != test.want {
-			t.Errorf("%v is %q, want %q", test.limit, got, test.want)
+		if got := span(test.span); got != test.want {
+			t.Errorf("%v is %q, want %q", test.span, got, test.want)
+		}
+	}
+}
+
+func TestNth(t *testing.T) {
+	for n, want := range map[int]string{
+		1: "first", 2: "second", 3: "third", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th", 14: "14th", 20: "20th",
+		21: "21st", 22: "22nd", 23: "23rd", 24: "24th", 100: "100th", 101: "101st", 111: "111th", 112: "112th", 113: "113th",
+		121: "121st", 1002: "1002nd", 1013: "1013th",
+	} {
+		if got := nth(n); got != want+" time" {
+			t.Errorf("%d is %q, want %q", n, got, want+" time")
 		}
 	}
 }
@@ -66,7 +90,7 @@ func TestLimitText(t *testing.T) {
 // TestStatusLine counts phones by how far they are, and says it with each tick.
 func TestStatusLine(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	w := newWatch(a, make([]fleet.Target, 12))
+	w := newWatch(a.con, make([]fleet.Target, 12))
 	w.port = 18443
 	for i, steps := range [][]fleet.Step{
 		{fleet.StepDone},
@@ -86,7 +110,7 @@ func TestStatusLine(t *testing.T) {
 		}
 	}
 	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
-	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 told, 1 in a call, 2 asked, 1 not called yet"
+	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
 	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -114,12 +138,12 @@ func TestNobodyCalls(t *testing.T) {
 		{[]fleet.Event{first, trouble, again}, 0},
 	} {
 		a, _, errOut := testApp(t, nil)
-		w := newWatch(a, make([]fleet.Target, 2))
+		w := newWatch(a.con, make([]fleet.Target, 2))
 		w.port = 18443
 		for _, e := range test.events {
 			w.note(e)
 		}
-		if n := strings.Count(errOut.String(), "note: this machine: no phone has called port 18443 yet: does this machine's firewall let it in?\n"); n != test.want {
+		if n := strings.Count(errOut.String(), "note: this machine: no phone has called back on port 18443 yet; check that this machine's firewall lets phones in\n"); n != test.want {
 			t.Errorf("%+v: %d notes, want %d\n%s", test.events, n, test.want, errOut)
 		}
 	}
@@ -135,11 +159,11 @@ func TestCallers(t *testing.T) {
 	} {
 		for _, looking := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
-			a.json, a.verbose = test.json, test.verbose
-			r := newReport(a, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
+			a.con.json, a.con.verbose = test.json, test.verbose
+			r := newReport(a.con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
 			event := r.event
 			if looking {
-				event = newWatch(a, make([]fleet.Target, 3)).looking
+				event = newWatch(a.con, make([]fleet.Target, 3)).looking
 			}
 			for i := range 300 {
 				for _, step := range []fleet.Step{fleet.StepTrouble, fleet.StepStranger} {
@@ -157,7 +181,7 @@ func TestCallers(t *testing.T) {
 // and power is said once.
 func TestManyFetch(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
-	r := newReport(a, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
+	r := newReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
 		e := fleet.Event{Phone: phone, Step: step, Fetch: transfer.Fetch{Sent: sent, Size: 100}}
 		if step == fleet.StepFailed {
@@ -189,8 +213,8 @@ func TestManyFetch(t *testing.T) {
 // TestFetchingLines writes fetching once a second at most, for each phone.
 func TestFetchingLines(t *testing.T) {
 	a, out, _ := testApp(t, nil)
-	a.json = true
-	r := newReport(a, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
+	a.con.json = true
+	r := newReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
 	at := time.Now()
 	for i := range 25 { // 2.4 s
 		for phone := range 2 {
@@ -228,9 +252,9 @@ func TestRunFailure(t *testing.T) {
 	}{
 		{image, failureContext{image: "i", list: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
 		{image, failureContext{image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
-		{image, failureContext{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 was told already, and may go on by itself", "cpupdate phone c"},
-		{image, failureContext{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; none of them was told anything", "cpupdate phone b c"},
-		{image, failureContext{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 were told already, and may go on by themselves", "cpupdate phone a b c"},
+		{image, failureContext{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
+		{image, failureContext{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
+		{image, failureContext{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
 		{nil, failureContext{list: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
 	} {
 		own := (*failure)(nil)
@@ -243,7 +267,7 @@ func TestRunFailure(t *testing.T) {
 // However it ends with a phone, its name stands in the same column.
 func TestEndLines(t *testing.T) {
 	for _, row := range slices.Concat(phoneTable(), webTable()) {
-		r := &report{app: &app{width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
+		r := &report{con: &console{width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
 		r.context.page = func(string) string { return "" }
 		line := r.endLine(fleet.Event{Failure: &fleet.Failure{Kind: row.kind, Msg: "x"}}, &phoneProgress{})
 		if at := strings.Index(line, "PHONE"); at != len(string(fleet.KindPageUnreachable))+2 {

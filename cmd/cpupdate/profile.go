@@ -35,6 +35,9 @@ func settingNames() []string {
 	}
 }
 
+// A fetchAccess is where phones fetch, and as whom, if that is not where the image is sent. The zero value is not set.
+type fetchAccess struct{ url, username, passwordFile string }
+
 // A profile is one set of stored settings, or the defaults. It takes nothing from another set.
 type profile struct {
 	name   string          // "" for the defaults
@@ -42,7 +45,7 @@ type profile struct {
 	ca     string          // file with the trusted authorities, "" for those of the system
 	pins   []trust.Pin
 	phone  hwcheck.Phone       // what is stated about the site's phones
-	fetch  fetchOptions        // where phones fetch, and as which user, if that differs from the upload
+	fetch  fetchAccess         // where phones fetch, and as which user, if that differs from the upload
 	texts  map[string][]string // each stored setting, as it is written
 	where  map[string]string   // and its place: "config.toml, line 4"
 	place  settingsPlace
@@ -101,12 +104,12 @@ func (p *profile) warnings(password storedPassword) []string {
 
 // stored returns the profile called name, or the defaults for "". Missing defaults are empty; a missing profile is an
 // error.
-func (a *app) stored(name string) (*profile, error) {
-	s, err := a.storedSettings()
+func (s *settingsStore) stored(name string) (*profile, error) {
+	all, err := s.storedSettings()
 	if err != nil {
 		return nil, err
 	}
-	return s.profile(name)
+	return all.profile(name)
 }
 
 // profile converts the settings of a table to their types.

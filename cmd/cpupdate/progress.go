@@ -10,58 +10,58 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// How often progress is shown. On a terminal it moves; elsewhere a line now and then says that it does.
+// The intervals at which progress is shown: a moving bar on a terminal, a line now and then elsewhere, JSON lines.
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 5 * time.Second
 	jsonInterval = time.Second
 )
 
-// A progress shows how much of a file is out: a bar on a terminal, lines elsewhere, JSON lines with --json. The
-// transfer only counts; what is drawn is drawn by a goroutine of its own, so that a slow terminal slows nothing down.
+// A progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
+// transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type progress struct {
-	app   *app
+	con   *console
 	emit  func(doc any) // writes a line of --json
 	name  string
-	whole string // what is said when all of it is out
+	whole string // the text when everything has been sent
 	size  int64
 	sent  atomic.Int64
 	begun atomic.Int64 // when the attempt began, in Unix nanoseconds
 
-	mu   sync.Mutex // everything that is written to the terminal
+	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
 	stop chan struct{}
 	done sync.WaitGroup
 }
 
-// startProgress begins to show, with emit for --json; end must be called.
-func (a *app) startProgress(name, whole string, size int64, emit func(doc any)) *progress {
-	p := &progress{app: a, emit: emit, name: name, whole: whole, size: size, stop: make(chan struct{})}
+// startProgress starts to show progress; emit writes a JSON line. The caller must call end.
+func (c *console) startProgress(name, whole string, size int64, emit func(doc any)) *progress {
+	p := &progress{con: c, emit: emit, name: name, whole: whole, size: size, stop: make(chan struct{})}
 	p.restart()
 	interval := lineInterval
 	switch {
-	case a.json:
+	case c.json:
 		interval = jsonInterval
-	case a.quiet:
+	case c.quiet:
 		return p
-	case a.errTerminal && a.errWidth() >= narrowest:
+	case c.errTerminal && c.errWidth() >= narrowest:
 		interval = barInterval
-		p.bar = newBar(a.err, a.errWidth(), size)
+		p.bar = newBar(c.err, c.errWidth(), size)
 	}
 	p.done.Go(func() { p.run(interval) })
 	return p
 }
 
-// restart is told that the file begins anew.
+// restart records that the transfer starts again from the beginning.
 func (p *progress) restart() {
 	p.begun.Store(time.Now().UnixNano())
 	p.sent.Store(0)
 }
 
-// update is told how many bytes are out.
+// update records how many bytes have been sent.
 func (p *progress) update(sent int64) { p.sent.Store(sent) }
 
-// resize is told that there will be more, or less, to send.
+// resize changes the number of bytes to send.
 func (p *progress) resize(size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,22 +90,22 @@ func (p *progress) show() {
 	sent := p.sent.Load()
 	switch {
 	case sent == 0:
-	case p.app.json:
+	case p.con.json:
 		p.emit(progressDoc{1, "progress", sent, p.size})
 	case p.bar != nil:
-		// A hair below the end: at the end the library would take the work for done, and show nothing any more.
+		// One byte below the end: at the end, the library would stop drawing.
 		_ = p.bar.Set64(min(sent, p.size-1))
 	default:
 		if sent == p.size {
-			fmt.Fprintf(p.app.err, "%s: %s\n", escape(p.name), p.whole)
+			fmt.Fprintf(p.con.err, "%s: %s\n", escape(p.name), p.whole)
 			return
 		}
 		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
-		fmt.Fprintf(p.app.err, "%s: %d %%, %s of %s, %s/s\n", escape(p.name), sent*100/p.size, bytesText(sent), bytesText(p.size), bytesText(int64(rate)))
+		fmt.Fprintf(p.con.err, "%s: %d %%, %s of %s, %s/s\n", escape(p.name), sent*100/p.size, bytesText(sent), bytesText(p.size), bytesText(int64(rate)))
 	}
 }
 
-// aside says something while the bar is there: the bar makes room for it.
+// aside clears the bar and calls say, which may write other lines.
 func (p *progress) aside(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +115,7 @@ func (p *progress) aside(say func()) {
 	say()
 }
 
-// end takes the bar away.
+// end stops the progress and clears the bar.
 func (p *progress) end() {
 	close(p.stop)
 	p.done.Wait()
@@ -124,11 +124,11 @@ func (p *progress) end() {
 	}
 }
 
-// The widths of terminals, in columns, from which on the bar shows more.
+// The minimum widths of terminals, in columns, for what the bar shows.
 const (
 	narrowest = 20 // a bar at all
-	middling  = 50 // bytes and rate
-	wide      = 70 // times
+	middling  = 50 // also bytes and rate
+	wide      = 70 // also times
 )
 
 // newBar returns a bar that fits on one line.
@@ -141,7 +141,7 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 		rest += 16 // "[12m34s:12m34s]"
 	}
 	options := []progressbar.Option{
-		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // the wrapper hides the file, which the library would sync after each drawing
 		progressbar.OptionSetWidth(max(width-rest, 4)),
 		progressbar.OptionShowBytes(width >= middling),
 		progressbar.OptionShowTotalBytes(width >= middling),
@@ -156,7 +156,7 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
-// progressDoc is a line of --json.
+// A progressDoc is the JSON line of progress.
 type progressDoc struct {
 	Schema int    `json:"schema"`
 	Event  string `json:"event"`

@@ -8,7 +8,7 @@ import (
 // Lines tell how far it is, since when the attempt began; a new attempt begins anew.
 func TestProgressLines(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	p := a.startProgress("x\x1b[2J.bind", "sent, and waiting for the server", 200, nil)
+	p := a.con.startProgress("x\x1b[2J.bind", "sent; waiting for the server", 200, nil)
 	p.update(50)
 	p.show()
 	p.restart()
@@ -17,7 +17,7 @@ func TestProgressLines(t *testing.T) {
 	p.show()
 	p.end()
 	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent, and waiting for the server` {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent; waiting for the server` {
 		t.Errorf("%q", lines)
 	}
 }
@@ -26,8 +26,8 @@ func TestProgressLines(t *testing.T) {
 func TestProgressBar(t *testing.T) {
 	for _, width := range []int{20, 30, 49, 50, 60, 69, 70, 80, 200} {
 		a, _, errOut := testApp(t, nil)
-		a.errTerminal, a.errWidth = true, func() int { return width }
-		p := a.startProgress("x.bind", "sent, and waiting for the server", 987654321, nil)
+		a.con.errTerminal, a.con.errWidth = true, func() int { return width }
+		p := a.con.startProgress("x.bind", "sent; waiting for the server", 987654321, nil)
 		for _, sent := range []int64{1, 12345678, 987654320, 987654321} {
 			p.update(sent)
 			p.show()
@@ -51,16 +51,16 @@ func TestProgressBar(t *testing.T) {
 // Nothing is drawn where nothing is wanted.
 func TestProgressIsQuiet(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
-	a.quiet = true
-	p := a.startProgress("x.bind", "sent, and waiting for the server", 100, nil)
+	a.con.quiet = true
+	p := a.con.startProgress("x.bind", "sent; waiting for the server", 100, nil)
 	p.update(50)
 	p.end()
 	if out.String()+errOut.String() != "" {
 		t.Errorf("%q %q", out, errOut)
 	}
 	b, _, errOut := testApp(t, nil)
-	b.errTerminal, b.errWidth = true, func() int { return 19 }
-	q := b.startProgress("x.bind", "sent, and waiting for the server", 100, nil)
+	b.con.errTerminal, b.con.errWidth = true, func() int { return 19 }
+	q := b.con.startProgress("x.bind", "sent; waiting for the server", 100, nil)
 	q.update(50)
 	q.show()
 	q.end()

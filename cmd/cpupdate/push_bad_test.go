@@ -117,7 +117,7 @@ func TestPushCodes(t *testing.T) {
 func pushTo(t *testing.T, s badServer, silent bool, image string, asJSON bool) ran {
 	t.Helper()
 	a, out, errOut := testApp(t, nil)
-	a.password = transfer.NewSecret(badserver.Password)
+	a.pass.password = transfer.NewSecret(badserver.Password)
 	a.dial = func(ctx context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
 		o.Trust, o.Pause = s.Trust(), time.Millisecond
 		return transfer.Dial(ctx, access, o)

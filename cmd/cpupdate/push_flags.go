@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// uploadOptions are how the file is sent.
+// uploadOptions say how the file is sent.
 type uploadOptions struct {
 	filename                    string
 	mkdir, inPlace, noOverwrite bool
@@ -21,43 +21,45 @@ type uploadOptions struct {
 	line                        lineOptions
 }
 
-// lineOptions are how patient we are with the line to the server.
+// lineOptions say how long to wait for the server, and how often to retry.
 type lineOptions struct {
 	timeout time.Duration
 	retries int
 }
 
-// usualRetries is how often a fault is tried again if nobody says otherwise.
+// usualRetries is the default of --retries.
 const usualRetries = 2
 
 func (o *lineOptions) addFlags(flags *pflag.FlagSet) {
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the server, connecting included, `DURATION` as in 10s")
-	flags.IntVar(&o.retries, "retries", usualRetries, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
+	defer group(flags, "Timing")()
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a server (`DURATION`, such as 10s)")
+	flags.IntVar(&o.retries, "retries", usualRetries, "how often to retry after a temporary error: a `NUMBER` up to 100")
 }
 
 func (o *lineOptions) options(command string) (transfer.Options, error) {
 	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
 	switch {
 	case o.timeout <= 0:
-		return t, usage(command, "--timeout must be longer than nothing")
+		return t, usage(command, "--timeout must be greater than zero")
 	case o.retries < 0 || o.retries > 100:
-		return t, usage(command, "--retries: from 0 to 100")
+		return t, usage(command, "--retries: must be from 0 to 100")
 	}
 	return t, nil
 }
 
 func (o *uploadOptions) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.filename, "filename", "", "the file's `NAME` on the server (usual: the image's own)")
-	flags.BoolVar(&o.mkdir, "mkdir", false, "make the folders of --path that do not exist (ftp, ftps)")
-	flags.BoolVar(&o.inPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
-	flags.BoolVar(&o.noOverwrite, "no-overwrite", false, "do not replace a file of the name")
-	flags.StringVar(&o.verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
-	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve and --web; k, M and G are allowed, as in 500k")
+	defer group(flags, "Upload")()
+	flags.StringVar(&o.filename, "filename", "", "the file `NAME` on the server (default: the name of the image)")
+	flags.BoolVar(&o.mkdir, "mkdir", false, "create the folders of --path that do not exist (ftp, ftps)")
+	flags.BoolVar(&o.inPlace, "in-place", false, "write directly to the final name, for servers that cannot rename (ftp, ftps)")
+	flags.BoolVar(&o.noOverwrite, "no-overwrite", false, "do not replace an existing file")
+	flags.StringVar(&o.verify, "verify", "size", "how to verify the upload: `size|readback`; a digest that the server reports is compared too")
+	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, such as 500k (k, M, G); with --serve and --web, to all phones together")
 	o.line.addFlags(flags)
-	flags.Lookup("timeout").Usage = "the longest silence of the server or web page, connecting included, `DURATION` as in 10s; of a phone to take a request 10s at most"
+	flags.Lookup("timeout").Usage = "how long to wait for a server or web page (`DURATION`, such as 10s); for a phone to accept a contact request, 10s at most"
 }
 
-// onlySent is the first flag that is given and means something for an upload only, "" if none is.
+// onlySent returns the first given flag that is for uploads only, or "".
 func (o *uploadOptions) onlySent() string {
 	for _, f := range []struct {
 		name  string
@@ -76,25 +78,25 @@ func (o *uploadOptions) onlySent() string {
 	return ""
 }
 
-// validate completes the file's name, and keeps apart what cannot be meant together.
+// validate sets the default file name and rejects flags that cannot be used together.
 func (o *uploadOptions) validate(d *destination, image string) error {
 	if d.access.Method == transfer.HTTPS {
 		switch {
 		case o.mkdir:
-			return usage("push", "--mkdir goes with methods ftp and ftps")
+			return usage("push", "--mkdir needs method ftp or ftps")
 		case o.inPlace:
-			return usage("push", "--in-place goes with methods ftp and ftps: by https a file has no temporary name")
+			return usage("push", "--in-place needs method ftp or ftps: with https a file has no temporary name")
 		}
 	}
 	o.filename = cmp.Or(o.filename, filepath.Base(image))
 	return settingUsage("push", transfer.CheckName(o.filename))
 }
 
-// options reads the flags that are no setting of the server's.
+// options parses the flags that are not settings of the server.
 func (o *uploadOptions) options() (transfer.Options, error) {
 	t, err := o.line.options("push")
 	if err == nil && o.verify != "size" && o.verify != "readback" {
-		err = usage("push", "--verify %s: size or readback", o.verify)
+		err = usage("push", "--verify %s: must be size or readback", o.verify)
 	}
 	if err != nil {
 		return t, err
@@ -109,7 +111,7 @@ func (o *uploadOptions) options() (transfer.Options, error) {
 	return t, nil
 }
 
-// parseRate reads bytes a second; k, M and G are multiples of 1024, as for curl.
+// parseRate parses bytes a second; k, M and G are multiples of 1024, as in curl.
 func parseRate(s string) (int64, error) {
 	unit := int64(1)
 	digits := s
@@ -119,7 +121,7 @@ func parseRate(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 1 || n > 1<<40/unit {
-		return 0, errors.New("a number of bytes from 1 on, with k, M or G for multiples of 1024")
+		return 0, errors.New("must be a number of bytes greater than zero, with k, M or G for multiples of 1024")
 	}
 	return n * unit, nil
 }

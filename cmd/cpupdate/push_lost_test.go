@@ -41,9 +41,9 @@ func (w *fewLines) Write(p []byte) (int, error) {
 func pushOver(ctx context.Context, t *testing.T, out io.Writer, put func(ctx context.Context, o transfer.Options) error, args ...string) ran {
 	t.Helper()
 	a, text, errOut := testApp(t, nil)
-	a.out = text
+	a.con.out = text
 	if out != nil {
-		a.out = out
+		a.con.out = out
 	}
 	a.dial = func(_ context.Context, _ transfer.Access, o transfer.Options) (transfer.Store, error) {
 		return putStore{o, put}, nil
@@ -77,7 +77,7 @@ func TestPushAnswerLost(t *testing.T) {
 // If only the last line is lost the image is on the server.
 func TestPushLastLineLost(t *testing.T) {
 	r := pushOver(t.Context(), t, &fewLines{1}, func(context.Context, transfer.Options) error { return nil }, "--json")
-	if e := r.failure(t); r.code != codeInternal || !slices.Contains(e.Hints, "the image is on the server: ftp://h/cp600.bind") {
+	if e := r.failure(t); r.code != codeInternal || !slices.Contains(e.Hints, "do not send the image again: it is on the server at ftp://h/cp600.bind") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 }
@@ -155,8 +155,8 @@ func TestDefaultsTestLeft(t *testing.T) {
 func TestPushSentLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, errOut := testApp(t, nil)
-		a.json = asJSON
-		l, err := newLoader(a, imageOptions{})
+		a.con.json = asJSON
+		l, err := newLoader(a.con, a.store, a.open, imageOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestPushSentLeft(t *testing.T) {
 		}
 		defer file.Close()
 		left := []string{"ftp://h/a\x1b.part", "ftp://h/b.part"}
-		p := &pushing{app: a, d: &destination{origin: "flags"}, file: file, sheet: &sheet{im: im}, left: left}
+		p := &pushing{con: a.con, pass: a.pass, hosts: a.hosts, dial: a.dial, d: &destination{origin: "flags"}, file: file, sheet: &sheet{im: im}, left: left}
 		if err := p.say("sent", "ftp://h/x", transfer.Location{URL: "ftp://h/x", Size: 1, Attempts: 3}); err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestPushSentLeft(t *testing.T) {
 		if asJSON && (json.Unmarshal(out.Bytes(), &doc) != nil || !slices.Equal(doc.Left, left) || errOut.Len() > 0) {
 			t.Errorf("%s%s", out, errOut)
 		}
-		const want = "warning: ftp://h/a\\u{1b}.part: an earlier attempt left it behind, and it could not be removed: remove it on the server\n"
+		const want = "warning: ftp://h/a\\u{1b}.part: a failed attempt left this file behind and could not remove it: remove it on the server\n"
 		if !asJSON && (!strings.HasPrefix(errOut.String(), want) || strings.Count(errOut.String(), "\n") != 2) {
 			t.Errorf("%s", errOut)
 		}

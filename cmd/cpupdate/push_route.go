@@ -15,10 +15,10 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// routeOptions say which server: explicit settings or stored ones, never both. Whom to trust and where the password
-// comes from go with either.
+// routeOptions say which server to use: with explicit settings or stored ones, never with both. How to verify the
+// server and where the password comes from can be given with either.
 type routeOptions struct {
-	command     string // that is asked, for errors
+	command     string // for errors
 	access      accessOptions
 	trust       trustOptions
 	password    passwordOptions
@@ -26,29 +26,35 @@ type routeOptions struct {
 	profile     string
 	serve       bool // this machine is the server
 	web         webOptions
-	legacy      bool // speak to old servers too
+	legacy      bool // accept old servers
 }
 
 func (o *routeOptions) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
-	o.web.addFlags(flags)
-	flags.BoolVar(&o.useDefaults, "use-defaults", false, "use the stored defaults: cpupdate defaults show")
+	end := group(flags, "This machine")
+	flags.BoolVar(&o.serve, "serve", false, "let phones fetch the image from this machine while the command runs, by https, or by ftp with --method ftp")
+	end()
 	o.access.addFlags(flags)
-	o.trust.addFlags(flags)
+	end = group(flags, "Server")
+	flags.BoolVar(&o.useDefaults, "use-defaults", false, "use the stored defaults (see cpupdate defaults show)")
+	end()
+	end = group(flags, "Password")
 	o.password.addFlags(flags)
+	end()
+	o.web.addFlags(flags)
+	o.trust.addFlags(flags)
 }
 
-// A destination is where the image goes, and what is stored of the phones there.
+// A destination is the server for the image, and what is stored about the phones there.
 type destination struct {
 	access   transfer.Access // without the password
 	trust    trust.Policy
 	phone    hwcheck.Phone
 	origin   string // "flags", "defaults", "profile berlin"
-	fetch    fetchOptions
+	fetch    fetchAccess
 	password func(context.Context) (transfer.Secret, error)
 }
 
-// validate keeps the two kinds of settings apart.
+// validate rejects explicit settings together with stored ones.
 func (o *routeOptions) validate() error {
 	if err := cmp.Or(checkProfileName(o.profile), o.password.validate(o.command)); err != nil {
 		return err
@@ -58,7 +64,7 @@ func (o *routeOptions) validate() error {
 	case o.web.on:
 		return o.validateWeb()
 	case o.web.port != usualWebPort && o.web.port != 0:
-		return usage(o.command, "--web-port goes with --web")
+		return usage(o.command, "--web-port needs --web")
 	case o.serve:
 		return o.validateServe()
 	}
@@ -73,11 +79,11 @@ func (o *routeOptions) validate() error {
 	if o.profile != "" {
 		stored = "--profile"
 	}
-	return failf(codeUsage, "leave out the one or the other: nobody should have to guess where a value came from",
-		"%s does not go with explicit settings: %s", stored, strings.Join(names, ", "))
+	return failf(codeUsage, "use either explicit settings or stored defaults, not both",
+		"%s cannot be used with explicit settings: %s", stored, strings.Join(names, ", "))
 }
 
-// validateServe keeps everything away that is about another server.
+// validateServe rejects settings of another server.
 func (o *routeOptions) validateServe() error {
 	switch {
 	case o.useDefaults:
@@ -85,34 +91,34 @@ func (o *routeOptions) validateServe() error {
 	case o.profile != "":
 		return usage(o.command, "--serve and --profile: choose one")
 	case len(o.trust.given()) > 0:
-		return usage(o.command, "--%s does not go with --serve: this machine is the server", o.trust.given()[0].name)
+		return usage(o.command, "--%s cannot be used with --serve: this machine is the server", o.trust.given()[0].name)
 	case o.password.given():
-		return usage(o.command, "a password does not go with --serve: what phones need is made for each of them")
+		return usage(o.command, "a password cannot be used with --serve: each phone gets credentials of its own")
 	}
 	for _, s := range o.access.given() {
 		if s.name != transfer.SettingMethod {
-			return usage(o.command, "--%s does not go with --serve: this machine is the server", s.name)
+			return usage(o.command, "--%s cannot be used with --serve: this machine is the server", s.name)
 		}
 	}
 	if m := o.access.method; m != "" && m != string(transfer.HTTPS) && m != string(transfer.FTP) {
-		return usage(o.command, "--method %s: --serve goes with https and ftp, which phones know", m)
+		return usage(o.command, "--method %s: --serve supports https and ftp, which phones can use", m)
 	}
 	return nil
 }
 
-// destination reads the settings.
-func (o *routeOptions) destination(a *app) (*destination, error) {
+// destination reads the settings of the server.
+func (o *routeOptions) destination(con *console, store *settingsStore, pass *passwordStore) (*destination, error) {
 	if len(o.access.given()) > 0 {
 		return o.explicit()
 	}
-	d, err := o.stored(a)
+	d, err := o.stored(con, store, pass)
 	if err != nil {
 		return nil, err
 	}
 	return d, o.storedProblem(d.access.Validate())
 }
 
-// storedProblem is a stored setting that is wrong or missing.
+// storedProblem turns an error about a stored setting that is wrong or missing into a failure with a hint.
 func (o *routeOptions) storedProblem(err error) error {
 	setting := (*transfer.SettingError)(nil)
 	if !errors.As(err, &setting) {
@@ -122,15 +128,15 @@ func (o *routeOptions) storedProblem(err error) error {
 	if o.profile != "" {
 		profile = " --profile " + o.profile
 	}
-	return fail(codeSettings, err, "set it with: cpupdate defaults set"+profile+" --"+setting.Setting+" ..., and look at all with: cpupdate defaults show"+profile)
+	return fail(codeSettings, err, "set it with: cpupdate defaults set"+profile+" --"+setting.Setting+" ...; show all settings with: cpupdate defaults show"+profile)
 }
 
-// noneStored is asking for stored settings where there are none.
+// noneStored returns the failure for stored settings that do not exist.
 func noneStored(p *profile, names []string) error {
-	err := fmt.Errorf("no settings are stored: %s", p.title())
+	err := fmt.Errorf("%s: no settings are stored", p.title())
 	hint := "store them with: cpupdate defaults set --method ftps --server HOST --username NAME"
 	if len(names) > 0 {
-		return fail(codeSettings, err, "there are profiles: "+strings.Join(names, ", ")+"; use one with --profile NAME", "or "+hint)
+		return fail(codeSettings, err, "use one of the stored profiles with --profile NAME: "+strings.Join(names, ", "), "or "+hint)
 	}
 	return fail(codeSettings, err, hint)
 }
@@ -150,23 +156,23 @@ func (o *routeOptions) explicit() (*destination, error) {
 	return &destination{access: access, trust: trust, origin: "flags"}, err
 }
 
-// checkTrust refuses flags that say whom to trust where nobody can be told from another.
+// checkTrust rejects flags that verify a certificate if the server has none.
 func (o *routeOptions) checkTrust(access transfer.Access) error {
 	if plainFTP(access) && len(o.trust.given()) > 0 {
-		return usage(o.command, "--%s goes with methods ftps and https: by ftp a server shows no certificate", o.trust.given()[0].name)
+		return usage(o.command, "--%s needs method ftps or https: with ftp a server has no certificate", o.trust.given()[0].name)
 	}
 	return nil
 }
 
-func (o *routeOptions) stored(a *app) (*destination, error) {
-	p, err := a.stored(o.profile)
+func (o *routeOptions) stored(con *console, store *settingsStore, pass *passwordStore) (*destination, error) {
+	p, err := store.stored(o.profile)
 	if err != nil {
 		return nil, err
 	}
 	asked := o.useDefaults || o.profile != ""
 	switch {
 	case p.empty() && asked:
-		s, err := a.storedSettings()
+		s, err := store.storedSettings()
 		if err != nil {
 			return nil, err
 		}
@@ -176,10 +182,10 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 			"name the server: --method ftps --server HOST --username NAME --path FOLDER",
 			"or store it once, and use it with --use-defaults: cpupdate defaults set --method ftps --server HOST --username NAME")
 	case !asked:
-		a.note("note", o.command, "no server is named, so the stored defaults are used")
+		con.note("note", o.command, "no server is named, so the stored defaults are used")
 	}
 	d := &destination{access: p.access, phone: p.phone, origin: p.title(), fetch: p.fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, a) }
+	d.password = func(ctx context.Context) (transfer.Secret, error) { return p.usablePassword(ctx, pass) }
 	if err := cmp.Or(o.checkTrust(p.access), p.checkTrust()); err != nil {
 		return nil, err
 	}
@@ -187,9 +193,9 @@ func (o *routeOptions) stored(a *app) (*destination, error) {
 	return d, err
 }
 
-// login finds out whom to believe that it is the server, and adds the password: nobody is asked for one before.
-func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line transfer.Options) error {
-	if err := o.meet(ctx, a, d, line); err != nil {
+// login verifies the server and adds the password. No password is requested before the server is verified.
+func (o *routeOptions) login(ctx context.Context, con *console, pass *passwordStore, hosts *hostStore, d *destination, line transfer.Options) error {
+	if err := o.meet(ctx, con, hosts, d, line); err != nil {
 		return err
 	}
 	who := d.access.Username
@@ -201,12 +207,12 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line t
 	warn := func() {
 		if plainFTP(d.access) {
 			once.Do(func() {
-				a.note("warning", d.access.Server, "by plain FTP the password can be read by anyone on the way; ftps and https protect it")
+				con.note("warning", d.access.Server, "plain FTP sends the password unencrypted, so anyone on the network path can read it; use ftps or https to protect it")
 			})
 		}
 	}
-	o.password.before = warn // who is asked for it should know first
-	secret, _, err := o.password.resolve(ctx, a, d.password, wantsPassword(d.access))
+	o.password.before = warn // warn before the password is requested
+	secret, _, err := o.password.resolve(ctx, con, pass, d.password, wantsPassword(d.access))
 	if err != nil {
 		return err
 	}
@@ -220,29 +226,29 @@ func (o *routeOptions) login(ctx context.Context, a *app, d *destination, line t
 	return o.storedProblem(d.access.Validate())
 }
 
-// meet makes the acquaintance of a server that shows a certificate.
-func (o *routeOptions) meet(ctx context.Context, a *app, d *destination, line transfer.Options) (err error) {
+// meet verifies the certificate of a server, and asks whether to accept an unknown key.
+func (o *routeOptions) meet(ctx context.Context, con *console, hosts *hostStore, d *destination, line transfer.Options) (err error) {
 	if plainFTP(d.access) {
 		return nil
 	}
-	a.warnLegacy(o.legacy)
+	con.warnLegacy(o.legacy)
 	d.trust.Legacy = o.legacy
 	peer := d.access.Address()
-	if d.trust, err = a.policyFor(d.trust, peer); err != nil {
+	if d.trust, err = hosts.policyFor(d.trust, peer); err != nil {
 		return err
 	}
-	d.trust, err = a.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
+	d.trust, err = hosts.meet(ctx, peer, d.trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
 		return transferFailure("", transfer.Meet(ctx, d.access, line))
 	})
 	return err
 }
 
-// hinted adds to a refused login that there was no password.
+// hinted adds a hint to a failed login for which there was no password.
 func (d *destination) hinted(err error) error {
 	f, e := (*failure)(nil), (*transfer.Error)(nil)
 	if errors.As(err, &f) && errors.As(err, &e) && e.Kind == transfer.KindLogin && wantsPassword(d.access) && d.access.Password.Reveal() == "" {
-		f.hints = append([]string{"no password was given: --password-file, --password-stdin, --password-command, $CPUPDATE_PASSWORD, or a stored one"}, f.hints...)
+		f.hints = append([]string{"give a password with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD, or store one: none was given"}, f.hints...)
 	}
 	return err
 }

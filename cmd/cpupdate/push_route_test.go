@@ -30,7 +30,7 @@ func dialFrom(t *testing.T, password string, lines ...[]string) dialled {
 	}
 	for i, line := range lines {
 		if i == len(lines)-1 && password != "" {
-			a.password = transfer.NewSecret(password)
+			a.pass.password = transfer.NewSecret(password)
 		}
 		out.Reset()
 		errOut.Reset()
@@ -58,7 +58,7 @@ func TestAnonymousPassword(t *testing.T) {
 		{[]string{"cp"}, "canary"},
 	} {
 		d := dialFrom(t, "canary", slices.Concat(line, test.args))
-		warned := strings.Contains(d.errOut, "by plain FTP the password can be read")
+		warned := strings.Contains(d.errOut, "plain FTP sends the password unencrypted")
 		if d.times != 1 || d.access.Password.Reveal() != test.want || warned != (test.want != "") {
 			t.Errorf("%q: %q\n%s", test.args, d.access.Password.Reveal(), d.errOut)
 		}

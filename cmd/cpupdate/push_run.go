@@ -5,19 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// errNoServer is a push that does not know where to.
+// errNoServer reports a push without a destination.
 var errNoServer = errors.New("no server is named, and no defaults are stored")
 
-// A pushing is an image on its way.
+// A pushing is the upload of one image.
 type pushing struct {
-	app      *app
+	con      *console
+	pass     *passwordStore
+	hosts    *hostStore
+	dial     dialFunc
 	o        pushOptions
 	d        *destination
 	file     *bind.File
@@ -25,10 +27,10 @@ type pushing struct {
 	options  transfer.Options
 	progress *progress
 	cancel   context.CancelCauseFunc // with an answer that could not be written
-	left     []string                // what earlier attempts left behind on the server, though this one succeeded
+	left     []string                // files that failed attempts left on the server before this one succeeded
 }
 
-// run sends the image, unless there is nothing to do, or only asked what would be done.
+// run sends the image, unless there is nothing to do or it is a dry run.
 func (p *pushing) run(ctx context.Context) error {
 	where := p.d.access.FileURL(p.o.upload.filename)
 	switch {
@@ -37,10 +39,10 @@ func (p *pushing) run(ctx context.Context) error {
 	case p.o.dryRun:
 		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.file.Image().Size()})
 	}
-	if err := p.o.route.login(ctx, p.app, p.d, p.options); err != nil {
+	if err := p.o.route.login(ctx, p.con, p.pass, p.hosts, p.d, p.options); err != nil {
 		return err
 	}
-	p.app.keepPipes()
+	p.con.keepPipes()
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	location, err := p.send(ctx)
@@ -50,20 +52,20 @@ func (p *pushing) run(ctx context.Context) error {
 	p.left = location.Left
 	err = p.say("sent", where, location)
 	if f := (*failure)(nil); errors.As(err, &f) {
-		f.hints = append(f.hints, "the image is on the server: "+where)
+		f.hints = append(f.hints, "do not send the image again: it is on the server at "+where)
 	}
 	return err
 }
 
-// send puts the image on the server.
+// send uploads the image to the server.
 func (p *pushing) send(ctx context.Context) (transfer.Location, error) {
 	content := p.file.Image()
-	p.progress = p.app.startProgress(p.o.upload.filename, "sent, and waiting for the server", content.Size(), p.emit)
+	p.progress = p.con.startProgress(p.o.upload.filename, "sent; waiting for the server", content.Size(), p.emit)
 	defer p.progress.end()
 	options := p.options
 	options.Trust = p.d.trust
 	options.Event, options.Sent = p.tell, p.progress.update
-	store, err := p.app.dial(ctx, p.d.access, options)
+	store, err := p.dial(ctx, p.d.access, options)
 	if err != nil {
 		return transfer.Location{}, err
 	}
@@ -76,14 +78,15 @@ func (p *pushing) send(ctx context.Context) (transfer.Location, error) {
 	})
 }
 
-// emit writes a line of the answer on the way. If that cannot be written nobody would learn how it ended: it is given up.
+// emit writes a line of the answer during the upload. If that fails, it cancels the upload, because its result could not
+// be reported.
 func (p *pushing) emit(doc any) {
-	if err := p.app.emit(doc); err != nil {
+	if err := p.con.emit(doc); err != nil {
 		p.cancel(err)
 	}
 }
 
-// failure gives what went wrong its exit code.
+// failure returns the failure for an upload that ended with err.
 func (p *pushing) failure(ctx context.Context, err error) error {
 	name := p.sheet.im.name
 	own := (*failure)(nil)
@@ -96,13 +99,13 @@ func (p *pushing) failure(ctx context.Context, err error) error {
 	return p.d.hinted(serverEnded(ctx, name, err))
 }
 
-// tell shows a step: those that a person should know of at once, and with --verbose the dialogue.
+// tell shows the steps that a person should know at once, and with --verbose the dialogue.
 func (p *pushing) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.restart()
 	}
-	if p.app.json {
-		if e.Step != transfer.StepSaid || p.app.verbose {
+	if p.con.json {
+		if e.Step != transfer.StepSaid || p.con.verbose {
 			p.progress.aside(func() { p.emit(newStepLine(e)) })
 		}
 		return
@@ -110,23 +113,23 @@ func (p *pushing) tell(e transfer.Event) {
 	text := ""
 	switch e.Step {
 	case transfer.StepMade:
-		text = "made the folder " + e.Text
+		text = "created the folder " + e.Text
 	case transfer.StepInPlace:
-		text = "written to its own name at once, since " + e.Text
+		text = "written directly to the final name, because " + e.Text
 	case transfer.StepLook:
-		text = "looking what became of it: " + e.Text
+		text = "checking whether the upload succeeded: " + e.Text
 	case transfer.StepRetry:
-		text = fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond))
+		text = fmt.Sprintf("%v; retrying in %s", e.Err, span(e.Wait))
 	case transfer.StepSaid:
-		p.progress.aside(func() { p.app.said(e.Text) })
+		p.progress.aside(func() { p.con.said(e.Text) })
 		return
 	default:
 		return
 	}
-	p.progress.aside(func() { p.app.note("note", p.o.upload.filename, text) })
+	p.progress.aside(func() { p.con.note("note", p.o.upload.filename, text) })
 }
 
-// A stepLine is a line of --json.
+// A stepLine is the JSON line of one step.
 type stepLine struct {
 	Schema     int       `json:"schema"`
 	Event      string    `json:"event"`
@@ -145,7 +148,7 @@ func newStepLine(e transfer.Event) stepLine {
 	return doc
 }
 
-// checkedDoc is the line of --json that says what check found.
+// A checkedDoc is the JSON line with the result of check.
 type checkedDoc struct {
 	Schema int      `json:"schema"`
 	Event  string   `json:"event"`
@@ -159,7 +162,7 @@ func (s *sheet) event() checkedDoc {
 	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
 }
 
-// pushDoc is the answer of a push to a server: its last line of --json, unless phones follow.
+// A pushDoc is the answer of a push to a server: the last JSON line, unless phones follow.
 type pushDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do
@@ -175,30 +178,30 @@ type pushDoc struct {
 	Left        []string `json:"left,omitempty"`
 }
 
-// say writes the answer.
+// say writes the answer of the upload.
 func (p *pushing) say(event, where string, l transfer.Location) error {
-	if p.app.json {
+	if p.con.json {
 		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
 			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
-			doc.Replaced, doc.InPlace, doc.Millis = some(l.Replaced), some(l.InPlace), some(l.Duration.Milliseconds())
+			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
 			doc.BytesPerSec, doc.Left = rate(l), p.left
 			for _, proof := range l.Proofs {
 				doc.Proofs = append(doc.Proofs, string(proof))
 			}
 		}
-		return p.app.emit(doc)
+		return p.con.emit(doc)
 	}
 	if event == "nothing-to-do" {
-		return nil // the sheet said it
+		return nil // the rule sheet says so
 	}
 	for _, left := range p.left {
-		p.app.note("warning", left, "an earlier attempt left it behind, and it could not be removed: remove it on the server")
+		p.con.note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
 	}
-	return p.app.print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.con.print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
 }
 
-// rate is how many bytes went out in a second.
+// rate returns the number of bytes sent a second.
 func rate(l transfer.Location) int64 {
 	return int64(float64(l.Size) / max(l.Duration.Seconds(), 0.001))
 }

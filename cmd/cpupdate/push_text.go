@@ -4,27 +4,26 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// draw writes the answer for a person: where the image lies, then how sure that is.
+// draw writes the answer as text: where the image is, then how it was verified.
 func (p *pushing) draw(w io.Writer, event, where string, l transfer.Location) {
-	a, im := p.app, p.sheet.im
-	word := a.paint(green, "sent")
+	im := p.sheet.im
+	word := p.con.paint(green, "sent")
 	if event != "sent" {
-		word = a.paint(yellow, "not sent")
+		word = p.con.paint(yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, escape(displayName(im.name)), escape(where))
 	row := func(name, text string) {
 		const column = 12
-		fmt.Fprintf(w, "  %s%s\n", pad(name, column-2), wrap(escape(text), column, a.width))
+		fmt.Fprintf(w, "  %s%s\n", pad(name, column-2), wrap(escape(text), column, p.con.width))
 	}
 	row("image", imageLine(im, p.file.Facts()))
-	if len(p.sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
+	if len(p.sheet.verdict.Findings) > 0 { // with phones, each phone is checked by itself
 		row("check", compatibleLine(p.sheet.verdict))
 	}
 	if p.d.origin != "flags" {
@@ -40,7 +39,7 @@ func (p *pushing) draw(w io.Writer, event, where string, l transfer.Location) {
 	row("time", timeLine(l))
 }
 
-// imageLine says what the image is; the facts know what its digest was found to be on the way.
+// imageLine describes the image; facts has the result of the digest that was computed while sending.
 func imageLine(im *image, facts bind.Facts) string {
 	words := []string{}
 	for _, word := range []string{im.facts.SoftwareType.Value, im.facts.Version.Value.String()} {
@@ -56,12 +55,12 @@ func imageLine(im *image, facts bind.Facts) string {
 		line += ", intact"
 	}
 	if facts.Integrity.Signature.State == bind.SignatureRight {
-		line += ", signature right"
+		line += ", signature valid"
 	}
 	return line
 }
 
-// compatibleLine says in one line why an image may go out.
+// compatibleLine says in one line why an image may be sent.
 func compatibleLine(v hwcheck.Verdict) string {
 	lifted := []string{}
 	text := "compatible"
@@ -74,17 +73,17 @@ func compatibleLine(v hwcheck.Verdict) string {
 		}
 	}
 	if len(lifted) > 0 {
-		text += ", lifted: " + strings.Join(lifted, ", ")
+		text += ", overridden: " + strings.Join(lifted, ", ")
 	}
 	return text
 }
 
-// proofLine says what was compared.
+// proofLine says how the upload was verified.
 func proofLine(l transfer.Location) string {
 	words := map[transfer.Proof]string{
-		transfer.ProofSize:     "the server tells the right size",
-		transfer.ProofDigest:   "the server tells the right SHA-256",
-		transfer.ProofReadBack: "read back, it has the right SHA-256",
+		transfer.ProofSize:     "the server confirms the size",
+		transfer.ProofDigest:   "the server confirms the SHA-256",
+		transfer.ProofReadBack: "read back, the SHA-256 matches",
 	}
 	var out []string
 	for _, proof := range l.Proofs {
@@ -92,19 +91,15 @@ func proofLine(l transfer.Location) string {
 	}
 	text := strings.Join(out, "; ")
 	if l.Replaced {
-		text += "; it replaced a file of this name"
+		text += "; an existing file was replaced"
 	}
 	return text
 }
 
 func timeLine(l transfer.Location) string {
-	step := 10 * time.Millisecond
-	if l.Duration < time.Second {
-		step = time.Millisecond
-	}
-	text := fmt.Sprintf("%s at %s/s", l.Duration.Round(step), bytesText(rate(l)))
+	text := fmt.Sprintf("%s, %s/s", span(l.Duration), bytesText(rate(l)))
 	if l.Attempts > 1 {
-		text += fmt.Sprintf(", at attempt %d", l.Attempts)
+		text += fmt.Sprintf(", attempt %d", l.Attempts)
 	}
 	return text
 }

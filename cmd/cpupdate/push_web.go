@@ -17,28 +17,29 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// usualWebPort is where phones have their page.
+// usualWebPort is the default port of the phones' web pages.
 const usualWebPort = 443
 
-// webOptions are the way by the phones' own web pages.
+// webOptions say whether and how to use the phones' own web pages.
 type webOptions struct {
 	on   bool
 	port int
 }
 
 func (o *webOptions) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.on, "web", false, "send the image straight into the phone's own web page, as its \"upgrade using file\" does")
+	defer group(flags, "Web page")()
+	flags.BoolVar(&o.on, "web", false, "send the image to each phone's own web page, as \"upgrade using file\" does there")
 	flags.IntVar(&o.port, "web-port", usualWebPort, "the `PORT` of the phones' web pages")
 }
 
-// peer is the page of a phone, HOST:PORT.
+// peer returns the address of a phone's page, HOST:PORT.
 func (o *webOptions) peer(address string) string {
-	key, _ := hwcheck.ContactAddress(address) // targets has seen it
+	key, _ := hwcheck.ContactAddress(address) // checked by targets
 	host, _, _ := net.SplitHostPort(key)
 	return net.JoinHostPort(host, strconv.Itoa(o.port))
 }
 
-// validateWeb keeps everything away that is about a server.
+// validateWeb rejects settings of a server.
 func (o *routeOptions) validateWeb() error {
 	switch given := o.access.given(); {
 	case o.serve:
@@ -48,43 +49,43 @@ func (o *routeOptions) validateWeb() error {
 	case o.profile != "":
 		return usage(o.command, "--web and --profile: choose one")
 	case len(given) > 0:
-		return usage(o.command, "--%s does not go with --web: the image goes straight into the phone's page", given[0].name)
+		return usage(o.command, "--%s cannot be used with --web: the image is sent to the phone's page", given[0].name)
 	case o.web.port < 1 || o.web.port > 65535:
-		return usage(o.command, "--web-port: from 1 to 65535")
+		return usage(o.command, "--web-port: must be from 1 to 65535")
 	}
 	return nil
 }
 
-// checkWeb refuses what says something about a server, or about phones that fetch.
+// checkWeb rejects flags for a server, or for phones that fetch.
 func (o *pushOptions) checkWeb(withPhones bool) error {
 	switch {
 	case !withPhones:
-		return usage("push", "--web: name the phones that shall get the image, as PHONE or with --phones")
+		return usage("push", "--web: name the phones that get the image, as PHONE or with --phones")
 	case o.upload.onlySent() != "":
-		return usage("push", "--%s does not go with --web: nothing is sent to a server", o.upload.onlySent())
+		return usage("push", "--%s cannot be used with --web: nothing is sent to a server", o.upload.onlySent())
 	case o.fetch.given() != "":
-		return usage("push", "--%s does not go with --web: phones fetch nothing", o.fetch.given())
+		return usage("push", "--%s cannot be used with --web: phones fetch nothing", o.fetch.given())
 	case o.urgency != "normal":
-		return usage("push", "--priority does not go with --web: the page has no such choice")
+		return usage("push", "--priority cannot be used with --web: the page has no such choice")
 	}
 	return nil
 }
 
-// onePageEach refuses phones that have one page: the password would be tried there once for each of them.
+// onePageEach rejects several addresses with the same page: the password would be tried there once for each of them.
 func (r *rollout) onePageEach() error {
 	seen := map[string]string{}
 	for _, t := range r.targets {
 		page := r.o.route.web.peer(t.Address)
 		if first, twice := seen[page]; twice {
-			return failf(codeSettings, "leave one of the two out", "%s and %s are one phone: both have the web page %s", first, t.Address, page)
+			return failf(codeSettings, "remove one of the two", "%s and %s are the same phone: both have the web page %s", first, t.Address, page)
 		}
 		seen[page] = t.Address
 	}
 	return nil
 }
 
-// web is the way by the phones' pages: whom to believe is asked now, one phone after another, and then for the password.
-// Nothing is asked for phones that the image cannot suit.
+// web prepares the uploads to the phones' pages: it verifies the pages, one after another, then reads the password. It
+// does neither if the image is incompatible with all phones.
 func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 	policies := make([]trust.Policy, len(r.targets))
 	w := &fleet.Web{
@@ -106,22 +107,22 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 	return w, err
 }
 
-// webPassword is the password of the pages, which is stored nowhere.
+// webPassword reads the password of the pages, which is never stored.
 func (r *rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
 	o := &r.o.route.password
 	o.whose = "the phones' web pages"
 	if len(r.targets) == 1 {
 		o.whose = "the web page of " + r.targets[0].Address
 	}
-	secret, _, err := o.resolve(ctx, r.app, nil, true)
+	secret, _, err := o.resolve(ctx, r.con, r.pass, nil, true)
 	if err == nil && secret.Reveal() == "" {
-		err = failf(codeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
-			"the web page of a phone wants the administrator's password, and none was given")
+		err = failf(codeSettings, "give it with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
+			"the web page of a phone needs the administrator's password, and none was given")
 	}
 	return secret, err
 }
 
-// webImage returns what makes the file for one upload: all uploads share the rate, and each compares anew what is sent.
+// webImage returns a function that makes the file for one upload. All uploads share the rate; each verifies what it sends.
 func (r *rollout) webImage() func(context.Context) wbm.Image {
 	rate, checking := transfer.NewRate(r.options.Rate), &sync.Mutex{}
 	return func(ctx context.Context) wbm.Image {
@@ -132,13 +133,13 @@ func (r *rollout) webImage() func(context.Context) wbm.Image {
 	}
 }
 
-// A pagePass compares what one upload sends. What it finds is noted in the file, which other uploads share.
+// A pagePass verifies what one upload sends. It records the result in the file, which all uploads share.
 type pagePass struct {
 	*bind.Pass
 	checking *sync.Mutex
 }
 
-// Check is that of [bind.Pass], for one upload at a time.
+// Check calls that of [bind.Pass], for one upload at a time.
 func (p *pagePass) Check(sum [32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()

@@ -25,13 +25,19 @@ type ran struct {
 func testApp(t *testing.T, stdin io.Reader) (*app, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	a := &app{in: stdin, out: &out, err: &errOut, width: 80, settings: t.TempDir(), open: bind.Open}
+	a := newTestApp(&console{in: stdin, out: &out, err: &errOut, width: 80}, t.TempDir())
 	a.dial = func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
 		return nil, errors.New("no server in this test")
 	}
-	a.keepPipes = func() {}
-	a.ask = func(context.Context, string) (string, error) { return "", io.EOF }
+	a.con.keepPipes = func() {}
+	a.con.ask = func(context.Context, string) (string, error) { return "", io.EOF }
 	return a, &out, &errOut
+}
+
+// newTestApp returns an app with a console and a folder for settings.
+func newTestApp(con *console, folder string) *app {
+	store := &settingsStore{settings: folder}
+	return wire(con, store, &passwordStore{con: con, store: store}, surroundings{})
 }
 
 // runHere runs a command line and checks what holds for each: a failure says one error, and success says none.

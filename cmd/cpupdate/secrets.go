@@ -67,12 +67,12 @@ func (o *passwordOptions) validate(command string) error {
 
 // resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask is
 // set and standard input is a terminal). If no source has it, the secret is not set, and that is no error.
-func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) resolve(ctx context.Context, con *console, pass *passwordStore, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
 	if o.given() {
-		return o.fromFlags(ctx, a)
+		return o.fromFlags(ctx, con)
 	}
-	if a.password.IsSet() && !o.noVariable {
-		secret, err = checkedPassword(fromVariable, a.password.Reveal())
+	if pass.password.IsSet() && !o.noVariable {
+		secret, err = checkedPassword(fromVariable, pass.password.Reveal())
 		return secret, fromVariable, err
 	}
 	if stored != nil {
@@ -80,29 +80,29 @@ func (o *passwordOptions) resolve(ctx context.Context, a *app, stored func(conte
 			return secret, fromStore, err
 		}
 	}
-	if ask && a.inTerminal {
-		secret, err = o.prompt(ctx, a)
+	if ask && con.inTerminal {
+		secret, err = o.prompt(ctx, con)
 		return secret, fromPrompt, err
 	}
 	return transfer.Secret{}, "", nil
 }
 
 // fromFlags reads the password from the source that the flag names.
-func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfer.Secret, origin string, err error) {
+func (o *passwordOptions) fromFlags(ctx context.Context, con *console) (secret transfer.Secret, origin string, err error) {
 	var text string
 	switch {
-	case o.stdin && a.inTerminal:
-		secret, err = o.prompt(ctx, a)
+	case o.stdin && con.inTerminal:
+		secret, err = o.prompt(ctx, con)
 		return secret, fromStdin, err
 	case o.stdin:
 		origin = fromStdin
-		text, err = readPassword(interruptible(ctx, a.in))
+		text, err = readPassword(interruptible(ctx, con.in))
 	case o.file != "":
 		origin = fromFile
 		text, err = o.readFile(ctx)
 	default:
 		origin = fromCommand
-		text, err = o.run(ctx, a)
+		text, err = o.run(ctx, con)
 	}
 	if err == nil {
 		secret, err = checkedPassword(origin, withoutLineBreak(text))
@@ -114,7 +114,7 @@ func (o *passwordOptions) fromFlags(ctx context.Context, a *app) (secret transfe
 }
 
 // prompt prompts on the terminal.
-func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, error) {
+func (o *passwordOptions) prompt(ctx context.Context, con *console) (transfer.Secret, error) {
 	question := "Password: "
 	if o.whose != "" {
 		question = "Password for " + escape(o.whose) + ": "
@@ -122,7 +122,7 @@ func (o *passwordOptions) prompt(ctx context.Context, a *app) (transfer.Secret, 
 	if o.before != nil {
 		o.before()
 	}
-	text, err := a.ask(ctx, question)
+	text, err := con.ask(ctx, question)
 	if ctx.Err() != nil {
 		return transfer.Secret{}, ctx.Err()
 	}
@@ -186,7 +186,7 @@ func (o *passwordOptions) readFile(ctx context.Context) (string, error) {
 }
 
 // run runs the command. The command gets the terminal, because it may have to prompt, but no other standard input.
-func (o *passwordOptions) run(ctx context.Context, a *app) (string, error) {
+func (o *passwordOptions) run(ctx context.Context, con *console) (string, error) {
 	words, err := splitWords(o.command)
 	if err != nil {
 		return "", failf(codeUsage, "give a program and its arguments, as in --password-command 'pass show site'", "%s: %v", fromCommand, err)
@@ -195,10 +195,10 @@ func (o *passwordOptions) run(ctx context.Context, a *app) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the command is the user's
 	cmd.Env = withoutVariable(cmd.Environ(), passwordVariable)
-	cmd.Stderr = a.err
+	cmd.Stderr = con.err
 	cmd.WaitDelay = time.Second
-	if a.inTerminal {
-		cmd.Stdin = a.in
+	if con.inTerminal {
+		cmd.Stdin = con.in
 	}
 	out := &boundedText{most: maxPassword + 2, full: cancel}
 	cmd.Stdout = out

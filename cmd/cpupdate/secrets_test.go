@@ -38,12 +38,12 @@ func TestPasswordSources(t *testing.T) {
 		{"not to be asked", passwordOptions{}, "", nothing, false, false, "", ""},
 	} {
 		a, _, _ := testApp(t, strings.NewReader("of stdin\n"))
-		a.inTerminal = !test.noTTY
-		a.ask = func(context.Context, string) (string, error) { return "typed", nil }
+		a.con.inTerminal = !test.noTTY
+		a.con.ask = func(context.Context, string) (string, error) { return "typed", nil }
 		if test.variable != "" {
-			a.password = transfer.NewSecret(test.variable)
+			a.pass.password = transfer.NewSecret(test.variable)
 		}
-		got, origin, err := test.options.resolve(t.Context(), a, test.stored, test.ask)
+		got, origin, err := test.options.resolve(t.Context(), a.con, a.pass, test.stored, test.ask)
 		if err != nil || got.Reveal() != test.want || got.IsSet() != (origin != "") || origin != test.origin {
 			t.Errorf("%s: got %q from %q, %v", test.name, got.Reveal(), origin, err)
 		}
@@ -74,7 +74,7 @@ func TestPasswordText(t *testing.T) {
 	} {
 		for _, o := range []passwordOptions{{stdin: true}, {file: newFile(t, "password", []byte(test.text))}} {
 			a, _, _ := testApp(t, strings.NewReader(test.text))
-			got, _, err := o.resolve(t.Context(), a, nil, false)
+			got, _, err := o.resolve(t.Context(), a.con, a.pass, nil, false)
 			if (err != nil) != test.fails || got.Reveal() != test.want || !test.fails && !got.IsSet() {
 				t.Errorf("%.20q: got %.20q, %v", test.text, got.Reveal(), err)
 			}
@@ -103,7 +103,7 @@ func TestPasswordCommand(t *testing.T) {
 		{"printf 'canary\\n\\n'", "", "--password-command: the password holds a control character, such as a line break"},
 	} {
 		a, _, errOut := testApp(t, nil)
-		got, _, err := (&passwordOptions{command: test.command}).resolve(t.Context(), a, nil, false)
+		got, _, err := (&passwordOptions{command: test.command}).resolve(t.Context(), a.con, a.pass, nil, false)
 		if test.fails == "" && (err != nil || got.Reveal() != test.want || !got.IsSet()) || test.fails != "" && (err == nil || err.Error() != test.fails) {
 			t.Errorf("%s: got %q, %v", test.command, got.Reveal(), err)
 		}
@@ -130,7 +130,7 @@ func TestPasswordInterrupted(t *testing.T) {
 		time.AfterFunc(50*time.Millisecond, cancel)
 		a, _, _ := testApp(t, pipe)
 		start := time.Now()
-		_, _, err := o.resolve(ctx, a, nil, false)
+		_, _, err := o.resolve(ctx, a.con, a.pass, nil, false)
 		if !errors.Is(err, context.Canceled) || time.Since(start) > 10*time.Second {
 			t.Errorf("%s: %v after %v", name, err, time.Since(start))
 		}

@@ -24,11 +24,11 @@ const (
 
 // noSettings returns an error if the system has no settings folder. Stored settings cannot be found then, which is
 // different from no stored settings.
-func (a *app) noSettings() error {
-	if a.settingsErr == nil {
+func (s *settingsStore) noSettings() error {
+	if s.settingsErr == nil {
 		return nil
 	}
-	return fail(codeSettings, fmt.Errorf("the settings folder cannot be found: %w", a.settingsErr),
+	return fail(codeSettings, fmt.Errorf("the settings folder cannot be found: %w", s.settingsErr),
 		"set the variable to the full path of the folder that contains your settings")
 }
 
@@ -46,11 +46,11 @@ func absent(name string) bool {
 }
 
 // storedKeys reads the trusted public keys of the settings folder: each *.pem and *.pub in trusted-keys.
-func (a *app) storedKeys() ([]bind.PublicKey, error) {
-	if err := a.noSettings(); err != nil {
+func (s *settingsStore) storedKeys() ([]bind.PublicKey, error) {
+	if err := s.noSettings(); err != nil {
 		return nil, err
 	}
-	folder := filepath.Join(a.settings, trustedKeysFolder)
+	folder := filepath.Join(s.settings, trustedKeysFolder)
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) && absent(folder) {
 		return nil, nil
@@ -88,12 +88,12 @@ func readPublicKey(name string) (bind.PublicKey, error) {
 
 // hardwareTable returns what is known about part numbers and levels: the built-in table, then that of the settings
 // folder, then the named one. Later ones override earlier ones.
-func (a *app) hardwareTable(named string) (*hwcheck.Table, error) {
-	if err := a.noSettings(); err != nil {
+func (s *settingsStore) hardwareTable(named string) (*hwcheck.Table, error) {
+	if err := s.noSettings(); err != nil {
 		return nil, err
 	}
 	table := hwcheck.Builtin()
-	name := filepath.Join(a.settings, hardwareFile)
+	name := filepath.Join(s.settings, hardwareFile)
 	stored, err := readTable(name)
 	switch {
 	case err == nil:

@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// sheetDoc is the answer of check for one image and one phone.
+// A sheetDoc is the JSON answer of check for one image and one phone.
 type sheetDoc struct {
 	Schema int      `json:"schema"`
 	Image  imageDoc `json:"image"`
@@ -20,7 +20,7 @@ type sheetDoc struct {
 	hwcheck.Verdict
 }
 
-// phoneDoc is what is known of a phone: each value is a list of claims.
+// A phoneDoc is what is known about a phone; each value is a list of claims.
 type phoneDoc struct {
 	Name         string     `json:"name"`
 	Device       []claimDoc `json:"device"`
@@ -61,11 +61,11 @@ func asVersion[T fmt.Stringer](v T) any { return v.String() }
 
 func newSheetDoc(im *image, p hwcheck.Phone, v hwcheck.Verdict) sheetDoc {
 	doc := im.doc()
-	doc.Fields = nil // check answers a question; inspect shows the image
+	doc.Fields = nil // inspect shows them
 	return sheetDoc{1, doc, newPhoneDoc(phoneName(p), p), v}
 }
 
-// phoneName calls a phone by the best that is known of it.
+// phoneName returns a name for a phone, from the most specific value that is known.
 func phoneName(p hwcheck.Phone) string {
 	switch {
 	case len(p.PartNumber) > 0:
@@ -78,12 +78,12 @@ func phoneName(p hwcheck.Phone) string {
 	return "the phone as described"
 }
 
-// sheetText draws the rule sheet: the answer, then the rules, those that decide first.
-func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
+// sheetText returns a function that writes the rule sheet: the answer, then the rules, the decisive ones first.
+func sheetText(con *console, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
 	return func(w io.Writer) {
-		verdict := answerText(a, v, im.state() == stateDamaged)
+		verdict := answerText(con, v, im.state() == stateDamaged)
 		about := escape(displayName(im.name)) + "  with  " + escape(phoneName(p))
-		if utf8.RuneCountInString(answerText(&app{}, v, im.state() == stateDamaged)+"   "+about) > a.width {
+		if utf8.RuneCountInString(answerText(&console{}, v, im.state() == stateDamaged)+"   "+about) > con.width {
 			verdict += "\n"
 		}
 		fmt.Fprintf(w, "%s   %s\n\n", verdict, about)
@@ -91,52 +91,52 @@ func sheetText(a *app, im *image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Wr
 		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
 		columns := sheetColumns(findings)
 		for _, f := range findings {
-			printFinding(w, a, f, columns)
-			if stops(f) && !v.NothingToDo || a.verbose && f.Advice != "" {
-				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+wrap(escape(advice(f)), textColumn+3, a.width))
+			printFinding(w, con, f, columns)
+			if stops(f) && !v.NothingToDo || con.verbose && f.Advice != "" {
+				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+wrap(escape(advice(f)), textColumn+3, con.width))
 			}
 		}
 		if v.Reason != "" && slices.ContainsFunc(v.Findings, overridden) {
-			fmt.Fprintf(w, "\n  %s\n", wrap("overridden because: "+escape(v.Reason), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap("overridden because: "+escape(v.Reason), 4, con.width))
 		}
 		if im.facts.Note.Known() && v.Answer == hwcheck.NotCompatible {
-			fmt.Fprintf(w, "\n  %s\n", wrap(noteText(im.facts.Note), 4, a.width))
+			fmt.Fprintf(w, "\n  %s\n", wrap(noteText(im.facts.Note), 4, con.width))
 		}
 	}
 }
 
-// noteText says whose words a note is: a descriptor, signed or not, is no part of what the image's builder made.
+// noteText returns a note with its author: a descriptor, signed or not, is not part of what the image's builder made.
 func noteText(note bind.Fact[string]) string {
 	if note.Source == bind.FromDescriptor {
-		return "stated beside the image: " + escape(note.Value)
+		return "the image's descriptor says: " + escape(note.Value)
 	}
 	return "the image's builder says: " + escape(note.Value)
 }
 
-// answerText is the verdict.
-func answerText(a *app, v hwcheck.Verdict, damaged bool) string {
+// answerText returns the verdict in words.
+func answerText(con *console, v hwcheck.Verdict, damaged bool) string {
 	switch {
 	case v.Untrusted && damaged:
-		return a.paint(red, "damaged")
+		return con.paint(red, "damaged")
 	case v.Untrusted:
-		return a.paint(red, "not trusted")
+		return con.paint(red, "not trusted")
 	case v.NothingToDo:
-		return a.paint(green, "nothing to do")
+		return con.paint(green, "nothing to do")
 	case v.Answer == hwcheck.Compatible && slices.ContainsFunc(v.Findings, overridden):
-		return a.paint(yellow, "compatible by override")
+		return con.paint(yellow, "compatible by override")
 	case v.Answer == hwcheck.Compatible:
-		return a.paint(green, "compatible")
+		return con.paint(green, "compatible")
 	case v.Answer == hwcheck.CannotTell:
-		return a.paint(yellow, "unknown")
+		return con.paint(yellow, "unknown")
 	}
-	return a.paint(red, "not compatible")
+	return con.paint(red, "not compatible")
 }
 
 func overridden(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Overridden && f.Rule != hwcheck.SameVersion
 }
 
-// weight orders findings for reading: what decides first, what was not asked last.
+// weight returns the rank of a finding on the sheet: decisive findings first, unchecked ones last.
 func weight(f hwcheck.Finding, v hwcheck.Verdict) int {
 	if v.NothingToDo && f.Rule == hwcheck.SameVersion {
 		return -1
@@ -146,7 +146,7 @@ func weight(f hwcheck.Finding, v hwcheck.Verdict) int {
 	}, f.Outcome)
 }
 
-// outcomeWord is an outcome's word and colour on the sheet.
+// outcomeWord returns the word and colour of an outcome on the sheet.
 func outcomeWord(o hwcheck.Outcome) (string, style) {
 	switch o {
 	case hwcheck.Pass:
@@ -156,7 +156,7 @@ func outcomeWord(o hwcheck.Outcome) (string, style) {
 	case hwcheck.Unknown:
 		return "unknown", yellow
 	case hwcheck.Overridden:
-		return "lifted", yellow
+		return "override", yellow
 	case hwcheck.NotChecked:
 		return "----", faint
 	case hwcheck.NotApplicable:
@@ -172,8 +172,7 @@ const (
 	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
 )
 
-// sheetColumns returns the width of what the image says, over the rules that decide. A longer value gets a line of
-// its own.
+// sheetColumns returns the width of the image's values in the findings. A longer value gets a line of its own.
 func sheetColumns(findings []hwcheck.Finding) int {
 	const widest = 16
 	width := 0
@@ -185,23 +184,23 @@ func sheetColumns(findings []hwcheck.Finding) int {
 	return width
 }
 
-// brief reports whether a finding is told in a reason rather than in two values.
+// brief reports whether a finding is shown as a reason rather than as two values.
 func brief(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.NotChecked || f.Outcome == hwcheck.NotApplicable || f.Rule == hwcheck.ImageIntact
 }
 
-func printFinding(w io.Writer, a *app, f hwcheck.Finding, imageWidth int) {
+func printFinding(w io.Writer, con *console, f hwcheck.Finding, imageWidth int) {
 	word, color := outcomeWord(f.Outcome)
-	start := "  " + a.paint(color, word) + strings.Repeat(" ", outcomeWidth-len(word)) + "  " + pad(string(f.Rule), ruleWidth) + "  "
-	fmt.Fprintln(w, start+findingText(f, imageWidth, a.width))
+	start := "  " + con.paint(color, word) + strings.Repeat(" ", outcomeWidth+2-len(word)) + pad(string(f.Rule), ruleWidth) + "  "
+	fmt.Fprintln(w, start+findingText(f, imageWidth, con.width))
 }
 
-// stops reports whether a finding stands in the way, or would.
+// stops reports whether a finding blocks the image, or would without an override.
 func stops(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Fail || f.Outcome == hwcheck.Unknown || f.Outcome == hwcheck.Overridden
 }
 
-// findingText says what both sides say, or why there is nothing to compare.
+// findingText returns the values of image and phone, or why there is nothing to compare.
 func findingText(f hwcheck.Finding, imageWidth, width int) string {
 	switch {
 	case f.Rule == hwcheck.ImageIntact && f.Outcome == hwcheck.NotChecked:
@@ -228,7 +227,7 @@ func findingText(f hwcheck.Finding, imageWidth, width int) string {
 	return side
 }
 
-// advice is the next step, in the words of the command line.
+// advice returns the next step, with the flags for it.
 func advice(f hwcheck.Finding) string {
 	text := f.Advice
 	if flags := flagsFor(f.Rule); flags != "" && f.Phone.Value == "" && f.Outcome != hwcheck.NotApplicable {
@@ -236,16 +235,16 @@ func advice(f hwcheck.Finding) string {
 	}
 	switch {
 	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Lifted == hwcheck.Pass:
-		return "The phone runs this version and gets it again: --reinstall."
+		return "The phone already runs this version; it is installed again because of --reinstall."
 	case f.Outcome == hwcheck.Overridden:
-		return "Would be " + string(f.Lifted) + "; lifted by --" + f.Lift + "."
+		return "Would be " + string(f.Lifted) + "; overridden by --" + f.Lift + "."
 	case f.Lift == "":
 		return text
 	}
-	return text + " Or lift it with --" + f.Lift + "."
+	return text + " Or override it with --" + f.Lift + "."
 }
 
-// flagsFor names the flags that say what a rule needs to know of a phone.
+// flagsFor returns the flags with which to state what a rule needs to know about a phone.
 func flagsFor(rule hwcheck.Rule) string {
 	switch rule {
 	case hwcheck.FamilyModel:

@@ -66,7 +66,7 @@ says what happened to it. Only the list is kept.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.listFaults {
-				return listFaults(a)
+				return listFaults(a.con)
 			}
 			if o.list != "" && cmd.Flags().Changed("count") {
 				return usage("simulate", "--count cannot be used with --phones: the list says how many phones there are")
@@ -75,7 +75,7 @@ says what happened to it. Only the list is kept.`,
 			if o.password.file != "" && o.place.web == "" {
 				return usage("simulate", "--web-password-file needs --web: only a web page has a password")
 			}
-			return simulate(cmd.Context(), a, o)
+			return simulate(cmd.Context(), a.con, o)
 		},
 	}
 	o.addFlags(cmd.Flags())
@@ -83,22 +83,33 @@ says what happened to it. Only the list is kept.`,
 }
 
 func (o *simulateOptions) addFlags(flags *pflag.FlagSet) {
+	end := group(flags, "Phones")
 	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("`NUMBER` of phones, up to %d", maxSimulated))
 	flags.StringVar(&o.list, "phones", "", "simulate the phones of the list in `FILE` (CSV)")
-	flags.StringVarP(&o.output, "output", "o", "sim.csv", "write the phone list to `FILE`")
-	flags.BoolVar(&o.force, "force", false, "replace an existing file even if simulate did not write it")
+	o.addPhoneFlags(flags)
+	end()
+	end = group(flags, "Faults")
 	flags.StringArrayVar(&o.faults, "fault", nil, "let phones fail: `[N=]NAME`, for the Nth phone or all; may be repeated")
 	flags.BoolVar(&o.listFaults, "list-faults", false, "show the names of faults and what they do, and simulate nothing")
-	o.addPhoneFlags(flags)
+	end()
+	end = group(flags, "Addresses")
 	o.place.addFlags(flags)
-	o.wait.addFlags(flags)
-	o.trust.addFlags(flags)
 	flags.StringVar(&o.password.file, "web-password-file", "", "read the password of the web pages from `FILE` (default 123456, as on a new phone)")
+	end()
+	end = group(flags, "Phone list")
+	flags.StringVarP(&o.output, "output", "o", "sim.csv", "write the phone list to `FILE`")
+	flags.BoolVar(&o.force, "force", false, "replace an existing file even if simulate did not write it")
+	end()
+	end = group(flags, "Timing")
+	o.wait.addFlags(flags)
+	end()
+	defer group(flags, "Secure mode")()
+	o.trust.addFlags(flags)
 }
 
 // simulate runs phones until it is interrupted, which is its normal end.
-func simulate(ctx context.Context, a *app, o simulateOptions) error {
-	plan, err := o.plan(ctx, a)
+func simulate(ctx context.Context, con *console, o simulateOptions) error {
+	plan, err := o.plan(ctx, con)
 	if err != nil {
 		return err
 	}
@@ -106,10 +117,10 @@ func simulate(ctx context.Context, a *app, o simulateOptions) error {
 	if err != nil {
 		return err
 	}
-	a.keepPipes()
+	con.keepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	show := newSimShow(a, len(plan), stop)
+	show := newSimShow(con, len(plan), stop)
 	phones, err := startPhones(ctx, plan, show)
 	defer closePhones(phones)
 	if err != nil {

@@ -100,16 +100,16 @@ type faultDoc struct {
 	Does string `json:"does"`
 }
 
-func listFaults(a *app) error {
+func listFaults(con *console) error {
 	doc := faultsDoc{Schema: 1}
 	width := 0
 	for _, f := range phonesim.Faults() {
 		doc.Faults = append(doc.Faults, faultDoc{string(f.Name), f.Sentence})
 		width = max(width, len(f.Name))
 	}
-	return a.print(doc, func(w io.Writer) {
+	return con.print(doc, func(w io.Writer) {
 		for _, f := range doc.Faults {
-			fmt.Fprintf(w, "%s  %s\n", pad(f.Name, width), wrap(f.Does, width+2, a.width))
+			fmt.Fprintf(w, "%s  %s\n", pad(f.Name, width), wrap(f.Does, width+2, con.width))
 		}
 	})
 }

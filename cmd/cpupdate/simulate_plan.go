@@ -13,7 +13,7 @@ import (
 )
 
 // plan returns the description of each phone.
-func (o *simulateOptions) plan(ctx context.Context, a *app) ([]simulated, error) {
+func (o *simulateOptions) plan(ctx context.Context, con *console) ([]simulated, error) {
 	if err := o.wait.validate(); err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (o *simulateOptions) plan(ctx context.Context, a *app) ([]simulated, error)
 	}
 	password := ""
 	if o.password.given() {
-		secret, _, err := o.password.fromFlags(ctx, a)
+		secret, _, err := o.password.fromFlags(ctx, con)
 		if err != nil {
 			return nil, err
 		}

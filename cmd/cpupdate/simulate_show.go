@@ -11,7 +11,7 @@ import (
 
 // A simShow prints what happens to simulated phones: a line for each event.
 type simShow struct {
-	app  *app
+	con  *console
 	stop func(error)
 
 	mu        sync.Mutex
@@ -27,8 +27,8 @@ type simEvent struct {
 	e phonesim.Event
 }
 
-func newSimShow(a *app, count int, stop func(error)) *simShow {
-	return &simShow{app: a, stop: stop, addresses: make([]string, count)}
+func newSimShow(con *console, count int, stop func(error)) *simShow {
+	return &simShow{con: con, stop: stop, addresses: make([]string, count)}
 }
 
 // event prints an event. The first phones may have events before the last one has started.
@@ -94,12 +94,12 @@ func (s *simShow) write(doc any, text string) {
 
 func (s *simShow) put(doc any, text string) error {
 	switch {
-	case s.app.json:
-		return s.app.emit(doc)
-	case s.app.quiet:
+	case s.con.json:
+		return s.con.emit(doc)
+	case s.con.quiet:
 		return nil
 	}
-	_, err := fmt.Fprintln(s.app.out, text)
+	_, err := fmt.Fprintln(s.con.out, text)
 	return answerFailure(err)
 }
 
@@ -130,7 +130,7 @@ func newStartedDoc(i int, c phonesim.Config, state phonesim.State) startedDoc {
 		doc.Level = &c.Level
 	}
 	if !c.Minimum.IsZero() {
-		doc.Minimum = some(c.Minimum.String())
+		doc.Minimum = new(c.Minimum.String())
 	}
 	for _, fault := range c.Faults {
 		doc.Faults = append(doc.Faults, string(fault))

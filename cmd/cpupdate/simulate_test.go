@@ -33,7 +33,7 @@ func planOf(t *testing.T, args ...string) ([]simulated, error) {
 	}
 	o.place.listenGiven = flags.Changed("listen")
 	a, _, _ := testApp(t, nil)
-	return o.plan(t.Context(), a)
+	return o.plan(t.Context(), a.con)
 }
 
 // TestSimulatedConfig checks that every flag reaches the phone that it describes.
@@ -143,7 +143,7 @@ func TestFaultNames(t *testing.T) {
 func TestSimulateToNobody(t *testing.T) {
 	for _, args := range [][]string{{"simulate"}, {"simulate", "--json"}, {"simulate", "--list-faults"}} {
 		a, _, errOut := testApp(t, nil)
-		a.out = brokenWriter{}
+		a.con.out = brokenWriter{}
 		args = append(args, "-o", filepath.Join(t.TempDir(), "sim.csv"))
 		if c := run(t.Context(), a, args); c != codeInternal || !strings.Contains(errOut.String(), "writing the answer") {
 			t.Errorf("%q: exit code %d\n%s", args, c, errOut)
@@ -187,7 +187,7 @@ func TestSimulatedList(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		out := &readyWriter{ready: cancel}
 		a, _, errOut := testApp(t, nil)
-		a.out = out
+		a.con.out = out
 		c := run(ctx, a, []string{"simulate", "-o", name, "--force=" + strconv.FormatBool(test.force)})
 		cancel()
 		after, err := os.ReadFile(name)
@@ -254,7 +254,7 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 	defer cancel()
 	out := &readyWriter{ready: cancel}
 	a, _, errOut := testApp(t, nil)
-	a.out = out
+	a.con.out = out
 	c := run(ctx, a, []string{"simulate", "--count", "2", "--fault", "1=busy-forever", "-o", filepath.Join(t.TempDir(), "sim.csv")})
 	ready := strings.Index(out.String(), "press Ctrl-C")
 	call := strings.Index(out.String(), "  1   127.0.0.1:")
@@ -270,8 +270,8 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 func TestSimulatedEventsAreText(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, _ := testApp(t, nil)
-		a.json = asJSON
-		show := newSimShow(a, 1, func(err error) { t.Error(err) })
+		a.con.json = asJSON
+		show := newSimShow(a.con, 1, func(err error) { t.Error(err) })
 		show.begin(nil, nil, hostile)
 		show.event(0, phonesim.Event{Kind: phonesim.Told, Detail: hostile + "\x1b[2J\xff"})
 		show.event(0, phonesim.Event{Kind: phonesim.Refused, Detail: hostile})

@@ -30,13 +30,13 @@ type settingsPlace struct {
 
 // settingsPlace returns the files. Passwords are stored beside the settings, so that the settings can be shown, kept
 // under version control and passed on.
-func (a *app) settingsPlace() settingsPlace {
-	p := settingsPlace{config: cmp.Or(a.config, a.configVariable), named: true}
-	if p.config == "" && a.settings == "" {
+func (s *settingsStore) settingsPlace() settingsPlace {
+	p := settingsPlace{config: cmp.Or(s.config, s.configVariable), named: true}
+	if p.config == "" && s.settings == "" {
 		return settingsPlace{}
 	}
 	if p.config == "" {
-		p.config, p.named = filepath.Join(a.settings, configFile), false
+		p.config, p.named = filepath.Join(s.settings, configFile), false
 	}
 	folder, name := filepath.Split(p.config)
 	p.keys = folder + knownKeysFile
@@ -152,8 +152,8 @@ type storedSettings struct {
 }
 
 // storedSettings reads the settings file. Without a file there are no settings, unless the file was named.
-func (a *app) storedSettings() (*storedSettings, error) {
-	place := a.settingsPlace()
+func (s *settingsStore) storedSettings() (*storedSettings, error) {
+	place := s.settingsPlace()
 	if place.config == "" {
 		return &storedSettings{config: &storedFile{}}, nil
 	}
@@ -164,14 +164,14 @@ func (a *app) storedSettings() (*storedSettings, error) {
 	if !config.there && place.named {
 		return nil, config.failure(errors.New("no such file"))
 	}
-	s := &storedSettings{place, config}
+	all := &storedSettings{place, config}
 	// Every value of the file is checked, so that a mistake is found before its profile is needed.
 	for _, t := range config.tables {
-		if _, err := s.profile(t.name); err != nil {
+		if _, err := all.profile(t.name); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return all, nil
 }
 
 // names returns the profiles, sorted.

@@ -40,7 +40,7 @@ func passwordForm() storedForm {
 
 // storedPassword returns the stored password of a profile, or of the defaults. The keyring is read only if the password
 // is there; an error of the keyring is part of the result.
-func (a *app) storedPassword(ctx context.Context, place settingsPlace, name string) (storedPassword, error) {
+func (p *passwordStore) storedPassword(ctx context.Context, place settingsPlace, name string) (storedPassword, error) {
 	stored, err := place.password(name)
 	if err != nil || !stored.keyring {
 		return stored, err
@@ -49,7 +49,7 @@ func (a *app) storedPassword(ctx context.Context, place settingsPlace, name stri
 	if err != nil {
 		return stored, err
 	}
-	text, err := a.fromKeyring(ctx, item)
+	text, err := p.fromKeyring(ctx, item)
 	if err != nil {
 		if stored.trouble = keyringErrorOf(err); stored.trouble != nil {
 			err = nil
@@ -59,7 +59,7 @@ func (a *app) storedPassword(ctx context.Context, place settingsPlace, name stri
 	tables, err := parseStored([]byte(text), passwordForm())
 	if table := findTable(tables, ""); err == nil && table != nil && table.find(keyKeyring) == nil {
 		f := &storedFile{path: "the system's keyring", form: passwordForm()}
-		stored, err = f.storedPassword(table)
+		stored, err = f.passwordIn(table)
 		stored.keyring = true
 	}
 	if err != nil || !stored.secret.IsSet() {
@@ -81,11 +81,11 @@ func (p settingsPlace) password(name string) (storedPassword, error) {
 	if table == nil {
 		return storedPassword{}, nil
 	}
-	return f.storedPassword(table)
+	return f.passwordIn(table)
 }
 
-// storedPassword converts the values of a table to their types.
-func (f *storedFile) storedPassword(table *settingsTable) (stored storedPassword, err error) {
+// passwordIn converts the values of a table to their types.
+func (f *storedFile) passwordIn(table *settingsTable) (stored storedPassword, err error) {
 	if mark := table.find(keyKeyring); mark != nil {
 		problem := ""
 		switch {
@@ -151,8 +151,8 @@ func hostOf(access transfer.Access) string {
 }
 
 // usablePassword returns the stored password, if it was stored for this server.
-func (p *profile) usablePassword(ctx context.Context, a *app) (transfer.Secret, error) {
-	stored, err := a.storedPassword(ctx, p.place, p.name)
+func (p *profile) usablePassword(ctx context.Context, pass *passwordStore) (transfer.Secret, error) {
+	stored, err := pass.storedPassword(ctx, p.place, p.name)
 	if err != nil {
 		return transfer.Secret{}, err
 	}

@@ -26,18 +26,18 @@ type settingsChange struct {
 
 // changeSettings changes the files of settings and passwords. Each is replaced completely or not at all, and only if no
 // other program has changed it in the meantime.
-func (a *app) changeSettings(ctx context.Context, c settingsChange) error {
-	place := a.settingsPlace()
+func (p *passwordStore) changeSettings(ctx context.Context, c settingsChange) error {
+	place := p.store.settingsPlace()
 	if place.config == "" {
 		return failf(codeSettings, "name a settings file with --config FILE", "this system has no settings folder")
 	}
 	// The variable decides where a password is stored. It matters even if this change has no password, because the
 	// change may move those of the file.
-	if err := a.checkKeyringVariable(); err != nil {
+	if err := p.checkKeyringVariable(); err != nil {
 		return err
 	}
 	if !place.named {
-		if err := os.MkdirAll(a.settings, 0o700); err != nil {
+		if err := os.MkdirAll(p.store.settings, 0o700); err != nil {
 			return cannotStore(place.config, err)
 		}
 	}
@@ -45,19 +45,19 @@ func (a *app) changeSettings(ctx context.Context, c settingsChange) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.apply(ctx, a, place), unlock())
+	return errors.Join(c.apply(ctx, p.con, p.store, p, place), unlock())
 }
 
 // apply changes passwords first: a profile that is removed leaves none behind.
-func (c settingsChange) apply(ctx context.Context, a *app, place settingsPlace) error {
-	if err := c.check(a, place); err != nil {
+func (c settingsChange) apply(ctx context.Context, con *console, store *settingsStore, pass *passwordStore, place settingsPlace) error {
+	if err := c.check(store, place); err != nil {
 		return err
 	}
 	before, after, err := c.access(place)
 	if err != nil {
 		return err
 	}
-	if err := (passwordChange{c, a, place, before, after}).apply(ctx); err != nil {
+	if err := (passwordChange{settingsChange: c, con: con, pass: pass, place: place, before: before, after: after}).apply(ctx); err != nil {
 		return err
 	}
 	return changeFile(place.config, configForm(), c.editConfig)
@@ -89,12 +89,12 @@ func (c settingsChange) stores() bool {
 }
 
 // check makes sure that the settings can be read, and that what is to be removed exists.
-func (c settingsChange) check(a *app, place settingsPlace) error {
+func (c settingsChange) check(store *settingsStore, place settingsPlace) error {
 	_, err := os.Stat(place.config)
 	if c.stores() && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	s, err := a.storedSettings()
+	s, err := store.storedSettings()
 	if err == nil && !c.stores() {
 		_, err = s.profile(c.profile)
 	}

@@ -17,30 +17,30 @@ import (
 
 // TestConcurrentChanges checks that many processes can change settings at once, and no change is lost.
 func TestConcurrentChanges(t *testing.T) {
-	settings := t.TempDir()
+	folder := t.TempDir()
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := &app{quiet: true, err: io.Discard, settings: settings}
+			a := newTestApp(&console{quiet: true, err: io.Discard}, folder)
 			secret := transfer.NewSecret(fmt.Sprint("secret", i))
 			c := settingsChange{profile: fmt.Sprint("p", i), set: []givenSetting{{"server", []string{fmt.Sprint("x", i)}}}, password: &secret}
-			if err := a.changeSettings(t.Context(), c); err != nil {
+			if err := a.pass.changeSettings(t.Context(), c); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	all.Wait()
-	a := &app{quiet: true, err: io.Discard, settings: settings}
+	a := newTestApp(&console{quiet: true, err: io.Discard}, folder)
 	for i := range 12 {
-		p, err := a.stored(fmt.Sprint("p", i))
+		p, err := a.store.stored(fmt.Sprint("p", i))
 		if err != nil || p.access.Server != fmt.Sprint("x", i) {
 			t.Fatalf("%d: %v", i, err)
 		}
-		if stored, err := a.storedPassword(t.Context(), p.place, p.name); err != nil || stored.secret.Reveal() != fmt.Sprint("secret", i) {
+		if stored, err := a.pass.storedPassword(t.Context(), p.place, p.name); err != nil || stored.secret.Reveal() != fmt.Sprint("secret", i) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if left, err := os.ReadDir(settings); err != nil || len(left) != 2 {
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 2 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
@@ -107,7 +107,7 @@ func TestLockInterrupted(t *testing.T) {
 // TestNoSettingsFolder checks that a system without a settings folder has no settings, and can store none.
 func TestNoSettingsFolder(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
-	a.settings = ""
+	a.store.settings = ""
 	if c := run(t.Context(), a, []string{"defaults", "show"}); c != codeOK || !strings.Contains(out.String(), "has no settings folder") {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}

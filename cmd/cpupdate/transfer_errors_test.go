@@ -30,8 +30,8 @@ func TestTransferTable(t *testing.T) {
 		e := &transfer.Error{Op: "sending", Server: "h:21", Kind: row.kind, Code: 451, Reply: "no", Left: "x.part"}
 		err := transferFailure("", e)
 		a, _, errOut := testApp(t, nil)
-		a.json = true
-		if got := a.report(err); got != row.code {
+		a.con.json = true
+		if got := a.con.report(err); got != row.code {
 			t.Errorf("%s: exit code %d", row.kind, got)
 		}
 		var doc struct{ Error errorDoc }
@@ -152,8 +152,8 @@ func TestDefaultsTest(t *testing.T) {
 	} {
 		for _, asJSON := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
-			a.settings = t.TempDir()
-			a.password = transfer.NewSecret("canary")
+			a.store.settings = t.TempDir()
+			a.pass.password = transfer.NewSecret("canary")
 			var got transfer.Access
 			a.dial = func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
 				got = access

@@ -59,12 +59,12 @@ func newTrustList(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the known keys",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return trustList(a) },
+		RunE:  func(*cobra.Command, []string) error { return trustList(a.con, a.hosts) },
 	}
 }
 
-func trustList(a *app) error {
-	list, f, err := a.knownKeys()
+func trustList(con *console, hosts *hostStore) error {
+	list, f, err := hosts.knownKeys()
 	if err != nil {
 		return err
 	}
@@ -76,23 +76,23 @@ func trustList(a *app) error {
 	for _, e := range list.Entries() {
 		doc.Keys = append(doc.Keys, newKnownKeyDoc(e))
 	}
-	return a.print(doc, func(w io.Writer) {
+	return con.print(doc, func(w io.Writer) {
 		if len(doc.Keys) == 0 {
 			fmt.Fprintln(w, "no keys are known; they would be stored in "+escape(f.path))
 			return
 		}
-		drawKnownKeys(a, w, doc.Keys)
+		drawKnownKeys(con, w, doc.Keys)
 	})
 }
 
-func drawKnownKeys(a *app, w io.Writer, keys []knownKeyDoc) {
+func drawKnownKeys(con *console, w io.Writer, keys []knownKeyDoc) {
 	width := len("PEER")
 	for _, k := range keys {
 		width = max(width, len([]rune(k.Peer)))
 	}
 	row := func(s style, peer, pin, day, comment string) {
 		line := pad(peer, width) + "  " + pad(pin, len(trust.Pin{}.String())) + "  " + pad(day, len("FIRST SEEN")) + "  " + comment
-		fmt.Fprintln(w, a.paint(s, strings.TrimRight(line, " ")))
+		fmt.Fprintln(w, con.paint(s, strings.TrimRight(line, " ")))
 	}
 	row(bold, "PEER", "KEY", "FIRST SEEN", "COMMENT")
 	for _, k := range keys {
@@ -111,10 +111,10 @@ the peer is unknown again.`,
 		Example: `  cpupdate trust remove files.example:21`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return trustRemove(cmd.Context(), a, args[0], pins)
+			return trustRemove(cmd.Context(), a.con, a.hosts, args[0], pins)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return a.knownPeers(given), cobra.ShellCompDirectiveNoFileComp
+			return knownPeers(a.hosts, given), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.Flags().StringArrayVar(&pins, settingPin, nil, "remove only this key, `sha256:HEX`; may be repeated")
@@ -123,8 +123,8 @@ the peer is unknown again.`,
 }
 
 // knownPeers returns the peers for completion, with the comment of their first key.
-func (a *app) knownPeers(given []string) []string {
-	list, _, err := a.knownKeys()
+func knownPeers(hosts *hostStore, given []string) []string {
+	list, _, err := hosts.knownKeys()
 	if err != nil || len(given) > 0 {
 		return nil
 	}
@@ -138,7 +138,7 @@ func (a *app) knownPeers(given []string) []string {
 	return out
 }
 
-func trustRemove(ctx context.Context, a *app, name string, texts []string) error {
+func trustRemove(ctx context.Context, con *console, hosts *hostStore, name string, texts []string) error {
 	const command = "trust remove"
 	peer, err := parsePeer(command, name, 443)
 	if err != nil {
@@ -149,7 +149,7 @@ func trustRemove(ctx context.Context, a *app, name string, texts []string) error
 		return usage(command, "--%s: %v", settingPin, err)
 	}
 	removed := 0
-	path, err := a.changeKnownKeys(ctx, func(list *trust.List) error {
+	path, err := hosts.changeKnownKeys(ctx, func(list *trust.List) error {
 		if removed = list.Remove(peer, pins...); removed == 0 {
 			return noKnownKey(list, peer, len(pins) > 0)
 		}
@@ -164,7 +164,7 @@ func trustRemove(ctx context.Context, a *app, name string, texts []string) error
 		Peer    string `json:"peer"`
 		Removed int    `json:"removed"`
 	}{1, path, peer, removed}
-	return a.print(doc, func(w io.Writer) {
+	return con.print(doc, func(w io.Writer) {
 		fmt.Fprintf(w, "removed: %s of %s\n", plural(removed, "key"), escape(peer))
 	})
 }

@@ -51,7 +51,9 @@ peer that presents a key other than its known ones is refused: remove those firs
 once you know why it changed.`,
 		Example: `  cpupdate trust add files.example:21 --pin sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --comment "read out by Ada"`,
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return trustAdd(cmd.Context(), a, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return trustAdd(cmd.Context(), a.con, a.hosts, o, args[0])
+		},
 
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -62,7 +64,7 @@ once you know why it changed.`,
 	return cmd
 }
 
-func trustAdd(ctx context.Context, a *app, o trustAddOptions, name string) error {
+func trustAdd(ctx context.Context, con *console, hosts *hostStore, o trustAddOptions, name string) error {
 	const command = "trust add"
 	method, usual := transfer.Method(o.method), 443
 	if method == transfer.FTPS {
@@ -85,11 +87,11 @@ func trustAdd(ctx context.Context, a *app, o trustAddOptions, name string) error
 	}
 	comment := o.comment
 	if len(pins) == 0 {
-		stranger, err := o.look(ctx, a, method, peer)
+		stranger, err := o.look(ctx, con, hosts, method, peer)
 		if err != nil || stranger == nil {
 			return err
 		}
-		if err := o.ask(ctx, a, peer, stranger); err != nil {
+		if err := o.ask(ctx, con, peer, stranger); err != nil {
 			return err
 		}
 		pins = []trust.Pin{stranger.Presented}
@@ -97,28 +99,28 @@ func trustAdd(ctx context.Context, a *app, o trustAddOptions, name string) error
 			comment = subjectComment(stranger.Certificate)
 		}
 	}
-	return a.trustPins(ctx, peer, pins, comment)
+	return hosts.trustPins(ctx, peer, pins, comment)
 }
 
 // look connects and returns the key that the peer presents. If that key is already known, it prints that and returns
 // nil.
-func (o *trustAddOptions) look(ctx context.Context, a *app, method transfer.Method, peer string) (*trust.Error, error) {
+func (o *trustAddOptions) look(ctx context.Context, con *console, hosts *hostStore, method transfer.Method, peer string) (*trust.Error, error) {
 	access, err := peerAccess(method, peer)
 	if err != nil {
 		return nil, settingUsage("trust add", err)
 	}
-	policy, err := a.policyFor(trust.Policy{Legacy: o.legacy}, peer)
+	policy, err := hosts.policyFor(trust.Policy{Legacy: o.legacy}, peer)
 	if err != nil {
 		return nil, err
 	}
-	a.warnLegacy(o.legacy)
+	con.warnLegacy(o.legacy)
 	shake := func(p trust.Policy) error {
 		return transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: o.timeout})
 	}
 	err = shake(policy)
 	switch {
 	case err == nil && len(policy.Known) > 0:
-		return nil, a.sayTrusted(peer, nil, "its key is already known")
+		return nil, hosts.sayTrusted(peer, nil, "its key is already known")
 	case err == nil:
 		// An authority has signed its certificate; without authorities the key is returned.
 		err = shake(trust.Policy{Authorities: x509.NewCertPool(), Legacy: o.legacy})
@@ -154,9 +156,9 @@ func (o *trustAddOptions) hinted(err error) error {
 }
 
 // ask prompts whether to trust the peer; without a terminal it returns an error with the key.
-func (o *trustAddOptions) ask(ctx context.Context, a *app, peer string, stranger *trust.Error) error {
-	if a.inTerminal && !a.json {
-		return a.introduce(ctx, peer, stranger)
+func (o *trustAddOptions) ask(ctx context.Context, con *console, peer string, stranger *trust.Error) error {
+	if con.inTerminal && !con.json {
+		return con.introduce(ctx, peer, stranger)
 	}
 	pin := stranger.Presented.String()
 	return fail(codeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),
@@ -164,10 +166,10 @@ func (o *trustAddOptions) ask(ctx context.Context, a *app, peer string, stranger
 }
 
 // trustPins adds stated keys to the known keys.
-func (a *app) trustPins(ctx context.Context, peer string, pins []trust.Pin, comment string) error {
+func (h *hostStore) trustPins(ctx context.Context, peer string, pins []trust.Pin, comment string) error {
 	var added []trust.Pin
 	total := 0
-	path, err := a.changeKnownKeys(ctx, func(list *trust.List) error {
+	path, err := h.changeKnownKeys(ctx, func(list *trust.List) error {
 		before := list.Find(peer)
 		for _, pin := range pins {
 			if slices.ContainsFunc(before, func(k trust.Known) bool { return k.Pin == pin }) {
@@ -185,24 +187,24 @@ func (a *app) trustPins(ctx context.Context, peer string, pins []trust.Pin, comm
 		return notRemembered(peer, err)
 	}
 	if len(added) == 0 {
-		return a.sayTrusted(peer, nil, "its key is already known")
+		return h.sayTrusted(peer, nil, "its key is already known")
 	}
 	if total > len(added) {
-		a.remark("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", plural(total, "key"), peer))
+		h.con.remark("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", plural(total, "key"), peer))
 	}
-	return a.sayTrusted(peer, added, "its key is known from now on: "+path)
+	return h.sayTrusted(peer, added, "its key is known from now on: "+path)
 }
 
 // sayTrusted prints the answer of trust add.
-func (a *app) sayTrusted(peer string, added []trust.Pin, text string) error {
+func (h *hostStore) sayTrusted(peer string, added []trust.Pin, text string) error {
 	doc := struct {
 		Schema int      `json:"schema"`
 		File   string   `json:"file"`
 		Peer   string   `json:"peer"`
 		Added  []string `json:"added"`
-	}{1, a.settingsPlace().keys, peer, []string{}}
+	}{1, h.store.settingsPlace().keys, peer, []string{}}
 	for _, pin := range added {
 		doc.Added = append(doc.Added, pin.String())
 	}
-	return a.print(doc, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", escape(peer), escape(text)) })
+	return h.con.print(doc, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", escape(peer), escape(text)) })
 }

@@ -35,7 +35,7 @@ func TestWebTerminal(t *testing.T) {
 		t.Helper()
 		a, said := terminalApp(t, typed)
 		asked := ""
-		a.ask = func(_ context.Context, question string) (string, error) {
+		a.con.ask = func(_ context.Context, question string) (string, error) {
 			asked = question
 			if password == "" {
 				return "", io.EOF
@@ -106,7 +106,7 @@ func TestWebOnePage(t *testing.T) {
 	flags, page := webFlags(phone)
 	args := append([]string{"push", phoneImage(t), phone.Address(), "127.0.0.1:1", "--pin", pinOf(t, page), "--password-file", newFile(t, "secret", []byte(webPassword))}, flags...)
 	r := runHere(t, nil, args...)
-	if r.code != codeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are one phone: both have the web page "+page) {
+	if r.code != codeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are the same phone: both have the web page "+page) {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 	if state := phone.State(); state.Logins != 0 || state.Contacts != 0 {

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// writeFile writes a file so that it is there whole or not at all: a temporary file beside it gets its name only when
-// check is content with it. Without force an existing file stays as it is. check may be nil.
+// writeFile writes a file completely or not at all: it writes a temporary file in the same folder and renames it if
+// check returns no error. Without force, it does not replace an existing file. check may be nil.
 func writeFile(name string, force bool, write func(io.Writer) error, check func(temporary string) error) (err error) {
 	if err := checkOutput(name, force); err != nil {
 		return err
@@ -30,7 +30,7 @@ func writeFile(name string, force bool, write func(io.Writer) error, check func(
 	return d.place(force)
 }
 
-// createBeside makes a temporary file in the folder of the file called name.
+// createBeside creates a temporary file in the folder of the file called name.
 func createBeside(name string, mode fs.FileMode) (*os.File, error) {
 	suffix := make([]byte, 6)
 	if _, err := rand.Read(suffix); err != nil {
@@ -40,10 +40,10 @@ func createBeside(name string, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 }
 
-// A draft is a file that is whole but has not got its name yet.
+// A draft is a complete temporary file that does not have its final name yet.
 type draft struct{ name, temporary string }
 
-// newDraft writes a file beside the one that it is to become.
+// newDraft writes a temporary file in the folder of the file called name.
 func newDraft(name string, write func(io.Writer) error) (d draft, err error) {
 	f, err := createBeside(name, 0o666)
 	if err != nil {
@@ -56,14 +56,14 @@ func newDraft(name string, write func(io.Writer) error) (d draft, err error) {
 	return d, err
 }
 
-// discard takes a draft away that was not placed, and adds to err what went wrong with that.
+// discard removes a draft that was not placed, and joins an error of removing to err.
 func (d draft) discard(err *error) {
 	if removeErr := ignoreMissing(os.Remove(d.temporary)); removeErr != nil {
 		*err = errors.Join(*err, removeErr)
 	}
 }
 
-// place gives the draft its name; without force only if that is not taken meanwhile.
+// place renames the draft to its final name; without force, only if no file of that name exists.
 func (d draft) place(force bool) error {
 	if force {
 		return cannotWrite(d.name, os.Rename(d.temporary, d.name))
@@ -75,23 +75,23 @@ func (d draft) place(force bool) error {
 	case err == nil:
 		return os.Remove(d.temporary)
 	}
-	// A file system without hard links, such as FAT on a stick.
+	// The file system has no hard links, for example FAT on a USB stick.
 	if _, statErr := os.Lstat(d.name); statErr == nil {
 		return existsError(d.name)
 	}
 	return cannotWrite(d.name, os.Rename(d.temporary, d.name))
 }
 
-// checkOutput refuses what must not be written over: anything that is no file, and a file that nobody gave up.
+// checkOutput rejects an output that is not a regular file, or that exists, without force.
 func checkOutput(name string, force bool) error {
-	info, _ := os.Lstat(name) // whatever is wrong with the place is said when it is written to
+	info, _ := os.Lstat(name) // errors are reported when the file is written
 	switch {
 	case name == "-":
-		return failf(codeUsage, "name a file", "- cannot be written to: the answer goes to standard output")
+		return failf(codeUsage, "name a file", "cannot write to -: the answer goes to standard output")
 	case info == nil:
 		return nil
 	case !info.Mode().IsRegular():
-		return failf(codeUsage, "name a file", "%s is there already and is no file", name)
+		return failf(codeUsage, "name a file", "%s exists and is not a regular file", name)
 	case !force:
 		return existsError(name)
 	}
@@ -106,13 +106,13 @@ func ignoreMissing(err error) error {
 }
 
 func existsError(name string) error {
-	return failf(codeUsage, "replace it with --force", "%s exists already", name)
+	return failf(codeUsage, "replace it with --force", "%s already exists", name)
 }
 
-// cannotWrite names the file that was to be written; a failure that already has its exit code keeps it.
+// cannotWrite adds the file name and a hint to an error of writing; it returns a failure unchanged.
 func cannotWrite(name string, err error) error {
 	if f := (*failure)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return fail(codeImage, fmt.Errorf("writing %s: %w", name, withoutPath(err)), "check the folder, its permissions and the space on the disk")
+	return fail(codeImage, fmt.Errorf("writing %s: %w", name, withoutPath(err)), "check the folder, its permissions and the free disk space")
 }
