@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // The benchmarks time whole processes, ours and a peer in turn, and report the median of the ratios of each pair:
@@ -123,8 +126,8 @@ func largeImage(b *testing.B, size int64) string {
 		}
 	}
 	out := filepath.Join(b.TempDir(), "large.bind")
-	a := newTestApp(&console{out: io.Discard, err: os.Stderr, width: 80}, "")
-	if c := run(b.Context(), a, []string{"pack", payload.Name(), "-o", out, "--software-type", "SIP", "--software-version", "1.9.2.0"}); c != codeOK {
+	a := newTestApp(&console.Console{Out: io.Discard, Err: os.Stderr, Width: 80}, "")
+	if c := run(b.Context(), a, []string{"pack", payload.Name(), "-o", out, "--software-type", "SIP", "--software-version", "1.9.2.0"}); c != exit.CodeOK {
 		b.Fatalf("pack ended with %d", c)
 	}
 	return out

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
@@ -207,7 +208,7 @@ func TestExamples(t *testing.T) {
 	} {
 		run(line)
 	}
-	examples := examplesOf(newRoot(newTestApp(&console{}, "")))
+	examples := examplesOf(newRoot(newTestApp(&console.Console{}, "")))
 	pushes := 0
 	end := func() {}
 	for _, line := range sortPackFirst(examples) {

@@ -12,14 +12,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 func TestMain(m *testing.M) {
 	// No test asks the keyring of whoever runs it: what is started inherits this, and those that want one set it empty.
-	if _, set := os.LookupEnv(keyringVariable); !set {
-		if err := os.Setenv(keyringVariable, keyringOff); err != nil {
+	if _, set := os.LookupEnv(credentials.KeyringVariable); !set {
+		if err := os.Setenv(credentials.KeyringVariable, credentials.KeyringOff); err != nil {
 			panic(err)
 		}
 	}
@@ -40,7 +41,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("AppData", filepath.Join(home, "settings"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "settings"))
 			env.Setenv("SETTINGS", settingsFolder(home))
-			env.Setenv(keyringVariable, keyringOff) // a developer's keyring is his own
+			env.Setenv(credentials.KeyringVariable, credentials.KeyringOff) // a developer's keyring is his own
 			return os.MkdirAll(home, 0o700)
 		},
 		Condition: condition,
