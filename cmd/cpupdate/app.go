@@ -14,6 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -47,7 +48,7 @@ func newApp() *app {
 		Keyring: credentials.SystemKeyring{Bus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, KeyringSetting: os.Getenv(credentials.KeyringVariable),
 	}
 	if password := os.Getenv(credentials.PasswordVariable); password != "" {
-		pass.Variable = transfer.NewSecret(password)
+		pass.Variable = secret.New(password)
 		_ = os.Unsetenv(credentials.PasswordVariable) // libraries start programs too, such as the keyring's on macOS
 	}
 	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", Ci: os.Getenv("CI") != ""}

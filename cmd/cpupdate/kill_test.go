@@ -204,7 +204,7 @@ type pushProcess struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
-	port  string // where phones call back
+	port  string // where phones call back back
 	err   chan string
 }
 

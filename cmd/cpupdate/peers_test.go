@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -60,7 +61,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s := startPeer(t, "ftps", first, nil)
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
-		a.pass.Variable = transfer.NewSecret("canary")
+		a.pass.Variable = secret.New("canary")
 		c := run(t.Context(), a, []string{
 			"push", clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",

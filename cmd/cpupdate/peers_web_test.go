@@ -23,6 +23,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -58,7 +59,7 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 			a, said := terminalApp(t, "yes\n")
 			a.con.InTerminal = terminal
 			if !terminal {
-				a.pass.Variable = transfer.NewSecret("canary")
+				a.pass.Variable = secret.New("canary")
 			}
 			a.con.Ask = func(_ context.Context, question string) (string, error) {
 				t.Errorf("%s: it asks %q", name, question)

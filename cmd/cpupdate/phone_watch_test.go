@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
@@ -25,16 +24,6 @@ func TestBeginning(t *testing.T) {
 	} {
 		if w.Web = c.web; w.Beginning(c.patience) != c.want {
 			t.Errorf("%s, want %s", w.Beginning(c.patience), c.want)
-		}
-	}
-}
-
-// TestHintsAreCommands: what somebody is told to type names the phone.
-func TestHintsAreCommands(t *testing.T) {
-	for _, kind := range []fleet.Kind{fleet.KindOldVersion, fleet.KindNeverBack, fleet.KindNoAnswer, fleet.KindInterrupted} {
-		f := advice.PhoneFailure("192.0.2.50", advice.Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
-		if hint := strings.Join(f.Hints, " "); !strings.HasSuffix(hint, "cpupdate phone 192.0.2.50") {
-			t.Errorf("%s: %q", kind, hint)
 		}
 	}
 }

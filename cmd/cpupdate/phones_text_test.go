@@ -16,9 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // TestPhoneInCall pushes to a phone that is in a call at first: what is done once more is shown once.
@@ -196,34 +194,6 @@ func TestStationPatience(t *testing.T) {
 	s := &callback.Server{O: &option.Listen{Patience: 7 * time.Minute}, Line: transfer.Options{Rate: 99}, Runner: fleet.New(fleet.Options{})}
 	if o := s.Serving("127.0.0.1:0"); o.Stall != 7*time.Minute || o.Rate != 99 || o.Listen != "127.0.0.1:0" || o.Troubled == nil {
 		t.Errorf("%+v", o)
-	}
-}
-
-func TestRunFailure(t *testing.T) {
-	phones := []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}
-	image := &fleet.Image{Source: fleet.Elsewhere(wpi.Deployment{})}
-	stopped := func(told bool) fleet.Result {
-		return fleet.Result{Told: told, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Told: told}}
-	}
-	refused := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused}, Verdict: &hwcheck.Verdict{Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: "x", Outcome: hwcheck.Unknown}}}}
-	for _, test := range []struct {
-		image   *fleet.Image
-		in      advice.Context
-		results []fleet.Result
-		want    string
-		hint    string
-	}{
-		{image, advice.Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
-		{image, advice.Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
-		{image, advice.Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
-		{image, advice.Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
-		{image, advice.Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
-		{nil, advice.Context{List: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
-	} {
-		own := (*exit.Error)(nil)
-		if err := advice.RunFailure(fleet.Plan{Phones: phones, Image: test.image}, test.in, test.results); !errors.As(err, &own) || own.Error() != test.want || !strings.Contains(strings.Join(own.Hints, "\n"), test.hint) {
-			t.Errorf("%v\nwant %s, hints %q", err, test.want, own.Hints)
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -32,7 +33,7 @@ func dialFrom(t *testing.T, password string, lines ...[]string) dialled {
 	}
 	for i, line := range lines {
 		if i == len(lines)-1 && password != "" {
-			a.pass.Variable = transfer.NewSecret(password)
+			a.pass.Variable = secret.New(password)
 		}
 		out.Reset()
 		errOut.Reset()

@@ -1,3 +1,4 @@
+// Package advice maps each kind of failure of a phone, a web page or a server to an exit code and to the next steps.
 package advice
 
 import (
@@ -30,7 +31,7 @@ type Context struct {
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 }
 
-// PhoneTable returns a row for each kind except those of webTable.
+// PhoneTable returns a row for each kind except those of [WebTable].
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
 		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "check the phone's address, power and LAN, and that no firewall blocks its contact port (8085 by default)", ""},

@@ -43,7 +43,7 @@ func TransferTable() []TransferRow {
 }
 
 // TransferFailure turns an error of package transfer into a failure with a hint. The image's name is for errors of the
-// file itself; it may be empty if no file is sent. Invalid settings are taken for stored ones: call settingUsage first
+// file itself; it may be empty if no file is sent. Invalid settings are taken for stored ones: call [settings.UsageError] first
 // for those that came from flags.
 func TransferFailure(image string, err error) error {
 	own, source := (*exit.Error)(nil), (*transfer.SourceError)(nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A Change describes a change of one profile, or of the defaults.
@@ -21,8 +21,8 @@ type Change struct {
 	Profile  string
 	Set      []settings.Given
 	Unset    []string
-	All      bool             // remove it with its password
-	Password *transfer.Secret // nil: leave it; not set: remove it
+	All      bool           // remove it with its password
+	Password *secret.Secret // nil: leave it; not set: remove it
 }
 
 // Change changes the files of settings and passwords. Each is replaced completely or not at all, and only if no

@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // TestConcurrentChanges checks that many processes can change settings at once, and no change is lost.
@@ -26,8 +26,8 @@ func TestConcurrentChanges(t *testing.T) {
 		all.Go(func() {
 			con := &console.Console{Quiet: true, Err: io.Discard}
 			pass := &Store{Con: con, Settings: &settings.Store{Folder: folder}}
-			secret := transfer.NewSecret(fmt.Sprint("secret", i))
-			c := Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &secret}
+			password := secret.New(fmt.Sprint("secret", i))
+			c := Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &password}
 			if err := pass.Change(t.Context(), c); err != nil {
 				t.Error(err)
 			}

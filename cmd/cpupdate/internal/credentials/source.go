@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -70,33 +71,33 @@ func (o *Source) Validate(command string) error {
 
 // Resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask is
 // set and standard input is a terminal). If no source has it, the secret is not set, and that is no error.
-func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store, stored func(context.Context) (secret.Secret, error), ask bool) (password secret.Secret, origin string, err error) {
 	if o.Given() {
 		return o.FromFlags(ctx, con)
 	}
 	if pass.Variable.IsSet() && !o.NoVariable {
-		secret, err = checkedPassword(fromVariable, pass.Variable.Reveal())
-		return secret, fromVariable, err
+		password, err = checkedPassword(fromVariable, pass.Variable.Reveal())
+		return password, fromVariable, err
 	}
 	if stored != nil {
-		if secret, err = stored(ctx); err != nil || secret.IsSet() {
-			return secret, fromStore, err
+		if password, err = stored(ctx); err != nil || password.IsSet() {
+			return password, fromStore, err
 		}
 	}
 	if ask && con.InTerminal {
-		secret, err = o.Prompt(ctx, con)
-		return secret, fromPrompt, err
+		password, err = o.Prompt(ctx, con)
+		return password, fromPrompt, err
 	}
-	return transfer.Secret{}, "", nil
+	return secret.Secret{}, "", nil
 }
 
 // FromFlags reads the password from the source that the flag names.
-func (o *Source) FromFlags(ctx context.Context, con *console.Console) (secret transfer.Secret, origin string, err error) {
+func (o *Source) FromFlags(ctx context.Context, con *console.Console) (password secret.Secret, origin string, err error) {
 	var text string
 	switch {
 	case o.Stdin && con.InTerminal:
-		secret, err = o.Prompt(ctx, con)
-		return secret, fromStdin, err
+		password, err = o.Prompt(ctx, con)
+		return password, fromStdin, err
 	case o.Stdin:
 		origin = fromStdin
 		text, err = readPassword(console.Interruptible(ctx, con.In))
@@ -108,16 +109,16 @@ func (o *Source) FromFlags(ctx context.Context, con *console.Console) (secret tr
 		text, err = o.run(ctx, con)
 	}
 	if err == nil {
-		secret, err = checkedPassword(origin, WithoutLineBreak(text))
+		password, err = checkedPassword(origin, WithoutLineBreak(text))
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return secret, origin, err
+	return password, origin, err
 }
 
 // Prompt prompts on the terminal.
-func (o *Source) Prompt(ctx context.Context, con *console.Console) (transfer.Secret, error) {
+func (o *Source) Prompt(ctx context.Context, con *console.Console) (secret.Secret, error) {
 	question := "Password: "
 	if o.Whose != "" {
 		question = "Password for " + console.Escape(o.Whose) + ": "
@@ -127,32 +128,32 @@ func (o *Source) Prompt(ctx context.Context, con *console.Console) (transfer.Sec
 	}
 	text, err := con.Ask(ctx, question)
 	if ctx.Err() != nil {
-		return transfer.Secret{}, ctx.Err()
+		return secret.Secret{}, ctx.Err()
 	}
 	if err != nil {
-		return transfer.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("no password was entered: %w", err), "use another source: --password-stdin, --password-file or --password-command")
+		return secret.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("no password was entered: %w", err), "use another source: --password-stdin, --password-file or --password-command")
 	}
 	return checkedPassword("the password that was entered", text)
 }
 
 // checkedPassword refuses text that cannot be a password, without showing it.
-func checkedPassword(source, text string) (transfer.Secret, error) {
-	secret, err := newPassword(text)
+func checkedPassword(source, text string) (secret.Secret, error) {
+	password, err := newPassword(text)
 	if err != nil {
-		return transfer.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("%s: %w", source, err), "provide only the password, on one line")
+		return secret.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("%s: %w", source, err), "provide only the password, on one line")
 	}
-	return secret, nil
+	return password, nil
 }
 
 // newPassword checks a password.
-func newPassword(text string) (transfer.Secret, error) {
+func newPassword(text string) (secret.Secret, error) {
 	var access transfer.Access
 	if err := access.Set(transfer.SettingPassword, text); err != nil {
 		e := (*transfer.SettingError)(nil)
 		if errors.As(err, &e) {
 			err = errors.New("the password " + e.Problem)
 		}
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	return access.Password, nil
 }

@@ -15,19 +15,19 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // TestPasswordSources tests the sources of a password in order: each source is used only if those before it have none.
 func TestPasswordSources(t *testing.T) {
 	file := clitest.File(t, "password", []byte("of the file\r\n"))
-	stored := func(context.Context) (transfer.Secret, error) { return transfer.NewSecret("of the store"), nil }
-	nothing := func(context.Context) (transfer.Secret, error) { return transfer.Secret{}, nil }
+	stored := func(context.Context) (secret.Secret, error) { return secret.New("of the store"), nil }
+	nothing := func(context.Context) (secret.Secret, error) { return secret.Secret{}, nil }
 	for _, test := range []struct {
 		name         string
 		options      Source
 		variable     string
-		stored       func(context.Context) (transfer.Secret, error)
+		stored       func(context.Context) (secret.Secret, error)
 		ask, noTTY   bool
 		want, origin string
 	}{
@@ -46,7 +46,7 @@ func TestPasswordSources(t *testing.T) {
 		con.InTerminal = !test.noTTY
 		con.Ask = func(context.Context, string) (string, error) { return "typed", nil }
 		if test.variable != "" {
-			pass.Variable = transfer.NewSecret(test.variable)
+			pass.Variable = secret.New(test.variable)
 		}
 		got, origin, err := test.options.Resolve(t.Context(), con, pass, test.stored, test.ask)
 		if err != nil || got.Reveal() != test.want || got.IsSet() != (origin != "") || origin != test.origin {

@@ -14,6 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -32,7 +33,7 @@ const keyKeyring = "keyring"
 // user, and not unencrypted if it was stored for an encrypted method. What was unknown then is empty, and restricts
 // nothing.
 type Password struct {
-	Secret                   transfer.Secret
+	Secret                   secret.Secret
 	Server, Username, method string
 	Keyring                  bool          // it is in the keyring, and the other fields are known only after reading that
 	Trouble                  *keyringError // why it could not be read from there
@@ -181,16 +182,16 @@ func HostOf(access transfer.Access) string {
 }
 
 // UsablePassword returns the stored password, if it was stored for this server.
-func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (transfer.Secret, error) {
+func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (secret.Secret, error) {
 	stored, err := pass.Password(ctx, p.Place, p.Name)
 	if err != nil {
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	if stored.Trouble != nil {
-		return transfer.Secret{}, stored.Trouble.failure(p.Name)
+		return secret.Secret{}, stored.Trouble.failure(p.Name)
 	}
 	if problem := stored.Misfit(p.Access); problem != "" {
-		return transfer.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
+		return secret.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
 	}
 	return stored.Secret, nil
 }

@@ -1,3 +1,4 @@
+// Package defaults stores, shows and tries the settings of servers and phones.
 package defaults
 
 import (
@@ -12,9 +13,11 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
+// SetOptions are the flags of defaults set.
 type SetOptions struct {
 	Profile  string
 	access   option.Access
@@ -24,6 +27,7 @@ type SetOptions struct {
 	password credentials.Source
 }
 
+// AddFlags declares the flags.
 func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Password")()
 	o.access.AddFlags(flags)
@@ -33,6 +37,7 @@ func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
 	o.password.AddFlags(flags)
 }
 
+// Set stores the settings and the password that the flags give, and shows what is stored then.
 func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o SetOptions) error {
 	const command = "defaults set"
 	if err := settings.CheckProfileName(o.Profile); err != nil {
@@ -54,11 +59,11 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 		if o.password.Whose = "the defaults"; o.Profile != "" {
 			o.password.Whose = settings.ProfileTitle(o.Profile)
 		}
-		secret, _, err := o.password.FromFlags(ctx, con)
+		password, _, err := o.password.FromFlags(ctx, con)
 		if err != nil {
 			return err
 		}
-		change.Password = &secret
+		change.Password = &password
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -81,7 +86,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	}
 	access := p.Access
 	if stored.There() { // only its presence counts here
-		access.Password = transfer.NewSecret("")
+		access.Password = secret.New("")
 	}
 	if err := access.Validate(); err != nil {
 		con.Note("warning", p.Title(), err.Error())
@@ -89,6 +94,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	return Show(ctx, con, store, pass, name, false)
 }
 
+// Unset removes settings, or all of them, and shows what is stored then.
 func Unset(ctx context.Context, pass *credentials.Store, profile string, all bool, names []string) error {
 	const command = "defaults unset"
 	known := append(settings.Names(), transfer.SettingPassword)
@@ -106,7 +112,7 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	change := credentials.Change{Profile: profile, All: all}
 	for _, name := range names {
 		if name == transfer.SettingPassword {
-			change.Password = &transfer.Secret{}
+			change.Password = &secret.Secret{}
 		} else {
 			change.Unset = append(change.Unset, name)
 		}

@@ -31,6 +31,7 @@ type stepDoc struct {
 	OK   bool   `json:"ok"`
 }
 
+// Test tries the stored settings on their server: a small file is written, and removed again.
 func Test(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store, hosts *knownhosts.Store, dial option.DialFunc, route option.Route, line option.Connection) error {
 	options, err := line.Options(route.Command)
 	if err == nil {
@@ -92,7 +93,7 @@ func (t *trial) tell(e transfer.Event) {
 		t.con.Said(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
-		t.con.Note("note", "defaults test", fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
+		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
 	default:
 		t.ended(true)
 		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})

@@ -1,3 +1,4 @@
+// Package exit holds the exit codes, and the errors that end a command: each has a code and the next steps.
 package exit
 
 import (
@@ -125,6 +126,7 @@ type ErrorDoc struct {
 	Left      string   `json:"left,omitempty"`
 }
 
+// NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
 func NewErrorDoc(err error) *ErrorDoc {
 	f := Classify(err)
 	row := f.Code.Row()

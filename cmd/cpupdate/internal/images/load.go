@@ -25,12 +25,14 @@ type Options struct {
 	requireSignature bool
 }
 
+// AddFlags declares the flags.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Image")()
 	flags.BoolVar(&o.HeaderOnly, "header-only", false, "read the header only; do not verify the payload's digest")
 	o.AddTrustFlags(flags)
 }
 
+// AddTrustFlags declares those that say which signatures are accepted.
 func (o *Options) AddTrustFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Image")()
 	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM) in addition to the stored keys; may be repeated")
@@ -47,6 +49,7 @@ type Loader struct {
 	Policy     hwcheck.Policy // only what the rule image-intact needs
 }
 
+// NewLoader returns a loader that accepts the stored keys and those that the options name.
 func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Options) (*Loader, error) {
 	keys, err := store.TrustedKeys()
 	if err != nil {

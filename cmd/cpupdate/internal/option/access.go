@@ -1,3 +1,4 @@
+// Package option holds the groups of flags that several commands share, and what their values mean together.
 package option
 
 import (
@@ -21,6 +22,7 @@ type Access struct {
 	Method, server, Port, account, username, path, baseURL string
 }
 
+// AddFlags declares the flags.
 func (o *Access) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Server")()
 	flags.StringVar(&o.server, transfer.SettingServer, "", "the server's `HOST` name or address")
@@ -69,12 +71,14 @@ type Trust struct {
 	Pins []string
 }
 
+// AddFlags declares the flags.
 func (o *Trust) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Trust")()
 	flags.StringVar(&o.Ca, settings.KeyCA, "", "verify the server's certificate with the CA certificates in `FILE` (PEM), not with those of the system")
 	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "accept the server's certificate if its public key has this digest, `sha256:HEX`; may be repeated")
 }
 
+// Given returns the settings that are given as flags.
 func (o *Trust) Given() []settings.Given {
 	var out []settings.Given
 	if o.Ca != "" {
@@ -116,8 +120,10 @@ func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, erro
 // Site describe all phones of a site together.
 type Site struct{ phone Phone }
 
+// AddFlags declares the flags.
 func (o *Site) AddFlags(flags *pflag.FlagSet) { o.phone.addSiteFlags(flags) }
 
+// Given returns the settings that are given as flags.
 func (o *Site) Given() []settings.Given {
 	var out []settings.Given
 	for _, s := range []struct{ name, text string }{

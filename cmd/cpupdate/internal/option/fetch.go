@@ -21,6 +21,7 @@ import (
 // Fetch say where phones fetch the image, and with which login.
 type Fetch struct{ settings.FetchAccess }
 
+// AddFlags declares the flags.
 func (o *Fetch) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Fetch by phones")()
 	flags.StringVar(&o.URL, settings.KeyFetchURL, "", "let phones fetch from `URL` if the upload has another address: a file, or a folder that ends in /; ftp://... or https://...")

@@ -32,6 +32,7 @@ type Listen struct {
 	Parallel          int
 }
 
+// AddFlags declares the flags.
 func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	end := console.Group(flags, "This machine")
 	flags.StringVar(&o.Listen, "listen", "", "listen for phones at `[ADDR]:PORT` of this machine (default port 18443, or a free port if that is in use)")

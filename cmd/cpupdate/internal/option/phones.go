@@ -20,6 +20,7 @@ type Phones struct {
 	List   string
 }
 
+// AddFlags declares the flags.
 func (o *Phones) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Phones")()
 	flags.StringVar(&o.List, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")

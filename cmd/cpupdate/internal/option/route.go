@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -39,6 +40,7 @@ type Route struct {
 	Legacy      bool // accept old servers
 }
 
+// AddFlags declares the flags.
 func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	end := console.Group(flags, "This machine")
 	flags.BoolVar(&o.Serve, "serve", false, "let phones fetch the image from this machine while the command runs, by https, or by ftp with --method ftp")
@@ -61,7 +63,7 @@ type Destination struct {
 	Phone    hwcheck.Phone
 	Origin   string // "flags", "defaults", "profile berlin"
 	Fetch    settings.FetchAccess
-	password func(context.Context) (transfer.Secret, error)
+	password func(context.Context) (secret.Secret, error)
 }
 
 // Validate rejects explicit settings together with stored ones.
@@ -195,7 +197,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
 	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
+	d.password = func(ctx context.Context) (secret.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
 	}
@@ -222,12 +224,12 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 		}
 	}
 	o.Password.Before = warn // warn before the password is requested
-	secret, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
+	password, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
 	if err != nil {
 		return err
 	}
-	d.Access.Password = secret
-	if secret.Reveal() != "" {
+	d.Access.Password = password
+	if password.Reveal() != "" {
 		warn()
 	}
 	if d.Origin == "flags" {

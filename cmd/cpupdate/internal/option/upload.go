@@ -20,6 +20,7 @@ import (
 type Upload struct {
 	Filename                    string
 	Mkdir, InPlace, NoOverwrite bool
+	SHA256                      bool // always compute the digest of the whole file
 	Verify, limitRate           string
 	line                        Connection
 }
@@ -33,12 +34,14 @@ type Connection struct {
 // usualRetries is the default of --retries.
 const usualRetries = 2
 
+// AddFlags declares the flags.
 func (o *Connection) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a server (`DURATION`, such as 10s)")
 	flags.IntVar(&o.retries, "retries", usualRetries, "how often to retry after a temporary error: a `NUMBER` up to 100")
 }
 
+// Options returns timeout and retries as package transfer takes them.
 func (o *Connection) Options(command string) (transfer.Options, error) {
 	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
 	switch {
@@ -50,12 +53,14 @@ func (o *Connection) Options(command string) (transfer.Options, error) {
 	return t, nil
 }
 
+// AddFlags declares the flags.
 func (o *Upload) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Upload")()
 	flags.StringVar(&o.Filename, "filename", "", "the file `NAME` on the server (default: the name of the image)")
 	flags.BoolVar(&o.Mkdir, "mkdir", false, "create the folders of --path that do not exist (ftp, ftps)")
 	flags.BoolVar(&o.InPlace, "in-place", false, "write directly to the final name, for servers that cannot rename (ftp, ftps)")
 	flags.BoolVar(&o.NoOverwrite, "no-overwrite", false, "do not replace an existing file")
+	flags.BoolVar(&o.SHA256, "sha256", false, "compute the SHA-256 of the whole file, as sha256sum prints it; --json always does")
 	flags.StringVar(&o.Verify, "verify", "size", "how to verify the upload: `size|readback`; a digest that the server reports is compared too")
 	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, such as 500k (k, M, G); with --serve and --web, to all phones together")
 	o.line.AddFlags(flags)
@@ -72,6 +77,7 @@ func (o *Upload) OnlySent() string {
 		{"in-place", o.InPlace},
 		{"no-overwrite", o.NoOverwrite},
 		{"verify", o.Verify != "size"},
+		{"sha256", o.SHA256},
 		{"retries", o.line.retries != usualRetries},
 	} {
 		if f.given {

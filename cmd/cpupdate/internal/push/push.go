@@ -1,3 +1,4 @@
+// Package push uploads an image to a server, or installs it on phones, and reports how that ended.
 package push
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
+// Options are the flags of push.
 type Options struct {
 	Image    images.Options
 	Phones   option.Phones

@@ -36,7 +36,12 @@ func (p *Pushing) draw(w io.Writer, event, where string, l transfer.Location) {
 		row("dry run", "nothing was sent, and no connection opened")
 		return
 	}
-	row("sha256", fmt.Sprintf("%x", l.SHA256))
+	if sum := p.File.Facts().PayloadSHA256; sum.Known() {
+		row("payload", "sha256 "+console.ShortHex(sum.Value)+" verified")
+	}
+	if l.SHA256 != nil {
+		row("sha256", fmt.Sprintf("%x", *l.SHA256))
+	}
 	row("proof", proofLine(l))
 	row("time", timeLine(l))
 }

@@ -77,7 +77,8 @@ func (p *Pushing) send(ctx context.Context) (transfer.Location, error) {
 	defer store.Close()
 	return store.Put(ctx, transfer.Upload{
 		Name: p.o.Upload.Filename, Content: content,
-		Watch:       func() transfer.Watcher { return p.File.NewPass() },
+		Watch:       func(whole bool) transfer.Watcher { return p.File.NewPass(whole) },
+		SHA256:      p.o.Upload.SHA256 || p.Con.JSON, // docs/json.md promises it
 		NoOverwrite: p.o.Upload.NoOverwrite, InPlace: p.o.Upload.InPlace, MakeFolder: p.o.Upload.Mkdir,
 		ReadBack: p.o.Upload.Verify == "readback",
 	})
@@ -188,7 +189,10 @@ func (p *Pushing) Say(event, where string, l transfer.Location) error {
 	if p.Con.JSON {
 		doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
-			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
+			if l.SHA256 != nil {
+				doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
+			}
+			doc.Attempts = l.Attempts
 			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
 			doc.BytesPerSec, doc.Left = rate(l), p.Left
 			for _, proof := range l.Proofs {

@@ -9,6 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
@@ -66,18 +67,18 @@ func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
 }
 
 // webPassword reads the password of the pages, which is never stored.
-func (r *Rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
+func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 	o := &r.O.Route.Password
 	o.Whose = "the phones' web pages"
 	if len(r.Targets) == 1 {
 		o.Whose = "the web page of " + r.Targets[0].Address
 	}
-	secret, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
-	if err == nil && secret.Reveal() == "" {
+	password, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
+	if err == nil && password.Reveal() == "" {
 		err = exit.Errorf(exit.CodeSettings, "give it with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone needs the administrator's password, and none was given")
 	}
-	return secret, err
+	return password, err
 }
 
 // webImage returns a function that makes the file for one upload. All uploads share the rate; each verifies what it sends.
@@ -86,7 +87,7 @@ func (r *Rollout) webImage() func(context.Context) wbm.Image {
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
 			Name: r.O.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(), checking},
+			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}
 }
@@ -98,8 +99,8 @@ type pagePass struct {
 }
 
 // Check calls that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check(sum [32]byte) error {
+func (p *pagePass) Check([32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
-	return p.Pass.Check(sum)
+	return p.Pass.Check()
 }

@@ -1,3 +1,4 @@
+// Package runview shows a run with phones as it happens: as text for one phone or many, or as lines of JSON.
 package runview
 
 import (

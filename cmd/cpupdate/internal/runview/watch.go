@@ -23,7 +23,7 @@ type Watch struct {
 	aside   func(who, text string)
 
 	mu      sync.Mutex // guards everything below, and the output of the run
-	Port    int        // where phones call back
+	Port    int        // where phones call back back
 	states  []phoneState
 	called  bool // at least one phone has called
 	doubted bool // the note about the firewall was shown

@@ -11,8 +11,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// MaxPairs is the maximum number of pairs of a phone and an image in one run: all are kept in memory for the answer.
-const MaxPairs = 250_000
+// maxPairs is the maximum number of pairs of a phone and an image in one run: all are kept in memory for the answer.
+const maxPairs = 250_000
 
 // A matrixDoc is the JSON answer of check for several images or phones.
 type matrixDoc struct {
@@ -34,7 +34,7 @@ type fitRow struct {
 	Answer  hwcheck.Answer `json:"answer"`
 	Cells   []fitCell      `json:"images"`
 	Error   *exit.ErrorDoc `json:"error,omitempty"` // why it did not answer
-	Why     string         // the same without the phone's name
+	Why     string         `json:"-"`               // the same without the phone's name
 }
 
 // A fitCell is one phone with one image. It has only the findings that block the image, or would without an override;
@@ -59,10 +59,11 @@ func (doc matrixDoc) Failure() error {
 	return exit.Errorf(exit.CodePartial, "see the output for the reasons, and for what is missing", "%d of %s: no image fits; %d more: cannot be determined", none, total, doc.Unknown)
 }
 
+// NewMatrixDoc applies the rules to every pair of an image and a phone.
 func NewMatrixDoc(ctx context.Context, loaded []*images.Image, passed []images.PassedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
-	if pairs := len(usable(loaded)) * len(phones); pairs > MaxPairs {
+	if pairs := len(usable(loaded)) * len(phones); pairs > maxPairs {
 		return matrixDoc{}, exit.Errorf(exit.CodeUsage, "check fewer images or a part of the list at a time", "%s and %s are %d pairs; the maximum is %d",
-			console.Plural(len(phones), "phone"), console.Plural(len(usable(loaded)), "image"), pairs, MaxPairs)
+			console.Plural(len(phones), "phone"), console.Plural(len(usable(loaded)), "image"), pairs, maxPairs)
 	}
 	doc := matrixDoc{Schema: 1, Images: []images.Doc{}, PassedOver: append([]images.PassedOver{}, passed...)}
 	for _, im := range loaded {
