@@ -42,5 +42,5 @@ func completion(a *app, root *cobra.Command, shell string) error {
 		Shell  string `json:"shell"`
 		Script string `json:"script"`
 	}{1, shell, script.String()}
-	return a.con.print(doc, func(w io.Writer) { _, _ = w.Write(script.Bytes()) })
+	return a.con.Print(doc, func(w io.Writer) { _, _ = w.Write(script.Bytes()) })
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -116,7 +117,7 @@ func (c *imageCompletion) describe(path string) (text string, ok bool) {
 	facts := f.Facts()
 	var words []string
 	if facts.SoftwareType.Known() {
-		words = append(words, certificateText(facts.SoftwareType.Value))
+		words = append(words, knownhosts.CertificateText(facts.SoftwareType.Value))
 	}
 	if facts.Version.Known() {
 		words = append(words, facts.Version.Value.String())

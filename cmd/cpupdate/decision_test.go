@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // A decision is one row of the decision table: an image, what is said of the phone, and what must come of it.
@@ -18,7 +21,7 @@ type decision struct {
 	name    string // what a person would say
 	image   string // one of decisionImages
 	flags   string // after "check IMAGE --json"; @ stands for the folder of the images
-	exit    code
+	exit    exit.Code
 	verdict string // "" if no sheet is printed; "nothing to do" is compatible for that reason
 	rule    string // the rule that decides
 	outcome string // what it must come to
@@ -145,20 +148,20 @@ func decide(t *testing.T, folder, stored string, d decision) {
 }
 
 // runDecision runs the command in this process. An image called - is mixed.bind on standard input.
-func runDecision(t *testing.T, folder, stored, image, flags string) (ended code, stdout, stderr []byte) {
+func runDecision(t *testing.T, folder, stored, image, flags string) (ended exit.Code, stdout, stderr []byte) {
 	t.Helper()
 	settings := t.TempDir()
 	if stored != "" {
 		settings = filepath.Join(folder, stored)
 	}
 	var out, errs bytes.Buffer
-	a := newTestApp(&console{in: strings.NewReader(""), out: &out, err: &errs, width: 80}, settings)
+	a := newTestApp(&console.Console{In: strings.NewReader(""), Out: &out, Err: &errs, Width: 80}, settings)
 	if image == "-" {
 		content, err := os.ReadFile(filepath.Join(folder, "mixed.bind"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.con.in = bytes.NewReader(content)
+		a.con.In = bytes.NewReader(content)
 	} else {
 		image = filepath.Join(folder, image)
 	}
@@ -193,12 +196,12 @@ func oneSheet(t *testing.T, out []byte) decidedSheet {
 }
 
 // checkDecisionError holds stderr to one error for each exit that is not 0, and none for 0.
-func checkDecisionError(t *testing.T, errs []byte, ended code) {
+func checkDecisionError(t *testing.T, errs []byte, ended exit.Code) {
 	t.Helper()
-	var found []errorDoc
+	var found []exit.ErrorDoc
 	decoder := json.NewDecoder(bytes.NewReader(errs))
 	for {
-		var line struct{ Error *errorDoc }
+		var line struct{ Error *exit.ErrorDoc }
 		err := decoder.Decode(&line)
 		if errors.Is(err, io.EOF) {
 			break
@@ -219,7 +222,7 @@ func checkDecisionError(t *testing.T, errs []byte, ended code) {
 	if len(found) != 1 {
 		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), ended, errs)
 	}
-	names := map[code]string{2: "usage", 3: "image", 4: "refused", 5: "unknown", 6: "settings"}
+	names := map[exit.Code]string{2: "usage", 3: "image", 4: "refused", 5: "unknown", 6: "settings"}
 	if e := found[0]; e.Code != ended || e.Name != names[ended] || e.Message == "" || e.Retryable == nil || *e.Retryable {
 		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, ended, names[ended])
 	}
@@ -248,7 +251,7 @@ func checkVerdict(t *testing.T, sheet decidedSheet, d decision) {
 }
 
 // checkSheet holds a sheet to what is true of all of them.
-func checkSheet(t *testing.T, sheet decidedSheet, ended code) {
+func checkSheet(t *testing.T, sheet decidedSheet, ended exit.Code) {
 	t.Helper()
 	order := []string{
 		"image-intact", "family-model", "hardware-level", "minimum-version",
@@ -278,7 +281,7 @@ func checkSheet(t *testing.T, sheet decidedSheet, ended code) {
 }
 
 // derived returns the verdict that the findings make, and its exit code.
-func (s decidedSheet) derived() (string, code) {
+func (s decidedSheet) derived() (string, exit.Code) {
 	has := func(outcome string) bool {
 		return slices.ContainsFunc(s.Findings, func(f decidedFinding) bool { return f.Outcome == outcome })
 	}

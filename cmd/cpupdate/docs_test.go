@@ -12,6 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
@@ -22,7 +26,7 @@ func TestDocs(t *testing.T) {
 	update := os.Getenv("UPDATE_DOCS") != ""
 	folder := filepath.Join("..", "..", "docs", "cli")
 	pages := map[string][]byte{}
-	root := newRoot(newTestApp(&console{}, ""))
+	root := newRoot(newTestApp(&console.Console{}, ""))
 	root.DisableAutoGenTag = true
 	if err := generate(root, pages); err != nil {
 		t.Fatal(err)
@@ -99,7 +103,7 @@ The numbers and names never change; a new meaning gets a new number. ` + "`cpupd
 | code | name | meaning | try again? |
 |---|---|---|---|
 `)
-	for _, row := range exitTable() {
+	for _, row := range exit.Table() {
 		fmt.Fprintf(&page, "| %d | %s | %s | %s |\n", row.Code, row.Name, row.Meaning, row.Retryable)
 	}
 	page.WriteString(`
@@ -151,7 +155,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cmd := range newRoot(newTestApp(&console{}, "")).Commands() {
+	for _, cmd := range newRoot(newTestApp(&console.Console{}, "")).Commands() {
 		if !bytes.Contains(readme, []byte("`"+cmd.Name())) {
 			t.Errorf("the README does not name the command %s", cmd.Name())
 		}
@@ -192,8 +196,8 @@ func TestDocumentedTOML(t *testing.T) {
 	if d, err := bind.ParseDescription([]byte(example("bind-format.md"))); err != nil || d.Levels.String() != "1-2" {
 		t.Errorf("bind-format.md: %v, %v", d, err)
 	}
-	tables, err := parseStored([]byte(example("settings.md")), configForm())
-	if err != nil || len(tables) != 2 || len(tables[0].values) == 0 {
+	tables, err := tomledit.Parse([]byte(example("settings.md")), settings.ConfigForm())
+	if err != nil || len(tables) != 2 || len(tables[0].Values) == 0 {
 		t.Errorf("settings.md: %v, %v", tables, err)
 	}
 }

@@ -9,7 +9,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -41,7 +44,7 @@ func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Co
 }
 
 // statesOf returns the states of a check, phone by phone.
-func statesOf(doc doctorDoc, group, check string) string {
+func statesOf(doc doctor.DoctorDoc, group, check string) string {
 	var states []string
 	for _, f := range doc.Checks {
 		if f.Group == group && f.Check == check {
@@ -51,13 +54,13 @@ func statesOf(doc doctorDoc, group, check string) string {
 	return strings.Join(states, " ")
 }
 
-func doctorJSON(t *testing.T, change func(*app), args ...string) (code, doctorDoc, string) {
+func doctorJSON(t *testing.T, change func(*app), args ...string) (exit.Code, doctor.DoctorDoc, string) {
 	t.Helper()
 	a, out, errOut := testApp(t, nil)
 	a.dial = transfer.Dial
 	change(a)
 	c := run(t.Context(), a, append([]string{"doctor", "--json"}, args...))
-	var doc doctorDoc
+	var doc doctor.DoctorDoc
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 		t.Fatalf("%v\n%s%s", err, out, errOut)
 	}
@@ -82,17 +85,17 @@ func TestDoctorWrongPassword(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret("wr0ng-canary") }, args...)
-			if n := wrong.Load(); n != 1 || ended != codeSettings {
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New("wr0ng-canary") }, args...)
+			if n := wrong.Load(); n != 1 || ended != exit.CodeSettings {
 				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
 			}
-			if got := statesOf(doc, groupPage, "login"); got != "failed skipped skipped" {
+			if got := statesOf(doc, doctor.GroupPage, "login"); got != "failed skipped skipped" {
 				t.Errorf("logins: %s", got)
 			}
-			if got := statesOf(doc, groupPage, "start"); got != "ok ok ok" {
+			if got := statesOf(doc, doctor.GroupPage, "start"); got != "ok ok ok" {
 				t.Errorf("start pages: %s", got)
 			}
-			if !slices.ContainsFunc(doc.lines(), func(l string) bool {
+			if !slices.ContainsFunc(lines(doc), func(l string) bool {
 				return strings.HasPrefix(l, "web page/login skipped skipped: the page of 127.0.11.1:") && strings.Contains(l, c.want)
 			}) || strings.Contains(said, "wr0ng") {
 				t.Errorf("%s", said)
@@ -111,21 +114,21 @@ func TestDoctorOtherPhone(t *testing.T) {
 		change func(i int, c *phonesim.Config)
 		want   map[string]string // states, by GROUP/CHECK
 		logins int
-		code   code
+		code   exit.Code
 	}{
-		"as listed": {[]string{first, second}, nil, map[string]string{"phone/call-back": "ok ok", "web page/form": "ok ok"}, 2, codeOK},
+		"as listed": {[]string{first, second}, nil, map[string]string{"phone/call-back": "ok ok", "web page/form": "ok ok"}, 2, exit.CodeOK},
 		"another calls": {[]string{other, second}, nil, map[string]string{
 			"phone/call-back": "failed ok", "web page/port": "ok ok", "web page/certificate": "skipped ok", "web page/start": "skipped ok", "web page/login": "skipped ok", "web page/form": "skipped ok",
-		}, 1, codeSettings},
-		"one twice": {[]string{"", ""}, func(_ int, c *phonesim.Config) { c.MAC = first }, map[string]string{"web page/certificate": "ok skipped|skipped ok"}, 1, codeSettings},
+		}, 1, exit.CodeSettings},
+		"one twice": {[]string{"", ""}, func(_ int, c *phonesim.Config) { c.MAC = first }, map[string]string{"web page/certificate": "ok skipped|skipped ok"}, 1, exit.CodeSettings},
 		// Without call-backs, the page alone identifies the phone.
 		"another page": {[]string{other, second}, silentInterface, map[string]string{
 			"phone/contact-port": "warning warning", "web page/start": "ok ok", "web page/login": "ok ok", "web page/form": "failed ok",
-		}, 2, codeSettings},
+		}, 2, exit.CodeSettings},
 		"one page twice": {[]string{"", ""}, func(i int, c *phonesim.Config) {
 			silentInterface(i, c)
 			c.MAC = first
-		}, map[string]string{"web page/form": "ok failed"}, 2, codeSettings},
+		}, map[string]string{"web page/form": "ok failed"}, 2, exit.CodeSettings},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +137,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 				change = func(int, *phonesim.Config) {}
 			}
 			phones, args, _ := doctorPhones(t, c.macs, change)
-			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(phonesim.DefaultPassword) }, args...)
 			for id, want := range c.want {
 				group, check, _ := strings.Cut(id, "/")
 				if got := statesOf(doc, group, check); !slices.Contains(strings.Split(want, "|"), got) {
@@ -145,7 +148,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 			for _, p := range phones {
 				logins += p.State().Logins
 			}
-			if logins != c.logins || ended != c.code || doc.OK != (c.code == codeOK) {
+			if logins != c.logins || ended != c.code || doc.OK != (c.code == exit.CodeOK) {
 				t.Errorf("%d logins, exit code %d, want %d and %d", logins, ended, c.logins, c.code)
 			}
 			if t.Failed() {
@@ -173,7 +176,7 @@ func TestDoctorLogsOut(t *testing.T) {
 				}
 			}
 		})
-		_, _, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+		_, _, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(phonesim.DefaultPassword) }, args...)
 		if in.Load() != 2 || out.Load() != 2 {
 			t.Errorf("%q: %d logins and %d logouts for two pages\n%s", fault, in.Load(), out.Load(), said)
 		}
@@ -191,13 +194,13 @@ func TestDoctorAsksLate(t *testing.T) {
 		flags  []string
 		asked  int
 		typed  string
-		code   code
+		code   exit.Code
 	}{
-		"trusted":               {true, nil, 1, phonesim.DefaultPassword, codeOK},
-		"trusted, and --stdin":  {true, []string{"--password-stdin"}, 1, phonesim.DefaultPassword, codeOK},
-		"nothing typed":         {true, nil, 1, "", codeSettings},
-		"a stranger":            {false, nil, 0, phonesim.DefaultPassword, codeSettings},
-		"a stranger, and stdin": {false, []string{"--password-stdin"}, 0, phonesim.DefaultPassword, codeSettings},
+		"trusted":               {true, nil, 1, phonesim.DefaultPassword, exit.CodeOK},
+		"trusted, and --stdin":  {true, []string{"--password-stdin"}, 1, phonesim.DefaultPassword, exit.CodeOK},
+		"nothing typed":         {true, nil, 1, "", exit.CodeSettings},
+		"a stranger":            {false, nil, 0, phonesim.DefaultPassword, exit.CodeSettings},
+		"a stranger, and stdin": {false, []string{"--password-stdin"}, 0, phonesim.DefaultPassword, exit.CodeSettings},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,13 +210,13 @@ func TestDoctorAsksLate(t *testing.T) {
 			}
 			asked := 0
 			ended, _, said := doctorJSON(t, func(a *app) {
-				a.con.inTerminal = true
-				a.con.ask = func(context.Context, string) (string, error) {
+				a.con.InTerminal = true
+				a.con.Ask = func(context.Context, string) (string, error) {
 					asked++
 					return c.typed, nil
 				}
 			}, append(args, c.flags...)...)
-			if asked != c.asked || ended != c.code || c.code == codeOK && strings.Contains(said, "no password given") {
+			if asked != c.asked || ended != c.code || c.code == exit.CodeOK && strings.Contains(said, "no password given") {
 				t.Errorf("asked %d times, exit code %d, want %d and %d\n%s", asked, ended, c.asked, c.code, said)
 			}
 		})
@@ -231,8 +234,8 @@ func TestDoctorKeepsPassword(t *testing.T) {
 				silentInterface(i, c)
 			}
 		})
-		_, doc, said := doctorJSON(t, func(a *app) { a.pass.password = transfer.NewSecret(canary) }, append(args, "--verbose")...)
-		if got := statesOf(doc, groupPage, "form"); got != "ok" || strings.Contains(said, canary) {
+		_, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(canary) }, append(args, "--verbose")...)
+		if got := statesOf(doc, doctor.GroupPage, "form"); got != "ok" || strings.Contains(said, canary) {
 			t.Errorf("%s: the form is %s\n%s", name, got, said)
 		}
 	}

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // TestDoctorInterrupted checks that Ctrl-C ends doctor at once, and that nothing stays on the server.
@@ -20,7 +21,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
 	a.dial = transfer.Dial
 	withPassword(t, a)
-	if c := run(ctx, a, append([]string{"doctor", "--listen", "127.0.0.1:0"}, bySettings(s.Access())...)); c != codeInterrupted {
+	if c := run(ctx, a, append([]string{"doctor", "--listen", "127.0.0.1:0"}, bySettings(s.Access())...)); c != exit.CodeInterrupted {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
 	s.Settle()
@@ -53,7 +54,7 @@ func TestDoctorLeavesBehind(t *testing.T) {
 		for name := range s.Files() {
 			left = append(left, name[strings.LastIndex(name, "/")+1:])
 		}
-		if c != codeInterrupted || len(left) != 1 || !strings.Contains(r.errOut, left[0]) || !strings.Contains(r.errOut, "left behind: ") {
+		if c != exit.CodeInterrupted || len(left) != 1 || !strings.Contains(r.errOut, left[0]) || !strings.Contains(r.errOut, "left behind: ") {
 			t.Errorf("exit code %d, on the server is %v\n%s%s", c, left, r.out, r.errOut)
 		}
 		if asJSON && !strings.Contains(r.failure(t).Left, left[0]) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -53,7 +55,7 @@ func TestNothingRawIsShown(t *testing.T) {
 			return err
 		}
 		defer in.Close()
-		return b.Build(context.Background(), f, sectionOf(t, in))
+		return b.Build(context.Background(), f, clitest.Section(t, in))
 	})
 	described := put(evil+".img", text("unknown"))
 	list := put("phones.csv", text("model,software_type,hw_level,override,reason\n"+hostile+"2,"+hostile+",7,,\n"+hostile+"1,SIP,8,yes,"+hostile+"\n"))
@@ -154,7 +156,7 @@ func TestWrap(t *testing.T) {
 		{"sha " + strings.Repeat("0f", 32) + " b", 4, "sha\n    " + strings.Repeat("0f", 32) + "\n    b"},
 		{strings.Repeat("0f", 33), 0, strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n0f0f0f"},
 	} {
-		if got := wrap(test.text, test.indent, 20); got != test.want {
+		if got := console.Wrap(test.text, test.indent, 20); got != test.want {
 			t.Errorf("wrap(%q, %d, 20) = %q, want %q", test.text, test.indent, got, test.want)
 		}
 	}

@@ -8,6 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // newHelp returns the help command. Unlike cobra's own, it returns an error for an unknown topic.
@@ -26,7 +29,7 @@ func newHelp(a *app) *cobra.Command {
 			}
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usage("", "no help for %q", strings.Join(args, " "))
+				return exit.Usage("", "no help for %q", strings.Join(args, " "))
 			}
 			return printHelp(a, target)
 		},
@@ -35,12 +38,12 @@ func newHelp(a *app) *cobra.Command {
 
 // printHelp prints the help of a command.
 func printHelp(a *app, cmd *cobra.Command) error {
-	text := helpText(cmd, a.con.width)
+	text := helpText(cmd, a.con.Width)
 	doc := struct {
 		Schema int    `json:"schema"`
 		Help   string `json:"help"`
 	}{1, text}
-	return a.con.print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
+	return a.con.Print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // helpText returns the help of a command: first what to type, then the description, then the flags.
@@ -64,14 +67,14 @@ func helpText(cmd *cobra.Command, width int) string {
 		b.WriteString("\nCommands:\n")
 		for _, child := range cmd.Commands() {
 			if child.IsAvailableCommand() || child.Name() == "help" {
-				text := wrap(child.Short, child.NamePadding()+3, width)
-				fmt.Fprintf(&b, "  %s %s\n", pad(child.Name(), child.NamePadding()), text)
+				text := console.Wrap(child.Short, child.NamePadding()+3, width)
+				fmt.Fprintf(&b, "  %s %s\n", console.Pad(child.Name(), child.NamePadding()), text)
 			}
 		}
 	}
 	for paragraph := range strings.SplitSeq(cmd.Long, "\n\n") {
 		if !strings.HasPrefix(paragraph, " ") { // else it is a table
-			paragraph = wrap(paragraph, 0, width)
+			paragraph = console.Wrap(paragraph, 0, width)
 		}
 		fmt.Fprintf(&b, "\n%s\n", paragraph)
 	}
@@ -96,24 +99,6 @@ func wrapCommand(line string, width int) string {
 	return text
 }
 
-// groupKey is the annotation of a flag with its heading in the help.
-const groupKey = "cpupdate_group"
-
-// group puts the flags that are declared until the returned function is called under a heading of the help. A flag that
-// has a heading keeps it. Headings and flags are shown in the order of their declaration.
-func group(flags *pflag.FlagSet, heading string) (end func()) {
-	flags.SortFlags = false
-	before := map[string]bool{}
-	flags.VisitAll(func(f *pflag.Flag) { before[f.Name] = true })
-	return func() {
-		flags.VisitAll(func(f *pflag.Flag) {
-			if !before[f.Name] && f.Annotations[groupKey] == nil {
-				_ = flags.SetAnnotation(f.Name, groupKey, []string{heading}) // the flag exists
-			}
-		})
-	}
-}
-
 // flagsText returns the flags of a command under their headings, wrapped to width columns.
 func flagsText(cmd *cobra.Command, width int) string {
 	var headings []string
@@ -130,9 +115,9 @@ func flagsText(cmd *cobra.Command, width int) string {
 	}
 	const local, global = "Flags", "Global flags"
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		switch heading := f.Annotations[groupKey]; {
-		case heading != nil:
-			add(heading[0], f)
+		switch heading := console.Heading(f); {
+		case heading != "":
+			add(heading, f)
 		case f.Name != "help" || !cmd.HasParent():
 			add(local, f)
 		}
@@ -151,25 +136,25 @@ func flagsText(cmd *cobra.Command, width int) string {
 }
 
 // printExitCodes prints the table of exit codes.
-func printExitCodes(con *console) error {
+func printExitCodes(con *console.Console) error {
 	type rowDoc struct {
-		Code      code   `json:"code"`
-		Name      string `json:"name"`
-		Meaning   string `json:"meaning"`
-		Retryable *bool  `json:"retryable"`
+		Code      exit.Code `json:"code"`
+		Name      string    `json:"name"`
+		Meaning   string    `json:"meaning"`
+		Retryable *bool     `json:"retryable"`
 	}
 	var rows []rowDoc
-	for _, row := range exitTable() {
-		rows = append(rows, rowDoc{row.Code, row.Name, row.Meaning, row.retryable()})
+	for _, row := range exit.Table() {
+		rows = append(rows, rowDoc{row.Code, row.Name, row.Meaning, row.MayRetry()})
 	}
 	doc := struct {
 		Schema    int      `json:"schema"`
 		ExitCodes []rowDoc `json:"exit_codes"`
 	}{1, rows}
-	return con.print(doc, func(w io.Writer) {
+	return con.Print(doc, func(w io.Writer) {
 		fmt.Fprintln(w, "exit  name         retry?      meaning")
-		for _, row := range exitTable() {
-			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, wrap(row.Meaning, 31, con.width))
+		for _, row := range exit.Table() {
+			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, console.Wrap(row.Meaning, 31, con.Width))
 		}
 		fmt.Fprintln(w, "\nretry?  whether the same command may succeed later")
 	})

@@ -13,10 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/phone"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // TestDocsJSON pushes to simulated phones on good and on bad days, and compares the lines of --json with docs/json.md: each
@@ -37,22 +41,22 @@ func TestDocsJSON(t *testing.T) {
 	}
 	seen := &seenFields{events: map[string][]string{}}
 	image := filepath.Join(t.TempDir(), "a.bind")
-	runHere(t, nil, "pack", newFile(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
+	runHere(t, nil, "pack", clitest.File(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
 		"--software-type", "Unify HFA", "--software-version", "V1 R9.2.0", "--hw-levels", "1-3")
 	t.Run("runs", func(t *testing.T) {
 		for _, test := range []struct {
 			faults string
 			args   []string
-			code   code
+			code   exit.Code
 		}{
-			{"", []string{"--hw-level", "9", "--override", "--reason", "measured"}, codeOK},
-			{"accepts", nil, codeOK},
-			{"busy-forever", []string{"--patience", "1s"}, codeUnreachable},
-			{"cut-mid-download", []string{"--patience", "1s"}, codeUnreachable},
-			{"tls-1.0-only", []string{"--patience", "1s"}, codeSettings},
-			{"ignores-contact overload", []string{"--patience", "1s"}, codeUnreachable},
-			{"no-contact-port", []string{"--web", "--verbose"}, codeOK},
-			{"web-cuts", []string{"--web"}, codeUnreachable},
+			{"", []string{"--hw-level", "9", "--override", "--reason", "measured"}, exit.CodeOK},
+			{"accepts", nil, exit.CodeOK},
+			{"busy-forever", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"cut-mid-download", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"tls-1.0-only", []string{"--patience", "1s"}, exit.CodeSettings},
+			{"ignores-contact overload", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"no-contact-port", []string{"--web", "--verbose"}, exit.CodeOK},
+			{"web-cuts", []string{"--web"}, exit.CodeUnreachable},
 		} {
 			t.Run(test.faults, func(t *testing.T) {
 				t.Parallel()
@@ -61,8 +65,8 @@ func TestDocsJSON(t *testing.T) {
 		}
 	})
 	// A stranger needs a second program, and a page that breaks off with the last byte has luck.
-	seen.line(t, newPhoneEvent("phone", fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")}, nil))
-	seen.line(t, newPhoneEvent("", fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")}, nil))
+	seen.line(t, runview.NewPhoneEvent("phone", fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")}, nil))
+	seen.line(t, runview.NewPhoneEvent("", fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")}, nil))
 	for event, fields := range want {
 		got := seen.events[event]
 		slices.Sort(got)
@@ -80,7 +84,7 @@ func TestDocsJSON(t *testing.T) {
 // TestDocsJSONPhone compares the answer of phone with docs/json.md.
 func TestDocsJSONPhone(t *testing.T) {
 	section := jsonSection(t, "## Phones\n")
-	doc := newLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
+	doc := phone.NewLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
 		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
 		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
 	}})
@@ -136,7 +140,7 @@ type seenFields struct {
 }
 
 // push pushes to one simulated phone.
-func (s *seenFields) push(t *testing.T, image string, faults, args []string, want code) {
+func (s *seenFields) push(t *testing.T, image string, faults, args []string, want exit.Code) {
 	config := phonesim.Config{
 		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", SoftwareType: "Unify HFA",
 		Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3, RestartTime: 300 * time.Millisecond, Web: "127.0.0.1:0",
@@ -155,7 +159,7 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	way := "--serve"
 	if page := phone.State().WebAddress; slices.Contains(args, "--web") {
 		_, port, _ := net.SplitHostPort(page)
-		way, a.pass.password = "--web-port="+port, transfer.NewSecret(phonesim.DefaultPassword)
+		way, a.pass.Variable = "--web-port="+port, secret.New(phonesim.DefaultPassword)
 		args = append(args, "--pin", pinOf(t, page))
 	}
 	all := append([]string{

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"sync"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 )
 
 // A memoryKeyring is a keyring for one test, with errors on demand.
@@ -32,7 +34,7 @@ func (k *memoryKeyring) Get(item string) (string, error) {
 	k.got++
 	text, found := k.items[item]
 	if !found {
-		return "", errNoItem
+		return "", credentials.ErrNoItem
 	}
 	return text, nil
 }
@@ -64,7 +66,7 @@ func (k *memoryKeyring) Set(item, text string) error {
 func (k *memoryKeyring) Delete(item string) error {
 	return k.change(func() error {
 		if _, found := k.items[item]; !found {
-			return errNoItem
+			return credentials.ErrNoItem
 		}
 		delete(k.items, item)
 		return nil
@@ -77,5 +79,7 @@ func (k *memoryKeyring) all() map[string]string { return maps.Clone(k.items) }
 type failingKeyring struct{ err error }
 
 func (k failingKeyring) Get(string) (string, error) { return "", k.err }
-func (k failingKeyring) Set(string, string) error   { return k.err }
-func (k failingKeyring) Delete(string) error        { return k.err }
+
+func (k failingKeyring) Set(string, string) error { return k.err }
+
+func (k failingKeyring) Delete(string) error { return k.err }

@@ -15,7 +15,10 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // secretsName is the name of the keyring on a session's bus.
@@ -46,7 +49,7 @@ func newSession(t *testing.T) *session {
 		}
 	}
 	s := &session{t: t, home: t.TempDir(), signals: make(chan *dbus.Signal, 100)}
-	config := newFile(t, "bus.conf", []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+	config := clitest.File(t, "bus.conf", []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=`+dbus.EscapeBusAddressValue(filepath.Join(s.home, "bus"))+`</listen><policy context="default">
 <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`))
@@ -77,10 +80,10 @@ func newSession(t *testing.T) *session {
 
 func (s *session) environment() []string {
 	env := os.Environ()
-	for _, name := range []string{"XDG_DATA_HOME", "XDG_CACHE_HOME", "GNOME_KEYRING_CONTROL", "DISPLAY", "WAYLAND_DISPLAY", passwordVariable, "CPUPDATE_CONFIG"} {
-		env = withoutVariable(env, name)
+	for _, name := range []string{"XDG_DATA_HOME", "XDG_CACHE_HOME", "GNOME_KEYRING_CONTROL", "DISPLAY", "WAYLAND_DISPLAY", credentials.PasswordVariable, "CPUPDATE_CONFIG"} {
+		env = clitest.Without(env, name)
 	}
-	return append(env, "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_RUNTIME_DIR="+s.home, "DBUS_SESSION_BUS_ADDRESS="+s.address, keyringVariable+"=")
+	return append(env, "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_RUNTIME_DIR="+s.home, "DBUS_SESSION_BUS_ADDRESS="+s.address, credentials.KeyringVariable+"=")
 }
 
 // awaitOwner waits until a name of the bus gets an owner, or loses it.
@@ -161,10 +164,10 @@ func (s *session) with(environment []string, stdin string, args ...string) ran {
 	if text := out.String() + errOut.String(); strings.Contains(text, badserver.Password) {
 		s.t.Errorf("%q: the password is shown: %s", args, text)
 	}
-	return ran{code(cmd.ProcessState.ExitCode()), out.String(), errOut.String()}
+	return ran{exit.Code(cmd.ProcessState.ExitCode()), out.String(), errOut.String()}
 }
 
-func (s *session) want(r ran, c code, out, errOut string) {
+func (s *session) want(r ran, c exit.Code, out, errOut string) {
 	s.t.Helper()
 	if r.code != c || !strings.Contains(r.out, out) || !strings.Contains(r.errOut, errOut) {
 		s.t.Errorf("exit code %d, want %d, %q and %q:\n%s%s", r.code, c, out, errOut, r.out, r.errOut)

@@ -13,6 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
 func main() {
@@ -31,7 +36,7 @@ func main() {
 		// on, because a terminal that closes may send it twice and the cleanup needs time.
 		signal.Ignore(syscall.SIGHUP)
 		signal.Stop(came)
-		if stderrTerminal() {
+		if console.StderrTerminal() {
 			fmt.Fprintln(os.Stderr) // the terminal shows ^C where the cursor is
 		}
 		interrupt()
@@ -40,7 +45,7 @@ func main() {
 }
 
 // run executes one command line and returns its exit code.
-func run(ctx context.Context, a *app, args []string) code {
+func run(ctx context.Context, a *app, args []string) exit.Code {
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -48,26 +53,26 @@ func run(ctx context.Context, a *app, args []string) code {
 		err = a.helpErr
 	}
 	if !a.parsed {
-		a.con.json = a.con.json || wantsJSON(args)
+		a.con.JSON = a.con.JSON || wantsJSON(args)
 	}
-	return a.con.report(err)
+	return a.con.Report(err)
 }
 
 // runInside executes one command line that knows nothing of what is stored or set on this machine: its settings lie in the
 // folder.
-func (a *app) runInside(ctx context.Context, folder string, args []string) code {
+func (a *app) runInside(ctx context.Context, folder string, args []string) exit.Code {
 	return run(ctx, a.inFolder(folder), args)
 }
 
 // inFolder returns an app that prints where this one does, and knows nothing of what is stored or set for it.
 func (a *app) inFolder(folder string) *app {
 	con := *a.con
-	con.in, con.inTerminal = strings.NewReader(""), false
-	con.colorOut = a.con.colorOut && !a.con.noColor
-	con.verbose = false
-	if a.con.quiet {
-		con.out, con.err, con.errTerminal = io.Discard, io.Discard, false
+	con.In, con.InTerminal = strings.NewReader(""), false
+	con.ColorOut = a.con.ColorOut && !a.con.NoColor
+	con.Verbose = false
+	if a.con.Quiet {
+		con.Out, con.Err, con.ErrTerminal = io.Discard, io.Discard, false
 	}
-	store := &settingsStore{settings: filepath.Join(folder, "settings")}
-	return wire(&con, store, &passwordStore{con: &con, store: store}, a.around)
+	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
+	return wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)
 }

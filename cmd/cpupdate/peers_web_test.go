@@ -16,8 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -35,7 +41,7 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	}
 	ftps := func(certificate *tls.Certificate, config *tls.Config) []string {
 		return []string{
-			"push", newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
+			"push", clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", startPeer(t, "ftps", certificate, config).port(), "--username", "cp",
 		}
 	}
@@ -51,15 +57,15 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	} {
 		for _, terminal := range []bool{true, false} {
 			a, said := terminalApp(t, "yes\n")
-			a.con.inTerminal = terminal
+			a.con.InTerminal = terminal
 			if !terminal {
-				a.pass.password = transfer.NewSecret("canary")
+				a.pass.Variable = secret.New("canary")
 			}
-			a.con.ask = func(_ context.Context, question string) (string, error) {
+			a.con.Ask = func(_ context.Context, question string) (string, error) {
 				t.Errorf("%s: it asks %q", name, question)
 				return "canary", nil
 			}
-			if ended := run(t.Context(), a, c.args); ended != codeSettings || !strings.Contains(said(), c.says) || !strings.Contains(said(), "--legacy-tls") {
+			if ended := run(t.Context(), a, c.args); ended != exit.CodeSettings || !strings.Contains(said(), c.says) || !strings.Contains(said(), "--legacy-tls") {
 				t.Errorf("%s, terminal %v: exit code %d\n%s", name, terminal, ended, said())
 			}
 		}
@@ -100,12 +106,12 @@ func TestPagesAtOnce(t *testing.T) {
 	t.Parallel()
 	addresses, port := pagesAtOnce(t, 3)
 	a, said := terminalApp(t, "yes\nno\nyes\n")
-	r := &rollout{con: a.con, store: a.store, pass: a.pass, hosts: a.hosts, dial: a.dial, im: &image{}, options: transfer.Options{Timeout: 10 * time.Second}}
-	r.o.route.web.port, r.o.talk.parallel = port, 3
+	r := &push.Rollout{Con: a.con, Store: a.store, Pass: a.pass, Hosts: a.hosts, Dial: a.dial, Im: &images.Image{}, Options: transfer.Options{Timeout: 10 * time.Second}}
+	r.O.Route.Web.Port, r.O.Talk.Parallel = port, 3
 	for _, address := range addresses {
-		r.targets = append(r.targets, fleet.Target{Address: address})
+		r.Targets = append(r.Targets, fleet.Target{Address: address})
 	}
-	policies, err := r.meetPages(t.Context(), trust.Policy{})
+	policies, err := r.MeetPages(t.Context(), trust.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +139,7 @@ func TestPinsOfMany(t *testing.T) {
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
 	a, _ := terminalApp(t, "")
 	line := "host:443 " + trust.PinOf(first.Leaf).String() + "\n"
-	if err := os.WriteFile(filepath.Join(a.store.settings, knownKeysFile), []byte(line), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.store.Folder, settings.KnownKeysFile), []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	pins := trust.Policy{Pins: []trust.Pin{trust.PinOf(first.Leaf), trust.PinOf(second.Leaf)}}
@@ -145,7 +151,7 @@ func TestPinsOfMany(t *testing.T) {
 	}{
 		{"host:443", 2, first, false}, {"host:443", 2, second, true}, {"host:443", 1, second, false}, {"other:443", 2, second, false},
 	} {
-		p, err := a.hosts.policyAmong(pins, c.peer, c.peers)
+		p, err := a.hosts.PolicyAmong(pins, c.peer, c.peers)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,16 +170,16 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 	for mode, open := range map[os.FileMode]bool{0o600: false, 0o644: false, 0o664: true, 0o622: true, 0o666: true} {
 		a, said := terminalApp(t, "")
-		path := filepath.Join(a.store.settings, knownKeysFile)
+		path := filepath.Join(a.store.Folder, settings.KnownKeysFile)
 		line := "host:443 sha256:" + strings.Repeat("0", 64) + "\n"
 		if err := errors.Join(os.WriteFile(path, []byte(line), 0o600), os.Chmod(path, mode)); err != nil {
 			t.Fatal(err)
 		}
-		want := codeOK
+		want := exit.CodeOK
 		if open {
-			want = codeSettings
+			want = exit.CodeSettings
 		}
-		_, err := a.hosts.policyFor(trust.Policy{}, "host:443")
+		_, err := a.hosts.PolicyFor(trust.Policy{}, "host:443")
 		if (err != nil) != open {
 			t.Errorf("mode %03o: %v", mode, err)
 		}
@@ -190,47 +196,24 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 }
 
-// TestTwinSettings checks that settings files side by side have separate passwords, and each profile a separate item.
-func TestTwinSettings(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for _, name := range []string{"site", "site.toml", "site.TOML", "config", "config.toml", "passwords", "site.passwords", ".toml"} {
-		place := (&settingsStore{config: filepath.Join("folder", name)}).settingsPlace()
-		for _, profile := range []string{"", "defaults", "profile.defaults", "berlin"} {
-			item, err := place.keyringItem(profile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if other, found := seen[item]; found {
-				t.Errorf("%s of %s has the item of %s", profile, name, other)
-			}
-			seen[item] = profile + " of " + name
-		}
-		if other, found := seen[place.passwords]; found || place.passwords == place.config {
-			t.Errorf("%s has the file of %s: %s", name, other, place.passwords)
-		}
-		seen[place.passwords] = name
-	}
-}
-
 // TestProfileDefaults checks that a profile called defaults has its own password in the keyring.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")
-	a.con.inTerminal, a.pass.keyring = false, newMemoryKeyring()
+	a.con.InTerminal, a.pass.Keyring = false, newMemoryKeyring()
 	for _, table := range []struct{ profile, password string }{{"", "first canary"}, {"defaults", "second canary"}} {
-		a.con.in = strings.NewReader(table.password)
+		a.con.In = strings.NewReader(table.password)
 		args := []string{"defaults", "set", "--server", "files.example", "--username", "cp", "--password-stdin"}
 		if table.profile != "" {
 			args = append(args, "--profile", table.profile)
 		}
-		if c := run(t.Context(), a, args); c != codeOK {
+		if c := run(t.Context(), a, args); c != exit.CodeOK {
 			t.Fatalf("exit code %d", c)
 		}
 	}
 	for profile, want := range map[string]string{"": "first canary", "defaults": "second canary"} {
-		if got, err := a.pass.storedPassword(t.Context(), a.store.settingsPlace(), profile); err != nil || got.secret.Reveal() != want {
-			t.Errorf("%q: %q, %v", profile, got.secret.Reveal(), err)
+		if got, err := a.pass.Password(t.Context(), a.store.Place(), profile); err != nil || got.Secret.Reveal() != want {
+			t.Errorf("%q: %q, %v", profile, got.Secret.Reveal(), err)
 		}
 	}
 }

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
 // TestBeginning: what several phones are given, on either way.
 func TestBeginning(t *testing.T) {
-	w := &watch{targets: make([]fleet.Target, 2), port: 18443}
+	w := &runview.Watch{Targets: make([]fleet.Target, 2), Port: 18443}
 	for _, c := range []struct {
 		web      bool
 		patience time.Duration
@@ -21,18 +22,8 @@ func TestBeginning(t *testing.T) {
 		{true, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 20 s is identified by its web page only; waiting at most 10 min for each next step"},
 		{true, 5 * time.Second, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 5 s is identified by its web page only; waiting at most 5 s for each next step"},
 	} {
-		if w.web = c.web; w.beginning(c.patience) != c.want {
-			t.Errorf("%s, want %s", w.beginning(c.patience), c.want)
-		}
-	}
-}
-
-// TestHintsAreCommands: what somebody is told to type names the phone.
-func TestHintsAreCommands(t *testing.T) {
-	for _, kind := range []fleet.Kind{fleet.KindOldVersion, fleet.KindNeverBack, fleet.KindNoAnswer, fleet.KindInterrupted} {
-		f := phoneFailure("192.0.2.50", failureContext{}, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
-		if hint := strings.Join(f.hints, " "); !strings.HasSuffix(hint, "cpupdate phone 192.0.2.50") {
-			t.Errorf("%s: %q", kind, hint)
+		if w.Web = c.web; w.Beginning(c.patience) != c.want {
+			t.Errorf("%s, want %s", w.Beginning(c.patience), c.want)
 		}
 	}
 }
@@ -41,16 +32,16 @@ func TestHintsAreCommands(t *testing.T) {
 // its own on a terminal.
 func TestAnswerIsNotTheEnd(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	r := newReport(a.con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
-	r.event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
+	r := runview.NewReport(a.con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
+	r.Event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
 	if !strings.Contains(errOut.String(), "note: a: waiting at most 10 min for it to restart\n") {
 		t.Error(errOut)
 	}
 	for _, terminal := range []bool{true, false} {
 		for _, kind := range []fleet.Kind{fleet.KindInterrupted, fleet.KindNoAnswer} {
 			var both bytes.Buffer
-			a.con.out, a.con.err, a.con.errTerminal = &both, &both, terminal
-			r.event(fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: kind, Msg: "why"}})
+			a.con.Out, a.con.Err, a.con.ErrTerminal = &both, &both, terminal
+			r.Event(fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: kind, Msg: "why"}})
 			if broken := strings.HasPrefix(both.String(), "\n"); broken != (terminal && kind == fleet.KindInterrupted) {
 				t.Errorf("%s, terminal %t: %q", kind, terminal, both.String())
 			}

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 )
 
 // TestDamagedServed serves an image whose payload is damaged, by each method: no phone is told anything, however many are named.
@@ -17,13 +21,13 @@ func TestDamagedServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	content[len(content)/2] ^= 1
-	damaged := newFile(t, "damaged.bind", content)
+	damaged := clitest.File(t, "damaged.bind", content)
 	for _, method := range []string{"https", "ftp"} {
 		first, second := startPhone(t, "", nil), startPhone(t, "", nil)
 		for _, phones := range [][]string{{first.Address()}, {first.Address(), second.Address()}} {
 			args := append(append([]string{"push", damaged}, phones...), "--serve", "--method", method, "--hw-level", "3")
 			r := runHere(t, nil, append(append(args, flags...), shortPatience()...)...)
-			if r.code != codeImage || !strings.Contains(r.errOut, "SHA-256") {
+			if r.code != exit.CodeImage || !strings.Contains(r.errOut, "SHA-256") {
 				t.Errorf("%s, %d phones: exit code %d\n%s", method, len(phones), r.code, r.errOut)
 			}
 		}
@@ -49,7 +53,7 @@ func TestPushUsage(t *testing.T) {
 		{nil, "hint: to let phones fetch the image from this machine, add --serve\nhint: or name the server: "},
 	} {
 		r := runHere(t, nil, append([]string{"push", image, "127.0.0.1:1"}, test.args...)...)
-		if r.code != codeUsage || !strings.Contains(r.errOut, test.want) {
+		if r.code != exit.CodeUsage || !strings.Contains(r.errOut, test.want) {
 			t.Errorf("%q: exit code %d, want %q\n%s", test.args, r.code, test.want, r.errOut)
 		}
 	}
@@ -67,7 +71,7 @@ func TestSilentChecked(t *testing.T) {
 	var doc struct {
 		Phones []struct {
 			Address string
-			Error   *errorDoc
+			Error   *exit.ErrorDoc
 		}
 	}
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Phones) != 2 {
@@ -76,7 +80,7 @@ func TestSilentChecked(t *testing.T) {
 	if doc.Phones[0].Error != nil {
 		t.Errorf("the phone that answered has the error %+v", doc.Phones[0].Error)
 	}
-	if e := doc.Phones[1].Error; e == nil || e.Code != codeUnreachable || e.Kind != "unreachable" || !strings.HasPrefix(e.Message, closed.Address()+": it cannot be reached") {
+	if e := doc.Phones[1].Error; e == nil || e.Code != exit.CodeUnreachable || e.Kind != "unreachable" || !strings.HasPrefix(e.Message, closed.Address()+": it cannot be reached") {
 		t.Errorf("the phone that is not there has the error %+v", e)
 	}
 	if want := `"warning":{"about":"` + closed.Address() + `"`; !strings.Contains(r.errOut, want) {
@@ -104,12 +108,12 @@ func TestLookInterrupted(t *testing.T) {
 	} {
 		ctx, stop := context.WithCancel(t.Context())
 		a, _, errOut := testApp(t, nil)
-		a.con.err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
+		a.con.Err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
 			stop()
 			return errOut.Write(b)
 		})
 		c := run(ctx, a, append(append([]string{"phone"}, test.phones...), flags...))
-		if c != codeInterrupted || !strings.Contains(errOut.String(), test.want) {
+		if c != exit.CodeInterrupted || !strings.Contains(errOut.String(), test.want) {
 			t.Errorf("exit code %d, want %q\n%s", c, test.want, errOut)
 		}
 	}
@@ -122,21 +126,21 @@ func TestSummaryCode(t *testing.T) {
 	for _, test := range []struct {
 		phones []string
 		level  string
-		code   code
+		code   exit.Code
 	}{
-		{[]string{phone.Address()}, "4", codeRefused},
-		{[]string{phone.Address()}, "3", codeOK},
-		{[]string{phone.Address(), other.Address()}, "3", codePartial},
+		{[]string{phone.Address()}, "4", exit.CodeRefused},
+		{[]string{phone.Address()}, "3", exit.CodeOK},
+		{[]string{phone.Address(), other.Address()}, "3", exit.CodePartial},
 	} {
 		a, out, errOut := testApp(t, nil)
 		c := run(t.Context(), a, append(append(append([]string{"push", image}, test.phones...), "--serve", "--json", "--hw-level", test.level), flags...))
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		doc := summaryDoc{Code: -1}
+		doc := runview.SummaryDoc{Code: -1}
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &doc); err != nil {
 			t.Fatal(err)
 		}
 		_, err := time.Parse(time.RFC3339Nano, doc.Time)
-		if c != test.code || doc.Event != "summary" || doc.Code != c || doc.Name != c.row().Name || err != nil {
+		if c != test.code || doc.Event != "summary" || doc.Code != c || doc.Name != c.Row().Name || err != nil {
 			t.Errorf("exit code %d, want %d: %+v\n%s", c, test.code, doc, errOut)
 		}
 	}

@@ -9,10 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // TestPhoneInCall pushes to a phone that is in a call at first: what is done once more is shown once.
@@ -20,7 +24,7 @@ func TestPhoneInCall(t *testing.T) {
 	image, flags := phoneImage(t), serviceFlags(t)
 	phone := startPhone(t, "busy-no-solicited", untilBusy)
 	r := runHere(t, nil, append([]string{"push", image, phone.Address(), "--serve", "--hw-level", "3"}, flags...)...)
-	if r.code != codeOK || phone.State().Told < 2 {
+	if r.code != exit.CodeOK || phone.State().Told < 2 {
 		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Told, r.out, r.errOut)
 	}
 	for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
@@ -39,59 +43,16 @@ func TestUsualPortTaken(t *testing.T) {
 	}
 	phone := startPhone(t, "", nil)
 	r := runHere(t, nil, "phone", phone.Address(), "-v")
-	if r.code != codeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
+	if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
-	}
-}
-
-func TestSpan(t *testing.T) {
-	for _, test := range []struct {
-		span time.Duration
-		want string
-	}{
-		{0, "0 ms"},
-		{1499 * time.Microsecond, "1 ms"},
-		{99 * time.Millisecond, "99 ms"},
-		{99900 * time.Microsecond, "0.1 s"},
-		{849 * time.Millisecond, "0.8 s"},
-		{time.Second, "1 s"},
-		{9949 * time.Millisecond, "9.9 s"},
-		{9950 * time.Millisecond, "10 s"},
-		{59 * time.Second, "59 s"},
-		{time.Minute, "1 min"},
-		{141 * time.Second, "2 min 21 s"},
-		{90 * time.Minute, "90 min"},
-		{10 * time.Minute, "10 min"},
-		{9*time.Minute + 40*time.Second, "9 min 40 s"},
-		{59900 * time.Millisecond, "1 min"},
-		{42 * time.Second, "42 s"},
-		{2 * time.Second, "2 s"},
-		{1999 * time.Millisecond, "2 s"},
-		{300 * time.Millisecond, "0.3 s"},
-	} {
-		if got := span(test.span); got != test.want {
-			t.Errorf("%v is %q, want %q", test.span, got, test.want)
-		}
-	}
-}
-
-func TestNth(t *testing.T) {
-	for n, want := range map[int]string{
-		1: "first", 2: "second", 3: "third", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th", 14: "14th", 20: "20th",
-		21: "21st", 22: "22nd", 23: "23rd", 24: "24th", 100: "100th", 101: "101st", 111: "111th", 112: "112th", 113: "113th",
-		121: "121st", 1002: "1002nd", 1013: "1013th",
-	} {
-		if got := nth(n); got != want+" time" {
-			t.Errorf("%d is %q, want %q", n, got, want+" time")
-		}
 	}
 }
 
 // TestStatusLine counts phones by how far they are, and says it with each tick.
 func TestStatusLine(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	w := newWatch(a.con, make([]fleet.Target, 12))
-	w.port = 18443
+	w := runview.NewWatch(a.con, make([]fleet.Target, 12))
+	w.Port = 18443
 	for i, steps := range [][]fleet.Step{
 		{fleet.StepDone},
 		{fleet.StepCalled, fleet.StepFailed},
@@ -106,15 +67,15 @@ func TestStatusLine(t *testing.T) {
 		{fleet.StepReading},
 	} {
 		for _, step := range steps {
-			w.note(fleet.Event{Phone: i, Step: step, Attempt: 2})
+			w.Note(fleet.Event{Phone: i, Step: step, Attempt: 2})
 		}
 	}
-	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
+	w.Note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
 	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
 	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		w.run(ticks, stop)
+		w.Run(ticks, stop)
 	}()
 	ticks <- time.Time{}
 	close(stop)
@@ -138,10 +99,10 @@ func TestNobodyCalls(t *testing.T) {
 		{[]fleet.Event{first, trouble, again}, 0},
 	} {
 		a, _, errOut := testApp(t, nil)
-		w := newWatch(a.con, make([]fleet.Target, 2))
-		w.port = 18443
+		w := runview.NewWatch(a.con, make([]fleet.Target, 2))
+		w.Port = 18443
 		for _, e := range test.events {
-			w.note(e)
+			w.Note(e)
 		}
 		if n := strings.Count(errOut.String(), "note: this machine: no phone has called back on port 18443 yet; check that this machine's firewall lets phones in\n"); n != test.want {
 			t.Errorf("%+v: %d notes, want %d\n%s", test.events, n, test.want, errOut)
@@ -159,11 +120,11 @@ func TestCallers(t *testing.T) {
 	} {
 		for _, looking := range []bool{false, true} {
 			a, out, errOut := testApp(t, nil)
-			a.con.json, a.con.verbose = test.json, test.verbose
-			r := newReport(a.con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
-			event := r.event
+			a.con.JSON, a.con.Verbose = test.json, test.verbose
+			r := runview.NewReport(a.con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
+			event := r.Event
 			if looking {
-				event = newWatch(a.con, make([]fleet.Target, 3)).looking
+				event = runview.NewWatch(a.con, make([]fleet.Target, 3)).Looking
 			}
 			for i := range 300 {
 				for _, step := range []fleet.Step{fleet.StepTrouble, fleet.StepStranger} {
@@ -181,25 +142,25 @@ func TestCallers(t *testing.T) {
 // and power is said once.
 func TestManyFetch(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
-	r := newReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
+	r := runview.NewReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
 		e := fleet.Event{Phone: phone, Step: step, Fetch: transfer.Fetch{Sent: sent, Size: 100}}
 		if step == fleet.StepFailed {
 			e.Failure = &fleet.Failure{Kind: fleet.KindNoCall, Msg: "no"}
 		}
-		r.event(e)
+		r.Event(e)
 	}
 	tell(0, fleet.StepTold, 0)
 	tell(1, fleet.StepTold, 0)
 	tell(0, fleet.StepFetching, 40)
 	tell(1, fleet.StepFailed, 0)
-	if got := r.progress.sent.Load(); got != 40 || r.progress.size != 200 {
-		t.Errorf("%d of %d", got, r.progress.size)
+	if got := r.Progress.Sent.Load(); got != 40 || r.Progress.Size != 200 {
+		t.Errorf("%d of %d", got, r.Progress.Size)
 	}
-	r.progress.show()
+	r.Progress.Show()
 	tell(2, fleet.StepDone, 0)
 	tell(0, fleet.StepFetched, 100)
-	if sent, size := r.moved(); r.progress != nil || sent != 100 || size != 100 {
+	if sent, size := r.Moved(); r.Progress != nil || sent != 100 || size != 100 {
 		t.Errorf("the bar stays at %d of %d", sent, size)
 	}
 	if text := errOut.String(); !strings.HasPrefix(text, "all phones: 20 %, 40 bytes of 200 bytes, ") {
@@ -213,12 +174,12 @@ func TestManyFetch(t *testing.T) {
 // TestFetchingLines writes fetching once a second at most, for each phone.
 func TestFetchingLines(t *testing.T) {
 	a, out, _ := testApp(t, nil)
-	a.con.json = true
-	r := newReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
+	a.con.JSON = true
+	r := runview.NewReport(a.con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
 	at := time.Now()
 	for i := range 25 { // 2.4 s
 		for phone := range 2 {
-			r.event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: transfer.Fetch{Sent: int64(i)}})
+			r.Event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: transfer.Fetch{Sent: int64(i)}})
 		}
 	}
 	for _, phone := range []string{"a", "b"} {
@@ -230,48 +191,20 @@ func TestFetchingLines(t *testing.T) {
 
 // TestStationPatience: our servers wait for a phone as long as its patience says, and send at the rate that is asked.
 func TestStationPatience(t *testing.T) {
-	s := &station{o: &talkOptions{patience: 7 * time.Minute}, line: transfer.Options{Rate: 99}, runner: fleet.New(fleet.Options{})}
-	if o := s.serving("127.0.0.1:0"); o.Stall != 7*time.Minute || o.Rate != 99 || o.Listen != "127.0.0.1:0" || o.Troubled == nil {
+	s := &callback.Server{O: &option.Listen{Patience: 7 * time.Minute}, Line: transfer.Options{Rate: 99}, Runner: fleet.New(fleet.Options{})}
+	if o := s.Serving("127.0.0.1:0"); o.Stall != 7*time.Minute || o.Rate != 99 || o.Listen != "127.0.0.1:0" || o.Troubled == nil {
 		t.Errorf("%+v", o)
-	}
-}
-
-func TestRunFailure(t *testing.T) {
-	phones := []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}
-	image := &fleet.Image{Source: fleet.Elsewhere(wpi.Deployment{})}
-	stopped := func(told bool) fleet.Result {
-		return fleet.Result{Told: told, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Told: told}}
-	}
-	refused := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused}, Verdict: &hwcheck.Verdict{Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: "x", Outcome: hwcheck.Unknown}}}}
-	for _, test := range []struct {
-		image   *fleet.Image
-		in      failureContext
-		results []fleet.Result
-		want    string
-		hint    string
-	}{
-		{image, failureContext{image: "i", list: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
-		{image, failureContext{image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
-		{image, failureContext{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
-		{image, failureContext{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
-		{image, failureContext{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
-		{nil, failureContext{list: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
-	} {
-		own := (*failure)(nil)
-		if err := runFailure(fleet.Plan{Phones: phones, Image: test.image}, test.in, test.results); !errors.As(err, &own) || own.Error() != test.want || !strings.Contains(strings.Join(own.hints, "\n"), test.hint) {
-			t.Errorf("%v\nwant %s, hints %q", err, test.want, own.hints)
-		}
 	}
 }
 
 // However it ends with a phone, its name stands in the same column.
 func TestEndLines(t *testing.T) {
-	for _, row := range slices.Concat(phoneTable(), webTable()) {
-		r := &report{con: &console{width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
-		r.context.page = func(string) string { return "" }
-		line := r.endLine(fleet.Event{Failure: &fleet.Failure{Kind: row.kind, Msg: "x"}}, &phoneProgress{})
+	for _, row := range slices.Concat(advice.PhoneTable(), advice.WebTable()) {
+		r := &runview.Report{Con: &console.Console{Width: 80}, Targets: []fleet.Target{{Address: "PHONE"}}}
+		r.Context.Page = func(string) string { return "" }
+		line := r.EndLine(fleet.Event{Failure: &fleet.Failure{Kind: row.Kind, Msg: "x"}}, &runview.PhoneProgress{})
 		if at := strings.Index(line, "PHONE"); at != len(string(fleet.KindPageUnreachable))+2 {
-			t.Errorf("%s: column %d in %q", row.kind, at, line)
+			t.Errorf("%s: column %d in %q", row.Kind, at, line)
 		}
 	}
 }

@@ -8,14 +8,14 @@ import (
 // Lines tell how far it is, since when the attempt began; a new attempt begins anew.
 func TestProgressLines(t *testing.T) {
 	a, _, errOut := testApp(t, nil)
-	p := a.con.startProgress("x\x1b[2J.bind", "sent; waiting for the server", 200, nil)
-	p.update(50)
-	p.show()
-	p.restart()
-	p.show()
-	p.update(200)
-	p.show()
-	p.end()
+	p := a.con.StartProgress("x\x1b[2J.bind", "sent; waiting for the server", 200, nil)
+	p.Update(50)
+	p.Show()
+	p.Restart()
+	p.Show()
+	p.Update(200)
+	p.Show()
+	p.End()
 	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
 	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent; waiting for the server` {
 		t.Errorf("%q", lines)
@@ -26,13 +26,13 @@ func TestProgressLines(t *testing.T) {
 func TestProgressBar(t *testing.T) {
 	for _, width := range []int{20, 30, 49, 50, 60, 69, 70, 80, 200} {
 		a, _, errOut := testApp(t, nil)
-		a.con.errTerminal, a.con.errWidth = true, func() int { return width }
-		p := a.con.startProgress("x.bind", "sent; waiting for the server", 987654321, nil)
+		a.con.ErrTerminal, a.con.ErrWidth = true, func() int { return width }
+		p := a.con.StartProgress("x.bind", "sent; waiting for the server", 987654321, nil)
 		for _, sent := range []int64{1, 12345678, 987654320, 987654321} {
-			p.update(sent)
-			p.show()
+			p.Update(sent)
+			p.Show()
 		}
-		p.end()
+		p.End()
 		pictures := strings.Split(errOut.String(), "\r")
 		if len(pictures) < 5 {
 			t.Errorf("%d columns: %q", width, pictures)
@@ -51,19 +51,19 @@ func TestProgressBar(t *testing.T) {
 // Nothing is drawn where nothing is wanted.
 func TestProgressIsQuiet(t *testing.T) {
 	a, out, errOut := testApp(t, nil)
-	a.con.quiet = true
-	p := a.con.startProgress("x.bind", "sent; waiting for the server", 100, nil)
-	p.update(50)
-	p.end()
+	a.con.Quiet = true
+	p := a.con.StartProgress("x.bind", "sent; waiting for the server", 100, nil)
+	p.Update(50)
+	p.End()
 	if out.String()+errOut.String() != "" {
 		t.Errorf("%q %q", out, errOut)
 	}
 	b, _, errOut := testApp(t, nil)
-	b.con.errTerminal, b.con.errWidth = true, func() int { return 19 }
-	q := b.con.startProgress("x.bind", "sent; waiting for the server", 100, nil)
-	q.update(50)
-	q.show()
-	q.end()
+	b.con.ErrTerminal, b.con.ErrWidth = true, func() int { return 19 }
+	q := b.con.StartProgress("x.bind", "sent; waiting for the server", 100, nil)
+	q.Update(50)
+	q.Show()
+	q.End()
 	if !strings.HasSuffix(errOut.String(), "/s\n") {
 		t.Errorf("on a very narrow terminal: %q", errOut)
 	}

@@ -10,6 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/defaults"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
@@ -25,7 +31,8 @@ func (s putStore) Put(ctx context.Context, _ transfer.Upload) (transfer.Location
 }
 
 func (s putStore) Try(ctx context.Context) error { return s.put(ctx, s.options) }
-func (s putStore) Close() error                  { return nil }
+
+func (s putStore) Close() error { return nil }
 
 // A fewLines takes some lines only.
 type fewLines struct{ lines int }
@@ -41,14 +48,14 @@ func (w *fewLines) Write(p []byte) (int, error) {
 func pushOver(ctx context.Context, t *testing.T, out io.Writer, put func(ctx context.Context, o transfer.Options) error, args ...string) ran {
 	t.Helper()
 	a, text, errOut := testApp(t, nil)
-	a.con.out = text
+	a.con.Out = text
 	if out != nil {
-		a.con.out = out
+		a.con.Out = out
 	}
 	a.dial = func(_ context.Context, _ transfer.Access, o transfer.Options) (transfer.Store, error) {
 		return putStore{o, put}, nil
 	}
-	image := newImage(t, "cp600.bind", nil)
+	image := clitest.Image(t, "cp600.bind", nil)
 	args = append([]string{"push", image, "--minimum-version", "V1 R0.0.0", "--server", "h", "--username", "x"}, args...)
 	return ran{run(ctx, a, args), text.String(), errOut.String()}
 }
@@ -68,7 +75,7 @@ func TestPushAnswerLost(t *testing.T) {
 			return &transfer.Error{Op: "sending", Left: test.left, Err: ctx.Err()}
 		}
 		r := pushOver(t.Context(), t, &fewLines{1}, put, "--json")
-		if e := r.failure(t); r.code != codeInternal || e.Message != test.message || e.Left != test.left {
+		if e := r.failure(t); r.code != exit.CodeInternal || e.Message != test.message || e.Left != test.left {
 			t.Errorf("exit code %d\n%s", r.code, r.errOut)
 		}
 	}
@@ -77,7 +84,7 @@ func TestPushAnswerLost(t *testing.T) {
 // If only the last line is lost the image is on the server.
 func TestPushLastLineLost(t *testing.T) {
 	r := pushOver(t.Context(), t, &fewLines{1}, func(context.Context, transfer.Options) error { return nil }, "--json")
-	if e := r.failure(t); r.code != codeInternal || !slices.Contains(e.Hints, "do not send the image again: it is on the server at ftp://h/cp600.bind") {
+	if e := r.failure(t); r.code != exit.CodeInternal || !slices.Contains(e.Hints, "do not send the image again: it is on the server at ftp://h/cp600.bind") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 }
@@ -88,13 +95,13 @@ func TestPushLeft(t *testing.T) {
 	for _, test := range []struct {
 		err       error
 		interrupt bool
-		code      code
+		code      exit.Code
 		text      string
 	}{
-		{context.Canceled, true, codeInterrupted, "interrupted"},
-		{damaged, false, codeImage, "SHA-256"},
-		{failf(codeImage, "hint", "ours"), false, codeImage, "ours"},
-		{errors.New("no"), false, codeRejected, "no"},
+		{context.Canceled, true, exit.CodeInterrupted, "interrupted"},
+		{damaged, false, exit.CodeImage, "SHA-256"},
+		{exit.Errorf(exit.CodeImage, "hint", "ours"), false, exit.CodeImage, "ours"},
+		{errors.New("no"), false, exit.CodeRejected, "no"},
 	} {
 		for _, asJSON := range []bool{false, true} {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -132,7 +139,7 @@ func TestDefaultsTestLeft(t *testing.T) {
 				return &transfer.Error{Op: "sending", Left: "ftp://h/cpupdate-test.txt", Err: context.Canceled}
 			}}, nil
 		}
-		if c := run(t.Context(), a, []string{"defaults", "set", "-q", "--server", "h", "--username", "x"}); c != codeOK {
+		if c := run(t.Context(), a, []string{"defaults", "set", "-q", "--server", "h", "--username", "x"}); c != exit.CodeOK {
 			t.Fatal(errOut)
 		}
 		args := []string{"defaults", "test"}
@@ -142,10 +149,10 @@ func TestDefaultsTestLeft(t *testing.T) {
 		c := run(ctx, a, args)
 		r := ran{c, out.String(), errOut.String()}
 		r.check(t, args)
-		if c != codeInterrupted || !strings.Contains(r.errOut, "interrupted; left behind: ftp://h/cpupdate-test.txt") {
+		if c != exit.CodeInterrupted || !strings.Contains(r.errOut, "interrupted; left behind: ftp://h/cpupdate-test.txt") {
 			t.Errorf("exit code %d\n%s", c, errOut)
 		}
-		if doc := (tryDoc{}); asJSON && (json.Unmarshal(out.Bytes(), &doc) != nil || r.failure(t).Left != "ftp://h/cpupdate-test.txt") {
+		if doc := (defaults.TryDoc{}); asJSON && (json.Unmarshal(out.Bytes(), &doc) != nil || r.failure(t).Left != "ftp://h/cpupdate-test.txt") {
 			t.Errorf("%s%s", out, errOut)
 		}
 	}
@@ -155,22 +162,22 @@ func TestDefaultsTestLeft(t *testing.T) {
 func TestPushSentLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, errOut := testApp(t, nil)
-		a.con.json = asJSON
-		l, err := newLoader(a.con, a.store, a.open, imageOptions{})
+		a.con.JSON = asJSON
+		l, err := images.NewLoader(a.con, a.store, a.open, images.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		file, im, err := openToSend(t.Context(), l, newImage(t, "cp600.bind", nil))
+		file, im, err := push.OpenToSend(t.Context(), l, clitest.Image(t, "cp600.bind", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
 		left := []string{"ftp://h/a\x1b.part", "ftp://h/b.part"}
-		p := &pushing{con: a.con, pass: a.pass, hosts: a.hosts, dial: a.dial, d: &destination{origin: "flags"}, file: file, sheet: &sheet{im: im}, left: left}
-		if err := p.say("sent", "ftp://h/x", transfer.Location{URL: "ftp://h/x", Size: 1, Attempts: 3}); err != nil {
+		p := &push.Pushing{Con: a.con, Pass: a.pass, Hosts: a.hosts, Dial: a.dial, D: &option.Destination{Origin: "flags"}, File: file, Sheet: &push.Sheet{Im: im}, Left: left}
+		if err := p.Say("sent", "ftp://h/x", transfer.Location{URL: "ftp://h/x", Size: 1, Attempts: 3}); err != nil {
 			t.Fatal(err)
 		}
-		var doc pushDoc
+		var doc push.PushDoc
 		if asJSON && (json.Unmarshal(out.Bytes(), &doc) != nil || !slices.Equal(doc.Left, left) || errOut.Len() > 0) {
 			t.Errorf("%s%s", out, errOut)
 		}

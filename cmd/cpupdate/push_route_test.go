@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -30,12 +33,12 @@ func dialFrom(t *testing.T, password string, lines ...[]string) dialled {
 	}
 	for i, line := range lines {
 		if i == len(lines)-1 && password != "" {
-			a.pass.password = transfer.NewSecret(password)
+			a.pass.Variable = secret.New(password)
 		}
 		out.Reset()
 		errOut.Reset()
 		d.code = run(t.Context(), a, line)
-		if i < len(lines)-1 && d.code != codeOK {
+		if i < len(lines)-1 && d.code != exit.CodeOK {
 			t.Fatalf("%q: exit code %d\n%s", line, d.code, errOut)
 		}
 	}
@@ -45,9 +48,9 @@ func dialFrom(t *testing.T, password string, lines ...[]string) dialled {
 
 // Who is anonymous gets the password of the environment only by a flag; and whoever's goes out in clear, it is said.
 func TestAnonymousPassword(t *testing.T) {
-	image := newImage(t, "cp600.bind", nil)
+	image := clitest.Image(t, "cp600.bind", nil)
 	line := []string{"push", image, "--minimum-version", "V1 R0.0.0", "--server", "h", "--username"}
-	file := newFile(t, "password", []byte("mail"))
+	file := clitest.File(t, "password", []byte("mail"))
 	for _, test := range []struct {
 		args []string
 		want string
@@ -67,8 +70,8 @@ func TestAnonymousPassword(t *testing.T) {
 
 // Each flag that says whom to trust replaces what is stored of its own kind, and no more.
 func TestTrustFlags(t *testing.T) {
-	image := newImage(t, "cp600.bind", nil)
-	ca := newFile(t, "ca.pem", []byte(testAuthority))
+	image := clitest.Image(t, "cp600.bind", nil)
+	ca := clitest.File(t, "ca.pem", []byte(clitest.Authority))
 	old, other := "sha256:"+strings.Repeat("0", 64), "sha256:"+strings.Repeat("1", 64)
 	push := []string{"push", image, "--minimum-version", "V1 R0.0.0", "--use-defaults"}
 	set := func(args ...string) []string {
@@ -78,25 +81,25 @@ func TestTrustFlags(t *testing.T) {
 		set, args []string
 		pin       string
 		ca        bool
-		code      code
+		code      exit.Code
 	}{
-		{set("--method", "ftps", "--pin", old), []string{"--ca", ca}, old, true, codeInternal},
-		{set("--method", "ftps", "--pin", old), []string{"--pin", other}, other, false, codeInternal},
-		{set("--method", "ftps", "--pin", old, "--ca", ca), []string{"--pin", other}, other, true, codeInternal},
-		{set("--method", "ftps", "--pin", old), nil, old, false, codeInternal},
-		{set(), nil, "", false, codeInternal},
-		{set("--method", "ftps"), []string{"--pin", "sha256:00"}, "", false, codeUsage},
-		{set(), []string{"--pin", old}, "", false, codeUsage},
-		{set(), []string{"--ca", ca}, "", false, codeUsage},
-		{set("--pin", old), nil, "", false, codeSettings},
-		{set("--ca", ca), nil, "", false, codeSettings},
+		{set("--method", "ftps", "--pin", old), []string{"--ca", ca}, old, true, exit.CodeInternal},
+		{set("--method", "ftps", "--pin", old), []string{"--pin", other}, other, false, exit.CodeInternal},
+		{set("--method", "ftps", "--pin", old, "--ca", ca), []string{"--pin", other}, other, true, exit.CodeInternal},
+		{set("--method", "ftps", "--pin", old), nil, old, false, exit.CodeInternal},
+		{set(), nil, "", false, exit.CodeInternal},
+		{set("--method", "ftps"), []string{"--pin", "sha256:00"}, "", false, exit.CodeUsage},
+		{set(), []string{"--pin", old}, "", false, exit.CodeUsage},
+		{set(), []string{"--ca", ca}, "", false, exit.CodeUsage},
+		{set("--pin", old), nil, "", false, exit.CodeSettings},
+		{set("--ca", ca), nil, "", false, exit.CodeSettings},
 	} {
 		d := dialFrom(t, "", test.set, slices.Concat(push, test.args))
 		pin := ""
 		if len(d.trust.Pins) == 1 {
 			pin = d.trust.Pins[0].String()
 		}
-		if d.code != test.code || pin != test.pin || (d.trust.Authorities != nil) != test.ca || (d.times == 1) != (test.code == codeInternal) {
+		if d.code != test.code || pin != test.pin || (d.trust.Authorities != nil) != test.ca || (d.times == 1) != (test.code == exit.CodeInternal) {
 			t.Errorf("%q, %q: exit code %d, %+v\n%s", test.set, test.args, d.code, d.trust, d.errOut)
 		}
 	}

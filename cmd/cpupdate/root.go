@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // newRoot returns the command tree.
@@ -39,20 +41,20 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		},
 	}
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpErr = printHelp(a, cmd) })
-	root.SetOut(a.con.out)
-	root.SetErr(a.con.err)
-	root.SetIn(a.con.in)
+	root.SetOut(a.con.Out)
+	root.SetErr(a.con.Err)
+	root.SetIn(a.con.In)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(helpPath(cmd), "%v", err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit.Usage(helpPath(cmd), "%v", err) })
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
-	flags.BoolVar(&a.con.json, "json", false, "print the answer and errors as JSON")
-	flags.BoolVarP(&a.con.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
-	flags.BoolVarP(&a.con.verbose, "verbose", "v", false, "print more details")
-	flags.StringVar(&a.store.config, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
-	flags.BoolVar(&a.con.noColor, "no-color", false, "do not use colours, even on a terminal")
+	flags.BoolVar(&a.con.JSON, "json", false, "print the answer and errors as JSON")
+	flags.BoolVarP(&a.con.Quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
+	flags.BoolVarP(&a.con.Verbose, "verbose", "v", false, "print more details")
+	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
+	flags.BoolVar(&a.con.NoColor, "no-color", false, "do not use colours, even on a terminal")
 
 	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
@@ -71,7 +73,7 @@ func knownCommand(group *cobra.Command, args []string) error {
 	if alike := group.SuggestionsFor(args[0]); len(alike) > 0 {
 		hint = "did you mean: " + path + strings.Join(alike, ", "+path)
 	}
-	return failf(codeUsage, hint, "unknown command %s", shownArgument(args[0]))
+	return exit.Errorf(exit.CodeUsage, hint, "unknown command %s", exit.ShownArgument(args[0]))
 }
 
 // asUsage turns every wrong number of arguments in the command tree into a usage error.
@@ -79,13 +81,13 @@ func asUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			err := check(cmd, args)
-			if f := (*failure)(nil); err == nil || errors.As(err, &f) {
+			if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 				return err
 			}
 			if words := strings.Fields(cmd.Use); len(args) == 0 && len(words) > 1 {
-				return usage(helpPath(cmd), "%s is missing", words[1])
+				return exit.Usage(helpPath(cmd), "%s is missing", words[1])
 			}
-			return usage(helpPath(cmd), "unexpected argument %s", shownArgument(args[len(args)-1]))
+			return exit.Usage(helpPath(cmd), "unexpected argument %s", exit.ShownArgument(args[len(args)-1]))
 		}
 	}
 	for _, child := range cmd.Commands() {
@@ -99,7 +101,7 @@ func noEmptyFlag(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if value := strings.TrimSpace(f.Value.String()); value == "" || value == "[]" {
-			empty = usage(helpPath(cmd), "--%s: the value is empty", f.Name)
+			empty = exit.Usage(helpPath(cmd), "--%s: the value is empty", f.Name)
 		}
 	})
 	return empty

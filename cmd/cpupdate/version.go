@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 )
 
 func newVersion(a *app) *cobra.Command {
@@ -29,7 +31,7 @@ type versionDoc struct {
 }
 
 // printVersion prints the version that the build recorded.
-func printVersion(con *console) error {
+func printVersion(con *console.Console) error {
 	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		doc.Version = info.Main.Version
@@ -42,7 +44,7 @@ func printVersion(con *console) error {
 			}
 		}
 	}
-	return con.print(doc, func(w io.Writer) {
+	return con.Print(doc, func(w io.Writer) {
 		commit := ""
 		if doc.Commit != "" {
 			commit = "  commit " + doc.Commit

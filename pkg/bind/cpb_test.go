@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 func TestCPBFacts(t *testing.T) {
@@ -44,7 +44,7 @@ func TestCPBFacts(t *testing.T) {
 // TestCPBFieldsCoverTheHeader checks that every byte of the header belongs to exactly one field, and that each field
 // has the bytes at its place in the file.
 func TestCPBFieldsCoverTheHeader(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	f, err := open(t, image)
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func TestCPBFieldsCoverTheHeader(t *testing.T) {
 }
 
 func TestUnknownFieldIsShownAndIgnored(t *testing.T) {
-	parts := bindtest.Valid()
-	parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
+	parts := forge.Valid()
+	parts.Fields = append(parts.Fields, forge.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
 	f, err := open(t, parts.Image())
 	if err != nil {
 		t.Fatal(err)
@@ -103,15 +103,15 @@ func TestBuilderRefuses(t *testing.T) {
 
 // FuzzCPBHeader checks that what decodes encodes to the same bytes, with unknown fields and in the same order.
 func FuzzCPBHeader(f *testing.F) {
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		f.Add(forgery.Image)
 	}
-	f.Add(bindtest.Valid().Image())
+	f.Add(forge.Valid().Image())
 	f.Fuzz(func(t *testing.T, image []byte) {
 		if len(image) >= 64 {
 			// The fuzzer cannot guess a checksum, so it gets a correct one.
 			image = bytes.Clone(image)
-			bindtest.Seal(image)
+			forge.Seal(image)
 		}
 		var file *bind.File
 		var err error

@@ -11,13 +11,14 @@ import (
 
 // A File is an opened image. It is safe for concurrent use once [File.Verify] and [File.CheckSignature] have returned.
 type File struct {
-	facts  Facts
-	fields []Field
-	header []byte            // CPB: the header's bytes, for the signature
-	image  *io.SectionReader // nil for a stream
-	stream io.Reader         // the whole stream from its first byte, nil for a file
-	sealed *sealedDescriptor // the descriptor beside the image, nil without one
-	close  func() error
+	facts   Facts
+	fields  []Field
+	header  []byte            // the first bytes of the file, from which facts were read
+	trailer []byte            // the last bytes of the file, from which facts were read
+	image   *io.SectionReader // nil for a stream
+	stream  io.Reader         // the whole stream from its first byte, nil for a file
+	sealed  *sealedDescriptor // the descriptor beside the image, nil without one
+	close   func() error
 
 	wholeDigest bool // Verify must compute the whole file's digest, although nothing is compared with it
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A Policy decides whether a peer is trusted. The zero value trusts certificates that the system's authorities have
@@ -85,7 +87,7 @@ func (e *Error) Reason() string {
 	if host := (x509.HostnameError{}); errors.As(e.Err, &host) && host.Certificate != nil {
 		return "its certificate is for " + namesText(host.Certificate) + ", and not for " + quoted(host.Host, maxReason/2)
 	}
-	return cut(e.Err.Error(), maxReason)
+	return secret.Cut(e.Err.Error(), maxReason)
 }
 
 const (
@@ -114,15 +116,7 @@ func namesText(c *x509.Certificate) string {
 	return text
 }
 
-func quoted(text string, most int) string { return strconv.Quote(cut(text, most)) }
-
-// cut limits a text to a number of bytes, and marks a cut with dots.
-func cut(text string, most int) string {
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
+func quoted(text string, most int) string { return strconv.Quote(secret.Cut(text, most)) }
 
 // Stranger reports whether the peer is only unknown: no authority has signed its certificate, but nothing else is
 // wrong. A person may then be prompted to accept it.

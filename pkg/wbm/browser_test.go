@@ -13,6 +13,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -107,7 +108,7 @@ func byProgram(t *testing.T, address, name string, image []byte) {
 	session, err := wbm.Open(t.Context(), address, wbm.Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}})
 	noProblem(t, err)
 	defer session.Close()
-	noProblem(t, session.Login(t.Context(), phonesim.DefaultPassword))
+	noProblem(t, session.Login(t.Context(), secret.New(phonesim.DefaultPassword)))
 	form, err := session.Find(t.Context())
 	noProblem(t, err)
 	content := io.NewSectionReader(bytes.NewReader(image), 0, int64(len(image)))

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -94,12 +96,8 @@ func TestTrust(t *testing.T) {
 	}
 	defer v.Close()
 	// From now on somebody else answers at the address.
-	swapped, err := tls.X509KeyPair(otherKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.swap.Store(&swapped)
-	if err := v.Login(t.Context(), password); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
+	s.swap.Store(testca.New(t, testca.Options{}))
+	if err := v.Login(t.Context(), secret.New(password)); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
 		t.Errorf("%v, %q", err, s.logins)
 	}
 }

@@ -1,6 +1,15 @@
 package wbm
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
+)
 
 // A Kind is a way in which a visit fails.
 type Kind string
@@ -43,3 +52,54 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// errSilent returns the error of a phone that is silent, or that takes too long for a page.
+func errSilent() *Error { return &Error{Kind: KindTimeout, Msg: "it does not answer in time"} }
+
+// dialError returns the error of a connection that did not come about. Silence counts, too: a filter on the way drops what a
+// port that is closed refuses.
+func dialError(ctx context.Context, err error) error {
+	mine := (*Error)(nil)
+	if cause := context.Cause(ctx); cause != nil && !errors.As(cause, &mine) {
+		return cause
+	}
+	return &Error{Kind: KindUnreachable, Msg: "it is not reachable", Err: netconn.Cause(err)}
+}
+
+// handshakeError returns the error of a handshake of TLS.
+func (s *Session) handshakeError(ctx context.Context, err error) error {
+	weak := (*trust.WeakKeyError)(nil)
+	switch class := netconn.Classify(err); {
+	case context.Cause(ctx) != nil:
+	case class == netconn.Trust, errors.As(err, &weak):
+		return &Error{Kind: KindTrust, Msg: "its certificate is not to be trusted", Err: err}
+	case class == netconn.TLS:
+		return &Error{Kind: KindTLS, Msg: "there is no safe connection", Err: err}
+	}
+	return s.fail(ctx, err)
+}
+
+// fail returns the error of an exchange that failed.
+func (s *Session) fail(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	mine, op := (*Error)(nil), (*net.OpError)(nil)
+	class := netconn.Classify(err)
+	switch {
+	case errors.As(err, &mine):
+		return mine
+	case errors.Is(err, htmlform.ErrTooLarge):
+		return &Error{Kind: KindProtocol, Msg: "it sends more than a page may be"}
+	case class == netconn.Timeout:
+		return errSilent()
+	case class == netconn.Broken:
+		return &Error{Kind: KindBroken, Msg: "the connection was cut"}
+	case errors.As(err, &op):
+		return &Error{Kind: KindBroken, Msg: "the connection was cut", Err: netconn.Cause(err)}
+	}
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		err = inner // without what net/http says of its own connection
+	}
+	return s.errorf(KindProtocol, "its answer makes no sense: %s", s.shown(err.Error())) // what HTTP says of it holds the phone's words
+}

@@ -1,6 +1,11 @@
 package wbm
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
+)
 
 // Facts are what the pages that were read say of the phone, word by word, bounded; "" is what they do not say, or say in
 // two ways. The labels by which they are found are assumed.
@@ -38,20 +43,20 @@ type factList struct {
 }
 
 // read takes from a page what it says.
-func (l *factList) read(p *page) {
+func (l *factList) read(p *htmlform.Page) {
 	if l.title == "" {
-		l.title = p.title
+		l.title = p.Title
 	}
 	labels := factLabels()
-	for i, run := range p.runs {
+	for i, run := range p.Cells {
 		label, rest, colon := strings.Cut(run, ":")
 		which := labels[strings.ToLower(strings.TrimSpace(label))]
 		if which == 0 {
 			continue
 		}
 		value := strings.TrimSpace(rest)
-		if value == "" && i+1 < len(p.runs) {
-			value = p.runs[i+1] // of the next cell; it is empty where a row begins
+		if value == "" && i+1 < len(p.Cells) {
+			value = p.Cells[i+1] // of the next cell; it is empty where a row begins
 		}
 		if !colon && value == "" || isLabel(value, labels) {
 			continue
@@ -80,15 +85,16 @@ func (l *factList) note(which fact, value string) {
 }
 
 // facts returns what is known, bounded, so that the secret is whole where it stands.
-func (l *factList) facts(hidden secret) Facts {
+func (l *factList) facts(redactor secret.Redactor) Facts {
+	cut := func(text string) string { return strings.ToValidUTF8(redactor.Cut(text, maxShown), "?") }
 	value := func(which fact) string {
 		if l.twice[which] {
 			return ""
 		}
-		return hidden.cut(l.values[which], maxShown)
+		return cut(l.values[which])
 	}
 	return Facts{
-		Title: hidden.cut(l.title, maxShown), Device: value(factDevice), SoftwareType: value(factSoftwareType),
+		Title: cut(l.title), Device: value(factDevice), SoftwareType: value(factSoftwareType),
 		Version: value(factVersion), PartNumber: value(factPartNumber), MAC: value(factMAC),
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A Form takes an image. It was read from the live page.
@@ -26,7 +28,7 @@ type walk struct {
 	queue   []stop          // what is to be read, the most promising first
 	queued  map[string]bool
 	pages   int
-	found   []*form
+	found   []*htmlform.Form
 	marks   []string // of these
 	foreign string   // a form that would do, and leads elsewhere
 	others  []string // forms that take a file, and why not this one
@@ -47,7 +49,7 @@ type stop struct {
 func (s *Session) Find(ctx context.Context) (*Form, error) {
 	w := &walk{s: s, read: map[string]bool{}, queued: map[string]bool{}}
 	for _, p := range s.start {
-		w.read[pageKey(p.url)] = true
+		w.read[htmlform.PageKey(p.URL)] = true
 	}
 	w.pages = len(s.start)
 	w.look(s.start)
@@ -56,7 +58,7 @@ func (s *Session) Find(ctx context.Context) (*Form, error) {
 	}
 	for len(w.queue) > 0 && w.pages < maxPages {
 		next := w.queue[0]
-		if w.queue = w.queue[1:]; w.read[pageKey(next.url)] {
+		if w.queue = w.queue[1:]; w.read[htmlform.PageKey(next.url)] {
 			continue
 		}
 		if next.promise <= 0 && (len(w.found) > 0 || w.foreign != "") {
@@ -71,7 +73,7 @@ func (s *Session) Find(ctx context.Context) (*Form, error) {
 
 // step reads one page. One that is no page, or leads elsewhere, is left out if it promises nothing.
 func (w *walk) step(ctx context.Context, next stop) error {
-	w.read[pageKey(next.url)] = true
+	w.read[htmlform.PageKey(next.url)] = true
 	w.pages++
 	pages, err := w.s.view(ctx, request{url: next.url, referer: next.from}, w.read)
 	if e := (*Error)(nil); errors.As(err, &e) && (e.status != 0 || next.promise <= 0 && (e.Kind == KindForeign || e.Kind == KindProtocol)) {
@@ -86,19 +88,19 @@ func (w *walk) step(ctx context.Context, next stop) error {
 	w.pages += len(pages) - 1
 	if len(logins(pages)) > 0 {
 		w.s.in = false
-		return &Error{Kind: KindSession, Msg: "it shows the form of login instead of " + w.s.shown(requestURI(next.url)) + ": it logged us out"}
+		return &Error{Kind: KindSession, Msg: "it shows the form of login instead of " + w.s.shown(next.url.RequestURI()) + ": it logged us out"}
 	}
 	w.look(pages)
 	return nil
 }
 
 // look takes from pages their forms and their links.
-func (w *walk) look(pages []*page) {
+func (w *walk) look(pages []*htmlform.Page) {
 	for _, p := range pages {
-		for _, f := range p.forms {
+		for _, f := range p.Forms {
 			w.weigh(f)
 		}
-		for _, l := range p.links {
+		for _, l := range p.Links {
 			w.follow(p, l)
 		}
 	}
@@ -106,44 +108,44 @@ func (w *walk) look(pages []*page) {
 }
 
 // follow notes where a link leads, if asking for that does nothing.
-func (w *walk) follow(p *page, l link) {
-	u, err := w.s.resolve(p.base, l.href)
-	if err != nil || !isHarmless(u) {
+func (w *walk) follow(p *htmlform.Page, l htmlform.Link) {
+	u, err := w.s.resolve(p.Base, l.Href)
+	if err != nil || !htmlform.IsSafe(u) {
 		return
 	}
-	key := pageKey(u)
-	if w.read[key] || w.queued[key] || len(w.queue) >= 2*maxLinks {
+	key := htmlform.PageKey(u)
+	if w.read[key] || w.queued[key] || len(w.queue) >= 2*htmlform.MaxLinks {
 		return
 	}
 	w.queued[key] = true
-	w.queue = append(w.queue, stop{u, p.url, promise(key, l.text)})
+	w.queue = append(w.queue, stop{u, p.URL, htmlform.LinkScore(key, l.Text)})
 }
 
 // weigh notes a form that takes one file, if that may be the phone application.
-func (w *walk) weigh(f *form) {
-	files := f.of("file")
+func (w *walk) weigh(f *htmlform.Form) {
+	files := f.Of("file")
 	if len(files) == 0 || len(w.found) >= maxFound {
 		return
 	}
 	s := w.s
-	where := fmt.Sprintf("%s of %s", s.shown(files[0].name), s.shown(requestURI(f.page.url)))
-	v := s.judge(f)
+	where := fmt.Sprintf("%s of %s", s.shown(files[0].Name), s.shown(f.Page.URL.RequestURI()))
+	v := f.Classify(s.start)
 	_, err := s.target(f)
 	switch {
-	case !v.belongs():
-		w.reject(where, v.reason())
+	case !v.IsPhoneApplication():
+		w.reject(where, v.Reason())
 	case err != nil:
-		w.foreign = where + ", to " + s.shown(f.said("formaction", f.action))
+		w.foreign = where + ", to " + s.shown(f.Action())
 	case len(files) > 1:
 		w.reject(where, "it takes several files")
-	case f.unclear():
+	case f.IsAmbiguous():
 		w.reject(where, "it has several buttons, and which of them sends the file is not clear")
-	case files[0].name == "":
+	case files[0].Name == "":
 		w.reject(where, "its field has no name")
-	case !f.isPost() || f.packaging() != typeMultipart:
+	case !f.IsPost() || f.MediaType() != htmlform.Multipart:
 		w.reject(where, "it does not send the file")
 	default:
-		if mark := f.mark(); !slices.Contains(w.marks, mark) {
+		if mark := f.Signature(); !slices.Contains(w.marks, mark) {
 			w.found, w.marks = append(w.found, f), append(w.marks, mark)
 		}
 	}
@@ -157,19 +159,6 @@ func (w *walk) reject(where, why string) {
 	}
 }
 
-// mark tells a form from others: where it sends, and what it is made of. Values may change from one reading to the next.
-func (f *form) mark() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%q %q %t %s", f.said("formaction", f.action), f.page.base.Path, f.isPost(), f.packaging())
-	for _, c := range f.controls {
-		fmt.Fprintf(&b, " %s %q %t", c.kind, c.name, c.disabled && c.kind == "file")
-		if c.name == "page_submit" {
-			fmt.Fprintf(&b, " %q", c.value)
-		}
-	}
-	return b.String()
-}
-
 // result is what the walk found.
 func (w *walk) result() (*Form, error) {
 	s := w.s
@@ -179,7 +168,7 @@ func (w *walk) result() (*Form, error) {
 	case len(w.found) > 1:
 		names := make([]string, 0, len(w.found))
 		for _, f := range w.found[:min(len(w.found), 4)] {
-			names = append(names, s.shown(f.of("file")[0].name)+" of "+s.shown(requestURI(f.page.url)))
+			names = append(names, s.shown(f.Of("file")[0].Name)+" of "+s.shown(f.Page.URL.RequestURI()))
 		}
 		return nil, s.errorf(KindManyForms, "%d forms may be meant for the phone application: %s", len(w.found), strings.Join(names, "; "))
 	case len(w.found) == 0:
@@ -200,21 +189,21 @@ func (w *walk) result() (*Form, error) {
 	}
 	f := w.found[0]
 	s.tell(StepFound, s.describe(f))
-	form := &Form{Page: s.shown(requestURI(f.page.url)), Field: s.shown(f.of("file")[0].name), url: f.page.url, referer: s.referer(), mark: f.mark()}
+	form := &Form{Page: s.shown(f.Page.URL.RequestURI()), Field: s.shown(f.Of("file")[0].Name), url: f.Page.URL, referer: s.referer(), mark: f.Signature()}
 	return form, nil
 }
 
 // describe names a form's page and fields. What hidden ones hold may be a token, which is as good as a password: of that only
 // the length is told.
-func (s *Session) describe(f *form) string {
-	text := s.shown(requestURI(f.page.url)) + ":"
-	for _, e := range f.controls {
+func (s *Session) describe(f *htmlform.Form) string {
+	text := s.shown(f.Page.URL.RequestURI()) + ":"
+	for _, e := range f.Controls {
 		switch {
-		case e.name == "":
-		case e.kind == "hidden":
-			text += fmt.Sprintf(" %s (hidden, %d bytes)", s.shown(e.name), len(e.value))
+		case e.Name == "":
+		case e.Kind == "hidden":
+			text += fmt.Sprintf(" %s (hidden, %d bytes)", s.shown(e.Name), len(e.Value))
 		default:
-			text += fmt.Sprintf(" %s (%s)", s.shown(e.name), s.shown(e.kind))
+			text += fmt.Sprintf(" %s (%s)", s.shown(e.Name), s.shown(e.Kind))
 		}
 		if len(text) > 2048 {
 			return text + " ..."

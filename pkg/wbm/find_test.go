@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -180,7 +181,7 @@ func (s *site) find(t *testing.T) (*wbm.Form, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = v.Close() })
-	if err := v.Login(t.Context(), password); err != nil {
+	if err := v.Login(t.Context(), secret.New(password)); err != nil {
 		t.Fatal(err)
 	}
 	return v.Find(t.Context())

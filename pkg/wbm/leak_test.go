@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -42,17 +43,17 @@ func TestSecretBeforeLogin(t *testing.T) {
 			s := newSite(t)
 			c.setup(s)
 			o := s.options(t)
-			o.Secret = password
+			o.Secret = secret.New(password)
 			said := ""
 			o.Event = func(e wbm.Event) { said += e.Text + "\n" }
 			v, err := wbm.Open(t.Context(), s.address, o)
 			if err == nil {
 				defer v.Close()
 				said += fmt.Sprintf("%v %+v %#v\n", v, v, v)
-				err = v.Login(t.Context(), "another")
+				err = v.Login(t.Context(), secret.New("another"))
 			}
 			said += fmt.Sprint(err)
-			if !strings.Contains(said, "***") {
+			if !strings.Contains(said, "[redacted]") {
 				t.Errorf("it was not repeated: %s", said)
 			}
 			for _, form := range []string{password, repeated, `pass&word\"1`} {

@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A loginForm is a form that takes the password of the administrator.
@@ -37,21 +40,21 @@ const (
 )
 
 // known reports whether a form is one of those that were observed, and which.
-func (f *form) known() (loginForm, bool) {
-	passwords := f.of("password")
+func known(f *htmlform.Form) (loginForm, bool) {
+	passwords := f.Of("password")
 	if len(passwords) != 1 {
 		return loginForm{}, false
 	}
-	is := loginForm{f.value("page_submit"), passwords[0].name}
+	is := loginForm{f.Hidden("page_submit"), passwords[0].Name}
 	return is, slices.Contains(loginForms(), is)
 }
 
 // logins returns the forms of login that are on pages.
-func logins(pages []*page) []*form {
-	var found []*form
+func logins(pages []*htmlform.Page) []*htmlform.Form {
+	var found []*htmlform.Form
 	for _, p := range pages {
-		for _, f := range p.forms {
-			if _, known := f.known(); known {
+		for _, f := range p.Forms {
+			if _, known := known(f); known {
 				found = append(found, f)
 			}
 		}
@@ -60,36 +63,36 @@ func logins(pages []*page) []*form {
 }
 
 // Login sends the password, once.
-func (s *Session) Login(ctx context.Context, password string) error {
-	if password == "" {
+func (s *Session) Login(ctx context.Context, password secret.Secret) error {
+	if password.Reveal() == "" {
 		return &Error{Kind: KindPassword, Msg: "there is no password to log in with"}
 	}
-	s.secret = s.secret.and(newSecret(password))
+	s.redactor = secret.NewRedactor(s.o.Secret, password)
 	f, err := s.loginForm(ctx)
 	if err != nil {
 		return err
 	}
 	target, err := s.target(f)
-	is, _ := f.known()
+	is, _ := known(f)
 	switch {
 	case err != nil:
-		return s.errorf(KindForeign, "its form of login leads elsewhere, to %s; the password was not sent", s.shown(f.said("formaction", f.action)))
-	case !f.isPost():
+		return s.errorf(KindForeign, "its form of login leads elsewhere, to %s; the password was not sent", s.shown(f.Action()))
+	case !f.IsPost():
 		return s.errorf(KindForeign, "its form of login would show the password in an address; it was not sent")
-	case f.unclear():
+	case f.IsAmbiguous():
 		return s.errorf(KindNoLogin, "its form of login has several buttons, and which of them logs in is not clear")
-	case f.packaging() != typeURLEncoded:
-		return s.errorf(KindNoLogin, "its form of login is sent as %s, which none of the known ones is", f.packaging())
+	case f.MediaType() != htmlform.URLEncoded:
+		return s.errorf(KindNoLogin, "its form of login is sent as %s, which none of the known ones is", f.MediaType())
 	}
 	s.tell(StepLogin, "page_submit="+is.submit+", "+is.field)
-	entries := f.entries()
+	entries := f.Fields()
 	for i := range entries {
-		if entries[i].name == is.field {
-			entries[i].value = password
+		if entries[i].Name == is.field {
+			entries[i].Value = password.Reveal()
 		}
 	}
 	s.in, s.login = true, sent // from here on it is better to log out
-	pages, err := s.view(ctx, request{url: target, referer: f.page.url, kind: typeURLEncoded, body: urlEncoded(f.page, entries)}, nil)
+	pages, err := s.view(ctx, request{url: target, referer: f.Page.URL, mediaType: htmlform.URLEncoded, body: f.Page.URLEncode(entries)}, nil)
 	if e := (*Error)(nil); errors.As(err, &e) && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden) {
 		s.in = false
 		return s.errorf(KindPassword, "it refuses the password with status %d", e.status)
@@ -105,9 +108,9 @@ func (s *Session) Login(ctx context.Context, password string) error {
 }
 
 // loginForm returns the form on the start page, or on the page that a link of it leads to.
-func (s *Session) loginForm(ctx context.Context) (*form, error) {
+func (s *Session) loginForm(ctx context.Context) (*htmlform.Form, error) {
 	pages := s.start
-	if len(logins(pages)) == 0 && !contains(pages, saysLocked) {
+	if len(logins(pages)) == 0 && !htmlform.Contains(pages, saysLocked) {
 		if u, from := s.loginLink(pages); u != nil {
 			var err error
 			if pages, err = s.view(ctx, request{url: u, referer: from}, nil); err != nil {
@@ -115,7 +118,7 @@ func (s *Session) loginForm(ctx context.Context) (*form, error) {
 			}
 		}
 	}
-	if contains(pages, saysLocked) {
+	if htmlform.Contains(pages, saysLocked) {
 		return nil, errLocked("nothing was sent")
 	}
 	found := logins(pages)
@@ -137,16 +140,16 @@ func errWrong() *Error {
 }
 
 // loginLink returns where a page links to a login of the administrator; its name is assumed from the names of the forms.
-func (s *Session) loginLink(pages []*page) (u, from *url.URL) {
+func (s *Session) loginLink(pages []*htmlform.Page) (u, from *url.URL) {
 	for _, p := range pages {
-		for _, l := range p.links {
-			u, err := s.resolve(p.base, l.href)
-			if err != nil || !isHarmless(u) {
+		for _, l := range p.Links {
+			u, err := s.resolve(p.Base, l.Href)
+			if err != nil || !htmlform.IsSafe(u) {
 				continue
 			}
 			name := strings.ToLower(u.Query().Get("page"))
 			if strings.Contains(name, "admin") && strings.Contains(name, "login") {
-				return u, p.url
+				return u, p.URL
 			}
 		}
 	}
@@ -154,11 +157,11 @@ func (s *Session) loginLink(pages []*page) (u, from *url.URL) {
 }
 
 // strangeForms names the forms that take a password and are none of the known ones.
-func (s *Session) strangeForms(pages []*page) string {
+func (s *Session) strangeForms(pages []*htmlform.Page) string {
 	for _, p := range pages {
-		for _, f := range p.forms {
-			if passwords := f.of("password"); len(passwords) > 0 {
-				return ", but one with page_submit=" + s.shown(f.value("page_submit")) + " and " + s.shown(passwords[0].name)
+		for _, f := range p.Forms {
+			if passwords := f.Of("password"); len(passwords) > 0 {
+				return ", but one with page_submit=" + s.shown(f.Hidden("page_submit")) + " and " + s.shown(passwords[0].Name)
 			}
 		}
 	}
@@ -168,13 +171,13 @@ func (s *Session) strangeForms(pages []*page) string {
 // judgeLogin looks whether the phone took the password. It does not look whether it likes it: whatever is not a failure is a
 // menu, or [Session.Find] will see that it is none. Words of a failure are none where all else says that somebody is logged
 // in: a menu may say of a telephone number what a login says of a password. Who may be logged in all the same is logged out.
-func (s *Session) judgeLogin(pages []*page) error {
+func (s *Session) judgeLogin(pages []*htmlform.Page) error {
 	again := len(logins(pages)) > 0
 	s.in = !again && !s.hasCookie(isZero)
 	switch {
-	case contains(pages, saysLocked) && !s.isEntered(pages):
+	case htmlform.Contains(pages, saysLocked) && !s.isEntered(pages):
 		return errLocked("the password that was sent now may have been the last one too many")
-	case contains(pages, saysWrong) && !s.isEntered(pages):
+	case htmlform.Contains(pages, saysWrong) && !s.isEntered(pages):
 		return errWrong()
 	case demandsChange(pages):
 		s.in = true
@@ -188,15 +191,15 @@ func (s *Session) judgeLogin(pages []*page) error {
 }
 
 // isEntered reports whether all but words says that somebody is logged in: no form of login, and a cookie that is not zero.
-func (s *Session) isEntered(pages []*page) bool {
+func (s *Session) isEntered(pages []*htmlform.Page) bool {
 	return len(logins(pages)) == 0 && s.hasCookie(func(value string) bool { return value != "" && !isZero(value) })
 }
 
 // demandsChange reports whether a page wants a password and the same again, or an old and a new one (assumed).
-func demandsChange(pages []*page) bool {
+func demandsChange(pages []*htmlform.Page) bool {
 	for _, p := range pages {
-		for _, f := range p.forms {
-			if len(f.of("password")) > 1 {
+		for _, f := range p.Forms {
+			if len(f.Of("password")) > 1 {
 				return true
 			}
 		}

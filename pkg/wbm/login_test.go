@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -117,7 +118,7 @@ func TestLogin(t *testing.T) {
 		{"locked before", start("<p>Password is suspended</p>" + loginPage), wbm.KindLocked, "nothing was sent", 0},
 		{"change", after(`<form method=post>` + field + `<input type=password name=again></form>`), wbm.KindChange, "we change none", 1},
 		{"sent on to be sent again", redirect(307, "page.cmd?page=x"), wbm.KindProtocol, "once more", 1},
-		{"led elsewhere after it", redirect(302, "https://127.0.0.2/?is=pass%26word%221"), wbm.KindForeign, "127.0.0.2/?is=***", 1},
+		{"led elsewhere after it", redirect(302, "https://127.0.0.2/?is=pass%26word%221"), wbm.KindForeign, "127.0.0.2/?is=[redacted]", 1},
 		{"led to HTTP after it", redirect(302, "http://HOST/"), wbm.KindForeign, "http://", 1},
 
 		{"none", start("<p>hello"), wbm.KindNoLogin, "none of the known forms of login", 0},
@@ -154,7 +155,7 @@ func TestLogin(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.Close()
-			err = v.Login(t.Context(), password)
+			err = v.Login(t.Context(), secret.New(password))
 			if kind(err) != c.kind || (err == nil) != (c.kind == "") {
 				t.Fatalf("%v, want %q", err, c.kind)
 			}
@@ -186,7 +187,7 @@ func TestLatin(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	_ = v.Login(t.Context(), "größer")
+	_ = v.Login(t.Context(), secret.New("größer"))
 	if want := "page_submit=WEBMp_Admin_Login&AdminPassword=gr%F6%DFer&x=%FC"; len(s.logins) != 1 || s.logins[0] != want {
 		t.Errorf("sent %q, want %q", s.logins, want)
 	}
@@ -201,7 +202,7 @@ func TestPasswordIsEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	if err := v.Login(t.Context(), ""); kind(err) != wbm.KindPassword || len(s.logins) != 0 {
+	if err := v.Login(t.Context(), secret.New("")); kind(err) != wbm.KindPassword || len(s.logins) != 0 {
 		t.Errorf("%v, sent %q", err, s.logins)
 	}
 }
@@ -221,7 +222,7 @@ func TestDoubtLogsOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := v.Login(t.Context(), password); err == nil {
+		if err := v.Login(t.Context(), secret.New(password)); err == nil {
 			t.Errorf("%s: it is no failure", page)
 		}
 		if _ = v.Close(); s.out != want {

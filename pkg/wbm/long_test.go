@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -62,7 +63,7 @@ func (s *site) bounded(t *testing.T) {
 	t.Helper()
 	const most = 2600
 	o := s.options(t)
-	o.Secret = password
+	o.Secret = secret.New(password)
 	check := o.Event
 	o.Event = func(e wbm.Event) {
 		if check(e); len(e.Text) > most {
@@ -73,7 +74,7 @@ func (s *site) bounded(t *testing.T) {
 	answer := wbm.Answer{}
 	if err == nil {
 		defer v.Close()
-		err = v.Login(t.Context(), password)
+		err = v.Login(t.Context(), secret.New(password))
 	}
 	if v != nil && err == nil {
 		var f *wbm.Form

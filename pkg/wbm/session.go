@@ -11,6 +11,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // Options are how a page is spoken to.
@@ -19,15 +22,12 @@ type Options struct {
 	Timeout time.Duration // the longest silence, and the longest time for one page; 30 s if 0
 	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0.
 	Patience time.Duration
-	// Secret is the password that Login will send, so that it can be kept out of events and errors from the first page on: a
-	// page may know it already. It is not sent, and not printed. Login adds its own.
-	Secret string
+	// Secret is the password that Login will send. It is kept out of events and errors from the first page on: a page may
+	// know it already. It is not sent. Login adds its own.
+	Secret secret.Secret
 	Event  func(Event) // told every step, one at a time; may be nil
-}
-
-// Format keeps the password out of whatever prints the options.
-func (o Options) Format(w fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(w, "{timeout %v, patience %v}", o.Timeout, o.Patience)
+	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // An Event is a step. Its Text comes from the phone: bounded, not escaped.
@@ -59,18 +59,18 @@ const (
 
 // A Session is one visit to the page of one phone. It is used by one goroutine at a time.
 type Session struct {
-	o      Options
-	config *tls.Config
-	host   string
-	port   string
-	origin *url.URL
-	jar    *cookiejar.Jar
-	line   *line // kept between pages; nil if there is none
-	secret secret
-	facts  factList
-	start  []*page // the start page with its frames; after the login, what answered it
-	in     bool    // somebody may be logged in
-	login  attempt
+	o        Options
+	config   *tls.Config
+	host     string
+	port     string
+	origin   *url.URL
+	jar      *cookiejar.Jar
+	conn     *conn // kept between pages; nil if there is none
+	redactor secret.Redactor
+	facts    factList
+	start    []*htmlform.Page // the start page with its frames; after the login, what answered it
+	in       bool             // somebody may be logged in
+	login    attempt
 }
 
 // Open reads the start page at HOST:PORT. The error is an [*Error], or the context's cause.
@@ -85,8 +85,10 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Minute
 	}
-	s := &Session{o: o, host: host, port: port, config: watchTrust(o.TLS, host), secret: newSecret(o.Secret)}
-	s.o.Secret = "" // a method does not keep it from who prints the session
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+	}
+	s := &Session{o: o, host: host, port: port, config: tlsConfig(o.TLS, host), redactor: secret.NewRedactor(o.Secret)}
 	s.origin = &url.URL{Scheme: "https", Host: address, Path: "/"}
 	if port == "443" { // as browsers say it
 		s.origin.Host = strings.TrimSuffix(address, ":443")
@@ -95,10 +97,20 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 		return nil, &Error{Kind: KindProtocol, Msg: "no room for cookies", Err: err}
 	}
 	if err := s.open(ctx); err != nil {
-		s.hangUp()
+		s.disconnect()
 		return nil, err
 	}
 	return s, nil
+}
+
+// tlsConfig returns the TLS that the caller wants, for HTTP/1.1.
+func tlsConfig(c *tls.Config, host string) *tls.Config {
+	if c == nil {
+		c = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
+	}
+	c = c.Clone()
+	c.NextProtos = []string{"http/1.1"}
+	return c
 }
 
 // open reads index.cmd with user=Admin (observed: an OpenVAS check for the OpenStage default password), or / if there is none.
@@ -123,20 +135,21 @@ func (s *Session) at(path, query string) *url.URL {
 
 // Facts returns what the pages say of the phone that were read so far, as they say it: to compare, and bounded. Whoever
 // shows it has to take the password out first, which a page may repeat anywhere.
-func (s *Session) Facts() Facts { return s.facts.facts(s.secret) }
+func (s *Session) Facts() Facts { return s.facts.facts(s.redactor) }
 
 // Close logs out, if somebody is logged in, and ends the connections. Logging out takes at most Timeout, also when the
 // context of the visit is over; whether it worked is of no account to the visit, so the error is always nil.
 func (s *Session) Close() error {
-	defer s.hangUp()
+	defer s.disconnect()
 	if !s.in {
 		return nil
 	}
 	s.in = false
 	s.tell(StepLogout, "")
 	// Observed: a public program that sets up SSH on OpenStage phones.
-	deadline := time.Now().Add(s.o.Timeout)
-	_, _ = s.exchange(context.Background(), request{url: s.at("/page.cmd", "user=none"), referer: s.referer()}, deadline)
+	ctx, done := s.limit(context.Background())
+	defer done()
+	_, _ = s.exchange(ctx, request{url: s.at("/page.cmd", "user=none"), referer: s.referer()})
 	return nil
 }
 
@@ -145,13 +158,13 @@ func (s *Session) referer() *url.URL {
 	if len(s.start) == 0 {
 		return nil
 	}
-	return s.start[0].url
+	return s.start[0].URL
 }
 
 // tell tells a step. The text may hold what the phone said.
 func (s *Session) tell(step Step, text string) {
 	if s.o.Event != nil {
-		s.o.Event(Event{Step: step, Text: s.secret.scrub(text)})
+		s.o.Event(Event{Step: step, Text: s.redactor.Scrub(text)})
 	}
 }
 
@@ -160,11 +173,10 @@ func (s *Session) shown(text string) string { return s.clean(text, maxShown) }
 
 // clean does what shown does, with another bound. It holds for the text as the phone sent it.
 func (s *Session) clean(text string, limit int) string {
-	text, _ = s.secret.show(text, limit)
-	return strings.ToValidUTF8(text, "?")
+	return strings.ToValidUTF8(s.redactor.Scrub(s.redactor.Cut(text, limit)), "?")
 }
 
 // errorf makes an error. Arguments that come from the phone go through shown.
 func (s *Session) errorf(kind Kind, format string, a ...any) *Error {
-	return &Error{Kind: kind, Msg: s.secret.scrub(fmt.Sprintf(format, a...))}
+	return &Error{Kind: kind, Msg: s.redactor.Scrub(fmt.Sprintf(format, a...))}
 }

@@ -94,7 +94,7 @@ func TestUploadAnswers(t *testing.T) {
 		{"both", answer(200, "", `<p class=success>Stored</p><p class=error>Not started</p>`), "", "", wbm.Answer{Status: 200, Words: "Not started", Refusal: true}},
 		{"room for an error", answer(200, "", `<p class=error></p><p>Fine`), "", "", wbm.Answer{Status: 200, Words: "Fine"}},
 		{"long", answer(200, "", strings.Repeat("é", 5000)), "", "", wbm.Answer{Status: 200, Words: strings.Repeat("é", 150)}},
-		{"password", answer(200, "", "<p>pass&amp;word&quot;1 pass%26word%221 pass&amp;amp;word&amp;#34;1 %70%61%73%73%26%77%6f%72%64%22%31"), "", "", wbm.Answer{Status: 200, Words: "*** *** *** ***"}},
+		{"password", answer(200, "", "<p>pass&amp;word&quot;1 pass%26word%221 pass&amp;amp;word&amp;#34;1 %70%61%73%73%26%77%6f%72%64%22%31"), "", "", wbm.Answer{Status: 200, Words: "[redacted] [redacted] [redacted] [redacted]"}},
 		{"escapes", answer(200, "", "<p>\x1b[2Jred"), "", "", wbm.Answer{Status: 200, Words: "\x1b[2Jred"}},
 		{"on another page", func(s *site) {
 			s.answers(303, "Location: page.cmd?page=Result", "")
@@ -102,7 +102,7 @@ func TestUploadAnswers(t *testing.T) {
 		}, "", "", wbm.Answer{Status: 303, Words: "Transfer completed successfully"}},
 
 		{"status", answer(500, "", "<p>No <script>x</script>room"), wbm.KindRefused, "with status 500: No room", wbm.Answer{Status: 500, Words: "No room", Refusal: true}},
-		{"status with a password", answer(400, "", "<p>"+`pass&amp;word&quot;1`), wbm.KindRefused, "with status 400: ***", wbm.Answer{Status: 400, Words: "***", Refusal: true}},
+		{"status with a password", answer(400, "", "<p>"+`pass&amp;word&quot;1`), wbm.KindRefused, "with status 400: [redacted]", wbm.Answer{Status: 400, Words: "[redacted]", Refusal: true}},
 		{"login", answer(200, "", loginPage), wbm.KindSession, "logged us out", wbm.Answer{}},
 		{"login on another page", answer(302, "Location: /index.cmd", ""), wbm.KindSession, "logged us out", wbm.Answer{}},
 		{"elsewhere", answer(302, "Location: https://127.0.0.2/", ""), wbm.KindForeign, "127.0.0.2", wbm.Answer{}},

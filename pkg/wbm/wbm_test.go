@@ -3,17 +3,12 @@ package wbm_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -24,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -206,7 +202,7 @@ func (s *site) visitWith(ctx context.Context, t *testing.T, o wbm.Options, send 
 		return wbm.Answer{}, err
 	}
 	defer v.Close()
-	if err := v.Login(ctx, password); err != nil {
+	if err := v.Login(ctx, secret.New(password)); err != nil {
 		return wbm.Answer{}, err
 	}
 	f, err := v.Find(ctx)
@@ -214,25 +210,6 @@ func (s *site) visitWith(ctx context.Context, t *testing.T, o wbm.Options, send 
 		return wbm.Answer{}, err
 	}
 	return v.Upload(ctx, f, send)
-}
-
-// otherKey makes the certificate of somebody else, as PEM.
-func otherKey(t *testing.T) (certificate, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs})
 }
 
 // kind is the kind of an error; "" if it is none of ours.
@@ -252,7 +229,7 @@ func TestVisit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Login(t.Context(), password); err != nil {
+	if err := v.Login(t.Context(), secret.New(password)); err != nil {
 		t.Fatal(err)
 	}
 	f, err := v.Find(t.Context())

@@ -38,6 +38,8 @@ type Contact struct {
 	// Pause lies between the request and its second form; 2 s if 0. Two requests within a second were seen to stop a
 	// phone's web server.
 	Pause time.Duration
+	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Contacted says how a phone was reached that said it will call.
@@ -58,6 +60,9 @@ func (c Contact) Send(ctx context.Context) (Contacted, error) {
 	}
 	if c.Pause == 0 {
 		c.Pause = 2 * time.Second
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
 	}
 	if c.Method != "" {
 		done, only := c.try(ctx, c.Method)
@@ -124,8 +129,9 @@ func (c Contact) ask(ctx context.Context, conn net.Conn, address string, done Co
 }
 
 func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: c.Timeout, KeepAlive: -1}
-	return d.DialContext(ctx, "tcp", address)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	return c.Dial(ctx, "tcp", address)
 }
 
 func contacted(conn net.Conn, door, method string) Contacted {

@@ -1,0 +1,58 @@
+package console
+
+import (
+	"fmt"
+	"time"
+)
+
+func Times(n int) string { return Plural(n, "time") }
+
+// PluralAre returns text such as "1 phone is" and "3 phones are".
+func PluralAre(n int, noun string) string { return Plural(n, noun) + " " + IsAre(n) }
+
+func IsAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
+
+// Span formats a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
+func Span(d time.Duration) string {
+	tenths := d.Round(100 * time.Millisecond)
+	d = d.Round(time.Millisecond)
+	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case tenths < 10*time.Second:
+		return fmt.Sprintf("%g s", tenths.Seconds())
+	}
+	d = d.Round(time.Second)
+	minutes, seconds := d/time.Minute, d%time.Minute/time.Second
+	switch {
+	case minutes == 0:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds == 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d min %d s", minutes, seconds)
+}
+
+// Nth formats a count as an ordinal: "first time", "4th time", "21st time".
+func Nth(n int) string {
+	switch n {
+	case 1:
+		return "first time"
+	case 2:
+		return "second time"
+	case 3:
+		return "third time"
+	}
+	suffix := "th"
+	if n/10%10 != 1 && n%10 >= 1 && n%10 <= 3 {
+		suffix = []string{"st", "nd", "rd"}[n%10-1]
+	}
+	return fmt.Sprintf("%d%s time", n, suffix)
+}

@@ -1,0 +1,137 @@
+// Package phone queries phones for what they are and run.
+package phone
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// Options are the flags of phone.
+type Options struct {
+	List    string
+	Timeout time.Duration
+	Talk    option.Listen
+}
+
+// Run queries the phones, and shows what they say.
+func Run(ctx context.Context, con *console.Console, o Options, addresses []string) error {
+	if o.List == "" && len(addresses) == 0 {
+		return exit.Usage("phone", "PHONE is missing: an address, or a list with --phones")
+	}
+	if o.Timeout <= 0 {
+		return exit.Usage("phone", "--timeout must be greater than zero")
+	}
+	if err := o.Talk.Validate("phone"); err != nil {
+		return err
+	}
+	phones := option.Phones{List: o.List}
+	targets, err := phones.Targets("phone", addresses, fleet.Target{}.Known)
+	if err != nil {
+		return err
+	}
+	plan := fleet.Plan{Phones: targets}
+	results, err := runview.Ask(ctx, con, o.Talk, o.Timeout, &plan)
+	if err != nil {
+		return err
+	}
+	if err := con.Print(NewLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
+		return err
+	}
+	return advice.RunFailure(plan, advice.Context{}, results)
+}
+
+// A lookDoc is the JSON answer of phone.
+type lookDoc struct {
+	Schema int        `json:"schema"`
+	Phones []askedDoc `json:"phones"`
+}
+
+// An askedDoc is one phone: what it reports, or why it did not answer.
+type askedDoc struct {
+	Address string             `json:"address"`
+	Device  *runview.DeviceDoc `json:"device"` // null if it did not answer
+	Error   *exit.ErrorDoc     `json:"error,omitempty"`
+}
+
+func NewLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
+	doc := lookDoc{Schema: 1, Phones: []askedDoc{}}
+	for i, r := range results {
+		row := askedDoc{Address: targets[i].Address, Device: runview.NewDeviceDoc(r.After)}
+		if r.Failure != nil {
+			row.Error = exit.NewErrorDoc(advice.PhoneFailure(targets[i].Address, advice.Context{}, r))
+		}
+		doc.Phones = append(doc.Phones, row)
+	}
+	return doc
+}
+
+// drawPhones writes a table of phones, or the values of a single phone one below the other.
+func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, results []fleet.Result) {
+	if len(results) == 1 {
+		if results[0].Failure == nil {
+			drawPhone(w, con, targets[0].Address, results[0].After)
+		}
+		return
+	}
+	rows := phoneRows(targets, results, false)
+	if console.Widest(rows) > con.Width {
+		rows = phoneRows(targets, results, true)
+	}
+	console.DrawTable(w, rows)
+}
+
+// phoneRows returns the rows of the table, with its header; short leaves out the common beginning of device names. A
+// phone that did not answer has one cell besides its name. A column without any value is left out.
+func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]string {
+	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
+	said := make([]bool, len(rows[0]))
+	for i, r := range results {
+		d := r.After
+		if short {
+			d.Type = strings.TrimPrefix(d.Type, "OpenScape Desk Phone ")
+		}
+		row := []string{targets[i].Address, d.Type, runview.Typed(d), d.PartNumber, d.MAC}
+		if r.Failure != nil {
+			row = []string{targets[i].Address, r.Failure.Error()}
+		}
+		for j, cell := range row {
+			row[j] = console.Escape(cell)
+			said[j] = said[j] || cell != "" && r.Failure == nil
+		}
+		rows = append(rows, row)
+	}
+	for i, row := range rows {
+		if len(row) < len(said) {
+			continue
+		}
+		rows[i] = nil
+		for j, cell := range row {
+			if said[j] || j == 0 {
+				rows[i] = append(rows[i], cell)
+			}
+		}
+	}
+	return rows
+}
+
+func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device) {
+	fmt.Fprintf(w, "%s\n\n", con.Paint(console.Bold, console.Escape(address)))
+	for _, row := range []struct{ name, value string }{
+		{"device", d.Type}, {"software", runview.Typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
+	} {
+		if row.value == "" {
+			row.value = "not reported"
+		}
+		fmt.Fprintf(w, "  %s%s\n", console.Pad(row.name, 14), console.Wrap(console.Escape(row.value), 16, con.Width))
+	}
+}
