@@ -17,6 +17,7 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
 		"internal/forge":            {module + "pkg/bind"},
+		"internal/memnet":           {},
 		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
 		"internal/testca":           {},
 		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
@@ -96,6 +97,7 @@ func drawing() map[string][]string {
 		}
 	}
 	all[command+"clitest"] = outside["clitest"]
+	all[command+"clitest/machine"] = below
 	all["cmd/cpupdate"] = slices.Concat(outside[""], libraries, below)
 	return all
 }

@@ -204,7 +204,7 @@ type pushProcess struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
-	port  string // where phones call back back
+	port  string // where phones call back back back
 	err   chan string
 }
 

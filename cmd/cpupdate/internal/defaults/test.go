@@ -16,8 +16,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// TryDoc is the JSON answer of defaults test.
-type TryDoc struct {
+// tryDoc is the JSON answer of defaults test.
+type tryDoc struct {
 	Schema  int       `json:"schema"`
 	Profile string    `json:"profile"` // empty for the defaults
 	OK      bool      `json:"ok"`
@@ -49,7 +49,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	}
 	options.Trust = d.Trust
 	con.KeepPipes()
-	t := &trial{con: con, dial: dial, doc: TryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
+	t := &trial{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.Access, options)
 	if con.JSON {
 		if printErr := con.Print(t.doc, nil); err == nil {
@@ -64,7 +64,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 type trial struct {
 	con   *console.Console
 	dial  option.DialFunc
-	doc   TryDoc
+	doc   tryDoc
 	shown int   // steps that were printed
 	lost  error // why they could not be printed
 }

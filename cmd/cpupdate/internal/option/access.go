@@ -19,7 +19,7 @@ import (
 // Access hold explicit access data. An empty value means that the flag was not given: a flag with an empty value
 // is an error already.
 type Access struct {
-	Method, server, Port, account, username, path, baseURL string
+	Method, server, port, account, username, path, baseURL string
 }
 
 // AddFlags declares the flags.
@@ -29,7 +29,7 @@ func (o *Access) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user `NAME` on the server; for anonymous access, give anonymous")
 	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, with ftp and ftps (default: the login folder)")
 	flags.StringVar(&o.Method, transfer.SettingMethod, "", "the transfer method: `ftp|ftps|https` (default ftp)")
-	flags.StringVar(&o.Port, transfer.SettingPort, "", "the server's `PORT` (default 21, or 443 with https)")
+	flags.StringVar(&o.port, transfer.SettingPort, "", "the server's `PORT` (default 21, or 443 with https)")
 	flags.StringVar(&o.baseURL, transfer.SettingBaseURL, "", "the `URL` of the folder, with https: https://files.example/firmware/")
 	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers require in addition to the user name")
 }
@@ -40,7 +40,7 @@ func (o *Access) Given() []settings.Given {
 	for _, s := range []struct{ name, text string }{
 		{transfer.SettingMethod, o.Method},
 		{transfer.SettingServer, o.server},
-		{transfer.SettingPort, o.Port},
+		{transfer.SettingPort, o.port},
 		{transfer.SettingAccount, o.account},
 		{transfer.SettingUsername, o.username},
 		{transfer.SettingPath, o.path},
@@ -53,9 +53,9 @@ func (o *Access) Given() []settings.Given {
 	return out
 }
 
-// Access parses the flags. Problems that depend on other settings or on the password are left to
-// [transfer.Access.Validate] and settingUsage.
-func (o *Access) Access(command string) (transfer.Access, error) {
+// access parses the flags. Problems that depend on other settings or on the password are left to
+// [transfer.Access.Validate] and [settings.UsageError].
+func (o *Access) access(command string) (transfer.Access, error) {
 	var access transfer.Access
 	for _, s := range o.Given() {
 		if err := access.Set(s.Name, s.Texts[0]); err != nil {

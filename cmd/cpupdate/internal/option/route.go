@@ -154,7 +154,7 @@ func noneStored(p *settings.Profile, names []string) error {
 }
 
 func (o *Route) explicit() (*Destination, error) {
-	access, err := o.Access.Access(o.Command)
+	access, err := o.Access.access(o.Command)
 	if err == nil {
 		err = settings.UsageError(o.Command, access.Validate())
 	}

@@ -19,43 +19,43 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A Pushing is the upload of one image.
-type Pushing struct {
-	Con      *console.Console
-	Pass     *credentials.Store
-	Hosts    *knownhosts.Store
-	Dial     option.DialFunc
+// An upload is the upload of one image.
+type upload struct {
+	con      *console.Console
+	pass     *credentials.Store
+	hosts    *knownhosts.Store
+	dial     option.DialFunc
 	o        Options
-	D        *option.Destination
-	File     *bind.File
-	Sheet    *Sheet
+	d        *option.Destination
+	file     *bind.File
+	sheet    *ruleSheet
 	options  transfer.Options
 	progress *console.Progress
 	cancel   context.CancelCauseFunc // with an answer that could not be written
-	Left     []string                // files that failed attempts left on the server before this one succeeded
+	left     []string                // files that failed attempts left on the server before this one succeeded
 }
 
 // run sends the image, unless there is nothing to do or it is a dry run.
-func (p *Pushing) run(ctx context.Context) error {
-	where := p.D.Access.FileURL(p.o.Upload.Filename)
+func (p *upload) run(ctx context.Context) error {
+	where := p.d.Access.FileURL(p.o.Upload.Filename)
 	switch {
-	case p.Sheet.verdict.NothingToDo:
-		return p.Say("nothing-to-do", "", transfer.Location{})
+	case p.sheet.verdict.NothingToDo:
+		return p.say("nothing-to-do", "", transfer.Location{})
 	case p.o.DryRun:
-		return p.Say("dry-run", where, transfer.Location{URL: where, Size: p.File.Image().Size()})
+		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.file.Image().Size()})
 	}
-	if err := p.o.Route.Login(ctx, p.Con, p.Pass, p.Hosts, p.D, p.options); err != nil {
+	if err := p.o.Route.Login(ctx, p.con, p.pass, p.hosts, p.d, p.options); err != nil {
 		return err
 	}
-	p.Con.KeepPipes()
+	p.con.KeepPipes()
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	location, err := p.send(ctx)
 	if err != nil {
 		return p.failure(ctx, err)
 	}
-	p.Left = location.Left
-	err = p.Say("sent", where, location)
+	p.left = location.Left
+	err = p.say("sent", where, location)
 	if f := (*exit.Error)(nil); errors.As(err, &f) {
 		f.Hints = append(f.Hints, "do not send the image again: it is on the server at "+where)
 	}
@@ -63,22 +63,22 @@ func (p *Pushing) run(ctx context.Context) error {
 }
 
 // send uploads the image to the server.
-func (p *Pushing) send(ctx context.Context) (transfer.Location, error) {
-	content := p.File.Image()
-	p.progress = p.Con.StartProgress(p.o.Upload.Filename, "sent; waiting for the server", content.Size(), p.emit)
+func (p *upload) send(ctx context.Context) (transfer.Location, error) {
+	content := p.file.Image()
+	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent; waiting for the server", content.Size(), p.emit)
 	defer p.progress.End()
 	options := p.options
-	options.Trust = p.D.Trust
+	options.Trust = p.d.Trust
 	options.Event, options.Sent = p.tell, p.progress.Update
-	store, err := p.Dial(ctx, p.D.Access, options)
+	store, err := p.dial(ctx, p.d.Access, options)
 	if err != nil {
 		return transfer.Location{}, err
 	}
 	defer store.Close()
 	return store.Put(ctx, transfer.Upload{
 		Name: p.o.Upload.Filename, Content: content,
-		Watch:       func(whole bool) transfer.Watcher { return p.File.NewPass(whole) },
-		SHA256:      p.o.Upload.SHA256 || p.Con.JSON, // docs/json.md promises it
+		Watch:       func(whole bool) transfer.Watcher { return p.file.NewPass(whole) },
+		SHA256:      p.o.Upload.SHA256 || p.con.JSON, // docs/json.md promises it
 		NoOverwrite: p.o.Upload.NoOverwrite, InPlace: p.o.Upload.InPlace, MakeFolder: p.o.Upload.Mkdir,
 		ReadBack: p.o.Upload.Verify == "readback",
 	})
@@ -86,15 +86,15 @@ func (p *Pushing) send(ctx context.Context) (transfer.Location, error) {
 
 // emit writes a line of the answer during the upload. If that fails, it cancels the upload, because its result could not
 // be reported.
-func (p *Pushing) emit(doc any) {
-	if err := p.Con.Emit(doc); err != nil {
+func (p *upload) emit(doc any) {
+	if err := p.con.Emit(doc); err != nil {
 		p.cancel(err)
 	}
 }
 
 // failure returns the failure for an upload that ended with err.
-func (p *Pushing) failure(ctx context.Context, err error) error {
-	name := p.Sheet.Im.Name
+func (p *upload) failure(ctx context.Context, err error) error {
+	name := p.sheet.im.Name
 	own := (*exit.Error)(nil)
 	switch left := advice.LeftBy(err); {
 	case errors.As(context.Cause(ctx), &own):
@@ -102,16 +102,16 @@ func (p *Pushing) failure(ctx context.Context, err error) error {
 	case ctx.Err() != nil && left == nil:
 		return interrupted(name)
 	}
-	return p.D.Hinted(advice.ServerEnded(ctx, name, err))
+	return p.d.Hinted(advice.ServerEnded(ctx, name, err))
 }
 
 // tell shows the steps that a person should know at once, and with --verbose the dialogue.
-func (p *Pushing) tell(e transfer.Event) {
+func (p *upload) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if p.Con.JSON {
-		if e.Step != transfer.StepSaid || p.Con.Verbose {
+	if p.con.JSON {
+		if e.Step != transfer.StepSaid || p.con.Verbose {
 			p.progress.Aside(func() { p.emit(newStepLine(e)) })
 		}
 		return
@@ -127,12 +127,12 @@ func (p *Pushing) tell(e transfer.Event) {
 	case transfer.StepRetry:
 		text = fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait))
 	case transfer.StepSaid:
-		p.progress.Aside(func() { p.Con.Said(e.Text) })
+		p.progress.Aside(func() { p.con.Said(e.Text) })
 		return
 	default:
 		return
 	}
-	p.progress.Aside(func() { p.Con.Note("note", p.o.Upload.Filename, text) })
+	p.progress.Aside(func() { p.con.Note("note", p.o.Upload.Filename, text) })
 }
 
 // A stepLine is the JSON line of one step.
@@ -163,13 +163,13 @@ type checkedDoc struct {
 	hwcheck.Verdict
 }
 
-func (s *Sheet) event() checkedDoc {
-	doc := verdict.NewSheetDoc(s.Im, s.phone, s.verdict)
+func (s *ruleSheet) event() checkedDoc {
+	doc := verdict.NewSheetDoc(s.im, s.phone, s.verdict)
 	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
 }
 
-// A PushDoc is the answer of a push to a server: the last JSON line, unless phones follow.
-type PushDoc struct {
+// A pushDoc is the answer of a push to a server: the last JSON line, unless phones follow.
+type pushDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do
 	URL         string   `json:"url,omitempty"`
@@ -184,30 +184,30 @@ type PushDoc struct {
 	Left        []string `json:"left,omitempty"`
 }
 
-// Say writes the answer of the upload.
-func (p *Pushing) Say(event, where string, l transfer.Location) error {
-	if p.Con.JSON {
-		doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
+// say writes the answer of the upload.
+func (p *upload) say(event, where string, l transfer.Location) error {
+	if p.con.JSON {
+		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
 			if l.SHA256 != nil {
 				doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
 			}
 			doc.Attempts = l.Attempts
 			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
-			doc.BytesPerSec, doc.Left = rate(l), p.Left
+			doc.BytesPerSec, doc.Left = rate(l), p.left
 			for _, proof := range l.Proofs {
 				doc.Proofs = append(doc.Proofs, string(proof))
 			}
 		}
-		return p.Con.Emit(doc)
+		return p.con.Emit(doc)
 	}
 	if event == "nothing-to-do" {
 		return nil // the rule sheet says so
 	}
-	for _, left := range p.Left {
-		p.Con.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
+	for _, left := range p.left {
+		p.con.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
 	}
-	return p.Con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
 }
 
 // rate returns the number of bytes sent a second.

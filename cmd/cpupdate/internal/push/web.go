@@ -31,10 +31,10 @@ func (o *Options) checkWeb(withPhones bool) error {
 }
 
 // onePageEach rejects several addresses with the same page: the password would be tried there once for each of them.
-func (r *Rollout) onePageEach() error {
+func (r *rollout) onePageEach() error {
 	seen := map[string]string{}
-	for _, t := range r.Targets {
-		page := r.O.Route.Web.Peer(t.Address)
+	for _, t := range r.targets {
+		page := r.o.Route.Web.Peer(t.Address)
 		if first, twice := seen[page]; twice {
 			return exit.Errorf(exit.CodeSettings, "remove one of the two", "%s and %s are the same phone: both have the web page %s", first, t.Address, page)
 		}
@@ -45,21 +45,21 @@ func (r *Rollout) onePageEach() error {
 
 // web prepares the uploads to the phones' pages: it verifies the pages, one after another, then reads the password. It
 // does neither if the image is incompatible with all phones.
-func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
-	policies := make([]trust.Policy, len(r.Targets))
+func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
+	policies := make([]trust.Policy, len(r.targets))
 	w := &fleet.Web{
-		Port: strconv.Itoa(r.O.Route.Web.Port), Timeout: r.Options.Timeout, DryRun: r.O.DryRun, Image: r.webImage(),
+		Port: strconv.Itoa(r.o.Route.Web.Port), Timeout: r.options.Timeout, DryRun: r.o.DryRun, Image: r.webImage(),
 		TLS: func(number int) *tls.Config { return policies[number].TLS(r.webHost(number)) },
 	}
 	if err := r.onePageEach(); err != nil || r.hopeless() {
 		return w, err
 	}
-	base, err := r.O.Route.Trust.Trust("push")
+	base, err := r.o.Route.Trust.Trust("push")
 	if err != nil {
 		return nil, err
 	}
-	base.Legacy = r.O.Route.Legacy
-	if policies, err = r.MeetPages(ctx, base); err != nil {
+	base.Legacy = r.o.Route.Legacy
+	if policies, err = r.meetPages(ctx, base); err != nil {
 		return nil, err
 	}
 	w.Password, err = r.webPassword(ctx)
@@ -67,13 +67,13 @@ func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
 }
 
 // webPassword reads the password of the pages, which is never stored.
-func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
-	o := &r.O.Route.Password
+func (r *rollout) webPassword(ctx context.Context) (secret.Secret, error) {
+	o := &r.o.Route.Password
 	o.Whose = "the phones' web pages"
-	if len(r.Targets) == 1 {
-		o.Whose = "the web page of " + r.Targets[0].Address
+	if len(r.targets) == 1 {
+		o.Whose = "the web page of " + r.targets[0].Address
 	}
-	password, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
+	password, _, err := o.Resolve(ctx, r.con, r.pass, nil, true)
 	if err == nil && password.Reveal() == "" {
 		err = exit.Errorf(exit.CodeSettings, "give it with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone needs the administrator's password, and none was given")
@@ -82,11 +82,11 @@ func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 }
 
 // webImage returns a function that makes the file for one upload. All uploads share the rate; each verifies what it sends.
-func (r *Rollout) webImage() func(context.Context) wbm.Image {
-	rate, checking := transfer.NewRate(r.Options.Rate), &sync.Mutex{}
+func (r *rollout) webImage() func(context.Context) wbm.Image {
+	rate, checking := transfer.NewRate(r.options.Rate), &sync.Mutex{}
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
-			Name: r.O.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
+			Name: r.o.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
 			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}

@@ -63,8 +63,8 @@ func newFetchDoc(f transfer.Fetch) *fetchDoc {
 	return &fetchDoc{f.Requests, f.Sent, f.Size, f.Complete, f.Cut}
 }
 
-// NewPhoneEvent returns an event as JSON; name is that of the phone, failed is its failure or nil.
-func NewPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
+// newPhoneEvent returns an event as JSON; name is that of the phone, failed is its failure or nil.
+func newPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
 	doc := phoneEvent{
 		Schema: 1, Event: string(e.Step), Phone: name, Time: e.At.UTC().Format(time.RFC3339Nano),
 		Attempt: e.Attempt, LimitMillis: e.Limit.Milliseconds(), Device: NewDeviceDoc(e.Device),

@@ -19,8 +19,8 @@ import (
 
 // A Report shows a run as it happens: each step of a single phone, or one line for each of several phones when it ends.
 type Report struct {
-	Con     *console.Console
-	Targets []fleet.Target
+	con     *console.Console
+	targets []fleet.Target
 	image   *images.Image
 	size    int64 // of what each phone fetches, 0 if this machine cannot see it
 	stop    func(error)
@@ -30,12 +30,12 @@ type Report struct {
 
 	Watch    *Watch // its lock guards everything below
 	warned   bool   // whether the warning about LAN and power was shown
-	Progress *console.Progress
-	phones   []PhoneProgress
+	progress *console.Progress
+	phones   []phoneProgress
 }
 
-// A PhoneProgress is what the report remembers about a phone.
-type PhoneProgress struct {
+// A phoneProgress is what the report remembers about a phone.
+type phoneProgress struct {
 	begun, fetching, shown time.Time
 	sent                   int64
 	ended                  bool
@@ -49,7 +49,7 @@ type PhoneProgress struct {
 
 // NewReport starts a report, which summary ends. An error of writing stops the run.
 func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, size int64, stop func(error)) *Report {
-	r := &Report{Con: con, Targets: targets, image: im, size: size, stop: stop, phones: make([]PhoneProgress, len(targets)), Watch: NewWatch(con, targets)}
+	r := &Report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), Watch: newWatch(con, targets)}
 	r.Watch.aside = r.aside
 	for i := range r.phones {
 		r.phones[i].begun = time.Now()
@@ -61,7 +61,7 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 func (r *Report) Event(e fleet.Event) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
-	r.Watch.Note(e)
+	r.Watch.note(e)
 	if e.Phone == fleet.NoPhone {
 		r.outsider(e)
 		return
@@ -69,9 +69,9 @@ func (r *Report) Event(e fleet.Event) {
 	p := &r.phones[e.Phone]
 	p.note(e)
 	switch {
-	case r.Con.JSON:
+	case r.con.JSON:
 		r.emit(e, p)
-	case len(r.Targets) == 1:
+	case len(r.targets) == 1:
 		r.one(e, p)
 	default:
 		r.many(e, p)
@@ -79,7 +79,7 @@ func (r *Report) Event(e fleet.Event) {
 }
 
 // note records what later lines need.
-func (p *PhoneProgress) note(e fleet.Event) {
+func (p *phoneProgress) note(e fleet.Event) {
 	switch e.Step {
 	case fleet.StepCalled, fleet.StepFound:
 		if p.before == (fleet.Device{}) {
@@ -106,8 +106,8 @@ func (p *PhoneProgress) note(e fleet.Event) {
 }
 
 // emit writes an event as a JSON line; for progress of a transfer, at most one a second.
-func (r *Report) emit(e fleet.Event, p *PhoneProgress) {
-	if e.Step == fleet.StepVisited && !r.Con.Verbose {
+func (r *Report) emit(e fleet.Event, p *phoneProgress) {
+	if e.Step == fleet.StepVisited && !r.con.Verbose {
 		return
 	}
 	if e.Step == fleet.StepFetching || e.Step == fleet.StepSending {
@@ -116,15 +116,15 @@ func (r *Report) emit(e fleet.Event, p *PhoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.Con.Emit(NewPhoneEvent(r.Targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
 }
 
 // failed returns the failure of a phone that failed, or nil.
-func (r *Report) failed(e fleet.Event, p *PhoneProgress) *exit.Error {
+func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	if e.Failure == nil {
 		return nil
 	}
-	return advice.PhoneFailure(r.Targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	return advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
 }
 
 // say stops the run if a line could not be written.
@@ -138,8 +138,8 @@ func (r *Report) say(err error) {
 func (r *Report) outsider(e fleet.Event) {
 	switch {
 	case !r.Watch.heard(e):
-	case r.Con.JSON:
-		r.say(r.Con.Emit(NewPhoneEvent("", e, nil)))
+	case r.con.JSON:
+		r.say(r.con.Emit(newPhoneEvent("", e, nil)))
 	default:
 		r.aside("a caller", e.Err.Error())
 	}
@@ -147,9 +147,9 @@ func (r *Report) outsider(e fleet.Event) {
 
 // aside writes a note, above the progress bar if there is one.
 func (r *Report) aside(who, text string) {
-	say := func() { r.Con.Remark("note", who, text) }
-	if r.Progress != nil {
-		r.Progress.Aside(say)
+	say := func() { r.con.Remark("note", who, text) }
+	if r.progress != nil {
+		r.progress.Aside(say)
 		return
 	}
 	say()
@@ -158,10 +158,10 @@ func (r *Report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *Report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.Con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
-	if r.Progress != nil {
-		r.Progress.Aside(write)
+	if r.progress != nil {
+		r.progress.Aside(write)
 		return
 	}
 	write()
@@ -170,15 +170,15 @@ func (r *Report) line(format string, args ...any) {
 // row writes one step of a single phone.
 func (r *Report) row(style console.Style, name, text string) {
 	const column = 12
-	r.line("  %s%s%s", r.Con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.Con.Width))
+	r.line("  %s%s%s", r.con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.con.Width))
 }
 
 // one shows an event of the only phone.
-func (r *Report) one(e fleet.Event, p *PhoneProgress) {
+func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	if r.web(e, p) {
 		return
 	}
-	name := r.Targets[0].Address
+	name := r.targets[0].Address
 	switch e.Step { //nolint:exhaustive // web handles the others
 	case fleet.StepContacted:
 		r.aside(name, stepText(e))
@@ -193,14 +193,14 @@ func (r *Report) one(e fleet.Event, p *PhoneProgress) {
 	case fleet.StepTold:
 		r.told(e, p)
 	case fleet.StepReading, fleet.StepAccepted:
-		if r.Con.Verbose {
+		if r.con.Verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepBusy:
 		r.inCall(e, p)
 	case fleet.StepFetching:
-		if r.Progress != nil {
-			r.Progress.Update(e.Fetch.Sent)
+		if r.progress != nil {
+			r.progress.Update(e.Fetch.Sent)
 		}
 	case fleet.StepFetched:
 		r.endFetch()
@@ -215,8 +215,8 @@ func (r *Report) one(e fleet.Event, p *PhoneProgress) {
 	case fleet.StepDone:
 		r.done(e, p)
 	case fleet.StepFailed:
-		if e.Failure.Kind == fleet.KindInterrupted && r.Con.ErrTerminal && r.Progress == nil {
-			fmt.Fprintln(r.Con.Err) // after the ^C on the terminal
+		if e.Failure.Kind == fleet.KindInterrupted && r.con.ErrTerminal && r.progress == nil {
+			fmt.Fprintln(r.con.Err) // after the ^C on the terminal
 		}
 		r.endFetch()
 		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
@@ -233,9 +233,9 @@ func (r *Report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.Con.Print(nil, func(w io.Writer) {
+		r.say(r.con.Print(nil, func(w io.Writer) {
 			fmt.Fprintln(w)
-			verdict.SheetText(r.Con, r.image, e.Known, v)(w)
+			verdict.SheetText(r.con, r.image, e.Known, v)(w)
 		}))
 		return
 	}
@@ -243,7 +243,7 @@ func (r *Report) checked(e fleet.Event) {
 }
 
 // told shows that the update command was sent. For a phone that was in a call, that was shown before.
-func (r *Report) told(e fleet.Event, p *PhoneProgress) {
+func (r *Report) told(e fleet.Event, p *phoneProgress) {
 	if !p.busy {
 		r.row(console.Plain, "command", fmt.Sprintf("update command sent; waiting at most %s for the next step", console.Span(e.Limit)))
 		r.line("  Keep the phone on LAN and power until the update is verified.")
@@ -252,7 +252,7 @@ func (r *Report) told(e fleet.Event, p *PhoneProgress) {
 }
 
 // inCall shows that the phone does not update because it is in a call.
-func (r *Report) inCall(e fleet.Event, p *PhoneProgress) {
+func (r *Report) inCall(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	if !p.busy {
 		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; trying again for at most %s", console.Span(e.Limit)))
@@ -261,7 +261,7 @@ func (r *Report) inCall(e fleet.Event, p *PhoneProgress) {
 }
 
 // done shows that the phone has ended successfully.
-func (r *Report) done(e fleet.Event, p *PhoneProgress) {
+func (r *Report) done(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	took := e.At.Sub(p.begun)
 	switch e.Outcome {
@@ -274,7 +274,7 @@ func (r *Report) done(e fleet.Event, p *PhoneProgress) {
 }
 
 // back shows that the phone has restarted.
-func (r *Report) back(p *PhoneProgress) {
+func (r *Report) back(p *phoneProgress) {
 	asked := "its version is queried within " + console.Span(r.Interval)
 	if p.pageOnly {
 		asked = "its version is read from its web page"
@@ -292,14 +292,14 @@ func (r *Report) untold() string {
 
 // startFetch shows the progress of the download, if this machine can see it.
 func (r *Report) startFetch() {
-	if r.size > 0 && r.Progress == nil {
-		r.Progress = r.Con.StartProgress(r.Targets[0].Address, "fetched", r.size, func(any) {})
+	if r.size > 0 && r.progress == nil {
+		r.progress = r.con.StartProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
 	}
 }
 
 func (r *Report) endFetch() {
-	if r.Progress != nil {
-		r.Progress.End()
-		r.Progress = nil
+	if r.progress != nil {
+		r.progress.End()
+		r.progress = nil
 	}
 }

@@ -18,12 +18,12 @@ const statusInterval = 30 * time.Second
 // calls. It writes only notes, with aside.
 type Watch struct {
 	con     *console.Console
-	Targets []fleet.Target
+	targets []fleet.Target
 	Web     bool // the image is sent to the phones' pages
 	aside   func(who, text string)
 
 	mu      sync.Mutex // guards everything below, and the output of the run
-	Port    int        // where phones call back back
+	port    int        // where phones call back back back
 	states  []phoneState
 	called  bool // at least one phone has called
 	doubted bool // the note about the firewall was shown
@@ -50,24 +50,24 @@ const (
 	stateCount
 )
 
-// NewWatch returns a watch that writes notes; a caller that shows more replaces aside.
-func NewWatch(con *console.Console, targets []fleet.Target) *Watch {
+// newWatch returns a watch that writes notes; a caller that shows more replaces aside.
+func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
-		con: con, Targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
+		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
 		aside: func(who, text string) { con.Remark("note", who, text) },
 	}
 }
 
 // Begin says what the run waits for. With several phones it also shows their progress regularly until end is called.
 func (w *Watch) Begin(s *callback.Server) (end func()) {
-	w.Port = int(s.Server.Addr().Port())
-	if len(w.Targets) == 1 || w.con.JSON || w.con.Quiet {
+	w.port = int(s.Server.Addr().Port())
+	if len(w.targets) == 1 || w.con.JSON || w.con.Quiet {
 		return func() {}
 	}
-	w.aside("this machine", w.Beginning(s.O.Patience))
+	w.aside("this machine", w.beginning(s.O.Patience))
 	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
 	var done sync.WaitGroup
-	done.Go(func() { w.Run(ticker.C, stop) })
+	done.Go(func() { w.run(ticker.C, stop) })
 	return func() {
 		ticker.Stop()
 		close(stop)
@@ -75,17 +75,17 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 	}
 }
 
-// Beginning says what the run waits for.
-func (w *Watch) Beginning(patience time.Duration) string {
-	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.Targets), w.Port)
+// beginning says what the run waits for.
+func (w *Watch) beginning(patience time.Duration) string {
+	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.targets), w.port)
 	if w.Web {
 		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.UsualWitness)))
 	}
 	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
 }
 
-// Run shows the progress of the phones at each tick.
-func (w *Watch) Run(ticks <-chan time.Time, stop <-chan struct{}) {
+// run shows the progress of the phones at each tick.
+func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -98,9 +98,9 @@ func (w *Watch) Run(ticks <-chan time.Time, stop <-chan struct{}) {
 	}
 }
 
-// Note records an event. If a contact request is repeated and no phone has called yet, it points to the firewall. The
+// note records an event. If a contact request is repeated and no phone has called yet, it points to the firewall. The
 // caller holds the lock.
-func (w *Watch) Note(e fleet.Event) {
+func (w *Watch) note(e fleet.Event) {
 	if e.Phone == fleet.NoPhone {
 		return
 	}
@@ -109,7 +109,7 @@ func (w *Watch) Note(e fleet.Event) {
 	case fleet.StepContacted:
 		if e.Attempt > 1 && !w.called && !w.doubted {
 			w.doubted = true
-			w.aside("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.Port))
+			w.aside("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.port))
 		}
 	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
 		w.called = true
@@ -186,17 +186,17 @@ func (w *Watch) heard(e fleet.Event) bool {
 	return true
 }
 
-// Looking shows an event of a run that only queries phones.
-func (w *Watch) Looking(e fleet.Event) {
+// looking shows an event of a run that only queries phones.
+func (w *Watch) looking(e fleet.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Note(e)
+	w.note(e)
 	switch {
 	case e.Phone == fleet.NoPhone:
 		if (e.Step == fleet.StepTrouble || w.con.Verbose) && w.heard(e) {
 			w.aside("a caller", e.Err.Error())
 		}
-	case w.con.Verbose || len(w.Targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
-		w.aside(w.Targets[e.Phone].Address, stepText(e))
+	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
+		w.aside(w.targets[e.Phone].Address, stepText(e))
 	}
 }

@@ -191,9 +191,9 @@ func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 
 // The columns of the rule sheet.
 const (
-	outcomeWidth = 7
+	outcomeWidth = 8
 	ruleWidth    = 15
-	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
+	textColumn   = 2 + outcomeWidth + 1 + ruleWidth + 2
 )
 
 // sheetColumns returns the width of the image's values in the findings. A longer value gets a line of its own.
@@ -215,7 +215,7 @@ func brief(f hwcheck.Finding) bool {
 
 func printFinding(w io.Writer, con *console.Console, f hwcheck.Finding, imageWidth int) {
 	word, color := outcomeWord(f.Outcome)
-	start := "  " + con.Paint(color, word) + strings.Repeat(" ", outcomeWidth+2-len(word)) + console.Pad(string(f.Rule), ruleWidth) + "  "
+	start := "  " + con.Paint(color, word) + strings.Repeat(" ", outcomeWidth+1-len(word)) + console.Pad(string(f.Rule), ruleWidth) + "  "
 	fmt.Fprintln(w, start+findingText(f, imageWidth, con.Width))
 }
 
