@@ -50,25 +50,6 @@ func TestUsualPortTaken(t *testing.T) {
 	}
 }
 
-func TestLimitText(t *testing.T) {
-	for _, test := range []struct {
-		limit time.Duration
-		want  string
-	}{
-		{10 * time.Minute, "10 min"},
-		{9*time.Minute + 40*time.Second, "9 min 40 s"},
-		{59900 * time.Millisecond, "1 min"},
-		{42 * time.Second, "42 s"},
-		{2 * time.Second, "2 s"},
-		{1999 * time.Millisecond, "2 s"},
-		{300 * time.Millisecond, "0.3 s"},
-	} {
-		if got := console.LimitText(test.limit); got != test.want {
-			t.Errorf("%v is %q, want %q", test.limit, got, test.want)
-		}
-	}
-}
-
 // TestStatusLine counts phones by how far they are, and says it with each tick.
 func TestStatusLine(t *testing.T) {
 	a, _, errOut := testApp(t, nil)

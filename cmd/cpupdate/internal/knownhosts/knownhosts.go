@@ -48,7 +48,7 @@ func (h *Store) Meet(ctx context.Context, peer string, p trust.Policy, shake fun
 
 // CanIntroduce reports whether there is somebody to be asked about a peer, and something to ask.
 func CanIntroduce(c *console.Console, p trust.Policy) bool {
-	return c.InTerminal && !c.JSON && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
+	return c.CanPrompt() && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
 // Acquaint goes on with what shaking hands with a peer ended with.

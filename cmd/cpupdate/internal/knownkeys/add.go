@@ -130,7 +130,7 @@ func (o *AddOptions) hinted(err error) error {
 
 // ask asks whether to trust the peer; nobody can be asked in a script.
 func (o *AddOptions) ask(ctx context.Context, con *console.Console, peer string, stranger *trust.Error) error {
-	if con.InTerminal && !con.JSON {
+	if con.CanPrompt() {
 		return knownhosts.Introduce(con, ctx, peer, stranger)
 	}
 	pin := stranger.Presented.String()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -66,7 +65,7 @@ func (p *Pushing) run(ctx context.Context) error {
 // send puts the image on the server.
 func (p *Pushing) send(ctx context.Context) (transfer.Location, error) {
 	content := p.File.Image()
-	p.progress = p.Con.StartProgress(p.o.Upload.Filename, "sent, and waiting for the server", content.Size(), p.emit)
+	p.progress = p.Con.StartProgress(p.o.Upload.Filename, "sent, and waiting for the server", content.Size(), func(doc any) { p.emit(doc, nil) })
 	defer p.progress.End()
 	options := p.options
 	options.Trust = p.D.Trust
@@ -85,8 +84,8 @@ func (p *Pushing) send(ctx context.Context) (transfer.Location, error) {
 }
 
 // emit writes a line of the answer on the way. If that cannot be written nobody would learn how it ended: it is given up.
-func (p *Pushing) emit(doc any) {
-	if err := p.Con.Emit(doc); err != nil {
+func (p *Pushing) emit(doc any, text func(io.Writer)) {
+	if err := p.Con.Emit(doc, text); err != nil {
 		p.cancel(err)
 	}
 }
@@ -109,12 +108,13 @@ func (p *Pushing) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if p.Con.JSON {
-		if e.Step != transfer.StepSaid || p.Con.Verbose {
-			p.progress.Aside(func() { p.emit(newStepLine(e)) })
-		}
-		return
+	if e.Step != transfer.StepSaid || p.Con.Verbose {
+		p.progress.Aside(func() { p.emit(newStepLine(e), func(io.Writer) { p.note(e) }) })
 	}
+}
+
+// note says a step to a person.
+func (p *Pushing) note(e transfer.Event) {
 	text := ""
 	switch e.Step {
 	case transfer.StepMade:
@@ -124,14 +124,14 @@ func (p *Pushing) tell(e transfer.Event) {
 	case transfer.StepLook:
 		text = "looking what became of it: " + e.Text
 	case transfer.StepRetry:
-		text = fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond))
+		text = fmt.Sprintf("%v; trying again in %s", e.Err, console.Span(e.Wait))
 	case transfer.StepSaid:
-		p.progress.Aside(func() { p.Con.Said(e.Text) })
+		p.Con.Said(e.Text)
 		return
 	default:
 		return
 	}
-	p.progress.Aside(func() { p.Con.Note("note", p.o.Upload.Filename, text) })
+	p.Con.Note("note", p.o.Upload.Filename, text)
 }
 
 // A stepLine is a line of --json.
@@ -185,25 +185,24 @@ type PushDoc struct {
 
 // Say writes the answer.
 func (p *Pushing) Say(event, where string, l transfer.Location) error {
-	if p.Con.JSON {
-		doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
-		if event == "sent" {
-			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
-			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
-			doc.BytesPerSec, doc.Left = rate(l), p.Left
-			for _, proof := range l.Proofs {
-				doc.Proofs = append(doc.Proofs, string(proof))
-			}
+	doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
+	if event == "sent" {
+		doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
+		doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
+		doc.BytesPerSec, doc.Left = rate(l), p.Left
+		for _, proof := range l.Proofs {
+			doc.Proofs = append(doc.Proofs, string(proof))
 		}
-		return p.Con.Emit(doc)
 	}
-	if event == "nothing-to-do" {
-		return nil // the sheet said it
-	}
-	for _, left := range p.Left {
-		p.Con.Note("warning", left, "an earlier attempt left it behind, and it could not be removed: remove it on the server")
-	}
-	return p.Con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.Con.Emit(doc, func(w io.Writer) {
+		if event == "nothing-to-do" {
+			return // the sheet said it
+		}
+		for _, left := range p.Left {
+			p.Con.Note("warning", left, "an earlier attempt left it behind, and it could not be removed: remove it on the server")
+		}
+		p.draw(w, event, where, l)
+	})
 }
 
 // rate is how many bytes went out in a second.

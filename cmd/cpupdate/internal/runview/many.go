@@ -2,10 +2,10 @@ package runview
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -77,10 +77,8 @@ func (r *Report) Moved() (sent, size int64) {
 // EndLine is the line of a phone that is done: how it ended, which phone, and why.
 func (r *Report) EndLine(e fleet.Event, p *PhoneProgress) string {
 	word, style := endWord(e)
-	name := console.Pad(console.Escape(r.Targets[e.Phone].Address), r.nameWidth())
-	indent := r.endWidth() + 2
-	text := name + "  " + console.Wrap(console.Escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.Con.Width)
-	return r.Con.Paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+	return r.Con.Layout(0, r.endWidth(), r.nameWidth()).Line(
+		style.Cell(word), console.Plain.Cell(r.Targets[e.Phone].Address), console.Plain.Cell(r.endText(e, p)))
 }
 
 // endWidth is how wide the widest word for an end is: what can happen at a web page has longer ones.
@@ -100,7 +98,7 @@ func (r *Report) nameWidth() int {
 	const widest = 24
 	width := 0
 	for _, t := range r.Targets {
-		width = max(width, min(utf8.RuneCountInString(t.Address), widest))
+		width = max(width, min(console.Columns(t.Address), widest))
 	}
 	return width
 }
@@ -159,8 +157,8 @@ func stepText(e fleet.Event) string {
 	case e.Step == fleet.StepContacted:
 		text, wait = fmt.Sprintf("asked to call (%s)", console.Nth(e.Attempt)), "waiting for its call"
 	}
-	if e.Limit > 0 && console.LimitText(e.Limit) != "0 s" {
-		text += fmt.Sprintf("; %s for at most %s", wait, console.LimitText(e.Limit))
+	if e.Limit >= 100*time.Millisecond {
+		text += fmt.Sprintf("; %s for at most %s", wait, console.Span(e.Limit))
 	}
 	return text
 }
@@ -195,12 +193,11 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 			doc.Outcomes[string(result.Outcome)]++
 		}
 	}
-	switch {
-	case r.Con.JSON:
-		r.say(r.Con.Emit(doc))
-	case len(results) > 1:
-		r.line("\n%s", doc.text())
-	}
+	r.say(r.Con.Emit(doc, func(w io.Writer) {
+		if len(results) > 1 {
+			fmt.Fprintf(w, "\n%s\n", doc.text())
+		}
+	}))
 }
 
 // text is "3 phones: 1 updated, 1 busy, 1 not fitting": good ends in the order of the outcomes, bad ones in that of the alphabet.

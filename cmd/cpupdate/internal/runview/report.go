@@ -3,7 +3,6 @@ package runview
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -115,7 +114,7 @@ func (r *Report) emit(e fleet.Event, p *PhoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.Con.Emit(NewPhoneEvent(r.Targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.Con.Emit(NewPhoneEvent(r.Targets[e.Phone].Address, e, r.failed(e, p)), nil))
 }
 
 // failed is what a bad end means, nil for any other event.
@@ -135,12 +134,8 @@ func (r *Report) say(err error) {
 
 // outsider shows what somebody else did: that is no part of the answer.
 func (r *Report) outsider(e fleet.Event) {
-	switch {
-	case !r.Watch.heard(e):
-	case r.Con.JSON:
-		r.say(r.Con.Emit(NewPhoneEvent("", e, nil)))
-	default:
-		r.aside("a caller", e.Err.Error())
+	if r.Watch.heard(e) {
+		r.say(r.Con.Emit(NewPhoneEvent("", e, nil), func(io.Writer) { r.aside("a caller", e.Err.Error()) }))
 	}
 }
 
@@ -157,7 +152,7 @@ func (r *Report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *Report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.Con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.Con.Part(func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
 	if r.Progress != nil {
 		r.Progress.Aside(write)
@@ -168,8 +163,7 @@ func (r *Report) line(format string, args ...any) {
 
 // row writes a step of a single phone.
 func (r *Report) row(style console.Style, name, text string) {
-	const column = 12
-	r.line("  %s%s%s", r.Con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.Con.Width))
+	r.line("%s", r.Con.Layout(2, 8).Line(style.Cell(name), console.Plain.Cell(text)))
 }
 
 // one shows the way of the only phone.
@@ -206,7 +200,7 @@ func (r *Report) one(e fleet.Event, p *PhoneProgress) {
 		r.row(console.Plain, "fetch", fetchLine(e, p))
 	case fleet.StepRestarting:
 		r.endFetch()
-		r.aside(name, fmt.Sprintf("restarting; waiting for it to come back for at most %s", console.LimitText(e.Limit)))
+		r.aside(name, fmt.Sprintf("restarting; waiting for it to come back for at most %s", console.Span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
 	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
@@ -232,7 +226,7 @@ func (r *Report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.Con.Print(nil, func(w io.Writer) {
+		r.say(r.Con.Part(func(w io.Writer) {
 			fmt.Fprintln(w)
 			verdict.SheetText(r.Con, r.image, e.Known, v)(w)
 		}))
@@ -244,7 +238,7 @@ func (r *Report) checked(e fleet.Event) {
 // told is a phone that knows where the image is. One that was in a call before has been shown as told already.
 func (r *Report) told(e fleet.Event, p *PhoneProgress) {
 	if !p.busy {
-		r.row(console.Plain, "told", fmt.Sprintf("where the image is; waiting for the next step for at most %s", console.LimitText(e.Limit)))
+		r.row(console.Plain, "told", fmt.Sprintf("where the image is; waiting for the next step for at most %s", console.Span(e.Limit)))
 		r.line("  Keep the phone on LAN and power until it says that it is done.")
 	}
 	r.startFetch()
@@ -254,7 +248,7 @@ func (r *Report) told(e fleet.Event, p *PhoneProgress) {
 func (r *Report) inCall(e fleet.Event, p *PhoneProgress) {
 	r.endFetch()
 	if !p.busy {
-		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; it is asked again for at most %s", console.LimitText(e.Limit)))
+		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; it is asked again for at most %s", console.Span(e.Limit)))
 	}
 	p.busy = true
 }
@@ -274,7 +268,7 @@ func (r *Report) done(e fleet.Event, p *PhoneProgress) {
 
 // back is a phone that restarted.
 func (r *Report) back(p *PhoneProgress) {
-	asked := "asked what it runs within " + console.LimitText(r.Interval)
+	asked := "asked what it runs within " + console.Span(r.Interval)
 	if p.pageOnly {
 		asked = "its web page is asked what it runs"
 	}

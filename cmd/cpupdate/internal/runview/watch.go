@@ -79,9 +79,9 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 func (w *Watch) Beginning(patience time.Duration) string {
 	text := fmt.Sprintf("%d phones are asked to call port %d", len(w.Targets), w.Port)
 	if w.Web {
-		text += fmt.Sprintf("; one that does not within %s is known by its web page alone", console.LimitText(min(patience, fleet.UsualWitness)))
+		text += fmt.Sprintf("; one that does not within %s is known by its web page alone", console.Span(min(patience, fleet.UsualWitness)))
 	}
-	return text + fmt.Sprintf("; each is given up after %s of silence", console.LimitText(patience))
+	return text + fmt.Sprintf("; each is given up after %s of silence", console.Span(patience))
 }
 
 // Run says how far the phones are with each tick.

@@ -37,7 +37,7 @@ func (r *Report) web(e fleet.Event, p *PhoneProgress) bool {
 	case fleet.StepAnswered:
 		r.endFetch()
 		r.row(console.Plain, "answer", answerLine(e))
-		r.aside(name, "waiting for it to restart for at most "+console.LimitText(e.Limit))
+		r.aside(name, "waiting for it to restart for at most "+console.Span(e.Limit))
 	case fleet.StepVisited:
 		if r.Con.Verbose {
 			r.aside(name, e.Text)
