@@ -62,10 +62,12 @@ func printExitCodes(con *console.Console) error {
 		ExitCodes []rowDoc `json:"exit_codes"`
 	}{1, rows}
 	return con.Print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, "exit  name         again?      meaning")
+		table := con.Table(0)
+		table.Row(console.Cells("exit", "name", "again?", "meaning")...)
 		for _, row := range exit.Table() {
-			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, console.Wrap(row.Meaning, 31, con.Width))
+			table.Row(console.Cells(fmt.Sprintf("%4d", row.Code), row.Name, row.Retryable, row.Meaning)...)
 		}
+		table.Draw(w)
 		fmt.Fprintln(w, "\nagain?  whether the same command may succeed later")
 	})
 }

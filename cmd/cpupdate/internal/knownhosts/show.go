@@ -23,9 +23,8 @@ const (
 // nothing that the certificate says can take its place, or push it out of sight.
 func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 	// What a certificate says never begins a line: it could look like one of ours.
-	const column = 15
-	width := c.ErrColumns()
-	row := func(name, text string) { fmt.Fprintf(c.Err, "  %-12s %s\n", name, console.Wrap(text, column, width)) }
+	layout := c.ErrLayout(2, 11)
+	row := func(name, text string) { fmt.Fprintln(c.Err, layout.Line(console.Cells(name, text)...)) }
 	voucher := ", and nobody vouches for it."
 	if e.Err == nil {
 		voucher = ", but an authority of this system vouches for it."
@@ -43,7 +42,7 @@ func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, width))
+	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, c.ErrColumns()))
 	row("fingerprint", e.Presented.String())
 }
 

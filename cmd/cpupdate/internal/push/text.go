@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
@@ -21,10 +20,8 @@ func (p *Pushing) draw(w io.Writer, event, where string, l transfer.Location) {
 		word = p.Con.Paint(console.Yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, console.Escape(images.DisplayName(im.Name)), console.Escape(where))
-	row := func(name, text string) {
-		const column = 12
-		fmt.Fprintf(w, "  %s%s\n", console.Pad(name, column-2), console.Wrap(console.Escape(text), column, p.Con.Width))
-	}
+	layout := p.Con.Layout(2, 8)
+	row := func(name, text string) { fmt.Fprintln(w, layout.Line(console.Cells(name, text)...)) }
 	row("image", imageLine(im, p.File.Facts()))
 	if len(p.Sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
 		row("check", verdict.CompatibleLine(p.Sheet.verdict))
@@ -82,11 +79,7 @@ func proofLine(l transfer.Location) string {
 }
 
 func timeLine(l transfer.Location) string {
-	step := 10 * time.Millisecond
-	if l.Duration < time.Second {
-		step = time.Millisecond
-	}
-	text := fmt.Sprintf("%s at %s/s", l.Duration.Round(step), console.Bytes(rate(l)))
+	text := fmt.Sprintf("%s at %s/s", console.Span(l.Duration), console.Bytes(rate(l)))
 	if l.Attempts > 1 {
 		text += fmt.Sprintf(", at attempt %d", l.Attempts)
 	}
