@@ -27,7 +27,7 @@ system's keyring, or in a file of their own beside the settings.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.AddCommand(newDefaultsShow(a), newDefaultsSet(a), newDefaultsUnset(a), newDefaultsTest(a))
+	cmd.AddCommand(newDefaultsShow(a), newDefaultsSet(a), newDefaultsUnset(a), newDefaultsTest(a), newDefaultsMove(a))
 	return cmd
 }
 
@@ -56,7 +56,8 @@ what is given is changed, and --pin replaces all pins that were there.
 A password never stands on the command line. It is stored in the system's
 keyring. Where there is none, or with $CPUPDATE_KEYRING=off, it is stored as it
 is, unencrypted, in a file that only its owner can read (passwords.toml beside
-config.toml). Passwords in that file move to the keyring as soon as there is one.`,
+config.toml). To move the passwords of that file into the keyring later:
+cpupdate defaults move-passwords.`,
 		Example: `  cpupdate defaults set --method ftps --server files.example --username cp --path firmware
   cpupdate defaults set --password-stdin < password.txt
   cpupdate defaults set --profile berlin --server 192.0.2.10 --username anonymous --hw-level 3`,
@@ -93,4 +94,19 @@ defaults or the profile as a whole, with its password, wherever that is stored.`
 	addProfileFlag(a, cmd, &profile)
 	cmd.Flags().BoolVar(&all, "all", false, "take all away, the password too")
 	return cmd
+}
+
+func newDefaultsMove(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "move-passwords",
+		Short: "Move stored passwords from the file into the system's keyring",
+		Long: `Move every password of the file passwords.toml beside config.toml, that of the
+defaults and of each profile, into the system's keyring. A password leaves the
+file only after the keyring has returned it unchanged.`,
+		Example: "  cpupdate defaults move-passwords",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return defaults.MovePasswords(cmd.Context(), a.con, a.pass)
+		},
+	}
 }

@@ -12,8 +12,9 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // TestDoctorAround: settings, clock, certificates, proxies and terminal.
@@ -95,7 +96,7 @@ func TestDoctorAround(t *testing.T) {
 		"curve, soon": {nil, curveFlags(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(100 * time.Hour) }), exit.CodeOK, []string{
 			"certificates/service warning .*, in 4 days; its key is no RSA key .*RSA with 2048 bits",
 		}},
-		"ended": {nil, curveFlags(badserver.Expired), exit.CodeSettings, []string{"certificates/service failed certificate .*ended"}},
+		"ended": {nil, curveFlags(testca.Expired), exit.CodeSettings, []string{"certificates/service failed certificate .*ended"}},
 		"proxies": {func(_ *testing.T, a *app) { a.around.Proxies = []string{"HTTPS_PROXY", "no_proxy"} }, serve, exit.CodeOK, []string{
 			`around/proxy ok \$HTTPS_PROXY, \$no_proxy are set, and not used`,
 		}},
@@ -142,7 +143,7 @@ func TestDoctorAround(t *testing.T) {
 func curveFlags(change func(*x509.Certificate)) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
-		made := badserver.NewAuthority(t).Issue(change)
+		made := testca.NewAuthority(t).Issue(change)
 		key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -83,7 +84,7 @@ func TestDoctorWrongPassword(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret("wr0ng-canary") }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New("wr0ng-canary") }, args...)
 			if n := wrong.Load(); n != 1 || ended != exit.CodeSettings {
 				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
 			}
@@ -134,7 +135,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 				change = func(int, *phonesim.Config) {}
 			}
 			phones, args, _ := doctorPhones(t, c.macs, change)
-			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(phonesim.DefaultPassword) }, args...)
 			for id, want := range c.want {
 				group, check, _ := strings.Cut(id, "/")
 				if got := statesOf(doc, group, check); !slices.Contains(strings.Split(want, "|"), got) {
@@ -173,7 +174,7 @@ func TestDoctorLogsOut(t *testing.T) {
 				}
 			}
 		})
-		_, _, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+		_, _, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(phonesim.DefaultPassword) }, args...)
 		if in.Load() != 2 || out.Load() != 2 {
 			t.Errorf("%q: %d logins and %d logouts for two pages\n%s", fault, in.Load(), out.Load(), said)
 		}
@@ -230,7 +231,7 @@ func TestDoctorKeepsPassword(t *testing.T) {
 				silentInterface(i, c)
 			}
 		})
-		_, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret(canary) }, append(args, "--verbose")...)
+		_, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(canary) }, append(args, "--verbose")...)
 		if got := statesOf(doc, doctor.GroupPage, "form"); got != "ok" || strings.Contains(said, canary) {
 			t.Errorf("%s: the form is %s\n%s", name, got, said)
 		}

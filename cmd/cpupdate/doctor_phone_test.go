@@ -11,10 +11,11 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -144,14 +145,14 @@ func TestDoctorPage(t *testing.T) {
 }
 
 func pagePassword(password string) func(*testing.T, *app) {
-	return func(_ *testing.T, a *app) { a.pass.Variable = transfer.NewSecret(password) }
+	return func(_ *testing.T, a *app) { a.pass.Variable = secret.New(password) }
 }
 
 // doctorPage is the way of --web to a simulated phone, whose key may be pinned.
 func doctorPage(faults string, pinned bool) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
-		certificate := badserver.NewAuthority(t).Issue(nil)
+		certificate := testca.NewAuthority(t).Issue(nil)
 		phone := simulatedPhone(t, faults, func(c *phonesim.Config) { c.Web, c.WebCertificate = "127.0.0.1:0", &certificate })
 		_, port, _ := net.SplitHostPort(phone.State().WebAddress)
 		args := []string{phone.Address(), "--web", "--web-port", port}

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // TestDoctorInterrupted: Ctrl-C ends it at once, and nothing stays on the server.

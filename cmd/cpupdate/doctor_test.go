@@ -16,8 +16,9 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // A doctorCase is a way that is looked at, and lines that have to be among those that come of it.
@@ -165,7 +166,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 	}
 }
 
-func withPassword(_ *testing.T, a *app) { a.pass.Variable = transfer.NewSecret(badserver.Password) }
+func withPassword(_ *testing.T, a *app) { a.pass.Variable = secret.New(badserver.Password) }
 
 // TestDoctorServer: each line about a server, as it is if all is well and as it is if not.
 func TestDoctorServer(t *testing.T) {

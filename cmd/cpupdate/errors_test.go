@@ -17,8 +17,8 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // Each exit code that a command line can reach so far is reached, as text and as JSON.
@@ -116,7 +116,7 @@ func TestInterrupted(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		a, out, errOut := testApp(t, bytes.NewReader(bindtest.Valid().Image()))
+		a, out, errOut := testApp(t, bytes.NewReader(forge.Valid().Image()))
 		r := ran{run(ctx, a, args), out.String(), errOut.String()}
 		r.check(t, args)
 		if r.code != exit.CodeInterrupted {
@@ -206,21 +206,4 @@ func oversized(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return append(header, make([]byte, 4<<20)...)
-}
-
-func TestExitTable(t *testing.T) {
-	var names []string
-	last := exit.Code(-1)
-	for _, row := range exit.Table() {
-		if row.Code <= last || slices.Contains(names, row.Name) || row.Meaning == "" {
-			t.Errorf("the row %v is out of order, twice there or empty", row)
-		}
-		if row.Code.Row() != row {
-			t.Errorf("row of %d is %v", row.Code, row.Code.Row())
-		}
-		last, names = row.Code, append(names, row.Name)
-	}
-	if len(names) != 13 {
-		t.Errorf("%d rows", len(names))
-	}
 }

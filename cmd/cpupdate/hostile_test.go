@@ -10,14 +10,14 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // Each forgery ends inspect and check with exit code 3, from a file, from standard input, in a folder, as text and as
 // JSON, and the error names field, offset and the next step.
 func TestForgeries(t *testing.T) {
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		t.Run(forgery.Name, func(t *testing.T) {
 			image := clitest.File(t, "x.bind", forgery.Image)
 			for _, args := range [][]string{
@@ -56,7 +56,7 @@ func TestForgeries(t *testing.T) {
 // A file that shrinks between opening and reading is exit code 3, not a wrong digest and not success.
 func TestShrinkingFile(t *testing.T) {
 	for _, args := range [][]string{{"inspect"}, {"check", "--hw-level", "3"}} {
-		image := clitest.File(t, "x.bind", bindtest.Valid().Image())
+		image := clitest.File(t, "x.bind", forge.Valid().Image())
 		a, out, errOut := testApp(t, nil)
 		a.open = func(name string) (*bind.File, error) {
 			f, err := bind.Open(name)
@@ -127,7 +127,7 @@ func (c *countingReaderAt) ReadAt(b []byte, at int64) (int, error) {
 
 // A stream is not read past the first byte too many, even if it never ends.
 func TestEndlessInput(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	r := runHere(t, io.MultiReader(bytes.NewReader(image), endless{}), "inspect", "-", "--json")
 	if r.code != exit.CodeImage || r.failure(t).Field != "payload length" {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)

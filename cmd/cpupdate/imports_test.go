@@ -15,21 +15,25 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"pkg/bind":          {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/bind/bindtest": {module + "pkg/bind"},
-		"pkg/hwcheck":       {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/trust":         {},
-		"pkg/wbm":           {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
+		"internal/forge":            {module + "pkg/bind"},
+		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/testca":           {},
+		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/hwcheck":               {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/secret":                {},
+		"pkg/trust":                 {module + "pkg/secret"},
+		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},
+		"pkg/wbm/internal/htmlform": {module + "pkg/secret", "golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"pkg/internal/netconn":      {module + "pkg/trust", "golang.org/x/sys/unix"},
 		"pkg/transfer": {
-			module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
-			"golang.org/x/sys/unix", "golang.org/x/time/rate",
+			module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
+			"golang.org/x/time/rate",
 		},
-		"pkg/transfer/badserver":    {module + "pkg/transfer", module + "pkg/trust"},
-		"pkg/transfer/transfertest": {module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
-		"pkg/wpi":                   {},
-		"pkg/phonesim":              {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
+		"pkg/wpi":      {module + "pkg/internal/netconn"},
+		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
-			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/transfer", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
+			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/secret", module + "pkg/transfer", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
 		},
 	}
 }
@@ -78,7 +82,7 @@ func drawing() map[string][]string {
 	all := arrows()
 	var libraries, below []string
 	for path := range all {
-		if !strings.Contains(path, "test") {
+		if strings.HasPrefix(path, "pkg/") && !strings.Contains(path, "/internal/") {
 			libraries = append(libraries, module+path)
 		}
 	}
@@ -92,6 +96,7 @@ func drawing() map[string][]string {
 		}
 	}
 	all[command+"clitest"] = outside["clitest"]
+	all[command+"clitest/machine"] = below
 	all["cmd/cpupdate"] = slices.Concat(outside[""], libraries, below)
 	return all
 }
@@ -143,9 +148,7 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		switch strings.TrimPrefix(words[0], module) {
-		case "pkg/transfer/transfertest": // starts servers, for tests
-			continue
-		case "pkg/transfer", "pkg/transfer/badserver", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
+		case "pkg/internal/netconn", "pkg/transfer", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
 			words = slices.DeleteFunc(words, func(word string) bool { return word == "net/http" })
 		}
 		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {

@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
-
-	"github.com/godbus/dbus/v5"
-	oskeyring "github.com/zalando/go-keyring"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -146,13 +141,9 @@ func TestKeyringReadBack(t *testing.T) {
 	} {
 		s := newScene(t, "nothing")
 		s.run("", "unset", "--profile", "berlin", "--all")
-		item, err := credentials.ItemName(s.store.Place(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
 		s.keyring.step = func(_ int, after bool) error {
 			if after {
-				spoil(s.keyring.items, item)
+				spoil(s.keyring.items, s.item(""))
 			}
 			return nil
 		}
@@ -174,50 +165,12 @@ func TestKeyringInterrupted(t *testing.T) {
 	t.Cleanup(func() { close(s.keyring.hold) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.pass.FromKeyring(ctx, "x")
+	_, err := s.pass.Password(ctx, s.store.Place(), "")
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	p := &settings.Profile{Place: s.store.Place(), Access: transfer.Access{Server: oldServer}}
 	if _, err := credentials.UsablePassword(p, ctx, s.pass); exit.Classify(err).Code != exit.CodeInterrupted {
-		t.Error(err)
-	}
-}
-
-// None, no item, and a keyring that fails are told apart by what libraries and systems say.
-func TestSystemKeyringError(t *testing.T) {
-	for _, test := range []struct {
-		err  error
-		want error  // this one
-		says string // or another, with this text
-	}{
-		{nil, nil, ""},
-		{oskeyring.ErrNotFound, credentials.ErrNoItem, ""},
-		{oskeyring.ErrUnsupportedPlatform, credentials.ErrNoKeyring, ""},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"}, credentials.ErrNoKeyring, ""},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NameHasNoOwner"}, credentials.ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENOENT)}, credentials.ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, credentials.ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.Spawn.ChildExited"}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, nil, "it says "},
-		{dbus.ErrClosed, nil, "it says "},
-		{oskeyring.ErrSetDataTooBig, nil, "the password is too long for it"},
-		{errors.New("failed to unlock correct collection '/x'"), nil, "it is locked, and was not unlocked"},
-		{errors.New(strings.Repeat("\x1b", 1000)), nil, `it says "\x1b`},
-	} {
-		got := credentials.SystemKeyringError(test.err)
-		known := errors.Is(got, credentials.ErrNoItem) || errors.Is(got, credentials.ErrNoKeyring)
-		if test.says == "" && !errors.Is(got, test.want) || test.says != "" && (got == nil || known || !strings.HasPrefix(got.Error(), test.says) || len(got.Error()) > 1000) {
-			t.Errorf("%v: %v", test.err, got)
-		}
-	}
-}
-
-// A connection that breaks off where the library does not expect it is an error, and ends nothing.
-func TestSystemKeyringPanics(t *testing.T) {
-	err := credentials.SystemKeyring{Bus: "unix:path=x"}.Call(func() error { panic("canary") })
-	if err == nil || errors.Is(err, credentials.ErrNoKeyring) || strings.Contains(err.Error(), "canary") {
 		t.Error(err)
 	}
 }

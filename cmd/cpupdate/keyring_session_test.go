@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // secretsName is who answers for the keyring on a session's bus.
@@ -81,7 +81,7 @@ func newSession(t *testing.T) *session {
 func (s *session) environment() []string {
 	env := os.Environ()
 	for _, name := range []string{"XDG_DATA_HOME", "XDG_CACHE_HOME", "GNOME_KEYRING_CONTROL", "DISPLAY", "WAYLAND_DISPLAY", credentials.PasswordVariable, "CPUPDATE_CONFIG"} {
-		env = credentials.WithoutVariable(env, name)
+		env = clitest.Without(env, name)
 	}
 	return append(env, "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_RUNTIME_DIR="+s.home, "DBUS_SESSION_BUS_ADDRESS="+s.address, credentials.KeyringVariable+"=")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // TestSystemKeyring goes the way of a stored password, with a keyring that people use.
@@ -28,10 +28,12 @@ func TestSystemKeyring(t *testing.T) {
 	if !strings.Contains(s.file(), badserver.Password) {
 		t.Error("the password is not in the file")
 	}
-	// From the next command on that stores something it lies there.
+	// It stays there until it is moved.
 	s.unlocked()
-	s.want(s.cpupdate("", "defaults", "show"), exit.CodeOK, "stored in passwords.toml\n", "")
-	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), exit.CodeOK, "stored in the system's keyring\n", "note: defaults: the password has moved from ")
+	s.want(s.cpupdate("", "defaults", "set", "--minimum-version", "V1 R0.0.0"), exit.CodeOK, "stored in passwords.toml\n", "")
+	s.want(s.cpupdate("", "defaults", "move-passwords"), exit.CodeOK, "defaults: the password is in the system's keyring\n", "")
+	s.want(s.cpupdate("", "defaults", "move-passwords"), exit.CodeOK, "no password is stored in the file\n", "")
+	s.want(s.cpupdate("", "defaults", "show"), exit.CodeOK, "stored in the system's keyring\n", "")
 	if got := s.file(); got != "[defaults]\nkeyring = true\n" {
 		t.Errorf("the file holds %q", got)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -59,7 +60,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s := startPeer(t, "ftps", first, nil)
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
-		a.pass.Variable = transfer.NewSecret("canary")
+		a.pass.Variable = secret.New("canary")
 		c := run(t.Context(), a, []string{
 			"push", clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",
@@ -247,7 +248,7 @@ func TestKnownKeysAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	list, _, err := (&knownhosts.Store{Store: &settings.Store{Folder: folder}}).Read()
+	list, _, err := (&knownhosts.Store{Settings: &settings.Store{Folder: folder}}).Read()
 	if err != nil || len(list.Find("host:443")) != 12 {
 		t.Errorf("%v, %v", list, err)
 	}

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // TestDocsPhones runs the commands of docs/phones.md with simulated phones in the place of 192.0.2.50 and those after it,
@@ -30,7 +30,7 @@ func TestDocsPhones(t *testing.T) {
 		page.compare(t, "phones", 5, func(line string) string { return site.run(line, run) })
 	})
 	t.Run("server", func(t *testing.T) {
-		transfertest.Require(t, transfertest.VSFTPD)
+		realservers.Require(t, realservers.VSFTPD)
 		server := newPageSite(t, readPage(t, "servers.md"))
 		server.vsftpd("vsftpd-plain")
 		site := startPageSite(t, "")

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // A countingReader counts the bytes that are asked for.
@@ -96,15 +96,15 @@ func TestHeaderOf4GiBImage(t *testing.T) {
 
 // The largest header is read whole, and no byte more.
 func TestLargestHeader(t *testing.T) {
-	parts := bindtest.Valid()
+	parts := forge.Valid()
 	for parts.HeaderLength() < 65536-4 {
 		room := 65536 - 4 - parts.HeaderLength()
-		parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0100, Value: make([]byte, min(room-4, 60000))})
+		parts.Fields = append(parts.Fields, forge.Field{Type: 0x0100, Value: make([]byte, min(room-4, 60000))})
 		if room < 4 {
 			break
 		}
 	}
-	parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0101})
+	parts.Fields = append(parts.Fields, forge.Field{Type: 0x0101})
 	if parts.HeaderLength() != 65536 {
 		t.Fatalf("the header has %d bytes", parts.HeaderLength())
 	}
@@ -235,7 +235,7 @@ func TestVerifyStopsWithItsContext(t *testing.T) {
 // A file and a stream of the same bytes say the same.
 func TestStreamEqualsFile(t *testing.T) {
 	images := map[string][]byte{
-		"CPB":       bindtest.Valid().Image(),
+		"CPB":       forge.Valid().Image(),
 		"large CPB": build(t, minimal(t), strings.Repeat("p", 300000)), // its payload passes through the header's buffer
 		"OpenStage": buildOpenStage(t, &bind.OpenStageBuilder{Name: "OpenStage Hi", Version: mustVersion(t, "V3 R5.12.0"), DeviceType: "OpenStage 60", SoftwareType: "Siemens SIP"}, strings.Repeat("p", 300000)),
 	}
@@ -293,7 +293,7 @@ func TestOpenWhatIsNoFile(t *testing.T) {
 }
 
 func TestImageIsTheWholeFile(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	f, err := bind.Open(write(t, "cp600.bind", image))
 	if err != nil {
 		t.Fatal(err)

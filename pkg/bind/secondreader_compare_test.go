@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // secondOpinion is what package bind says of the image: read as a file, or as a stream.
@@ -166,13 +166,13 @@ func secondCompare(t *testing.T, report func(kind, format string, args ...any), 
 // A reader written from docs/bind-format.md alone sees in every image what package bind sees.
 func TestSecondReader(t *testing.T) {
 	report := secondReport(t)
-	if step := secondCompare(t, report, "valid", bindtest.Valid().Image()); step != 0 {
+	if step := secondCompare(t, report, "valid", forge.Valid().Image()); step != 0 {
 		t.Errorf("the valid image fails at step %d", step)
 	}
 	if step := secondCompare(t, report, "empty", nil); step != -1 {
 		t.Errorf("the empty file fails at step %d", step)
 	}
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		if step := secondCompare(t, report, forgery.Name, forgery.Image); step == 0 {
 			t.Errorf("%s: accepted", forgery.Name)
 		}
@@ -200,7 +200,7 @@ func TestSecondReaderSignatures(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	answers, report := map[string]int{}, secondReport(t)
 	for i := range 3_000 {
-		parts := bindtest.Valid()
+		parts := forge.Valid()
 		keyID := len(parts.Fields) - 2
 		parts.Fields[keyID].Value = [][]byte{id[:], id[:], id[:], []byte("87654321"), make([]byte, 8)}[r.IntN(5)]
 		switch r.IntN(16) {
@@ -218,7 +218,7 @@ func TestSecondReaderSignatures(t *testing.T) {
 		}
 		if r.IntN(3) == 0 {
 			image[0x40+r.IntN(int(binary.BigEndian.Uint32(image[0x0C:]))-0x40)] ^= 1 << r.IntN(8)
-			bindtest.Seal(image)
+			forge.Seal(image)
 		}
 		if _, refusal := secondCPB(image); refusal.step != 0 {
 			continue

@@ -9,12 +9,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+	"github.com/cpupdate/cpupdate/internal/forge"
 )
 
 // secondMutation returns a valid CPB image with something changed in most cases, and mended in most of those.
 func secondMutation(r *rand.Rand) []byte {
-	parts := bindtest.Valid()
+	parts := forge.Valid()
 	for range r.IntN(4) {
 		parts.Fields = secondMutateFields(r, parts.Fields)
 	}
@@ -45,12 +45,12 @@ func secondMutation(r *rand.Rand) []byte {
 			binary.BigEndian.PutUint64(image[0x10:], uint64(int64(len(image))-length))
 		}
 	}
-	bindtest.Seal(image)
+	forge.Seal(image)
 	return image
 }
 
 // secondMutateFields changes one thing in the list of fields.
-func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field {
+func secondMutateFields(r *rand.Rand, fields []forge.Field) []forge.Field {
 	fields = slices.Clone(fields)
 	if len(fields) == 0 {
 		return fields
@@ -71,7 +71,7 @@ func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field 
 		}
 	case 5:
 		kind := secondType(r)
-		fields = slices.Insert(fields, i, bindtest.Field{Type: kind, Value: secondValueOf(r, kind)})
+		fields = slices.Insert(fields, i, forge.Field{Type: kind, Value: secondValueOf(r, kind)})
 	case 6:
 		fields = slices.Delete(fields, i, i+1)
 	case 7:
@@ -89,27 +89,27 @@ func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field 
 
 // secondCrowd takes the fields to one of the format's limits: how often a field stands there, how many fields there
 // are and how long the header is.
-func secondCrowd(r *rand.Rand, fields []bindtest.Field) []bindtest.Field {
+func secondCrowd(r *rand.Rand, fields []forge.Field) []forge.Field {
 	length := 64
 	for _, field := range fields {
 		length += 4 + len(field.Value)
 	}
 	switch r.IntN(4) {
 	case 0:
-		return append(fields, slices.Repeat([]bindtest.Field{{Type: bindtest.Model, Value: []byte("CP200")}}, 62+r.IntN(3))...)
+		return append(fields, slices.Repeat([]forge.Field{{Type: forge.Model, Value: []byte("CP200")}}, 62+r.IntN(3))...)
 	case 1:
-		return append(fields, slices.Repeat([]bindtest.Field{{Type: bindtest.Levels, Value: []byte{0, 5, 0, 6}}}, 62+r.IntN(3))...)
+		return append(fields, slices.Repeat([]forge.Field{{Type: forge.Levels, Value: []byte{0, 5, 0, 6}}}, 62+r.IntN(3))...)
 	case 2:
-		return append(fields, slices.Repeat([]bindtest.Field{{Type: 0x0100}}, max(0, 1023-len(fields)+r.IntN(3)))...)
+		return append(fields, slices.Repeat([]forge.Field{{Type: 0x0100}}, max(0, 1023-len(fields)+r.IntN(3)))...)
 	}
-	return append(fields, bindtest.Field{Type: 0x0100, Value: make([]byte, max(0, 65535-length-4+r.IntN(3)))})
+	return append(fields, forge.Field{Type: 0x0100, Value: make([]byte, max(0, 65535-length-4+r.IntN(3)))})
 }
 
 // secondType returns a known type, the twin of one, or any.
 func secondType(r *rand.Rand) uint16 {
 	known := []uint16{
-		bindtest.Family, bindtest.Model, bindtest.SoftwareType, bindtest.Version, bindtest.Levels, bindtest.Built,
-		bindtest.Note, bindtest.UpdateFrom, bindtest.KeyID, bindtest.Signature,
+		forge.Family, forge.Model, forge.SoftwareType, forge.Version, forge.Levels, forge.Built,
+		forge.Note, forge.UpdateFrom, forge.KeyID, forge.Signature,
 	}
 	switch r.IntN(8) {
 	case 0:
@@ -129,18 +129,18 @@ func secondValueOf(r *rand.Rand, kind uint16) []byte {
 	numbers := []uint16{0, 0, 0, 1, 1, 2, 3, 4, 9, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF}
 	var value []byte
 	switch kind {
-	case bindtest.Family, bindtest.Model, bindtest.SoftwareType, bindtest.Note:
+	case forge.Family, forge.Model, forge.SoftwareType, forge.Note:
 		return []byte(secondText(r))
-	case bindtest.Version, bindtest.UpdateFrom, bindtest.Levels:
-		for range map[bool]int{true: 2, false: 5}[kind == bindtest.Levels] {
+	case forge.Version, forge.UpdateFrom, forge.Levels:
+		for range map[bool]int{true: 2, false: 5}[kind == forge.Levels] {
 			value = binary.BigEndian.AppendUint16(value, numbers[r.IntN(len(numbers))])
 		}
-	case bindtest.Built:
+	case forge.Built:
 		seconds := []uint64{0, 1, 1772442840, 253_402_300_798, 253_402_300_799, 253_402_300_800, 1 << 63, 1<<64 - 1}
 		value = binary.BigEndian.AppendUint64(value, seconds[r.IntN(len(seconds))])
-	case bindtest.KeyID:
+	case forge.KeyID:
 		value = bytes.Repeat([]byte{byte(r.IntN(3))}, 8)
-	case bindtest.Signature:
+	case forge.Signature:
 		value = bytes.Repeat([]byte{byte(r.IntN(3))}, 64)
 	default:
 		return []byte(secondText(r))
@@ -215,6 +215,6 @@ func secondSign(image []byte, key ed25519.PrivateKey) []byte {
 	clear(header[at : at+64])
 	image = bytes.Clone(image)
 	copy(image[at:], ed25519.Sign(key, header))
-	bindtest.Seal(image)
+	forge.Seal(image)
 	return image
 }

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 func TestSignatureStates(t *testing.T) {
@@ -24,7 +24,7 @@ func TestSignatureStates(t *testing.T) {
 
 	forged := bytes.Clone(image)
 	forged[bytes.Index(forged, []byte("Unify HFA"))+8] = 'B'
-	bindtest.Seal(forged)
+	forge.Seal(forged)
 	anonymous := withoutKeyID(t, image)
 
 	right, other := publicKey(1, "site.pub"), publicKey(2, "other.pub")
@@ -72,7 +72,7 @@ func withoutKeyID(t *testing.T, image []byte) []byte {
 		t.Fatal(err)
 	}
 	last := len(header.Fields) - 1
-	header.Fields = append(header.Fields[:last-1], bind.CPBField{Type: bindtest.Signature, Value: make([]byte, 64)})
+	header.Fields = append(header.Fields[:last-1], bind.CPBField{Type: forge.Signature, Value: make([]byte, 64)})
 	raw, err := header.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func withoutKeyID(t *testing.T, image []byte) []byte {
 	message := bytes.Clone(raw)
 	clear(message[0x38:0x3C])
 	copy(raw[len(raw)-64:], ed25519.Sign(testKey(1), message))
-	bindtest.Seal(raw)
+	forge.Seal(raw)
 	return append(raw, image[f.Facts().HeaderLength:]...)
 }
 
@@ -99,7 +99,7 @@ func TestEveryHeaderByteIsSigned(t *testing.T) {
 		}
 		bent := bytes.Clone(image)
 		bent[i] ^= 0x01
-		bindtest.Seal(bent)
+		forge.Seal(bent)
 		f, err := bind.NewFile(bytes.NewReader(bent), int64(len(bent)))
 		if err != nil {
 			continue

@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -187,7 +187,7 @@ func (s *stage) byOdd(pages ...*oddPage) {
 	policy := trust.Policy{Pins: []trust.Pin{keyOf(pages[0].address)}}
 	s.plan.Image.Source, s.plan.Image.Web = nil, &fleet.Web{
 		Port: port, TLS: func(int) *tls.Config { return policy.TLS("127.0.0.1") },
-		Password: transfer.NewSecret(pages[0].password), Timeout: quick().Timeout,
+		Password: secret.New(pages[0].password), Timeout: quick().Timeout,
 		Image: func(context.Context) wbm.Image { return wbm.Image{Name: name, Content: s.image.content} },
 	}
 	for _, p := range pages {

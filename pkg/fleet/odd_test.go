@@ -11,6 +11,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -214,7 +215,7 @@ func TestPasswordByTheInterface(t *testing.T) {
 			o.Doubt = time.Second
 			s := set(t, o)
 			sim := phone(t, 1, func(c *phonesim.Config) { c.Web, c.Password = "127.0.0.1:0", password }, strings.Fields(faults)...)
-			s.byPage(sim, false, func(w *fleet.Web) { w.Password = transfer.NewSecret(password) })
+			s.byPage(sim, false, func(w *fleet.Web) { w.Password = secret.New(password) })
 			results := s.run(t, sim.Address())
 			if ending(results[0]) != want {
 				t.Errorf("%s: %v", ending(results[0]), results[0].Failure)

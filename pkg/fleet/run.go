@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -30,7 +30,7 @@ type Runner struct {
 	halt context.CancelFunc // leaves alone the phones that are not sent the image yet
 
 	mu     sync.Mutex
-	secret transfer.Secret           // of the phones' pages
+	secret secret.Secret             // of the phones' pages
 	pages  map[netip.AddrPort]*phone // that were or will be visited
 	locked bool                      // a phone's page takes no password for now
 	over   map[int]bool              // phones whose last event was told

@@ -4,13 +4,13 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A veil takes the password of the phones' pages out of what leaves the package: a phone that repeats it, on its page or by
 // its interface, does not tell it to logs and terminals. Decisions are made of what lies behind the veil, so that a password
 // that is part of a device type changes none of them.
-type veil struct{ secret transfer.Secret }
+type veil struct{ secret secret.Secret }
 
 // veil returns the veil of the plan. Without a password nothing changes behind it.
 func (r *Runner) veil() veil {

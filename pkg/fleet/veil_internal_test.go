@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // What is kept of a long text ends with no piece of the password, and what is kept of a short one is all of it.
@@ -15,7 +15,7 @@ func TestBounded(t *testing.T) {
 	t.Parallel()
 	const password = "CP600admin"
 	p := lone(t).phone
-	p.r.secret = transfer.NewSecret(password)
+	p.r.secret = secret.New(password)
 	for said, want := range map[string]string{
 		"OpenScape Desk Phone CP600":        "OpenScape Desk Phone CP600",
 		strings.Repeat("x", 300):            strings.Repeat("x", 200) + "...",
@@ -34,7 +34,7 @@ func TestBounded(t *testing.T) {
 func TestVeil(t *testing.T) {
 	t.Parallel()
 	const password = "page-canary-2c7d"
-	v := veil{transfer.NewSecret(password)}
+	v := veil{secret.New(password)}
 	verdict := &hwcheck.Verdict{Findings: []hwcheck.Finding{{Phone: hwcheck.Said{Value: password, From: password}, Image: hwcheck.Said{Value: password, From: password}, Reason: password, Advice: password}}}
 	known := hwcheck.Phone{Device: []hwcheck.Claim[string]{{Value: password}}, SoftwareType: []hwcheck.Claim[string]{{Value: password}}}
 	d := Device{password, password, password, password, password}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -22,7 +22,7 @@ import (
 type Web struct {
 	Port     string                       // of the pages; 443 if ""
 	TLS      func(number int) *tls.Config // whom to believe that it is that phone of the plan, from 0
-	Password transfer.Secret              // of the pages
+	Password secret.Secret                // of the pages
 	Timeout  time.Duration                // the longest silence of a page; 30 s if 0
 	// Image is the file for one upload: whoever watches it watches one only, and its content may wait until the context
 	// ends. Its Sent is set here.

@@ -21,7 +21,7 @@ func (v *visit) timeout() time.Duration { return cmp.Or(v.web.Timeout, usualPage
 // pageOptions are how the page is spoken to.
 func (v *visit) pageOptions() wbm.Options {
 	return wbm.Options{
-		TLS: v.web.TLS(v.index), Secret: v.web.Password.Reveal(), Timeout: v.timeout(), Patience: v.r.options.Patience,
+		TLS: v.web.TLS(v.index), Secret: v.web.Password, Timeout: v.timeout(), Patience: v.r.options.Patience,
 		Event: func(e wbm.Event) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -83,7 +83,7 @@ func (v *visit) claimPage(ctx context.Context) error {
 
 // login sends the password, for the first time.
 func (v *visit) login(ctx context.Context) (err error) {
-	v.while(func() { err = v.session.Login(ctx, v.web.Password.Reveal()) })
+	v.while(func() { err = v.session.Login(ctx, v.web.Password) })
 	if err != nil {
 		return v.pageFailure(ctx, err)
 	}
@@ -143,7 +143,7 @@ func (v *visit) loginAgain(ctx context.Context, s *wbm.Session) error {
 	v.mu.Lock()
 	v.posted = false
 	v.mu.Unlock()
-	err := s.Login(ctx, v.web.Password.Reveal())
+	err := s.Login(ctx, v.web.Password)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.again = !v.posted

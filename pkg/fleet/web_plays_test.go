@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
@@ -40,7 +41,7 @@ func (s *stage) byPage(sim *phonesim.Phone, legacy bool, change func(*fleet.Web)
 	policy := trust.Policy{Pins: []trust.Pin{keyOf(sim.State().WebAddress)}, Legacy: legacy}
 	web := &fleet.Web{
 		Port: port, TLS: func(int) *tls.Config { return policy.TLS(host) },
-		Password: transfer.NewSecret(pagePassword), Timeout: long,
+		Password: secret.New(pagePassword), Timeout: long,
 		Image: func(context.Context) wbm.Image { return wbm.Image{Name: name, Content: s.image.content} },
 	}
 	change(web)

@@ -2,17 +2,11 @@ package phonesim_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"html"
 	"io"
-	"math/big"
 	"net"
 	"regexp"
 	"strconv"
@@ -20,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/internal/testca"
 )
 
 // A call is one POST of a phone as it came: nothing of it was read by the package under test.
@@ -60,22 +56,11 @@ type service struct {
 
 func certificate(t *testing.T, old bool) tls.Certificate {
 	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "service"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
+	o := testca.Options{Change: func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }}
 	if old {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		fatal(t, err)
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		fatal(t, err)
-		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		o.RSA = 2048
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	fatal(t, err)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	fatal(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return *testca.New(t, o)
 }
 
 func fatal(t *testing.T, err error) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A Method is how the file travels.
@@ -27,7 +29,7 @@ type Access struct {
 	Port     int    // 1 to 65535; 0: 21 for FTP and FTPS, 443 for HTTPS
 	Account  string // FTP ACCT; sent when the server asks for it
 	Username string
-	Password Secret
+	Password secret.Secret
 	Path     string // directory, by FTP and FTPS; "" is the login directory
 	BaseURL  string // https://HOST[:PORT]/..., by HTTPS
 }
@@ -73,7 +75,7 @@ func (a *Access) Set(setting, text string) error {
 	case SettingUsername:
 		a.Username = text
 	case SettingPassword:
-		a.Password = NewSecret(text)
+		a.Password = secret.New(text)
 	case SettingPath:
 		a.Path = text
 		return a.checkPath()
@@ -91,7 +93,7 @@ func (a *Access) setPort(text string) error {
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 1 || port > 65535 {
 		if mayHoldLogin(text) {
-			text = redacted
+			text = secret.Redacted
 		}
 		return &SettingError{SettingPort, fmt.Sprintf("%q is none: ports are numbers from 1 to 65535", text)}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // checkServer takes a host name or an address, and nothing that people paste with it.
@@ -30,7 +32,7 @@ func (a Access) checkServer() error {
 	default:
 		return nil
 	}
-	return &SettingError{SettingServer, fmt.Sprintf(problem, cut(a.Server, 100))}
+	return &SettingError{SettingServer, fmt.Sprintf(problem, secret.Cut(a.Server, 100))}
 }
 
 // mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it is not to be shown.
@@ -81,7 +83,7 @@ func (a Access) checkBaseURL() error {
 	}
 	host := Access{Server: u.Hostname()}
 	if host.checkServer() != nil {
-		return &SettingError{SettingBaseURL, fmt.Sprintf("%q is no host name", cut(u.Hostname(), 100))}
+		return &SettingError{SettingBaseURL, fmt.Sprintf("%q is no host name", secret.Cut(u.Hostname(), 100))}
 	}
 	return nil
 }
@@ -97,12 +99,4 @@ func textProblem(text string) string {
 		return "holds a control character, such as a line break"
 	}
 	return ""
-}
-
-// cut shortens text that is shown.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "") + "..."
 }

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
@@ -21,8 +24,8 @@ const (
 // A control is the control connection as the FTP library sees it: every answer is complete, comes in time or not at
 // all, and has the code that the library knows for it. Whatever servers do differently is settled here.
 type control struct {
-	net.Conn // commands are written to it: the link, or TLS on it
-	link     *link
+	net.Conn // commands are written to it: tcp, or TLS on it
+	tcp      *netconn.Conn
 	access   Access
 	o        Options
 	ctx      context.Context //nolint:containedctx // of the operation that runs; the library's calls cannot carry it
@@ -54,10 +57,10 @@ type answer struct {
 }
 
 // newControl starts to listen to the server. greeting is what it said first.
-func newControl(l *link, conn net.Conn, r *bufio.Reader, greeting reply, a Access, o Options) *control {
-	c := &control{Conn: conn, link: l, access: a, o: o, answers: make(chan answer, 8), closed: make(chan struct{})}
+func newControl(tcp *netconn.Conn, conn net.Conn, r *bufio.Reader, greeting reply, a Access, o Options) *control {
+	c := &control{Conn: conn, tcp: tcp, access: a, o: o, answers: make(chan answer, 8), closed: make(chan struct{})}
 	c.unread = greeting.wire()
-	l.patient.Store(true)
+	tcp.WaitForReads()
 	go c.listen(r)
 	return c
 }
@@ -99,7 +102,7 @@ func (c *control) Write(p []byte) (int, error) {
 	c.forgetStray()
 	switch c.verb {
 	case "PASS", "ACCT":
-		command = c.verb + " " + redacted
+		command = c.verb + " " + secret.Redacted
 	}
 	c.said("> " + command)
 	if c.kept != nil {

@@ -11,13 +11,15 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // A dataConn is a data connection as the FTP library sees it. An upload's ends with a reset unless every byte is out,
 // and otherwise not before the server has taken them all.
 type dataConn struct {
-	net.Conn // the link, or TLS on it
-	link     *link
+	net.Conn // tcp, or TLS on it
+	tcp      *netconn.Conn
 	control  *control
 	secure   *tls.Conn   // nil by plain FTP
 	complete func() bool // nil for a download
@@ -48,32 +50,31 @@ func (c *control) openData(address string, config *tls.Config, complete func() b
 	if err != nil {
 		return nil, &dataError{err}
 	}
-	host, _, err := net.SplitHostPort(c.link.RemoteAddr().String())
+	host, _, err := net.SplitHostPort(c.tcp.RemoteAddr().String())
 	if err != nil {
 		return nil, &dataError{err}
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return nil, fmt.Errorf("%w: it names port %s", errNonsense, port)
 	}
-	o := c.o
-	o.Timeout /= 2 // there are two ports to try, by EPSV and by PASV
-	l, err := o.dial(c.ctx, net.JoinHostPort(host, port))
+	// There are two ports to try, by EPSV and by PASV.
+	tcp, err := netconn.Dial(c.ctx, net.JoinHostPort(host, port), c.o.Timeout/2)
 	if err != nil {
 		return nil, &dataError{err}
 	}
-	l.arm()
-	l.idle = c.o.Timeout
+	tcp.ResetOnClose()
+	tcp.SetIdle(c.o.Timeout)
 	c.fault = nil
-	d := &dataConn{Conn: l, link: l, complete: complete, control: c, room: -1}
+	d := &dataConn{Conn: tcp, tcp: tcp, complete: complete, control: c, room: -1}
 	if c.listing {
 		d.room = maxListing
 	}
 	if config != nil {
 		// The handshake has to wait for the first byte: servers begin theirs after the command.
-		d.secure = tls.Client(l, config)
+		d.secure = tls.Client(tcp, config)
 		d.Conn = d.secure
 	}
-	d.stop = context.AfterFunc(c.ctx, l.reset)
+	d.stop = context.AfterFunc(c.ctx, tcp.Reset)
 	if complete != nil {
 		c.upload.Store(d)
 	}
@@ -87,18 +88,18 @@ func (d *dataConn) answered(code int) (stale bool) {
 	switch {
 	case code < 200:
 		if d.begun++; d.begun > maxPreliminary {
-			d.link.reset()
+			d.tcp.Reset()
 		}
 		return d.begun > 1
 	case code == 421:
-		d.link.hasten()
+		d.tcp.ExpectClose()
 	case code >= 400 && d.secure != nil && !d.flowing.Load():
 		// The handshake may be about to fail, for a reason that says more than the server's complaint about it.
-		time.AfterFunc(handshakeGrace, d.link.reset)
+		time.AfterFunc(handshakeGrace, d.tcp.Reset)
 	case code >= 400:
-		d.link.reset()
+		d.tcp.Reset()
 	case code >= 200 && code < 300:
-		d.link.stopReading()
+		d.tcp.StopReading()
 	}
 	return false
 }
@@ -157,7 +158,7 @@ func (d *dataConn) lateness(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		d.control.late = true
 	}
-	if kind := networkKind(handshakeError(err)); err != nil && (kind == KindTrust || kind == KindTLS) {
+	if kind := networkKind(err); err != nil && (kind == KindTrust || kind == KindTLS) {
 		d.control.fault = err
 	}
 	return err
@@ -169,10 +170,10 @@ func (d *dataConn) Close() error {
 	defer d.control.upload.CompareAndSwap(d, nil)
 	switch {
 	case d.complete == nil && d.atEnd:
-		d.link.disarm()
-		return d.link.Close()
+		d.tcp.CloseNormally()
+		return d.tcp.Close()
 	case d.complete == nil || !d.complete():
-		d.link.reset()
+		d.tcp.Reset()
 		return nil
 	}
 	return d.lateness(d.finish())
@@ -183,14 +184,14 @@ func (d *dataConn) Close() error {
 func (d *dataConn) finish() error {
 	if d.secure != nil {
 		if err := d.secure.CloseWrite(); err != nil {
-			d.link.reset()
+			d.tcp.Reset()
 			return err
 		}
 	}
-	if err := d.link.drain(); err != nil {
-		d.link.reset()
+	if err := d.tcp.Drain(); err != nil {
+		d.tcp.Reset()
 		return err
 	}
-	d.link.disarm()
-	return d.link.Close()
+	d.tcp.CloseNormally()
+	return d.tcp.Close()
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jlaffaye/ftp"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // An ftpStore is a folder on an FTP or FTPS server. Its connection is opened anew when it was lost.
@@ -21,9 +23,9 @@ type ftpStore struct {
 	peer
 	client  *ftp.ServerConn // nil: not connected
 	control *control
-	pump    *pump    // what is sent now
-	left    []string // temporary files of earlier attempts that could not be removed
-	half    string   // the file's own name, if an attempt in place may have left half of it there; it is never swept
+	sending *hashingReader // what is sent now
+	left    []string       // temporary files of earlier attempts that could not be removed
+	half    string         // the file's own name, if an attempt in place may have left half of it there; it is never swept
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
@@ -38,18 +40,18 @@ func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
 func (s *ftpStore) connect(ctx context.Context) error {
 	s.drop()
 	s.tell(StepConnect, s.address)
-	l, err := s.o.dial(ctx, s.address)
+	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}
-	stop := context.AfterFunc(ctx, l.reset)
+	stop := context.AfterFunc(ctx, c.Reset)
 	defer stop()
-	config, err := s.greet(ctx, l)
+	config, err := s.greet(ctx, c)
 	if err == nil {
 		err = s.login(ctx, config)
 	}
 	if err != nil {
-		l.reset()
+		c.Reset()
 		s.drop()
 	}
 	return err
@@ -57,9 +59,9 @@ func (s *ftpStore) connect(ctx context.Context) error {
 
 // greet waits for the greeting, and by FTPS makes the connection safe. The TLS config, nil by plain FTP, goes with
 // this connection alone: it holds the session that the data connections resume.
-func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
-	r := bufio.NewReader(l)
-	greeting, err := s.readFinal(l, r)
+func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, error) {
+	r := bufio.NewReader(c)
+	greeting, err := s.readFinal(c, r)
 	if err == nil && greeting.code != 220 {
 		err = replyError(greeting)
 	}
@@ -67,14 +69,14 @@ func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
 		return nil, s.fail(ctx, "connecting", err)
 	}
 	if s.access.method() != FTPS {
-		s.control = newControl(l, l, r, greeting, s.access, s.o)
+		s.control = newControl(c, c, r, greeting, s.access, s.o)
 		return nil, nil //nolint:nilnil // there is no TLS
 	}
 	s.tell(StepSaid, "> AUTH TLS")
-	if _, err := l.Write([]byte("AUTH TLS\r\n")); err != nil {
+	if _, err := c.Write([]byte("AUTH TLS\r\n")); err != nil {
 		return nil, s.fail(ctx, "starting TLS", err)
 	}
-	answer, err := s.readFinal(l, r)
+	answer, err := s.readFinal(c, r)
 	switch {
 	case err != nil:
 		return nil, s.fail(ctx, "starting TLS", err)
@@ -85,19 +87,19 @@ func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
 		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or somebody between, sent more than it may before TLS began")}
 	}
 	config := s.o.Trust.TLS(s.access.host())
-	secure := tls.Client(l, config)
+	secure := tls.Client(c, config)
 	limited, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, os.ErrDeadlineExceeded)
 	defer cancel()
 	if err := secure.HandshakeContext(limited); err != nil {
 		return nil, s.fail(limited, "starting TLS", err)
 	}
-	s.control = newControl(l, secure, bufio.NewReader(secure), greeting, s.access, s.o)
+	s.control = newControl(c, secure, bufio.NewReader(secure), greeting, s.access, s.o)
 	return config, nil
 }
 
 // readFinal reads a reply, and passes over preliminary ones. All of it has the limit: bytes that drip in are no silence.
-func (s *ftpStore) readFinal(l *link, r *bufio.Reader) (reply, error) {
-	limit := time.AfterFunc(s.o.Timeout, l.stopReading)
+func (s *ftpStore) readFinal(c *netconn.Conn, r *bufio.Reader) (reply, error) {
+	limit := time.AfterFunc(s.o.Timeout, c.StopReading)
 	defer limit.Stop()
 	for range maxPreliminary {
 		answer, err := readReply(r)
@@ -125,8 +127,8 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 			return s.control, nil
 		}
 		var complete func() bool
-		if s.pump != nil {
-			complete = s.pump.complete
+		if s.sending != nil {
+			complete = s.sending.complete
 		}
 		return s.control.openData(address, config, complete)
 	}
@@ -173,7 +175,7 @@ func (s *ftpStore) loginError(ctx context.Context, err error) error {
 // drop forgets the connection without a word.
 func (s *ftpStore) drop() {
 	if s.control != nil {
-		s.control.link.reset()
+		s.control.tcp.Reset()
 		_ = s.control.Close()
 	}
 	s.control, s.client = nil, nil

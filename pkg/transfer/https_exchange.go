@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
@@ -91,7 +93,7 @@ func (s *httpsStore) blameLogin(request *http.Request, err error) error {
 func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Request) (answer *httpAnswer, reused bool, err error) {
 	s.tell(StepSaid, "> "+request.Method+" "+request.URL.RequestURI())
 	w := newHeadWatch(request.Context(), s)
-	response, err := s.roundTrip(request.WithContext(w.ctx))
+	response, err := s.client.Do(request.WithContext(w.ctx))
 	w.stop()
 	if err != nil {
 		defer w.cancel(nil)
@@ -113,18 +115,10 @@ func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Requ
 	if body, err := io.ReadAll(io.LimitReader(response.Body, maxBody)); err == nil && len(body) > 0 {
 		plain := []byte(s.access.scrub(string(body))) // before tags are taken out of a password, or blanks
 		if text := s.words(bodyText(response.Header.Get("Content-Type"), plain)); text != "" && text != status {
-			answer.words = strings.TrimSpace(answer.words + ": " + cut(strings.TrimPrefix(text, status+" "), 300))
+			answer.words = strings.TrimSpace(answer.words + ": " + secret.Cut(strings.TrimPrefix(text, status+" "), 300))
 		}
 	}
 	return answer, false, nil
-}
-
-// roundTrip sends a request. What was held back for its answer is let go when there is one, or none.
-func (s *httpsStore) roundTrip(request *http.Request) (*http.Response, error) {
-	answered := make(chan struct{})
-	s.answered.Store(&answered)
-	defer close(answered)
-	return s.client.Do(request)
 }
 
 // bodyText is what a person would read of an answer's body.

@@ -7,13 +7,15 @@ import (
 	"strings"
 
 	"github.com/icholy/digest"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // An httpLogin answers a server's demand for a login: digest where it is offered (RFC 7616), else basic (RFC 7617).
 // Nothing is sent before the server has said what it wants.
 type httpLogin struct {
 	username string
-	password Secret
+	password secret.Secret
 
 	challenge *digest.Challenge // what the server wants by digest
 	count     int               // requests that used it
@@ -97,7 +99,7 @@ func (l *httpLogin) complaint() error {
 		if strings.EqualFold(scheme, "digest") {
 			return errors.New("the server wants a digest login of a kind that is not known here: algorithms are MD5, SHA-256 and SHA-512, the quality is auth")
 		}
-		return fmt.Errorf("the server wants a login of the kind %q; basic and digest are known here", cut(scheme, 40))
+		return fmt.Errorf("the server wants a login of the kind %q; basic and digest are known here", secret.Cut(scheme, 40))
 	case !l.tried:
 		return errors.New("the server does not say what login it wants")
 	}

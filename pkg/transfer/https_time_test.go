@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // Who is told late: a refusal and Ctrl-C do not wait for the limit for silence, and silence does not wait for it several

@@ -77,10 +77,8 @@ func (w *headWatch) run(s *httpsStore) {
 			return
 		case <-tick.C:
 		}
-		if l := s.link.Load(); l != nil {
-			if unsent, _ := unsentBytes(l.tcp); unsent > 0 {
-				w.note(false) // the last bytes are still on their way
-			}
+		if c := s.conn.Load(); c != nil && c.Sending() {
+			w.note(false) // the last bytes are still on their way
 		}
 		w.mu.Lock()
 		late := !w.since.IsZero() && time.Since(w.since) > s.o.Timeout

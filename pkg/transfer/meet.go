@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"strconv"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // Address is the server's HOST:PORT: of the control connection, or of the base URL. The access data must be valid.
@@ -46,18 +48,18 @@ func Meet(ctx context.Context, a Access, o Options) error {
 
 func (p *peer) meetTLS(ctx context.Context) error {
 	p.tell(StepConnect, p.address)
-	l, err := p.o.dial(ctx, p.address)
+	c, err := netconn.Dial(ctx, p.address, p.o.Timeout)
 	if err != nil {
 		return p.fail(ctx, "connecting", err)
 	}
 	host, _, _ := net.SplitHostPort(p.address) // Address has joined them
 	config := p.o.Trust.TLS(host)
 	config.NextProtos = []string{"http/1.1"}
-	secure := tls.Client(l, config)
+	secure := tls.Client(c, config)
 	limited, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, os.ErrDeadlineExceeded)
 	defer cancel()
 	if err := secure.HandshakeContext(limited); err != nil {
-		l.reset()
+		c.Reset()
 		return p.fail(limited, "connecting", err)
 	}
 	_ = secure.Close() // what was wanted is known
@@ -66,13 +68,13 @@ func (p *peer) meetTLS(ctx context.Context) error {
 
 func (s *ftpStore) meet(ctx context.Context) error {
 	s.tell(StepConnect, s.address)
-	l, err := s.o.dial(ctx, s.address)
+	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}
-	defer context.AfterFunc(ctx, l.reset)()
-	if _, err := s.greet(ctx, l); err != nil {
-		l.reset()
+	defer context.AfterFunc(ctx, c.Reset)()
+	if _, err := s.greet(ctx, c); err != nil {
+		c.Reset()
 		return err
 	}
 	bye, cancel := context.WithTimeout(ctx, grace)

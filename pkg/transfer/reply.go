@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
@@ -53,7 +55,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 	}
 	code, more, ok := replyCode(line)
 	if !ok {
-		return reply{}, fmt.Errorf("%w: %q", errNonsense, cut(line, 100))
+		return reply{}, fmt.Errorf("%w: %q", errNonsense, secret.Cut(line, 100))
 	}
 	answer := reply{code, []string{replyText(line)}}
 	for more {

@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // ServeOptions are how this machine hands out files.
@@ -143,7 +145,7 @@ func (s *Server) Addr() netip.AddrPort { return s.door.address() }
 // Offer makes a file known to those that it is for.
 func (s *Server) Offer(what Offering) *Offer {
 	token := random(tokenBytes)
-	return s.shelf.add(what, token, "/"+token+"/", Secret{})
+	return s.shelf.add(what, token, "/"+token+"/", secret.Secret{})
 }
 
 // Close ends all connections at once, with a reset, and waits until nothing of the server is left. Calls that wait for

@@ -22,8 +22,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // benchFile is the environment variable that makes the test binary a server of the file that it names.
@@ -139,8 +139,8 @@ func fetchOne(b *testing.B, dialer *net.Dialer, config *tls.Config, address, pat
 // startNginx serves a folder with the key and certificate in it.
 func startNginx(b *testing.B, folder string) (address string) {
 	b.Helper()
-	transfertest.Require(b, transfertest.Nginx)
-	program, _ := transfertest.Find(transfertest.Nginx)
+	realservers.Require(b, realservers.Nginx)
+	program, _ := realservers.Find(realservers.Nginx)
 	free, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)

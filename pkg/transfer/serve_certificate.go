@@ -11,6 +11,8 @@ import (
 	"math/big"
 	"net/netip"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // certificateLife is how long a certificate is valid: longer than any run, and no more.
@@ -47,7 +49,7 @@ func MakeCertificate(hosts []string, now time.Time) (tls.Certificate, error) {
 			continue
 		}
 		if !isHostName(host) {
-			return tls.Certificate{}, fmt.Errorf("%q is neither a host name nor an address", cut(host, 64))
+			return tls.Certificate{}, fmt.Errorf("%q is neither a host name nor an address", secret.Cut(host, 64))
 		}
 		template.DNSNames = append(template.DNSNames, host)
 	}

@@ -2,10 +2,11 @@ package transfer
 
 import (
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // How a file goes out: it is read in pieces, which TLS makes records of 16 KiB of, which go to the system together.
@@ -40,10 +41,10 @@ func (b *buffers) lend() (piece, batch []byte, giveBack func()) {
 	return *one, *other, func() { b.pieces.Put(one); b.batches.Put(other); b.out.Add(-1) }
 }
 
-// A feed is the connection below TLS. Writes have the idle limit of a link; reads have the deadlines that the HTTP server
+// A feed is the connection below TLS. Writes have the idle limit of a [netconn.Conn]; reads have the deadlines that the HTTP server
 // sets, since between requests there is another limit than within one.
 type feed struct {
-	*link
+	*netconn.Conn
 	guest *guest
 
 	mu     sync.Mutex
@@ -52,15 +53,15 @@ type feed struct {
 }
 
 func newFeed(g *guest, idle time.Duration) *feed {
-	l := &link{Conn: g, tcp: g.TCPConn, idle: idle}
-	l.touch()
-	return &feed{link: l, guest: g}
+	return &feed{Conn: netconn.New(g.TCPConn, idle), guest: g}
 }
 
-func (f *feed) Read(p []byte) (int, error)        { return f.tcp.Read(p) }
-func (f *feed) SetReadDeadline(t time.Time) error { return f.tcp.SetReadDeadline(f.guest.soon(t)) }
-func (f *feed) SetDeadline(t time.Time) error     { return f.SetReadDeadline(t) }
-func (f *feed) Close() error                      { return f.guest.Close() }
+func (f *feed) Read(p []byte) (int, error) { return f.Conn.Conn.Read(p) }
+func (f *feed) SetReadDeadline(t time.Time) error {
+	return f.Conn.Conn.SetReadDeadline(f.guest.soon(t))
+}
+func (f *feed) SetDeadline(t time.Time) error { return f.SetReadDeadline(t) }
+func (f *feed) Close() error                  { return f.guest.Close() }
 
 func (f *feed) Write(p []byte) (int, error) {
 	f.mu.Lock()
@@ -86,7 +87,7 @@ func (f *feed) put(p []byte) (int, error) {
 	if f.failed != nil {
 		return 0, f.failed
 	}
-	n, err := f.link.Write(p)
+	n, err := f.Conn.Write(p)
 	f.failed = err
 	return n, err
 }
@@ -120,35 +121,7 @@ func (f *feed) release() error {
 func (f *feed) behind() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return int64(len(f.batch)) + f.link.behind()
-}
-
-// behind is how many bytes of what was written had not been confirmed when last looked.
-func (l *link) behind() int64 { return l.written.Load() - l.arrived.Load() }
-
-// settle waits until the other side has confirmed everything, as long as it goes on doing so; gone is closed when it says
-// that it leaves: one that says so by closing confirms nothing any more, one that has only said its last word goes on.
-func (l *link) settle(gone <-chan struct{}) error {
-	l.touch()
-	const most = 50 * time.Millisecond
-	for pause := 100 * time.Microsecond; l.left() > 0; pause = min(2*pause, most) {
-		if l.behind() <= 0 {
-			return nil
-		}
-		if _, known := unsentBytes(l.tcp); !known { // closed on this side
-			return os.ErrClosed
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-gone:
-			timer.Stop()
-			gone = nil
-			l.hasty.Store(true)
-		case <-timer.C:
-		}
-	}
-	l.silent.Store(true)
-	return os.ErrDeadlineExceeded
+	return int64(len(f.batch)) + f.Unconfirmed()
 }
 
 // carry sends the bytes that were asked for to w, in chunks, at a pace. behind tells how many of them are still on this side.

@@ -71,15 +71,16 @@ func (a *fileAnswer) ReadFrom(source io.Reader) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := a.run.attach(a.feed.link, span{from, from + limited.N}); err != nil {
-		a.feed.reset()
+	if err := a.run.attach(a.feed.Conn, span{from, from + limited.N}); err != nil {
+		a.feed.Reset()
 		return 0, err
 	}
-	a.feed.stall.Store(int64(a.server.options.Stall))
-	defer a.feed.stall.Store(0)
+	idle := a.feed.Idle()
+	a.feed.SetIdle(a.server.options.Stall)
+	defer a.feed.SetIdle(idle)
 	if err := a.send(); err != nil {
 		// Half a file is not to end as if it were meant to.
-		a.feed.reset()
+		a.feed.Reset()
 		return a.run.out.Load(), err
 	}
 	return a.run.out.Load(), nil
@@ -102,9 +103,9 @@ func (a *fileAnswer) send() error {
 	}
 	giveBack()
 	if err == nil {
-		err = a.feed.settle(a.gone)
+		err = a.feed.WaitConfirmed(a.gone)
 	}
-	a.feed.look()
+	a.feed.Confirmed()
 	a.run.passed(a.feed.behind())
 	return err
 }

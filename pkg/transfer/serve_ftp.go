@@ -12,6 +12,8 @@ import (
 	"time"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // errLogin is all that a client is told whose login is refused.
@@ -51,7 +53,7 @@ func (s *FTPServer) Offer(what Offering) *Offer {
 	for s.shelf.find(username) != nil { // eight digits are few
 		username = "cp" + random(4)
 	}
-	return s.shelf.add(what, username, "/", NewSecret(random(tokenBytes)))
+	return s.shelf.add(what, username, "/", secret.New(random(tokenBytes)))
 }
 
 // Close ends all connections at once, with a reset, and waits until nothing of the server is left: for ten seconds at
@@ -117,7 +119,7 @@ func (c *ftpSession) GetTLSConfig() (*tls.Config, error) { return nil, errLogin 
 // AuthUser knows the login of each offer, from the addresses that the offer is for.
 func (c *ftpSession) AuthUser(_ ftpserver.ClientContext, username, password string) (ftpserver.ClientDriver, error) {
 	o := c.server.shelf.find(username)
-	want := NewSecret("") // the same work for a user that there is not
+	want := secret.New("") // the same work for a user that there is not
 	if o != nil {
 		want = o.password
 	}
@@ -174,7 +176,7 @@ func (r *run) abort() {
 	r.offer.mu.Lock()
 	defer r.offer.mu.Unlock()
 	if r.line != nil {
-		r.line.reset()
+		r.line.Reset()
 	}
 }
 

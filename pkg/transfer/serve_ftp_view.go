@@ -10,6 +10,8 @@ import (
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
 	"github.com/spf13/afero"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // An ftpView is what somebody sees who has logged in: a folder with one file. The rest of it refuses.
@@ -90,46 +92,45 @@ func (f *ftpFile) WriteTo(w io.Writer) (int64, error) {
 	if !ok {
 		return 0, errors.New("this is no data connection")
 	}
-	line := &link{Conn: tcp, tcp: tcp, idle: f.session.server.options.Stall}
-	tuneSocket(tcp)
-	line.arm() // to FTP a normal close is the end of the file
-	line.touch()
+	line := netconn.New(tcp, f.session.server.options.Stall)
+	line.LimitUnsent()
+	line.ResetOnClose() // to FTP a normal close is the end of the file
 	if err := f.run.attach(line, f.run.part); err != nil {
 		return 0, err
 	}
 	if err := f.send(line); err != nil {
-		line.reset()
+		line.Reset()
 		return f.run.out.Load(), err
 	}
-	line.disarm()
+	line.CloseNormally()
 	return f.run.out.Load(), nil
 }
 
 // send sends the file, and waits until it has arrived.
-func (f *ftpFile) send(line *link) error {
+func (f *ftpFile) send(line *netconn.Conn) error {
 	s := f.session.server
 	piece, batch, giveBack := s.buffers.lend()
 	if batch != nil { // without TLS nothing has to be gathered
 		piece = batch
 	}
 	defer giveBack()
-	tried, err := f.run.carry(line, piece, s.pace, line.behind)
+	tried, err := f.run.carry(line, piece, s.pace, line.Unconfirmed)
 	f.tried = tried
-	f.run.out.Store(line.written.Load()) // of a piece that broke off, too, what went out
+	f.run.out.Store(line.Written()) // of a piece that broke off, too, what went out
 	if err == nil {
-		gone := hungUp(line.tcp)
-		err = line.settle(gone)
-		_ = line.tcp.SetReadDeadline(time.Unix(1, 0))
+		gone := hungUp(line.Conn)
+		err = line.WaitConfirmed(gone)
+		_ = line.Conn.SetReadDeadline(time.Unix(1, 0))
 		<-gone
 	}
-	line.look()
-	f.run.passed(line.behind())
+	line.Confirmed()
+	f.run.passed(line.Unconfirmed())
 	return err
 }
 
 // hungUp returns what is closed when the client hangs up: it has nothing to say on a data connection. A deadline for reading
 // ends it too.
-func hungUp(conn *net.TCPConn) <-chan struct{} {
+func hungUp(conn net.Conn) <-chan struct{} {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

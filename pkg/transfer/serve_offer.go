@@ -10,6 +10,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // ErrNotOffered is told to [ServeOptions.Troubled] when a client asks for a file, or logs in, and nothing is there for it.
@@ -44,7 +47,7 @@ type Offer struct {
 	key      string // on the shelf
 	path     string
 	username string
-	password Secret
+	password secret.Secret
 	shelf    *shelf
 
 	telling sync.Mutex // held while Watch is called
@@ -62,7 +65,7 @@ type Offer struct {
 func (o *Offer) Path() string { return o.path }
 
 // Login is who fetches it by FTP: a user name of cp and 8 hexadecimal digits, and a password of 32. By HTTPS there is none.
-func (o *Offer) Login() (username string, password Secret) { return o.username, o.password }
+func (o *Offer) Login() (username string, password secret.Secret) { return o.username, o.password }
 
 // Withdraw takes the offer back: nobody gets the file from now on, and requests under way are reset.
 func (o *Offer) Withdraw() {
@@ -72,7 +75,7 @@ func (o *Offer) Withdraw() {
 	o.gone = true
 	for r := range o.runs {
 		if r.line != nil {
-			r.line.reset()
+			r.line.Reset()
 		}
 	}
 }
@@ -133,15 +136,15 @@ func (o *Offer) begin() *run {
 type run struct {
 	offer   *Offer
 	content *io.SectionReader
-	line    *link        // nil before attach; guarded by the offer's lock, but for the run's own goroutine
-	part    span         // the bytes that were asked for
-	begun   bool         // part is known
-	out     atomic.Int64 // how many of them were handed on
+	line    *netconn.Conn // nil before attach; guarded by the offer's lock, but for the run's own goroutine
+	part    span          // the bytes that were asked for
+	begun   bool          // part is known
+	out     atomic.Int64  // how many of them were handed on
 	arrived atomic.Int64
 }
 
 // attach says over which line which bytes will go.
-func (r *run) attach(line *link, part span) error {
+func (r *run) attach(line *netconn.Conn, part span) error {
 	o := r.offer
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -199,7 +202,7 @@ type shelf struct {
 }
 
 // add puts an offer there, under a key that is the user name if there is a password. On a shelf that is closed it is gone from the start.
-func (s *shelf) add(what Offering, key, path string, password Secret) *Offer {
+func (s *shelf) add(what Offering, key, path string, password secret.Secret) *Offer {
 	what.Clients = slices.Clone(what.Clients)
 	for i, client := range what.Clients {
 		what.Clients[i] = plainAddr(client)

@@ -2,15 +2,11 @@ package trust_test
 
 import (
 	"bufio"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -45,7 +42,7 @@ func TestLegacy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			certificate := newCertificate(t, c.bits)
+			certificate := *testca.New(t, testca.Options{RSA: c.bits})
 			c.config.Certificates = []tls.Certificate{certificate}
 			address := serveTLS(t, c.config)
 			pinned := trust.Policy{Pins: []trust.Pin{trust.PinOf(certificate.Leaf)}}
@@ -81,7 +78,7 @@ func TestLegacyOpenSSL(t *testing.T) {
 		t.Skip("openssl is not installed")
 	}
 	folder := t.TempDir()
-	certificate := newCertificate(t, 2048)
+	certificate := *testca.New(t, testca.Options{RSA: 2048})
 	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -114,28 +111,6 @@ func TestLegacyOpenSSL(t *testing.T) {
 
 func suites(suite uint16) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
-}
-
-// newCertificate returns a certificate that nobody vouches for.
-func newCertificate(t *testing.T, bits int) tls.Certificate {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a peer"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
 // serveTLS shakes hands with whoever comes, and repeats what it is told.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A Policy is whom to believe that it is one peer. The zero value believes whom the system's authorities vouch for.
@@ -83,7 +85,7 @@ func (e *Error) Reason() string {
 	if host := (x509.HostnameError{}); errors.As(e.Err, &host) && host.Certificate != nil {
 		return "its certificate is for " + namesText(host.Certificate) + ", and not for " + quoted(host.Host, maxReason/2)
 	}
-	return cut(e.Err.Error(), maxReason)
+	return secret.Cut(e.Err.Error(), maxReason)
 }
 
 const (
@@ -112,15 +114,7 @@ func namesText(c *x509.Certificate) string {
 	return text
 }
 
-func quoted(text string, most int) string { return strconv.Quote(cut(text, most)) }
-
-// cut is a text of at most so many bytes, and dots for the rest.
-func cut(text string, most int) string {
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
+func quoted(text string, most int) string { return strconv.Quote(secret.Cut(text, most)) }
 
 // Stranger reports whether nothing speaks against the peer but that nobody vouches for it: then somebody may be asked.
 func (e *Error) Stranger() bool { return !e.Pinned && len(e.Known) == 0 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -55,3 +57,31 @@ d/6dC5uT+7DbXHFhMj8s0H3rOecgb3Xsgsp0AiAS6F2Mg/7X37tkTHxjI3pq6bYd
 Hfsfx3oHzqyMJvKJJQ==
 -----END CERTIFICATE-----
 `
+
+// Section returns a whole file as a section.
+func Section(t testing.TB, f *os.File) *io.SectionReader {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return io.NewSectionReader(f, 0, info.Size())
+}
+
+// Left checks the file's content, "" for no file, and that nothing lies beside it.
+func Left(t testing.TB, name, want string) {
+	t.Helper()
+	got, err := os.ReadFile(name)
+	if string(got) != want || (err == nil) != (want != "") {
+		t.Errorf("the file holds %q, %v, want %q", got, err, want)
+	}
+	left, err := os.ReadDir(filepath.Dir(name))
+	if err != nil || len(left) > 1 || len(left) == 1 && want == "" {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Without returns an environment without a variable.
+func Without(environment []string, name string) []string {
+	return slices.DeleteFunc(environment, func(line string) bool { return strings.HasPrefix(line, name+"=") })
+}

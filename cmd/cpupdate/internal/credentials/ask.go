@@ -129,8 +129,8 @@ func (p *Store) askKeyring(ctx context.Context, do func(k Keyring) error) error 
 	return &keyringError{keyringFails, err}
 }
 
-// FromKeyring reads an item.
-func (p *Store) FromKeyring(ctx context.Context, item string) (string, error) {
+// fromKeyring reads an item.
+func (p *Store) fromKeyring(ctx context.Context, item string) (string, error) {
 	var text string
 	err := p.askKeyring(ctx, func(k Keyring) (err error) {
 		text, err = k.Get(item)

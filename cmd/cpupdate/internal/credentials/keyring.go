@@ -35,7 +35,7 @@ type SystemKeyring struct {
 }
 
 func (k SystemKeyring) Get(item string) (text string, err error) {
-	err = k.Call(func() (err error) {
+	err = k.call(func() (err error) {
 		text, err = oskeyring.Get(keyringService, item)
 		return err
 	})
@@ -43,15 +43,15 @@ func (k SystemKeyring) Get(item string) (text string, err error) {
 }
 
 func (k SystemKeyring) Set(item, text string) error {
-	return k.Call(func() error { return oskeyring.Set(keyringService, item, text) })
+	return k.call(func() error { return oskeyring.Set(keyringService, item, text) })
 }
 
 func (k SystemKeyring) Delete(item string) error {
-	return k.Call(func() error { return oskeyring.Delete(keyringService, item) })
+	return k.call(func() error { return oskeyring.Delete(keyringService, item) })
 }
 
 // Call makes one call. The library takes for granted that the bus stays while a person is asked, and panics if not.
-func (k SystemKeyring) Call(do func() error) (err error) {
+func (k SystemKeyring) call(do func() error) (err error) {
 	if !k.busThere() {
 		return ErrNoKeyring
 	}
@@ -60,7 +60,7 @@ func (k SystemKeyring) Call(do func() error) (err error) {
 			err = errors.New("the connection to it broke off")
 		}
 	}()
-	return SystemKeyringError(do())
+	return systemKeyringError(do())
 }
 
 // busThere reports whether there is a session bus where one is needed. Without one the library would start one with
@@ -80,8 +80,8 @@ func (k SystemKeyring) busThere() bool {
 	return false
 }
 
-// SystemKeyringError tells no keyring and no item from a keyring that fails.
-func SystemKeyringError(err error) error {
+// systemKeyringError tells no keyring and no item from a keyring that fails.
+func systemKeyringError(err error) error {
 	reply := dbus.Error{}
 	errors.As(err, &reply)
 	switch {

@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -26,12 +27,12 @@ const PasswordVariable = "CPUPDATE_PASSWORD" //nolint:gosec // a name, no passwo
 
 // Where a password came from: the origins that passwordOptions.resolve returns.
 const (
-	FromStdin    = "--password-stdin"
-	FromFile     = "--password-file"
+	fromStdin    = "--password-stdin"
+	fromFile     = "--password-file"
 	fromCommand  = "--password-command"
-	FromVariable = "$" + PasswordVariable
-	FromStore    = "store"
-	FromPrompt   = "prompt"
+	fromVariable = "$" + PasswordVariable
+	fromStore    = "store"
+	fromPrompt   = "prompt"
 )
 
 // Source say where a password comes from. None of them holds it: what stands on a command line is in the
@@ -62,61 +63,61 @@ func (o *Source) Validate(command string) error {
 		}
 	}
 	if n > 1 {
-		return exit.Usage(command, "%s, %s and %s: choose one", FromStdin, FromFile, fromCommand)
+		return exit.Usage(command, "%s, %s and %s: choose one", fromStdin, fromFile, fromCommand)
 	}
 	return nil
 }
 
 // Resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask,
 // and if standard input is a terminal). A password that nobody has is not set, and no error.
-func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store, stored func(context.Context) (secret.Secret, error), ask bool) (password secret.Secret, origin string, err error) {
 	if o.Given() {
 		return o.FromFlags(ctx, con)
 	}
 	if pass.Variable.IsSet() && !o.NoVariable {
-		secret, err = checkedPassword(FromVariable, pass.Variable.Reveal())
-		return secret, FromVariable, err
+		password, err = checkedPassword(fromVariable, pass.Variable.Reveal())
+		return password, fromVariable, err
 	}
 	if stored != nil {
-		if secret, err = stored(ctx); err != nil || secret.IsSet() {
-			return secret, FromStore, err
+		if password, err = stored(ctx); err != nil || password.IsSet() {
+			return password, fromStore, err
 		}
 	}
 	if ask && con.InTerminal {
-		secret, err = o.Prompt(ctx, con)
-		return secret, FromPrompt, err
+		password, err = o.Prompt(ctx, con)
+		return password, fromPrompt, err
 	}
-	return transfer.Secret{}, "", nil
+	return secret.Secret{}, "", nil
 }
 
 // FromFlags reads the password from the source that the flag names.
-func (o *Source) FromFlags(ctx context.Context, con *console.Console) (secret transfer.Secret, origin string, err error) {
+func (o *Source) FromFlags(ctx context.Context, con *console.Console) (password secret.Secret, origin string, err error) {
 	var text string
 	switch {
 	case o.Stdin && con.InTerminal:
-		secret, err = o.Prompt(ctx, con)
-		return secret, FromStdin, err
+		password, err = o.Prompt(ctx, con)
+		return password, fromStdin, err
 	case o.Stdin:
-		origin = FromStdin
+		origin = fromStdin
 		text, err = readPassword(console.Interruptible(ctx, con.In))
 	case o.File != "":
-		origin = FromFile
+		origin = fromFile
 		text, err = o.readFile(ctx)
 	default:
 		origin = fromCommand
 		text, err = o.run(ctx, con)
 	}
 	if err == nil {
-		secret, err = checkedPassword(origin, WithoutLineBreak(text))
+		password, err = checkedPassword(origin, WithoutLineBreak(text))
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return secret, origin, err
+	return password, origin, err
 }
 
 // Prompt asks on the terminal.
-func (o *Source) Prompt(ctx context.Context, con *console.Console) (transfer.Secret, error) {
+func (o *Source) Prompt(ctx context.Context, con *console.Console) (secret.Secret, error) {
 	question := "Password: "
 	if o.Whose != "" {
 		question = "Password of " + console.Escape(o.Whose) + ": "
@@ -126,32 +127,32 @@ func (o *Source) Prompt(ctx context.Context, con *console.Console) (transfer.Sec
 	}
 	text, err := con.Ask(ctx, question)
 	if ctx.Err() != nil {
-		return transfer.Secret{}, ctx.Err()
+		return secret.Secret{}, ctx.Err()
 	}
 	if err != nil {
-		return transfer.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("no password was typed: %w", err), "name another source: --password-stdin, --password-file or --password-command")
+		return secret.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("no password was typed: %w", err), "name another source: --password-stdin, --password-file or --password-command")
 	}
 	return checkedPassword("the password that was typed", text)
 }
 
 // checkedPassword refuses what cannot be a password, without showing it.
-func checkedPassword(source, text string) (transfer.Secret, error) {
-	secret, err := newPassword(text)
+func checkedPassword(source, text string) (secret.Secret, error) {
+	password, err := newPassword(text)
 	if err != nil {
-		return transfer.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("%s: %w", source, err), "it must be the password alone, on one line")
+		return secret.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("%s: %w", source, err), "it must be the password alone, on one line")
 	}
-	return secret, nil
+	return password, nil
 }
 
 // newPassword checks a password.
-func newPassword(text string) (transfer.Secret, error) {
+func newPassword(text string) (secret.Secret, error) {
 	var access transfer.Access
 	if err := access.Set(transfer.SettingPassword, text); err != nil {
 		e := (*transfer.SettingError)(nil)
 		if errors.As(err, &e) {
 			err = errors.New("the password " + e.Problem)
 		}
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	return access.Password, nil
 }
@@ -196,7 +197,7 @@ func (o *Source) run(ctx context.Context, con *console.Console) (string, error) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the command is the user's
-	cmd.Env = WithoutVariable(cmd.Environ(), PasswordVariable)
+	cmd.Env = withoutVariable(cmd.Environ(), PasswordVariable)
 	cmd.Stderr = con.Err
 	cmd.WaitDelay = time.Second
 	if con.InTerminal {
@@ -215,8 +216,8 @@ func (o *Source) run(ctx context.Context, con *console.Console) (string, error) 
 	return out.text.String(), nil
 }
 
-// WithoutVariable takes a variable out of an environment; on Windows its name may be written in any case.
-func WithoutVariable(environment []string, name string) []string {
+// withoutVariable takes a variable out of an environment; on Windows its name may be written in any case.
+func withoutVariable(environment []string, name string) []string {
 	return slices.DeleteFunc(environment, func(line string) bool {
 		key, _, _ := strings.Cut(line, "=")
 		return strings.EqualFold(key, name)

@@ -14,6 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -25,13 +26,13 @@ func OnlyOwner() string {
 	return "; only its owner can read it"
 }
 
-// KeyKeyring says in passwords.toml that the password is in the keyring.
-const KeyKeyring = "keyring"
+// keyKeyring says in passwords.toml that the password is in the keyring.
+const keyKeyring = "keyring"
 
 // A Password is a password and what it was stored for: it goes to no other server, as no other user, and not in
 // clear if it did not before. What was not known then is empty, and says nothing.
 type Password struct {
-	Secret                   transfer.Secret
+	Secret                   secret.Secret
 	Server, Username, method string
 	Keyring                  bool          // it lies in the keyring, and the rest is known only after asking that
 	Trouble                  *keyringError // why it could not be had from there
@@ -40,9 +41,9 @@ type Password struct {
 // There reports whether a password is stored.
 func (s Password) There() bool { return s.Keyring || s.Secret.IsSet() }
 
-// PasswordForm is what passwords.toml may hold, and an item of the keyring.
-func PasswordForm() tomledit.Form {
-	keys := []tomledit.Key{{Name: KeyKeyring, Kind: unstable.Bool}}
+// passwordForm is what passwords.toml may hold, and an item of the keyring.
+func passwordForm() tomledit.Form {
+	keys := []tomledit.Key{{Name: keyKeyring, Kind: unstable.Bool}}
 	for _, name := range []string{transfer.SettingPassword, transfer.SettingServer, transfer.SettingUsername, transfer.SettingMethod} {
 		keys = append(keys, tomledit.Key{Name: name, Kind: unstable.String})
 	}
@@ -52,24 +53,24 @@ func PasswordForm() tomledit.Form {
 // Password is the stored password of a profile, or of the defaults. Only if it lies in the keyring that is asked;
 // what is wrong with the keyring stands in the answer.
 func (p *Store) Password(ctx context.Context, place settings.Place, name string) (Password, error) {
-	stored, err := FromFileOf(place, name)
+	stored, err := InFile(place, name)
 	if err != nil || !stored.Keyring {
 		return stored, err
 	}
-	item, err := ItemName(place, name)
+	item, err := itemName(place, name)
 	if err != nil {
 		return stored, err
 	}
-	text, err := p.FromKeyring(ctx, item)
+	text, err := p.fromKeyring(ctx, item)
 	if err != nil {
 		if stored.Trouble = keyringErrorOf(err); stored.Trouble != nil {
 			err = nil
 		}
 		return stored, err
 	}
-	tables, err := tomledit.Parse([]byte(text), PasswordForm())
-	if table := tomledit.Find(tables, ""); err == nil && table != nil && table.Find(KeyKeyring) == nil {
-		f := &settings.File{Path: "the system's keyring", Form: PasswordForm()}
+	tables, err := tomledit.Parse([]byte(text), passwordForm())
+	if table := tomledit.Find(tables, ""); err == nil && table != nil && table.Find(keyKeyring) == nil {
+		f := &settings.File{Path: "the system's keyring", Form: passwordForm()}
 		stored, err = passwordIn(f, table)
 		stored.Keyring = true
 	}
@@ -79,12 +80,30 @@ func (p *Store) Password(ctx context.Context, place settings.Place, name string)
 	return stored, nil
 }
 
-// FromFileOf reads what the file says of the password of a profile, or of the defaults.
-func FromFileOf(p settings.Place, name string) (Password, error) {
+// Count returns how many passwords the file holds, -1 if there is no such file, and of how many it says that the keyring
+// has them.
+func Count(p settings.Place) (inFile, inKeyring int, err error) {
+	f, err := settings.ReadFile(p.Passwords, passwordForm())
+	if err != nil || !f.There {
+		return -1, 0, err
+	}
+	for _, table := range f.Tables {
+		switch {
+		case table.Find(keyKeyring) != nil:
+			inKeyring++
+		case table.Find(transfer.SettingPassword) != nil:
+			inFile++
+		}
+	}
+	return inFile, inKeyring, nil
+}
+
+// InFile reads what the file says of the password of a profile, or of the defaults.
+func InFile(p settings.Place, name string) (Password, error) {
 	if p.Passwords == "" {
 		return Password{}, nil
 	}
-	f, err := settings.ReadFile(p.Passwords, PasswordForm())
+	f, err := settings.ReadFile(p.Passwords, passwordForm())
 	if err != nil {
 		return Password{}, err
 	}
@@ -97,7 +116,7 @@ func FromFileOf(p settings.Place, name string) (Password, error) {
 
 // passwordIn gives the values of a table their types.
 func passwordIn(f *settings.File, table *tomledit.Table) (stored Password, err error) {
-	if mark := table.Find(KeyKeyring); mark != nil {
+	if mark := table.Find(keyKeyring); mark != nil {
 		problem := ""
 		switch {
 		case len(table.Values) > 1:
@@ -162,16 +181,16 @@ func HostOf(access transfer.Access) string {
 }
 
 // UsablePassword is the stored password, if it was stored for this server.
-func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (transfer.Secret, error) {
+func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (secret.Secret, error) {
 	stored, err := pass.Password(ctx, p.Place, p.Name)
 	if err != nil {
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	if stored.Trouble != nil {
-		return transfer.Secret{}, stored.Trouble.failure(p.Name)
+		return secret.Secret{}, stored.Trouble.failure(p.Name)
 	}
 	if problem := stored.Misfit(p.Access); problem != "" {
-		return transfer.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
+		return secret.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
 	}
 	return stored.Secret, nil
 }

@@ -1,3 +1,4 @@
+// Package defaults stores, shows and tries the settings of servers and phones.
 package defaults
 
 import (
@@ -12,9 +13,11 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
+// SetOptions are the flags of defaults set.
 type SetOptions struct {
 	Profile  string
 	access   option.Access
@@ -24,6 +27,7 @@ type SetOptions struct {
 	password credentials.Source
 }
 
+// AddFlags declares the flags.
 func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
 	o.access.AddFlags(flags)
 	o.trust.AddFlags(flags)
@@ -32,6 +36,7 @@ func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
 	o.password.AddFlags(flags)
 }
 
+// Set stores the settings and the password that the flags give, and shows what is stored then.
 func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o SetOptions) error {
 	const command = "defaults set"
 	if err := settings.CheckProfileName(o.Profile); err != nil {
@@ -53,11 +58,11 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 		if o.password.Whose = "the defaults"; o.Profile != "" {
 			o.password.Whose = settings.ProfileTitle(o.Profile)
 		}
-		secret, _, err := o.password.FromFlags(ctx, con)
+		password, _, err := o.password.FromFlags(ctx, con)
 		if err != nil {
 			return err
 		}
-		change.Password = &secret
+		change.Password = &password
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -65,7 +70,7 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return afterSet(ctx, con, pass.Store, pass, o.Profile)
+	return afterSet(ctx, con, pass.Settings, pass, o.Profile)
 }
 
 // afterSet shows what is stored now, and what is not right about it yet: settings may be given one after another.
@@ -74,13 +79,13 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	if err != nil {
 		return err
 	}
-	stored, err := credentials.FromFileOf(p.Place, name)
+	stored, err := credentials.InFile(p.Place, name)
 	if err != nil {
 		return err
 	}
 	access := p.Access
 	if stored.There() { // that it is there is all that counts here
-		access.Password = transfer.NewSecret("")
+		access.Password = secret.New("")
 	}
 	if err := access.Validate(); err != nil {
 		con.Note("warning", p.Title(), err.Error())
@@ -88,6 +93,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	return Show(ctx, con, store, pass, name, false)
 }
 
+// Unset removes settings, or all of them, and shows what is stored then.
 func Unset(ctx context.Context, pass *credentials.Store, profile string, all bool, names []string) error {
 	const command = "defaults unset"
 	known := append(settings.Names(), transfer.SettingPassword)
@@ -105,7 +111,7 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	change := credentials.Change{Profile: profile, All: all}
 	for _, name := range names {
 		if name == transfer.SettingPassword {
-			change.Password = &transfer.Secret{}
+			change.Password = &secret.Secret{}
 		} else {
 			change.Unset = append(change.Unset, name)
 		}
@@ -116,5 +122,5 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return Show(ctx, pass.Con, pass.Store, pass, profile, false)
+	return Show(ctx, pass.Con, pass.Settings, pass, profile, false)
 }

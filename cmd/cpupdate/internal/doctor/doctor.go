@@ -1,3 +1,4 @@
+// Package doctor checks the route to the server and the phones, and shows what to fix.
 package doctor
 
 import (
@@ -14,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -25,8 +27,9 @@ type Options struct {
 	Timeout time.Duration
 }
 
+// Run looks at everything on the route, and returns the error of the first thing that hinders it.
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
-	x := &examination{con: env.Con, store: env.Store, pass: env.Pass, hosts: env.Hosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
+	x := &examination{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
 	if err := x.settle(addresses); err != nil {
 		return err
 	}
@@ -73,9 +76,9 @@ type examination struct {
 	asked   []fleet.Result // of the phones that answer, nil before they were asked
 	seen    []seenCertificate
 
-	pagePassword  transfer.Secret // of the phones' web pages
-	passwordLater bool            // somebody has to be asked for it, once a page was found to be one to trust
-	noMoreLogins  string          // why no further page is told the password
+	pagePassword  secret.Secret // of the phones' web pages
+	passwordLater bool          // somebody has to be asked for it, once a page was found to be one to trust
+	noMoreLogins  string        // why no further page is told the password
 	visits        map[int]*pageVisit
 	macs          map[string]int // of the phones that said theirs
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -21,11 +21,11 @@ func (x *examination) passwordOfPages(ctx context.Context) Finding {
 		x.passwordLater = true
 		return well("it is asked for before the first login")
 	}
-	secret, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
-	switch x.pagePassword = secret; {
+	password, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
+	switch x.pagePassword = password; {
 	case err != nil:
 		return Bad(err)
-	case secret.Reveal() == "":
+	case password.Reveal() == "":
 		return Bad(exit.Errorf(exit.CodeSettings, passwordSources, "none is given for the phones' web pages"))
 	}
 	return well("there is one for the phones' web pages")
@@ -37,11 +37,11 @@ func (x *examination) askForPages(ctx context.Context) error {
 		return nil
 	}
 	x.passwordLater = false
-	secret, err := x.o.Route.Password.Prompt(ctx, x.con)
-	if err == nil && secret.Reveal() == "" {
+	password, err := x.o.Route.Password.Prompt(ctx, x.con)
+	if err == nil && password.Reveal() == "" {
 		err = exit.Errorf(exit.CodeSettings, passwordSources, "no password was typed")
 	}
-	if x.pagePassword = secret; err != nil {
+	if x.pagePassword = password; err != nil {
 		x.noMoreLogins = "no password is given"
 	}
 	return err
@@ -157,10 +157,10 @@ func (x *examination) withoutPassword(f Finding) Finding {
 
 // A scrubbedError says what an error says, without a secret.
 type scrubbedError struct {
-	err    error
-	secret transfer.Secret
+	err      error
+	password secret.Secret
 }
 
-func (e *scrubbedError) Error() string { return e.secret.Scrub(e.err.Error()) }
+func (e *scrubbedError) Error() string { return e.password.Scrub(e.err.Error()) }
 
 func (e *scrubbedError) Unwrap() error { return e.err }

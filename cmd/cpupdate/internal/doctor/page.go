@@ -73,7 +73,7 @@ func (x *examination) openPage(ctx context.Context, v *pageVisit, i int) (*wbm.S
 		return nil, err
 	}
 	return wbm.Open(ctx, address, wbm.Options{
-		TLS: policy.TLS(host), Timeout: x.o.Timeout, Secret: x.pagePassword.Reveal(),
+		TLS: policy.TLS(host), Timeout: x.o.Timeout, Secret: x.pagePassword,
 		Event: func(e wbm.Event) {
 			if x.con.Verbose {
 				x.con.Remark("note", x.targets[i].Address, strings.TrimSpace(string(e.Step)+" "+e.Text))
@@ -94,7 +94,7 @@ func (x *examination) enterPage(ctx context.Context, i int, v *pageVisit, sessio
 	if v.untold = x.noMoreLogins; v.untold != "" {
 		return
 	}
-	if err := session.Login(ctx, x.pagePassword.Reveal()); err != nil {
+	if err := session.Login(ctx, x.pagePassword); err != nil {
 		v.failed(err, "login")
 		x.heed(i, err)
 		return

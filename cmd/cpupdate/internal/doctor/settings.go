@@ -63,21 +63,12 @@ func settingsConfig(_ context.Context, x *examination, _ int) Finding {
 // settingsPasswords reads the stored passwords, and says nothing of them.
 func settingsPasswords(_ context.Context, x *examination, _ int) Finding {
 	place := x.store.Place()
-	f, err := settings.ReadFile(place.Passwords, credentials.PasswordForm())
+	inFile, inKeyring, err := credentials.Count(place)
 	switch {
 	case err != nil:
 		return Bad(err)
-	case !f.There:
+	case inFile < 0:
 		return well("none are stored in a file")
-	}
-	inFile, inKeyring := 0, 0
-	for _, table := range f.Tables {
-		switch {
-		case table.Find(credentials.KeyKeyring) != nil:
-			inKeyring++
-		case table.Find(transfer.SettingPassword) != nil:
-			inFile++
-		}
 	}
 	var words []string
 	if inFile > 0 || inKeyring == 0 {
@@ -163,7 +154,7 @@ func settingsPassword(ctx context.Context, x *examination, _ int) Finding {
 		return x.passwordOfPages(ctx)
 	}
 	con := x.con.Silent()
-	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Store: x.store}, x.d, x.line()); err != nil {
+	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Settings: x.store}, x.d, x.line()); err != nil {
 		return Bad(err)
 	}
 	switch {

@@ -48,7 +48,7 @@ func (h *Store) SayTrusted(peer string, added []trust.Pin, text string) error {
 		File   string   `json:"file"`
 		Peer   string   `json:"peer"`
 		Added  []string `json:"added"`
-	}{1, h.Store.Place().Keys, peer, []string{}}
+	}{1, h.Settings.Place().Keys, peer, []string{}}
 	for _, pin := range added {
 		doc.Added = append(doc.Added, pin.String())
 	}

@@ -110,9 +110,9 @@ func knownKeysForm() tomledit.Form { return tomledit.Form{Limit: trust.MaxList} 
 // Read reads the list. That there is none is no error, but one that cannot be found or read is: who is known must
 // not pass for a stranger.
 func (h *Store) Read() (*trust.List, *settings.File, error) {
-	f := &settings.File{Path: h.Store.Place().Keys, Form: knownKeysForm(), Mode: 0o600}
+	f := &settings.File{Path: h.Settings.Place().Keys, Form: knownKeysForm(), Mode: 0o600}
 	if f.Path == "" {
-		return &trust.List{}, f, h.Store.Check()
+		return &trust.List{}, f, h.Settings.Check()
 	}
 	err := f.Read()
 	switch {
@@ -138,12 +138,12 @@ func knownKeysFailure(path string, err error, hint string) error {
 
 // Change changes the list. It is replaced whole or not at all, and by one at a time.
 func (h *Store) Change(ctx context.Context, change func(*trust.List) error) (path string, err error) {
-	place := h.Store.Place()
+	place := h.Settings.Place()
 	if place.Keys == "" {
 		return "", exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE: known keys lie beside it", "this system names no folder for settings")
 	}
 	if !place.Named {
-		if err := os.MkdirAll(h.Store.Folder, 0o700); err != nil {
+		if err := os.MkdirAll(h.Settings.Folder, 0o700); err != nil {
 			return "", atomicfile.CannotStore(place.Keys, err)
 		}
 	}

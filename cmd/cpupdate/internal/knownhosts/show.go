@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -56,7 +57,7 @@ func (left *certificateTexts) take(text string, most int) string {
 	}
 	shown := strconv.Quote(strings.Join(strings.Fields(text), " "))
 	if most = min(most, int(*left)); len(shown) > most {
-		shown = strings.ToValidUTF8(shown[:max(most, 1)], "") + `..."`
+		shown = secret.Prefix(shown, max(most, 1)) + `..."`
 	}
 	*left -= certificateTexts(min(len(shown), int(*left)))
 	return console.Escape(shown)
@@ -124,10 +125,7 @@ func CertificateText(text string) string {
 	if text == "" {
 		return "(empty)"
 	}
-	if len(text) > maxCertificateText {
-		return console.Escape(strings.ToValidUTF8(text[:maxCertificateText], "")) + "..."
-	}
-	return console.Escape(text)
+	return console.Escape(secret.Cut(text, maxCertificateText))
 }
 
 // TrustHints say how to find out whether a peer, HOST:PORT, is the right one. A key is never to be pinned only because it

@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -39,6 +40,7 @@ type Route struct {
 	Legacy      bool // speak to old servers too
 }
 
+// AddFlags declares the flags.
 func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
 	o.Web.addFlags(flags)
@@ -55,7 +57,7 @@ type Destination struct {
 	Phone    hwcheck.Phone
 	Origin   string // "flags", "defaults", "profile berlin"
 	Fetch    settings.FetchAccess
-	password func(context.Context) (transfer.Secret, error)
+	password func(context.Context) (secret.Secret, error)
 }
 
 // Validate keeps the two kinds of settings apart.
@@ -146,7 +148,7 @@ func noneStored(p *settings.Profile, names []string) error {
 }
 
 func (o *Route) explicit() (*Destination, error) {
-	access, err := o.Access.Access(o.Command)
+	access, err := o.Access.access(o.Command)
 	if err == nil {
 		err = settings.UsageError(o.Command, access.Validate())
 	}
@@ -189,7 +191,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
 	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
+	d.password = func(ctx context.Context) (secret.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
 	}
@@ -216,12 +218,12 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 		}
 	}
 	o.Password.Before = warn // who is asked for it should know first
-	secret, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
+	password, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
 	if err != nil {
 		return err
 	}
-	d.Access.Password = secret
-	if secret.Reveal() != "" {
+	d.Access.Password = password
+	if password.Reveal() != "" {
 		warn()
 	}
 	if d.Origin == "flags" {

@@ -15,12 +15,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
+// DescribeOptions are the flags of describe.
 type DescribeOptions struct {
 	Stated        statedOptions
 	Note, Key     string
 	Force, DryRun bool
 }
 
+// Describe writes a descriptor beside an image, and shows the image with it.
 func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o DescribeOptions, name string) error {
 	key, err := readPrivateKey(o.Key)
 	if err != nil {
@@ -68,33 +70,26 @@ func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force boo
 	if err := errors.Join(atomicfile.CheckOutput(path, force), atomicfile.CheckOutput(signature, force)); err != nil {
 		return err
 	}
-	described, err := atomicfile.NewDraft(path, writing(text))
+	described, err := atomicfile.NewDraft(path, 0o666, atomicfile.Bytes(text))
 	if err != nil {
-		return err
+		return atomicfile.CannotWrite(path, err)
 	}
 	defer described.Discard(&err)
 	if key == nil {
 		if err := described.Place(force); err != nil {
-			return err
+			return atomicfile.CannotWrite(path, err)
 		}
 		return atomicfile.CannotWrite(signature, atomicfile.IgnoreMissing(os.Remove(signature)))
 	}
-	signed, err := atomicfile.NewDraft(signature, writing(ed25519.Sign(key, text)))
+	signed, err := atomicfile.NewDraft(signature, 0o666, atomicfile.Bytes(ed25519.Sign(key, text)))
 	if err != nil {
-		return err
+		return atomicfile.CannotWrite(signature, err)
 	}
 	defer signed.Discard(&err)
 	if err := described.Place(force); err != nil {
-		return err
+		return atomicfile.CannotWrite(path, err)
 	}
-	return signed.Place(force)
-}
-
-func writing(b []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	}
+	return atomicfile.CannotWrite(signature, signed.Place(force))
 }
 
 // apply puts what the flags state over what was seen; what was stated is no longer from the file's name.

@@ -9,11 +9,12 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
+// Env is what a push uses of the process: streams, stored settings, passwords and keys, files and the network.
 type Env struct {
-	Con   *console.Console
-	Store *settings.Store
-	Pass  *credentials.Store
-	Hosts *knownhosts.Store
-	Open  images.OpenFunc
-	Dial  option.DialFunc
+	Con        *console.Console
+	Settings   *settings.Store
+	Passwords  *credentials.Store
+	KnownHosts *knownhosts.Store
+	Open       images.OpenFunc
+	Dial       option.DialFunc
 }

@@ -16,7 +16,7 @@ import (
 // it. It keeps account of what the file is to hold, and result compares.
 type Edit struct {
 	Form   Form
-	Text   []byte
+	text   []byte
 	Tables []Table
 	want   map[string]map[string][]string
 }
@@ -44,14 +44,14 @@ func contents(tables []Table) map[string]map[string][]string {
 
 // become makes text the file's.
 func (e *Edit) become(text []byte) (err error) {
-	e.Text = text
+	e.text = text
 	e.Tables, err = Parse(text, e.Form)
 	return err
 }
 
 // replace puts text in the place of the bytes from start to end.
 func (e *Edit) replace(start, end int, text string) error {
-	return e.become(slices.Concat(e.Text[:start], []byte(text), e.Text[end:]))
+	return e.become(slices.Concat(e.text[:start], []byte(text), e.text[end:]))
 }
 
 // Result returns the text, if it says what it is meant to say.
@@ -62,12 +62,12 @@ func (e *Edit) Result() ([]byte, error) {
 	if !same {
 		return nil, errors.New("the changed settings would not be read back as they are meant")
 	}
-	return e.Text, nil
+	return e.text, nil
 }
 
 // newline is how the file ends its lines.
 func (e *Edit) newline() string {
-	if i := bytes.IndexByte(e.Text, '\n'); i > 0 && e.Text[i-1] == '\r' {
+	if i := bytes.IndexByte(e.text, '\n'); i > 0 && e.text[i-1] == '\r' {
 		return "\r\n"
 	}
 	return "\n"
@@ -76,7 +76,7 @@ func (e *Edit) newline() string {
 // insert adds a line at the place, which is the start of a line or the end of the file.
 func (e *Edit) insert(at int, line string) error {
 	line += e.newline()
-	if at > 0 && e.Text[at-1] != '\n' {
+	if at > 0 && e.text[at-1] != '\n' {
 		line = e.newline() + line
 	}
 	return e.replace(at, at, line)
@@ -88,13 +88,13 @@ func (e *Edit) Table(name string) error {
 		return nil
 	}
 	e.want[name] = map[string][]string{}
-	blank := bytes.HasSuffix(e.Text, []byte(strings.Repeat(e.newline(), 2)))
-	if len(bytes.TrimSpace(e.Text)) > 0 && !blank {
-		if err := e.insert(len(e.Text), ""); err != nil {
+	blank := bytes.HasSuffix(e.text, []byte(strings.Repeat(e.newline(), 2)))
+	if len(bytes.TrimSpace(e.text)) > 0 && !blank {
+		if err := e.insert(len(e.text), ""); err != nil {
 			return err
 		}
 	}
-	return e.insert(len(e.Text), tableHeader(name))
+	return e.insert(len(e.text), tableHeader(name))
 }
 
 // tableHeader is the line that begins a table.
@@ -129,8 +129,8 @@ func (e *Edit) Set(name, key string, texts []string) error {
 	indent := ""
 	if len(t.Values) > 0 {
 		start := t.Values[len(t.Values)-1].Start
-		line := bytes.LastIndexByte(e.Text[:start], '\n') + 1
-		indent = string(e.Text[line:start])
+		line := bytes.LastIndexByte(e.text[:start], '\n') + 1
+		indent = string(e.text[line:start])
 	}
 	return e.insert(t.End, indent+key+" = "+value)
 }
@@ -142,8 +142,8 @@ func (e *Edit) Unset(name, key string) error {
 		return nil
 	}
 	delete(e.want[name], key)
-	w := Walk{Text: e.Text}
-	from, to := w.LineOf(t.Find(key).Start, t.Find(key).End)
+	w := walk{text: e.text}
+	from, to := w.lineOf(t.Find(key).Start, t.Find(key).End)
 	return e.replace(from, to, "")
 }
 
@@ -156,7 +156,7 @@ func (e *Edit) Remove(name string) error {
 	delete(e.want, name)
 	start := t.Start
 	// The blank line that parted it from what stands before would be left over at the end of the file.
-	if blank := []byte(e.newline() + e.newline()); len(bytes.TrimSpace(e.Text[t.End:])) == 0 && bytes.HasSuffix(e.Text[:start], blank) {
+	if blank := []byte(e.newline() + e.newline()); len(bytes.TrimSpace(e.text[t.End:])) == 0 && bytes.HasSuffix(e.text[:start], blank) {
 		start -= len(blank) / 2
 	}
 	return e.replace(start, t.End, "")
@@ -170,15 +170,15 @@ func tomlValue(key Key, texts []string) string {
 	case unstable.Array:
 		var all []string
 		for _, text := range texts {
-			all = append(all, TomlText(text))
+			all = append(all, Quote(text))
 		}
 		return "[" + strings.Join(all, ", ") + "]"
 	}
-	return TomlText(texts[0])
+	return Quote(texts[0])
 }
 
-// TomlText writes a text as TOML: with the quotes that need no escaping, if possible.
-func TomlText(text string) string {
+// Quote writes a text as TOML: with the quotes that need no escaping, if possible.
+func Quote(text string) string {
 	plain := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 	if plain && strings.Contains(text, `\`) && !strings.Contains(text, "'") {
 		return "'" + text + "'"

@@ -102,7 +102,7 @@ func Parse(text []byte, form Form) ([]Table, error) {
 	if n := strings.Count(string(text), "[") + strings.Count(string(text), "{"); n > maxBrackets {
 		return nil, fmt.Errorf("holds %d opening brackets, at most %d are allowed", n, maxBrackets)
 	}
-	w := Walk{form: form, Text: text}
+	w := walk{form: form, text: text}
 	w.parser.Reset(text)
 	for w.parser.NextExpression() {
 		e := w.parser.Expression()
@@ -127,21 +127,21 @@ func Parse(text []byte, form Form) ([]Table, error) {
 	return w.tables, nil
 }
 
-// A Walk goes through a settings file expression by expression.
-type Walk struct {
+// A walk goes through a settings file expression by expression.
+type walk struct {
 	form   Form
-	Text   []byte
+	text   []byte
 	parser unstable.Parser
 	tables []Table
 }
 
-func (w *Walk) bad(at unstable.Range, hint, format string, args ...any) error {
+func (w *walk) bad(at unstable.Range, hint, format string, args ...any) error {
 	start := w.parser.Shape(at).Start
 	return &Error{start.Line, start.Column, fmt.Sprintf(format, args...), hint}
 }
 
 // shown is a piece of the file for an error, unless the file is secret.
-func (w *Walk) shown(text string) string {
+func (w *walk) shown(text string) string {
 	if w.form.Secret {
 		return ""
 	}
@@ -149,7 +149,7 @@ func (w *Walk) shown(text string) string {
 }
 
 // header reads a table's line.
-func (w *Walk) header(e *unstable.Node) error {
+func (w *walk) header(e *unstable.Node) error {
 	var names []string
 	var at unstable.Range
 	for key := e.Key(); key.Next(); {
@@ -175,13 +175,13 @@ func (w *Walk) header(e *unstable.Node) error {
 	if old := Find(w.tables, name); old != nil {
 		return w.bad(at, "put them together", "this table is there already, in line %d", old.line)
 	}
-	start, end := w.LineOf(int(at.Offset), int(at.Offset))
+	start, end := w.lineOf(int(at.Offset), int(at.Offset))
 	w.tables = append(w.tables, Table{Name: name, line: w.parser.Shape(at).Start.Line, Start: start, End: end})
 	return nil
 }
 
 // keyValue reads a setting.
-func (w *Walk) keyValue(e *unstable.Node) error {
+func (w *walk) keyValue(e *unstable.Node) error {
 	keys := e.Key()
 	keys.Next()
 	at, name := keys.Node().Raw, string(keys.Node().Data)
@@ -200,7 +200,7 @@ func (w *Walk) keyValue(e *unstable.Node) error {
 	value.Start, value.End = int(e.Raw.Offset), int(e.Raw.Offset+e.Raw.Length)
 	// Between a key and its value there are blanks and one equals sign.
 	value.value = int(at.Offset + at.Length)
-	for strings.IndexByte(" \t=", w.Text[value.value]) >= 0 {
+	for strings.IndexByte(" \t=", w.text[value.value]) >= 0 {
 		value.value++
 	}
 	var err error
@@ -208,12 +208,12 @@ func (w *Walk) keyValue(e *unstable.Node) error {
 		return err
 	}
 	table.Values = append(table.Values, value)
-	_, table.End = w.LineOf(value.Start, value.End)
+	_, table.End = w.lineOf(value.Start, value.End)
 	return nil
 }
 
 // texts reads a value as the texts that a flag would give.
-func (w *Walk) texts(value *unstable.Node, key Key, at unstable.Range) ([]string, error) {
+func (w *walk) texts(value *unstable.Node, key Key, at unstable.Range) ([]string, error) {
 	if value.Kind != key.Kind {
 		want := map[unstable.Kind]string{
 			unstable.String:  "a text in quotes",
@@ -239,12 +239,12 @@ func (w *Walk) texts(value *unstable.Node, key Key, at unstable.Range) ([]string
 	return texts, nil
 }
 
-// LineOf returns the whole lines that hold the bytes from start to end.
-func (w *Walk) LineOf(start, end int) (from, to int) {
-	from = strings.LastIndexByte(string(w.Text[:start]), '\n') + 1
-	to = strings.IndexByte(string(w.Text[end:]), '\n')
+// lineOf returns the whole lines that hold the bytes from start to end.
+func (w *walk) lineOf(start, end int) (from, to int) {
+	from = strings.LastIndexByte(string(w.text[:start]), '\n') + 1
+	to = strings.IndexByte(string(w.text[end:]), '\n')
 	if to < 0 {
-		return from, len(w.Text)
+		return from, len(w.text)
 	}
 	return from, end + to + 1
 }
@@ -262,7 +262,7 @@ func (f Form) unknownHint(name string) string {
 }
 
 // syntax turns an error of the decoder into ours.
-func (w *Walk) syntax(err error) error {
+func (w *walk) syntax(err error) error {
 	out := &Error{1, 1, strings.TrimPrefix(err.Error(), "toml: "), Hint}
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		out.Line, out.Column = decode.Position()
