@@ -25,7 +25,7 @@ func TestEscape(t *testing.T) {
 	}
 	var out bytes.Buffer
 	text := "\x1b\x7f\u009b\u202e\u2800\U000e0001 日 \xff"
-	if err := WriteJSON(&out, text, false); err != nil {
+	if err := writeJSON(&out, text, false); err != nil {
 		t.Fatal(err)
 	}
 	if want := `"\u001b\u007f\u009b\u202e\u2800\udb40\udc01 日 ` + "\ufffd" + `"` + "\n"; out.String() != want && out.String() != strings.Replace(want, "\ufffd", `\ufffd`, 1) {

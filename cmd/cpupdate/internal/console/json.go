@@ -10,8 +10,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// WriteJSON writes one value as JSON in a line, or indented.
-func WriteJSON(w io.Writer, v any, indent bool) error {
+// writeJSON writes one value as JSON in a line, or indented.
+func writeJSON(w io.Writer, v any, indent bool) error {
 	encoder := json.NewEncoder(jsonEscaper{w})
 	encoder.SetEscapeHTML(false)
 	if indent {

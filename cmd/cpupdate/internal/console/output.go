@@ -12,21 +12,14 @@ import (
 
 // An Output says what a command has to say: its answer on stdout, notes on the way and the error that ends it on stderr. As
 // text it is for people, as JSON for programs, and silence says nothing at all. A quiet one leaves out the notes; as text
-// the answer too, which the exit code tells.
+// the answer too, which the exit code tells. What the methods do is said at those of Console.
 type Output interface {
-	// Print writes an answer as one document, or as what text writes. Without text people know it already.
 	Print(doc any, text func(w io.Writer)) error
-	// Part writes a part of an answer that is shown as it comes: as a document it is printed in the end.
 	Part(text func(w io.Writer)) error
-	// Emit writes a document of an answer that is one document a line, or what text writes, or notes instead.
 	Emit(doc any, text func(w io.Writer)) error
-	// Note writes a line about a file that is neither answer nor error.
 	Note(kind, file, message string)
-	// Remark writes a note about what is no file: a phone, a setting, this machine.
 	Remark(kind, about, message string)
-	// Said writes a line of the dialogue with a server, with --verbose.
 	Said(line string)
-	// Report writes the one error of a command.
 	Report(err error)
 
 	// meter returns what draws how much was sent, and how often it does, or nil.
@@ -56,7 +49,7 @@ func (c *Console) Emit(doc any, text func(w io.Writer)) error { return c.Output(
 // Note writes one line on stderr about a file that is neither answer nor error.
 func (c *Console) Note(kind, file, message string) { c.Output().Note(kind, file, message) }
 
-// Remark is a note about what is no file: a phone, a setting, this machine.
+// Remark writes a note about what is no file: a phone, a setting, this machine.
 func (c *Console) Remark(kind, about, message string) { c.Output().Remark(kind, about, message) }
 
 // Said writes a line of the dialogue with a server, with --verbose.
@@ -117,13 +110,13 @@ func (o textOutput) Report(err error) {
 type jsonOutput struct{ c *Console }
 
 func (o jsonOutput) Print(doc any, _ func(w io.Writer)) error {
-	return answerFailure(WriteJSON(o.c.Out, doc, true))
+	return answerFailure(writeJSON(o.c.Out, doc, true))
 }
 
 func (o jsonOutput) Part(func(w io.Writer)) error { return nil }
 
 func (o jsonOutput) Emit(doc any, _ func(w io.Writer)) error {
-	return answerFailure(WriteJSON(o.c.Out, doc, false))
+	return answerFailure(writeJSON(o.c.Out, doc, false))
 }
 
 func (o jsonOutput) Note(kind, file, message string) { o.note(kind, "file", file, message) }
@@ -136,17 +129,17 @@ func (o jsonOutput) note(kind, key, subject, message string) {
 		return
 	}
 	note := map[string]string{key: subject, "why": message}
-	_ = WriteJSON(o.c.Err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
+	_ = writeJSON(o.c.Err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 }
 
 func (o jsonOutput) Said(line string) {
 	if o.c.Verbose && !o.c.Quiet {
-		_ = WriteJSON(o.c.Err, map[string]any{"schema": 1, "said": line}, false)
+		_ = writeJSON(o.c.Err, map[string]any{"schema": 1, "said": line}, false)
 	}
 }
 
 func (o jsonOutput) Report(err error) {
-	_ = WriteJSON(o.c.Err, struct {
+	_ = writeJSON(o.c.Err, struct {
 		Schema int            `json:"schema"`
 		Error  *exit.ErrorDoc `json:"error"`
 	}{1, exit.NewErrorDoc(err)}, false)

@@ -14,8 +14,10 @@ import (
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 5 * time.Second
-	JSONInterval = time.Second
 )
+
+// JSONInterval is the time between two lines of --json about how much was sent.
+const JSONInterval = time.Second
 
 // A Progress shows how much of a file is out: a bar on a terminal, lines elsewhere, JSON lines with --json. The
 // transfer only counts; what is drawn is drawn by a goroutine of its own, so that a slow terminal slows nothing down.
@@ -34,7 +36,7 @@ type Progress struct {
 	done sync.WaitGroup
 }
 
-// StartProgress begins to show, with emit for --json; end must be called.
+// StartProgress begins to show how much is out, with emit for --json; End must be called.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
 	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
 	p.Restart()

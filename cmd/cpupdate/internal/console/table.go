@@ -35,17 +35,12 @@ type Layout struct {
 	Lead   string // stands right before the last cell, which goes on behind it
 	Width  int    // of the terminal, in columns; 0: a line is as long as it is
 
-	paint func(s Style, text string) string
+	console *Console
 }
 
 // Layout returns a layout for lines on stdout.
 func (c *Console) Layout(indent int, widths ...int) Layout {
-	return Layout{Indent: indent, Widths: widths, Width: c.Width, paint: c.Paint}
-}
-
-// ErrLayout returns a layout for lines on stderr, which have no colours.
-func (c *Console) ErrLayout(indent int, widths ...int) Layout {
-	return Layout{Indent: indent, Widths: widths, Width: c.ErrColumns(), paint: func(_ Style, text string) string { return text }}
+	return Layout{Indent: indent, Widths: widths, Width: c.Width, console: c}
 }
 
 // Line returns a line without its end. What is in the cells is escaped here.
@@ -87,7 +82,7 @@ func (l Layout) line(cells []Cell) string {
 		if l.Width > 0 && column+Columns(text) > l.Width {
 			text, next = wrap(text, column, below, l.Width), 0
 		}
-		write(text, l.paint(cell.Style, text))
+		write(text, l.console.Paint(cell.Style, text))
 		column = max(column, next) + gap
 	}
 	text, lead := cells[last].Text, Columns(l.Lead)
@@ -101,7 +96,7 @@ func (l Layout) line(cells []Cell) string {
 		text = wrap(text, column+lead, column+lead, l.Width)
 	}
 	write(l.Lead, l.Lead)
-	write(text, l.paint(cells[last].Style, text))
+	write(text, l.console.Paint(cells[last].Style, text))
 	return strings.TrimRight(b.String(), " ")
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 )
@@ -33,25 +32,18 @@ func isASCII(text string) bool {
 }
 
 // firstCluster takes the first characters off a text that belong together, a letter and its accents. Where terminals
-// differ it returns the wider width: a line that the terminal breaks could pass for a line of ours. Characters that would
-// take more than two of the widest are not kept together, nor are those of more than a few bytes.
+// differ it returns the wider width, and no more characters than are sure to fit on a narrow line: one that the terminal
+// breaks could pass for a line of ours.
 func firstCluster(text string) (cluster, rest string, width int) {
-	const longest, widest = 64, 4
-	window := text
-	if len(window) > longest {
-		window = window[:longest]
-		for i := longest; i > longest-utf8.UTFMax && !utf8.RuneStart(text[i]); i-- {
-			window = text[:i-1]
-		}
-	}
-	cluster, _, width, _ = uniseg.FirstGraphemeClusterInString(window, -1)
+	const longest, widest = 64, 4 // in bytes, in columns
+	cluster, _, width, _ = uniseg.FirstGraphemeClusterInString(text[:min(len(text), longest)], -1)
 	apart := 0
-	for _, r := range cluster {
-		apart += runeColumns(r)
-	}
-	if apart > widest {
-		r, size := utf8.DecodeRuneInString(cluster)
-		return text[:size], text[size:], runeColumns(r)
+	for i, r := range cluster {
+		columns := runeColumns(r)
+		if apart+columns > widest {
+			return text[:i], text[i:], apart
+		}
+		apart += columns
 	}
 	return cluster, text[len(cluster):], max(width, apart)
 }
@@ -65,23 +57,6 @@ func runeColumns(r rune) int {
 		return 0
 	}
 	return uniseg.StringWidth(string(r))
-}
-
-// Cut returns text, or the beginning of it and an ellipsis if it takes more columns than that.
-func Cut(text string, columns int) string {
-	if Columns(text) <= columns {
-		return text
-	}
-	end := 0
-	for rest := text; ; {
-		cluster, after, width := firstCluster(rest)
-		if width > columns {
-			return text[:end] + "..."
-		}
-		end += len(cluster)
-		columns -= width
-		rest = after
-	}
 }
 
 func blanks(n int) string { return strings.Repeat(" ", max(n, 0)) }

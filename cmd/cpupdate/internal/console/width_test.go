@@ -34,26 +34,6 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
-	for _, test := range []struct {
-		text    string
-		columns int
-		want    string
-	}{
-		{"plain", 5, "plain"},
-		{"plain", 4, "plai..."},
-		{"日本語", 6, "日本語"},
-		{"日本語", 5, "日本..."},
-		{"日本語", 1, "..."},
-		{"ne\u0301e\u0301e", 3, "ne\u0301e\u0301..."},
-		{"ne\u0301e\u0301e", 1, "n..."},
-	} {
-		if got := Cut(test.text, test.columns); got != test.want {
-			t.Errorf("%+q at %d is %+q, want %+q", test.text, test.columns, got, test.want)
-		}
-	}
-}
-
 // No line is longer than the terminal is wide: what it breaks off itself could pass for a line of ours.
 func TestWrap(t *testing.T) {
 	for _, test := range []struct {

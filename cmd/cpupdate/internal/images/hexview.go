@@ -14,21 +14,15 @@ import (
 // perLine is how many bytes one line of the hex view holds: eight leave room for the meaning on 80 columns.
 const perLine = 8
 
-// meaningColumn is where the meaning of bytes stands, behind their offset, themselves, and their text.
-const meaningColumn = 2 + 8 + 2 + 3*perLine - 1 + 2 + perLine + 2
-
-// A hexView draws bytes.
+// A hexView draws bytes: their offset, themselves, their text, and what they mean.
 type hexView struct {
-	w   io.Writer
-	con *console.Console
+	console.Layout
+	w    io.Writer
+	room int // columns for the meaning
 }
 
 // line writes a line of the view.
-func (v hexView) line(cells ...console.Cell) {
-	l := v.con.Layout(2, 8, 3*perLine-1, perLine)
-	l.Width = 0
-	fmt.Fprintln(v.w, l.Line(cells...))
-}
+func (v hexView) line(cells ...console.Cell) { fmt.Fprintln(v.w, v.Line(cells...)) }
 
 // at writes a line about what is at an offset.
 func (v hexView) at(offset int64, text string) {
@@ -37,7 +31,9 @@ func (v hexView) at(offset int64, text string) {
 
 // drawBytes draws the bytes of header and trailer, each field with what it means.
 func drawBytes(w io.Writer, con *console.Console, im *Image) {
-	v := hexView{w, con}
+	const least, before = 16, 2 + 8 + 2 + 3*perLine - 1 + 2 + perLine + 2
+	v := hexView{con.Layout(2, 8, 3*perLine-1, perLine), w, max(con.Width-before, least)}
+	v.Width = 0
 	v.line(console.Cells("offset", "bytes", "text", "meaning")...)
 	var last bind.Field
 	for _, f := range im.fields {
@@ -100,7 +96,7 @@ func (v hexView) gap(last, next bind.Field, headerEnd int64) {
 
 // value draws a value's bytes; the meaning stands beside the first line and goes on beside the next ones.
 func (v hexView) value(f bind.Field) {
-	lines := strings.Split(console.Wrap(console.Escape(meaning(f)), 0, max(v.con.Width-meaningColumn, 16)), "\n")
+	lines := strings.Split(console.Wrap(console.Escape(meaning(f)), 0, v.room), "\n")
 	if len(f.Raw) == 0 {
 		v.chunk(f.Offset, nil, console.Plain.Cell(lines[0]))
 	}
@@ -140,8 +136,8 @@ func drawFields(w io.Writer, con *console.Console, im *Image) {
 	table.Row(console.Cells("offset", "length", "source", "confidence", "field", "value")...)
 	for _, f := range im.fields {
 		value := console.Escape(f.Value)
-		if f.Name == "not known" {
-			value = console.Cut(value, 32)
+		if f.Name == "not known" && len(value) > 32 {
+			value = value[:32] + "..."
 		}
 		table.Row(console.Cells(fmt.Sprintf("0x%08x", f.Offset), fmt.Sprintf("%6d", f.Length), string(f.Source), string(f.Confidence), f.Name, value)...)
 	}

@@ -24,7 +24,8 @@ const (
 // nothing that the certificate says can take its place, or push it out of sight.
 func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 	// What a certificate says never begins a line: it could look like one of ours.
-	layout := c.ErrLayout(2, 11)
+	layout := c.Layout(2, 11)
+	layout.Width = c.ErrColumns()
 	row := func(name, text string) { fmt.Fprintln(c.Err, layout.Line(console.Cells(name, text)...)) }
 	voucher := ", and nobody vouches for it."
 	if e.Err == nil {
@@ -43,7 +44,7 @@ func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, c.ErrColumns()))
+	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, layout.Width))
 	row("fingerprint", e.Presented.String())
 }
 

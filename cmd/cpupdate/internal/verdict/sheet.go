@@ -225,15 +225,15 @@ func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string
 	word, color := outcomeWord(f.Outcome)
 	start := []console.Cell{color.Cell(word), console.Plain.Cell(string(f.Rule))}
 	line := con.Layout(2, outcomeWidth, ruleWidth)
-	switch {
-	case f.Rule == hwcheck.ImageIntact && f.Outcome == hwcheck.NotChecked:
-		return line.Line(append(start, console.Plain.Cell("not checked: "+f.Image.Value))...)
-	case f.Rule == hwcheck.ImageIntact:
-		return line.Line(append(start, console.Plain.Cell(f.Image.Value))...)
-	case f.Outcome == hwcheck.NotChecked:
-		return line.Line(append(start, console.Plain.Cell("not checked: "+f.Reason))...)
-	case f.Outcome == hwcheck.NotApplicable:
-		return line.Line(append(start, console.Plain.Cell(f.Reason))...)
+	if brief(f) {
+		reason := f.Reason
+		if f.Rule == hwcheck.ImageIntact {
+			reason = f.Image.Value
+		}
+		if f.Outcome == hwcheck.NotChecked {
+			reason = "not checked: " + reason
+		}
+		return line.Line(append(start, console.Plain.Cell(reason))...)
 	}
 	phone := "not known"
 	if f.Phone.Value != "" {
