@@ -207,20 +207,3 @@ func oversized(t *testing.T) []byte {
 	}
 	return append(header, make([]byte, 4<<20)...)
 }
-
-func TestExitTable(t *testing.T) {
-	var names []string
-	last := exit.Code(-1)
-	for _, row := range exit.Table() {
-		if row.Code <= last || slices.Contains(names, row.Name) || row.Meaning == "" {
-			t.Errorf("the row %v is out of order, twice there or empty", row)
-		}
-		if row.Code.Row() != row {
-			t.Errorf("row of %d is %v", row.Code, row.Code.Row())
-		}
-		last, names = row.Code, append(names, row.Name)
-	}
-	if len(names) != 13 {
-		t.Errorf("%d rows", len(names))
-	}
-}

@@ -97,6 +97,7 @@ func drawing() map[string][]string {
 		}
 	}
 	all[command+"clitest"] = outside["clitest"]
+	all[command+"clitest/machine"] = below
 	all["cmd/cpupdate"] = slices.Concat(outside[""], libraries, below)
 	return all
 }

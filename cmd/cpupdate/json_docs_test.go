@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/phone"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
@@ -65,8 +67,11 @@ func TestDocsJSON(t *testing.T) {
 		}
 	})
 	// A stranger needs a second program, and a page that breaks off with the last byte has luck.
-	seen.line(t, runview.NewPhoneEvent("phone", fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")}, nil))
-	seen.line(t, runview.NewPhoneEvent("", fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")}, nil))
+	var out bytes.Buffer
+	show := runview.NewReport(&console.Console{Out: &out, JSON: true}, []fleet.Target{{Address: "phone"}}, nil, 0, func(err error) { t.Error(err) })
+	show.Event(fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")})
+	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")})
+	seen.lines(t, out.String())
 	for event, fields := range want {
 		got := seen.events[event]
 		slices.Sort(got)
@@ -172,26 +177,19 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	if c := run(t.Context(), a, all); c != want {
 		t.Errorf("exit code %d, want %d\n%s%s", c, want, out, errOut)
 	}
-	for line := range strings.Lines(out.String()) {
+	s.lines(t, out.String())
+}
+
+// lines notes the fields of the lines of an answer.
+func (s *seenFields) lines(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
 		var doc map[string]any
 		if err := json.Unmarshal([]byte(line), &doc); err != nil {
 			t.Errorf("%v in %s", err, line)
 		}
 		s.note(doc)
 	}
-}
-
-func (s *seenFields) line(t *testing.T, value any) {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc map[string]any
-	if err := json.Unmarshal(text, &doc); err != nil {
-		t.Fatal(err)
-	}
-	s.note(doc)
 }
 
 func (s *seenFields) note(doc map[string]any) {

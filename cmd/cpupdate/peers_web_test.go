@@ -5,26 +5,18 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
-	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/secret"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -68,66 +60,6 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 			if ended := run(t.Context(), a, c.args); ended != exit.CodeSettings || !strings.Contains(said(), c.says) || !strings.Contains(said(), "--legacy-tls") {
 				t.Errorf("%s, terminal %v: exit code %d\n%s", name, terminal, ended, said())
 			}
-		}
-	}
-}
-
-// pagesAtOnce are pages at one port, none of which goes on with a handshake before all have begun one.
-func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
-	t.Helper()
-	var begun sync.WaitGroup
-	begun.Add(n)
-	for i := range n {
-		certificate := madeCertificate{}.make(t)
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.12."+strconv.Itoa(i+1)+":"+strconv.Itoa(port))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
-		host, text, _ := net.SplitHostPort(l.Addr().String())
-		port, _ = strconv.Atoi(text)
-		addresses = append(addresses, host)
-		go func() {
-			conn, err := l.Accept()
-			begun.Done()
-			begun.Wait()
-			if err == nil {
-				_ = tls.Server(conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}}).HandshakeContext(t.Context())
-				_ = conn.Close()
-			}
-		}()
-	}
-	return addresses, port
-}
-
-// TestPagesAtOnce: hands are shaken with all pages at once; the questions come one after another, in the order of the
-// phones, and a no is for one of them.
-func TestPagesAtOnce(t *testing.T) {
-	t.Parallel()
-	addresses, port := pagesAtOnce(t, 3)
-	a, said := terminalApp(t, "yes\nno\nyes\n")
-	r := &push.Rollout{Con: a.con, Store: a.store, Pass: a.pass, Hosts: a.hosts, Dial: a.dial, Im: &images.Image{}, Options: transfer.Options{Timeout: 10 * time.Second}}
-	r.O.Route.Web.Port, r.O.Talk.Parallel = port, 3
-	for _, address := range addresses {
-		r.Targets = append(r.Targets, fleet.Target{Address: address})
-	}
-	policies, err := r.MeetPages(t.Context(), trust.Policy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, known := range []int{1, 0, 1} {
-		if len(policies[i].Known) != known {
-			t.Errorf("%s: %d keys are known", addresses[i], len(policies[i].Known))
-		}
-	}
-	text := said()
-	if !strings.HasPrefix(text, "note: this machine: looks at the keys of 3 web pages first\n") {
-		t.Errorf("it begins %q", text)
-	}
-	for _, address := range addresses {
-		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is not known here")
-		if text = after; !found {
-			t.Errorf("%s is not asked about, or not in its turn", address)
 		}
 	}
 }

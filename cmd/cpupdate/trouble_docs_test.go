@@ -65,7 +65,7 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 	return out.String()
 }
 
-// failureOf is what phoneFailure makes of a kind.
+// failureOf is what advice makes of a kind.
 func failureOf(kind fleet.Kind, told bool) *exit.Error {
 	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told}}
 	answers := map[fleet.Kind]hwcheck.Verdict{

@@ -11,13 +11,14 @@ import (
 
 // A File is an opened image. It is safe for concurrent use once [File.Verify] and [File.CheckSignature] have returned.
 type File struct {
-	facts  Facts
-	fields []Field
-	header []byte            // CPB: the header's bytes, for the signature
-	image  *io.SectionReader // nil for a stream
-	stream io.Reader         // the whole stream from its first byte, nil for a file
-	sealed *sealedDescriptor // the descriptor as it lies beside the image, nil without one
-	close  func() error
+	facts   Facts
+	fields  []Field
+	header  []byte            // the first bytes of the file, as far as facts were read from them
+	trailer []byte            // the last bytes of the file, as far as facts were read from them
+	image   *io.SectionReader // nil for a stream
+	stream  io.Reader         // the whole stream from its first byte, nil for a file
+	sealed  *sealedDescriptor // the descriptor as it lies beside the image, nil without one
+	close   func() error
 
 	wholeDigest bool // Verify must compute the whole file's digest, though nothing is compared with it
 }

@@ -43,6 +43,7 @@ func readOpenStageFront(f *File, r io.ReaderAt) error {
 	if !ok || err != nil || !strings.HasPrefix(strings.ToUpper(text), "V") {
 		return ErrNotBind
 	}
+	f.header = h
 	f.facts.Format = OpenStage
 	f.facts.Size = -1
 	f.facts.HeaderLength = openStageHeader
@@ -68,6 +69,7 @@ func finishOpenStage(f *File, size int64, tail []byte) error {
 		return nil
 	}
 	t := tail[len(tail)-openStageTrailer:]
+	f.trailer = t // also what is no trailer says something
 	device, software, ok := readTrailerTexts(t)
 	if !ok {
 		return nil

@@ -50,7 +50,8 @@ func httpDripWants() map[string]want {
 // An objector is a watcher that objects at the last moment.
 type objector struct{ io.Writer }
 
-func (objector) Check([32]byte) error { return errDamaged }
+func (objector) Check() error      { return errDamaged }
+func (objector) SHA256() *[32]byte { return nil }
 
 var errDamaged = errors.New("damaged")
 
@@ -86,7 +87,7 @@ func TestHalfAFileIsRemoved(t *testing.T) {
 					}
 				}
 			} else {
-				u.Watch = func() transfer.Watcher { return objector{io.Discard} }
+				u.Watch = func(bool) transfer.Watcher { return objector{io.Discard} }
 			}
 			_, err := put(ctx, s.Access(), o, u)
 			s.Settle()

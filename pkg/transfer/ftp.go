@@ -23,9 +23,9 @@ type ftpStore struct {
 	peer
 	client  *ftp.ServerConn // nil: not connected
 	control *control
-	pump    *pump    // what is sent now
-	left    []string // temporary files of earlier attempts that could not be removed
-	half    string   // the file's own name, if an attempt in place may have left half of it there; it is never swept
+	sending *hashingReader // what is sent now
+	left    []string       // temporary files of earlier attempts that could not be removed
+	half    string         // the file's own name, if an attempt in place may have left half of it there; it is never swept
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
@@ -127,8 +127,8 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 			return s.control, nil
 		}
 		var complete func() bool
-		if s.pump != nil {
-			complete = s.pump.complete
+		if s.sending != nil {
+			complete = s.sending.complete
 		}
 		return s.control.openData(address, config, complete)
 	}

@@ -108,16 +108,16 @@ func (p *ftpPut) sendAndProve(ctx context.Context) error {
 	p.location.InPlace = p.target == p.u.Name
 	p.tell(StepSend, p.target)
 	p.start = time.Now()
-	p.pump = newPump(ctx, p.u, p.o)
+	p.sending = newHashingReader(ctx, p.u, p.o, p.control.digestCommand() != "")
 	defer func() {
-		p.sent = p.pump.out
-		p.pump.close()
-		p.pump = nil
+		p.sent = p.sending.out
+		p.sending.close()
+		p.sending = nil
 	}()
 	if err := p.send(ctx); err != nil {
 		return err
 	}
-	p.location.SHA256 = p.pump.sum
+	p.location.SHA256 = p.sending.sum
 	return p.prove(ctx)
 }
 
@@ -141,7 +141,7 @@ func (p *ftpPut) send(ctx context.Context) error {
 		err = p.control.fault
 	}
 	failure := p.fail(ctx, "sending", err)
-	if !p.pump.complete() || !p.inDoubt(failure) {
+	if !p.sending.complete() || !p.inDoubt(failure) {
 		return failure
 	}
 	return p.lookFor(ctx, failure)
@@ -150,7 +150,7 @@ func (p *ftpPut) send(ctx context.Context) error {
 // store has the library send the file, and notes whether the server may have begun to write it.
 func (p *ftpPut) store() error {
 	p.control.stored = false
-	err := p.client.Stor(p.target, p.pump)
+	err := p.client.Stor(p.target, p.sending)
 	if p.control.stored && (p.control.begun || p.control.broken) {
 		p.begun = true
 	}

@@ -53,8 +53,11 @@ func (p *httpsPut) compare(ctx context.Context) error {
 	}
 	if sum, ok := digestOf(answer.Header); ok && answer.StatusCode == http.StatusOK {
 		p.tell(StepCheck, string(ProofDigest))
-		if sum != p.location.SHA256 {
-			return p.wrong(ctx, fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, p.location.SHA256))
+		if err := p.u.needSHA256(ctx, &p.location); err != nil {
+			return err
+		}
+		if sum != *p.location.SHA256 {
+			return p.wrong(ctx, fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, *p.location.SHA256))
 		}
 		p.location.proof(ProofDigest)
 	}
@@ -108,6 +111,9 @@ func (e *differsError) Error() string { return e.text }
 // readBack reads the whole file again and compares its digest.
 func (p *httpsPut) readBack(ctx context.Context) error {
 	p.tell(StepCheck, string(ProofReadBack))
+	if err := p.u.needSHA256(ctx, &p.location); err != nil {
+		return err
+	}
 	answer, err := p.do(ctx, "reading back", func() (*http.Request, error) {
 		return http.NewRequestWithContext(ctx, http.MethodGet, p.access.FileURL(p.u.Name), nil)
 	})
@@ -124,8 +130,8 @@ func (p *httpsPut) readBack(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return p.fail(ctx, "reading back", err)
-	case n != size || [32]byte(got.Sum(nil)) != p.location.SHA256:
-		return &differsError{fmt.Sprintf("read back, %d bytes have SHA-256 %x; %d with %x were sent", n, got.Sum(nil), size, p.location.SHA256)}
+	case n != size || [32]byte(got.Sum(nil)) != *p.location.SHA256:
+		return &differsError{fmt.Sprintf("read back, %d bytes have SHA-256 %x; %d with %x were sent", n, got.Sum(nil), size, *p.location.SHA256)}
 	}
 	p.location.proof(ProofReadBack)
 	return nil

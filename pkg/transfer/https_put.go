@@ -32,13 +32,14 @@ func (s *httpsStore) Put(ctx context.Context, u Upload) (Location, error) {
 // An httpsPut is one attempt to send a file.
 type httpsPut struct {
 	*httpsStore
-	u        Upload
-	body     *body
-	there    bool       // the file is there, or may be, and nobody knows whether it is right
-	before   httpsState // what the server told of the file that was there before
-	asked    bool       // a request has begun to send the file, and the server to write it perhaps
-	touched  int64      // the most bytes that any request has sent
-	location Location
+	u           Upload
+	body        *body
+	there       bool       // the file is there, or may be, and nobody knows whether it is right
+	before      httpsState // what the server told of the file that was there before
+	tellsDigest bool       // the server told the digest of that file, and will tell that of ours
+	asked       bool       // a request has begun to send the file, and the server to write it perhaps
+	touched     int64      // the most bytes that any request has sent
+	location    Location
 }
 
 func (p *httpsPut) run(ctx context.Context) error {
@@ -81,6 +82,7 @@ func (p *httpsPut) lookForOld(ctx context.Context) error {
 		return e
 	}
 	p.before = stateOf(answer)
+	_, p.tellsDigest = digestOf(answer.Header)
 	if p.before.gone() {
 		p.there = false // what an earlier attempt left is not there any more
 	}
@@ -132,7 +134,7 @@ func (p *httpsPut) send(ctx context.Context, expect bool) error {
 func (p *httpsPut) renew(ctx context.Context) {
 	p.noteTouched()
 	p.body.stop()
-	p.body = newBody(ctx, p.u, p.o)
+	p.body = newBody(ctx, p.u, p.o, p.tellsDigest)
 }
 
 func (p *httpsPut) noteTouched() {

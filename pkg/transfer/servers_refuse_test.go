@@ -220,7 +220,7 @@ func TestServersRemovingRefused(t *testing.T) {
 		s.holds(t, only(file))
 		objection := errors.New("not for this phone")
 		u := upload(content(1 << 20))
-		u.Watch = func() transfer.Watcher { return &watcher{onSum: objection} }
+		u.Watch = func(bool) transfer.Watcher { return &watcher{onDone: objection} }
 		got := s.put(t, transfer.Options{}, u)
 		if !errors.Is(got.err, objection) {
 			t.Errorf("%v", got.err)

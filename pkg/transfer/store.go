@@ -30,9 +30,12 @@ type Upload struct {
 	// Content is the file. It is read once for each attempt.
 	Content *io.SectionReader
 	// Watch, if not nil, is called at the start of each attempt. What it returns is written every byte in the order
-	// of the file; its Check is asked before the last of them are sent. An error of Check is that of Put, as a
-	// [*SourceError]: the file was wrong, and is not on the server.
-	Watch func() Watcher
+	// of the file; its Check is called before the last of them are sent. An error of Check is that of Put, as a
+	// [*SourceError]: the file was wrong, and is not on the server. With whole the SHA-256 of all bytes is needed.
+	Watch func(whole bool) Watcher
+	// SHA256 wants Location.SHA256 in any case. Without it the digest is computed only where something is compared
+	// with it, or Watch is nil.
+	SHA256 bool
 	// NoOverwrite refuses to replace a file of the name.
 	NoOverwrite bool
 	// InPlace writes to Name itself, by FTP, for servers that do not rename.
@@ -46,15 +49,17 @@ type Upload struct {
 // A Watcher sees the bytes that are sent.
 type Watcher interface {
 	io.Writer
-	// Check is given the SHA-256 of the whole file.
-	Check(sum [32]byte) error
+	// Check is called after the last byte, and reports whether the bytes are those that are to be sent.
+	Check() error
+	// SHA256 is called after Check, and returns the digest of all bytes, or nil if it was not computed.
+	SHA256() *[32]byte
 }
 
 // A Location is where a file lies now, and how sure that is.
 type Location struct {
 	URL      string        // ftp://, ftps:// or https://, without login
 	Size     int64         // bytes
-	SHA256   [32]byte      // of the bytes that were sent
+	SHA256   *[32]byte     // of the bytes that were sent, nil if nothing needed it
 	Proofs   []Proof       // what was compared with the server's word, or with what was read back
 	InPlace  bool          // by FTP: written to its own name, without a temporary one
 	Replaced bool          // a file of the name was there before

@@ -3,9 +3,12 @@ package transfer
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"math/big"
 	"strings"
 	"time"
@@ -47,6 +50,35 @@ func (u Upload) validate() error {
 	if u.Content == nil || u.Content.Size() == 0 {
 		return &SourceError{errors.New("there is nothing to send")}
 	}
+	return nil
+}
+
+// watcher returns what sees the bytes of one attempt.
+func (u Upload) watcher(whole bool) Watcher {
+	if u.Watch == nil {
+		return digestWatcher{sha256.New()}
+	}
+	return u.Watch(whole || u.SHA256 || u.ReadBack)
+}
+
+// A digestWatcher computes the digest of a file that nobody watches.
+type digestWatcher struct{ hash.Hash }
+
+func (digestWatcher) Check() error        { return nil }
+func (w digestWatcher) SHA256() *[32]byte { return (*[32]byte)(w.Sum(nil)) }
+
+// needSHA256 makes sure that the digest of the file is known, now that something is compared with it: where nothing had
+// asked for it while the file was sent, it reads the file again, and has it watched as before.
+func (u Upload) needSHA256(ctx context.Context, l *Location) error {
+	if l.SHA256 != nil {
+		return nil
+	}
+	r := newHashingReader(ctx, u, Options{}, true)
+	defer r.close()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	l.SHA256 = r.sum
 	return nil
 }
 

@@ -24,7 +24,7 @@ func noProblem(t *testing.T, err error) {
 	}
 }
 
-// browsed is a phone with a web page, and what happens to it.
+// browsed starts a phone with a web page, and returns its events.
 func browsed(t *testing.T) (*phonesim.Phone, chan phonesim.Event) {
 	t.Helper()
 	events := make(chan phonesim.Event, 1000)
@@ -54,8 +54,8 @@ func updated(t *testing.T, phone *phonesim.Phone, events chan phonesim.Event) (s
 	}
 }
 
-// TestBrowser: a person with a browser can do what this package does, and both send the same form: what the phone sees of us
-// is what it sees of a browser.
+// TestBrowser checks that a person with a browser can do what this package does, and that both send the same form: what the
+// phone sees of us is what it sees of a browser.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	browser := newChromium(t)
@@ -87,7 +87,7 @@ func TestBrowser(t *testing.T) {
 	compare(t, theirs, ours)
 }
 
-// byHand does what a person would, and returns what the page says at last.
+// byHand does what a person would, and returns what the page says in the end.
 func byHand(c *chromium, address, file string) string {
 	const button = `document.querySelector('form input[type="submit"]')`
 	c.open("https://" + address + "/")

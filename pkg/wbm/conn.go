@@ -32,8 +32,8 @@ type conn struct {
 	read   atomic.Int64          // bytes since the last request began
 	ended  atomic.Pointer[error] // why the phone sends no more
 	closed atomic.Bool           // on this side
-	lost   atomic.Bool           // something was written when it was closed
-	normal atomic.Bool           // closing it is no sign that something went wrong
+	lost   atomic.Bool           // something was written after that
+	normal atomic.Bool           // it may be closed normally: the upload is answered
 }
 
 // connect connects to the phone, for pages or for one upload.
@@ -47,9 +47,9 @@ func (s *Session) connect(ctx context.Context, upload *body) (*conn, error) {
 	c.Conn = tls.Client(c.raw, s.config)
 	c.raw.LimitUnsent()
 	c.raw.WaitForReads() // as long as the context lasts
-	if c.normal.Store(upload == nil); upload != nil {
+	c.raw.HoldFailedWrites(min(s.o.Timeout, refusalGrace))
+	if upload != nil {
 		c.raw.ResetOnClose()
-		c.raw.HoldFailedWrites(min(s.o.Timeout, refusalGrace))
 	}
 	if err := c.HandshakeContext(ctx); err != nil {
 		c.raw.Reset()
@@ -121,13 +121,15 @@ func (c *conn) Write(p []byte) (int, error) {
 // is sent and the phone answers.
 func (c *conn) Close() error {
 	c.closed.Store(true)
-	if c.upload != nil {
-		_ = c.upload.pipe.Close()
-		if !c.normal.Load() && (c.upload.interrupted() != nil || !c.upload.complete.Load() || c.read.Load() == 0) {
-			c.raw.Reset()
-			return nil
-		}
-		c.raw.CloseNormally()
+	b := c.upload
+	if b == nil {
+		return c.Conn.Close()
 	}
-	return c.Conn.Close()
+	_ = b.pipe.Close()
+	if c.normal.Load() || b.complete.Load() && b.interrupted() == nil && c.read.Load() > 0 {
+		c.raw.CloseNormally()
+		return c.Conn.Close()
+	}
+	c.raw.Reset()
+	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestNobody: what there is instead of a phone.
+// TestNobody checks the kinds of errors where there is no phone.
 func TestNobody(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
@@ -61,7 +61,7 @@ func TestNobody(t *testing.T) {
 	}
 }
 
-// TestTrust: a certificate that nobody vouches for ends the visit before anything is said, at any connection.
+// TestTrust checks that an untrusted certificate ends the visit before anything is sent, on every connection.
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -102,7 +102,7 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// TestInterrupted: whoever does not want to wait any more does not.
+// TestInterrupted checks that the end of the context ends a visit, with its cause.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -121,6 +121,27 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := wbm.Open(ctx, s.address, s.options(t)); !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDial checks that nothing is sent but over the dialer that the caller gives.
+func TestDial(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options(t)
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network != "tcp" || address != "phone.test:443" {
+			return nil, errors.New("unexpected")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, s.address)
+	}
+	v, err := wbm.Open(t.Context(), "phone.test:443", o)
+	if err != nil || len(s.seen) != 1 {
+		t.Fatalf("%v, seen %q", err, s.seen)
+	}
+	_ = v.Close()
+	if _, err := wbm.Open(t.Context(), "other.test:443", o); kind(err) != wbm.KindUnreachable {
 		t.Errorf("%v", err)
 	}
 }

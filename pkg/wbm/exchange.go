@@ -67,8 +67,8 @@ func (s *Session) newRequest(ctx context.Context, r request) (*http.Request, err
 	return h, nil
 }
 
-// exchange sends a request and reads the answer. What is posted goes over a new connection, once. A GET may find that the
-// connection that was kept has ended, and goes over another one then.
+// exchange sends a request and reads the answer. A POST goes over a new connection, and is sent once. A GET is sent again
+// over a new connection if the one that was kept turns out to have ended.
 func (s *Session) exchange(ctx context.Context, r request) (*answer, error) {
 	h, err := s.newRequest(ctx, r)
 	if err != nil {
@@ -97,8 +97,8 @@ func (s *Session) exchange(ctx context.Context, r request) (*answer, error) {
 
 // receive reads the body of an answer, and keeps the connection if it can be used again.
 func (s *Session) receive(ctx context.Context, r request, response *http.Response) (*answer, error) {
+	defer response.Body.Close()
 	a, err := s.readAnswer(ctx, r, response)
-	_ = response.Body.Close()
 	switch {
 	case err != nil:
 		s.abort()
@@ -127,14 +127,9 @@ func (s *Session) readAnswer(ctx context.Context, r request, response *http.Resp
 	a.body = body
 	s.jar.SetCookies(r.url, response.Cookies())
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, s.errorf(KindProtocol, "it packs its pages (%s), and was asked not to", s.shown(encoding))
+		return nil, s.errorf(KindProtocol, "it compresses its pages (%s), although asked not to", s.redact(encoding))
 	}
 	return a, nil
-}
-
-// page reads the page that an answer holds.
-func (a *answer) page() (*htmlform.Page, error) {
-	return htmlform.Read(a.url, a.header.Get("Content-Type"), a.body)
 }
 
 // disconnect closes the connection that is kept, if there is one.

@@ -28,14 +28,14 @@ func FuzzReadPage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s.facts.read(p)
+		s.facts.add(p)
 		s.start = []*htmlform.Page{p}
-		s.weigh(&Answer{}, p)
+		s.classifyAnswer(&Answer{}, p)
 		for _, form := range p.Forms {
 			if u, err := s.target(form); err == nil && (u.Host != "phone" || u.Scheme != "https" || strings.ContainsAny(u.RequestURI(), " \r\n\x00")) {
 				t.Fatalf("sends to %q", u)
 			}
-			_, _ = known(form)
+			_, _ = loginKindOf(form)
 			_ = s.describe(form)
 		}
 		for _, l := range p.Links {
@@ -46,7 +46,7 @@ func FuzzReadPage(f *testing.F) {
 	})
 }
 
-// FuzzBody: what is packed is what comes out again.
+// FuzzBody checks that what is encoded decodes to the same.
 func FuzzBody(f *testing.F) {
 	f.Add("page_submit", "WEBM_Admin_x", "file", "CP400.img", []byte("image"))
 	f.Add("a\"b\r\nc", "--x\r\n\r\n", "f;=\\", "ä\" \\.img\r\nX: y", []byte("\r\n--"))
@@ -94,7 +94,7 @@ func lines(text string) string {
 	return strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n", "\r\n")
 }
 
-// between is what stands within quotes.
+// between returns what stands within quotes.
 func between(text, front string) string {
 	_, rest, _ := strings.Cut(text, front)
 	inside, _, _ := strings.Cut(rest, `"`)

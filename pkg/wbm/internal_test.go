@@ -2,6 +2,7 @@ package wbm
 
 import (
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func read(t testing.TB, text string) *htmlform.Page {
 	return p
 }
 
-// TestResolve: what is on the phone, and what is elsewhere.
+// TestResolve checks which addresses are on the phone, and which are elsewhere.
 func TestResolve(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ port, reference, want string }{
@@ -59,7 +60,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestFacts: what pages say of the phone.
+// TestFacts checks what pages say of the phone.
 func TestFacts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -84,7 +85,7 @@ func TestFacts(t *testing.T) {
 			t.Parallel()
 			l := factList{}
 			for _, text := range c.pages {
-				l.read(read(t, text))
+				l.add(read(t, text))
 			}
 			if got := l.facts(secret.Redactor{}); got != c.want {
 				t.Errorf("%+v, want %+v", got, c.want)
@@ -93,7 +94,7 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// TestSecret: a password is found in whatever way a page repeats it, and is not told by printing.
+// TestSecret checks that a password is found in every form in which a page repeats it, and that nothing prints it.
 func TestSecret(t *testing.T) {
 	t.Parallel()
 	const password = "a b&c\"d/é"
@@ -120,5 +121,39 @@ func TestSecret(t *testing.T) {
 		if strings.Contains(text, "c\"d") || strings.Contains(text, `c\"d`) || strings.Contains(text, fmt.Sprintf("%x", "c\"d")) {
 			t.Errorf("%s prints %s", format, text)
 		}
+	}
+}
+
+// TestBody checks the bytes of a form with an image: they are those of a browser.
+func TestBody(t *testing.T) {
+	t.Parallel()
+	p := read(t, `<form><input type=hidden name='a"' value="x&#10;y"><input type=file name=f><input type=file name=g><input name=b value=1></form>`)
+	b := newBody(p.Forms[0], Image{Name: "a\r\n.img", Content: io.NewSectionReader(strings.NewReader("image"), 0, 5)})
+	b.start()
+	text, err := io.ReadAll(b)
+	boundary, _ := strings.CutPrefix(b.mediaType, "multipart/form-data; boundary=")
+	want := strings.ReplaceAll(strings.ReplaceAll(`--B
+Content-Disposition: form-data; name="a%22"
+
+x
+y
+--B
+Content-Disposition: form-data; name="f"; filename="a%0D%0A.img"
+Content-Type: application/octet-stream
+
+image
+--B
+Content-Disposition: form-data; name="g"; filename=""
+Content-Type: application/octet-stream
+
+
+--B
+Content-Disposition: form-data; name="b"
+
+1
+--B--
+`, "\n", "\r\n"), "--B", "--"+boundary)
+	if err != nil || string(text) != want || b.length != int64(len(want)) {
+		t.Errorf("%d bytes are announced, %v:\n%s", b.length, err, text)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestSecretBeforeLogin: a page may know the password from an earlier visit; it is in no event and no error before the login.
+// TestSecretBeforeLogin checks events and errors before the login: a page may know the password from an earlier visit.
 func TestSecretBeforeLogin(t *testing.T) {
 	t.Parallel()
 	const repeated = `pass%26word%221`

@@ -10,12 +10,12 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// loginForm is a form of login as the pages have it.
+// loginForm returns a login form as the pages have it.
 func loginForm(attributes, submit, inputs string) string {
 	return fmt.Sprintf(`<title>Admin</title><form %s><input type=hidden name=page_submit value="%s">%s<input type=submit></form>`, attributes, submit, inputs)
 }
 
-// TestLogin: every form of login and every answer to it; and that the password goes nowhere else.
+// TestLogin checks every login form and every answer to it, and that the password goes nowhere else.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	const post, submit, field = `method=post action="page.cmd"`, "WEBMp_Admin_Login", `<input type=password name=AdminPassword>`
@@ -91,10 +91,10 @@ func TestLogin(t *testing.T) {
 				text(w, "<p>Password is suspended")
 			}
 		}, wbm.KindLocked, "suspended", 1},
-		{"a redirect that does something", redirect(302, "page.cmd?page=WEBM_Admin_FactoryReset&confirm=yes"), wbm.KindProtocol, "may do something", 1},
-		{"a redirect that logs out", redirect(302, "page.cmd?user=none"), wbm.KindProtocol, "may do something", 1},
+		{"a redirect that does something", redirect(302, "page.cmd?page=WEBM_Admin_FactoryReset&confirm=yes"), wbm.KindProtocol, "may change something", 1},
+		{"a redirect that logs out", redirect(302, "page.cmd?user=none"), wbm.KindProtocol, "may change something", 1},
 		{"wrong", after("<p>AUTHENTICATION\n failed</p>" + loginPage), wbm.KindPassword, "says that the authentication failed", 1},
-		{"wrong, without words", after(loginPage), wbm.KindPassword, "shows the form of login again", 1},
+		{"wrong, without words", after(loginPage), wbm.KindPassword, "shows the login form again", 1},
 		{"wrong, by cookie", func(s *site) {
 			s.pages["login:"+submit] = func(w http.ResponseWriter, _ *http.Request) {
 				http.SetCookie(w, &http.Cookie{Name: "webm", Value: "0|0"})
@@ -121,13 +121,13 @@ func TestLogin(t *testing.T) {
 		{"led elsewhere after it", redirect(302, "https://127.0.0.2/?is=pass%26word%221"), wbm.KindForeign, "127.0.0.2/?is=[redacted]", 1},
 		{"led to HTTP after it", redirect(302, "http://HOST/"), wbm.KindForeign, "http://", 1},
 
-		{"none", start("<p>hello"), wbm.KindNoLogin, "none of the known forms of login", 0},
+		{"none", start("<p>hello"), wbm.KindNoLogin, "none of the known login forms", 0},
 		{"a link that does something", start(`<a href="page.cmd?page=WEBMp_Admin_Login&do=1">x</a><a href="page.cmd?page=WEBMp_Admin_Login_Reset">x</a>`), wbm.KindNoLogin, "", 0},
 		{"another", start(loginForm(post, "WEBMp_User_Login", field)), wbm.KindNoLogin, "page_submit=WEBMp_User_Login and AdminPassword", 0},
 		{"another field", start(loginForm(post, submit, `<input type=password name=Pin>`)), wbm.KindNoLogin, "", 0},
 		{"two fields", start(loginForm(post, submit, field+`<input type=password name=b>`)), wbm.KindNoLogin, "", 0},
 		{"a field that cannot be used", start(loginForm(post, submit, `<fieldset disabled>`+field+`</fieldset>`)), wbm.KindNoLogin, "", 0},
-		{"two forms", start(loginPage + loginPage), wbm.KindNoLogin, "2 forms", 0},
+		{"two forms", start(loginPage + loginPage), wbm.KindNoLogin, "2 login forms", 0},
 		{"in a template", start(`<template>` + loginPage + `</template>`), wbm.KindNoLogin, "", 0},
 		{"in a comment", start(`<!--` + loginPage + `-->`), wbm.KindNoLogin, "", 0},
 		{"to another host", form(`method=post action="https://127.0.0.2/page.cmd"`), wbm.KindForeign, "127.0.0.2", 0},
@@ -174,7 +174,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLatin: a page in ISO-8859-1 is sent a password in it.
+// TestLatin checks that a page in ISO-8859-1 is sent the password in ISO-8859-1.
 func TestLatin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -193,7 +193,7 @@ func TestLatin(t *testing.T) {
 	}
 }
 
-// TestPasswordIsEmpty: nothing is sent then.
+// TestPasswordIsEmpty checks that nothing is sent without a password.
 func TestPasswordIsEmpty(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -207,7 +207,7 @@ func TestPasswordIsEmpty(t *testing.T) {
 	}
 }
 
-// TestDoubtLogsOut: who may be logged in is logged out, also if the login is taken for a failure.
+// TestDoubtLogsOut checks that Close logs out if somebody may be logged in, also after a login that seems to have failed.
 func TestDoubtLogsOut(t *testing.T) {
 	t.Parallel()
 	for page, want := range map[string]bool{

@@ -7,7 +7,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// TestSecretIsNotCut: what is cut ends before a password that begins there, and what only looks like one stays.
+// TestSecretIsNotCut checks that a text is cut before a password that begins there, and not before what only resembles one.
 func TestSecretIsNotCut(t *testing.T) {
 	t.Parallel()
 	s := secret.NewRedactor(secret.New("CP600admin"))
@@ -33,26 +33,26 @@ func TestSecretIsNotCut(t *testing.T) {
 			if raw := s.Cut(c.text, c.limit); raw != c.raw {
 				t.Errorf("raw %q, want %q", raw, c.raw)
 			}
-			if shown := (&Session{redactor: s}).clean(c.text, c.limit); shown != c.shown {
+			if shown := (&Session{redactor: s}).redactTo(c.limit, c.text); shown != c.shown {
 				t.Errorf("shown %q, want %q", shown, c.shown)
 			}
 		})
 	}
 }
 
-// TestFactsAreRaw: a password that is a part of what the phone is called does not change what it is.
+// TestFactsAreRaw checks that a password that is part of the name of a device does not change the facts.
 func TestFactsAreRaw(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"CP600admin", "CP600", "Desk"} {
 		s := &Session{redactor: secret.NewRedactor(secret.New(password))}
-		s.facts.read(read(t, "<title>IP Phone Admin</title><p>Device type: OpenScape Desk Phone CP600"))
+		s.facts.add(read(t, "<title>IP Phone Admin</title><p>Device type: OpenScape Desk Phone CP600"))
 		if want := (Facts{Title: "IP Phone Admin", Device: "OpenScape Desk Phone CP600"}); s.Facts() != want {
 			t.Errorf("with %s: %+v", password, s.Facts())
 		}
 	}
 	s := &Session{redactor: secret.NewRedactor(secret.New("CP600admin"))}
-	s.facts.read(read(t, "<p>Device type: "+strings.Repeat("x", maxShown-5)+"CP600admin"))
-	if got := s.Facts().Device; got != strings.Repeat("x", maxShown-5) {
-		t.Errorf("it ends with %q", got[maxShown-10:])
+	s.facts.add(read(t, "<p>Device type: "+strings.Repeat("x", maxText-5)+"CP600admin"))
+	if got := s.Facts().Device; got != strings.Repeat("x", maxText-5) {
+		t.Errorf("it ends with %q", got[maxText-10:])
 	}
 }

@@ -6,14 +6,15 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// visit asks for a page and follows where it leads, on the phone itself. All of it takes at most Timeout.
+// visit reads a page and follows its redirects, on the phone itself. All of it takes at most Timeout.
 func (s *Session) visit(ctx context.Context, r request) (*htmlform.Page, error) {
-	ctx, done := s.limit(ctx)
-	defer done()
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
 	for range maxRedirects + 1 {
 		a, err := s.exchange(ctx, r)
 		if err != nil {
@@ -24,14 +25,14 @@ func (s *Session) visit(ctx context.Context, r request) (*htmlform.Page, error) 
 			return nil, err
 		}
 		if next == nil {
-			return s.understand(ctx, a)
+			return s.readPage(ctx, a)
 		}
 		r = request{url: next, referer: r.referer}
 	}
 	return nil, s.errorf(KindProtocol, "it redirects more than %d times", maxRedirects)
 }
 
-// redirect returns where an answer leads, nil if nowhere.
+// redirect returns where an answer redirects to; nil if it does not.
 func (s *Session) redirect(a *answer, posted bool) (*url.URL, error) {
 	again := false
 	switch a.status {
@@ -39,7 +40,7 @@ func (s *Session) redirect(a *answer, posted bool) (*url.URL, error) {
 	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		again = posted
 	default:
-		return nil, nil //nolint:nilnil // nowhere is a good answer
+		return nil, nil //nolint:nilnil // most answers do not
 	}
 	location := a.header.Get("Location")
 	next, err := s.resolve(a.url, location)
@@ -47,60 +48,81 @@ func (s *Session) redirect(a *answer, posted bool) (*url.URL, error) {
 	case location == "":
 		return nil, s.errorf(KindProtocol, "it redirects to nowhere")
 	case err != nil:
-		return nil, s.errorf(KindForeign, "it redirects elsewhere, to %s", s.shown(location))
+		return nil, s.errorf(KindForeign, "it redirects elsewhere, to %s", s.redact(location))
 	case !htmlform.IsSafe(next):
-		return nil, s.errorf(KindProtocol, "it redirects to %s, and asking for that may do something", s.shown(next.RequestURI()))
+		return nil, s.errorf(KindProtocol, "it redirects to %s, and requesting that may change something", s.uri(next))
 	case again:
-		return nil, s.errorf(KindProtocol, "it wants to be sent once more what it was sent, which is not done (status %d)", a.status)
+		return nil, s.errorf(KindProtocol, "it demands the same request once more, which is not sent again (status %d)", a.status)
 	}
 	return next, nil
 }
 
-// understand reads the page that an answer is, if it is one.
-func (s *Session) understand(ctx context.Context, a *answer) (*htmlform.Page, error) {
+// readPage reads the page in an answer. It fails if the phone refuses it by its status, or if it is none.
+func (s *Session) readPage(ctx context.Context, a *answer) (*htmlform.Page, error) {
 	kind, ok := isPage(a.header)
 	switch {
 	case a.status >= http.StatusBadRequest:
-		return nil, s.refused(ctx, a)
+		return nil, s.statusError(ctx, a)
 	case !ok:
-		return nil, s.errorf(KindProtocol, "%s is no web page, but %s", s.shown(a.url.RequestURI()), s.shown(kind))
+		return nil, s.errorf(KindProtocol, "%s is not a web page, but %s", s.uri(a.url), s.redact(kind))
 	}
-	p, err := a.page()
+	p, err := s.parse(ctx, a)
 	if err != nil {
-		return nil, s.fail(ctx, err)
+		return nil, err
 	}
-	s.tell(StepPage, s.shown(a.url.RequestURI()))
-	s.facts.read(p)
+	s.emit(StepPage, s.uri(a.url))
 	return p, nil
 }
 
-// refused is a page that the phone refuses by its status. It may say why, if it is asked for a login: of other pages the same
-// words may mean anything.
-func (s *Session) refused(ctx context.Context, a *answer) error {
-	if p, err := s.plain(ctx, a); err == nil {
+// parse parses the page in an answer.
+func (s *Session) parse(ctx context.Context, a *answer) (*htmlform.Page, error) {
+	p, err := htmlform.Read(a.url, a.header.Get("Content-Type"), a.body)
+	if err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	s.facts.add(p)
+	return p, nil
+}
+
+// readAny reads an answer whatever its status is. One that is no page has text only if it is plain text.
+func (s *Session) readAny(ctx context.Context, a *answer) (*htmlform.Page, error) {
+	kind, ok := isPage(a.header)
+	switch {
+	case ok:
+		return s.parse(ctx, a)
+	case strings.HasPrefix(strings.ToLower(kind), "text/plain"):
+		return htmlform.ReadText(a.url, kind, a.body), nil
+	}
+	return &htmlform.Page{URL: a.url, Base: a.url}, nil
+}
+
+// statusError returns the error of a page that the phone refuses by its status. Its text may say why while a login is asked
+// for; on other pages the same words may mean anything.
+func (s *Session) statusError(ctx context.Context, a *answer) error {
+	if p, err := s.readAny(ctx, a); err == nil {
 		pages := []*htmlform.Page{p}
 		switch {
-		case s.login == taken || s.login == sent && s.isEntered(pages):
-		case htmlform.Contains(pages, saysLocked):
+		case s.login == loginAccepted || s.login == loginSent && s.isLoggedIn(pages):
+		case htmlform.Contains(pages, textLocked):
 			return errLocked("that is all it shows")
-		case htmlform.Contains(pages, saysWrong) && s.login == sent:
+		case htmlform.Contains(pages, textWrong) && s.login == loginSent:
 			return errWrong()
 		}
 	}
-	e := s.errorf(KindProtocol, "%s is refused with status %d", s.shown(a.url.RequestURI()), a.status)
+	e := s.errorf(KindProtocol, "%s is refused with status %d", s.uri(a.url), a.status)
 	e.status = a.status
 	return e
 }
 
-// isPage reports whether what a head announces is a web page, and what it announces.
+// isPage reports whether a header announces a web page, and returns the media type that it announces.
 func isPage(h http.Header) (kind string, ok bool) {
 	announced := h.Get("Content-Type")
 	kind, _, _ = mime.ParseMediaType(announced)
 	return announced, announced == "" || kind == "text/html" || kind == "application/xhtml+xml"
 }
 
-// view reads a page with its frames. Frames that were read before, by their keys, are left out.
-func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]*htmlform.Page, error) {
+// readFrames reads a page with its frames. It skips frames that were read before, by their keys.
+func (s *Session) readFrames(ctx context.Context, r request, read map[string]bool) ([]*htmlform.Page, error) {
 	first, err := s.visit(ctx, r)
 	if err != nil {
 		return nil, err
@@ -114,7 +136,7 @@ func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]
 		for _, frame := range pages[i].Frames {
 			u, err := s.resolve(pages[i].Base, frame)
 			if err != nil || read[htmlform.PageKey(u)] || !htmlform.IsSafe(u) {
-				continue // what is shown from elsewhere is not the phone's
+				continue // a frame from elsewhere is not the phone's
 			}
 			read[htmlform.PageKey(u)] = true
 			if len(pages) > maxFrames {
@@ -124,7 +146,7 @@ func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]
 			if err != nil && !isStatus(err) {
 				return nil, err
 			}
-			if err == nil { // somebody sees the other frames all the same
+			if err == nil { // a person sees the other frames anyway
 				pages = append(pages, p)
 			}
 		}

@@ -68,7 +68,7 @@ b</textarea><input type=reset value=Clear><input type=submit name=go value="Send
 	donePage = `<html><body><div class="success">Transfer  completed <b>successfully</b></div></body></html>`
 )
 
-// newSite starts a page that behaves.
+// newSite starts a page that behaves as expected.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{pages: map[string]http.HandlerFunc{}}
@@ -170,7 +170,7 @@ func (s *site) read(r *http.Request) {
 	}
 }
 
-// options are those of a visitor who believes the site, and writes down what happens.
+// options returns options that trust the site, and checks that no event holds the password.
 func (s *site) options(t *testing.T) wbm.Options {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
@@ -189,7 +189,7 @@ func image(content string) wbm.Image {
 	return wbm.Image{Name: "CP400.img", Content: io.NewSectionReader(strings.NewReader(content), 0, int64(len(content)))}
 }
 
-// visit goes the whole way, and returns where it ended.
+// visit makes a whole visit, and returns how it ended.
 func (s *site) visit(t *testing.T, o wbm.Options, send wbm.Image) (wbm.Answer, error) {
 	t.Helper()
 	return s.visitWith(t.Context(), t, o, send)
@@ -212,7 +212,7 @@ func (s *site) visitWith(ctx context.Context, t *testing.T, o wbm.Options, send 
 	return v.Upload(ctx, f, send)
 }
 
-// kind is the kind of an error; "" if it is none of ours.
+// kind returns the kind of an error; "" if it is none of ours.
 func kind(err error) wbm.Kind {
 	if e := (*wbm.Error)(nil); errors.As(err, &e) {
 		return e.Kind
@@ -220,7 +220,7 @@ func kind(err error) wbm.Kind {
 	return ""
 }
 
-// TestVisit goes all the way, as a person does.
+// TestVisit makes a visit as a person does.
 func TestVisit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 const (
@@ -129,20 +131,26 @@ func (c Contact) ask(ctx context.Context, conn net.Conn, address string, done Co
 }
 
 func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	return c.Dial(ctx, "tcp", address)
+	raw, err := c.Dial(limited, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn := netconn.New(raw, c.Timeout)
+	conn.WaitForReads()              // as long as the context lasts
+	conn.HoldFailedWrites(c.Timeout) // one that refuses early has closed, and its answer is there to be read
+	return conn, nil
 }
 
 func contacted(conn net.Conn, door, method string) Contacted {
-	done := Contacted{Door: door, Method: method}
-	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		done.Local = local.AddrPort().Addr().Unmap()
+	local, _ := netip.ParseAddrPort(conn.LocalAddr().String())
+	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
+	return Contacted{
+		Local:  local.Addr().Unmap(),
+		Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()),
+		Door:   door, Method: method,
 	}
-	if remote, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		done.Remote = netip.AddrPortFrom(remote.AddrPort().Addr().Unmap(), remote.AddrPort().Port())
-	}
-	return done
 }
 
 func (done Contacted) orNothing(e *ContactError) (Contacted, *ContactError) {

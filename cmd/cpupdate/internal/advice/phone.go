@@ -1,3 +1,4 @@
+// Package advice maps each kind of failure of a phone, a web page or a server to an exit code and to the next steps.
 package advice
 
 import (
@@ -30,7 +31,7 @@ type Context struct {
 	Page  func(address string) string // where the web page of a phone is; nil if the way is another
 }
 
-// PhoneTable has a row for each kind, but for those of webTable.
+// PhoneTable has a row for each kind, but for those of [WebTable].
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
 		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "check its address, that it has power and LAN, and that nothing on the way blocks its contact port (8085 if none is named)", ""},

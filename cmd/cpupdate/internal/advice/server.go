@@ -44,7 +44,7 @@ func TransferTable() []TransferRow {
 
 // TransferFailure turns what package transfer says into an error with the next step. The image's name is for trouble
 // with the file itself; it may be empty where no file is sent. Settings that are wrong are taken for stored ones: for those
-// that came from flags ask settingUsage first.
+// that came from flags ask [settings.UsageError] first.
 func TransferFailure(image string, err error) error {
 	own, source := (*exit.Error)(nil), (*transfer.SourceError)(nil)
 	setting, e := (*transfer.SettingError)(nil), (*transfer.Error)(nil)
@@ -90,7 +90,7 @@ func leftHint(e *transfer.Error) string {
 	return fmt.Sprintf("remove %s on the server: it could not be removed", e.Left)
 }
 
-// ServerEnded is transferFailure for what Ctrl-C may have ended.
+// ServerEnded is [TransferFailure] for what Ctrl-C may have ended.
 func ServerEnded(ctx context.Context, image string, err error) error {
 	left := LeftBy(err)
 	switch {

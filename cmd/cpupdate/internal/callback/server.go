@@ -1,3 +1,4 @@
+// Package callback runs the servers of this machine that phones call, and fetch images from.
 package callback
 
 import (

@@ -1,3 +1,4 @@
+// Package check applies the rules to images and phones before anything is sent.
 package check
 
 import (
@@ -17,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
+// Options are the flags of check.
 type Options struct {
 	Image    images.Options
 	Phones   option.Phones
@@ -25,6 +27,7 @@ type Options struct {
 	Talk     option.Listen
 }
 
+// Run checks an image, or the images of a folder, for the phones that are described, listed or queried.
 func Run(ctx context.Context, con *console.Console, store *settings.Store, open images.OpenFunc, o Options, name string, addresses []string) error {
 	if err := o.validate(name, addresses); err != nil {
 		return err

@@ -1,3 +1,4 @@
+// Package defaults stores, shows and tries the settings of servers and phones.
 package defaults
 
 import (
@@ -16,6 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
+// SetOptions are the flags of defaults set.
 type SetOptions struct {
 	Profile  string
 	access   option.Access
@@ -25,6 +27,7 @@ type SetOptions struct {
 	password credentials.Source
 }
 
+// AddFlags declares the flags.
 func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
 	o.access.AddFlags(flags)
 	o.trust.AddFlags(flags)
@@ -33,6 +36,7 @@ func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
 	o.password.AddFlags(flags)
 }
 
+// Set stores the settings and the password that the flags give, and shows what is stored then.
 func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o SetOptions) error {
 	const command = "defaults set"
 	if err := settings.CheckProfileName(o.Profile); err != nil {
@@ -89,6 +93,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 	return Show(ctx, con, store, pass, name, false)
 }
 
+// Unset removes settings, or all of them, and shows what is stored then.
 func Unset(ctx context.Context, pass *credentials.Store, profile string, all bool, names []string) error {
 	const command = "defaults unset"
 	known := append(settings.Names(), transfer.SettingPassword)

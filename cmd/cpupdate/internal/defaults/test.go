@@ -16,8 +16,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// TryDoc is the answer of defaults test.
-type TryDoc struct {
+// tryDoc is the answer of defaults test.
+type tryDoc struct {
 	Schema  int       `json:"schema"`
 	Profile string    `json:"profile"` // empty for the defaults
 	OK      bool      `json:"ok"`
@@ -31,6 +31,7 @@ type stepDoc struct {
 	OK   bool   `json:"ok"`
 }
 
+// Test tries the stored settings on their server: a small file is written, and removed again.
 func Test(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store, hosts *knownhosts.Store, dial option.DialFunc, route option.Route, line option.Connection) error {
 	options, err := line.Options(route.Command)
 	if err == nil {
@@ -48,7 +49,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	}
 	options.Trust = d.Trust
 	con.KeepPipes()
-	t := &trial{con: con, dial: dial, doc: TryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
+	t := &trial{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.Access, options)
 	if con.JSON {
 		if printErr := con.Print(t.doc, nil); err == nil {
@@ -62,7 +63,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 type trial struct {
 	con   *console.Console
 	dial  option.DialFunc
-	doc   TryDoc
+	doc   tryDoc
 	shown int   // steps that were said
 	lost  error // why they could not be said
 }

@@ -1,3 +1,4 @@
+// Package demo tells the story of an update with simulated phones, in a temporary folder.
 package demo
 
 import (

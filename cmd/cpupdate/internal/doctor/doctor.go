@@ -1,3 +1,4 @@
+// Package doctor checks the route to the server and the phones, and shows what to fix.
 package doctor
 
 import (
@@ -26,6 +27,7 @@ type Options struct {
 	Timeout time.Duration
 }
 
+// Run looks at everything on the route, and returns the error of the first thing that hinders it.
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
 	x := &examination{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
 	if err := x.settle(addresses); err != nil {

@@ -1,3 +1,4 @@
+// Package exit holds the exit codes, and the errors that end a command: each has a code and the next steps.
 package exit
 
 import (
@@ -90,7 +91,7 @@ func (f *Error) Unwrap() error { return f.Err }
 // New gives an error its exit code and hints.
 func New(c Code, err error, hints ...string) *Error { return &Error{c, err, hints} }
 
-// Errorf is fail for an error that has no cause to wrap.
+// Errorf is [New] for an error that has no cause to wrap.
 func Errorf(c Code, hint, format string, args ...any) *Error {
 	return New(c, fmt.Errorf(format, args...), hint)
 }
@@ -126,6 +127,7 @@ type ErrorDoc struct {
 	Left      string   `json:"left,omitempty"`
 }
 
+// NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
 func NewErrorDoc(err error) *ErrorDoc {
 	f := Classify(err)
 	row := f.Code.Row()

@@ -1,3 +1,4 @@
+// Package images loads an image for people and for programs: its state, its text, its bytes and its JSON document.
 package images
 
 import (

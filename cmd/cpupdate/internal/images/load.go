@@ -25,11 +25,13 @@ type Options struct {
 	requireSignature bool
 }
 
+// AddFlags declares the flags.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.HeaderOnly, "header-only", false, "leave the payload unread: its digest is not verified")
 	o.AddTrustFlags(flags)
 }
 
+// AddTrustFlags declares those that say which signatures are accepted.
 func (o *Options) AddTrustFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM), besides the stored ones; may be given several times")
 	flags.BoolVar(&o.requireSignature, "require-signature", false, "only an image signed by a trusted key is intact")
@@ -45,6 +47,7 @@ type Loader struct {
 	Policy     hwcheck.Policy // only what the first rule needs
 }
 
+// NewLoader returns a loader that accepts the stored keys and those that the options name.
 func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Options) (*Loader, error) {
 	keys, err := store.TrustedKeys()
 	if err != nil {

@@ -1,3 +1,4 @@
+// Package inspect shows images: what they say of themselves, and whether they are intact.
 package inspect
 
 import (
@@ -12,11 +13,13 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
+// Options are the flags of inspect.
 type Options struct {
 	Image         images.Options
 	Bytes, Sha256 bool
 }
 
+// Run shows the images that the arguments name, and returns an error if one of them cannot be used.
 func Run(ctx context.Context, con *console.Console, store *settings.Store, open images.OpenFunc, o Options, args []string) error {
 	if err := onceStdin("inspect", args); err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
+// AddOptions are the flags of trust add.
 type AddOptions struct {
 	pins            []string
 	comment, method string
@@ -25,6 +26,7 @@ type AddOptions struct {
 	legacy          bool
 }
 
+// AddFlags declares the flags.
 func (o *AddOptions) AddFlags(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.pins, settings.KeyPin, nil, "the key, `sha256:HEX`, from whoever knows it: nothing is connected; may be repeated")
 	flags.StringVar(&o.comment, "comment", "", "`TEXT` that stands beside the key (usual: whose the certificate says it is)")
@@ -38,6 +40,7 @@ func AddLegacyFlag(flags *pflag.FlagSet, legacy *bool) {
 	flags.BoolVar(legacy, "legacy-tls", false, "speak to old servers too: TLS 1.0 and 1.1, and ciphers and keys that are broken")
 }
 
+// Add makes the key of a peer known: one that is stated, or the one that it presents.
 func Add(ctx context.Context, con *console.Console, hosts *knownhosts.Store, o AddOptions, name string) error {
 	const command = "trust add"
 	method, usual := transfer.Method(o.method), 443

@@ -1,3 +1,4 @@
+// Package knownkeys lists, adds and removes the known keys of servers and phones.
 package knownkeys
 
 import (
@@ -32,6 +33,7 @@ func newKnownKeyDoc(e trust.Entry) knownKeyDoc {
 	return doc
 }
 
+// List shows the known keys.
 func List(con *console.Console, hosts *knownhosts.Store) error {
 	list, f, err := hosts.Read()
 	if err != nil {
@@ -69,6 +71,7 @@ func drawKnownKeys(con *console.Console, w io.Writer, keys []knownKeyDoc) {
 	}
 }
 
+// Remove removes the known keys of a peer, or those of them that are named.
 func Remove(ctx context.Context, con *console.Console, hosts *knownhosts.Store, name string, texts []string) error {
 	const command = "trust remove"
 	peer, err := knownhosts.ParsePeer(command, name, 443)

@@ -1,3 +1,4 @@
+// Package option holds the groups of flags that several commands share, and what their values mean together.
 package option
 
 import (
@@ -16,13 +17,14 @@ import (
 
 // Access are explicit access data. A flag that is not given is empty: one without a value is an error already.
 type Access struct {
-	Method, server, Port, account, username, path, baseURL string
+	Method, server, port, account, username, path, baseURL string
 }
 
+// AddFlags declares the flags.
 func (o *Access) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Method, transfer.SettingMethod, "", "how the file travels: `ftp|ftps|https` (usual: ftp)")
 	flags.StringVar(&o.server, transfer.SettingServer, "", "the server's `HOST` name or address")
-	flags.StringVar(&o.Port, transfer.SettingPort, "", "the server's `PORT` (usual: 21, for https 443)")
+	flags.StringVar(&o.port, transfer.SettingPort, "", "the server's `PORT` (usual: 21, for https 443)")
 	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers ask for besides the user name")
 	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user's `NAME` on the server; anonymous has to be named too")
 	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, by ftp and ftps (usual: the login folder)")
@@ -35,7 +37,7 @@ func (o *Access) Given() []settings.Given {
 	for _, s := range []struct{ name, text string }{
 		{transfer.SettingMethod, o.Method},
 		{transfer.SettingServer, o.server},
-		{transfer.SettingPort, o.Port},
+		{transfer.SettingPort, o.port},
 		{transfer.SettingAccount, o.account},
 		{transfer.SettingUsername, o.username},
 		{transfer.SettingPath, o.path},
@@ -48,9 +50,9 @@ func (o *Access) Given() []settings.Given {
 	return out
 }
 
-// Access reads the flags. What only shows together with other settings, and with the password, is left to
-// [transfer.Access.Validate] and settingUsage.
-func (o *Access) Access(command string) (transfer.Access, error) {
+// access reads the flags. What only shows together with other settings, and with the password, is left to
+// [transfer.Access.Validate] and [settings.UsageError].
+func (o *Access) access(command string) (transfer.Access, error) {
 	var access transfer.Access
 	for _, s := range o.Given() {
 		if err := access.Set(s.Name, s.Texts[0]); err != nil {
@@ -66,11 +68,13 @@ type Trust struct {
 	Pins []string
 }
 
+// AddFlags declares the flags.
 func (o *Trust) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Ca, settings.KeyCA, "", "who may sign the server's certificate: a `FILE` (PEM) instead of the system's authorities")
 	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "the server's key, `sha256:HEX` of its public key; may be repeated")
 }
 
+// Given returns the settings that are given as flags.
 func (o *Trust) Given() []settings.Given {
 	var out []settings.Given
 	if o.Ca != "" {
@@ -112,8 +116,10 @@ func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, erro
 // Site describe the phones of a site, all of them at once.
 type Site struct{ phone Phone }
 
+// AddFlags declares the flags.
 func (o *Site) AddFlags(flags *pflag.FlagSet) { o.phone.addSiteFlags(flags) }
 
+// Given returns the settings that are given as flags.
 func (o *Site) Given() []settings.Given {
 	var out []settings.Given
 	for _, s := range []struct{ name, text string }{

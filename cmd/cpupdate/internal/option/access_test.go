@@ -13,14 +13,14 @@ import (
 // What flags say of a server becomes access data, and what is wrong with them is the flag's.
 func TestAccessOptions(t *testing.T) {
 	o := Access{"ftps", "files.example", "2121", "acct", "cp", "firmware", "https://x/"}
-	got, err := o.Access("push")
+	got, err := o.access("push")
 	want := transfer.Access{
 		Method: transfer.FTPS, Server: "files.example", Port: 2121, Account: "acct", Username: "cp", Path: "firmware", BaseURL: "https://x/",
 	}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	_, err = (&Access{Port: "0"}).Access("push")
+	_, err = (&Access{port: "0"}).access("push")
 	if f := exit.Classify(err); f.Code != exit.CodeUsage || !strings.HasPrefix(f.Error(), "--port: ") || !slices.Equal(f.Hints, []string{"cpupdate help push"}) {
 		t.Errorf("port 0: %v, %q", f, f.Hints)
 	}

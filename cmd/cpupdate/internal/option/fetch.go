@@ -20,6 +20,7 @@ import (
 // Fetch are where phones fetch, and as whom.
 type Fetch struct{ settings.FetchAccess }
 
+// AddFlags declares the flags.
 func (o *Fetch) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.URL, settings.KeyFetchURL, "", "where phones fetch, if not where the image is sent: `URL` of the folder (with a / at its end) or file, ftp://... or https://...")
 	flags.StringVar(&o.Username, settings.KeyFetchUsername, "", "the user's `NAME` that phones log in with: best one that may only read")

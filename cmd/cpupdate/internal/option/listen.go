@@ -31,6 +31,7 @@ type Listen struct {
 	Parallel          int
 }
 
+// AddFlags declares the flags.
 func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", "", "where phones call: `[ADDR]:PORT` of this machine (usual: port 18443, or a free one if it is taken)")
 	flags.StringVar(&o.Advertise, "advertise", "", "what phones are told to call: `HOST[:PORT]` (usual: the address of this machine that reaches the phone)")

@@ -19,6 +19,7 @@ type Phones struct {
 	List   string
 }
 
+// AddFlags declares the flags.
 func (o *Phones) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.List, "phones", "", "a phone list in `FILE` (CSV): addresses, MACs, levels, overrides")
 	o.Phone.addFlags(flags)

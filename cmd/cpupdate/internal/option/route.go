@@ -40,6 +40,7 @@ type Route struct {
 	Legacy      bool // speak to old servers too
 }
 
+// AddFlags declares the flags.
 func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
 	o.Web.addFlags(flags)
@@ -147,7 +148,7 @@ func noneStored(p *settings.Profile, names []string) error {
 }
 
 func (o *Route) explicit() (*Destination, error) {
-	access, err := o.Access.Access(o.Command)
+	access, err := o.Access.access(o.Command)
 	if err == nil {
 		err = settings.UsageError(o.Command, access.Validate())
 	}

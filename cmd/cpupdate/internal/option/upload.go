@@ -19,6 +19,7 @@ import (
 type Upload struct {
 	Filename                    string
 	Mkdir, InPlace, NoOverwrite bool
+	SHA256                      bool // compute the whole file's digest in any case
 	Verify, limitRate           string
 	line                        Connection
 }
@@ -32,11 +33,13 @@ type Connection struct {
 // usualRetries is how often a fault is tried again if nobody says otherwise.
 const usualRetries = 2
 
+// AddFlags declares the flags.
 func (o *Connection) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the server, connecting included, `DURATION` as in 10s")
 	flags.IntVar(&o.retries, "retries", usualRetries, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
 }
 
+// Options returns timeout and retries as package transfer takes them.
 func (o *Connection) Options(command string) (transfer.Options, error) {
 	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
 	switch {
@@ -48,11 +51,13 @@ func (o *Connection) Options(command string) (transfer.Options, error) {
 	return t, nil
 }
 
+// AddFlags declares the flags.
 func (o *Upload) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Filename, "filename", "", "the file's `NAME` on the server (usual: the image's own)")
 	flags.BoolVar(&o.Mkdir, "mkdir", false, "make the folders of --path that do not exist (ftp, ftps)")
 	flags.BoolVar(&o.InPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
 	flags.BoolVar(&o.NoOverwrite, "no-overwrite", false, "do not replace a file of the name")
+	flags.BoolVar(&o.SHA256, "sha256", false, "compute the whole file's SHA-256, as sha256sum prints it; --json always does")
 	flags.StringVar(&o.Verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
 	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve and --web; k, M and G are allowed, as in 500k")
 	o.line.AddFlags(flags)
@@ -69,6 +74,7 @@ func (o *Upload) OnlySent() string {
 		{"in-place", o.InPlace},
 		{"no-overwrite", o.NoOverwrite},
 		{"verify", o.Verify != "size"},
+		{"sha256", o.SHA256},
 		{"retries", o.line.retries != usualRetries},
 	} {
 		if f.given {

@@ -15,12 +15,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
+// DescribeOptions are the flags of describe.
 type DescribeOptions struct {
 	Stated        statedOptions
 	Note, Key     string
 	Force, DryRun bool
 }
 
+// Describe writes a descriptor beside an image, and shows the image with it.
 func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o DescribeOptions, name string) error {
 	key, err := readPrivateKey(o.Key)
 	if err != nil {

@@ -1,3 +1,4 @@
+// Package pack writes images around a payload, and descriptors beside images.
 package pack
 
 import (
@@ -20,6 +21,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
+// Options are the flags of pack.
 type Options struct {
 	Output, Format  string
 	Force, DryRun   bool
@@ -46,6 +48,7 @@ func (o *statedOptions) AddFlags(flags *pflag.FlagSet) {
 // A builder writes an image around a payload.
 type builder func(ctx context.Context, w io.Writer, payload *io.SectionReader) error
 
+// Run writes an image around the payload in a file, reads it back, and shows it.
 func Run(ctx context.Context, con *console.Console, o Options, name string) error {
 	if o.Output == "" {
 		return exit.Usage("pack", "--output names the image to write, and is missing")

@@ -1,3 +1,4 @@
+// Package phone queries phones for what they are and run.
 package phone
 
 import (
@@ -15,12 +16,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
+// Options are the flags of phone.
 type Options struct {
 	List    string
 	Timeout time.Duration
 	Talk    option.Listen
 }
 
+// Run queries the phones, and shows what they say.
 func Run(ctx context.Context, con *console.Console, o Options, addresses []string) error {
 	if o.List == "" && len(addresses) == 0 {
 		return exit.Usage("phone", "PHONE is missing: an address, or a list with --phones")

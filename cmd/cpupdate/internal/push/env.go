@@ -9,8 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
-// An Env is what a push is handed: where it reads and writes, what is stored on this machine, and how images and connections are
-// opened.
+// Env is what a push uses of the process: streams, stored settings, passwords and keys, files and the network.
 type Env struct {
 	Con        *console.Console
 	Settings   *settings.Store

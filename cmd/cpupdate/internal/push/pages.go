@@ -17,28 +17,28 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// MeetPages settles whom to believe that it is which phone's page, before a password is asked for. Hands are shaken with all
+// meetPages settles whom to believe that it is which phone's page, before a password is asked for. Hands are shaken with all
 // at once; then they are asked about, one after another.
-func (r *Rollout) MeetPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
-	policies := make([]trust.Policy, len(r.Targets))
-	ended := make([]error, len(r.Targets))
+func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
+	policies := make([]trust.Policy, len(r.targets))
+	ended := make([]error, len(r.targets))
 	strangers := 0
-	for i := range r.Targets {
+	for i := range r.targets {
 		var err error
-		if policies[i], err = r.Hosts.PolicyAmong(base, r.pageOf(i), len(r.Targets)); err != nil {
+		if policies[i], err = r.hosts.PolicyAmong(base, r.pageOf(i), len(r.targets)); err != nil {
 			return nil, err
 		}
-		if knownhosts.CanIntroduce(r.Con, policies[i]) {
+		if knownhosts.CanIntroduce(r.con, policies[i]) {
 			strangers++
 		}
 	}
 	if strangers > 1 {
-		r.Con.Remark("note", "this machine", fmt.Sprintf("looks at the keys of %d web pages first", strangers))
+		r.con.Remark("note", "this machine", fmt.Sprintf("looks at the keys of %d web pages first", strangers))
 	}
 	var all sync.WaitGroup
-	slots := make(chan struct{}, r.O.Talk.Parallel)
+	slots := make(chan struct{}, r.o.Talk.Parallel)
 	for i, p := range policies {
-		if !knownhosts.CanIntroduce(r.Con, p) {
+		if !knownhosts.CanIntroduce(r.con, p) {
 			continue
 		}
 		all.Go(func() {
@@ -49,40 +49,40 @@ func (r *Rollout) MeetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 	}
 	all.Wait()
 	for i, p := range policies {
-		if !knownhosts.CanIntroduce(r.Con, p) {
+		if !knownhosts.CanIntroduce(r.con, p) {
 			continue
 		}
 		var err error
-		if policies[i], err = r.Hosts.Acquaint(ctx, r.pageOf(i), p, ended[i]); err == nil {
+		if policies[i], err = r.hosts.Acquaint(ctx, r.pageOf(i), p, ended[i]); err == nil {
 			continue
 		}
-		if len(r.Targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
+		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
 			return nil, err
 		}
-		r.Con.Note("warning", r.Targets[i].Address, err.Error()) // the others go on, and this one is refused when its page is visited
+		r.con.Note("warning", r.targets[i].Address, err.Error()) // the others go on, and this one is refused when its page is visited
 	}
 	return policies, nil
 }
 
 // pageOf is the page of a phone, HOST:PORT.
-func (r *Rollout) pageOf(number int) string { return r.O.Route.Web.Peer(r.Targets[number].Address) }
+func (r *rollout) pageOf(number int) string { return r.o.Route.Web.Peer(r.targets[number].Address) }
 
 // webHost is the name or address of a phone.
-func (r *Rollout) webHost(number int) string {
+func (r *rollout) webHost(number int) string {
 	host, _, _ := net.SplitHostPort(r.pageOf(number))
 	return host
 }
 
 // shake shakes hands with the page of a phone, and no more.
-func (r *Rollout) shake(ctx context.Context, number int, p trust.Policy) error {
+func (r *rollout) shake(ctx context.Context, number int, p trust.Policy) error {
 	access, err := knownhosts.PeerAccess(transfer.HTTPS, r.pageOf(number))
 	if err != nil {
 		return settings.UsageError("push", err)
 	}
-	err = transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: min(r.Options.Timeout, option.ContactTimeout)})
+	err = transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: min(r.options.Timeout, option.ContactTimeout)})
 	if e := (*transfer.Error)(nil); errors.As(err, &e) && e.Kind == transfer.KindTLS {
 		f := fleet.PageFailure(&wbm.Error{Kind: wbm.KindTLS, Err: e.Err})
-		return advice.PhoneFailure(r.Targets[number].Address, r.failureContext(), fleet.Result{Failure: f})
+		return advice.PhoneFailure(r.targets[number].Address, r.failureContext(), fleet.Result{Failure: f})
 	}
 	return err
 }

@@ -23,27 +23,27 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A Rollout is an image on its way into phones.
-type Rollout struct {
-	Con     *console.Console
-	Store   *settings.Store
-	Pass    *credentials.Store
-	Hosts   *knownhosts.Store
-	Dial    option.DialFunc
-	O       Options
+// A rollout is an image on its way into phones.
+type rollout struct {
+	con     *console.Console
+	store   *settings.Store
+	pass    *credentials.Store
+	hosts   *knownhosts.Store
+	dial    option.DialFunc
+	o       Options
 	d       *option.Destination // nil if this machine serves
 	file    *bind.File
-	Im      *images.Image
-	Targets []fleet.Target
+	im      *images.Image
+	targets []fleet.Target
 	table   *hwcheck.Table
 	policy  hwcheck.Policy
-	Options transfer.Options
+	options transfer.Options
 	deploy  wpi.Deployment // what phones are told, if this machine does not serve
 }
 
 // pushToPhones takes the image into the phones: by a server that it is put on, or with this machine as the server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &Rollout{Con: env.Con, Store: env.Settings, Pass: env.Passwords, Hosts: env.KnownHosts, Dial: env.Dial, O: o}
+	r := &rollout{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
 	if err := r.settle(name, addresses); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 		return err
 	}
 	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is right before a phone is told anything
-	if r.file, r.Im, err = OpenToSend(ctx, l, name); err != nil {
+	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
 		return err
 	}
 	defer r.file.Close()
@@ -64,9 +64,9 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 }
 
 // settle reads everything that is said about server and phones, before anything is opened.
-func (r *Rollout) settle(name string, addresses []string) (err error) {
-	o := &r.O
-	if r.Options, err = o.Upload.Options(); err != nil {
+func (r *rollout) settle(name string, addresses []string) (err error) {
+	o := &r.o
+	if r.options, err = o.Upload.Options(); err != nil {
 		return err
 	}
 	var stored hwcheck.Phone
@@ -75,17 +75,17 @@ func (r *Rollout) settle(name string, addresses []string) (err error) {
 			o.Upload.Filename = filepath.Base(name)
 		}
 		err = settings.UsageError("push", transfer.CheckName(o.Upload.Filename))
-	} else if r.d, err = o.Route.Destination(r.Con, r.Store, r.Pass); err == nil {
+	} else if r.d, err = o.Route.Destination(r.con, r.store, r.pass); err == nil {
 		stored = r.d.Phone
 		err = o.Upload.Validate(r.d, name)
 	}
 	if err != nil {
 		return orServe(err)
 	}
-	if r.Targets, err = o.Phones.Targets("push", addresses, stored); err != nil {
+	if r.targets, err = o.Phones.Targets("push", addresses, stored); err != nil {
 		return err
 	}
-	if r.table, err = r.Store.HardwareTable(o.Hardware); err != nil {
+	if r.table, err = r.store.HardwareTable(o.Hardware); err != nil {
 		return err
 	}
 	return r.tellable()
@@ -101,16 +101,16 @@ func orServe(err error) error {
 }
 
 // tellable finds out before anything is sent whether a phone can be told where the image will lie.
-func (r *Rollout) tellable() error {
-	if r.O.Route.Web.On {
+func (r *rollout) tellable() error {
+	if r.o.Route.Web.On {
 		return nil // its page is not told where anything lies
 	}
-	if r.O.Route.Serve {
-		probe := wpi.Deployment{Server: "phone", Name: r.O.Upload.Filename, Priority: wpi.Normal}
+	if r.o.Route.Serve {
+		probe := wpi.Deployment{Server: "phone", Name: r.o.Upload.Filename, Priority: wpi.Normal}
 		_, err := probe.Message()
 		return settings.UsageError("push", valueSetting(err))
 	}
-	deploy, err := r.O.Fetch.Deployment(r.d, r.O.Upload.Filename)
+	deploy, err := r.o.Fetch.Deployment(r.d, r.o.Upload.Filename)
 	if err != nil {
 		return err
 	}
@@ -120,30 +120,30 @@ func (r *Rollout) tellable() error {
 
 // hopeless reports whether the image suits none of the phones, as far as is known without asking them: then nothing has
 // to be sent anywhere.
-func (r *Rollout) hopeless() bool {
-	return !slices.ContainsFunc(r.Targets, func(t fleet.Target) bool {
+func (r *rollout) hopeless() bool {
+	return !slices.ContainsFunc(r.targets, func(t fleet.Target) bool {
 		policy := r.policy
 		policy.Override, policy.Reason = t.Override, t.Reason
-		return hwcheck.Check(r.Im.Facts, r.table.Complete(t.Known), policy).Answer != hwcheck.NotCompatible
+		return hwcheck.Check(r.im.Facts, r.table.Complete(t.Known), policy).Answer != hwcheck.NotCompatible
 	})
 }
 
 // run opens the way for phones, puts the image on the server if there is one, and takes the phones through.
-func (r *Rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
+func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	size := int64(0)
-	if (r.O.Route.Serve || r.O.Route.Web.On) && !r.O.DryRun {
+	if (r.o.Route.Serve || r.o.Route.Web.On) && !r.o.DryRun {
 		size = r.file.Image().Size()
 	}
-	show := runview.NewReport(r.Con, r.Targets, r.Im, size, stop)
-	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.O.Talk.Interval, r.O.Route.Web.On
-	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.O.priority()}
+	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
+	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Talk.Interval, r.o.Route.Web.On
+	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
 	var err error
-	if r.O.Route.Web.On {
+	if r.o.Route.Web.On {
 		if image.Web, err = r.web(ctx); err != nil {
 			return err
 		}
 	}
-	station, err := callback.Listen(&r.O.Talk, r.Con, r.Targets, min(r.Options.Timeout, option.ContactTimeout), r.Options, show.Event)
+	station, err := callback.Listen(&r.o.Talk, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (r *Rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 		return err
 	}
 	plan := fleet.Plan{
-		Phones: r.Targets, Table: r.table, Back: station.Back, Image: image,
+		Phones: r.targets, Table: r.table, Back: station.Back, Image: image,
 	}
 	end := show.Watch.Begin(station)
 	results, err := station.Runner.Run(ctx, plan)
@@ -170,26 +170,26 @@ func (r *Rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 }
 
 // failureContext is what hints need to know of this run.
-func (r *Rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.Im.Name, List: r.O.Phones.List}
-	if r.O.Route.Web.On {
-		in.Page = r.O.Route.Web.Peer
+func (r *rollout) failureContext() advice.Context {
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List}
+	if r.o.Route.Web.On {
+		in.Page = r.o.Route.Web.Peer
 	}
 	return in
 }
 
 // source is where the phones fetch: nil if they are told nothing.
-func (r *Rollout) source(ctx context.Context, s *callback.Server) (fleet.Source, error) {
-	name, content := r.O.Upload.Filename, r.file.Image()
+func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source, error) {
+	name, content := r.o.Upload.Filename, r.file.Image()
 	switch {
-	case r.O.DryRun || r.O.Route.Web.On:
+	case r.o.DryRun || r.o.Route.Web.On:
 		return nil, nil //nolint:nilnil // no source is what a dry run has, and the way by the page
-	case r.O.Route.Serve && r.O.Route.Access.Method == string(transfer.FTP):
+	case r.o.Route.Serve && r.o.Route.Access.Method == string(transfer.FTP):
 		if err := s.ServeFTP(); err != nil {
 			return nil, err
 		}
 		return fleet.ServedByFTP(s.Ftp, name, content, s.BackFTP), nil
-	case r.O.Route.Serve:
+	case r.o.Route.Serve:
 		return fleet.Served(s.Server, name, content, s.Back), nil
 	}
 	if r.hopeless() {
@@ -199,12 +199,12 @@ func (r *Rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 }
 
 // uploaded puts the image on the server.
-func (r *Rollout) uploaded(ctx context.Context) (fleet.Source, error) {
-	p := &Pushing{Con: r.Con, Pass: r.Pass, Hosts: r.Hosts, Dial: r.Dial, o: r.O, D: r.d, File: r.file, Sheet: &Sheet{Im: r.Im}, options: r.Options}
-	if err := r.O.Route.Login(ctx, r.Con, r.Pass, r.Hosts, r.d, r.Options); err != nil {
+func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
+	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
+	if err := r.o.Route.Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
 		return nil, err
 	}
-	deploy, err := r.O.Fetch.Login(r.d, r.deploy) // before anything is sent
+	deploy, err := r.o.Fetch.Login(r.d, r.deploy) // before anything is sent
 	if err != nil {
 		return nil, err
 	}
@@ -214,12 +214,12 @@ func (r *Rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	if err != nil {
 		return nil, p.failure(ctx, err)
 	}
-	p.Left = location.Left
-	if err := p.Say("sent", r.d.Access.FileURL(r.O.Upload.Filename), location); err != nil {
+	p.left = location.Left
+	if err := p.say("sent", r.d.Access.FileURL(r.o.Upload.Filename), location); err != nil {
 		return nil, err
 	}
-	if r.O.Fetch.Writes(r.d) {
-		r.Con.Remark("warning", r.d.Access.Username, "phones are told the login that may write on the server, and who poses as a phone learns it: give them one of their own with --fetch-username")
+	if r.o.Fetch.Writes(r.d) {
+		r.con.Remark("warning", r.d.Access.Username, "phones are told the login that may write on the server, and who poses as a phone learns it: give them one of their own with --fetch-username")
 	}
 	return fleet.Elsewhere(deploy), nil
 }

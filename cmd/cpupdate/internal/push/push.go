@@ -1,3 +1,4 @@
+// Package push uploads an image to a server, or installs it on phones, and reports how that ended.
 package push
 
 import (
@@ -15,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
+// Options are the flags of push.
 type Options struct {
 	Image    images.Options
 	Phones   option.Phones
@@ -59,7 +61,7 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 		return err
 	}
 	l.HeaderOnly = !o.DryRun
-	f, im, err := OpenToSend(ctx, l, name)
+	f, im, err := openToSend(ctx, l, name)
 	if err != nil {
 		return err
 	}
@@ -68,13 +70,13 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	if err != nil {
 		return err
 	}
-	p := &Pushing{Con: env.Con, Pass: env.Passwords, Hosts: env.KnownHosts, Dial: env.Dial, o: o, D: d, File: f, Sheet: sheet, options: options}
+	p := &upload{con: env.Con, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
 	return p.run(ctx)
 }
 
-// OpenToSend opens the image: lengths, CRC and signature are checked now, its digest while it is sent, or if it is not
+// openToSend opens the image: lengths, CRC and signature are checked now, its digest while it is sent, or if it is not
 // sent at all.
-func OpenToSend(ctx context.Context, l *images.Loader, name string) (*bind.File, *images.Image, error) {
+func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File, *images.Image, error) {
 	f, im := l.Look(ctx, name)
 	if im.Err != nil {
 		if f != nil {
@@ -89,7 +91,7 @@ func OpenToSend(ctx context.Context, l *images.Loader, name string) (*bind.File,
 }
 
 // check applies the rules, and returns the sheet if the image may go out.
-func (o *Options) check(con *console.Console, store *settings.Store, im *images.Image, d *option.Destination, demand hwcheck.Policy) (*Sheet, error) {
+func (o *Options) check(con *console.Console, store *settings.Store, im *images.Image, d *option.Destination, demand hwcheck.Policy) (*ruleSheet, error) {
 	phone, err := o.Phones.Phone.Phone("push")
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func (o *Options) check(con *console.Console, store *settings.Store, im *images.
 	if err != nil {
 		return nil, err
 	}
-	s := &Sheet{Im: im, phone: table.Complete(option.WithStored(phone, d.Phone))}
+	s := &ruleSheet{im: im, phone: table.Complete(option.WithStored(phone, d.Phone))}
 	s.verdict = hwcheck.Check(im.Facts, s.phone, o.Phones.Permit.Policy(demand))
 	err = verdict.Error(images.DisplayName(im.Name), s.verdict)
 	if con.JSON {
@@ -113,9 +115,9 @@ func (o *Options) check(con *console.Console, store *settings.Store, im *images.
 	return s, err
 }
 
-// A Sheet is what check found.
-type Sheet struct {
-	Im      *images.Image
+// A ruleSheet is what check found.
+type ruleSheet struct {
+	im      *images.Image
 	phone   hwcheck.Phone
 	verdict hwcheck.Verdict
 }

@@ -14,30 +14,35 @@ import (
 )
 
 // draw writes the answer for a person: where the image lies, then how sure that is.
-func (p *Pushing) draw(w io.Writer, event, where string, l transfer.Location) {
-	im := p.Sheet.Im
-	word := p.Con.Paint(console.Green, "sent")
+func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
+	im := p.sheet.im
+	word := p.con.Paint(console.Green, "sent")
 	if event != "sent" {
-		word = p.Con.Paint(console.Yellow, "not sent")
+		word = p.con.Paint(console.Yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, console.Escape(images.DisplayName(im.Name)), console.Escape(where))
 	row := func(name, text string) {
 		const column = 12
-		fmt.Fprintf(w, "  %s%s\n", console.Pad(name, column-2), console.Wrap(console.Escape(text), column, p.Con.Width))
+		fmt.Fprintf(w, "  %s%s\n", console.Pad(name, column-2), console.Wrap(console.Escape(text), column, p.con.Width))
 	}
-	row("image", imageLine(im, p.File.Facts()))
-	if len(p.Sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
-		row("check", verdict.CompatibleLine(p.Sheet.verdict))
+	row("image", imageLine(im, p.file.Facts()))
+	if len(p.sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
+		row("check", verdict.CompatibleLine(p.sheet.verdict))
 	}
-	if p.D.Origin != "flags" {
-		row("settings", p.D.Origin)
+	if p.d.Origin != "flags" {
+		row("settings", p.d.Origin)
 	}
 	row("size", fmt.Sprintf("%s (%d bytes)", console.Bytes(l.Size), l.Size))
 	if event != "sent" {
 		row("dry run", "nothing was sent, and no connection opened")
 		return
 	}
-	row("sha256", fmt.Sprintf("%x", l.SHA256))
+	if sum := p.file.Facts().PayloadSHA256; sum.Known() {
+		row("payload", "sha256 "+console.ShortHex(sum.Value)+" verified")
+	}
+	if l.SHA256 != nil {
+		row("sha256", fmt.Sprintf("%x", *l.SHA256))
+	}
 	row("proof", proofLine(l))
 	row("time", timeLine(l))
 }

@@ -20,43 +20,43 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A Pushing is an image on its way.
-type Pushing struct {
-	Con      *console.Console
-	Pass     *credentials.Store
-	Hosts    *knownhosts.Store
-	Dial     option.DialFunc
+// An upload is an image on its way.
+type upload struct {
+	con      *console.Console
+	pass     *credentials.Store
+	hosts    *knownhosts.Store
+	dial     option.DialFunc
 	o        Options
-	D        *option.Destination
-	File     *bind.File
-	Sheet    *Sheet
+	d        *option.Destination
+	file     *bind.File
+	sheet    *ruleSheet
 	options  transfer.Options
 	progress *console.Progress
 	cancel   context.CancelCauseFunc // with an answer that could not be written
-	Left     []string                // what earlier attempts left behind on the server, though this one succeeded
+	left     []string                // what earlier attempts left behind on the server, though this one succeeded
 }
 
 // run sends the image, unless there is nothing to do, or only asked what would be done.
-func (p *Pushing) run(ctx context.Context) error {
-	where := p.D.Access.FileURL(p.o.Upload.Filename)
+func (p *upload) run(ctx context.Context) error {
+	where := p.d.Access.FileURL(p.o.Upload.Filename)
 	switch {
-	case p.Sheet.verdict.NothingToDo:
-		return p.Say("nothing-to-do", "", transfer.Location{})
+	case p.sheet.verdict.NothingToDo:
+		return p.say("nothing-to-do", "", transfer.Location{})
 	case p.o.DryRun:
-		return p.Say("dry-run", where, transfer.Location{URL: where, Size: p.File.Image().Size()})
+		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.file.Image().Size()})
 	}
-	if err := p.o.Route.Login(ctx, p.Con, p.Pass, p.Hosts, p.D, p.options); err != nil {
+	if err := p.o.Route.Login(ctx, p.con, p.pass, p.hosts, p.d, p.options); err != nil {
 		return err
 	}
-	p.Con.KeepPipes()
+	p.con.KeepPipes()
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	location, err := p.send(ctx)
 	if err != nil {
 		return p.failure(ctx, err)
 	}
-	p.Left = location.Left
-	err = p.Say("sent", where, location)
+	p.left = location.Left
+	err = p.say("sent", where, location)
 	if f := (*exit.Error)(nil); errors.As(err, &f) {
 		f.Hints = append(f.Hints, "the image is on the server: "+where)
 	}
@@ -64,36 +64,37 @@ func (p *Pushing) run(ctx context.Context) error {
 }
 
 // send puts the image on the server.
-func (p *Pushing) send(ctx context.Context) (transfer.Location, error) {
-	content := p.File.Image()
-	p.progress = p.Con.StartProgress(p.o.Upload.Filename, "sent, and waiting for the server", content.Size(), p.emit)
+func (p *upload) send(ctx context.Context) (transfer.Location, error) {
+	content := p.file.Image()
+	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent, and waiting for the server", content.Size(), p.emit)
 	defer p.progress.End()
 	options := p.options
-	options.Trust = p.D.Trust
+	options.Trust = p.d.Trust
 	options.Event, options.Sent = p.tell, p.progress.Update
-	store, err := p.Dial(ctx, p.D.Access, options)
+	store, err := p.dial(ctx, p.d.Access, options)
 	if err != nil {
 		return transfer.Location{}, err
 	}
 	defer store.Close()
 	return store.Put(ctx, transfer.Upload{
 		Name: p.o.Upload.Filename, Content: content,
-		Watch:       func() transfer.Watcher { return p.File.NewPass() },
+		Watch:       func(whole bool) transfer.Watcher { return p.file.NewPass(whole) },
+		SHA256:      p.o.Upload.SHA256 || p.con.JSON, // docs/json.md promises it
 		NoOverwrite: p.o.Upload.NoOverwrite, InPlace: p.o.Upload.InPlace, MakeFolder: p.o.Upload.Mkdir,
 		ReadBack: p.o.Upload.Verify == "readback",
 	})
 }
 
 // emit writes a line of the answer on the way. If that cannot be written nobody would learn how it ended: it is given up.
-func (p *Pushing) emit(doc any) {
-	if err := p.Con.Emit(doc); err != nil {
+func (p *upload) emit(doc any) {
+	if err := p.con.Emit(doc); err != nil {
 		p.cancel(err)
 	}
 }
 
 // failure gives what went wrong its exit code.
-func (p *Pushing) failure(ctx context.Context, err error) error {
-	name := p.Sheet.Im.Name
+func (p *upload) failure(ctx context.Context, err error) error {
+	name := p.sheet.im.Name
 	own := (*exit.Error)(nil)
 	switch left := advice.LeftBy(err); {
 	case errors.As(context.Cause(ctx), &own):
@@ -101,16 +102,16 @@ func (p *Pushing) failure(ctx context.Context, err error) error {
 	case ctx.Err() != nil && left == nil:
 		return interrupted(name)
 	}
-	return p.D.Hinted(advice.ServerEnded(ctx, name, err))
+	return p.d.Hinted(advice.ServerEnded(ctx, name, err))
 }
 
 // tell shows a step: those that a person should know of at once, and with --verbose the dialogue.
-func (p *Pushing) tell(e transfer.Event) {
+func (p *upload) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if p.Con.JSON {
-		if e.Step != transfer.StepSaid || p.Con.Verbose {
+	if p.con.JSON {
+		if e.Step != transfer.StepSaid || p.con.Verbose {
 			p.progress.Aside(func() { p.emit(newStepLine(e)) })
 		}
 		return
@@ -126,12 +127,12 @@ func (p *Pushing) tell(e transfer.Event) {
 	case transfer.StepRetry:
 		text = fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond))
 	case transfer.StepSaid:
-		p.progress.Aside(func() { p.Con.Said(e.Text) })
+		p.progress.Aside(func() { p.con.Said(e.Text) })
 		return
 	default:
 		return
 	}
-	p.progress.Aside(func() { p.Con.Note("note", p.o.Upload.Filename, text) })
+	p.progress.Aside(func() { p.con.Note("note", p.o.Upload.Filename, text) })
 }
 
 // A stepLine is a line of --json.
@@ -162,13 +163,13 @@ type checkedDoc struct {
 	hwcheck.Verdict
 }
 
-func (s *Sheet) event() checkedDoc {
-	doc := verdict.NewSheetDoc(s.Im, s.phone, s.verdict)
+func (s *ruleSheet) event() checkedDoc {
+	doc := verdict.NewSheetDoc(s.im, s.phone, s.verdict)
 	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
 }
 
-// PushDoc is the answer of a push to a server: its last line of --json, unless phones follow.
-type PushDoc struct {
+// pushDoc is the answer of a push to a server: its last line of --json, unless phones follow.
+type pushDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do
 	URL         string   `json:"url,omitempty"`
@@ -183,27 +184,30 @@ type PushDoc struct {
 	Left        []string `json:"left,omitempty"`
 }
 
-// Say writes the answer.
-func (p *Pushing) Say(event, where string, l transfer.Location) error {
-	if p.Con.JSON {
-		doc := PushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
+// say writes the answer.
+func (p *upload) say(event, where string, l transfer.Location) error {
+	if p.con.JSON {
+		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
 		if event == "sent" {
-			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
+			if l.SHA256 != nil {
+				doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
+			}
+			doc.Attempts = l.Attempts
 			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
-			doc.BytesPerSec, doc.Left = rate(l), p.Left
+			doc.BytesPerSec, doc.Left = rate(l), p.left
 			for _, proof := range l.Proofs {
 				doc.Proofs = append(doc.Proofs, string(proof))
 			}
 		}
-		return p.Con.Emit(doc)
+		return p.con.Emit(doc)
 	}
 	if event == "nothing-to-do" {
 		return nil // the sheet said it
 	}
-	for _, left := range p.Left {
-		p.Con.Note("warning", left, "an earlier attempt left it behind, and it could not be removed: remove it on the server")
+	for _, left := range p.left {
+		p.con.Note("warning", left, "an earlier attempt left it behind, and it could not be removed: remove it on the server")
 	}
-	return p.Con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
 }
 
 // rate is how many bytes went out in a second.

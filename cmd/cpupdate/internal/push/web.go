@@ -31,10 +31,10 @@ func (o *Options) checkWeb(withPhones bool) error {
 }
 
 // onePageEach refuses phones that have one page: the password would be tried there once for each of them.
-func (r *Rollout) onePageEach() error {
+func (r *rollout) onePageEach() error {
 	seen := map[string]string{}
-	for _, t := range r.Targets {
-		page := r.O.Route.Web.Peer(t.Address)
+	for _, t := range r.targets {
+		page := r.o.Route.Web.Peer(t.Address)
 		if first, twice := seen[page]; twice {
 			return exit.Errorf(exit.CodeSettings, "leave one of the two out", "%s and %s are one phone: both have the web page %s", first, t.Address, page)
 		}
@@ -45,21 +45,21 @@ func (r *Rollout) onePageEach() error {
 
 // web is the way by the phones' pages: whom to believe is asked now, one phone after another, and then for the password.
 // Nothing is asked for phones that the image cannot suit.
-func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
-	policies := make([]trust.Policy, len(r.Targets))
+func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
+	policies := make([]trust.Policy, len(r.targets))
 	w := &fleet.Web{
-		Port: strconv.Itoa(r.O.Route.Web.Port), Timeout: r.Options.Timeout, DryRun: r.O.DryRun, Image: r.webImage(),
+		Port: strconv.Itoa(r.o.Route.Web.Port), Timeout: r.options.Timeout, DryRun: r.o.DryRun, Image: r.webImage(),
 		TLS: func(number int) *tls.Config { return policies[number].TLS(r.webHost(number)) },
 	}
 	if err := r.onePageEach(); err != nil || r.hopeless() {
 		return w, err
 	}
-	base, err := r.O.Route.Trust.Trust("push")
+	base, err := r.o.Route.Trust.Trust("push")
 	if err != nil {
 		return nil, err
 	}
-	base.Legacy = r.O.Route.Legacy
-	if policies, err = r.MeetPages(ctx, base); err != nil {
+	base.Legacy = r.o.Route.Legacy
+	if policies, err = r.meetPages(ctx, base); err != nil {
 		return nil, err
 	}
 	w.Password, err = r.webPassword(ctx)
@@ -67,13 +67,13 @@ func (r *Rollout) web(ctx context.Context) (*fleet.Web, error) {
 }
 
 // webPassword is the password of the pages, which is stored nowhere.
-func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
-	o := &r.O.Route.Password
+func (r *rollout) webPassword(ctx context.Context) (secret.Secret, error) {
+	o := &r.o.Route.Password
 	o.Whose = "the phones' web pages"
-	if len(r.Targets) == 1 {
-		o.Whose = "the web page of " + r.Targets[0].Address
+	if len(r.targets) == 1 {
+		o.Whose = "the web page of " + r.targets[0].Address
 	}
-	password, _, err := o.Resolve(ctx, r.Con, r.Pass, nil, true)
+	password, _, err := o.Resolve(ctx, r.con, r.pass, nil, true)
 	if err == nil && password.Reveal() == "" {
 		err = exit.Errorf(exit.CodeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
 			"the web page of a phone wants the administrator's password, and none was given")
@@ -82,12 +82,12 @@ func (r *Rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 }
 
 // webImage returns what makes the file for one upload: all uploads share the rate, and each compares anew what is sent.
-func (r *Rollout) webImage() func(context.Context) wbm.Image {
-	rate, checking := transfer.NewRate(r.Options.Rate), &sync.Mutex{}
+func (r *rollout) webImage() func(context.Context) wbm.Image {
+	rate, checking := transfer.NewRate(r.options.Rate), &sync.Mutex{}
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
-			Name: r.O.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(), checking},
+			Name: r.o.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
+			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}
 }
@@ -99,8 +99,8 @@ type pagePass struct {
 }
 
 // Check is that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check(sum [32]byte) error {
+func (p *pagePass) Check([32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
-	return p.Pass.Check(sum)
+	return p.Pass.Check()
 }

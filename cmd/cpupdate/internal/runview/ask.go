@@ -13,8 +13,8 @@ import (
 
 // Ask runs a plan that only looks, and shows on stderr what it waits for.
 func Ask(ctx context.Context, con *console.Console, talk option.Listen, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
-	w := NewWatch(con, plan.Phones)
-	station, err := callback.Listen(&talk, con, plan.Phones, timeout, transfer.Options{}, w.Looking)
+	w := newWatch(con, plan.Phones)
+	station, err := callback.Listen(&talk, con, plan.Phones, timeout, transfer.Options{}, w.looking)
 	if err != nil {
 		return nil, err
 	}

@@ -63,8 +63,8 @@ func newFetchDoc(f transfer.Fetch) *fetchDoc {
 	return &fetchDoc{f.Requests, f.Sent, f.Size, f.Complete, f.Cut}
 }
 
-// NewPhoneEvent writes an event down; name is the phone's, failed what its end means.
-func NewPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
+// newPhoneEvent writes an event down; name is the phone's, failed what its end means.
+func newPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
 	doc := phoneEvent{
 		Schema: 1, Event: string(e.Step), Phone: name, Time: e.At.UTC().Format(time.RFC3339Nano),
 		Attempt: e.Attempt, LimitMillis: e.Limit.Milliseconds(), Device: NewDeviceDoc(e.Device),

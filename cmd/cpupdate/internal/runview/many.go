@@ -14,20 +14,20 @@ import (
 )
 
 // many shows a line for each phone as it ends, and how far they are together.
-func (r *Report) many(e fleet.Event, p *PhoneProgress) {
+func (r *Report) many(e fleet.Event, p *phoneProgress) {
 	switch e.Step {
 	case fleet.StepDone, fleet.StepFailed:
 		p.ended = true
-		r.line("%s", r.EndLine(e, p))
+		r.line("%s", r.endLine(e, p))
 	case fleet.StepFetching, fleet.StepFetched:
-		if r.Progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
-			r.Progress = r.Con.StartProgress("all phones", "fetched", r.size*int64(len(r.Targets)), func(any) {})
+		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
+			r.progress = r.con.StartProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Fetch.Sent
 	case fleet.StepSending, fleet.StepSent:
 		r.warnOnce()
-		if r.Progress == nil && r.size > 0 && e.Step == fleet.StepSending {
-			r.Progress = r.Con.StartProgress("all phones", "sent", r.size*int64(len(r.Targets)), func(any) {})
+		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
+			r.progress = r.con.StartProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Upload.Sent
 	case fleet.StepTold:
@@ -36,20 +36,20 @@ func (r *Report) many(e fleet.Event, p *PhoneProgress) {
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
-		if r.Con.Verbose || e.Step == fleet.StepBusy {
-			r.aside(r.Targets[e.Phone].Address, stepText(e))
+		if r.con.Verbose || e.Step == fleet.StepBusy {
+			r.aside(r.targets[e.Phone].Address, stepText(e))
 		}
 	}
-	if r.Progress == nil {
+	if r.progress == nil {
 		return
 	}
-	sent, size := r.Moved()
+	sent, size := r.moved()
 	if sent == size {
 		r.endFetch()
 		return
 	}
-	r.Progress.Resize(size)
-	r.Progress.Update(sent)
+	r.progress.Resize(size)
+	r.progress.Update(sent)
 }
 
 // warnOnce says what a person must not do now.
@@ -60,8 +60,8 @@ func (r *Report) warnOnce() {
 	r.warned = true
 }
 
-// Moved is what all phones have so far, and will have at the end: one that ended will get no more.
-func (r *Report) Moved() (sent, size int64) {
+// moved is what all phones have so far, and will have at the end: one that ended will get no more.
+func (r *Report) moved() (sent, size int64) {
 	for i := range r.phones {
 		p := &r.phones[i]
 		sent += p.sent
@@ -74,13 +74,13 @@ func (r *Report) Moved() (sent, size int64) {
 	return sent, size
 }
 
-// EndLine is the line of a phone that is done: how it ended, which phone, and why.
-func (r *Report) EndLine(e fleet.Event, p *PhoneProgress) string {
+// endLine is the line of a phone that is done: how it ended, which phone, and why.
+func (r *Report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
-	name := console.Pad(console.Escape(r.Targets[e.Phone].Address), r.nameWidth())
+	name := console.Pad(console.Escape(r.targets[e.Phone].Address), r.nameWidth())
 	indent := r.endWidth() + 2
-	text := name + "  " + console.Wrap(console.Escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.Con.Width)
-	return r.Con.Paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+	text := name + "  " + console.Wrap(console.Escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.con.Width)
+	return r.con.Paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
 }
 
 // endWidth is how wide the widest word for an end is: what can happen at a web page has longer ones.
@@ -99,7 +99,7 @@ func (r *Report) endWidth() int {
 func (r *Report) nameWidth() int {
 	const widest = 24
 	width := 0
-	for _, t := range r.Targets {
+	for _, t := range r.targets {
 		width = max(width, min(utf8.RuneCountInString(t.Address), widest))
 	}
 	return width
@@ -131,7 +131,7 @@ func endWord(e fleet.Event) (string, console.Style) {
 	return "ok", console.Green
 }
 
-func (r *Report) endText(e fleet.Event, p *PhoneProgress) string {
+func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 	what := strings.TrimSpace(p.before.Type + " " + Typed(p.before))
 	switch {
 	case e.Failure != nil && what == "":
@@ -165,8 +165,8 @@ func stepText(e fleet.Event) string {
 	return text
 }
 
-// SummaryDoc is the last line of --json.
-type SummaryDoc struct {
+// summaryDoc is the last line of --json.
+type summaryDoc struct {
 	Schema   int            `json:"schema"`
 	Event    string         `json:"event"` // "summary"
 	Phones   int            `json:"phones"`
@@ -182,7 +182,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
 	r.endFetch()
-	doc := SummaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}}
+	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}}
 	doc.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	if ended != nil {
 		doc.Code = exit.Classify(ended).Code
@@ -196,15 +196,15 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 		}
 	}
 	switch {
-	case r.Con.JSON:
-		r.say(r.Con.Emit(doc))
+	case r.con.JSON:
+		r.say(r.con.Emit(doc))
 	case len(results) > 1:
 		r.line("\n%s", doc.text())
 	}
 }
 
 // text is "3 phones: 1 updated, 1 busy, 1 not fitting": good ends in the order of the outcomes, bad ones in that of the alphabet.
-func (doc SummaryDoc) text() string {
+func (doc summaryDoc) text() string {
 	var parts []string
 	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Looked} {
 		if n := doc.Outcomes[string(outcome)]; n > 0 {

@@ -1,3 +1,4 @@
+// Package runview shows a run with phones as it happens: as text for one phone or many, or as lines of JSON.
 package runview
 
 import (
@@ -18,8 +19,8 @@ import (
 
 // A Report shows a run as it happens: the way of a single phone step by step, of several a line each as it ends.
 type Report struct {
-	Con     *console.Console
-	Targets []fleet.Target
+	con     *console.Console
+	targets []fleet.Target
 	image   *images.Image
 	size    int64 // of what each phone fetches, 0 if that is not seen
 	stop    func(error)
@@ -29,12 +30,12 @@ type Report struct {
 
 	Watch    *Watch // its lock is that of all below
 	warned   bool   // that phones have to stay on LAN and power
-	Progress *console.Progress
-	phones   []PhoneProgress
+	progress *console.Progress
+	phones   []phoneProgress
 }
 
-// PhoneProgress is what the report remembers of a phone.
-type PhoneProgress struct {
+// phoneProgress is what the report remembers of a phone.
+type phoneProgress struct {
 	begun, fetching, shown time.Time
 	sent                   int64
 	ended                  bool
@@ -48,7 +49,7 @@ type PhoneProgress struct {
 
 // NewReport begins to show; summary ends it. What cannot be written stops the run.
 func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, size int64, stop func(error)) *Report {
-	r := &Report{Con: con, Targets: targets, image: im, size: size, stop: stop, phones: make([]PhoneProgress, len(targets)), Watch: NewWatch(con, targets)}
+	r := &Report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), Watch: newWatch(con, targets)}
 	r.Watch.aside = r.aside
 	for i := range r.phones {
 		r.phones[i].begun = time.Now()
@@ -60,7 +61,7 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 func (r *Report) Event(e fleet.Event) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
-	r.Watch.Note(e)
+	r.Watch.note(e)
 	if e.Phone == fleet.NoPhone {
 		r.outsider(e)
 		return
@@ -68,9 +69,9 @@ func (r *Report) Event(e fleet.Event) {
 	p := &r.phones[e.Phone]
 	p.note(e)
 	switch {
-	case r.Con.JSON:
+	case r.con.JSON:
 		r.emit(e, p)
-	case len(r.Targets) == 1:
+	case len(r.targets) == 1:
 		r.one(e, p)
 	default:
 		r.many(e, p)
@@ -78,7 +79,7 @@ func (r *Report) Event(e fleet.Event) {
 }
 
 // note remembers what later lines are made of.
-func (p *PhoneProgress) note(e fleet.Event) {
+func (p *phoneProgress) note(e fleet.Event) {
 	switch e.Step {
 	case fleet.StepCalled, fleet.StepFound:
 		if p.before == (fleet.Device{}) {
@@ -105,8 +106,8 @@ func (p *PhoneProgress) note(e fleet.Event) {
 }
 
 // emit writes an event as a line of --json; of fetching, one a second.
-func (r *Report) emit(e fleet.Event, p *PhoneProgress) {
-	if e.Step == fleet.StepVisited && !r.Con.Verbose {
+func (r *Report) emit(e fleet.Event, p *phoneProgress) {
+	if e.Step == fleet.StepVisited && !r.con.Verbose {
 		return
 	}
 	if e.Step == fleet.StepFetching || e.Step == fleet.StepSending {
@@ -115,15 +116,15 @@ func (r *Report) emit(e fleet.Event, p *PhoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.Con.Emit(NewPhoneEvent(r.Targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
 }
 
 // failed is what a bad end means, nil for any other event.
-func (r *Report) failed(e fleet.Event, p *PhoneProgress) *exit.Error {
+func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	if e.Failure == nil {
 		return nil
 	}
-	return advice.PhoneFailure(r.Targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	return advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
 }
 
 // say stops the run if something could not be written.
@@ -137,8 +138,8 @@ func (r *Report) say(err error) {
 func (r *Report) outsider(e fleet.Event) {
 	switch {
 	case !r.Watch.heard(e):
-	case r.Con.JSON:
-		r.say(r.Con.Emit(NewPhoneEvent("", e, nil)))
+	case r.con.JSON:
+		r.say(r.con.Emit(newPhoneEvent("", e, nil)))
 	default:
 		r.aside("a caller", e.Err.Error())
 	}
@@ -146,9 +147,9 @@ func (r *Report) outsider(e fleet.Event) {
 
 // aside says something while a bar may be drawn.
 func (r *Report) aside(who, text string) {
-	say := func() { r.Con.Remark("note", who, text) }
-	if r.Progress != nil {
-		r.Progress.Aside(say)
+	say := func() { r.con.Remark("note", who, text) }
+	if r.progress != nil {
+		r.progress.Aside(say)
 		return
 	}
 	say()
@@ -157,10 +158,10 @@ func (r *Report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *Report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.Con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
-	if r.Progress != nil {
-		r.Progress.Aside(write)
+	if r.progress != nil {
+		r.progress.Aside(write)
 		return
 	}
 	write()
@@ -169,15 +170,15 @@ func (r *Report) line(format string, args ...any) {
 // row writes a step of a single phone.
 func (r *Report) row(style console.Style, name, text string) {
 	const column = 12
-	r.line("  %s%s%s", r.Con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.Con.Width))
+	r.line("  %s%s%s", r.con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.con.Width))
 }
 
 // one shows the way of the only phone.
-func (r *Report) one(e fleet.Event, p *PhoneProgress) {
+func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	if r.web(e, p) {
 		return
 	}
-	name := r.Targets[0].Address
+	name := r.targets[0].Address
 	switch e.Step { //nolint:exhaustive // the others are those of web
 	case fleet.StepContacted:
 		r.aside(name, stepText(e))
@@ -192,14 +193,14 @@ func (r *Report) one(e fleet.Event, p *PhoneProgress) {
 	case fleet.StepTold:
 		r.told(e, p)
 	case fleet.StepReading, fleet.StepAccepted:
-		if r.Con.Verbose {
+		if r.con.Verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepBusy:
 		r.inCall(e, p)
 	case fleet.StepFetching:
-		if r.Progress != nil {
-			r.Progress.Update(e.Fetch.Sent)
+		if r.progress != nil {
+			r.progress.Update(e.Fetch.Sent)
 		}
 	case fleet.StepFetched:
 		r.endFetch()
@@ -214,8 +215,8 @@ func (r *Report) one(e fleet.Event, p *PhoneProgress) {
 	case fleet.StepDone:
 		r.done(e, p)
 	case fleet.StepFailed:
-		if e.Failure.Kind == fleet.KindInterrupted && r.Con.ErrTerminal && r.Progress == nil {
-			fmt.Fprintln(r.Con.Err) // after the ^C that the terminal shows
+		if e.Failure.Kind == fleet.KindInterrupted && r.con.ErrTerminal && r.progress == nil {
+			fmt.Fprintln(r.con.Err) // after the ^C that the terminal shows
 		}
 		r.endFetch()
 		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
@@ -232,9 +233,9 @@ func (r *Report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.Con.Print(nil, func(w io.Writer) {
+		r.say(r.con.Print(nil, func(w io.Writer) {
 			fmt.Fprintln(w)
-			verdict.SheetText(r.Con, r.image, e.Known, v)(w)
+			verdict.SheetText(r.con, r.image, e.Known, v)(w)
 		}))
 		return
 	}
@@ -242,7 +243,7 @@ func (r *Report) checked(e fleet.Event) {
 }
 
 // told is a phone that knows where the image is. One that was in a call before has been shown as told already.
-func (r *Report) told(e fleet.Event, p *PhoneProgress) {
+func (r *Report) told(e fleet.Event, p *phoneProgress) {
 	if !p.busy {
 		r.row(console.Plain, "told", fmt.Sprintf("where the image is; waiting for the next step for at most %s", console.LimitText(e.Limit)))
 		r.line("  Keep the phone on LAN and power until it says that it is done.")
@@ -251,7 +252,7 @@ func (r *Report) told(e fleet.Event, p *PhoneProgress) {
 }
 
 // inCall is a phone that was told and would not, being in a call.
-func (r *Report) inCall(e fleet.Event, p *PhoneProgress) {
+func (r *Report) inCall(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	if !p.busy {
 		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; it is asked again for at most %s", console.LimitText(e.Limit)))
@@ -260,7 +261,7 @@ func (r *Report) inCall(e fleet.Event, p *PhoneProgress) {
 }
 
 // done is a good end.
-func (r *Report) done(e fleet.Event, p *PhoneProgress) {
+func (r *Report) done(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	took := e.At.Sub(p.begun)
 	switch e.Outcome {
@@ -273,7 +274,7 @@ func (r *Report) done(e fleet.Event, p *PhoneProgress) {
 }
 
 // back is a phone that restarted.
-func (r *Report) back(p *PhoneProgress) {
+func (r *Report) back(p *phoneProgress) {
 	asked := "asked what it runs within " + console.LimitText(r.Interval)
 	if p.pageOnly {
 		asked = "its web page is asked what it runs"
@@ -291,14 +292,14 @@ func (r *Report) untold() string {
 
 // startFetch shows a bar for what the phone fetches, if that can be seen.
 func (r *Report) startFetch() {
-	if r.size > 0 && r.Progress == nil {
-		r.Progress = r.Con.StartProgress(r.Targets[0].Address, "fetched", r.size, func(any) {})
+	if r.size > 0 && r.progress == nil {
+		r.progress = r.con.StartProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
 	}
 }
 
 func (r *Report) endFetch() {
-	if r.Progress != nil {
-		r.Progress.End()
-		r.Progress = nil
+	if r.progress != nil {
+		r.progress.End()
+		r.progress = nil
 	}
 }

@@ -18,12 +18,12 @@ const statusInterval = 30 * time.Second
 // else does. It writes notes only, by aside.
 type Watch struct {
 	con     *console.Console
-	Targets []fleet.Target
+	targets []fleet.Target
 	Web     bool // the way is by the phones' pages
 	aside   func(who, text string)
 
 	mu      sync.Mutex // everything below, and what is shown of the run
-	Port    int        // where phones call
+	port    int        // where phones call
 	states  []phoneState
 	called  bool // at least one phone, however it ended
 	doubted bool // whether they can call
@@ -50,24 +50,24 @@ const (
 	stateCount
 )
 
-// NewWatch returns one that writes notes; whoever shows more sets aside.
-func NewWatch(con *console.Console, targets []fleet.Target) *Watch {
+// newWatch returns one that writes notes; whoever shows more sets aside.
+func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
-		con: con, Targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
+		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
 		aside: func(who, text string) { con.Remark("note", who, text) },
 	}
 }
 
 // Begin says what is waited for, and with several phones from time to time how far they are, until end is called.
 func (w *Watch) Begin(s *callback.Server) (end func()) {
-	w.Port = int(s.Server.Addr().Port())
-	if len(w.Targets) == 1 || w.con.JSON || w.con.Quiet {
+	w.port = int(s.Server.Addr().Port())
+	if len(w.targets) == 1 || w.con.JSON || w.con.Quiet {
 		return func() {}
 	}
-	w.aside("this machine", w.Beginning(s.O.Patience))
+	w.aside("this machine", w.beginning(s.O.Patience))
 	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
 	var done sync.WaitGroup
-	done.Go(func() { w.Run(ticker.C, stop) })
+	done.Go(func() { w.run(ticker.C, stop) })
 	return func() {
 		ticker.Stop()
 		close(stop)
@@ -75,17 +75,17 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 	}
 }
 
-// Beginning says what is waited for.
-func (w *Watch) Beginning(patience time.Duration) string {
-	text := fmt.Sprintf("%d phones are asked to call port %d", len(w.Targets), w.Port)
+// beginning says what is waited for.
+func (w *Watch) beginning(patience time.Duration) string {
+	text := fmt.Sprintf("%d phones are asked to call port %d", len(w.targets), w.port)
 	if w.Web {
 		text += fmt.Sprintf("; one that does not within %s is known by its web page alone", console.LimitText(min(patience, fleet.UsualWitness)))
 	}
 	return text + fmt.Sprintf("; each is given up after %s of silence", console.LimitText(patience))
 }
 
-// Run says how far the phones are with each tick.
-func (w *Watch) Run(ticks <-chan time.Time, stop <-chan struct{}) {
+// run says how far the phones are with each tick.
+func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
 		case <-stop:
@@ -98,8 +98,8 @@ func (w *Watch) Run(ticks <-chan time.Time, stop <-chan struct{}) {
 	}
 }
 
-// Note remembers an event, and doubts the firewall if phones are asked once more and none called. It is told under the lock.
-func (w *Watch) Note(e fleet.Event) {
+// note remembers an event, and doubts the firewall if phones are asked once more and none called. It is told under the lock.
+func (w *Watch) note(e fleet.Event) {
 	if e.Phone == fleet.NoPhone {
 		return
 	}
@@ -108,7 +108,7 @@ func (w *Watch) Note(e fleet.Event) {
 	case fleet.StepContacted:
 		if e.Attempt > 1 && !w.called && !w.doubted {
 			w.doubted = true
-			w.aside("this machine", fmt.Sprintf("no phone has called port %d yet: does this machine's firewall let it in?", w.Port))
+			w.aside("this machine", fmt.Sprintf("no phone has called port %d yet: does this machine's firewall let it in?", w.port))
 		}
 	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
 		w.called = true
@@ -184,17 +184,17 @@ func (w *Watch) heard(e fleet.Event) bool {
 	return true
 }
 
-// Looking shows an event of a run that only asks.
-func (w *Watch) Looking(e fleet.Event) {
+// looking shows an event of a run that only asks.
+func (w *Watch) looking(e fleet.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Note(e)
+	w.note(e)
 	switch {
 	case e.Phone == fleet.NoPhone:
 		if (e.Step == fleet.StepTrouble || w.con.Verbose) && w.heard(e) {
 			w.aside("a caller", e.Err.Error())
 		}
-	case w.con.Verbose || len(w.Targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
-		w.aside(w.Targets[e.Phone].Address, stepText(e))
+	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
+		w.aside(w.targets[e.Phone].Address, stepText(e))
 	}
 }

@@ -9,13 +9,13 @@ import (
 )
 
 // web shows what happens at the page of the only phone. It reports whether there is nothing else to show.
-func (r *Report) web(e fleet.Event, p *PhoneProgress) bool {
-	name := r.Targets[0].Address
+func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
+	name := r.targets[0].Address
 	switch e.Step {
 	case fleet.StepPageOnly:
 		r.aside(name, fmt.Sprintf("known by its web page alone: %v", e.Err))
 	case fleet.StepPage, fleet.StepLoggedIn:
-		if r.Con.Verbose {
+		if r.con.Verbose {
 			r.aside(name, stepText(e))
 		}
 	case fleet.StepFound:
@@ -24,12 +24,12 @@ func (r *Report) web(e fleet.Event, p *PhoneProgress) bool {
 		}
 		r.row(console.Plain, "page", "logged in, and found the form for an image")
 	case fleet.StepSending:
-		if r.Progress == nil && r.size > 0 {
+		if r.progress == nil && r.size > 0 {
 			r.line("  Keep the phone on LAN and power until it says that it is done.")
-			r.Progress = r.Con.StartProgress(name, "sent, and waiting for the phone", r.size, func(any) {})
+			r.progress = r.con.StartProgress(name, "sent, and waiting for the phone", r.size, func(any) {})
 		}
-		if r.Progress != nil {
-			r.Progress.Update(e.Upload.Sent)
+		if r.progress != nil {
+			r.progress.Update(e.Upload.Sent)
 		}
 	case fleet.StepSent:
 		r.endFetch()
@@ -39,7 +39,7 @@ func (r *Report) web(e fleet.Event, p *PhoneProgress) bool {
 		r.row(console.Plain, "answer", answerLine(e))
 		r.aside(name, "waiting for it to restart for at most "+console.LimitText(e.Limit))
 	case fleet.StepVisited:
-		if r.Con.Verbose {
+		if r.con.Verbose {
 			r.aside(name, e.Text)
 		}
 	default:
@@ -50,7 +50,7 @@ func (r *Report) web(e fleet.Event, p *PhoneProgress) bool {
 
 // device shows what the only phone says it is.
 func (r *Report) device(d fleet.Device) {
-	r.line("%s", console.Escape(deviceLine(r.Targets[0].Address, d)))
+	r.line("%s", console.Escape(deviceLine(r.targets[0].Address, d)))
 	r.row(console.Plain, "runs", Typed(d))
 }
 

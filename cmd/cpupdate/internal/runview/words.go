@@ -28,7 +28,7 @@ func Typed(d fleet.Device) string {
 	return strings.TrimSpace(d.SoftwareType + " " + version)
 }
 
-func fetchLine(e fleet.Event, p *PhoneProgress) string {
+func fetchLine(e fleet.Event, p *phoneProgress) string {
 	text := rateLine(e.Fetch.Size, e.At.Sub(p.fetching))
 	if e.Fetch.Requests > 1 {
 		text += fmt.Sprintf(", in %d requests", e.Fetch.Requests)

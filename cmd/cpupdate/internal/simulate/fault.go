@@ -102,6 +102,7 @@ type faultDoc struct {
 	Does string `json:"does"`
 }
 
+// ListFaults shows the names of all faults, and what they do.
 func ListFaults(con *console.Console) error {
 	doc := faultsDoc{Schema: 1}
 	width := 0

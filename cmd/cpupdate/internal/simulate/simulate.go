@@ -1,3 +1,4 @@
+// Package simulate runs simulated phones for testing, and shows what happens to them.
 package simulate
 
 import (
@@ -21,6 +22,7 @@ import (
 // maxSimulated is how many phones one process simulates at most.
 const maxSimulated = 1000
 
+// Options are the flags of simulate.
 type Options struct {
 	count       int
 	List        string
@@ -37,6 +39,7 @@ type Options struct {
 	Password    credentials.Source
 }
 
+// AddFlags declares the flags.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("how many phones: a `NUMBER` up to %d", maxSimulated))
 	flags.StringVar(&o.List, "phones", "", "be the phones of the list in `FILE` (CSV)")

@@ -11,8 +11,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// MaxPairs is how many pairs of a phone and an image are checked at once: all of them are kept for the answer.
-const MaxPairs = 250_000
+// maxPairs is how many pairs of a phone and an image are checked at once: all of them are kept for the answer.
+const maxPairs = 250_000
 
 // matrixDoc is the answer of check for several images or phones.
 type matrixDoc struct {
@@ -34,7 +34,7 @@ type fitRow struct {
 	Answer  hwcheck.Answer `json:"answer"`
 	Cells   []fitCell      `json:"images"`
 	Error   *exit.ErrorDoc `json:"error,omitempty"` // why it did not answer
-	Why     string         // the same without its name
+	Why     string         `json:"-"`               // the same without its name
 }
 
 // A fitCell is one phone with one image. Its findings are those that stop the image, or would: the whole rule sheet
@@ -59,10 +59,11 @@ func (doc matrixDoc) Failure() error {
 	return exit.Errorf(exit.CodePartial, "the output says why, and what is missing", "%d of %s: no image fits; %d more: cannot be told", none, total, doc.Unknown)
 }
 
+// NewMatrixDoc applies the rules to every pair of an image and a phone.
 func NewMatrixDoc(ctx context.Context, loaded []*images.Image, passed []images.PassedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
-	if pairs := len(usable(loaded)) * len(phones); pairs > MaxPairs {
+	if pairs := len(usable(loaded)) * len(phones); pairs > maxPairs {
 		return matrixDoc{}, exit.Errorf(exit.CodeUsage, "check a part of the images, or of the list, at a time", "%s and %s are %d pairs, at most %d are checked at once",
-			console.Plural(len(phones), "phone"), console.Plural(len(usable(loaded)), "image"), pairs, MaxPairs)
+			console.Plural(len(phones), "phone"), console.Plural(len(usable(loaded)), "image"), pairs, maxPairs)
 	}
 	doc := matrixDoc{Schema: 1, Images: []images.Doc{}, PassedOver: append([]images.PassedOver{}, passed...)}
 	for _, im := range loaded {

@@ -1,3 +1,5 @@
+// Package verdict shows what the rules say of images and phones: the rule sheet of one pair, and the fit matrix of
+// many.
 package verdict
 
 import (
@@ -65,6 +67,7 @@ func claimDocs[T any](claims []hwcheck.Claim[T], show func(T) any) []claimDoc {
 	return docs
 }
 
+// NewPhoneDoc returns what is known of a phone as JSON.
 func NewPhoneDoc(name string, p hwcheck.Phone) PhoneDoc {
 	return PhoneDoc{
 		Name:         name,
@@ -79,6 +82,7 @@ func NewPhoneDoc(name string, p hwcheck.Phone) PhoneDoc {
 
 func asVersion[T fmt.Stringer](v T) any { return v.String() }
 
+// NewSheetDoc returns the rule sheet as JSON.
 func NewSheetDoc(im *images.Image, p hwcheck.Phone, v hwcheck.Verdict) sheetDoc {
 	doc := im.Doc()
 	doc.Fields = nil // check answers a question; inspect shows the image

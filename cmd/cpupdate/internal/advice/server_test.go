@@ -1,4 +1,4 @@
-package main
+package advice
 
 import (
 	"bytes"
@@ -9,11 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/defaults"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -26,15 +24,14 @@ func TestTransferTable(t *testing.T) {
 		transfer.KindFull, transfer.KindName, transfer.KindRedirect, transfer.KindRefused, transfer.KindProtocol,
 		transfer.KindUnproven,
 	}
-	for i, row := range advice.TransferTable() {
+	for i, row := range TransferTable() {
 		if i >= len(kinds) || row.Kind != kinds[i] || row.Hint == "" {
 			t.Fatalf("row %d is %v", i, row)
 		}
 		e := &transfer.Error{Op: "sending", Server: "h:21", Kind: row.Kind, Code: 451, Reply: "no", Left: "x.part"}
-		err := advice.TransferFailure("", e)
-		a, _, errOut := testApp(t, nil)
-		a.con.JSON = true
-		if got := a.con.Report(err); got != row.Code {
+		err := TransferFailure("", e)
+		var errOut bytes.Buffer
+		if got := (&console.Console{Err: &errOut, JSON: true}).Report(err); got != row.Code {
 			t.Errorf("%s: exit code %d", row.Kind, got)
 		}
 		var doc struct{ Error exit.ErrorDoc }
@@ -43,17 +40,17 @@ func TestTransferTable(t *testing.T) {
 		}
 		d := doc.Error
 		if d.Kind != string(row.Kind) || d.Server != "h:21" || d.ReplyCode != 451 || d.Left != "x.part" {
-			t.Errorf("%s: %s", row.Kind, errOut)
+			t.Errorf("%s: %s", row.Kind, &errOut)
 		}
 		if d.Retryable == nil || *d.Retryable != e.Temporary() {
-			t.Errorf("%s: retryable is not %v in %s", row.Kind, e.Temporary(), errOut)
+			t.Errorf("%s: retryable is not %v in %s", row.Kind, e.Temporary(), &errOut)
 		}
 		if len(d.Hints) != 2 || !strings.Contains(d.Hints[1], "remove x.part") {
 			t.Errorf("%s: hints %q", row.Kind, d.Hints)
 		}
 	}
-	if len(advice.TransferTable()) != len(kinds) {
-		t.Errorf("%d rows for %d kinds", len(advice.TransferTable()), len(kinds))
+	if len(TransferTable()) != len(kinds) {
+		t.Errorf("%d rows for %d kinds", len(TransferTable()), len(kinds))
 	}
 }
 
@@ -83,77 +80,66 @@ func TestTransferFailure(t *testing.T) {
 		{distrust(&trust.Error{Err: x509.HostnameError{Host: "h", Certificate: &x509.Certificate{DNSNames: []string{"other"}}}}), exit.CodeSettings, "for another name"},
 		{distrust(&trust.Error{Pinned: true}), exit.CodeSettings, "only if they are the same, pin it instead: --pin " + pin.String()},
 	} {
-		f := exit.Classify(advice.TransferFailure("a.bind", test.err))
+		f := exit.Classify(TransferFailure("a.bind", test.err))
 		if f.Code != test.code || !strings.Contains(strings.Join(f.Hints, "\n"), test.hint) {
 			t.Errorf("%v: exit code %d, hints %q", test.err, f.Code, f.Hints)
 		}
 	}
-	if advice.TransferFailure("", nil) != nil {
+	if TransferFailure("", nil) != nil {
 		t.Error("no error became one")
 	}
 }
 
-// A tryStore is a server for defaults test.
-type tryStore struct {
-	options transfer.Options
-	err     error
+// What ended a transfer says what it left behind, once, and for programs too.
+func TestLeft(t *testing.T) {
+	left := &transfer.Error{Op: "sending", Server: "h:21", Left: "x.part", Err: errors.New("why")}
+	own := exit.Errorf(exit.CodeImage, "hint", "ours")
+	if err := WithLeft(own, nil); err != error(own) {
+		t.Errorf("nothing is left: %v", err)
+	}
+	if err := WithLeft(left, left); err != error(left) {
+		t.Errorf("an error without an exit code: %v", err)
+	}
+	err := WithLeft(own, left)
+	for range 2 {
+		f := exit.Classify(err)
+		if doc := exit.NewErrorDoc(err); f.Code != exit.CodeImage || strings.Count(f.Error(), "x.part") != 1 || len(f.Hints) != 2 || doc.Left != "x.part" || doc.Server != "h:21" {
+			t.Errorf("%v, %q, %+v", f, f.Hints, doc)
+		}
+		err = WithLeft(err, left) // once more adds nothing
+	}
+	if !errors.Is(err, own.Err) {
+		t.Error("the cause is lost")
+	}
+	if LeftBy(err).Left != "x.part" || LeftBy(own) != nil || LeftBy(&transfer.Error{}) != nil {
+		t.Error("what is left is not found")
+	}
+	if err := TransferFailure("a.bind", &transfer.Error{Left: "x.part", Err: own}); strings.Count(err.Error(), "x.part") != 1 {
+		t.Errorf("%v", err)
+	}
 }
 
-func (s tryStore) Try(context.Context) error {
-	s.options.Event(transfer.Event{Step: transfer.StepFolder, Text: "firm\x1bware"})
-	s.options.Event(transfer.Event{Step: transfer.StepSaid, Text: "> NOOP"})
-	s.options.Event(transfer.Event{Step: transfer.StepSend, Text: "cpupdate-test"})
-	return s.err
-}
-
-func (s tryStore) Put(context.Context, transfer.Upload) (transfer.Location, error) {
-	return transfer.Location{}, errors.New("not asked for")
-}
-
-func (s tryStore) Close() error { return nil }
-
-func TestDefaultsTest(t *testing.T) {
-	const ok = "ok    connect    files.example:21\nok    folder     firm\\u{1b}ware\n"
+// Ctrl-C is the end of a transfer, unless something stays on the server.
+func TestServerEnded(t *testing.T) {
+	cause, left := errors.New("why"), &transfer.Error{Kind: transfer.KindDenied, Left: "x.part"}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
 	for _, test := range []struct {
+		ctx  context.Context
 		err  error
 		code exit.Code
-		want string
+		text string
 	}{
-		{nil, exit.CodeOK, ok + "ok    send       cpupdate-test\n"},
-		{&transfer.Error{Kind: transfer.KindDenied}, exit.CodeRejected, ok + "FAIL  send       cpupdate-test\n"},
-		{&transfer.Error{Kind: transfer.KindTimeout}, exit.CodeUnreachable, ok + "FAIL  send       cpupdate-test\n"},
-		{&transfer.Error{Kind: transfer.KindUnproven}, exit.CodeUnverified, ok + "FAIL  send       cpupdate-test\n"},
+		{t.Context(), left, exit.CodeRejected, "x.part"},
+		{t.Context(), cause, exit.CodeInternal, "why"},
+		{ended, cause, exit.CodeInterrupted, "interrupted"},
+		{ended, left, exit.CodeInterrupted, "x.part"},
 	} {
-		for _, asJSON := range []bool{false, true} {
-			a, out, errOut := testApp(t, nil)
-			a.store.Folder = t.TempDir()
-			a.pass.Variable = secret.New("canary")
-			var got transfer.Access
-			a.dial = func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
-				got = access
-				options.Event(transfer.Event{Step: transfer.StepConnect, Text: "files.example:21"})
-				return tryStore{options, test.err}, nil
-			}
-			if c := run(t.Context(), a, []string{"defaults", "set", "-q", "--server", "files.example", "--username", "cp"}); c != exit.CodeOK {
-				t.Fatal(errOut)
-			}
-			out.Reset()
-			args := []string{"defaults", "test"}
-			if asJSON {
-				args = append(args, "--json")
-			}
-			c := run(t.Context(), a, args)
-			ran{c, out.String(), errOut.String()}.check(t, args)
-			if c != test.code || !asJSON && out.String() != test.want {
-				t.Errorf("%v: exit code %d\n%s%s", test.err, c, out, errOut)
-			}
-			var doc defaults.TryDoc
-			if asJSON && (json.Unmarshal(out.Bytes(), &doc) != nil || doc.OK != (c == exit.CodeOK) || len(doc.Steps) != 3 || doc.Steps[2].OK != doc.OK) {
-				t.Errorf("%v: %s", test.err, out)
-			}
-			if got.Password.Reveal() != "canary" || bytes.Contains(append(out.Bytes(), errOut.Bytes()...), []byte("canary")) {
-				t.Errorf("the password is %q in %s%s", got.Password.Reveal(), out, errOut)
-			}
+		if f := exit.Classify(ServerEnded(test.ctx, "a.bind", test.err)); f.Code != test.code || !strings.Contains(f.Error(), test.text) {
+			t.Errorf("%v: %d, %v", test.err, f.Code, f)
 		}
+	}
+	if err := ServerEnded(t.Context(), "a.bind", nil); err != nil {
+		t.Error(err)
 	}
 }
