@@ -147,11 +147,11 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 	e := (*wpi.ContactError)(nil)
 	switch {
 	case errors.Is(err, errTwice):
-		return failf(KindTwice, "%s is a phone of the plan already, under another name", address)
+		return failf(KindTwice, "%s is already a phone of the plan, under another name", address)
 	case ctx.Err() != nil:
 		return errStopped
 	case errors.As(err, &e) && (e.Kind == wpi.ContactRefused || e.Kind == wpi.ContactNoPhone):
-		return &Failure{Kind: KindNoPhone, Msg: "what answers there is no phone that takes contacts", Err: err}
+		return &Failure{Kind: KindNoPhone, Msg: "no OpenScape phone answers at this address", Err: err}
 	}
 	return &Failure{Kind: KindUnreachable, Msg: "it cannot be reached", Err: err}
 }
@@ -163,11 +163,11 @@ func (d *dialog) noCall() error {
 	case err != nil:
 		return err
 	case d.busy:
-		return failf(KindBusy, "it is in a call, and was for %s", span(d.options.Patience))
+		return failf(KindBusy, "it has been in a call for %s", span(d.options.Patience))
 	}
 	return &Failure{
 		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller, problemTLS, problemGarbled, problemHungUp),
-		Msg: fmt.Sprintf("it was asked %s to call, but did not within %s", times(d.attempts), span(d.options.Patience)),
+		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(d.options.Patience), requests(d.attempts)),
 	}
 }
 
@@ -185,7 +185,7 @@ func (d *dialog) busyAgain(limit time.Time) (time.Time, error) {
 	}
 	d.reporter.report(Event{Step: StepBusy, Limit: left(limit)})
 	if d.busyCount++; d.busyCount > busyTimes*d.attempts {
-		return limit, failf(KindBusy, "it says that it is in a call, and called %d times all the same", d.busyCount)
+		return limit, failf(KindBusy, "it reports that it is in a call, but called back %d times anyway", d.busyCount)
 	}
 	return limit, nil
 }
@@ -227,7 +227,7 @@ func (d *dialog) nextCall(ctx context.Context) (*call, error) {
 		if err := d.problems.failure(true, d.shared()); err != nil {
 			return nil, err
 		}
-		return nil, failf(KindNoCall, "it called, but did not answer a question within %s", span(d.options.ContactInterval))
+		return nil, failf(KindNoCall, "it called back, but did not answer a query within %s", span(d.options.ContactInterval))
 	case <-ctx.Done():
 		return nil, errStopped
 	}
@@ -249,18 +249,15 @@ func (d *dialog) query(ctx context.Context, limit time.Time) error {
 func (d *dialog) brokeOff(m *wpi.PhoneMessage) error {
 	reason, ok := m.Value(wpi.ItemCleanUpReason)
 	if !ok {
-		return failf(KindBrokeOff, "it ended the conversation, and does not say why")
+		return failf(KindBrokeOff, "it ended the conversation without a reason")
 	}
 	return failf(KindBrokeOff, "it ended the conversation: %s", d.facts.cut(reason))
 }
 
-// times writes how often something happened.
-func times(n int) string {
-	switch n {
-	case 1:
-		return "once"
-	case 2:
-		return "twice"
+// requests returns how many contact requests that is, as a text.
+func requests(n int) string {
+	if n == 1 {
+		return "1 contact request"
 	}
-	return fmt.Sprintf("%d times", n)
+	return fmt.Sprintf("%d contact requests", n)
 }

@@ -81,17 +81,17 @@ func (f *facts) missing() []string {
 // rightPhone returns an error unless the phone is the one that is meant, and was met before.
 func (f *facts) rightPhone() error {
 	said := f.after.MAC
-	want, whose := f.target.MAC, "of the list"
+	want, whose := f.target.MAC, "which the phone list states"
 	if met := f.before.MAC; met != "" {
-		want, whose = met, "that it had before"
+		want, whose = met, "which it reported before"
 	}
 	switch {
 	case want != "" && said == "":
-		return failf(KindOther, "it does not say its MAC address, so it may be another phone than %s", want)
+		return failf(KindOther, "it does not report its MAC address, so it may be another phone than %s", want)
 	case want != "" && said != want:
-		return failf(KindOther, "another phone answers there: its MAC address is %s, not the one %s, %s", said, whose, want)
+		return failf(KindOther, "another phone answers at this address: its MAC address is %s instead of %s, %s", said, want, whose)
 	case !f.claim(said):
-		return failf(KindTwice, "its MAC address %s is that of another phone of the plan", said)
+		return failf(KindTwice, "its MAC address, %s, belongs to another phone of the plan", said)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (f *facts) rightPhone() error {
 // rightPage returns an error unless the page is that of the phone that is meant.
 func (f *facts) rightPage() error {
 	if said := f.onPage.MAC; said != "" && f.byCall.MAC != "" && said != f.byCall.MAC {
-		return failf(KindOther, "its web page says another MAC address, %s, than the phone says that calls, %s", said, f.byCall.MAC)
+		return failf(KindOther, "its web page reports MAC address %s, but the phone that called back reports %s", said, f.byCall.MAC)
 	}
 	return f.rightPhone()
 }

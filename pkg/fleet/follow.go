@@ -124,7 +124,7 @@ func (f *follower) answer(c *call) {
 		}
 	case m.Reason == wpi.ReplyTo && m.Status == wpi.Failed:
 		if f.dialog.ofUpdate(c) {
-			f.ending.end(failf(KindNotTaken, "it refuses the update"))
+			f.ending.end(failf(KindNotTaken, "it refused the update"))
 		}
 	case m.Reason == wpi.ReplyTo:
 		if m.Status == wpi.Accepted && !f.accepted {

@@ -124,12 +124,12 @@ var errStopped = errors.New("the run was stopped")
 // interrupted describes a run that was stopped.
 func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
-		return failf(KindStopped, "left alone, since another phone is locked out: the password is not tried here")
+		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
 	if p.result.Told {
-		return failf(KindInterrupted, "interrupted after it was told: whether it is updated is its own business now")
+		return failf(KindInterrupted, "interrupted after the update command was sent; the phone may still update")
 	}
-	return failf(KindInterrupted, "interrupted before it was told anything")
+	return failf(KindInterrupted, "interrupted before the update command was sent")
 }
 
 // update takes a phone through its provisioning interface: it is asked to call, identified, checked, instructed and followed.
@@ -197,7 +197,7 @@ func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.cl
 // deployment opens the source to the phone, and returns the update command.
 func (p *phone) deployment() (*wpi.ServiceMessage, error) {
 	fail := func(err error) error {
-		return &Failure{Kind: KindSource, Msg: "it cannot be told where to fetch the image", Err: err}
+		return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
 	}
 	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
 	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch()})

@@ -80,10 +80,10 @@ func (p *problems) failure(final, shared bool) error {
 	often := p.contacts >= contactsForTLS
 	p.mu.Unlock()
 	if err := p.first(shared, problemTLS); err != nil && (final || often) {
-		return &Failure{Kind: KindTLS, Msg: "it calls, but there is no TLS between it and this machine", Err: err}
+		return &Failure{Kind: KindTLS, Msg: "it calls back, but no TLS connection can be established", Err: err}
 	}
 	if err := p.first(shared, problemGarbled); err != nil {
-		return &Failure{Kind: KindGarbled, Msg: "it calls, but what it says cannot be understood", Err: err}
+		return &Failure{Kind: KindGarbled, Msg: "it calls back, but its message cannot be parsed", Err: err}
 	}
 	return nil
 }

@@ -128,7 +128,7 @@ func (r *registry) reached(p *phone, remote netip.AddrPort, c wpi.Contacted) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p.place.remote.IsValid() && p.place.remote != remote {
-		return fmt.Errorf("its name leads to %s now, and led to %s", remote.Addr(), p.place.remote.Addr())
+		return fmt.Errorf("its name resolves to %s now, and resolved to %s before", remote.Addr(), p.place.remote.Addr())
 	}
 	p.place.contacted, p.place.local = c.Remote, c.Local
 	if p.place.remote.IsValid() {
@@ -168,7 +168,7 @@ func (r *registry) claimPages(p *phone, port uint16, found []netip.Addr) error {
 	for _, ip := range found {
 		page := netip.AddrPortFrom(ip.Unmap(), port)
 		if other := r.pages[page]; other != nil && other != p {
-			return failf(KindTwice, "its web page, %s, is that of another phone of the plan", page)
+			return failf(KindTwice, "its web page, %s, belongs to another phone of the plan", page)
 		}
 		r.pages[page] = p
 	}

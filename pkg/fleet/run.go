@@ -93,13 +93,13 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			return nil, fmt.Errorf("phone %d: %w", i+1, err)
 		}
 		if first, twice := seen[address]; twice {
-			return nil, fmt.Errorf("phone %d: %s is phone %d already", i+1, t.Address, first+1)
+			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
 		if plan.Image != nil && plan.Image.Web != nil {
 			page := pageAddress(address, plan.Image.Web.Port)
 			if first, twice := pages[page]; twice {
-				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is that of phone %d already", i+1, t.Address, page, first+1)
+				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is the same as that of phone %d", i+1, t.Address, page, first+1)
 			}
 			pages[page] = i
 		}
@@ -112,7 +112,7 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 }
 
 // errUnknownCaller reports a call of somebody who was not asked.
-var errUnknownCaller = errors.New("not one of the phones that were asked to call")
+var errUnknownCaller = errors.New("a call without a contact request")
 
 // answer finds the phone that calls, and has it answer. Only phones that were asked to call are answered.
 func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, error) {

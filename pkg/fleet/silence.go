@@ -50,11 +50,11 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 	case f.refusal != nil && f.restart.down.IsZero():
 		return f.refusal
 	case !f.restart.down.IsZero():
-		return failf(KindNeverBack, "it went away to restart, and did not come back within %s", patience)
+		return failf(KindNeverBack, "it went down to restart and did not come back within %s", patience)
 	case neverAsked && f.facts.runs(f.facts.after) && !f.facts.ranBefore():
-		return failf(KindUnproven, "it reports the new version, and was not seen to fetch the image")
+		return failf(KindUnproven, "it reports the new version, but was not observed to fetch the image")
 	case neverAsked:
-		return f.because(failf(KindNeverFetch, "it was told where the image is, but did not ask for it within %s", patience))
+		return f.because(failf(KindNeverFetch, "it received the update command, but did not request the image within %s", patience))
 	}
 	f.withdraw() // no contact while it fetches, be it for a second time
 	if f.fetch.watched && !f.fetch.whole {
@@ -68,7 +68,7 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 // the rest in a way that cannot be seen, and only a phone that got the command knew where to ask.
 func (f *follower) halfway(ctx context.Context) error {
 	limit := min(f.options.Patience, halfwayContacts*f.options.ContactInterval)
-	cut := failf(KindCut, "it stopped fetching after %d of %d bytes, and did not go on within %s",
+	cut := failf(KindCut, "it stopped fetching after %d of %d bytes and did not continue within %s",
 		f.fetch.now.Sent, f.fetch.now.Size, span(f.options.Patience))
 	f.reporter.report(Event{Step: StepSilent, Err: errNoWhole, Limit: limit})
 	err := f.verify(ctx, limit)
@@ -84,7 +84,7 @@ func (f *follower) halfway(ctx context.Context) error {
 const halfwayContacts = 2
 
 // errNoWhole is why a phone is queried that was not seen to fetch the whole image.
-var errNoWhole = errors.New("it was not seen to fetch the whole image, and is asked what it runs")
+var errNoWhole = errors.New("it was not observed to fetch the whole image; querying its version")
 
 // errNoRestart is why a phone is queried that was not seen to restart.
-var errNoRestart = errors.New("it was not seen to restart, and is asked what it runs")
+var errNoRestart = errors.New("it was not observed to restart; querying its version")

@@ -33,11 +33,11 @@ func (f *follower) failed() error {
 	state := f.fetches.state()
 	switch {
 	case f.fetch.watched && state.Requests == 0:
-		return f.because(failf(KindNeverFetch, "it says that its update failed, and it never asked for the image"))
+		return f.because(failf(KindNeverFetch, "it reports that its update failed, and never requested the image"))
 	case f.fetch.watched && !f.fetch.complete:
-		return failf(KindCut, "it says that its update failed, after %d of %d bytes", state.Sent, state.Size)
+		return failf(KindCut, "it reports that its update failed, after %d of %d bytes", state.Sent, state.Size)
 	}
-	return failf(KindSaysFailed, "it says that its update failed")
+	return failf(KindSaysFailed, "it reports that its update failed")
 }
 
 // isAboutImage reports whether a file's status is that of the image: phones say the same of logos and ring tones that

@@ -62,11 +62,11 @@ func (f *follower) noAnswer(err error) error {
 	case !errors.As(err, &cause), cause.Kind == KindOther, cause.Kind == KindTwice:
 		return err
 	case cause.Kind == KindUnreachable && f.restart.back.IsZero():
-		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it went away, and did not come back within %s", span(f.options.Patience)), Err: cause}
+		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it went down and did not come back within %s", span(f.options.Patience)), Err: cause}
 	case f.restart.back.IsZero():
-		return &Failure{Kind: KindNoAnswer, Msg: "it was not seen to restart, and does not say what it runs", Err: cause}
+		return &Failure{Kind: KindNoAnswer, Msg: "it was not observed to restart, and does not report its version", Err: cause}
 	}
-	return &Failure{Kind: KindNoAnswer, Msg: "it is back, but does not say what it runs", Err: cause}
+	return &Failure{Kind: KindNoAnswer, Msg: "it is back, but does not report its version", Err: cause}
 }
 
 // classify compares what the phone says with what it should say. nil is a phone that is updated.
@@ -77,19 +77,19 @@ func (f *follower) classify() error {
 	case f.facts.runs(said):
 		return f.success()
 	case said.Version == "":
-		return failf(KindNoAnswer, "it answers, but does not say which version it runs")
+		return failf(KindNoAnswer, "it answers, but does not report its version")
 	case f.facts.lacksType(said):
-		return failf(KindNoAnswer, "it runs %s now, but does not say of which software", version)
+		return failf(KindNoAnswer, "it runs %s now, but does not report its software type", version)
 	case f.facts.unreadable(), !f.restart.down.IsZero():
 		return f.oldVersion()
 	case f.visit != nil && !f.visit.answered:
-		return failf(KindRejected, "it has the whole image, and its web page gave no answer that counts, but it did not restart within %s, and runs %s", within, version)
+		return failf(KindRejected, "it has the whole image, but its web page did not confirm the upload; it did not restart within %s and runs %s", within, version)
 	case f.visit != nil:
-		return failf(KindRejected, "its web page took the image, but it did not restart within %s, and runs %s", within, version)
+		return failf(KindRejected, "its web page accepted the image, but it did not restart within %s and runs %s", within, version)
 	case f.fetch.whole:
-		return failf(KindRejected, "it fetched the whole image, but did not restart within %s, and runs %s", within, version)
+		return failf(KindRejected, "it fetched the whole image, but did not restart within %s and runs %s", within, version)
 	}
-	return failf(KindRejected, "it did not restart within %s, and runs %s", within, version)
+	return failf(KindRejected, "it did not restart within %s and runs %s", within, version)
 }
 
 // success decides about a phone that reports the new version. That alone proves nothing if it may have run it before, and
@@ -98,11 +98,11 @@ func (f *follower) success() error {
 	again := f.facts.ranBefore()
 	switch {
 	case again && !f.fetch.whole:
-		return failf(KindUnproven, "it runs the version that it may have run before, and was not seen to fetch the whole image")
+		return failf(KindUnproven, "it runs a version that it may have run before, and was not observed to fetch the whole image")
 	case again && f.restart.down.IsZero():
-		return failf(KindUnproven, "it runs the version that it may have run before, and was not seen to restart")
+		return failf(KindUnproven, "it runs a version that it may have run before, and was not observed to restart")
 	case f.fetch.watched && f.fetch.now.Requests == 0:
-		return failf(KindUnproven, "it reports the new version, and was not seen to fetch the image")
+		return failf(KindUnproven, "it reports the new version, but was not observed to fetch the image")
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (f *follower) oldVersion() error {
 	said := f.facts.after
 	c, before := f.facts.change()
 	if f.facts.unreadable() {
-		return failf(KindNoAnswer, "it says %s now, and said %s before; which software that is cannot be told", bounded(said.Version), before)
+		return failf(KindNoAnswer, "it reports %s now and reported %s before; which software that is cannot be determined", bounded(said.Version), before)
 	}
 	what := bounded(said.Version)
 	if f.facts.sameVersion(said) {
@@ -120,10 +120,10 @@ func (f *follower) oldVersion() error {
 	}
 	switch c {
 	case unchanged:
-		return failf(KindOldVersion, "it restarted, and still runs %s", what)
+		return failf(KindOldVersion, "it restarted and still runs %s", what)
 	case changed:
-		return failf(KindOldVersion, "it restarted, and runs %s, which is neither the old nor the new software", what)
+		return failf(KindOldVersion, "it restarted and runs %s, which is neither the old nor the new software", what)
 	case unclear:
 	}
-	return failf(KindOldVersion, "it restarted, and runs %s, which is not the new software", what)
+	return failf(KindOldVersion, "it restarted and runs %s, which is not the new software", what)
 }

@@ -128,7 +128,7 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	case !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
 		return err
 	case failure.Kind == KindNoCall:
-		err = fmt.Errorf("it was asked to call, and did not within %s", span(within))
+		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))
 	}
 	v.facts.after = Device{}
 	v.reporter.report(Event{Step: StepPageOnly, Err: err})

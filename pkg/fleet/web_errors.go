@@ -11,7 +11,7 @@ import (
 func (v *visit) pageFailure(ctx context.Context, err error) error {
 	e := (*wbm.Error)(nil)
 	if errors.Is(context.Cause(ctx), errLongWay) {
-		return failf(KindPageBroken, "its web page did not lead to a form for an image within %s", span(v.options.Patience))
+		return failf(KindPageBroken, "its web page did not lead to an image upload form within %s", span(v.options.Patience))
 	}
 	if failure := (*Failure)(nil); errors.As(err, &failure) {
 		return failure
@@ -29,7 +29,7 @@ func (v *visit) pageFailure(ctx context.Context, err error) error {
 func PageFailure(e *wbm.Error) *Failure {
 	failure, known := pageFailures()[e.Kind]
 	if !known {
-		failure = Failure{Kind: KindPageOdd, Msg: "what its web page says cannot be understood"}
+		failure = Failure{Kind: KindPageOdd, Msg: "its web page cannot be parsed"}
 	}
 	failure.Err = e
 	switch e.Kind { //nolint:exhaustive // of the others the page's own words say more than ours
@@ -45,16 +45,16 @@ func pageFailures() map[wbm.Kind]Failure {
 		wbm.KindUnreachable: {Kind: KindPageUnreachable, Msg: "its web page cannot be reached"},
 		wbm.KindTimeout:     {Kind: KindPageBroken, Msg: "its web page does not answer in time"},
 		wbm.KindBroken:      {Kind: KindPageBroken, Msg: "the connection to its web page broke"},
-		wbm.KindSession:     {Kind: KindPageBroken, Msg: "its web page logged us out"},
-		wbm.KindTLS:         {Kind: KindPageTLS, Msg: "there is no TLS between its web page and this machine"},
-		wbm.KindTrust:       {Kind: KindPageTrust, Msg: "its web page is not one to trust"},
-		wbm.KindPassword:    {Kind: KindPassword, Msg: "its web page refuses the password, which is not tried a second time"},
-		wbm.KindLocked:      {Kind: KindLocked, Msg: "its web page takes no password for now, after too many wrong ones"},
-		wbm.KindChange:      {Kind: KindNewPassword, Msg: "its web page demands a new password first"},
-		wbm.KindNoLogin:     {Kind: KindNoLogin, Msg: "its web page has no login that is known"},
-		wbm.KindNoForm:      {Kind: KindNoForm, Msg: "its web page has no form for an image"},
-		wbm.KindManyForms:   {Kind: KindManyForms, Msg: "its web page has several forms that might be for an image"},
-		wbm.KindForeign:     {Kind: KindPageForeign, Msg: "its web page leads elsewhere"},
+		wbm.KindSession:     {Kind: KindPageBroken, Msg: "its web page ended the session"},
+		wbm.KindTLS:         {Kind: KindPageTLS, Msg: "no TLS connection to its web page can be established"},
+		wbm.KindTrust:       {Kind: KindPageTrust, Msg: "its web page's certificate is not trusted"},
+		wbm.KindPassword:    {Kind: KindPassword, Msg: "its web page rejects the password, which is not sent a second time"},
+		wbm.KindLocked:      {Kind: KindLocked, Msg: "its web page accepts no password for now, after too many wrong ones"},
+		wbm.KindChange:      {Kind: KindNewPassword, Msg: "its web page requires a password change first"},
+		wbm.KindNoLogin:     {Kind: KindNoLogin, Msg: "its web page has no known login form"},
+		wbm.KindNoForm:      {Kind: KindNoForm, Msg: "its web page has no image upload form"},
+		wbm.KindManyForms:   {Kind: KindManyForms, Msg: "its web page has several forms that might be for an image upload"},
+		wbm.KindForeign:     {Kind: KindPageForeign, Msg: "its web page leads to another host"},
 		wbm.KindSource:      {Kind: KindImage},
 		wbm.KindRefused:     {Kind: KindPageRefused},
 	}

@@ -18,21 +18,21 @@ func (v *visit) failed(ctx context.Context, err error) error {
 	failure := (*Failure)(nil)
 	switch {
 	case !errors.As(err, &failure) && v.upload.whole:
-		return failf(KindInterrupted, "interrupted after the whole image was sent: %s; it has the image, and may install it now: leave it on power", status)
+		return failf(KindInterrupted, "interrupted after the whole image was sent: %s; it has the image and may still install it: keep it on power", status)
 	case !errors.As(err, &failure):
 		return failf(KindInterrupted, "interrupted after %s: %s", sent, status)
 	case failure.Kind == KindPageRefused && failure.Err != nil && failure.Err.Error() != "":
-		return failf(KindPageRefused, "it refuses the image: %s; %s", strings.TrimRight(bounded(words(failure.Err)), ". "), status)
+		return failf(KindPageRefused, "it refused the image: %s; %s", strings.TrimRight(bounded(words(failure.Err)), ". "), status)
 	case failure.Kind == KindPageRefused:
-		return failf(KindPageRefused, "it refuses the image, and does not say why; %s", status)
+		return failf(KindPageRefused, "it refused the image without a reason; %s", status)
 	case failure.Kind == KindImage:
-		whole := failf(KindImage, "the image was not sent as a whole, and %s", status)
+		whole := failf(KindImage, "the image was not sent completely, and %s", status)
 		whole.Err = failure.Err
 		return whole
 	case failure.Kind == KindPageBroken && v.upload.whole:
-		return failf(KindUploadCut, "every byte was sent, and its page did not take them: %s (%s)", status, failure.Err.Error())
+		return failf(KindUploadCut, "every byte was sent, but its web page did not accept the image: %s (%s)", status, failure.Err.Error())
 	case failure.Kind == KindPageBroken, failure.Kind == KindPageUnreachable:
-		return failf(KindUploadCut, "the upload was cut after %s: %s (%s)", sent, status, failure.Err.Error())
+		return failf(KindUploadCut, "the upload was cut off after %s: %s (%s)", sent, status, failure.Err.Error())
 	}
 	return &Failure{Kind: failure.Kind, Msg: fmt.Sprintf("%s; %s", failure.Msg, status), Err: failure.Err}
 }
@@ -64,7 +64,7 @@ func (v *visit) finalStatus(ctx context.Context) string {
 	case isOther(err) && errors.As(err, &failure):
 		return failure.Msg
 	case err != nil || d.Version == "":
-		return "it did not answer when it was asked what it runs"
+		return "it did not answer when its version was queried"
 	}
 	v.facts.after = d.or(v.facts.before)
 	switch c, before := v.facts.change(); c {
@@ -73,7 +73,7 @@ func (v *visit) finalStatus(ctx context.Context) string {
 	case changed:
 		return "the phone runs " + bounded(d.Version) + " now"
 	default:
-		return fmt.Sprintf("it says %s now, and said %s before; which software that is cannot be told", bounded(d.Version), before)
+		return fmt.Sprintf("it reports %s now and reported %s before; which software that is cannot be determined", bounded(d.Version), before)
 	}
 }
 

@@ -58,7 +58,7 @@ func (f *follower) verifyByPage(ctx context.Context, patience time.Duration) err
 func (f *follower) classifyPage(d Device) error {
 	f.facts.after, f.facts.fromPage = d, true
 	if d == (Device{}) {
-		return failf(KindNoAnswer, "its web page does not say what it runs")
+		return failf(KindNoAnswer, "its web page does not report its version")
 	}
 	if err := f.facts.rightPhone(); err != nil {
 		return err
@@ -81,12 +81,12 @@ func (f *follower) pause(ctx context.Context, d time.Duration) bool {
 
 // pageSilent describes a phone whose page does not say what it runs: whatever keeps it from that, the update is unproven.
 func (f *follower) pageSilent(cause *Failure) error {
-	failure := &Failure{Kind: KindNoAnswer, Msg: "it was not seen to restart, and its web page does not say what it runs"}
+	failure := &Failure{Kind: KindNoAnswer, Msg: "it was not observed to restart, and its web page does not report its version"}
 	switch {
 	case !f.restart.back.IsZero():
-		failure.Msg = "it is back, but its web page does not say what it runs"
+		failure.Msg = "it is back, but its web page does not report its version"
 	case cause != nil && cause.Kind == KindPageUnreachable:
-		failure = failf(KindNeverBack, "its web page went away, and did not come back within %s", span(f.options.Patience))
+		failure = failf(KindNeverBack, "its web page went down and did not come back within %s", span(f.options.Patience))
 	}
 	if cause != nil {
 		failure.Err = cause

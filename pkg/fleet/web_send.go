@@ -47,7 +47,7 @@ func (u *upload) state() Upload {
 
 // errSlow reports an upload of byte after byte, which would hold the run for ever: be it that the phone takes no more, or
 // that the caller gives no more.
-var errSlow = errors.New("the image goes out too slowly")
+var errSlow = errors.New("the image is sent too slowly")
 
 // checkPace gives up an upload of which a step takes longer than a phone may be silent, or all of it longer than all steps
 // of a fetch may. The steps are those of a fetch.
