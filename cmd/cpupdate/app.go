@@ -1,137 +1,74 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// An app is what every command is given: the process's streams and surroundings, and the global flags.
+// An app holds what main passes to the commands: where they read and write, what is stored on this machine, and how the
+// network and files are opened.
 type app struct {
-	in          io.Reader
-	out, err    io.Writer
-	inTerminal  bool       // stdin is a terminal
-	colorOut    bool       // stdout is a terminal that shows colours
-	width       int        // columns of the terminal, 80 if stdout is none
-	errTerminal bool       // stderr is a terminal on which a line can be drawn anew
-	errWidth    func() int // its columns
-	settings    string     // folder of stored settings, "" if the system names none
+	con    *console.Console
+	store  *settings.Store
+	pass   *credentials.Store
+	hosts  *knownhosts.Store
+	around doctor.Surroundings
 
-	config         string          // settings file of --config
-	configVariable string          // that of $CPUPDATE_CONFIG
-	password       transfer.Secret // $CPUPDATE_PASSWORD
-	around         surroundings
-
-	clock func() time.Time // nil: that of the system
-
-	keyring         keyring       // of the system; nil if there is none
-	keyringVariable string        // $CPUPDATE_KEYRING
-	keyringLimit    time.Duration // how long it may take; 0 for the usual
-
-	settingsErr error // why it names none
-
-	open func(name string) (*bind.File, error)
-	dial func(ctx context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error)
-	ask  func(ctx context.Context, prompt string) (string, error) // asks for a password on the terminal of stdin
-
-	keepPipes func() // from now on a reader of stdout who went away is an error of writing, and ends no process
-
-	json, quiet, verbose, noColor bool
-
-	legacySaid bool // what --legacy-tls gives up was said
+	clock func() time.Time
+	open  images.OpenFunc
+	dial  option.DialFunc
 
 	parsed  bool  // the flags were read: --json means what it says
 	helpErr error // what kept help from being printed; cobra has no way to return it
 }
 
-// newApp returns the app of this process.
+// newApp returns the app for this process.
 func newApp() *app {
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, width: 80, open: bind.Open, dial: transfer.Dial, ask: askPassword, keepPipes: keepPipes}
-	a.inTerminal = term.IsTerminal(int(os.Stdin.Fd()))
-	a.errTerminal = stderrTerminal() && os.Getenv("TERM") != "dumb"
-	a.errWidth = func() int {
-		width, _, err := term.GetSize(int(os.Stderr.Fd()))
-		if err != nil {
-			return 80
-		}
-		return width
-	}
-	fd := int(os.Stdout.Fd())
-	if term.IsTerminal(fd) {
-		a.colorOut = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && enableColor(os.Stdout)
-		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
-			a.width = width
-		}
-	}
+	con := console.New()
+	store := &settings.Store{ConfigVariable: os.Getenv("CPUPDATE_CONFIG")}
 	folder, err := os.UserConfigDir()
-	if a.settingsErr = err; err == nil {
-		a.settings = filepath.Join(folder, "cpupdate")
+	if store.FolderErr = err; err == nil {
+		store.Folder = filepath.Join(folder, "cpupdate")
 	}
-	a.configVariable = os.Getenv("CPUPDATE_CONFIG")
-	if password := os.Getenv(passwordVariable); password != "" {
-		a.password = transfer.NewSecret(password)
-		_ = os.Unsetenv(passwordVariable) // libraries too start programs: the keyring's on macOS
+	pass := &credentials.Store{
+		Con: con, Settings: store,
+		Keyring: credentials.SystemKeyring{Bus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, KeyringSetting: os.Getenv(credentials.KeyringVariable),
 	}
-	a.keyring, a.keyringVariable = systemKeyring{os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, os.Getenv(keyringVariable)
-	a.around = surroundings{terminal: os.Getenv("TERM"), noColor: os.Getenv("NO_COLOR") != "", ci: os.Getenv("CI") != ""}
-	for _, name := range proxyVariables() {
+	if password := os.Getenv(credentials.PasswordVariable); password != "" {
+		pass.Variable = secret.New(password)
+		_ = os.Unsetenv(credentials.PasswordVariable) // libraries start programs too, such as the keyring's on macOS
+	}
+	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", Ci: os.Getenv("CI") != ""}
+	for _, name := range doctor.ProxyVariables() {
 		if os.Getenv(name) != "" {
-			a.around.proxies = append(a.around.proxies, name)
+			around.Proxies = append(around.Proxies, name)
 		}
 	}
-	return a
+	return wire(con, store, pass, around)
 }
 
-func stderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
-
-// now is what time it is.
-func (a *app) now() time.Time {
-	if a.clock != nil {
-		return a.clock()
+// wire returns the app of the parts.
+func wire(con *console.Console, store *settings.Store, pass *credentials.Store, around doctor.Surroundings) *app {
+	return &app{
+		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Con: con, Settings: store}, around: around,
+		open: bind.Open, dial: transfer.Dial, clock: time.Now,
 	}
-	return time.Now()
 }
 
-// keepPipes catches SIGPIPE: who is in the middle of sending has to clean up on the server first. It is not ignored,
-// since programs that we start would inherit that.
-func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
-
-// askPassword reads a line from the terminal of standard input, which does not show it meanwhile.
-func askPassword(ctx context.Context, prompt string) (string, error) {
-	fd := int(os.Stdin.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", err
-	}
-	fmt.Fprint(os.Stderr, prompt)
-	type answer struct {
-		text []byte
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		text, err := term.ReadPassword(fd)
-		answered <- answer{text, err}
-	}()
-	select {
-	case a := <-answered:
-		fmt.Fprintln(os.Stderr)
-		return string(a.text), a.err
-	case <-ctx.Done():
-		if !stderrTerminal() { // there the line has ended with the signal
-			fmt.Fprintln(os.Stderr)
-		}
-		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
-	}
+// env returns what a push is handed.
+func (a *app) env() push.Env {
+	return push.Env{Con: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
 }

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // The benchmarks time whole processes, ours and a peer in turn, and report the median of the ratios of each pair:
@@ -151,8 +152,8 @@ func describedImage(b *testing.B, size int64) string {
 
 func runQuiet(b *testing.B, args ...string) {
 	b.Helper()
-	a := &app{out: io.Discard, err: os.Stderr, width: 80, open: bind.Open}
-	if c := run(b.Context(), a, args); c != codeOK {
+	a := newTestApp(&console.Console{Out: io.Discard, Err: os.Stderr, Width: 80}, "")
+	if c := run(b.Context(), a, args); c != exit.CodeOK {
 		b.Fatalf("%s ended with %d", args[0], c)
 	}
 }

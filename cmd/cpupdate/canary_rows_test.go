@@ -10,8 +10,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // A canaryPeer is who is spoken to, and how a command line names it. It closes held when it keeps the command waiting.
@@ -22,7 +24,7 @@ type canaryRow struct {
 	name    string
 	command string // IMAGE is an image, FILE a file that holds the canary
 	peer    canaryPeer
-	code    code           // if no phone is told
+	code    exit.Code      // if no phone is told
 	sources []canarySource // nil: one of them, another for each row
 }
 
@@ -30,47 +32,47 @@ func canaryRows() []canaryRow {
 	server := onlySources("stdin", "file", "command")
 	stored := onlySources("store", "keyring")
 	return []canaryRow{
-		{"ftp", "push IMAGE", ftpPeer(takesAll), codeOK, canarySources()},
-		{"ftps", "push IMAGE", ftpsPeer(takesAll), codeOK, nil},
-		{"https basic", "push IMAGE", httpsPeer(badserver.Login(anyLogin)), codeOK, nil},
-		{"https digest, wrong", "push IMAGE", httpsPeer(badserver.Login(badserver.Digest("SHA-256", "auth", 0))), codeSettings, nil},
-		{"wrong", "push IMAGE", ftpsPeer(badserver.Always("PASS", badserver.Say("530 Login incorrect.\r\n"))), codeSettings, nil},
-		{"repeated", "push IMAGE", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), codeSettings, canarySources()},
-		{"repeated on lines", "push IMAGE", ftpPeer(badserver.Always("PASS", badserver.Say("530-You sent:\r\nPASS "+canary+"\r\n"+repeatedBy("530 ")))), codeSettings, nil},
-		{"repeated in a welcome", "push IMAGE", ftpPeer(badserver.All(takesAll, badserver.Always("CWD", badserver.DoAndSay(repeatedBy("250 "))))), codeOK, nil},
-		{"repeated at the file", "push IMAGE", ftpPeer(badserver.All(takesAll, badserver.Always("STOR", badserver.Say(repeatedBy("550 "))))), codeRejected, nil},
-		{"repeated by a web server", "push IMAGE", httpsPeer(badserver.Login(anyLogin), badserver.On("PUT", badserver.ReplyOnly(badserver.Response(403, "<p>"+repeatedBy(""))))), codeRejected, nil},
-		{"repeated in a status", "push IMAGE", httpsPeer(badserver.Login(anyLogin), badserver.On("PUT", badserver.ReplyOnly("HTTP/1.1 403 "+strings.TrimSpace(repeatedBy(""))+"\r\nContent-Length: 0\r\n\r\n"))), codeRejected, nil},
-		{"redirected to it", "push IMAGE", httpsPeer(badserver.Login(anyLogin), badserver.On("PUT", badserver.ReplyOnly(badserver.Response(302, "", "Location: https://"+url.UserPassword(canaryUser, canary).String()+"@x.example/"+url.PathEscape(canary))))), codeRejected, nil},
-		{"repeated when asked for it", "push IMAGE", httpsPeer(badserver.Login(badserver.Nobody(`Basic realm="` + url.PathEscape(canary) + `"`))), codeSettings, nil},
-		{"stranger by ftps", "push IMAGE", strange(ftpsPeer(takesAll)), codeSettings, nil},
-		{"stranger by https", "push IMAGE", strange(httpsPeer(badserver.Login(anyLogin))), codeSettings, nil},
-		{"no TLS", "push IMAGE", ftpsPeer(badserver.Always("AUTH", badserver.Say("500 What?\r\n"))), codeSettings, nil},
-		{"broken off", "push IMAGE", ftpPeer(badserver.All(takesAll, badserver.Always("STOR", badserver.Reset))), codeUnreachable, nil},
-		{"broken off at login", "push IMAGE", ftpsPeer(badserver.Always("PASS", badserver.Reset)), codeUnreachable, nil},
-		{"noPeer there", "push IMAGE", noPeer, codeUnreachable, nil},
-		{"dry run", "push IMAGE --dry-run", ftpPeer(takesAll), codeOK, nil},
-		{"serve", "push IMAGE --dry-run 127.0.0.1:1 --serve --listen 127.0.0.1:0 --patience 1s", nil, codeUnreachable, onlySources("variable")},
+		{"ftp", "push IMAGE", ftpPeer(takesAll), exit.CodeOK, canarySources()},
+		{"ftps", "push IMAGE", ftpsPeer(takesAll), exit.CodeOK, nil},
+		{"https basic", "push IMAGE", httpsPeer(badserver.Login(anyLogin)), exit.CodeOK, nil},
+		{"https digest, wrong", "push IMAGE", httpsPeer(badserver.Login(badserver.Digest("SHA-256", "auth", 0))), exit.CodeSettings, nil},
+		{"wrong", "push IMAGE", ftpsPeer(badserver.Always("PASS", badserver.Say("530 Login incorrect.\r\n"))), exit.CodeSettings, nil},
+		{"repeated", "push IMAGE", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), exit.CodeSettings, canarySources()},
+		{"repeated on lines", "push IMAGE", ftpPeer(badserver.Always("PASS", badserver.Say("530-You sent:\r\nPASS "+canary+"\r\n"+repeatedBy("530 ")))), exit.CodeSettings, nil},
+		{"repeated in a welcome", "push IMAGE", ftpPeer(badserver.All(takesAll, badserver.Always("CWD", badserver.DoAndSay(repeatedBy("250 "))))), exit.CodeOK, nil},
+		{"repeated at the file", "push IMAGE", ftpPeer(badserver.All(takesAll, badserver.Always("STOR", badserver.Say(repeatedBy("550 "))))), exit.CodeRejected, nil},
+		{"repeated by a web server", "push IMAGE", httpsPeer(badserver.Login(anyLogin), badserver.On("PUT", badserver.ReplyOnly(badserver.Response(403, "<p>"+repeatedBy(""))))), exit.CodeRejected, nil},
+		{"repeated in a status", "push IMAGE", httpsPeer(badserver.Login(anyLogin), badserver.On("PUT", badserver.ReplyOnly("HTTP/1.1 403 "+strings.TrimSpace(repeatedBy(""))+"\r\nContent-Length: 0\r\n\r\n"))), exit.CodeRejected, nil},
+		{"redirected to it", "push IMAGE", httpsPeer(badserver.Login(anyLogin), badserver.On("PUT", badserver.ReplyOnly(badserver.Response(302, "", "Location: https://"+url.UserPassword(canaryUser, canary).String()+"@x.example/"+url.PathEscape(canary))))), exit.CodeRejected, nil},
+		{"repeated when asked for it", "push IMAGE", httpsPeer(badserver.Login(badserver.Nobody(`Basic realm="` + url.PathEscape(canary) + `"`))), exit.CodeSettings, nil},
+		{"stranger by ftps", "push IMAGE", strange(ftpsPeer(takesAll)), exit.CodeSettings, nil},
+		{"stranger by https", "push IMAGE", strange(httpsPeer(badserver.Login(anyLogin))), exit.CodeSettings, nil},
+		{"no TLS", "push IMAGE", ftpsPeer(badserver.Always("AUTH", badserver.Say("500 What?\r\n"))), exit.CodeSettings, nil},
+		{"broken off", "push IMAGE", ftpPeer(badserver.All(takesAll, badserver.Always("STOR", badserver.Reset))), exit.CodeUnreachable, nil},
+		{"broken off at login", "push IMAGE", ftpsPeer(badserver.Always("PASS", badserver.Reset)), exit.CodeUnreachable, nil},
+		{"noPeer there", "push IMAGE", noPeer, exit.CodeUnreachable, nil},
+		{"dry run", "push IMAGE --dry-run", ftpPeer(takesAll), exit.CodeOK, nil},
+		{"serve", "push IMAGE --dry-run 127.0.0.1:1 --serve --listen 127.0.0.1:0 --patience 1s", nil, exit.CodeUnreachable, onlySources("variable")},
 		{"phones are told", "push IMAGE PHONE --patience 10s --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms", ftpPeer(takesAll), 0, onlySources("stdin", "store")},
 		{"phones are told another", "push IMAGE PHONE --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms --patience 2s --fetch-username phones --fetch-password-file FILE --fetch-url ftp://127.0.0.1:1/", ftpPeer(takesAll), 0, onlySources("stdin", "keyring")},
-		{"test", "defaults test", ftpsPeer(takesAll), codeOK, stored},
-		{"test, repeated", "defaults test", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), codeSettings, stored},
-		{"doctor", "doctor --listen 127.0.0.1:0", ftpsPeer(takesAll), codeOK, nil},
-		{"doctor, repeated", "doctor --listen 127.0.0.1:0", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), codeSettings, nil},
-		{"set", "defaults set", noPeer, codeOK, server},
-		{"show", "defaults show --origin", noPeer, codeOK, stored},
-		{"unset", "defaults unset password", noPeer, codeOK, stored},
-		{"unset all", "defaults unset --all", noPeer, codeOK, stored},
-		{"page", "push IMAGE --web", pagePeer(canary, ""), codeOK, onlySources("stdin", "command")},
-		{"page, wrong", "push IMAGE --web", pagePeer("another", ""), codeSettings, onlySources("file", "variable")},
-		{"page, cut", "push IMAGE --web", pagePeer(canary, "web-cuts"), codeUnreachable, onlySources("variable")},
-		{"page, no form", "push IMAGE --web", pagePeer(canary, "web-no-form"), codeRejected, onlySources("prompt")},
-		{"page, repeated", "push IMAGE --web", pagePeer(canary, "web-hostile-text"), codeUnknown, onlySources("stdin")},
-		{"doctor, page", "doctor --web", doctorPeer(canary, ""), codeOK, onlySources("stdin", "file", "prompt")},
-		{"doctor, page, wrong", "doctor --web", doctorPeer("another", ""), codeSettings, onlySources("variable", "command")},
-		{"doctor, page, repeated", "doctor --web", doctorPeer(canary, "web-hostile-text"), codeOK, onlySources("stdin")},
-		{"of no use", "inspect IMAGE", nil, codeOK, onlySources("variable")},
-		{"wrong flag", "push IMAGE --no-such-flag", noPeer, codeUsage, onlySources("file", "variable")},
+		{"test", "defaults test", ftpsPeer(takesAll), exit.CodeOK, stored},
+		{"test, repeated", "defaults test", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), exit.CodeSettings, stored},
+		{"doctor", "doctor --listen 127.0.0.1:0", ftpsPeer(takesAll), exit.CodeOK, nil},
+		{"doctor, repeated", "doctor --listen 127.0.0.1:0", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), exit.CodeSettings, nil},
+		{"set", "defaults set", noPeer, exit.CodeOK, server},
+		{"show", "defaults show --origin", noPeer, exit.CodeOK, stored},
+		{"unset", "defaults unset password", noPeer, exit.CodeOK, stored},
+		{"unset all", "defaults unset --all", noPeer, exit.CodeOK, stored},
+		{"page", "push IMAGE --web", pagePeer(canary, ""), exit.CodeOK, onlySources("stdin", "command")},
+		{"page, wrong", "push IMAGE --web", pagePeer("another", ""), exit.CodeSettings, onlySources("file", "variable")},
+		{"page, cut", "push IMAGE --web", pagePeer(canary, "web-cuts"), exit.CodeUnreachable, onlySources("variable")},
+		{"page, no form", "push IMAGE --web", pagePeer(canary, "web-no-form"), exit.CodeRejected, onlySources("prompt")},
+		{"page, repeated", "push IMAGE --web", pagePeer(canary, "web-hostile-text"), exit.CodeUnknown, onlySources("stdin")},
+		{"doctor, page", "doctor --web", doctorPeer(canary, ""), exit.CodeOK, onlySources("stdin", "file", "prompt")},
+		{"doctor, page, wrong", "doctor --web", doctorPeer("another", ""), exit.CodeSettings, onlySources("variable", "command")},
+		{"doctor, page, repeated", "doctor --web", doctorPeer(canary, "web-hostile-text"), exit.CodeOK, onlySources("stdin")},
+		{"of no use", "inspect IMAGE", nil, exit.CodeOK, onlySources("variable")},
+		{"wrong flag", "push IMAGE --no-such-flag", noPeer, exit.CodeUsage, onlySources("file", "variable")},
 	}
 }
 
@@ -94,7 +96,7 @@ func anyLogin(x *badserver.Exchange) (ok bool, wanted string) {
 // repeatedBy is a reply that repeats the password in the notations of servers.
 func repeatedBy(code string) string {
 	login := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canary))
-	quoted := tomlText(canary)
+	quoted := tomledit.Quote(canary)
 	return code + "you sent " + canary + " and " + url.QueryEscape(canary) + " and " + url.PathEscape(canary) + " and Basic " + login + " and " + quoted + "\r\n"
 }
 
@@ -238,7 +240,7 @@ func testCanaryEnded(t *testing.T, image, program string) {
 				flags := source.put(r, server)
 				c := r.run(slices.Concat([]string{"push", image, "--hw-level", "3", "-v", "--json"}, flags)...)
 				dumped := strings.Contains(r.said.String(), "SIGQUIT: quit") && strings.Contains(r.said.String(), "goroutine 1 ")
-				if name == "quit" && !dumped || name == "interrupt" && c != codeInterrupted {
+				if name == "quit" && !dumped || name == "interrupt" && c != exit.CodeInterrupted {
 					t.Errorf("exit code %s\n%s", strconv.Itoa(int(c)), r.said.String())
 				}
 			})

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // A lockedBuffer can be looked at while it is written to.
@@ -63,7 +66,7 @@ func (r *canaryRun) fromCommand(server []string) []string {
 	if err := exec.CommandContext(r.t.Context(), "mkfifo", "-m", "600", pipe).Run(); err != nil {
 		r.t.Fatal(err)
 	}
-	r.env = append(r.env, passwordVariable+"="+canary) // which the program must not get
+	r.env = append(r.env, credentials.PasswordVariable+"="+canary) // which the program must not get
 	before := r.started
 	r.started = func() {
 		w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // returns once the program has opened its end
@@ -91,7 +94,7 @@ func existsProc() bool {
 }
 
 func (r *canaryRun) fromVariable(server []string) []string {
-	r.env = append(r.env, passwordVariable+"="+canary)
+	r.env = append(r.env, credentials.PasswordVariable+"="+canary)
 	return server
 }
 
@@ -101,7 +104,7 @@ func (r *canaryRun) fromStore(server []string) []string {
 	r.allowed[r.path("settings/cpupdate/passwords.toml")] = r.session == nil
 	started := r.started
 	r.started, r.stdin = nil, strings.NewReader(canary)
-	if c := r.run(append([]string{"defaults", "set", "--password-stdin"}, server...)...); c != codeOK {
+	if c := r.run(append([]string{"defaults", "set", "--password-stdin"}, server...)...); c != exit.CodeOK {
 		r.t.Fatalf("storing it: exit code %d: %s", c, r.said.String())
 	}
 	r.started, r.stdin = started, nil

@@ -20,6 +20,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -42,7 +46,7 @@ func canaryForms() map[string]string {
 		"Go":   fmt.Sprintf("%q", canary), "percent, of a query": url.QueryEscape(canary), "percent, of a path": url.PathEscape(canary),
 		"percent, of a login": url.UserPassword(canaryUser, canary).String(), "XML": markup.String(),
 		"hex": hex.EncodeToString([]byte(canary)), "numbers": strings.Trim(fmt.Sprintf("%d", []byte(canary)), "[]"),
-		"a TOML text": tomlText(canary),
+		"a TOML text": tomledit.Quote(canary),
 	}
 	for name, encoding := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64 of URLs": base64.RawURLEncoding} {
 		forms[name+" of the login"] = encoding.EncodeToString([]byte(canaryUser + ":" + canary))
@@ -121,8 +125,8 @@ func (r *canaryRun) secretFile(name string) string {
 
 func (r *canaryRun) environment() []string {
 	env := os.Environ()
-	for _, name := range []string{passwordVariable, "CPUPDATE_CONFIG", "XDG_DATA_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS"} {
-		env = withoutVariable(env, name)
+	for _, name := range []string{credentials.PasswordVariable, "CPUPDATE_CONFIG", "XDG_DATA_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS"} {
+		env = clitest.Without(env, name)
 	}
 	if r.session != nil {
 		env = append(r.session.environment(), "DBUS_SESSION_BUS_ADDRESS="+r.session.address)
@@ -132,7 +136,7 @@ func (r *canaryRun) environment() []string {
 }
 
 // run runs cpupdate until it ends, looks everywhere meanwhile, and returns its exit code.
-func (r *canaryRun) run(args ...string) code {
+func (r *canaryRun) run(args ...string) exit.Code {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
@@ -152,7 +156,7 @@ func (r *canaryRun) run(args ...string) code {
 			r.started()
 		}
 	}()
-	_ = cmd.Wait() // how it ended is in its state
+	_ = cmd.Wait() // the state says how it ended
 	<-done
 	if r.ended != nil {
 		r.ended()
@@ -166,7 +170,7 @@ func (r *canaryRun) run(args ...string) code {
 	if ctx.Err() != nil {
 		r.t.Fatalf("%q does not end: %s", args, r.said.String())
 	}
-	return code(cmd.ProcessState.ExitCode())
+	return exit.Code(cmd.ProcessState.ExitCode())
 }
 
 // files looks into every file that is there.

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 )
 
 // TestCIPage runs the shell parts of docs/ci.md as a CI system does: with the page's settings file, whose server is a
@@ -26,16 +27,16 @@ func TestCIPage(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		site ciSite
-		code code
+		code exit.Code
 		word string // what the script says at its end
 	}{
-		{"well", ciSite{}, codeOK, "done"},
-		{"damaged", ciSite{cut: true}, codeImage, "fetch the image again"},
-		{"refused", ciSite{level: "hw-level = 4\n"}, codeRefused, "not for these phones"},
-		{"unknown", ciSite{level: "# nobody knows\n"}, codeUnknown, "not for these phones"},
-		{"login", ciSite{password: "wrong"}, codeSettings, "mend settings or login"},
-		{"away", ciSite{away: true}, codeUnreachable, "later"},
-		{"readonly", ciSite{options: transfertest.Options{ReadOnly: true}}, codeRejected, "ask the server's administrator"},
+		{"well", ciSite{}, exit.CodeOK, "done"},
+		{"damaged", ciSite{cut: true}, exit.CodeImage, "fetch the image again"},
+		{"refused", ciSite{level: "hw-level = 4\n"}, exit.CodeRefused, "not for these phones"},
+		{"unknown", ciSite{level: "# nobody knows\n"}, exit.CodeUnknown, "not for these phones"},
+		{"login", ciSite{password: "wrong"}, exit.CodeSettings, "mend settings or login"},
+		{"away", ciSite{away: true}, exit.CodeUnreachable, "later"},
+		{"readonly", ciSite{options: realservers.Options{ReadOnly: true}}, exit.CodeRejected, "ask the server's administrator"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // what they do most is wait
@@ -46,7 +47,7 @@ func TestCIPage(t *testing.T) {
 					t.Errorf("%s: exit code %d, want %d\n%s", name, got, test.code, out)
 				}
 				sheet := strings.Contains(out, "hardware-level   image 1-3") || strings.Contains(out, "unknown  hardware-level")
-				if sheet != (test.code == codeRefused || test.code == codeUnknown) {
+				if sheet != (test.code == exit.CodeRefused || test.code == exit.CodeUnknown) {
 					t.Errorf("%s: the rule sheet is not shown as it should be:\n%s", name, out)
 				}
 			}
@@ -54,7 +55,7 @@ func TestCIPage(t *testing.T) {
 			if got != test.code || !strings.HasSuffix(strings.TrimSpace(out), test.word) {
 				t.Errorf("the script: exit code %d, want %d and %q\n%s", got, test.code, test.word, out)
 			}
-			if test.code == codeOK {
+			if test.code == exit.CodeOK {
 				checkLines(t, filepath.Join(folder, "push.jsonl"))
 			}
 		})
@@ -67,14 +68,14 @@ type ciSite struct {
 	password string // instead of the right one
 	cut      bool   // the image is damaged
 	away     bool   // the server does not answer
-	options  transfertest.Options
+	options  realservers.Options
 }
 
 // make makes the folder that the scripts run in, and the server.
 func (s *ciSite) make(t *testing.T, settings string) string {
 	t.Helper()
 	s.options.TLS = true
-	server := transfertest.Start(t, transfertest.VSFTPD, s.options)
+	server := realservers.Start(t, realservers.VSFTPD, s.options)
 	if s.password == "" {
 		s.password = server.Access.Password.Reveal()
 	}
@@ -100,14 +101,14 @@ func (s *ciSite) make(t *testing.T, settings string) string {
 	if s.cut {
 		pack += " && head -c 70000 cp600.bind > cut && mv cut cp600.bind"
 	}
-	if got, out := s.run(t, folder, pack); got != codeOK {
+	if got, out := s.run(t, folder, pack); got != exit.CodeOK {
 		t.Fatal(out)
 	}
 	return folder
 }
 
 // run runs a script as CI systems do: it ends where a command fails.
-func (s *ciSite) run(t *testing.T, folder, script string) (code, string) {
+func (s *ciSite) run(t *testing.T, folder, script string) (exit.Code, string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
 	cmd.Dir = folder
@@ -121,7 +122,7 @@ func (s *ciSite) run(t *testing.T, folder, script string) (code, string) {
 	if strings.Contains(string(out), s.password) {
 		t.Errorf("the password is in the output:\n%s", out)
 	}
-	return code(cmd.ProcessState.ExitCode()), string(out)
+	return exit.Code(cmd.ProcessState.ExitCode()), string(out)
 }
 
 // checkLines looks at what a job keeps: JSON lines, of which the last says that the image was sent.

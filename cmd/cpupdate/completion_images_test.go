@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -20,7 +22,7 @@ func offered(t *testing.T, typed string) (lines []string, opened int) {
 		opened++
 		return bind.Open(name)
 	}
-	if c := run(t.Context(), a, []string{"__complete", "push", typed}); c != codeOK {
+	if c := run(t.Context(), a, []string{"__complete", "push", typed}); c != exit.CodeOK {
 		t.Fatalf("exit code %d", c)
 	}
 	text, _, found := strings.Cut(out.String(), "\n:")
@@ -38,7 +40,7 @@ func offered(t *testing.T, typed string) (lines []string, opened int) {
 // TestCompletionHostile: names and images that play with the terminal or the shell are left out or escaped.
 func TestCompletionHostile(t *testing.T) {
 	folder := t.TempDir()
-	image, err := os.ReadFile(newImage(t, "a.bind", nil))
+	image, err := os.ReadFile(clitest.Image(t, "a.bind", nil))
 	if err != nil {
 		t.Fatal(err)
 	}

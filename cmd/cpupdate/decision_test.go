@@ -12,7 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // A decision is one row of the decision table: an image, what is said of the phone, and what must come of it.
@@ -20,7 +21,7 @@ type decision struct {
 	name    string // what a person would say
 	image   string // one of decisionImages
 	flags   string // after "check IMAGE --json"; @ stands for the folder of the images
-	exit    code
+	exit    exit.Code
 	verdict string // "" if no sheet is printed; "nothing to do" is compatible for that reason
 	rule    string // the rule that decides
 	outcome string // what it must come to
@@ -95,7 +96,7 @@ func TestDecisionShown(t *testing.T) {
 		{"levels that disagree", "mixed.bind", "--hw-level=2 --part-number=S30817-S7721-A101-5 --hardware=@table.toml", "hardware-level", "1-3, 5", "header", "2 / 3", "flag / table.toml, line 12"},
 		{"models that disagree", "mixed.bind", "--model=CP400 --part-number=S30817-S7721-A101-4 --hardware=@table.toml", "family-model", "OpenScape Desk Phone CP: CP400, CP600", "header", "CP400 / OpenScape Desk Phone CP600", "flag / table.toml, line 12"},
 		{"lowest versions that disagree", "plain.bind", "--minimum-version=V1 R7.0.0 --part-number=S30817-S7722-A101-4 --hardware=@table.toml", "minimum-version", "V1 R9.2.0", "header", "V1 R7.0.0 / V1 R8.0.0", "flag / table.toml, line 16"},
-		{"inferred lowest version", "plain.bind", "--model=CP600 --software-type=Unify HFA --running=V1 R4.9.0", "minimum-version", "V1 R9.2.0", "header", "V1 R4.9.0", "inferred: it runs this now"},
+		{"inferred lowest version", "plain.bind", "--model=CP600 --software-type=Unify HFA --running=V1 R4.9.0", "minimum-version", "V1 R9.2.0", "header", "V1 R4.9.0", "inferred: its current version"},
 		{"observed model", "openstage.img", "--model=OpenStage 60", "family-model", "OpenStage: 40", "trailer, observed", "OpenStage 60", "flag"},
 		{"described level", "described.img", "--hw-level=4", "hardware-level", "1-3", "descriptor", "4", "flag"},
 	} {
@@ -147,25 +148,25 @@ func decide(t *testing.T, folder, stored string, d decision) {
 }
 
 // runDecision runs the command in this process. An image called - is mixed.bind on standard input.
-func runDecision(t *testing.T, folder, stored, image, flags string) (exit code, stdout, stderr []byte) {
+func runDecision(t *testing.T, folder, stored, image, flags string) (ended exit.Code, stdout, stderr []byte) {
 	t.Helper()
 	settings := t.TempDir()
 	if stored != "" {
 		settings = filepath.Join(folder, stored)
 	}
 	var out, errs bytes.Buffer
-	a := &app{in: strings.NewReader(""), out: &out, err: &errs, width: 80, settings: settings, open: bind.Open}
+	a := newTestApp(&console.Console{In: strings.NewReader(""), Out: &out, Err: &errs, Width: 80}, settings)
 	if image == "-" {
 		content, err := os.ReadFile(filepath.Join(folder, "mixed.bind"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.in = bytes.NewReader(content)
+		a.con.In = bytes.NewReader(content)
 	} else {
 		image = filepath.Join(folder, image)
 	}
-	exit = run(t.Context(), a, append([]string{"check", image, "--json"}, decisionFlags(flags, folder)...))
-	return exit, out.Bytes(), errs.Bytes()
+	ended = run(t.Context(), a, append([]string{"check", image, "--json"}, decisionFlags(flags, folder)...))
+	return ended, out.Bytes(), errs.Bytes()
 }
 
 // decisionFlags splits the flags of a decision: values may hold blanks, so each flag is written as --name=value.
@@ -195,12 +196,12 @@ func oneSheet(t *testing.T, out []byte) decidedSheet {
 }
 
 // checkDecisionError holds stderr to one error for each exit that is not 0, and none for 0.
-func checkDecisionError(t *testing.T, errs []byte, exit code) {
+func checkDecisionError(t *testing.T, errs []byte, ended exit.Code) {
 	t.Helper()
-	var found []errorDoc
+	var found []exit.ErrorDoc
 	decoder := json.NewDecoder(bytes.NewReader(errs))
 	for {
-		var line struct{ Error *errorDoc }
+		var line struct{ Error *exit.ErrorDoc }
 		err := decoder.Decode(&line)
 		if errors.Is(err, io.EOF) {
 			break
@@ -212,18 +213,18 @@ func checkDecisionError(t *testing.T, errs []byte, exit code) {
 			found = append(found, *line.Error)
 		}
 	}
-	if exit == 0 {
+	if ended == 0 {
 		if len(found) != 0 {
 			t.Errorf("got errors %+v on stderr with exit code 0", found)
 		}
 		return
 	}
 	if len(found) != 1 {
-		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), exit, errs)
+		t.Fatalf("got %d errors on stderr with exit code %d, want one:\n%s", len(found), ended, errs)
 	}
-	names := map[code]string{2: "usage", 3: "image", 4: "refused", 5: "unknown", 6: "settings"}
-	if e := found[0]; e.Code != exit || e.Name != names[exit] || e.Message == "" || e.Retryable == nil || *e.Retryable {
-		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, exit, names[exit])
+	names := map[exit.Code]string{2: "usage", 3: "image", 4: "refused", 5: "unknown", 6: "settings"}
+	if e := found[0]; e.Code != ended || e.Name != names[ended] || e.Message == "" || e.Retryable == nil || *e.Retryable {
+		t.Errorf("got error %+v, want code %d, name %q, a message, and not retryable", e, ended, names[ended])
 	}
 	if len(found[0].Hints) == 0 || slices.Contains(found[0].Hints, "") {
 		t.Errorf("got hints %q, want the next step", found[0].Hints)
@@ -250,7 +251,7 @@ func checkVerdict(t *testing.T, sheet decidedSheet, d decision) {
 }
 
 // checkSheet holds a sheet to what is true of all of them.
-func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
+func checkSheet(t *testing.T, sheet decidedSheet, ended exit.Code) {
 	t.Helper()
 	order := []string{
 		"image-intact", "family-model", "hardware-level", "minimum-version",
@@ -271,8 +272,8 @@ func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
 	if want := sheet.find("image-intact").Outcome == "fail"; sheet.Untrusted != want {
 		t.Errorf("got untrusted %v, want %v", sheet.Untrusted, want)
 	}
-	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || exit != codes {
-		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, exit, verdict, codes, outcomes(sheet))
+	if verdict, codes := sheet.derived(); sheet.Verdict != verdict || ended != codes {
+		t.Errorf("got verdict %q and exit code %d, want %q and %d from %s", sheet.Verdict, ended, verdict, codes, outcomes(sheet))
 	}
 	if sheet.Schema != 1 {
 		t.Errorf("got schema %d, want 1", sheet.Schema)
@@ -280,7 +281,7 @@ func checkSheet(t *testing.T, sheet decidedSheet, exit code) {
 }
 
 // derived returns the verdict that the findings make, and its exit code.
-func (s decidedSheet) derived() (string, code) {
+func (s decidedSheet) derived() (string, exit.Code) {
 	has := func(outcome string) bool {
 		return slices.ContainsFunc(s.Findings, func(f decidedFinding) bool { return f.Outcome == outcome })
 	}

@@ -1,270 +1,36 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"fmt"
-	"io"
-	"path/filepath"
-	"runtime"
-	"strings"
-
 	"github.com/spf13/cobra"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/defaults"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
-
-// defaultsDoc is the answer of defaults show, set and unset.
-type defaultsDoc struct {
-	Schema    int                   `json:"schema"`
-	Profile   string                `json:"profile"` // empty for the defaults
-	File      string                `json:"file"`
-	Stored    bool                  `json:"stored"`   // there is such a table
-	Settings  map[string]settingDoc `json:"settings"` // by name, with underscores
-	Passwords string                `json:"password_file"`
-	Profiles  []string              `json:"profiles"`
-}
-
-// settingDoc is one setting: what applies, and why. The value of a password is never there.
-type settingDoc struct {
-	Value  any    `json:"value"`
-	Origin string `json:"origin"` // "settings", "passwords", "keyring", "usual" or "not set"
-	Where  string `json:"where,omitempty"`
-	// why a password cannot be had from the keyring: "off", "none", "lost", "silent" or "failed"
-	Problem string `json:"problem,omitempty"`
-}
-
-// The origins of what applies, besides those of hwcheck.
-const (
-	originStored   = "settings"
-	originPassword = "passwords"
-	originKeyring  = "keyring"
-	originUsual    = "usual"
-	originUnset    = "not set"
-)
-
-// A settingRow is a setting as defaults show has it: for programs and for people.
-type settingRow struct {
-	name string
-	doc  settingDoc
-	text string
-	more string // why that is usual
-	hide bool   // means nothing here
-}
 
 func newDefaultsShow(a *app) *cobra.Command {
 	var profile string
 	var origin bool
 	cmd := &cobra.Command{
 		Use:   "show",
-		Short: "Show the stored settings and what applies where none is stored",
-		Long: `Show the defaults, or a profile: each setting that is stored and, where none is,
-what applies. Of the password only whether it is stored, and where.`,
+		Short: "Show the stored settings, and what applies where none is stored",
+		Long: `Show the defaults, or a profile: each stored setting and, where none is stored, the
+value that applies. Of the password, show only whether and where it is stored.`,
 		Example: `  cpupdate defaults show
   cpupdate defaults show --profile berlin --origin`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkProfileName(profile); err != nil {
+			if err := settings.CheckProfileName(profile); err != nil {
 				return err
 			}
-			if profile != "" { // one that is not there is an error only here
-				if _, err := a.stored(profile); err != nil {
+			if profile != "" { // a missing profile is an error only here
+				if _, err := a.store.Profile(profile); err != nil {
 					return err
 				}
 			}
-			return a.showDefaults(cmd.Context(), profile, origin)
+			return defaults.Show(cmd.Context(), a.con, a.store, a.pass, profile, origin)
 		},
 	}
 	addProfileFlag(a, cmd, &profile)
-	cmd.Flags().BoolVar(&origin, "origin", false, "say of each setting where it comes from")
+	cmd.Flags().BoolVar(&origin, "origin", false, "show where each setting comes from")
 	return cmd
-}
-
-// showDefaults prints the defaults or a profile, also one that is not there any more.
-func (a *app) showDefaults(ctx context.Context, name string, origin bool) error {
-	s, err := a.storedSettings()
-	if err != nil {
-		return err
-	}
-	there := findTable(s.config.tables, name) != nil
-	p := &profile{name: name, place: s.place}
-	if there {
-		if p, err = s.profile(name); err != nil {
-			return err
-		}
-	}
-	password, err := a.storedPassword(ctx, p.place, name)
-	if err != nil {
-		return err
-	}
-	doc := defaultsDoc{1, name, s.place.config, there, map[string]settingDoc{}, s.place.passwords, s.names()}
-	for _, warning := range p.warnings(password) {
-		a.note("warning", p.title(), warning)
-	}
-	rows := p.rows(password)
-	for _, row := range rows {
-		doc.Settings[strings.ReplaceAll(row.name, "-", "_")] = row.doc
-	}
-	return a.print(doc, func(w io.Writer) { doc.draw(w, a, rows, origin) })
-}
-
-// draw writes the settings for people.
-func (doc defaultsDoc) draw(w io.Writer, a *app, rows []settingRow, origin bool) {
-	title := profileTitle(doc.Profile)
-	if !doc.Stored {
-		if doc.Profile == "" {
-			title = "no defaults are stored"
-		} else {
-			title = "there is no " + title
-		}
-	}
-	fmt.Fprintf(w, "%s   %s\n", escape(title), escape(cmp.Or(doc.File, "this system names no folder for settings")))
-	if !doc.Stored && doc.Profile == "" {
-		fmt.Fprintf(w, "\n  store them with: %s\n", wrap("cpupdate defaults set --method ftps --server HOST --username NAME", 4, a.width))
-	} else if doc.Stored {
-		fmt.Fprintln(w)
-		drawRows(w, rows, origin)
-	}
-	if doc.Profile == "" && len(doc.Profiles) > 0 {
-		fmt.Fprintf(w, "\n  %-16s  %s\n", "profiles", wrap(escape(strings.Join(doc.Profiles, ", ")), 20, a.width))
-	}
-}
-
-func drawRows(w io.Writer, rows []settingRow, origin bool) {
-	width, names := 0, 16
-	for _, row := range rows {
-		if row.hide {
-			continue
-		}
-		names = max(names, len(row.name))
-		if len(row.text) <= 32 {
-			width = max(width, len(row.text))
-		}
-	}
-	for _, row := range rows {
-		if row.hide {
-			continue
-		}
-		line := fmt.Sprintf("  %-*s  %s", names, row.name, escape(row.text))
-		switch why := escape(row.why()); {
-		case origin && why != "":
-			line = fmt.Sprintf("  %-*s  %s  %s", names, row.name, pad(escape(row.text), width), why)
-		case row.doc.Origin == originUsual && row.doc.Value != nil:
-			line += " (" + why + ")"
-		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
-	}
-}
-
-// why is where a setting comes from, for people.
-func (r settingRow) why() string {
-	switch r.doc.Origin {
-	case originUnset:
-		return ""
-	case originUsual:
-		return originUsual + r.more
-	}
-	return r.doc.Where
-}
-
-// rows are all settings, the password after the user's name.
-func (p *profile) rows(password storedPassword) []settingRow {
-	var rows []settingRow
-	for _, name := range settingNames() {
-		row := settingRow{name: name}
-		if texts := p.texts[name]; len(texts) > 0 {
-			row.doc = settingDoc{Value: p.value(name), Origin: originStored, Where: p.where[name]}
-			row.text = strings.Join(texts, ", ")
-		} else {
-			row.doc, row.text, row.hide = p.usual(name)
-			if name == transfer.SettingPort {
-				row.more = " for " + string(cmp.Or(p.access.Method, transfer.FTP))
-			}
-		}
-		rows = append(rows, row)
-		if name == transfer.SettingUsername {
-			rows = append(rows, p.passwordRow(password))
-		}
-	}
-	return rows
-}
-
-func (p *profile) passwordRow(password storedPassword) settingRow {
-	const keyring = "the system's keyring"
-	row := settingRow{name: transfer.SettingPassword, doc: settingDoc{Origin: originUnset}, text: "not stored"}
-	switch {
-	case password.trouble != nil:
-		row.doc = settingDoc{Origin: originKeyring, Where: keyring, Problem: password.trouble.problem}
-		row.text = "in " + keyring + ", " + password.trouble.which()
-	case password.keyring:
-		row.doc = settingDoc{Origin: originKeyring, Where: keyring}
-		row.text = "stored in " + keyring
-	case password.there():
-		file := filepath.Base(p.place.passwords)
-		row.doc = settingDoc{Origin: originPassword, Where: file}
-		row.text = "stored in " + file
-	}
-	return row
-}
-
-// value is a stored setting for programs.
-func (p *profile) value(name string) any {
-	switch name {
-	case transfer.SettingPort:
-		return p.access.Port
-	case settingPin:
-		var pins []string
-		for _, pin := range p.pins {
-			pins = append(pins, pin.String())
-		}
-		return pins
-	case settingLevel:
-		return p.phone.Level[0].Value
-	}
-	return p.texts[name][0]
-}
-
-// usual is what applies where a setting is not stored, and whether it means nothing beside those that are.
-func (p *profile) usual(name string) (doc settingDoc, text string, hide bool) {
-	method := cmp.Or(p.access.Method, transfer.FTP)
-	web := method == transfer.HTTPS
-	unset := settingDoc{Origin: originUnset}
-	switch name {
-	case transfer.SettingMethod:
-		return settingDoc{Value: string(method), Origin: originUsual}, string(method), false
-	case transfer.SettingServer:
-		return unset, "not set", p.access.BaseURL != ""
-	case transfer.SettingPort:
-		port := 21
-		if web {
-			port = 443
-		}
-		return settingDoc{Value: port, Origin: originUsual}, fmt.Sprint(port), p.access.BaseURL != ""
-	case transfer.SettingAccount:
-		return unset, "none", web
-	case transfer.SettingUsername:
-		return unset, "not set", false
-	case transfer.SettingPath:
-		return settingDoc{Origin: originUsual}, "the login folder", web
-	case transfer.SettingBaseURL:
-		return unset, "not set", !web || p.access.Server != ""
-	case settingCA:
-		if len(p.pins) > 0 {
-			return unset, "none: the pin alone decides", false
-		}
-		return settingDoc{Origin: originUsual}, "the system's authorities", method == transfer.FTP
-	case settingPin:
-		return unset, "none", method == transfer.FTP
-	case settingFetchURL, settingFetchUsername, settingFetchPassword:
-		return unset, "as for sending", true
-	}
-	return unset, "not stated", false
-}
-
-// onlyOwner says who can read the passwords, as far as this system lets us see to it.
-func onlyOwner() string {
-	if runtime.GOOS == "windows" {
-		return "; the folder's own protection is its only one"
-	}
-	return "; only its owner can read it"
 }

@@ -1,144 +1,30 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"errors"
-	"fmt"
-	"strings"
-	"time"
-
 	"github.com/spf13/cobra"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/defaults"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownkeys"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 )
 
-// tryDoc is the answer of defaults test.
-type tryDoc struct {
-	Schema  int       `json:"schema"`
-	Profile string    `json:"profile"` // empty for the defaults
-	OK      bool      `json:"ok"`
-	Steps   []stepDoc `json:"steps"`
-}
-
-// stepDoc is one step on the way to the server.
-type stepDoc struct {
-	Step string `json:"step"`
-	Text string `json:"text"`
-	OK   bool   `json:"ok"`
-}
-
 func newDefaultsTest(a *app) *cobra.Command {
-	route := routeOptions{command: "defaults test", useDefaults: true}
-	var line lineOptions
+	route := option.Route{Command: "defaults test", UseDefaults: true}
+	var line option.Connection
 	cmd := &cobra.Command{
 		Use:   "test",
-		Short: "Try the stored settings: log in, write and remove a small file",
-		Long: `Show that the stored settings work, without an image: connect, log in, look at the
-folder, write a small file and remove it again. It ends with the exit code that
-sending an image would have.`,
+		Short: "Test the stored settings: log in, write and remove a small file",
+		Long: `Test the stored settings without an image: connect, log in, open the folder, write
+a small file and remove it again. The exit code is the one that an upload would
+have.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return defaultsTest(cmd.Context(), a, route, line) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return defaults.Test(cmd.Context(), a.con, a.store, a.pass, a.hosts, a.dial, route, line)
+		},
 	}
-	addProfileFlag(a, cmd, &route.profile)
-	route.password.addFlags(cmd.Flags())
-	addLegacyFlag(cmd.Flags(), &route.legacy)
-	line.addFlags(cmd.Flags())
+	addProfileFlag(a, cmd, &route.Profile)
+	route.Password.AddFlags(cmd.Flags())
+	knownkeys.AddLegacyFlag(cmd.Flags(), &route.Legacy)
+	line.AddFlags(cmd.Flags())
 	return cmd
-}
-
-func defaultsTest(ctx context.Context, a *app, route routeOptions, line lineOptions) error {
-	options, err := line.options(route.command)
-	if err == nil {
-		err = route.validate()
-	}
-	if err != nil {
-		return err
-	}
-	d, err := route.destination(a)
-	if err != nil {
-		return err
-	}
-	if err := route.login(ctx, a, d, options); err != nil {
-		return err
-	}
-	options.Trust = d.trust
-	a.keepPipes()
-	t := &trial{app: a, doc: tryDoc{Schema: 1, Profile: route.profile, Steps: []stepDoc{}}}
-	err = t.run(ctx, d.access, options)
-	if a.json {
-		if printErr := a.print(t.doc, nil); err == nil {
-			err = printErr
-		}
-	}
-	return d.hinted(serverEnded(ctx, "", err))
-}
-
-// wantsPassword reports whether it is worth asking for a password: some user's, who is not anonymous.
-func wantsPassword(access transfer.Access) bool {
-	return access.Username != "" && !strings.EqualFold(access.Username, "anonymous")
-}
-
-// plainFTP reports whether all of the way can be read and changed by others.
-func plainFTP(access transfer.Access) bool {
-	return access.Method != transfer.FTPS && access.Method != transfer.HTTPS
-}
-
-// A trial is the way to the server and back. A step is told of when it begins, and is right when the next begins.
-type trial struct {
-	app   *app
-	doc   tryDoc
-	shown int   // steps that were said
-	lost  error // why they could not be said
-}
-
-func (t *trial) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
-	options.Event = t.tell
-	store, err := t.app.dial(ctx, access, options)
-	if err == nil {
-		err = store.Try(ctx)
-		if closing := store.Close(); err == nil {
-			err = closing
-		}
-	}
-	t.doc.OK = err == nil
-	if e := (*transfer.Error)(nil); len(t.doc.Steps) == 0 && errors.As(err, &e) {
-		t.doc.Steps = append(t.doc.Steps, stepDoc{string(transfer.StepConnect), e.Server, false})
-	}
-	t.ended(t.doc.OK)
-	return cmp.Or(err, t.lost)
-}
-
-// tell notes a step.
-func (t *trial) tell(e transfer.Event) {
-	switch e.Step {
-	case transfer.StepSaid:
-		t.app.said(e.Text)
-	case transfer.StepRetry:
-		t.ended(false)
-		t.app.note("note", "defaults test", fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
-	default:
-		t.ended(true)
-		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})
-	}
-}
-
-// ended says how the last step ended, once.
-func (t *trial) ended(ok bool) {
-	if len(t.doc.Steps) == t.shown {
-		return
-	}
-	t.shown = len(t.doc.Steps)
-	s := &t.doc.Steps[t.shown-1]
-	s.OK = ok
-	if t.app.json || t.app.quiet {
-		return
-	}
-	word := t.app.paint(green, "ok  ")
-	if !ok {
-		word = t.app.paint(red, "FAIL")
-	}
-	if _, err := fmt.Fprintf(t.app.out, "%s  %-9s  %s\n", word, escape(s.Step), escape(s.Text)); err != nil {
-		t.lost = answerFailure(err)
-	}
 }

@@ -7,26 +7,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/demo"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A story that goes another way than it is told is an error, and the folder goes all the same.
+// TestDemoGoneWrong checks that a demo that does not go as described is an error, and that its folder is removed
+// anyway.
 func TestDemoGoneWrong(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(cast []demoPhone)
+		change func(cast []demo.DemoPhone)
 		want   string
 	}{
 		"a phone that the image does not fit": {
-			func(cast []demoPhone) { cast[0].config.DeviceType = "OpenScape Desk Phone CP200" },
+			func(cast []demo.DemoPhone) { cast[0].Config.DeviceType = "OpenScape Desk Phone CP200" },
 			"step 3 of the demo: cpupdate check ended with exit code 4 (refused), not 0 (ok)",
 		},
 		"a phone that takes what it should refuse": {
-			func(cast []demoPhone) { cast[1].config.Override = true },
+			func(cast []demo.DemoPhone) { cast[1].Config.Override = true },
 			"step 5 of the demo: cpupdate push ended with exit code 0 (ok), not 8 (rejected)",
 		},
 		"a phone that has the image already": {
-			func(cast []demoPhone) { cast[0].config.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
-			"step 6 of the demo: phone 1 was told 0 times and restarted 0 times, not 1 time and 1 time",
+			func(cast []demo.DemoPhone) { cast[0].Config.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
+			"step 6 of the demo: phone 1 was sent the update command 0 times and restarted 0 times, not 1 time and 1 time",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,10 +41,10 @@ func TestDemoGoneWrong(t *testing.T) {
 			}
 			folder := demoTemp(t)
 			a, out, _ := testApp(t, strings.NewReader(""))
-			cast := demoPhones()
+			cast := demo.DemoPhones()
 			test.change(cast)
-			err = demo(t.Context(), a, cast, false)
-			if f := classify(err); err == nil || f.code != codeInternal || f.Error() != test.want {
+			err = demo.Run(t.Context(), a.con, cast, false, a.runInside)
+			if f := exit.Classify(err); err == nil || f.Code != exit.CodeInternal || f.Error() != test.want {
 				t.Errorf("%v, want: %s\n%s", err, test.want, out)
 			}
 			empty(t, folder)
@@ -50,15 +55,15 @@ func TestDemoGoneWrong(t *testing.T) {
 	}
 }
 
-// A reader who goes away ends it.
+// TestDemoUnread checks that the demo ends when its reader closes the pipe.
 func TestDemoUnread(t *testing.T) {
 	folder := demoTemp(t)
 	a, _, _ := testApp(t, strings.NewReader(""))
 	closed, in := io.Pipe()
 	_ = closed.Close()
-	a.out = in
-	if f := classify(demo(t.Context(), a, demoPhones(), false)); f.code != codeInternal || !strings.Contains(f.Error(), "writing the answer") {
-		t.Errorf("%d: %v", f.code, f)
+	a.con.Out = in
+	if f := exit.Classify(demo.Run(t.Context(), a.con, demo.DemoPhones(), false, a.runInside)); f.Code != exit.CodeInternal || !strings.Contains(f.Error(), "writing the answer") {
+		t.Errorf("%d: %v", f.Code, f)
 	}
 	empty(t, folder)
 }
@@ -67,15 +72,15 @@ func TestDemoInterrupted(t *testing.T) {
 	folder := demoTemp(t)
 	a, out, _ := testApp(t, strings.NewReader(""))
 	ctx, cancel := context.WithCancel(t.Context())
-	a.out = writerFunc(func(b []byte) (int, error) {
+	a.con.Out = writerFunc(func(b []byte) (int, error) {
 		if strings.HasPrefix(string(b), "$ cpupdate push") && strings.Contains(string(b), "--override") { // in step 5
 			cancel()
 		}
 		return out.Write(b)
 	})
-	f := classify(demo(ctx, a, demoPhones(), false))
-	if f.code != codeInterrupted || f.Error() != "interrupted in step 5 of 8 of the demo" || strings.Contains(out.String(), "6. ") {
-		t.Errorf("%d: %v\n%s", f.code, f, out)
+	f := exit.Classify(demo.Run(ctx, a.con, demo.DemoPhones(), false, a.runInside))
+	if f.Code != exit.CodeInterrupted || f.Error() != "interrupted in step 5 of 8 of the demo" || strings.Contains(out.String(), "6. ") {
+		t.Errorf("%d: %v\n%s", f.Code, f, out)
 	}
 	empty(t, folder)
 }
@@ -105,20 +110,20 @@ func empty(t *testing.T, folder string) {
 	}
 }
 
-// The command lines are such as a shell takes apart into the same words.
+// TestDemoCommandText checks that a shell splits the shown command lines into the same words.
 func TestDemoCommandText(t *testing.T) {
 	t.Chdir(t.TempDir())
 	a, _, _ := testApp(t, strings.NewReader(""))
-	d := &demonstration{app: a}
-	if err := d.start(demoPhones()); err != nil {
+	d := &demo.Demonstration{Con: a.con}
+	if err := d.Start(demo.DemoPhones()); err != nil {
 		t.Fatal(err)
 	}
-	defer closePhones(d.phones)
-	for _, s := range d.story() {
-		for _, c := range s.commands {
-			text := strings.ReplaceAll(c.text(), "\\\n", "")
-			words, err := splitWords(text)
-			if err != nil || strings.Join(words[1:], "|") != strings.Join(c.args(), "|") || strings.ContainsAny(text, "$`'*?!%^&|<>;") {
+	defer simulate.Close(d.Phones)
+	for _, s := range d.Story() {
+		for _, c := range s.Commands {
+			text := strings.ReplaceAll(c.Text(), "\\\n", "")
+			words, err := credentials.SplitWords(text)
+			if err != nil || strings.Join(words[1:], "|") != strings.Join(c.Args(), "|") || strings.ContainsAny(text, "$`'*?!%^&|<>;") {
 				t.Errorf("%s: %q (%v)", text, words, err)
 			}
 		}

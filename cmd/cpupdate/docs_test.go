@@ -12,6 +12,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
@@ -22,7 +26,7 @@ func TestDocs(t *testing.T) {
 	update := os.Getenv("UPDATE_DOCS") != ""
 	folder := filepath.Join("..", "..", "docs", "cli")
 	pages := map[string][]byte{}
-	root := newRoot(&app{})
+	root := newRoot(newTestApp(&console.Console{}, ""))
 	root.DisableAutoGenTag = true
 	if err := generate(root, pages); err != nil {
 		t.Fatal(err)
@@ -66,13 +70,26 @@ func generate(cmd *cobra.Command, pages map[string][]byte) error {
 	if err := doc.GenMarkdown(cmd, &page); err != nil {
 		return err
 	}
-	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = page.Bytes()
+	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = []byte(groupedOptions(cmd, page.String()))
 	for _, child := range cmd.Commands() {
 		if err := generate(child, pages); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// groupedOptions shows the flags of a generated page under their headings, as the help does.
+func groupedOptions(cmd *cobra.Command, page string) string {
+	before, _, found := strings.Cut(page, "### Options\n")
+	if !found {
+		return page
+	}
+	_, after, _ := strings.Cut(page, "### SEE ALSO\n")
+	if after != "" {
+		after = "### SEE ALSO\n" + after
+	}
+	return before + "### Options\n\n```\n" + strings.TrimLeft(flagsText(cmd, 100), "\n") + "```\n\n" + after
 }
 
 // exitCodesPage is docs/exit-codes.md.
@@ -86,7 +103,7 @@ The numbers and names never change; a new meaning gets a new number. ` + "`cpupd
 | code | name | meaning | try again? |
 |---|---|---|---|
 `)
-	for _, row := range exitTable() {
+	for _, row := range exit.Table() {
 		fmt.Fprintf(&page, "| %d | %s | %s | %s |\n", row.Code, row.Name, row.Meaning, row.Retryable)
 	}
 	page.WriteString(`
@@ -101,7 +118,7 @@ cpupdate check cp600.bind --hw-level 3 --quiet
 case $? in
 0) echo "the phone will take it" ;;
 4) echo "the phone will refuse it" ;;
-5) echo "cannot tell: say more about the phone" ;;
+5) echo "cannot tell: describe the phone in more detail" ;;
 *) exit 1 ;;
 esac
 ` + "```" + `
@@ -138,7 +155,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cmd := range newRoot(&app{}).Commands() {
+	for _, cmd := range newRoot(newTestApp(&console.Console{}, "")).Commands() {
 		if !bytes.Contains(readme, []byte("`"+cmd.Name())) {
 			t.Errorf("the README does not name the command %s", cmd.Name())
 		}
@@ -179,8 +196,8 @@ func TestDocumentedTOML(t *testing.T) {
 	if d, err := bind.ParseDescription([]byte(example("bind-format.md"))); err != nil || d.Levels.String() != "1-2" {
 		t.Errorf("bind-format.md: %v, %v", d, err)
 	}
-	tables, err := parseStored([]byte(example("settings.md")), configForm())
-	if err != nil || len(tables) != 2 || len(tables[0].values) == 0 {
+	tables, err := tomledit.Parse([]byte(example("settings.md")), settings.ConfigForm())
+	if err != nil || len(tables) != 2 || len(tables[0].Values) == 0 {
 		t.Errorf("settings.md: %v, %v", tables, err)
 	}
 }

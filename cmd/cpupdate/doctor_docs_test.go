@@ -7,16 +7,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// TestDocsDoctor compares docs/doctor.md with the table of the code: the same lines in the same order, and no others in the
-// example.
+// TestDocsDoctor compares docs/doctor.md with the table of checks: the same lines in the same order, and no others in
+// the example.
 func TestDocsDoctor(t *testing.T) {
 	t.Parallel()
 	page := readPage(t, "doctor.md").text
 	var want, got, names []string
-	for _, c := range doctorTable() {
-		want, names = append(want, c.id()), append(names, c.name)
+	for _, c := range doctor.DoctorTable() {
+		want, names = append(want, c.Id()), append(names, c.Name)
 	}
 	for _, row := range regexp.MustCompile("(?m)^\\| ([a-z ]+) \\| `([a-z-]+)` \\| [^|]+ \\|$").FindAllStringSubmatch(page, -1) {
 		got = append(got, row[1]+"/"+row[2])
@@ -33,21 +36,21 @@ func TestDocsDoctor(t *testing.T) {
 	if len(shown) == 0 {
 		t.Error("doctor.md has no example")
 	}
-	for _, s := range []state{stateWell, stateMind, stateBad, stateSkip} {
-		word, _ := stateWord(s)
+	for _, s := range []doctor.State{doctor.StateWell, doctor.StateMind, doctor.StateBad, doctor.StateSkip} {
+		word, _ := doctor.StateWord(s)
 		if !strings.Contains(page, "| `"+strings.TrimSpace(word)+"` | `"+string(s)+"` |") {
 			t.Errorf("doctor.md does not know the state %s", s)
 		}
 	}
 }
 
-// TestDocsJSONDoctor compares the answer of doctor with docs/json.md.
+// TestDocsJSONDoctor compares the JSON answer of doctor with docs/json.md.
 func TestDocsJSONDoctor(t *testing.T) {
 	t.Parallel()
 	section := jsonSection(t, "## Is the way clear?\n")
-	f := bad(context.DeadlineExceeded).named("a", "b", "c")
-	f.Error = &errorDoc{}
-	text, err := json.Marshal(doctorDoc{Checks: []finding{f}})
+	f := doctor.Bad(context.DeadlineExceeded).Named("a", "b", "c")
+	f.Error = &exit.ErrorDoc{}
+	text, err := json.Marshal(doctor.DoctorDoc{Checks: []doctor.Finding{f}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +60,7 @@ func TestDocsJSONDoctor(t *testing.T) {
 			t.Errorf("json.md does not know the field %s of doctor", key[1])
 		}
 	}
-	for _, word := range []string{string(routeServer), string(routeServe), string(routeWeb), string(stateWell), string(stateMind), string(stateBad), string(stateSkip)} {
+	for _, word := range []string{string(doctor.RouteServer), string(doctor.RouteServe), string(doctor.RouteWeb), string(doctor.StateWell), string(doctor.StateMind), string(doctor.StateBad), string(doctor.StateSkip)} {
 		if !strings.Contains(section, "`"+word+"`") {
 			t.Errorf("json.md does not know %s", word)
 		}

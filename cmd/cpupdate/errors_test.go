@@ -15,29 +15,31 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // Each exit code that a command line can reach so far is reached, as text and as JSON.
 func TestEveryExitCode(t *testing.T) {
-	image := newImage(t, "a.bind", func(b *bind.Builder) {
+	image := clitest.Image(t, "a.bind", func(b *bind.Builder) {
 		b.Levels, _ = bind.NewLevels(bind.LevelRange{Lowest: 1, Highest: 3})
 	})
-	list := newFile(t, "phones.csv", []byte("hw_level\n9\n"))
+	list := clitest.File(t, "phones.csv", []byte("hw_level\n9\n"))
 	tests := []struct {
-		want code
+		want exit.Code
 		args []string
 	}{
-		{codeOK, []string{"check", image, "--hw-level", "3"}},
-		{codeUsage, []string{"check", image, "--hw-level", "none"}},
-		{codeImage, []string{"check", list, "--hw-level", "3"}},
-		{codeRefused, []string{"check", image, "--hw-level", "4"}},
-		{codeUnknown, []string{"check", image}},
-		{codeSettings, []string{"check", image, "--phones", image}},
-		{codePartial, []string{"check", image, "--phones", list}},
+		{exit.CodeOK, []string{"check", image, "--hw-level", "3"}},
+		{exit.CodeUsage, []string{"check", image, "--hw-level", "none"}},
+		{exit.CodeImage, []string{"check", list, "--hw-level", "3"}},
+		{exit.CodeRefused, []string{"check", image, "--hw-level", "4"}},
+		{exit.CodeUnknown, []string{"check", image}},
+		{exit.CodeSettings, []string{"check", image, "--phones", image}},
+		{exit.CodePartial, []string{"check", image, "--phones", list}},
 	}
-	reached := []code{codeInternal, codeInterrupted, codeStopped} // the tests below, TestWebLockedOut
+	reached := []exit.Code{exit.CodeInternal, exit.CodeInterrupted, exit.CodeStopped} // the tests below, TestWebLockedOut
 	for _, c := range pushCodes() {
 		reached = append(reached, c) // TestPushCodes
 	}
@@ -48,11 +50,11 @@ func TestEveryExitCode(t *testing.T) {
 		if text.code != test.want || asJSON.code != test.want {
 			t.Errorf("%q: exit code %d, with --json %d, want %d", test.args, text.code, asJSON.code, test.want)
 		}
-		if test.want == codeOK {
+		if test.want == exit.CodeOK {
 			continue
 		}
 		e := asJSON.failure(t)
-		if row := test.want.row(); e.Code != row.Code || e.Name != row.Name || (e.Retryable == nil) != (row.Retryable == "see output") {
+		if row := test.want.Row(); e.Code != row.Code || e.Name != row.Name || (e.Retryable == nil) != (row.Retryable == "see output") {
 			t.Errorf("%q: the error is %s, want that of %v", test.args, asJSON.errOut, row)
 		}
 		if !strings.Contains(text.errOut, "\nhint: ") {
@@ -60,7 +62,7 @@ func TestEveryExitCode(t *testing.T) {
 		}
 	}
 
-	for _, row := range exitTable() {
+	for _, row := range exit.Table() {
 		if !slices.Contains(reached, row.Code) {
 			t.Errorf("exit code %d (%s) is reached by no test", row.Code, row.Name)
 		}
@@ -69,7 +71,7 @@ func TestEveryExitCode(t *testing.T) {
 
 // An answer that cannot be written is a failure: who reads only the exit code must not take it for success.
 func TestAnswerThatCannotBeWritten(t *testing.T) {
-	image := newImage(t, "a.bind", nil)
+	image := clitest.Image(t, "a.bind", nil)
 	for _, args := range [][]string{
 		{"inspect", image},
 		{"inspect", image, "--json"},
@@ -84,8 +86,8 @@ func TestAnswerThatCannotBeWritten(t *testing.T) {
 		{},
 	} {
 		a, _, errOut := testApp(t, nil)
-		a.out = brokenWriter{}
-		if c := run(t.Context(), a, args); c != codeInternal {
+		a.con.Out = brokenWriter{}
+		if c := run(t.Context(), a, args); c != exit.CodeInternal {
 			t.Errorf("%q: exit code %d\n%s", args, c, errOut)
 		}
 	}
@@ -97,8 +99,8 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space 
 
 // A command that is interrupted ends with 130, whatever it was reading.
 func TestInterrupted(t *testing.T) {
-	image := newImage(t, "a.bind", nil)
-	payload := newFile(t, "payload", []byte("x"))
+	image := clitest.Image(t, "a.bind", nil)
+	payload := clitest.File(t, "payload", []byte("x"))
 	output := filepath.Join(t.TempDir(), "out.bind")
 	for _, args := range [][]string{
 		{"inspect", image},
@@ -114,10 +116,10 @@ func TestInterrupted(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		a, out, errOut := testApp(t, bytes.NewReader(bindtest.Valid().Image()))
+		a, out, errOut := testApp(t, bytes.NewReader(forge.Valid().Image()))
 		r := ran{run(ctx, a, args), out.String(), errOut.String()}
 		r.check(t, args)
-		if r.code != codeInterrupted {
+		if r.code != exit.CodeInterrupted {
 			t.Errorf("%q: exit code %d\n%s", args, r.code, errOut)
 		}
 	}
@@ -158,11 +160,11 @@ func TestSignal(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = cmd.Wait()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != int(codeInterrupted) {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) || ended.ExitCode() != int(exit.CodeInterrupted) {
 			t.Errorf("%v: ended with %v\n%s", signal, err, &errOut)
 		}
-		var doc struct{ Error errorDoc }
+		var doc struct{ Error exit.ErrorDoc }
 		if err := json.Unmarshal(errOut.Bytes(), &doc); err != nil || doc.Error.Name != "interrupted" || doc.Error.Message != "interrupted" {
 			t.Errorf("%v: said %q, %v", signal, &errOut, err)
 		}
@@ -189,8 +191,8 @@ func TestIgnoredHangup(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdin.Close()
-	var exit *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != int(codeImage) {
+	var ended *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &ended) || ended.ExitCode() != int(exit.CodeImage) {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -204,21 +206,4 @@ func oversized(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return append(header, make([]byte, 4<<20)...)
-}
-
-func TestExitTable(t *testing.T) {
-	var names []string
-	last := code(-1)
-	for _, row := range exitTable() {
-		if row.Code <= last || slices.Contains(names, row.Name) || row.Meaning == "" {
-			t.Errorf("the row %v is out of order, twice there or empty", row)
-		}
-		if row.Code.row() != row {
-			t.Errorf("row of %d is %v", row.Code, row.Code.row())
-		}
-		last, names = row.Code, append(names, row.Name)
-	}
-	if len(names) != 13 {
-		t.Errorf("%d rows", len(names))
-	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -13,10 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/phone"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // TestDocsJSON pushes to simulated phones on good and on bad days, and compares the lines of --json with docs/json.md: each
@@ -37,22 +43,22 @@ func TestDocsJSON(t *testing.T) {
 	}
 	seen := &seenFields{events: map[string][]string{}}
 	image := filepath.Join(t.TempDir(), "a.bind")
-	runHere(t, nil, "pack", newFile(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
+	runHere(t, nil, "pack", clitest.File(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
 		"--software-type", "Unify HFA", "--software-version", "V1 R9.2.0", "--hw-levels", "1-3")
 	t.Run("runs", func(t *testing.T) {
 		for _, test := range []struct {
 			faults string
 			args   []string
-			code   code
+			code   exit.Code
 		}{
-			{"", []string{"--hw-level", "9", "--override", "--reason", "measured"}, codeOK},
-			{"accepts", nil, codeOK},
-			{"busy-forever", []string{"--patience", "1s"}, codeUnreachable},
-			{"cut-mid-download", []string{"--patience", "1s"}, codeUnreachable},
-			{"tls-1.0-only", []string{"--patience", "1s"}, codeSettings},
-			{"ignores-contact overload", []string{"--patience", "1s"}, codeUnreachable},
-			{"no-contact-port", []string{"--web", "--verbose"}, codeOK},
-			{"web-cuts", []string{"--web"}, codeUnreachable},
+			{"", []string{"--hw-level", "9", "--override", "--reason", "measured"}, exit.CodeOK},
+			{"accepts", nil, exit.CodeOK},
+			{"busy-forever", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"cut-mid-download", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"tls-1.0-only", []string{"--patience", "1s"}, exit.CodeSettings},
+			{"ignores-contact overload", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"no-contact-port", []string{"--web", "--verbose"}, exit.CodeOK},
+			{"web-cuts", []string{"--web"}, exit.CodeUnreachable},
 		} {
 			t.Run(test.faults, func(t *testing.T) {
 				t.Parallel()
@@ -61,8 +67,11 @@ func TestDocsJSON(t *testing.T) {
 		}
 	})
 	// A stranger needs a second program, and a page that breaks off with the last byte has luck.
-	seen.line(t, newPhoneEvent("phone", fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")}, nil))
-	seen.line(t, newPhoneEvent("", fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")}, nil))
+	var out bytes.Buffer
+	show := runview.NewReport(&console.Console{Out: &out, JSON: true}, []fleet.Target{{Address: "phone"}}, nil, 0, func(err error) { t.Error(err) })
+	show.Event(fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")})
+	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")})
+	seen.lines(t, out.String())
 	for event, fields := range want {
 		got := seen.events[event]
 		slices.Sort(got)
@@ -80,7 +89,7 @@ func TestDocsJSON(t *testing.T) {
 // TestDocsJSONPhone compares the answer of phone with docs/json.md.
 func TestDocsJSONPhone(t *testing.T) {
 	section := jsonSection(t, "## Phones\n")
-	doc := newLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
+	doc := phone.NewLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
 		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
 		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
 	}})
@@ -136,7 +145,7 @@ type seenFields struct {
 }
 
 // push pushes to one simulated phone.
-func (s *seenFields) push(t *testing.T, image string, faults, args []string, want code) {
+func (s *seenFields) push(t *testing.T, image string, faults, args []string, want exit.Code) {
 	config := phonesim.Config{
 		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", SoftwareType: "Unify HFA",
 		Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3, RestartTime: 300 * time.Millisecond, Web: "127.0.0.1:0",
@@ -155,7 +164,7 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	way := "--serve"
 	if page := phone.State().WebAddress; slices.Contains(args, "--web") {
 		_, port, _ := net.SplitHostPort(page)
-		way, a.password = "--web-port="+port, transfer.NewSecret(phonesim.DefaultPassword)
+		way, a.pass.Variable = "--web-port="+port, secret.New(phonesim.DefaultPassword)
 		args = append(args, "--pin", pinOf(t, page))
 	}
 	all := append([]string{
@@ -168,26 +177,19 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	if c := run(t.Context(), a, all); c != want {
 		t.Errorf("exit code %d, want %d\n%s%s", c, want, out, errOut)
 	}
-	for line := range strings.Lines(out.String()) {
+	s.lines(t, out.String())
+}
+
+// lines notes the fields of the lines of an answer.
+func (s *seenFields) lines(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
 		var doc map[string]any
 		if err := json.Unmarshal([]byte(line), &doc); err != nil {
 			t.Errorf("%v in %s", err, line)
 		}
 		s.note(doc)
 	}
-}
-
-func (s *seenFields) line(t *testing.T, value any) {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc map[string]any
-	if err := json.Unmarshal(text, &doc); err != nil {
-		t.Fatal(err)
-	}
-	s.note(doc)
 }
 
 func (s *seenFields) note(doc map[string]any) {

@@ -4,17 +4,19 @@ import (
 	"cmp"
 	"maps"
 	"sync"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 )
 
-// A memoryKeyring is a keyring for one test, with what can go wrong.
+// A memoryKeyring is a keyring for one test, with errors on demand.
 type memoryKeyring struct {
 	mu    sync.Mutex
 	items map[string]string
 	calls int
-	// step is called before and after each change, and returns what goes wrong instead of it, or after it.
+	// step is called before and after each change, and returns the error that happens instead of it, or after it.
 	step func(call int, after bool) error
-	hold chan struct{} // a call waits for it to be closed; nil: none does
-	got  int           // how often it was asked for an item
+	hold chan struct{} // a call waits until it is closed; nil: no call waits
+	got  int           // how often an item was read
 }
 
 func newMemoryKeyring() *memoryKeyring { return &memoryKeyring{items: map[string]string{}} }
@@ -32,7 +34,7 @@ func (k *memoryKeyring) Get(item string) (string, error) {
 	k.got++
 	text, found := k.items[item]
 	if !found {
-		return "", errNoItem
+		return "", credentials.ErrNoItem
 	}
 	return text, nil
 }
@@ -64,7 +66,7 @@ func (k *memoryKeyring) Set(item, text string) error {
 func (k *memoryKeyring) Delete(item string) error {
 	return k.change(func() error {
 		if _, found := k.items[item]; !found {
-			return errNoItem
+			return credentials.ErrNoItem
 		}
 		delete(k.items, item)
 		return nil
@@ -77,5 +79,7 @@ func (k *memoryKeyring) all() map[string]string { return maps.Clone(k.items) }
 type failingKeyring struct{ err error }
 
 func (k failingKeyring) Get(string) (string, error) { return "", k.err }
-func (k failingKeyring) Set(string, string) error   { return k.err }
-func (k failingKeyring) Delete(string) error        { return k.err }
+
+func (k failingKeyring) Set(string, string) error { return k.err }
+
+func (k failingKeyring) Delete(string) error { return k.err }

@@ -15,13 +15,16 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
-// secretsName is who answers for the keyring on a session's bus.
+// secretsName is the name of the keyring on a session's bus.
 const secretsName = "org.freedesktop.secrets"
 
-// A session is a desktop of its own: a bus and a home, and on it a keyring, if one is started.
+// A session is a separate desktop session: a bus, a home, and a keyring, if one is started.
 type session struct {
 	t       *testing.T
 	home    string
@@ -31,7 +34,7 @@ type session struct {
 	daemon  *exec.Cmd
 }
 
-// newSession starts a bus on which nothing is started by itself.
+// newSession starts a bus on which nothing is started automatically.
 func newSession(t *testing.T) *session {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -46,7 +49,7 @@ func newSession(t *testing.T) *session {
 		}
 	}
 	s := &session{t: t, home: t.TempDir(), signals: make(chan *dbus.Signal, 100)}
-	config := newFile(t, "bus.conf", []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+	config := clitest.File(t, "bus.conf", []byte(`<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>unix:path=`+dbus.EscapeBusAddressValue(filepath.Join(s.home, "bus"))+`</listen><policy context="default">
 <allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>`))
@@ -77,13 +80,13 @@ func newSession(t *testing.T) *session {
 
 func (s *session) environment() []string {
 	env := os.Environ()
-	for _, name := range []string{"XDG_DATA_HOME", "XDG_CACHE_HOME", "GNOME_KEYRING_CONTROL", "DISPLAY", "WAYLAND_DISPLAY", passwordVariable, "CPUPDATE_CONFIG"} {
-		env = withoutVariable(env, name)
+	for _, name := range []string{"XDG_DATA_HOME", "XDG_CACHE_HOME", "GNOME_KEYRING_CONTROL", "DISPLAY", "WAYLAND_DISPLAY", credentials.PasswordVariable, "CPUPDATE_CONFIG"} {
+		env = clitest.Without(env, name)
 	}
-	return append(env, "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_RUNTIME_DIR="+s.home, "DBUS_SESSION_BUS_ADDRESS="+s.address, keyringVariable+"=")
+	return append(env, "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "XDG_RUNTIME_DIR="+s.home, "DBUS_SESSION_BUS_ADDRESS="+s.address, credentials.KeyringVariable+"=")
 }
 
-// awaitOwner waits until a name of the bus changes hands, to somebody or to nobody.
+// awaitOwner waits until a name of the bus gets an owner, or loses it.
 func (s *session) awaitOwner(name string, owned bool) {
 	s.t.Helper()
 	limit := time.After(20 * time.Second)
@@ -99,7 +102,7 @@ func (s *session) awaitOwner(name string, owned bool) {
 	}
 }
 
-// unlocked starts a keyring that is open.
+// unlocked starts a keyring that is unlocked.
 func (s *session) unlocked() {
 	s.t.Helper()
 	s.daemon = exec.CommandContext(s.t.Context(), "gnome-keyring-daemon", "--unlock", "--components=secrets", "--foreground")
@@ -119,7 +122,7 @@ func (s *session) kill() {
 	}
 }
 
-// lock locks all that is in the keyring; nobody is there to unlock it.
+// lock locks everything in the keyring; there is no person to unlock it.
 func (s *session) lock() {
 	s.t.Helper()
 	collections := []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}
@@ -128,7 +131,7 @@ func (s *session) lock() {
 	}
 }
 
-// witness is what another program finds in the keyring for the heading of a table.
+// witness returns what another program finds in the keyring for the heading of a table.
 func (s *session) witness(heading string) string {
 	s.t.Helper()
 	item := filepath.Join(s.home, "cpupdate", "passwords.toml") + " [" + heading + "]"
@@ -161,17 +164,17 @@ func (s *session) with(environment []string, stdin string, args ...string) ran {
 	if text := out.String() + errOut.String(); strings.Contains(text, badserver.Password) {
 		s.t.Errorf("%q: the password is shown: %s", args, text)
 	}
-	return ran{code(cmd.ProcessState.ExitCode()), out.String(), errOut.String()}
+	return ran{exit.Code(cmd.ProcessState.ExitCode()), out.String(), errOut.String()}
 }
 
-func (s *session) want(r ran, c code, out, errOut string) {
+func (s *session) want(r ran, c exit.Code, out, errOut string) {
 	s.t.Helper()
 	if r.code != c || !strings.Contains(r.out, out) || !strings.Contains(r.errOut, errOut) {
 		s.t.Errorf("exit code %d, want %d, %q and %q:\n%s%s", r.code, c, out, errOut, r.out, r.errOut)
 	}
 }
 
-// storeFor stores the access data of a server, and the password that goes with it.
+// storeFor stores the access data of a server, and its password.
 func (s *session) storeFor(server *badserver.FTP, environment ...string) ran {
 	s.t.Helper()
 	access := server.Access()

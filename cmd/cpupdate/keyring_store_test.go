@@ -8,6 +8,10 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
 const (
@@ -17,12 +21,12 @@ const (
 	newServer    = "new.example"
 )
 
-// A storing is one command that changes what is stored, from one state.
+// A storing is one command that changes what is stored, starting from one state.
 type storing struct {
 	name, state string // of the password before: "nothing", "file" or "keyring"
 	args        []string
 	want        string // the password afterwards
-	moves       bool   // another profile's too
+	moves       bool   // every password out of the file
 }
 
 func storings() []storing {
@@ -33,20 +37,22 @@ func storings() []storing {
 			old = ""
 		}
 		all = append(all,
-			storing{"the same server", state, []string{"set", "--password-stdin"}, secondCanary, true},
-			storing{"another server", state, []string{"set", "--server", newServer, "--password-stdin"}, secondCanary, true},
-			storing{"no password", state, []string{"set", "--port", "22"}, old, true},
+			storing{"the same server", state, []string{"set", "--password-stdin"}, secondCanary, false},
+			storing{"another server", state, []string{"set", "--server", newServer, "--password-stdin"}, secondCanary, false},
+			storing{"no password", state, []string{"set", "--port", "22"}, old, false},
 			storing{"unset password", state, []string{"unset", "password"}, "", false},
+			storing{"move", state, []string{"move-passwords"}, old, true},
 			storing{"unset all", state, []string{"unset", "--all"}, "", false},
 		)
 	}
 	return all
 }
 
-// A scene is a folder of settings and a keyring, and what they held at each moment.
+// A scene is a settings folder and a keyring, and what they contained at each moment.
 type scene struct {
 	t       *testing.T
-	a       *app
+	store   *settings.Store
+	pass    *credentials.Store
 	keyring *memoryKeyring
 	moments []moment
 }
@@ -57,12 +63,20 @@ type moment struct {
 	items map[string]string
 }
 
-func (s *scene) path() string { return filepath.Join(s.a.settings, "passwords.toml") }
+// item is the name of a profile's password in the keyring.
+func (s *scene) item(profile string) string {
+	if profile == "" {
+		return s.path() + " [defaults]"
+	}
+	return s.path() + " [profile." + profile + "]"
+}
+
+func (s *scene) path() string { return filepath.Join(s.store.Folder, "passwords.toml") }
 
 func (s *scene) run(stdin string, args ...string) ran {
 	s.t.Helper()
 	a, out, errOut := testApp(s.t, strings.NewReader(stdin))
-	a.settings, a.keyring, a.keyringVariable, a.keyringLimit = s.a.settings, s.a.keyring, s.a.keyringVariable, s.a.keyringLimit
+	a.store.Folder, a.pass.Keyring, a.pass.KeyringSetting, a.pass.KeyringLimit = s.store.Folder, s.pass.Keyring, s.pass.KeyringSetting, s.pass.KeyringLimit
 	c := run(s.t.Context(), a, append([]string{"defaults"}, args...))
 	r := ran{c, out.String(), errOut.String()}
 	r.check(s.t, args)
@@ -72,12 +86,13 @@ func (s *scene) run(stdin string, args ...string) ran {
 	return r
 }
 
-// newScene has the old password stored in the state's place, and another in the file for the profile berlin.
+// newScene returns a scene with the old password stored where state says, and another one in the file for the profile
+// berlin.
 func newScene(t *testing.T, state string) *scene {
 	t.Helper()
 	a, _, _ := testApp(t, nil)
-	s := &scene{t: t, a: a, keyring: newMemoryKeyring()}
-	a.keyring = s.keyring
+	s := &scene{t: t, store: a.store, pass: a.pass, keyring: newMemoryKeyring()}
+	a.pass.Keyring = s.keyring
 	const settings = "server = \"" + oldServer + "\"\nusername = \"cp\"\nmethod = \"ftps\"\n"
 	const old = "[defaults]\npassword = \"" + firstCanary + "\"\n" + settings
 	passwords := "[profile.berlin]\npassword = \"berlin canary\"\n" + settings
@@ -86,16 +101,12 @@ func newScene(t *testing.T, state string) *scene {
 		passwords = old + "\n" + passwords
 	case "keyring":
 		passwords = "[defaults]\nkeyring = true\n\n" + passwords
-		item, err := a.settingsPlace().keyringItem("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.keyring.items[item] = old
+		s.keyring.items[s.item("")] = old
 	}
 	for name, text := range map[string]string{
 		"config.toml": "[defaults]\n" + settings + "\n[profile.berlin]\n" + settings, "passwords.toml": passwords,
 	} {
-		if err := os.WriteFile(filepath.Join(a.settings, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(a.store.Folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,84 +116,73 @@ func newScene(t *testing.T, state string) *scene {
 func (s *scene) remember(name string) {
 	files := map[string]string{}
 	for _, name := range []string{"config.toml", "passwords.toml"} {
-		if text, err := os.ReadFile(filepath.Join(s.a.settings, name)); err == nil {
+		if text, err := os.ReadFile(filepath.Join(s.store.Folder, name)); err == nil {
 			files[name] = string(text)
 		}
 	}
 	s.moments = append(s.moments, moment{name, files, s.keyring.all()})
 }
 
-// check looks at one moment as whoever comes next would: the process is gone.
+// check checks one moment as the next process would find it.
 func (s *scene) check(c storing, m moment, succeeded bool) {
 	s.t.Helper()
 	for name, text := range m.files {
-		if err := os.WriteFile(filepath.Join(s.a.settings, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.store.Folder, name), []byte(text), 0o600); err != nil {
 			s.t.Fatal(err)
 		}
 	}
-	a := *s.a
-	a.keyring = &memoryKeyring{items: m.items}
-	place := a.settingsPlace()
+	pass := *s.pass
+	pass.Keyring = &memoryKeyring{items: m.items}
+	place := s.store.Place()
 	for _, name := range []string{"", "berlin"} {
-		inFile, err := place.password(name)
-		if err != nil {
-			s.t.Errorf("%s: %v", m.name, err)
-		}
-		item, err := place.keyringItem(name)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		kept, _ := itemText([]byte(m.items[item]), func(*storedEdit) error { return nil })
-		if text := inFile.secret.Reveal(); text != "" && kept != "" && !strings.Contains(kept, `"`+text+`"`) {
-			s.t.Errorf("%s: profile %q is in both, and not the same", m.name, name)
-		}
-		got, err := a.storedPassword(s.t.Context(), place, name)
+		kept := m.items[s.item(name)] != ""
+		got, err := pass.Password(s.t.Context(), place, name)
 		if err != nil {
 			s.t.Errorf("%s: %v", m.name, err)
 		}
 		if name == "berlin" {
-			if got.secret.Reveal() != "berlin canary" {
+			if got.Secret.Reveal() != "berlin canary" {
 				s.t.Errorf("%s: the password of berlin is lost: %+v", m.name, got)
 			}
 			continue
 		}
-		s.checkChanged(c, m, got, succeeded, kept != "")
+		s.checkChanged(c, m, got, succeeded, kept)
 	}
 }
 
-// checkChanged looks at the password that the command was about.
-func (s *scene) checkChanged(c storing, m moment, got storedPassword, succeeded, kept bool) {
+// checkChanged checks the password that the command changed.
+func (s *scene) checkChanged(c storing, m moment, got credentials.Password, succeeded, kept bool) {
 	s.t.Helper()
-	lost := got.trouble.is(keyringLost)
+	lost := got.Trouble.OneOf(credentials.KeyringLost)
 	taken := c.args[0] == "unset"
-	switch text := got.secret.Reveal(); {
-	case got.trouble != nil && !lost:
-		s.t.Errorf("%s: %v", m.name, got.trouble)
-	case succeeded && (text != c.want || lost || c.want == "" && (got.there() || kept)):
+	switch text := got.Secret.Reveal(); {
+	case got.Trouble != nil && !lost:
+		s.t.Errorf("%s: %v", m.name, got.Trouble)
+	case succeeded && (text != c.want || lost || c.want == "" && (got.There() || kept)):
 		s.t.Errorf("%s: it holds %q, lost %v, kept %v, want %q", m.name, text, lost, kept, c.want)
 	case lost && !taken && c.state != "nothing":
 		s.t.Errorf("%s: the old password is lost", m.name)
-	case !got.there() && c.state != "nothing" && !taken:
+	case !got.There() && c.state != "nothing" && !taken:
 		s.t.Errorf("%s: the old password is lost, and nothing says so", m.name)
-	case text == firstCanary && got.server != oldServer, text == secondCanary && got.server != map[string]string{"another server": newServer}[c.name] && got.server != oldServer,
-		text == secondCanary && c.name == "another server" && got.server != newServer:
-		s.t.Errorf("%s: %q is for %q", m.name, text, got.server)
+	case text == firstCanary && got.Server != oldServer, text == secondCanary && got.Server != map[string]string{"another server": newServer}[c.name] && got.Server != oldServer,
+		text == secondCanary && c.name == "another server" && got.Server != newServer:
+		s.t.Errorf("%s: %q is for %q", m.name, text, got.Server)
 	}
 }
 
-// TestStoringBrokenOff ends each command at each step, in several ways, and looks at what is left.
+// TestStoringBrokenOff ends each command at each step, in several ways, and checks what is left.
 func TestStoringBrokenOff(t *testing.T) {
 	refuses := errors.New("it refuses")
 	for _, c := range storings() {
 		t.Run(c.state+" "+c.name, func(t *testing.T) {
 			t.Parallel()
-			// What it comes to if all goes well, and every moment on the way: any of them may be the last of the process.
+			// The result of an undisturbed run, and every moment before it: the process may end at any of them.
 			s := newScene(t, c.state)
 			s.keyring.step = func(call int, after bool) error {
 				s.remember(fmt.Sprintf("killed at call %d, after %v", call, after))
 				return nil
 			}
-			if r := s.run(secondCanary, c.args...); r.code != codeOK {
+			if r := s.run(secondCanary, c.args...); r.code != exit.CodeOK {
 				t.Fatalf("exit code %d: %s", r.code, r.errOut)
 			}
 			s.keyring.step = nil
@@ -207,9 +207,8 @@ func TestStoringBrokenOff(t *testing.T) {
 					r := s.run(secondCanary, c.args...)
 					s.keyring.step = nil
 					s.remember(fmt.Sprintf("call %d fails, after %v, with exit code %d", call, after, r.code))
-					// A move that fails is no failure of the command, and is made up for at the next one.
-					s.check(c, s.moments[0], r.code == codeOK && (c.args[0] == "set" || !after))
-					if r.code != codeOK && r.code != codeSettings || r.code == codeOK && !strings.Contains(r.errOut, "warning: ") {
+					s.check(c, s.moments[0], r.code == exit.CodeOK && (c.args[0] == "set" || !after))
+					if r.code != exit.CodeOK && r.code != exit.CodeSettings || r.code == exit.CodeOK && !strings.Contains(r.errOut, "warning: ") {
 						t.Errorf("call %d fails: exit code %d: %s", call, r.code, r.errOut)
 					}
 				}
@@ -219,7 +218,7 @@ func TestStoringBrokenOff(t *testing.T) {
 	}
 }
 
-// testFileFails makes the file of passwords one that is refused, once the keyring was changed.
+// testFileFails makes the password file unusable after the keyring was changed.
 func testFileFails(t *testing.T, c storing, call int) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -239,7 +238,7 @@ func testFileFails(t *testing.T, c storing, call int) {
 	}
 	s.remember(fmt.Sprintf("the file is refused after call %d, exit code %d", call, r.code))
 	s.check(c, s.moments[0], false)
-	if r.code != codeSettings {
+	if r.code != exit.CodeSettings {
 		t.Errorf("the file is refused after call %d: exit code %d: %s", call, r.code, r.errOut)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -93,7 +94,7 @@ func afterwards(t *testing.T, phone *phonesim.Phone, image string, flags []strin
 	t.Helper()
 	runs := phone.State().Version.String()
 	r := runHere(t, nil, append([]string{"phone", phone.Address(), "--json"}, flags...)...)
-	if r.code != codeOK || !strings.Contains(r.out, `"software_version": "`+runs+`"`) {
+	if r.code != exit.CodeOK || !strings.Contains(r.out, `"software_version": "`+runs+`"`) {
 		t.Errorf("the phone runs %s, and phone says, with exit code %d:\n%s%s", runs, r.code, r.out, r.errOut)
 	}
 	want, times := "updated", phone.State().Told+1
@@ -103,7 +104,7 @@ func afterwards(t *testing.T, phone *phonesim.Phone, image string, flags []strin
 	a, out, errOut := testApp(t, nil)
 	c := run(t.Context(), a, append([]string{"push", image, phone.Address(), "--serve", "--json", "--hw-level", "3"}, flags...))
 	last := lastLine(t, pushLines(t, out.String()))
-	if c != codeOK || last.Outcome != want || phone.State().Told != times || phone.State().Version.String() != versionNew {
+	if c != exit.CodeOK || last.Outcome != want || phone.State().Told != times || phone.State().Version.String() != versionNew {
 		t.Errorf("the second push ends with %d: %+v, want %s\n%s\n%+v", c, last, want, errOut, phone.State())
 	}
 }
@@ -140,7 +141,7 @@ func TestSecondInterrupt(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // how it ended is in its state
+		_ = cmd.Wait() // the state says how it ended
 	}()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -203,7 +204,7 @@ type pushProcess struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
-	port  string // where phones call
+	port  string // where phones call back back back
 	err   chan string
 }
 
@@ -232,7 +233,7 @@ func startPush(t *testing.T, args ...string) *pushProcess {
 	p, errOut := startProcess(t, args...)
 	said := bufio.NewReader(errOut)
 	first, _ := said.ReadString('\n')
-	_, after, found := strings.Cut(first, "listens on port ")
+	_, after, found := strings.Cut(first, "listening on port ")
 	if p.port, _, _ = strings.Cut(after, ";"); !found {
 		t.Fatalf("it does not say its port: %s", first)
 	}
@@ -277,15 +278,15 @@ func (p *pushProcess) rest() (last pushLine) {
 func (p *pushProcess) checkInterrupted(last pushLine) {
 	p.t.Helper()
 	e := ran{errOut: <-p.err}.failure(p.t)
-	if p.cmd.ProcessState.ExitCode() != int(codeInterrupted) || e.Code != codeInterrupted || e.Kind != "interrupted" {
+	if p.cmd.ProcessState.ExitCode() != int(exit.CodeInterrupted) || e.Code != exit.CodeInterrupted || e.Kind != "interrupted" {
 		p.t.Errorf("it ended with %v: %+v", p.cmd.ProcessState, e)
 	}
 	if last.Event != "failed" || last.Error == nil || last.Error.Message != e.Message || last.Told == nil {
 		p.t.Fatalf("the last line of the phone is %+v", last)
 	}
-	want := "interrupted before it was told anything"
+	want := "interrupted before the update command was sent"
 	if *last.Told {
-		want = "interrupted after it was told: whether it is updated is its own business now"
+		want = "interrupted after the update command was sent; the phone may still update"
 	}
 	if !strings.Contains(e.Message, want) || !strings.Contains(strings.Join(e.Hints, " "), "cpupdate phone") {
 		p.t.Errorf("it says %q, hints %q, want %q", e.Message, e.Hints, want)

@@ -1,6 +1,6 @@
-// Command cpupdate takes firmware images into OpenScape Desk Phone CP and OpenStage phones: it looks into an image, tells
-// before any byte moves whether a phone will take it, tells the phone where to fetch it, and follows it until it reports
-// the new version.
+// Command cpupdate installs firmware images on OpenScape Desk Phone CP and OpenStage phones: it reads an image, says
+// before anything is sent whether a phone will accept it, instructs the phone to fetch it, and follows the phone until
+// it reports the new version.
 package main
 
 import (
@@ -10,13 +10,20 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
 func main() {
-	log.SetOutput(io.Discard) // net/http quotes there what servers say unasked
+	log.SetOutput(io.Discard) // net/http logs unsolicited server text there
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
 	a := newApp()
@@ -25,11 +32,11 @@ func main() {
 	signal.Notify(came, signals...)
 	go func() {
 		<-came
-		// After the first signal the next one ends the process at once, as it would without us. But a terminal that is closed
-		// may say so twice: that leaves time to clear up.
+		// After the first signal, the next one ends the process at once, as without a handler. SIGHUP is ignored from here
+		// on, because a terminal that closes may send it twice and the cleanup needs time.
 		signal.Ignore(syscall.SIGHUP)
 		signal.Stop(came)
-		if stderrTerminal() {
+		if console.StderrTerminal() {
 			fmt.Fprintln(os.Stderr) // the terminal shows ^C where the cursor is
 		}
 		interrupt()
@@ -38,7 +45,7 @@ func main() {
 }
 
 // run executes one command line and returns its exit code.
-func run(ctx context.Context, a *app, args []string) code {
+func run(ctx context.Context, a *app, args []string) exit.Code {
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -46,7 +53,26 @@ func run(ctx context.Context, a *app, args []string) code {
 		err = a.helpErr
 	}
 	if !a.parsed {
-		a.json = a.json || wantsJSON(args)
+		a.con.JSON = a.con.JSON || wantsJSON(args)
 	}
-	return a.report(err)
+	return a.con.Report(err)
+}
+
+// runInside executes one command line that knows nothing of what is stored or set on this machine: its settings lie in the
+// folder.
+func (a *app) runInside(ctx context.Context, folder string, args []string) exit.Code {
+	return run(ctx, a.inFolder(folder), args)
+}
+
+// inFolder returns an app that prints where this one does, and knows nothing of what is stored or set for it.
+func (a *app) inFolder(folder string) *app {
+	con := *a.con
+	con.In, con.InTerminal = strings.NewReader(""), false
+	con.ColorOut = a.con.ColorOut && !a.con.NoColor
+	con.Verbose = false
+	if a.con.Quiet {
+		con = *con.Silent()
+	}
+	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
+	return wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)
 }

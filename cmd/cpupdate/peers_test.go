@@ -12,26 +12,34 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// terminalApp is an app at a terminal on which the text is typed.
+// terminalApp returns an app at a terminal on which the text is typed.
 func terminalApp(t *testing.T, typed string) (a *app, said func() string) {
 	t.Helper()
 	a, out, errOut := testApp(t, strings.NewReader(typed))
-	a.inTerminal = true
+	a.con.InTerminal = true
 	a.dial = transfer.Dial
 	return a, func() string { return out.String() + errOut.String() }
 }
 
 func pushHTTPS(t *testing.T, s *peerServer, more ...string) []string {
 	t.Helper()
-	image := newImage(t, "cp600.bind", nil)
+	image := clitest.Image(t, "cp600.bind", nil)
 	return append([]string{"push", image, "--minimum-version", "V1 R0.0.0", "--retries", "0", "--method", "https", "--base-url", "https://" + s.address + "/"}, more...)
 }
 
-// TestOtherAfterYes: the yes is for one key: who shows another on the next connection is told nothing.
+// TestOtherAfterYes checks that yes accepts one key: a peer that presents another key on the next connection is sent
+// nothing.
 func TestOtherAfterYes(t *testing.T) {
 	t.Parallel()
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
@@ -41,7 +49,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
 		c := run(t.Context(), a, pushHTTPS(t, s))
-		if c != codeSettings || !strings.Contains(said(), "its key has changed: it is "+trust.PinOf(second.Leaf).String()+" now") {
+		if c != exit.CodeSettings || !strings.Contains(said(), "its key has changed: it is now "+trust.PinOf(second.Leaf).String()) {
 			t.Errorf("exit code %d\n%s", c, said())
 		}
 		if heard := s.heard(); len(heard) > 0 {
@@ -53,12 +61,12 @@ func TestOtherAfterYes(t *testing.T) {
 		s := startPeer(t, "ftps", first, nil)
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
-		a.password = transfer.NewSecret("canary")
+		a.pass.Variable = secret.New("canary")
 		c := run(t.Context(), a, []string{
-			"push", newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
+			"push", clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",
 		})
-		if c != codeSettings || !strings.Contains(said(), "its key has changed") {
+		if c != exit.CodeSettings || !strings.Contains(said(), "its key has changed") {
 			t.Errorf("exit code %d\n%s", c, said())
 		}
 		for _, line := range s.heard() {
@@ -69,14 +77,14 @@ func TestOtherAfterYes(t *testing.T) {
 	})
 }
 
-// TestNotRemembered: a key that cannot be written is said not to be remembered, and nothing is sent.
+// TestNotRemembered checks that a key that cannot be stored is reported, and that nothing is sent.
 func TestNotRemembered(t *testing.T) {
 	t.Parallel()
 	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
 	folder := filepath.Join(t.TempDir(), "missing")
 	a, said := terminalApp(t, "yes\n")
 	c := run(t.Context(), a, pushHTTPS(t, s, "--config", filepath.Join(folder, "site.toml")))
-	if c != codeSettings || !strings.Contains(said(), "the key of "+s.address+" was not remembered: writing "+filepath.Join(folder, knownKeysFile)) {
+	if c != exit.CodeSettings || !strings.Contains(said(), "the key of "+s.address+" was not stored: writing "+filepath.Join(folder, settings.KnownKeysFile)) {
 		t.Errorf("exit code %d\n%s", c, said())
 	}
 	if heard := s.heard(); len(heard) > 0 {
@@ -87,28 +95,28 @@ func TestNotRemembered(t *testing.T) {
 	}
 }
 
-// TestAnswers: only the word yes is one.
+// TestAnswers checks that only the word yes accepts a key.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
-	for typed, want := range map[string]code{
-		"yes\n": codeOK, "yes\r\n": codeOK, "yes\nmore\n": codeOK,
-		"YES\n": codeSettings, "y\n": codeSettings, " yes\n": codeSettings, "\n": codeSettings, "": codeSettings, "yes": codeSettings,
-		strings.Repeat("yes", 2000): codeSettings,
+	for typed, want := range map[string]exit.Code{
+		"yes\n": exit.CodeOK, "yes\r\n": exit.CodeOK, "yes\nmore\n": exit.CodeOK,
+		"YES\n": exit.CodeSettings, "y\n": exit.CodeSettings, " yes\n": exit.CodeSettings, "\n": exit.CodeSettings, "": exit.CodeSettings, "yes": exit.CodeSettings,
+		strings.Repeat("yes", 2000): exit.CodeSettings,
 	} {
 		a, said := terminalApp(t, typed)
 		c := run(t.Context(), a, pushHTTPS(t, s))
-		list, _, err := a.knownKeys()
+		list, _, err := a.hosts.Read()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if known := list.Find(s.address); c != want || (len(known) == 1) != (want == codeOK) {
+		if known := list.Find(s.address); c != want || (len(known) == 1) != (want == exit.CodeOK) {
 			t.Errorf("%q: exit code %d, known are %v\n%s", typed, c, known, said())
 		}
 	}
 }
 
-// A cancelOn cancels when a text is written.
+// A cancelOn cancels the context when a text is written.
 type cancelOn struct {
 	mu     sync.Mutex
 	text   strings.Builder
@@ -126,7 +134,7 @@ func (w *cancelOn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestInterruptedQuestion: Ctrl-C while somebody is asked ends with 130, and nothing is remembered.
+// TestInterruptedQuestion checks that Ctrl-C at a prompt ends with 130, and that no key is stored.
 func TestInterruptedQuestion(t *testing.T) {
 	t.Parallel()
 	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
@@ -134,25 +142,25 @@ func TestInterruptedQuestion(t *testing.T) {
 		silent, w := io.Pipe()
 		defer w.Close()
 		a, _, _ := testApp(t, silent)
-		a.inTerminal, a.dial = true, transfer.Dial
+		a.con.InTerminal, a.dial = true, transfer.Dial
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		a.err = &cancelOn{word: "Type yes: ", cancel: cancel}
-		if c := run(ctx, a, args); c != codeInterrupted {
+		a.con.Err = &cancelOn{word: "Type yes: ", cancel: cancel}
+		if c := run(ctx, a, args); c != exit.CodeInterrupted {
 			t.Errorf("%q: exit code %d", args[0], c)
 		}
-		if _, err := os.Stat(filepath.Join(a.settings, knownKeysFile)); err == nil {
+		if _, err := os.Stat(filepath.Join(a.store.Folder, settings.KnownKeysFile)); err == nil {
 			t.Error("a key was remembered")
 		}
 	}
 }
 
-// TestMeetAsks: whom to shake hands with first, and whom not.
+// TestMeetAsks checks with which peers a handshake is performed first, and with which it is not.
 func TestMeetAsks(t *testing.T) {
 	t.Parallel()
 	certificate := madeCertificate{}.make(t)
 	stranger := &trust.Error{Presented: trust.PinOf(certificate.Leaf), Certificate: certificate.Leaf}
-	policy, err := (&trustOptions{ca: newFile(t, "ca.pem", []byte(testAuthority))}).trust("push")
+	policy, err := (&option.Trust{Ca: clitest.File(t, "ca.pem", []byte(clitest.Authority))}).Trust("push")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,9 +180,9 @@ func TestMeetAsks(t *testing.T) {
 		{"old", trust.Policy{Legacy: true}, true, false, true},
 	} {
 		a, _ := terminalApp(t, "yes\n")
-		a.inTerminal, a.json = c.terminal, c.json
+		a.con.InTerminal, a.con.JSON = c.terminal, c.json
 		shaken := 0
-		got, err := a.meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
+		got, err := a.hosts.Meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
 			shaken++
 			if p.Legacy != c.policy.Legacy {
 				t.Errorf("%s: %+v", c.name, p)
@@ -187,52 +195,52 @@ func TestMeetAsks(t *testing.T) {
 		if c.shakes && (len(got.Known) != 1 || got.Known[0].Pin != stranger.Presented) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
-		if again, err := a.policyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.shakes {
+		if again, err := a.hosts.PolicyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.shakes {
 			t.Errorf("%s: %+v, %v", c.name, again, err)
 		}
 	}
-	// Who is not reachable, and who is not what was known, is the matter of the conversation.
+	// An unreachable peer, and a peer with a changed key, are left to the real connection.
 	for _, err := range []error{nil, io.EOF, &trust.Error{Pinned: true}, &trust.Error{Known: known.Known}} {
 		a, _ := terminalApp(t, "")
-		if _, got := a.meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
+		if _, got := a.hosts.Meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
 }
 
-// TestPolicyFor: the list is not looked at where an authority or a key is stated, and has to be readable elsewhere.
+// TestPolicyFor checks that the list is not used if an authority or a key is stated, and must be readable otherwise.
 func TestPolicyFor(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")
-	if err := os.WriteFile(filepath.Join(a.settings, knownKeysFile), []byte("damaged\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.store.Folder, settings.KnownKeysFile), []byte("damaged\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings || !strings.Contains(err.Error(), "line 1: ") {
+	if _, err := a.hosts.PolicyFor(trust.Policy{}, "host:443"); exit.Classify(err).Code != exit.CodeSettings || !strings.Contains(err.Error(), "line 1: ") {
 		t.Errorf("%v", err)
 	}
 	pinned := trust.Policy{Pins: []trust.Pin{{1}}}
-	if got, err := a.policyFor(pinned, "host:443"); err != nil || len(got.Pins) != 1 || got.Known != nil {
+	if got, err := a.hosts.PolicyFor(pinned, "host:443"); err != nil || len(got.Pins) != 1 || got.Known != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	a.settings, a.settingsErr = "", io.EOF
-	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
+	a.store.Folder, a.store.FolderErr = "", io.EOF
+	if _, err := a.hosts.PolicyFor(trust.Policy{}, "host:443"); exit.Classify(err).Code != exit.CodeSettings {
 		t.Errorf("%v", err)
 	}
-	a.settings = filepath.Join(newFile(t, "file", nil), "settings")
-	if _, err := a.policyFor(trust.Policy{}, "host:443"); classify(err).code != codeSettings {
+	a.store.Folder = filepath.Join(clitest.File(t, "file", nil), "settings")
+	if _, err := a.hosts.PolicyFor(trust.Policy{}, "host:443"); exit.Classify(err).Code != exit.CodeSettings {
 		t.Errorf("a folder that is none: %v", err)
 	}
 }
 
-// TestKnownKeysAtOnce: many remember at once, and all of it is there afterwards.
+// TestKnownKeysAtOnce checks that many processes can add keys at once, and no key is lost.
 func TestKnownKeysAtOnce(t *testing.T) {
 	t.Parallel()
-	settings := t.TempDir()
+	folder := t.TempDir()
 	var all sync.WaitGroup
 	for i := range 12 {
 		all.Go(func() {
-			a := &app{settings: settings}
-			_, err := a.changeKnownKeys(t.Context(), func(l *trust.List) error {
+			a := newTestApp(&console.Console{}, folder)
+			_, err := a.hosts.Change(t.Context(), func(l *trust.List) error {
 				return l.Add(trust.Entry{Peer: "host:443", Known: trust.Known{Pin: trust.Pin{byte(i)}}})
 			})
 			if err != nil {
@@ -241,17 +249,17 @@ func TestKnownKeysAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	list, _, err := (&app{settings: settings}).knownKeys()
+	list, _, err := (&knownhosts.Store{Settings: &settings.Store{Folder: folder}}).Read()
 	if err != nil || len(list.Find("host:443")) != 12 {
 		t.Errorf("%v, %v", list, err)
 	}
-	if left, err := os.ReadDir(settings); err != nil || len(left) != 1 {
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 
-// TestHostileCertificate: what a certificate says cannot draw on the terminal, nor begin a line, nor push the fingerprint
-// away, however long it is.
+// TestHostileCertificate checks that the texts of a certificate cannot draw on the terminal, begin a line, or push the
+// fingerprint away, however long they are.
 func TestHostileCertificate(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b]0;x\a\r\n  fingerprint  sha256:00\u202e\u200b\u3164\x9b2J"
@@ -262,7 +270,7 @@ func TestHostileCertificate(t *testing.T) {
 		}
 		a, said := terminalApp(t, "")
 		e := &trust.Error{Presented: trust.PinOf(certificate), Certificate: certificate, Err: errors.New(text)}
-		a.showStranger("files.example:443", e)
+		knownhosts.ShowStranger(a.con, "files.example:443", e)
 		lines := strings.Split(strings.TrimSuffix(said(), "\n"), "\n")
 		if problem := notPlain(said()); problem != "" || len(said()) > 2000 {
 			t.Errorf("%s: %d bytes, %s", name, len(said()), problem)
@@ -270,7 +278,7 @@ func TestHostileCertificate(t *testing.T) {
 		if last := lines[len(lines)-1]; last != "  fingerprint  "+e.Presented.String() || strings.Count(said(), "\n  fingerprint ") != 1 {
 			t.Errorf("%s: the last line is %q of\n%s", name, last, said())
 		}
-		if comment := subjectComment(certificate); notPlain(comment) != "" || strings.Contains(comment, "\n") || len(comment) > 2000 {
+		if comment := knownhosts.SubjectComment(certificate); notPlain(comment) != "" || strings.Contains(comment, "\n") || len(comment) > 2000 {
 			t.Errorf("%s: the comment is %q", name, comment)
 		}
 	}

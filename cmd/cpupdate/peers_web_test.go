@@ -5,25 +5,23 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestWeakKeyAsksNothing: on a terminal nobody is asked for a password that no peer can be told, and who has a short key is
-// told what takes it.
+// TestWeakKeyAsksNothing checks that no password is prompted for if no peer may receive it, and that the error for a
+// short key names the flag that accepts it.
 func TestWeakKeyAsksNothing(t *testing.T) {
 	t.Parallel()
 	weak := madeCertificate{bits: 1024}.make(t)
@@ -35,7 +33,7 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	}
 	ftps := func(certificate *tls.Certificate, config *tls.Config) []string {
 		return []string{
-			"push", newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
+			"push", clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", startPeer(t, "ftps", certificate, config).port(), "--username", "cp",
 		}
 	}
@@ -45,95 +43,35 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 		says string
 	}{
 		"a page with a short key":   {page(weak, ""), "its RSA key has 1024 bits"},
-		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "there is no TLS between its web page and this machine"},
+		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "no TLS connection to its web page can be established"},
 		"a server with a short key": {ftps(weak, nil), "its RSA key has 1024 bits"},
-		"a server with TLS 1.0":     {ftps(strong, old), "no safe connection"},
+		"a server with TLS 1.0":     {ftps(strong, old), "no secure connection"},
 	} {
 		for _, terminal := range []bool{true, false} {
 			a, said := terminalApp(t, "yes\n")
-			a.inTerminal = terminal
+			a.con.InTerminal = terminal
 			if !terminal {
-				a.password = transfer.NewSecret("canary")
+				a.pass.Variable = secret.New("canary")
 			}
-			a.ask = func(_ context.Context, question string) (string, error) {
+			a.con.Ask = func(_ context.Context, question string) (string, error) {
 				t.Errorf("%s: it asks %q", name, question)
 				return "canary", nil
 			}
-			if ended := run(t.Context(), a, c.args); ended != codeSettings || !strings.Contains(said(), c.says) || !strings.Contains(said(), "--legacy-tls") {
+			if ended := run(t.Context(), a, c.args); ended != exit.CodeSettings || !strings.Contains(said(), c.says) || !strings.Contains(said(), "--legacy-tls") {
 				t.Errorf("%s, terminal %v: exit code %d\n%s", name, terminal, ended, said())
 			}
 		}
 	}
 }
 
-// pagesAtOnce are pages at one port, none of which goes on with a handshake before all have begun one.
-func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
-	t.Helper()
-	var begun sync.WaitGroup
-	begun.Add(n)
-	for i := range n {
-		certificate := madeCertificate{}.make(t)
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.12."+strconv.Itoa(i+1)+":"+strconv.Itoa(port))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
-		host, text, _ := net.SplitHostPort(l.Addr().String())
-		port, _ = strconv.Atoi(text)
-		addresses = append(addresses, host)
-		go func() {
-			conn, err := l.Accept()
-			begun.Done()
-			begun.Wait()
-			if err == nil {
-				_ = tls.Server(conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*certificate}}).HandshakeContext(t.Context())
-				_ = conn.Close()
-			}
-		}()
-	}
-	return addresses, port
-}
-
-// TestPagesAtOnce: hands are shaken with all pages at once; the questions come one after another, in the order of the
-// phones, and a no is for one of them.
-func TestPagesAtOnce(t *testing.T) {
-	t.Parallel()
-	addresses, port := pagesAtOnce(t, 3)
-	a, said := terminalApp(t, "yes\nno\nyes\n")
-	r := &rollout{app: a, im: &image{}, options: transfer.Options{Timeout: 10 * time.Second}}
-	r.o.route.web.port, r.o.talk.parallel = port, 3
-	for _, address := range addresses {
-		r.targets = append(r.targets, fleet.Target{Address: address})
-	}
-	policies, err := r.meetPages(t.Context(), trust.Policy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, known := range []int{1, 0, 1} {
-		if len(policies[i].Known) != known {
-			t.Errorf("%s: %d keys are known", addresses[i], len(policies[i].Known))
-		}
-	}
-	text := said()
-	if !strings.HasPrefix(text, "note: this machine: looks at the keys of 3 web pages first\n") {
-		t.Errorf("it begins %q", text)
-	}
-	for _, address := range addresses {
-		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is not known here")
-		if text = after; !found {
-			t.Errorf("%s is not asked about, or not in its turn", address)
-		}
-	}
-}
-
-// TestPinsOfMany: keys that are stated for several phones do not make one of them another: whose key is known has to show
-// that one.
+// TestPinsOfMany checks that pins for several phones do not let one phone pass for another: a phone whose key is known
+// must present it.
 func TestPinsOfMany(t *testing.T) {
 	t.Parallel()
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
 	a, _ := terminalApp(t, "")
 	line := "host:443 " + trust.PinOf(first.Leaf).String() + "\n"
-	if err := os.WriteFile(filepath.Join(a.settings, knownKeysFile), []byte(line), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(a.store.Folder, settings.KnownKeysFile), []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	pins := trust.Policy{Pins: []trust.Pin{trust.PinOf(first.Leaf), trust.PinOf(second.Leaf)}}
@@ -145,7 +83,7 @@ func TestPinsOfMany(t *testing.T) {
 	}{
 		{"host:443", 2, first, false}, {"host:443", 2, second, true}, {"host:443", 1, second, false}, {"other:443", 2, second, false},
 	} {
-		p, err := a.policyAmong(pins, c.peer, c.peers)
+		p, err := a.hosts.PolicyAmong(pins, c.peer, c.peers)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +94,7 @@ func TestPinsOfMany(t *testing.T) {
 	}
 }
 
-// TestKnownKeysOfOthers: a list that others may change is not believed, and not changed.
+// TestKnownKeysOfOthers checks that a list that other users can change is neither trusted nor changed.
 func TestKnownKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -164,23 +102,23 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 	for mode, open := range map[os.FileMode]bool{0o600: false, 0o644: false, 0o664: true, 0o622: true, 0o666: true} {
 		a, said := terminalApp(t, "")
-		path := filepath.Join(a.settings, knownKeysFile)
+		path := filepath.Join(a.store.Folder, settings.KnownKeysFile)
 		line := "host:443 sha256:" + strings.Repeat("0", 64) + "\n"
 		if err := errors.Join(os.WriteFile(path, []byte(line), 0o600), os.Chmod(path, mode)); err != nil {
 			t.Fatal(err)
 		}
-		want := codeOK
+		want := exit.CodeOK
 		if open {
-			want = codeSettings
+			want = exit.CodeSettings
 		}
-		_, err := a.policyFor(trust.Policy{}, "host:443")
+		_, err := a.hosts.PolicyFor(trust.Policy{}, "host:443")
 		if (err != nil) != open {
 			t.Errorf("mode %03o: %v", mode, err)
 		}
 		if c := run(t.Context(), a, []string{"trust", "add", "host", "--pin", "sha256:" + strings.Repeat("1", 64)}); c != want {
 			t.Errorf("mode %03o: exit code %d", mode, c)
 		}
-		if open && !strings.Contains(said(), "not only its owner may change it (mode") {
+		if open && !strings.Contains(said(), "users other than its owner can change it (mode") {
 			t.Errorf("mode %03o: %s", mode, said())
 		}
 		text, err := os.ReadFile(path)
@@ -190,47 +128,24 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 }
 
-// TestTwinSettings: settings that lie side by side have passwords of their own, and each profile an item of its own.
-func TestTwinSettings(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for _, name := range []string{"site", "site.toml", "site.TOML", "config", "config.toml", "passwords", "site.passwords", ".toml"} {
-		place := (&app{config: filepath.Join("folder", name)}).settingsPlace()
-		for _, profile := range []string{"", "defaults", "profile.defaults", "berlin"} {
-			item, err := place.keyringItem(profile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if other, found := seen[item]; found {
-				t.Errorf("%s of %s has the item of %s", profile, name, other)
-			}
-			seen[item] = profile + " of " + name
-		}
-		if other, found := seen[place.passwords]; found || place.passwords == place.config {
-			t.Errorf("%s has the file of %s: %s", name, other, place.passwords)
-		}
-		seen[place.passwords] = name
-	}
-}
-
-// TestProfileDefaults: a profile that is called defaults has a password of its own in the keyring.
+// TestProfileDefaults checks that a profile called defaults has its own password in the keyring.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")
-	a.inTerminal, a.keyring = false, newMemoryKeyring()
+	a.con.InTerminal, a.pass.Keyring = false, newMemoryKeyring()
 	for _, table := range []struct{ profile, password string }{{"", "first canary"}, {"defaults", "second canary"}} {
-		a.in = strings.NewReader(table.password)
+		a.con.In = strings.NewReader(table.password)
 		args := []string{"defaults", "set", "--server", "files.example", "--username", "cp", "--password-stdin"}
 		if table.profile != "" {
 			args = append(args, "--profile", table.profile)
 		}
-		if c := run(t.Context(), a, args); c != codeOK {
+		if c := run(t.Context(), a, args); c != exit.CodeOK {
 			t.Fatalf("exit code %d", c)
 		}
 	}
 	for profile, want := range map[string]string{"": "first canary", "defaults": "second canary"} {
-		if got, err := a.storedPassword(t.Context(), a.settingsPlace(), profile); err != nil || got.secret.Reveal() != want {
-			t.Errorf("%q: %q, %v", profile, got.secret.Reveal(), err)
+		if got, err := a.pass.Password(t.Context(), a.store.Place(), profile); err != nil || got.Secret.Reveal() != want {
+			t.Errorf("%q: %q, %v", profile, got.Secret.Reveal(), err)
 		}
 	}
 }

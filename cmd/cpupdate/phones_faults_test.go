@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -17,7 +18,7 @@ type faultRow struct {
 	change func(c *phonesim.Config)
 	args   []string // besides --serve
 
-	code    code
+	code    exit.Code
 	kind    string // of a bad end, else the outcome
 	says    string // a part of the error's sentence
 	hint    string // a part of a hint
@@ -116,7 +117,7 @@ func (row *faultRow) check(t *testing.T, r ran, state phonesim.State) {
 		t.Errorf("the phone was told %d times, want %d", state.Told, row.asked)
 	}
 	last, summary := lastLine(t, lines), lines[len(lines)-1]
-	if row.code == codeOK {
+	if row.code == exit.CodeOK {
 		if last.Outcome != row.kind || summary.Outcomes[row.kind] != 1 {
 			t.Errorf("outcome %q in %+v, want %q", last.Outcome, summary, row.kind)
 		}
@@ -140,7 +141,7 @@ func (row *faultRow) checkError(t *testing.T, r ran, last, summary pushLine) {
 	if !strings.Contains(strings.Join(e.Hints, "\n"), row.hint) || row.hint == "" {
 		t.Errorf("hints %q, want %q", e.Hints, row.hint)
 	}
-	if again := row.code == codeUnreachable; e.Code != row.code || e.Retryable == nil || *e.Retryable != again {
+	if again := row.code == exit.CodeUnreachable; e.Code != row.code || e.Retryable == nil || *e.Retryable != again {
 		t.Errorf("code %d, retryable %v, want %v", e.Code, e.Retryable, again)
 	}
 	if last.Error == nil || last.Error.Message != e.Message || last.Told == nil || *last.Told != row.told {

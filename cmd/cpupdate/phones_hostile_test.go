@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -14,15 +15,15 @@ func TestHostilePhones(t *testing.T) {
 	image, flags := phoneImage(t), serviceFlags(t)
 	for _, test := range []struct {
 		faults      string
-		phone, push code
+		phone, push exit.Code
 		kind        string // of the bad end of push, "" for none
 	}{
-		{faults: "hostile-text", push: codeRefused, kind: "refused"},
-		{faults: "user-pwd", push: codeOK},
-		{faults: "user-pwd fragments failed-items padded", push: codeOK},
-		{faults: "hostile-text fragments user-pwd never-version", push: codeRefused, kind: "refused"},
-		{faults: "huge-message user-pwd", phone: codeRejected, push: codeRejected, kind: "garbled"},
-		{faults: "bad-xml user-pwd hostile-text", phone: codeRejected, push: codeRejected, kind: "garbled"},
+		{faults: "hostile-text", push: exit.CodeRefused, kind: "refused"},
+		{faults: "user-pwd", push: exit.CodeOK},
+		{faults: "user-pwd fragments failed-items padded", push: exit.CodeOK},
+		{faults: "hostile-text fragments user-pwd never-version", push: exit.CodeRefused, kind: "refused"},
+		{faults: "huge-message user-pwd", phone: exit.CodeRejected, push: exit.CodeRejected, kind: "garbled"},
+		{faults: "bad-xml user-pwd hostile-text", phone: exit.CodeRejected, push: exit.CodeRejected, kind: "garbled"},
 	} {
 		t.Run(test.faults, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +37,7 @@ func TestHostilePhones(t *testing.T) {
 				}
 				r = runHere(t, nil, append([]string{"check", image, phone.Address(), "--hw-level", "3"}, more...)...)
 				checkPlain(t, r.out+r.errOut)
-				if r.code == codeInternal {
+				if r.code == exit.CodeInternal {
 					t.Errorf("check ends with %d\n%s", r.code, r.errOut)
 				}
 				a, out, errOut := testApp(t, nil)
@@ -68,11 +69,11 @@ func TestWrongPhones(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		list  []string
-		code  code
+		code  exit.Code
 		kinds string // that the summary counts
 	}{
-		{"nobody there", []string{"address,hw_level", closed.Address() + ",3"}, codeUnreachable, "unreachable"},
-		{"another MAC", []string{"address,mac,hw_level", stranger.Address() + ",00:1A:E8:00:00:09,3"}, codeSettings, "another-phone"},
+		{"nobody there", []string{"address,hw_level", closed.Address() + ",3"}, exit.CodeUnreachable, "unreachable"},
+		{"another MAC", []string{"address,mac,hw_level", stranger.Address() + ",00:1A:E8:00:00:09,3"}, exit.CodeSettings, "another-phone"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a, out, errOut := testApp(t, nil)
@@ -100,7 +101,7 @@ func TestOnePhoneTwice(t *testing.T) {
 	c := run(t.Context(), a, append([]string{"push", image, "--phones", list, "--serve", "--json"}, flags...))
 	lines := pushLines(t, out.String())
 	summary := lines[len(lines)-1]
-	if c != codePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Told != 1 {
+	if c != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Told != 1 {
 		t.Errorf("exit code %d, told %d times\n%s%s", c, phone.State().Told, out, errOut)
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // TestDamagedServed serves an image whose payload is damaged, by each method: no phone is told anything, however many are named.
@@ -17,40 +20,18 @@ func TestDamagedServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	content[len(content)/2] ^= 1
-	damaged := newFile(t, "damaged.bind", content)
+	damaged := clitest.File(t, "damaged.bind", content)
 	for _, method := range []string{"https", "ftp"} {
 		first, second := startPhone(t, "", nil), startPhone(t, "", nil)
 		for _, phones := range [][]string{{first.Address()}, {first.Address(), second.Address()}} {
 			args := append(append([]string{"push", damaged}, phones...), "--serve", "--method", method, "--hw-level", "3")
 			r := runHere(t, nil, append(append(args, flags...), shortPatience()...)...)
-			if r.code != codeImage || !strings.Contains(r.errOut, "SHA-256") {
+			if r.code != exit.CodeImage || !strings.Contains(r.errOut, "SHA-256") {
 				t.Errorf("%s, %d phones: exit code %d\n%s", method, len(phones), r.code, r.errOut)
 			}
 		}
 		if told := first.State().Told + second.State().Told; told != 0 {
 			t.Errorf("%s: phones were told %d times", method, told)
-		}
-	}
-}
-
-// TestPushUsage refuses what cannot be meant before anybody is asked: nothing listens at the phone's address.
-func TestPushUsage(t *testing.T) {
-	image := phoneImage(t)
-	server := []string{"--server", "127.0.0.1", "--port", "1", "--username", "x", "--hw-level", "3"}
-	for _, test := range []struct {
-		args []string
-		want string
-	}{
-		{[]string{"--serve", "--retries", "3"}, "--retries does not go with --serve"},
-		{[]string{"--serve", "--verify", "readback"}, "--verify does not go with --serve"},
-		{[]string{"--serve", "--listen", ":99999"}, "--listen :99999: "},
-		{[]string{"--serve", "--listen", "127.0.0.1:-1"}, "--listen 127.0.0.1:-1: "},
-		{append([]string{"--reinstall"}, server...), "--reinstall with phones can only be proven with --serve"},
-		{nil, "hint: to have the phone fetch it from this machine: --serve\nhint: or name the server: "},
-	} {
-		r := runHere(t, nil, append([]string{"push", image, "127.0.0.1:1"}, test.args...)...)
-		if r.code != codeUsage || !strings.Contains(r.errOut, test.want) {
-			t.Errorf("%q: exit code %d, want %q\n%s", test.args, r.code, test.want, r.errOut)
 		}
 	}
 }
@@ -67,7 +48,7 @@ func TestSilentChecked(t *testing.T) {
 	var doc struct {
 		Phones []struct {
 			Address string
-			Error   *errorDoc
+			Error   *exit.ErrorDoc
 		}
 	}
 	if err := json.Unmarshal([]byte(r.out), &doc); err != nil || len(doc.Phones) != 2 {
@@ -76,17 +57,17 @@ func TestSilentChecked(t *testing.T) {
 	if doc.Phones[0].Error != nil {
 		t.Errorf("the phone that answered has the error %+v", doc.Phones[0].Error)
 	}
-	if e := doc.Phones[1].Error; e == nil || e.Code != codeUnreachable || e.Kind != "unreachable" || !strings.HasPrefix(e.Message, closed.Address()+": it cannot be reached") {
+	if e := doc.Phones[1].Error; e == nil || e.Code != exit.CodeUnreachable || e.Kind != "unreachable" || !strings.HasPrefix(e.Message, closed.Address()+": it cannot be reached") {
 		t.Errorf("the phone that is not there has the error %+v", e)
 	}
 	if want := `"warning":{"about":"` + closed.Address() + `"`; !strings.Contains(r.errOut, want) {
 		t.Errorf("want %s\n%s", want, r.errOut)
 	}
 	r = runHere(t, nil, args...)
-	if !strings.Contains(r.out, "not learned from the phone: it cannot be reached") || strings.Count(r.out, "it cannot be reached") != 1 {
+	if !strings.Contains(r.out, "the phone did not report it: it cannot be reached") || strings.Count(r.out, "it cannot be reached") != 1 {
 		t.Errorf("%s", r.out)
 	}
-	if want := "note: this machine: 2 phones are asked to call port "; !strings.Contains(r.errOut, want) || !strings.Contains(r.errOut, "; each is given up after 20 s of silence\n") {
+	if want := "note: this machine: contact requests are sent to 2 phones, which call back on port "; !strings.Contains(r.errOut, want) || !strings.Contains(r.errOut, "; waiting at most 20 s for each next step\n") {
 		t.Errorf("want %q\n%s", want, r.errOut)
 	}
 }
@@ -104,12 +85,12 @@ func TestLookInterrupted(t *testing.T) {
 	} {
 		ctx, stop := context.WithCancel(t.Context())
 		a, _, errOut := testApp(t, nil)
-		a.err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
+		a.con.Err = writerFunc(func(b []byte) (int, error) { // the first note: it is waited for
 			stop()
 			return errOut.Write(b)
 		})
 		c := run(ctx, a, append(append([]string{"phone"}, test.phones...), flags...))
-		if c != codeInterrupted || !strings.Contains(errOut.String(), test.want) {
+		if c != exit.CodeInterrupted || !strings.Contains(errOut.String(), test.want) {
 			t.Errorf("exit code %d, want %q\n%s", c, test.want, errOut)
 		}
 	}
@@ -122,21 +103,24 @@ func TestSummaryCode(t *testing.T) {
 	for _, test := range []struct {
 		phones []string
 		level  string
-		code   code
+		code   exit.Code
 	}{
-		{[]string{phone.Address()}, "4", codeRefused},
-		{[]string{phone.Address()}, "3", codeOK},
-		{[]string{phone.Address(), other.Address()}, "3", codePartial},
+		{[]string{phone.Address()}, "4", exit.CodeRefused},
+		{[]string{phone.Address()}, "3", exit.CodeOK},
+		{[]string{phone.Address(), other.Address()}, "3", exit.CodePartial},
 	} {
 		a, out, errOut := testApp(t, nil)
 		c := run(t.Context(), a, append(append(append([]string{"push", image}, test.phones...), "--serve", "--json", "--hw-level", test.level), flags...))
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		doc := summaryDoc{Code: -1}
+		var doc struct {
+			Event, Name, Time string
+			Code              *exit.Code
+		}
 		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &doc); err != nil {
 			t.Fatal(err)
 		}
 		_, err := time.Parse(time.RFC3339Nano, doc.Time)
-		if c != test.code || doc.Event != "summary" || doc.Code != c || doc.Name != c.row().Name || err != nil {
+		if c != test.code || doc.Event != "summary" || doc.Code == nil || *doc.Code != c || doc.Name != c.Row().Name || err != nil {
 			t.Errorf("exit code %d, want %d: %+v\n%s", c, test.code, doc, errOut)
 		}
 	}

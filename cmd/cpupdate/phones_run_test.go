@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // The versions that tests move phones between.
@@ -80,11 +82,11 @@ func phoneImage(t *testing.T) string {
 // newImageOf writes an image for levels 1-3.
 func newImageOf(t *testing.T, size int) string {
 	t.Helper()
-	payload := newFile(t, "payload", make([]byte, size))
+	payload := clitest.File(t, "payload", make([]byte, size))
 	image := filepath.Join(t.TempDir(), "cp600.bind")
 	r := runHere(t, nil, "pack", payload, "-q", "-o", image, "--family", "OpenScape Desk Phone CP", "--model", "CP600",
 		"--software-type", "Unify HFA", "--software-version", versionNew, "--hw-levels", "1-3")
-	if r.code != codeOK {
+	if r.code != exit.CodeOK {
 		t.Fatal(r.errOut)
 	}
 	return image
@@ -94,7 +96,7 @@ func newImageOf(t *testing.T, size int) string {
 // patience: enough of it for a slow machine, unless a test wants to see its end.
 func serviceFlags(t *testing.T) []string {
 	t.Helper()
-	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +104,8 @@ func serviceFlags(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certificate := newFile(t, "service.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
-	keyFile := newFile(t, "service.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	certificate := clitest.File(t, "service.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
+	keyFile := clitest.File(t, "service.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 	return []string{
 		"--service-cert", certificate, "--service-key", keyFile, "--listen", "127.0.0.1:0", "--timeout", "10s",
 		"--contact-interval", "1s", "--patience", "20s", "--probe-interval", "200ms",
@@ -116,7 +118,7 @@ type pushLine struct {
 	Phone    string
 	Outcome  string
 	Told     *bool
-	Error    *errorDoc
+	Error    *exit.ErrorDoc
 	Why      string
 	Verdict  string
 	Outcomes map[string]int

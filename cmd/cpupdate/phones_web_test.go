@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/trust"
@@ -65,26 +67,26 @@ func webFaults() []faultRow {
 }
 
 func webReachRows() []faultRow {
-	bad := func(name, faults string, code code, kind, says, hint string) faultRow {
+	bad := func(name, faults string, code exit.Code, kind, says, hint string) faultRow {
 		return faultRow{name: name, faults: faults, code: code, kind: kind, says: says, hint: hint, steps: webByCall + "(page )?failed", version: versionOld}
 	}
-	slow := bad("slow page", "web-slow-page", codeUnreachable, "page-broken", "its web page does not answer in time", "--timeout")
+	slow := bad("slow page", "web-slow-page", exit.CodeUnreachable, "page-broken", "its web page does not answer in time", "--timeout")
 	slow.args = []string{"--timeout", "5s"}
-	off := bad("page switched off", "", codeUnreachable, "page-unreachable", "its web page cannot be reached", "--web-port")
+	off := bad("page switched off", "", exit.CodeUnreachable, "page-unreachable", "its web page cannot be reached", "--web-port")
 	off.args = []string{"--web-port", "1"}
-	wrong := bad("wrong password", "", codeSettings, "wrong-password", "which is not tried a second time", "with a browser, once")
+	wrong := bad("wrong password", "", exit.CodeSettings, "wrong-password", "which is not tried a second time", "with a browser, once")
 	wrong.args = []string{"--password-file", "WRONG"}
-	pinned := bad("another key", "", codeSettings, "page-trust", "which is not the pinned one", "--pin sha256:")
+	pinned := bad("another key", "", exit.CodeSettings, "page-trust", "which is not the pinned one", "--pin sha256:")
 	pinned.args = []string{"--pin", "sha256:" + strings.Repeat("0", 64)}
-	stranger := bad("a key that nobody knows", "", codeSettings, "page-trust", "its web page is not one to trust", "cpupdate trust add 127.0.0.1:")
+	stranger := bad("a key that nobody knows", "", exit.CodeSettings, "page-trust", "its web page's certificate is not trusted", "cpupdate trust add 127.0.0.1:")
 	stranger.args = []string{"--pin", "NONE"}
 	return []faultRow{
 		slow, off, wrong, pinned, stranger,
-		bad("TLS 1.0", "web-tls-1.0", codeSettings, "page-tls", "there is no TLS between its web page and this machine", "--legacy-tls"),
-		bad("RSA key exchange", "web-rsa-kex", codeSettings, "page-tls", "there is no TLS between its web page and this machine", "--legacy-tls"),
-		bad("leads to plain HTTP", "web-redirect-http", codeRejected, "page-foreign", "its web page leads elsewhere", "nothing was sent there"),
-		bad("locked out", "web-password-suspended", codeSettings, "locked-out", "after too many wrong ones", "wait until the phone takes passwords again"),
-		bad("wants a new password", "web-change-password", codeSettings, "password-change", "demands a new password first", "with a browser"),
+		bad("TLS 1.0", "web-tls-1.0", exit.CodeSettings, "page-tls", "no TLS connection to its web page can be established", "--legacy-tls"),
+		bad("RSA key exchange", "web-rsa-kex", exit.CodeSettings, "page-tls", "no TLS connection to its web page can be established", "--legacy-tls"),
+		bad("leads to plain HTTP", "web-redirect-http", exit.CodeRejected, "page-foreign", "its web page leads to another host", "nothing was sent there"),
+		bad("locked out", "web-password-suspended", exit.CodeSettings, "locked-out", "after too many wrong ones", "wait until the phone accepts passwords again"),
+		bad("wants a new password", "web-change-password", exit.CodeSettings, "password-change", "demands a new password first", "with a browser"),
 		{name: "TLS 1.0, spoken", faults: "web-tls-1.0", args: []string{"--legacy-tls"}, kind: "updated", steps: webDone, version: versionNew},
 		{name: "RSA key exchange, spoken", faults: "web-rsa-kex", args: []string{"--legacy-tls"}, kind: "updated", steps: webDone, version: versionNew},
 		{name: "older login", faults: "web-login-older", kind: "updated", steps: webDone, version: versionNew},
@@ -94,7 +96,7 @@ func webReachRows() []faultRow {
 
 func webFormRows() []faultRow {
 	none := faultRow{
-		code: codeRejected, kind: "no-form", says: "its web page has no form for an image", hint: "--serve",
+		code: exit.CodeRejected, kind: "no-form", says: "its web page has no image upload form", hint: "--serve",
 		steps: webByCall + "page logged-in failed", version: versionOld,
 	}
 	loop, off, logo := none, none, none
@@ -105,17 +107,17 @@ func webFormRows() []faultRow {
 	several.name, several.faults, several.kind = "two forms", "web-two-forms", "many-forms"
 	several.says, several.hint = "several forms that might be for an image", "with a browser"
 	foreign.name, foreign.faults, foreign.kind = "a form that leads elsewhere", "web-foreign-form", "page-foreign"
-	foreign.says, foreign.hint = "its web page leads elsewhere", "nothing was sent there"
+	foreign.says, foreign.hint = "its web page leads to another host", "nothing was sent there"
 	return []faultRow{
 		loop, off, logo, several, foreign,
 		{name: "a thousand pages", faults: "web-menu-thousand", kind: "updated", steps: webDone, version: versionNew},
 		{name: "page without a version", faults: "web-no-version", kind: "updated", steps: webDone, version: versionNew},
 		{
-			name: "nobody says the version", faults: "web-no-version " + noInterface, code: codeUnknown, kind: "unknown",
+			name: "nobody says the version", faults: "web-no-version " + noInterface, code: exit.CodeUnknown, kind: "unknown",
 			says: "cannot be told", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
-			name: "says hostile texts", faults: "web-hostile-text", code: codeUnknown, kind: "unknown",
+			name: "says hostile texts", faults: "web-hostile-text", code: exit.CodeUnknown, kind: "unknown",
 			says: "cannot be told: family-model", hint: "Find out which model the phone is", steps: webByCall + webSeen + "failed", version: versionOld,
 		},
 		{
@@ -124,11 +126,11 @@ func webFormRows() []faultRow {
 		},
 		{
 			name: "another model, by page", faults: noInterface, change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" },
-			code: codeRefused, kind: "refused", says: "does not suit it: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
+			code: exit.CodeRefused, kind: "refused", says: "does not suit it: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
-			name: "another phone's page", faults: "web-other-mac", code: codeSettings, kind: "another-phone",
-			says: "00:1A:E8:00:00:81", hint: "correct the phone list", steps: webByCall + "page logged-in failed", version: versionOld,
+			name: "another phone's page", faults: "web-other-mac", code: exit.CodeSettings, kind: "another-phone",
+			says: "00:1A:E8:00:00:81", hint: "correct the column mac or address in the phone list", steps: webByCall + "page logged-in failed", version: versionOld,
 		},
 		{name: "dry run", args: []string{"--dry-run"}, kind: "checked", steps: webByCall + webSeen + "done", version: versionOld},
 	}
@@ -139,8 +141,8 @@ func webPatience() []string { return []string{"--patience", "8s"} }
 
 func webSendRows() []faultRow {
 	cut := faultRow{
-		code: codeUnreachable, kind: "upload-cut", args: []string{"--timeout", "5s"}, large: true, says: " of 24.0 MiB: the phone still runs V1 R4.9.0",
-		hint: "drops what it got", steps: webByCall + webSeen + "sending failed", version: versionOld,
+		code: exit.CodeUnreachable, kind: "upload-cut", args: []string{"--timeout", "5s"}, large: true, says: " of 24.0 MiB: the phone still runs V1 R4.9.0",
+		hint: "the phone discards an incomplete upload", steps: webByCall + webSeen + "sending failed", version: versionOld,
 	}
 	cuts, stalls := cut, cut
 	cuts.name, cuts.faults = "cuts", "web-cuts"
@@ -151,8 +153,8 @@ func webSendRows() []faultRow {
 	forgets.name, forgets.faults, forgets.says = "forgets who is there", "web-logs-out", "it logged us out"
 	forgets.steps, forgets.told = webByCall+webSeen+"sending sent answered failed", true
 	refuses := faultRow{
-		name: "refuses", faults: "web-refuses", code: codeRejected, kind: "page-refused", told: true,
-		says: "it refuses the image: Transfer failed: the image is not accepted; the phone still runs V1 R4.9.0", hint: "the page's own words say why",
+		name: "refuses", faults: "web-refuses", code: exit.CodeRejected, kind: "page-refused", told: true,
+		says: "it refused the image: Transfer failed: the image is not accepted; the phone still runs V1 R4.9.0", hint: "see the page's message above",
 		steps: webByCall + webSent + "failed", version: versionOld,
 	}
 	level, early := refuses, refuses
@@ -164,8 +166,8 @@ func webSendRows() []faultRow {
 		cuts, stalls, forgets, refuses, level, early,
 		{name: "answers without end", faults: "web-huge-answer", kind: "updated", steps: webDone, version: versionNew},
 		{
-			name: "says ok, and stays", faults: "web-says-ok-stays", args: webPatience(), code: codeRejected, kind: "rejected", told: true,
-			says: "its web page took the image, but it did not restart within 8 s, and runs V1 R4.9.0", hint: "the phone's own check refused the image",
+			name: "says ok, and stays", faults: "web-says-ok-stays", args: webPatience(), code: exit.CodeRejected, kind: "rejected", told: true,
+			says: "its web page accepted the image, but it did not restart within 8 s and runs V1 R4.9.0", hint: "the phone rejected the image itself",
 			steps: webByCall + webSent + "contacted called-back failed", version: versionOld,
 		},
 	}
@@ -173,17 +175,17 @@ func webSendRows() []faultRow {
 
 func webAfterRows() []faultRow {
 	bad := func(name, faults, kind, says, hint, steps, version string) faultRow {
-		return faultRow{name: name, faults: faults, code: codeUnverified, kind: kind, told: true, says: says, hint: hint, steps: steps, version: version}
+		return faultRow{name: name, faults: faults, code: exit.CodeUnverified, kind: kind, told: true, says: says, hint: hint, steps: steps, version: version}
 	}
 	never := bad("never back, by page", "never-comes-back "+noInterface, "never-back", "did not come back within", "do not cut its power",
 		webByPage+webSent+"restarting failed", versionOld)
 	never.args = webPatience()
 	return []faultRow{
 		{name: "by page alone", faults: noInterface, kind: "updated", steps: webByPage + webSent + "restarting back done", version: versionNew},
-		bad("back with the old version, by page", "reboots-with-old-version "+noInterface, "old-version", "it restarted, and still runs V1 R4.9.0", "ask it again later",
+		bad("back with the old version, by page", "reboots-with-old-version "+noInterface, "old-version", "it restarted and still runs V1 R4.9.0", "query it again later",
 			webByPage+webSent+"restarting back failed", versionOld),
 		never,
-		bad("another key afterwards", "web-other-key-after "+noInterface, "no-answer", "it is back, but its web page does not say what it runs", "compare sha256:",
+		bad("another key afterwards", "web-other-key-after "+noInterface, "no-answer", "it is back, but its web page does not report its version", "compare sha256:",
 			webByPage+webSent+"restarting back failed", versionNew),
 		{name: "another key afterwards, but it calls", faults: "web-other-key-after", kind: "updated", steps: webDone, version: versionNew},
 	}
@@ -193,7 +195,7 @@ func webAfterRows() []faultRow {
 // is in no output.
 func TestWebFaults(t *testing.T) {
 	image, large, flags := phoneImage(t), newImageOf(t, 24<<20), serviceFlags(t)
-	right, wrong := newFile(t, "secret", []byte(webPassword+"\n")), newFile(t, "wrong", []byte("wrong-canary-77\n"))
+	right, wrong := clitest.File(t, "secret", []byte(webPassword+"\n")), clitest.File(t, "wrong", []byte("wrong-canary-77\n"))
 	var runs []*faultRun
 	for n, row := range webFaults() {
 		if !matches(t, row.name) {

@@ -9,9 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -26,7 +29,7 @@ type badServer interface {
 	Access() transfer.Access
 	Trust() trust.Policy
 	Files() map[string][]byte
-	Settle()
+	WaitClosed()
 }
 
 func badRows() []badRow {
@@ -44,7 +47,7 @@ func badRows() []badRow {
 // happens is told with an exit code of the table, in text that cannot harm a terminal and that never holds the password;
 // no failure ends with 0, and no success with the file missing.
 func TestPushToBadServers(t *testing.T) {
-	image := newImage(t, "cp600.bind", nil)
+	image := clitest.Image(t, "cp600.bind", nil)
 	for i, row := range badRows() {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +57,7 @@ func TestPushToBadServers(t *testing.T) {
 				}
 				s := row.start(t)
 				r := pushTo(t, s, row.silent, image, asJSON)
-				s.Settle()
+				s.WaitClosed()
 				checkPush(t, r, s, asJSON)
 			}
 		})
@@ -62,35 +65,35 @@ func TestPushToBadServers(t *testing.T) {
 }
 
 // pushCodes are the exit codes that only a server can bring about, by the names of bad ones.
-func pushCodes() map[string]code {
-	return map[string]code{
-		"ftp-greeting-never":          codeUnreachable,
-		"ftp-421-at-user":             codeUnreachable,
-		"ftp-reset-at-stor":           codeUnreachable,
-		"503-before-body":             codeUnreachable,
-		"https-silent":                codeUnreachable,
-		"ftp-pass-530":                codeSettings,
-		"ftp-pass-332-acct-530":       codeSettings,
-		"ftp-certificate-self-signed": codeSettings,
-		"ftp-auth-500":                codeSettings,
-		"https-tls-too-old":           codeSettings,
-		"login-401-for-ever":          codeSettings,
-		"ftp-complete-552":            codeRejected,
-		"ftp-stor-550":                codeRejected,
-		"ftp-cwd-550":                 codeRejected,
-		"403-before-body":             codeRejected,
-		"301-to-host":                 codeRejected,
-		"ftp-garbage-greeting":        codeRejected,
-		"ftp-size-smaller":            codeUnverified,
-		"ftp-hash-wrong":              codeUnverified,
-		"https-stores-less":           codeUnverified,
-		"head-wrong-length":           codeUnverified,
+func pushCodes() map[string]exit.Code {
+	return map[string]exit.Code{
+		"ftp-greeting-never":          exit.CodeUnreachable,
+		"ftp-421-at-user":             exit.CodeUnreachable,
+		"ftp-reset-at-stor":           exit.CodeUnreachable,
+		"503-before-body":             exit.CodeUnreachable,
+		"https-silent":                exit.CodeUnreachable,
+		"ftp-pass-530":                exit.CodeSettings,
+		"ftp-pass-332-acct-530":       exit.CodeSettings,
+		"ftp-certificate-self-signed": exit.CodeSettings,
+		"ftp-auth-500":                exit.CodeSettings,
+		"https-tls-too-old":           exit.CodeSettings,
+		"login-401-for-ever":          exit.CodeSettings,
+		"ftp-complete-552":            exit.CodeRejected,
+		"ftp-stor-550":                exit.CodeRejected,
+		"ftp-cwd-550":                 exit.CodeRejected,
+		"403-before-body":             exit.CodeRejected,
+		"301-to-host":                 exit.CodeRejected,
+		"ftp-garbage-greeting":        exit.CodeRejected,
+		"ftp-size-smaller":            exit.CodeUnverified,
+		"ftp-hash-wrong":              exit.CodeUnverified,
+		"https-stores-less":           exit.CodeUnverified,
+		"head-wrong-length":           exit.CodeUnverified,
 	}
 }
 
 // TestPushCodes: who reads only the exit code learns what to do.
 func TestPushCodes(t *testing.T) {
-	image := newImage(t, "cp600.bind", nil)
+	image := clitest.Image(t, "cp600.bind", nil)
 	rows := map[string]badRow{}
 	for _, row := range badRows() {
 		rows[row.name] = row
@@ -104,9 +107,9 @@ func TestPushCodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := row.start(t)
 			r := pushTo(t, s, row.silent, image, true)
-			s.Settle()
+			s.WaitClosed()
 			e := r.failure(t)
-			if r.code != want || e.Code != want || e.Retryable == nil || *e.Retryable != (want == codeUnreachable) {
+			if r.code != want || e.Code != want || e.Retryable == nil || *e.Retryable != (want == exit.CodeUnreachable) {
 				t.Errorf("exit code %d, want %d\n%s", r.code, want, r.errOut)
 			}
 		})
@@ -117,7 +120,7 @@ func TestPushCodes(t *testing.T) {
 func pushTo(t *testing.T, s badServer, silent bool, image string, asJSON bool) ran {
 	t.Helper()
 	a, out, errOut := testApp(t, nil)
-	a.password = transfer.NewSecret(badserver.Password)
+	a.pass.Variable = secret.New(badserver.Password)
 	a.dial = func(ctx context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
 		o.Trust, o.Pause = s.Trust(), time.Millisecond
 		return transfer.Dial(ctx, access, o)
@@ -156,16 +159,16 @@ func checkPush(t *testing.T, r ran, s badServer, asJSON bool) {
 			break
 		}
 	}
-	if allowed := []code{codeOK, codeSettings, codeUnreachable, codeRejected, codeUnverified}; !slices.Contains(allowed, r.code) {
+	if allowed := []exit.Code{exit.CodeOK, exit.CodeSettings, exit.CodeUnreachable, exit.CodeRejected, exit.CodeUnverified}; !slices.Contains(allowed, r.code) {
 		t.Errorf("exit code %d", r.code)
 	}
 	there := slices.ContainsFunc(keys(s.Files()), func(name string) bool { return filepath.Base(name) == "cp600.bind" })
 	switch {
-	case r.code == codeOK && !there:
+	case r.code == exit.CodeOK && !there:
 		t.Error("success, but the file is not there")
-	case r.code != codeOK && there && !strings.Contains(r.errOut, "left behind") && !strings.Contains(r.errOut, `"left":`):
+	case r.code != exit.CodeOK && there && !strings.Contains(r.errOut, "left behind") && !strings.Contains(r.errOut, `"left":`):
 		t.Error("the file is there, and nobody is told")
-	case r.code != codeOK && !asJSON && !strings.Contains(r.errOut, "\nhint: "):
+	case r.code != exit.CodeOK && !asJSON && !strings.Contains(r.errOut, "\nhint: "):
 		t.Error("no hint")
 	case asJSON:
 		checkPushLines(t, r)
@@ -194,7 +197,7 @@ func checkPushLines(t *testing.T, r ran) {
 		}
 		last = doc.Event
 	}
-	if (last == "sent") != (r.code == codeOK) {
+	if (last == "sent") != (r.code == exit.CodeOK) {
 		t.Errorf("exit code %d, and the last line is %q", r.code, last)
 	}
 }

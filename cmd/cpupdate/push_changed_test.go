@@ -9,10 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // A changedFile is an image that becomes another file after it was checked, and before it is sent.
@@ -32,7 +34,7 @@ func payloadOfSeveralChunks() []byte {
 
 func changedFiles(t *testing.T) []changedFile {
 	t.Helper()
-	parts := bindtest.Valid()
+	parts := forge.Valid()
 	parts.Payload = payloadOfSeveralChunks()
 	cpb, header := parts.Image(), parts.HeaderLength()
 	flipped := func(image []byte, at int64) []byte {
@@ -40,7 +42,7 @@ func changedFiles(t *testing.T) []changedFile {
 		image[at] ^= 1
 		return image
 	}
-	other := bindtest.Valid()
+	other := forge.Valid()
 	other.Payload = flipped(parts.Payload, 5)
 	builder := bind.OpenStageBuilder{Name: "OpenStage Hi", Version: bind.Version{Major: 3, Release: 5}, DeviceType: "OpenStage 40", SoftwareType: "Siemens SIP"}
 	var written bytes.Buffer
@@ -104,7 +106,7 @@ func (c changedFile) noticed(t *testing.T, r ran, json bool) {
 		e := r.failure(t)
 		right = right && e.Field == c.field && e.Problem == string(c.problem) && *e.Offset == c.offset && len(e.Hints) > 0
 	}
-	if r.code != codeImage || !right {
+	if r.code != exit.CodeImage || !right {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 }
@@ -121,7 +123,7 @@ func TestPushOfShrinkingFile(t *testing.T) {
 				s := startChangedServer(t, method)
 				r := pushChanged(t, c, s, true, func(name string) error { return os.Truncate(name, 700_000) })
 				s.neverComplete(t, 1, 700_001)
-				if r.code != codeImage || !strings.Contains(r.errOut, "the file ends at byte 700000, but had") {
+				if r.code != exit.CodeImage || !strings.Contains(r.errOut, "the file ends at byte 700000, but had") {
 					t.Errorf("exit code %d\n%s", r.code, r.errOut)
 				}
 			})
@@ -141,16 +143,16 @@ func startChangedServer(t *testing.T, method transfer.Method) changedServer {
 	t.Helper()
 	if method == transfer.FTP {
 		s := badserver.NewFTP(t)
-		return changedServer{canaryFlags(s.Access(), ""), s.Files, s.Log, s.Settle}
+		return changedServer{canaryFlags(s.Access(), ""), s.Files, s.Log, s.WaitClosed}
 	}
 	s := badserver.NewHTTPS(t, badserver.WriteThrough)
-	return changedServer{canaryFlags(s.Access(), s.Pin().String()), s.Files, s.Log, s.Settle}
+	return changedServer{canaryFlags(s.Access(), s.Pin().String()), s.Files, s.Log, s.WaitClosed}
 }
 
 // pushChanged pushes an image, and changes it when it has been opened.
 func pushChanged(t *testing.T, c changedFile, s changedServer, json bool, change func(name string) error) ran {
 	t.Helper()
-	image := newFile(t, "x.bind", c.before)
+	image := clitest.File(t, "x.bind", c.before)
 	if c.descriptor != "" {
 		if err := os.WriteFile(image+bind.DescriptorSuffix, []byte(c.descriptor), 0o600); err != nil {
 			t.Fatal(err)
@@ -165,7 +167,7 @@ func pushChanged(t *testing.T, c changedFile, s changedServer, json bool, change
 		}
 		return f, err
 	}
-	password := newFile(t, "password", []byte(badserver.Password))
+	password := clitest.File(t, "password", []byte(badserver.Password))
 	args := append([]string{"push", image, "--override", "--retries", "2", "--password-file", password}, s.flags...)
 	args = append(args, "--username", badserver.User)
 	if json {
@@ -179,7 +181,7 @@ func pushChanged(t *testing.T, c changedFile, s changedServer, json bool, change
 // holds checks that the file is there as it was checked.
 func (s changedServer) holds(t *testing.T, r ran, want []byte) {
 	t.Helper()
-	if r.code != codeOK {
+	if r.code != exit.CodeOK {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
 	}
 	files := s.files()

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // newRoot returns the command tree.
@@ -14,13 +16,13 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cpupdate",
 		Short: "Update the firmware of OpenScape Desk Phone CP and OpenStage phones",
-		Long: `cpupdate looks into a firmware image (a "bind"), tells before any byte moves
-whether a phone will take it, and why, takes it into one phone or thousands, and
-follows each until it reports the new version itself. To see that without a
-phone: cpupdate demo
+		Long: `cpupdate reads a firmware image (a "bind"), says before anything is sent whether
+a phone will accept it and why, installs it on one phone or on thousands, and
+follows each phone until it reports the new version. To try it without a phone:
+cpupdate demo
 
 The answer is on standard output, everything else on standard error.
-What an exit code means: cpupdate help exit-codes`,
+The exit codes are listed by: cpupdate help exit-codes`,
 		Example: `  cpupdate inspect cp600.bind
   cpupdate check cp600.bind --hw-level 3
   cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3`,
@@ -29,7 +31,7 @@ What an exit code means: cpupdate help exit-codes`,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if version {
-				return printVersion(a)
+				return printVersion(a.con)
 			}
 			return cmd.Help()
 		},
@@ -39,20 +41,20 @@ What an exit code means: cpupdate help exit-codes`,
 		},
 	}
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpErr = printHelp(a, cmd) })
-	root.SetOut(a.out)
-	root.SetErr(a.err)
-	root.SetIn(a.in)
+	root.SetOut(a.con.Out)
+	root.SetErr(a.con.Err)
+	root.SetIn(a.con.In)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(helpPath(cmd), "%v", err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit.Usage(helpPath(cmd), "%v", err) })
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
-	flags.BoolVar(&a.json, "json", false, "print the answer and errors as JSON")
-	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
-	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more")
-	flags.StringVar(&a.config, "config", "", "the settings `FILE` (usual: config.toml in the settings folder)")
-	flags.BoolVar(&a.noColor, "no-color", false, "no colours, also on a terminal")
+	flags.BoolVar(&a.con.JSON, "json", false, "print the answer and errors as JSON")
+	flags.BoolVarP(&a.con.Quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
+	flags.BoolVarP(&a.con.Verbose, "verbose", "v", false, "print more details")
+	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
+	flags.BoolVar(&a.con.NoColor, "no-color", false, "do not use colours, even on a terminal")
 
 	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
@@ -62,7 +64,7 @@ What an exit code means: cpupdate help exit-codes`,
 	return root
 }
 
-// knownCommand refuses a command that does not exist and names one that is spelled alike.
+// knownCommand rejects a command that does not exist and suggests one with a similar name.
 func knownCommand(group *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -71,21 +73,21 @@ func knownCommand(group *cobra.Command, args []string) error {
 	if alike := group.SuggestionsFor(args[0]); len(alike) > 0 {
 		hint = "did you mean: " + path + strings.Join(alike, ", "+path)
 	}
-	return failf(codeUsage, hint, "unknown command %s", shownArgument(args[0]))
+	return exit.Errorf(exit.CodeUsage, hint, "unknown command %s", exit.ShownArgument(args[0]))
 }
 
-// asUsage makes every wrong number of arguments a usage error, in the whole tree.
+// asUsage turns every wrong number of arguments in the command tree into a usage error.
 func asUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			err := check(cmd, args)
-			if f := (*failure)(nil); err == nil || errors.As(err, &f) {
+			if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 				return err
 			}
 			if words := strings.Fields(cmd.Use); len(args) == 0 && len(words) > 1 {
-				return usage(helpPath(cmd), "%s is missing", words[1])
+				return exit.Usage(helpPath(cmd), "%s is missing", words[1])
 			}
-			return usage(helpPath(cmd), "%s is one too many, or not known", shownArgument(args[len(args)-1]))
+			return exit.Usage(helpPath(cmd), "unexpected argument %s", exit.ShownArgument(args[len(args)-1]))
 		}
 	}
 	for _, child := range cmd.Commands() {
@@ -93,19 +95,19 @@ func asUsage(cmd *cobra.Command) {
 	}
 }
 
-// noEmptyFlag refuses a flag that was given without a value: an empty variable of a script would pass for a flag that
-// was left out, and what it should have said would go unchecked.
+// noEmptyFlag rejects a flag whose value is empty. Otherwise an empty variable in a script would look like a flag that
+// was left out, and its value would not be checked.
 func noEmptyFlag(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if value := strings.TrimSpace(f.Value.String()); value == "" || value == "[]" {
-			empty = usage(helpPath(cmd), "--%s is given without a value", f.Name)
+			empty = exit.Usage(helpPath(cmd), "--%s: the value is empty", f.Name)
 		}
 	})
 	return empty
 }
 
-// helpPath is what "cpupdate help" is to be asked for the command.
+// helpPath returns the words that follow "cpupdate help" for the command.
 func helpPath(cmd *cobra.Command) string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	return path

@@ -6,18 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // A ran is one command line that was run inside the test process.
 type ran struct {
-	code        code
+	code        exit.Code
 	out, errOut string
 }
 
@@ -25,13 +27,19 @@ type ran struct {
 func testApp(t *testing.T, stdin io.Reader) (*app, *bytes.Buffer, *bytes.Buffer) {
 	t.Helper()
 	var out, errOut bytes.Buffer
-	a := &app{in: stdin, out: &out, err: &errOut, width: 80, settings: t.TempDir(), open: bind.Open}
+	a := newTestApp(&console.Console{In: stdin, Out: &out, Err: &errOut, Width: 80}, t.TempDir())
 	a.dial = func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
 		return nil, errors.New("no server in this test")
 	}
-	a.keepPipes = func() {}
-	a.ask = func(context.Context, string) (string, error) { return "", io.EOF }
+	a.con.KeepPipes = func() {}
+	a.con.Ask = func(context.Context, string) (string, error) { return "", io.EOF }
 	return a, &out, &errOut
+}
+
+// newTestApp returns an app with a console and a folder for settings.
+func newTestApp(con *console.Console, folder string) *app {
+	store := &settings.Store{Folder: folder}
+	return wire(con, store, &credentials.Store{Con: con, Settings: store}, doctor.Surroundings{})
 }
 
 // runHere runs a command line and checks what holds for each: a failure says one error, and success says none.
@@ -64,48 +72,18 @@ func (r ran) check(t *testing.T, args []string) {
 			count++
 		}
 	}
-	if want := map[bool]int{true: 1}[r.code != codeOK]; count != want {
+	if want := map[bool]int{true: 1}[r.code != exit.CodeOK]; count != want {
 		t.Errorf("%q: exit code %d with %d errors on standard error, want %d\n%s", args, r.code, count, want, r.errOut)
 	}
 }
 
 // failure is the error of a command with --json.
-func (r ran) failure(t *testing.T) errorDoc {
+func (r ran) failure(t *testing.T) exit.ErrorDoc {
 	t.Helper()
-	var doc struct{ Error errorDoc }
+	var doc struct{ Error exit.ErrorDoc }
 	lines := strings.Split(strings.TrimSpace(r.errOut), "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &doc); err != nil {
 		t.Fatalf("%v in %s", err, r.errOut)
 	}
 	return doc.Error
-}
-
-// newImage writes a CPB image into a new folder.
-func newImage(t testing.TB, name string, change func(b *bind.Builder)) string {
-	t.Helper()
-	b := &bind.Builder{Family: "OpenScape Desk Phone CP", SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 9, Fix: 2}}
-	if change != nil {
-		change(b)
-	}
-	path := filepath.Join(t.TempDir(), name)
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	payload := []byte("payload")
-	if err := b.Build(context.Background(), f, io.NewSectionReader(bytes.NewReader(payload), 0, int64(len(payload)))); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// newFile writes a file into a new folder.
-func newFile(t testing.TB, name string, content []byte) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
 )
 
 // cmdPhones waits for the list that simulate writes, and puts the phones' addresses into the environment: phones FILE sets
@@ -16,11 +19,11 @@ func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: phones FILE")
 	}
 	cmdAwait(ts, false, args)
-	listed, err := readPhoneList(ts.MkAbs(args[0]))
+	listed, err := settings.ReadPhoneList(ts.MkAbs(args[0]))
 	ts.Check(err)
 	for i, l := range listed {
 		ts.Setenv(fmt.Sprintf("PHONE%d", i+1), l.Address)
-		_, page, found := strings.Cut(l.Note, webNote)
+		_, page, found := strings.Cut(l.Note, simulate.WebNote)
 		if !found {
 			continue
 		}

@@ -17,29 +17,32 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// planOf reads flags and returns what each phone will be.
-func planOf(t *testing.T, args ...string) ([]simulated, error) {
+// planOf parses flags and returns the descriptions of the phones.
+func planOf(t *testing.T, args ...string) ([]simulate.Simulated, error) {
 	t.Helper()
-	var o simulateOptions
+	var o simulate.Options
 	flags := pflag.NewFlagSet("simulate", pflag.ContinueOnError)
-	o.addFlags(flags)
+	o.AddFlags(flags)
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	o.place.listenGiven = flags.Changed("listen")
+	o.Place.ListenGiven = flags.Changed("listen")
 	a, _, _ := testApp(t, nil)
-	return o.plan(t.Context(), a)
+	return o.Plan(t.Context(), a.con)
 }
 
-// Every flag reaches the phone that it describes.
+// TestSimulatedConfig checks that every flag reaches the phone that it describes.
 func TestSimulatedConfig(t *testing.T) {
-	list := newFile(t, "site.csv", []byte("address,mac,model,hw_level,running\n127.0.0.7:8085,00:1A:E8:00:00:02,CP400,5,V1 R8.0.0\n127.0.0.8,,,,\n"))
-	password := newFile(t, "page.secret", []byte("of the page\n"))
+	list := clitest.File(t, "site.csv", []byte("address,mac,model,hw_level,running\n127.0.0.7:8085,00:1A:E8:00:00:02,CP400,5,V1 R8.0.0\n127.0.0.8,,,,\n"))
+	password := clitest.File(t, "page.secret", []byte("of the page\n"))
 	tests := []struct {
 		args  string
 		phone int // from 1
@@ -89,15 +92,15 @@ func TestSimulatedConfig(t *testing.T) {
 			t.Errorf("%s: %v", test.args, err)
 			continue
 		}
-		if got := fmt.Sprint(test.show(plan[test.phone-1].config)); got != test.want {
+		if got := fmt.Sprint(test.show(plan[test.phone-1].Config)); got != test.want {
 			t.Errorf("%s: phone %d: %s, want %s", test.args, test.phone, got, test.want)
 		}
 	}
 }
 
-// What phones trust and show in secure mode is read from files.
+// TestSimulatedTrust checks that what phones trust and present in secure mode is read from files.
 func TestSimulatedTrust(t *testing.T) {
-	certificate, err := transfer.MakeCertificate([]string{"phone"}, time.Now())
+	certificate, err := serve.MakeCertificate([]string{"phone"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +108,13 @@ func TestSimulatedTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	certFile := newFile(t, "phone.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}))
-	keyFile := newFile(t, "phone.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	certFile := clitest.File(t, "phone.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}))
+	keyFile := clitest.File(t, "phone.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 	plan, err := planOf(t, "--fault", "secure-mode", "--ca", certFile, "--phone-cert", certFile, "--phone-key", keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := plan[0].config
+	c := plan[0].Config
 	if c.Certificate == nil || !bytes.Equal(c.Certificate.Certificate[0], certificate.Certificate[0]) {
 		t.Error("the phone shows another certificate, or none")
 	}
@@ -122,10 +125,10 @@ func TestSimulatedTrust(t *testing.T) {
 	}
 }
 
-// Every fault that there is can be given, and a wrong name leads to the right one.
+// TestFaultNames checks that every fault can be given, and that a wrong name leads to the right one.
 func TestFaultNames(t *testing.T) {
 	for _, f := range phonesim.Faults() {
-		if n, name, err := faultOf("2="+string(f.Name), 2); err != nil || n != 2 || name != string(f.Name) {
+		if n, name, err := simulate.FaultOf("2="+string(f.Name), 2); err != nil || n != 2 || name != string(f.Name) {
 			t.Errorf("%s: %d, %q, %v", f.Name, n, name, err)
 		}
 	}
@@ -133,19 +136,19 @@ func TestFaultNames(t *testing.T) {
 		"reject-images": "reject-image", "Never_Fetches": "never-fetches", "tls": "tls-1.0-only tls-1.3 resumes-tls fetch-no-tls web-tls-1.0",
 		"busyy": "busy", "nevercomesback": "never-comes-back", "xyzzy": "", "": "", "a": "", strings.Repeat("a", 1<<20): "",
 	} {
-		if got := strings.Join(faultsLike(name), " "); got != want {
+		if got := strings.Join(simulate.FaultsLike(name), " "); got != want {
 			t.Errorf("%.20q is like %q, want %q", name, got, want)
 		}
 	}
 }
 
-// Phones whose lines nobody can read end, and say why.
+// TestSimulateToNobody checks that phones end with an error if their lines cannot be written.
 func TestSimulateToNobody(t *testing.T) {
 	for _, args := range [][]string{{"simulate"}, {"simulate", "--json"}, {"simulate", "--list-faults"}} {
 		a, _, errOut := testApp(t, nil)
-		a.out = brokenWriter{}
+		a.con.Out = brokenWriter{}
 		args = append(args, "-o", filepath.Join(t.TempDir(), "sim.csv"))
-		if c := run(t.Context(), a, args); c != codeInternal || !strings.Contains(errOut.String(), "writing the answer") {
+		if c := run(t.Context(), a, args); c != exit.CodeInternal || !strings.Contains(errOut.String(), "writing the answer") {
 			t.Errorf("%q: exit code %d\n%s", args, c, errOut)
 		}
 	}
@@ -164,30 +167,30 @@ func (w *readyWriter) Write(b []byte) (int, error) {
 	return w.Buffer.Write(b)
 }
 
-// A list is replaced if all of its phones were simulated, and no other file is without --force.
+// TestSimulatedList checks that a list of simulated phones is replaced, and any other file only with --force.
 func TestSimulatedList(t *testing.T) {
 	const header = "address,mac,note\n"
 	for _, test := range []struct {
 		before string
 		force  bool
-		want   code
+		want   exit.Code
 	}{
-		{header + "127.0.0.1:1,00:1A:E8:00:00:09,simulated\n", false, codeOK},
-		{header + "127.0.0.1:1,00:1A:E8:00:00:09,\"simulated, web page at 127.0.0.1:2\"\n", false, codeOK},
-		{header + "127.0.0.1:1,00:1A:E8:00:00:09,\"simulated, I think\"\n", false, codeUsage},
-		{header + "127.0.0.1:1,00:1A:E8:00:00:09,simulated\n192.0.2.50,,\n", false, codeUsage},
-		{header + "192.0.2.50,,second floor\n", false, codeUsage},
-		{header + "192.0.2.50,,second floor\n", true, codeOK},
-		{header, false, codeUsage},
-		{"", false, codeUsage},
-		{"notes of mine", false, codeUsage},
-		{"notes of mine", true, codeOK},
+		{header + "127.0.0.1:1,00:1A:E8:00:00:09,simulated\n", false, exit.CodeOK},
+		{header + "127.0.0.1:1,00:1A:E8:00:00:09,\"simulated, web page at 127.0.0.1:2\"\n", false, exit.CodeOK},
+		{header + "127.0.0.1:1,00:1A:E8:00:00:09,\"simulated, I think\"\n", false, exit.CodeUsage},
+		{header + "127.0.0.1:1,00:1A:E8:00:00:09,simulated\n192.0.2.50,,\n", false, exit.CodeUsage},
+		{header + "192.0.2.50,,second floor\n", false, exit.CodeUsage},
+		{header + "192.0.2.50,,second floor\n", true, exit.CodeOK},
+		{header, false, exit.CodeUsage},
+		{"", false, exit.CodeUsage},
+		{"notes of mine", false, exit.CodeUsage},
+		{"notes of mine", true, exit.CodeOK},
 	} {
-		name := newFile(t, "sim.csv", []byte(test.before))
+		name := clitest.File(t, "sim.csv", []byte(test.before))
 		ctx, cancel := context.WithCancel(t.Context())
 		out := &readyWriter{ready: cancel}
 		a, _, errOut := testApp(t, nil)
-		a.out = out
+		a.con.Out = out
 		c := run(ctx, a, []string{"simulate", "-o", name, "--force=" + strconv.FormatBool(test.force)})
 		cancel()
 		after, err := os.ReadFile(name)
@@ -195,22 +198,22 @@ func TestSimulatedList(t *testing.T) {
 			t.Fatal(err)
 		}
 		replaced := strings.Contains(string(after), ",00:1A:E8:00:00:01,OpenScape Desk Phone CP600,,3,,,,no,,simulated\n")
-		if c != test.want || replaced != (c == codeOK) || !replaced && string(after) != test.before {
+		if c != test.want || replaced != (c == exit.CodeOK) || !replaced && string(after) != test.before {
 			t.Errorf("%q: exit code %d\n%s%s%s", test.before, c, out, errOut, after)
 		}
-		if c == codeOK && !strings.HasSuffix(out.String(), "runs Unify HFA V1 R4.9.0, idle; told 0 times, fetched 0 files (0 bytes), 0 restarts\n") {
+		if c == exit.CodeOK && !strings.HasSuffix(out.String(), "runs Unify HFA V1 R4.9.0, idle; update command received 0 times, fetched 0 files (0 bytes), 0 restarts\n") {
 			t.Errorf("%q: the phone's end is not shown:\n%s", test.before, out)
 		}
 	}
 }
 
-// Who interrupts phones that have not started yet gets none, and no list.
+// TestSimulateInterruptedAtStart checks that an interrupt before the start leaves no phones, and no list.
 func TestSimulateInterruptedAtStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	a, out, _ := testApp(t, nil)
 	name := filepath.Join(t.TempDir(), "sim.csv")
-	if c := run(ctx, a, []string{"simulate", "-o", name}); c != codeInterrupted || out.Len() > 0 {
+	if c := run(ctx, a, []string{"simulate", "-o", name}); c != exit.CodeInterrupted || out.Len() > 0 {
 		t.Errorf("exit code %d\n%s", c, out)
 	}
 	if _, err := os.Stat(name); err == nil {
@@ -218,17 +221,18 @@ func TestSimulateInterruptedAtStart(t *testing.T) {
 	}
 }
 
-// A port that is taken ends phones that have started already, and says which phone had no place.
+// TestSimulatePortTaken checks that a port in use ends the phones that have started already, and that the error names
+// the phone.
 func TestSimulatePortTaken(t *testing.T) {
 	taken, free := listenHere(t), listenHere(t)
 	address, other := taken.Addr().String(), free.Addr().String()
 	free.Close()
-	list := newFile(t, "site.csv", []byte("address\n"+other+"\n"+address+"\n"))
+	list := clitest.File(t, "site.csv", []byte("address\n"+other+"\n"+address+"\n"))
 	for i, args := range [][]string{{"--listen", address}, {"--phones", list}} {
 		name := filepath.Join(t.TempDir(), "sim.csv")
 		r := runHere(t, nil, append([]string{"simulate", "-o", name}, args...)...)
 		want := fmt.Sprintf("cpupdate: phone %d cannot listen on %s: ", i+1, address)
-		if r.code != codeSettings || !strings.HasPrefix(r.errOut, want) || !strings.Contains(r.errOut, "with --listen") {
+		if r.code != exit.CodeSettings || !strings.HasPrefix(r.errOut, want) || !strings.Contains(r.errOut, "with --listen") {
 			t.Errorf("exit code %d, %s, want %s", r.code, r.errOut, want)
 		}
 		if _, err := os.Stat(name); err == nil || r.out != "" {
@@ -247,34 +251,34 @@ func listenHere(t *testing.T) net.Listener {
 	return l
 }
 
-// What happens to phones before all of them have started is shown behind the line that says so.
+// TestSimulatedEarlyEvents checks that events before all phones have started are printed after the line that says so.
 func TestSimulatedEarlyEvents(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	out := &readyWriter{ready: cancel}
 	a, _, errOut := testApp(t, nil)
-	a.out = out
+	a.con.Out = out
 	c := run(ctx, a, []string{"simulate", "--count", "2", "--fault", "1=busy-forever", "-o", filepath.Join(t.TempDir(), "sim.csv")})
 	ready := strings.Index(out.String(), "press Ctrl-C")
 	call := strings.Index(out.String(), "  1   127.0.0.1:")
-	if c != codeOK || ready < 0 || call < ready || !strings.Contains(out.String()[call:], "  in a call\n") {
+	if c != exit.CodeOK || ready < 0 || call < ready || !strings.Contains(out.String()[call:], "  in a call\n") {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
-	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; told 0 times") {
+	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; update command received 0 times") {
 		t.Errorf("the state is not shown:\n%s", out)
 	}
 }
 
-// Whatever a service sends is shown as text.
+// TestSimulatedEventsAreText checks that whatever a service sends is shown as text.
 func TestSimulatedEventsAreText(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, _ := testApp(t, nil)
-		a.json = asJSON
-		show := newSimShow(a, 1, func(err error) { t.Error(err) })
-		show.begin(nil, nil, hostile)
-		show.event(0, phonesim.Event{Kind: phonesim.Told, Detail: hostile + "\x1b[2J\xff"})
-		show.event(0, phonesim.Event{Kind: phonesim.Refused, Detail: hostile})
-		if err := show.put(stateDoc{Refusal: hostile}, stateDoc{Refusal: hostile}.text()); err != nil {
+		a.con.JSON = asJSON
+		show := simulate.NewSimShow(a.con, 1, func(err error) { t.Error(err) })
+		show.Begin(nil, nil, hostile)
+		show.Event(0, phonesim.Event{Kind: phonesim.Told, Detail: hostile + "\x1b[2J\xff"})
+		show.Event(0, phonesim.Event{Kind: phonesim.Refused, Detail: hostile})
+		if err := show.Put(simulate.StateDoc{Refusal: hostile}, simulate.StateDoc{Refusal: hostile}.Text()); err != nil {
 			t.Error(err)
 		}
 		if lines := strings.Count(out.String(), "\n"); lines != 4 {
@@ -288,7 +292,7 @@ func TestSimulatedEventsAreText(t *testing.T) {
 	}
 }
 
-// The page of the simulated phone has the table of faults.
+// TestDocsFaults compares docs/simulate.md with the table of faults.
 func TestDocsFaults(t *testing.T) {
 	page := readPage(t, "simulate.md")
 	const head = "| fault | the phone |\n|---|---|\n"

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // TestInterruptedLine: a terminal shows ^C where the cursor is; what is said then begins a line of its own, and there is
@@ -22,10 +24,10 @@ func TestInterruptedLine(t *testing.T) {
 		}))
 		args := []string{command, "--listen", "127.0.0.1:0"}
 		if command == "push" {
-			args = []string{command, newImage(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0"}
+			args = []string{command, clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0"}
 		}
 		master, slave := openTerminal(t)
-		cmd := exec.CommandContext(t.Context(), "cpupdate", append(args, bySettings(s.Access(), "--password-file", newFile(t, "p", []byte("x")))...)...)
+		cmd := exec.CommandContext(t.Context(), "cpupdate", append(args, bySettings(s.Access(), "--password-file", clitest.File(t, "p", []byte("x")))...)...)
 		cmd.Stderr, cmd.Env = slave, append(os.Environ(), "TERM=xterm")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -41,11 +43,11 @@ func TestInterruptedLine(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait() // how it ended is in its state
+		_ = cmd.Wait() // the state says how it ended
 		_ = slave.Close()
 		var shown bytes.Buffer
 		_, _ = shown.ReadFrom(master) // ends with an error: nobody has the other end
-		if cmd.ProcessState.ExitCode() != int(codeInterrupted) || !strings.Contains(shown.String(), "^C\r\ncpupdate: interrupted") {
+		if cmd.ProcessState.ExitCode() != int(exit.CodeInterrupted) || !strings.Contains(shown.String(), "^C\r\ncpupdate: interrupted") {
 			t.Errorf("%s: exit code %d, the terminal shows %q", command, cmd.ProcessState.ExitCode(), shown.String())
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -53,18 +55,18 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 		fmt.Fprintf(&out, "- *%s*\n", sentence)
 	}
 	asked, told := failureOf(kind, false), failureOf(kind, true)
-	fmt.Fprintf(&out, "- exit code %s\n", codeText(asked.code, ""))
-	if told.code != asked.code {
-		fmt.Fprintf(&out, "- exit code %s\n", codeText(told.code, " if the phone had been told before"))
+	fmt.Fprintf(&out, "- exit code %s\n", codeText(asked.Code, ""))
+	if told.Code != asked.Code {
+		fmt.Fprintf(&out, "- exit code %s\n", codeText(told.Code, " if the phone had been told before"))
 	}
 	if kind != fleet.KindRefused && kind != fleet.KindUnknown { // the sheet has theirs
-		fmt.Fprintf(&out, "- next step: %s\n", strings.Join(asked.hints, "; "))
+		fmt.Fprintf(&out, "- next step: %s\n", strings.Join(asked.Hints, "; "))
 	}
 	return out.String()
 }
 
-// failureOf is what phoneFailure makes of a kind.
-func failureOf(kind fleet.Kind, told bool) *failure {
+// failureOf is what advice makes of a kind.
+func failureOf(kind fleet.Kind, told bool) *exit.Error {
 	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told}}
 	answers := map[fleet.Kind]hwcheck.Verdict{
 		fleet.KindRefused: {Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail}}},
@@ -73,20 +75,20 @@ func failureOf(kind fleet.Kind, told bool) *failure {
 	if v, ok := answers[kind]; ok {
 		r.Verdict = &v
 	}
-	return phoneFailure("PHONE", failureContext{image: "image"}, r)
+	return advice.PhoneFailure("PHONE", advice.Context{Image: "image"}, r)
 }
 
-func codeText(c code, when string) string {
+func codeText(c exit.Code, when string) string {
 	again := map[string]string{"yes": ": trying again may help", "no": ": trying again alone does not help"}
-	return fmt.Sprintf("%d (%s)%s%s", c, c.row().Name, when, again[c.row().Retryable])
+	return fmt.Sprintf("%d (%s)%s%s", c, c.Row().Name, when, again[c.Row().Retryable])
 }
 
 // serverRows is the table of trouble with servers.
 func serverRows() string {
 	var out strings.Builder
-	for _, row := range transferTable() {
-		sentence := strings.Trim((&transfer.Error{Kind: row.kind}).Error(), ": ")
-		fmt.Fprintf(&out, "| *%s* (`%s`) | %d | %s |\n", sentence, row.kind, row.code, row.hint)
+	for _, row := range advice.TransferTable() {
+		sentence := strings.Trim((&transfer.Error{Kind: row.Kind}).Error(), ": ")
+		fmt.Fprintf(&out, "| *%s* (`%s`) | %d | %s |\n", sentence, row.Kind, row.Code, row.Hint)
 	}
 	return out.String()
 }
@@ -104,7 +106,7 @@ func replaceRows(t *testing.T, text, head, rows string) string {
 	return before + head + rows + after
 }
 
-// replaceList replaces the list at the beginning of a section, which has to say more besides.
+// replaceList replaces the list at the beginning of a section, which has to print more details besides.
 func replaceList(t *testing.T, text, heading, list string) string {
 	t.Helper()
 	before, after, found := strings.Cut(text, "\n### "+heading+"\n\n")

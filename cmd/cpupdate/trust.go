@@ -1,34 +1,32 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/trust"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownkeys"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
 func newTrust(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust",
 		Short: "List, add and remove the known keys of servers and phones",
-		Long: `Whose key is known is believed that it is the same server or phone as before, with
-no authority vouching for it: by FTPS, by HTTPS, and on phones' web pages.
+		Long: `A known key identifies a server or phone as the same one as before, without a
+certificate authority: by FTPS, by HTTPS, and on phones' web pages.
 
-On a terminal a peer that nobody vouches for is shown when it is met first, and a
-yes is remembered. A script ends with exit code 6 and the key. A key that has
-changed is always refused, also if an authority vouches for the new one.
+On a terminal, cpupdate shows the key of an unknown peer, prompts you, and stores
+the key if you answer yes. A script ends with exit code 6 and the key. A key that
+has changed is always refused, even if an authority has signed the new one.
 
-The keys lie in known_keys beside the settings: a text file, a key a line, that
-only its owner may write. Where --ca or --pin is given or stored, it is not
-asked; with --pin for several phones a known key counts besides.`,
+The keys are stored in known_keys beside the settings: a text file, one key per
+line, that only its owner may write. If --ca or --pin is given or stored, the file
+is not used. With --pin for several phones it is: a phone whose key is known must
+present that key.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -37,65 +35,12 @@ asked; with --pin for several phones a known key counts besides.`,
 	return cmd
 }
 
-// knownKeyDoc is a known key as JSON.
-type knownKeyDoc struct {
-	Peer      string `json:"peer"`
-	Pin       string `json:"pin"`
-	FirstSeen string `json:"first_seen,omitempty"`
-	Comment   string `json:"comment,omitempty"`
-}
-
-func newKnownKeyDoc(e trust.Entry) knownKeyDoc {
-	doc := knownKeyDoc{Peer: e.Peer, Pin: e.Pin.String(), Comment: e.Comment}
-	if !e.Since.IsZero() {
-		doc.FirstSeen = e.Since.UTC().Format(time.DateOnly)
-	}
-	return doc
-}
-
 func newTrustList(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the known keys",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return trustList(a) },
-	}
-}
-
-func trustList(a *app) error {
-	list, f, err := a.knownKeys()
-	if err != nil {
-		return err
-	}
-	doc := struct {
-		Schema int           `json:"schema"`
-		File   string        `json:"file"`
-		Keys   []knownKeyDoc `json:"keys"`
-	}{1, f.path, []knownKeyDoc{}}
-	for _, e := range list.Entries() {
-		doc.Keys = append(doc.Keys, newKnownKeyDoc(e))
-	}
-	return a.print(doc, func(w io.Writer) {
-		if len(doc.Keys) == 0 {
-			fmt.Fprintln(w, "no keys are known; they would lie in "+escape(f.path))
-			return
-		}
-		drawKnownKeys(a, w, doc.Keys)
-	})
-}
-
-func drawKnownKeys(a *app, w io.Writer, keys []knownKeyDoc) {
-	width := len("PEER")
-	for _, k := range keys {
-		width = max(width, len([]rune(k.Peer)))
-	}
-	row := func(s style, peer, pin, day, comment string) {
-		line := pad(peer, width) + "  " + pad(pin, len(trust.Pin{}.String())) + "  " + pad(day, len("FIRST SEEN")) + "  " + comment
-		fmt.Fprintln(w, a.paint(s, strings.TrimRight(line, " ")))
-	}
-	row(bold, "PEER", "KEY", "FIRST SEEN", "COMMENT")
-	for _, k := range keys {
-		row(plain, k.Peer, k.Pin, k.FirstSeen, escape(k.Comment))
+		RunE:  func(*cobra.Command, []string) error { return knownkeys.List(a.con, a.hosts) },
 	}
 }
 
@@ -103,27 +48,27 @@ func newTrustRemove(a *app) *cobra.Command {
 	var pins []string
 	cmd := &cobra.Command{
 		Use:   "remove PEER",
-		Short: "Forget keys of a peer",
-		Long: `Forget all keys of a peer, or those that --pin names. PEER is HOST, HOST:PORT or
-[IPv6]:PORT as cpupdate trust list shows it; the port is 443 if there is none.
-When it is met again it is a stranger.`,
+		Short: "Remove known keys of a peer",
+		Long: `Remove all known keys of a peer, or those that --pin names. PEER is HOST, HOST:PORT
+or [IPv6]:PORT as cpupdate trust list shows it; the default port is 443. Afterwards
+the peer is unknown again.`,
 		Example: `  cpupdate trust remove files.example:21`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return trustRemove(cmd.Context(), a, args[0], pins)
+			return knownkeys.Remove(cmd.Context(), a.con, a.hosts, args[0], pins)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return a.knownPeers(given), cobra.ShellCompDirectiveNoFileComp
+			return knownPeers(a.hosts, given), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	cmd.Flags().StringArrayVar(&pins, settingPin, nil, "only this key, `sha256:HEX`; may be repeated")
-	_ = cmd.RegisterFlagCompletionFunc(settingPin, cobra.NoFileCompletions) // as in addProfileFlag
+	cmd.Flags().StringArrayVar(&pins, settings.KeyPin, nil, "remove only this key, `sha256:HEX`; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc(settings.KeyPin, cobra.NoFileCompletions) // as in addProfileFlag
 	return cmd
 }
 
-// knownPeers are the peers for completion, with the comment of their first key.
-func (a *app) knownPeers(given []string) []string {
-	list, _, err := a.knownKeys()
+// knownPeers returns the peers for completion, with the comment of their first key.
+func knownPeers(hosts *knownhosts.Store, given []string) []string {
+	list, _, err := hosts.Read()
 	if err != nil || len(given) > 0 {
 		return nil
 	}
@@ -131,83 +76,8 @@ func (a *app) knownPeers(given []string) []string {
 	for _, e := range list.Entries() {
 		if !slices.Contains(seen, e.Peer) && len(seen) < maxCompletions {
 			seen = append(seen, e.Peer)
-			out = append(out, strings.TrimSuffix(e.Peer+"\t"+escape(e.Comment), "\t"))
+			out = append(out, strings.TrimSuffix(e.Peer+"\t"+console.Escape(e.Comment), "\t"))
 		}
 	}
 	return out
-}
-
-func trustRemove(ctx context.Context, a *app, name string, texts []string) error {
-	const command = "trust remove"
-	peer, err := parsePeer(command, name, 443)
-	if err != nil {
-		return err
-	}
-	pins, err := parsePins(texts)
-	if err != nil {
-		return usage(command, "--%s: %v", settingPin, err)
-	}
-	removed := 0
-	path, err := a.changeKnownKeys(ctx, func(list *trust.List) error {
-		if removed = list.Remove(peer, pins...); removed == 0 {
-			return noKnownKey(list, peer, len(pins) > 0)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	doc := struct {
-		Schema  int    `json:"schema"`
-		File    string `json:"file"`
-		Peer    string `json:"peer"`
-		Removed int    `json:"removed"`
-	}{1, path, peer, removed}
-	return a.print(doc, func(w io.Writer) {
-		fmt.Fprintf(w, "forgotten: %s of %s\n", plural(removed, "key"), escape(peer))
-	})
-}
-
-// noKnownKey says that there is nothing to remove, and what there is of the host.
-func noKnownKey(list *trust.List, peer string, pinned bool) error {
-	host, _, _ := net.SplitHostPort(peer)
-	var others []string
-	for _, e := range list.Entries() {
-		if h, _, _ := net.SplitHostPort(e.Peer); h == host && !slices.Contains(others, e.Peer) && len(others) < 8 {
-			others = append(others, e.Peer)
-		}
-	}
-	hint := "cpupdate trust list shows all that are known"
-	if len(others) > 0 {
-		hint = "of this host there are: " + strings.Join(others, ", ")
-	}
-	if pinned {
-		return failf(codeSettings, hint, "this key of %s is not known", peer)
-	}
-	return failf(codeSettings, hint, "no key of %s is known", peer)
-}
-
-// parsePeer reads PEER, with the usual port if it has none.
-func parsePeer(command, text string, usual int) (string, error) {
-	peer, err := trust.ParsePeer(text)
-	if err != nil {
-		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(usual)))
-	}
-	if err != nil {
-		return "", usage(command, "%s is no peer: HOST, HOST:PORT or [IPv6]:PORT", shownArgument(text))
-	}
-	return peer, nil
-}
-
-// peerAccess is the access data that shaking hands with a peer takes: nobody logs in.
-func peerAccess(method transfer.Method, peer string) (transfer.Access, error) {
-	access := transfer.Access{Method: method}
-	host, port, _ := net.SplitHostPort(peer) // parsePeer has joined them
-	if err := access.Set(transfer.SettingServer, host); err != nil {
-		return access, err
-	}
-	if method == transfer.FTPS {
-		access.Username = "anonymous" // which is not told
-	}
-	return access, access.Set(transfer.SettingPort, port)
 }

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 )
 
 func newVersion(a *app) *cobra.Command {
@@ -14,11 +16,11 @@ func newVersion(a *app) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return printVersion(a) },
+		RunE:  func(*cobra.Command, []string) error { return printVersion(a.con) },
 	}
 }
 
-// versionDoc is the answer of version.
+// A versionDoc is the JSON answer of version.
 type versionDoc struct {
 	Schema   int    `json:"schema"`
 	Version  string `json:"version"`
@@ -28,8 +30,8 @@ type versionDoc struct {
 	Platform string `json:"platform"`
 }
 
-// printVersion prints what the build recorded about itself.
-func printVersion(a *app) error {
+// printVersion prints the version that the build recorded.
+func printVersion(con *console.Console) error {
 	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		doc.Version = info.Main.Version
@@ -42,7 +44,7 @@ func printVersion(a *app) error {
 			}
 		}
 	}
-	return a.print(doc, func(w io.Writer) {
+	return con.Print(doc, func(w io.Writer) {
 		commit := ""
 		if doc.Commit != "" {
 			commit = "  commit " + doc.Commit

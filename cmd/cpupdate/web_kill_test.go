@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -41,7 +43,7 @@ func TestKilledUpload(t *testing.T) {
 			_, port, _ := net.SplitHostPort(page)
 			args := append([]string{
 				"push", image, phone.Address(), "--web", "--web-port", port, "--pin", pinOf(t, page), "--json", "--hw-level", "3",
-				"--password-file", newFile(t, "secret", []byte(phonesim.DefaultPassword)),
+				"--password-file", clitest.File(t, "secret", []byte(phonesim.DefaultPassword)),
 			}, flags...)
 			p := startWebPush(t, append(args, "--limit-rate", k.rate)...)
 			if k.step == "sending" {
@@ -69,7 +71,7 @@ func TestKilledUpload(t *testing.T) {
 			}
 			a, out, errOut := testApp(t, nil)
 			c := run(t.Context(), a, args)
-			if end := lastLine(t, pushLines(t, out.String())); c != codeOK || end.Outcome != want || phone.State().Version.String() != versionNew {
+			if end := lastLine(t, pushLines(t, out.String())); c != exit.CodeOK || end.Outcome != want || phone.State().Version.String() != versionNew {
 				t.Errorf("the second push ends with %d: %+v\n%s", c, end, errOut)
 			}
 		})
@@ -105,7 +107,7 @@ func awaitEvent(t *testing.T, events <-chan phonesim.Event, kind phonesim.Kind) 
 func checkInterruptedUpload(p *pushProcess, last pushLine, says string, told bool) {
 	p.t.Helper()
 	e := ran{errOut: <-p.err}.failure(p.t)
-	if p.cmd.ProcessState.ExitCode() != int(codeInterrupted) || e.Kind != "interrupted" || !strings.Contains(e.Message, says) {
+	if p.cmd.ProcessState.ExitCode() != int(exit.CodeInterrupted) || e.Kind != "interrupted" || !strings.Contains(e.Message, says) {
 		p.t.Errorf("it ended with %v: %+v", p.cmd.ProcessState, e)
 	}
 	if !told && !strings.HasSuffix(e.Message, "the phone still runs "+versionOld) {
@@ -128,7 +130,7 @@ func TestWebLockedOut(t *testing.T) {
 	})
 	args := append([]string{
 		"push", image, locked.Address(), other.Address(), "--web", "--web-port", port, "--pin", pinOf(t, page), "--pin", pinOf(t, other.State().WebAddress),
-		"--hw-level", "3", "--password-file", newFile(t, "secret", []byte(phonesim.DefaultPassword)),
+		"--hw-level", "3", "--password-file", clitest.File(t, "secret", []byte(phonesim.DefaultPassword)),
 	}, flags...)
 	r := runHere(t, nil, args...)
 	for _, want := range []string{
@@ -139,7 +141,7 @@ func TestWebLockedOut(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, r.errOut)
 		}
 	}
-	if r.code != codeStopped || !strings.Contains(r.out, "left alone") || other.State().Logins > 0 {
+	if r.code != exit.CodeStopped || !strings.Contains(r.out, "left alone") || other.State().Logins > 0 {
 		t.Errorf("exit code %d, %d logins\n%s", r.code, other.State().Logins, r.out)
 	}
 }

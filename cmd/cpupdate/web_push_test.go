@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -31,11 +33,11 @@ func TestWebTerminal(t *testing.T) {
 	phone := startPagePhone(t, noInterface)
 	flags, page := webFlags(phone)
 	args := append(append([]string{"push", image, phone.Address()}, flags...), patience...)
-	push := func(typed, password string, want code) string {
+	push := func(typed, password string, want exit.Code) string {
 		t.Helper()
 		a, said := terminalApp(t, typed)
 		asked := ""
-		a.ask = func(_ context.Context, question string) (string, error) {
+		a.con.Ask = func(_ context.Context, question string) (string, error) {
 			asked = question
 			if password == "" {
 				return "", io.EOF
@@ -45,7 +47,7 @@ func TestWebTerminal(t *testing.T) {
 		if c := run(t.Context(), a, args); c != want {
 			t.Errorf("typed %q: exit code %d, want %d\n%s", typed, c, want, said())
 		}
-		if password != "" && asked != "Password of the web page of "+phone.Address()+": " {
+		if password != "" && asked != "Password for the web page of "+phone.Address()+": " {
 			t.Errorf("it asks %q", asked)
 		}
 		if strings.Contains(said(), webPassword) {
@@ -54,11 +56,11 @@ func TestWebTerminal(t *testing.T) {
 		return said()
 	}
 	pin := pinOf(t, page)
-	if said := push("no\n", "", codeSettings); !strings.Contains(said, pin) || phone.State().Logins != 0 {
+	if said := push("no\n", "", exit.CodeSettings); !strings.Contains(said, pin) || phone.State().Logins != 0 {
 		t.Errorf("after a no: %d logins\n%s", phone.State().Logins, said)
 	}
-	push("yes\n", "", codeSettings)
-	if said := push("yes\n", webPassword, codeOK); !strings.Contains(said, "holds the key of "+page+" now") || phone.State().Version.String() != versionNew {
+	push("yes\n", "", exit.CodeSettings)
+	if said := push("yes\n", webPassword, exit.CodeOK); !strings.Contains(said, "now has the key of "+page) || phone.State().Version.String() != versionNew {
 		t.Errorf("after a yes the phone runs %s\n%s", phone.State().Version, said)
 	}
 }
@@ -69,7 +71,7 @@ func TestWebMany(t *testing.T) {
 	t.Parallel()
 	image, patience := phoneImage(t), serviceFlags(t)
 	lines, port := []string{"address,hw_level"}, "0"
-	args := append([]string{"push", image, "--web", "--limit-rate", "4M", "--password-file", newFile(t, "secret", []byte(webPassword))}, patience...)
+	args := append([]string{"push", image, "--web", "--limit-rate", "4M", "--password-file", clitest.File(t, "secret", []byte(webPassword))}, patience...)
 	var phones []*phonesim.Phone
 	for i, faults := range []string{"", noInterface, "web-refuses"} {
 		host := "127.0.9." + string(rune('1'+i))
@@ -86,7 +88,7 @@ func TestWebMany(t *testing.T) {
 			t.Errorf("it does not say %q", want)
 		}
 	}
-	if r.code != codePartial || !strings.Contains(r.errOut, "cpupdate: 1 of 3 phones is not updated: "+phones[2].Address()+" (page-refused)") {
+	if r.code != exit.CodePartial || !strings.Contains(r.errOut, "cpupdate: 1 of 3 phones is not updated: "+phones[2].Address()+" (page-refused)") {
 		t.Errorf("exit code %d", r.code)
 	}
 	for i, want := range []string{versionNew, versionNew, versionOld} {
@@ -104,9 +106,9 @@ func TestWebOnePage(t *testing.T) {
 	t.Parallel()
 	phone := startPagePhone(t, "")
 	flags, page := webFlags(phone)
-	args := append([]string{"push", phoneImage(t), phone.Address(), "127.0.0.1:1", "--pin", pinOf(t, page), "--password-file", newFile(t, "secret", []byte(webPassword))}, flags...)
+	args := append([]string{"push", phoneImage(t), phone.Address(), "127.0.0.1:1", "--pin", pinOf(t, page), "--password-file", clitest.File(t, "secret", []byte(webPassword))}, flags...)
 	r := runHere(t, nil, args...)
-	if r.code != codeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are one phone: both have the web page "+page) {
+	if r.code != exit.CodeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are the same phone: both have the web page "+page) {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 	if state := phone.State(); state.Logins != 0 || state.Contacts != 0 {

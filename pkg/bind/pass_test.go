@@ -8,17 +8,18 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
-// A pass in pieces of any size says what Verify says, of every image that can be opened.
+// TestPassSaysWhatVerifySays checks that a pass in pieces of any size gives the result of Verify, for every image that
+// can be opened.
 func TestPassSaysWhatVerifySays(t *testing.T) {
-	images := map[string][]byte{"valid": bindtest.Valid().Image()}
-	damaged := bindtest.Valid().Image()
+	images := map[string][]byte{"valid": forge.Valid().Image()}
+	damaged := forge.Valid().Image()
 	damaged[len(damaged)-1] ^= 1
 	images["payload changed"] = damaged
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		images[forgery.Name] = forgery.Image
 	}
 	opened := 0
@@ -52,9 +53,9 @@ func TestPassSaysWhatVerifySays(t *testing.T) {
 	}
 }
 
-// A pass that saw less than the image says so, whatever the digests are.
+// TestPassOverLessThanTheImage checks that a pass that saw less than the image is an error, whatever the digests are.
 func TestPassOverLessThanTheImage(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	f, err := bind.NewFile(bytes.NewReader(image), int64(len(image)))
 	if err != nil {
 		t.Fatal(err)
@@ -75,8 +76,8 @@ func TestPassOverLessThanTheImage(t *testing.T) {
 // A pass notices every byte of header and trailer that is not what it was when the file was opened, whatever the digests
 // are: also a header that is valid in itself.
 func TestPassOverAnotherHeaderOrTrailer(t *testing.T) {
-	cpb, openStage := bindtest.Valid().Image(), openStageImage(t)
-	header, trailer := bindtest.Valid().HeaderLength(), int64(len(openStage))-0x128
+	cpb, openStage := forge.Valid().Image(), openStageImage(t)
+	header, trailer := forge.Valid().HeaderLength(), int64(len(openStage))-0x128
 	for at := range header {
 		passNotices(t, cpb, at, "header")
 	}
@@ -128,8 +129,8 @@ func TestPassComputesOneDigest(t *testing.T) {
 		whole bool
 		want  bool
 	}{
-		"CPB":               {bindtest.Valid().Image(), false, false},
-		"CPB, wanted":       {bindtest.Valid().Image(), true, true},
+		"CPB":               {forge.Valid().Image(), false, false},
+		"CPB, wanted":       {forge.Valid().Image(), true, true},
 		"OpenStage":         {openStageImage(t), false, true},
 		"OpenStage, wanted": {openStageImage(t), true, true},
 	} {

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // A lazyWatcher compares the file with what it should be, and computes the digest only when it is wanted.

@@ -98,7 +98,7 @@ func (p *ftpPut) lookForOld(ctx context.Context) error {
 		p.old = size.bytes
 	}
 	if size.there && p.u.NoOverwrite && p.half != p.u.Name {
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
+		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (p *ftpPut) sendAndProve(ctx context.Context) error {
 // send sends the file to the target.
 func (p *ftpPut) send(ctx context.Context) error {
 	err := p.store()
-	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.link.isIPv4() {
+	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.tcp.IsIPv4() {
 		// The port that EPSV named may be closed on the way; PASV's is another. By IPv6 there is no PASV.
 		p.control.skipEPSV = true
 		err = p.store()
@@ -210,7 +210,7 @@ func (p *ftpPut) rename(ctx context.Context) error {
 		return err
 	}
 	whole := ctx
-	ctx, cancel := p.afterwards(ctx)
+	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
 	p.control.ctx = ctx
 	p.tell(StepRename, p.u.Name)

@@ -1,8 +1,0 @@
-//go:build !windows
-
-package main
-
-import "os"
-
-// enableColor reports whether the terminal understands colour sequences.
-func enableColor(*os.File) bool { return true }

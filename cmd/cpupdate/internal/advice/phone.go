@@ -1,0 +1,197 @@
+// Package advice maps each kind of failure of a phone, a web page or a server to an exit code and to the next steps.
+package advice
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// A PhoneRow maps a kind of failure with a phone to the exit code and the hint.
+type PhoneRow struct {
+	Kind fleet.Kind
+	code exit.Code
+	told exit.Code // the code after the update command was sent; 0: the same
+	Hint string
+	own  string // the hint after the update command was sent; "": the same
+}
+
+// A Context is what hints need to know of the command.
+type Context struct {
+	Image string                      // as it was named, "" if there is none
+	List  string                      // of phones
+	Page  func(address string) string // returns the address of a phone's web page; nil without --web
+}
+
+// PhoneTable returns a row for each kind except those of [WebTable].
+func PhoneTable() []PhoneRow {
+	return []PhoneRow{
+		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "check the phone's address, power and LAN, and that no firewall blocks its contact port (8085 by default)", ""},
+		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
+		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
+		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
+		{fleet.KindOther, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
+		{fleet.KindTwice, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
+		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
+		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
+		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
+		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, wait longer with --patience, or end calls with --priority immediate", ""},
+		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
+		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that is this machine (--advertise)", ""},
+		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
+		{fleet.KindRejected, exit.CodeRejected, 0, "compare the hardware levels with cpupdate check: the phone rejected the image itself, most often for its hardware level", ""},
+		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
+		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
+		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
+		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
+	}
+}
+
+// PhoneFailure returns the failure for a phone, with exit code and hint. The error begins with the phone's name.
+func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
+	f := r.Failure
+	if r.Verdict != nil && (f.Kind == fleet.KindRefused || f.Kind == fleet.KindUnknown) {
+		own := (*exit.Error)(nil)
+		if errors.As(verdict.Error(images.DisplayName(in.Image), *r.Verdict), &own) {
+			return exit.New(own.Code, fmt.Errorf("%s: %w", name, f), own.Hints...)
+		}
+	}
+	for _, row := range append(PhoneTable(), WebTable()...) {
+		if row.Kind != f.Kind {
+			continue
+		}
+		c, hint := row.code, row.Hint
+		if f.Told {
+			c, hint = cmp.Or(row.told, c), cmp.Or(row.own, hint)
+		}
+		hint = strings.ReplaceAll(hint, "PHONE", name)
+		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
+			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
+		}
+		if hints := pageHints(name, in, f); hints != nil {
+			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
+		}
+		return exit.New(c, fmt.Errorf("%s: %w", name, f), hint)
+	}
+	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
+}
+
+// RunFailure returns the error that ends a run, or nil.
+func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
+	var bad []*exit.Error
+	var names []string
+	interrupted, told := false, 0
+	for i, r := range results {
+		if r.Failure == nil {
+			continue
+		}
+		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
+		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if r.Failure.Kind == fleet.KindInterrupted {
+			interrupted = true
+			if r.Told {
+				told++
+			}
+		}
+	}
+	switch {
+	case len(bad) == 0:
+		return nil
+	case len(results) == 1:
+		return bad[0]
+	case interrupted && plan.Image == nil:
+		return exit.Errorf(exit.CodeInterrupted, "query them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
+	case interrupted:
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), toldAlready(told))
+	}
+	ended := exit.CodePartial
+	if stopped(results) {
+		ended = exit.CodeStopped
+	}
+	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), ShortList(names)), hintsOf(in, results, bad)...)
+}
+
+// askAgain returns the command that queries the failed phones.
+func askAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
+	if in.List != "" {
+		return "cpupdate phone --phones " + in.List
+	}
+	text := "cpupdate phone"
+	for i, r := range results {
+		if r.Failure != nil {
+			text += " " + plan.Phones[i].Address
+		}
+	}
+	return text
+}
+
+// badEnd returns what n failed phones have in common.
+func badEnd(plan fleet.Plan, n int) string {
+	switch {
+	case plan.Image == nil:
+		return "could not be queried"
+	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
+		return "would not be updated"
+	}
+	return console.IsAre(n) + " not updated"
+}
+
+// toldAlready says how many phones got the update command and can no longer be stopped.
+func toldAlready(n int) string {
+	switch n {
+	case 0:
+		return "no update command was sent"
+	case 1:
+		return "1 has the update command already and may still update"
+	}
+	return fmt.Sprintf("%d have the update command already and may still update", n)
+}
+
+// ShortList joins the first ten names and counts the others.
+func ShortList(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(", and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// hintsOf returns the hints for several phones, one for each of the first few kinds of failure.
+func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
+	const most = 5
+	var hints []string
+	var kinds []fleet.Kind
+	for _, r := range results {
+		if r.Failure == nil {
+			continue
+		}
+		f := bad[0]
+		bad = bad[1:]
+		kind := r.Failure.Kind
+		if slices.Contains(kinds, kind) || len(kinds) == most || len(f.Hints) == 0 {
+			continue
+		}
+		kinds = append(kinds, kind)
+		hint := f.Hints[0]
+		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
+			hint = "see why with: cpupdate check IMAGE PHONE"
+			if in.List != "" { // the list describes the phones
+				hint += " --phones " + in.List
+			} else {
+				hint += ", and the flags that describe the phones"
+			}
+		}
+		hints = append(hints, fmt.Sprintf("%s: %s", kind, hint))
+	}
+	return hints
+}

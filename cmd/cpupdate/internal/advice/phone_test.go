@@ -1,0 +1,200 @@
+package advice
+
+import (
+	"cmp"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+func TestRunFailure(t *testing.T) {
+	phones := []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}
+	image := &fleet.Image{Source: fleet.Elsewhere(wpi.Deployment{})}
+	stopped := func(told bool) fleet.Result {
+		return fleet.Result{Told: told, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Told: told}}
+	}
+	refused := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused}, Verdict: &hwcheck.Verdict{Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: "x", Outcome: hwcheck.Unknown}}}}
+	for _, test := range []struct {
+		image   *fleet.Image
+		in      Context
+		results []fleet.Result
+		want    string
+		hint    string
+	}{
+		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
+		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
+		{image, Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
+		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
+		{image, Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
+		{nil, Context{List: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
+	} {
+		own := (*exit.Error)(nil)
+		if err := RunFailure(fleet.Plan{Phones: phones, Image: test.image}, test.in, test.results); !errors.As(err, &own) || own.Error() != test.want || !strings.Contains(strings.Join(own.Hints, "\n"), test.hint) {
+			t.Errorf("%v\nwant %s, hints %q", err, test.want, own.Hints)
+		}
+	}
+}
+
+// TestHintsAreCommands: what somebody is told to type names the phone.
+func TestHintsAreCommands(t *testing.T) {
+	for _, kind := range []fleet.Kind{fleet.KindOldVersion, fleet.KindNeverBack, fleet.KindNoAnswer, fleet.KindInterrupted} {
+		f := PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
+		if hint := strings.Join(f.Hints, " "); !strings.HasSuffix(hint, "cpupdate phone 192.0.2.50") {
+			t.Errorf("%s: %q", kind, hint)
+		}
+	}
+}
+
+// tables are all rows about phones.
+func tables() []PhoneRow { return slices.Concat(PhoneTable(), WebTable()) }
+
+// Each kind has one row with a hint; the code of a phone that had been told is never one that says nothing has happened.
+func TestPhoneTables(t *testing.T) {
+	var kinds []fleet.Kind
+	for _, row := range tables() {
+		if slices.Contains(kinds, row.Kind) || row.Hint == "" || row.code == exit.CodeOK {
+			t.Errorf("%+v", row)
+		}
+		kinds = append(kinds, row.Kind)
+		asked, told := failure(row.Kind, false), failure(row.Kind, true)
+		if asked.Code != row.code || told.Code != cmp.Or(row.told, row.code) || len(asked.Hints) != 1 || len(told.Hints) != 1 {
+			t.Errorf("%s: %d, %q; if told %d, %q", row.Kind, asked.Code, asked.Hints, told.Code, told.Hints)
+		}
+		if (asked.Hints[0] != told.Hints[0]) != (row.own != "") || strings.Contains(asked.Hints[0], "PHONE") {
+			t.Errorf("%s: %q, if told %q", row.Kind, asked.Hints, told.Hints)
+		}
+		if !strings.HasPrefix(asked.Error(), "192.0.2.50: ") {
+			t.Errorf("%s: %v does not begin with the phone", row.Kind, asked)
+		}
+	}
+	if len(kinds) < 36 {
+		t.Errorf("%d kinds", len(kinds))
+	}
+	if f := failure("new", false); f.Code != exit.CodeInternal {
+		t.Errorf("a kind without a row ends with %d", f.Code)
+	}
+}
+
+// failure is what a bad end of a kind comes to.
+func failure(kind fleet.Kind, told bool) *exit.Error {
+	return PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told, Msg: "why"}})
+}
+
+// A phone that the image does not suit has the exit code and the next step of the rule sheet.
+func TestRefusedPhone(t *testing.T) {
+	for kind, test := range map[fleet.Kind]struct {
+		verdict hwcheck.Verdict
+		code    exit.Code
+	}{
+		fleet.KindRefused: {hwcheck.Verdict{Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail, Advice: "Do this."}}}, exit.CodeRefused},
+		fleet.KindUnknown: {hwcheck.Verdict{Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Unknown, Advice: "Do this."}}}, exit.CodeUnknown},
+	} {
+		f := PhoneFailure("a", Context{Image: "i"}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Msg: "why"}, Verdict: &test.verdict})
+		if f.Code != test.code || len(f.Hints) != 1 || !strings.HasPrefix(f.Hints[0], "Do this") || !strings.HasPrefix(f.Error(), "a: ") {
+			t.Errorf("%s: %d, %v, %q", kind, f.Code, f, f.Hints)
+		}
+	}
+}
+
+// A phone that refused an image that nobody saw it fetch may not have got it at all.
+func TestRejectedUnseen(t *testing.T) {
+	result := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRejected, Msg: "why"}}
+	hint := func(in Context) string { return PhoneFailure("a", in, result).Hints[0] }
+	unseen, byPage := hint(Context{}), hint(Context{Page: func(string) string { return "a:443" }})
+	result.Fetch.Requests = 1
+	if seen := hint(Context{}); !strings.HasPrefix(unseen, seen+"; ") || byPage != seen {
+		t.Errorf("%q, seen %q, by its page %q", unseen, seen, byPage)
+	}
+}
+
+// What to do about a page that is not to be trusted depends on what it showed.
+func TestPageHints(t *testing.T) {
+	pin, err := trust.ParsePin("sha256:" + strings.Repeat("ab", 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.Error{Presented: pin, Err: x509.UnknownAuthorityError{}}}
+	page := Context{Page: func(address string) string { return address + ":443" }}
+	f := PhoneFailure("a", page, fleet.Result{Failure: stranger})
+	if hints := strings.Join(f.Hints, "\n"); f.Code != exit.CodeSettings || !strings.Contains(hints, pin.String()) || !strings.Contains(hints, "cpupdate trust add a:443") {
+		t.Errorf("%d, %q", f.Code, f.Hints)
+	}
+	if f := PhoneFailure("a", Context{}, fleet.Result{Failure: stranger}); len(f.Hints) != 1 || strings.Contains(f.Hints[0], pin.String()) {
+		t.Errorf("without a page: %q", f.Hints)
+	}
+	weak := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.WeakKeyError{}}
+	if f := PhoneFailure("a", page, fleet.Result{Failure: weak}); !slices.Equal(f.Hints, knownhosts.WeakKeyHints(weak)) || len(f.Hints) == 0 {
+		t.Errorf("a weak key: %q", f.Hints)
+	}
+}
+
+// Several phones end with 10, or with 11 if a phone took no password any more; the hints are one for each of the first kinds.
+func TestRunFailureOfMany(t *testing.T) {
+	var plan fleet.Plan
+	var results []fleet.Result
+	kinds := []fleet.Kind{"", fleet.KindBusy, fleet.KindBusy, fleet.KindCut, fleet.KindTLS, fleet.KindTwice, fleet.KindNoCall, fleet.KindNoPhone, fleet.KindGarbled, fleet.KindOther, fleet.KindSource, fleet.KindNotTaken}
+	for i, kind := range kinds {
+		plan.Phones = append(plan.Phones, fleet.Target{Address: fmt.Sprintf("p%d", i)})
+		r := fleet.Result{}
+		if kind != "" {
+			r.Failure = &fleet.Failure{Kind: kind, Msg: "why"}
+		}
+		results = append(results, r)
+	}
+	f := exit.Classify(RunFailure(plan, Context{}, results))
+	if f.Code != exit.CodePartial || len(f.Hints) != 5 || !strings.HasPrefix(f.Hints[0], "busy: ") || !strings.HasPrefix(f.Hints[1], "cut: ") {
+		t.Errorf("%d, %q", f.Code, f.Hints)
+	}
+	if !strings.HasPrefix(f.Error(), "11 of 12 phones ") || !strings.Contains(f.Error(), "p10 (source)") || strings.Contains(f.Error(), "p11") {
+		t.Error(f)
+	}
+	results[0].Failure = &fleet.Failure{Kind: fleet.KindStopped}
+	if f := exit.Classify(RunFailure(plan, Context{}, results)); f.Code != exit.CodeStopped {
+		t.Errorf("a run that stopped ends with %d", f.Code)
+	}
+	if err := RunFailure(plan, Context{}, make([]fleet.Result, 3)); err != nil {
+		t.Error(err)
+	}
+	one := fleet.Plan{Phones: plan.Phones[:1]}
+	if f := exit.Classify(RunFailure(one, Context{}, results[1:2])); f.Code != exit.CodeUnreachable || !strings.HasPrefix(f.Error(), "p0: ") {
+		t.Errorf("a single phone: %d, %v", f.Code, f)
+	}
+}
+
+// What several phones have in common depends on what was meant to happen to them.
+func TestBadEnd(t *testing.T) {
+	seen := map[string]bool{}
+	for _, image := range []*fleet.Image{nil, {}, {Source: fleet.Elsewhere(wpi.Deployment{})}} {
+		text := badEnd(fleet.Plan{Image: image}, 2)
+		if text == "" || seen[text] {
+			t.Errorf("%+v: %q", image, text)
+		}
+		seen[text] = true
+	}
+	for _, dryRun := range []bool{true, false} {
+		want := badEnd(fleet.Plan{Image: &fleet.Image{}}, 2)
+		if got := badEnd(fleet.Plan{Image: &fleet.Image{Web: &fleet.Web{DryRun: dryRun}}}, 2); (got == want) != dryRun {
+			t.Errorf("by the page, dry run %v: %q", dryRun, got)
+		}
+	}
+}
+
+func TestShortList(t *testing.T) {
+	names := strings.Fields("a b c d e f g h i j k l")
+	if got := ShortList(names[:10]); got != "a, b, c, d, e, f, g, h, i, j" {
+		t.Error(got)
+	}
+	if got := ShortList(names); !strings.HasPrefix(got, "a, b, c, d, e, f, g, h, i, j, ") || strings.Contains(got, "k") || !strings.Contains(got, "2") {
+		t.Error(got)
+	}
+}

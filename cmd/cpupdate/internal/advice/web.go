@@ -1,0 +1,53 @@
+package advice
+
+import (
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+)
+
+// WebTable returns a row for each kind of failure that only --web has.
+func WebTable() []PhoneRow {
+	const compare = "look at the page with a browser, and at the output of --verbose; if it is a phone's page, report the error above"
+	return []PhoneRow{
+		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
+		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", ""},
+		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with that of the phone: cpupdate help trust", ""},
+		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", ""},
+		{fleet.KindPageOdd, exit.CodeRejected, 0, compare, ""},
+		{fleet.KindPageForeign, exit.CodeRejected, 0, "check with a browser where the page leads, and whether it is the phone's own; nothing was sent there", ""},
+		{fleet.KindNoLogin, exit.CodeRejected, 0, compare, ""},
+		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", ""},
+		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", ""},
+		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
+		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, use --serve: its page has no such form; otherwise " + compare, ""},
+		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
+		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above, and compare the hardware levels with cpupdate check", ""},
+		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --limit-rate, which all phones share, or --patience; the phone discards an incomplete upload", ""},
+		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
+		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
+	}
+}
+
+// pageHints returns the hints for a page whose certificate is not trusted.
+func pageHints(name string, in Context, f *fleet.Failure) []string {
+	if hints := knownhosts.WeakKeyHints(f); hints != nil {
+		return hints
+	}
+	stranger := trust.AsError(f)
+	if in.Page == nil || stranger == nil {
+		return nil
+	}
+	return knownhosts.TrustHints(in.Page(name), stranger)
+}
+
+// stopped reports whether the run was stopped because a phone is locked out.
+func stopped(results []fleet.Result) bool {
+	for _, r := range results {
+		if r.Failure != nil && r.Failure.Kind == fleet.KindStopped {
+			return true
+		}
+	}
+	return false
+}

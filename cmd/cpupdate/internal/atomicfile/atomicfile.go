@@ -1,0 +1,133 @@
+// Package atomicfile writes files that are complete or not there at all, and keeps apart the processes that change the same
+// file. It knows nothing of what is in them.
+package atomicfile
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+)
+
+// Write writes a file that is complete or not there at all: a temporary file beside it gets its name only after check has
+// accepted it. Without force an existing file stays as it is. check may be nil.
+func Write(name string, force bool, write func(io.Writer) error, check func(temporary string) error) (err error) {
+	if err := CheckOutput(name, force); err != nil {
+		return err
+	}
+	d, err := NewDraft(name, 0o666, write)
+	if err != nil {
+		return CannotWrite(name, err)
+	}
+	defer d.Discard(&err)
+	if check != nil {
+		if err := check(d.temporary); err != nil {
+			return err
+		}
+	}
+	return CannotWrite(name, d.Place(force))
+}
+
+// A Draft is a complete file that does not have its name yet.
+type Draft struct{ name, temporary string }
+
+// NewDraft writes a file beside the one called name, with the permissions of mode less the umask. Its bytes are on the disk
+// when it returns.
+func NewDraft(name string, mode fs.FileMode, write func(io.Writer) error) (d Draft, err error) {
+	suffix := make([]byte, 6)
+	_, _ = rand.Read(suffix) // never fails
+	d = Draft{name, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")}
+	f, err := os.OpenFile(d.temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return Draft{}, err
+	}
+	if err = errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		d.Discard(&err)
+	}
+	return d, err
+}
+
+// Bytes returns what writes b.
+func Bytes(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
+// Chmod gives the draft the permissions of mode, whatever the umask is. It does nothing on Windows.
+func (d Draft) Chmod(mode fs.FileMode) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	return os.Chmod(d.temporary, mode.Perm())
+}
+
+// Discard removes a draft that was not placed, and adds to err what went wrong with that.
+func (d Draft) Discard(err *error) {
+	if removeErr := IgnoreMissing(os.Remove(d.temporary)); removeErr != nil {
+		*err = errors.Join(*err, removeErr)
+	}
+}
+
+// Place gives the draft its name; without force only if no file has it meanwhile.
+func (d Draft) Place(force bool) error {
+	if force {
+		return os.Rename(d.temporary, d.name)
+	}
+	err := os.Link(d.temporary, d.name)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return existsError(d.name)
+	case err == nil:
+		return os.Remove(d.temporary)
+	}
+	// The file system has no hard links, for example FAT on a USB stick.
+	if _, statErr := os.Lstat(d.name); statErr == nil {
+		return existsError(d.name)
+	}
+	return os.Rename(d.temporary, d.name)
+}
+
+// CheckOutput rejects an output that is not a regular file, or that exists, without force.
+func CheckOutput(name string, force bool) error {
+	info, _ := os.Lstat(name) // errors are reported when the file is written
+	switch {
+	case name == "-":
+		return exit.Errorf(exit.CodeUsage, "name a file", "cannot write to -: the answer goes to standard output")
+	case info == nil:
+		return nil
+	case !info.Mode().IsRegular():
+		return exit.Errorf(exit.CodeUsage, "name a file", "%s exists and is not a regular file", name)
+	case !force:
+		return existsError(name)
+	}
+	return nil
+}
+
+// IgnoreMissing returns nil if the error says that there is no such file, and else the error.
+func IgnoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func existsError(name string) error {
+	return exit.Errorf(exit.CodeUsage, "replace it with --force", "%s already exists", name)
+}
+
+// CannotWrite adds the file name and a hint to an error of writing; it returns a failure unchanged.
+func CannotWrite(name string, err error) error {
+	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
+		return err
+	}
+	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
+}

@@ -1,0 +1,110 @@
+// Package console is where the command meets people and programs: its streams and its terminal, prompting, the answer as
+// text or as JSON, notes, progress, tables, wrapped and escaped text, and how numbers and times are written.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// A Console is where a command reads and writes.
+type Console struct {
+	In          io.Reader
+	Out, Err    io.Writer
+	InTerminal  bool       // stdin is a terminal
+	ColorOut    bool       // stdout is a terminal that shows colours
+	Width       int        // columns of the terminal, 80 if stdout is not a terminal
+	ErrTerminal bool       // stderr is a terminal on which a line can be redrawn
+	ErrWidth    func() int // columns of that terminal
+
+	Ask       func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
+	KeepPipes func()                                                   // from then on, a closed stdout is a write error and does not end the process
+
+	JSON, Quiet, Verbose, NoColor bool
+
+	silent     bool // nothing is said at all
+	legacySaid bool // the warning about --legacy-tls was printed
+}
+
+// Silent returns a console that says nothing, and where nobody can be prompted.
+func (c *Console) Silent() *Console {
+	silent := *c
+	silent.silent, silent.ErrTerminal = true, false
+	return &silent
+}
+
+// CanPrompt reports whether somebody can be prompted: a person at a terminal, who sees what it is about.
+func (c *Console) CanPrompt() bool { return c.InTerminal && !c.JSON && !c.silent }
+
+// ErrColumns returns how wide stderr is.
+func (c *Console) ErrColumns() int {
+	if c.ErrTerminal {
+		return c.ErrWidth()
+	}
+	return 80
+}
+
+// New returns the console of this process.
+func New() *Console {
+	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Width: 80, Ask: askPassword, KeepPipes: keepPipes}
+	c.InTerminal = term.IsTerminal(int(os.Stdin.Fd()))
+	c.ErrTerminal = StderrTerminal() && os.Getenv("TERM") != "dumb"
+	c.ErrWidth = func() int {
+		width, _, err := term.GetSize(int(os.Stderr.Fd()))
+		if err != nil {
+			return 80
+		}
+		return width
+	}
+	fd := int(os.Stdout.Fd())
+	if term.IsTerminal(fd) {
+		c.ColorOut = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && enableColor(os.Stdout)
+		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
+			c.Width = width
+		}
+	}
+	return c
+}
+
+// StderrTerminal reports whether stderr is a terminal.
+func StderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
+
+// keepPipes catches SIGPIPE, because a command that is uploading must clean up on the server first. The signal is not
+// ignored: programs that cpupdate starts would inherit that.
+func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
+
+// askPassword reads a line from the terminal of standard input without echo.
+func askPassword(ctx context.Context, prompt string) (string, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(os.Stderr, prompt)
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		answered <- answer{text, err}
+	}()
+	select {
+	case a := <-answered:
+		fmt.Fprintln(os.Stderr)
+		return string(a.text), a.err
+	case <-ctx.Done():
+		if !StderrTerminal() { // otherwise the signal has already ended the line
+			fmt.Fprintln(os.Stderr)
+		}
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+}

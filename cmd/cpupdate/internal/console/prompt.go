@@ -1,0 +1,59 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Question prompts on the terminal, and reads one line of standard input. It reads byte by byte, because what follows
+// belongs to other readers.
+func (c *Console) Question(ctx context.Context, text string) (string, error) {
+	fmt.Fprint(c.Err, text)
+	type answer struct {
+		line string
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		line, err := readLine(c)
+		answered <- answer{line, err}
+	}()
+	select {
+	case said := <-answered:
+		return said.line, said.err
+	case <-ctx.Done():
+		if !c.ErrTerminal { // otherwise the signal has already ended the line
+			fmt.Fprintln(c.Err)
+		}
+		return "", ctx.Err()
+	}
+}
+
+// readLine reads a line of standard input without its line break.
+func readLine(con *Console) (string, error) {
+	const most = 4096
+	var line []byte
+	for b := make([]byte, 1); len(line) < most; {
+		n, err := con.In.Read(b)
+		switch {
+		case n > 0 && b[0] == '\n':
+			return string(line), nil
+		case n > 0 && b[0] != '\r':
+			line = append(line, b[0])
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("the answer is too long")
+}
+
+// WarnLegacy prints once per run what --legacy-tls gives up.
+func (c *Console) WarnLegacy(legacy bool) {
+	if !legacy || c.legacySaid {
+		return
+	}
+	c.legacySaid = true
+	c.Remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
+}

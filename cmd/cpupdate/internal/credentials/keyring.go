@@ -1,0 +1,106 @@
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/godbus/dbus/v5"
+	oskeyring "github.com/zalando/go-keyring"
+)
+
+// keyringService is the service name of cpupdate's items in the keyring.
+const keyringService = "cpupdate"
+
+// A Keyring stores texts outside of cpupdate's files. Each method may wait until a person unlocks it.
+type Keyring interface {
+	Get(item string) (string, error) // errNoItem if there is no such item
+	Set(item, text string) error     // replaces an existing item
+	Delete(item string) error        // errNoItem if there is no such item
+}
+
+var (
+	ErrNoKeyring = errors.New("this system has no keyring")
+	ErrNoItem    = errors.New("there is no such item in the keyring")
+)
+
+// SystemKeyring is the keyring of this system: the Keychain of macOS, the Credential Manager of Windows, and elsewhere
+// the owner of org.freedesktop.secrets on the session's D-Bus.
+type SystemKeyring struct {
+	Bus string // $DBUS_SESSION_BUS_ADDRESS
+}
+
+func (k SystemKeyring) Get(item string) (text string, err error) {
+	err = k.call(func() (err error) {
+		text, err = oskeyring.Get(keyringService, item)
+		return err
+	})
+	return text, err
+}
+
+func (k SystemKeyring) Set(item, text string) error {
+	return k.call(func() error { return oskeyring.Set(keyringService, item, text) })
+}
+
+func (k SystemKeyring) Delete(item string) error {
+	return k.call(func() error { return oskeyring.Delete(keyringService, item) })
+}
+
+// Call makes one call. The library assumes that the bus stays connected while a person is prompted, and panics
+// otherwise.
+func (k SystemKeyring) call(do func() error) (err error) {
+	if !k.busThere() {
+		return ErrNoKeyring
+	}
+	defer func() {
+		if recover() != nil {
+			err = errors.New("the connection to it was lost")
+		}
+	}()
+	return systemKeyringError(do())
+}
+
+// busThere reports whether there is a session bus where one is needed. Without one, the library would start one with
+// dbus-launch, which keeps running after this process has ended.
+func (k SystemKeyring) busThere() bool {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return true
+	}
+	if k.Bus != "" && k.Bus != "autolaunch:" {
+		return true
+	}
+	for _, name := range []string{"bus", "dbus-session"} {
+		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/%s", os.Getuid(), name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// systemKeyringError tells a missing keyring and a missing item from a keyring that fails.
+func systemKeyringError(err error) error {
+	reply := dbus.Error{}
+	errors.As(err, &reply)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, oskeyring.ErrNotFound):
+		return ErrNoItem
+	case errors.Is(err, oskeyring.ErrSetDataTooBig):
+		return errors.New("the password is too long for it")
+	case errors.Is(err, oskeyring.ErrUnsupportedPlatform):
+		return ErrNoKeyring
+	// The address belongs to a bus that has gone, as in a terminal that outlived its session.
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return ErrNoKeyring
+	case reply.Name == "org.freedesktop.DBus.Error.ServiceUnknown", reply.Name == "org.freedesktop.DBus.Error.NameHasNoOwner":
+		return ErrNoKeyring
+	case strings.HasPrefix(err.Error(), "failed to unlock "):
+		return errors.New("it is locked, and was not unlocked")
+	}
+	return fmt.Errorf("it reports %.200q", err.Error())
+}

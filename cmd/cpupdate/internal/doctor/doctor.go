@@ -1,0 +1,166 @@
+// Package doctor checks the route to the server and the phones, and shows what to fix.
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// Options select the route to check, with the same flags as push.
+type Options struct {
+	Route   option.Route
+	Talk    option.Listen
+	List    string
+	Timeout time.Duration
+}
+
+// Run looks at everything on the route, and returns the error of the first thing that hinders it.
+func Run(ctx context.Context, env Env, o Options, addresses []string) error {
+	x := &examination{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
+	if err := x.settle(addresses); err != nil {
+		return err
+	}
+	env.Con.KeepPipes()
+	defer x.close()
+	if err := x.run(ctx, DoctorTable()); err != nil {
+		return err
+	}
+	return x.verdict()
+}
+
+// A route is how the image gets to the phones.
+type route string
+
+// The routes.
+const (
+	RouteServer route = "server" // the image is uploaded to a server
+	RouteServe  route = "serve"  // this machine is the server
+	RouteWeb    route = "web"    // the image is uploaded to the phones' own web pages
+)
+
+// An examination collects the results of a run. What takes time is done once, when it is first needed.
+type examination struct {
+	con     *console.Console
+	store   *settings.Store
+	pass    *credentials.Store
+	hosts   *knownhosts.Store
+	dial    option.DialFunc
+	around  Surroundings
+	o       *Options
+	clock   func() time.Time
+	now     time.Time
+	route   route
+	origin  string // "flags", "defaults", "profile berlin", "nothing" if no route was named
+	targets []fleet.Target
+	found   []Finding
+	shown   string // the group whose heading was printed last
+
+	d       *option.Destination // nil if the route has no server, or its settings are invalid
+	trial   *serverTrial
+	station *callback.Server
+	locals  []localAddress
+	probes  []probe
+	asked   []fleet.Result // of the phones that are reachable, nil before they were contacted
+	seen    []seenCertificate
+
+	pagePassword  secret.Secret // of the phones' web pages
+	passwordLater bool          // prompt for it after a page has presented a trusted key
+	noMoreLogins  string        // why the password is sent to no further page
+	visits        map[int]*pageVisit
+	macs          map[string]int // of the phones that reported one
+}
+
+// settle validates the flags and resolves the route, before any connection is opened.
+func (x *examination) settle(addresses []string) error {
+	const command = "doctor"
+	o := x.o
+	if o.Timeout <= 0 {
+		return exit.Usage(command, "--timeout must be greater than zero")
+	}
+	if err := cmp.Or(o.Route.Validate(), o.Talk.Validate(command)); err != nil {
+		return err
+	}
+	o.Route.Legacy = o.Talk.Legacy
+	x.con.WarnLegacy(o.Talk.Legacy)
+	if err := x.choose(); err != nil {
+		return err
+	}
+	switch {
+	case len(addresses) == 0 && o.List == "" && x.route == RouteWeb:
+		return exit.Usage(command, "--web: name a phone, as PHONE or with --phones")
+	case len(addresses) == 0 && o.List == "":
+		return nil
+	}
+	phones := option.Phones{List: o.List}
+	var err error
+	x.targets, err = phones.Targets(command, addresses, hwcheck.Phone{})
+	return err
+}
+
+// choose selects the route. Invalid stored settings are a finding, and the other checks still run.
+func (x *examination) choose() error {
+	o := &x.o.Route
+	x.route, x.origin = RouteServer, "flags"
+	switch {
+	case o.Web.On:
+		x.route = RouteWeb
+		return nil
+	case o.Serve:
+		x.route = RouteServe
+		return nil
+	case len(o.Access.Given()) > 0:
+		_, err := o.Destination(x.con, x.store, x.pass) // invalid flags are reported at once
+		return err
+	case o.Profile != "":
+		x.origin = settings.ProfileTitle(o.Profile)
+		return nil
+	}
+	x.origin = settings.ProfileTitle("")
+	stored, err := x.store.Profile("")
+	if err != nil || !stored.Empty() || o.UseDefaults {
+		o.UseDefaults = true
+		return nil //nolint:nilerr // the settings check reports it
+	}
+	x.route, x.origin, o.Serve = RouteServe, "nothing", true
+	return o.Validate()
+}
+
+// usesStored reports whether the route comes from stored settings.
+func (x *examination) usesStored() bool { return x.route == RouteServer && x.origin != "flags" }
+
+func (x *examination) logsIn() bool { return x.route != RouteServe }
+
+func (x *examination) toServer() bool { return x.route == RouteServer }
+
+func (x *examination) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.Access) }
+
+func (x *examination) byFTP() bool { return x.d != nil && x.d.Access.Method != transfer.HTTPS }
+
+// toPhones reports whether phones call back, and perhaps fetch from, this machine.
+func (x *examination) toPhones() bool {
+	return x.route == RouteServe || x.route == RouteServer && len(x.targets) > 0
+}
+
+func (x *examination) byPage() bool { return x.route == RouteWeb }
+
+func (x *examination) notByPage() bool { return x.route != RouteWeb }
+
+// servesFTP reports whether phones fetch from this machine by FTP.
+func (x *examination) servesFTP() bool {
+	return x.route == RouteServe && x.o.Route.Access.Method == string(transfer.FTP)
+}
+
+func (x *examination) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }

@@ -1,0 +1,168 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm"
+)
+
+// passwordOfPages finds the password of the phones' web pages. If it has to be prompted for, the prompt waits until a
+// page has presented a trusted key.
+func (x *examination) passwordOfPages(ctx context.Context) Finding {
+	o := &x.o.Route.Password
+	o.Whose = "the phones' web pages"
+	if x.con.InTerminal && (o.Stdin || !o.Given() && !x.pass.Variable.IsSet()) {
+		x.passwordLater = true
+		return well("you are prompted for it before the first login")
+	}
+	password, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
+	switch x.pagePassword = password; {
+	case err != nil:
+		return Bad(err)
+	case password.Reveal() == "":
+		return Bad(exit.Errorf(exit.CodeSettings, passwordSources, "no password given for the phones' web pages"))
+	}
+	return well("a password is given for the phones' web pages")
+}
+
+// askForPages prompts for the password, once.
+func (x *examination) askForPages(ctx context.Context) error {
+	if !x.passwordLater {
+		return nil
+	}
+	x.passwordLater = false
+	password, err := x.o.Route.Password.Prompt(ctx, x.con)
+	if err == nil && password.Reveal() == "" {
+		err = exit.Errorf(exit.CodeSettings, passwordSources, "no password was entered")
+	}
+	if x.pagePassword = password; err != nil {
+		x.noMoreLogins = "no password given"
+	}
+	return err
+}
+
+// heed stops all further logins after a wrong password or a locked phone. The password is the same for all pages, and
+// each wrong one may lock another phone.
+func (x *examination) heed(i int, err error) {
+	e := (*wbm.Error)(nil)
+	switch {
+	case !errors.As(err, &e):
+	case e.Kind == wbm.KindPassword:
+		x.noMoreLogins = "the page of " + x.targets[i].Address + " rejects the password"
+	case e.Kind == wbm.KindLocked:
+		x.noMoreLogins = "the page of " + x.targets[i].Address + " is locked, and accepts no password for now"
+	}
+}
+
+// notMeant returns why the web page of a phone is skipped, "" if it is not: a different phone called back from that
+// address.
+func (x *examination) notMeant(i int) string {
+	switch f := x.failed(i); {
+	case f == nil:
+		return ""
+	case f.Kind == fleet.KindOther:
+		return "it is a different phone"
+	case f.Kind == fleet.KindTwice:
+		return "it is a phone that is already named"
+	}
+	return ""
+}
+
+// failed returns the failure of the phone's call-back, nil if it did not fail, or was not waited for.
+func (x *examination) failed(i int) *fleet.Failure {
+	if x.asked == nil {
+		return nil
+	}
+	return x.asked[i].Failure
+}
+
+// otherPage checks whose page it is: it must agree with the phone that called back, with the list, and with the other
+// phones. Before the login a page may omit its MAC address; at the last check, the page or the phone that called back
+// must have reported one.
+func (x *examination) otherPage(i int, facts wbm.Facts, last bool) *fleet.Failure {
+	page, want := macOf(facts.MAC), x.targets[i].MAC
+	called := ""
+	if x.asked != nil && x.asked[i].Failure == nil {
+		called = macOf(x.asked[i].After.MAC)
+	}
+	said := called
+	if said == "" {
+		said = page
+	}
+	other := func(format string, args ...any) *fleet.Failure {
+		return &fleet.Failure{Kind: fleet.KindOther, Msg: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case page != "" && called != "" && page != called:
+		return other("its web page reports MAC address %s, but the phone that called back reports %s", page, called)
+	case said == "" && want != "" && last:
+		return other("it does not report its MAC address, so it may be a phone other than %s", want)
+	case said == "":
+		return nil
+	case want != "" && said != want:
+		return other("a different phone answers at this address: its MAC address is %s, but the list has %s", said, want)
+	}
+	if first := x.firstWith(said, i); first != i {
+		return &fleet.Failure{Kind: fleet.KindTwice, Msg: fmt.Sprintf("its MAC address %s belongs to another phone that is named", said)}
+	}
+	return nil
+}
+
+// firstWith returns the phone that reported a MAC address first, which may be this one. Phones that called back come
+// before web pages.
+func (x *examination) firstWith(said string, i int) int {
+	if x.macs == nil {
+		x.macs = map[string]int{}
+		for j, r := range x.asked {
+			if _, found := x.macs[macOf(r.After.MAC)]; r.Failure == nil && !found {
+				x.macs[macOf(r.After.MAC)] = j
+			}
+		}
+	}
+	if _, found := x.macs[said]; !found {
+		x.macs[said] = i
+	}
+	return x.macs[said]
+}
+
+// macOf returns a MAC address in the form in which addresses are compared; text that is not one is only bounded.
+func macOf(text string) string {
+	if parsed, err := hwcheck.ParseMAC(text); err == nil {
+		return parsed
+	}
+	const most = 64
+	return text[:min(len(text), most)]
+}
+
+// withoutPassword removes the password of the web pages from a finding: phones may repeat it anywhere in their texts.
+func (x *examination) withoutPassword(f Finding) Finding {
+	if !x.pagePassword.IsSet() {
+		return f
+	}
+	f.Text = x.pagePassword.Scrub(f.Text)
+	hints := make([]string, len(f.Hints))
+	for i, hint := range f.Hints {
+		hints[i] = x.pagePassword.Scrub(hint)
+	}
+	f.Hints = hints
+	if own := (*exit.Error)(nil); errors.As(f.err, &own) {
+		f.err = exit.New(own.Code, &scrubbedError{own.Err, x.pagePassword}, hints...)
+	}
+	return f
+}
+
+// A scrubbedError is an error whose text contains no secret.
+type scrubbedError struct {
+	err      error
+	password secret.Secret
+}
+
+func (e *scrubbedError) Error() string { return e.password.Scrub(e.err.Error()) }
+
+func (e *scrubbedError) Unwrap() error { return e.err }

@@ -1,0 +1,161 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+)
+
+// run runs the checks one after another, with those of each phone together.
+func (x *examination) run(ctx context.Context, table []inspection) error {
+	for len(table) > 0 {
+		group := table[0].group
+		n := slices.IndexFunc(table, func(c inspection) bool { return c.group != group })
+		if n < 0 {
+			n = len(table)
+		}
+		if err := x.lookAt(ctx, table[:n]); err != nil {
+			return err
+		}
+		table = table[n:]
+	}
+	return nil
+}
+
+// lookAt runs the checks of a group.
+func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
+	if why := x.leftOut(checks[0].group); why != "" {
+		return x.add(skipped(why).Named(checks[0].group, "", ""))
+	}
+	subjects := []int{-1}
+	if checks[0].group == groupPhone || checks[0].group == GroupPage {
+		subjects = nil
+		for i := range x.targets {
+			subjects = append(subjects, i)
+		}
+	}
+	for _, i := range subjects {
+		for _, c := range checks {
+			if !c.needed.applies(x) {
+				continue
+			}
+			f := x.look(ctx, c, i)
+			if ctx.Err() != nil {
+				return cmp.Or(x.leftBehind(ctx), ctx.Err())
+			}
+			if err := x.add(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leftOut returns why a whole group is skipped.
+func (x *examination) leftOut(group string) string {
+	switch {
+	case group == groupServer && x.byPage():
+		return "--web: the image is uploaded to the phones' own web pages"
+	case group == groupServer && !x.toServer():
+		return "--serve: this machine is the server"
+	case group == groupPhone && len(x.targets) == 0:
+		return "no PHONE given"
+	}
+	return ""
+}
+
+// look runs one check, unless a check that it depends on failed.
+func (x *examination) look(ctx context.Context, c inspection, i int) Finding {
+	about := ""
+	if i >= 0 {
+		about = x.targets[i].Address
+	}
+	f := Finding{}
+	if reason := x.reason(c.before(), about); reason != "" {
+		f = skipped("skipped: " + reason)
+		f.reason = reason
+	} else {
+		f = c.how(ctx, x, i)
+	}
+	f = f.Named(c.group, c.Name, about)
+	f.Needed = f.Needed || c.needed.holds(x)
+	if f.State == StateBad {
+		if f.Needed || !c.mild {
+			f.reason = c.lost
+		}
+		if !f.Needed {
+			f.State = StateMind
+		}
+	}
+	return f
+}
+
+// reason returns why the checks that depend on others are skipped, "" if they are not. A check that does not apply to
+// this route has no reason of its own: the reason of its own dependencies counts.
+func (x *examination) reason(before []string, about string) string {
+	for _, id := range before {
+		i := slices.IndexFunc(x.found, func(f Finding) bool { return f.id() == id && (f.About == about || f.About == "") })
+		reason := ""
+		if i >= 0 {
+			reason = x.found[i].reason
+		} else {
+			table := DoctorTable()
+			i = slices.IndexFunc(table, func(c inspection) bool { return c.Id() == id })
+			reason = x.reason(table[i].before(), about)
+		}
+		if reason != "" {
+			return reason
+		}
+	}
+	return ""
+}
+
+// verdict returns the error that ends the command: the first failed check.
+func (x *examination) verdict() error {
+	var first *Finding
+	n := 0
+	for i, f := range x.found {
+		if f.State != StateBad {
+			continue
+		}
+		if n++; first == nil {
+			first = &x.found[i]
+		}
+	}
+	if err := x.end(first == nil); err != nil || first == nil {
+		return err
+	}
+	what := fmt.Errorf("a required check failed: %s: %w", first.title(), first.err)
+	if n > 1 {
+		what = fmt.Errorf("%d required checks failed; the first: %s: %w", n, first.title(), first.err)
+	}
+	return exit.New(exit.Classify(first.err).Code, what, first.Hints...)
+}
+
+// leftBehind returns an error if the small file may still be on the server.
+func (x *examination) leftBehind(ctx context.Context) error {
+	if x.trial == nil || advice.LeftBy(x.trial.err) == nil {
+		return nil
+	}
+	return advice.ServerEnded(ctx, "", x.trial.err)
+}
+
+// close stops listening for phones.
+func (x *examination) close() {
+	if x.station != nil {
+		_ = x.station.Close() // nothing depends on it any more
+	}
+}
+
+// leadingFailure returns an error as a failure, with exit code and hints.
+func leadingFailure(err error) *exit.Error {
+	if f := (*exit.Error)(nil); errors.As(err, &f) {
+		return f
+	}
+	return exit.Classify(err)
+}

@@ -1,0 +1,169 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+)
+
+// doctorFolder checks the settings folder.
+func doctorFolder(_ context.Context, x *examination, _ int) Finding {
+	if err := x.store.Check(); err != nil {
+		return Bad(err)
+	}
+	info, err := os.Stat(x.store.Folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(x.store.Folder):
+		return well(x.store.Folder + " does not exist: nothing is stored")
+	case err != nil:
+		return Bad(exit.New(exit.CodeSettings, fmt.Errorf("settings folder %s: %w", x.store.Folder, exit.WithoutPath(err)), "make the folder readable"))
+	case !info.IsDir():
+		return Bad(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
+	}
+	return well(x.store.Folder)
+}
+
+// settingsConfig reads all stored settings.
+func settingsConfig(_ context.Context, x *examination, _ int) Finding {
+	s, err := x.store.Read()
+	switch {
+	case err != nil:
+		return Bad(err)
+	case !s.Config.There:
+		return well("no defaults and no profiles are stored")
+	}
+	text := s.Place.Config + ": no defaults"
+	if tomledit.Find(s.Config.Tables, "") != nil {
+		text = s.Place.Config + ": defaults"
+	}
+	if names := s.Names(); len(names) > 0 {
+		text += ", profiles " + advice.ShortList(names)
+	}
+	return well(text)
+}
+
+// settingsPasswords reads the stored passwords, and shows nothing of them.
+func settingsPasswords(_ context.Context, x *examination, _ int) Finding {
+	place := x.store.Place()
+	inFile, inKeyring, err := credentials.Count(place)
+	switch {
+	case err != nil:
+		return Bad(err)
+	case inFile < 0:
+		return well("no password is stored in a file")
+	}
+	var words []string
+	if inFile > 0 || inKeyring == 0 {
+		words = append(words, console.Plural(inFile, "password")+credentials.OnlyOwner())
+	}
+	if inKeyring > 0 {
+		words = append(words, console.Plural(inKeyring, "password")+" "+console.IsAre(inKeyring)+" in the system's keyring")
+	}
+	return well(place.Passwords + ": " + strings.Join(words, "; "))
+}
+
+// settingsTrusted reads the trusted keys for signatures of images.
+func settingsTrusted(_ context.Context, x *examination, _ int) Finding {
+	keys, err := x.store.TrustedKeys()
+	switch {
+	case err != nil:
+		return Bad(err)
+	case len(keys) == 0:
+		return well("no keys: images need no signature")
+	}
+	return well(console.Plural(len(keys), "key"))
+}
+
+// settingsHardware reads the table of part numbers and levels.
+func settingsHardware(_ context.Context, x *examination, _ int) Finding {
+	if _, err := x.store.HardwareTable(""); err != nil {
+		return Bad(err)
+	}
+	if atomicfile.Absent(x.store.Folder + string(os.PathSeparator) + settings.HardwareFile) {
+		return well("the built-in table only")
+	}
+	return well("the built-in table, and your own " + settings.HardwareFile)
+}
+
+// asksKnown reports whether the list of known keys decides on this route which peers are trusted.
+func (x *examination) asksKnown() bool {
+	if x.byPage() {
+		t := x.o.Route.Trust
+		return t.Ca == "" && (len(t.Pins) == 0 || len(x.targets) > 1)
+	}
+	return x.safe() && x.d.Trust.Authorities == nil && len(x.d.Trust.Pins) == 0
+}
+
+// settingsKnown reads the list of known keys.
+func settingsKnown(_ context.Context, x *examination, _ int) Finding {
+	list, f, err := x.hosts.Read()
+	switch {
+	case err != nil:
+		return Bad(err)
+	case !f.There:
+		return well("no keys of servers or phones are known")
+	}
+	if !x.byPage() && x.asksKnown() {
+		x.d.Trust.Known = list.Find(x.d.Access.Address())
+	}
+	return well(fmt.Sprintf("%s: %s", f.Path, console.Plural(len(list.Entries()), "key")))
+}
+
+// settingsComplete resolves the server of the route.
+func settingsComplete(_ context.Context, x *examination, _ int) Finding {
+	d, err := x.o.Route.Destination(x.con, x.store, x.pass)
+	if err != nil {
+		return Bad(err)
+	}
+	d.Trust.Seen = x.certificateOf("server")
+	x.d = d
+	text := fmt.Sprintf("%s: %s", d.Origin, d.Access.FileURL(""))
+	if d.Access.Username != "" {
+		text += ", as " + d.Access.Username
+	}
+	if len(x.targets) > 0 && d.Access.Method == transfer.FTPS && d.Fetch.URL == "" {
+		return mind(text+"; phones do not fetch by ftps", "use push with --fetch-url to set the URL from which phones fetch the image")
+	}
+	return well(text)
+}
+
+// passwordSources is the hint if no password is given.
+const passwordSources = "name its source: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
+
+// settingsPassword finds the password, or prompts for it on a terminal.
+func settingsPassword(ctx context.Context, x *examination, _ int) Finding {
+	if x.route == RouteWeb {
+		return x.passwordOfPages(ctx)
+	}
+	con := x.con.Silent()
+	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Settings: x.store}, x.d, x.line()); err != nil {
+		return Bad(err)
+	}
+	switch {
+	case !option.WantsPassword(x.d.Access):
+		return well("no password is needed")
+	case x.d.Access.Password.Reveal() == "":
+		return mind("no password given", passwordSources+"; or store it")
+	case settings.PlainFTP(x.d.Access):
+		return mind("a password is given; with plain ftp anyone on the network path can read it", "use ftps or https to protect it")
+	}
+	return well("a password is given")
+}

@@ -1,0 +1,36 @@
+package knownhosts
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/trust"
+)
+
+// ParsePeer parses PEER, with the default port if it has none.
+func ParsePeer(command, text string, usual int) (string, error) {
+	peer, err := trust.ParsePeer(text)
+	if err != nil {
+		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(usual)))
+	}
+	if err != nil {
+		return "", exit.Usage(command, "%s is not a peer: use HOST, HOST:PORT or [IPv6]:PORT", exit.ShownArgument(text))
+	}
+	return peer, nil
+}
+
+// PeerAccess returns the access data that a handshake with a peer needs: there is no login.
+func PeerAccess(method transfer.Method, peer string) (transfer.Access, error) {
+	access := transfer.Access{Method: method}
+	host, port, _ := net.SplitHostPort(peer) // parsePeer has joined them
+	if err := access.Set(transfer.SettingServer, host); err != nil {
+		return access, err
+	}
+	if method == transfer.FTPS {
+		access.Username = "anonymous" // it is not sent
+	}
+	return access, access.Set(transfer.SettingPort, port)
+}

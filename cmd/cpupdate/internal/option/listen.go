@@ -1,0 +1,130 @@
+package option
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+)
+
+// CallPort is the port where phones expect a provisioning service (developer's guide A31003-S2000-R102-16, p. 12).
+const CallPort = 18443
+
+// Listen say where phones call back, and how long to wait for them.
+type Listen struct {
+	Listen, Advertise string
+	Cert, key         string
+	Legacy            bool
+	Interval          time.Duration
+	Patience          time.Duration
+	Probe             time.Duration
+	Parallel          int
+}
+
+// AddFlags declares the flags.
+func (o *Listen) AddFlags(flags *pflag.FlagSet) {
+	end := console.Group(flags, "This machine")
+	flags.StringVar(&o.Listen, "listen", "", "listen for phones at `[ADDR]:PORT` of this machine (default port 18443, or a free port if that is in use)")
+	flags.StringVar(&o.Advertise, "advertise", "", "instruct phones to call `HOST[:PORT]` (default: the address of this machine on the route to the phone)")
+	flags.StringVar(&o.Cert, "service-cert", "", "present the certificate in `FILE` (PEM) to phones (default: a new one for each run)")
+	flags.StringVar(&o.key, "service-key", "", "the private key of --service-cert, a `FILE` in PEM")
+	end()
+	end = console.Group(flags, "Trust")
+	flags.BoolVar(&o.Legacy, "legacy-tls", false, "accept old phones and servers: TLS 1.0 and 1.1, and insecure ciphers and keys")
+	end()
+	defer console.Group(flags, "Timing")()
+	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "how long to wait for a phone's next step (`DURATION`, such as 10m)")
+	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the minimum time between two contact requests to one phone (`DURATION`, such as 60s)")
+	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often to check whether a phone restarts (`DURATION`, such as 2s)")
+	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
+}
+
+// Validate rejects invalid values.
+func (o *Listen) Validate(command string) error {
+	switch {
+	case o.Patience <= 0 || o.Interval <= 0 || o.Probe <= 0:
+		return exit.Usage(command, "--patience, --contact-interval and --probe-interval must be greater than zero")
+	case o.Parallel < 1 || o.Parallel > 10_000:
+		return exit.Usage(command, "--parallel: must be from 1 to 10000")
+	case (o.Cert == "") != (o.key == ""):
+		return exit.Usage(command, "--service-cert and --service-key: give both or neither")
+	}
+	if o.Listen != "" {
+		_, port, err := net.SplitHostPort(o.Listen)
+		if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
+			return exit.Usage(command, "--listen %s: must be [ADDR]:PORT, such as :18443 or 192.0.2.10:18443", o.Listen)
+		}
+	}
+	if _, _, err := o.Advertised(); err != nil {
+		return exit.Usage(command, "--advertise %s: must be HOST or HOST:PORT", o.Advertise)
+	}
+	return nil
+}
+
+// Advertised returns the host that phones are instructed to call, and the port or 0.
+func (o *Listen) Advertised() (host string, port int, err error) {
+	if o.Advertise == "" {
+		return "", 0, nil
+	}
+	if ip, err := netip.ParseAddr(strings.Trim(o.Advertise, "[]")); err == nil {
+		return ip.String(), 0, nil
+	}
+	host, text, found := strings.Cut(o.Advertise, ":")
+	if strings.HasPrefix(o.Advertise, "[") {
+		if host, text, err = net.SplitHostPort(o.Advertise); err != nil {
+			return "", 0, err
+		}
+		found = true
+	}
+	if found {
+		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+			return "", 0, errors.New("no port")
+		}
+	}
+	if host == "" || strings.ContainsAny(host, " /\\@?#\"'<>&:") && !strings.HasPrefix(o.Advertise, "[") {
+		return "", 0, errors.New("no host")
+	}
+	return host, port, nil
+}
+
+// Certificate reads the certificate of --service-cert, or makes one for this run.
+func (o *Listen) Certificate() (tls.Certificate, error) {
+	if o.Cert == "" {
+		return serve.MakeCertificate(o.names(), time.Now())
+	}
+	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
+	if err != nil {
+		return certificate, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
+			"use a certificate and its key, in two PEM files as openssl writes them")
+	}
+	return certificate, nil
+}
+
+// names returns the names and addresses under which phones may call this machine.
+func (o *Listen) names() []string {
+	var names []string
+	if host, _, _ := o.Advertised(); host != "" {
+		names = append(names, host)
+	}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	addresses, _ := net.InterfaceAddrs() // without them the certificate names less
+	for _, address := range addresses {
+		if network, ok := address.(*net.IPNet); ok {
+			names = append(names, network.IP.String())
+		}
+	}
+	return names
+}

@@ -1,0 +1,136 @@
+package pack
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
+
+// DescribeOptions are the flags of describe.
+type DescribeOptions struct {
+	Stated        statedOptions
+	Note, Key     string
+	Force, DryRun bool
+}
+
+// Describe writes a descriptor beside an image, and shows the image with it.
+func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o DescribeOptions, name string) error {
+	key, err := readPrivateKey(o.Key)
+	if err != nil {
+		return err
+	}
+	if name == "-" {
+		return exit.Usage("describe", "standard input cannot be described: a descriptor is written next to its image, so name a file")
+	}
+	description, err := bind.Describe(ctx, name)
+	if err != nil {
+		return images.Failure(name, err)
+	}
+	if err := o.apply(description); err != nil {
+		return err
+	}
+	text, err := description.Marshal()
+	if err != nil {
+		return exit.Usage("describe", "%v", err)
+	}
+	if err := bind.Agree(name, text); err != nil {
+		return images.Failure(name, err)
+	}
+	path := name + bind.DescriptorSuffix
+	if atomicfile.SameFile(o.Key, path) || atomicfile.SameFile(o.Key, path+bind.SignatureSuffix) {
+		return exit.Usage("describe", "--key %s would be overwritten: store the key under another name", o.Key)
+	}
+	if o.DryRun {
+		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
+		return con.Print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
+	}
+	if err := writeDescriptor(path, text, key, o.Force); err != nil {
+		return err
+	}
+	im := (&images.Loader{Con: con, Open: open}).Load(ctx, name)
+	if im.Err != nil {
+		return im.Err
+	}
+	return show(con, im)
+}
+
+// writeDescriptor writes descriptor and signature. Without a key, it removes the signature of an older descriptor, which
+// would be invalid for the new one. It changes no existing file before both new files are written.
+func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force bool) (err error) {
+	signature := path + bind.SignatureSuffix
+	if err := errors.Join(atomicfile.CheckOutput(path, force), atomicfile.CheckOutput(signature, force)); err != nil {
+		return err
+	}
+	described, err := atomicfile.NewDraft(path, 0o666, atomicfile.Bytes(text))
+	if err != nil {
+		return atomicfile.CannotWrite(path, err)
+	}
+	defer described.Discard(&err)
+	if key == nil {
+		if err := described.Place(force); err != nil {
+			return atomicfile.CannotWrite(path, err)
+		}
+		return atomicfile.CannotWrite(signature, atomicfile.IgnoreMissing(os.Remove(signature)))
+	}
+	signed, err := atomicfile.NewDraft(signature, 0o666, atomicfile.Bytes(ed25519.Sign(key, text)))
+	if err != nil {
+		return atomicfile.CannotWrite(signature, err)
+	}
+	defer signed.Discard(&err)
+	if err := described.Place(force); err != nil {
+		return atomicfile.CannotWrite(path, err)
+	}
+	return atomicfile.CannotWrite(signature, signed.Place(force))
+}
+
+// apply replaces values that were read from the image or its name with those of the flags.
+func (o *DescribeOptions) apply(d *bind.Description) error {
+	if o.Stated.family != "" {
+		d.Family = o.Stated.family
+	}
+	if len(o.Stated.models) > 0 {
+		d.Models = o.Stated.models
+	}
+	if o.Note != "" {
+		d.Note = o.Note
+	}
+	version, err := optionalVersion("software-version", o.Stated.version)
+	if err != nil {
+		return err
+	}
+	levels, err := optionalLevels(o.Stated.levels)
+	if err != nil {
+		return err
+	}
+	if !levels.IsZero() {
+		d.Levels = levels
+	}
+	if !version.IsZero() {
+		d.Version = version
+		d.FromFileName = without(d.FromFileName, "software_version")
+	}
+	if o.Stated.kind != "" {
+		d.SoftwareType = o.Stated.kind
+		d.FromFileName = without(d.FromFileName, "software_type")
+	}
+	return nil
+}
+
+func without(names []string, name string) []string {
+	var out []string
+	for _, n := range names {
+		if n != name {
+			out = append(out, n)
+		}
+	}
+	return out
+}

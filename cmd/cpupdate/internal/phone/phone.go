@@ -1,0 +1,136 @@
+// Package phone queries phones for what they are and run.
+package phone
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// Options are the flags of phone.
+type Options struct {
+	List    string
+	Timeout time.Duration
+	Talk    option.Listen
+}
+
+// Run queries the phones, and shows what they say.
+func Run(ctx context.Context, con *console.Console, o Options, addresses []string) error {
+	if o.List == "" && len(addresses) == 0 {
+		return exit.Usage("phone", "PHONE is missing: an address, or a list with --phones")
+	}
+	if o.Timeout <= 0 {
+		return exit.Usage("phone", "--timeout must be greater than zero")
+	}
+	if err := o.Talk.Validate("phone"); err != nil {
+		return err
+	}
+	phones := option.Phones{List: o.List}
+	targets, err := phones.Targets("phone", addresses, fleet.Target{}.Known)
+	if err != nil {
+		return err
+	}
+	plan := fleet.Plan{Phones: targets}
+	results, err := runview.Ask(ctx, con, o.Talk, o.Timeout, &plan)
+	if err != nil {
+		return err
+	}
+	if err := con.Print(NewLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
+		return err
+	}
+	return advice.RunFailure(plan, advice.Context{}, results)
+}
+
+// A lookDoc is the JSON answer of phone.
+type lookDoc struct {
+	Schema int        `json:"schema"`
+	Phones []askedDoc `json:"phones"`
+}
+
+// An askedDoc is one phone: what it reports, or why it did not answer.
+type askedDoc struct {
+	Address string             `json:"address"`
+	Device  *runview.DeviceDoc `json:"device"` // null if it did not answer
+	Error   *exit.ErrorDoc     `json:"error,omitempty"`
+}
+
+func NewLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
+	doc := lookDoc{Schema: 1, Phones: []askedDoc{}}
+	for i, r := range results {
+		row := askedDoc{Address: targets[i].Address, Device: runview.NewDeviceDoc(r.After)}
+		if r.Failure != nil {
+			row.Error = exit.NewErrorDoc(advice.PhoneFailure(targets[i].Address, advice.Context{}, r))
+		}
+		doc.Phones = append(doc.Phones, row)
+	}
+	return doc
+}
+
+// drawPhones writes a table of phones, or the values of a single phone one below the other.
+func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, results []fleet.Result) {
+	if len(results) == 1 {
+		if results[0].Failure == nil {
+			drawPhone(w, con, targets[0].Address, results[0].After)
+		}
+		return
+	}
+	table := phoneTable(con, targets, results, false)
+	if table.Columns() > con.Width {
+		table = phoneTable(con, targets, results, true)
+	}
+	table.Draw(w)
+}
+
+// phoneTable is the table with its head; in short without what most devices are called alike. A phone that did not
+// answer has a single cell besides its name. A column in which no phone says anything is left out.
+func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
+	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
+	said := make([]bool, len(rows[0]))
+	for i, r := range results {
+		d := r.After
+		if short {
+			d.Type = strings.TrimPrefix(d.Type, "OpenScape Desk Phone ")
+		}
+		row := []string{targets[i].Address, d.Type, runview.Typed(d), d.PartNumber, d.MAC}
+		if r.Failure != nil {
+			row = []string{targets[i].Address, r.Failure.Error()}
+		}
+		for j, cell := range row {
+			said[j] = said[j] || cell != "" && r.Failure == nil
+		}
+		rows = append(rows, row)
+	}
+	table := con.Table(0)
+	table.Width, table.Limit = 0, 40
+	for _, row := range rows {
+		var cells []console.Cell
+		for j, cell := range row {
+			if said[j] || j == 0 || len(row) < len(said) {
+				cells = append(cells, console.Plain.Cell(cell))
+			}
+		}
+		table.Row(cells...)
+	}
+	return table
+}
+
+func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device) {
+	fmt.Fprintf(w, "%s\n\n", con.Paint(console.Bold, console.Escape(address)))
+	for _, row := range []struct{ name, value string }{
+		{"device", d.Type}, {"software", runview.Typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
+	} {
+		if row.value == "" {
+			row.value = "not reported"
+		}
+		fmt.Fprintln(w, con.Layout(2, 12).Line(console.Cells(row.name, row.value)...))
+	}
+}

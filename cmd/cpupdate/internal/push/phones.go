@@ -1,0 +1,265 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+// A rollout installs one image on phones.
+type rollout struct {
+	con     *console.Console
+	store   *settings.Store
+	pass    *credentials.Store
+	hosts   *knownhosts.Store
+	dial    option.DialFunc
+	o       Options
+	d       *option.Destination // nil if this machine serves
+	file    *bind.File
+	im      *images.Image
+	targets []fleet.Target
+	table   *hwcheck.Table
+	policy  hwcheck.Policy
+	options transfer.Options
+	deploy  wpi.Deployment // what phones are instructed to fetch, if this machine does not serve
+}
+
+// pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
+func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
+	r := &rollout{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
+	if err := r.settle(name, addresses); err != nil {
+		return err
+	}
+	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
+	if err != nil {
+		return err
+	}
+	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is verified before a phone gets a command
+	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
+		return err
+	}
+	defer r.file.Close()
+	r.policy = o.Phones.Permit.Policy(l.Policy)
+	env.Con.KeepPipes()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	return r.run(ctx, stop)
+}
+
+// settle reads all settings of server and phones before anything is opened.
+func (r *rollout) settle(name string, addresses []string) (err error) {
+	o := &r.o
+	if r.options, err = o.Upload.Options(); err != nil {
+		return err
+	}
+	var stored hwcheck.Phone
+	if o.Route.Serve || o.Route.Web.On {
+		if o.Upload.Filename == "" {
+			o.Upload.Filename = filepath.Base(name)
+		}
+		err = settings.UsageError("push", transfer.CheckName(o.Upload.Filename))
+	} else if r.d, err = o.Route.Destination(r.con, r.store, r.pass); err == nil {
+		stored = r.d.Phone
+		err = o.Upload.Validate(r.d, name)
+	}
+	if err != nil {
+		return orServe(err)
+	}
+	if r.targets, err = o.Phones.Targets("push", addresses, stored); err != nil {
+		return err
+	}
+	if r.table, err = r.store.HardwareTable(o.Hardware); err != nil {
+		return err
+	}
+	return r.tellable()
+}
+
+// orServe adds to the error that no server is named the hint that --serve needs none.
+func orServe(err error) error {
+	if own := (*exit.Error)(nil); errors.Is(err, option.ErrNoServer) && errors.As(err, &own) {
+		own.Hints[0] = "or " + own.Hints[0]
+		own.Hints = append([]string{"to let phones fetch the image from this machine, add --serve"}, own.Hints...)
+	}
+	return err
+}
+
+// tellable checks, before anything is sent, that phones can be given the address of the image.
+func (r *rollout) tellable() error {
+	if r.o.Route.Web.On {
+		return nil // its page is given no address
+	}
+	if r.o.Route.Serve {
+		probe := wpi.Deployment{Server: "phone", Name: r.o.Upload.Filename, Priority: wpi.Normal}
+		_, err := probe.Message()
+		return settings.UsageError("push", valueSetting(err))
+	}
+	deploy, err := r.o.Fetch.Deployment(r.d, r.o.Upload.Filename)
+	if err != nil {
+		return err
+	}
+	r.deploy = deploy
+	return nil
+}
+
+// hopeless reports whether the image is incompatible with all phones, as far as is known without querying them. Then
+// nothing has to be sent.
+func (r *rollout) hopeless() bool {
+	return !slices.ContainsFunc(r.targets, func(t fleet.Target) bool {
+		policy := r.policy
+		policy.Override, policy.Reason = t.Override, t.Reason
+		return hwcheck.Check(r.im.Facts, r.table.Complete(t.Known), policy).Answer != hwcheck.NotCompatible
+	})
+}
+
+// run starts to listen for phones, uploads the image if there is a server, and updates the phones.
+func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
+	size := int64(0)
+	if (r.o.Route.Serve || r.o.Route.Web.On) && !r.o.DryRun {
+		size = r.file.Image().Size()
+	}
+	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
+	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Talk.Interval, r.o.Route.Web.On
+	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
+	var err error
+	if r.o.Route.Web.On {
+		if image.Web, err = r.web(ctx); err != nil {
+			return err
+		}
+	}
+	station, err := callback.Listen(&r.o.Talk, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
+	if err != nil {
+		return err
+	}
+	defer station.Close()
+	if image.Source, err = r.source(ctx, station); err != nil {
+		return err
+	}
+	plan := fleet.Plan{
+		Phones: r.targets, Table: r.table, Back: station.Back, Image: image,
+	}
+	end := show.Watch.Begin(station)
+	results, err := station.Runner.Run(ctx, plan)
+	end()
+	if err != nil {
+		return err
+	}
+	if own := (*exit.Error)(nil); errors.As(context.Cause(ctx), &own) {
+		err = own
+	} else {
+		err = advice.RunFailure(plan, show.Context, results)
+	}
+	show.Summary(results, err)
+	return err
+}
+
+// failureContext returns what hints need to know of this run.
+func (r *rollout) failureContext() advice.Context {
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List}
+	if r.o.Route.Web.On {
+		in.Page = r.o.Route.Web.Peer
+	}
+	return in
+}
+
+// source returns where the phones fetch the image, or nil if they fetch nothing.
+func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source, error) {
+	name, content := r.o.Upload.Filename, r.file.Image()
+	switch {
+	case r.o.DryRun || r.o.Route.Web.On:
+		return nil, nil //nolint:nilnil // a dry run has no source, and --web has none
+	case r.o.Route.Serve && r.o.Route.Access.Method == string(transfer.FTP):
+		if err := s.ServeFTP(); err != nil {
+			return nil, err
+		}
+		return fleet.ServedByFTP(s.Ftp, name, content, s.BackFTP), nil
+	case r.o.Route.Serve:
+		return fleet.Served(s.Server, name, content, s.Back), nil
+	}
+	if r.hopeless() {
+		return fleet.Elsewhere(r.deploy), nil // no phone will be instructed to fetch it
+	}
+	return r.uploaded(ctx)
+}
+
+// uploaded uploads the image to the server.
+func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
+	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
+	if err := r.o.Route.Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
+		return nil, err
+	}
+	deploy, err := r.o.Fetch.Login(r.d, r.deploy) // before anything is sent
+	if err != nil {
+		return nil, err
+	}
+	ctx, p.cancel = context.WithCancelCause(ctx)
+	defer p.cancel(nil)
+	location, err := p.send(ctx)
+	if err != nil {
+		return nil, p.failure(ctx, err)
+	}
+	p.left = location.Left
+	if err := p.say("sent", r.d.Access.FileURL(r.o.Upload.Filename), location); err != nil {
+		return nil, err
+	}
+	if r.o.Fetch.Writes(r.d) {
+		r.con.Remark("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
+	}
+	return fleet.Elsewhere(deploy), nil
+}
+
+// valueSetting turns the error for a value that a phone would not understand into one for our setting.
+func valueSetting(err error) error {
+	e := (*wpi.ValueError)(nil)
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &transfer.SettingError{Setting: e.Setting, Problem: e.Problem}
+}
+
+// priority returns the priority that phones are given.
+func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
+
+// checkUrgency rejects an unknown priority.
+func (o *Options) checkUrgency() error {
+	if o.Urgency != string(wpi.Normal) && o.Urgency != string(wpi.Immediate) {
+		return exit.Usage("push", "--priority %s: must be normal or immediate", o.Urgency)
+	}
+	return nil
+}
+
+// checkRoute rejects flags that do not fit the route of the image.
+func (o *Options) checkRoute(withPhones bool) error {
+	switch {
+	case o.Route.Web.On:
+		return o.checkWeb(withPhones)
+	case o.Route.Serve && !withPhones:
+		return exit.Usage("push", "--serve: name the phones that fetch the image, as PHONE or with --phones")
+	case !withPhones && o.Fetch.Given() != "":
+		return exit.Usage("push", "--%s is for phones: name them, as PHONE or with --phones", o.Fetch.Given())
+	case withPhones && !o.Route.Serve && !o.DryRun && o.Phones.Permit.Reinstall:
+		return exit.Errorf(exit.CodeUsage, "add --serve or --web: the version does not change, so only the transfer shows that the phone got the image",
+			"--reinstall with phones can only be verified with --serve or --web")
+	case o.Route.Serve && o.Upload.OnlySent() != "":
+		return exit.Usage("push", "--%s cannot be used with --serve: nothing is sent to another server", o.Upload.OnlySent())
+	case o.Route.Serve && o.Fetch.Given() != "":
+		return exit.Usage("push", "--%s cannot be used with --serve: phones fetch from this machine", o.Fetch.Given())
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package runview
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+)
+
+// TestAnswerIsNotTheEnd: after the answer of the page it is said how long a restart is waited for. An end by ^C has a line of
+// its own on a terminal.
+func TestAnswerIsNotTheEnd(t *testing.T) {
+	con, _, errOut := newConsole()
+	r := NewReport(con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
+	r.Event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
+	if !strings.Contains(errOut.String(), "note: a: waiting at most 10 min for it to restart\n") {
+		t.Error(errOut)
+	}
+	for _, terminal := range []bool{true, false} {
+		for _, kind := range []fleet.Kind{fleet.KindInterrupted, fleet.KindNoAnswer} {
+			var both bytes.Buffer
+			con.Out, con.Err, con.ErrTerminal = &both, &both, terminal
+			r.Event(fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: kind, Msg: "why"}})
+			if broken := strings.HasPrefix(both.String(), "\n"); broken != (terminal && kind == fleet.KindInterrupted) {
+				t.Errorf("%s, terminal %t: %q", kind, terminal, both.String())
+			}
+		}
+	}
+}
+
+// TestManyFetch ends the bar of several phones at all of it, also for those that end without fetching; the word about LAN
+// and power is said once.
+func TestManyFetch(t *testing.T) {
+	con, out, errOut := newConsole()
+	r := NewReport(con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
+	tell := func(phone int, step fleet.Step, sent int64) {
+		e := fleet.Event{Phone: phone, Step: step, Fetch: serve.Fetch{Sent: sent, Size: 100}}
+		if step == fleet.StepFailed {
+			e.Failure = &fleet.Failure{Kind: fleet.KindNoCall, Msg: "no"}
+		}
+		r.Event(e)
+	}
+	tell(0, fleet.StepTold, 0)
+	tell(1, fleet.StepTold, 0)
+	tell(0, fleet.StepFetching, 40)
+	tell(1, fleet.StepFailed, 0)
+	if got := r.progress.Sent.Load(); got != 40 || r.progress.Size != 200 {
+		t.Errorf("%d of %d", got, r.progress.Size)
+	}
+	r.progress.Show()
+	tell(2, fleet.StepDone, 0)
+	tell(0, fleet.StepFetched, 100)
+	if sent, size := r.moved(); r.progress != nil || sent != 100 || size != 100 {
+		t.Errorf("the bar stays at %d of %d", sent, size)
+	}
+	if text := errOut.String(); !strings.HasPrefix(text, "all phones: 20 %, 40 bytes of 200 bytes, ") {
+		t.Errorf("%q", text)
+	}
+	if n := strings.Count(out.String(), "Keep the phones on LAN and power until they are done.\n"); n != 1 {
+		t.Errorf("it is said %d times\n%s", n, out)
+	}
+}
+
+// TestFetchingLines writes fetching once a second at most, for each phone.
+func TestFetchingLines(t *testing.T) {
+	con, out, _ := newConsole()
+	con.JSON = true
+	r := NewReport(con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 100, func(err error) { t.Error(err) })
+	at := time.Now()
+	for i := range 25 { // 2.4 s
+		for phone := range 2 {
+			r.Event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: serve.Fetch{Sent: int64(i)}})
+		}
+	}
+	for _, phone := range []string{"a", "b"} {
+		if n := strings.Count(out.String(), `"event":"fetching","phone":"`+phone+`"`); n != 3 {
+			t.Errorf("%d lines of %s, want 3", n, phone)
+		}
+	}
+}
+
+// However it ends with a phone, its name stands in the same column.
+func TestEndLines(t *testing.T) {
+	for _, row := range slices.Concat(advice.PhoneTable(), advice.WebTable()) {
+		r := &Report{con: &console.Console{Width: 80}, targets: []fleet.Target{{Address: "PHONE"}}}
+		r.Context.Page = func(string) string { return "" }
+		line := r.endLine(fleet.Event{Failure: &fleet.Failure{Kind: row.Kind, Msg: "x"}}, &phoneProgress{})
+		if at := strings.Index(line, "PHONE"); at != len(string(fleet.KindPageUnreachable))+2 {
+			t.Errorf("%s: column %d in %q", row.Kind, at, line)
+		}
+	}
+}
+
+// newConsole returns a console of 80 columns, and what is written to it.
+func newConsole() (con *console.Console, out, errOut *bytes.Buffer) {
+	out, errOut = &bytes.Buffer{}, &bytes.Buffer{}
+	return &console.Console{Out: out, Err: errOut, Width: 80}, out, errOut
+}

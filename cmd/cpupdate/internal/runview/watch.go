@@ -1,0 +1,202 @@
+package runview
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// statusInterval is how often the progress of several phones is shown.
+const statusInterval = 30 * time.Second
+
+// A Watch follows a run for the person who waits: how far the phones are, whether any phone calls back, and who else
+// calls. It writes only notes, with aside.
+type Watch struct {
+	con     *console.Console
+	targets []fleet.Target
+	Web     bool // the image is sent to the phones' pages
+	aside   func(who, text string)
+
+	mu      sync.Mutex // guards everything below, and the output of the run
+	port    int        // where phones call back back back
+	states  []phoneState
+	called  bool // at least one phone has called
+	doubted bool // the note about the firewall was shown
+	callers map[string]bool
+	others  int // JSON lines about callers that are not in the plan
+}
+
+// A phoneState is how far the update of a phone is.
+type phoneState int
+
+// The states, in the order of an update.
+const (
+	stateNotCalled phoneState = iota
+	stateAsked
+	stateBusy
+	stateTold
+	stateFetching
+	stateSending
+	stateInstalling
+	stateRestarting
+	stateBack
+	stateFailed
+	stateDone
+	stateCount
+)
+
+// newWatch returns a watch that writes notes; a caller that shows more replaces aside.
+func newWatch(con *console.Console, targets []fleet.Target) *Watch {
+	return &Watch{
+		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
+		aside: func(who, text string) { con.Remark("note", who, text) },
+	}
+}
+
+// Begin says what the run waits for. With several phones it also shows their progress regularly until end is called.
+func (w *Watch) Begin(s *callback.Server) (end func()) {
+	w.port = int(s.Server.Addr().Port())
+	if len(w.targets) == 1 || w.con.JSON || w.con.Quiet {
+		return func() {}
+	}
+	w.aside("this machine", w.beginning(s.O.Patience))
+	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
+	var done sync.WaitGroup
+	done.Go(func() { w.run(ticker.C, stop) })
+	return func() {
+		ticker.Stop()
+		close(stop)
+		done.Wait()
+	}
+}
+
+// beginning says what the run waits for.
+func (w *Watch) beginning(patience time.Duration) string {
+	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.targets), w.port)
+	if w.Web {
+		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.UsualWitness)))
+	}
+	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
+}
+
+// run shows the progress of the phones at each tick.
+func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticks:
+			w.mu.Lock()
+			w.aside("all phones", w.status())
+			w.mu.Unlock()
+		}
+	}
+}
+
+// note records an event. If a contact request is repeated and no phone has called yet, it points to the firewall. The
+// caller holds the lock.
+func (w *Watch) note(e fleet.Event) {
+	if e.Phone == fleet.NoPhone {
+		return
+	}
+	before := &w.states[e.Phone]
+	switch e.Step {
+	case fleet.StepContacted:
+		if e.Attempt > 1 && !w.called && !w.doubted {
+			w.doubted = true
+			w.aside("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.port))
+		}
+	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
+		w.called = true
+		if *before == stateNotCalled {
+			*before = stateAsked
+		}
+	case fleet.StepSilent, fleet.StepStranger, fleet.StepPageOnly, fleet.StepVisited:
+	default:
+		*before = stateAfter(e.Step)
+	}
+}
+
+// stateAfter returns the state of a phone after a step.
+func stateAfter(step fleet.Step) phoneState {
+	return map[fleet.Step]phoneState{
+		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepTold: stateTold, fleet.StepAccepted: stateTold,
+		fleet.StepPage: stateAsked, fleet.StepLoggedIn: stateAsked, fleet.StepFound: stateAsked,
+		fleet.StepSending: stateSending, fleet.StepSent: stateInstalling, fleet.StepAnswered: stateInstalling,
+		fleet.StepFetching: stateFetching, fleet.StepFetched: stateInstalling, fleet.StepRestarting: stateRestarting,
+		fleet.StepBack: stateBack, fleet.StepFailed: stateFailed, fleet.StepDone: stateDone,
+	}[step]
+}
+
+// status returns "12 of 30 done, 3 fetching, 9 restarting, 6 not called back yet".
+func (w *Watch) status() string {
+	var counts [stateCount]int
+	for _, s := range w.states {
+		counts[s]++
+	}
+	text := fmt.Sprintf("%d of %d done", counts[stateDone]+counts[stateFailed], len(w.states))
+	if n := counts[stateFailed]; n > 0 {
+		text += fmt.Sprintf(" (%d failed)", n)
+	}
+	for _, s := range []struct {
+		state phoneState
+		word  string
+	}{
+		{stateBack, "back"},
+		{stateRestarting, "restarting"},
+		{stateInstalling, "installing"},
+		{stateFetching, "fetching"},
+		{stateSending, "receiving the image"},
+		{stateTold, "instructed"},
+		{stateBusy, "in a call"},
+		{stateAsked, "queried"},
+		{stateNotCalled, "not called back yet"},
+	} {
+		if n := counts[s.state]; n > 0 {
+			text += fmt.Sprintf(", %d %s", n, s.word)
+		}
+	}
+	return text
+}
+
+// heard reports whether an event of a caller that is not in the plan is to be shown. Without --verbose, only calls that
+// cannot be understood are shown, once for each address, because such a caller may call any number of times. With
+// --json, at most a hundred lines are shown.
+func (w *Watch) heard(e fleet.Event) bool {
+	const most = 100
+	switch {
+	case w.con.JSON:
+		w.others++
+		return w.others <= most
+	case w.con.Verbose:
+		return true
+	case e.Step != fleet.StepTrouble:
+		return false
+	}
+	remote, _, _ := strings.Cut(e.Err.Error(), ": ")
+	if w.callers[remote] || len(w.callers) == most {
+		return false
+	}
+	w.callers[remote] = true
+	return true
+}
+
+// looking shows an event of a run that only queries phones.
+func (w *Watch) looking(e fleet.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.note(e)
+	switch {
+	case e.Phone == fleet.NoPhone:
+		if (e.Step == fleet.StepTrouble || w.con.Verbose) && w.heard(e) {
+			w.aside("a caller", e.Err.Error())
+		}
+	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
+		w.aside(w.targets[e.Phone].Address, stepText(e))
+	}
+}

@@ -1,0 +1,119 @@
+package runview
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+)
+
+// TestBeginning: what several phones are given, on either way.
+func TestBeginning(t *testing.T) {
+	w := &Watch{targets: make([]fleet.Target, 2), port: 18443}
+	for _, c := range []struct {
+		web      bool
+		patience time.Duration
+		want     string
+	}{
+		{false, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; waiting at most 10 min for each next step"},
+		{true, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 20 s is identified by its web page only; waiting at most 10 min for each next step"},
+		{true, 5 * time.Second, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 5 s is identified by its web page only; waiting at most 5 s for each next step"},
+	} {
+		if w.Web = c.web; w.beginning(c.patience) != c.want {
+			t.Errorf("%s, want %s", w.beginning(c.patience), c.want)
+		}
+	}
+}
+
+// TestStatusLine counts phones by how far they are, and says it with each tick.
+func TestStatusLine(t *testing.T) {
+	con, _, errOut := newConsole()
+	w := newWatch(con, make([]fleet.Target, 12))
+	w.port = 18443
+	for i, steps := range [][]fleet.Step{
+		{fleet.StepDone},
+		{fleet.StepCalled, fleet.StepFailed},
+		{fleet.StepFetching},
+		{fleet.StepFetched},
+		{fleet.StepRestarting},
+		{fleet.StepRestarting},
+		{fleet.StepBack, fleet.StepContacted, fleet.StepSilent},
+		{fleet.StepTold},
+		{fleet.StepBusy},
+		{fleet.StepChecked},
+		{fleet.StepReading},
+	} {
+		for _, step := range steps {
+			w.note(fleet.Event{Phone: i, Step: step, Attempt: 2})
+		}
+	}
+	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
+	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
+	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		w.run(ticks, stop)
+	}()
+	ticks <- time.Time{}
+	close(stop)
+	<-done
+	if got := errOut.String(); got != "note: all phones: "+want+"\n" {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestNobodyCalls doubts the firewall once, when phones are asked once more and none of them called.
+func TestNobodyCalls(t *testing.T) {
+	first, again := fleet.Event{Step: fleet.StepContacted, Attempt: 1}, fleet.Event{Step: fleet.StepContacted, Attempt: 2}
+	called, trouble := fleet.Event{Phone: 1, Step: fleet.StepCalled}, fleet.Event{Phone: 1, Step: fleet.StepTrouble, Err: errors.New("x")}
+	for _, test := range []struct {
+		events []fleet.Event
+		want   int
+	}{
+		{[]fleet.Event{first, first}, 0},
+		{[]fleet.Event{first, again, again}, 1},
+		{[]fleet.Event{first, called, again}, 0},
+		{[]fleet.Event{first, trouble, again}, 0},
+	} {
+		con, _, errOut := newConsole()
+		w := newWatch(con, make([]fleet.Target, 2))
+		w.port = 18443
+		for _, e := range test.events {
+			w.note(e)
+		}
+		if n := strings.Count(errOut.String(), "note: this machine: no phone has called back on port 18443 yet; check that this machine's firewall lets phones in\n"); n != test.want {
+			t.Errorf("%+v: %d notes, want %d\n%s", test.events, n, test.want, errOut)
+		}
+	}
+}
+
+// TestCallers shows callers who are no phone of the plan once each, with --verbose always, and with --json a hundred times.
+func TestCallers(t *testing.T) {
+	for _, test := range []struct {
+		json, verbose bool
+		want          int // of 300 times trouble from two addresses, and as many strangers
+	}{
+		{want: 2}, {verbose: true, want: 600}, {json: true, want: 100}, {json: true, verbose: true, want: 100},
+	} {
+		for _, looking := range []bool{false, true} {
+			con, out, errOut := newConsole()
+			con.JSON, con.Verbose = test.json, test.verbose
+			r := NewReport(con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
+			event := r.Event
+			if looking {
+				event = newWatch(con, make([]fleet.Target, 3)).looking
+			}
+			for i := range 300 {
+				for _, step := range []fleet.Step{fleet.StepTrouble, fleet.StepStranger} {
+					event(fleet.Event{Phone: fleet.NoPhone, Step: step, Err: fmt.Errorf("fe80::%d: no TLS", 1+i%2)})
+				}
+			}
+			if n := strings.Count(out.String()+errOut.String(), "no TLS"); n != test.want {
+				t.Errorf("%+v: %d lines, want %d", test, n, test.want)
+			}
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+)
+
+// MaxKeyFile is the maximum size of a key file in bytes.
+const MaxKeyFile = 16 << 10
+
+// The content of the settings folder.
+const (
+	trustedKeysFolder = "trusted-keys"
+	HardwareFile      = "hardware.toml"
+)
+
+// Check returns an error if the system has no settings folder. Stored settings cannot be found then, which is
+// different from no stored settings.
+func (s *Store) Check() error {
+	if s.FolderErr == nil {
+		return nil
+	}
+	return exit.New(exit.CodeSettings, fmt.Errorf("the settings folder cannot be found: %w", s.FolderErr),
+		"set the variable to the full path of the folder that contains your settings")
+}
+
+// TrustedKeys reads the trusted public keys of the settings folder: each *.pem and *.pub in trusted-keys.
+func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(s.Folder, trustedKeysFolder)
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(folder) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("trusted keys: %w", err), "make the folder readable, or remove it")
+	}
+	var keys []bind.PublicKey
+	for _, entry := range entries {
+		if ext := strings.ToLower(filepath.Ext(entry.Name())); ext != ".pem" && ext != ".pub" {
+			continue
+		}
+		key, err := ReadPublicKey(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// ReadPublicKey reads a trusted key; its name is that of its file.
+func ReadPublicKey(name string) (bind.PublicKey, error) {
+	text, err := atomicfile.ReadLimited(name, MaxKeyFile)
+	if err == nil {
+		var key bind.PublicKey
+		key.Name = filepath.Base(name)
+		if key.Key, err = bind.ParsePublicKey(text); err == nil {
+			return key, nil
+		}
+	}
+	return bind.PublicKey{}, exit.New(exit.CodeSettings, fmt.Errorf("public key %s: %w", name, exit.WithoutPath(err)),
+		"use an Ed25519 public key in PEM, as openssl pkey -pubout writes it")
+}
+
+// HardwareTable returns what is known about part numbers and levels: the built-in table, then that of the settings
+// folder, then the named one. Later ones override earlier ones.
+func (s *Store) HardwareTable(named string) (*hwcheck.Table, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	table := hwcheck.Builtin()
+	name := filepath.Join(s.Folder, HardwareFile)
+	stored, err := readTable(name)
+	switch {
+	case err == nil:
+		table = table.Then(stored)
+	case !errors.Is(err, fs.ErrNotExist) || !atomicfile.Absent(name):
+		return nil, err
+	}
+	if named == "" {
+		return table, nil
+	}
+	given, err := readTable(named)
+	if err != nil {
+		return nil, err
+	}
+	return table.Then(given), nil
+}
+
+func readTable(name string) (*hwcheck.Table, error) {
+	f, err := os.Open(name)
+	if err == nil {
+		defer f.Close()
+		var table *hwcheck.Table
+		if table, err = hwcheck.ReadTable(f, filepath.Base(name)); err == nil {
+			return table, nil
+		}
+	}
+	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), "docs/hardware-table.md shows the format")
+}
+
+// ReadPhoneList reads a phone list, which must contain a phone.
+func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
+	const hint = "use a CSV file with a header line; cpupdate help check lists the columns"
+	f, err := os.Open(name)
+	if err == nil {
+		defer f.Close()
+		var phones []hwcheck.ListedPhone
+		if phones, err = hwcheck.ReadPhones(f, filepath.Base(name)); err == nil && len(phones) == 0 {
+			err = errors.New("contains no phone")
+		}
+		if err == nil {
+			return phones, nil
+		}
+	}
+	return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
+}

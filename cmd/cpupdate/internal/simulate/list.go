@@ -1,0 +1,54 @@
+package simulate
+
+import (
+	"io"
+	"os"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+)
+
+// SimulatedNote marks each phone in a list that simulate wrote: such a list may be replaced without --force.
+const SimulatedNote = "simulated"
+
+// WebNote follows it, with the address of the phone's web page after it.
+const WebNote = ", web page at "
+
+// mayWrite reports whether the list may replace an existing file: with --force, or if that file is a list of simulated
+// phones only.
+func (o *Options) mayWrite() (force bool, err error) {
+	force = o.force || onlySimulated(o.output)
+	return force, atomicfile.CheckOutput(o.output, force)
+}
+
+func onlySimulated(name string) bool {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	listed, err := settings.ReadPhoneList(name)
+	for _, l := range listed {
+		if l.Note != SimulatedNote && !strings.HasPrefix(l.Note, SimulatedNote+WebNote) {
+			return false
+		}
+	}
+	return err == nil
+}
+
+// writeSimulated writes what an operator would know about the phones, which have started. Their software is not part of
+// it: they report that themselves.
+func writeSimulated(plan []Simulated, phones []*phonesim.Phone) func(io.Writer) error {
+	var listed []hwcheck.ListedPhone
+	for i, phone := range phones {
+		l := plan[i].listed
+		l.Address, l.Note = phone.Address(), SimulatedNote
+		if web := phone.State().WebAddress; web != "" {
+			l.Note += WebNote + web
+		}
+		l.Phone.SoftwareType, l.Phone.Running = nil, nil
+		listed = append(listed, l)
+	}
+	return func(w io.Writer) error { return hwcheck.WritePhones(w, listed) }
+}
