@@ -1,15 +1,12 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -84,26 +81,10 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 	return doc
 }
 
-// madeOnce is a certificate for phones, in PEM, and its key.
-var madeOnce = sync.OnceValue(func() [2][]byte {
-	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
-	if err != nil {
-		panic(err)
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
-	if err != nil {
-		panic(err)
-	}
-	return [2][]byte{
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-	}
-})
-
 func oneCertificate(t *testing.T) []string {
 	t.Helper()
-	made := madeOnce()
-	return []string{"--service-cert", clitest.File(t, "service.crt", made[0]), "--service-key", clitest.File(t, "service.key", made[1])}
+	certificate, key := clitest.ServiceFiles(t)
+	return []string{"--service-cert", certificate, "--service-key", key}
 }
 
 func (c doctorCase) check(t *testing.T) {

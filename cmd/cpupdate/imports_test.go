@@ -57,7 +57,7 @@ func commandOrder() [][]string {
 func commandFromOutside() map[string][]string {
 	return map[string][]string{
 		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
-		"clitest":           {module + "pkg/bind"},
+		"clitest":           {module + "pkg/bind", module + "pkg/transfer"},
 		"console":           {"github.com/schollz/progressbar/v3", "golang.org/x/sys/windows", "golang.org/x/term"},
 		"credentials":       {"github.com/godbus/dbus/v5", "github.com/pelletier/go-toml/v2/unstable", "github.com/spf13/pflag", "github.com/zalando/go-keyring"},
 		"settings":          {"github.com/pelletier/go-toml/v2/unstable"},

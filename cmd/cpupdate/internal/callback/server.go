@@ -22,12 +22,12 @@ import (
 
 // A Server is this machine as phones see it: where they call, and fetch if we serve.
 type Server struct {
-	O      *option.Listen
-	Runner *fleet.Runner
-	Line   transfer.Options
-	near   bool // all phones are on this machine
-	Server *transfer.Server
-	Ftp    *transfer.FTPServer // only when phones fetch by FTP
+	Options *option.Listen
+	Runner  *fleet.Runner
+	line    transfer.Options
+	near    bool // all phones are on this machine
+	Server  *transfer.Server
+	FTP     *transfer.FTPServer // only when phones fetch by FTP
 
 	Certificate tls.Certificate // that phones are shown
 }
@@ -39,13 +39,13 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{O: o, Line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
+	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel,
 		Timeout: timeout, Event: event,
 	})}
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
-		options := s.Serving(address)
+		options := s.serving(address)
 		options.Certificate, options.Legacy, options.Calls = certificate, o.Legacy, s.Runner.Calls()
 		s.Server, err = transfer.Serve(options)
 		return err
@@ -60,7 +60,7 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 // tellPort says what a firewall has to let in, and where a router has to lead. With several phones the run itself begins
 // with the port.
 func (s *Server) tellPort(con *console.Console, phones int) {
-	host, port, _ := s.O.Advertised() // validate has seen it
+	host, port, _ := s.Options.Advertised() // validate has seen it
 	listening := int(s.Server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
@@ -73,19 +73,19 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 // ServeFTP adds a server that phones fetch from by FTP, on the host of --listen.
 func (s *Server) ServeFTP() error {
 	const port = 2121
-	host, _, _ := net.SplitHostPort(s.O.Listen) // validate has seen it
+	host, _, _ := net.SplitHostPort(s.Options.Listen) // validate has seen it
 	return s.tryPorts("", port, func(address string) (err error) {
-		if usualHost, port, _ := net.SplitHostPort(address); s.O.Listen != "" {
+		if usualHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, usualHost), port)
 		}
-		s.Ftp, err = transfer.ServeFTP(s.Serving(address))
+		s.FTP, err = transfer.ServeFTP(s.serving(address))
 		return err
 	})
 }
 
-// Serving is what our servers have in common.
-func (s *Server) Serving(address string) transfer.ServeOptions {
-	return transfer.ServeOptions{Listen: address, Known: s.Runner.Known, Troubled: s.Runner.Troubled, Stall: s.O.Patience, Rate: s.Line.Rate}
+// serving is what our servers have in common.
+func (s *Server) serving(address string) transfer.ServeOptions {
+	return transfer.ServeOptions{Listen: address, Known: s.Runner.Known, Troubled: s.Runner.Troubled, Stall: s.Options.Patience, Rate: s.line.Rate}
 }
 
 // onlyHere reports whether all phones are on this machine, simulated ones: then nobody else has to reach it.
@@ -100,7 +100,7 @@ func onlyHere(targets []fleet.Target) bool {
 // tryPorts listens where it is told to, or else on the usual port, or on a free one if that is taken.
 func (s *Server) tryPorts(told string, usual int, listen func(address string) error) error {
 	host := ""
-	if s.near && s.O.Advertise == "" {
+	if s.near && s.Options.Advertise == "" {
 		host = "127.0.0.1"
 	}
 	address := cmp.Or(told, net.JoinHostPort(host, strconv.Itoa(usual)))
@@ -117,8 +117,8 @@ func (s *Server) tryPorts(told string, usual int, listen func(address string) er
 // Close ends all connections.
 func (s *Server) Close() error {
 	err := s.Server.Close()
-	if s.Ftp != nil {
-		err = errors.Join(err, s.Ftp.Close())
+	if s.FTP != nil {
+		err = errors.Join(err, s.FTP.Close())
 	}
 	return err
 }
@@ -129,11 +129,11 @@ func (s *Server) Back(local netip.Addr) (string, int) { return s.at(local, s.Ser
 // BackFTP is the same for the FTP server. A port of --advertise is that for calls.
 func (s *Server) BackFTP(local netip.Addr) (string, int) {
 	host, _ := s.Back(local)
-	return host, int(s.Ftp.Addr().Port())
+	return host, int(s.FTP.Addr().Port())
 }
 
 func (s *Server) at(local netip.Addr, listening netip.AddrPort) (string, int) {
-	host, port, _ := s.O.Advertised() // validate has seen it
+	host, port, _ := s.Options.Advertised() // validate has seen it
 	if ip := listening.Addr(); host == "" && !ip.IsUnspecified() {
 		host = ip.WithZone("").String()
 	}

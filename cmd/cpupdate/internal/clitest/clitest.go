@@ -1,15 +1,20 @@
-// Package clitest makes what tests of the command need: files and images.
+// Package clitest makes what tests of the command need: files, images and certificates.
 package clitest
 
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // Image writes a CPB image into a new folder.
@@ -41,6 +46,30 @@ func File(t testing.TB, name string, content []byte) string {
 	}
 	return path
 }
+
+// ServiceFiles writes a certificate of this machine that phones may be shown, and its key, into files. It is made once,
+// since making one takes long.
+func ServiceFiles(t testing.TB) (certificate, key string) {
+	t.Helper()
+	made := madeOnce()
+	return File(t, "service.crt", made[0]), File(t, "service.key", made[1])
+}
+
+// madeOnce is the certificate and the key in PEM.
+var madeOnce = sync.OnceValue(func() [2][]byte { //nolint:gochecknoglobals // for tests only
+	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	if err != nil {
+		panic(err)
+	}
+	return [2][]byte{
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+	}
+})
 
 // Authority is a certificate that signs itself.
 const Authority = `-----BEGIN CERTIFICATE-----

@@ -124,7 +124,7 @@ func machineFetches(ctx context.Context, x *examination, _ int) Finding {
 	if err := x.station.ServeFTP(); err != nil {
 		return Bad(err)
 	}
-	port := x.station.Ftp.Addr().Port()
+	port := x.station.FTP.Addr().Port()
 	local := netip.IPv4Unspecified()
 	if len(x.locals) > 0 {
 		local = x.locals[0].addr

@@ -358,8 +358,8 @@ func TestStepText(t *testing.T) {
 		{fleet.Event{Step: fleet.StepAnswered, Text: "its words"}, []string{"its words"}},
 		{fleet.Event{Step: fleet.StepVisited, Text: "GET /"}, []string{"GET /"}},
 		{fleet.Event{Step: fleet.StepPage, Text: "start page"}, []string{"start page"}},
-		{fleet.Event{Step: fleet.StepContacted, Attempt: 2, Limit: 10 * time.Minute}, []string{console.Nth(2), console.LimitText(10 * time.Minute)}},
-		{fleet.Event{Step: fleet.StepBusy, Limit: 90 * time.Second}, []string{console.LimitText(90 * time.Second)}},
+		{fleet.Event{Step: fleet.StepContacted, Attempt: 2, Limit: 10 * time.Minute}, []string{console.Nth(2), "10"}},
+		{fleet.Event{Step: fleet.StepBusy, Limit: 40 * time.Second}, []string{"40"}},
 		{fleet.Event{Step: fleet.StepReading}, []string{"reading"}},
 	} {
 		got := stepText(test.event)
