@@ -73,7 +73,7 @@ func (d *Demonstration) Start(cast []DemoPhone) error {
 		}
 		d.Phones = append(d.Phones, phone)
 		listed = append(listed, hwcheck.ListedPhone{
-			Address: phone.Address(), MAC: p.Config.MAC, Note: simulate.SimulatedNote,
+			Address: phone.Address(), MAC: p.Config.MAC, Note: simulate.Note,
 			Phone: hwcheck.Phone{
 				Device: []hwcheck.Claim[string]{{Value: p.Config.DeviceType}},
 				Level:  []hwcheck.Claim[uint16]{{Value: p.listed}},

@@ -13,9 +13,9 @@ import (
 )
 
 // addFaults gives the phones their faults.
-func (o *Options) addFaults(plan []Simulated) error {
+func (o *Options) addFaults(plan []simulated) error {
 	for _, text := range o.faults {
-		chosen, name, err := FaultOf(text, len(plan))
+		chosen, name, err := faultOf(text, len(plan))
 		if err != nil {
 			return err
 		}
@@ -23,7 +23,7 @@ func (o *Options) addFaults(plan []Simulated) error {
 			if chosen != 0 && chosen != i+1 {
 				continue
 			}
-			if err := plan[i].Config.AddFault(name); err != nil {
+			if err := plan[i].config.AddFault(name); err != nil {
 				return exit.Usage("simulate", "--fault %s: phone %d: %v", text, i+1, err)
 			}
 		}
@@ -31,8 +31,8 @@ func (o *Options) addFaults(plan []Simulated) error {
 	return nil
 }
 
-// FaultOf reads [N=]NAME; 0 is all phones.
-func FaultOf(text string, count int) (n int, name string, err error) {
+// faultOf reads [N=]NAME; 0 is all phones.
+func faultOf(text string, count int) (n int, name string, err error) {
 	number, name, found := strings.Cut(text, "=")
 	if !found {
 		name = text
@@ -43,7 +43,7 @@ func FaultOf(text string, count int) (n int, name string, err error) {
 	switch {
 	case !slices.ContainsFunc(phonesim.Faults(), known):
 		hint := "cpupdate simulate --list-faults shows the names"
-		if like := FaultsLike(name); len(like) > 0 {
+		if like := faultsLike(name); len(like) > 0 {
 			hint = "did you mean: " + strings.Join(like, ", ")
 		}
 		return 0, "", exit.Errorf(exit.CodeUsage, hint, "--fault %s: there is no fault %q", text, name)
@@ -53,8 +53,8 @@ func FaultOf(text string, count int) (n int, name string, err error) {
 	return n, name, nil
 }
 
-// FaultsLike returns the faults that are spelled alike, or that have the name in theirs.
-func FaultsLike(name string) []string {
+// faultsLike returns the faults that are spelled alike, or that have the name in theirs.
+func faultsLike(name string) []string {
 	const few = 5
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	if len(name) < 3 || len(name) > 64 {

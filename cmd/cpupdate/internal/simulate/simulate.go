@@ -56,7 +56,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 
 // Run runs phones until it is interrupted, which is how it is meant to end.
 func Run(ctx context.Context, con *console.Console, o Options) error {
-	plan, err := o.Plan(ctx, con)
+	plan, err := o.plan(ctx, con)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	con.KeepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	show := NewSimShow(con, len(plan), stop)
+	show := newSimShow(con, len(plan), stop)
 	phones, err := startPhones(ctx, plan, show)
 	defer Close(phones)
 	if err != nil {
@@ -77,7 +77,7 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	if err != nil {
 		return err
 	}
-	show.Begin(plan, phones, o.output)
+	show.begin(plan, phones, o.output)
 	<-ctx.Done()
 	if own := (*exit.Error)(nil); errors.As(context.Cause(ctx), &own) {
 		return own
@@ -85,23 +85,23 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	return show.end(phones)
 }
 
-// A Simulated phone is what a phone will be, and what the list says of it.
-type Simulated struct {
-	Config phonesim.Config
+// A simulated phone is what a phone will be, and what the list says of it.
+type simulated struct {
+	config phonesim.Config
 	listed hwcheck.ListedPhone
 }
 
 // startPhones starts all of them; those that did start are returned also with an error.
-func startPhones(ctx context.Context, plan []Simulated, show *simShow) ([]*phonesim.Phone, error) {
+func startPhones(ctx context.Context, plan []simulated, show *simShow) ([]*phonesim.Phone, error) {
 	var phones []*phonesim.Phone
 	for i, s := range plan {
 		if ctx.Err() != nil {
 			return phones, ctx.Err()
 		}
-		s.Config.Event = func(e phonesim.Event) { show.Event(i, e) }
-		phone, err := phonesim.Start(s.Config)
+		s.config.Event = func(e phonesim.Event) { show.event(i, e) }
+		phone, err := phonesim.Start(s.config)
 		if err != nil {
-			return phones, startFailure(i+1, s.Config, err)
+			return phones, startFailure(i+1, s.config, err)
 		}
 		phones = append(phones, phone)
 	}
