@@ -32,7 +32,7 @@ The demo ends with exit code 0 if everything went as it tells, else with 1.`,
 			case keep && a.con.Quiet:
 				return exit.Usage("demo", "--keep and --quiet do not go together: nobody would learn what was kept")
 			}
-			return demo.Run(cmd.Context(), a.con, demo.DemoPhones(), keep, a.runInside)
+			return demo.Run(cmd.Context(), a.con, demo.Phones(), keep, a.runInside)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the folder where it is, and say where")
