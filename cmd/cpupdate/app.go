@@ -50,7 +50,7 @@ func newApp() *app {
 		pass.Variable = transfer.NewSecret(password)
 		_ = os.Unsetenv(credentials.PasswordVariable) // libraries too start programs: the keyring's on macOS
 	}
-	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", Ci: os.Getenv("CI") != ""}
+	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", CI: os.Getenv("CI") != ""}
 	for _, name := range doctor.ProxyVariables() {
 		if os.Getenv(name) != "" {
 			around.Proxies = append(around.Proxies, name)

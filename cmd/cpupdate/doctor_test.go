@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
@@ -25,8 +24,21 @@ type doctorCase struct {
 	want []string // GROUP/CHECK STATE, then words of text and hints
 }
 
+// A doctorAnswer is what scripts read of the answer.
+type doctorAnswer struct {
+	OK     bool
+	Checks []doctorLine
+}
+
+type doctorLine struct {
+	Group, Check, State, Text string
+	Needed                    bool
+	Hints                     []string
+	Error                     *exit.ErrorDoc
+}
+
 // doctorRun asks the doctor, as text and as a document, and holds both to what is true of all.
-func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
+func doctorRun(t *testing.T, c doctorCase) doctorAnswer {
 	t.Helper()
 	args := []string{"doctor"}
 	if c.args != nil {
@@ -38,7 +50,7 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 	if !slices.Contains(args, "--service-cert") && len(c.want) > 0 && !strings.HasPrefix(c.want[0], "settings/folder ok") {
 		args = append(args, oneCertificate(t)...) // to make one takes its time
 	}
-	var doc doctor.DoctorDoc
+	var doc doctorAnswer
 	for _, asJSON := range []bool{true, false} {
 		a, out, errOut := testApp(t, nil)
 		a.dial = transfer.Dial
@@ -73,12 +85,17 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 			}
 		}
 		for _, f := range doc.Checks {
-			if word, _ := doctor.StateWord(f.State); !strings.Contains(r.out, word) || !strings.Contains(r.out, f.Check) {
+			if word := stateWords()[f.State]; !strings.Contains(r.out, word) || !strings.Contains(r.out, f.Check) {
 				t.Errorf("the text has no %s of %s", word, f.Check)
 			}
 		}
 	}
 	return doc
+}
+
+// stateWords are the states as people see them.
+func stateWords() map[string]string {
+	return map[string]string{"ok": "ok  ", "warning": "warn", "failed": "FAIL", "skipped": "-   "}
 }
 
 func oneCertificate(t *testing.T) []string {
@@ -102,11 +119,11 @@ func (c doctorCase) check(t *testing.T) {
 	}
 	for _, f := range doc.Checks {
 		switch {
-		case f.State == doctor.StateBad && (!f.Needed || len(f.Hints) == 0 || f.Error == nil):
+		case f.State == "failed" && (!f.Needed || len(f.Hints) == 0 || f.Error == nil):
 			t.Errorf("a line that failed has no next step, or nobody needs it: %+v", f)
-		case f.State != doctor.StateBad && f.Error != nil, f.State == doctor.StateWell && len(f.Hints) > 0:
+		case f.State != "failed" && f.Error != nil, f.State == "ok" && len(f.Hints) > 0:
 			t.Errorf("a line that did not fail has an error, or a next step for nothing: %+v", f)
-		case f.State == doctor.StateSkip && f.Text == "":
+		case f.State == "skipped" && f.Text == "":
 			t.Errorf("a line does not say why it was not looked at: %+v", f)
 		}
 	}
@@ -271,10 +288,10 @@ func TestDoctorUsage(t *testing.T) {
 }
 
 // lines writes findings as doctorCase.want has them.
-func lines(doc doctor.DoctorDoc) []string {
+func lines(doc doctorAnswer) []string {
 	var out []string
 	for _, f := range doc.Checks {
-		out = append(out, f.Group+"/"+f.Check+" "+string(f.State)+" "+f.Text+" "+strings.Join(f.Hints, " "))
+		out = append(out, f.Group+"/"+f.Check+" "+f.State+" "+f.Text+" "+strings.Join(f.Hints, " "))
 	}
 	return out
 }

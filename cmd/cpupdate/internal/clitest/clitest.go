@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,6 +71,27 @@ var madeOnce = sync.OnceValue(func() [2][]byte { //nolint:gochecknoglobals // fo
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
 	}
 })
+
+// Page reads a page of docs, for a test of a package below cmd/cpupdate/internal.
+func Page(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// Section is the text below a heading of a page, up to the next heading.
+func Section(t testing.TB, page, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(Page(t, page), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no section %s", page, heading)
+	}
+	section, _, _ := strings.Cut(after, "\n#")
+	return section
+}
 
 // Authority is a certificate that signs itself.
 const Authority = `-----BEGIN CERTIFICATE-----

@@ -11,7 +11,7 @@ type Surroundings struct {
 	Proxies  []string // variables that name a proxy; what they say may hold a password
 	Terminal string   // $TERM
 	NoColor  bool     // $NO_COLOR is set
-	Ci       bool     // $CI is set
+	CI       bool     // $CI is set
 }
 
 // ProxyVariables are those that other programs take a proxy from.
@@ -22,7 +22,7 @@ func ProxyVariables() []string {
 }
 
 // aroundProxy names the variables that are set.
-func aroundProxy(_ context.Context, x *examination, _ int) Finding {
+func aroundProxy(_ context.Context, x *examination, _ int) finding {
 	set := x.around.Proxies
 	if len(set) == 0 {
 		return well("no variable names one")
@@ -34,14 +34,14 @@ func aroundProxy(_ context.Context, x *examination, _ int) Finding {
 	return well("$" + strings.Join(set, ", $") + " " + verb + " set, and not used: servers and phones are spoken to directly")
 }
 
-func aroundInput(_ context.Context, x *examination, _ int) Finding {
+func aroundInput(_ context.Context, x *examination, _ int) finding {
 	if x.con.InTerminal {
 		return well("a terminal: who has no password is asked for it")
 	}
 	return well("no terminal: nobody is asked anything")
 }
 
-func aroundOutput(_ context.Context, x *examination, _ int) Finding {
+func aroundOutput(_ context.Context, x *examination, _ int) finding {
 	text := fmt.Sprintf("%d columns, no colours", x.con.Width)
 	switch {
 	case x.con.ColorOut && !x.con.NoColor:
@@ -58,12 +58,12 @@ func aroundOutput(_ context.Context, x *examination, _ int) Finding {
 	return well(text)
 }
 
-func aroundProgress(_ context.Context, x *examination, _ int) Finding {
+func aroundProgress(_ context.Context, x *examination, _ int) finding {
 	text := "a line now and then: standard error is no terminal"
 	if x.con.ErrTerminal {
 		text = "a bar"
 	}
-	if x.around.Ci {
+	if x.around.CI {
 		text += "; $CI is set, and changes nothing"
 	}
 	return well(text)

@@ -40,7 +40,7 @@ func (x *examination) certificateOf(who string) func(*x509.Certificate) {
 }
 
 // shownBy is what somebody showed who was believed.
-func (x *examination) shownBy(who string) Finding {
+func (x *examination) shownBy(who string) finding {
 	for _, c := range x.seen {
 		if c.of == who {
 			return c.finding(x.now)
@@ -53,7 +53,7 @@ func (x *examination) shownBy(who string) Finding {
 const soon = 30 * 24 * time.Hour
 
 // finding says whose it is and when it ends. Whether it is believed was decided before.
-func (c seenCertificate) finding(now time.Time) Finding {
+func (c seenCertificate) finding(now time.Time) finding {
 	text := c.name() + ", " + c.dates(now)
 	switch {
 	case now.After(c.leaf.NotAfter), now.Before(c.leaf.NotBefore):
@@ -106,10 +106,10 @@ func builtAt() time.Time {
 }
 
 // clockDate is whether the date can be right: without it no certificate can be judged.
-func clockDate(_ context.Context, x *examination, _ int) Finding {
+func clockDate(_ context.Context, x *examination, _ int) finding {
 	text := x.now.UTC().Format("2006-01-02 15:04 UTC")
 	if built := builtAt(); x.now.Before(built.Add(-24 * time.Hour)) {
-		return Bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, best by NTP",
+		return bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, best by NTP",
 			"it is %s by this clock, and this cpupdate was built on %s", text, built.UTC().Format(time.DateOnly)))
 	}
 	return well(text)
@@ -118,7 +118,7 @@ func clockDate(_ context.Context, x *examination, _ int) Finding {
 func (x *examination) byHTTPS() bool { return x.d != nil && x.d.Access.Method == transfer.HTTPS }
 
 // clockServer compares the clock with the server's.
-func clockServer(ctx context.Context, x *examination, _ int) Finding {
+func clockServer(ctx context.Context, x *examination, _ int) finding {
 	const most = 5 * time.Minute
 	date, err := x.serverDate(ctx)
 	if err != nil {
@@ -156,7 +156,7 @@ func (x *examination) serverDate(ctx context.Context) (time.Time, error) {
 }
 
 // clockValidity is whether the certificates that were seen are of this time.
-func clockValidity(_ context.Context, x *examination, _ int) Finding {
+func clockValidity(_ context.Context, x *examination, _ int) finding {
 	if len(x.seen) == 0 {
 		return skipped("not looked at: no certificate was seen")
 	}
@@ -169,24 +169,24 @@ func clockValidity(_ context.Context, x *examination, _ int) Finding {
 }
 
 // certificateService looks at what phones are shown.
-func certificateService(_ context.Context, x *examination, _ int) Finding {
+func certificateService(_ context.Context, x *examination, _ int) finding {
 	if x.o.Talk.Cert == "" {
 		return well("made for each run")
 	}
 	certificate, err := x.o.Talk.Certificate()
 	if err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	leaf, err := leafOf(certificate)
 	if err != nil {
-		return Bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "a certificate and its key in two files in PEM, as openssl makes them"))
+		return bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "a certificate and its key in two files in PEM, as openssl makes them"))
 	}
 	c := seenCertificate{groupMachine, leaf}
 	text := c.name() + ", " + c.dates(x.now)
 	_, curve := leaf.PublicKey.(*ecdsa.PublicKey)
 	switch {
 	case x.now.After(leaf.NotAfter), x.now.Before(leaf.NotBefore):
-		return Bad(exit.Errorf(exit.CodeSettings, "have it renewed, and check this machine's clock; without --service-cert one is made for each run",
+		return bad(exit.Errorf(exit.CodeSettings, "have it renewed, and check this machine's clock; without --service-cert one is made for each run",
 			"certificate %s: %s", x.o.Talk.Cert, text))
 	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
 		return mind(text+"; its key is no RSA key", "phones of all ages can read RSA with 2048 bits; old ones nothing newer")
@@ -197,7 +197,7 @@ func certificateService(_ context.Context, x *examination, _ int) Finding {
 }
 
 // certificatesSeen counts what was seen.
-func certificatesSeen(_ context.Context, x *examination, _ int) Finding {
+func certificatesSeen(_ context.Context, x *examination, _ int) finding {
 	if len(x.seen) == 0 {
 		return well("none was shown on this way")
 	}

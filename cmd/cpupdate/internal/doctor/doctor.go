@@ -34,7 +34,7 @@ func Run(ctx context.Context, env Env, o Options, addresses []string) error {
 	}
 	env.Con.KeepPipes()
 	defer x.close()
-	if err := x.run(ctx, DoctorTable()); err != nil {
+	if err := x.run(ctx, checks()); err != nil {
 		return err
 	}
 	return x.verdict()
@@ -45,9 +45,9 @@ type route string
 
 // The routes.
 const (
-	RouteServer route = "server" // it is put on a server
-	RouteServe  route = "serve"  // this machine is the server
-	RouteWeb    route = "web"    // it is sent into the phones' own web pages
+	routeServer route = "server" // it is put on a server
+	routeServe  route = "serve"  // this machine is the server
+	routeWeb    route = "web"    // it is sent into the phones' own web pages
 )
 
 // An examination is what is known so far. What takes time is done once, when it is first asked for.
@@ -64,7 +64,7 @@ type examination struct {
 	route   route
 	origin  string // "flags", "defaults", "profile berlin", "nothing" if the route is only assumed
 	targets []fleet.Target
-	found   []Finding
+	found   []finding
 	shown   string // the group whose heading was written
 
 	d       *option.Destination // nil if the route has no server, or its settings are wrong
@@ -98,7 +98,7 @@ func (x *examination) settle(addresses []string) error {
 		return err
 	}
 	switch {
-	case len(addresses) == 0 && o.List == "" && x.route == RouteWeb:
+	case len(addresses) == 0 && o.List == "" && x.route == routeWeb:
 		return exit.Usage(command, "--web: name a phone, as PHONE or with --phones")
 	case len(addresses) == 0 && o.List == "":
 		return nil
@@ -112,13 +112,13 @@ func (x *examination) settle(addresses []string) error {
 // choose finds the route. What is wrong with stored settings is a finding, and no reason not to look at the rest.
 func (x *examination) choose() error {
 	o := &x.o.Route
-	x.route, x.origin = RouteServer, "flags"
+	x.route, x.origin = routeServer, "flags"
 	switch {
 	case o.Web.On:
-		x.route = RouteWeb
+		x.route = routeWeb
 		return nil
 	case o.Serve:
-		x.route = RouteServe
+		x.route = routeServe
 		return nil
 	case len(o.Access.Given()) > 0:
 		_, err := o.Destination(x.con, x.store, x.pass) // what is wrong on the command line is said at once
@@ -133,16 +133,16 @@ func (x *examination) choose() error {
 		o.UseDefaults = true
 		return nil //nolint:nilerr // it is told as the line of the settings
 	}
-	x.route, x.origin, o.Serve = RouteServe, "nothing", true
+	x.route, x.origin, o.Serve = routeServe, "nothing", true
 	return o.Validate()
 }
 
 // usesStored reports whether the route is that of stored settings.
-func (x *examination) usesStored() bool { return x.route == RouteServer && x.origin != "flags" }
+func (x *examination) usesStored() bool { return x.route == routeServer && x.origin != "flags" }
 
-func (x *examination) logsIn() bool { return x.route != RouteServe }
+func (x *examination) logsIn() bool { return x.route != routeServe }
 
-func (x *examination) toServer() bool { return x.route == RouteServer }
+func (x *examination) toServer() bool { return x.route == routeServer }
 
 func (x *examination) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.Access) }
 
@@ -150,16 +150,16 @@ func (x *examination) byFTP() bool { return x.d != nil && x.d.Access.Method != t
 
 // toPhones reports whether phones call, and perhaps fetch from, this machine.
 func (x *examination) toPhones() bool {
-	return x.route == RouteServe || x.route == RouteServer && len(x.targets) > 0
+	return x.route == routeServe || x.route == routeServer && len(x.targets) > 0
 }
 
-func (x *examination) byPage() bool { return x.route == RouteWeb }
+func (x *examination) byPage() bool { return x.route == routeWeb }
 
-func (x *examination) notByPage() bool { return x.route != RouteWeb }
+func (x *examination) notByPage() bool { return x.route != routeWeb }
 
 // servesFTP reports whether phones fetch from this machine by FTP.
 func (x *examination) servesFTP() bool {
-	return x.route == RouteServe && x.o.Route.Access.Method == string(transfer.FTP)
+	return x.route == routeServe && x.o.Route.Access.Method == string(transfer.FTP)
 }
 
 func (x *examination) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }

@@ -14,7 +14,7 @@ import (
 
 // passwordOfPages finds the password of the phones' web pages. Where somebody has to be asked for it that waits until a page
 // was found to be one to trust.
-func (x *examination) passwordOfPages(ctx context.Context) Finding {
+func (x *examination) passwordOfPages(ctx context.Context) finding {
 	o := &x.o.Route.Password
 	o.Whose = "the phones' web pages"
 	if x.con.InTerminal && (o.Stdin || !o.Given() && !x.pass.Variable.IsSet()) {
@@ -24,9 +24,9 @@ func (x *examination) passwordOfPages(ctx context.Context) Finding {
 	secret, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
 	switch x.pagePassword = secret; {
 	case err != nil:
-		return Bad(err)
+		return bad(err)
 	case secret.Reveal() == "":
-		return Bad(exit.Errorf(exit.CodeSettings, passwordSources, "none is given for the phones' web pages"))
+		return bad(exit.Errorf(exit.CodeSettings, passwordSources, "none is given for the phones' web pages"))
 	}
 	return well("there is one for the phones' web pages")
 }
@@ -139,7 +139,7 @@ func macOf(text string) string {
 }
 
 // withoutPassword takes the password of the pages out of a finding: phones may repeat it, wherever they say something.
-func (x *examination) withoutPassword(f Finding) Finding {
+func (x *examination) withoutPassword(f finding) finding {
 	if !x.pagePassword.IsSet() {
 		return f
 	}

@@ -24,7 +24,7 @@ type pageVisit struct {
 }
 
 // pagePort knocks at the port of the page.
-func pagePort(ctx context.Context, x *examination, i int) Finding {
+func pagePort(ctx context.Context, x *examination, i int) finding {
 	hint := hintOf(advice.WebTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindPageUnreachable, row.Hint })
 	return x.knock(ctx, x.o.Route.Web.Peer(x.targets[i].Address), hint)
 }
@@ -120,7 +120,7 @@ func (v *pageVisit) failed(err error, where string) {
 }
 
 // atPage is the finding of a check that the visit goes through: what is well, or what it failed with.
-func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) Finding) Finding {
+func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) finding) finding {
 	v := x.visited(ctx, i)
 	e, failure := (*wbm.Error)(nil), (*fleet.Failure)(nil)
 	switch {
@@ -129,27 +129,27 @@ func (x *examination) atPage(ctx context.Context, i int, name string, words func
 	case errors.As(v.err, &e):
 		failure = fleet.PageFailure(e)
 	case !errors.As(v.err, &failure):
-		return Bad(v.err)
+		return bad(v.err)
 	}
 	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer}
 	return x.badPhone(i, in, fleet.Result{Failure: failure})
 }
 
-func pageCertificate(ctx context.Context, x *examination, i int) Finding {
+func pageCertificate(ctx context.Context, x *examination, i int) finding {
 	if why := x.notMeant(i); why != "" {
 		f := skipped("not looked at: " + why)
 		f.reason = why
 		return f
 	}
-	return x.atPage(ctx, i, "certificate", func(v *pageVisit) Finding { return x.shownBy(v.who) })
+	return x.atPage(ctx, i, "certificate", func(v *pageVisit) finding { return x.shownBy(v.who) })
 }
 
-func pageStart(ctx context.Context, x *examination, i int) Finding {
-	return x.atPage(ctx, i, "start", func(v *pageVisit) Finding { return well(cmp.Or(v.title, "it was read")) })
+func pageStart(ctx context.Context, x *examination, i int) finding {
+	return x.atPage(ctx, i, "start", func(v *pageVisit) finding { return well(cmp.Or(v.title, "it was read")) })
 }
 
-func pageLogin(ctx context.Context, x *examination, i int) Finding {
-	return x.atPage(ctx, i, "login", func(v *pageVisit) Finding {
+func pageLogin(ctx context.Context, x *examination, i int) finding {
+	return x.atPage(ctx, i, "login", func(v *pageVisit) finding {
 		if !v.loggedIn {
 			f := skipped("not looked at: " + v.untold)
 			f.reason = v.untold
@@ -159,6 +159,6 @@ func pageLogin(ctx context.Context, x *examination, i int) Finding {
 	})
 }
 
-func pageForm(ctx context.Context, x *examination, i int) Finding {
-	return x.atPage(ctx, i, "form", func(v *pageVisit) Finding { return well(v.form) })
+func pageForm(ctx context.Context, x *examination, i int) finding {
+	return x.atPage(ctx, i, "form", func(v *pageVisit) finding { return well(v.form) })
 }

@@ -16,12 +16,12 @@ import (
 )
 
 // serverName asks for the server's address.
-func serverName(ctx context.Context, x *examination, _ int) Finding {
+func serverName(ctx context.Context, x *examination, _ int) finding {
 	return x.lookUp(ctx, credentials.HostOf(x.d.Access), hintOfNoServer())
 }
 
 // lookUp finds the addresses of a host.
-func (x *examination) lookUp(ctx context.Context, host string, hint string) Finding {
+func (x *examination) lookUp(ctx context.Context, host string, hint string) finding {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return well(host + " is an address")
 	}
@@ -33,22 +33,22 @@ func (x *examination) lookUp(ctx context.Context, host string, hint string) Find
 		if name := (*net.DNSError)(nil); errors.As(err, &name) {
 			why = errors.New(name.Err)
 		}
-		return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check how the name is written, and this machine's name server (DNS)", hint))
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check how the name is written, and this machine's name server (DNS)", hint))
 	}
 	return well(host + " is " + advice.ShortList(addresses))
 }
 
 // serverPort knocks at the server's port.
-func serverPort(ctx context.Context, x *examination, _ int) Finding {
+func serverPort(ctx context.Context, x *examination, _ int) finding {
 	return x.knock(ctx, x.d.Access.Address(), hintOfNoServer())
 }
 
 // knock connects, and closes again.
-func (x *examination) knock(ctx context.Context, address, hint string) Finding {
+func (x *examination) knock(ctx context.Context, address, hint string) finding {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
 	}
 	_ = conn.Close() // nothing was said
 	return well(address + " takes connections")
@@ -152,12 +152,12 @@ func (t *serverTrial) place(access transfer.Access) string {
 }
 
 // at is the finding of a check that the trial goes through: what is well, or what it failed with.
-func (x *examination) at(ctx context.Context, name string, words func(*serverTrial) Finding) Finding {
+func (x *examination) at(ctx context.Context, name string, words func(*serverTrial) finding) finding {
 	t := x.tried(ctx)
 	if t.where != name {
 		return words(t)
 	}
-	f := Bad(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
+	f := bad(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
 	if e := (*transfer.Error)(nil); errors.As(t.err, &e) && e.Data {
 		f.Hints = append([]string{
 			"the login works, the data connection does not: on the server's firewall and NAT open the ports of passive mode, and have the server name the address by which it is reached",
@@ -167,20 +167,20 @@ func (x *examination) at(ctx context.Context, name string, words func(*serverTri
 }
 
 // serverCertificate is whether TLS works. Where the password is not known that is all that is tried.
-func serverCertificate(ctx context.Context, x *examination, _ int) Finding {
+func serverCertificate(ctx context.Context, x *examination, _ int) finding {
 	if x.reason([]string{groupSettings + "/password"}, "") != "" {
 		line := x.line()
 		line.Trust = x.d.Trust
 		if err := transfer.Meet(ctx, x.d.Access, line); err != nil {
-			return Bad(advice.ServerEnded(ctx, "", err))
+			return bad(advice.ServerEnded(ctx, "", err))
 		}
 		return x.shownBy("server")
 	}
-	return x.at(ctx, "certificate", func(*serverTrial) Finding { return x.shownBy("server") })
+	return x.at(ctx, "certificate", func(*serverTrial) finding { return x.shownBy("server") })
 }
 
-func serverLogin(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "login", func(*serverTrial) Finding {
+func serverLogin(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "login", func(*serverTrial) finding {
 		if x.d.Access.Username == "" {
 			return well("the server asks for none")
 		}
@@ -188,16 +188,16 @@ func serverLogin(ctx context.Context, x *examination, _ int) Finding {
 	})
 }
 
-func serverFolder(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "upload-folder", func(*serverTrial) Finding { return well(x.d.Access.FileURL("")) })
+func serverFolder(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "upload-folder", func(*serverTrial) finding { return well(x.d.Access.FileURL("")) })
 }
 
-func serverData(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "data", func(*serverTrial) Finding { return well("passive mode works") })
+func serverData(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "data", func(*serverTrial) finding { return well("passive mode works") })
 }
 
-func serverWriting(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "writing", func(t *serverTrial) Finding {
+func serverWriting(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "writing", func(t *serverTrial) finding {
 		if why := t.text(transfer.StepInPlace); why != nil {
 			return mind(*why + ": a file has its own name before it is complete")
 		}
@@ -206,7 +206,7 @@ func serverWriting(ctx context.Context, x *examination, _ int) Finding {
 }
 
 // serverProof says what the server told of the small file.
-func serverProof(ctx context.Context, x *examination, _ int) Finding {
+func serverProof(ctx context.Context, x *examination, _ int) finding {
 	digest := false
 	for _, e := range x.tried(ctx).steps {
 		digest = digest || e.Step == transfer.StepCheck && e.Text == string(transfer.ProofDigest)

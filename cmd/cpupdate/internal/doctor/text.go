@@ -9,22 +9,22 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// DoctorDoc is the answer of doctor.
-type DoctorDoc struct {
+// answer is the answer of doctor.
+type answer struct {
 	Schema int       `json:"schema"`
 	Route  route     `json:"route"`
 	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if the route is assumed
 	OK     bool      `json:"ok"`
-	Checks []Finding `json:"checks"`
+	Checks []finding `json:"checks"`
 }
 
 // add notes a line, and shows it at once: there is much to wait for.
-func (x *examination) add(f Finding) error {
-	if f.Hints == nil || f.State == StateWell || f.State == StateSkip {
+func (x *examination) add(f finding) error {
+	if f.Hints == nil || f.State == stateWell || f.State == stateSkip {
 		f.Hints = []string{}
 	}
 	f = x.withoutPassword(f)
-	if f.err != nil && f.State == StateBad {
+	if f.err != nil && f.State == stateBad {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
@@ -35,7 +35,7 @@ func (x *examination) add(f Finding) error {
 }
 
 // draw writes a line, and before the first of its group or phone a heading.
-func (x *examination) draw(w io.Writer, f Finding) {
+func (x *examination) draw(w io.Writer, f finding) {
 	if x.shown == "" {
 		fmt.Fprintf(w, "%s\n", x.con.Paint(console.Bold, console.Escape(x.routeText())))
 	}
@@ -48,23 +48,23 @@ func (x *examination) draw(w io.Writer, f Finding) {
 		fmt.Fprintf(w, "\n%s\n", console.Escape(heading))
 	}
 	const nameWidth, indent = 15, 23
-	word, style := StateWord(f.State)
+	word, style := stateWord(f.State)
 	fmt.Fprintf(w, "  %s  %s%s\n", x.con.Paint(style, word), console.Pad(f.Check, nameWidth), console.Wrap(console.Escape(f.Text), indent, x.con.Width))
 	for _, hint := range f.Hints {
 		fmt.Fprintf(w, "%s-> %s\n", strings.Repeat(" ", indent), console.Wrap(console.Escape(hint), indent+3, x.con.Width))
 	}
 }
 
-// StateWord is a state as a word of four letters: nothing is said by colour alone.
-func StateWord(s State) (string, console.Style) {
+// stateWord is a state as a word of four letters: nothing is said by colour alone.
+func stateWord(s state) (string, console.Style) {
 	switch s {
-	case StateWell:
+	case stateWell:
 		return "ok  ", console.Green
-	case StateMind:
+	case stateMind:
 		return "warn", console.Yellow
-	case StateBad:
+	case stateBad:
 		return "FAIL", console.Red
-	case StateSkip:
+	case stateSkip:
 	}
 	return "-   ", console.Faint
 }
@@ -76,7 +76,7 @@ func (x *examination) routeText() string {
 		return "The way of --serve: no other is named, and no defaults are stored"
 	case x.byPage():
 		return "The way of --web: the image goes into the phones' own web pages"
-	case x.route == RouteServe:
+	case x.route == routeServe:
 		return "The way of --serve: phones fetch from this machine"
 	case x.origin == "flags":
 		return "The way by the server that the flags name"
@@ -94,9 +94,9 @@ func (x *examination) wait(phones int) {
 // end writes the last line of the answer, or all of --json.
 func (x *examination) end(clear bool) error {
 	if x.con.JSON {
-		return x.con.Print(DoctorDoc{1, x.route, x.origin, clear, x.found}, nil)
+		return x.con.Print(answer{1, x.route, x.origin, clear, x.found}, nil)
 	}
-	counts := map[State]int{}
+	counts := map[state]int{}
 	for _, f := range x.found {
 		counts[f.State]++
 	}
@@ -105,9 +105,9 @@ func (x *examination) end(clear bool) error {
 		text = x.con.Paint(console.Red, "The way is not clear.")
 	}
 	for _, s := range []struct {
-		state State
+		state state
 		word  string
-	}{{StateBad, "FAIL"}, {StateWell, "ok"}, {StateMind, "warn"}, {StateSkip, "not looked at"}} {
+	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "not looked at"}} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(" %d %s,", n, s.word)
 		}
