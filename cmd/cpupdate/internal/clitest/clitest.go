@@ -72,10 +72,17 @@ var madeOnce = sync.OnceValue(func() [2][]byte { //nolint:gochecknoglobals // fo
 	}
 })
 
-// Page reads a page of docs, for a test of a package below cmd/cpupdate/internal.
+// Page reads a page of docs.
 func Page(t testing.TB, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "docs", name))
+	top := "."
+	for _, err := os.Stat("go.mod"); err != nil; _, err = os.Stat(filepath.Join(top, "go.mod")) {
+		top = filepath.Join(top, "..")
+		if len(top) > 64 {
+			t.Fatal("the test does not run in a folder of the module")
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(top, "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
