@@ -99,7 +99,7 @@ func (p *phone) request() wpi.Contact {
 	}
 	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.r.plan.Back, Timeout: p.r.options.Timeout, Dial: p.r.options.Dial}
 	if port == hwcheck.ContactPort {
-		request.SecondDoor = net.JoinHostPort(host, p.r.options.SecondDoor)
+		request.AltAddress = net.JoinHostPort(host, p.r.options.SecondDoor)
 	}
 	request.Reached = func(c wpi.Contacted) error {
 		n, _ := strconv.ParseUint(port, 10, 16)

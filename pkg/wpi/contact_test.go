@@ -40,7 +40,7 @@ func TestContact(t *testing.T) {
 		local = l
 		return l.String(), 18443
 	}}.Send(t.Context())
-	want := wpi.Contacted{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddrPort(d.address), Door: "http", Method: "POST"}
+	want := wpi.Contacted{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddrPort(d.address), Scheme: "http", Method: "POST"}
 	if err != nil || done != want || local != want.Local {
 		t.Errorf("got %+v, %v, asked with %v", done, err, local)
 	}
@@ -153,10 +153,10 @@ func TestContactAnswers(t *testing.T) {
 				}
 				d := listen(t, at("127.0.0.1:0"), row.each...)
 				second, other := listen(t, at("127.0.0.1:0"), say(yes)), listen(t, at(elsewhere), say(yes))
-				c := wpi.Contact{Address: d.address, SecondDoor: second.address, Timeout: row.timeout, Dial: network.Dial}
+				c := wpi.Contact{Address: d.address, AltAddress: second.address, Timeout: row.timeout, Dial: network.Dial}
 				done, err := c.Send(t.Context())
 				if row.kind == "" {
-					if err != nil || done.Door != "http" {
+					if err != nil || done.Scheme != "http" {
 						t.Errorf("got %+v, %v", done, err)
 					}
 				} else {
@@ -169,7 +169,7 @@ func TestContactAnswers(t *testing.T) {
 					t.Errorf("%d requests, want %d", len(got), row.requests)
 				}
 				if len(second.requests()) > 0 {
-					t.Error("the second door was tried, though somebody was at the first")
+					t.Error("the alternative address was tried, though the first was reached")
 				}
 				if len(other.requests()) > 0 {
 					t.Error("a redirect was followed")
@@ -225,13 +225,13 @@ func TestSecondDoor(t *testing.T) {
 			read = func(net.Conn) string { return "" }
 		}
 		d := listenWith(t, row.l, read, row.each)
-		c := wpi.Contact{Address: nobody, SecondDoor: d.address, Timeout: row.timeout, Pause: time.Millisecond, Back: back("192.0.2.1", 18443)}
+		c := wpi.Contact{Address: nobody, AltAddress: d.address, Timeout: row.timeout, Pause: time.Millisecond, Back: back("192.0.2.1", 18443)}
 		done, err := c.Send(t.Context())
 		if row.kind != "" {
 			wantContactError(t, err, row.kind, d.address, row.status)
 			continue
 		}
-		if err != nil || done.Door != "https" || done.Remote.String() != d.address || done.Local.String() != "127.0.0.1" {
+		if err != nil || done.Scheme != "https" || done.Remote.String() != d.address || done.Local.String() != "127.0.0.1" {
 			t.Errorf("%s: got %+v, %v", name, done, err)
 		}
 		if got := d.requests(); len(got) != 1 || !strings.HasSuffix(got[0], "dls_ip_port=18443") {
@@ -244,7 +244,7 @@ func TestNobodyThere(t *testing.T) {
 	t.Parallel()
 	_, err := wpi.Contact{Address: nobody}.Send(t.Context())
 	wantContactError(t, err, wpi.ContactUnreachable, nobody, 0)
-	_, err = wpi.Contact{Address: nobody, SecondDoor: "127.0.0.1:2"}.Send(t.Context())
+	_, err = wpi.Contact{Address: nobody, AltAddress: "127.0.0.1:2"}.Send(t.Context())
 	wantContactError(t, err, wpi.ContactUnreachable, nobody, 0)
 	if errors.Unwrap(err) == nil {
 		t.Errorf("%v has no cause", err)
@@ -287,7 +287,7 @@ func TestContactCancelled(t *testing.T) {
 		if !errors.Is(err, why) || len(d.requests()) != 1 {
 			t.Errorf("%s: got %v, %d requests", name, err, len(d.requests()))
 		}
-		if _, err := (wpi.Contact{Address: d.address, SecondDoor: d.address}).Send(ctx); !errors.Is(err, why) || len(d.requests()) != 1 {
+		if _, err := (wpi.Contact{Address: d.address, AltAddress: d.address}).Send(ctx); !errors.Is(err, why) || len(d.requests()) != 1 {
 			t.Errorf("%s: cancelled before: got %v", name, err)
 		}
 	}
