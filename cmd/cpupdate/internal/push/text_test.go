@@ -77,9 +77,9 @@ func TestTimeLine(t *testing.T) {
 		l    transfer.Location
 		want string
 	}{
-		{transfer.Location{Size: 3 << 20, Duration: 1500 * time.Millisecond, Attempts: 1}, "1.5s at 2.0 MiB/s"},
-		{transfer.Location{Size: 1 << 10, Duration: 12345 * time.Microsecond, Attempts: 1}, "12ms at 81.0 KiB/s"},
-		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0s at "},
+		{transfer.Location{Size: 3 << 20, Duration: 1500 * time.Millisecond, Attempts: 1}, "1.5 s at 2.0 MiB/s"},
+		{transfer.Location{Size: 1 << 10, Duration: 12345 * time.Microsecond, Attempts: 1}, "12 ms at 81.0 KiB/s"},
+		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0 ms at "},
 	} {
 		got := timeLine(test.l)
 		if !strings.HasPrefix(got, test.want) || strings.Contains(got, ", ") != (test.l.Attempts > 1) {
