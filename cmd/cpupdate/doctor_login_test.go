@@ -121,7 +121,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 			"phone/call-back": "failed ok", "web page/port": "ok ok", "web page/certificate": "skipped ok", "web page/start": "skipped ok", "web page/login": "skipped ok", "web page/form": "skipped ok",
 		}, 1, exit.CodeSettings},
 		"one twice": {[]string{"", ""}, func(_ int, c *phonesim.Config) { c.MAC = first }, map[string]string{"web page/certificate": "ok skipped|skipped ok"}, 1, exit.CodeSettings},
-		// Without call backs, the page alone identifies the phone.
+		// Without call-backs, the page alone identifies the phone.
 		"another page": {[]string{other, second}, silentInterface, map[string]string{
 			"phone/contact-port": "warning warning", "web page/start": "ok ok", "web page/login": "ok ok", "web page/form": "failed ok",
 		}, 2, exit.CodeSettings},

@@ -45,7 +45,7 @@ func TestDoctorPhone(t *testing.T) {
 	for name, c := range map[string]doctorCase{
 		"well": {nil, doctorPhone(""), exit.CodeOK, []string{
 			"server/ skipped --serve: this machine is the server", "this machine/address ok 127.0.0.1 reaches 127.0.0.1:", "this machine/calls ok port [0-9]+ is free",
-			"this machine/reached ok 127.0.0.1:[0-9]+, from here; only a phone's call back shows whether phones reach it",
+			"this machine/reached ok 127.0.0.1:[0-9]+, from here; only a phone's call-back shows whether phones reach it",
 			"phone/name ok", "phone/contact-port ok", "phone/call-back ok it called back to 127.0.0.1:", "phone/runs ok OpenScape Desk Phone CP600, Unify HFA V1 R4.9.0,.*00:1A:E8:00:00:01",
 		}},
 		"ftp": {nil, doctorPhone("", "--method", "ftp"), exit.CodeOK, []string{"this machine/fetches ok port [0-9]+, by ftp"}},

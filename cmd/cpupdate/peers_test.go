@@ -49,7 +49,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
 		c := run(t.Context(), a, pushHTTPS(t, s))
-		if c != exit.CodeSettings || !strings.Contains(said(), "its key has changed: it is "+trust.PinOf(second.Leaf).String()+" now") {
+		if c != exit.CodeSettings || !strings.Contains(said(), "its key has changed: it is now "+trust.PinOf(second.Leaf).String()) {
 			t.Errorf("exit code %d\n%s", c, said())
 		}
 		if heard := s.heard(); len(heard) > 0 {

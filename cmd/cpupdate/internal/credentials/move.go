@@ -14,8 +14,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A passwordChange is a [Change] as far as passwords go. The file decides: a password in it counts, and else the keyring's if
-// the file names that. So each step leaves either the old password or the new one, wherever this ends.
+// A passwordChange applies the password part of a [Change]. The file decides: a password in it counts, otherwise the keyring's if
+// the file says so. So every step leaves either the old password or the new one, wherever it is interrupted.
 type passwordChange struct {
 	Change
 	con           *console.Console

@@ -7,11 +7,11 @@ import (
 
 // SplitWords splits a command into words, as a shell does, but expands nothing:
 //
-// - spaces, tabs and line breaks separate words;
-// - between '...' every character stands for itself;
-// - between "..." so does every character but a backslash before " or \;
-// - elsewhere a backslash before a space, tab, line break, ', " or \ escapes that character; before any other
-// character it stands for itself, as in C:\Tools\pass.exe.
+//   - spaces, tabs and line breaks separate words;
+//   - between '...' every character stands for itself;
+//   - between "..." so does every character but a backslash before " or \;
+//   - elsewhere a backslash before a space, tab, line break, ', " or \ escapes that character; before any other
+//     character it stands for itself, as in C:\Tools\pass.exe.
 func SplitWords(command string) ([]string, error) {
 	var words []string
 	var word strings.Builder

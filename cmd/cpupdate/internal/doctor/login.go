@@ -74,7 +74,7 @@ func (x *examination) notMeant(i int) string {
 	return ""
 }
 
-// failed returns the failure of the phone's call back, nil if it did not fail, or was not waited for.
+// failed returns the failure of the phone's call-back, nil if it did not fail, or was not waited for.
 func (x *examination) failed(i int) *fleet.Failure {
 	if x.asked == nil {
 		return nil

@@ -156,14 +156,14 @@ func machineReached(ctx context.Context, x *examination, _ int) Finding {
 		if err := x.callOurselves(ctx, address); err != nil {
 			if x.o.Talk.Advertise != "" {
 				return mind(fmt.Sprintf("%s does not lead to this machine, tried from here: %v", address, innerError(err)),
-					"this is normal behind NAT; only a phone's call back shows whether phones reach this machine")
+					"this is normal behind NAT; only a phone's call-back shows whether phones reach this machine")
 			}
 			return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
 				"allow connections to that port in the firewall of this machine", "or set another address with --listen or --advertise"))
 		}
 		reached = append(reached, address)
 	}
-	return well(advice.ShortList(reached) + ", from here; only a phone's call back shows whether phones reach it")
+	return well(advice.ShortList(reached) + ", from here; only a phone's call-back shows whether phones reach it")
 }
 
 // callOurselves connects to an address, and checks by TLS that this process answers.

@@ -136,7 +136,7 @@ type waitOptions struct {
 }
 
 func (o *waitOptions) addFlags(flags *pflag.FlagSet) {
-	flags.DurationVar(&o.call, "call-delay", 0, "time from a contact request to the call back: `DURATION`, such as 5s")
+	flags.DurationVar(&o.call, "call-delay", 0, "time from a contact request to the call-back: `DURATION`, such as 5s")
 	flags.DurationVar(&o.install, "install-time", Seconds(1), "time from the complete image to the restart: `DURATION`")
 	flags.DurationVar(&o.restart, "restart-time", Seconds(5), "time that a restart takes: `DURATION`; real phones take minutes")
 	flags.DurationVar(&o.gap, "contact-gap", 0, "time during which further contact requests are ignored: `DURATION`; real phones ignore them for up to 5m")
