@@ -19,6 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A doctorCase is a route to check, and lines that must be among its findings.
@@ -87,7 +88,7 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 
 // madeOnce returns a certificate for phones, in PEM, and its key.
 var madeOnce = sync.OnceValue(func() [2][]byte {
-	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 	if err != nil {
 		panic(err)
 	}
@@ -206,7 +207,7 @@ func TestDoctorServer(t *testing.T) {
 			"server/certificate failed .*expired.* check this computer's date", "server/login skipped skipped: the server's certificate is not trusted",
 			"clock/validity warning by this clock, the certificate of the server is not valid: expired", "certificates/seen ok the certificate of the server expire",
 		}},
-		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*not a server to trust"}},
+		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted"}},
 		"no password file": {nil, func(t *testing.T) []string {
 			s := badserver.NewFTPS(t)
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--password-file", "nowhere")
@@ -216,7 +217,7 @@ func TestDoctorServer(t *testing.T) {
 		}},
 		"no password file, and a stranger": {nil, func(t *testing.T) []string {
 			return bySettings(badserver.NewFTPS(t).Access(), "--password-file", "nowhere")
-		}, exit.CodeSettings, []string{"server/certificate failed .*not a server to trust", "server/login skipped skipped: the server's certificate is not trusted"}},
+		}, exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted", "server/login skipped skipped: the server's certificate is not trusted"}},
 		"hostile words":        {withPassword, doctorFTP("stor-550-escapes"), exit.CodeRejected, []string{"server/writing failed .*550"}},
 		"repeats the password": {withPassword, doctorFTP("echo-password-refused"), exit.CodeSettings, []string{"server/login failed .*530"}},
 		"no TLS":               {withPassword, doctorFTP("auth-500"), exit.CodeSettings, []string{"server/certificate failed .*starting TLS"}},

@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // The versions that tests move phones between.
@@ -96,7 +96,7 @@ func newImageOf(t *testing.T, size int) string {
 // patience: enough of it for a slow machine, unless a test wants to see its end.
 func serviceFlags(t *testing.T) []string {
 	t.Helper()
-	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

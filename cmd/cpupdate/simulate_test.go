@@ -22,7 +22,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // planOf parses flags and returns the descriptions of the phones.
@@ -100,7 +100,7 @@ func TestSimulatedConfig(t *testing.T) {
 
 // TestSimulatedTrust checks that what phones trust and present in secure mode is read from files.
 func TestSimulatedTrust(t *testing.T) {
-	certificate, err := transfer.MakeCertificate([]string{"phone"}, time.Now())
+	certificate, err := serve.MakeCertificate([]string{"phone"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -22,7 +22,7 @@ const longestRun = 6
 // A following is a phone that was told, until it says what it runs now.
 type following struct {
 	*phone
-	fetch    transfer.Fetch
+	fetch    serve.Fetch
 	watched  bool  // the phone's fetching can be seen
 	whole    bool  // every byte of the image was seen to arrive
 	complete bool  // or may have arrived

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -30,7 +30,7 @@ type phone struct {
 	claimed string         // the MAC address that it said
 
 	mu      sync.Mutex
-	fetch   transfer.Fetch
+	fetch   serve.Fetch
 	grants  int                 // how often the source was opened to it
 	trouble [troubleKinds]error // what went wrong since it was asked, or since it was told
 	lateTLS bool                // so did TLS, since the last contact
@@ -209,13 +209,13 @@ func (p *phone) withdraw() {
 
 // watch returns who is told how far the phone got with fetching, from now on: what belongs to an access before says
 // nothing any more.
-func (p *phone) watch() func(transfer.Fetch) {
+func (p *phone) watch() func(serve.Fetch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.grants++
-	p.fetch = transfer.Fetch{}
+	p.fetch = serve.Fetch{}
 	mine := p.grants
-	return func(f transfer.Fetch) {
+	return func(f serve.Fetch) {
 		p.mu.Lock()
 		if mine == p.grants {
 			p.fetch = f
@@ -228,7 +228,7 @@ func (p *phone) watch() func(transfer.Fetch) {
 	}
 }
 
-func (p *phone) fetchState() transfer.Fetch {
+func (p *phone) fetchState() serve.Fetch {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.fetch

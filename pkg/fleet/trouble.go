@@ -10,7 +10,7 @@ import (
 	"net/netip"
 	"syscall"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -28,13 +28,13 @@ const (
 
 // Troubled is told by the listener of a TLS handshake that failed, or of somebody who asks for what is not theirs.
 func (r *Runner) Troubled(remote netip.Addr, err error) {
-	handshake := (*transfer.HandshakeError)(nil)
+	handshake := (*serve.HandshakeError)(nil)
 	switch {
 	case errors.As(err, &handshake) && hungUp(err):
 		r.trouble(remote, troubleHungUp, err)
 	case errors.As(err, &handshake):
 		r.trouble(remote, troubleTLS, err)
-	case errors.Is(err, transfer.ErrNotOffered):
+	case errors.Is(err, serve.ErrNotOffered):
 		r.note(remote, troubleFetch, err)
 		r.stranger(remote, err)
 	default:

@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A Server holds the servers of this machine that phones call, and fetch the image from with --serve.
@@ -26,8 +27,8 @@ type Server struct {
 	Runner *fleet.Runner
 	Line   transfer.Options
 	near   bool // all phones run on this machine
-	Server *transfer.Server
-	Ftp    *transfer.FTPServer // only when phones fetch by FTP
+	Server *serve.Server
+	Ftp    *serve.FTPServer // only when phones fetch by FTP
 
 	Certificate tls.Certificate // presented to phones
 }
@@ -46,8 +47,8 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
 		options := s.Serving(address)
-		options.Certificate, options.Legacy, options.Calls = certificate, o.Legacy, s.Runner.Calls()
-		s.Server, err = transfer.Serve(options)
+		options.Certificate, options.Legacy, options.Handler = certificate, o.Legacy, s.Runner.Calls()
+		s.Server, err = serve.New(options)
 		return err
 	})
 	if err != nil {
@@ -78,14 +79,14 @@ func (s *Server) ServeFTP() error {
 		if usualHost, port, _ := net.SplitHostPort(address); s.O.Listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, usualHost), port)
 		}
-		s.Ftp, err = transfer.ServeFTP(s.Serving(address))
+		s.Ftp, err = serve.NewFTP(s.Serving(address))
 		return err
 	})
 }
 
 // Serving returns the options that both servers have in common.
-func (s *Server) Serving(address string) transfer.ServeOptions {
-	return transfer.ServeOptions{Listen: address, Known: s.Runner.Known, Troubled: s.Runner.Troubled, Stall: s.O.Patience, Rate: s.Line.Rate}
+func (s *Server) Serving(address string) serve.Options {
+	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.Troubled, Stall: s.O.Patience, Rate: s.Line.Rate}
 }
 
 // onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.

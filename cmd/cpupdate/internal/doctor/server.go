@@ -171,7 +171,7 @@ func serverCertificate(ctx context.Context, x *examination, _ int) Finding {
 	if x.reason([]string{groupSettings + "/password"}, "") != "" {
 		line := x.line()
 		line.Trust = x.d.Trust
-		if err := transfer.Meet(ctx, x.d.Access, line); err != nil {
+		if err := transfer.Handshake(ctx, x.d.Access, line); err != nil {
 			return Bad(advice.ServerEnded(ctx, "", err))
 		}
 		return x.shownBy("server")

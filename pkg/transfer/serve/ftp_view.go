@@ -1,4 +1,4 @@
-package transfer
+package serve
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// An ftpView is what somebody sees who has logged in: a folder with one file. The rest of it refuses.
+// An ftpView is what a client that has logged in sees: a folder with one file. It refuses everything else.
 type ftpView struct {
 	afero.Fs // empty, and read only
 	session  *ftpSession
@@ -25,7 +25,7 @@ func newFTPView(c *ftpSession, o *Offer) *ftpView {
 	return &ftpView{afero.NewReadOnlyFs(afero.NewMemMapFs()), c, o}
 }
 
-// Stat knows the folder and the file.
+// Stat returns the folder or the file.
 func (v *ftpView) Stat(name string) (fs.FileInfo, error) {
 	switch {
 	case name == "/":
@@ -37,7 +37,7 @@ func (v *ftpView) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (v *ftpView) has(name string) bool {
-	return name == "/"+v.offer.what.Name && v.session.server.shelf.find(v.offer.key) == v.offer
+	return name == "/"+v.offer.what.Name && v.session.server.offers.find(v.offer.key) == v.offer
 }
 
 // ReadDir lists the folder.
@@ -58,78 +58,78 @@ func (v *ftpView) GetHandle(name string, flags int, offset int64) (ftpserver.Fil
 	case flags != os.O_RDONLY:
 		return nil, fs.ErrPermission
 	case !v.has(name):
-		v.session.server.options.Troubled(v.session.control.remote, ErrNotOffered)
+		v.session.server.options.OnError(v.session.control.remote, ErrNotOffered)
 		return nil, fs.ErrNotExist
 	case offset < 0 || offset > v.offer.what.Content.Size():
-		return nil, errors.New("there is no such place in the file")
+		return nil, errors.New("the offset is beyond the end of the file")
 	}
 	r := v.offer.begin()
 	if r == nil {
 		return nil, fs.ErrNotExist
 	}
 	r.part = span{offset, v.offer.what.Content.Size()}
-	v.session.fetch(r)
-	return &ftpFile{session: v.session, run: r}, nil
+	v.session.setRequest(r)
+	return &ftpFile{session: v.session, request: r}, nil
 }
 
-// fetch notes the request under way.
-func (c *ftpSession) fetch(r *run) {
+// setRequest notes the request under way, nil if none is.
+func (c *ftpSession) setRequest(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running = r
+	c.request = r
 }
 
 // An ftpFile is a request for the file.
 type ftpFile struct {
 	session *ftpSession
-	run     *run
-	tried   int64
+	request *request
+	tried   int64 // bytes that may have gone out
 }
 
 // WriteTo sends the file on the data connection. The library leaves all of it to this, and closes the connection then.
 func (f *ftpFile) WriteTo(w io.Writer) (int64, error) {
-	tcp, ok := w.(*net.TCPConn)
+	raw, ok := w.(net.Conn)
 	if !ok {
-		return 0, errors.New("this is no data connection")
+		return 0, errors.New("not a data connection")
 	}
-	line := netconn.New(tcp, f.session.server.options.Stall)
-	line.LimitUnsent()
-	line.ResetOnClose() // to FTP a normal close is the end of the file
-	if err := f.run.attach(line, f.run.part); err != nil {
+	c := netconn.New(raw, f.session.server.options.Stall)
+	c.LimitUnsent()
+	c.ResetOnClose() // to FTP a normal close is the end of the file
+	if err := f.request.attach(c, f.request.part); err != nil {
 		return 0, err
 	}
-	if err := f.send(line); err != nil {
-		line.Reset()
-		return f.run.out.Load(), err
+	if err := f.send(c); err != nil {
+		c.Reset()
+		return f.request.out.Load(), err
 	}
-	line.CloseNormally()
-	return f.run.out.Load(), nil
+	c.CloseNormally()
+	return f.request.out.Load(), nil
 }
 
 // send sends the file, and waits until it has arrived.
-func (f *ftpFile) send(line *netconn.Conn) error {
+func (f *ftpFile) send(c *netconn.Conn) error {
 	s := f.session.server
-	piece, batch, giveBack := s.buffers.lend()
-	if batch != nil { // without TLS nothing has to be gathered
+	piece, batch, giveBack := s.buffers.borrow()
+	if batch != nil { // without TLS there is nothing to batch
 		piece = batch
 	}
 	defer giveBack()
-	tried, err := f.run.carry(line, piece, s.pace, line.Unconfirmed)
+	tried, err := f.request.send(c, piece, s.pace, c.Unconfirmed)
 	f.tried = tried
-	f.run.out.Store(line.Written()) // of a piece that broke off, too, what went out
+	f.request.out.Store(c.Written()) // of a piece that was cut, too
 	if err == nil {
-		gone := hungUp(line.Conn)
-		err = line.WaitConfirmed(gone)
-		_ = line.Conn.SetReadDeadline(time.Unix(1, 0))
+		gone := hungUp(c.Conn)
+		err = c.WaitConfirmed(gone)
+		_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 		<-gone
 	}
-	line.Confirmed()
-	f.run.passed(line.Unconfirmed())
+	c.Confirmed()
+	f.request.progress(c.Unconfirmed())
 	return err
 }
 
-// hungUp returns what is closed when the client hangs up: it has nothing to say on a data connection. A deadline for reading
-// ends it too.
+// hungUp returns a channel that is closed when the client hangs up, or at the deadline for reading: a client sends nothing
+// on a data connection.
 func hungUp(conn net.Conn) <-chan struct{} {
 	gone := make(chan struct{})
 	go func() {
@@ -141,12 +141,12 @@ func hungUp(conn net.Conn) <-chan struct{} {
 
 // Close ends the request.
 func (f *ftpFile) Close() error {
-	f.session.fetch(nil)
-	f.run.end(f.tried)
+	f.session.setRequest(nil)
+	f.request.end(f.tried)
 	return nil
 }
 
-// The library sends by WriteTo, and has looked for the place by GetHandle already.
+// The library sends by WriteTo, and GetHandle was told the offset.
 
 func (f *ftpFile) Read([]byte) (int, error)                { return 0, fs.ErrPermission }
 func (f *ftpFile) Write([]byte) (int, error)               { return 0, fs.ErrPermission }
@@ -161,7 +161,7 @@ type ftpInfo struct {
 
 func (i ftpInfo) Name() string       { return i.name }
 func (i ftpInfo) Size() int64        { return i.size }
-func (i ftpInfo) ModTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) } // always the same: who goes on compares it
+func (i ftpInfo) ModTime() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) } // always the same: clients that resume compare it
 func (i ftpInfo) IsDir() bool        { return i.folder }
 func (i ftpInfo) Sys() any           { return nil }
 

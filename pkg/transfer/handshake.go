@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// Address is the server's HOST:PORT: of the control connection, or of the base URL. The access data must be valid.
+// Address returns the server's HOST:PORT: of the control connection, or of the base URL. The access data must be valid.
 func (a Access) Address() string {
 	if a.method() != HTTPS {
 		return net.JoinHostPort(a.host(), strconv.Itoa(a.port()))
@@ -26,10 +26,10 @@ func (a Access) Address() string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// Meet only shakes hands with the server: it connects, by FTPS begins TLS with AUTH, and hangs up when it knows what
-// certificate is shown. No login is sent, and nothing is tried again. By plain FTP there is nothing to be shown: it does
-// nothing. The errors are those of [Dial].
-func Meet(ctx context.Context, a Access, o Options) error {
+// Handshake makes the TLS handshake with the server and nothing else: it connects, by FTPS sends AUTH TLS, and hangs up when
+// the server's certificate was verified. It sends no login, and does not retry. By plain FTP there is no certificate: it
+// does nothing. The errors are those of [Dial].
+func Handshake(ctx context.Context, a Access, o Options) error {
 	if err := a.Validate(); err != nil {
 		return err
 	}
@@ -37,16 +37,16 @@ func Meet(ctx context.Context, a Access, o Options) error {
 	p := peer{a, o, a.Address()}
 	switch a.method() {
 	case HTTPS:
-		return p.meetTLS(ctx)
+		return p.handshakeTLS(ctx)
 	case FTPS:
 		s := &ftpStore{peer: p}
-		return s.meet(ctx)
+		return s.handshake(ctx)
 	case FTP:
 	}
 	return nil
 }
 
-func (p *peer) meetTLS(ctx context.Context) error {
+func (p *peer) handshakeTLS(ctx context.Context) error {
 	p.tell(StepConnect, p.address)
 	c, err := netconn.Dial(ctx, p.address, p.o.Timeout)
 	if err != nil {
@@ -66,7 +66,7 @@ func (p *peer) meetTLS(ctx context.Context) error {
 	return nil
 }
 
-func (s *ftpStore) meet(ctx context.Context) error {
+func (s *ftpStore) handshake(ctx context.Context) error {
 	s.tell(StepConnect, s.address)
 	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
 	if err != nil {

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // openFTP starts a server by FTP.
@@ -20,14 +20,14 @@ func openFTP(t *testing.T) *desk {
 	return openFTPWith(t, nil)
 }
 
-func openFTPWith(t *testing.T, change func(*transfer.ServeOptions)) *desk {
+func openFTPWith(t *testing.T, change func(*serve.Options)) *desk {
 	t.Helper()
 	d := &desk{t: t, trouble: make(chan error, 1000)}
 	o := d.options()
 	if change != nil {
 		change(&o)
 	}
-	s, err := transfer.ServeFTP(o)
+	s, err := serve.NewFTP(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (c *dialogue) say(command string) string {
 }
 
 // login logs in with an offer's login.
-func (c *dialogue) login(o *transfer.Offer) *dialogue {
+func (c *dialogue) login(o *serve.Offer) *dialogue {
 	c.t.Helper()
 	username, password := o.Login()
 	c.say("USER " + username)
@@ -112,7 +112,7 @@ func (c *dialogue) port() string {
 }
 
 // half begins to fetch an offer, and stops.
-func (d *desk) half(o *transfer.Offer) {
+func (d *desk) half(o *serve.Offer) {
 	d.t.Helper()
 	if d.pool != nil {
 		d.get(d.dial(), o.Path(), 1000)

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A client that leaves with a reset when everything is on its way holds nothing up: what it got shows when it goes on.
@@ -17,8 +17,8 @@ func TestServeLeft(t *testing.T) {
 	t.Parallel()
 	const got = 1000
 	file := content(48 << 10)
-	patient := func(o *transfer.ServeOptions) { o.Timeout, o.Stall = time.Hour, time.Hour }
-	for method, start := range map[string]func(*testing.T, func(*transfer.ServeOptions)) *desk{"https": open, "ftp": openFTPWith} {
+	patient := func(o *serve.Options) { o.Timeout, o.Stall = time.Hour, time.Hour }
+	for method, start := range map[string]func(*testing.T, func(*serve.Options)) *desk{"https": open, "ftp": openFTPWith} {
 		for _, waits := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, waits %v", method, waits), func(t *testing.T) {
 				t.Parallel()
@@ -28,7 +28,7 @@ func TestServeLeft(t *testing.T) {
 				_ = conn.SetLinger(0)
 				_ = conn.Close()
 				if waits { // all went out, and nobody said that it came
-					w.until("perhaps", func(f transfer.Fetch) bool { return f.Open == 0 && (f.Perhaps || f.Complete) })
+					w.until("perhaps", func(f serve.Fetch) bool { return f.Open == 0 && (f.Perhaps || f.Complete) })
 				}
 				d.fetch(o, got, len(file)-got)
 				if f := w.complete(); f.Perhaps || f.Requests != 2 {
@@ -40,7 +40,7 @@ func TestServeLeft(t *testing.T) {
 }
 
 // fetch asks for a file from some place on, with little room for what comes, and reads so many bytes.
-func (d *desk) fetch(o *transfer.Offer, from, bytesToRead int) *net.TCPConn {
+func (d *desk) fetch(o *serve.Offer, from, bytesToRead int) *net.TCPConn {
 	d.t.Helper()
 	connect := func(address string) *net.TCPConn {
 		conn, err := (&net.Dialer{}).DialContext(d.t.Context(), "tcp", address)

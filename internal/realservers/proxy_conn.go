@@ -11,8 +11,8 @@ import (
 // pieceSize is what is forwarded at a time.
 const pieceSize = 16 << 10
 
-// A link is a connection through the proxy. What changes is guarded by the proxy's mutex.
-type link struct {
+// A proxyConn is a connection through the proxy. What changes is guarded by the proxy's mutex.
+type proxyConn struct {
 	client, server *net.TCPConn
 	control        bool          // of FTP
 	payload        bool          // faults count its bytes
@@ -24,8 +24,8 @@ type link struct {
 	deaf    bool // what the server says is lost
 }
 
-// forward forwards both directions of a link until both have ended.
-func (p *Proxy) forward(k *link) {
+// forward forwards both directions of a connection until both have ended.
+func (p *Proxy) forward(k *proxyConn) {
 	var up sync.WaitGroup
 	up.Go(func() { p.copy(k, k.server, k.client, p.judge) })
 	p.copy(k, k.client, k.server, p.judgeReply)
@@ -35,8 +35,8 @@ func (p *Proxy) forward(k *link) {
 	p.cut(k, false)
 }
 
-// copy forwards one direction of a link.
-func (p *Proxy) copy(k *link, to, from *net.TCPConn, judge func(*link, []byte) (int, Action)) {
+// copy forwards one direction of a connection.
+func (p *Proxy) copy(k *proxyConn, to, from *net.TCPConn, judge func(*proxyConn, []byte) (int, Action)) {
 	buffer := make([]byte, pieceSize)
 	line := p.line.Load()
 	for {

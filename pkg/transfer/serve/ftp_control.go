@@ -1,4 +1,4 @@
-package transfer
+package serve
 
 import (
 	"bufio"
@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// An ftpControl is a control connection as the FTP library sees it. It hands over one command at a time, and the next
-// when the last reply to it is out: then no two goroutines of the library write replies, or touch what belongs to a
-// transfer. Whatever happens to the connection looks to the library like a QUIT, for which it waits until its
-// goroutines have ended. Commands that have no place here do not reach it.
+// An ftpControl is a control connection as the FTP library sees it. It gives the library one command at a time, and the
+// next when the last reply to it is out: then no two goroutines of the library write replies, or touch what belongs to a
+// transfer. A connection that ends looks to the library like a QUIT, for which it waits until its goroutines have ended.
+// Commands that are not served do not reach it.
 type ftpControl struct {
-	*guest
+	*conn
 	idle  time.Duration
 	lines *bufio.Reader
 	abort func()        // ends the transfer under way
 	reply chan struct{} // a command's last reply is out
-	rest  []byte        // of the command being handed over
-	over  bool          // the last command was handed over
+	rest  []byte        // of the command that the library reads
+	quit  bool          // the last command was given to the library
 
 	mu   sync.Mutex
 	busy bool // a command has no last reply yet
@@ -32,17 +32,17 @@ type ftpControl struct {
 const (
 	maxFTPCommand = 1024 // bytes of a line; the library breaks off at 4096
 	ftpQuit       = "QUIT"
-	ftpRefused    = "XCUP" // what the library knows, and never does: 502, or 530 without login
+	ftpRefused    = "XCUP" // the library refuses it always: 502, or 530 without login
 )
 
-func newFTPControl(g *guest, idle time.Duration) *ftpControl {
+func newFTPControl(c *conn, idle time.Duration) *ftpControl {
 	// Busy from the start: the greeting is a reply too.
-	return &ftpControl{guest: g, idle: idle, lines: bufio.NewReaderSize(g, maxFTPCommand), reply: make(chan struct{}, 1), busy: true}
+	return &ftpControl{conn: c, idle: idle, lines: bufio.NewReaderSize(c, maxFTPCommand), reply: make(chan struct{}, 1), busy: true}
 }
 
 func (c *ftpControl) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
-		if c.over {
+		if c.quit {
 			return 0, io.EOF
 		}
 		c.rest = []byte(c.next() + "\r\n")
@@ -52,17 +52,17 @@ func (c *ftpControl) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next is the next command, when the one before is done.
+// next returns the next command, when the one before is done.
 func (c *ftpControl) next() string {
 	line, err := c.line()
-	command := ftpQuit // who breaks off here may still be taking the file
+	command := ftpQuit // a client that closes here may still be taking the file
 	if err == nil {
 		command = ftpCommand(line)
 	}
 	if command == "ABOR" {
 		c.abort()
 	}
-	for done := c.door.done; c.isBusy(); {
+	for done := c.listener.done; c.isBusy(); {
 		select {
 		case <-c.reply:
 		case <-done:
@@ -73,11 +73,11 @@ func (c *ftpControl) next() string {
 	if c.isLost() {
 		command = ftpQuit
 	}
-	c.over = command == ftpQuit
+	c.quit = command == ftpQuit
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = true
-	_ = c.guest.Conn.SetReadDeadline(time.Time{}) // transfers have a limit of their own
+	_ = c.Conn.SetReadDeadline(time.Time{}) // transfers have a limit of their own
 	return command
 }
 
@@ -104,17 +104,17 @@ func (c *ftpControl) line() (string, error) {
 			return "", err
 		}
 		c.mu.Lock()
-		if c.busy { // the limit ran out while the command before was handed over
-			_ = c.guest.Conn.SetReadDeadline(time.Time{})
+		if c.busy { // the limit ran out while the library read the command before
+			_ = c.Conn.SetReadDeadline(time.Time{})
 		}
 		c.mu.Unlock()
 	}
 }
 
-// Write sends replies.
+// Write sends replies, and notes the last one to a command.
 func (c *ftpControl) Write(p []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(c.idle))
-	n, err := c.guest.Conn.Write(p)
+	n, err := c.Conn.Write(p)
 	if err != nil {
 		c.mu.Lock()
 		c.lost = true
@@ -129,7 +129,7 @@ func (c *ftpControl) Write(p []byte) (int, error) {
 		if isLastReply(line) {
 			c.mu.Lock()
 			c.busy = false
-			_ = c.guest.Conn.SetReadDeadline(time.Now().Add(c.idle))
+			_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
 			c.mu.Unlock()
 			select {
 			case c.reply <- struct{}{}:
@@ -146,11 +146,13 @@ func isLastReply(line []byte) bool {
 	return len(line) > 3 && line[0] >= '2' && line[0] <= '5' && line[3] == ' ' && bytes.Trim(line[:3], "0123456789") == nil
 }
 
-// SetDeadline and its sister do nothing: the connection keeps its own time.
-func (c *ftpControl) SetDeadline(time.Time) error     { return nil }
+// SetDeadline does nothing: the connection keeps its own time.
+func (c *ftpControl) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing, as SetDeadline.
 func (c *ftpControl) SetReadDeadline(time.Time) error { return nil }
 
-// ftpCommand is what the library is given for a line: itself if it is a command of somebody who fetches a file.
+// ftpCommand returns what the library is given for a line: the line itself if it is a command of a client that fetches a file.
 func ftpCommand(line string) string {
 	line = strings.TrimRight(line, "\r\n")
 	for line != "" && line[0] >= 0xf0 { // Telnet's signals before ABOR (RFC 959, 4.1.3)
@@ -163,7 +165,7 @@ func ftpCommand(line string) string {
 	case "USER", "PASS", "FEAT", "SYST", "NOOP", "OPTS", "CLNT", "MODE", "REST", "RETR", "SIZE", "MDTM",
 		"PWD", "XPWD", "CWD", "XCWD", "CDUP", "LIST", "NLST", "MLSD", "MLST", "PASV", "EPSV", "PORT", "EPRT":
 		return line
-	case "TYPE": // what goes out as text would be no image any more; and the library goes on in the middle of binaries only
+	case "TYPE": // text would change the image, and the library resumes binaries only
 		if strings.HasPrefix(strings.ToUpper(rest), "A") {
 			return "TYPE I"
 		}

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bytes"
@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-func onlyLoopback(o *transfer.ServeOptions) {
+func onlyLoopback(o *serve.Options) {
 	o.Known = func(remote netip.Addr) bool { return remote == loopback }
 }
 
@@ -56,7 +56,7 @@ func TestServeStrangers(t *testing.T) {
 		if len(turnedAway) > 0 {
 			t.Errorf("%s: %d more are turned away", method, len(turnedAway))
 		}
-		d.troubled(func(err error) bool { return errors.Is(err, transfer.ErrCrowded) })
+		d.troubled(func(err error) bool { return errors.Is(err, serve.ErrCrowded) })
 		if len(d.trouble) > 0 {
 			t.Errorf("%s: more is told: %v", method, <-d.trouble)
 		}
@@ -66,7 +66,7 @@ func TestServeStrangers(t *testing.T) {
 // A stranger's connection ends with the answer.
 func TestServeStrangerOnce(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(o *transfer.ServeOptions) { o.Known = func(netip.Addr) bool { return false } })
+	d := open(t, func(o *serve.Options) { o.Known = func(netip.Addr) bool { return false } })
 	conn := d.dial()
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -84,9 +84,9 @@ func TestServeEndlessBody(t *testing.T) {
 		"the handler's limit": {time.Hour, 300 * time.Millisecond},
 	} {
 		read := make(chan error, 1)
-		d := open(t, func(o *transfer.ServeOptions) {
+		d := open(t, func(o *serve.Options) {
 			o.Timeout = c.server
-			o.Calls = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if c.handler > 0 {
 					_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.handler))
 				}

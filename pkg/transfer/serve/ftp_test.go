@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 
 	"github.com/jlaffaye/ftp"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A file goes out by FTP as clients have it, whole and from some place on.
@@ -94,7 +94,7 @@ func TestServeFTPCurl(t *testing.T) {
 		if got, err := os.ReadFile(place); err != nil || !bytes.Equal(got, file) {
 			t.Errorf("%s: %d bytes, %v", what, len(got), err)
 		}
-		w.until(what, func(f transfer.Fetch) bool { return f.Open == 0 && f.Complete == (what != "REST") && f.Sent >= 1<<20 })
+		w.until(what, func(f serve.Fetch) bool { return f.Open == 0 && f.Complete == (what != "REST") && f.Sent >= 1<<20 })
 	}
 }
 
@@ -138,15 +138,15 @@ func TestServeFTPForeignData(t *testing.T) {
 // Whatever ends a transfer early is no end of file, and the session goes on as far as there is one.
 func TestServeFTPCut(t *testing.T) {
 	t.Parallel()
-	for what, end := range map[string]func(*desk, *dialogue, net.Conn, *transfer.Offer){
-		"the client closes":          func(_ *desk, _ *dialogue, data net.Conn, _ *transfer.Offer) { _ = data.Close() },
-		"the client stands still":    func(*desk, *dialogue, net.Conn, *transfer.Offer) {},
-		"withdraw":                   func(_ *desk, _ *dialogue, _ net.Conn, o *transfer.Offer) { o.Withdraw() },
-		"close":                      func(d *desk, _ *dialogue, _ net.Conn, _ *transfer.Offer) { _ = d.handing.Close() },
-		"ABOR":                       func(_ *desk, c *dialogue, _ net.Conn, _ *transfer.Offer) { _ = c.PrintfLine("ABOR") },
-		"commands during a transfer": func(_ *desk, c *dialogue, _ net.Conn, _ *transfer.Offer) { _ = c.PrintfLine("NOOP\r\nREST 5\r\nABOR") },
+	for what, end := range map[string]func(*desk, *dialogue, net.Conn, *serve.Offer){
+		"the client closes":          func(_ *desk, _ *dialogue, data net.Conn, _ *serve.Offer) { _ = data.Close() },
+		"the client stands still":    func(*desk, *dialogue, net.Conn, *serve.Offer) {},
+		"withdraw":                   func(_ *desk, _ *dialogue, _ net.Conn, o *serve.Offer) { o.Withdraw() },
+		"close":                      func(d *desk, _ *dialogue, _ net.Conn, _ *serve.Offer) { _ = d.handing.Close() },
+		"ABOR":                       func(_ *desk, c *dialogue, _ net.Conn, _ *serve.Offer) { _ = c.PrintfLine("ABOR") },
+		"commands during a transfer": func(_ *desk, c *dialogue, _ net.Conn, _ *serve.Offer) { _ = c.PrintfLine("NOOP\r\nREST 5\r\nABOR") },
 	} {
-		d := openFTPWith(t, func(o *transfer.ServeOptions) { o.Timeout = time.Second })
+		d := openFTPWith(t, func(o *serve.Options) { o.Timeout = time.Second })
 		file := content(16 << 20)
 		o, w := d.offer(file)
 		c := d.talk(loopback).login(o)
@@ -197,7 +197,7 @@ func TestServeFTPCut(t *testing.T) {
 // A control connection that says nothing is closed, one that is busy is not.
 func TestServeFTPIdle(t *testing.T) {
 	t.Parallel()
-	d := openFTPWith(t, func(o *transfer.ServeOptions) { o.Timeout = 200 * time.Millisecond })
+	d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 200 * time.Millisecond })
 	c := d.talk(loopback)
 	if reply := c.read(); !strings.HasPrefix(reply, "221") {
 		t.Error(reply)

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bufio"
@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // loopback is where clients come from as a rule, and elsewhere another address of this machine.
@@ -29,8 +29,22 @@ var (
 
 // identity is the certificate of all servers in these tests: making one takes a while.
 var identity = sync.OnceValues(func() (tls.Certificate, error) {
-	return transfer.MakeCertificate([]string{"127.0.0.1", "localhost"}, time.Now())
+	return serve.MakeCertificate([]string{"127.0.0.1", "localhost"}, time.Now())
 })
+
+// name is what the file is called.
+const name = "cp600.bind"
+
+// content returns a file with bytes of all kinds, in which no two places look alike.
+func content(size int) []byte {
+	file := make([]byte, size)
+	state := uint32(1)
+	for i := range file {
+		state = state*1664525 + 1013904223
+		file[i] = byte(state >> 24)
+	}
+	return file
+}
 
 // patience is how long a test waits for what has to come.
 const patience = 20 * time.Second
@@ -40,7 +54,7 @@ type desk struct {
 	t       *testing.T
 	handing interface {
 		Addr() netip.AddrPort
-		Offer(o transfer.Offering) *transfer.Offer
+		Offer(o serve.Offering) *serve.Offer
 		Close() error
 	}
 	pool    *x509.CertPool
@@ -49,7 +63,7 @@ type desk struct {
 }
 
 // open starts a server by HTTPS.
-func open(t *testing.T, change func(*transfer.ServeOptions)) *desk {
+func open(t *testing.T, change func(*serve.Options)) *desk {
 	t.Helper()
 	certificate, err := identity()
 	if err != nil {
@@ -66,7 +80,7 @@ func open(t *testing.T, change func(*transfer.ServeOptions)) *desk {
 	if change != nil {
 		change(&o)
 	}
-	s, err := transfer.Serve(o)
+	s, err := serve.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,10 +89,10 @@ func open(t *testing.T, change func(*transfer.ServeOptions)) *desk {
 	return d
 }
 
-func (d *desk) options() transfer.ServeOptions {
-	return transfer.ServeOptions{
-		Listen: "127.0.0.1:0", Timeout: 10 * time.Second,
-		Troubled: func(remote netip.Addr, err error) {
+func (d *desk) options() serve.Options {
+	return serve.Options{
+		Address: "127.0.0.1:0", Timeout: 10 * time.Second,
+		OnError: func(remote netip.Addr, err error) {
 			if remote.Is4() {
 				d.trouble <- err
 			}
@@ -87,12 +101,12 @@ func (d *desk) options() transfer.ServeOptions {
 }
 
 // offer offers content to 127.0.0.1, and passes on what is told of it.
-func (d *desk) offer(file []byte, clients ...netip.Addr) (*transfer.Offer, *watch) {
+func (d *desk) offer(file []byte, clients ...netip.Addr) (*serve.Offer, *watch) {
 	if clients == nil {
 		clients = []netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1")}
 	}
 	w := &watch{t: d.t, news: make(chan struct{}, 1)}
-	return d.handing.Offer(transfer.Offering{
+	return d.handing.Offer(serve.Offering{
 		Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))), Clients: clients, Watch: w.tell,
 	}), w
 }
@@ -170,12 +184,12 @@ func (d *desk) get(conn net.Conn, path string, bytes int) {
 type watch struct {
 	t    *testing.T
 	mu   sync.Mutex
-	last transfer.Fetch
-	all  []transfer.Fetch
+	last serve.Fetch
+	all  []serve.Fetch
 	news chan struct{}
 }
 
-func (w *watch) tell(f transfer.Fetch) {
+func (w *watch) tell(f serve.Fetch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.all) > 0 && f.Sent < w.last.Sent {
@@ -190,7 +204,7 @@ func (w *watch) tell(f transfer.Fetch) {
 }
 
 // until waits until what is told fits.
-func (w *watch) until(what string, fits func(transfer.Fetch) bool) transfer.Fetch {
+func (w *watch) until(what string, fits func(serve.Fetch) bool) serve.Fetch {
 	w.t.Helper()
 	limit := time.After(patience)
 	for {
@@ -208,14 +222,14 @@ func (w *watch) until(what string, fits func(transfer.Fetch) bool) transfer.Fetc
 	}
 }
 
-func (w *watch) complete() transfer.Fetch {
+func (w *watch) complete() serve.Fetch {
 	w.t.Helper()
-	return w.until("complete", func(f transfer.Fetch) bool { return f.Complete && f.Open == 0 })
+	return w.until("complete", func(f serve.Fetch) bool { return f.Complete && f.Open == 0 })
 }
 
-func (w *watch) cut() transfer.Fetch {
+func (w *watch) cut() serve.Fetch {
 	w.t.Helper()
-	return w.until("cut", func(f transfer.Fetch) bool { return f.Cut && f.Open == 0 })
+	return w.until("cut", func(f serve.Fetch) bool { return f.Cut && f.Open == 0 })
 }
 
 // troubled waits for the next trouble.
@@ -231,9 +245,9 @@ func (d *desk) troubled(want func(error) bool) {
 	}
 }
 
-func notOffered(err error) bool { return errors.Is(err, transfer.ErrNotOffered) }
+func notOffered(err error) bool { return errors.Is(err, serve.ErrNotOffered) }
 
 func noHandshake(err error) bool {
-	var e *transfer.HandshakeError
+	var e *serve.HandshakeError
 	return errors.As(err, &e)
 }

@@ -1,4 +1,4 @@
-package transfer
+package serve
 
 import (
 	"context"
@@ -15,32 +15,35 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// ServeOptions are how this machine hands out files.
-type ServeOptions struct {
-	Listen      string          // HOST:PORT; an empty host is every address of this machine, port 0 takes a free one
-	Listener    net.Listener    // instead of Listen; closed with the server
+// Options say how this machine hands out files. The zero value of a field is its default.
+type Options struct {
+	// Address is where to listen, HOST:PORT: an empty host is every address of this machine, port 0 takes a free one.
+	Address string
+	// Listener, if not nil, is used instead of Address. Its connections have to come from IP addresses. The server closes it.
+	Listener    net.Listener
 	Certificate tls.Certificate // what clients are shown; by FTP there is none
 	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC or 3DES, as old phones.
 	// Without it TLS 1.2 is the least.
 	Legacy bool
-	// Calls, if not nil, answers the requests that are for no file: the other business of this address.
-	Calls http.Handler
+	// Handler, if not nil, answers the requests that are for no file. By FTP there are none.
+	Handler http.Handler
 	// Timeout is the longest silence of a client, in the handshake and in a request; 30 s if 0. Between requests a
 	// connection may be idle for a minute.
 	Timeout time.Duration
 	// Stall is how long a client may take none of a file's bytes: one that writes them to flash may pause. Timeout if 0.
 	Stall time.Duration
-	Rate  int64 // the most bytes of files a second, to all clients together; 0 is no limit
-	// Known, if not nil, says whether an address is one of those that are waited for, when somebody connects from there.
-	// Connections from others are few, are told to make their handshake and their request within ten seconds each, and end
-	// with the answer: they neither use up memory nor keep out those that are known. Nil knows everybody. It must not wait.
+	Rate  int64 // the most bytes of files a second, to all clients together; 0 for no limit
+	// Known, if not nil, reports whether an address is one of those that are waited for, when a connection comes from there.
+	// Others get 64 connections, and 16 from one address, have ten seconds for the handshake and ten for the request, and
+	// are closed after the answer: they neither use up memory nor keep out those that are known. If nil, all are known. It
+	// must not wait.
 	Known func(remote netip.Addr) bool
-	// Troubled, if not nil, is told of clients that something went wrong with: err is a [*HandshakeError],
-	// [ErrNotOffered] or, once, [ErrCrowded]. It is called by many goroutines, and must not wait.
-	Troubled func(remote netip.Addr, err error)
+	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], [ErrNotOffered] or, once,
+	// [ErrCrowded]. It is called by many goroutines, and must not wait.
+	OnError func(remote netip.Addr, err error)
 }
 
-// A HandshakeError is a client with which no TLS connection came about.
+// HandshakeError says why no TLS connection to a client came about.
 type HandshakeError struct{ Err error }
 
 func (e *HandshakeError) Error() string { return "no TLS connection: " + e.Err.Error() }
@@ -52,29 +55,29 @@ const (
 	tokenBytes          = 16
 )
 
-// A Server hands out files by HTTPS, each to those that it is for, and leaves all other requests to somebody else.
+// Server hands out files by HTTPS, each to those that it is for, and leaves all other requests to [Options.Handler].
 type Server struct {
-	options ServeOptions
-	door    *door
-	shelf   shelf
-	config  *tls.Config
-	http    *http.Server
-	ready   chan net.Conn // connections whose handshake is made
-	buffers *buffers
-	pace    *pace
-	ctx     context.Context //nolint:containedctx // what all requests end with
-	cancel  context.CancelFunc
+	options  Options
+	listener *listener
+	offers   registry
+	config   *tls.Config
+	http     *http.Server
+	ready    chan net.Conn // connections whose handshake is made
+	buffers  *buffers
+	pace     *pace
+	ctx      context.Context //nolint:containedctx // what all requests end with
+	cancel   context.CancelFunc
 }
 
-// Serve listens at once, and serves until [Server.Close].
-func Serve(o ServeOptions) (*Server, error) {
+// New listens at once, and serves until [Server.Close]. The error is that of listening.
+func New(o Options) (*Server, error) {
 	o = o.complete()
-	s := &Server{options: o, config: o.config(), shelf: shelf{offers: map[string]*Offer{}}, ready: make(chan net.Conn), buffers: newBuffers()}
-	door, err := openDoor(o, s.enter)
+	s := &Server{options: o, config: o.config(), offers: registry{offers: map[string]*Offer{}}, ready: make(chan net.Conn), buffers: newBuffers()}
+	l, err := newListener(o, s.serveConn)
 	if err != nil {
 		return nil, err
 	}
-	s.door, s.pace = door, newPace(o.Rate, door.done)
+	s.listener, s.pace = l, newPace(o.Rate, l.done)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
@@ -86,23 +89,24 @@ func Serve(o ServeOptions) (*Server, error) {
 		MaxHeaderBytes:    maxRequestHeader,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
-		ConnContext:       withFeed,
+		ConnContext:       withConn,
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
-				door.work.Add(1)
+				l.work.Add(1)
 			case http.StateClosed, http.StateHijacked:
-				door.work.Done()
+				l.work.Done()
 			case http.StateActive, http.StateIdle:
 			}
 		},
 	}
-	door.work.Go(func() { _ = s.http.Serve(handover{s}) })
-	door.run()
+	l.work.Go(func() { _ = s.http.Serve(readyListener{s}) })
+	l.run()
 	return s, nil
 }
 
-func (o ServeOptions) complete() ServeOptions {
+// complete fills in the defaults.
+func (o Options) complete() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -112,18 +116,18 @@ func (o ServeOptions) complete() ServeOptions {
 	if o.Known == nil {
 		o.Known = func(netip.Addr) bool { return true }
 	}
-	if o.Calls == nil {
-		o.Calls = http.NotFoundHandler()
+	if o.Handler == nil {
+		o.Handler = http.NotFoundHandler()
 	}
-	if o.Troubled == nil {
-		o.Troubled = func(netip.Addr, error) {}
+	if o.OnError == nil {
+		o.OnError = func(netip.Addr, error) {}
 	}
 	return o
 }
 
-// config is how TLS is spoken to phones: with no key exchange that is new to them, since some choke on long messages,
+// config returns the TLS for phones: with no key exchange that is new to them, since some choke on long messages,
 // and with records of full size from the start, since all of them want a whole file.
-func (o ServeOptions) config() *tls.Config {
+func (o Options) config() *tls.Config {
 	c := &tls.Config{
 		Certificates:                []tls.Certificate{o.Certificate},
 		MinVersion:                  tls.VersionTLS12,
@@ -140,65 +144,65 @@ func (o ServeOptions) config() *tls.Config {
 	return c
 }
 
-// Addr is what the server listens on. The address is unspecified if that is every address of this machine.
-func (s *Server) Addr() netip.AddrPort { return s.door.address() }
+// Addr returns what the server listens on. The address is unspecified if that is every address of this machine.
+func (s *Server) Addr() netip.AddrPort { return s.listener.address() }
 
-// Offer makes a file known to those that it is for.
+// Offer makes a file available to those that it is for. After Close nobody gets it.
 func (s *Server) Offer(what Offering) *Offer {
 	token := random(tokenBytes)
-	return s.shelf.add(what, token, "/"+token+"/", secret.Secret{})
+	return s.offers.add(what, token, "/"+token+"/", secret.Secret{})
 }
 
-// Close ends all connections at once, with a reset, and waits until nothing of the server is left. Calls that wait for
-// something else than their request's context hold it up.
+// Close ends all connections at once, with a reset, and waits until nothing of the server is left. A Handler that waits
+// for something else than its request's context holds it up. The error is that of closing the listener.
 func (s *Server) Close() error {
 	s.cancel()
-	err := s.door.close()
-	s.shelf.close()
+	err := s.listener.close()
+	s.offers.close()
 	_ = s.http.Close()
-	s.door.work.Wait()
+	s.listener.work.Wait()
 	return err
 }
 
-// enter makes the handshake, and hands the connection over to the HTTP server.
-func (s *Server) enter(g *guest) {
-	patience := g.patience(s.options.Timeout)
-	conn := tls.Server(newFeed(g, patience), s.config)
-	ctx, cancel := context.WithTimeout(s.ctx, patience)
+// serveConn makes the handshake, and passes the connection on to the HTTP server.
+func (s *Server) serveConn(c *conn) {
+	timeout := c.timeout(s.options.Timeout)
+	secure := tls.Server(newBatchConn(c, timeout), s.config)
+	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = g.Close()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
 		if s.ctx.Err() == nil {
-			s.options.Troubled(g.remote, &HandshakeError{err})
+			s.options.OnError(c.remote, &HandshakeError{err})
 		}
 		return
 	}
 	select {
-	case s.ready <- conn:
-	case <-s.door.done:
-		_ = g.Close()
+	case s.ready <- secure:
+	case <-s.listener.done:
+		_ = c.Close()
 	}
 }
 
-// A handover is the listener of the HTTP server.
-type handover struct{ *Server }
+// A readyListener is the listener of the HTTP server: it gives out connections whose handshake is made.
+type readyListener struct{ *Server }
 
-func (h handover) Accept() (net.Conn, error) {
+func (l readyListener) Accept() (net.Conn, error) {
 	select {
-	case conn := <-h.ready:
-		return conn, nil
-	case <-h.door.done:
+	case c := <-l.ready:
+		return c, nil
+	case <-l.listener.done:
 		return nil, net.ErrClosed
 	}
 }
 
-func (h handover) Addr() net.Addr { return h.door.listener.Addr() }
-func (h handover) Close() error   { return nil }
+func (l readyListener) Addr() net.Addr { return l.listener.Addr() }
+func (l readyListener) Close() error   { return nil }
 
 // handle answers a request.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	f := feedOf(r)
-	if !f.guest.known {
+	c := connOf(r)
+	if !c.client.known {
 		w.Header().Set("Connection", "close")
 	}
 	if r.ContentLength != 0 {
@@ -206,7 +210,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	token, name, isFile := splitPath(r.URL.Path)
 	if !isFile {
-		s.options.Calls.ServeHTTP(w, r)
+		s.options.Handler.ServeHTTP(w, r)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -214,16 +218,16 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	offer := s.shelf.find(token)
-	if offer == nil || offer.what.Name != name || !offer.isFor(f.guest.remote) {
+	offer := s.offers.find(token)
+	if offer == nil || offer.what.Name != name || !offer.isFor(c.client.remote) {
 		http.NotFound(w, r)
-		s.options.Troubled(f.guest.remote, ErrNotOffered)
+		s.options.OnError(c.client.remote, ErrNotOffered)
 		return
 	}
-	s.hand(w, r, f, offer)
+	s.serveFile(w, r, c, offer)
 }
 
-// splitPath parts a path that may be a file's: /, 32 hexadecimal digits, / and a name.
+// splitPath splits a path that may be a file's: /, 32 hexadecimal digits, / and a name.
 func splitPath(path string) (token, name string, ok bool) {
 	const end = 1 + 2*tokenBytes
 	if len(path) <= end || path[0] != '/' || path[end] != '/' {

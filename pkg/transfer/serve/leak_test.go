@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"runtime"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // After Close no goroutine is left, whatever was under way. It runs before the parallel tests go on.
@@ -18,7 +18,7 @@ func TestServeLeavesNothing(t *testing.T) { //nolint:paralleltest // counts goro
 		d := start(t)
 		o, w := d.offer(content(16 << 20))
 		d.half(o)
-		w.until("begun", func(f transfer.Fetch) bool { return f.Open == 1 })
+		w.until("begun", func(f serve.Fetch) bool { return f.Open == 1 })
 		if err := d.handing.Close(); err != nil {
 			t.Error(err)
 		}
@@ -47,7 +47,7 @@ func strays() string {
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	var left []string
 	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-		for _, word := range []string{"transfer.(*door)", "transfer.(*Server)", "transfer.(*FTPServer)", "net/http.(*conn)", "ftpserverlib."} {
+		for _, word := range []string{"serve.(*listener)", "serve.(*Server)", "serve.(*FTPServer)", "net/http.(*conn)", "ftpserverlib."} {
 			if strings.Contains(stack, word) {
 				left = append(left, stack)
 				break

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package transfer
+package serve
 
 import (
 	"net"
@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A pace is how fast all clients of a server together get their bytes. A nil pace is as fast as it goes.
+// A pace limits the bytes a second of all clients of a server together. A nil pace has no limit.
 type pace struct {
 	limiter *rate.Limiter
 	piece   int
@@ -22,7 +22,7 @@ func newPace(bytesPerSecond int64, done <-chan struct{}) *pace {
 	return &pace{rate.NewLimiter(rate.Limit(bytesPerSecond), piece), piece, done}
 }
 
-// most is how many bytes may go out together.
+// most returns how many of n bytes may go out together.
 func (p *pace) most(n int) int {
 	if p == nil {
 		return n
@@ -30,7 +30,7 @@ func (p *pace) most(n int) int {
 	return min(n, p.piece)
 }
 
-// wait waits until so many bytes may go out, at most as many as most allows.
+// wait waits until n bytes may go out, at most as many as most allows. It fails with [net.ErrClosed] when the server closes.
 func (p *pace) wait(n int) error {
 	if p == nil {
 		return nil

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bufio"
@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/internal/realservers"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // benchFile is the environment variable that makes the test binary a server of the file that it names.
@@ -241,14 +241,14 @@ func TestServeBenchProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := transfer.Serve(transfer.ServeOptions{Listen: "127.0.0.1:0", Certificate: certificate})
+	s, err := serve.New(serve.Options{Address: "127.0.0.1:0", Certificate: certificate})
 	if err != nil {
 		t.Fatal(err)
 	}
 	line := s.Addr().String()
 	for i := range 1000 {
-		line += " " + s.Offer(transfer.Offering{
-			Name: filepath.Base(image), Content: io.NewSectionReader(file, 0, info.Size()), Watch: func(transfer.Fetch) {},
+		line += " " + s.Offer(serve.Offering{
+			Name: filepath.Base(image), Content: io.NewSectionReader(file, 0, info.Size()), Watch: func(serve.Fetch) {},
 			Clients: []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 1, byte(i%200 + 1)})},
 		}).Path()
 	}

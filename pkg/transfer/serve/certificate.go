@@ -1,4 +1,4 @@
-package transfer
+package serve
 
 import (
 	"crypto/rand"
@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
@@ -23,7 +24,7 @@ const certificateLife = 30 * 24 * time.Hour
 // phones' clocks are not to be relied on, for 30 days. It fails without a host.
 func MakeCertificate(hosts []string, now time.Time) (tls.Certificate, error) {
 	if len(hosts) == 0 {
-		return tls.Certificate{}, errors.New("a certificate needs a host that it is for")
+		return tls.Certificate{}, errors.New("a certificate needs a host")
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -48,7 +49,7 @@ func MakeCertificate(hosts []string, now time.Time) (tls.Certificate, error) {
 			template.IPAddresses = append(template.IPAddresses, address.Unmap().WithZone("").AsSlice())
 			continue
 		}
-		if !isHostName(host) {
+		if !netconn.IsHostName(host) {
 			return tls.Certificate{}, fmt.Errorf("%q is neither a host name nor an address", secret.Cut(host, 64))
 		}
 		template.DNSNames = append(template.DNSNames, host)

@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bytes"
@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A file goes out as HTTP has it, whole and in parts.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	file := content(3 << 20)
-	d := open(t, func(o *transfer.ServeOptions) {
-		o.Calls = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	d := open(t, func(o *serve.Options) {
+		o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			_, _ = fmt.Fprintf(w, "call %s %d %v", r.URL.Path, len(body), err)
 		})
@@ -63,9 +63,9 @@ func TestServe(t *testing.T) {
 		if c.method == "HEAD" && (response.length != int64(len(file)) || response.header.Get("Content-Type") != "application/octet-stream") {
 			t.Errorf("HEAD: %v", response.header)
 		}
-		want := transfer.Fetch{Requests: c.requests, Sent: c.sent, Size: int64(len(file)), Complete: c.sent == int64(len(file))}
+		want := serve.Fetch{Requests: c.requests, Sent: c.sent, Size: int64(len(file)), Complete: c.sent == int64(len(file))}
 		if c.requests > 0 {
-			w.until("sent", func(f transfer.Fetch) bool { return f == want })
+			w.until("sent", func(f serve.Fetch) bool { return f == want })
 		} else if got := o.State(); got != want {
 			t.Errorf("%s: %+v", c.method, got)
 		}
@@ -147,7 +147,7 @@ func TestServeParts(t *testing.T) {
 	o, w := d.offer(file)
 	conn := d.dial()
 	d.get(conn, o.Path(), 1<<20)
-	w.until("a part", func(f transfer.Fetch) bool { return f.Sent >= 1<<20 }) // what was not confirmed before a reset is not known
+	w.until("a part", func(f serve.Fetch) bool { return f.Sent >= 1<<20 }) // what was not confirmed before a reset is not known
 	_ = conn.NetConn().Close()
 	if f := w.cut(); f.Complete || f.Sent < 1<<20 || f.Sent >= f.Size {
 		t.Errorf("%+v", f)
@@ -169,7 +169,7 @@ func TestServeParts(t *testing.T) {
 		{0, 1000, 1000}, {500, 1500, 1500}, {3000, 4000, 2500}, {1400, 3100, 4000}, {100, 200, 4000}, {5000, 8 << 20, 8<<20 - 1000},
 	} {
 		part(c.from, c.to)
-		f := w.until("part", func(f transfer.Fetch) bool { return f.Requests == i+1 && f.Open == 0 })
+		f := w.until("part", func(f serve.Fetch) bool { return f.Requests == i+1 && f.Open == 0 })
 		if f.Sent != int64(c.sent) || f.Complete || f.Cut {
 			t.Errorf("after %d to %d: %+v", c.from, c.to, f)
 		}
@@ -181,7 +181,7 @@ func TestServeParts(t *testing.T) {
 // A client that stands still is cut: in the handshake, in the header, while it takes a file.
 func TestServeStill(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(o *transfer.ServeOptions) { o.Timeout = 300 * time.Millisecond })
+	d := open(t, func(o *serve.Options) { o.Timeout = 300 * time.Millisecond })
 	raw, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", d.handing.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func TestServeStill(t *testing.T) {
 // How long a client may take none of a file's bytes is a limit of its own, by either method.
 func TestServeStall(t *testing.T) {
 	t.Parallel()
-	stall := func(o *transfer.ServeOptions) { o.Timeout, o.Stall = time.Hour, 300*time.Millisecond }
+	stall := func(o *serve.Options) { o.Timeout, o.Stall = time.Hour, 300*time.Millisecond }
 	for method, d := range map[string]*desk{"https": open(t, stall), "ftp": openFTPWith(t, stall)} {
 		o, w := d.offer(content(32 << 20))
 		d.half(o)
@@ -220,9 +220,9 @@ func TestServeStall(t *testing.T) {
 // What is under way when an offer or the server ends is reset, and no goroutine is left.
 func TestServeEnds(t *testing.T) {
 	t.Parallel()
-	for what, end := range map[string]func(*desk, *transfer.Offer){
-		"withdraw": func(_ *desk, o *transfer.Offer) { o.Withdraw() },
-		"close": func(d *desk, _ *transfer.Offer) {
+	for what, end := range map[string]func(*desk, *serve.Offer){
+		"withdraw": func(_ *desk, o *serve.Offer) { o.Withdraw() },
+		"close": func(d *desk, _ *serve.Offer) {
 			if err := d.handing.Close(); err != nil {
 				d.t.Error(err)
 			}
@@ -248,7 +248,7 @@ func TestServeEnds(t *testing.T) {
 // What may go out a second goes out, and not the whole file that buffers would take.
 func TestServeRate(t *testing.T) {
 	t.Parallel()
-	slow := func(o *transfer.ServeOptions) { o.Rate = 4000 }
+	slow := func(o *serve.Options) { o.Rate = 4000 }
 	for method, d := range map[string]*desk{"https": open(t, slow), "ftp": openFTPWith(t, slow)} {
 		o, w := d.offer(content(100_000))
 		d.half(o)

@@ -1,11 +1,11 @@
-package transfer
+package serve
 
 import (
 	"cmp"
 	"slices"
 )
 
-// A span is the bytes of a file from one place up to, but without, another.
+// A span is a part of a file: the bytes from one offset up to, but without, another.
 type span struct{ from, to int64 }
 
 // spans are parts of a file, in their order, with gaps between them.
@@ -15,7 +15,7 @@ type spans []span
 // forgotten: better to know too little than to grow at its will.
 const maxSpans = 1024
 
-// with adds a part.
+// with returns the spans with another part.
 func (s spans) with(part span) spans {
 	if part.to <= part.from {
 		return s
@@ -34,7 +34,7 @@ func (s spans) with(part span) spans {
 	return s
 }
 
-// total is how many bytes they are.
+// total returns how many bytes they have.
 func (s spans) total() (n int64) {
 	for _, one := range s {
 		n += one.to - one.from
@@ -42,7 +42,7 @@ func (s spans) total() (n int64) {
 	return n
 }
 
-// missing is how many bytes of a part are not there.
+// missing returns how many bytes of a part are in none of them.
 func (s spans) missing(part span) int64 {
 	n := part.to - part.from
 	for _, one := range s {

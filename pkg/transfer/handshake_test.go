@@ -14,20 +14,20 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A met is a server to shake hands with.
-type met interface {
+// A peer is a server to shake hands with.
+type peer interface {
 	Access() transfer.Access
 	Trust() trust.Policy
 	Pin() trust.Pin
-	Settle()
+	WaitClosed()
 	Commands() []string
 }
 
-// TestMeet: no more is said than what the handshake takes, whoever is believed.
-func TestMeet(t *testing.T) {
+// TestHandshake: no more is said than what the handshake takes, whoever is believed.
+func TestHandshake(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		server met
+		server peer
 		said   []string
 	}{
 		"ftps":  {badserver.NewFTPS(t), []string{"AUTH TLS", "QUIT"}},
@@ -35,17 +35,17 @@ func TestMeet(t *testing.T) {
 		"ftp":   {badserver.NewFTP(t), nil}, // which shows nothing
 	} {
 		s := c.server
-		if err := transfer.Meet(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}); err != nil {
+		if err := transfer.Handshake(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		s.Settle()
+		s.WaitClosed()
 		if got := s.Commands(); !slices.Equal(got, c.said) {
 			t.Errorf("%s: it was told %q, want %q", name, got, c.said)
 		}
 		if name == "ftp" {
 			continue
 		}
-		err := transfer.Meet(t.Context(), s.Access(), transfer.Options{})
+		err := transfer.Handshake(t.Context(), s.Access(), transfer.Options{})
 		stranger := trust.AsError(err)
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != transfer.KindTrust || e.Server != s.Access().Address() || stranger == nil {
 			t.Fatalf("%s: %v", name, err)
@@ -53,14 +53,14 @@ func TestMeet(t *testing.T) {
 		if !stranger.Stranger() || stranger.Presented != s.Pin() || stranger.Certificate == nil {
 			t.Errorf("%s: %+v", name, stranger)
 		}
-		if err := transfer.Meet(t.Context(), s.Access(), transfer.Options{Trust: trust.Policy{Known: []trust.Known{{Pin: s.Pin()}}}}); err != nil {
+		if err := transfer.Handshake(t.Context(), s.Access(), transfer.Options{Trust: trust.Policy{Known: []trust.Known{{Pin: s.Pin()}}}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// TestMeetFails: what cannot be met is an error of its kind, in time.
-func TestMeetFails(t *testing.T) {
+// TestHandshakeFails: what cannot be met is an error of its kind, in time.
+func TestHandshakeFails(t *testing.T) {
 	t.Parallel()
 	gone := badserver.NewHTTPS(t).Access()
 	gone.BaseURL = "https://127.0.0.1:1/"
@@ -74,17 +74,17 @@ func TestMeetFails(t *testing.T) {
 		"no TLS":       {badserver.NewFTPS(t, badserver.Always("AUTH", badserver.Say("502 no\r\n"))).Access(), transfer.KindTLS},
 		"not even FTP": {transfer.Access{Method: transfer.HTTPS, BaseURL: "https://" + badserver.NewFTP(t).Addr() + "/"}, transfer.KindTLS},
 	} {
-		err := transfer.Meet(t.Context(), c.access, transfer.Options{Timeout: 300 * time.Millisecond})
+		err := transfer.Handshake(t.Context(), c.access, transfer.Options{Timeout: 300 * time.Millisecond})
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != c.kind {
 			t.Errorf("%s: %v, want %s", name, err, c.kind)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := transfer.Meet(ctx, silent.Access(), transfer.Options{}); !errors.Is(err, context.Canceled) {
+	if err := transfer.Handshake(ctx, silent.Access(), transfer.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if err := transfer.Meet(t.Context(), transfer.Access{Method: transfer.FTPS}, transfer.Options{}); err == nil {
+	if err := transfer.Handshake(t.Context(), transfer.Access{Method: transfer.FTPS}, transfer.Options{}); err == nil {
 		t.Error("no server is met")
 	}
 }
@@ -102,7 +102,7 @@ func TestKnownKeyIsHeld(t *testing.T) {
 		if e == nil || len(e.Known) != 1 || e.Presented == s.Pin() || e.Stranger() {
 			t.Errorf("%s: %v", row.Name, err)
 		}
-		s.Settle()
+		s.WaitClosed()
 		if len(s.Files()) > 0 {
 			t.Errorf("%s: files arrived", row.Name)
 		}
@@ -114,7 +114,7 @@ func TestKnownKeyIsHeld(t *testing.T) {
 	if e := trust.AsError(err); e == nil || len(e.Known) != 1 || e.Presented != changed.Pin() {
 		t.Errorf("%v", err)
 	}
-	changed.Settle()
+	changed.WaitClosed()
 	if len(changed.Commands()) > 0 {
 		t.Errorf("who is not believed was told %q", changed.Commands())
 	}

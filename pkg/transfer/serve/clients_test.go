@@ -1,4 +1,4 @@
-package transfer_test
+package serve_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // curl gets a file, goes on with half of one, and does not talk HTTP/2.
@@ -74,7 +74,7 @@ func TestServeLegacy(t *testing.T) {
 		{[]string{"-tls1_3"}, true},
 	} {
 		for _, legacy := range []bool{true, false} {
-			d := open(t, func(o *transfer.ServeOptions) { o.Legacy = legacy })
+			d := open(t, func(o *serve.Options) { o.Legacy = legacy })
 			o, w := d.offer([]byte("the file's bytes"))
 			args := append([]string{"s_client", "-quiet", "-no_ign_eof", "-connect", d.handing.Addr().String()}, c.args...)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -101,7 +101,7 @@ func TestServeLegacy(t *testing.T) {
 func TestMakeCertificate(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
-	made, err := transfer.MakeCertificate([]string{"192.0.2.10", "laptop.example.net", "::ffff:192.0.2.11", "fe80::1%eth0"}, now)
+	made, err := serve.MakeCertificate([]string{"192.0.2.10", "laptop.example.net", "::ffff:192.0.2.11", "fe80::1%eth0"}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestMakeCertificate(t *testing.T) {
 		t.Errorf("%v %v", leaf.Subject, leaf.SignatureAlgorithm)
 	}
 	for _, hosts := range [][]string{nil, {""}, {"a b"}} {
-		if _, err := transfer.MakeCertificate(hosts, now); err == nil {
+		if _, err := serve.MakeCertificate(hosts, now); err == nil {
 			t.Errorf("%q has a certificate", hosts)
 		}
 	}
