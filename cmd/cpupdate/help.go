@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -68,7 +67,7 @@ func helpText(cmd *cobra.Command, width int) string {
 		for _, child := range cmd.Commands() {
 			if child.IsAvailableCommand() || child.Name() == "help" {
 				text := console.Wrap(child.Short, child.NamePadding()+3, width)
-				fmt.Fprintf(&b, "  %s %s\n", console.Pad(child.Name(), child.NamePadding()), text)
+				fmt.Fprintf(&b, "  %-*s %s\n", child.NamePadding(), child.Name(), text)
 			}
 		}
 	}
@@ -85,9 +84,9 @@ func helpText(cmd *cobra.Command, width int) string {
 func wrapCommand(line string, width int) string {
 	const indent, end = "      ", " \\"
 	parts := strings.Split(line, " --")
-	text, column := parts[0], utf8.RuneCountInString(parts[0])
+	text, column := parts[0], console.Columns(parts[0])
 	for i, part := range parts[1:] {
-		length, room := utf8.RuneCountInString(" --"+part), width
+		length, room := console.Columns(" --"+part), width
 		if i < len(parts)-2 {
 			room -= len(end)
 		}
@@ -152,10 +151,12 @@ func printExitCodes(con *console.Console) error {
 		ExitCodes []rowDoc `json:"exit_codes"`
 	}{1, rows}
 	return con.Print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, "exit  name         retry?      meaning")
+		table := con.Table(0)
+		table.Row(console.Cells("exit", "name", "retry?", "meaning")...)
 		for _, row := range exit.Table() {
-			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, console.Wrap(row.Meaning, 31, con.Width))
+			table.Row(console.Cells(fmt.Sprintf("%4d", row.Code), row.Name, row.Retryable, row.Meaning)...)
 		}
+		table.Draw(w)
 		fmt.Fprintln(w, "\nretry?  whether the same command may succeed later")
 	})
 }

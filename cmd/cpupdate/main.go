@@ -71,7 +71,7 @@ func (a *app) inFolder(folder string) *app {
 	con.ColorOut = a.con.ColorOut && !a.con.NoColor
 	con.Verbose = false
 	if a.con.Quiet {
-		con.Out, con.Err, con.ErrTerminal = io.Discard, io.Discard, false
+		con = *con.Silent()
 	}
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
 	return wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)

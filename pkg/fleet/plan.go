@@ -117,6 +117,14 @@ func (o Options) complete() Options {
 	return o
 }
 
+// dial returns what connects to phones.
+func (o Options) dial() func(ctx context.Context, network, address string) (net.Conn, error) {
+	if o.Dial == nil {
+		return (&net.Dialer{}).DialContext
+	}
+	return o.Dial
+}
+
 func setDefault[T cmp.Ordered](field *T, usual T) {
 	var zero T
 	if *field <= zero {

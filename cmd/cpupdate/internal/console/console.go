@@ -1,3 +1,5 @@
+// Package console is where the command meets people and programs: its streams and its terminal, prompting, the answer as
+// text or as JSON, notes, progress, tables, wrapped and escaped text, and how numbers and times are written.
 package console
 
 import (
@@ -27,14 +29,26 @@ type Console struct {
 
 	JSON, Quiet, Verbose, NoColor bool
 
+	silent     bool // nothing is said at all
 	legacySaid bool // the warning about --legacy-tls was printed
 }
 
-// Muted returns a console that prints nothing but errors, and prompts nobody.
-func (c *Console) Muted() *Console {
-	muted := *c
-	muted.Quiet, muted.JSON = true, true
-	return &muted
+// Silent returns a console that says nothing, and where nobody can be prompted.
+func (c *Console) Silent() *Console {
+	silent := *c
+	silent.silent, silent.ErrTerminal = true, false
+	return &silent
+}
+
+// CanPrompt reports whether somebody can be prompted: a person at a terminal, who sees what it is about.
+func (c *Console) CanPrompt() bool { return c.InTerminal && !c.JSON && !c.silent }
+
+// ErrColumns returns how wide stderr is.
+func (c *Console) ErrColumns() int {
+	if c.ErrTerminal {
+		return c.ErrWidth()
+	}
+	return 80
 }
 
 // New returns the console of this process.
@@ -59,6 +73,7 @@ func New() *Console {
 	return c
 }
 
+// StderrTerminal reports whether stderr is a terminal.
 func StderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 
 // keepPipes catches SIGPIPE, because a command that is uploading must clean up on the server first. The signal is not

@@ -14,19 +14,21 @@ import (
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 5 * time.Second
-	JSONInterval = time.Second
 )
+
+// JSONInterval is the time between two lines of --json about how much was sent.
+const JSONInterval = time.Second
 
 // A Progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
 // transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type Progress struct {
-	con   *Console
 	emit  func(doc any) // writes a line of --json
 	name  string
 	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
-	begun atomic.Int64 // when the attempt began, in Unix nanoseconds
+	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
+	draw  func(sent int64) // nil if nobody is to see it
 
 	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
@@ -34,22 +36,40 @@ type Progress struct {
 	done sync.WaitGroup
 }
 
-// StartProgress starts to show progress; emit writes a JSON line. The caller must call end.
+// StartProgress begins to show how much is out, with emit for --json; End must be called.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
-	p := &Progress{con: c, emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
+	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
 	p.Restart()
-	interval := lineInterval
-	switch {
-	case c.JSON:
-		interval = JSONInterval
-	case c.Quiet:
-		return p
-	case c.ErrTerminal && c.ErrWidth() >= narrowest:
-		interval = barInterval
-		p.bar = newBar(c.Err, c.ErrWidth(), size)
+	var interval time.Duration
+	if p.draw, interval = c.Output().meter(p); p.draw != nil {
+		p.done.Go(func() { p.run(interval) })
 	}
-	p.done.Go(func() { p.run(interval) })
 	return p
+}
+
+// meter draws a bar on a terminal that is wide enough, else a line now and then.
+func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
+	switch width := o.c.ErrColumns(); {
+	case o.c.Quiet:
+		return nil, 0
+	case o.c.ErrTerminal && width >= narrowest:
+		p.bar = newBar(o.c.Err, width, p.Size)
+		// One byte below the end: at the end, the library would stop drawing.
+		return func(sent int64) { _ = p.bar.Set64(min(sent, p.Size-1)) }, barInterval
+	}
+	return func(sent int64) {
+		if sent == p.Size {
+			fmt.Fprintf(o.c.Err, "%s: %s\n", Escape(p.name), p.whole)
+			return
+		}
+		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
+		fmt.Fprintf(o.c.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+	}, lineInterval
+}
+
+// meter emits an object now and then.
+func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
+	return func(sent int64) { p.emit(progressDoc{1, "progress", sent, p.Size}) }, JSONInterval
 }
 
 // Restart records that the transfer starts again from the beginning.
@@ -84,24 +104,12 @@ func (p *Progress) run(interval time.Duration) {
 	}
 }
 
+// Show draws how much is out, if anything is.
 func (p *Progress) Show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sent := p.Sent.Load()
-	switch {
-	case sent == 0:
-	case p.con.JSON:
-		p.emit(progressDoc{1, "progress", sent, p.Size})
-	case p.bar != nil:
-		// One byte below the end: at the end, the library would stop drawing.
-		_ = p.bar.Set64(min(sent, p.Size-1))
-	default:
-		if sent == p.Size {
-			fmt.Fprintf(p.con.Err, "%s: %s\n", Escape(p.name), p.whole)
-			return
-		}
-		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
-		fmt.Fprintf(p.con.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+	if sent := p.Sent.Load(); sent > 0 && p.draw != nil {
+		p.draw(sent)
 	}
 }
 

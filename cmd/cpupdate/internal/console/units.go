@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-func Times(n int) string { return Plural(n, "time") }
-
-// PluralAre returns text such as "1 phone is" and "3 phones are".
-func PluralAre(n int, noun string) string { return Plural(n, noun) + " " + IsAre(n) }
-
-func IsAre(n int) string {
-	if n == 1 {
-		return "is"
+// Bytes writes a number of bytes with its unit: "312 bytes", "41.3 MiB".
+func Bytes(n int64) string {
+	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	if n < 1024 {
+		return Plural(int(n), "byte")
 	}
-	return "are"
+	value := float64(n) / 1024
+	for value >= 1023.95 && len(units) > 1 {
+		value /= 1024
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
 }
 
-func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
-
-// Span formats a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
+// Span writes a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
 func Span(d time.Duration) string {
 	tenths := d.Round(100 * time.Millisecond)
 	d = d.Round(time.Millisecond)
@@ -40,7 +40,32 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d min %d s", minutes, seconds)
 }
 
-// Nth formats a count as an ordinal: "first time", "4th time", "21st time".
+// Clock writes the time of day.
+func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
+
+// Plural writes a count with its noun.
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Times writes how often something was done: "1 time", "3 times".
+func Times(n int) string { return Plural(n, "time") }
+
+// PluralAre writes "1 phone is", "3 phones are".
+func PluralAre(n int, noun string) string { return Plural(n, noun) + " " + IsAre(n) }
+
+// IsAre writes the verb for so many.
+func IsAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+// Nth writes a count as an ordinal: "first time", "4th time", "21st time".
 func Nth(n int) string {
 	switch n {
 	case 1:
@@ -56,3 +81,6 @@ func Nth(n int) string {
 	}
 	return fmt.Sprintf("%d%s time", n, suffix)
 }
+
+// ShortHex writes a digest so that two can be told apart by eye.
+func ShortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[30:]) }

@@ -96,37 +96,31 @@ func (doc defaultsDoc) draw(w io.Writer, con *console.Console, rows []settingRow
 		fmt.Fprintf(w, "\n  store them with: %s\n", console.Wrap("cpupdate defaults set --method ftps --server HOST --username NAME", 4, con.Width))
 	} else if doc.Stored {
 		fmt.Fprintln(w)
-		drawRows(w, rows, origin)
+		drawRows(w, con, rows, origin)
 	}
 	if doc.Profile == "" && len(doc.Profiles) > 0 {
-		fmt.Fprintf(w, "\n  %-16s  %s\n", "profiles", console.Wrap(console.Escape(strings.Join(doc.Profiles, ", ")), 20, con.Width))
+		fmt.Fprintf(w, "\n%s\n", con.Layout(2, nameWidth).Line(console.Cells("profiles", strings.Join(doc.Profiles, ", "))...))
 	}
 }
 
-func drawRows(w io.Writer, rows []settingRow, origin bool) {
-	width, names := 0, 16
+// nameWidth is the width of the column of names, or more.
+const nameWidth = 16
+
+func drawRows(w io.Writer, con *console.Console, rows []settingRow, origin bool) {
+	table := con.Table(2, nameWidth)
+	table.Width, table.Limit = 0, 32
 	for _, row := range rows {
-		if row.hide {
-			continue
-		}
-		names = max(names, len(row.name))
-		if len(row.text) <= 32 {
-			width = max(width, len(row.text))
-		}
-	}
-	for _, row := range rows {
-		if row.hide {
-			continue
-		}
-		line := fmt.Sprintf("  %-*s  %s", names, row.name, console.Escape(row.text))
-		switch why := console.Escape(row.why()); {
-		case origin && why != "":
-			line = fmt.Sprintf("  %-*s  %s  %s", names, row.name, console.Pad(console.Escape(row.text), width), why)
+		switch why := row.why(); {
+		case row.hide:
+		case origin:
+			table.Row(console.Cells(row.name, row.text, why)...)
 		case row.doc.Origin == originUsual && row.doc.Value != nil:
-			line += " (" + why + ")"
+			table.Row(console.Cells(row.name, row.text+" ("+why+")")...)
+		default:
+			table.Row(console.Cells(row.name, row.text)...)
 		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
+	table.Draw(w)
 }
 
 // why returns where a setting comes from, as text.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"io"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -51,10 +51,8 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	con.KeepPipes()
 	t := &trial{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.Access, options)
-	if con.JSON {
-		if printErr := con.Print(t.doc, nil); err == nil {
-			err = printErr
-		}
+	if printErr := con.Print(t.doc, nil); err == nil {
+		err = printErr
 	}
 	return d.Hinted(advice.ServerEnded(ctx, "", err))
 }
@@ -93,7 +91,7 @@ func (t *trial) tell(e transfer.Event) {
 		t.con.Said(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
-		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
+		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait)))
 	default:
 		t.ended(true)
 		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})
@@ -108,14 +106,14 @@ func (t *trial) ended(ok bool) {
 	t.shown = len(t.doc.Steps)
 	s := &t.doc.Steps[t.shown-1]
 	s.OK = ok
-	if t.con.JSON || t.con.Quiet {
-		return
-	}
-	word := t.con.Paint(console.Green, "ok  ")
+	word := console.Green.Cell("ok  ")
 	if !ok {
-		word = t.con.Paint(console.Red, "FAIL")
+		word = console.Red.Cell("FAIL")
 	}
-	if _, err := fmt.Fprintf(t.con.Out, "%s  %-9s  %s\n", word, console.Escape(s.Step), console.Escape(s.Text)); err != nil {
-		t.lost = console.AnswerFailure(err)
-	}
+	l := t.con.Layout(0, len(word.Text), 9)
+	l.Width = 0
+	err := t.con.Part(func(w io.Writer) {
+		fmt.Fprintln(w, l.Line(word, console.Plain.Cell(s.Step), console.Plain.Cell(s.Text)))
+	})
+	t.lost = cmp.Or(t.lost, err)
 }

@@ -99,7 +99,7 @@ func machineCalls(_ context.Context, x *examination, _ int) Finding {
 	talk := &x.o.Talk
 	once := *talk
 	once.Interval = talk.Patience + talk.Patience // one contact request only
-	station, err := callback.Listen(&once, x.con.Muted(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
+	station, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
 		return Bad(err)
 	}

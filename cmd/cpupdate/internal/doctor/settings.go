@@ -153,7 +153,7 @@ func settingsPassword(ctx context.Context, x *examination, _ int) Finding {
 	if x.route == RouteWeb {
 		return x.passwordOfPages(ctx)
 	}
-	con := x.con.Muted()
+	con := x.con.Silent()
 	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Settings: x.store}, x.d, x.line()); err != nil {
 		return Bad(err)
 	}

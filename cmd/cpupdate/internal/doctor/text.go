@@ -28,10 +28,7 @@ func (x *examination) add(f Finding) error {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
-	if x.con.JSON {
-		return nil
-	}
-	return x.con.Print(nil, func(w io.Writer) { x.draw(w, f) })
+	return x.con.Part(func(w io.Writer) { x.draw(w, f) })
 }
 
 // draw writes a line, and a heading before the first line of a group or phone.
@@ -47,11 +44,13 @@ func (x *examination) draw(w io.Writer, f Finding) {
 		x.shown = heading
 		fmt.Fprintf(w, "\n%s\n", console.Escape(heading))
 	}
-	const nameWidth, indent = 15, 23
+	const nameWidth, indent = 13, 23
 	word, style := StateWord(f.State)
-	fmt.Fprintf(w, "  %s  %s%s\n", x.con.Paint(style, word), console.Pad(f.Check, nameWidth), console.Wrap(console.Escape(f.Text), indent, x.con.Width))
+	fmt.Fprintln(w, x.con.Layout(2, len(word), nameWidth).Line(style.Cell(word), console.Plain.Cell(f.Check), console.Plain.Cell(f.Text)))
+	below := x.con.Layout(indent)
+	below.Lead = "-> "
 	for _, hint := range f.Hints {
-		fmt.Fprintf(w, "%s-> %s\n", strings.Repeat(" ", indent), console.Wrap(console.Escape(hint), indent+3, x.con.Width))
+		fmt.Fprintln(w, below.Line(console.Plain.Cell(hint)))
 	}
 }
 
@@ -93,9 +92,6 @@ func (x *examination) wait(phones int) {
 
 // end writes the last line of the answer, or all of --json.
 func (x *examination) end(clear bool) error {
-	if x.con.JSON {
-		return x.con.Print(DoctorDoc{1, x.route, x.origin, clear, x.found}, nil)
-	}
 	counts := map[State]int{}
 	for _, f := range x.found {
 		counts[f.State]++
@@ -113,5 +109,5 @@ func (x *examination) end(clear bool) error {
 		}
 	}
 	text = strings.TrimSuffix(text, ",") + "."
-	return x.con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
+	return x.con.Print(DoctorDoc{1, x.route, x.origin, clear, x.found}, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -15,7 +14,7 @@ import (
 func Text(w io.Writer, con *console.Console, im *Image, bytes bool) {
 	name := console.Escape(DisplayName(im.Name))
 	about, color, verdict := headline(im)
-	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > con.Width {
+	if text := about + verdict; console.Columns(name+"   "+text) > con.Width {
 		fmt.Fprintf(w, "%s\n   %s\n", con.Paint(console.Bold, name), con.Paint(color, console.Wrap(text, 3, con.Width)))
 	} else {
 		fmt.Fprintf(w, "%s   %s%s\n", con.Paint(console.Bold, name), about, con.Paint(color, verdict))
@@ -37,7 +36,7 @@ func Text(w io.Writer, con *console.Console, im *Image, bytes bool) {
 	}
 	if con.Verbose {
 		fmt.Fprintln(w)
-		drawFields(w, im)
+		drawFields(w, con, im)
 	}
 }
 
@@ -71,24 +70,18 @@ func headline(im *Image) (about string, color console.Style, verdict string) {
 // A row is one line of an image's facts: its name, its value, and a remark next to it.
 type row struct{ name, value, remark string }
 
-// Where values and remarks start.
-const (
-	valueColumn  = 20
-	remarkColumn = 52
-)
-
 // printRow writes a row. A remark that does not fit on the line goes below its value.
 func printRow(w io.Writer, con *console.Console, r row) {
-	line := "  " + console.Pad(r.name, valueColumn-2) + console.Wrap(console.Escape(r.value), valueColumn, con.Width)
-	remark := console.Escape(r.remark)
-	switch column := max(remarkColumn, utf8.RuneCountInString(line)+2); {
-	case remark == "":
-	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > con.Width:
-		line += "\n" + strings.Repeat(" ", valueColumn) + con.Paint(console.Faint, "("+remark+")")
-	default:
-		line = console.Pad(line, column) + con.Paint(console.Faint, remark)
+	const nameWidth, valueWidth, valueColumn = 16, 30, 20
+	name, value := console.Plain.Cell(r.name), console.Plain.Cell(r.value)
+	if beside := con.Layout(2, nameWidth, valueWidth); beside.Fits(name, value, console.Plain.Cell(r.remark)) {
+		fmt.Fprintln(w, beside.Line(name, value, console.Faint.Cell(r.remark)))
+		return
 	}
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
+	fmt.Fprintln(w, con.Layout(2, nameWidth).Line(name, value))
+	if r.remark != "" {
+		fmt.Fprintln(w, con.Layout(valueColumn).Line(console.Faint.Cell("("+r.remark+")")))
+	}
 }
 
 // imageRows returns the values that an image states, in the order of display.
@@ -180,7 +173,7 @@ func origin(o bind.Origin) string {
 func integrityRows(im *Image) []row {
 	f := im.Facts
 	digest := map[bind.Check]string{
-		bind.Right: "verified", bind.Wrong: "WRONG", bind.NotRead: "not verified",
+		bind.Right: "verified", bind.Wrong: "INVALID", bind.NotRead: "not verified",
 	}[f.Integrity.Digest]
 	var rows []row
 	payload := "size unknown"
@@ -236,7 +229,7 @@ func signatureText(s bind.Signature) string {
 	case bind.SignatureRight:
 		return "valid" + key + " (" + s.KeyName + ")"
 	case bind.SignatureWrong:
-		return "INVALID" + key
+		return "WRONG" + key
 	case bind.NoKey:
 		return "not checked: no trusted key" + key
 	case bind.Unsigned:

@@ -43,15 +43,12 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 		if im.Err != nil {
 			bad = append(bad, im)
 		}
-		if con.JSON {
-			doc.Images = append(doc.Images, im.Doc())
-			return nil
-		}
+		doc.Images = append(doc.Images, im.Doc())
 		if len(all) == 1 && !im.Readable {
 			return nil // the error says everything
 		}
 		shown++
-		return con.Print(nil, func(w io.Writer) {
+		return con.Part(func(w io.Writer) {
 			if shown > 1 {
 				fmt.Fprintln(w)
 			}
@@ -61,11 +58,9 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if errors.Is(loadErr, context.Canceled) {
 		return loadErr
 	}
-	if con.JSON {
-		doc.PassedOver = append(doc.PassedOver, passed...)
-		if err := con.Print(doc, nil); err != nil {
-			return err
-		}
+	doc.PassedOver = append(doc.PassedOver, passed...)
+	if err := con.Print(doc, nil); err != nil {
+		return err
 	}
 	if loadErr != nil {
 		return loadErr

@@ -48,7 +48,7 @@ func (h *Store) Meet(ctx context.Context, peer string, p trust.Policy, shake fun
 
 // CanIntroduce reports whether there is a person to prompt about a peer, and something to decide.
 func CanIntroduce(c *console.Console, p trust.Policy) bool {
-	return c.InTerminal && !c.JSON && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
+	return c.CanPrompt() && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
 // Acquaint handles the result of a handshake with a peer.

@@ -24,9 +24,9 @@ const (
 // nothing that the certificate says can take its place, or push it off the screen.
 func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 	// Text of a certificate never begins a line: it could look like a line of cpupdate.
-	const column = 15
-	width := c.ErrColumns()
-	row := func(name, text string) { fmt.Fprintf(c.Err, "  %-12s %s\n", name, console.Wrap(text, column, width)) }
+	layout := c.Layout(2, 11)
+	layout.Width = c.ErrColumns()
+	row := func(name, text string) { fmt.Fprintln(c.Err, layout.Line(console.Cells(name, text)...)) }
 	voucher := ", and no trusted authority signed its certificate."
 	if e.Err == nil {
 		voucher = ", but an authority of this system signed its certificate."
@@ -44,7 +44,7 @@ func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, width))
+	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, layout.Width))
 	row("fingerprint", e.Presented.String())
 }
 

@@ -134,7 +134,7 @@ func (o *AddOptions) hinted(err error) error {
 
 // ask prompts whether to trust the peer; without a terminal it returns an error with the key.
 func (o *AddOptions) ask(ctx context.Context, con *console.Console, peer string, stranger *trust.Error) error {
-	if con.InTerminal && !con.JSON {
+	if con.CanPrompt() {
 		return knownhosts.Introduce(con, ctx, peer, stranger)
 	}
 	pin := stranger.Presented.String()

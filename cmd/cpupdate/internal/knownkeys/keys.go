@@ -57,18 +57,13 @@ func List(con *console.Console, hosts *knownhosts.Store) error {
 }
 
 func drawKnownKeys(con *console.Console, w io.Writer, keys []knownKeyDoc) {
-	width := len("PEER")
+	table := con.Table(0)
+	table.Width = 0
+	table.Row(console.Bold.Cell("PEER"), console.Bold.Cell("KEY"), console.Bold.Cell("FIRST SEEN"), console.Bold.Cell("COMMENT"))
 	for _, k := range keys {
-		width = max(width, len([]rune(k.Peer)))
+		table.Row(console.Cells(k.Peer, k.Pin, k.FirstSeen, k.Comment)...)
 	}
-	row := func(s console.Style, peer, pin, day, comment string) {
-		line := console.Pad(peer, width) + "  " + console.Pad(pin, len(trust.Pin{}.String())) + "  " + console.Pad(day, len("FIRST SEEN")) + "  " + comment
-		fmt.Fprintln(w, con.Paint(s, strings.TrimRight(line, " ")))
-	}
-	row(console.Bold, "PEER", "KEY", "FIRST SEEN", "COMMENT")
-	for _, k := range keys {
-		row(console.Plain, k.Peer, k.Pin, k.FirstSeen, console.Escape(k.Comment))
-	}
+	table.Draw(w)
 }
 
 // Remove removes the known keys of a peer, or those of them that are named.

@@ -83,16 +83,16 @@ func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, resul
 		}
 		return
 	}
-	rows := phoneRows(targets, results, false)
-	if console.Widest(rows) > con.Width {
-		rows = phoneRows(targets, results, true)
+	table := phoneTable(con, targets, results, false)
+	if table.Columns() > con.Width {
+		table = phoneTable(con, targets, results, true)
 	}
-	console.DrawTable(w, rows)
+	table.Draw(w)
 }
 
-// phoneRows returns the rows of the table, with its header; short leaves out the common beginning of device names. A
-// phone that did not answer has one cell besides its name. A column without any value is left out.
-func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]string {
+// phoneTable is the table with its head; in short without what most devices are called alike. A phone that did not
+// answer has a single cell besides its name. A column in which no phone says anything is left out.
+func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
 	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
 	said := make([]bool, len(rows[0]))
 	for i, r := range results {
@@ -105,23 +105,22 @@ func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]s
 			row = []string{targets[i].Address, r.Failure.Error()}
 		}
 		for j, cell := range row {
-			row[j] = console.Escape(cell)
 			said[j] = said[j] || cell != "" && r.Failure == nil
 		}
 		rows = append(rows, row)
 	}
-	for i, row := range rows {
-		if len(row) < len(said) {
-			continue
-		}
-		rows[i] = nil
+	table := con.Table(0)
+	table.Width, table.Limit = 0, 40
+	for _, row := range rows {
+		var cells []console.Cell
 		for j, cell := range row {
-			if said[j] || j == 0 {
-				rows[i] = append(rows[i], cell)
+			if said[j] || j == 0 || len(row) < len(said) {
+				cells = append(cells, console.Plain.Cell(cell))
 			}
 		}
+		table.Row(cells...)
 	}
-	return rows
+	return table
 }
 
 func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device) {
@@ -132,6 +131,6 @@ func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device
 		if row.value == "" {
 			row.value = "not reported"
 		}
-		fmt.Fprintf(w, "  %s%s\n", console.Pad(row.name, 14), console.Wrap(console.Escape(row.value), 16, con.Width))
+		fmt.Fprintln(w, con.Layout(2, 12).Line(console.Cells(row.name, row.value)...))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -103,14 +104,12 @@ func (o *Options) check(con *console.Console, store *settings.Store, im *images.
 	s := &ruleSheet{im: im, phone: table.Complete(option.WithStored(phone, d.Phone))}
 	s.verdict = hwcheck.Check(im.Facts, s.phone, o.Phones.Permit.Policy(demand))
 	err = verdict.Error(images.DisplayName(im.Name), s.verdict)
-	if con.JSON {
-		if emitErr := con.Emit(s.event()); emitErr != nil {
-			return nil, emitErr
-		}
-	} else if err != nil || s.verdict.NothingToDo {
-		if printErr := con.Print(nil, verdict.SheetText(con, im, s.phone, s.verdict)); printErr != nil {
-			return nil, printErr
-		}
+	var text func(io.Writer) // for people the sheet, if it says why the image does not go out
+	if err != nil || s.verdict.NothingToDo {
+		text = verdict.SheetText(con, im, s.phone, s.verdict)
+	}
+	if emitErr := con.Emit(s.event(), text); emitErr != nil {
+		return nil, emitErr
 	}
 	return s, err
 }

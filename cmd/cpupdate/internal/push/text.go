@@ -20,10 +20,8 @@ func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 		word = p.con.Paint(console.Yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, console.Escape(images.DisplayName(im.Name)), console.Escape(where))
-	row := func(name, text string) {
-		const column = 12
-		fmt.Fprintf(w, "  %s%s\n", console.Pad(name, column-2), console.Wrap(console.Escape(text), column, p.con.Width))
-	}
+	layout := p.con.Layout(2, 8)
+	row := func(name, text string) { fmt.Fprintln(w, layout.Line(console.Cells(name, text)...)) }
 	row("image", imageLine(im, p.file.Facts()))
 	if len(p.sheet.verdict.Findings) > 0 { // with phones, each phone is checked by itself
 		row("check", verdict.CompatibleLine(p.sheet.verdict))

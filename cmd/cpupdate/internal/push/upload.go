@@ -65,7 +65,7 @@ func (p *upload) run(ctx context.Context) error {
 // send uploads the image to the server.
 func (p *upload) send(ctx context.Context) (transfer.Location, error) {
 	content := p.file.Image()
-	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent; waiting for the server", content.Size(), p.emit)
+	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent; waiting for the server", content.Size(), func(doc any) { p.emit(doc, nil) })
 	defer p.progress.End()
 	options := p.options
 	options.Trust = p.d.Trust
@@ -86,8 +86,8 @@ func (p *upload) send(ctx context.Context) (transfer.Location, error) {
 
 // emit writes a line of the answer during the upload. If that fails, it cancels the upload, because its result could not
 // be reported.
-func (p *upload) emit(doc any) {
-	if err := p.con.Emit(doc); err != nil {
+func (p *upload) emit(doc any, text func(io.Writer)) {
+	if err := p.con.Emit(doc, text); err != nil {
 		p.cancel(err)
 	}
 }
@@ -110,12 +110,13 @@ func (p *upload) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if p.con.JSON {
-		if e.Step != transfer.StepSaid || p.con.Verbose {
-			p.progress.Aside(func() { p.emit(newStepLine(e)) })
-		}
-		return
+	if e.Step != transfer.StepSaid || p.con.Verbose {
+		p.progress.Aside(func() { p.emit(newStepLine(e), func(io.Writer) { p.note(e) }) })
 	}
+}
+
+// note says a step to a person.
+func (p *upload) note(e transfer.Event) {
 	text := ""
 	switch e.Step {
 	case transfer.StepMade:
@@ -127,12 +128,12 @@ func (p *upload) tell(e transfer.Event) {
 	case transfer.StepRetry:
 		text = fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait))
 	case transfer.StepSaid:
-		p.progress.Aside(func() { p.con.Said(e.Text) })
+		p.con.Said(e.Text)
 		return
 	default:
 		return
 	}
-	p.progress.Aside(func() { p.con.Note("note", p.o.Upload.Filename, text) })
+	p.con.Note("note", p.o.Upload.Filename, text)
 }
 
 // A stepLine is the JSON line of one step.
@@ -186,28 +187,27 @@ type pushDoc struct {
 
 // say writes the answer of the upload.
 func (p *upload) say(event, where string, l transfer.Location) error {
-	if p.con.JSON {
-		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
-		if event == "sent" {
-			if l.SHA256 != nil {
-				doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
-			}
-			doc.Attempts = l.Attempts
-			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
-			doc.BytesPerSec, doc.Left = rate(l), p.left
-			for _, proof := range l.Proofs {
-				doc.Proofs = append(doc.Proofs, string(proof))
-			}
+	doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
+	if event == "sent" {
+		if l.SHA256 != nil {
+			doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
 		}
-		return p.con.Emit(doc)
+		doc.Attempts = l.Attempts
+		doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
+		doc.BytesPerSec, doc.Left = rate(l), p.left
+		for _, proof := range l.Proofs {
+			doc.Proofs = append(doc.Proofs, string(proof))
+		}
 	}
-	if event == "nothing-to-do" {
-		return nil // the rule sheet says so
-	}
-	for _, left := range p.left {
-		p.con.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
-	}
-	return p.con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.con.Emit(doc, func(w io.Writer) {
+		if event == "nothing-to-do" {
+			return // the rule sheet says so
+		}
+		for _, left := range p.left {
+			p.con.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
+		}
+		p.draw(w, event, where, l)
+	})
 }
 
 // rate returns the number of bytes sent a second.

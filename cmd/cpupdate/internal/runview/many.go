@@ -2,10 +2,10 @@ package runview
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -78,10 +78,8 @@ func (r *Report) moved() (sent, size int64) {
 // endLine returns the line of a phone that has ended: the result, the phone and the reason.
 func (r *Report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
-	name := console.Pad(console.Escape(r.targets[e.Phone].Address), r.nameWidth())
-	indent := r.endWidth() + 2
-	text := name + "  " + console.Wrap(console.Escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.con.Width)
-	return r.con.Paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+	return r.con.Layout(0, r.endWidth(), r.nameWidth()).Line(
+		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Address), console.Plain.Cell(r.endText(e, p)))
 }
 
 // endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
@@ -101,7 +99,7 @@ func (r *Report) nameWidth() int {
 	const widest = 24
 	width := 0
 	for _, t := range r.targets {
-		width = max(width, min(utf8.RuneCountInString(t.Address), widest))
+		width = max(width, min(console.Columns(t.Address), widest))
 	}
 	return width
 }
@@ -196,12 +194,11 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 			doc.Outcomes[string(result.Outcome)]++
 		}
 	}
-	switch {
-	case r.con.JSON:
-		r.say(r.con.Emit(doc))
-	case len(results) > 1:
-		r.line("\n%s", doc.text())
-	}
+	r.say(r.con.Emit(doc, func(w io.Writer) {
+		if len(results) > 1 {
+			fmt.Fprintf(w, "\n%s\n", doc.text())
+		}
+	}))
 }
 
 // text returns "3 phones: 1 updated, 1 busy, 1 incompatible": successes in the order of the outcomes, failures sorted.

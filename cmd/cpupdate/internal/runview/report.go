@@ -4,7 +4,6 @@ package runview
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -116,7 +115,7 @@ func (r *Report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p)), nil))
 }
 
 // failed returns the failure of a phone that failed, or nil.
@@ -136,12 +135,8 @@ func (r *Report) say(err error) {
 
 // outsider shows an event of a caller that is not in the plan, which is not part of the answer.
 func (r *Report) outsider(e fleet.Event) {
-	switch {
-	case !r.Watch.heard(e):
-	case r.con.JSON:
-		r.say(r.con.Emit(newPhoneEvent("", e, nil)))
-	default:
-		r.aside("a caller", e.Err.Error())
+	if r.Watch.heard(e) {
+		r.say(r.con.Emit(newPhoneEvent("", e, nil), func(io.Writer) { r.aside("a caller", e.Err.Error()) }))
 	}
 }
 
@@ -158,7 +153,7 @@ func (r *Report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *Report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.con.Part(func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
 	if r.progress != nil {
 		r.progress.Aside(write)
@@ -169,8 +164,7 @@ func (r *Report) line(format string, args ...any) {
 
 // row writes one step of a single phone.
 func (r *Report) row(style console.Style, name, text string) {
-	const column = 12
-	r.line("  %s%s%s", r.con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.con.Width))
+	r.line("%s", r.con.Layout(2, 8).Line(style.Cell(name), console.Plain.Cell(text)))
 }
 
 // one shows an event of the only phone.
@@ -233,7 +227,7 @@ func (r *Report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.con.Print(nil, func(w io.Writer) {
+		r.say(r.con.Part(func(w io.Writer) {
 			fmt.Fprintln(w)
 			verdict.SheetText(r.con, r.image, e.Known, v)(w)
 		}))

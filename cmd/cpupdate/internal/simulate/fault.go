@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,14 +103,10 @@ type faultDoc struct {
 // ListFaults shows the names of all faults, and what they do.
 func ListFaults(con *console.Console) error {
 	doc := faultsDoc{Schema: 1}
-	width := 0
+	table := con.Table(0)
 	for _, f := range phonesim.Faults() {
 		doc.Faults = append(doc.Faults, faultDoc{string(f.Name), f.Sentence})
-		width = max(width, len(f.Name))
+		table.Row(console.Cells(string(f.Name), f.Sentence)...)
 	}
-	return con.Print(doc, func(w io.Writer) {
-		for _, f := range doc.Faults {
-			fmt.Fprintf(w, "%s  %s\n", console.Pad(f.Name, width), console.Wrap(f.Does, width+2, con.Width))
-		}
-	})
+	return con.Print(doc, table.Draw)
 }

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -94,14 +95,7 @@ func (s *simShow) write(doc any, text string) {
 }
 
 func (s *simShow) Put(doc any, text string) error {
-	switch {
-	case s.con.JSON:
-		return s.con.Emit(doc)
-	case s.con.Quiet:
-		return nil
-	}
-	_, err := fmt.Fprintln(s.con.Out, text)
-	return console.AnswerFailure(err)
+	return s.con.Emit(doc, func(w io.Writer) { fmt.Fprintln(w, text) })
 }
 
 // startedDoc is the JSON line for a phone that has started for the first time.

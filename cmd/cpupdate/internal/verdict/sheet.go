@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
@@ -107,17 +106,19 @@ func SheetText(con *console.Console, im *images.Image, p hwcheck.Phone, v hwchec
 	return func(w io.Writer) {
 		verdict := answerText(con, v, im.State() == images.StateDamaged)
 		about := console.Escape(images.DisplayName(im.Name)) + "  with  " + console.Escape(phoneName(p))
-		if utf8.RuneCountInString(answerText(&console.Console{}, v, im.State() == images.StateDamaged)+"   "+about) > con.Width {
+		if console.Columns(answerText(&console.Console{}, v, im.State() == images.StateDamaged)+"   "+about) > con.Width {
 			verdict += "\n"
 		}
 		fmt.Fprintf(w, "%s   %s\n\n", verdict, about)
 		findings := slices.Clone(v.Findings)
 		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
 		columns := sheetColumns(findings)
+		below := con.Layout(textColumn)
+		below.Lead = "-> "
 		for _, f := range findings {
-			printFinding(w, con, f, columns)
+			fmt.Fprintln(w, findingText(con, f, columns))
 			if stops(f) && !v.NothingToDo || con.Verbose && f.Advice != "" {
-				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+console.Wrap(console.Escape(advice(f)), textColumn+3, con.Width))
+				fmt.Fprintln(w, below.Line(console.Plain.Cell(advice(f))))
 			}
 		}
 		if v.Reason != "" && slices.ContainsFunc(v.Findings, overridden) {
@@ -193,7 +194,7 @@ func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 const (
 	outcomeWidth = 8
 	ruleWidth    = 15
-	textColumn   = 2 + outcomeWidth + 1 + ruleWidth + 2
+	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
 )
 
 // sheetColumns returns the width of the image's values in the findings. A longer value gets a line of its own.
@@ -201,8 +202,8 @@ func sheetColumns(findings []hwcheck.Finding) int {
 	const widest = 16
 	width := 0
 	for _, f := range findings {
-		if length := len([]rune(console.Escape(f.Image.Value))); !brief(f) && length <= widest {
-			width = max(width, length)
+		if columns := console.Columns(console.Escape(f.Image.Value)); !brief(f) && columns <= widest {
+			width = max(width, columns)
 		}
 	}
 	return width
@@ -213,42 +214,43 @@ func brief(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.NotChecked || f.Outcome == hwcheck.NotApplicable || f.Rule == hwcheck.ImageIntact
 }
 
-func printFinding(w io.Writer, con *console.Console, f hwcheck.Finding, imageWidth int) {
-	word, color := outcomeWord(f.Outcome)
-	start := "  " + con.Paint(color, word) + strings.Repeat(" ", outcomeWidth+1-len(word)) + console.Pad(string(f.Rule), ruleWidth) + "  "
-	fmt.Fprintln(w, start+findingText(f, imageWidth, con.Width))
-}
-
 // stops reports whether a finding blocks the image, or would without an override.
 func stops(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Fail || f.Outcome == hwcheck.Unknown || f.Outcome == hwcheck.Overridden
 }
 
 // findingText returns the values of image and phone, or why there is nothing to compare.
-func findingText(f hwcheck.Finding, imageWidth, width int) string {
-	switch {
-	case f.Rule == hwcheck.ImageIntact && f.Outcome == hwcheck.NotChecked:
-		return console.Wrap("not checked: "+console.Escape(f.Image.Value), textColumn, width)
-	case f.Rule == hwcheck.ImageIntact:
-		return console.Wrap(console.Escape(f.Image.Value), textColumn, width)
-	case f.Outcome == hwcheck.NotChecked:
-		return console.Wrap("not checked: "+console.Escape(f.Reason), textColumn, width)
-	case f.Outcome == hwcheck.NotApplicable:
-		return console.Wrap(console.Escape(f.Reason), textColumn, width)
+func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string {
+	word, color := outcomeWord(f.Outcome)
+	start := []console.Cell{color.Cell(word), console.Plain.Cell(string(f.Rule))}
+	line := con.Layout(2, outcomeWidth, ruleWidth)
+	if brief(f) {
+		reason := f.Reason
+		if f.Rule == hwcheck.ImageIntact {
+			reason = f.Image.Value
+		}
+		if f.Outcome == hwcheck.NotChecked {
+			reason = "not checked: " + reason
+		}
+		return line.Line(append(start, console.Plain.Cell(reason))...)
 	}
 	phone := "not known"
 	if f.Phone.Value != "" {
-		phone = fmt.Sprintf("%s (%s)", console.Escape(f.Phone.Value), console.Escape(f.Phone.From))
+		phone = fmt.Sprintf("%s (%s)", f.Phone.Value, f.Phone.From)
 	}
 	image := f.Image.Value
 	if image == "" {
 		image = "not stated"
 	}
-	side := "image " + console.Pad(console.Escape(image), imageWidth) + "  phone " + phone
-	if textColumn+len([]rune(side)) > width {
-		return "image " + console.Wrap(console.Escape(image), textColumn+6, width) + "\n" + strings.Repeat(" ", textColumn) + "phone " + console.Wrap(phone, textColumn+6, width)
+	beside := con.Layout(2, outcomeWidth, ruleWidth, len("image ")+imageWidth)
+	beside.Lead = "phone "
+	if sides := append(start, console.Plain.Cell("image "+image), console.Plain.Cell(phone)); beside.Fits(sides...) {
+		return beside.Line(sides...)
 	}
-	return side
+	line.Lead = "image "
+	below := con.Layout(textColumn)
+	below.Lead = "phone "
+	return line.Line(append(start, console.Plain.Cell(image))...) + "\n" + below.Line(console.Plain.Cell(phone))
 }
 
 // advice returns the next step, with the flags for it.

@@ -14,27 +14,26 @@ import (
 func TestBounded(t *testing.T) {
 	t.Parallel()
 	const password = "CP600admin"
-	p := lone(t).phone
-	p.r.secret = secret.New(password)
+	r := newRedactor(secret.New(password))
 	for said, want := range map[string]string{
 		"OpenScape Desk Phone CP600":        "OpenScape Desk Phone CP600",
-		strings.Repeat("x", 300):            strings.Repeat("x", 200) + "...",
+		strings.Repeat("x", 300):            strings.Repeat("x", 196) + "...",
 		strings.Repeat("x", 195) + password: strings.Repeat("x", 195) + "...",
-		strings.Repeat("x", 198) + password: strings.Repeat("x", 198) + "CP...",
+		strings.Repeat("x", 198) + password: strings.Repeat("x", 196) + "...",
 		strings.Repeat("x", 194) + "CP600":  strings.Repeat("x", 194) + "...",
-		strings.Repeat("x", 190) + password: strings.Repeat("x", 190) + password,
+		strings.Repeat("x", 190) + password: strings.Repeat("x", 190) + "...",
 	} {
-		if got := p.bounded(said); got != want {
+		if got := r.cut(said); got != want {
 			t.Errorf("%s: %s, want %s", said, got, want)
 		}
 	}
 }
 
-// The veil takes the password out of every text, leaves what it was made of alone, and keeps what kind of error it is.
-func TestVeil(t *testing.T) {
+// The redactor takes the password out of every text, leaves what it was made of alone, and keeps what kind of error it is.
+func TestRedactor(t *testing.T) {
 	t.Parallel()
 	const password = "page-canary-2c7d"
-	v := veil{secret.New(password)}
+	v := newRedactor(secret.New(password))
 	verdict := &hwcheck.Verdict{Findings: []hwcheck.Finding{{Phone: hwcheck.Said{Value: password, From: password}, Image: hwcheck.Said{Value: password, From: password}, Reason: password, Advice: password}}}
 	known := hwcheck.Phone{Device: []hwcheck.Claim[string]{{Value: password}}, SoftwareType: []hwcheck.Claim[string]{{Value: password}}}
 	d := Device{password, password, password, password, password}
@@ -55,6 +54,6 @@ func TestVeil(t *testing.T) {
 		t.Error("what kind of error it is got lost")
 	}
 	if verdict.Findings[0].Reason != password || known.Device[0].Value != password || failure.Msg != password {
-		t.Error("what is behind the veil was changed")
+		t.Error("what was redacted was changed")
 	}
 }
