@@ -251,19 +251,3 @@ func TestUnknownFields(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
-
-// A remark stands beside its value where there is room, and else below it.
-func TestPrintRow(t *testing.T) {
-	for _, test := range []struct {
-		row   row
-		lines int
-	}{
-		{row{"name", "value", ""}, 1}, {row{"name", "value", "remark"}, 1}, {row{"name", strings.Repeat("v", 55), "remark"}, 2}, {row{"name", strings.Repeat("v ", 50), "remark"}, 3},
-	} {
-		var out bytes.Buffer
-		printRow(&out, &console.Console{Width: 80}, test.row)
-		if got := strings.Count(out.String(), "\n"); got != test.lines || !strings.Contains(out.String(), test.row.remark) {
-			t.Errorf("%+v:\n%s", test.row, &out)
-		}
-	}
-}
