@@ -32,6 +32,6 @@ damaged, not trusted, or no image at all.`,
 	}
 	o.Image.AddFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&o.Bytes, "bytes", false, "draw the bytes of header and trailer with the fields marked")
-	cmd.Flags().BoolVar(&o.Sha256, "sha256", false, "compute the whole file's SHA-256, as sha256sum prints it")
+	cmd.Flags().BoolVar(&o.SHA256, "sha256", false, "compute the whole file's SHA-256, as sha256sum prints it")
 	return cmd
 }

@@ -42,7 +42,7 @@ type Loader struct {
 	Con        *console.Console
 	Open       func(name string) (*bind.File, error)
 	HeaderOnly bool
-	Sha256     bool // compute the whole file's digest in any case
+	SHA256     bool // compute the whole file's digest in any case
 	keys       []bind.PublicKey
 	Policy     hwcheck.Policy // only what the first rule needs
 }
@@ -102,7 +102,7 @@ func (l *Loader) Look(ctx context.Context, name string) (*bind.File, *Image) {
 		return nil, im.failed(err)
 	}
 	f.CheckSignature(l.keys)
-	if l.Sha256 {
+	if l.SHA256 {
 		f.WantSHA256()
 	}
 	if !l.HeaderOnly {

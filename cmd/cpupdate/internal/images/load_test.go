@@ -203,7 +203,7 @@ func TestDisplayName(t *testing.T) {
 func TestWholeDigest(t *testing.T) {
 	l := newTestLoader(t)
 	for _, want := range []bool{false, true} {
-		l.Sha256 = want
+		l.SHA256 = want
 		if im := l.Load(t.Context(), clitest.Image(t, "a.bind", nil)); (im.Facts.Integrity.SHA256 != nil) != want {
 			t.Errorf("asked for %v: %v", want, im.Facts.Integrity.SHA256)
 		}

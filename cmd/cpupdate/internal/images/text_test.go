@@ -114,7 +114,7 @@ func TestText(t *testing.T) {
 		{clitest.File(t, "cut.bind", mustRead(t, plain)[:40]), nil, []string{"damaged"}},
 	} {
 		l := newTestLoader(t, test.flags...)
-		l.Sha256 = true
+		l.SHA256 = true
 		im := l.Load(t.Context(), test.image)
 		im.Name = im.Name[strings.LastIndexByte(im.Name, os.PathSeparator)+1:]
 		text := drawn(t, im, 80, true, true)
