@@ -68,7 +68,7 @@ func startPhone(t *testing.T, faults ...string) string {
 	return p.Address()
 }
 
-// One image and one phone come to a rule sheet, several of either to a matrix.
+// TestRun checks that one image and one phone yield a rule sheet, and several of either a matrix.
 func TestRun(t *testing.T) {
 	image := cp600(t)
 	damaged := clitest.File(t, "damaged.bind", func() []byte {
@@ -124,7 +124,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A phone that is named is asked what it is; what it does not say comes from the flags.
+// TestAskOne checks that a phone is queried, and that flags supply what it does not say.
 func TestAskOne(t *testing.T) {
 	image, phone := cp600(t), startPhone(t)
 	for _, test := range []struct {
@@ -155,7 +155,7 @@ func TestAskOne(t *testing.T) {
 	}
 }
 
-// Of several phones one that does not answer stays unknown, and the answer says why.
+// TestAskMany checks that a phone that does not answer stays unknown, with the reason.
 func TestAskMany(t *testing.T) {
 	image, phone := cp600(t), startPhone(t)
 	list := clitest.File(t, "site.csv", []byte("address,hw_level,note\n"+phone+",3,\n127.0.0.1:1,,\n"))
@@ -182,7 +182,7 @@ func TestAskMany(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends it while phones are asked, and while images are read.
+// TestInterrupted checks that an interruption ends the queries and the reading of images.
 func TestInterrupted(t *testing.T) {
 	image, phone := cp600(t), startPhone(t, "ignores-contact")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -198,7 +198,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// What is odd about an image that can be used is noted.
+// TestWarnings checks that odd facts about a usable image are shown as notes.
 func TestWarnings(t *testing.T) {
 	image := clitest.Image(t, "cp600_V2_R1_0_0.bind", func(b *bind.Builder) { b.Levels, _ = bind.ParseLevels("1-3") })
 	m := machine.New(t)

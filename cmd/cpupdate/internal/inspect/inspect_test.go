@@ -42,7 +42,7 @@ func folder(t *testing.T) string {
 	return path
 }
 
-// Images are shown one after another; that one of them cannot be used is the error of the command.
+// TestRun checks that images are shown one after another, and that a bad one is the error of the command.
 func TestRun(t *testing.T) {
 	path := folder(t)
 	good, bad := filepath.Join(path, "a.bind"), filepath.Join(path, "b.bind")
@@ -93,7 +93,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A single image that cannot be read is an error and no answer; among others it is one.
+// TestUnreadable checks that a single unreadable image yields an error only, and among others a part of the answer.
 func TestUnreadable(t *testing.T) {
 	good, missing := clitest.Image(t, "a.bind", nil), filepath.Join(t.TempDir(), "missing.bind")
 	m := machine.New(t)
@@ -105,7 +105,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// What cannot be meant is refused, and what cannot be read ends it.
+// TestRefused checks that invalid flags, empty folders and invalid keys are refused.
 func TestRefused(t *testing.T) {
 	image := clitest.Image(t, "a.bind", nil)
 	for name, test := range map[string]struct {
@@ -130,7 +130,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Ctrl-C, and a reader who goes away, end it.
+// TestEnds checks that an interruption and an answer that cannot be written end the command.
 func TestEnds(t *testing.T) {
 	image := clitest.Image(t, "a.bind", nil)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -77,7 +77,7 @@ func factsOf(t *testing.T, name string) bind.Facts {
 	return f.Facts()
 }
 
-// What the flags state is in the image, which is read back and shown.
+// TestRun checks that the image holds what the flags state.
 func TestRun(t *testing.T) {
 	payload := clitest.File(t, "payload", []byte("payload"))
 	required := []string{"--software-type=Unify HFA", "--software-version=1.9.2.0"}
@@ -123,7 +123,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// A dry run says what would be written, and writes nothing.
+// TestDryRun checks that a dry run shows the size, and writes nothing.
 func TestDryRun(t *testing.T) {
 	payload := clitest.File(t, "payload", []byte("payload"))
 	con, out := newConsole()
@@ -153,7 +153,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// What cannot be built is refused, and leaves nothing behind.
+// TestRefused checks that invalid flags are refused, and that nothing is left behind.
 func TestRefused(t *testing.T) {
 	payload, key := clitest.File(t, "payload", []byte("payload")), privateKey(t)
 	required := []string{"--software-type=SIP", "--software-version=1.9.2.0"}
@@ -208,7 +208,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A descriptor that lies beside the name of the image, and is of another one, keeps it from being written.
+// TestOtherDescriptor checks that a descriptor of another image beside the output is an error.
 func TestOtherDescriptor(t *testing.T) {
 	payload := clitest.File(t, "payload", []byte("payload"))
 	con, _ := newConsole()
@@ -241,7 +241,7 @@ func described(ctx context.Context, t *testing.T, name string, change func(o *De
 	return out.String(), err
 }
 
-// A descriptor states what the flags say, and what they do not say is what the name says.
+// TestDescribe checks that the descriptor states what the flags say, and that the signature is kept in step with it.
 func TestDescribe(t *testing.T) {
 	name := clitest.File(t, "vendor.img", []byte("nobody knows this header"))
 	stated := []string{"--family=OpenScape Desk Phone CP", "--model=CP600", "--software-type=Unify SIP", "--software-version=1.9.0.0", "--hw-levels=1-3"}
@@ -275,6 +275,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// TestDescribeRefused checks that invalid flags are refused, and that nothing is written.
 func TestDescribeRefused(t *testing.T) {
 	name := clitest.File(t, "vendor.img", []byte("nobody knows this header"))
 	stated := []string{"--family=OpenScape Desk Phone CP", "--software-type=Unify SIP", "--software-version=1.9.0.0"}
@@ -317,6 +318,7 @@ func TestDescribeRefused(t *testing.T) {
 	}
 }
 
+// TestWithout checks that every occurrence of a name is removed.
 func TestWithout(t *testing.T) {
 	if got := without([]string{"a", "b", "a"}, "a"); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("%q", got)
