@@ -35,7 +35,7 @@ type FTPServer struct {
 // NewFTP listens at once, and serves until [FTPServer.Close]. It does not use Certificate, Legacy and Handler. Data
 // connections are TCP connections of this machine, whatever the Listener is. The error is that of listening.
 func NewFTP(o Options) (*FTPServer, error) {
-	s := &FTPServer{options: o.complete(), offers: registry{offers: map[string]*Offer{}}, buffers: newBuffers()}
+	s := &FTPServer{options: o.complete(), offers: registry{offers: map[string]*Offer{}, cache: newChunkCache()}, buffers: newBuffers()}
 	l, err := newListener(s.options, s.serveConn)
 	if err != nil {
 		return nil, err

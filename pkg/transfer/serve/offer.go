@@ -24,7 +24,7 @@ var errWithdrawn = errors.New("the file is not offered any more")
 // Offering is one file for some clients, most often one.
 type Offering struct {
 	Name    string            // of the file: 1 to 255 bytes without slash, backslash and control characters
-	Content *io.SectionReader // read by every request on its own
+	Content *io.SectionReader // what several clients fetch at the same time is read once for all offers of this very reader
 	Clients []netip.Addr      // the addresses that may fetch it
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
@@ -197,6 +197,7 @@ func (r *request) end(tried int64) {
 
 // A registry holds a server's offers.
 type registry struct {
+	cache  *chunkCache
 	mu     sync.Mutex
 	offers map[string]*Offer
 	closed bool

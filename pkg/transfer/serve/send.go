@@ -126,16 +126,16 @@ func (b *batchConn) Unconfirmed() int64 {
 	return int64(len(b.batch)) + b.Conn.Unconfirmed()
 }
 
-// send sends the bytes that were asked for to w, in chunks, at a pace. unconfirmed returns how many of them the client has
+// send sends the bytes that were asked for to w, in pieces as large as the buffer, at a pace. unconfirmed returns how many of them the client has
 // not confirmed. tried is how many may have gone out.
-func (r *request) send(w io.Writer, chunk []byte, pace *pace, unconfirmed func() int64) (tried int64, err error) {
-	chunk = chunk[:pace.most(len(chunk))]
+func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func() int64) (tried int64, err error) {
+	cache, content := r.offer.registry.cache, r.offer.what.Content
+	defer cache.begin(content)()
+	buffer = buffer[:pace.most(len(buffer))]
 	for at := r.part.from; at < r.part.to; {
-		piece := chunk[:min(int64(len(chunk)), r.part.to-at)]
-		if _, err := r.content.ReadAt(piece, at); err != nil && err != io.EOF {
+		piece, err := cache.read(content, buffer[:min(int64(len(buffer)), r.part.to-at)], at)
+		if err != nil {
 			return tried, err
-		} else if err == io.EOF && at+int64(len(piece)) < r.part.to {
-			return tried, io.ErrUnexpectedEOF
 		}
 		if err := pace.wait(len(piece)); err != nil {
 			return tried, err

@@ -72,7 +72,7 @@ type Server struct {
 // New listens at once, and serves until [Server.Close]. The error is that of listening.
 func New(o Options) (*Server, error) {
 	o = o.complete()
-	s := &Server{options: o, config: o.config(), offers: registry{offers: map[string]*Offer{}}, ready: make(chan net.Conn), buffers: newBuffers()}
+	s := &Server{options: o, config: o.config(), offers: registry{offers: map[string]*Offer{}, cache: newChunkCache()}, ready: make(chan net.Conn), buffers: newBuffers()}
 	l, err := newListener(o, s.serveConn)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,4 +260,23 @@ func TestServeRate(t *testing.T) {
 			t.Errorf("%s: %+v", method, f)
 		}
 	}
+}
+
+// Several clients that fetch the same file at the same time each get all of it.
+func TestServeSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	file := content(3<<20 + 17)
+	d := open(t, nil)
+	shared := io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file)))
+	var all sync.WaitGroup
+	for range 20 {
+		o := d.handing.Offer(serve.Offering{Name: name, Content: shared, Clients: []netip.Addr{loopback}})
+		all.Go(func() {
+			response, body, err := d.ask(loopback, http.MethodGet, o.Path())
+			if err != nil || response.status != http.StatusOK || !bytes.Equal(body, file) {
+				t.Errorf("%+v, %d bytes, %v", response, len(body), err)
+			}
+		})
+	}
+	all.Wait()
 }
