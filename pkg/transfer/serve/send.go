@@ -15,7 +15,7 @@ const (
 	pieceSize = 32 << 10
 	batchSize = 64 << 10
 	smallSize = 16 << 10
-	fewAtOnce = 256 // how many requests at a time get the larger ones
+	fewAtOnce = 128 // how many requests at a time get the larger ones
 )
 
 // buffers are memory for requests under way.
