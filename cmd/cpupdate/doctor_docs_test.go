@@ -12,8 +12,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// TestDocsDoctor compares docs/doctor.md with the table of the code: the same lines in the same order, and no others in the
-// example.
+// TestDocsDoctor compares docs/doctor.md with the table of checks: the same lines in the same order, and no others in
+// the example.
 func TestDocsDoctor(t *testing.T) {
 	t.Parallel()
 	page := readPage(t, "doctor.md").text
@@ -44,7 +44,7 @@ func TestDocsDoctor(t *testing.T) {
 	}
 }
 
-// TestDocsJSONDoctor compares the answer of doctor with docs/json.md.
+// TestDocsJSONDoctor compares the JSON answer of doctor with docs/json.md.
 func TestDocsJSONDoctor(t *testing.T) {
 	t.Parallel()
 	section := jsonSection(t, "## Is the way clear?\n")

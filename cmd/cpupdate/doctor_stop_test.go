@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// TestDoctorInterrupted: Ctrl-C ends it at once, and nothing stays on the server.
+// TestDoctorInterrupted checks that Ctrl-C ends doctor at once, and that nothing stays on the server.
 func TestDoctorInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -30,7 +30,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	}
 }
 
-// TestDoctorLeavesBehind: what Ctrl-C leaves on the server is said, and told to programs.
+// TestDoctorLeavesBehind checks that a file left on the server after Ctrl-C is reported, in text and in JSON.
 func TestDoctorLeavesBehind(t *testing.T) {
 	t.Parallel()
 	for _, asJSON := range []bool{false, true} {

@@ -17,6 +17,7 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
 		"internal/forge":            {module + "pkg/bind"},
+		"internal/memnet":           {},
 		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
 		"internal/testca":           {},
 		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
@@ -62,7 +63,7 @@ func commandFromOutside() map[string][]string {
 	return map[string][]string{
 		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
 		"clitest":           {module + "pkg/bind"},
-		"console":           {"github.com/rivo/uniseg", "github.com/schollz/progressbar/v3", "golang.org/x/sys/windows", "golang.org/x/term"},
+		"console":           {"github.com/rivo/uniseg", "github.com/schollz/progressbar/v3", "github.com/spf13/pflag", "golang.org/x/sys/windows", "golang.org/x/term"},
 		"credentials":       {"github.com/godbus/dbus/v5", "github.com/pelletier/go-toml/v2/unstable", "github.com/spf13/pflag", "github.com/zalando/go-keyring"},
 		"settings":          {"github.com/pelletier/go-toml/v2/unstable"},
 		"settings/tomledit": {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},

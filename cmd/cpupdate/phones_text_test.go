@@ -16,7 +16,7 @@ func TestPhoneInCall(t *testing.T) {
 	if r.code != exit.CodeOK || phone.State().Told < 2 {
 		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Told, r.out, r.errOut)
 	}
-	for _, row := range []string{"  check ", "  told ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
+	for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
 		if n := strings.Count(r.out, row); n != 1 {
 			t.Errorf("%q stands there %d times\n%s", row, n, r.out)
 		}
@@ -32,7 +32,7 @@ func TestUsualPortTaken(t *testing.T) {
 	}
 	phone := startPhone(t, "", nil)
 	r := runHere(t, nil, "phone", phone.Address(), "-v")
-	if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call port ") || strings.Contains(r.errOut, "port 18443") {
+	if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 }

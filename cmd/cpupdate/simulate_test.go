@@ -25,7 +25,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// planOf reads flags and returns what each phone will be.
+// planOf parses flags and returns the descriptions of the phones.
 func planOf(t *testing.T, args ...string) ([]simulate.Simulated, error) {
 	t.Helper()
 	var o simulate.Options
@@ -39,7 +39,7 @@ func planOf(t *testing.T, args ...string) ([]simulate.Simulated, error) {
 	return o.Plan(t.Context(), a.con)
 }
 
-// Every flag reaches the phone that it describes.
+// TestSimulatedConfig checks that every flag reaches the phone that it describes.
 func TestSimulatedConfig(t *testing.T) {
 	list := clitest.File(t, "site.csv", []byte("address,mac,model,hw_level,running\n127.0.0.7:8085,00:1A:E8:00:00:02,CP400,5,V1 R8.0.0\n127.0.0.8,,,,\n"))
 	password := clitest.File(t, "page.secret", []byte("of the page\n"))
@@ -98,7 +98,7 @@ func TestSimulatedConfig(t *testing.T) {
 	}
 }
 
-// What phones trust and show in secure mode is read from files.
+// TestSimulatedTrust checks that what phones trust and present in secure mode is read from files.
 func TestSimulatedTrust(t *testing.T) {
 	certificate, err := transfer.MakeCertificate([]string{"phone"}, time.Now())
 	if err != nil {
@@ -125,7 +125,7 @@ func TestSimulatedTrust(t *testing.T) {
 	}
 }
 
-// Every fault that there is can be given, and a wrong name leads to the right one.
+// TestFaultNames checks that every fault can be given, and that a wrong name leads to the right one.
 func TestFaultNames(t *testing.T) {
 	for _, f := range phonesim.Faults() {
 		if n, name, err := simulate.FaultOf("2="+string(f.Name), 2); err != nil || n != 2 || name != string(f.Name) {
@@ -142,7 +142,7 @@ func TestFaultNames(t *testing.T) {
 	}
 }
 
-// Phones whose lines nobody can read end, and say why.
+// TestSimulateToNobody checks that phones end with an error if their lines cannot be written.
 func TestSimulateToNobody(t *testing.T) {
 	for _, args := range [][]string{{"simulate"}, {"simulate", "--json"}, {"simulate", "--list-faults"}} {
 		a, _, errOut := testApp(t, nil)
@@ -167,7 +167,7 @@ func (w *readyWriter) Write(b []byte) (int, error) {
 	return w.Buffer.Write(b)
 }
 
-// A list is replaced if all of its phones were simulated, and no other file is without --force.
+// TestSimulatedList checks that a list of simulated phones is replaced, and any other file only with --force.
 func TestSimulatedList(t *testing.T) {
 	const header = "address,mac,note\n"
 	for _, test := range []struct {
@@ -201,13 +201,13 @@ func TestSimulatedList(t *testing.T) {
 		if c != test.want || replaced != (c == exit.CodeOK) || !replaced && string(after) != test.before {
 			t.Errorf("%q: exit code %d\n%s%s%s", test.before, c, out, errOut, after)
 		}
-		if c == exit.CodeOK && !strings.HasSuffix(out.String(), "runs Unify HFA V1 R4.9.0, idle; told 0 times, fetched 0 files (0 bytes), 0 restarts\n") {
+		if c == exit.CodeOK && !strings.HasSuffix(out.String(), "runs Unify HFA V1 R4.9.0, idle; update command received 0 times, fetched 0 files (0 bytes), 0 restarts\n") {
 			t.Errorf("%q: the phone's end is not shown:\n%s", test.before, out)
 		}
 	}
 }
 
-// Who interrupts phones that have not started yet gets none, and no list.
+// TestSimulateInterruptedAtStart checks that an interrupt before the start leaves no phones, and no list.
 func TestSimulateInterruptedAtStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -221,7 +221,8 @@ func TestSimulateInterruptedAtStart(t *testing.T) {
 	}
 }
 
-// A port that is taken ends phones that have started already, and says which phone had no place.
+// TestSimulatePortTaken checks that a port in use ends the phones that have started already, and that the error names
+// the phone.
 func TestSimulatePortTaken(t *testing.T) {
 	taken, free := listenHere(t), listenHere(t)
 	address, other := taken.Addr().String(), free.Addr().String()
@@ -250,7 +251,7 @@ func listenHere(t *testing.T) net.Listener {
 	return l
 }
 
-// What happens to phones before all of them have started is shown behind the line that says so.
+// TestSimulatedEarlyEvents checks that events before all phones have started are printed after the line that says so.
 func TestSimulatedEarlyEvents(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -263,12 +264,12 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 	if c != exit.CodeOK || ready < 0 || call < ready || !strings.Contains(out.String()[call:], "  in a call\n") {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
-	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; told 0 times") {
+	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; update command received 0 times") {
 		t.Errorf("the state is not shown:\n%s", out)
 	}
 }
 
-// Whatever a service sends is shown as text.
+// TestSimulatedEventsAreText checks that whatever a service sends is shown as text.
 func TestSimulatedEventsAreText(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		a, out, _ := testApp(t, nil)
@@ -291,7 +292,7 @@ func TestSimulatedEventsAreText(t *testing.T) {
 	}
 }
 
-// The page of the simulated phone has the table of faults.
+// TestDocsFaults compares docs/simulate.md with the table of faults.
 func TestDocsFaults(t *testing.T) {
 	page := readPage(t, "simulate.md")
 	const head = "| fault | the phone |\n|---|---|\n"

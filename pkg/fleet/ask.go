@@ -32,6 +32,9 @@ func (p *phone) ask(ctx context.Context, limit time.Time) (*call, error) {
 			next.Stop()
 			return nil, errStopped
 		case <-next.C:
+			if !time.Now().Before(limit) {
+				return nil, p.noCall()
+			}
 		}
 		if err := p.callTrouble(false); err != nil {
 			return nil, err
@@ -94,8 +97,8 @@ func (p *phone) request() wpi.Contact {
 	if known := p.remoteIP(); known.IsValid() {
 		host = known.String()
 	}
-	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.r.plan.Back, Timeout: p.r.options.Timeout}
-	if port == hwcheck.ContactPort || p.r.options.anyDoor {
+	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.r.plan.Back, Timeout: p.r.options.Timeout, Dial: p.r.options.Dial}
+	if port == hwcheck.ContactPort {
 		request.SecondDoor = net.JoinHostPort(host, p.r.options.SecondDoor)
 	}
 	request.Reached = func(c wpi.Contacted) error {

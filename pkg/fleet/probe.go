@@ -45,9 +45,14 @@ func (f *following) probe(ctx context.Context) {
 	if f.visit != nil && !f.visit.called {
 		address = f.visit.address
 	}
+	dial := f.r.options.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
 	f.probers.Go(func() {
-		dialer := net.Dialer{Timeout: longestProbe}
-		conn, err := dialer.DialContext(ctx, "tcp", address)
+		ctx, cancel := context.WithTimeout(ctx, longestProbe)
+		defer cancel()
+		conn, err := dial(ctx, "tcp", address)
 		if err == nil {
 			_ = conn.Close()
 		}

@@ -21,7 +21,7 @@ func (v *visit) timeout() time.Duration { return cmp.Or(v.web.Timeout, usualPage
 // pageOptions are how the page is spoken to.
 func (v *visit) pageOptions() wbm.Options {
 	return wbm.Options{
-		TLS: v.web.TLS(v.index), Secret: v.web.Password, Timeout: v.timeout(), Patience: v.r.options.Patience,
+		TLS: v.web.TLS(v.index), Secret: v.web.Password, Timeout: v.timeout(), Patience: v.r.options.Patience, Dial: v.r.options.Dial,
 		Event: func(e wbm.Event) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -65,7 +65,7 @@ func (v *visit) claimPage(ctx context.Context) error {
 	}
 	within, cancel := context.WithTimeout(ctx, v.timeout())
 	defer cancel()
-	found, err := net.DefaultResolver.LookupNetIP(within, "ip", host)
+	found, err := v.r.options.Lookup(within, "ip", host)
 	if err != nil {
 		return nil // who dials it will say that
 	}

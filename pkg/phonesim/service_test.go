@@ -41,7 +41,7 @@ type reply struct {
 
 // A service is a provisioning service written from the guide's pages alone.
 type service struct {
-	t        *testing.T
+	t        *world
 	listener net.Listener
 	calls    chan call
 	replies  chan reply
@@ -54,7 +54,7 @@ type service struct {
 	served   sync.WaitGroup
 }
 
-func certificate(t *testing.T, old bool) tls.Certificate {
+func certificate(t testing.TB, old bool) tls.Certificate {
 	t.Helper()
 	o := testca.Options{Change: func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }}
 	if old {
@@ -63,20 +63,20 @@ func certificate(t *testing.T, old bool) tls.Certificate {
 	return *testca.New(t, o)
 }
 
-func fatal(t *testing.T, err error) {
+func fatal(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newService(t *testing.T) *service {
+func newService(t *world) *service {
 	return newServiceTLS(t, &tls.Config{Certificates: []tls.Certificate{certificate(t, false)}})
 }
 
-func newServiceTLS(t *testing.T, config *tls.Config) *service {
+func newServiceTLS(t *world, config *tls.Config) *service {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
+	l, err := t.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	fatal(t, err)
 	s := &service{
 		t: t, listener: l, calls: make(chan call, 100), replies: make(chan reply), gets: make(chan string, 100),
@@ -211,7 +211,7 @@ func (s *service) next() call {
 	select {
 	case c := <-s.calls:
 		return c
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Hour):
 		s.t.Fatal("no phone called")
 		panic("unreachable")
 	}
@@ -233,7 +233,7 @@ func (s *service) answer(r reply) {
 	s.t.Helper()
 	select {
 	case s.replies <- r:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Hour):
 		s.t.Fatal("no phone waits for an answer")
 	}
 }

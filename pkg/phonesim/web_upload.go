@@ -191,8 +191,8 @@ func (f *form) halfWay() *webAnswer {
 	switch {
 	case t.cuts:
 		f.cancel("it cuts the connection")
-		if tcp, ok := v.line.Conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
+		if lingering, ok := v.line.Conn.(interface{ SetLinger(seconds int) error }); ok {
+			_ = lingering.SetLinger(0)
 		}
 		_ = v.line.Close()
 		return &webAnswer{silent: true}

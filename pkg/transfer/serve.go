@@ -18,6 +18,7 @@ import (
 // ServeOptions are how this machine hands out files.
 type ServeOptions struct {
 	Listen      string          // HOST:PORT; an empty host is every address of this machine, port 0 takes a free one
+	Listener    net.Listener    // instead of Listen; closed with the server
 	Certificate tls.Certificate // what clients are shown; by FTP there is none
 	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC or 3DES, as old phones.
 	// Without it TLS 1.2 is the least.

@@ -24,7 +24,7 @@ var ErrCrowded = errors.New("too many connections from addresses that are not wa
 
 // A door takes TCP connections, within limits.
 type door struct {
-	listener *net.TCPListener
+	listener net.Listener
 	options  ServeOptions
 	enter    func(*guest) // is given each connection, in a goroutine of its own
 	done     chan struct{}
@@ -64,7 +64,7 @@ func (c *crowd) leave(remote netip.Addr) {
 
 // A guest is a connection that came in.
 type guest struct {
-	*net.TCPConn
+	net.Conn
 	remote netip.Addr // unmapped
 	known  bool       // when it came
 	door   *door
@@ -89,13 +89,15 @@ func (g *guest) soon(deadline time.Time) time.Time {
 
 // openDoor listens. Nobody enters before run.
 func openDoor(o ServeOptions, enter func(*guest)) (*door, error) {
-	where, err := net.ResolveTCPAddr("tcp", o.Listen)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.ListenTCP("tcp", where)
-	if err != nil {
-		return nil, err
+	listener := o.Listener
+	if listener == nil {
+		where, err := net.ResolveTCPAddr("tcp", o.Listen)
+		if err != nil {
+			return nil, err
+		}
+		if listener, err = net.ListenTCP("tcp", where); err != nil {
+			return nil, err
+		}
 	}
 	return &door{
 		listener: listener, options: o, enter: enter, done: make(chan struct{}), guests: map[*guest]struct{}{},
@@ -122,7 +124,7 @@ func (d *door) run() {
 	d.work.Go(func() {
 		const first, most = 5 * time.Millisecond, time.Second
 		for pause := first; ; {
-			conn, err := d.listener.AcceptTCP()
+			conn, err := d.listener.Accept()
 			switch {
 			case err == nil:
 				pause = first
@@ -144,8 +146,8 @@ func (d *door) run() {
 }
 
 // admit lets a connection in if there is room.
-func (d *door) admit(conn *net.TCPConn) {
-	g := &guest{TCPConn: conn, remote: addrPort(conn.RemoteAddr()).Addr(), door: d}
+func (d *door) admit(conn net.Conn) {
+	g := &guest{Conn: conn, remote: addrPort(conn.RemoteAddr()).Addr(), door: d}
 	g.known = d.options.Known(g.remote)
 	d.mu.Lock()
 	room := !d.closed && d.crowd(g).take(g.remote)
@@ -159,11 +161,18 @@ func (d *door) admit(conn *net.TCPConn) {
 		d.work.Go(func() { d.enter(g) })
 		return
 	}
-	_ = conn.SetLinger(0)
-	_ = conn.Close()
+	reset(conn)
 	if first {
 		d.options.Troubled(g.remote, ErrCrowded)
 	}
+}
+
+// reset closes a connection with a reset, if it is one of TCP.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }
 
 // crowd is where a guest is counted.
@@ -176,7 +185,7 @@ func (d *door) crowd(g *guest) *crowd {
 
 // Close closes the connection and makes room for another.
 func (g *guest) Close() error {
-	err := g.TCPConn.Close()
+	err := g.Conn.Close()
 	g.leave.Do(func() {
 		g.door.mu.Lock()
 		defer g.door.mu.Unlock()
@@ -196,8 +205,7 @@ func (d *door) close() error {
 	d.closed = true
 	close(d.done)
 	for g := range d.guests {
-		_ = g.SetLinger(0)
-		_ = g.TCPConn.Close()
+		reset(g.Conn)
 	}
 	return d.listener.Close()
 }

@@ -53,7 +53,7 @@ type feed struct {
 }
 
 func newFeed(g *guest, idle time.Duration) *feed {
-	return &feed{Conn: netconn.New(g.TCPConn, idle), guest: g}
+	return &feed{Conn: netconn.New(g.Conn, idle), guest: g}
 }
 
 func (f *feed) Read(p []byte) (int, error) { return f.Conn.Conn.Read(p) }

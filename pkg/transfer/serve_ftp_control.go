@@ -77,7 +77,7 @@ func (c *ftpControl) next() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = true
-	_ = c.TCPConn.SetReadDeadline(time.Time{}) // transfers have a limit of their own
+	_ = c.guest.Conn.SetReadDeadline(time.Time{}) // transfers have a limit of their own
 	return command
 }
 
@@ -105,7 +105,7 @@ func (c *ftpControl) line() (string, error) {
 		}
 		c.mu.Lock()
 		if c.busy { // the limit ran out while the command before was handed over
-			_ = c.TCPConn.SetReadDeadline(time.Time{})
+			_ = c.guest.Conn.SetReadDeadline(time.Time{})
 		}
 		c.mu.Unlock()
 	}
@@ -114,7 +114,7 @@ func (c *ftpControl) line() (string, error) {
 // Write sends replies.
 func (c *ftpControl) Write(p []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(c.idle))
-	n, err := c.TCPConn.Write(p)
+	n, err := c.guest.Conn.Write(p)
 	if err != nil {
 		c.mu.Lock()
 		c.lost = true
@@ -129,7 +129,7 @@ func (c *ftpControl) Write(p []byte) (int, error) {
 		if isLastReply(line) {
 			c.mu.Lock()
 			c.busy = false
-			_ = c.TCPConn.SetReadDeadline(time.Now().Add(c.idle))
+			_ = c.guest.Conn.SetReadDeadline(time.Now().Add(c.idle))
 			c.mu.Unlock()
 			select {
 			case c.reply <- struct{}{}:

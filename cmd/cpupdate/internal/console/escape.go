@@ -8,11 +8,11 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// maxShown is how many bytes of one piece of text are shown.
+// maxShown is the maximum number of bytes of one text that are shown.
 const maxShown = 2048
 
-// Escape makes text from an image, a server or a file name safe for a terminal: what does not print is written as
-// \u{...} or \x.., and very long text is cut.
+// Escape makes text from an image, a server or a file name safe for a terminal: it writes unprintable characters as
+// \u{...} or \x.. and cuts very long text.
 func Escape(s string) string {
 	if len(s) <= maxShown && isASCII(s) {
 		return s
@@ -37,7 +37,7 @@ func Escape(s string) string {
 	return b.String()
 }
 
-// beginning returns at most so many bytes of a text, and no half of a character or of its accents.
+// beginning returns the first bytes of a text, and cuts it between grapheme clusters.
 func beginning(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// writeJSON writes one value as JSON in a line, or indented.
+// writeJSON writes one value as JSON, on one line or indented.
 func writeJSON(w io.Writer, v any, indent bool) error {
 	encoder := json.NewEncoder(jsonEscaper{w})
 	encoder.SetEscapeHTML(false)
@@ -20,11 +20,11 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 	return encoder.Encode(v)
 }
 
-// A jsonEscaper escapes everything in a JSON document that does not print: JSON itself lets the control characters from
-// 0x7F on and the bidirectional ones through.
+// A jsonEscaper escapes every unprintable character in a JSON document: JSON itself allows the control characters from
+// 0x7F on and the bidirectional ones.
 type jsonEscaper struct{ w io.Writer }
 
-// Write takes a whole document, as a JSON encoder writes it.
+// Write escapes and writes a whole document, as a JSON encoder passes it.
 func (e jsonEscaper) Write(b []byte) (int, error) {
 	out := bufio.NewWriter(e.w) // keeps its first error for Flush
 	for rest := b; len(rest) > 0; {

@@ -10,33 +10,33 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// How often progress is shown. On a terminal it moves; elsewhere a line now and then says that it does.
+// The intervals at which progress is shown: a moving bar on a terminal, a line now and then elsewhere.
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 5 * time.Second
 )
 
-// JSONInterval is the time between two lines of --json about how much was sent.
+// JSONInterval is the interval at which progress is shown as JSON lines.
 const JSONInterval = time.Second
 
-// A Progress shows how much of a file is out: a bar on a terminal, lines elsewhere, JSON lines with --json. The
-// transfer only counts; what is drawn is drawn by a goroutine of its own, so that a slow terminal slows nothing down.
+// A Progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
+// transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type Progress struct {
 	emit  func(doc any) // writes a line of --json
 	name  string
-	whole string // what is said when all of it is out
+	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
 	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
-	draw  func(sent int64) // nil if nobody is to see it
+	draw  func(sent int64) // nil if nothing is shown
 
-	mu   sync.Mutex // everything that is written to the terminal
+	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
 	stop chan struct{}
 	done sync.WaitGroup
 }
 
-// StartProgress begins to show how much is out, with emit for --json; End must be called.
+// StartProgress starts to show progress; emit writes a JSON line. The caller must call End.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
 	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
 	p.Restart()
@@ -47,14 +47,14 @@ func (c *Console) StartProgress(name, whole string, size int64, emit func(doc an
 	return p
 }
 
-// meter draws a bar on a terminal that is wide enough, else a line now and then.
+// meter draws a bar on a terminal that is wide enough, and lines elsewhere.
 func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
 	switch width := o.c.ErrColumns(); {
 	case o.c.Quiet:
 		return nil, 0
 	case o.c.ErrTerminal && width >= narrowest:
 		p.bar = newBar(o.c.Err, width, p.Size)
-		// A hair below the end: at the end the library would take the work for done, and show nothing any more.
+		// One byte below the end: at the end, the library would stop drawing.
 		return func(sent int64) { _ = p.bar.Set64(min(sent, p.Size-1)) }, barInterval
 	}
 	return func(sent int64) {
@@ -67,21 +67,21 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 	}, lineInterval
 }
 
-// meter emits an object now and then.
+// meter emits JSON lines.
 func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
 	return func(sent int64) { p.emit(progressDoc{1, "progress", sent, p.Size}) }, JSONInterval
 }
 
-// Restart is told that the file begins anew.
+// Restart records that the transfer starts again from the beginning.
 func (p *Progress) Restart() {
 	p.begun.Store(time.Now().UnixNano())
 	p.Sent.Store(0)
 }
 
-// Update is told how many bytes are out.
+// Update records how many bytes have been sent.
 func (p *Progress) Update(sent int64) { p.Sent.Store(sent) }
 
-// Resize is told that there will be more, or less, to send.
+// Resize changes the number of bytes to send.
 func (p *Progress) Resize(size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *Progress) run(interval time.Duration) {
 	}
 }
 
-// Show draws how much is out, if anything is.
+// Show draws how much has been sent, if anything has.
 func (p *Progress) Show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +113,7 @@ func (p *Progress) Show() {
 	}
 }
 
-// Aside says something while the bar is there: the bar makes room for it.
+// Aside clears the bar and calls say, which may write other lines.
 func (p *Progress) Aside(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +123,7 @@ func (p *Progress) Aside(say func()) {
 	say()
 }
 
-// End takes the bar away.
+// End stops the progress and clears the bar.
 func (p *Progress) End() {
 	close(p.stop)
 	p.done.Wait()

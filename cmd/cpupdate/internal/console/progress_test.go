@@ -10,7 +10,7 @@ import (
 // Lines tell how far it is, since when the attempt began; a new attempt begins anew.
 func TestProgressLines(t *testing.T) {
 	c, _, errOut := testConsole()
-	p := c.StartProgress("x\x1b[2J.bind", "sent, and waiting for the server", 200, nil)
+	p := c.StartProgress("x\x1b[2J.bind", "sent; waiting for the server", 200, nil)
 	p.Update(50)
 	p.Show()
 	p.Restart()
@@ -19,7 +19,7 @@ func TestProgressLines(t *testing.T) {
 	p.Show()
 	p.End()
 	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent, and waiting for the server` {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent; waiting for the server` {
 		t.Errorf("%q", lines)
 	}
 }
@@ -29,7 +29,7 @@ func TestProgressBar(t *testing.T) {
 	for _, width := range []int{20, 30, 49, 50, 60, 69, 70, 80, 200} {
 		c, _, errOut := testConsole()
 		c.ErrTerminal, c.ErrWidth = true, func() int { return width }
-		p := c.StartProgress("x.bind", "sent, and waiting for the server", 987654321, nil)
+		p := c.StartProgress("x.bind", "sent; waiting for the server", 987654321, nil)
 		for _, sent := range []int64{1, 12345678, 987654320, 987654321} {
 			p.Update(sent)
 			p.Show()
@@ -57,7 +57,7 @@ func TestProgressIsQuiet(t *testing.T) {
 		"silent": func(c *Console) *Console { c.JSON = true; return c.Silent() },
 	} {
 		c, out, errOut := testConsole()
-		p := change(c).StartProgress("x.bind", "sent, and waiting for the server", 100, nil)
+		p := change(c).StartProgress("x.bind", "sent; waiting for the server", 100, nil)
 		p.Update(50)
 		p.Show()
 		p.End()
@@ -67,7 +67,7 @@ func TestProgressIsQuiet(t *testing.T) {
 	}
 	c, _, errOut := testConsole()
 	c.ErrTerminal, c.ErrWidth = true, func() int { return 19 }
-	p := c.StartProgress("x.bind", "sent, and waiting for the server", 100, nil)
+	p := c.StartProgress("x.bind", "sent; waiting for the server", 100, nil)
 	p.Update(50)
 	p.Show()
 	p.End()

@@ -1,6 +1,6 @@
 package console
 
-// A Style is how a word is set off on a terminal that shows colours. It never carries meaning of its own.
+// A Style is the colour or weight of a word on a terminal that shows colours. It never carries meaning of its own.
 type Style string
 
 // The styles.
@@ -13,7 +13,7 @@ const (
 	Faint  Style = "2"
 )
 
-// Paint sets text off, if the terminal shows colours.
+// Paint applies a style to text if the terminal shows colours.
 func (c *Console) Paint(s Style, text string) string {
 	if !c.ColorOut || c.NoColor || s == Plain {
 		return text

@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// tryDoc is the answer of defaults test.
+// tryDoc is the JSON answer of defaults test.
 type tryDoc struct {
 	Schema  int       `json:"schema"`
 	Profile string    `json:"profile"` // empty for the defaults
@@ -24,7 +24,7 @@ type tryDoc struct {
 	Steps   []stepDoc `json:"steps"`
 }
 
-// stepDoc is one step on the way to the server.
+// stepDoc is one step of the connection to the server.
 type stepDoc struct {
 	Step string `json:"step"`
 	Text string `json:"text"`
@@ -57,13 +57,14 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	return d.Hinted(advice.ServerEnded(ctx, "", err))
 }
 
-// A trial is the way to the server and back. A step is told of when it begins, and is right when the next begins.
+// A trial runs a test upload and prints its steps. A step is announced when it begins; it has succeeded when the next
+// one begins.
 type trial struct {
 	con   *console.Console
 	dial  option.DialFunc
 	doc   tryDoc
-	shown int   // steps that were said
-	lost  error // why they could not be said
+	shown int   // steps that were printed
+	lost  error // why they could not be printed
 }
 
 func (t *trial) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
@@ -83,21 +84,21 @@ func (t *trial) run(ctx context.Context, access transfer.Access, options transfe
 	return cmp.Or(err, t.lost)
 }
 
-// tell notes a step.
+// tell records a step.
 func (t *trial) tell(e transfer.Event) {
 	switch e.Step {
 	case transfer.StepSaid:
 		t.con.Said(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
-		t.con.Note("note", "defaults test", fmt.Sprintf("%v; trying again in %s", e.Err, console.Span(e.Wait)))
+		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait)))
 	default:
 		t.ended(true)
 		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})
 	}
 }
 
-// ended says how the last step ended, once.
+// ended prints the result of the last step, once.
 func (t *trial) ended(ok bool) {
 	if len(t.doc.Steps) == t.shown {
 		return

@@ -9,16 +9,16 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// DoctorDoc is the answer of doctor.
+// DoctorDoc is the JSON answer of doctor.
 type DoctorDoc struct {
 	Schema int       `json:"schema"`
 	Route  route     `json:"route"`
-	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if the route is assumed
+	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if no route was named
 	OK     bool      `json:"ok"`
 	Checks []Finding `json:"checks"`
 }
 
-// add notes a line, and shows it at once: there is much to wait for.
+// add records a line, and prints it at once, because some checks take long.
 func (x *examination) add(f Finding) error {
 	if f.Hints == nil || f.State == StateWell || f.State == StateSkip {
 		f.Hints = []string{}
@@ -31,7 +31,7 @@ func (x *examination) add(f Finding) error {
 	return x.con.Part(func(w io.Writer) { x.draw(w, f) })
 }
 
-// draw writes a line, and before the first of its group or phone a heading.
+// draw writes a line, and a heading before the first line of a group or phone.
 func (x *examination) draw(w io.Writer, f Finding) {
 	if x.shown == "" {
 		fmt.Fprintf(w, "%s\n", x.con.Paint(console.Bold, console.Escape(x.routeText())))
@@ -54,7 +54,7 @@ func (x *examination) draw(w io.Writer, f Finding) {
 	}
 }
 
-// StateWord is a state as a word of four letters: nothing is said by colour alone.
+// StateWord returns a state as a word of four letters: colour alone carries no meaning.
 func StateWord(s State) (string, console.Style) {
 	switch s {
 	case StateWell:
@@ -68,25 +68,25 @@ func StateWord(s State) (string, console.Style) {
 	return "-   ", console.Faint
 }
 
-// routeText says which way is looked at, and why that one.
+// routeText says which route is checked, and why.
 func (x *examination) routeText() string {
 	switch {
 	case x.origin == "nothing":
-		return "The way of --serve: no other is named, and no defaults are stored"
+		return "Route: --serve (no other route is named, and no defaults are stored)"
 	case x.byPage():
-		return "The way of --web: the image goes into the phones' own web pages"
+		return "Route: --web (the image is uploaded to the phones' own web pages)"
 	case x.route == RouteServe:
-		return "The way of --serve: phones fetch from this machine"
+		return "Route: --serve (phones fetch from this machine)"
 	case x.origin == "flags":
-		return "The way by the server that the flags name"
+		return "Route: the server that the flags name"
 	}
-	return "The way by the server of the " + x.origin
+	return "Route: the server of the " + x.origin
 }
 
-// wait says that phones are waited for.
+// wait prints that doctor waits for phones.
 func (x *examination) wait(phones int) {
 	if phones > 0 && !x.con.JSON {
-		x.con.Remark("note", "this machine", fmt.Sprintf("%s asked to call; waiting for at most %s", console.PluralAre(phones, "phone"), console.Span(x.o.Talk.Patience)))
+		x.con.Remark("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", console.PluralAre(phones, "phone"), console.Span(x.o.Talk.Patience)))
 	}
 }
 
@@ -96,14 +96,14 @@ func (x *examination) end(clear bool) error {
 	for _, f := range x.found {
 		counts[f.State]++
 	}
-	text := x.con.Paint(console.Green, "The way is clear.")
+	text := x.con.Paint(console.Green, "All required checks passed.")
 	if !clear {
-		text = x.con.Paint(console.Red, "The way is not clear.")
+		text = x.con.Paint(console.Red, "Not all required checks passed.")
 	}
 	for _, s := range []struct {
 		state State
 		word  string
-	}{{StateBad, "FAIL"}, {StateWell, "ok"}, {StateMind, "warn"}, {StateSkip, "not looked at"}} {
+	}{{StateBad, "FAIL"}, {StateWell, "ok"}, {StateMind, "warn"}, {StateSkip, "skipped"}} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(" %d %s,", n, s.word)
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// perLine is how many bytes one line of the hex view holds: eight leave room for the meaning on 80 columns.
+// perLine is the number of bytes on one line of the hex view: eight leave room for the meaning on 80 columns.
 const perLine = 8
 
-// A hexView draws bytes: their offset, themselves, their text, and what they mean.
+// A hexView writes bytes: their offset, their values, their text and their meaning.
 type hexView struct {
 	console.Layout
 	w    io.Writer
@@ -24,12 +24,12 @@ type hexView struct {
 // line writes a line of the view.
 func (v hexView) line(cells ...console.Cell) { fmt.Fprintln(v.w, v.Line(cells...)) }
 
-// at writes a line about what is at an offset.
+// at writes a line with an offset and a text.
 func (v hexView) at(offset int64, text string) {
 	v.line(console.Cells(fmt.Sprintf("%08x", offset), text)...)
 }
 
-// drawBytes draws the bytes of header and trailer, each field with what it means.
+// drawBytes writes the bytes of header and trailer, each field with its meaning.
 func drawBytes(w io.Writer, con *console.Console, im *Image) {
 	const least, before = 16, 2 + 8 + 2 + 3*perLine - 1 + 2 + perLine + 2
 	v := hexView{con.Layout(2, 8, 3*perLine-1, perLine), w, max(con.Width-before, least)}
@@ -56,7 +56,7 @@ func drawBytes(w io.Writer, con *console.Console, im *Image) {
 	}
 	switch end := last.Offset + last.Length; {
 	case last.Name == "":
-		fmt.Fprintln(w, "  (no header that this version knows)")
+		fmt.Fprintln(w, "  (no known header)")
 	case last.Source == bind.Header && im.Facts.PayloadLength >= 0:
 		v.gap(last, bind.Field{Origin: bind.Origin{Offset: max(im.Facts.HeaderLength, end) + im.Facts.PayloadLength}}, im.Facts.HeaderLength)
 	}
@@ -70,7 +70,7 @@ func drawBytes(w io.Writer, con *console.Console, im *Image) {
 	}
 }
 
-// meaning names a field and, where that says more than the bytes do, its value.
+// meaning returns the name of a field, with its value if that says more than the bytes.
 func meaning(f bind.Field) string {
 	if f.Value == "" || strings.EqualFold(f.Value, hex.EncodeToString(f.Raw)) {
 		return f.Name
@@ -78,7 +78,7 @@ func meaning(f bind.Field) string {
 	return f.Name + ": " + f.Value
 }
 
-// gap tells of the bytes between two fields: padding, or the payload, or both.
+// gap writes what is between two fields: padding, payload, or both.
 func (v hexView) gap(last, next bind.Field, headerEnd int64) {
 	from, to := last.Offset+last.Length, next.Offset-int64(len(next.Head))
 	draw := func(from, to int64, what string) {
@@ -94,7 +94,7 @@ func (v hexView) gap(last, next bind.Field, headerEnd int64) {
 	draw(headerEnd, to, "payload")
 }
 
-// value draws a value's bytes; the meaning stands beside the first line and goes on beside the next ones.
+// value writes the bytes of a value; the meaning starts next to the first line and continues next to the others.
 func (v hexView) value(f bind.Field) {
 	lines := strings.Split(console.Wrap(console.Escape(meaning(f)), 0, v.room), "\n")
 	if len(f.Raw) == 0 {
@@ -117,7 +117,7 @@ func (v hexView) value(f bind.Field) {
 	}
 }
 
-// chunk draws at most perLine bytes.
+// chunk writes one line with at most perLine bytes.
 func (v hexView) chunk(offset int64, b []byte, beside console.Cell) {
 	text := make([]byte, len(b))
 	for i, c := range b {
@@ -129,7 +129,7 @@ func (v hexView) chunk(offset int64, b []byte, beside console.Cell) {
 	v.line(append(console.Cells(fmt.Sprintf("%08x", offset), fmt.Sprintf("% x", b), string(text)), beside)...)
 }
 
-// drawFields lists the fields with their places.
+// drawFields writes the list of fields with their offsets.
 func drawFields(w io.Writer, con *console.Console, im *Image) {
 	table := con.Table(2, 10, 6, 10, 10)
 	table.Width = 0

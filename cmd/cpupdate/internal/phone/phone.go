@@ -29,7 +29,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 		return exit.Usage("phone", "PHONE is missing: an address, or a list with --phones")
 	}
 	if o.Timeout <= 0 {
-		return exit.Usage("phone", "--timeout must be longer than nothing")
+		return exit.Usage("phone", "--timeout must be greater than zero")
 	}
 	if err := o.Talk.Validate("phone"); err != nil {
 		return err
@@ -50,13 +50,13 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	return advice.RunFailure(plan, advice.Context{}, results)
 }
 
-// lookDoc is the answer of phone.
+// A lookDoc is the JSON answer of phone.
 type lookDoc struct {
 	Schema int        `json:"schema"`
 	Phones []askedDoc `json:"phones"`
 }
 
-// An askedDoc is one phone: what it said, or why it did not.
+// An askedDoc is one phone: what it reports, or why it did not answer.
 type askedDoc struct {
 	Address string             `json:"address"`
 	Device  *runview.DeviceDoc `json:"device"` // null if it did not answer
@@ -75,7 +75,7 @@ func NewLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
 	return doc
 }
 
-// drawPhones writes a table, or the values of a single phone below each other.
+// drawPhones writes a table of phones, or the values of a single phone one below the other.
 func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, results []fleet.Result) {
 	if len(results) == 1 {
 		if results[0].Failure == nil {
@@ -90,8 +90,8 @@ func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, resul
 	table.Draw(w)
 }
 
-// phoneTable is the table with its head; in short without what most devices are called alike. A phone that did not
-// answer has a single cell besides its name. A column in which no phone says anything is left out.
+// phoneTable returns the table, with its header; short leaves out the common beginning of device names. A phone that did
+// not answer has one cell besides its name. A column without any value is left out.
 func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
 	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
 	said := make([]bool, len(rows[0]))
@@ -129,7 +129,7 @@ func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device
 		{"device", d.Type}, {"software", runview.Typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
 	} {
 		if row.value == "" {
-			row.value = "not said"
+			row.value = "not reported"
 		}
 		fmt.Fprintln(w, con.Layout(2, 12).Line(console.Cells(row.name, row.value)...))
 	}

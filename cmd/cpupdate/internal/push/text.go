@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// draw writes the answer for a person: where the image lies, then how sure that is.
+// draw writes the answer as text: where the image is, then how it was verified.
 func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 	im := p.sheet.im
 	word := p.con.Paint(console.Green, "sent")
@@ -23,7 +23,7 @@ func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 	layout := p.con.Layout(2, 8)
 	row := func(name, text string) { fmt.Fprintln(w, layout.Line(console.Cells(name, text)...)) }
 	row("image", imageLine(im, p.file.Facts()))
-	if len(p.sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
+	if len(p.sheet.verdict.Findings) > 0 { // with phones, each phone is checked by itself
 		row("check", verdict.CompatibleLine(p.sheet.verdict))
 	}
 	if p.d.Origin != "flags" {
@@ -44,7 +44,7 @@ func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 	row("time", timeLine(l))
 }
 
-// imageLine says what the image is; the facts know what its digest was found to be on the way.
+// imageLine describes the image; facts has the result of the digest that was computed while sending.
 func imageLine(im *images.Image, facts bind.Facts) string {
 	words := []string{}
 	for _, word := range []string{im.Facts.SoftwareType.Value, im.Facts.Version.Value.String()} {
@@ -60,17 +60,17 @@ func imageLine(im *images.Image, facts bind.Facts) string {
 		line += ", intact"
 	}
 	if facts.Integrity.Signature.State == bind.SignatureRight {
-		line += ", signature right"
+		line += ", signature valid"
 	}
 	return line
 }
 
-// proofLine says what was compared.
+// proofLine says how the upload was verified.
 func proofLine(l transfer.Location) string {
 	words := map[transfer.Proof]string{
-		transfer.ProofSize:     "the server tells the right size",
-		transfer.ProofDigest:   "the server tells the right SHA-256",
-		transfer.ProofReadBack: "read back, it has the right SHA-256",
+		transfer.ProofSize:     "the server confirms the size",
+		transfer.ProofDigest:   "the server confirms the SHA-256",
+		transfer.ProofReadBack: "read back, the SHA-256 matches",
 	}
 	var out []string
 	for _, proof := range l.Proofs {
@@ -78,7 +78,7 @@ func proofLine(l transfer.Location) string {
 	}
 	text := strings.Join(out, "; ")
 	if l.Replaced {
-		text += "; it replaced a file of this name"
+		text += "; an existing file was replaced"
 	}
 	return text
 }
@@ -86,7 +86,7 @@ func proofLine(l transfer.Location) string {
 func timeLine(l transfer.Location) string {
 	text := fmt.Sprintf("%s at %s/s", console.Span(l.Duration), console.Bytes(rate(l)))
 	if l.Attempts > 1 {
-		text += fmt.Sprintf(", at attempt %d", l.Attempts)
+		text += fmt.Sprintf(", attempt %d", l.Attempts)
 	}
 	return text
 }

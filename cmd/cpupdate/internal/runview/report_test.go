@@ -19,7 +19,7 @@ func TestAnswerIsNotTheEnd(t *testing.T) {
 	con, _, errOut := newConsole()
 	r := NewReport(con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
 	r.Event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
-	if !strings.Contains(errOut.String(), "note: a: waiting for it to restart for at most 10 min\n") {
+	if !strings.Contains(errOut.String(), "note: a: waiting at most 10 min for it to restart\n") {
 		t.Error(errOut)
 	}
 	for _, terminal := range []bool{true, false} {

@@ -125,7 +125,7 @@ func TestOnePhone(t *testing.T) {
 		notes  int // with --verbose
 		quiet  int // without
 	}{
-		{served(), "runs check told busy fetch restart verified", 5, 3},
+		{served(), "runs check command busy fetch restart verified", 5, 3},
 		{byPage(), "page runs check sent answer restart verified", 6, 3},
 	} {
 		for _, verbose := range []bool{false, true} {
@@ -392,7 +392,7 @@ func TestRateLine(t *testing.T) {
 // What a page answers is quoted, and that it said nothing is not taken for an answer.
 func TestAnswerLine(t *testing.T) {
 	words, none, broken := answerLine(fleet.Event{Text: "thank\x1byou"}), answerLine(fleet.Event{}), answerLine(fleet.Event{Err: errors.New("cut"), Text: "x"})
-	if !strings.HasPrefix(words, `"thank\x1byou"`) || none == "" || none == words || !strings.HasSuffix(broken, "cut") {
+	if !strings.HasPrefix(words, `the page says "thank\x1byou"; `) || none == "" || none == words || !strings.HasSuffix(broken, "cut") {
 		t.Errorf("%q, %q, %q", words, none, broken)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// MatrixText draws the matrix: the answer, the images, the table, and why phones fit no image.
+// MatrixText writes the matrix: the answer, the images, the table, and why no image fits some phones.
 func MatrixText(w io.Writer, con *console.Console, images []*images.Image, doc matrixDoc) {
 	fmt.Fprintf(w, "%s\n\n", matrixHeadline(con, doc))
 	good := usable(images)
@@ -27,7 +27,7 @@ func MatrixText(w io.Writer, con *console.Console, images []*images.Image, doc m
 func matrixHeadline(con *console.Console, doc matrixDoc) string {
 	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, console.Plural(len(doc.Phones), "phone"))
 	if doc.Unknown > 0 {
-		text += fmt.Sprintf("; %d cannot be told", doc.Unknown)
+		text += fmt.Sprintf("; %d cannot be determined", doc.Unknown)
 	}
 	switch {
 	case doc.Fitting == len(doc.Phones):
@@ -38,7 +38,7 @@ func matrixHeadline(con *console.Console, doc matrixDoc) string {
 	return con.Paint(console.Red, text)
 }
 
-// matrixLegend names the columns, and the images that cannot be used.
+// matrixLegend writes the names of the columns, and the images that cannot be used.
 func matrixLegend(w io.Writer, con *console.Console, images, good []*images.Image) {
 	width := 0
 	for _, im := range images {
@@ -61,7 +61,7 @@ func matrixLegend(w io.Writer, con *console.Console, images, good []*images.Imag
 	}
 }
 
-// imageAbout says in short what an image is, and whether it was read.
+// imageAbout describes an image in short, and says if its payload was not read.
 func imageAbout(im *images.Image) string {
 	text := strings.TrimSpace(im.Facts.SoftwareType.Value + " " + im.Facts.Version.Value.String())
 	text = fmt.Sprintf("%s, levels %s", text, im.Facts.Levels.Value)
@@ -71,7 +71,7 @@ func imageAbout(im *images.Image) string {
 	return text
 }
 
-// letter names a column: A to Z, then AA.
+// letter returns the name of a column: A to Z, then AA.
 func letter(i int) string {
 	if i < 26 {
 		return string(rune('A' + i))
@@ -82,7 +82,7 @@ func letter(i int) string {
 // cellWidth is the width of a column of the table, with the gap before it.
 const cellWidth = 6
 
-// matrixBlocks draws the table, in blocks of as many columns as the terminal is wide enough for.
+// matrixBlocks writes the table, in blocks of as many columns as fit on the terminal.
 func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) {
 	head := []console.Cell{console.Plain.Cell("phone"), console.Plain.Cell("known as")}
 	phones := con.Table(2)
@@ -112,7 +112,7 @@ func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) 
 	}
 }
 
-// cellWord is a verdict in at most four letters.
+// cellWord returns a verdict in at most four letters.
 func cellWord(v hwcheck.Verdict) (string, console.Style) {
 	switch {
 	case v.NothingToDo:
@@ -127,7 +127,7 @@ func cellWord(v hwcheck.Verdict) (string, console.Style) {
 	return "no", console.Red
 }
 
-// overridesText says which phones take an image by override only, and why that was permitted.
+// overridesText writes which phones accept an image only by override, and the reason for the override.
 func overridesText(w io.Writer, con *console.Console, rows []fitRow) {
 	title := "\n  * by override\n"
 	for _, row := range rows {
@@ -150,8 +150,8 @@ type misfit struct {
 	reasons string
 }
 
-// misfitsText says why phones fit no image. Phones with the same reasons are told of together: a list of thousands
-// has few kinds of them.
+// misfitsText writes why no image fits some phones. Phones with the same reasons are shown together, because a long list
+// has few different reasons.
 func misfitsText(w io.Writer, con *console.Console, rows []fitRow) {
 	const shown = 3
 	for _, m := range misfits(con, rows) {
@@ -159,14 +159,11 @@ func misfitsText(w io.Writer, con *console.Console, rows []fitRow) {
 		if len(names) > shown && !con.Verbose {
 			names, more = names[:shown], fmt.Sprintf(" and %d more", len(names)-shown)
 		}
-		verb := " fits none:"
-		if len(m.names) > 1 {
-			verb = " fit none:"
-		}
+		title := "no image fits "
 		if m.unknown {
-			verb = " cannot be told:"
+			title = "cannot be determined for "
 		}
-		fmt.Fprintf(w, "\n  %s\n%s", con.Paint(console.Bold, console.Wrap(strings.Join(names, ", ")+more+verb, 4, con.Width)), m.reasons)
+		fmt.Fprintf(w, "\n  %s\n%s", con.Paint(console.Bold, console.Wrap(title+strings.Join(names, ", ")+more+":", 4, con.Width)), m.reasons)
 	}
 }
 
@@ -190,12 +187,12 @@ func misfits(con *console.Console, rows []fitRow) []misfit {
 	return all
 }
 
-// misfitReasons says for each image what stands in its way; for a phone that may fit one, what would settle it.
+// misfitReasons returns for each image why it does not fit; for a phone that an image may fit, what is missing to know.
 func misfitReasons(con *console.Console, row fitRow) string {
 	var b strings.Builder
 	line := con.Layout(4, 2)
 	if row.Why != "" {
-		fmt.Fprintf(&b, "    %s\n", console.Wrap("it was not learned from the phone: "+console.Escape(row.Why), 6, con.Width))
+		fmt.Fprintf(&b, "    %s\n", console.Wrap("the phone did not report it: "+console.Escape(row.Why), 6, con.Width))
 	}
 	for i, cell := range row.Cells {
 		name := letter(i)
@@ -214,7 +211,7 @@ func misfitReasons(con *console.Console, row fitRow) string {
 	return b.String()
 }
 
-// misfitReason says what a rule found, in both values where there are two.
+// misfitReason returns what a rule found, with both values if there are two.
 func misfitReason(f hwcheck.Finding) string {
 	if f.Image.Value == "" || f.Phone.Value == "" {
 		return fmt.Sprintf("%s: %s", f.Rule, f.Reason)
