@@ -24,7 +24,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	if c := run(ctx, a, append([]string{"doctor", "--listen", "127.0.0.1:0"}, bySettings(s.Access())...)); c != exit.CodeInterrupted {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
-	s.Settle()
+	s.WaitClosed()
 	if files := s.Files(); len(files) > 0 {
 		t.Errorf("it leaves behind %v", files)
 	}
@@ -48,7 +48,7 @@ func TestDoctorLeavesBehind(t *testing.T) {
 			args = append(args, "--json")
 		}
 		c := run(ctx, a, args)
-		s.Settle()
+		s.WaitClosed()
 		r := ran{c, out.String(), errOut.String()}
 		var left []string
 		for name := range s.Files() {

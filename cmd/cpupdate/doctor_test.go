@@ -1,20 +1,16 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -29,8 +25,21 @@ type doctorCase struct {
 	want []string // GROUP/CHECK STATE, then words of text and hints
 }
 
-// doctorRun runs doctor, with text and with JSON output, and checks what is true of every run.
-func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
+// A doctorAnswer is what scripts read of the answer.
+type doctorAnswer struct {
+	OK     bool
+	Checks []doctorLine
+}
+
+type doctorLine struct {
+	Group, Check, State, Text string
+	Needed                    bool
+	Hints                     []string
+	Error                     *exit.ErrorDoc
+}
+
+// doctorRun asks the doctor, as text and as a document, and holds both to what is true of all.
+func doctorRun(t *testing.T, c doctorCase) doctorAnswer {
 	t.Helper()
 	args := []string{"doctor"}
 	if c.args != nil {
@@ -42,7 +51,7 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 	if !slices.Contains(args, "--service-cert") && len(c.want) > 0 && !strings.HasPrefix(c.want[0], "settings/folder ok") {
 		args = append(args, oneCertificate(t)...) // creating one takes time
 	}
-	var doc doctor.DoctorDoc
+	var doc doctorAnswer
 	for _, asJSON := range []bool{true, false} {
 		a, out, errOut := testApp(t, nil)
 		a.dial = transfer.Dial
@@ -77,7 +86,7 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 			}
 		}
 		for _, f := range doc.Checks {
-			if word, _ := doctor.StateWord(f.State); !strings.Contains(r.out, word) || !strings.Contains(r.out, f.Check) {
+			if word := stateWords()[f.State]; !strings.Contains(r.out, word) || !strings.Contains(r.out, f.Check) {
 				t.Errorf("the text has no %s of %s", word, f.Check)
 			}
 		}
@@ -85,26 +94,15 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 	return doc
 }
 
-// madeOnce returns a certificate for phones, in PEM, and its key.
-var madeOnce = sync.OnceValue(func() [2][]byte {
-	made, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
-	if err != nil {
-		panic(err)
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
-	if err != nil {
-		panic(err)
-	}
-	return [2][]byte{
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-	}
-})
+// stateWords are the states as people see them.
+func stateWords() map[string]string {
+	return map[string]string{"ok": "ok  ", "warning": "warn", "failed": "FAIL", "skipped": "-   "}
+}
 
 func oneCertificate(t *testing.T) []string {
 	t.Helper()
-	made := madeOnce()
-	return []string{"--service-cert", clitest.File(t, "service.crt", made[0]), "--service-key", clitest.File(t, "service.key", made[1])}
+	certificate, key := clitest.ServiceFiles(t)
+	return []string{"--service-cert", certificate, "--service-key", key}
 }
 
 func (c doctorCase) check(t *testing.T) {
@@ -122,12 +120,12 @@ func (c doctorCase) check(t *testing.T) {
 	}
 	for _, f := range doc.Checks {
 		switch {
-		case f.State == doctor.StateBad && (!f.Needed || len(f.Hints) == 0 || f.Error == nil):
+		case f.State == "failed" && (!f.Needed || len(f.Hints) == 0 || f.Error == nil):
 			t.Errorf("a line that failed has no next step, or nobody needs it: %+v", f)
-		case f.State != doctor.StateBad && f.Error != nil, f.State == doctor.StateWell && len(f.Hints) > 0:
+		case f.State != "failed" && f.Error != nil, f.State == "ok" && len(f.Hints) > 0:
 			t.Errorf("a line that did not fail has an error, or a next step for nothing: %+v", f)
-		case f.State == doctor.StateSkip && f.Text == "":
-			t.Errorf("a line does not say why it was skipped: %+v", f)
+		case f.State == "skipped" && f.Text == "":
+			t.Errorf("a line does not say why it was not looked at: %+v", f)
 		}
 	}
 }
@@ -206,7 +204,7 @@ func TestDoctorServer(t *testing.T) {
 			"server/certificate failed .*expired.* check this computer's date", "server/login skipped skipped: the server's certificate is not trusted",
 			"clock/validity warning by this clock, the certificate of the server is not valid: expired", "certificates/seen ok the certificate of the server expire",
 		}},
-		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*not a server to trust"}},
+		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted"}},
 		"no password file": {nil, func(t *testing.T) []string {
 			s := badserver.NewFTPS(t)
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--password-file", "nowhere")
@@ -216,7 +214,7 @@ func TestDoctorServer(t *testing.T) {
 		}},
 		"no password file, and a stranger": {nil, func(t *testing.T) []string {
 			return bySettings(badserver.NewFTPS(t).Access(), "--password-file", "nowhere")
-		}, exit.CodeSettings, []string{"server/certificate failed .*not a server to trust", "server/login skipped skipped: the server's certificate is not trusted"}},
+		}, exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted", "server/login skipped skipped: the server's certificate is not trusted"}},
 		"hostile words":        {withPassword, doctorFTP("stor-550-escapes"), exit.CodeRejected, []string{"server/writing failed .*550"}},
 		"repeats the password": {withPassword, doctorFTP("echo-password-refused"), exit.CodeSettings, []string{"server/login failed .*530"}},
 		"no TLS":               {withPassword, doctorFTP("auth-500"), exit.CodeSettings, []string{"server/certificate failed .*starting TLS"}},
@@ -290,11 +288,11 @@ func TestDoctorUsage(t *testing.T) {
 	}
 }
 
-// lines returns the findings in the format of doctorCase.want.
-func lines(doc doctor.DoctorDoc) []string {
+// lines writes findings as doctorCase.want has them.
+func lines(doc doctorAnswer) []string {
 	var out []string
 	for _, f := range doc.Checks {
-		out = append(out, f.Group+"/"+f.Check+" "+string(f.State)+" "+f.Text+" "+strings.Join(f.Hints, " "))
+		out = append(out, f.Group+"/"+f.Check+" "+f.State+" "+f.Text+" "+strings.Join(f.Hints, " "))
 	}
 	return out
 }

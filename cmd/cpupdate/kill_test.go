@@ -284,9 +284,9 @@ func (p *pushProcess) checkInterrupted(last pushLine) {
 	if last.Event != "failed" || last.Error == nil || last.Error.Message != e.Message || last.Told == nil {
 		p.t.Fatalf("the last line of the phone is %+v", last)
 	}
-	want := "interrupted before it was told anything"
+	want := "interrupted before the update command was sent"
 	if *last.Told {
-		want = "interrupted after it was told: whether it is updated is its own business now"
+		want = "interrupted after the update command was sent; the phone may still update"
 	}
 	if !strings.Contains(e.Message, want) || !strings.Contains(strings.Join(e.Hints, " "), "cpupdate phone") {
 		p.t.Errorf("it says %q, hints %q, want %q", e.Message, e.Hints, want)

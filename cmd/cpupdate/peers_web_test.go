@@ -43,9 +43,9 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 		says string
 	}{
 		"a page with a short key":   {page(weak, ""), "its RSA key has 1024 bits"},
-		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "there is no TLS between its web page and this machine"},
+		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "no TLS connection to its web page can be established"},
 		"a server with a short key": {ftps(weak, nil), "its RSA key has 1024 bits"},
-		"a server with TLS 1.0":     {ftps(strong, old), "no safe connection"},
+		"a server with TLS 1.0":     {ftps(strong, old), "no secure connection"},
 	} {
 		for _, terminal := range []bool{true, false} {
 			a, said := terminalApp(t, "yes\n")

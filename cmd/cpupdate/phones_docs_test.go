@@ -53,7 +53,7 @@ func TestDocsPhonesCI(t *testing.T) {
 	run("printf 'address,hw_level\\n%s,3\\n%s,3\\n' " + site.real("192.0.2.50 192.0.2.51") + " > site.csv")
 	script := strings.Replace(readPage(t, "ci.md").block(t, "phones"), "--serve", "--serve"+site.short(), 1)
 	out := strings.ReplaceAll(run("("+script+"); echo \"exit code $?\""), site.prefix, "192.0.2.")
-	want := "192.0.2.51 8 192.0.2.51: it refuses the update\n" +
+	want := "192.0.2.51 8 192.0.2.51: it refused the update\n" +
 		`{"schema":1,"event":"summary","phones":2,"outcomes":{"updated":1},"failures":{"not-taken":1},"code":10,"name":"partial","time":""}` + "\nexit code 10\n"
 	got := ""
 	for line := range strings.Lines(out) {

@@ -47,24 +47,24 @@ func oddRows() map[string]oddRow {
 					return ""
 				}
 				return facts(before+" "+pagePassword, macOf(1))
-			}}, restarts: true, end: "no-answer", says: "cannot be told", logins: 1,
+			}}, restarts: true, end: "no-answer", says: "cannot be determined", logins: 1,
 		},
 		"words behind both versions": {
 			answers: oddAnswers{start: updates(before+" HFA", after+" HFA")}, restarts: true, end: "no-answer", logins: 1,
-			says: "it says V1 R9.2.0 HFA now, and said V1 R4.9.0 HFA before; which software that is cannot be told",
+			says: "it reports V1 R9.2.0 HFA now and reported V1 R4.9.0 HFA before; which software that is cannot be determined",
 		},
 		"words behind one version, twice": {
 			answers: oddAnswers{start: updates(before+" HFA", before+" HFA")}, restarts: true, end: "old-version", logins: 1,
-			says: "it restarted, and still runs V1 R4.9.0 HFA",
+			says: "it restarted and still runs V1 R4.9.0 HFA",
 		},
 		"words behind both versions, and no restart": {
 			answers: oddAnswers{start: updates(before+" HFA", after+" HFA")}, end: "no-answer", logins: 1,
-			says: "it says V1 R9.2.0 HFA now",
+			says: "it reports V1 R9.2.0 HFA now",
 		},
 		"words behind a version, stopped": {
 			answers: oddAnswers{start: func(o *oddPage) string {
 				return facts(fmt.Sprintf("%s build %d", before, o.visits), macOf(1))
-			}}, web: large, stopped: true, end: "interrupted", logins: 1, says: "it says V1 R4.9.0 build 2 now, and said V1 R4.9.0 build 1 before",
+			}}, web: large, stopped: true, end: "interrupted", logins: 1, says: "it reports V1 R4.9.0 build 2 now and reported V1 R4.9.0 build 1 before",
 		},
 		"status 500 to the second login": {
 			answers: oddAnswers{form: updates(before, after), menu: func(o *oddPage) string {
@@ -92,20 +92,20 @@ func oddRows() map[string]oddRow {
 		},
 		"an element of class error, and no restart": {
 			answers: oddAnswers{start: updates(before, before), upload: always("<p class=error>Transfer failed</p>")},
-			end:     "page-refused", says: "it refuses the image: Transfer failed; the phone still runs V1 R4.9.0", logins: 1,
+			end:     "page-refused", says: "it refused the image: Transfer failed; the phone still runs V1 R4.9.0", logins: 1,
 		},
 		"stopped when it has the image": {
 			answers: oddAnswers{start: updates(before, before)}, stopped: true, end: "interrupted", logins: 1,
-			says: "the phone still runs V1 R4.9.0; it has the image, and may install it now: leave it on power",
+			says: "the phone still runs V1 R4.9.0; it has the image and may still install it: keep it on power",
 		},
 		"no answer to the image, and no restart": {
 			answers: oddAnswers{start: updates(before, before), upload: func(*oddPage) string { panic(http.ErrAbortHandler) }},
-			end:     "rejected", says: "it has the whole image, and its web page gave no answer that counts, but it did not restart", logins: 1,
+			end:     "rejected", says: "it has the whole image, but its web page did not confirm the upload; it did not restart", logins: 1,
 		},
 		"another phone answers afterwards": {
 			answers: oddAnswers{start: func(o *oddPage) string { return facts(before, macOf(o.visits)) }},
 			web:     large, stopped: true, end: "interrupted", logins: 1,
-			says: "another phone answers there: its MAC address is " + macOf(2) + ", not the one that it had before, " + macOf(1),
+			says: "another phone answers at this address: its MAC address is " + macOf(2) + " instead of " + macOf(1) + ", which it reported before",
 		},
 		"who answers afterwards does not say who it is": {
 			answers: oddAnswers{start: func(o *oddPage) string {
@@ -114,15 +114,15 @@ func oddRows() map[string]oddRow {
 				}
 				return "<p>Software version: V1 R4.9.0</p>"
 			}},
-			web: large, stopped: true, end: "interrupted", logins: 2, says: "it does not say its MAC address, so it may be another phone than " + macOf(1),
+			web: large, stopped: true, end: "interrupted", logins: 2, says: "it does not report its MAC address, so it may be another phone than " + macOf(1),
 		},
 		"a menu without end": {
 			answers: oddAnswers{start: always(facts(before, macOf(1))), pages: true, slow: 20 * time.Second},
-			end:     "page-broken", says: "did not lead to a form for an image within 10 min", logins: 1,
+			end:     "page-broken", says: "did not lead to an image upload form within 10 min", logins: 1,
 		},
 		"a page that comes when patience is over": {
 			answers: oddAnswers{start: always(facts(before, macOf(1))), slow: 20 * time.Second},
-			options: func(o *fleet.Options) { o.Patience = 10 * time.Second }, end: "page-broken", says: "did not lead to a form for an image within 10 s", logins: 0,
+			options: func(o *fleet.Options) { o.Patience = 10 * time.Second }, end: "page-broken", says: "did not lead to an image upload form within 10 s", logins: 0,
 		},
 		"byte after byte": {
 			answers: oddAnswers{start: updates(before, before)}, end: "upload-cut", says: "too slowly", logins: 1,
@@ -236,7 +236,7 @@ func TestOnePageTwice(t *testing.T) {
 		s.byOdd(page)
 		s.plan.Phones = append(s.plan.Phones, s.plan.Phones[0])
 		s.plan.Phones[1].Address = hostOf(1) + ":2"
-		if _, err := s.runner.Run(t.Context(), s.plan); err == nil || !strings.Contains(err.Error(), "phone 2: the web page of "+hostOf(1)+":2, "+page.address+", is that of phone 1 already") {
+		if _, err := s.runner.Run(t.Context(), s.plan); err == nil || !strings.Contains(err.Error(), "phone 2: the web page of "+hostOf(1)+":2, "+page.address+", is the same as that of phone 1") {
 			t.Errorf("two ports of one phone: %v", err)
 		}
 		s.net.Name("phone.example", netip.MustParseAddr(hostOf(1)))

@@ -134,7 +134,7 @@ func TestLeavesNothing(t *testing.T) { //nolint:paralleltest // counts goroutine
 		stacks := make([]byte, 1<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		for stack := range strings.SplitSeq(string(stacks), "\n\n") {
-			if strings.Contains(stack, "fleet.(*phone)") || strings.Contains(stack, "fleet.(*following)") {
+			if strings.Contains(stack, "fleet.(*phone)") || strings.Contains(stack, "fleet.(*follower)") {
 				t.Error(stack)
 			}
 		}

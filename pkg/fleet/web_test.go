@@ -61,7 +61,7 @@ func TestInterruptedUpload(t *testing.T) {
 		{"", "the phone still runs V1 R4.9.0", false},
 		{"no-contact-port", "the phone still runs V1 R4.9.0", false},
 		{"web-no-version", "the phone still runs V1 R4.9.0", false}, // by the interface
-		{"", "it did not answer when it was asked what it runs", true},
+		{"", "it did not answer when its version was queried", true},
 	} {
 		t.Run(fmt.Sprint(c.faults, c.gone), func(t *testing.T) {
 			t.Parallel()

@@ -160,7 +160,7 @@ func TestSaysNoMAC(t *testing.T) {
 		relay.stage <- s
 		s.plan.Phones = []fleet.Target{targetOf(relay.address)}
 		s.plan.Phones[0].MAC = macOf(1)
-		if results := s.run(); ending(results[0]) != "another-phone" || !strings.Contains(results[0].Failure.Msg, "does not say") {
+		if results := s.run(); ending(results[0]) != "another-phone" || !strings.Contains(results[0].Failure.Msg, "does not report its MAC address") {
 			t.Error(results[0].Failure)
 		}
 		<-relay.done

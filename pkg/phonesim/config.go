@@ -135,7 +135,7 @@ func (c *Config) check() error {
 	}
 	for _, d := range []time.Duration{c.CallDelay, c.InstallTime, c.RestartTime, c.ContactGap, c.CallLength, c.Suspension, c.Timeout} {
 		if d < 0 {
-			return fmt.Errorf("%v is not a time to wait", d)
+			return fmt.Errorf("%v is not a valid duration", d)
 		}
 	}
 	if c.Service == "" {

@@ -253,9 +253,9 @@ func (r *run) contact(crash func(), form url.Values) {
 	ignored := ""
 	switch {
 	case r.p.traits.contact == contactIgnored:
-		ignored = "it ignores them all"
+		ignored = "it ignores every contact request"
 	case target == "":
-		ignored = "it has nobody to call"
+		ignored = "it has no service to call"
 	case status != StatusIdle:
 		ignored = "it is " + string(status) // assumed: what a phone does then is not published
 	case gap < r.p.c.ContactGap:

@@ -26,7 +26,7 @@ func faultTests() map[phonesim.Fault]func(t *world, fault string) {
 		"refuse-deployment": testRefuses, "accepts": testAccepts, "silent-deployment": testSilent, "status-same-call": testSameCall,
 		"never-fetches": testNeverFetches, "stalls-mid-download": testStalls, "cut-mid-download": testCuts, "cut-and-resumes": testResumesFile,
 		"fetches-twice": testFetchesTwice, "fetch-no-tls": testPlainFetch,
-		"reject-image": testRefusal("it installs none"), "wrong-device": testRefusal("it is for another device"),
+		"reject-image": testRefusal("it installs no image"), "wrong-device": testRefusal("it is for another device"),
 		"level-unsuitable": testRefusal("the hardware level is not supported"), "truncated": testRefusal("CPB "),
 		"takes-any-image": testTakesAnything, "status-failed": testStatusFailed, "status-ok": testStatusOK,
 		"reboots-with-old-version": testComesBack("V1 R4.9.0"), "restarts-with-other-version": testComesBack("V1 R9.2.1"),

@@ -107,7 +107,7 @@ func testWebStalls(t *world, fault string) {
 	b := visit(t, p)
 	b.logIn()
 	conn, rest := b.half(cpb(t, nil))
-	if e := p.await(phonesim.Cancelled); e.Detail != "it reads no more" {
+	if e := p.await(phonesim.Cancelled); e.Detail != "it stopped reading" {
 		t.Errorf("it is cancelled: %s", e.Detail)
 	}
 	_, err := io.WriteString(conn, rest) // into the buffers between us

@@ -36,10 +36,10 @@ func TestNotTaken(t *testing.T) {
 				b.get(applicationPage)
 				return body
 			},
-			"it is no file for the phone application": replace("FileType\"\r\n\r\n1", "FileType\"\r\n\r\n4"),
-			"the form has no such file":               replace("dl-app-upload", "dl-lgo-upload"),
-			"no file was chosen":                      replace(`filename="cp600.bind"`, `filename=""`),
-			"it got no file":                          replace(`; filename="cp600.bind"`, ""),
+			"it is not a file for the phone application": replace("FileType\"\r\n\r\n1", "FileType\"\r\n\r\n4"),
+			"the form has no such file":                  replace("dl-app-upload", "dl-lgo-upload"),
+			"no file was chosen":                         replace(`filename="cp600.bind"`, `filename=""`),
+			"no file was received":                       replace(`; filename="cp600.bind"`, ""),
 		} {
 			contentType, body := b.form(applicationPage, image)
 			answered, err := b.do(http.MethodPost, "/page.cmd", contentType, bytes.NewReader(change(body)))
@@ -96,7 +96,7 @@ func TestCancelled(t *testing.T) {
 				}
 				p.await(phonesim.NotTaken)
 				fatal(t, leave(conn.(*tls.Conn).NetConn(), conn.(*tls.Conn), rest))
-				if e := p.await(phonesim.Cancelled); e.Bytes == 0 || e.Detail != "the rest does not come" {
+				if e := p.await(phonesim.Cancelled); e.Bytes == 0 || e.Detail != "the connection ended early" {
 					t.Errorf("%s after %d bytes", e.Detail, e.Bytes)
 				}
 				stays(t, p)
@@ -120,7 +120,7 @@ func TestSilentUpload(t *testing.T) {
 		b.client.Transport.(*http.Transport).DisableKeepAlives = true // the phone does not wait for long with others either
 		b.logIn()
 		b.half(cpb(t, nil))
-		if e := p.await(phonesim.Cancelled); e.Detail != "nothing comes any more" {
+		if e := p.await(phonesim.Cancelled); e.Detail != "no data arrived in time" {
 			t.Errorf("it ended: %s", e.Detail)
 		}
 		stays(t, p)
@@ -140,7 +140,7 @@ func TestUploadRules(t *testing.T) {
 		last                     phonesim.Kind
 	}{
 		{image: other, refused: "it is for other models"},
-		{image: damaged, refused: "the digest of what arrived"},
+		{image: damaged, refused: "the digest of the received image"},
 		{image: []byte("no image"), refused: "not a bind"},
 		{image: []byte{}, refused: "empty"},
 		{faults: "truncated", refused: "CPB "},
@@ -257,7 +257,7 @@ func TestToldWhileUploading(t *testing.T) {
 		conn, rest := b.half(cpb(t, nil))
 		p.await(phonesim.Uploading)
 		s.say(c, "SoftwareDeployment", httpsItems(s, "normal")...)
-		if e := p.await(phonesim.Declined); e.Detail != "it takes an image at its web page" {
+		if e := p.await(phonesim.Declined); e.Detail != "an image is being uploaded to its web page" {
 			t.Errorf("it declines: %s", e.Detail)
 		}
 		_, err := io.WriteString(conn, rest)

@@ -28,7 +28,7 @@ func Cells(texts ...string) []Cell {
 const gap = 2
 
 // A Layout places the cells of a line: an indent, then columns with two blanks between them. A cell that is wider than its
-// column and the gap shifts the cells after it. The last cell gets the rest of the line, and is wrapped below itself.
+// column shifts the cells after it. The last cell gets the rest of the line, and is wrapped below itself.
 type Layout struct {
 	Indent int
 	Widths []int  // in columns, of all cells but the last
@@ -51,20 +51,11 @@ func (l Layout) Fits(cells ...Cell) bool { return l.Width == 0 || l.columns(esca
 
 // columns returns the width of a line that is not wrapped.
 func (l Layout) columns(cells []Cell) int {
-	column, last := l.Indent, len(cells)-1
+	columns, last := l.Indent, len(cells)-1
 	for i, cell := range cells[:last] {
-		column = l.next(i, column, column+Columns(cell.Text))
+		columns += max(l.Widths[i], Columns(cell.Text)) + gap
 	}
-	return column + Columns(l.Lead) + Columns(cells[last].Text)
-}
-
-// next returns the column of the cell after the i-th, which takes the columns from start to end.
-func (l Layout) next(i, start, end int) int {
-	next := start + l.Widths[i] + gap
-	if end < next {
-		return next
-	}
-	return end + gap
+	return columns + Columns(l.Lead) + Columns(cells[last].Text)
 }
 
 // line returns a line of escaped cells. On a terminal that is too narrow it continues on the next lines.
@@ -87,12 +78,12 @@ func (l Layout) line(cells []Cell) string {
 		written = column
 	}
 	for i, cell := range cells[:last] {
-		start := column
-		if l.Width > 0 && start+Columns(cell.Text) > l.Width {
-			cell.Text, start = wrap(cell.Text, start, below, l.Width), below
+		text, next := cell.Text, column+l.Widths[i]
+		if l.Width > 0 && column+Columns(text) > l.Width {
+			text, next = wrap(text, column, below, l.Width), below+l.Widths[i]
 		}
-		write(cell.Text, l.console.Paint(cell.Style, cell.Text))
-		column = l.next(i, start, column)
+		write(text, l.console.Paint(cell.Style, text))
+		column = max(column, next) + gap
 	}
 	text, lead := cells[last].Text, Columns(l.Lead)
 	if l.Width > 0 {

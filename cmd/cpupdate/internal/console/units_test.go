@@ -12,6 +12,10 @@ func TestSpan(t *testing.T) {
 		want string
 	}{
 		{0, "0 ms"},
+		{30*time.Millisecond + 400*time.Microsecond, "30 ms"},
+		{100 * time.Millisecond, "0.1 s"},
+		{9940 * time.Millisecond, "9.9 s"},
+		{9960 * time.Millisecond, "10 s"},
 		{3 * time.Hour, "180 min"},
 		{1499 * time.Microsecond, "1 ms"},
 		{99 * time.Millisecond, "99 ms"},
@@ -42,7 +46,7 @@ func TestNth(t *testing.T) {
 	for n, want := range map[int]string{
 		1: "first", 2: "second", 3: "third", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th", 14: "14th", 20: "20th",
 		21: "21st", 22: "22nd", 23: "23rd", 24: "24th", 100: "100th", 101: "101st", 111: "111th", 112: "112th", 113: "113th",
-		121: "121st", 1002: "1002nd", 1013: "1013th",
+		121: "121st", 122: "122nd", 213: "213th", 1002: "1002nd", 1013: "1013th",
 	} {
 		if got := Nth(n); got != want+" time" {
 			t.Errorf("%d is %q, want %q", n, got, want+" time")

@@ -14,8 +14,9 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A passwordChange applies the password part of a [Change]. The file decides: a password in it counts, otherwise the keyring's if
-// the file says so. So every step leaves either the old password or the new one, wherever it is interrupted.
+// A passwordChange applies the password part of a [Change]. The file decides: a password in it counts, otherwise the
+// keyring's if the file says so. So every step leaves either the old password or the new one, wherever it is
+// interrupted.
 type passwordChange struct {
 	Change
 	con           *console.Console

@@ -173,7 +173,7 @@ func origin(o bind.Origin) string {
 func integrityRows(im *Image) []row {
 	f := im.Facts
 	digest := map[bind.Check]string{
-		bind.Right: "verified", bind.Wrong: "WRONG", bind.NotRead: "not verified",
+		bind.Right: "verified", bind.Wrong: "INVALID", bind.NotRead: "not verified",
 	}[f.Integrity.Digest]
 	var rows []row
 	payload := "size unknown"
@@ -229,7 +229,7 @@ func signatureText(s bind.Signature) string {
 	case bind.SignatureRight:
 		return "valid" + key + " (" + s.KeyName + ")"
 	case bind.SignatureWrong:
-		return "INVALID" + key
+		return "WRONG" + key
 	case bind.NoKey:
 		return "not checked: no trusted key" + key
 	case bind.Unsigned:

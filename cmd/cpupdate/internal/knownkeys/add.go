@@ -92,7 +92,7 @@ func (o *AddOptions) look(ctx context.Context, con *console.Console, hosts *know
 	}
 	con.WarnLegacy(o.legacy)
 	shake := func(p trust.Policy) error {
-		return transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: o.timeout})
+		return transfer.Handshake(ctx, access, transfer.Options{Trust: p, Timeout: o.timeout})
 	}
 	err = shake(policy)
 	switch {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // CallPort is the port where phones expect a provisioning service (developer's guide A31003-S2000-R102-16, p. 12).
@@ -101,7 +101,7 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 // Certificate reads the certificate of --service-cert, or makes one for this run.
 func (o *Listen) Certificate() (tls.Certificate, error) {
 	if o.Cert == "" {
-		return transfer.MakeCertificate(o.names(), time.Now())
+		return serve.MakeCertificate(o.names(), time.Now())
 	}
 	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
 	if err != nil {

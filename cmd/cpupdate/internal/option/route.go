@@ -251,7 +251,7 @@ func (o *Route) meet(ctx context.Context, con *console.Console, hosts *knownhost
 	}
 	d.Trust, err = hosts.Meet(ctx, peer, d.Trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
-		return advice.TransferFailure("", transfer.Meet(ctx, d.Access, line))
+		return advice.TransferFailure("", transfer.Handshake(ctx, d.Access, line))
 	})
 	return err
 }

@@ -79,7 +79,7 @@ func (r *rollout) shake(ctx context.Context, number int, p trust.Policy) error {
 	if err != nil {
 		return settings.UsageError("push", err)
 	}
-	err = transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: min(r.options.Timeout, option.ContactTimeout)})
+	err = transfer.Handshake(ctx, access, transfer.Options{Trust: p, Timeout: min(r.options.Timeout, option.ContactTimeout)})
 	if e := (*transfer.Error)(nil); errors.As(err, &e) && e.Kind == transfer.KindTLS {
 		f := fleet.PageFailure(&wbm.Error{Kind: wbm.KindTLS, Err: e.Err})
 		return advice.PhoneFailure(r.targets[number].Address, r.failureContext(), fleet.Result{Failure: f})

@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -27,7 +28,7 @@ func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	var begun sync.WaitGroup
 	begun.Add(n)
 	for i := range n {
-		certificate, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+		certificate, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

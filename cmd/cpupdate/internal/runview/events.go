@@ -7,7 +7,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A phoneEvent is a JSON line about one phone.
@@ -56,8 +56,8 @@ type fetchDoc struct {
 	Cut      bool  `json:"cut"`
 }
 
-func newFetchDoc(f transfer.Fetch) *fetchDoc {
-	if f == (transfer.Fetch{}) {
+func newFetchDoc(f serve.Fetch) *fetchDoc {
+	if f == (serve.Fetch{}) {
 		return nil
 	}
 	return &fetchDoc{f.Requests, f.Sent, f.Size, f.Complete, f.Cut}

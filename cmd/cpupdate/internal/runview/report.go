@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A Report shows a run as it happens: each step of a single phone, or one line for each of several phones when it ends.
@@ -43,7 +43,7 @@ type phoneProgress struct {
 	down, back             time.Time
 	pageOnly               bool // it does not call back
 	busy                   bool // it was in a call; steps that are repeated after that are not shown again
-	fetch                  transfer.Fetch
+	fetch                  serve.Fetch
 }
 
 // NewReport starts a report, which summary ends. An error of writing stops the run.

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // TestAnswerIsNotTheEnd: after the answer of the page it is said how long a restart is waited for. An end by ^C has a line of
@@ -40,7 +40,7 @@ func TestManyFetch(t *testing.T) {
 	con, out, errOut := newConsole()
 	r := NewReport(con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
-		e := fleet.Event{Phone: phone, Step: step, Fetch: transfer.Fetch{Sent: sent, Size: 100}}
+		e := fleet.Event{Phone: phone, Step: step, Fetch: serve.Fetch{Sent: sent, Size: 100}}
 		if step == fleet.StepFailed {
 			e.Failure = &fleet.Failure{Kind: fleet.KindNoCall, Msg: "no"}
 		}
@@ -75,7 +75,7 @@ func TestFetchingLines(t *testing.T) {
 	at := time.Now()
 	for i := range 25 { // 2.4 s
 		for phone := range 2 {
-			r.Event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: transfer.Fetch{Sent: int64(i)}})
+			r.Event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: serve.Fetch{Sent: int64(i)}})
 		}
 	}
 	for _, phone := range []string{"a", "b"} {

@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // cp600 is what the phone of these tests says of itself.
@@ -58,8 +58,8 @@ func served() []fleet.Event {
 		{Step: fleet.StepChecked, Verdict: fits()},
 		{Step: fleet.StepTold, Limit: 10 * time.Minute},
 		{Step: fleet.StepAccepted},
-		{Step: fleet.StepFetching, Fetch: transfer.Fetch{Requests: 1, Sent: 1 << 20, Size: 3 << 20}},
-		{Step: fleet.StepFetched, Fetch: transfer.Fetch{Requests: 2, Sent: 3 << 20, Size: 3 << 20, Complete: true}},
+		{Step: fleet.StepFetching, Fetch: serve.Fetch{Requests: 1, Sent: 1 << 20, Size: 3 << 20}},
+		{Step: fleet.StepFetched, Fetch: serve.Fetch{Requests: 2, Sent: 3 << 20, Size: 3 << 20, Complete: true}},
 		{Step: fleet.StepSilent, Err: errors.New("silence")},
 		{Step: fleet.StepRestarting, Limit: 10 * time.Minute},
 		{Step: fleet.StepBack},
