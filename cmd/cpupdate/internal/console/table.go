@@ -51,11 +51,20 @@ func (l Layout) Fits(cells ...Cell) bool { return l.Width == 0 || l.columns(esca
 
 // columns returns the width of a line that is not wrapped.
 func (l Layout) columns(cells []Cell) int {
-	columns, last := l.Indent, len(cells)-1
+	column, last := l.Indent, len(cells)-1
 	for i, cell := range cells[:last] {
-		columns += max(l.Widths[i], Columns(cell.Text)) + gap
+		column = l.next(i, column, column+Columns(cell.Text))
 	}
-	return columns + Columns(l.Lead) + Columns(cells[last].Text)
+	return column + Columns(l.Lead) + Columns(cells[last].Text)
+}
+
+// next returns the column after the cell i, which begins at start and ends at end. A cell may use one blank of the gap.
+func (l Layout) next(i, start, end int) int {
+	next := start + l.Widths[i] + gap
+	if end < next {
+		return next
+	}
+	return end + gap
 }
 
 // line returns a line of escaped cells. On a terminal that is too narrow it continues on the next lines.
@@ -78,12 +87,12 @@ func (l Layout) line(cells []Cell) string {
 		written = column
 	}
 	for i, cell := range cells[:last] {
-		text, next := cell.Text, column+l.Widths[i]
-		if l.Width > 0 && column+Columns(text) > l.Width {
-			text, next = wrap(text, column, below, l.Width), below+l.Widths[i]
+		text, start := cell.Text, column
+		if l.Width > 0 && start+Columns(text) > l.Width {
+			text, start = wrap(text, start, below, l.Width), below
 		}
 		write(text, l.console.Paint(cell.Style, text))
-		column = max(column, next) + gap
+		column = l.next(i, start, column)
 	}
 	text, lead := cells[last].Text, Columns(l.Lead)
 	if l.Width > 0 {
