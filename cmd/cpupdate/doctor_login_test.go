@@ -74,8 +74,8 @@ func TestDoctorWrongPassword(t *testing.T) {
 		faults string
 		want   string
 	}{
-		"wrong":      {"", "rejects the password"},
-		"locked out": {"web-password-suspended", "accepts no password for now"},
+		"wrong":      {"", "refuses the password"},
+		"locked out": {"web-password-suspended", "takes no password for now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
