@@ -19,7 +19,7 @@ fuzz:
 	FUZZ=$(FUZZ) .ci/fuzz
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer ./pkg/transfer/serve
 
 docs:
 	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage' ./cmd/cpupdate

@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// An app holds what main hands to the commands: where they read and write, what is stored on this machine, and how the
+// An app holds what main passes to the commands: where they read and write, what is stored on this machine, and how the
 // network and files are opened.
 type app struct {
 	con    *console.Console
@@ -35,7 +35,7 @@ type app struct {
 	helpErr error // what kept help from being printed; cobra has no way to return it
 }
 
-// newApp returns the app of this process.
+// newApp returns the app for this process.
 func newApp() *app {
 	con := console.New()
 	store := &settings.Store{ConfigVariable: os.Getenv("CPUPDATE_CONFIG")}
@@ -49,9 +49,9 @@ func newApp() *app {
 	}
 	if password := os.Getenv(credentials.PasswordVariable); password != "" {
 		pass.Variable = secret.New(password)
-		_ = os.Unsetenv(credentials.PasswordVariable) // libraries too start programs: the keyring's on macOS
+		_ = os.Unsetenv(credentials.PasswordVariable) // libraries start programs too, such as the keyring's on macOS
 	}
-	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", Ci: os.Getenv("CI") != ""}
+	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", CI: os.Getenv("CI") != ""}
 	for _, name := range doctor.ProxyVariables() {
 		if os.Getenv(name) != "" {
 			around.Proxies = append(around.Proxies, name)

@@ -156,7 +156,7 @@ func (r *canaryRun) run(args ...string) exit.Code {
 			r.started()
 		}
 	}()
-	_ = cmd.Wait() // how it ended is in its state
+	_ = cmd.Wait() // the state says how it ended
 	<-done
 	if r.ended != nil {
 		r.ended()

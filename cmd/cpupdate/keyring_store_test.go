@@ -21,7 +21,7 @@ const (
 	newServer    = "new.example"
 )
 
-// A storing is one command that changes what is stored, from one state.
+// A storing is one command that changes what is stored, starting from one state.
 type storing struct {
 	name, state string // of the password before: "nothing", "file" or "keyring"
 	args        []string
@@ -48,7 +48,7 @@ func storings() []storing {
 	return all
 }
 
-// A scene is a folder of settings and a keyring, and what they held at each moment.
+// A scene is a settings folder and a keyring, and what they contained at each moment.
 type scene struct {
 	t       *testing.T
 	store   *settings.Store
@@ -86,7 +86,8 @@ func (s *scene) run(stdin string, args ...string) ran {
 	return r
 }
 
-// newScene has the old password stored in the state's place, and another in the file for the profile berlin.
+// newScene returns a scene with the old password stored where state says, and another one in the file for the profile
+// berlin.
 func newScene(t *testing.T, state string) *scene {
 	t.Helper()
 	a, _, _ := testApp(t, nil)
@@ -122,7 +123,7 @@ func (s *scene) remember(name string) {
 	s.moments = append(s.moments, moment{name, files, s.keyring.all()})
 }
 
-// check looks at one moment as whoever comes next would: the process is gone.
+// check checks one moment as the next process would find it.
 func (s *scene) check(c storing, m moment, succeeded bool) {
 	s.t.Helper()
 	for name, text := range m.files {
@@ -149,7 +150,7 @@ func (s *scene) check(c storing, m moment, succeeded bool) {
 	}
 }
 
-// checkChanged looks at the password that the command was about.
+// checkChanged checks the password that the command changed.
 func (s *scene) checkChanged(c storing, m moment, got credentials.Password, succeeded, kept bool) {
 	s.t.Helper()
 	lost := got.Trouble.OneOf(credentials.KeyringLost)
@@ -169,13 +170,13 @@ func (s *scene) checkChanged(c storing, m moment, got credentials.Password, succ
 	}
 }
 
-// TestStoringBrokenOff ends each command at each step, in several ways, and looks at what is left.
+// TestStoringBrokenOff ends each command at each step, in several ways, and checks what is left.
 func TestStoringBrokenOff(t *testing.T) {
 	refuses := errors.New("it refuses")
 	for _, c := range storings() {
 		t.Run(c.state+" "+c.name, func(t *testing.T) {
 			t.Parallel()
-			// What it comes to if all goes well, and every moment on the way: any of them may be the last of the process.
+			// The result of an undisturbed run, and every moment before it: the process may end at any of them.
 			s := newScene(t, c.state)
 			s.keyring.step = func(call int, after bool) error {
 				s.remember(fmt.Sprintf("killed at call %d, after %v", call, after))
@@ -217,7 +218,7 @@ func TestStoringBrokenOff(t *testing.T) {
 	}
 }
 
-// testFileFails makes the file of passwords one that is refused, once the keyring was changed.
+// testFileFails makes the password file unusable after the keyring was changed.
 func testFileFails(t *testing.T, c storing, call int) {
 	t.Helper()
 	if runtime.GOOS == "windows" {

@@ -141,7 +141,7 @@ func TestSecondInterrupt(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // how it ended is in its state
+		_ = cmd.Wait() // the state says how it ended
 	}()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -204,7 +204,7 @@ type pushProcess struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
-	port  string // where phones call
+	port  string // where phones call back back back
 	err   chan string
 }
 
@@ -233,7 +233,7 @@ func startPush(t *testing.T, args ...string) *pushProcess {
 	p, errOut := startProcess(t, args...)
 	said := bufio.NewReader(errOut)
 	first, _ := said.ReadString('\n')
-	_, after, found := strings.Cut(first, "listens on port ")
+	_, after, found := strings.Cut(first, "listening on port ")
 	if p.port, _, _ = strings.Cut(after, ";"); !found {
 		t.Fatalf("it does not say its port: %s", first)
 	}

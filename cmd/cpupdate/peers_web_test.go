@@ -20,8 +20,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestWeakKeyAsksNothing: on a terminal nobody is asked for a password that no peer can be told, and who has a short key is
-// told what takes it.
+// TestWeakKeyAsksNothing checks that no password is prompted for if no peer may receive it, and that the error for a
+// short key names the flag that accepts it.
 func TestWeakKeyAsksNothing(t *testing.T) {
 	t.Parallel()
 	weak := madeCertificate{bits: 1024}.make(t)
@@ -45,7 +45,7 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 		"a page with a short key":   {page(weak, ""), "its RSA key has 1024 bits"},
 		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "no TLS connection to its web page can be established"},
 		"a server with a short key": {ftps(weak, nil), "its RSA key has 1024 bits"},
-		"a server with TLS 1.0":     {ftps(strong, old), "no safe connection"},
+		"a server with TLS 1.0":     {ftps(strong, old), "no secure connection"},
 	} {
 		for _, terminal := range []bool{true, false} {
 			a, said := terminalApp(t, "yes\n")
@@ -64,8 +64,8 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	}
 }
 
-// TestPinsOfMany: keys that are stated for several phones do not make one of them another: whose key is known has to show
-// that one.
+// TestPinsOfMany checks that pins for several phones do not let one phone pass for another: a phone whose key is known
+// must present it.
 func TestPinsOfMany(t *testing.T) {
 	t.Parallel()
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
@@ -94,7 +94,7 @@ func TestPinsOfMany(t *testing.T) {
 	}
 }
 
-// TestKnownKeysOfOthers: a list that others may change is not believed, and not changed.
+// TestKnownKeysOfOthers checks that a list that other users can change is neither trusted nor changed.
 func TestKnownKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -118,7 +118,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 		if c := run(t.Context(), a, []string{"trust", "add", "host", "--pin", "sha256:" + strings.Repeat("1", 64)}); c != want {
 			t.Errorf("mode %03o: exit code %d", mode, c)
 		}
-		if open && !strings.Contains(said(), "not only its owner may change it (mode") {
+		if open && !strings.Contains(said(), "users other than its owner can change it (mode") {
 			t.Errorf("mode %03o: %s", mode, said())
 		}
 		text, err := os.ReadFile(path)
@@ -128,7 +128,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 }
 
-// TestProfileDefaults: a profile that is called defaults has a password of its own in the keyring.
+// TestProfileDefaults checks that a profile called defaults has its own password in the keyring.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")

@@ -123,6 +123,6 @@ func (s *phoneSite) run(line string, run func(string) string) string {
 		after = ";" + after
 	}
 	out := run(s.real(command) + short + after)
-	out = regexp.MustCompile(`(?m)^(note: this machine: phones call port|all phones: ).*\n`).ReplaceAllString(out, "")
-	return strings.NewReplacer(s.prefix, "192.0.2.", "after 5 s of silence", "after 10 min of silence", "it runs within 0.1 s", "it runs within 1 min").Replace(out)
+	out = regexp.MustCompile(`(?m)^(note: this machine: phones call back on port|all phones: ).*\n`).ReplaceAllString(out, "")
+	return strings.NewReplacer(s.prefix, "192.0.2.", "at most 5 s for each", "at most 10 min for each", "queried within 0.1 s", "queried within 1 min").Replace(out)
 }

@@ -29,7 +29,7 @@ type badServer interface {
 	Access() transfer.Access
 	Trust() trust.Policy
 	Files() map[string][]byte
-	Settle()
+	WaitClosed()
 }
 
 func badRows() []badRow {
@@ -57,7 +57,7 @@ func TestPushToBadServers(t *testing.T) {
 				}
 				s := row.start(t)
 				r := pushTo(t, s, row.silent, image, asJSON)
-				s.Settle()
+				s.WaitClosed()
 				checkPush(t, r, s, asJSON)
 			}
 		})
@@ -107,7 +107,7 @@ func TestPushCodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := row.start(t)
 			r := pushTo(t, s, row.silent, image, true)
-			s.Settle()
+			s.WaitClosed()
 			e := r.failure(t)
 			if r.code != want || e.Code != want || e.Retryable == nil || *e.Retryable != (want == exit.CodeUnreachable) {
 				t.Errorf("exit code %d, want %d\n%s", r.code, want, r.errOut)

@@ -139,10 +139,10 @@ func startChangedServer(t *testing.T, method transfer.Method) changedServer {
 	t.Helper()
 	if method == transfer.FTP {
 		s := badserver.NewFTP(t)
-		return changedServer{canaryFlags(s.Access(), ""), s.Files, s.Log, s.Settle}
+		return changedServer{canaryFlags(s.Access(), ""), s.Files, s.Log, s.WaitClosed}
 	}
 	s := badserver.NewHTTPS(t, badserver.WriteThrough)
-	return changedServer{canaryFlags(s.Access(), s.Pin().String()), s.Files, s.Log, s.Settle}
+	return changedServer{canaryFlags(s.Access(), s.Pin().String()), s.Files, s.Log, s.WaitClosed}
 }
 
 // pushChanged pushes an image, and changes it when it has been opened.

@@ -121,7 +121,7 @@ func cmdEmpty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdForge writes a forged image: forge FILE NAME, with a name of bindtest, or "valid".
+// cmdForge writes a forged image: forge FILE NAME, with a name of forge, or "valid".
 func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: forge FILE NAME")

@@ -360,7 +360,7 @@ func (s *pageSite) must(err error) {
 // portCount is how many ports in a row a server of a page has.
 const portCount = 12
 
-// freePorts finds ports in a row that nobody listens on, away from those of transfertest and of the system.
+// freePorts finds ports in a row that nobody listens on, away from those of realservers and of the system.
 func freePorts(t *testing.T) int {
 	t.Helper()
 	for range 100 {

@@ -43,7 +43,7 @@ func TestInterruptedLine(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait() // how it ended is in its state
+		_ = cmd.Wait() // the state says how it ended
 		_ = slave.Close()
 		var shown bytes.Buffer
 		_, _ = shown.ReadFrom(master) // ends with an error: nobody has the other end

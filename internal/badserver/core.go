@@ -27,7 +27,7 @@ type core struct {
 	t        testing.TB
 	listener net.Listener
 	done     chan struct{} // closed when the test ends
-	released chan struct{} // closed when nobody need wait any more: by Settle, or when the test ends
+	released chan struct{} // closed when nobody need wait any more: by WaitClosed, or when the test ends
 
 	mu      sync.Mutex
 	idle    *sync.Cond // told when a goroutine ends
@@ -68,7 +68,7 @@ func (c *core) start(t testing.TB, serve func(id int, conn *net.TCPConn)) {
 	t.Cleanup(func() {
 		c.stop()
 		<-accepting
-		if !c.settle() {
+		if !c.waitClosed() {
 			t.Error("badserver: a connection does not end")
 		}
 	})
@@ -150,8 +150,8 @@ func (c *core) stop() {
 	}
 }
 
-// settle waits for the goroutines of all connections, and reports whether they ended.
-func (c *core) settle() bool {
+// waitClosed waits for the goroutines of all connections, and reports whether they ended.
+func (c *core) waitClosed() bool {
 	late := false
 	timer := time.AfterFunc(10*time.Second, func() {
 		c.mu.Lock()
@@ -168,12 +168,12 @@ func (c *core) settle() bool {
 	return c.active == 0
 }
 
-// Settle waits until every connection has ended, so that the log is complete; the client has to be done. One that
+// WaitClosed waits until every connection has ended, so that the log is complete; the client has to be done. One that
 // keeps a connection open for ten seconds more fails the test.
-func (c *core) Settle() {
+func (c *core) WaitClosed() {
 	c.t.Helper()
 	c.release()
-	if !c.settle() {
+	if !c.waitClosed() {
 		c.t.Error("badserver: the client keeps a connection open")
 	}
 }

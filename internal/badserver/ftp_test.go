@@ -137,7 +137,7 @@ func TestFTP(t *testing.T) {
 		c.say(250, "DELE x")
 		c.say(221, "QUIT")
 		_ = c.text.Close()
-		s.Settle()
+		s.WaitClosed()
 		if ends := s.DataEnds("STOR"); !slices.Equal(ends, []End{EndEOF}) {
 			t.Errorf("data ended: %v", ends)
 		}
@@ -162,7 +162,7 @@ func TestFTPEnds(t *testing.T) {
 		t.Errorf("SIZE: %v", err)
 	}
 	_ = c.text.Close()
-	s.Settle()
+	s.WaitClosed()
 	if ends := s.DataEnds("STOR"); !slices.Equal(ends, []End{EndEOF, EndReset}) {
 		t.Errorf("data ended: %v", ends)
 	}
@@ -181,7 +181,7 @@ func TestStallTellsTheEnd(t *testing.T) {
 		}
 		reset(conn.(*net.TCPConn))
 		_ = c.text.Close()
-		s.Settle()
+		s.WaitClosed()
 	}
 	if ends := s.DataEnds("STOR"); !slices.Equal(ends, []End{EndReset, EndReset}) {
 		t.Errorf("data ended: %v", ends)

@@ -63,7 +63,7 @@ func TestHTTPS(t *testing.T) {
 		}
 	}
 	client.CloseIdleConnections()
-	s.Settle()
+	s.WaitClosed()
 	if got := s.Commands()[1]; got != "PUT "+Folder+"/x" {
 		t.Error(got)
 	}

@@ -20,7 +20,7 @@ const (
 	Stall              // nothing passes any more, but all connections stay open
 	DropControl        // the control connection is reset, the data pass on; by HTTPS all is reset
 	LoseReply          // all data pass; what the server says to them is lost, and all connections are reset
-	stay               // nothing new: the link is stalled already, and others that came since are not
+	stay               // nothing new: the connection is stalled already, and others that came since are not
 )
 
 // Fail makes the fault strike from now on; Fault{} ends that, but not what it has stalled.
@@ -30,8 +30,8 @@ func (p *Proxy) Fail(f Fault) {
 	p.fault = f
 }
 
-// judge looks at what a client has sent on a link: how many bytes may pass, and what is to happen then.
-func (p *Proxy) judge(k *link, b []byte) (pass int, then Action) {
+// judge looks at what a client has sent on a connection: how many bytes may pass, and what is to happen then.
+func (p *Proxy) judge(k *proxyConn, b []byte) (pass int, then Action) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if k.stalled {
@@ -62,8 +62,8 @@ func (p *Proxy) judge(k *link, b []byte) (pass int, then Action) {
 	return pass, then
 }
 
-// judgeReply looks at what the server has sent on a link.
-func (p *Proxy) judgeReply(k *link, b []byte) (pass int, then Action) {
+// judgeReply looks at what the server has sent on a connection.
+func (p *Proxy) judgeReply(k *proxyConn, b []byte) (pass int, then Action) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -78,18 +78,18 @@ func (p *Proxy) judgeReply(k *link, b []byte) (pass int, then Action) {
 
 // deafen lets nothing more come back from the server on the connections on which it talks.
 func (p *Proxy) deafen() {
-	for k := range p.links {
+	for k := range p.conns {
 		if k.control || p.server.Kind == Nginx {
 			k.deaf = true
 		}
 	}
 }
 
-// strike does to all links what a fault does.
+// strike does to all connections what a fault does.
 func (p *Proxy) strike(action Action) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for k := range p.links {
+	for k := range p.conns {
 		switch action {
 		case Reset, Close:
 			p.cut(k, action == Reset)
@@ -104,12 +104,12 @@ func (p *Proxy) strike(action Action) {
 	}
 }
 
-// cut ends a link. The mutex is held.
-func (p *Proxy) cut(k *link, hard bool) {
-	if !p.links[k] {
+// cut ends a connection. The mutex is held.
+func (p *Proxy) cut(k *proxyConn, hard bool) {
+	if !p.conns[k] {
 		return
 	}
-	delete(p.links, k)
+	delete(p.conns, k)
 	close(k.done)
 	if hard {
 		reset(k.client)

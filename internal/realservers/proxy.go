@@ -33,7 +33,7 @@ type Proxy struct {
 
 	mu        sync.Mutex // guards the fields below
 	listeners []net.Listener
-	links     map[*link]bool
+	conns     map[*proxyConn]bool
 	fault     Fault
 	control   int
 	data      int
@@ -44,7 +44,7 @@ type Proxy struct {
 // NewProxy returns a proxy in front of a server, until the test ends.
 func NewProxy(t testing.TB, s *Server) *Proxy {
 	t.Helper()
-	p := &Proxy{t: t, server: s, links: map[*link]bool{}}
+	p := &Proxy{t: t, server: s, conns: map[*proxyConn]bool{}}
 	if s.options.IPv6 {
 		t.Fatal("there is no second address of loopback by IPv6")
 	}
@@ -163,9 +163,9 @@ func (p *Proxy) accept(l net.Listener, port int) {
 		}
 		isFirst := port == p.server.block.control()
 		isFTP := p.server.Kind != Nginx
-		k := &link{client: client, server: server, control: isFirst && isFTP, payload: !isFirst || !isFTP, done: make(chan struct{})}
+		k := &proxyConn{client: client, server: server, control: isFirst && isFTP, payload: !isFirst || !isFTP, done: make(chan struct{})}
 		p.mu.Lock()
-		p.links[k] = true
+		p.conns[k] = true
 		if isFirst {
 			p.control++
 		} else {

@@ -90,7 +90,7 @@ type Authority struct {
 	certificate *tls.Certificate
 }
 
-// NewAuthority returns an authority that nobody knows yet.
+// NewAuthority returns a new authority.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	return &Authority{t, New(t, Options{Change: SigningOthers})}

@@ -41,7 +41,8 @@ func TestCPBFacts(t *testing.T) {
 	}
 }
 
-// Every byte of the header belongs to exactly one field, and each field's bytes are those of the file at its place.
+// TestCPBFieldsCoverTheHeader checks that every byte of the header belongs to exactly one field, and that each field
+// has the bytes at its place in the file.
 func TestCPBFieldsCoverTheHeader(t *testing.T) {
 	image := forge.Valid().Image()
 	f, err := open(t, image)
@@ -100,7 +101,7 @@ func TestBuilderRefuses(t *testing.T) {
 	}
 }
 
-// What decodes encodes to the same bytes, unknown fields and order kept.
+// FuzzCPBHeader checks that what decodes encodes to the same bytes, with unknown fields and in the same order.
 func FuzzCPBHeader(f *testing.F) {
 	for _, forgery := range forge.Forgeries() {
 		f.Add(forgery.Image)
@@ -108,7 +109,7 @@ func FuzzCPBHeader(f *testing.F) {
 	f.Add(forge.Valid().Image())
 	f.Fuzz(func(t *testing.T, image []byte) {
 		if len(image) >= 64 {
-			// The fuzzer cannot guess a checksum: it gets a right one for free.
+			// The fuzzer cannot guess a checksum, so it gets a correct one.
 			image = bytes.Clone(image)
 			forge.Seal(image)
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// The forger's starting point must be right, else every forgery is refused for the wrong reason.
+// TestForgerStartsFromAValidImage checks that the forger's image is valid, because otherwise every forgery is refused
+// for the wrong reason.
 func TestForgerStartsFromAValidImage(t *testing.T) {
 	f, err := open(t, forge.Valid().Image())
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A pass in pieces of any size says what Verify says, of every image that can be opened.
+// TestPassSaysWhatVerifySays checks that a pass in pieces of any size gives the result of Verify, for every image that
+// can be opened.
 func TestPassSaysWhatVerifySays(t *testing.T) {
 	images := map[string][]byte{"valid": forge.Valid().Image()}
 	damaged := forge.Valid().Image()
@@ -52,7 +53,7 @@ func TestPassSaysWhatVerifySays(t *testing.T) {
 	}
 }
 
-// A pass that saw less than the image says so, whatever the digests are.
+// TestPassOverLessThanTheImage checks that a pass that saw less than the image is an error, whatever the digests are.
 func TestPassOverLessThanTheImage(t *testing.T) {
 	image := forge.Valid().Image()
 	f, err := bind.NewFile(bytes.NewReader(image), int64(len(image)))

@@ -12,7 +12,8 @@ import (
 	"github.com/cpupdate/cpupdate/internal/forge"
 )
 
-// secondMutation returns a valid CPB image with something changed in most cases, and mended in most of those.
+// secondMutation returns a valid CPB image, in most cases with a change, and in most of those with the checksums
+// corrected.
 func secondMutation(r *rand.Rand) []byte {
 	parts := forge.Valid()
 	for range r.IntN(4) {
@@ -79,7 +80,7 @@ func secondMutateFields(r *rand.Rand, fields []forge.Field) []forge.Field {
 	case 8:
 		r.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 	case 9:
-		// Half of what the other cases get: these images are large, and their kinds are few.
+		// Half as often as the other cases, because these images are large and have few kinds.
 		if r.IntN(2) == 0 {
 			fields = secondCrowd(r, fields)
 		}
@@ -87,8 +88,8 @@ func secondMutateFields(r *rand.Rand, fields []forge.Field) []forge.Field {
 	return fields
 }
 
-// secondCrowd takes the fields to one of the format's limits: how often a field stands there, how many fields there
-// are and how long the header is.
+// secondCrowd extends the fields to one of the format's limits: how often a field occurs, how many fields there are,
+// and how long the header is.
 func secondCrowd(r *rand.Rand, fields []forge.Field) []forge.Field {
 	length := 64
 	for _, field := range fields {
@@ -105,7 +106,7 @@ func secondCrowd(r *rand.Rand, fields []forge.Field) []forge.Field {
 	return append(fields, forge.Field{Type: 0x0100, Value: make([]byte, max(0, 65535-length-4+r.IntN(3)))})
 }
 
-// secondType returns a known type, the twin of one, or any.
+// secondType returns a known type, one that differs only in the critical bit, or any other.
 func secondType(r *rand.Rand) uint16 {
 	known := []uint16{
 		forge.Family, forge.Model, forge.SoftwareType, forge.Version, forge.Levels, forge.Built,
@@ -124,7 +125,7 @@ func secondType(r *rand.Rand) uint16 {
 	return known[r.IntN(len(known))]
 }
 
-// secondValueOf returns a value for a field of the type, near the bounds of what is right and on either side of them.
+// secondValueOf returns a value for a field of the type, near the limits of valid values and on both sides of them.
 func secondValueOf(r *rand.Rand, kind uint16) []byte {
 	numbers := []uint16{0, 0, 0, 1, 1, 2, 3, 4, 9, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF}
 	var value []byte
@@ -151,7 +152,7 @@ func secondValueOf(r *rand.Rand, kind uint16) []byte {
 	return value[r.IntN(8)/7:]
 }
 
-// secondText returns a text, or what is none.
+// secondText returns a valid or invalid text.
 func secondText(r *rand.Rand) string {
 	texts := []string{
 		"", " ", "x", " x ", "CP600", "CP600", "ä", "\u00a0", "\u200b", "\ufeff", "\u2028", "\ufffd", "\U0010ffff", "\u202e", "😀",
@@ -208,7 +209,7 @@ func secondMutateBytes(r *rand.Rand, image []byte) []byte {
 	return image
 }
 
-// secondSign puts the right signature and the right CRC into an image that has a signature.
+// secondSign writes the right signature and the right CRC to an image that has a signature.
 func secondSign(image []byte, key ed25519.PrivateKey) []byte {
 	header := secondZeroed(image[:binary.BigEndian.Uint32(image[0x0C:])], 0x38, 4)
 	at := bytes.Index(header, []byte{0x80, 0x0A, 0, 64}) + 4

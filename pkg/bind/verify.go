@@ -14,8 +14,8 @@ import (
 // chunk is how much of an image is in memory at a time.
 const chunk = 256 << 10
 
-// Verify reads the whole image once and compares its digests with what header and descriptor state; the result then
-// stands in Facts. For a stream it is what learns the size and reads the trailer, and it can be called once.
+// Verify reads the whole image once and compares its digests with those that header and descriptor state. Facts then
+// has the result. For a stream, Verify also finds the size and reads the trailer, and can be called only once.
 //
 // The error is a [*FormatError] for a wrong digest or length and for a file that ends before its size, the context's
 // cause if it ends first, or that of the reader.
@@ -36,16 +36,16 @@ func (f *File) Verify(ctx context.Context) error {
 	return nil
 }
 
-// sums compares an image with what was read of it when it was opened, and computes the digests that Verify compares, all
-// in one pass: header and trailer byte by byte, the payload's digest, that of the whole file, or both.
+// sums compares an image with what was read when it was opened, and computes the digests that Verify compares, all in
+// one pass: header and trailer byte by byte, the payload's digest, that of the whole file, or both.
 type sums struct {
 	file    *File
 	payload hash.Hash    // nil if the format states no digest of the payload
-	whole   hash.Hash    // nil if nothing asks for the whole file's
-	changed *FormatError // the first byte that is not what it was
+	whole   hash.Hash    // nil if the whole file's digest is not needed
+	changed *FormatError // the first byte that has changed
 }
 
-// newSums leaves out the whole file's digest where the header states the payload's, unless something asks for it.
+// newSums omits the whole file's digest if the header states the payload's, unless whole is set.
 func (f *File) newSums(whole bool) *sums {
 	s := &sums{file: f}
 	if f.facts.PayloadSHA256.Known() {
@@ -57,7 +57,7 @@ func (f *File) newSums(whole bool) *sums {
 	return s
 }
 
-// start is the offset of the first byte that matters.
+// start returns the offset of the first byte that is needed.
 func (s *sums) start() int64 {
 	if s.whole == nil {
 		return s.file.facts.HeaderLength
@@ -65,7 +65,7 @@ func (s *sums) start() int64 {
 	return 0
 }
 
-// add takes bytes that stand at the given offset of the file. Two digests are computed at the same time.
+// add adds the bytes at the given offset of the file. It computes two digests at the same time.
 func (s *sums) add(at int64, b []byte) {
 	s.comparePart("header", 0, s.file.header, at, b)
 	s.comparePart("trailer", s.file.facts.Size-int64(len(s.file.trailer)), s.file.trailer, at, b)
@@ -83,7 +83,7 @@ func (s *sums) add(at int64, b []byte) {
 	whole.Wait()
 }
 
-// comparePart compares the bytes of b, which stand at the offset at, with those of a part of the file that was read before.
+// comparePart compares the bytes of b, at the offset at of the file, with those of a part that was read before.
 func (s *sums) comparePart(name string, start int64, part []byte, at int64, b []byte) {
 	from, to := max(start, at), min(start+int64(len(part)), at+int64(len(b)))
 	if s.changed != nil || from >= to || bytes.Equal(part[from-start:to-start], b[from-at:to-at]) {
@@ -118,7 +118,7 @@ func (f *File) hashFile(ctx context.Context, s *sums) error {
 	return nil
 }
 
-// hashStream reads the stream to its end, or to the first byte too many: a stream need not end.
+// hashStream reads the stream to its end, or to the first byte too many, because a stream may be endless.
 func (f *File) hashStream(ctx context.Context, s *sums) error {
 	want := f.facts.HeaderLength + f.facts.PayloadLength
 	buffer := make([]byte, chunk)
@@ -156,7 +156,7 @@ func lastBytes(tail, b []byte) []byte {
 	return append(tail[:0], tail[max(len(tail)-maxTrailer, 0):]...)
 }
 
-// compare compares what was computed with what header and descriptor state.
+// compare compares the computed digests with those that header and descriptor state.
 func (f *File) compare(s *sums) *FormatError {
 	if s.changed != nil {
 		return s.changed

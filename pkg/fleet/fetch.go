@@ -3,7 +3,7 @@ package fleet
 import (
 	"sync"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A fetchLog is how far a phone got with fetching, as the source sees it. It is safe for concurrent use.
@@ -11,20 +11,20 @@ type fetchLog struct {
 	changed chan struct{} // holds a value when there is news
 
 	mu     sync.Mutex
-	now    transfer.Fetch
+	now    serve.Fetch
 	grants int // how often the source was opened to the phone
 }
 
 func newFetchLog() *fetchLog { return &fetchLog{changed: make(chan struct{}, 1)} }
 
 // watch returns what the source calls from now on: what belongs to an earlier access no longer counts.
-func (l *fetchLog) watch() func(transfer.Fetch) {
+func (l *fetchLog) watch() func(serve.Fetch) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.grants++
-	l.now = transfer.Fetch{}
+	l.now = serve.Fetch{}
 	mine := l.grants
-	return func(f transfer.Fetch) {
+	return func(f serve.Fetch) {
 		l.mu.Lock()
 		if mine == l.grants {
 			l.now = f
@@ -37,7 +37,7 @@ func (l *fetchLog) watch() func(transfer.Fetch) {
 	}
 }
 
-func (l *fetchLog) state() transfer.Fetch {
+func (l *fetchLog) state() serve.Fetch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.now
@@ -51,7 +51,7 @@ const (
 
 // fetchProgress is what a follower knows of a phone's fetch.
 type fetchProgress struct {
-	now      transfer.Fetch
+	now      serve.Fetch
 	watched  bool  // the phone's fetching can be seen
 	whole    bool  // every byte of the image was seen to arrive
 	complete bool  // or may have arrived
@@ -60,7 +60,7 @@ type fetchProgress struct {
 }
 
 // advance takes over a new state, and reports whether that is a step forward.
-func (p *fetchProgress) advance(now transfer.Fetch) bool {
+func (p *fetchProgress) advance(now serve.Fetch) bool {
 	p.now = now
 	p.complete = p.complete || now.Complete || now.Perhaps
 	parts, requests := int64(0), min(now.Requests, fetchRequests)
@@ -76,6 +76,6 @@ func (p *fetchProgress) advance(now transfer.Fetch) bool {
 
 // counted reports whether the count of what the phone fetched is final: one that has it all may say so before its last bytes
 // were seen to be confirmed.
-func (p *fetchProgress) counted(now transfer.Fetch) bool {
+func (p *fetchProgress) counted(now serve.Fetch) bool {
 	return !p.watched || p.complete || now.Open == 0
 }

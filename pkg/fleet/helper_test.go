@@ -18,14 +18,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // identity is the certificate of all servers in these tests: making one takes a while. It is valid when the time of
 // [synctest] begins.
 var identity = sync.OnceValues(func() (tls.Certificate, error) {
-	return transfer.MakeCertificate([]string{machine}, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+	return serve.MakeCertificate([]string{machine}, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 })
 
 const (
@@ -91,7 +91,7 @@ type stage struct {
 	t      *testing.T
 	net    *memnet.Network
 	runner *fleet.Runner
-	https  *transfer.Server
+	https  *serve.Server
 	image  imageFile
 	plan   fleet.Plan
 
@@ -125,8 +125,8 @@ func newStage(t *testing.T, w setting) *stage {
 	fatal(t, err)
 	l, err := s.net.Listen(t.Context(), "tcp", machine+":18443")
 	fatal(t, err)
-	s.https, err = transfer.Serve(transfer.ServeOptions{
-		Listener: l, Certificate: certificate, Legacy: w.legacy, Rate: rate, Calls: s.runner.Calls(), Troubled: s.runner.Troubled,
+	s.https, err = serve.New(serve.Options{
+		Listener: l, Certificate: certificate, Legacy: w.legacy, Rate: rate, Handler: s.runner.Calls(), OnError: s.runner.Troubled,
 	})
 	fatal(t, err)
 	t.Cleanup(func() { fatal(t, s.https.Close()) })

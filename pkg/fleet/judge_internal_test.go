@@ -9,7 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -17,11 +17,11 @@ import (
 func TestClassify(t *testing.T) {
 	t.Parallel()
 	const older, newer, hfa, sip = "V1 R4.9.0", "V1 R9.2.0", "Unify HFA", "Unify SIP"
-	all, part, lost := transfer.Fetch{Requests: 1, Sent: 9, Size: 9, Complete: true}, transfer.Fetch{Requests: 1, Sent: 3, Size: 9}, transfer.Fetch{Requests: 1, Sent: 8, Size: 9, Perhaps: true}
+	all, part, lost := serve.Fetch{Requests: 1, Sent: 9, Size: 9, Complete: true}, serve.Fetch{Requests: 1, Sent: 3, Size: 9}, serve.Fetch{Requests: 1, Sent: 8, Size: 9, Perhaps: true}
 	for name, c := range map[string]struct {
 		before, after Device
 		stated        string
-		fetch         transfer.Fetch
+		fetch         serve.Fetch
 		down          bool
 		want          Kind // "" is success
 	}{
@@ -35,7 +35,7 @@ func TestClassify(t *testing.T) {
 		"old, a type only before":          {Device{SoftwareType: hfa, Version: older}, Device{Version: older}, "", all, true, KindOldVersion},
 		"a type only after, same version":  {Device{Version: newer}, Device{SoftwareType: hfa, Version: newer}, sip, all, false, KindUnproven},
 		"not all of it":                    {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: newer}, "", part, true, ""},
-		"not asked for":                    {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: newer}, "", transfer.Fetch{}, true, KindUnproven},
+		"not asked for":                    {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: newer}, "", serve.Fetch{}, true, KindUnproven},
 		"again":                            {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", all, true, ""},
 		"again, not all of it":             {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", part, true, KindUnproven},
 		"again, perhaps all of it":         {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", lost, true, KindUnproven},
@@ -125,7 +125,7 @@ func TestLongestRun(t *testing.T) {
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	here := netip.MustParseAddr("127.0.0.1")
-	alert, bare := &transfer.HandshakeError{Err: errors.New("alert")}, &transfer.HandshakeError{Err: io.EOF}
+	alert, bare := &serve.HandshakeError{Err: errors.New("alert")}, &serve.HandshakeError{Err: io.EOF}
 	for name, c := range map[string]struct {
 		errs       []error // one for each contact
 		end, share bool

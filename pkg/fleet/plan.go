@@ -9,7 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -49,9 +49,9 @@ type Source interface {
 
 // A Request asks a source for one phone's access.
 type Request struct {
-	Phone netip.Addr           // who will fetch
-	Local netip.Addr           // the address of this machine that the phone reaches
-	Watch func(transfer.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+	Phone netip.Addr        // who will fetch
+	Local netip.Addr        // the address of this machine that the phone reaches
+	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
 }
 
 // A Grant is one phone's access to the image.

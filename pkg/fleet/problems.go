@@ -11,7 +11,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -91,13 +91,13 @@ func (p *problems) failure(final, shared bool) error {
 // Troubled takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
 // calls it.
 func (r *Runner) Troubled(remote netip.Addr, err error) {
-	handshake := (*transfer.HandshakeError)(nil)
+	handshake := (*serve.HandshakeError)(nil)
 	switch {
 	case errors.As(err, &handshake) && hungUp(err):
 		r.problem(remote, problemHungUp, err)
 	case errors.As(err, &handshake):
 		r.problem(remote, problemTLS, err)
-	case errors.Is(err, transfer.ErrNotOffered):
+	case errors.Is(err, serve.ErrNotOffered):
 		r.note(remote, problemFetch, err)
 		r.unknownCaller(remote, err)
 	default:

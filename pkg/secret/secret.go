@@ -1,5 +1,5 @@
 // Package secret holds passwords so that nothing prints them: [Secret] is one, [Redactor] takes secrets out of the texts of
-// whoever was sent them, and [Cut] bounds such texts.
+// servers and phones that were sent them, and [Cut] bounds such texts.
 package secret
 
 import (
@@ -45,5 +45,5 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // LogValue returns [Secret.String] for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Scrub returns a text of whoever was sent the secret without it, as [Redactor.Scrub] does.
+// Scrub returns a text without the secret, as [Redactor.Scrub] does.
 func (s Secret) Scrub(text string) string { return NewRedactor(s).Scrub(text) }

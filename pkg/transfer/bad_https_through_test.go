@@ -90,7 +90,7 @@ func TestHalfAFileIsRemoved(t *testing.T) {
 				u.Watch = func(bool) transfer.Watcher { return objector{io.Discard} }
 			}
 			_, err := put(ctx, s.Access(), o, u)
-			s.Settle()
+			s.WaitClosed()
 			e := (*transfer.Error)(nil)
 			left := errors.As(err, &e) && e.Left != ""
 			if !errors.Is(err, want) || left != how.denied {
@@ -121,7 +121,7 @@ func TestOldFileIsKept(t *testing.T) {
 	if _, err := put(ctx, s.Access(), o, upload(content(2<<20))); err != context.Canceled { //nolint:errorlint // nothing around it
 		t.Errorf("%v", err)
 	}
-	s.Settle()
+	s.WaitClosed()
 	if !bytes.Equal(s.Files()[badserver.Folder+"/"+name], old) || s.Saw("DELETE") {
 		t.Error("the old file is not there")
 	}

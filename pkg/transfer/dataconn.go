@@ -37,14 +37,14 @@ type dataError struct{ err error }
 func (e *dataError) Error() string { return fmt.Sprintf("the data connection: %v", e.err) }
 func (e *dataError) Unwrap() error { return e.err }
 
-// maxListing is how much of a listing is read in bytes. What comes behind that is not seen.
+// maxListing is how many bytes of a listing are read. The rest is ignored.
 const maxListing = 1 << 20
 
-// handshakeGrace is what a handshake gets that runs while the server refuses the file.
+// handshakeGrace is the time for a handshake that runs while the server refuses the file.
 const handshakeGrace = 100 * time.Millisecond
 
-// openData connects to the port that the server named, on the host that the control connection reached: a server that
-// names another host is mistaken about itself, or lies.
+// openData connects to the port that the server named, on the host of the control connection: a server that names another
+// host is mistaken about itself, or lies.
 func (c *control) openData(address string, config *tls.Config, complete func() bool) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -81,10 +81,10 @@ func (c *control) openData(address string, config *tls.Config, complete func() b
 	return d, nil
 }
 
-// answered is told the code of each answer that comes while the upload runs, and reports whether it says nothing new. A
+// handleReply handles the code of each answer that comes while the upload runs, and reports whether it says nothing new. A
 // refusal resets the connection, so that no more is sent in vain, and so do preliminary answers without end; after 421
-// the server may finish the file all the same, but not if it stops taking it.
-func (d *dataConn) answered(code int) (stale bool) {
+// the server may finish the file anyway, but not if it stops taking it.
+func (d *dataConn) handleReply(code int) (stale bool) {
 	switch {
 	case code < 200:
 		if d.begun++; d.begun > maxPreliminary {
@@ -104,7 +104,7 @@ func (d *dataConn) answered(code int) (stale bool) {
 	return false
 }
 
-// Handshake makes the TLS handshake; by plain FTP there is none. The library asks for it when nothing was written.
+// Handshake makes the TLS handshake; by plain FTP there is none. The library calls it when nothing was written.
 func (d *dataConn) Handshake() error {
 	if d.secure == nil || d.shaken {
 		return nil
@@ -122,7 +122,7 @@ func (d *dataConn) Handshake() error {
 
 func (d *dataConn) Read(p []byte) (int, error) {
 	if err := d.Handshake(); err != nil {
-		return 0, d.lateness(err)
+		return 0, d.noteError(err)
 	}
 	if d.room == 0 {
 		d.control.endless = true
@@ -138,23 +138,23 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		d.atEnd = true
 	}
-	return n, d.lateness(err)
+	return n, d.noteError(err)
 }
 
 func (d *dataConn) Write(p []byte) (int, error) {
 	if err := d.Handshake(); err != nil {
-		return 0, d.lateness(err)
+		return 0, d.noteError(err)
 	}
 	n, err := d.Conn.Write(p)
 	if n > 0 {
 		d.flowing.Store(true)
 	}
-	return n, d.lateness(err)
+	return n, d.noteError(err)
 }
 
-// lateness notes that the server has been silent for too long already: its last word need not be waited for as long
-// again. It also keeps what TLS has against the server, who will only complain of the connection.
-func (d *dataConn) lateness(err error) error {
+// noteError notes whether the server was silent for too long: then its last reply is not waited for as long again. It also
+// keeps an error of TLS, since the server will only complain of the connection. It returns the error.
+func (d *dataConn) noteError(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		d.control.late = true
 	}
@@ -176,10 +176,10 @@ func (d *dataConn) Close() error {
 		d.tcp.Reset()
 		return nil
 	}
-	return d.lateness(d.finish())
+	return d.noteError(d.finish())
 }
 
-// finish tells the server that the file ends here, and waits until it has taken it. TLS servers send tickets on the
+// finish ends the file, and waits until the server has taken it. TLS servers send tickets on the
 // data connection; closing with those unread would reset it and cost the file's last bytes.
 func (d *dataConn) finish() error {
 	if d.secure != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// An ftpStore is a folder on an FTP or FTPS server. Its connection is opened anew when it was lost.
+// An ftpStore is a folder on an FTP or FTPS server. A connection that was lost is opened again.
 type ftpStore struct {
 	peer
 	client  *ftp.ServerConn // nil: not connected
@@ -57,7 +57,7 @@ func (s *ftpStore) connect(ctx context.Context) error {
 	return err
 }
 
-// greet waits for the greeting, and by FTPS makes the connection safe. The TLS config, nil by plain FTP, goes with
+// greet waits for the greeting, and by FTPS makes the connection secure. The TLS config, nil by plain FTP, goes with
 // this connection alone: it holds the session that the data connections resume.
 func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, error) {
 	r := bufio.NewReader(c)
@@ -84,7 +84,7 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 		return nil, s.fail(ctx, "starting TLS", replyError(answer))
 	case r.Buffered() > 0:
 		// What came before the handshake was not protected, and would be taken for the server's word after it.
-		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or somebody between, sent more than it may before TLS began")}
+		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or an attacker in between, sent data before TLS began")}
 	}
 	config := s.o.Trust.TLS(s.access.host())
 	secure := tls.Client(c, config)
@@ -97,7 +97,7 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 	return config, nil
 }
 
-// readFinal reads a reply, and passes over preliminary ones. All of it has the limit: bytes that drip in are no silence.
+// readFinal reads a reply, and skips preliminary ones. All of it has to come within the limit, in however many pieces.
 func (s *ftpStore) readFinal(c *netconn.Conn, r *bufio.Reader) (reply, error) {
 	limit := time.AfterFunc(s.o.Timeout, c.StopReading)
 	defer limit.Stop()
@@ -116,7 +116,7 @@ func (s *ftpStore) readFinal(c *netconn.Conn, r *bufio.Reader) (reply, error) {
 	return reply{}, errNonsense
 }
 
-// login hands the connection to the library, which logs in and sets binary mode.
+// login gives the connection to the library, which logs in and sets binary mode.
 func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 	s.control.ctx = ctx
 	s.tell(StepLogin, s.access.Username)
@@ -147,7 +147,7 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 	return nil
 }
 
-// loginError is a login that failed, in the words of the server's last answer: the library logs in with several
+// loginError returns the error of a login that failed, in the words of the server's last answer: the library logs in with several
 // commands, and does not always tell what the answer's code was.
 func (s *ftpStore) loginError(ctx context.Context, err error) error {
 	said := (*textproto.Error)(nil)
@@ -161,7 +161,7 @@ func (s *ftpStore) loginError(ctx context.Context, err error) error {
 	case "PASS", "ACCT":
 		err := s.fail(ctx, "logging in", err)
 		if e := (*Error)(nil); errors.As(err, &e) && !tooManyWords().MatchString(strings.ToLower(e.Reply)) {
-			e.final = true // servers lock out who sends the same password again and again
+			e.final = true // servers lock out clients that send the same password again and again
 		}
 		return err
 	case "USER":
@@ -172,7 +172,7 @@ func (s *ftpStore) loginError(ctx context.Context, err error) error {
 	return s.fail(ctx, "preparing the connection", err)
 }
 
-// drop forgets the connection without a word.
+// drop resets the connection, if there is one.
 func (s *ftpStore) drop() {
 	if s.control != nil {
 		s.control.tcp.Reset()
@@ -181,7 +181,7 @@ func (s *ftpStore) drop() {
 	s.control, s.client = nil, nil
 }
 
-// Close says goodbye and ends the connection.
+// Close sends QUIT and ends the connection.
 func (s *ftpStore) Close() error {
 	if s.client == nil {
 		return nil
@@ -197,7 +197,7 @@ func (s *ftpStore) Close() error {
 	return nil
 }
 
-// ready returns with a connection that stands in the folder.
+// ready makes sure that there is a connection, and that the folder is its working directory.
 func (s *ftpStore) ready(ctx context.Context, makeFolder bool) error {
 	if s.client == nil || s.control.broken {
 		if err := s.connect(ctx); err != nil {
@@ -206,14 +206,14 @@ func (s *ftpStore) ready(ctx context.Context, makeFolder bool) error {
 	}
 	s.control.ctx = ctx
 	if err := s.enter(ctx, makeFolder); err != nil {
-		s.control.broken = true // nobody knows in which folder we are
+		s.control.broken = true // the working directory is not known
 		return err
 	}
 	s.sweep(ctx)
 	return nil
 }
 
-// sweep removes what earlier attempts could not.
+// sweep removes the files that earlier attempts left.
 func (s *ftpStore) sweep(ctx context.Context) {
 	s.left = slices.DeleteFunc(s.left, func(name string) bool {
 		if s.control.broken {
@@ -224,7 +224,7 @@ func (s *ftpStore) sweep(ctx context.Context) {
 	})
 }
 
-// enter goes to the folder, from where the login left us.
+// enter changes to the folder, from the login directory.
 func (s *ftpStore) enter(ctx context.Context, makeFolder bool) error {
 	folder := s.access.Path
 	if folder == "" || s.control.entered {
@@ -256,7 +256,7 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 		if s.client.ChangeDir(name) == nil {
 			continue
 		}
-		// Somebody else may make it at the same moment: whether it is there now is what counts.
+		// Another client may make it at the same moment: what counts is whether it is there now.
 		made := s.client.MakeDir(name)
 		if err := s.client.ChangeDir(name); err != nil {
 			if made != nil {
@@ -269,7 +269,7 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 	return nil
 }
 
-// How long cleaning up may take: as a rule, when somebody waits for the end, and when the server has been silent already.
+// How long cleaning up may take: by default, after an interrupt, and when the server was silent already.
 const (
 	cleanUpLimit    = 5 * time.Second
 	cancelledLimit  = time.Second
@@ -277,9 +277,8 @@ const (
 	lookAfterSilent = 2 * time.Second
 )
 
-// afterwards returns a context for cleaning up: what was interrupted must not keep it from happening, and it must not
-// keep anybody waiting.
-func (s *ftpStore) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+// cleanupContext returns a context for cleaning up, which an interrupt does not end, and which is short.
+func (s *ftpStore) cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := min(cleanUpLimit, s.o.Timeout)
 	switch {
 	case ctx.Err() != nil:

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A fileSize is what a server tells of a file.
+// A fileSize is what a server says of a file.
 type fileSize struct {
 	known bool // the server tells whether there is such a file
 	there bool // there is, and it has so many
@@ -95,6 +95,7 @@ func (s fileSize) String() string {
 	return fmt.Sprintf("the server has %d bytes", s.bytes)
 }
 
+// unproven returns the error of a file that is not what was sent.
 func (p *ftpPut) unproven(err error) error {
 	return &Error{Op: "checking the file", Server: p.address, Kind: KindUnproven, Err: err}
 }
@@ -109,7 +110,7 @@ func (p *ftpPut) proveName(ctx context.Context) error {
 	}
 	if size.known && (!size.there || size.bytes != p.u.Content.Size()) {
 		err := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", size, p.u.Content.Size()))
-		return p.leave(err, p.u.Name)
+		return p.leftBehind(err, p.u.Name)
 	}
 	return nil
 }
@@ -156,7 +157,7 @@ func (p *ftpPut) proveDigest(ctx context.Context) error {
 	return nil
 }
 
-// noDigest is nothing to fail for, unless the connection was lost over it.
+// noDigest returns the error of a server that tells no digest: none, unless the connection was lost.
 func (p *ftpPut) noDigest(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -208,7 +209,7 @@ func (p *ftpPut) readBack(ctx context.Context) error {
 	return nil
 }
 
-// notRead is a file that cannot be read again: if the server refuses that, nothing is proven.
+// notRead returns the error of a file that cannot be read again: if the server refuses that, nothing is proven.
 func (p *ftpPut) notRead(ctx context.Context, err error) error {
 	err = p.fail(ctx, "reading back", err)
 	if e := (*Error)(nil); errors.As(err, &e) && !e.Temporary() {

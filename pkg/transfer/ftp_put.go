@@ -98,7 +98,7 @@ func (p *ftpPut) lookForOld(ctx context.Context) error {
 		p.old = size.bytes
 	}
 	if size.there && p.u.NoOverwrite && p.half != p.u.Name {
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
+		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func (p *ftpPut) rename(ctx context.Context) error {
 		return err
 	}
 	whole := ctx
-	ctx, cancel := p.afterwards(ctx)
+	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
 	p.control.ctx = ctx
 	p.tell(StepRename, p.u.Name)

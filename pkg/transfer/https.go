@@ -74,7 +74,8 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	return c, nil
 }
 
-// fail is a failed request. Whichever of reading and writing ends first says why; silence is known for certain.
+// fail turns the error of a request into what Put returns. The error is that of whichever of reading and writing ended
+// first; silence is known for certain.
 func (s *httpsStore) fail(ctx context.Context, op string, err error) error {
 	if c := s.conn.Load(); c != nil && c.TimedOut() {
 		err = errors.Join(err, os.ErrDeadlineExceeded)
@@ -82,14 +83,14 @@ func (s *httpsStore) fail(ctx context.Context, op string, err error) error {
 	return s.peer.fail(ctx, op, err)
 }
 
-// refuse makes the error of an answer that is not what was asked for.
+// refuse returns the error of an unexpected answer.
 func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
 	e := &Error{Op: op, Server: s.address, Kind: statusKind(answer.StatusCode), Code: answer.StatusCode, Reply: answer.words}
 	switch e.Kind {
 	case KindRedirect:
 		e.Err = fmt.Errorf("to %s", s.words(answer.Header.Get("Location")))
 	case KindLogin:
-		e.Err = s.login.complaint()
+		e.Err = s.login.problem()
 	case KindBusy:
 		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
 			e.after = time.Duration(min(seconds, 60)) * time.Second
@@ -98,7 +99,7 @@ func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
 	return e
 }
 
-// statusKind is the kind of an answer that is not what was asked for, by its status (RFC 9110, 15; RFC 4918, 11).
+// statusKind returns the kind of an unexpected answer, by its status (RFC 9110, 15; RFC 4918, 11).
 func statusKind(status int) Kind {
 	switch status {
 	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
@@ -129,5 +130,5 @@ func (s *httpsStore) Close() error {
 	return nil
 }
 
-// errLoginWanted is a server that wants a login, and there is none.
+// errLoginWanted says that the server wants a login, and none is given.
 var errLoginWanted = errors.New("the server wants a login, and no username is given")

@@ -203,7 +203,7 @@ func TestTemporaryName(t *testing.T) {
 	}
 }
 
-// Every kind has a sentence of its own, and it is settled whether it may pass.
+// Every kind has a sentence of its own, and is temporary or not.
 func TestKinds(t *testing.T) {
 	passing := 0
 	seen := map[string]bool{}

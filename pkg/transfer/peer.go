@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A peer is the server as errors speak of it.
+// A peer is the server as events and errors name it.
 type peer struct {
 	access  Access
 	o       Options
@@ -34,7 +34,8 @@ func (a Access) scrub(text string) string {
 	return secret.NewRedactor(a.Password, secret.New(basic)).Scrub(text)
 }
 
-// words bounds what the server said, without secrets: blanks are taken together only after they were looked for.
+// words returns what the server said, bounded and without secrets. Blanks are taken together only after secrets were
+// looked for.
 func (p *peer) words(text string) string {
 	text = p.access.scrub(strings.Join(strings.Fields(p.access.scrub(text)), " "))
 	return secret.Cut(text, 2<<10)
@@ -63,7 +64,8 @@ func (p *peer) fail(ctx context.Context, op string, err error) error {
 	return e
 }
 
-// cause keeps of an error's text what helps; a server's words in it are hostile and may repeat a secret.
+// cause returns the part of an error that the kind does not say; nil if there is none. A server's words in it are hostile
+// and may repeat a secret.
 func (p *peer) cause(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed):

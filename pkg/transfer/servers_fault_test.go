@@ -39,7 +39,7 @@ func TestServersCancel(t *testing.T) {
 					if got.err != context.Canceled { //nolint:errorlint // nothing around it
 						t.Errorf("%v", got.err)
 					}
-					s.settles(t, want)
+					s.eventuallyHolds(t, want)
 				})
 			}
 		}
@@ -99,11 +99,11 @@ func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.
 	s.place(t, old)
 	proxy.Fail(fault)
 	s.put(t, transfer.Options{}, upload(file)).fails(t, transfer.KindBroken)
-	s.settles(t, only(old))
+	s.eventuallyHolds(t, only(old))
 	proxy.Fail(fault)
 	got := s.put(t, transfer.Options{Retries: 2}, upload(file))
 	got.succeeds(t)
-	s.settles(t, only(file))
+	s.eventuallyHolds(t, only(file))
 	s.fits(t, got.Location, name, file)
 	if got.Attempts != 2 || got.count(transfer.StepRetry, "") != 1 {
 		t.Errorf("%+v", got.Location)
@@ -116,18 +116,18 @@ func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 	for _, percent := range []int64{10, 99} {
 		proxy.Fail(realservers.Fault{Action: realservers.Stall, After: faultSize * percent / 100})
 		s.put(t, transfer.Options{Timeout: 1500 * time.Millisecond}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
-		s.settles(t, only(old))
+		s.eventuallyHolds(t, only(old))
 		proxy.Cut()
-		s.settles(t, only(old))
+		s.eventuallyHolds(t, only(old))
 	}
 }
 
 func faultStallEarly(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Fail(realservers.Fault{Action: realservers.Stall})
 	s.put(t, transfer.Options{Timeout: 1500 * time.Millisecond}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 	proxy.Cut()
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 }
 
 // faultInPlace has a file cut that has its own name already.
@@ -136,7 +136,7 @@ func faultInPlace(t *testing.T, s site, proxy *realservers.Proxy) {
 	u.InPlace = true
 	proxy.Fail(realservers.Fault{Action: realservers.Close, After: faultSize / 2})
 	s.put(t, transfer.Options{}, u).fails(t, transfer.KindBroken)
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 }
 
 // faultControl loses the control connection while the data still flow. By HTTPS there is only one, and it is lost.
@@ -145,7 +145,7 @@ func faultControl(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Fail(realservers.Fault{Action: realservers.DropControl, After: faultSize / 2})
 	got := s.put(t, transfer.Options{Retries: 1}, upload(file))
 	got.succeeds(t)
-	s.settles(t, only(file))
+	s.eventuallyHolds(t, only(file))
 	s.fits(t, got.Location, name, file)
 	if got.Attempts > 2 {
 		t.Errorf("%d attempts", got.Attempts)
@@ -164,7 +164,7 @@ func faultReply(t *testing.T, s site, proxy *realservers.Proxy) {
 		}
 		got := s.put(t, transfer.Options{}, u)
 		got.succeeds(t)
-		s.settles(t, only(file))
+		s.eventuallyHolds(t, only(file))
 		if got.Attempts != 1 || got.count(transfer.StepLook, "") != 1 || inPlace && !slices.Contains(got.Proofs, transfer.ProofReadBack) {
 			t.Errorf("%+v\n%s", got.Location, got.events)
 		}
@@ -177,7 +177,7 @@ func faultAlways(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Fail(realservers.Fault{Action: realservers.Reset, After: faultSize / 2, Always: true})
 	got := s.put(t, transfer.Options{Retries: 2}, upload(content(faultSize)))
 	got.fails(t, transfer.KindBroken)
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 	if got.count(transfer.StepRetry, "") != 2 {
 		t.Error(got.events)
 	}
@@ -219,7 +219,7 @@ func TestServersRestart(t *testing.T) {
 		}}, upload(file))
 		close(restart)
 		got.succeeds(t)
-		s.settles(t, only(file))
+		s.eventuallyHolds(t, only(file))
 		if got.Attempts < 2 || !got.Replaced {
 			t.Errorf("%+v", got.Location)
 		}

@@ -212,7 +212,7 @@ func putWatchObjects(t *testing.T, s site) {
 		if c.old && (!c.inPlace || !s.isFTP()) {
 			want = only(old)
 		}
-		s.settles(t, want)
+		s.eventuallyHolds(t, want)
 		s.empty(t)
 	}
 }
@@ -225,7 +225,7 @@ func putWatchFails(t *testing.T, s site) {
 	if source := (*transfer.SourceError)(nil); !errors.As(got.err, &source) || !errors.Is(got.err, objection) {
 		t.Errorf("%v", got.err)
 	}
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 }
 
 // putTruncated has the file on our own disk become shorter.
@@ -247,7 +247,7 @@ func putTruncated(t *testing.T, s site) {
 	if !errors.As(got.err, &source) || !strings.Contains(source.Error(), "ends at byte 716800") {
 		t.Errorf("%v", got.err)
 	}
-	s.settles(t, only(old))
+	s.eventuallyHolds(t, only(old))
 }
 
 // putMany sends many files on one connection, as the last of which none differs from its source.

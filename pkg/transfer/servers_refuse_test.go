@@ -70,11 +70,11 @@ func TestServersFullDisk(t *testing.T) {
 		got := s.put(t, transfer.Options{Retries: 2}, upload(content(1<<20)))
 		if m.isFTP() {
 			refused(t, got, transfer.KindFull)
-			s.settles(t, only(old))
+			s.eventuallyHolds(t, only(old))
 			u := upload(content(1 << 20))
 			u.Name, u.InPlace = "other.bind", true
 			refused(t, s.put(t, transfer.Options{Retries: 2}, u), transfer.KindFull)
-			s.settles(t, only(old))
+			s.eventuallyHolds(t, only(old))
 			return
 		}
 		// nginx says 500, and leaves a file of its own.
@@ -226,7 +226,7 @@ func TestServersRemovingRefused(t *testing.T) {
 			t.Errorf("%v", got.err)
 		}
 		if !m.isFTP() {
-			s.settles(t, only(file))
+			s.eventuallyHolds(t, only(file))
 			return
 		}
 		s.tellsWhatIsLeft(t, got, file)

@@ -158,8 +158,8 @@ func (s site) empty(t *testing.T) {
 	}
 }
 
-// settles is holds for when the server may still be busy with connections that broke.
-func (s site) settles(t *testing.T, want map[string][]byte) {
+// eventuallyHolds does what holds does, also when the server is still busy with connections that broke.
+func (s site) eventuallyHolds(t *testing.T, want map[string][]byte) {
 	t.Helper()
 	eventually(func() bool { return maps.EqualFunc(s.files(), want, bytes.Equal) })
 	s.holds(t, want)

@@ -94,7 +94,7 @@ func TestServersTLS12(t *testing.T) {
 			if e := got.failure(t); !strings.Contains(e.Error(), "425 Unable to build data connection: Operation not permitted") {
 				t.Errorf("%v; want the server's words", e)
 			}
-			s.settles(t, nothing())
+			s.eventuallyHolds(t, nothing())
 			return
 		}
 		putMany(t, s)

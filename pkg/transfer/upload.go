@@ -17,11 +17,11 @@ import (
 // SettingFilename names the file's name in a [SettingError].
 const SettingFilename = "filename"
 
-// maxName is the length of the longest file name in bytes; hardly a file system takes longer ones.
+// maxName is the length of the longest file name in bytes; hardly any file system accepts longer ones.
 const maxName = 255
 
-// CheckName returns a [*SettingError] for what cannot be a file's name on a server: it has 1 to 255 bytes, and neither
-// slash nor backslash nor control characters, and no blank at either end.
+// CheckName returns a [*SettingError] if the name cannot be that of a file on a server. A name has 1 to 255 bytes of UTF-8,
+// neither slash nor backslash nor control characters, and no blank at either end.
 func CheckName(name string) error {
 	problem := textProblem(name)
 	switch {
@@ -42,7 +42,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// validate returns the error of [CheckName], and a [*SourceError] for a file that is none.
+// validate returns the error of [CheckName], and a [*SourceError] if there is no file.
 func (u Upload) validate() error {
 	if err := CheckName(u.Name); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (u Upload) needSHA256(ctx context.Context, l *Location) error {
 	return nil
 }
 
-// temporaryName is what the file is called until it is complete.
+// temporaryName returns the name of the file until it is complete.
 func temporaryName(name string) string {
 	suffix := "." + randomHex() + ".part"
 	if len(name)+len(suffix) > maxName {
@@ -97,8 +97,7 @@ func randomHex() string {
 	return hex.EncodeToString(b[:])
 }
 
-// again repeats an attempt as long as what went wrong may pass, with growing pauses that differ between those who
-// failed together.
+// again repeats an attempt after temporary errors, with growing pauses that differ between those that failed together.
 func (o Options) again(ctx context.Context, attempt func(n int) error) error {
 	for n := 1; ; n++ {
 		err := attempt(n)

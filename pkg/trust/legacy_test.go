@@ -19,7 +19,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestLegacy: what is broken is refused, unless it was asked for; and asking for it takes nothing from whom to believe.
+// TestLegacy checks that broken methods are refused unless Legacy is set, and that Legacy does not change which peers
+// are trusted.
 func TestLegacy(t *testing.T) {
 	t.Parallel()
 	const tls12 = tls.VersionTLS12
@@ -27,7 +28,7 @@ func TestLegacy(t *testing.T) {
 		name   string
 		bits   int
 		config *tls.Config
-		modern bool // it is taken in any case
+		modern bool // it is accepted in any case
 	}{
 		{"modern", 2048, &tls.Config{MinVersion: tls12}, true},
 		{"TLS 1.0", 2048, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, false},
@@ -56,9 +57,9 @@ func TestLegacy(t *testing.T) {
 				t.Errorf("with: %v", err)
 			}
 			for name, p := range map[string]trust.Policy{
-				"nobody vouches": {Legacy: true},
-				"another pin":    {Legacy: true, Pins: []trust.Pin{{1}}},
-				"another key":    {Legacy: true, Known: []trust.Known{{}}},
+				"not trusted": {Legacy: true},
+				"another pin": {Legacy: true, Pins: []trust.Pin{{1}}},
+				"another key": {Legacy: true, Known: []trust.Known{{}}},
 			} {
 				if err := handshake(t, address, p); trust.AsError(err) == nil {
 					t.Errorf("%s: %v", name, err)
@@ -68,7 +69,7 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
-// TestLegacyOpenSSL: the same with another's TLS, as far as it still does it.
+// TestLegacyOpenSSL checks the same with OpenSSL, as far as it still supports it.
 func TestLegacyOpenSSL(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
@@ -113,7 +114,7 @@ func suites(suite uint16) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
 }
 
-// serveTLS shakes hands with whoever comes, and repeats what it is told.
+// serveTLS accepts TLS connections, and echoes what it receives.
 func serveTLS(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
@@ -167,7 +168,7 @@ func serveOpenSSL(t *testing.T, args []string) string {
 	return ""
 }
 
-// handshake connects, and says a word that has to come back.
+// handshake connects, and sends a word that must come back.
 func handshake(t *testing.T, address string, p trust.Policy) error {
 	t.Helper()
 	dialer := net.Dialer{Timeout: 10 * time.Second}

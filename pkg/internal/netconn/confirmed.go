@@ -10,7 +10,7 @@ import (
 func (c *Conn) Written() int64 { return c.written.Load() }
 
 // Confirmed looks how many bytes the peer's system has confirmed, and returns it. Of a connection that is closed on this
-// side it returns what was seen last. It is safe for concurrent use: the largest number that anybody saw stands.
+// side it returns what was seen last. It is safe for concurrent use: the largest number that was seen stands.
 func (c *Conn) Confirmed() int64 {
 	written := c.written.Load()
 	unsent, known := c.unsent()

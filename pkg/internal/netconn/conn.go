@@ -76,13 +76,13 @@ func (c *Conn) LimitUnsent() {
 
 // ResetOnClose makes the connection close with a reset, also when the process is killed. To FTP a normal close is the
 // end of the file, and the server would keep half of one as complete.
-func (c *Conn) ResetOnClose() { c.setLinger(0) }
+func (c *Conn) ResetOnClose() { setLinger(c.Conn, 0) }
 
 // CloseNormally ends the effect of ResetOnClose.
-func (c *Conn) CloseNormally() { c.setLinger(-1) }
+func (c *Conn) CloseNormally() { setLinger(c.Conn, -1) }
 
-func (c *Conn) setLinger(seconds int) {
-	if tcp, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
+func setLinger(c net.Conn, seconds int) {
+	if tcp, ok := c.(interface{ SetLinger(seconds int) error }); ok {
 		_ = tcp.SetLinger(seconds)
 	}
 }
@@ -92,6 +92,12 @@ func (c *Conn) setLinger(seconds int) {
 func (c *Conn) Reset() {
 	c.Confirmed()
 	c.ResetOnClose()
+	_ = c.Close()
+}
+
+// Reset closes any connection with a reset.
+func Reset(c net.Conn) {
+	setLinger(c, 0)
 	_ = c.Close()
 }
 

@@ -89,23 +89,23 @@ func (d Draft) Place(force bool) error {
 	case err == nil:
 		return os.Remove(d.temporary)
 	}
-	// A file system without hard links, such as FAT on a stick.
+	// The file system has no hard links, for example FAT on a USB stick.
 	if _, statErr := os.Lstat(d.name); statErr == nil {
 		return existsError(d.name)
 	}
 	return os.Rename(d.temporary, d.name)
 }
 
-// CheckOutput refuses what must not be written over: anything that is no file, and a file that nobody gave up.
+// CheckOutput rejects an output that is not a regular file, or that exists, without force.
 func CheckOutput(name string, force bool) error {
-	info, _ := os.Lstat(name) // whatever is wrong with the place is said when it is written to
+	info, _ := os.Lstat(name) // errors are reported when the file is written
 	switch {
 	case name == "-":
-		return exit.Errorf(exit.CodeUsage, "name a file", "- cannot be written to: the answer goes to standard output")
+		return exit.Errorf(exit.CodeUsage, "name a file", "cannot write to -: the answer goes to standard output")
 	case info == nil:
 		return nil
 	case !info.Mode().IsRegular():
-		return exit.Errorf(exit.CodeUsage, "name a file", "%s is there already and is no file", name)
+		return exit.Errorf(exit.CodeUsage, "name a file", "%s exists and is not a regular file", name)
 	case !force:
 		return existsError(name)
 	}
@@ -121,13 +121,13 @@ func IgnoreMissing(err error) error {
 }
 
 func existsError(name string) error {
-	return exit.Errorf(exit.CodeUsage, "replace it with --force", "%s exists already", name)
+	return exit.Errorf(exit.CodeUsage, "replace it with --force", "%s already exists", name)
 }
 
-// CannotWrite names the file that was to be written; a failure that already has its exit code keeps it.
+// CannotWrite adds the file name and a hint to an error of writing; it returns a failure unchanged.
 func CannotWrite(name string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), "check the folder, its permissions and the space on the disk")
+	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
 }

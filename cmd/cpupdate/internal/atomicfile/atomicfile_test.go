@@ -64,7 +64,7 @@ func TestWriteFileTakenMeanwhile(t *testing.T) {
 	clitest.Left(t, name, "theirs")
 }
 
-// Who waits for a lock can be interrupted.
+// TestLockInterrupted checks that waiting for a lock can be interrupted.
 func TestLockInterrupted(t *testing.T) {
 	name := clitest.File(t, "site.toml", []byte("# x"))
 	unlock, err := Lock(t.Context(), name)

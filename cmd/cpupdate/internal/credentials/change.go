@@ -16,21 +16,21 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// A Change is what is to become of one profile, or of the defaults.
+// A Change describes a change of one profile, or of the defaults.
 type Change struct {
 	Profile  string
 	Set      []settings.Given
 	Unset    []string
 	All      bool           // remove it with its password
-	Password *secret.Secret // nil: leave it; one that is not set: remove it
+	Password *secret.Secret // nil: leave it; not set: remove it
 }
 
-// Change changes the files of settings and passwords. Each is replaced whole or not at all, and only if nobody
-// else has changed it meanwhile.
+// Change changes the files of settings and passwords. Each is replaced completely or not at all, and only if no
+// other program has changed it in the meantime.
 func (p *Store) Change(ctx context.Context, c Change) error {
 	place := p.Settings.Place()
 	if place.Config == "" {
-		return exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
+		return exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system has no settings folder")
 	}
 	if err := p.checkKeyringVariable(); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (p *Store) Change(ctx context.Context, c Change) error {
 	return errors.Join(c.apply(ctx, p.Con, p.Settings, p, place), unlock())
 }
 
-// apply changes passwords first: a profile that is taken away leaves none behind.
+// apply changes passwords first: a profile that is removed leaves none behind.
 func (c Change) apply(ctx context.Context, con *console.Console, store *settings.Store, pass *Store, place settings.Place) error {
 	if err := c.check(store, place); err != nil {
 		return err
@@ -77,17 +77,17 @@ func (c Change) editConfig(e *tomledit.Edit) error {
 		}
 	}
 	if c.stores() {
-		return e.Table(c.Profile) // also if there is nothing to stand in it
+		return e.Table(c.Profile) // even if it stays empty
 	}
 	return nil
 }
 
-// stores reports whether something is to be there that may not be there yet.
+// stores reports whether the change adds something that may not be stored yet.
 func (c Change) stores() bool {
 	return len(c.Set) > 0 || c.Password != nil && c.Password.IsSet()
 }
 
-// check makes sure that the settings can be read, and that what is to be taken away is there.
+// check makes sure that the settings can be read, and that what is to be removed exists.
 func (c Change) check(store *settings.Store, place settings.Place) error {
 	_, err := os.Stat(place.Config)
 	if c.stores() && errors.Is(err, fs.ErrNotExist) {

@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// Many change different settings at once, and all of it is there afterwards.
+// TestConcurrentChanges checks that many processes can change settings at once, and no change is lost.
 func TestConcurrentChanges(t *testing.T) {
 	folder := t.TempDir()
 	var all sync.WaitGroup
@@ -50,7 +50,8 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 }
 
-// What an editor did meanwhile is not lost, and a change that fails leaves nothing.
+// TestChangedMeanwhile checks that the change of an editor in the meantime is not lost, and that a failed change leaves
+// nothing.
 func TestChangedMeanwhile(t *testing.T) {
 	for _, before := range []string{"", "[defaults]\n"} {
 		name := filepath.Join(t.TempDir(), "site.toml")
@@ -65,14 +66,14 @@ func TestChangedMeanwhile(t *testing.T) {
 			}
 			return e.Set("", "server", []string{"ours"})
 		})
-		if err == nil || !strings.Contains(err.Error(), "somebody else changed the file meanwhile") {
+		if err == nil || !strings.Contains(err.Error(), "another program changed the file in the meantime") {
 			t.Errorf("got %v", err)
 		}
 		clitest.Left(t, name, "[defaults]\nserver = 'theirs'\n")
 	}
 }
 
-// A text that would not be read back as it is meant is not written.
+// TestEditIsReadBack checks that a text that would not be read back correctly is not written.
 func TestEditIsReadBack(t *testing.T) {
 	name := clitest.File(t, "site.toml", []byte("[defaults]\n"))
 	for _, change := range []func(e *tomledit.Edit) error{

@@ -15,12 +15,13 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
-// None, no item, and a keyring that fails are told apart by what libraries and systems say.
+// TestSystemKeyringError checks that a missing keyring, a missing item and a failing keyring are told apart by the
+// errors of libraries and systems.
 func TestSystemKeyringError(t *testing.T) {
 	for _, test := range []struct {
 		err  error
 		want error  // this one
-		says string // or another, with this text
+		says string // or another error with this text
 	}{
 		{nil, nil, ""},
 		{oskeyring.ErrNotFound, ErrNoItem, ""},
@@ -29,13 +30,13 @@ func TestSystemKeyringError(t *testing.T) {
 		{dbus.Error{Name: "org.freedesktop.DBus.Error.NameHasNoOwner"}, ErrNoKeyring, ""},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENOENT)}, ErrNoKeyring, ""},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.Spawn.ChildExited"}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, nil, "it says "},
-		{dbus.ErrClosed, nil, "it says "},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, nil, "it reports "},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.Spawn.ChildExited"}, nil, "it reports "},
+		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, nil, "it reports "},
+		{dbus.ErrClosed, nil, "it reports "},
 		{oskeyring.ErrSetDataTooBig, nil, "the password is too long for it"},
 		{errors.New("failed to unlock correct collection '/x'"), nil, "it is locked, and was not unlocked"},
-		{errors.New(strings.Repeat("\x1b", 1000)), nil, `it says "\x1b`},
+		{errors.New(strings.Repeat("\x1b", 1000)), nil, `it reports "\x1b`},
 	} {
 		got := systemKeyringError(test.err)
 		known := errors.Is(got, ErrNoItem) || errors.Is(got, ErrNoKeyring)
@@ -45,7 +46,8 @@ func TestSystemKeyringError(t *testing.T) {
 	}
 }
 
-// A connection that breaks off where the library does not expect it is an error, and ends nothing.
+// TestSystemKeyringPanics checks that a connection lost where the library does not expect it is an error, and does not
+// end the process.
 func TestSystemKeyringPanics(t *testing.T) {
 	err := SystemKeyring{Bus: "unix:path=x"}.call(func() error { panic("canary") })
 	if err == nil || errors.Is(err, ErrNoKeyring) || strings.Contains(err.Error(), "canary") {
@@ -53,7 +55,7 @@ func TestSystemKeyringPanics(t *testing.T) {
 	}
 }
 
-// TestTwinSettings: settings that lie side by side have passwords of their own, and each profile an item of its own.
+// TestTwinSettings checks that settings files side by side have separate passwords, and each profile a separate item.
 func TestTwinSettings(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}

@@ -14,18 +14,19 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A passwordChange is a [Change] as far as passwords go. The file decides: a password in it counts, and else the keyring's if
-// the file names that. So each step leaves either the old password or the new one, wherever this ends.
+// A passwordChange applies the password part of a [Change]. The file decides: a password in it counts, otherwise the
+// keyring's if the file says so. So every step leaves either the old password or the new one, wherever it is
+// interrupted.
 type passwordChange struct {
 	Change
 	con           *console.Console
 	pass          *Store
 	place         settings.Place
-	before, after transfer.Access // what the profile's password is for
+	before, after transfer.Access // the access data that the profile's password is for
 }
 
-// itemName is the name of a profile's password in the keyring. It ends as the heading of the settings does, so that no
-// profile's item is that of the defaults, whatever it is called.
+// itemName returns the name of a profile's password in the keyring. It ends like the heading in the settings file,
+// so that no profile's name can lead to the item of the defaults.
 func itemName(p settings.Place, profile string) (string, error) {
 	path, err := filepath.Abs(p.Passwords)
 	if err != nil {
@@ -46,7 +47,7 @@ func (c passwordChange) apply(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Whatever is wrong with what stands there is found before anything is changed.
+	// Errors in the stored password are found before anything is changed.
 	stored, err := InFile(c.place, c.Profile)
 	if err != nil && !c.takesAway() {
 		return err
@@ -60,18 +61,19 @@ func (c passwordChange) apply(ctx context.Context) error {
 	return c.store(ctx, item, stored)
 }
 
-// takesAway reports whether the profile is to have no password.
+// takesAway reports whether the change removes the profile's password.
 func (c Change) takesAway() bool {
 	return c.All || c.Password != nil && !c.Password.IsSet()
 }
 
-// edit changes the file.
+// edit changes the password file.
 func (c passwordChange) edit(change func(e *tomledit.Edit) error) error {
 	return changeFile(c.place.Passwords, passwordForm(), change)
 }
 
-// remove takes the password out of the keyring, then out of the file: if that ends in between, what is left is an entry
-// whose password is gone, and says so. A password in the file may have a copy in the keyring, if a move ended half way.
+// remove removes the password from the keyring, then from the file. If it is interrupted in between, the file keeps an
+// entry that reports the missing password. A password in the file may have a copy in the keyring, if a move was
+// interrupted.
 func (c passwordChange) remove(ctx context.Context, item string, table *tomledit.Table) error {
 	if table == nil {
 		return nil
@@ -89,12 +91,12 @@ func (c passwordChange) remove(ctx context.Context, item string, table *tomledit
 	case marked:
 		return trouble.failure(c.Profile)
 	default:
-		c.con.Remark("warning", settings.ProfileTitle(c.Profile), "whether a copy of the password is in "+trouble.Error())
+		c.con.Remark("warning", settings.ProfileTitle(c.Profile), "a copy of the password may still be in "+trouble.Error())
 	}
 	return c.edit(func(e *tomledit.Edit) error { return e.Remove(c.Profile) })
 }
 
-// learn writes beside a password that stays what was not known of it before.
+// learn adds to a password that stays the server and user that were unknown before.
 func (c passwordChange) learn(ctx context.Context, item string, stored Password) error {
 	host, user := HostOf(c.before) == "" && HostOf(c.after) != "", c.before.Username == "" && c.after.Username != ""
 	switch {
@@ -119,8 +121,8 @@ func (c passwordChange) learn(ctx context.Context, item string, stored Password)
 	return err
 }
 
-// store puts the password into the keyring, if there is one, and else into the file. A keyring that is there and fails
-// is an error.
+// store stores the password in the keyring, or in the file if there is no keyring. A keyring that exists and fails is
+// an error.
 func (c passwordChange) store(ctx context.Context, item string, stored Password) error {
 	_, err := c.pass.fromKeyring(ctx, item)
 	trouble := keyringErrorOf(err)
@@ -139,7 +141,7 @@ func (c passwordChange) store(ctx context.Context, item string, stored Password)
 	if trouble.OneOf(keyringNone) {
 		why = ": " + trouble.err.Error()
 	}
-	c.con.Note("note", c.place.Passwords, "holds the password as it is, unencrypted"+OnlyOwner()+why)
+	c.con.Note("note", c.place.Passwords, "stores the password unencrypted"+OnlyOwner()+why)
 	return nil
 }
 
@@ -160,18 +162,18 @@ func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored 
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil:
-		c.con.Remark("note", settings.ProfileTitle(c.Profile), "the password is in the system's keyring")
+		c.con.Remark("note", settings.ProfileTitle(c.Profile), "the password is stored in the system's keyring")
 		return c.edit(mark)
 	case trouble == nil:
 		return err
 	case !stored.There() && !trouble.OneOf(keyringSilent):
-		// Nothing was stored before, and nothing is now. Of one that is silent nobody knows.
+		// Nothing was stored before, and nothing is now. For a keyring that does not answer this is unknown.
 		return errors.Join(trouble.failure(c.Profile), c.edit(func(e *tomledit.Edit) error { return e.Remove(c.Profile) }))
 	}
 	return trouble.failure(c.Profile)
 }
 
-// itemText changes the text of an item, which is a file of passwords with one table, [defaults].
+// itemText changes the text of an item, which is a password file with one table, [defaults].
 func itemText(old []byte, change func(e *tomledit.Edit) error) (string, error) {
 	e, err := tomledit.NewEdit(slices.Clone(old), passwordForm())
 	if err == nil {
@@ -184,7 +186,7 @@ func itemText(old []byte, change func(e *tomledit.Edit) error) (string, error) {
 	return string(text), err
 }
 
-// markInKeyring leaves of a password that it is in the keyring.
+// markInKeyring replaces a password by the entry that says that it is in the keyring.
 func markInKeyring(e *tomledit.Edit, profile string) error {
 	for _, key := range e.Form.Keys {
 		if key.Name != keyKeyring {

@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// The sources of a password, in their order: each but the first is asked only if those before it know nothing.
+// TestPasswordSources tests the sources of a password in order: each source is used only if those before it have none.
 func TestPasswordSources(t *testing.T) {
 	file := clitest.File(t, "password", []byte("of the file\r\n"))
 	stored := func(context.Context) (secret.Secret, error) { return secret.New("of the store"), nil }
@@ -55,7 +55,8 @@ func TestPasswordSources(t *testing.T) {
 	}
 }
 
-// What surrounds a password is one line break; what cannot be one is refused and not shown.
+// TestPasswordText checks that one line break around a password is removed, and that an invalid password is refused and
+// not shown.
 func TestPasswordText(t *testing.T) {
 	for _, test := range []struct {
 		text, want string
@@ -103,7 +104,7 @@ func TestPasswordCommand(t *testing.T) {
 		{"sh -c 'echo canary; exit 3'", "", "--password-command sh: exit status 3"},
 		{"sh -c 'while :; do echo canary; done'", "", "--password-command sh: prints more than 4096 bytes"},
 		{"no-such-program canary", "", "--password-command no-such-program: executable file not found in $PATH"},
-		{"printf 'canary", "", "--password-command: a quote is not closed"},
+		{"printf 'canary", "", "--password-command: a closing quote is missing"},
 		{"printf 'canary\\n\\n'", "", "--password-command: the password holds a control character, such as a line break"},
 	} {
 		con, pass, errOut := newTestStore(t, nil)
@@ -117,7 +118,7 @@ func TestPasswordCommand(t *testing.T) {
 	}
 }
 
-// Nothing that a password is waited for keeps an interrupted command alive.
+// TestPasswordInterrupted checks that no source of a password keeps an interrupted command running.
 func TestPasswordInterrupted(t *testing.T) {
 	pipe, other := io.Pipe()
 	defer other.Close()

@@ -14,7 +14,7 @@ type Store struct {
 	Settings *settings.Store
 
 	Variable       secret.Secret // $CPUPDATE_PASSWORD
-	Keyring        Keyring       // of the system; nil if there is none
+	Keyring        Keyring       // the system's keyring; nil if there is none
 	KeyringSetting string        // $CPUPDATE_KEYRING
-	KeyringLimit   time.Duration // how long it may take; 0 for the default
+	KeyringLimit   time.Duration // how long to wait for the keyring; 0 for the default
 }

@@ -17,7 +17,7 @@ import (
 func (p *Store) MoveToKeyring(ctx context.Context) (moved []string, err error) {
 	place := p.Settings.Place()
 	if place.Passwords == "" {
-		return nil, exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
+		return nil, exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system has no settings folder")
 	}
 	unlock, err := atomicfile.Lock(ctx, place.Config)
 	if err != nil {

@@ -34,7 +34,7 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
-// FuzzSplitWords: words that are quoted come back as they were, and nothing crashes.
+// FuzzSplitWords checks that quoted words come back unchanged, and that nothing crashes.
 func FuzzSplitWords(f *testing.F) {
 	f.Add(`a 'b c' "d\"e" f\ g`)
 	f.Add(`C:\x "`)

@@ -29,6 +29,7 @@ type SetOptions struct {
 
 // AddFlags declares the flags.
 func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
+	defer console.Group(flags, "Password")()
 	o.access.AddFlags(flags)
 	o.trust.AddFlags(flags)
 	o.fetch.AddFlags(flags)
@@ -44,7 +45,7 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	}
 	given := slices.Concat(o.access.Given(), o.trust.Given(), o.fetch.Settings(), o.site.Given())
 	if len(given) == 0 && !o.password.Given() {
-		return exit.Usage(command, "nothing is given to be stored")
+		return exit.Usage(command, "no setting and no password given")
 	}
 	if err := o.password.Validate(command); err != nil {
 		return err
@@ -73,7 +74,7 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	return afterSet(ctx, con, pass.Settings, pass, o.Profile)
 }
 
-// afterSet shows what is stored now, and what is not right about it yet: settings may be given one after another.
+// afterSet shows what is stored now, and warns about what is still incomplete: settings may be given one after another.
 func afterSet(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store, name string) error {
 	p, err := store.Profile(name)
 	if err != nil {
@@ -84,7 +85,7 @@ func afterSet(ctx context.Context, con *console.Console, store *settings.Store, 
 		return err
 	}
 	access := p.Access
-	if stored.There() { // that it is there is all that counts here
+	if stored.There() { // only its presence counts here
 		access.Password = secret.New("")
 	}
 	if err := access.Validate(); err != nil {
@@ -99,14 +100,14 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	known := append(settings.Names(), transfer.SettingPassword)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return exit.Errorf(exit.CodeUsage, "settings are "+strings.Join(known, ", "), "%s is no setting", exit.ShownArgument(name))
+			return exit.Errorf(exit.CodeUsage, "known settings: "+strings.Join(known, ", "), "%s is not a setting", exit.ShownArgument(name))
 		}
 	}
 	if err := settings.CheckProfileName(profile); err != nil {
 		return err
 	}
 	if all == (len(names) > 0) {
-		return exit.Usage(command, "name the settings to take away, or --all")
+		return exit.Usage(command, "name the settings to remove, or use --all")
 	}
 	change := credentials.Change{Profile: profile, All: all}
 	for _, name := range names {

@@ -18,8 +18,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// Run tells the story with phones of its own, in a folder of its own.
-func Run(ctx context.Context, con *console.Console, cast []DemoPhone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
+// Run runs the demo with simulated phones, in a folder of its own.
+func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
 	con.KeepPipes()
 	back, err := os.Getwd()
 	if err != nil {
@@ -35,11 +35,11 @@ func Run(ctx context.Context, con *console.Console, cast []DemoPhone, keep bool,
 	if err := os.Chdir(folder); err != nil {
 		return demoTrouble(err)
 	}
-	// Some systems remove no folder that somebody is in.
+	// Some systems cannot remove the current folder of a process.
 	defer func() { err = errors.Join(err, demoTrouble(os.Chdir(back))) }()
-	d := &Demonstration{Con: con, run: func(ctx context.Context, args []string) exit.Code { return run(ctx, folder, args) }}
-	defer func() { simulate.Close(d.Phones) }()
-	if err := d.Start(cast); err != nil {
+	d := &demonstration{con: con, run: func(ctx context.Context, args []string) exit.Code { return run(ctx, folder, args) }}
+	defer func() { simulate.Close(d.phones) }()
+	if err := d.start(cast); err != nil {
 		return err
 	}
 	err = d.tell(ctx)
@@ -54,7 +54,7 @@ func Run(ctx context.Context, con *console.Console, cast []DemoPhone, keep bool,
 	return err
 }
 
-// newDemoFolder makes the folder. Its name is absolute, also where the one for temporary files has none.
+// newDemoFolder makes the folder. Its name is absolute, even if the name of the folder for temporary files is not.
 func newDemoFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "cpupdate-demo-")
 	if err != nil {
@@ -63,30 +63,30 @@ func newDemoFolder() (string, error) {
 	return filepath.Abs(folder)
 }
 
-// demoTrouble is what has nothing to do with phones and images.
+// demoTrouble returns the error for a failure that has nothing to do with phones or images.
 func demoTrouble(err error) error {
 	if err == nil {
 		return nil
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("the demo's folder: %w", err), "see that the folder for temporary files can be written, and has 10 MiB of space")
+	return exit.New(exit.CodeSettings, fmt.Errorf("demo folder: %w", err), "check that the folder for temporary files is writable and has 10 MiB of free space")
 }
 
-// demoHint is what to do about a story that went another way.
-const demoHint = "if this machine is very busy try again; else please report this, with the output"
+// demoHint is the next step when the demo did not go as expected.
+const demoHint = "if this machine is very busy, try again; otherwise please report this, with the output"
 
-// A Demonstration is a demo under way.
-type Demonstration struct {
-	Con    *console.Console
+// A demonstration is a running demo.
+type demonstration struct {
+	con    *console.Console
 	run    func(ctx context.Context, args []string) exit.Code // runs a command line in the demo's folder
-	Phones []*phonesim.Phone
+	phones []*phonesim.Phone
 }
 
-// tell runs one step after another, as long as they end as they should.
-func (d *Demonstration) tell(ctx context.Context) error {
+// tell runs one step after another, until one does not end as expected.
+func (d *demonstration) tell(ctx context.Context) error {
 	if err := d.say(beginText); err != nil {
 		return err
 	}
-	steps := d.Story()
+	steps := d.story()
 	for i, s := range steps {
 		if err := d.step(ctx, i+1, s); err != nil {
 			if ctx.Err() != nil {
@@ -98,17 +98,17 @@ func (d *Demonstration) tell(ctx context.Context) error {
 	return nil
 }
 
-// step says what comes, runs it, and says how it ended.
-func (d *Demonstration) step(ctx context.Context, n int, s demoStep) error {
+// step prints what comes next, runs it, and prints how it ended.
+func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	number := fmt.Sprintf("%d. ", n)
-	if err := d.say("\n" + number + console.Wrap(s.says, len(number), d.Con.Width) + "\n\n"); err != nil {
+	if err := d.say("\n" + number + console.Wrap(s.says, len(number), d.con.Width) + "\n\n"); err != nil {
 		return err
 	}
-	for _, c := range s.Commands {
-		if err := d.say(d.Con.Paint(console.Bold, "$ "+c.Text()) + "\n"); err != nil {
+	for _, c := range s.commands {
+		if err := d.say(d.con.Paint(console.Bold, "$ "+c.text()) + "\n"); err != nil {
 			return err
 		}
-		got := d.run(ctx, c.Args())
+		got := d.run(ctx, c.args())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -117,7 +117,7 @@ func (d *Demonstration) step(ctx context.Context, n int, s demoStep) error {
 				"step %d of the demo: %s ended with exit code %d (%s), not %d (%s)", n, c.name(), got, got.Row().Name, c.want, c.want.Row().Name)
 		}
 		if got != exit.CodeOK {
-			if err := d.say(d.Con.Paint(console.Yellow, fmt.Sprintf("exit code %d (%s)", got, got.Row().Name)) + "\n"); err != nil {
+			if err := d.say(d.con.Paint(console.Yellow, fmt.Sprintf("exit code %d (%s)", got, got.Row().Name)) + "\n"); err != nil {
 				return err
 			}
 		}
@@ -125,52 +125,52 @@ func (d *Demonstration) step(ctx context.Context, n int, s demoStep) error {
 	if err := d.verify(n, s); err != nil || s.phone == nil {
 		return err
 	}
-	return d.say("\n" + console.Wrap(seenByPhone(s.phone.State()), 0, d.Con.Width) + "\n")
+	return d.say("\n" + console.Wrap(seenByPhone(s.phone.State()), 0, d.con.Width) + "\n")
 }
 
-// verify finds out whether the phones have been through what the story says of them, and nothing else.
-func (d *Demonstration) verify(n int, s demoStep) error {
-	for i, phone := range d.Phones {
+// verify checks that the phones were updated and restarted as often as the step says, and no more.
+func (d *demonstration) verify(n int, s demoStep) error {
+	for i, phone := range d.phones {
 		state := phone.State()
 		if got := (demoState{state.Told, state.Restarts}); got != s.after[i] {
-			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was told %s and restarted %s, not %s and %s",
+			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was sent the update command %s and restarted %s, not %s and %s",
 				n, i+1, console.Times(got.told), console.Times(got.restarts), console.Times(s.after[i].told), console.Times(s.after[i].restarts))
 		}
 	}
 	return nil
 }
 
-// seenByPhone is what the simulated phone has been through.
+// seenByPhone returns what happened to the simulated phone.
 func seenByPhone(s phonesim.State) string {
-	text := fmt.Sprintf("Seen from the phone: told %s, fetched %s, %s; it runs %s.", console.Times(s.Told), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
+	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", console.Times(s.Told), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
 	if s.Refusal != "" {
-		text += " It refused the image: " + s.Refusal + "."
+		text += " It rejected the image: " + s.Refusal + "."
 	}
 	return text
 }
 
-// say writes some of the story.
-func (d *Demonstration) say(text string) error {
-	return d.Con.Print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
+// say writes a part of the demo's text.
+func (d *demonstration) say(text string) error {
+	return d.con.Print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
-// A demoCommand is a command line of the story.
+// A demoCommand is a command line of the demo.
 type demoCommand struct {
 	words []string
-	more  []string // those that stand on a second line
+	more  []string // arguments shown on a second line
 	want  exit.Code
 }
 
-func (c demoCommand) Args() []string { return append(append([]string{}, c.words...), c.more...) }
+func (c demoCommand) args() []string { return append(append([]string{}, c.words...), c.more...) }
 
 func (c demoCommand) name() string { return "cpupdate " + c.words[0] }
 
-// Text is the command as one could type it.
-func (c demoCommand) Text() string {
+// text returns the command as a person would type it.
+func (c demoCommand) text() string {
 	var b strings.Builder
 	b.WriteString("cpupdate" + typedWords(c.words))
 	if len(c.more) > 0 {
-		if runtime.GOOS != "windows" { // whose shells do not agree on how a line goes on
+		if runtime.GOOS != "windows" { // its shells differ in how a line is continued
 			b.WriteString(" \\\n   ")
 		}
 		b.WriteString(typedWords(c.more))
@@ -178,8 +178,8 @@ func (c demoCommand) Text() string {
 	return b.String()
 }
 
-// typedWords puts a blank before each word, and quotes around one that has blanks of its own; of more the shells do not
-// make something else, since the words are ours.
+// typedWords puts a space before each word, and quotes around a word that contains spaces. The words are fixed, and no
+// shell changes anything else in them.
 func typedWords(words []string) string {
 	var b strings.Builder
 	for _, word := range words {
@@ -191,5 +191,5 @@ func typedWords(words []string) string {
 	return b.String()
 }
 
-// demoPayload stands for the firmware: some MiB that are the same everywhere.
+// demoPayload returns a stand-in for the firmware: some MiB, the same everywhere.
 func demoPayload() []byte { return bytes.Repeat([]byte("payload of the demo\n"), 4<<20/20) }

@@ -19,7 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// Options say which way is looked at, in the words of push.
+// Options select the route to check, with the same flags as push.
 type Options struct {
 	Route   option.Route
 	Talk    option.Listen
@@ -35,7 +35,7 @@ func Run(ctx context.Context, env Env, o Options, addresses []string) error {
 	}
 	env.Con.KeepPipes()
 	defer x.close()
-	if err := x.run(ctx, DoctorTable()); err != nil {
+	if err := x.run(ctx, checks()); err != nil {
 		return err
 	}
 	return x.verdict()
@@ -46,12 +46,12 @@ type route string
 
 // The routes.
 const (
-	RouteServer route = "server" // it is put on a server
-	RouteServe  route = "serve"  // this machine is the server
-	RouteWeb    route = "web"    // it is sent into the phones' own web pages
+	routeServer route = "server" // the image is uploaded to a server
+	routeServe  route = "serve"  // this machine is the server
+	routeWeb    route = "web"    // the image is uploaded to the phones' own web pages
 )
 
-// An examination is what is known so far. What takes time is done once, when it is first asked for.
+// An examination collects the results of a run. What takes time is done once, when it is first needed.
 type examination struct {
 	con     *console.Console
 	store   *settings.Store
@@ -63,32 +63,32 @@ type examination struct {
 	clock   func() time.Time
 	now     time.Time
 	route   route
-	origin  string // "flags", "defaults", "profile berlin", "nothing" if the route is only assumed
+	origin  string // "flags", "defaults", "profile berlin", "nothing" if no route was named
 	targets []fleet.Target
-	found   []Finding
-	shown   string // the group whose heading was written
+	found   []finding
+	shown   string // the group whose heading was printed last
 
-	d       *option.Destination // nil if the route has no server, or its settings are wrong
+	d       *option.Destination // nil if the route has no server, or its settings are invalid
 	trial   *serverTrial
 	station *callback.Server
 	locals  []localAddress
 	probes  []probe
-	asked   []fleet.Result // of the phones that answer, nil before they were asked
+	asked   []fleet.Result // of the phones that are reachable, nil before they were contacted
 	seen    []seenCertificate
 
 	pagePassword  secret.Secret // of the phones' web pages
-	passwordLater bool          // somebody has to be asked for it, once a page was found to be one to trust
-	noMoreLogins  string        // why no further page is told the password
+	passwordLater bool          // prompt for it after a page has presented a trusted key
+	noMoreLogins  string        // why the password is sent to no further page
 	visits        map[int]*pageVisit
-	macs          map[string]int // of the phones that said theirs
+	macs          map[string]int // of the phones that reported one
 }
 
-// settle reads everything that is said about the way, before anything is opened.
+// settle validates the flags and resolves the route, before any connection is opened.
 func (x *examination) settle(addresses []string) error {
 	const command = "doctor"
 	o := x.o
 	if o.Timeout <= 0 {
-		return exit.Usage(command, "--timeout must be longer than nothing")
+		return exit.Usage(command, "--timeout must be greater than zero")
 	}
 	if err := cmp.Or(o.Route.Validate(), o.Talk.Validate(command)); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (x *examination) settle(addresses []string) error {
 		return err
 	}
 	switch {
-	case len(addresses) == 0 && o.List == "" && x.route == RouteWeb:
+	case len(addresses) == 0 && o.List == "" && x.route == routeWeb:
 		return exit.Usage(command, "--web: name a phone, as PHONE or with --phones")
 	case len(addresses) == 0 && o.List == "":
 		return nil
@@ -110,19 +110,19 @@ func (x *examination) settle(addresses []string) error {
 	return err
 }
 
-// choose finds the route. What is wrong with stored settings is a finding, and no reason not to look at the rest.
+// choose selects the route. Invalid stored settings are a finding, and the other checks still run.
 func (x *examination) choose() error {
 	o := &x.o.Route
-	x.route, x.origin = RouteServer, "flags"
+	x.route, x.origin = routeServer, "flags"
 	switch {
 	case o.Web.On:
-		x.route = RouteWeb
+		x.route = routeWeb
 		return nil
 	case o.Serve:
-		x.route = RouteServe
+		x.route = routeServe
 		return nil
 	case len(o.Access.Given()) > 0:
-		_, err := o.Destination(x.con, x.store, x.pass) // what is wrong on the command line is said at once
+		_, err := o.Destination(x.con, x.store, x.pass) // invalid flags are reported at once
 		return err
 	case o.Profile != "":
 		x.origin = settings.ProfileTitle(o.Profile)
@@ -132,35 +132,35 @@ func (x *examination) choose() error {
 	stored, err := x.store.Profile("")
 	if err != nil || !stored.Empty() || o.UseDefaults {
 		o.UseDefaults = true
-		return nil //nolint:nilerr // it is told as the line of the settings
+		return nil //nolint:nilerr // the settings check reports it
 	}
-	x.route, x.origin, o.Serve = RouteServe, "nothing", true
+	x.route, x.origin, o.Serve = routeServe, "nothing", true
 	return o.Validate()
 }
 
-// usesStored reports whether the route is that of stored settings.
-func (x *examination) usesStored() bool { return x.route == RouteServer && x.origin != "flags" }
+// usesStored reports whether the route comes from stored settings.
+func (x *examination) usesStored() bool { return x.route == routeServer && x.origin != "flags" }
 
-func (x *examination) logsIn() bool { return x.route != RouteServe }
+func (x *examination) logsIn() bool { return x.route != routeServe }
 
-func (x *examination) toServer() bool { return x.route == RouteServer }
+func (x *examination) toServer() bool { return x.route == routeServer }
 
 func (x *examination) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.Access) }
 
 func (x *examination) byFTP() bool { return x.d != nil && x.d.Access.Method != transfer.HTTPS }
 
-// toPhones reports whether phones call, and perhaps fetch from, this machine.
+// toPhones reports whether phones call back, and perhaps fetch from, this machine.
 func (x *examination) toPhones() bool {
-	return x.route == RouteServe || x.route == RouteServer && len(x.targets) > 0
+	return x.route == routeServe || x.route == routeServer && len(x.targets) > 0
 }
 
-func (x *examination) byPage() bool { return x.route == RouteWeb }
+func (x *examination) byPage() bool { return x.route == routeWeb }
 
-func (x *examination) notByPage() bool { return x.route != RouteWeb }
+func (x *examination) notByPage() bool { return x.route != routeWeb }
 
 // servesFTP reports whether phones fetch from this machine by FTP.
 func (x *examination) servesFTP() bool {
-	return x.route == RouteServe && x.o.Route.Access.Method == string(transfer.FTP)
+	return x.route == routeServe && x.o.Route.Access.Method == string(transfer.FTP)
 }
 
 func (x *examination) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }

@@ -72,17 +72,18 @@ func TestProofLine(t *testing.T) {
 	}
 }
 
+// The rate is that of the whole file, however little time it took; which attempt it was is said if it was not the first.
 func TestTimeLine(t *testing.T) {
 	for _, test := range []struct {
 		l    transfer.Location
 		want string
 	}{
-		{transfer.Location{Size: 3 << 20, Duration: 1500 * time.Millisecond, Attempts: 1}, "1.5s at 2.0 MiB/s"},
-		{transfer.Location{Size: 1 << 10, Duration: 12345 * time.Microsecond, Attempts: 1}, "12ms at 81.0 KiB/s"},
-		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0s at "},
+		{transfer.Location{Size: 3 << 20, Duration: 1500 * time.Millisecond, Attempts: 1}, "1.5 s at 2.0 MiB/s"},
+		{transfer.Location{Size: 1 << 10, Duration: 12500 * time.Microsecond, Attempts: 1}, "13 ms at 80.0 KiB/s"},
+		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0 ms at 1000 bytes/s"},
 	} {
 		got := timeLine(test.l)
-		if !strings.HasPrefix(got, test.want) || strings.Contains(got, ", ") != (test.l.Attempts > 1) {
+		if !strings.Contains(got, test.want) || strings.HasSuffix(got, test.want) != (test.l.Attempts == 1) {
 			t.Errorf("%+v: %s", test.l, got)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// Replace gives the file its new content. A link stays one: what it names is replaced. Passwords, and files that are
-// new, are their owner's alone; any other file keeps its permissions.
+// Replace replaces the content of the file. A link stays a link: its target is replaced. Password files and new files
+// are accessible to their owner only; any other file keeps its permissions.
 func (f *File) Replace(raw []byte) (err error) {
 	path, err := atomicfile.LinkTarget(f.Path)
 	if err != nil {
@@ -26,7 +26,7 @@ func (f *File) Replace(raw []byte) (err error) {
 	}
 	now := &File{Path: f.Path, Form: f.Form}
 	if err := now.Read(); atomicfile.IgnoreMissing(err) != nil || now.There != f.There || !bytes.Equal(now.Raw, f.Raw) {
-		return exit.Errorf(exit.CodeSettings, "look at the file, and try again", "settings %s: somebody else changed the file meanwhile", f.Path)
+		return exit.Errorf(exit.CodeSettings, "check the file, and try again", "settings %s: another program changed the file in the meantime", f.Path)
 	}
 	return atomicfile.CannotStore(f.Path, d.Place(true))
 }

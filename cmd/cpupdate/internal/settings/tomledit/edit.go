@@ -12,8 +12,8 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// An Edit changes the text of a settings file, line by line, so that all that is not meant stays as people wrote
-// it. It keeps account of what the file is to hold, and result compares.
+// An Edit changes the text of a settings file line by line, so that everything else stays as people wrote it. It
+// tracks what the file must contain, and result compares.
 type Edit struct {
 	Form   Form
 	text   []byte
@@ -30,7 +30,7 @@ func NewEdit(text []byte, form Form) (*Edit, error) {
 	return e, nil
 }
 
-// contents is what tables say, whatever they look like.
+// contents returns the values of tables, regardless of how they are written.
 func contents(tables []Table) map[string]map[string][]string {
 	all := map[string]map[string][]string{}
 	for _, t := range tables {
@@ -42,30 +42,30 @@ func contents(tables []Table) map[string]map[string][]string {
 	return all
 }
 
-// become makes text the file's.
+// become replaces the text of the file.
 func (e *Edit) become(text []byte) (err error) {
 	e.text = text
 	e.Tables, err = Parse(text, e.Form)
 	return err
 }
 
-// replace puts text in the place of the bytes from start to end.
+// replace replaces the bytes from start to end by text.
 func (e *Edit) replace(start, end int, text string) error {
 	return e.become(slices.Concat(e.text[:start], []byte(text), e.text[end:]))
 }
 
-// Result returns the text, if it says what it is meant to say.
+// Result returns the text, if it contains what it must contain.
 func (e *Edit) Result() ([]byte, error) {
 	same := maps.EqualFunc(contents(e.Tables), e.want, func(x, y map[string][]string) bool {
 		return maps.EqualFunc(x, y, slices.Equal)
 	})
 	if !same {
-		return nil, errors.New("the changed settings would not be read back as they are meant")
+		return nil, errors.New("the changed settings would not be read back correctly")
 	}
 	return e.text, nil
 }
 
-// newline is how the file ends its lines.
+// newline returns the line break that the file uses.
 func (e *Edit) newline() string {
 	if i := bytes.IndexByte(e.text, '\n'); i > 0 && e.text[i-1] == '\r' {
 		return "\r\n"
@@ -73,7 +73,7 @@ func (e *Edit) newline() string {
 	return "\n"
 }
 
-// insert adds a line at the place, which is the start of a line or the end of the file.
+// insert adds a line at an offset, which is the start of a line or the end of the file.
 func (e *Edit) insert(at int, line string) error {
 	line += e.newline()
 	if at > 0 && e.text[at-1] != '\n' {
@@ -82,7 +82,7 @@ func (e *Edit) insert(at int, line string) error {
 	return e.replace(at, at, line)
 }
 
-// Table makes sure that the table is there.
+// Table adds the table if it is missing.
 func (e *Edit) Table(name string) error {
 	if Find(e.Tables, name) != nil {
 		return nil
@@ -97,7 +97,7 @@ func (e *Edit) Table(name string) error {
 	return e.insert(len(e.text), tableHeader(name))
 }
 
-// tableHeader is the line that begins a table.
+// tableHeader returns the header line of a table.
 func tableHeader(name string) string {
 	switch {
 	case name == "":
@@ -115,7 +115,7 @@ func (e *Edit) Set(name, key string, texts []string) error {
 	}
 	known, ok := e.Form.key(key)
 	if !ok {
-		return fmt.Errorf("%s is no key of this file", key)
+		return fmt.Errorf("%s is not a key of this file", key)
 	}
 	e.want[name][key] = texts
 	value := tomlValue(known, texts)
@@ -135,7 +135,7 @@ func (e *Edit) Set(name, key string, texts []string) error {
 	return e.insert(t.End, indent+key+" = "+value)
 }
 
-// Unset takes a key out of a table, with the rest of its line.
+// Unset removes a key from a table, with the rest of its line.
 func (e *Edit) Unset(name, key string) error {
 	t := Find(e.Tables, name)
 	if t == nil || t.Find(key) == nil {
@@ -147,7 +147,7 @@ func (e *Edit) Unset(name, key string) error {
 	return e.replace(from, to, "")
 }
 
-// Remove takes a whole table out, from its header to its last key.
+// Remove removes a whole table, from its header to its last key.
 func (e *Edit) Remove(name string) error {
 	t := Find(e.Tables, name)
 	if t == nil {
@@ -155,14 +155,14 @@ func (e *Edit) Remove(name string) error {
 	}
 	delete(e.want, name)
 	start := t.Start
-	// The blank line that parted it from what stands before would be left over at the end of the file.
+	// The blank line before the table would remain at the end of the file.
 	if blank := []byte(e.newline() + e.newline()); len(bytes.TrimSpace(e.text[t.End:])) == 0 && bytes.HasSuffix(e.text[:start], blank) {
 		start -= len(blank) / 2
 	}
 	return e.replace(start, t.End, "")
 }
 
-// tomlValue writes a value as TOML.
+// tomlValue returns a value as TOML.
 func tomlValue(key Key, texts []string) string {
 	switch key.Kind {
 	case unstable.Integer, unstable.Bool:
@@ -177,7 +177,7 @@ func tomlValue(key Key, texts []string) string {
 	return Quote(texts[0])
 }
 
-// Quote writes a text as TOML: with the quotes that need no escaping, if possible.
+// Quote returns a text as TOML, with quotes that need no escaping, if possible.
 func Quote(text string) string {
 	plain := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 	if plain && strings.Contains(text, `\`) && !strings.Contains(text, "'") {

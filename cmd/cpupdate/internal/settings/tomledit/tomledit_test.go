@@ -11,7 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// What people wrote stays, to the byte.
+// TestStoredEdit checks that everything else in the file stays as people wrote it, byte for byte.
 func TestStoredEdit(t *testing.T) {
 	const text = `# our sites
 [defaults]   # the office
@@ -104,7 +104,7 @@ func TestStoredEditFromNothing(t *testing.T) {
 	}
 }
 
-// Mistakes are found with their place.
+// TestParseStoredErrors checks that errors name their place.
 func TestParseStoredErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"server = \"x\"", `line 1, column 1: the key "server" belongs to no table`},
@@ -115,10 +115,10 @@ func TestParseStoredErrors(t *testing.T) {
 		{"[default]", `line 1, column 2: unknown table "default"`},
 		{"[profile]", `line 1, column 2: unknown table "profile"`},
 		{"[profile.a.b]", "line 1, column 2: a table in a profile, or a profile's name with dots"},
-		{"[profile.\"a b\"]", `line 1, column 2: a profile cannot be called "a b"`},
+		{"[profile.\"a b\"]", `line 1, column 2: invalid profile name "a b"`},
 		{"[[defaults]]", "line 1, column 3: a table in double brackets"},
-		{"[defaults]\n[profile.a]\n[defaults]", "line 3, column 2: this table is there already, in line 1"},
-		{"[defaults]\nport=1\nport=2", "line 3, column 1: the key port is there already, in line 2"},
+		{"[defaults]\n[profile.a]\n[defaults]", "line 3, column 2: this table exists already, in line 1"},
+		{"[defaults]\nport=1\nport=2", "line 3, column 1: the key port exists already, in line 2"},
 		{"[defaults]\nport=\"1\"", "line 2, column 1: port must be a number without quotes"},
 		{"[defaults]\nserver=1", "line 2, column 1: server must be a text in quotes"},
 		{"[defaults]\npin=\"x\"", `line 2, column 1: pin must be a list of texts, as in ["..."]`},
@@ -128,7 +128,7 @@ func TestParseStoredErrors(t *testing.T) {
 		{"[defaults]\nserver = x", "line 2, column 10: unexpected character U+0078 'x' at start of value"},
 		{"[defaults\n", "line 1, column 10: expected ']' to close table name"},
 		{"[defaults]\nserver = \"\xff\"", "line 2, column 11: invalid UTF-8 character in basic string"},
-		{strings.Repeat("[", 5000), "holds 5000 opening brackets, at most 4096 are allowed"},
+		{strings.Repeat("[", 5000), "contains 5000 opening brackets, at most 4096 are allowed"},
 		{strings.Repeat("#", 70000), "has more than 65536 bytes"},
 	} {
 		_, err := Parse([]byte(test.text), settingsForm())
@@ -143,8 +143,8 @@ func TestParseStoredErrors(t *testing.T) {
 	}
 }
 
-// FuzzStoredEdit changes any file that can be read, and compares what another reader makes of it before and after. All
-// that is changed has to lie in the lines of the key.
+// FuzzStoredEdit changes any readable file, and compares what another parser reads before and after. All changes must
+// be in the lines of the key.
 func FuzzStoredEdit(f *testing.F) {
 	f.Add([]byte("[defaults]\nserver = 'x' # y\n"), "", uint8(1), "z", uint8(0))
 	f.Add([]byte("# a\r\n[profile.a]\r\npin = [\r\n\"b\", # c\r\n]\r\n\r\n[defaults]"), "a", uint8(8), "d", uint8(1))
@@ -195,7 +195,7 @@ func FuzzStoredEdit(f *testing.F) {
 	})
 }
 
-// intend makes the change to the file, and to what the other reader found in it.
+// intend makes the change in the file, and in what the other parser found in it.
 func intend(t *testing.T, there map[string]any, e *Edit, table string, key Key, value string, what uint8) map[string]any {
 	if there == nil {
 		there = map[string]any{}
