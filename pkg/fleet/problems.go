@@ -1,16 +1,13 @@
 package fleet
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
-	"syscall"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -107,9 +104,8 @@ func (r *Runner) Troubled(remote netip.Addr, err error) {
 
 // hungUp reports whether a handshake ended without a word of TLS that speaks against it, as a bare connect's does.
 func hungUp(err error) bool {
-	timeout := net.Error(nil)
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.Errno(wsaReset)) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	class := netconn.Classify(err)
+	return class == netconn.Broken || class == netconn.Timeout
 }
 
 // garbled takes note of a call that could not be understood, or that is no call.
