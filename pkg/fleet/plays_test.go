@@ -383,10 +383,10 @@ func (p play) compare(s *stage, results []fleet.Result, state phonesim.State) {
 		}
 	}
 	differ("end", ending(r), p.end)
-	differ("told", r.Told, p.told)
+	differ("told", r.Instructed, p.told)
 	differ("agreement", s.agree(results), error(nil))
 	differ("steps", steps, p.steps)
-	differ("how often told", state.Told, p.tolds)
+	differ("how often told", state.Instructed, p.tolds)
 	differ("restarts", state.Restarts, p.restarts)
 	if p.end == "old-version" {
 		differ("updated", state.Version == s.image.facts.Version.Value, false)
@@ -406,7 +406,7 @@ func ftpSource(s *stage) fleet.Source {
 	l, err := listen(":2121")
 	fatal(s.t, err)
 	server, err := serve.NewFTP(serve.Options{
-		Listener: l, DataListener: func() (net.Listener, error) { return listen(":0") }, Rate: rate, OnError: s.runner.Troubled,
+		Listener: l, DataListener: func() (net.Listener, error) { return listen(":0") }, Rate: rate, OnError: s.runner.OnError,
 	})
 	fatal(s.t, err)
 	s.t.Cleanup(func() { fatal(s.t, server.Close()) })

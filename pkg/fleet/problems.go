@@ -85,9 +85,9 @@ func (p *problems) failure(final, shared bool) error {
 	return nil
 }
 
-// Troubled takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
+// OnError takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
 // calls it.
-func (r *Runner) Troubled(remote netip.Addr, err error) {
+func (r *Runner) OnError(remote netip.Addr, err error) {
 	handshake := (*serve.HandshakeError)(nil)
 	switch {
 	case errors.As(err, &handshake) && hungUp(err):
@@ -120,13 +120,13 @@ func (r *Runner) garbled(remote netip.Addr, err error) {
 
 // unknownCaller reports somebody who is not one of the phones that were asked to call.
 func (r *Runner) unknownCaller(remote netip.Addr, err error) {
-	r.events.report(Event{Phone: NoPhone, Step: StepStranger, Err: fmt.Errorf("%s: %w", remote, err)})
+	r.events.report(Event{Phone: NoPhone, Step: StepUnknownCaller, Err: fmt.Errorf("%s: %w", remote, err)})
 }
 
 // problem notes and reports what went wrong with a call.
 func (r *Runner) problem(remote netip.Addr, kind problemKind, err error) {
 	number := r.note(remote, kind, err)
-	r.events.report(Event{Phone: number, Step: StepTrouble, Err: fmt.Errorf("%s: %w", remote, err)})
+	r.events.report(Event{Phone: number, Step: StepCallError, Err: fmt.Errorf("%s: %w", remote, err)})
 }
 
 // note notes what went wrong for the phones at an address: they may try again. It returns the number of the phone if
