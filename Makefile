@@ -8,7 +8,7 @@ test:
 	$(GO) test ./...
 
 check:
-	test -z "$$($(TOOL) gofumpt -l cmd pkg)" || { $(TOOL) gofumpt -d cmd pkg; exit 1; }
+	test -z "$$($(TOOL) gofumpt -l cmd internal pkg)" || { $(TOOL) gofumpt -d cmd internal pkg; exit 1; }
 	$(GO) vet ./...
 	$(TOOL) golangci-lint run ./...
 	$(GO) mod tidy -diff
@@ -19,7 +19,7 @@ fuzz:
 	FUZZ=$(FUZZ) .ci/fuzz
 
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer
+	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer ./pkg/transfer/serve
 
 docs:
 	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage' ./cmd/cpupdate

@@ -14,10 +14,11 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// An app holds what main hands to the commands: where they read and write, what is stored on this machine, and how the
+// An app holds what main passes to the commands: where they read and write, what is stored on this machine, and how the
 // network and files are opened.
 type app struct {
 	con    *console.Console
@@ -34,7 +35,7 @@ type app struct {
 	helpErr error // what kept help from being printed; cobra has no way to return it
 }
 
-// newApp returns the app of this process.
+// newApp returns the app for this process.
 func newApp() *app {
 	con := console.New()
 	store := &settings.Store{ConfigVariable: os.Getenv("CPUPDATE_CONFIG")}
@@ -43,12 +44,12 @@ func newApp() *app {
 		store.Folder = filepath.Join(folder, "cpupdate")
 	}
 	pass := &credentials.Store{
-		Con: con, Store: store,
+		Con: con, Settings: store,
 		Keyring: credentials.SystemKeyring{Bus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, KeyringSetting: os.Getenv(credentials.KeyringVariable),
 	}
 	if password := os.Getenv(credentials.PasswordVariable); password != "" {
-		pass.Variable = transfer.NewSecret(password)
-		_ = os.Unsetenv(credentials.PasswordVariable) // libraries too start programs: the keyring's on macOS
+		pass.Variable = secret.New(password)
+		_ = os.Unsetenv(credentials.PasswordVariable) // libraries start programs too, such as the keyring's on macOS
 	}
 	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", CI: os.Getenv("CI") != ""}
 	for _, name := range doctor.ProxyVariables() {
@@ -62,12 +63,12 @@ func newApp() *app {
 // wire returns the app of the parts.
 func wire(con *console.Console, store *settings.Store, pass *credentials.Store, around doctor.Surroundings) *app {
 	return &app{
-		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Con: con, Store: store}, around: around,
+		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Con: con, Settings: store}, around: around,
 		open: bind.Open, dial: transfer.Dial, clock: time.Now,
 	}
 }
 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
-	return push.Env{Con: a.con, Store: a.store, Pass: a.pass, Hosts: a.hosts, Open: a.open, Dial: a.dial}
+	return push.Env{Con: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
 }

@@ -40,35 +40,60 @@ func BenchmarkVersion(b *testing.B) {
 	compare(b, []string{program(b), "version"}, []string{"curl", "--version"})
 }
 
-// compare runs the two commands in turn.
+// compare runs the two commands in turn, and reports the wall time of ours as times that of the peer.
 func compare(b *testing.B, ours, peer []string) {
+	b.Helper()
+	compareWith(b, ours, peer, nil)
+}
+
+// compareWith reports besides the processor time of ours as times that of the peer plus that of a digest, unless digest
+// is nil.
+func compareWith(b *testing.B, ours, peer, digest []string) {
+	b.Helper()
 	if _, err := exec.LookPath(peer[0]); err != nil {
 		b.Skipf("%s is not installed", peer[0])
 	}
-	timed(b, ours) // once for the caches
-	timed(b, peer)
-	var own, ratios []float64
-	for b.Loop() {
-		mine := timed(b, ours)
-		own = append(own, mine.Seconds()*1000)
-		ratios = append(ratios, mine.Seconds()/timed(b, peer).Seconds())
+	measure(b, ours) // once for the caches
+	measure(b, peer)
+	var own, walls, processors []float64
+	for i := 0; b.Loop(); i++ {
+		var mine, other cost
+		if i%2 == 0 { // neither always runs first
+			mine, other = measure(b, ours), measure(b, peer)
+		} else {
+			other, mine = measure(b, peer), measure(b, ours)
+		}
+		own = append(own, mine.wall.Seconds()*1000)
+		walls = append(walls, mine.wall.Seconds()/other.wall.Seconds())
+		if digest != nil {
+			other.processor += measure(b, digest).processor
+			processors = append(processors, mine.processor.Seconds()/other.processor.Seconds())
+		}
 	}
 	b.ReportMetric(median(own), "ms")
-	b.ReportMetric(median(ratios), "x-"+peer[0])
+	b.ReportMetric(median(walls), "x-"+peer[0])
+	if digest != nil {
+		b.ReportMetric(median(processors), "cpu-x-"+peer[0]+"+"+digest[0])
+	}
 	if resident := residentMiB(b, ours); resident > 0 {
 		b.ReportMetric(resident, "MiB-resident")
 	}
 	b.ReportMetric(0, "ns/op") // both processes together: says nothing
 }
 
-func timed(b *testing.B, args []string) time.Duration {
+// A cost is what one run of a process takes: wall time, and processor time in user and kernel mode.
+type cost struct{ wall, processor time.Duration }
+
+// measure runs a process to its end. The kernel reports the processor time with its exit (wait4), and counts no other
+// process, such as the server.
+func measure(b *testing.B, args []string) cost {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), args[0], args[1:]...)
 	start := time.Now()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%q: %v\n%s", args, err, out)
 	}
-	return time.Since(start)
+	return cost{time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 }
 
 // residentMiB asks GNU time, since a process that this one starts inherits its peak; 0 if it is not installed.
@@ -108,10 +133,35 @@ func program(b *testing.B) string {
 	return name
 }
 
-// largeImage writes an image with a payload of the given size that does not compress to nothing in any cache.
+// largeImage writes a CPB image with a payload of the given size.
 func largeImage(b *testing.B, size int64) string {
 	b.Helper()
-	payload, err := os.Create(filepath.Join(b.TempDir(), "payload"))
+	payload := largePayload(b, size)
+	out := filepath.Join(filepath.Dir(payload), "large.bind")
+	runQuiet(b, "pack", payload, "-o", out, "--software-type", "SIP", "--software-version", "1.9.2.0")
+	return out
+}
+
+// describedImage writes an image without a header, and a descriptor beside it that states its SHA-256.
+func describedImage(b *testing.B, size int64) string {
+	b.Helper()
+	payload := largePayload(b, size)
+	runQuiet(b, "describe", payload, "--family", "OpenScape Desk Phone CP", "--software-type", "SIP", "--software-version", "V1 R9.2.0")
+	return payload
+}
+
+func runQuiet(b *testing.B, args ...string) {
+	b.Helper()
+	a := newTestApp(&console.Console{Out: io.Discard, Err: os.Stderr, Width: 80}, "")
+	if c := run(b.Context(), a, args); c != exit.CodeOK {
+		b.Fatalf("%s ended with %d", args[0], c)
+	}
+}
+
+// largePayload writes a file of the given size that does not compress to nothing in any cache.
+func largePayload(b *testing.B, size int64) string {
+	b.Helper()
+	payload, err := os.Create(filepath.Join(memoryFolder(b), "payload"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -125,10 +175,5 @@ func largeImage(b *testing.B, size int64) string {
 			b.Fatal(err)
 		}
 	}
-	out := filepath.Join(b.TempDir(), "large.bind")
-	a := newTestApp(&console.Console{Out: io.Discard, Err: os.Stderr, Width: 80}, "")
-	if c := run(b.Context(), a, []string{"pack", payload.Name(), "-o", out, "--software-type", "SIP", "--software-version", "1.9.2.0"}); c != exit.CodeOK {
-		b.Fatalf("pack ended with %d", c)
-	}
-	return out
+	return payload.Name()
 }

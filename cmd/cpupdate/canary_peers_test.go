@@ -5,9 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 func canaryFlags(access transfer.Access, pin string) []string {

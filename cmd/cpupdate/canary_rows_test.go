@@ -12,8 +12,8 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // A canaryPeer is who is spoken to, and how a command line names it. It closes held when it keeps the command waiting.
@@ -96,7 +96,7 @@ func anyLogin(x *badserver.Exchange) (ok bool, wanted string) {
 // repeatedBy is a reply that repeats the password in the notations of servers.
 func repeatedBy(code string) string {
 	login := base64.StdEncoding.EncodeToString([]byte(canaryUser + ":" + canary))
-	quoted := tomledit.TomlText(canary)
+	quoted := tomledit.Quote(canary)
 	return code + "you sent " + canary + " and " + url.QueryEscape(canary) + " and " + url.PathEscape(canary) + " and Basic " + login + " and " + quoted + "\r\n"
 }
 

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
@@ -45,7 +46,7 @@ func canaryForms() map[string]string {
 		"Go":   fmt.Sprintf("%q", canary), "percent, of a query": url.QueryEscape(canary), "percent, of a path": url.PathEscape(canary),
 		"percent, of a login": url.UserPassword(canaryUser, canary).String(), "XML": markup.String(),
 		"hex": hex.EncodeToString([]byte(canary)), "numbers": strings.Trim(fmt.Sprintf("%d", []byte(canary)), "[]"),
-		"a TOML text": tomledit.TomlText(canary),
+		"a TOML text": tomledit.Quote(canary),
 	}
 	for name, encoding := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64 of URLs": base64.RawURLEncoding} {
 		forms[name+" of the login"] = encoding.EncodeToString([]byte(canaryUser + ":" + canary))
@@ -125,7 +126,7 @@ func (r *canaryRun) secretFile(name string) string {
 func (r *canaryRun) environment() []string {
 	env := os.Environ()
 	for _, name := range []string{credentials.PasswordVariable, "CPUPDATE_CONFIG", "XDG_DATA_HOME", "XDG_CACHE_HOME", "DBUS_SESSION_BUS_ADDRESS"} {
-		env = credentials.WithoutVariable(env, name)
+		env = clitest.Without(env, name)
 	}
 	if r.session != nil {
 		env = append(r.session.environment(), "DBUS_SESSION_BUS_ADDRESS="+r.session.address)
@@ -155,7 +156,7 @@ func (r *canaryRun) run(args ...string) exit.Code {
 			r.started()
 		}
 	}()
-	_ = cmd.Wait() // how it ended is in its state
+	_ = cmd.Wait() // the state says how it ended
 	<-done
 	if r.ended != nil {
 		r.ended()

@@ -6,33 +6,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/check"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 )
 
 func newCheck(a *app) *cobra.Command {
 	var o check.Options
 	cmd := &cobra.Command{
 		Use:   "check IMAGE [PHONE...]",
-		Short: "Tell whether a phone will take an image, and why",
-		Long: `Apply the phone's own rule before any byte moves: the rule sheet says for each
-rule what the image asks, what is known of the phone, and what would make it
-pass. There are three answers: compatible (exit code 0), not compatible (4) and
-unknown (5). A damaged image is exit code 3, whatever else the rules say.
+		Short: "Check whether a phone will accept an image, and why",
+		Long: `Apply the phone's own rules before anything is sent. For each rule, the rule sheet
+shows what the image requires, what is known about the phone, and what would make
+the rule pass. There are three answers: compatible (exit code 0), not compatible
+(4) and unknown (5). A damaged image ends with exit code 3, whatever the rules say.
 
-Describe one phone with flags, or many in a list: --phones FILE, a CSV file with
-a header line. Its columns, any of them in any order: address, mac, model,
+Describe one phone with flags, or many phones in a list: --phones FILE, a CSV file
+with a header line. Its columns, any of them in any order: address, mac, model,
 part_number, hw_level, software_type, running, minimum_version, override
 (yes or no), reason, note.
 
-PHONE is HOST, HOST:PORT or [IPv6]:PORT: the phone is asked over the network what
-it is and runs, and told nothing. It calls this machine, so a firewall here must
-let it in (--listen). With a list too, that says the rest of these phones.
+PHONE is HOST, HOST:PORT or [IPv6]:PORT. The phone is queried over the network for
+its model and software; nothing is changed on it. It calls back to this machine,
+so its firewall must let the phone in (--listen). With --phones, the list adds
+what the phone does not report.
 
 With a list, several phones, or a folder as IMAGE, the answer is the fit matrix:
-which phone takes which image, and for a phone that fits none, why. It ends with
-exit code 0 if every phone has an image that fits, else with 10.
+which phone accepts which image, and for a phone that no image fits, why. The exit
+code is 0 if an image fits every phone, else 10.
 
-Which part number means which level is looked up in the hardware table:
---hardware FILE, and hardware.toml in the settings folder.`,
+The hardware table says which part number has which level: --hardware FILE, and
+hardware.toml in the settings folder.`,
 		Example: `  cpupdate check cp600.bind --hw-level 3
   cpupdate check os40.img --part-number S30817-S7402-A101-20 --software-type "Siemens SIP" --running "V3 R1.41.1"
   cpupdate check cp600.bind 192.0.2.50 --hw-level 3
@@ -44,10 +46,14 @@ Which part number means which level is looked up in the hardware table:
 		},
 	}
 	flags := cmd.Flags()
+	end := console.Group(flags, "Phones")
 	o.Phones.AddFlags(flags)
-	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "the longest wait for a phone to take a request, `DURATION` as in 10s")
-	o.Talk.AddFlags(flags)
-	flags.StringVar(&o.Hardware, "hardware", "", "a hardware table in `FILE` (TOML)")
+	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
+	end()
 	o.Image.AddFlags(flags)
+	o.Phones.Permit.AddFlags(flags)
+	o.Talk.AddFlags(flags)
+	defer console.Group(flags, "Timing")()
+	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 )
 
 // TestCIPage runs the shell parts of docs/ci.md as a CI system does: with the page's settings file, whose server is a
@@ -36,7 +36,7 @@ func TestCIPage(t *testing.T) {
 		{"unknown", ciSite{level: "# nobody knows\n"}, exit.CodeUnknown, "not for these phones"},
 		{"login", ciSite{password: "wrong"}, exit.CodeSettings, "mend settings or login"},
 		{"away", ciSite{away: true}, exit.CodeUnreachable, "later"},
-		{"readonly", ciSite{options: transfertest.Options{ReadOnly: true}}, exit.CodeRejected, "ask the server's administrator"},
+		{"readonly", ciSite{options: realservers.Options{ReadOnly: true}}, exit.CodeRejected, "ask the server's administrator"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel() // what they do most is wait
@@ -68,14 +68,14 @@ type ciSite struct {
 	password string // instead of the right one
 	cut      bool   // the image is damaged
 	away     bool   // the server does not answer
-	options  transfertest.Options
+	options  realservers.Options
 }
 
 // make makes the folder that the scripts run in, and the server.
 func (s *ciSite) make(t *testing.T, settings string) string {
 	t.Helper()
 	s.options.TLS = true
-	server := transfertest.Start(t, transfertest.VSFTPD, s.options)
+	server := realservers.Start(t, realservers.VSFTPD, s.options)
 	if s.password == "" {
 		s.password = server.Access.Password.Reveal()
 	}

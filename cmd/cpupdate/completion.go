@@ -11,8 +11,8 @@ func newCompletion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print a completion script for a shell",
-		Long: `Print a script that completes commands, flags and file names in a shell. Where it
-belongs is the shell's matter: bash, for one, reads what is named in ~/.bashrc.`,
+		Long: `Print a script that completes commands, flags and file names in a shell. How to
+load it depends on the shell: for bash, source the script in ~/.bashrc.`,
 		Example:   `  cpupdate completion bash > cpupdate.bash`,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
@@ -20,7 +20,7 @@ belongs is the shell's matter: bash, for one, reads what is named in ~/.bashrc.`
 	}
 }
 
-// completion prints the script for the shell.
+// completion prints the completion script for the shell.
 func completion(a *app, root *cobra.Command, shell string) error {
 	var script bytes.Buffer
 	var err error

@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// Limits of completion: somebody waits with a finger on the key.
+// The limits of completion, which has to be fast: a person waits for it.
 const (
 	maxCompletions   = 1000
 	maxImagesLooked  = 256
@@ -24,8 +24,8 @@ const (
 	completionLimit  = time.Second
 )
 
-// completeImages offers images that can be read, with what they are, and folders to go down into. With anyFile other
-// files are offered too, and said nothing of. Not more than most arguments are images; 0 is no limit.
+// completeImages returns a function that offers readable images, with a description, and folders. With anyFile it
+// offers other files too, without a description. At most the first most arguments are images; 0 means no limit.
 func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
 	return func(_ *cobra.Command, given []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if most > 0 && len(given) >= most {
@@ -38,13 +38,13 @@ func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
 		}
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if c.folders == len(c.offers) {
-			directive |= cobra.ShellCompDirectiveNoSpace // there is more to be typed
+			directive |= cobra.ShellCompDirectiveNoSpace // the path continues
 		}
 		return c.offers, directive
 	}
 }
 
-// An imageCompletion looks through one folder.
+// An imageCompletion collects the offers of one folder.
 type imageCompletion struct {
 	open           func(name string) (*bind.File, error)
 	anyFile        bool
@@ -55,7 +55,7 @@ type imageCompletion struct {
 	folders        int
 }
 
-// entries are the names in the folder that begin as typed, in their order.
+// entries returns the entries of the folder that match what was typed, sorted by name.
 func (c *imageCompletion) entries() []fs.DirEntry {
 	folder, err := os.Open(cmp.Or(c.folder, "."))
 	if err != nil {
@@ -75,22 +75,22 @@ func (c *imageCompletion) entries() []fs.DirEntry {
 	return all
 }
 
-// matches reports whether a name may be offered. One that does not print cannot be: the shell gets names by the line,
-// and shows them on the terminal.
+// matches reports whether a name may be offered. A name with unprintable characters is not: the shell reads one name a
+// line and shows it on the terminal.
 func (c *imageCompletion) matches(name string) bool {
 	hidden := strings.HasPrefix(name, ".") && !strings.HasPrefix(c.prefix, ".")
 	return strings.HasPrefix(name, c.prefix) && !hidden && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return !bind.Prints(r) })
 }
 
-// offer offers a folder, or an image that can be read.
+// offer adds an entry to the offers if it is a folder or a readable image.
 func (c *imageCompletion) offer(entry fs.DirEntry) {
 	if len(c.offers) == maxCompletions || time.Now().After(c.end) {
 		return
 	}
 	path := c.folder + entry.Name()
 	if strings.HasPrefix(path, "-") {
-		path = "." + string(filepath.Separator) + path // which is no flag, and not standard input
+		path = "." + string(filepath.Separator) + path // so that it is neither a flag nor standard input
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -106,7 +106,7 @@ func (c *imageCompletion) offer(entry fs.DirEntry) {
 	}
 }
 
-// describe says in a few words what an image is, from its header alone.
+// describe returns a few words about an image, from its header alone.
 func (c *imageCompletion) describe(path string) (text string, ok bool) {
 	f, err := c.open(path)
 	if err != nil {

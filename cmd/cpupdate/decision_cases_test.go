@@ -252,7 +252,7 @@ func steppingStoneDecisions() []decision {
 		{"the phone runs less than the stepping stone", "stone.bind", "--hw-level=2 --running=V1 R4.9.9", 4, "not compatible", "stepping-stone", "fail"},
 		{"the phone runs the stepping stone", "stone.bind", "--hw-level=2 --running=V1 R5.0.0", 0, "compatible", "stepping-stone", "pass"},
 		{"the phone runs more than the stepping stone", "stone.bind", "--hw-level=2 --running=V1 R10.0.0 --allow-downgrade", 0, "compatible", "stepping-stone", "pass"},
-		{"what the phone runs is not known, but a stone is named", "stone.bind", "--hw-level=2", 5, "unknown", "stepping-stone", "unknown"},
+		{"the phone's version is not known, but a stone is named", "stone.bind", "--hw-level=2", 5, "unknown", "stepping-stone", "unknown"},
 		{"no stepping stone named", "mixed.bind", "--hw-level=2 --running=V1 R0.0.1", 0, "compatible", "stepping-stone", "not applicable"},
 		{"stepping stone under rule 2", "plain-stone.bind", "--model=CP600 --software-type=Unify HFA --running=V1 R4.0.0", 4, "not compatible", "stepping-stone", "fail"},
 		{"stepping stone passed under rule 2", "plain-stone.bind", "--model=CP600 --software-type=Unify HFA --running=V1 R6.0.0", 0, "compatible", "stepping-stone", "pass"},
@@ -286,7 +286,7 @@ func downgradeDecisions() []decision {
 		{"downgrade allowed", "mixed.bind", "--hw-level=3 --running=V2 R0.0.0 --allow-downgrade", 0, "compatible", "downgrade", "overridden"},
 		{"downgrade allowed, but it is none", "mixed.bind", "--hw-level=3 --running=V1 R1.0.0 --allow-downgrade", 0, "compatible", "downgrade", "pass"},
 		{"downgrade allowed does not lift the level", "mixed.bind", "--hw-level=4 --running=V2 R0.0.0 --allow-downgrade", 4, "not compatible", "hardware-level", "fail"},
-		{"what the phone runs is not known", "mixed.bind", "--hw-level=3", 0, "compatible", "downgrade", "not checked"},
+		{"the phone's version is not known", "mixed.bind", "--hw-level=3", 0, "compatible", "downgrade", "not checked"},
 		{"reinstall does not allow a downgrade", "mixed.bind", "--hw-level=3 --running=V2 R0.0.0 --reinstall", 4, "not compatible", "downgrade", "fail"},
 	}
 }

@@ -96,7 +96,7 @@ func TestDecisionShown(t *testing.T) {
 		{"levels that disagree", "mixed.bind", "--hw-level=2 --part-number=S30817-S7721-A101-5 --hardware=@table.toml", "hardware-level", "1-3, 5", "header", "2 / 3", "flag / table.toml, line 12"},
 		{"models that disagree", "mixed.bind", "--model=CP400 --part-number=S30817-S7721-A101-4 --hardware=@table.toml", "family-model", "OpenScape Desk Phone CP: CP400, CP600", "header", "CP400 / OpenScape Desk Phone CP600", "flag / table.toml, line 12"},
 		{"lowest versions that disagree", "plain.bind", "--minimum-version=V1 R7.0.0 --part-number=S30817-S7722-A101-4 --hardware=@table.toml", "minimum-version", "V1 R9.2.0", "header", "V1 R7.0.0 / V1 R8.0.0", "flag / table.toml, line 16"},
-		{"inferred lowest version", "plain.bind", "--model=CP600 --software-type=Unify HFA --running=V1 R4.9.0", "minimum-version", "V1 R9.2.0", "header", "V1 R4.9.0", "inferred: it runs this now"},
+		{"inferred lowest version", "plain.bind", "--model=CP600 --software-type=Unify HFA --running=V1 R4.9.0", "minimum-version", "V1 R9.2.0", "header", "V1 R4.9.0", "inferred: its current version"},
 		{"observed model", "openstage.img", "--model=OpenStage 60", "family-model", "OpenStage: 40", "trailer, observed", "OpenStage 60", "flag"},
 		{"described level", "described.img", "--hw-level=4", "hardware-level", "1-3", "descriptor", "4", "flag"},
 	} {

@@ -12,9 +12,9 @@ func newDefaultsShow(a *app) *cobra.Command {
 	var origin bool
 	cmd := &cobra.Command{
 		Use:   "show",
-		Short: "Show the stored settings and what applies where none is stored",
-		Long: `Show the defaults, or a profile: each setting that is stored and, where none is,
-what applies. Of the password only whether it is stored, and where.`,
+		Short: "Show the stored settings, and what applies where none is stored",
+		Long: `Show the defaults, or a profile: each stored setting and, where none is stored, the
+value that applies. Of the password, show only whether and where it is stored.`,
 		Example: `  cpupdate defaults show
   cpupdate defaults show --profile berlin --origin`,
 		Args: cobra.NoArgs,
@@ -22,7 +22,7 @@ what applies. Of the password only whether it is stored, and where.`,
 			if err := settings.CheckProfileName(profile); err != nil {
 				return err
 			}
-			if profile != "" { // one that is not there is an error only here
+			if profile != "" { // a missing profile is an error only here
 				if _, err := a.store.Profile(profile); err != nil {
 					return err
 				}
@@ -31,6 +31,6 @@ what applies. Of the password only whether it is stored, and where.`,
 		},
 	}
 	addProfileFlag(a, cmd, &profile)
-	cmd.Flags().BoolVar(&origin, "origin", false, "say of each setting where it comes from")
+	cmd.Flags().BoolVar(&origin, "origin", false, "show where each setting comes from")
 	return cmd
 }

@@ -13,10 +13,10 @@ func newDefaultsTest(a *app) *cobra.Command {
 	var line option.Connection
 	cmd := &cobra.Command{
 		Use:   "test",
-		Short: "Try the stored settings: log in, write and remove a small file",
-		Long: `Show that the stored settings work, without an image: connect, log in, look at the
-folder, write a small file and remove it again. It ends with the exit code that
-sending an image would have.`,
+		Short: "Test the stored settings: log in, write and remove a small file",
+		Long: `Test the stored settings without an image: connect, log in, open the folder, write
+a small file and remove it again. The exit code is the one that an upload would
+have.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return defaults.Test(cmd.Context(), a.con, a.store, a.pass, a.hosts, a.dial, route, line)

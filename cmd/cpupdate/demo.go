@@ -11,30 +11,30 @@ func newDemo(a *app) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Show the whole story with simulated phones, in some seconds",
-		Long: `Simulate some phones, build an image for them, look at it, check it, and take it
-into the phones: one that fits, one that does not, one that refuses it although
-it seemed to fit, and then all of them.
+		Short: "Show a complete update with simulated phones, in a few seconds",
+		Long: `Simulate some phones, build an image for them, inspect it, check it, and install it
+on the phones: one that is compatible, one that is not, one that rejects the image
+although the check passed, and then all of them.
 
-Each command is shown as one could type it, with a sentence on what it is for,
-and with its real output. It all happens on this machine, in a temporary folder;
-no other machine is spoken to, and nothing is stored.
+Each command is shown as you would type it, with a sentence that says what it is
+for, and with its real output. Everything happens on this machine, in a temporary
+folder; no other machine is contacted, and nothing is stored.
 
-With --keep the folder stays, with the image and the list of phones, to go on
-from there. How that is done is said at the end.
+With --keep the folder stays, with the image and the phone list, so that you can
+continue from there. The end of the demo says how.
 
-The demo ends with exit code 0 if everything went as it tells, else with 1.`,
+The exit code is 0 if everything went as described, otherwise 1.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case a.con.JSON:
-				return exit.Errorf(exit.CodeUsage, "each command that it shows has --json of its own", "demo is a story for people: --json does not go with it")
+				return exit.Errorf(exit.CodeUsage, "use --json with the single commands that the demo shows", "demo prints text for people: --json is not supported")
 			case keep && a.con.Quiet:
-				return exit.Usage("demo", "--keep and --quiet do not go together: nobody would learn what was kept")
+				return exit.Usage("demo", "--keep and --quiet cannot be used together: the name of the kept folder would not be shown")
 			}
 			return demo.Run(cmd.Context(), a.con, demo.Phones(), keep, a.runInside)
 		},
 	}
-	cmd.Flags().BoolVar(&keep, "keep", false, "leave the folder where it is, and say where")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder, and show its name")
 	return cmd
 }

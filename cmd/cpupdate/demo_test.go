@@ -12,7 +12,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A story that goes another way than it is told is an error, and the folder goes all the same.
+// TestDemoGoneWrong checks that a demo that does not go as described is an error, and that its folder is removed
+// anyway.
 func TestDemoGoneWrong(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(cast []demo.Phone)
@@ -28,7 +29,7 @@ func TestDemoGoneWrong(t *testing.T) {
 		},
 		"a phone that has the image already": {
 			func(cast []demo.Phone) { cast[0].Config.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
-			"step 6 of the demo: phone 1 was told 0 times and restarted 0 times, not 1 time and 1 time",
+			"step 6 of the demo: phone 1 was sent the update command 0 times and restarted 0 times, not 1 time and 1 time",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +53,7 @@ func TestDemoGoneWrong(t *testing.T) {
 	}
 }
 
-// A reader who goes away ends it.
+// TestDemoUnread checks that the demo ends when its reader closes the pipe.
 func TestDemoUnread(t *testing.T) {
 	folder := demoTemp(t)
 	a, _, _ := testApp(t, strings.NewReader(""))

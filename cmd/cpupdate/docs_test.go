@@ -70,13 +70,26 @@ func generate(cmd *cobra.Command, pages map[string][]byte) error {
 	if err := doc.GenMarkdown(cmd, &page); err != nil {
 		return err
 	}
-	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = page.Bytes()
+	pages[strings.ReplaceAll(cmd.CommandPath(), " ", "_")+".md"] = []byte(groupedOptions(cmd, page.String()))
 	for _, child := range cmd.Commands() {
 		if err := generate(child, pages); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// groupedOptions shows the flags of a generated page under their headings, as the help does.
+func groupedOptions(cmd *cobra.Command, page string) string {
+	before, _, found := strings.Cut(page, "### Options\n")
+	if !found {
+		return page
+	}
+	_, after, _ := strings.Cut(page, "### SEE ALSO\n")
+	if after != "" {
+		after = "### SEE ALSO\n" + after
+	}
+	return before + "### Options\n\n```\n" + strings.TrimLeft(flagsText(cmd, 100), "\n") + "```\n\n" + after
 }
 
 // exitCodesPage is docs/exit-codes.md.
@@ -105,7 +118,7 @@ cpupdate check cp600.bind --hw-level 3 --quiet
 case $? in
 0) echo "the phone will take it" ;;
 4) echo "the phone will refuse it" ;;
-5) echo "cannot tell: say more about the phone" ;;
+5) echo "cannot tell: describe the phone in more detail" ;;
 *) exit 1 ;;
 esac
 ` + "```" + `

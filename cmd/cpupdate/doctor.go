@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 )
@@ -13,21 +14,21 @@ func newDoctor(a *app) *cobra.Command {
 	o := doctor.Options{Route: option.Route{Command: "doctor"}}
 	cmd := &cobra.Command{
 		Use:   "doctor [PHONE...]",
-		Short: "Is the way to server and phones clear? A line for each thing, and the next step",
-		Long: `Look at everything that stands between an image and the phones: stored settings,
-the server, this machine, the phones, the clock, certificates, and what else
-there is around. Each thing is a line: ok, FAIL with the next step, warn for
-what does not hinder this way, and - for what was not looked at, with the reason.
+		Short: "Check the route to server and phones, and show what to fix",
+		Long: `Check everything between an image and the phones: stored settings, the server,
+this machine, the phones, the clock, certificates, and the environment. Each check
+prints a line: ok, FAIL with the next step, warn for a problem that does not block
+this route, and - for a check that was skipped, with the reason.
 
-The way is named as for push: a server, --use-defaults, --profile, --serve or
---web. Without any it is that of the stored defaults, or --serve if there are
-none.
+Choose the route as for push: a server, --use-defaults, --profile, --serve or
+--web. Without any of them, doctor checks the route of the stored defaults, or
+--serve if no defaults are stored.
 
-On the server a small file is written and removed again, nothing else. Each
-PHONE is asked once to call, as by cpupdate phone, and by --web its page is
-visited as far as the form for an image; nothing is changed on it.
+On the server, doctor writes a small file and removes it again, nothing else. It
+sends one contact request to each PHONE, as cpupdate phone does. With --web it
+opens the phone's web page up to the upload form. It changes nothing on the phone.
 
-It ends with exit code 0 if all that this way needs is clear, else with that of
+The exit code is 0 if all checks that this route requires pass, otherwise that of
 the first FAIL.`,
 		Example: `  cpupdate doctor
   cpupdate doctor 192.0.2.50 --serve
@@ -37,12 +38,17 @@ the first FAIL.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.List, "phones", "", "a phone list in `FILE` (CSV)")
+	end := console.Group(flags, "Phones")
+	flags.StringVar(&o.List, "phones", "", "read phones from the list in `FILE` (CSV)")
+	end()
+	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
+	end()
 	o.Talk.AddFlags(flags)
-	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "the longest silence of server and phone, connecting included, `DURATION` as in 10s")
-	// Who asks whether the way is clear does not wait as long as for an update, and one contact has to do.
+	defer console.Group(flags, "Timing")()
+	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a server or phone (`DURATION`, such as 10s)")
+	// doctor waits less long than an update does, and sends one contact request only.
 	o.Talk.Patience = time.Minute
 	flags.Lookup("patience").DefValue = o.Talk.Patience.String()
 	for _, name := range []string{"contact-interval", "probe-interval"} {

@@ -12,11 +12,12 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// TestDoctorAround: settings, clock, certificates, proxies and terminal.
+// TestDoctorAround checks the lines about settings, clock, certificates, proxies and terminal.
 func TestDoctorAround(t *testing.T) {
 	t.Parallel()
 	serve := func(*testing.T) []string { return []string{"--serve"} }
@@ -44,15 +45,15 @@ func TestDoctorAround(t *testing.T) {
 	}
 	for name, c := range map[string]doctorCase{
 		"nothing at all": {nil, nil, exit.CodeOK, []string{
-			"settings/folder ok", "settings/config ok no defaults and no profiles are stored", "settings/passwords ok none", "settings/trusted-keys ok none",
-			"settings/known-keys ok none", "settings/hardware ok the built-in table; none", "certificates/service ok made for each run", "around/proxy ok no variable",
-			"around/input ok no terminal", "around/output ok 80 columns, no colours", "around/progress ok a line now and then",
+			"settings/folder ok", "settings/config ok no defaults and no profiles are stored", "settings/passwords ok no password", "settings/trusted-keys ok no keys",
+			"settings/known-keys ok no keys", "settings/hardware ok the built-in table only", "certificates/service ok a new one is made for each run", "around/proxy ok no proxy variable",
+			"around/input ok not a terminal", "around/output ok 80 columns, no colours", "around/progress ok a line from time to time",
 		}},
 		"no folder": {func(_ *testing.T, a *app) { a.store.Folder, a.store.FolderErr = "", context.DeadlineExceeded }, serve, exit.CodeSettings, []string{
-			"settings/folder failed the settings folder cannot be found", "settings/hardware skipped not looked at: there is no settings folder",
+			"settings/folder failed the settings folder cannot be found", "settings/hardware skipped skipped: there is no settings folder",
 		}},
 		"broken settings": {put("config.toml", "server = \n", 0o600), nil, exit.CodeSettings, []string{
-			"settings/config failed settings .*config.toml", "server/port skipped not looked at: the settings cannot be read",
+			"settings/config failed settings .*config.toml", "server/port skipped skipped: the settings cannot be read",
 		}},
 		"broken settings, and not used": {put("config.toml", "server = \n", 0o600), serve, exit.CodeOK, []string{"settings/config warning settings .*config.toml"}},
 		"broken settings, and a server": {func(t *testing.T, a *app) {
@@ -60,49 +61,49 @@ func TestDoctorAround(t *testing.T) {
 			put("config.toml", "server = \n", 0o600)(t, a)
 		}, func(t *testing.T) []string { return bySettings(badserver.NewFTP(t).Access()) }, exit.CodeOK, []string{"settings/config warning", "server/writing ok"}},
 		"half a setting": {put("config.toml", "[defaults]\nusername = \"x\"\n", 0o600), nil, exit.CodeSettings, []string{
-			"settings/complete failed .*server.*cpupdate defaults set", "server/name skipped not looked at: no server is named",
+			"settings/complete failed .*server.*cpupdate defaults set", "server/name skipped skipped: no server is named",
 		}},
 		"no such profile": {nil, func(*testing.T) []string { return []string{"--profile", "berlin"} }, exit.CodeSettings, []string{"settings/complete failed there is no profile berlin"}},
-		"no defaults":     {nil, func(*testing.T) []string { return []string{"--use-defaults"} }, exit.CodeSettings, []string{"settings/complete failed no settings are stored"}},
+		"no defaults":     {nil, func(*testing.T) []string { return []string{"--use-defaults"} }, exit.CodeSettings, []string{"settings/complete failed defaults: no settings are stored"}},
 		"broken keys":     {put("trusted-keys/a.pem", "x", 0o600), serve, exit.CodeSettings, []string{"settings/trusted-keys failed public key .*Ed25519"}},
 		"broken hardware": {put("hardware.toml", "x", 0o600), serve, exit.CodeSettings, []string{"settings/hardware failed hardware table"}},
 		"own hardware":    {put("hardware.toml", "schema = 1\n", 0o600), serve, exit.CodeOK, []string{"settings/hardware ok the built-in table, and your own"}},
 		"broken known":    {put("known_keys", "x\n", 0o600), serve, exit.CodeOK, []string{"settings/known-keys warning known keys"}},
 		"broken known, and used": {put("known_keys", "x\n", 0o600), func(t *testing.T) []string { return bySettings(datedHTTPS(t).Access()) }, exit.CodeSettings, []string{
-			"settings/complete ok", "settings/known-keys failed known keys .*line 1", "settings/password skipped not looked at: the known keys cannot be read", "server/port ok",
-			"server/certificate skipped not looked at: the known keys cannot be read", "server/login skipped",
+			"settings/complete ok", "settings/known-keys failed known keys .*line 1", "settings/password skipped skipped: the known keys cannot be read", "server/port ok",
+			"server/certificate skipped skipped: the known keys cannot be read", "server/login skipped",
 		}},
 		"broken known, and a pin": {func(t *testing.T, a *app) {
 			withPassword(t, a)
 			put("known_keys", "x\n", 0o600)(t, a)
 		}, https, exit.CodeOK, []string{"settings/known-keys warning known keys", "server/certificate (ok|warning) ", "server/writing ok"}},
 		"broken known, and a page": {put("known_keys", "x\n", 0o600), doctorPage("", false), exit.CodeSettings, []string{
-			"settings/known-keys failed known keys", "web page/port ok", "web page/certificate skipped not looked at: the known keys cannot be read", "web page/form skipped",
+			"settings/known-keys failed known keys", "web page/port ok", "web page/certificate skipped skipped: the known keys cannot be read", "web page/form skipped",
 		}},
 		"broken known, and the pin of a page": {func(t *testing.T, a *app) {
 			pagePassword(phonesim.DefaultPassword)(t, a)
 			put("known_keys", "x\n", 0o600)(t, a)
 		}, doctorPage("", true), exit.CodeOK, []string{"settings/known-keys warning known keys", "web page/form ok"}},
-		"clock of 2001":  {at(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)), serve, exit.CodeSettings, []string{"clock/date failed it is 2001-01-01 00:00 UTC by this clock.*NTP"}},
+		"clock of 2001":  {at(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)), serve, exit.CodeSettings, []string{"clock/date failed this clock shows 2001-01-01 00:00 UTC.*NTP"}},
 		"an hour ahead":  {at(time.Now().Add(time.Hour)), https, exit.CodeOK, []string{"clock/date ok", "clock/server-date warning this clock is (59|60) min [0-9]+ s ahead of the server's"}},
 		"an hour behind": {at(time.Now().Add(-time.Hour)), https, exit.CodeOK, []string{"clock/server-date warning this clock is .* behind the server's"}},
 		"years ahead": {at(time.Now().AddDate(20, 0, 0)), https, exit.CodeOK, []string{
-			"server/certificate warning .*ended .*its key is known, so it is taken", "clock/validity warning by this clock the certificate of the server ended",
+			"server/certificate warning .*expired .*accepted because its key is known", "clock/validity warning by this clock, the certificate of the server is not valid: expired",
 		}},
 		"no certificate": {nil, func(t *testing.T) []string {
 			return []string{"--serve", "--service-cert", clitest.File(t, "a.pem", []byte("x")), "--service-key", clitest.File(t, "b.pem", []byte("x"))}
 		}, exit.CodeSettings, []string{"certificates/service failed certificate", "this machine/calls failed certificate"}},
 		"curve, soon": {nil, curveFlags(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(100 * time.Hour) }), exit.CodeOK, []string{
-			"certificates/service warning .*, in 4 days; its key is no RSA key .*RSA with 2048 bits",
+			"certificates/service warning .*, in 4 days; its key is not an RSA key .*RSA key of 2048 bits",
 		}},
-		"ended": {nil, curveFlags(badserver.Expired), exit.CodeSettings, []string{"certificates/service failed certificate .*ended"}},
+		"ended": {nil, curveFlags(testca.Expired), exit.CodeSettings, []string{"certificates/service failed certificate .*ended"}},
 		"proxies": {func(_ *testing.T, a *app) { a.around.Proxies = []string{"HTTPS_PROXY", "no_proxy"} }, serve, exit.CodeOK, []string{
-			`around/proxy ok \$HTTPS_PROXY, \$no_proxy are set, and not used`,
+			`around/proxy ok \$HTTPS_PROXY, \$no_proxy are set, but not used`,
 		}},
 		"terminal": {func(_ *testing.T, a *app) {
 			a.con.InTerminal, a.con.ErrTerminal, a.around.CI, a.around.NoColor = true, true, true, true
 		}, serve, exit.CodeOK, []string{
-			"around/input ok a terminal", "around/progress ok a bar; .CI is set", `around/output ok 80 columns, no colours \(\$NO_COLOR\)`,
+			"around/input ok a terminal", "around/progress ok a progress bar; .CI is set", `around/output ok 80 columns, no colours \(\$NO_COLOR\)`,
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,11 +139,11 @@ func TestDoctorAround(t *testing.T) {
 	}
 }
 
-// curveFlags name a certificate with an elliptic curve.
+// curveFlags returns the flags for a certificate with an elliptic curve key.
 func curveFlags(change func(*x509.Certificate)) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
-		made := badserver.NewAuthority(t).Issue(change)
+		made := testca.NewAuthority(t).Issue(change)
 		key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
 		if err != nil {
 			t.Fatal(err)

@@ -11,11 +11,12 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// doctorPhones starts phones whose pages have one port, and returns the flags of --web to them. Each wrong password that
-// a page hears is counted.
+// doctorPhones starts phones whose pages have the same port, and returns the flags of --web for them. It counts the
+// wrong passwords that the pages receive.
 func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Config)) (phones []*phonesim.Phone, args []string, wrong *atomic.Int32) {
 	t.Helper()
 	wrong = &atomic.Int32{}
@@ -41,7 +42,7 @@ func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Co
 	return phones, append(args, oneCertificate(t)...), wrong
 }
 
-// statesOf are the states of a check, phone by phone.
+// statesOf returns the states of a check, phone by phone.
 func statesOf(doc doctorAnswer, group, check string) string {
 	var states []string
 	for _, f := range doc.Checks {
@@ -65,15 +66,16 @@ func doctorJSON(t *testing.T, change func(*app), args ...string) (exit.Code, doc
 	return c, doc, out.String() + errOut.String()
 }
 
-// TestDoctorWrongPassword: a password that one page refuses is told to no other: it could lock each of them out.
+// TestDoctorWrongPassword checks that a password that one page rejects is sent to no other page: it could lock each of
+// them.
 func TestDoctorWrongPassword(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		faults string
 		want   string
 	}{
-		"wrong":      {"", "refuses the password"},
-		"locked out": {"web-password-suspended", "takes no password for now"},
+		"wrong":      {"", "rejects the password"},
+		"locked out": {"web-password-suspended", "is locked, and accepts no password for now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +84,7 @@ func TestDoctorWrongPassword(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret("wr0ng-canary") }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New("wr0ng-canary") }, args...)
 			if n := wrong.Load(); n != 1 || ended != exit.CodeSettings {
 				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
 			}
@@ -93,7 +95,7 @@ func TestDoctorWrongPassword(t *testing.T) {
 				t.Errorf("start pages: %s", got)
 			}
 			if !slices.ContainsFunc(lines(doc), func(l string) bool {
-				return strings.HasPrefix(l, "web page/login skipped not looked at: the page of 127.0.11.1:") && strings.Contains(l, c.want)
+				return strings.HasPrefix(l, "web page/login skipped skipped: the page of 127.0.11.1:") && strings.Contains(l, c.want)
 			}) || strings.Contains(said, "wr0ng") {
 				t.Errorf("%s", said)
 			}
@@ -101,7 +103,8 @@ func TestDoctorWrongPassword(t *testing.T) {
 	}
 }
 
-// TestDoctorOtherPhone: the password goes to no phone but the one that is meant, and the way to another is not clear.
+// TestDoctorOtherPhone checks that the password is sent to no phone but the right one, and that a route to another
+// phone fails.
 func TestDoctorOtherPhone(t *testing.T) {
 	t.Parallel()
 	const first, second, other = "00:1A:E8:00:00:01", "00:1A:E8:00:00:02", "00:1A:E8:00:00:99"
@@ -117,7 +120,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 			"phone/call-back": "failed ok", "web page/port": "ok ok", "web page/certificate": "skipped ok", "web page/start": "skipped ok", "web page/login": "skipped ok", "web page/form": "skipped ok",
 		}, 1, exit.CodeSettings},
 		"one twice": {[]string{"", ""}, func(_ int, c *phonesim.Config) { c.MAC = first }, map[string]string{"web page/certificate": "ok skipped|skipped ok"}, 1, exit.CodeSettings},
-		// Without calls the page alone says who it is.
+		// Without call-backs, the page alone identifies the phone.
 		"another page": {[]string{other, second}, silentInterface, map[string]string{
 			"phone/contact-port": "warning warning", "web page/start": "ok ok", "web page/login": "ok ok", "web page/form": "failed ok",
 		}, 2, exit.CodeSettings},
@@ -133,7 +136,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 				change = func(int, *phonesim.Config) {}
 			}
 			phones, args, _ := doctorPhones(t, c.macs, change)
-			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+			ended, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(phonesim.DefaultPassword) }, args...)
 			for id, want := range c.want {
 				group, check, _ := strings.Cut(id, "/")
 				if got := statesOf(doc, group, check); !slices.Contains(strings.Split(want, "|"), got) {
@@ -154,7 +157,7 @@ func TestDoctorOtherPhone(t *testing.T) {
 	}
 }
 
-// TestDoctorLogsOut: who was logged in is logged out again, also where no form was found, and once for each page.
+// TestDoctorLogsOut checks that each page is logged out once, even if no form was found.
 func TestDoctorLogsOut(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []string{"", "web-no-form"} {
@@ -172,7 +175,7 @@ func TestDoctorLogsOut(t *testing.T) {
 				}
 			}
 		})
-		_, _, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret(phonesim.DefaultPassword) }, args...)
+		_, _, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(phonesim.DefaultPassword) }, args...)
 		if in.Load() != 2 || out.Load() != 2 {
 			t.Errorf("%q: %d logins and %d logouts for two pages\n%s", fault, in.Load(), out.Load(), said)
 		}
@@ -181,7 +184,8 @@ func TestDoctorLogsOut(t *testing.T) {
 
 func silentInterface(_ int, c *phonesim.Config) { _ = c.AddFault(noInterface) }
 
-// TestDoctorAsksLate: on a terminal the password is asked for once, and only after a page was found to be one to trust.
+// TestDoctorAsksLate checks that on a terminal the password is prompted for once, and only after a page has presented a
+// trusted key.
 func TestDoctorAsksLate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -211,14 +215,14 @@ func TestDoctorAsksLate(t *testing.T) {
 					return c.typed, nil
 				}
 			}, append(args, c.flags...)...)
-			if asked != c.asked || ended != c.code || c.code == exit.CodeOK && strings.Contains(said, "no password is given") {
+			if asked != c.asked || ended != c.code || c.code == exit.CodeOK && strings.Contains(said, "no password given") {
 				t.Errorf("asked %d times, exit code %d, want %d and %d\n%s", asked, ended, c.asked, c.code, said)
 			}
 		})
 	}
 }
 
-// TestDoctorKeepsPassword: a phone that repeats the password, wherever it says something, does not get it shown.
+// TestDoctorKeepsPassword checks that the password is not shown, even if a phone repeats it anywhere in its texts.
 func TestDoctorKeepsPassword(t *testing.T) {
 	t.Parallel()
 	const canary = "canary-71c0"
@@ -229,7 +233,7 @@ func TestDoctorKeepsPassword(t *testing.T) {
 				silentInterface(i, c)
 			}
 		})
-		_, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = transfer.NewSecret(canary) }, append(args, "--verbose")...)
+		_, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(canary) }, append(args, "--verbose")...)
 		if got := statesOf(doc, "web page", "form"); got != "ok" || strings.Contains(said, canary) {
 			t.Errorf("%s: the form is %s\n%s", name, got, said)
 		}

@@ -10,14 +10,15 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// taken is a port that somebody listens on.
+// taken returns a port that is in use.
 func taken(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -28,7 +29,7 @@ func taken(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// doctorPhone is the way of --serve to a simulated phone.
+// doctorPhone returns the flags for the route --serve to a simulated phone.
 func doctorPhone(faults string, more ...string) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
@@ -37,18 +38,18 @@ func doctorPhone(faults string, more ...string) func(t *testing.T) []string {
 	}
 }
 
-// TestDoctorPhone: each line about this machine and a phone.
+// TestDoctorPhone checks each line about this machine and a phone.
 func TestDoctorPhone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]doctorCase{
 		"well": {nil, doctorPhone(""), exit.CodeOK, []string{
 			"server/ skipped --serve: this machine is the server", "this machine/address ok 127.0.0.1 reaches 127.0.0.1:", "this machine/calls ok port [0-9]+ is free",
-			"this machine/reached ok 127.0.0.1:[0-9]+, from here; whether phones get there only their call shows",
-			"phone/name ok", "phone/contact-port ok", "phone/call-back ok it called 127.0.0.1:", "phone/runs ok OpenScape Desk Phone CP600, Unify HFA V1 R4.9.0,.*00:1A:E8:00:00:01",
+			"this machine/reached ok 127.0.0.1:[0-9]+, from here; only a phone's call-back shows whether phones reach it",
+			"phone/name ok", "phone/contact-port ok", "phone/call-back ok it called back to 127.0.0.1:", "phone/runs ok OpenScape Desk Phone CP600, Unify HFA V1 R4.9.0,.*00:1A:E8:00:00:01",
 		}},
 		"ftp": {nil, doctorPhone("", "--method", "ftp"), exit.CodeOK, []string{"this machine/fetches ok port [0-9]+, by ftp"}},
 		"no call": {nil, doctorPhone("ignores-contact", "--patience", "1s"), exit.CodeUnreachable, []string{
-			"phone/call-back failed .* let the firewall of this machine take TCP to 127.0.0.1:[0-9]+ from 127.0.0.1; .*5 minutes", "phone/runs skipped not looked at: it did not call",
+			"phone/call-back failed .* allow TCP to 127.0.0.1:[0-9]+ from 127.0.0.1 in the firewall of this machine; .*5 minutes", "phone/runs skipped skipped: the phone did not call back",
 		}},
 		"silent":       {nil, doctorPhone("contact-silent", "--timeout", "300ms"), exit.CodeUnreachable, []string{"phone/contact-port ok", "phone/call-back failed"}},
 		"no phone":     {nil, doctorPhone("contact-garbage"), exit.CodeRejected, []string{"phone/call-back failed .* check the address"}},
@@ -56,21 +57,21 @@ func TestDoctorPhone(t *testing.T) {
 		"old, allowed": {nil, doctorPhone("tls-1.0-only", "--legacy-tls"), exit.CodeOK, []string{"phone/call-back ok"}},
 		"hostile":      {nil, doctorPhone("hostile-text user-pwd"), exit.CodeOK, []string{"phone/runs ok"}},
 		"not there": {nil, func(t *testing.T) []string { return []string{"127.0.0.1:" + freePort(t), "--serve"} }, exit.CodeUnreachable, []string{
-			"phone/contact-port failed 127.0.0.1:.* power and LAN", "phone/call-back skipped not looked at: the phone is not reachable",
+			"phone/contact-port failed 127.0.0.1:.* power and LAN", "phone/call-back skipped skipped: the phone is not reachable",
 		}},
 		"no name": {nil, func(*testing.T) []string { return []string{nowhere(), "--serve"} }, exit.CodeUnreachable, []string{
-			"phone/name failed a+[.]invalid: ", "this machine/address failed no address of this machine leads there",
+			"phone/name failed a+[.]invalid: ", "this machine/address failed this machine has no route to the phones",
 		}},
 		"port taken": {nil, func(t *testing.T) []string { return append(doctorPhone("")(t), "--listen", taken(t)) }, exit.CodeSettings, []string{
-			"this machine/calls failed listening on 127.0.0.1:.*--listen", "this machine/reached skipped not looked at: phones have no port to call",
-			"phone/call-back skipped not looked at: phones have no port to call",
+			"this machine/calls failed listening on 127.0.0.1:.*--listen", "this machine/reached skipped skipped: there is no port for phones to call back",
+			"phone/call-back skipped skipped: there is no port for phones to call back",
 		}},
 		"port taken, and no phone": {withPassword, func(t *testing.T) []string {
 			return bySettings(badserver.NewFTP(t).Access(), "--listen", taken(t))
 		}, exit.CodeOK, []string{"this machine/calls warning listening on"}},
 		"advertised": {nil, func(t *testing.T) []string {
 			return append(doctorPhone("", "--patience", "1s")(t), "--advertise", "127.0.0.1:"+freePort(t))
-		}, exit.CodeUnreachable, []string{"this machine/reached warning 127.0.0.1:.* does not lead here", "this machine/address ok .*; phones are told 127.0.0.1:"}},
+		}, exit.CodeUnreachable, []string{"this machine/reached warning 127.0.0.1:.* does not lead to this machine", "this machine/address ok .*; phones are told to use 127.0.0.1:"}},
 		"somebody else": {nil, func(t *testing.T) []string {
 			s := badserver.NewHTTPS(t)
 			return append(doctorPhone("", "--patience", "1s")(t), "--advertise", s.Addr())
@@ -83,11 +84,12 @@ func TestDoctorPhone(t *testing.T) {
 	}
 }
 
-// TestDoctorUsualPort: if the usual port is taken a free one does, but no firewall knows it.
+// TestDoctorUsualPort checks that a free port is used if the default port is in use, with a warning, because no
+// firewall allows it.
 func TestDoctorUsualPort(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:18443")
-	if err == nil { // else somebody else has it
+	if err == nil { // otherwise another program has it
 		defer l.Close()
 	}
 	r := runHere(t, nil, append([]string{"doctor", "--json"}, doctorPhone("")(t)...)...)
@@ -96,30 +98,30 @@ func TestDoctorUsualPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(doc.Checks, func(f doctorLine) bool { return f.Check == "calls" })
-	if f := doc.Checks[i]; r.code != exit.CodeOK || f.State != "warning" || !strings.HasPrefix(f.Text, "port 18443 is taken, so a free one is used") || len(f.Hints) == 0 {
+	if f := doc.Checks[i]; r.code != exit.CodeOK || f.State != "warning" || !strings.HasPrefix(f.Text, "port 18443 is in use, so a free port is used") || len(f.Hints) == 0 {
 		t.Errorf("exit code %d, and %+v", r.code, f)
 	}
 }
 
-// TestDoctorPage: each line about the web page of a phone.
+// TestDoctorPage checks each line about the web page of a phone.
 func TestDoctorPage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]doctorCase{
 		"well": {pagePassword(phonesim.DefaultPassword), doctorPage("", true), exit.CodeOK, []string{
-			"server/ skipped --web: the image goes straight", "settings/password ok there is one for the phones' web pages", "phone/call-back ok",
-			"web page/port ok", "web page/certificate (ok|warning) localhost, ends", "web page/start ok", "web page/login ok the page takes the password; logged out again",
-			"web page/form ok the field dl-app-upload of /page", "certificates/seen ok that of the page of 127.0.0.1:[0-9]+ ends ", "clock/validity ok",
+			"server/ skipped --web: the image is uploaded", "settings/password ok a password is given for the phones' web pages", "phone/call-back ok",
+			"web page/port ok", "web page/certificate (ok|warning) localhost, expires", "web page/start ok", "web page/login ok the page accepts the password; logged out again",
+			"web page/form ok the field dl-app-upload of /page", "certificates/seen ok the certificate of the page of 127.0.0.1:[0-9]+ expires ", "clock/validity ok",
 		}},
 		"no password": {nil, doctorPage("", true), exit.CodeSettings, []string{
-			"settings/password failed none is given for the phones' web pages .*--password-file", "web page/start ok",
-			"web page/login skipped not looked at: no password is given", "web page/form skipped not looked at: no password is given",
+			"settings/password failed no password given for the phones' web pages .*--password-file", "web page/start ok",
+			"web page/login skipped skipped: no password given", "web page/form skipped skipped: no password given",
 		}},
 		"wrong password": {pagePassword("wr0ng"), doctorPage("", true), exit.CodeSettings, []string{
-			"web page/login failed .*refuses the password.* check the administrator's password", "web page/form skipped not looked at: nobody is logged in",
+			"web page/login failed .*refuses the password.* check the administrator's password", "web page/form skipped skipped: the login failed",
 		}},
 		"locked out": {pagePassword(phonesim.DefaultPassword), doctorPage("web-password-suspended", true), exit.CodeSettings, []string{"web page/login failed .*takes no password for now"}},
 		"a stranger": {pagePassword(phonesim.DefaultPassword), doctorPage("", false), exit.CodeSettings, []string{
-			"web page/certificate failed .*not one to trust.*--pin sha256:", "web page/start skipped not looked at: the page is not one to trust",
+			"web page/certificate failed .*not one to trust.*--pin sha256:", "web page/start skipped skipped: the page's certificate is not trusted",
 		}},
 		"no form":    {pagePassword(phonesim.DefaultPassword), doctorPage("web-no-form", true), exit.CodeRejected, []string{"web page/login ok", "web page/form failed .*no form"}},
 		"leads away": {pagePassword(phonesim.DefaultPassword), doctorPage("web-redirect-http", true), exit.CodeRejected, []string{"web page/start failed .*leads elsewhere"}},
@@ -129,10 +131,10 @@ func TestDoctorPage(t *testing.T) {
 		}, exit.CodeOK, []string{"web page/form ok"}},
 		"by the page alone": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
 			return append(doctorPage("ignores-contact", true)(t), "--patience", "1s")
-		}, exit.CodeOK, []string{"phone/call-back warning .*let the firewall", "web page/form ok"}},
+		}, exit.CodeOK, []string{"phone/call-back warning .*allow TCP", "web page/form ok"}},
 		"no page": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
 			return append(doctorPhone("")(t)[:1], "--web", "--web-port", freePort(t))
-		}, exit.CodeUnreachable, []string{"web page/port failed 127.0.0.1:.*--web-port", "web page/form skipped not looked at: the page is not reachable"}},
+		}, exit.CodeUnreachable, []string{"web page/port failed 127.0.0.1:.*--web-port", "web page/form skipped skipped: the page is not reachable"}},
 		"hostile": {pagePassword(phonesim.DefaultPassword), doctorPage("web-hostile-text", true), exit.CodeOK, []string{"web page/form ok"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,14 +145,14 @@ func TestDoctorPage(t *testing.T) {
 }
 
 func pagePassword(password string) func(*testing.T, *app) {
-	return func(_ *testing.T, a *app) { a.pass.Variable = transfer.NewSecret(password) }
+	return func(_ *testing.T, a *app) { a.pass.Variable = secret.New(password) }
 }
 
-// doctorPage is the way of --web to a simulated phone, whose key may be pinned.
+// doctorPage returns the flags for the route --web to a simulated phone, whose key may be pinned.
 func doctorPage(faults string, pinned bool) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
-		certificate := badserver.NewAuthority(t).Issue(nil)
+		certificate := testca.NewAuthority(t).Issue(nil)
 		phone := simulatedPhone(t, faults, func(c *phonesim.Config) { c.Web, c.WebCertificate = "127.0.0.1:0", &certificate })
 		_, port, _ := net.SplitHostPort(phone.State().WebAddress)
 		args := []string{phone.Address(), "--web", "--web-port", port}

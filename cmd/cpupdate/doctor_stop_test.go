@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// TestDoctorInterrupted: Ctrl-C ends it at once, and nothing stays on the server.
+// TestDoctorInterrupted checks that Ctrl-C ends doctor at once, and that nothing stays on the server.
 func TestDoctorInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -24,13 +24,13 @@ func TestDoctorInterrupted(t *testing.T) {
 	if c := run(ctx, a, append([]string{"doctor", "--listen", "127.0.0.1:0"}, bySettings(s.Access())...)); c != exit.CodeInterrupted {
 		t.Errorf("exit code %d\n%s%s", c, out, errOut)
 	}
-	s.Settle()
+	s.WaitClosed()
 	if files := s.Files(); len(files) > 0 {
 		t.Errorf("it leaves behind %v", files)
 	}
 }
 
-// TestDoctorLeavesBehind: what Ctrl-C leaves on the server is said, and told to programs.
+// TestDoctorLeavesBehind checks that a file left on the server after Ctrl-C is reported, in text and in JSON.
 func TestDoctorLeavesBehind(t *testing.T) {
 	t.Parallel()
 	for _, asJSON := range []bool{false, true} {
@@ -48,7 +48,7 @@ func TestDoctorLeavesBehind(t *testing.T) {
 			args = append(args, "--json")
 		}
 		c := run(ctx, a, args)
-		s.Settle()
+		s.WaitClosed()
 		r := ran{c, out.String(), errOut.String()}
 		var left []string
 		for name := range s.Files() {

@@ -12,11 +12,12 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
-// A doctorCase is a way that is looked at, and lines that have to be among those that come of it.
+// A doctorCase is a route to check, and lines that must be among its findings.
 type doctorCase struct {
 	app  func(t *testing.T, a *app)
 	args func(t *testing.T) []string
@@ -37,7 +38,7 @@ type doctorLine struct {
 	Error                     *exit.ErrorDoc
 }
 
-// doctorRun asks the doctor, as text and as a document, and holds both to what is true of all.
+// doctorRun runs doctor, with text and with JSON output, and checks what is true of every run.
 func doctorRun(t *testing.T, c doctorCase) doctorAnswer {
 	t.Helper()
 	args := []string{"doctor"}
@@ -48,7 +49,7 @@ func doctorRun(t *testing.T, c doctorCase) doctorAnswer {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}
 	if !slices.Contains(args, "--service-cert") && len(c.want) > 0 && !strings.HasPrefix(c.want[0], "settings/folder ok") {
-		args = append(args, oneCertificate(t)...) // to make one takes its time
+		args = append(args, oneCertificate(t)...) // creating one takes time
 	}
 	var doc doctorAnswer
 	for _, asJSON := range []bool{true, false} {
@@ -124,12 +125,12 @@ func (c doctorCase) check(t *testing.T) {
 		case f.State != "failed" && f.Error != nil, f.State == "ok" && len(f.Hints) > 0:
 			t.Errorf("a line that did not fail has an error, or a next step for nothing: %+v", f)
 		case f.State == "skipped" && f.Text == "":
-			t.Errorf("a line does not say why it was not looked at: %+v", f)
+			t.Errorf("a line does not say why it was skipped: %+v", f)
 		}
 	}
 }
 
-// bySettings are the flags of a way to a bad server.
+// bySettings returns the flags of a route to a bad server.
 func bySettings(access transfer.Access, more ...string) []string {
 	var args []string
 	for _, name := range []string{"method", "server", "port", "username", "account", "path", "base-url"} {
@@ -140,7 +141,7 @@ func bySettings(access transfer.Access, more ...string) []string {
 	return append(args, more...)
 }
 
-// doctorFTP is the way to an FTP server that misbehaves.
+// doctorFTP returns the flags of a route to an FTP server that misbehaves.
 func doctorFTP(name string) func(t *testing.T) []string {
 	return func(t *testing.T) []string {
 		t.Helper()
@@ -163,74 +164,74 @@ func doctorFTP(name string) func(t *testing.T) []string {
 	}
 }
 
-func withPassword(_ *testing.T, a *app) { a.pass.Variable = transfer.NewSecret(badserver.Password) }
+func withPassword(_ *testing.T, a *app) { a.pass.Variable = secret.New(badserver.Password) }
 
-// TestDoctorServer: each line about a server, as it is if all is well and as it is if not.
+// TestDoctorServer checks each line about a server, when all is well and when it is not.
 func TestDoctorServer(t *testing.T) {
 	t.Parallel()
 	wellBehaved := func(t *testing.T) []string { return bySettings(badserver.NewFTP(t).Access()) }
 	for name, c := range map[string]doctorCase{
 		"ftp": {withPassword, wellBehaved, exit.CodeOK, []string{
-			"settings/complete ok flags: ftp://127", "settings/password warning there is one; by plain ftp",
-			"server/name ok 127.0.0.1 is an address", "server/port ok .* takes connections", "server/login ok as admin",
-			"server/upload-folder ok ftp://", "server/data ok passive mode works", "server/writing ok a small file was written, and removed again",
-			"server/proof ok the server tells the size", "clock/validity skipped not looked at: no certificate was seen",
-			"phone/ skipped no PHONE is named",
+			"settings/complete ok flags: ftp://127", "settings/password warning a password is given; with plain ftp",
+			"server/name ok 127.0.0.1 is an address", "server/port ok .* accepts connections", "server/login ok as admin",
+			"server/upload-folder ok ftp://", "server/data ok passive mode works", "server/writing ok a small file was written and removed again",
+			"server/proof ok the server reports the size", "clock/validity skipped skipped: no certificate was presented",
+			"phone/ skipped no PHONE given",
 		}},
 		"wrong login": {nil, wellBehaved, exit.CodeSettings, []string{
-			"settings/password warning none is given .*--password-file", "server/login failed .*530.* no password was given",
-			"server/upload-folder skipped not looked at: nobody is logged in", "server/proof skipped not looked at: nobody is logged in",
+			"settings/password warning no password given .*--password-file", "server/login failed .*530.* give a password with",
+			"server/upload-folder skipped skipped: the login failed", "server/proof skipped skipped: the login failed",
 		}},
 		"no host": {withPassword, func(*testing.T) []string { return []string{"--server", nowhere(), "--username", "x"} }, exit.CodeUnreachable, []string{
-			"server/name failed a+[.]invalid: .* check how the name is written", "server/port skipped not looked at: the server's address is not known",
-			"server/login skipped not looked at: the server's address is not known", "this machine/calls ok",
+			"server/name failed a+[.]invalid: .* check the spelling of the name", "server/port skipped skipped: the server's address is unknown",
+			"server/login skipped skipped: the server's address is unknown", "this machine/calls ok",
 		}},
 		"nobody listens": {withPassword, func(t *testing.T) []string {
 			return []string{"--server", "127.0.0.1", "--port", freePort(t), "--username", "x"}
 		}, exit.CodeUnreachable, []string{
-			"server/port failed 127.0.0.1:", "server/login skipped not looked at: the server is not reachable", "clock/date ok",
+			"server/port failed 127.0.0.1:", "server/login skipped skipped: the server is not reachable", "clock/date ok",
 		}},
-		"no folder":      {withPassword, doctorFTP("cwd-550"), exit.CodeRejected, []string{"server/login ok", "server/upload-folder failed .*550", "server/data skipped not looked at: the folder is not open"}},
+		"no folder":      {withPassword, doctorFTP("cwd-550"), exit.CodeRejected, []string{"server/login ok", "server/upload-folder failed .*550", "server/data skipped skipped: the folder could not be opened"}},
 		"greeting never": {withPassword, doctorFTP("greeting-never"), exit.CodeUnreachable, []string{"server/port ok", "server/login failed .*connecting: no answer in time"}},
 		"closed ports": {withPassword, doctorFTP("both-ports-closed"), exit.CodeUnreachable, []string{
-			"server/login ok", "server/data failed .* the login works, the data connection does not: .*firewall", "server/writing skipped not looked at: there is no data connection",
+			"server/login ok", "server/data failed .* the login works, but the data connection does not: .*firewall", "server/writing skipped skipped: there is no data connection",
 		}},
 		"blocked ports":   {withPassword, doctorFTP("both-ports-blocked"), exit.CodeUnreachable, []string{"server/login ok", "server/data failed .* the data connection does not"}},
 		"no passive mode": {withPassword, doctorFTP("pasv-refused-too"), exit.CodeRejected, []string{"server/data failed .*502.* open the ports of passive mode"}},
 		"refused data":    {withPassword, doctorFTP("stor-425"), exit.CodeUnreachable, []string{"server/data failed .*425"}},
 		"no writing":      {withPassword, doctorFTP("stor-550"), exit.CodeRejected, []string{"server/data ok", "server/writing failed .*550", "server/proof skipped"}},
 		"expired": {withPassword, doctorFTP("certificate-expired"), exit.CodeSettings, []string{
-			"server/certificate failed .*expired.* check this computer's date", "server/login skipped not looked at: the server is not one to trust",
-			"clock/validity warning by this clock the certificate of the server ended", "certificates/seen ok that of the server end",
+			"server/certificate failed .*expired.* check this computer's date", "server/login skipped skipped: the server's certificate is not trusted",
+			"clock/validity warning by this clock, the certificate of the server is not valid: expired", "certificates/seen ok the certificate of the server expire",
 		}},
-		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*not a server to trust"}},
+		"self-signed": {withPassword, doctorFTP("certificate-self-signed"), exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted"}},
 		"no password file": {nil, func(t *testing.T) []string {
 			s := badserver.NewFTPS(t)
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--password-file", "nowhere")
 		}, exit.CodeSettings, []string{
 			"settings/password failed password file nowhere", "server/port ok", "server/certificate (ok|warning) localhost",
-			"server/login skipped not looked at: the password is not known", "server/proof skipped not looked at: the password is not known",
+			"server/login skipped skipped: the password is unknown", "server/proof skipped skipped: the password is unknown",
 		}},
 		"no password file, and a stranger": {nil, func(t *testing.T) []string {
 			return bySettings(badserver.NewFTPS(t).Access(), "--password-file", "nowhere")
-		}, exit.CodeSettings, []string{"server/certificate failed .*not a server to trust", "server/login skipped not looked at: the server is not one to trust"}},
+		}, exit.CodeSettings, []string{"server/certificate failed .*the server is not trusted", "server/login skipped skipped: the server's certificate is not trusted"}},
 		"hostile words":        {withPassword, doctorFTP("stor-550-escapes"), exit.CodeRejected, []string{"server/writing failed .*550"}},
 		"repeats the password": {withPassword, doctorFTP("echo-password-refused"), exit.CodeSettings, []string{"server/login failed .*530"}},
 		"no TLS":               {withPassword, doctorFTP("auth-500"), exit.CodeSettings, []string{"server/certificate failed .*starting TLS"}},
-		"data not safe":        {withPassword, doctorFTP("data-certificate-other-authority"), exit.CodeSettings, []string{"server/certificate warning localhost, ends .* have it renewed before it ends", "server/data failed"}},
+		"data not safe":        {withPassword, doctorFTP("data-certificate-other-authority"), exit.CodeSettings, []string{"server/certificate warning localhost, expires .* have the certificate renewed before it expires", "server/data failed"}},
 		"ftps, and a phone": {withPassword, func(t *testing.T) []string {
 			s := badserver.NewFTPS(t)
 			return bySettings(s.Access(), "--pin", s.Pin().String(), "--patience", "1ms", "127.0.0.1:1")
 		}, exit.CodeUnreachable, []string{
-			"settings/complete warning .*phones do not fetch by ftps .*--fetch-url", "settings/password ok there is one", "server/certificate (ok|warning) ", "server/data ok",
-			"phone/contact-port failed 127.0.0.1:1: ", "phone/call-back skipped not looked at: the phone is not reachable",
+			"settings/complete warning .*phones do not fetch by ftps .*--fetch-url", "settings/password ok a password is given", "server/certificate (ok|warning) ", "server/data ok",
+			"phone/contact-port failed 127.0.0.1:1: ", "phone/call-back skipped skipped: the phone is not reachable",
 		}},
 		"https": {nil, func(t *testing.T) []string {
 			s := datedHTTPS(t)
 			return bySettings(s.Access(), "--ca", clitest.File(t, "ca.pem", s.Authority().PEM()))
 		}, exit.CodeOK, []string{
-			"server/certificate (ok|warning) localhost, ends ", "server/login ok", "server/writing ok", "clock/server-date ok the same as here", "clock/validity ok",
-			"certificates/seen ok that of the server end",
+			"server/certificate (ok|warning) localhost, expires ", "server/login ok", "server/writing ok", "clock/server-date ok the same as this machine's", "clock/validity ok",
+			"certificates/seen ok the certificate of the server expire",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +241,7 @@ func TestDoctorServer(t *testing.T) {
 	}
 }
 
-// datedHTTPS is a server that tells its date.
+// datedHTTPS starts a server that sends its date.
 func datedHTTPS(t *testing.T) *badserver.HTTPS {
 	t.Helper()
 	return badserver.NewHTTPS(t, badserver.On("HEAD", badserver.BendReply(func(answer string) string {
@@ -249,10 +250,10 @@ func datedHTTPS(t *testing.T) *badserver.HTTPS {
 	})))
 }
 
-// nowhere is a name that nobody has to be asked about: it is too long.
+// nowhere returns a name that no name server is queried for: it is too long.
 func nowhere() string { return strings.Repeat("a", 64) + ".invalid" }
 
-// freePort is a port that nobody listens on.
+// freePort returns a port that is not in use.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -264,7 +265,7 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// TestDoctorUsage: what is wrong on the command line is said before anything is looked at.
+// TestDoctorUsage checks that errors in the command line are reported before any check runs.
 func TestDoctorUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
@@ -287,7 +288,7 @@ func TestDoctorUsage(t *testing.T) {
 	}
 }
 
-// lines writes findings as doctorCase.want has them.
+// lines returns the findings in the format of doctorCase.want.
 func lines(doc doctorAnswer) []string {
 	var out []string
 	for _, f := range doc.Checks {

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// wantsJSON looks for --json before cobra has read the flags: errors of the command line itself are JSON too.
+// wantsJSON looks for --json before cobra parses the flags: errors in the command line itself are JSON too.
 func wantsJSON(args []string) bool {
 	for _, arg := range args {
 		if arg == "--" {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // Each exit code that a command line can reach so far is reached, as text and as JSON.
@@ -116,7 +116,7 @@ func TestInterrupted(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		a, out, errOut := testApp(t, bytes.NewReader(bindtest.Valid().Image()))
+		a, out, errOut := testApp(t, bytes.NewReader(forge.Valid().Image()))
 		r := ran{run(ctx, a, args), out.String(), errOut.String()}
 		r.check(t, args)
 		if r.code != exit.CodeInterrupted {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -54,7 +54,7 @@ func TestNothingRawIsShown(t *testing.T) {
 			return err
 		}
 		defer in.Close()
-		return b.Build(context.Background(), f, sectionOf(t, in))
+		return b.Build(context.Background(), f, clitest.Section(t, in))
 	})
 	described := put(evil+".img", text("unknown"))
 	list := put("phones.csv", text("model,software_type,hw_level,override,reason\n"+hostile+"2,"+hostile+",7,,\n"+hostile+"1,SIP,8,yes,"+hostile+"\n"))
@@ -137,26 +137,6 @@ func TestNothingRawIsShown(t *testing.T) {
 					break
 				}
 			}
-		}
-	}
-}
-
-// No line is longer than the terminal is wide: what it breaks off itself could pass for a line of ours.
-func TestWrap(t *testing.T) {
-	for _, test := range []struct {
-		text   string
-		indent int
-		want   string
-	}{
-		{"one two", 2, "one two"},
-		{"seventeen letters here", 4, "seventeen\n    letters here"},
-		{strings.Repeat("x", 35), 4, strings.Repeat("x", 16) + "\n    " + strings.Repeat("x", 16) + "\n    xxx"},
-		{"a " + strings.Repeat("ö", 17) + " b", 4, "a\n    " + strings.Repeat("ö", 16) + "\n    ö b"},
-		{"sha " + strings.Repeat("0f", 32) + " b", 4, "sha\n    " + strings.Repeat("0f", 32) + "\n    b"},
-		{strings.Repeat("0f", 33), 0, strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n" + strings.Repeat("0f", 10) + "\n0f0f0f"},
-	} {
-		if got := console.Wrap(test.text, test.indent, 20); got != test.want {
-			t.Errorf("wrap(%q, %d, 20) = %q, want %q", test.text, test.indent, got, test.want)
 		}
 	}
 }

@@ -1,25 +1,25 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// newHelp returns the help command. An unknown topic is an error, unlike with cobra's own.
+// newHelp returns the help command. Unlike cobra's own, it returns an error for an unknown topic.
 func newHelp(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND | exit-codes]",
-		Short: "Help about a command, or about exit codes",
-		Long: `Help about a command.
+		Short: "Show help for a command, or the exit codes",
+		Long: `Show help for a command.
 
-  cpupdate help exit-codes    what each exit code means, and whether trying again can help`,
+  cpupdate help exit-codes    list the exit codes, and say where a retry can help`,
 		Args:      cobra.MaximumNArgs(2),
 		ValidArgs: []string{"exit-codes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,7 +28,7 @@ func newHelp(a *app) *cobra.Command {
 			}
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return exit.Usage("", "no help on %q", strings.Join(args, " "))
+				return exit.Usage("", "no help for %q", strings.Join(args, " "))
 			}
 			return printHelp(a, target)
 		},
@@ -37,12 +37,101 @@ func newHelp(a *app) *cobra.Command {
 
 // printHelp prints the help of a command.
 func printHelp(a *app, cmd *cobra.Command) error {
-	text := fmt.Sprintf("%s\n\n%s", cmp.Or(cmd.Long, cmd.Short), cmd.UsageString())
+	text := helpText(cmd, a.con.Width)
 	doc := struct {
 		Schema int    `json:"schema"`
 		Help   string `json:"help"`
 	}{1, text}
 	return a.con.Print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
+}
+
+// helpText returns the help of a command: first what to type, then the description, then the flags.
+func helpText(cmd *cobra.Command, width int) string {
+	cmd.InitDefaultHelpFlag()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\nUsage:\n", cmd.Short)
+	if cmd.Runnable() {
+		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "  %s COMMAND\n", cmd.CommandPath())
+	}
+	if cmd.HasExample() {
+		b.WriteString("\nExamples:\n")
+		for line := range strings.Lines(cmd.Example) {
+			fmt.Fprintln(&b, wrapCommand(strings.TrimRight(line, "\n"), width))
+		}
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, child := range cmd.Commands() {
+			if child.IsAvailableCommand() || child.Name() == "help" {
+				text := console.Wrap(child.Short, child.NamePadding()+3, width)
+				fmt.Fprintf(&b, "  %-*s %s\n", child.NamePadding(), child.Name(), text)
+			}
+		}
+	}
+	for paragraph := range strings.SplitSeq(cmd.Long, "\n\n") {
+		if !strings.HasPrefix(paragraph, " ") { // else it is a table
+			paragraph = console.Wrap(paragraph, 0, width)
+		}
+		fmt.Fprintf(&b, "\n%s\n", paragraph)
+	}
+	return b.String() + flagsText(cmd, width)
+}
+
+// wrapCommand breaks a command line that is wider than the terminal before its flags, so that a shell still takes it.
+func wrapCommand(line string, width int) string {
+	const indent, end = "      ", " \\"
+	parts := strings.Split(line, " --")
+	text, column := parts[0], console.Columns(parts[0])
+	for i, part := range parts[1:] {
+		length, room := console.Columns(" --"+part), width
+		if i < len(parts)-2 {
+			room -= len(end)
+		}
+		if column+length > room {
+			text, column = text+end+"\n"+indent[1:], len(indent)-1
+		}
+		text, column = text+" --"+part, column+length
+	}
+	return text
+}
+
+// flagsText returns the flags of a command under their headings, wrapped to width columns.
+func flagsText(cmd *cobra.Command, width int) string {
+	var headings []string
+	sets := map[string]*pflag.FlagSet{}
+	add := func(heading string, f *pflag.Flag) {
+		if sets[heading] == nil {
+			headings = append(headings, heading)
+			sets[heading] = pflag.NewFlagSet(heading, pflag.ContinueOnError)
+			sets[heading].SortFlags = false
+		}
+		shown := *f
+		shown.DefValue = strings.Replace(f.DefValue, "m0s", "m", 1) // of a duration
+		sets[heading].AddFlag(&shown)
+	}
+	const local, global = "Flags", "Global flags"
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		switch heading := console.Heading(f); {
+		case heading != "":
+			add(heading, f)
+		case f.Name != "help" || !cmd.HasParent():
+			add(local, f)
+		}
+	})
+	if cmd.HasParent() {
+		add(global, cmd.Flags().Lookup("help"))
+		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { add(global, f) })
+	}
+	var b strings.Builder
+	for _, heading := range headings {
+		if sets[heading].HasAvailableFlags() {
+			fmt.Fprintf(&b, "\n%s:\n%s", heading, sets[heading].FlagUsagesWrapped(width))
+		}
+	}
+	return b.String()
 }
 
 // printExitCodes prints the table of exit codes.
@@ -62,10 +151,12 @@ func printExitCodes(con *console.Console) error {
 		ExitCodes []rowDoc `json:"exit_codes"`
 	}{1, rows}
 	return con.Print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, "exit  name         again?      meaning")
+		table := con.Table(0)
+		table.Row(console.Cells("exit", "name", "retry?", "meaning")...)
 		for _, row := range exit.Table() {
-			fmt.Fprintf(w, "%4d  %-11s  %-10s  %s\n", row.Code, row.Name, row.Retryable, console.Wrap(row.Meaning, 31, con.Width))
+			table.Row(console.Cells(fmt.Sprintf("%4d", row.Code), row.Name, row.Retryable, row.Meaning)...)
 		}
-		fmt.Fprintln(w, "\nagain?  whether the same command may succeed later")
+		table.Draw(w)
+		fmt.Fprintln(w, "\nretry?  whether the same command may succeed later")
 	})
 }

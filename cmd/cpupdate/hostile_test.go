@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,16 +9,15 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 // Each forgery ends inspect and check with exit code 3, from a file, from standard input, in a folder, as text and as
 // JSON, and the error names field, offset and the next step.
 func TestForgeries(t *testing.T) {
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		t.Run(forgery.Name, func(t *testing.T) {
 			image := clitest.File(t, "x.bind", forgery.Image)
 			for _, args := range [][]string{
@@ -58,7 +56,7 @@ func TestForgeries(t *testing.T) {
 // A file that shrinks between opening and reading is exit code 3, not a wrong digest and not success.
 func TestShrinkingFile(t *testing.T) {
 	for _, args := range [][]string{{"inspect"}, {"check", "--hw-level", "3"}} {
-		image := clitest.File(t, "x.bind", bindtest.Valid().Image())
+		image := clitest.File(t, "x.bind", forge.Valid().Image())
 		a, out, errOut := testApp(t, nil)
 		a.open = func(name string) (*bind.File, error) {
 			f, err := bind.Open(name)
@@ -129,7 +127,7 @@ func (c *countingReaderAt) ReadAt(b []byte, at int64) (int, error) {
 
 // A stream is not read past the first byte too many, even if it never ends.
 func TestEndlessInput(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	r := runHere(t, io.MultiReader(bytes.NewReader(image), endless{}), "inspect", "-", "--json")
 	if r.code != exit.CodeImage || r.failure(t).Field != "payload length" {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
@@ -143,33 +141,3 @@ func TestEndlessInput(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }
-
-// Whatever a file is called, its name reaches a terminal and JSON as text.
-func TestEscape(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain Größe 日本":                       "plain Größe 日本",
-		"\x1b[2J":                              `\u{1b}[2J`,
-		"a\nb\rc\x00":                          `a\u{a}b\u{d}c\u{0}`,
-		"\u009b31m":                            `\u{9b}31m`,
-		"\u202eabc\u2066":                      `\u{202e}abc\u{2066}`,
-		"\xff\xc3":                             `\xff\xc3`,
-		"\u2800\u3164\u115f\u1160\uffa0\ufe0f": `\u{2800}\u{3164}\u{115f}\u{1160}\u{ffa0}\u{fe0f}`,
-		strings.Repeat("x", 5000):              strings.Repeat("x", 2048) + "...",
-	} {
-		if got := console.Escape(text); got != want {
-			t.Errorf("escape(%.40q) = %.60q, want %.60q", text, got, want)
-		}
-	}
-	var out bytes.Buffer
-	text := "\x1b\x7f\u009b\u202e\u2800\U000e0001 日 \xff"
-	if err := console.WriteJSON(&out, text, false); err != nil {
-		t.Fatal(err)
-	}
-	if want := `"\u001b\u007f\u009b\u202e\u2800\udb40\udc01 日 ` + "\ufffd" + `"` + "\n"; out.String() != want && out.String() != strings.Replace(want, "\ufffd", `\ufffd`, 1) {
-		t.Errorf("writeJSON(%q) = %s, want %s", text, out.String(), want)
-	}
-	var back string
-	if err := json.Unmarshal(out.Bytes(), &back); err != nil || back != strings.ToValidUTF8(text, "\ufffd") {
-		t.Errorf("JSON reads back as %q, %v", back, err)
-	}
-}

@@ -15,21 +15,29 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"pkg/bind":          {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/bind/bindtest": {module + "pkg/bind"},
-		"pkg/hwcheck":       {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/trust":         {},
-		"pkg/wbm":           {"golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/trust"},
+		"internal/forge":            {module + "pkg/bind"},
+		"internal/memnet":           {},
+		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/testca":           {},
+		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/hwcheck":               {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/secret":                {},
+		"pkg/trust":                 {module + "pkg/secret"},
+		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},
+		"pkg/wbm/internal/htmlform": {module + "pkg/secret", "golang.org/x/net/html", "golang.org/x/net/html/atom"},
+		"pkg/internal/netconn":      {module + "pkg/trust", "golang.org/x/sys/unix"},
 		"pkg/transfer": {
-			module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/icholy/digest", "github.com/jlaffaye/ftp", "github.com/spf13/afero",
-			"golang.org/x/sys/unix", "golang.org/x/time/rate",
+			module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", "github.com/icholy/digest", "github.com/jlaffaye/ftp",
+			"golang.org/x/time/rate",
 		},
-		"pkg/transfer/badserver":    {module + "pkg/transfer", module + "pkg/trust"},
-		"pkg/transfer/transfertest": {module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
-		"pkg/wpi":                   {},
-		"pkg/phonesim":              {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
+		"pkg/transfer/serve": {
+			module + "pkg/internal/netconn", module + "pkg/secret", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
+		},
+		"pkg/wpi":      {module + "pkg/internal/netconn"},
+		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
-			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/transfer", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
+			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
 		},
 	}
 }
@@ -57,8 +65,8 @@ func commandOrder() [][]string {
 func commandFromOutside() map[string][]string {
 	return map[string][]string{
 		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
-		"clitest":           {module + "pkg/bind", module + "pkg/transfer"},
-		"console":           {"github.com/schollz/progressbar/v3", "golang.org/x/sys/windows", "golang.org/x/term"},
+		"clitest":           {module + "pkg/bind", module + "pkg/transfer/serve"},
+		"console":           {"github.com/rivo/uniseg", "github.com/schollz/progressbar/v3", "github.com/spf13/pflag", "golang.org/x/sys/windows", "golang.org/x/term"},
 		"credentials":       {"github.com/godbus/dbus/v5", "github.com/pelletier/go-toml/v2/unstable", "github.com/spf13/pflag", "github.com/zalando/go-keyring"},
 		"settings":          {"github.com/pelletier/go-toml/v2/unstable"},
 		"settings/tomledit": {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
@@ -78,7 +86,7 @@ func drawing() map[string][]string {
 	all := arrows()
 	var libraries, below []string
 	for path := range all {
-		if !strings.Contains(path, "test") {
+		if strings.HasPrefix(path, "pkg/") && !strings.Contains(path, "/internal/") {
 			libraries = append(libraries, module+path)
 		}
 	}
@@ -144,9 +152,7 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		switch strings.TrimPrefix(words[0], module) {
-		case "pkg/transfer/transfertest": // starts servers, for tests
-			continue
-		case "pkg/transfer", "pkg/transfer/badserver", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
+		case "pkg/internal/netconn", "pkg/transfer", "pkg/transfer/serve", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
 			words = slices.DeleteFunc(words, func(word string) bool { return word == "net/http" })
 		}
 		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {

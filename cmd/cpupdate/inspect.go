@@ -11,15 +11,15 @@ func newInspect(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect IMAGE...",
 		Short: "Show what an image says about itself, and whether it is intact",
-		Long: `Show everything an image says about itself, where each value comes from, and
-whether the image is intact: lengths, checksums, digest, signature.
+		Long: `Show all values that an image states, where each value comes from, and whether the
+image is intact: lengths, checksums, digest, signature.
 
-IMAGE is a file, a folder of images, or - for standard input. In a folder, what
-is no image is passed over, with a line on standard error.
+IMAGE is a file, a folder of images, or - for standard input. Files in a folder
+that are not images are passed over, with a line on standard error.
 
-With -v each field is listed with its place in the file; --bytes draws the
-header's bytes with the fields marked. Ends with exit code 3 if an image is
-damaged, not trusted, or no image at all.`,
+With -v, each field is listed with its offset in the file; --bytes shows the bytes
+of the header with the fields marked. The exit code is 3 if an image is damaged,
+not trusted, or not an image.`,
 		Example: `  cpupdate inspect cp600.bind
   cpupdate inspect --header-only images/
   cat cp600.bind | cpupdate inspect -
@@ -31,7 +31,7 @@ damaged, not trusted, or no image at all.`,
 		},
 	}
 	o.Image.AddFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&o.Bytes, "bytes", false, "draw the bytes of header and trailer with the fields marked")
-	cmd.Flags().BoolVar(&o.SHA256, "sha256", false, "compute the whole file's SHA-256, as sha256sum prints it")
+	cmd.Flags().BoolVar(&o.Bytes, "bytes", false, "show the bytes of header and trailer with the fields marked")
+	cmd.Flags().BoolVar(&o.SHA256, "sha256", false, "compute the SHA-256 of the whole file, as sha256sum prints it")
 	return cmd
 }

@@ -21,14 +21,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // TestDocsJSON pushes to simulated phones on good and on bad days, and compares the lines of --json with docs/json.md: each
 // event is on the page with the fields that it has, and none that it has never.
 func TestDocsJSON(t *testing.T) {
 	t.Parallel() // what it does most is wait
-	section := clitest.Section(t, "json.md", "### A push to phones")
+	section := clitest.PageSection(t, "json.md", "### A push to phones")
 	want := documentedEvents(section)
 	for _, step := range append(constantsOf(t, "event.go", "Step"), "summary") {
 		if want[step] == nil {
@@ -133,7 +133,7 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 	way := "--serve"
 	if page := phone.State().WebAddress; slices.Contains(args, "--web") {
 		_, port, _ := net.SplitHostPort(page)
-		way, a.pass.Variable = "--web-port="+port, transfer.NewSecret(phonesim.DefaultPassword)
+		way, a.pass.Variable = "--web-port="+port, secret.New(phonesim.DefaultPassword)
 		args = append(args, "--pin", pinOf(t, page))
 	}
 	all := append([]string{

@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
-
-	"github.com/godbus/dbus/v5"
-	oskeyring "github.com/zalando/go-keyring"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -19,25 +14,25 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// TestKeyringAnswers has one row for each way in which a keyring can be there or not.
+// TestKeyringAnswers has one row for each way in which a keyring can be available or not.
 func TestKeyringAnswers(t *testing.T) {
 	held := &memoryKeyring{items: map[string]string{}, hold: make(chan struct{})}
 	t.Cleanup(func() { close(held.hold) })
 	for _, test := range []struct {
 		name, variable string
 		keyring        credentials.Keyring
-		code           exit.Code // of storing a password where none is
+		code           exit.Code // of storing a password when none is stored
 		says           string    // on standard error then
-		show           string    // where one is in the keyring
+		show           string    // when a password is in the keyring
 		problem        string
-		push           string // the error of who needs it
+		push           string // the error of a command that needs it
 		unset          exit.Code
 	}{
-		{"off", "off", newMemoryKeyring(), exit.CodeOK, "holds the password as it is, unencrypted", "in the system's keyring, which $CPUPDATE_KEYRING keeps out", "off", "defaults: the password in the system's keyring: $CPUPDATE_KEYRING is off", exit.CodeOK},
-		{"none", "", failingKeyring{credentials.ErrNoKeyring}, exit.CodeOK, "unencrypted; only its owner can read it: this system has no keyring", "in the system's keyring, which is not there", "none", "defaults: the password in the system's keyring: this system has no keyring", exit.CodeOK},
-		{"lost", "", newMemoryKeyring(), exit.CodeOK, "the password is in the system's keyring", "in the system's keyring, which does not hold it any more", "lost", "defaults: the password in the system's keyring: the keyring holds no such item", exit.CodeOK},
+		{"off", "off", newMemoryKeyring(), exit.CodeOK, "stores the password unencrypted", "in the system's keyring, which $CPUPDATE_KEYRING disables", "off", "defaults: the password in the system's keyring: $CPUPDATE_KEYRING is off", exit.CodeOK},
+		{"none", "", failingKeyring{credentials.ErrNoKeyring}, exit.CodeOK, "unencrypted; only its owner can read it: this system has no keyring", "in the system's keyring, which is not available", "none", "defaults: the password in the system's keyring: this system has no keyring", exit.CodeOK},
+		{"lost", "", newMemoryKeyring(), exit.CodeOK, "the password is stored in the system's keyring", "in the system's keyring, which no longer has it", "lost", "defaults: the password in the system's keyring: there is no such item in the keyring", exit.CodeOK},
 		{"fails", "", failingKeyring{errors.New("it is locked")}, exit.CodeSettings, "the password in the system's keyring: it is locked", "in the system's keyring, which fails", "failed", "defaults: the password in the system's keyring: it is locked", exit.CodeSettings},
-		{"silent", "", held, exit.CodeSettings, "the password in the system's keyring: no answer for 10ms", "in the system's keyring, which does not answer", "silent", "defaults: the password in the system's keyring: no answer for 10ms", exit.CodeSettings},
+		{"silent", "", held, exit.CodeSettings, "the password in the system's keyring: no answer within 10ms", "in the system's keyring, which does not answer", "silent", "defaults: the password in the system's keyring: no answer within 10ms", exit.CodeSettings},
 		{"another value", "OFF", newMemoryKeyring(), exit.CodeSettings, `$CPUPDATE_KEYRING is "OFF"`, "", "", `$CPUPDATE_KEYRING is "OFF"`, exit.CodeSettings},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,7 +74,7 @@ func TestKeyringAnswers(t *testing.T) {
 	}
 }
 
-// Who stores nothing in the keyring never has it asked.
+// TestKeyringLeftAlone checks that the keyring is not used if nothing is stored in it.
 func TestKeyringLeftAlone(t *testing.T) {
 	s := newScene(t, "nothing")
 	s.run("", "unset", "--profile", "berlin", "--all")
@@ -92,7 +87,8 @@ func TestKeyringLeftAlone(t *testing.T) {
 	}
 }
 
-// A password in the keyring goes nowhere else than where it was stored for, and learns what it was not known to be for.
+// TestKeyringBinding checks that a password in the keyring is sent only where it was stored for, and that missing
+// access data is added to it.
 func TestKeyringBinding(t *testing.T) {
 	s := newScene(t, "keyring")
 	if r := s.run("", "set", "--server", newServer); !strings.Contains(r.errOut, "stored for another server") {
@@ -109,11 +105,11 @@ func TestKeyringBinding(t *testing.T) {
 	}
 }
 
-// What is not of this form is an error that repeats nothing of it.
+// TestKeyringForm checks that an item in another format is an error that repeats nothing of it.
 func TestKeyringForm(t *testing.T) {
 	for _, test := range []struct{ text, says string }{
-		{"[defaults]\npassword = \"canary\"\nkeyring = true\n", "line 3, column 1: beside keyring = true nothing else can stand"},
-		{"[defaults]\nkeyring = false\n", "line 2, column 1: keyring is true, or not there"},
+		{"[defaults]\npassword = \"canary\"\nkeyring = true\n", "line 3, column 1: no other key is allowed beside keyring = true"},
+		{"[defaults]\nkeyring = false\n", "line 2, column 1: keyring must be true, or be removed"},
 		{"[defaults]\nkeyring = \"canary\"\n", "line 2, column 1: keyring must be true or false, without quotes"},
 	} {
 		s := newScene(t, "nothing")
@@ -131,13 +127,14 @@ func TestKeyringForm(t *testing.T) {
 		for item := range maps.Keys(s.keyring.all()) {
 			s.keyring.items[item] = text
 		}
-		if r := s.run("", "test"); r.code != exit.CodeSettings || !strings.Contains(r.errOut, "what it holds is none of cpupdate's passwords") {
+		if r := s.run("", "test"); r.code != exit.CodeSettings || !strings.Contains(r.errOut, "the item is not a password of cpupdate") {
 			t.Errorf("%q: exit code %d: %s", text, r.code, r.errOut)
 		}
 	}
 }
 
-// A keyring that says yes and keeps nothing, or something else, is an error: a person may have said no.
+// TestKeyringReadBack checks that a keyring that reports success but stores nothing, or something else, is an error: a
+// person may have refused.
 func TestKeyringReadBack(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(items map[string]string, item string){
@@ -146,18 +143,14 @@ func TestKeyringReadBack(t *testing.T) {
 	} {
 		s := newScene(t, "nothing")
 		s.run("", "unset", "--profile", "berlin", "--all")
-		item, err := credentials.ItemName(s.store.Place(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
 		s.keyring.step = func(_ int, after bool) error {
 			if after {
-				spoil(s.keyring.items, item)
+				spoil(s.keyring.items, s.item(""))
 			}
 			return nil
 		}
 		r := s.run(secondCanary, "set", "--password-stdin")
-		if r.code != exit.CodeSettings || !strings.Contains(r.errOut, "it did not keep the password") {
+		if r.code != exit.CodeSettings || !strings.Contains(r.errOut, "it did not store the password") {
 			t.Errorf("%s: exit code %d: %s", name, r.code, r.errOut)
 		}
 		s.keyring.step = nil
@@ -167,57 +160,19 @@ func TestKeyringReadBack(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the waiting for a keyring.
+// TestKeyringInterrupted checks that Ctrl-C ends the wait for a keyring.
 func TestKeyringInterrupted(t *testing.T) {
 	s := newScene(t, "keyring")
 	s.keyring.hold = make(chan struct{})
 	t.Cleanup(func() { close(s.keyring.hold) })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.pass.FromKeyring(ctx, "x")
+	_, err := s.pass.Password(ctx, s.store.Place(), "")
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	p := &settings.Profile{Place: s.store.Place(), Access: transfer.Access{Server: oldServer}}
 	if _, err := credentials.UsablePassword(p, ctx, s.pass); exit.Classify(err).Code != exit.CodeInterrupted {
-		t.Error(err)
-	}
-}
-
-// None, no item, and a keyring that fails are told apart by what libraries and systems say.
-func TestSystemKeyringError(t *testing.T) {
-	for _, test := range []struct {
-		err  error
-		want error  // this one
-		says string // or another, with this text
-	}{
-		{nil, nil, ""},
-		{oskeyring.ErrNotFound, credentials.ErrNoItem, ""},
-		{oskeyring.ErrUnsupportedPlatform, credentials.ErrNoKeyring, ""},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.ServiceUnknown"}, credentials.ErrNoKeyring, ""},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NameHasNoOwner"}, credentials.ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENOENT)}, credentials.ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, credentials.ErrNoKeyring, ""},
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.Spawn.ChildExited"}, nil, "it says "},
-		{dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, nil, "it says "},
-		{dbus.ErrClosed, nil, "it says "},
-		{oskeyring.ErrSetDataTooBig, nil, "the password is too long for it"},
-		{errors.New("failed to unlock correct collection '/x'"), nil, "it is locked, and was not unlocked"},
-		{errors.New(strings.Repeat("\x1b", 1000)), nil, `it says "\x1b`},
-	} {
-		got := credentials.SystemKeyringError(test.err)
-		known := errors.Is(got, credentials.ErrNoItem) || errors.Is(got, credentials.ErrNoKeyring)
-		if test.says == "" && !errors.Is(got, test.want) || test.says != "" && (got == nil || known || !strings.HasPrefix(got.Error(), test.says) || len(got.Error()) > 1000) {
-			t.Errorf("%v: %v", test.err, got)
-		}
-	}
-}
-
-// A connection that breaks off where the library does not expect it is an error, and ends nothing.
-func TestSystemKeyringPanics(t *testing.T) {
-	err := credentials.SystemKeyring{Bus: "unix:path=x"}.Call(func() error { panic("canary") })
-	if err == nil || errors.Is(err, credentials.ErrNoKeyring) || strings.Contains(err.Error(), "canary") {
 		t.Error(err)
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 )
 
-// A memoryKeyring is a keyring for one test, with what can go wrong.
+// A memoryKeyring is a keyring for one test, with errors on demand.
 type memoryKeyring struct {
 	mu    sync.Mutex
 	items map[string]string
 	calls int
-	// step is called before and after each change, and returns what goes wrong instead of it, or after it.
+	// step is called before and after each change, and returns the error that happens instead of it, or after it.
 	step func(call int, after bool) error
-	hold chan struct{} // a call waits for it to be closed; nil: none does
-	got  int           // how often it was asked for an item
+	hold chan struct{} // a call waits until it is closed; nil: no call waits
+	got  int           // how often an item was read
 }
 
 func newMemoryKeyring() *memoryKeyring { return &memoryKeyring{items: map[string]string{}} }

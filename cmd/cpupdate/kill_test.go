@@ -141,7 +141,7 @@ func TestSecondInterrupt(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // how it ended is in its state
+		_ = cmd.Wait() // the state says how it ended
 	}()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
@@ -204,7 +204,7 @@ type pushProcess struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
-	port  string // where phones call
+	port  string // where phones call back back back
 	err   chan string
 }
 
@@ -233,7 +233,7 @@ func startPush(t *testing.T, args ...string) *pushProcess {
 	p, errOut := startProcess(t, args...)
 	said := bufio.NewReader(errOut)
 	first, _ := said.ReadString('\n')
-	_, after, found := strings.Cut(first, "listens on port ")
+	_, after, found := strings.Cut(first, "listening on port ")
 	if p.port, _, _ = strings.Cut(after, ";"); !found {
 		t.Fatalf("it does not say its port: %s", first)
 	}
@@ -284,9 +284,9 @@ func (p *pushProcess) checkInterrupted(last pushLine) {
 	if last.Event != "failed" || last.Error == nil || last.Error.Message != e.Message || last.Told == nil {
 		p.t.Fatalf("the last line of the phone is %+v", last)
 	}
-	want := "interrupted before it was told anything"
+	want := "interrupted before the update command was sent"
 	if *last.Told {
-		want = "interrupted after it was told: whether it is updated is its own business now"
+		want = "interrupted after the update command was sent; the phone may still update"
 	}
 	if !strings.Contains(e.Message, want) || !strings.Contains(strings.Join(e.Hints, " "), "cpupdate phone") {
 		p.t.Errorf("it says %q, hints %q, want %q", e.Message, e.Hints, want)

@@ -1,6 +1,6 @@
-// Command cpupdate takes firmware images into OpenScape Desk Phone CP and OpenStage phones: it looks into an image, tells
-// before any byte moves whether a phone will take it, tells the phone where to fetch it, and follows it until it reports
-// the new version.
+// Command cpupdate installs firmware images on OpenScape Desk Phone CP and OpenStage phones: it reads an image, says
+// before anything is sent whether a phone will accept it, instructs the phone to fetch it, and follows the phone until
+// it reports the new version.
 package main
 
 import (
@@ -21,9 +21,9 @@ import (
 )
 
 func main() {
-	log.SetOutput(io.Discard) // net/http quotes there what servers say unasked
+	log.SetOutput(io.Discard) // net/http logs unsolicited server text there
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
 	a := newApp()
@@ -32,8 +32,8 @@ func main() {
 	signal.Notify(came, signals...)
 	go func() {
 		<-came
-		// After the first signal the next one ends the process at once, as it would without us. But a terminal that is closed
-		// may say so twice: that leaves time to clear up.
+		// After the first signal, the next one ends the process at once, as without a handler. SIGHUP is ignored from here
+		// on, because a terminal that closes may send it twice and the cleanup needs time.
 		signal.Ignore(syscall.SIGHUP)
 		signal.Stop(came)
 		if console.StderrTerminal() {
@@ -71,8 +71,8 @@ func (a *app) inFolder(folder string) *app {
 	con.ColorOut = a.con.ColorOut && !a.con.NoColor
 	con.Verbose = false
 	if a.con.Quiet {
-		con.Out, con.Err, con.ErrTerminal = io.Discard, io.Discard, false
+		con = *con.Silent()
 	}
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
-	return wire(&con, store, &credentials.Store{Con: &con, Store: store}, a.around)
+	return wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)
 }

@@ -93,8 +93,8 @@ func comparePage(t *testing.T, path string, least int, choose func(info string) 
 // usual leaves out lines that are not printed each time: the port if the usual one is taken, and how far it is every few
 // seconds. Where several phones are told a port, it is the usual one.
 func usual(text string) string {
-	text = regexp.MustCompile(`(?m)^(note: this machine: phones call port \d+|(note: )?all phones: .*)\n`).ReplaceAllString(text, "")
-	return regexp.MustCompile(`\basked to call port \d+`).ReplaceAllString(text, "asked to call port 18443")
+	text = regexp.MustCompile(`(?m)^(note: this machine: phones call back on port \d+|(note: )?all phones: .*)\n`).ReplaceAllString(text, "")
+	return regexp.MustCompile(`\bcall back on port \d+`).ReplaceAllString(text, "call back on port 18443")
 }
 
 // steady takes out of what the commands print what differs each time: how long it took and when it was, which ports were
@@ -105,12 +105,12 @@ func steady(text string) string {
 		{`(?m)^(  (?:fetch|sent) +\S+ \S+).*$`, "$1"},
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`\b\d\d:\d\d:\d\d\b`, "CLOCK"},
-		{`\bfor at most [0-9.hms]+`, "for at most TIME"},
+		{`\bat most [0-9.hms]+`, "at most TIME"},
 		{`\bin\s+(\d+ min )?\d+(\.\d)? s\b`, "in TIME"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
 	}
-	ends := regexp.MustCompile(`(?m)(^(updated|rejected|not fitting|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`)
+	ends := regexp.MustCompile(`(?m)(^(updated|rejected|incompatible|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`)
 	return ends.ReplaceAllStringFunc(text, func(lines string) string {
 		phones := regexp.MustCompile(`(?m)^\S.*\n( .*\n)*`).FindAllString(lines, -1)
 		slices.Sort(phones)

@@ -2,19 +2,13 @@ package main
 
 import (
 	"bufio"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +22,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -58,40 +53,14 @@ type madeCertificate struct {
 
 func (m madeCertificate) make(t testing.TB) *tls.Certificate {
 	t.Helper()
-	must := func(err error) {
-		if err != nil {
-			t.Fatal(err)
+	return testca.New(t, testca.Options{Parent: m.parent, RSA: m.bits, Change: func(c *x509.Certificate) {
+		c.Subject.CommonName = cmp.Or(m.subject, "a peer")
+		c.DNSNames, c.IsCA, c.BasicConstraintsValid = m.names, m.isAuthority, true
+		c.KeyUsage |= x509.KeyUsageCertSign
+		if m.begin != 0 || m.end != 0 {
+			c.NotBefore, c.NotAfter = time.Now().Add(m.begin), time.Now().Add(m.end)
 		}
-	}
-	if m.begin == 0 && m.end == 0 {
-		m.begin, m.end = -time.Hour, 24*time.Hour
-	}
-	if m.subject == "" {
-		m.subject = "a peer"
-	}
-	var key crypto.Signer
-	var err error
-	if m.bits > 0 {
-		key, err = rsa.GenerateKey(rand.Reader, m.bits)
-	} else {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	}
-	must(err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: m.subject}, DNSNames: m.names,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(m.begin), NotAfter: time.Now().Add(m.end),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IsCA: m.isAuthority, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
-	}
-	parent, signer := template, key
-	if m.parent != nil {
-		parent, signer = m.parent.Leaf, m.parent.PrivateKey.(crypto.Signer) //nolint:forcetypeassert // make made it
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	must(err)
-	leaf, err := x509.ParseCertificate(der)
-	must(err)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	}})
 }
 
 // startPeer starts a server that shows the certificate; config may be nil.

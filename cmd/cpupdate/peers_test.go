@@ -18,11 +18,12 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// terminalApp is an app at a terminal on which the text is typed.
+// terminalApp returns an app at a terminal on which the text is typed.
 func terminalApp(t *testing.T, typed string) (a *app, said func() string) {
 	t.Helper()
 	a, out, errOut := testApp(t, strings.NewReader(typed))
@@ -37,7 +38,8 @@ func pushHTTPS(t *testing.T, s *peerServer, more ...string) []string {
 	return append([]string{"push", image, "--minimum-version", "V1 R0.0.0", "--retries", "0", "--method", "https", "--base-url", "https://" + s.address + "/"}, more...)
 }
 
-// TestOtherAfterYes: the yes is for one key: who shows another on the next connection is told nothing.
+// TestOtherAfterYes checks that yes accepts one key: a peer that presents another key on the next connection is sent
+// nothing.
 func TestOtherAfterYes(t *testing.T) {
 	t.Parallel()
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
@@ -47,7 +49,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
 		c := run(t.Context(), a, pushHTTPS(t, s))
-		if c != exit.CodeSettings || !strings.Contains(said(), "its key has changed: it is "+trust.PinOf(second.Leaf).String()+" now") {
+		if c != exit.CodeSettings || !strings.Contains(said(), "its key has changed: it is now "+trust.PinOf(second.Leaf).String()) {
 			t.Errorf("exit code %d\n%s", c, said())
 		}
 		if heard := s.heard(); len(heard) > 0 {
@@ -59,7 +61,7 @@ func TestOtherAfterYes(t *testing.T) {
 		s := startPeer(t, "ftps", first, nil)
 		s.swap, s.next = 2, second
 		a, said := terminalApp(t, "yes\n")
-		a.pass.Variable = transfer.NewSecret("canary")
+		a.pass.Variable = secret.New("canary")
 		c := run(t.Context(), a, []string{
 			"push", clitest.Image(t, "cp600.bind", nil), "--minimum-version", "V1 R0.0.0", "--retries", "0",
 			"--method", "ftps", "--server", "127.0.0.1", "--port", s.port(), "--username", "cp",
@@ -75,14 +77,14 @@ func TestOtherAfterYes(t *testing.T) {
 	})
 }
 
-// TestNotRemembered: a key that cannot be written is said not to be remembered, and nothing is sent.
+// TestNotRemembered checks that a key that cannot be stored is reported, and that nothing is sent.
 func TestNotRemembered(t *testing.T) {
 	t.Parallel()
 	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
 	folder := filepath.Join(t.TempDir(), "missing")
 	a, said := terminalApp(t, "yes\n")
 	c := run(t.Context(), a, pushHTTPS(t, s, "--config", filepath.Join(folder, "site.toml")))
-	if c != exit.CodeSettings || !strings.Contains(said(), "the key of "+s.address+" was not remembered: writing "+filepath.Join(folder, settings.KnownKeysFile)) {
+	if c != exit.CodeSettings || !strings.Contains(said(), "the key of "+s.address+" was not stored: writing "+filepath.Join(folder, settings.KnownKeysFile)) {
 		t.Errorf("exit code %d\n%s", c, said())
 	}
 	if heard := s.heard(); len(heard) > 0 {
@@ -93,7 +95,7 @@ func TestNotRemembered(t *testing.T) {
 	}
 }
 
-// TestAnswers: only the word yes is one.
+// TestAnswers checks that only the word yes accepts a key.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
@@ -114,7 +116,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A cancelOn cancels when a text is written.
+// A cancelOn cancels the context when a text is written.
 type cancelOn struct {
 	mu     sync.Mutex
 	text   strings.Builder
@@ -132,7 +134,7 @@ func (w *cancelOn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestInterruptedQuestion: Ctrl-C while somebody is asked ends with 130, and nothing is remembered.
+// TestInterruptedQuestion checks that Ctrl-C at a prompt ends with 130, and that no key is stored.
 func TestInterruptedQuestion(t *testing.T) {
 	t.Parallel()
 	s := startPeer(t, "https", madeCertificate{}.make(t), nil)
@@ -153,7 +155,7 @@ func TestInterruptedQuestion(t *testing.T) {
 	}
 }
 
-// TestMeetAsks: whom to shake hands with first, and whom not.
+// TestMeetAsks checks with which peers a handshake is performed first, and with which it is not.
 func TestMeetAsks(t *testing.T) {
 	t.Parallel()
 	certificate := madeCertificate{}.make(t)
@@ -197,7 +199,7 @@ func TestMeetAsks(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.name, again, err)
 		}
 	}
-	// Who is not reachable, and who is not what was known, is the matter of the conversation.
+	// An unreachable peer, and a peer with a changed key, are left to the real connection.
 	for _, err := range []error{nil, io.EOF, &trust.Error{Pinned: true}, &trust.Error{Known: known.Known}} {
 		a, _ := terminalApp(t, "")
 		if _, got := a.hosts.Meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
@@ -206,7 +208,7 @@ func TestMeetAsks(t *testing.T) {
 	}
 }
 
-// TestPolicyFor: the list is not looked at where an authority or a key is stated, and has to be readable elsewhere.
+// TestPolicyFor checks that the list is not used if an authority or a key is stated, and must be readable otherwise.
 func TestPolicyFor(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")
@@ -230,7 +232,7 @@ func TestPolicyFor(t *testing.T) {
 	}
 }
 
-// TestKnownKeysAtOnce: many remember at once, and all of it is there afterwards.
+// TestKnownKeysAtOnce checks that many processes can add keys at once, and no key is lost.
 func TestKnownKeysAtOnce(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -247,7 +249,7 @@ func TestKnownKeysAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	list, _, err := (&knownhosts.Store{Store: &settings.Store{Folder: folder}}).Read()
+	list, _, err := (&knownhosts.Store{Settings: &settings.Store{Folder: folder}}).Read()
 	if err != nil || len(list.Find("host:443")) != 12 {
 		t.Errorf("%v, %v", list, err)
 	}
@@ -256,8 +258,8 @@ func TestKnownKeysAtOnce(t *testing.T) {
 	}
 }
 
-// TestHostileCertificate: what a certificate says cannot draw on the terminal, nor begin a line, nor push the fingerprint
-// away, however long it is.
+// TestHostileCertificate checks that the texts of a certificate cannot draw on the terminal, begin a line, or push the
+// fingerprint away, however long they are.
 func TestHostileCertificate(t *testing.T) {
 	t.Parallel()
 	const evil = "\x1b]0;x\a\r\n  fingerprint  sha256:00\u202e\u200b\u3164\x9b2J"

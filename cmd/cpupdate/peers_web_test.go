@@ -13,16 +13,15 @@ import (
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestWeakKeyAsksNothing: on a terminal nobody is asked for a password that no peer can be told, and who has a short key is
-// told what takes it.
+// TestWeakKeyAsksNothing checks that no password is prompted for if no peer may receive it, and that the error for a
+// short key names the flag that accepts it.
 func TestWeakKeyAsksNothing(t *testing.T) {
 	t.Parallel()
 	weak := madeCertificate{bits: 1024}.make(t)
@@ -44,15 +43,15 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 		says string
 	}{
 		"a page with a short key":   {page(weak, ""), "its RSA key has 1024 bits"},
-		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "there is no TLS between its web page and this machine"},
+		"a page with TLS 1.0":       {page(strong, "web-tls-1.0"), "no TLS connection to its web page can be established"},
 		"a server with a short key": {ftps(weak, nil), "its RSA key has 1024 bits"},
-		"a server with TLS 1.0":     {ftps(strong, old), "no safe connection"},
+		"a server with TLS 1.0":     {ftps(strong, old), "no secure connection"},
 	} {
 		for _, terminal := range []bool{true, false} {
 			a, said := terminalApp(t, "yes\n")
 			a.con.InTerminal = terminal
 			if !terminal {
-				a.pass.Variable = transfer.NewSecret("canary")
+				a.pass.Variable = secret.New("canary")
 			}
 			a.con.Ask = func(_ context.Context, question string) (string, error) {
 				t.Errorf("%s: it asks %q", name, question)
@@ -65,8 +64,8 @@ func TestWeakKeyAsksNothing(t *testing.T) {
 	}
 }
 
-// TestPinsOfMany: keys that are stated for several phones do not make one of them another: whose key is known has to show
-// that one.
+// TestPinsOfMany checks that pins for several phones do not let one phone pass for another: a phone whose key is known
+// must present it.
 func TestPinsOfMany(t *testing.T) {
 	t.Parallel()
 	first, second := madeCertificate{}.make(t), madeCertificate{}.make(t)
@@ -95,7 +94,7 @@ func TestPinsOfMany(t *testing.T) {
 	}
 }
 
-// TestKnownKeysOfOthers: a list that others may change is not believed, and not changed.
+// TestKnownKeysOfOthers checks that a list that other users can change is neither trusted nor changed.
 func TestKnownKeysOfOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -119,7 +118,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 		if c := run(t.Context(), a, []string{"trust", "add", "host", "--pin", "sha256:" + strings.Repeat("1", 64)}); c != want {
 			t.Errorf("mode %03o: exit code %d", mode, c)
 		}
-		if open && !strings.Contains(said(), "not only its owner may change it (mode") {
+		if open && !strings.Contains(said(), "users other than its owner can change it (mode") {
 			t.Errorf("mode %03o: %s", mode, said())
 		}
 		text, err := os.ReadFile(path)
@@ -129,30 +128,7 @@ func TestKnownKeysOfOthers(t *testing.T) {
 	}
 }
 
-// TestTwinSettings: settings that lie side by side have passwords of their own, and each profile an item of its own.
-func TestTwinSettings(t *testing.T) {
-	t.Parallel()
-	seen := map[string]string{}
-	for _, name := range []string{"site", "site.toml", "site.TOML", "config", "config.toml", "passwords", "site.passwords", ".toml"} {
-		place := (&settings.Store{ConfigFlag: filepath.Join("folder", name)}).Place()
-		for _, profile := range []string{"", "defaults", "profile.defaults", "berlin"} {
-			item, err := credentials.ItemName(place, profile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if other, found := seen[item]; found {
-				t.Errorf("%s of %s has the item of %s", profile, name, other)
-			}
-			seen[item] = profile + " of " + name
-		}
-		if other, found := seen[place.Passwords]; found || place.Passwords == place.Config {
-			t.Errorf("%s has the file of %s: %s", name, other, place.Passwords)
-		}
-		seen[place.Passwords] = name
-	}
-}
-
-// TestProfileDefaults: a profile that is called defaults has a password of its own in the keyring.
+// TestProfileDefaults checks that a profile called defaults has its own password in the keyring.
 func TestProfileDefaults(t *testing.T) {
 	t.Parallel()
 	a, _ := terminalApp(t, "")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/phone"
 )
 
@@ -12,20 +13,23 @@ func newPhone(a *app) *cobra.Command {
 	var o phone.Options
 	cmd := &cobra.Command{
 		Use:   "phone PHONE...",
-		Short: "Ask phones what they are and run",
-		Long: `Ask each phone over its provisioning interface what it is and which software it
-runs. Nothing is changed on it.
+		Short: "Query phones for their model and software",
+		Long: `Query each phone over its provisioning interface for its model and the software
+that it runs. Nothing is changed on the phone.
 
-PHONE is HOST, HOST:PORT or [IPv6]:PORT; the port is where the phone takes
-requests to call, 8085 if absent. The phone then calls this machine, so a
-firewall here must let it in (--listen).`,
+PHONE is HOST, HOST:PORT or [IPv6]:PORT; the port is that for contact requests,
+8085 by default. The phone then calls back to this machine, so its firewall must
+let the phone in (--listen).`,
 		Example: `  cpupdate phone 192.0.2.50
   cpupdate phone --phones site.csv --json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return phone.Run(cmd.Context(), a.con, o, args) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.List, "phones", "", "a phone list in `FILE` (CSV)")
-	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "the longest wait for a phone to take a request, `DURATION` as in 10s")
+	end := console.Group(flags, "Phones")
+	flags.StringVar(&o.List, "phones", "", "query the phones of the list in `FILE` (CSV)")
+	end()
 	o.Talk.AddFlags(flags)
+	defer console.Group(flags, "Timing")()
+	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd
 }

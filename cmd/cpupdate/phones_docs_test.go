@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // TestDocsPhones runs the commands of docs/phones.md with simulated phones in the place of 192.0.2.50 and those after it,
@@ -30,7 +30,7 @@ func TestDocsPhones(t *testing.T) {
 		page.compare(t, "phones", 5, func(line string) string { return site.run(line, run) })
 	})
 	t.Run("server", func(t *testing.T) {
-		transfertest.Require(t, transfertest.VSFTPD)
+		realservers.Require(t, realservers.VSFTPD)
 		server := newPageSite(t, readPage(t, "servers.md"))
 		server.vsftpd("vsftpd-plain")
 		site := startPageSite(t, "")
@@ -53,7 +53,7 @@ func TestDocsPhonesCI(t *testing.T) {
 	run("printf 'address,hw_level\\n%s,3\\n%s,3\\n' " + site.real("192.0.2.50 192.0.2.51") + " > site.csv")
 	script := strings.Replace(readPage(t, "ci.md").block(t, "phones"), "--serve", "--serve"+site.short(), 1)
 	out := strings.ReplaceAll(run("("+script+"); echo \"exit code $?\""), site.prefix, "192.0.2.")
-	want := "192.0.2.51 8 192.0.2.51: it refuses the update\n" +
+	want := "192.0.2.51 8 192.0.2.51: it refused the update\n" +
 		`{"schema":1,"event":"summary","phones":2,"outcomes":{"updated":1},"failures":{"not-taken":1},"code":10,"name":"partial","time":""}` + "\nexit code 10\n"
 	got := ""
 	for line := range strings.Lines(out) {
@@ -123,6 +123,6 @@ func (s *phoneSite) run(line string, run func(string) string) string {
 		after = ";" + after
 	}
 	out := run(s.real(command) + short + after)
-	out = regexp.MustCompile(`(?m)^(note: this machine: phones call port|all phones: ).*\n`).ReplaceAllString(out, "")
-	return strings.NewReplacer(s.prefix, "192.0.2.", "after 5 s of silence", "after 10 min of silence", "it runs within 0.1 s", "it runs within 1 min").Replace(out)
+	out = regexp.MustCompile(`(?m)^(note: this machine: phones call back on port|all phones: ).*\n`).ReplaceAllString(out, "")
+	return strings.NewReplacer(s.prefix, "192.0.2.", "at most 5 s for each", "at most 10 min for each", "queried within 0.1 s", "queried within 1 min").Replace(out)
 }

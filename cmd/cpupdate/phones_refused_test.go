@@ -64,10 +64,10 @@ func TestSilentChecked(t *testing.T) {
 		t.Errorf("want %s\n%s", want, r.errOut)
 	}
 	r = runHere(t, nil, args...)
-	if !strings.Contains(r.out, "not learned from the phone: it cannot be reached") || strings.Count(r.out, "it cannot be reached") != 1 {
+	if !strings.Contains(r.out, "the phone did not report it: it cannot be reached") || strings.Count(r.out, "it cannot be reached") != 1 {
 		t.Errorf("%s", r.out)
 	}
-	if want := "note: this machine: 2 phones are asked to call port "; !strings.Contains(r.errOut, want) || !strings.Contains(r.errOut, "; each is given up after 20 s of silence\n") {
+	if want := "note: this machine: contact requests are sent to 2 phones, which call back on port "; !strings.Contains(r.errOut, want) || !strings.Contains(r.errOut, "; waiting at most 20 s for each next step\n") {
 		t.Errorf("want %q\n%s", want, r.errOut)
 	}
 }

@@ -21,11 +21,11 @@ func reachRows() []faultRow {
 		},
 		{
 			name: "contact silent", faults: "contact-silent", args: []string{"--timeout", "1s"}, code: exit.CodeUnreachable, kind: "unreachable",
-			says: "it cannot be reached", hint: "nothing on the way blocks its contact port (8085 if none is named)", steps: "failed", version: versionOld,
+			says: "it cannot be reached", hint: "no firewall blocks its contact port (8085 by default)", steps: "failed", version: versionOld,
 		},
 		{
 			name: "no contact port", faults: "no-contact-port", code: exit.CodeUnreachable, kind: "unreachable",
-			says: "it cannot be reached", hint: "nothing on the way blocks its contact port (8085 if none is named)", steps: "failed", version: versionOld,
+			says: "it cannot be reached", hint: "no firewall blocks its contact port (8085 by default)", steps: "failed", version: versionOld,
 		},
 		{name: "contact by GET", faults: "get-only", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
 	}
@@ -40,14 +40,14 @@ func callRows() []faultRow {
 		r.name, r.faults, r.args = name, faults, args
 		return r
 	}
-	const modern, firewall = "--legacy-tls lets it call", "let the firewall of this machine take the phone's call"
+	const modern, firewall = "if it is an old phone, use --legacy-tls", "open the port for the phone's call in this machine's firewall"
 	return []faultRow{
 		named(old(exit.CodeUnreachable, "no-call-back", "call", firewall),
 			"never calls", "ignores-contact", "--patience", "1500ms"),
 		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", modern), "TLS 1.0", "tls-1.0-only"),
 		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", modern), "RSA key exchange", "rsa-kex-only"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", "in secure mode, only that service can update it"), "secure mode", "secure-mode"),
-		named(old(exit.CodeRejected, "garbled", "what it says cannot be understood", "whether it is a phone of this family"), "bad XML", "bad-xml"),
+		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
+		named(old(exit.CodeRejected, "garbled", "what it says cannot be understood", "check that it is a phone of this family"), "bad XML", "bad-xml"),
 		{
 			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",
 			steps: stepsOfDone, version: versionNew, asked: 1,
@@ -102,7 +102,7 @@ func toldRows() []faultRow {
 		{name: "accepts", faults: "accepts", kind: "updated", steps: stepsToTold + " accepted fetched restarting back contacted called-back done", version: versionNew, asked: 1},
 		{
 			name: "refuses", faults: "refuse-deployment", code: exit.CodeRejected, kind: "not-taken", told: true,
-			says: "it refuses the update", hint: "its settings may forbid updates", steps: stepsToTold + " failed", version: versionOld, asked: 1,
+			says: "it refused the update", hint: "its settings may forbid updates", steps: stepsToTold + " failed", version: versionOld, asked: 1,
 		},
 		{
 			name: "in a call for ever", faults: "busy-forever", args: []string{"--patience", "1500ms"}, code: exit.CodeUnreachable, kind: "busy",
@@ -135,10 +135,10 @@ func fetchRows() []faultRow {
 	cuts.name, cuts.faults, cuts.args = "cuts", "cut-mid-download", shortPatience()
 	stalls.steps = stepsToTold + " fetching( contacted)*( called-back)? failed" // it is asked before it is given up
 	cuts.steps = stalls.steps
-	says.name, says.faults, says.says = "cuts, and says so", "cut-mid-download status-ok", "it says that its update failed, after "
+	says.name, says.faults, says.says = "cuts, and says so", "cut-mid-download status-ok", "it reports that its update failed, after "
 	never := faultRow{
-		args: shortPatience(), code: exit.CodeUnreachable, kind: "never-fetched", told: true, says: "it was told where the image is, but did not ask for it within",
-		hint: "no firewall is in between", steps: stepsToTold + " failed", version: versionOld, asked: 1,
+		args: shortPatience(), code: exit.CodeUnreachable, kind: "never-fetched", told: true, says: "it received the update command, but did not request the image within",
+		hint: "no firewall blocks it", steps: stepsToTold + " failed", version: versionOld, asked: 1,
 	}
 	fetchless, plain := never, never
 	fetchless.name, fetchless.faults = "never fetches", "never-fetches"
@@ -155,7 +155,7 @@ func installRows() []faultRow {
 	rejected := func(name, faults string) faultRow {
 		return faultRow{
 			name: name, faults: faults, args: shortPatience(), code: exit.CodeRejected, kind: "rejected", told: true,
-			says: "it fetched the whole image", hint: "the phone's own check refused the image",
+			says: "it fetched the whole image", hint: "the phone rejected the image itself",
 			steps: stepsOfRejected, version: versionOld, asked: 1,
 		}
 	}
@@ -165,10 +165,10 @@ func installRows() []faultRow {
 			says: says, hint: hint, steps: steps, version: version, asked: 1,
 		}
 	}
-	neverBack := bad("never back", "never-comes-back", "never-back", "it went away to restart, and did not come back within", "do not cut its power", stepsToRestart+" failed", versionOld)
-	elsewhere := bad("back elsewhere", "comes-back-elsewhere", "never-back", "did not come back within", "It may have got another address", stepsToRestart+" failed", versionNew)
+	neverBack := bad("never back", "never-comes-back", "never-back", "it went down to restart and did not come back within", "do not cut its power", stepsToRestart+" failed", versionOld)
+	elsewhere := bad("back elsewhere", "comes-back-elsewhere", "never-back", "did not come back within", "it may have a new address", stepsToRestart+" failed", versionNew)
 	neverBack.args, elsewhere.args = shortPatience(), shortPatience()
-	secure := bad("back in secure mode", "comes-back-secure", "no-answer", "it is back, but does not say what it runs", "ask it again", stepsToRestart+" back contacted failed", versionNew)
+	secure := bad("back in secure mode", "comes-back-secure", "no-answer", "it is back, but does not report its version", "query it again", stepsToRestart+" back contacted failed", versionNew)
 	return []faultRow{
 		rejected("rejects it", "reject-image"),
 		rejected("takes it for another device's", "wrong-device"),
@@ -176,25 +176,25 @@ func installRows() []faultRow {
 		rejected("loses a byte", "truncated"),
 		{
 			name: "says that it failed", faults: "status-failed", code: exit.CodeRejected, kind: "says-failed", told: true,
-			says: "it says that its update failed", hint: "look at the phone's display", steps: stepsToFetched + " failed", version: versionOld, asked: 1,
+			says: "it reports that its update failed", hint: "check the phone's display", steps: stepsToFetched + " failed", version: versionOld, asked: 1,
 		},
 		{name: "says that it is well", faults: "status-ok", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
 		{
 			name: "does not look at it", faults: "takes-any-image", kind: "updated",
 			steps: stepsOfDone, version: versionNew, asked: 1,
 		},
-		bad("back with the old version", "reboots-with-old-version", "old-version", "it restarted, and still runs V1 R4.9.0", "ask it again later",
+		bad("back with the old version", "reboots-with-old-version", "old-version", "it restarted and still runs V1 R4.9.0", "query it again later",
 			stepsToRestart+" back contacted called-back failed", versionOld),
-		bad("back with another version", "restarts-with-other-version", "old-version", "which is neither the old nor the new software", "ask it again later",
+		bad("back with another version", "restarts-with-other-version", "old-version", "which is neither the old nor the new software", "query it again later",
 			stepsToRestart+" back contacted called-back failed", "V1 R9.2.1"),
 		neverBack, elsewhere, secure,
 		bad("back with another MAC", "comes-back-other-mac", "another-phone", "another phone answers there", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),
-		bad("another MAC at its second call", "other-mac", "another-phone", "not the one that it had before", "which phone has that address now",
+		bad("another MAC at its second call", "other-mac", "another-phone", "which it reported before", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),
 		{
 			name: "does not call after it refused", faults: "reject-image contact-gap", args: shortPatience(), code: exit.CodeUnverified, kind: "no-answer", told: true,
-			says: "it was not seen to restart, and does not say what it runs", hint: "ask it again", steps: stepsToFetched + " contacted failed", version: versionOld, asked: 1,
+			says: "it was not observed to restart, and does not report its version", hint: "query it again", steps: stepsToFetched + " contacted failed", version: versionOld, asked: 1,
 		},
 	}
 }

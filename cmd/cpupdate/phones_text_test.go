@@ -4,9 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
@@ -18,7 +16,7 @@ func TestPhoneInCall(t *testing.T) {
 	if r.code != exit.CodeOK || phone.State().Told < 2 {
 		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Told, r.out, r.errOut)
 	}
-	for _, row := range []string{"  check ", "  told ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
+	for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
 		if n := strings.Count(r.out, row); n != 1 {
 			t.Errorf("%q stands there %d times\n%s", row, n, r.out)
 		}
@@ -34,26 +32,7 @@ func TestUsualPortTaken(t *testing.T) {
 	}
 	phone := startPhone(t, "", nil)
 	r := runHere(t, nil, "phone", phone.Address(), "-v")
-	if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call port ") || strings.Contains(r.errOut, "port 18443") {
+	if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
-	}
-}
-
-func TestLimitText(t *testing.T) {
-	for _, test := range []struct {
-		limit time.Duration
-		want  string
-	}{
-		{10 * time.Minute, "10 min"},
-		{9*time.Minute + 40*time.Second, "9 min 40 s"},
-		{59900 * time.Millisecond, "1 min"},
-		{42 * time.Second, "42 s"},
-		{2 * time.Second, "2 s"},
-		{1999 * time.Millisecond, "2 s"},
-		{300 * time.Millisecond, "0.3 s"},
-	} {
-		if got := console.LimitText(test.limit); got != test.want {
-			t.Errorf("%v is %q, want %q", test.limit, got, test.want)
-		}
 	}
 }

@@ -78,14 +78,14 @@ func webReachRows() []faultRow {
 	wrong.args = []string{"--password-file", "WRONG"}
 	pinned := bad("another key", "", exit.CodeSettings, "page-trust", "which is not the pinned one", "--pin sha256:")
 	pinned.args = []string{"--pin", "sha256:" + strings.Repeat("0", 64)}
-	stranger := bad("a key that nobody knows", "", exit.CodeSettings, "page-trust", "its web page is not one to trust", "cpupdate trust add 127.0.0.1:")
+	stranger := bad("a key that nobody knows", "", exit.CodeSettings, "page-trust", "its web page's certificate is not trusted", "cpupdate trust add 127.0.0.1:")
 	stranger.args = []string{"--pin", "NONE"}
 	return []faultRow{
 		slow, off, wrong, pinned, stranger,
-		bad("TLS 1.0", "web-tls-1.0", exit.CodeSettings, "page-tls", "there is no TLS between its web page and this machine", "--legacy-tls"),
-		bad("RSA key exchange", "web-rsa-kex", exit.CodeSettings, "page-tls", "there is no TLS between its web page and this machine", "--legacy-tls"),
-		bad("leads to plain HTTP", "web-redirect-http", exit.CodeRejected, "page-foreign", "its web page leads elsewhere", "nothing was sent there"),
-		bad("locked out", "web-password-suspended", exit.CodeSettings, "locked-out", "after too many wrong ones", "wait until the phone takes passwords again"),
+		bad("TLS 1.0", "web-tls-1.0", exit.CodeSettings, "page-tls", "no TLS connection to its web page can be established", "--legacy-tls"),
+		bad("RSA key exchange", "web-rsa-kex", exit.CodeSettings, "page-tls", "no TLS connection to its web page can be established", "--legacy-tls"),
+		bad("leads to plain HTTP", "web-redirect-http", exit.CodeRejected, "page-foreign", "its web page leads to another host", "nothing was sent there"),
+		bad("locked out", "web-password-suspended", exit.CodeSettings, "locked-out", "after too many wrong ones", "wait until the phone accepts passwords again"),
 		bad("wants a new password", "web-change-password", exit.CodeSettings, "password-change", "demands a new password first", "with a browser"),
 		{name: "TLS 1.0, spoken", faults: "web-tls-1.0", args: []string{"--legacy-tls"}, kind: "updated", steps: webDone, version: versionNew},
 		{name: "RSA key exchange, spoken", faults: "web-rsa-kex", args: []string{"--legacy-tls"}, kind: "updated", steps: webDone, version: versionNew},
@@ -96,7 +96,7 @@ func webReachRows() []faultRow {
 
 func webFormRows() []faultRow {
 	none := faultRow{
-		code: exit.CodeRejected, kind: "no-form", says: "its web page has no form for an image", hint: "--serve",
+		code: exit.CodeRejected, kind: "no-form", says: "its web page has no image upload form", hint: "--serve",
 		steps: webByCall + "page logged-in failed", version: versionOld,
 	}
 	loop, off, logo := none, none, none
@@ -107,7 +107,7 @@ func webFormRows() []faultRow {
 	several.name, several.faults, several.kind = "two forms", "web-two-forms", "many-forms"
 	several.says, several.hint = "several forms that might be for an image", "with a browser"
 	foreign.name, foreign.faults, foreign.kind = "a form that leads elsewhere", "web-foreign-form", "page-foreign"
-	foreign.says, foreign.hint = "its web page leads elsewhere", "nothing was sent there"
+	foreign.says, foreign.hint = "its web page leads to another host", "nothing was sent there"
 	return []faultRow{
 		loop, off, logo, several, foreign,
 		{name: "a thousand pages", faults: "web-menu-thousand", kind: "updated", steps: webDone, version: versionNew},
@@ -130,7 +130,7 @@ func webFormRows() []faultRow {
 		},
 		{
 			name: "another phone's page", faults: "web-other-mac", code: exit.CodeSettings, kind: "another-phone",
-			says: "00:1A:E8:00:00:81", hint: "correct the phone list", steps: webByCall + "page logged-in failed", version: versionOld,
+			says: "00:1A:E8:00:00:81", hint: "correct the column mac or address in the phone list", steps: webByCall + "page logged-in failed", version: versionOld,
 		},
 		{name: "dry run", args: []string{"--dry-run"}, kind: "checked", steps: webByCall + webSeen + "done", version: versionOld},
 	}
@@ -142,7 +142,7 @@ func webPatience() []string { return []string{"--patience", "8s"} }
 func webSendRows() []faultRow {
 	cut := faultRow{
 		code: exit.CodeUnreachable, kind: "upload-cut", args: []string{"--timeout", "5s"}, large: true, says: " of 24.0 MiB: the phone still runs V1 R4.9.0",
-		hint: "drops what it got", steps: webByCall + webSeen + "sending failed", version: versionOld,
+		hint: "the phone discards an incomplete upload", steps: webByCall + webSeen + "sending failed", version: versionOld,
 	}
 	cuts, stalls := cut, cut
 	cuts.name, cuts.faults = "cuts", "web-cuts"
@@ -154,7 +154,7 @@ func webSendRows() []faultRow {
 	forgets.steps, forgets.told = webByCall+webSeen+"sending sent answered failed", true
 	refuses := faultRow{
 		name: "refuses", faults: "web-refuses", code: exit.CodeRejected, kind: "page-refused", told: true,
-		says: "it refuses the image: Transfer failed: the image is not accepted; the phone still runs V1 R4.9.0", hint: "the page's own words say why",
+		says: "it refused the image: Transfer failed: the image is not accepted; the phone still runs V1 R4.9.0", hint: "see the page's message above",
 		steps: webByCall + webSent + "failed", version: versionOld,
 	}
 	level, early := refuses, refuses
@@ -167,7 +167,7 @@ func webSendRows() []faultRow {
 		{name: "answers without end", faults: "web-huge-answer", kind: "updated", steps: webDone, version: versionNew},
 		{
 			name: "says ok, and stays", faults: "web-says-ok-stays", args: webPatience(), code: exit.CodeRejected, kind: "rejected", told: true,
-			says: "its web page took the image, but it did not restart within 8 s, and runs V1 R4.9.0", hint: "the phone's own check refused the image",
+			says: "its web page accepted the image, but it did not restart within 8 s and runs V1 R4.9.0", hint: "the phone rejected the image itself",
 			steps: webByCall + webSent + "contacted called-back failed", version: versionOld,
 		},
 	}
@@ -182,10 +182,10 @@ func webAfterRows() []faultRow {
 	never.args = webPatience()
 	return []faultRow{
 		{name: "by page alone", faults: noInterface, kind: "updated", steps: webByPage + webSent + "restarting back done", version: versionNew},
-		bad("back with the old version, by page", "reboots-with-old-version "+noInterface, "old-version", "it restarted, and still runs V1 R4.9.0", "ask it again later",
+		bad("back with the old version, by page", "reboots-with-old-version "+noInterface, "old-version", "it restarted and still runs V1 R4.9.0", "query it again later",
 			webByPage+webSent+"restarting back failed", versionOld),
 		never,
-		bad("another key afterwards", "web-other-key-after "+noInterface, "no-answer", "it is back, but its web page does not say what it runs", "compare sha256:",
+		bad("another key afterwards", "web-other-key-after "+noInterface, "no-answer", "it is back, but its web page does not report its version", "compare sha256:",
 			webByPage+webSent+"restarting back failed", versionNew),
 		{name: "another key afterwards, but it calls", faults: "web-other-key-after", kind: "updated", steps: webDone, version: versionNew},
 	}

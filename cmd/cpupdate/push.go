@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
@@ -12,29 +13,32 @@ func newPush(a *app) *cobra.Command {
 	o := push.Options{Route: option.Route{Command: "push"}}
 	cmd := &cobra.Command{
 		Use:   "push IMAGE [PHONE...]",
-		Short: "Take an image into phones, or only put it on the server",
-		Long: `Take an image into phones. Each is asked what it is and runs, and checked as by
-cpupdate check: one that does not fit (exit code 4), or of which that cannot be
-told (5), is told nothing. The others are told where the image lies, fetch it,
-check it themselves and restart. A phone is done when it reports the new version.
+		Short: "Install an image on phones, or upload it to a server",
+		Long: `Each phone is queried and checked first, as with cpupdate check. A phone that is
+incompatible (exit code 4), or whose compatibility cannot be determined (5), is
+left alone. The others are instructed to fetch the image; they check it
+themselves and restart. A phone is done when it reports the new version.
 
-PHONE is HOST, HOST:PORT or [IPv6]:PORT, or all phones of a list (--phones). The
-phones call this machine, so a firewall here must let them in (--listen).
+PHONE is HOST, HOST:PORT or [IPv6]:PORT; --phones takes all phones of a list.
+Phones call back to this machine, so its firewall must let them in (--listen).
 
-Where phones fetch it: from this machine while it runs (--serve, by https, or by
-ftp with --method ftp), or from a server, where the image is put first by FTP,
-FTPS or HTTPS, and compared with what was sent. Which server: explicit settings
-(--method, --server, --port, --account, --username, --path, --base-url), or the
-stored defaults (--use-defaults, or a profile with --profile NAME), never both.
-Without any of them the stored defaults are used, if there are some. Without
-phones the image is only put on the server.
+With --serve, phones fetch the image from this machine while the command runs:
+by HTTPS, or by FTP with --method ftp.
 
-Or nothing is fetched: --web sends the image from here straight into the phone's
-own web page, as "upgrade using file" there does. The password flags are then for
-that page, --pin and --ca for its certificate.
+With --web, the image is sent from here to each phone's own web page, as
+"upgrade using file" does there. The password flags, --pin and --ca then apply
+to that page.
 
-By FTP the file has a temporary name until it is complete. What fails or is
-interrupted leaves nothing behind. With --json the answer is one object a line.`,
+Otherwise the image is uploaded to a server first, by FTP, FTPS or HTTPS, and
+verified there. Name the server either with explicit settings (--method,
+--server, --port, --account, --username, --path, --base-url) or with stored
+defaults (--use-defaults, or --profile NAME), not with both. Without any of
+them, the stored defaults are used if there are any. Without phones, the image
+is only uploaded.
+
+By FTP, the file has a temporary name until it is complete. An upload that fails
+or is interrupted leaves nothing behind. With --json, the answer is one object a
+line.`,
 		Example: `  cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3
   cpupdate push cp600.bind --phones site.csv --profile berlin
   cpupdate push cp600.bind 192.0.2.50 --web --hw-level 3 --password-file secret
@@ -48,23 +52,31 @@ interrupted leaves nothing behind. With --json the answer is one object a line.`
 		},
 	}
 	flags := cmd.Flags()
+	end := console.Group(flags, "Phones")
+	o.Phones.AddFlags(flags)
+	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
+	end()
+	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
+	end()
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
-	o.Phones.AddFlags(flags)
 	o.Talk.AddFlags(flags)
-	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: immediate ends calls; with normal a phone in a call is waited for")
-	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "ask and check the phones, and say what would be sent where; send and tell nothing")
-	flags.StringVar(&o.Hardware, "hardware", "", "a hardware table in `FILE` (TOML)")
+	o.Phones.Permit.AddFlags(flags)
+	end = console.Group(flags, "Timing")
+	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
+	end()
 	o.Image.AddTrustFlags(flags)
+	defer console.Group(flags, "Output")()
+	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
 	return cmd
 }
 
-// imageToPush refuses what is no image file; more arguments are phones.
+// imageToPush rejects standard input as the image; further arguments are phones.
 func imageToPush(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 && args[0] == "-" {
-		return exit.Errorf(exit.CodeUsage, "write it into a file first", "an image is read more than once: standard input cannot be pushed")
+		return exit.Errorf(exit.CodeUsage, "write the image to a file first", "standard input cannot be pushed: an image is read more than once")
 	}
 	return cobra.MinimumNArgs(1)(cmd, args)
 }

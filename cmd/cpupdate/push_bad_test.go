@@ -11,9 +11,10 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -28,7 +29,7 @@ type badServer interface {
 	Access() transfer.Access
 	Trust() trust.Policy
 	Files() map[string][]byte
-	Settle()
+	WaitClosed()
 }
 
 func badRows() []badRow {
@@ -56,7 +57,7 @@ func TestPushToBadServers(t *testing.T) {
 				}
 				s := row.start(t)
 				r := pushTo(t, s, row.silent, image, asJSON)
-				s.Settle()
+				s.WaitClosed()
 				checkPush(t, r, s, asJSON)
 			}
 		})
@@ -106,7 +107,7 @@ func TestPushCodes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := row.start(t)
 			r := pushTo(t, s, row.silent, image, true)
-			s.Settle()
+			s.WaitClosed()
 			e := r.failure(t)
 			if r.code != want || e.Code != want || e.Retryable == nil || *e.Retryable != (want == exit.CodeUnreachable) {
 				t.Errorf("exit code %d, want %d\n%s", r.code, want, r.errOut)
@@ -119,7 +120,7 @@ func TestPushCodes(t *testing.T) {
 func pushTo(t *testing.T, s badServer, silent bool, image string, asJSON bool) ran {
 	t.Helper()
 	a, out, errOut := testApp(t, nil)
-	a.pass.Variable = transfer.NewSecret(badserver.Password)
+	a.pass.Variable = secret.New(badserver.Password)
 	a.dial = func(ctx context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
 		o.Trust, o.Pause = s.Trust(), time.Millisecond
 		return transfer.Dial(ctx, access, o)

@@ -18,9 +18,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // A docShell is where a reader types what the documents show: a folder of its own, and no settings.
@@ -170,12 +170,12 @@ func (s *docShell) withPage(line string, phone *phonesim.Phone) string {
 // no server can be started the shell is nil, in CI the test fails.
 func withServer(t *testing.T, run func(string) string) func() func(string) string {
 	return sync.OnceValue(func() func(string) string {
-		_, found := transfertest.Find(transfertest.VSFTPD)
+		_, found := realservers.Find(realservers.VSFTPD)
 		if runtime.GOOS != "linux" || (!found || os.Getuid() != 0) && os.Getenv("CI") == "" {
 			t.Log("no server can be started here: what needs one was not run")
 			return nil
 		}
-		s := transfertest.Start(t, transfertest.VSFTPD, transfertest.Options{TLS: true})
+		s := realservers.Start(t, realservers.VSFTPD, realservers.Options{TLS: true})
 		run("cp '" + s.CAFile + "' ca.pem && echo '" + s.Access.Password.Reveal() + "' > secret")
 		return func(line string) string {
 			line = strings.ReplaceAll(line, "--server files.example", fmt.Sprintf("--server %s --port %d", s.Access.Server, s.Access.Port))
@@ -228,7 +228,7 @@ func TestExamples(t *testing.T) {
 				run("cpupdate defaults set -q --profile berlin --server files.example --username cp --hw-level 3")
 			}
 			got := run(line)
-			if !strings.Contains(got, "no connection opened") && !strings.Contains(got, "it was told nothing") && !strings.Contains(got, "it was sent nothing") && !strings.Contains(got, "3 phones: 3 compatible") {
+			if !strings.Contains(got, "no connection opened") && !strings.Contains(got, "no update command was sent") && !strings.Contains(got, "no image was sent") && !strings.Contains(got, "3 phones: 3 compatible") {
 				t.Errorf("%s does not say that nothing is sent:\n%s", line, got)
 			}
 			continue

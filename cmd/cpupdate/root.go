@@ -16,13 +16,13 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cpupdate",
 		Short: "Update the firmware of OpenScape Desk Phone CP and OpenStage phones",
-		Long: `cpupdate looks into a firmware image (a "bind"), tells before any byte moves
-whether a phone will take it, and why, takes it into one phone or thousands, and
-follows each until it reports the new version itself. To see that without a
-phone: cpupdate demo
+		Long: `cpupdate reads a firmware image (a "bind"), says before anything is sent whether
+a phone will accept it and why, installs it on one phone or on thousands, and
+follows each phone until it reports the new version. To try it without a phone:
+cpupdate demo
 
 The answer is on standard output, everything else on standard error.
-What an exit code means: cpupdate help exit-codes`,
+The exit codes are listed by: cpupdate help exit-codes`,
 		Example: `  cpupdate inspect cp600.bind
   cpupdate check cp600.bind --hw-level 3
   cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3`,
@@ -52,9 +52,9 @@ What an exit code means: cpupdate help exit-codes`,
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.con.JSON, "json", false, "print the answer and errors as JSON")
 	flags.BoolVarP(&a.con.Quiet, "quiet", "q", false, "print errors only (with --json, the answer too)")
-	flags.BoolVarP(&a.con.Verbose, "verbose", "v", false, "say more")
-	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (usual: config.toml in the settings folder)")
-	flags.BoolVar(&a.con.NoColor, "no-color", false, "no colours, also on a terminal")
+	flags.BoolVarP(&a.con.Verbose, "verbose", "v", false, "print more details")
+	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
+	flags.BoolVar(&a.con.NoColor, "no-color", false, "do not use colours, even on a terminal")
 
 	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
@@ -64,7 +64,7 @@ What an exit code means: cpupdate help exit-codes`,
 	return root
 }
 
-// knownCommand refuses a command that does not exist and names one that is spelled alike.
+// knownCommand rejects a command that does not exist and suggests one with a similar name.
 func knownCommand(group *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -76,7 +76,7 @@ func knownCommand(group *cobra.Command, args []string) error {
 	return exit.Errorf(exit.CodeUsage, hint, "unknown command %s", exit.ShownArgument(args[0]))
 }
 
-// asUsage makes every wrong number of arguments a usage error, in the whole tree.
+// asUsage turns every wrong number of arguments in the command tree into a usage error.
 func asUsage(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -87,7 +87,7 @@ func asUsage(cmd *cobra.Command) {
 			if words := strings.Fields(cmd.Use); len(args) == 0 && len(words) > 1 {
 				return exit.Usage(helpPath(cmd), "%s is missing", words[1])
 			}
-			return exit.Usage(helpPath(cmd), "%s is one too many, or not known", exit.ShownArgument(args[len(args)-1]))
+			return exit.Usage(helpPath(cmd), "unexpected argument %s", exit.ShownArgument(args[len(args)-1]))
 		}
 	}
 	for _, child := range cmd.Commands() {
@@ -95,19 +95,19 @@ func asUsage(cmd *cobra.Command) {
 	}
 }
 
-// noEmptyFlag refuses a flag that was given without a value: an empty variable of a script would pass for a flag that
-// was left out, and what it should have said would go unchecked.
+// noEmptyFlag rejects a flag whose value is empty. Otherwise an empty variable in a script would look like a flag that
+// was left out, and its value would not be checked.
 func noEmptyFlag(cmd *cobra.Command) error {
 	var empty error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if value := strings.TrimSpace(f.Value.String()); value == "" || value == "[]" {
-			empty = exit.Usage(helpPath(cmd), "--%s is given without a value", f.Name)
+			empty = exit.Usage(helpPath(cmd), "--%s: the value is empty", f.Name)
 		}
 	})
 	return empty
 }
 
-// helpPath is what "cpupdate help" is to be asked for the command.
+// helpPath returns the words that follow "cpupdate help" for the command.
 func helpPath(cmd *cobra.Command) string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	return path

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 )
 
 // cmdServe starts a real server on loopback: serve vsftpd|proftpd|pure-ftpd|nginx [option]... Its settings are then in
@@ -24,8 +24,8 @@ func cmdServe(t *testing.T) func(ts *testscript.TestScript, neg bool, args []str
 		if neg || len(args) == 0 {
 			ts.Fatalf("usage: serve KIND [option]...")
 		}
-		kind := transfertest.Kind(args[0])
-		s := transfertest.Start(t, kind, serverOptions(ts, args[1:]))
+		kind := realservers.Kind(args[0])
+		s := realservers.Start(t, kind, serverOptions(ts, args[1:]))
 		password := ts.MkAbs("password")
 		ts.Check(os.WriteFile(password, []byte(s.Access.Password.Reveal()+"\n"), 0o600))
 		for name, value := range map[string]string{
@@ -38,8 +38,8 @@ func cmdServe(t *testing.T) func(ts *testscript.TestScript, neg bool, args []str
 	}
 }
 
-func serverOptions(ts *testscript.TestScript, words []string) transfertest.Options {
-	var o transfertest.Options
+func serverOptions(ts *testscript.TestScript, words []string) realservers.Options {
+	var o realservers.Options
 	for _, word := range words {
 		name, value, _ := strings.Cut(word, "=")
 		switch name {

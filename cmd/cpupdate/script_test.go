@@ -13,8 +13,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/internal/forge"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 )
 
 func TestMain(m *testing.M) {
@@ -71,7 +71,7 @@ func settingsFolder(home string) string {
 // started. In CI what is missing is a failure, not a skip.
 func condition(name string) (bool, error) {
 	if kind, found := strings.CutPrefix(name, "server:"); found {
-		_, ok := transfertest.Find(transfertest.Kind(kind))
+		_, ok := realservers.Find(realservers.Kind(kind))
 		ok = ok && os.Getuid() == 0
 		if !ok && os.Getenv("CI") != "" {
 			return false, errors.New("in CI " + kind + " must be installed, and the tests run by root")
@@ -121,22 +121,22 @@ func cmdEmpty(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdForge writes a forged image: forge FILE NAME, with a name of bindtest, or "valid".
+// cmdForge writes a forged image: forge FILE NAME, with a name of forge, or "valid".
 func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: forge FILE NAME")
 	}
 	if args[1] == "valid" {
-		ts.Check(os.WriteFile(ts.MkAbs(args[0]), bindtest.Valid().Image(), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), forge.Valid().Image(), 0o600))
 		return
 	}
 	if args[1] == "valid, with an unknown field" {
-		parts := bindtest.Valid()
-		parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
+		parts := forge.Valid()
+		parts.Fields = append(parts.Fields, forge.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), parts.Image(), 0o600))
 		return
 	}
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		if forgery.Name == args[1] {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), forgery.Image, 0o600))
 			return

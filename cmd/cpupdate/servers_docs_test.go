@@ -24,7 +24,7 @@ import (
 
 	"github.com/jlaffaye/ftp"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -32,14 +32,14 @@ import (
 // the commands that go with it: what they print is what the page shows, and the phones' login reads and cannot write.
 func TestServersPage(t *testing.T) {
 	page := readPage(t, "servers.md")
-	for name, kind := range map[string]transfertest.Kind{
-		"vsftpd-tls": transfertest.VSFTPD, "vsftpd-plain": transfertest.VSFTPD, "nginx": transfertest.Nginx,
+	for name, kind := range map[string]realservers.Kind{
+		"vsftpd-tls": realservers.VSFTPD, "vsftpd-plain": realservers.VSFTPD, "nginx": realservers.Nginx,
 	} {
 		t.Run(name, func(t *testing.T) {
-			transfertest.Require(t, kind)
+			realservers.Require(t, kind)
 			site := newPageSite(t, page)
 			start := site.vsftpd
-			if kind == transfertest.Nginx {
+			if kind == realservers.Nginx {
 				start = site.nginx
 			}
 			start(name)
@@ -138,7 +138,7 @@ func (s *pageSite) vsftpd(name string) {
 	// What the page need not show: the empty folder of another system, and what containers do not permit.
 	s.write("vsftpd.conf", text+"secure_chroot_dir="+filepath.Join(s.work, "empty")+
 		"\nlisten_address=127.0.0.1\nbackground=NO\nseccomp_sandbox=NO\nisolate=NO\nisolate_network=NO\n")
-	program, _ := transfertest.Find(transfertest.VSFTPD)
+	program, _ := realservers.Find(realservers.VSFTPD)
 	script := `mount --bind pam.d /etc/pam.d && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && exec "$1" vsftpd.conf`
 	s.start("unshare", "--mount", "sh", "-c", script, "sh", program)
 }
@@ -159,7 +159,7 @@ func (s *pageSite) nginx(name string) {
 		temporary += fmt.Sprintf("%s_temp_path %s;\n", kind, filepath.Join(s.work, "temporary-"+kind))
 	}
 	s.write("nginx.conf", "daemon off;\nmaster_process off;\npid "+filepath.Join(s.work, "pid")+";\nevents {}\nhttp {\naccess_log off;\n"+temporary+text+"}\n")
-	program, _ := transfertest.Find(transfertest.Nginx)
+	program, _ := realservers.Find(realservers.Nginx)
 	s.start(program, "-e", filepath.Join(s.work, "log"), "-p", s.work, "-c", filepath.Join(s.work, "nginx.conf"))
 }
 
@@ -360,7 +360,7 @@ func (s *pageSite) must(err error) {
 // portCount is how many ports in a row a server of a page has.
 const portCount = 12
 
-// freePorts finds ports in a row that nobody listens on, away from those of transfertest and of the system.
+// freePorts finds ports in a row that nobody listens on, away from those of realservers and of the system.
 func freePorts(t *testing.T) int {
 	t.Helper()
 	for range 100 {

@@ -11,28 +11,28 @@ func newSimulate(a *app) *cobra.Command {
 	var o simulate.Options
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Be phones, for a try without any",
-		Long: `Be one phone or many until Ctrl-C: they take requests to call, call back, say
-what they are and run, fetch the image that they are told to fetch, look at it
-themselves, restart and come back with the new version. docs/simulate.md says
-how faithfully.
+		Short: "Run simulated phones for testing",
+		Long: `Run one or more simulated phones until Ctrl-C. They accept contact requests, call
+back, report what they are and run, fetch the image that they are told to fetch,
+check it themselves, restart, and report the new version. docs/simulate.md says
+how closely they follow real phones.
 
-Where they are is written into a phone list, for --phones of push, phone and
-check. The list states what an operator would know: address, MAC, model, part
-number, hardware level and lowest version. What they run they say themselves.
+Their addresses are written to a phone list, for --phones of push, phone and check.
+The list states what an operator would know: address, MAC, model, part number,
+hardware level and lowest version. The phones themselves report what they run.
 
-With --fault they do what phones do on bad days: --fault NAME for all of them,
+With --fault they fail as real phones do: --fault NAME for all of them,
 --fault N=NAME for the Nth. --list-faults shows the names.
 
-With --web they have a web page too, as phones do: for a browser, for push --web.
-Its password is that of a new phone, or stands in --web-password-file.
+With --web they have a web page too, as real phones do: for a browser, and for
+push --web. Its password is that of a new phone, or the one in --web-password-file.
 
-With --phones they are the phones of a list; what it leaves open, the flags say.
-They listen at the list's addresses, or where --listen says: so the update of a
-site can be rehearsed on one machine.
+With --phones they stand for the phones of a list; the flags set what the list does
+not say. They listen at the addresses of the list, or where --listen says. This way
+you can rehearse the update of a site on one machine.
 
-Ctrl-C (or SIGTERM) is how it ends: with exit code 0, and a line for each phone
-that says what became of it. Nothing is kept but the list.`,
+Press Ctrl-C (or send SIGTERM) to end: the exit code is 0, and a line for each phone
+says what happened to it. Only the list is kept.`,
 		Example: `  cpupdate simulate --count 3 --fault 2=reject-image
   cpupdate push cp600.bind --phones sim.csv --serve    (in a second terminal)
 
@@ -43,11 +43,11 @@ that says what became of it. Nothing is kept but the list.`,
 				return simulate.ListFaults(a.con)
 			}
 			if o.List != "" && cmd.Flags().Changed("count") {
-				return exit.Usage("simulate", "--phones lists the phones: --count does not go with it")
+				return exit.Usage("simulate", "--count cannot be used with --phones: the list says how many phones there are")
 			}
 			o.Place.ListenGiven = cmd.Flags().Changed("listen")
 			if o.Password.File != "" && o.Place.Web == "" {
-				return exit.Usage("simulate", "--web-password-file is the password of a web page: name its place with --web")
+				return exit.Usage("simulate", "--web-password-file needs --web: only a web page has a password")
 			}
 			return simulate.Run(cmd.Context(), a.con, o)
 		},

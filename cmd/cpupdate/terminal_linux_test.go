@@ -9,7 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
+	"github.com/cpupdate/cpupdate/internal/badserver"
 )
 
 // TestInterruptedLine: a terminal shows ^C where the cursor is; what is said then begins a line of its own, and there is
@@ -43,7 +43,7 @@ func TestInterruptedLine(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait() // how it ended is in its state
+		_ = cmd.Wait() // the state says how it ended
 		_ = slave.Close()
 		var shown bytes.Buffer
 		_, _ = shown.ReadFrom(master) // ends with an error: nobody has the other end

@@ -16,16 +16,17 @@ func newTrust(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust",
 		Short: "List, add and remove the known keys of servers and phones",
-		Long: `Whose key is known is believed that it is the same server or phone as before, with
-no authority vouching for it: by FTPS, by HTTPS, and on phones' web pages.
+		Long: `A known key identifies a server or phone as the same one as before, without a
+certificate authority: by FTPS, by HTTPS, and on phones' web pages.
 
-On a terminal a peer that nobody vouches for is shown when it is met first, and a
-yes is remembered. A script ends with exit code 6 and the key. A key that has
-changed is always refused, also if an authority vouches for the new one.
+On a terminal, cpupdate shows the key of an unknown peer, prompts you, and stores
+the key if you answer yes. A script ends with exit code 6 and the key. A key that
+has changed is always refused, even if an authority has signed the new one.
 
-The keys lie in known_keys beside the settings: a text file, a key a line, that
-only its owner may write. Where --ca or --pin is given or stored, it is not
-asked; with --pin for several phones a known key counts besides.`,
+The keys are stored in known_keys beside the settings: a text file, one key per
+line, that only its owner may write. If --ca or --pin is given or stored, the file
+is not used. With --pin for several phones it is: a phone whose key is known must
+present that key.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -47,10 +48,10 @@ func newTrustRemove(a *app) *cobra.Command {
 	var pins []string
 	cmd := &cobra.Command{
 		Use:   "remove PEER",
-		Short: "Forget keys of a peer",
-		Long: `Forget all keys of a peer, or those that --pin names. PEER is HOST, HOST:PORT or
-[IPv6]:PORT as cpupdate trust list shows it; the port is 443 if there is none.
-When it is met again it is a stranger.`,
+		Short: "Remove known keys of a peer",
+		Long: `Remove all known keys of a peer, or those that --pin names. PEER is HOST, HOST:PORT
+or [IPv6]:PORT as cpupdate trust list shows it; the default port is 443. Afterwards
+the peer is unknown again.`,
 		Example: `  cpupdate trust remove files.example:21`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,12 +61,12 @@ When it is met again it is a stranger.`,
 			return knownPeers(a.hosts, given), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
-	cmd.Flags().StringArrayVar(&pins, settings.KeyPin, nil, "only this key, `sha256:HEX`; may be repeated")
+	cmd.Flags().StringArrayVar(&pins, settings.KeyPin, nil, "remove only this key, `sha256:HEX`; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc(settings.KeyPin, cobra.NoFileCompletions) // as in addProfileFlag
 	return cmd
 }
 
-// knownPeers are the peers for completion, with the comment of their first key.
+// knownPeers returns the peers for completion, with the comment of their first key.
 func knownPeers(hosts *knownhosts.Store, given []string) []string {
 	list, _, err := hosts.Read()
 	if err != nil || len(given) > 0 {

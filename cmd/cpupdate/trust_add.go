@@ -12,15 +12,15 @@ func newTrustAdd(a *app) *cobra.Command {
 	var o knownkeys.AddOptions
 	cmd := &cobra.Command{
 		Use:   "add PEER",
-		Short: "Make a key of a peer known",
-		Long: `Make a key of a server or phone known. PEER is HOST, HOST:PORT or [IPv6]:PORT; the
-port is 443 if there is none, with --method ftps 21.
+		Short: "Add a key of a peer to the known keys",
+		Long: `Add a key of a server or phone to the known keys. PEER is HOST, HOST:PORT or
+[IPv6]:PORT; the default port is 443, with --method ftps 21.
 
-With --pin the key is taken as it is stated, besides others that are known: a peer
-may have several, as before a change that was announced. Without --pin the peer is
-connected, its key is shown, and you are asked; a script gets exit code 6 and the
-key. A peer that shows another key than the known ones is refused: remove those
-first, once you know why.`,
+With --pin, the key is added as stated, beside those that are known: a peer may have
+several, for example before an announced change. Without --pin, cpupdate connects to
+the peer, shows its key and prompts you; a script gets exit code 6 and the key. A
+peer that presents a key other than its known ones is refused: remove those first,
+once you know why it changed.`,
 		Example: `  cpupdate trust add files.example:21 --pin sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --comment "read out by Ada"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

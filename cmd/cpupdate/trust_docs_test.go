@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestDocsTrust runs what docs/trust.md shows against a server that nobody vouches for, and that gets another key.
+// TestDocsTrust runs what docs/trust.md shows, against a server with a self-signed key that changes.
 func TestDocsTrust(t *testing.T) {
 	t.Parallel()
 	const (

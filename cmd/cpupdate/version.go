@@ -20,7 +20,7 @@ func newVersion(a *app) *cobra.Command {
 	}
 }
 
-// versionDoc is the answer of version.
+// A versionDoc is the JSON answer of version.
 type versionDoc struct {
 	Schema   int    `json:"schema"`
 	Version  string `json:"version"`
@@ -30,7 +30,7 @@ type versionDoc struct {
 	Platform string `json:"platform"`
 }
 
-// printVersion prints what the build recorded about itself.
+// printVersion prints the version that the build recorded.
 func printVersion(con *console.Console) error {
 	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -47,7 +47,7 @@ func TestWebTerminal(t *testing.T) {
 		if c := run(t.Context(), a, args); c != want {
 			t.Errorf("typed %q: exit code %d, want %d\n%s", typed, c, want, said())
 		}
-		if password != "" && asked != "Password of the web page of "+phone.Address()+": " {
+		if password != "" && asked != "Password for the web page of "+phone.Address()+": " {
 			t.Errorf("it asks %q", asked)
 		}
 		if strings.Contains(said(), webPassword) {
@@ -60,7 +60,7 @@ func TestWebTerminal(t *testing.T) {
 		t.Errorf("after a no: %d logins\n%s", phone.State().Logins, said)
 	}
 	push("yes\n", "", exit.CodeSettings)
-	if said := push("yes\n", webPassword, exit.CodeOK); !strings.Contains(said, "holds the key of "+page+" now") || phone.State().Version.String() != versionNew {
+	if said := push("yes\n", webPassword, exit.CodeOK); !strings.Contains(said, "now has the key of "+page) || phone.State().Version.String() != versionNew {
 		t.Errorf("after a yes the phone runs %s\n%s", phone.State().Version, said)
 	}
 }
@@ -108,7 +108,7 @@ func TestWebOnePage(t *testing.T) {
 	flags, page := webFlags(phone)
 	args := append([]string{"push", phoneImage(t), phone.Address(), "127.0.0.1:1", "--pin", pinOf(t, page), "--password-file", clitest.File(t, "secret", []byte(webPassword))}, flags...)
 	r := runHere(t, nil, args...)
-	if r.code != exit.CodeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are one phone: both have the web page "+page) {
+	if r.code != exit.CodeSettings || !strings.Contains(r.errOut, phone.Address()+" and 127.0.0.1:1 are the same phone: both have the web page "+page) {
 		t.Errorf("exit code %d\n%s", r.code, r.errOut)
 	}
 	if state := phone.State(); state.Logins != 0 || state.Contacts != 0 {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// A Builder writes CPB images. Family, SoftwareType and Version are required; of the rest, zero leaves the field out.
+// A Builder writes CPB images. Family, SoftwareType and Version are required; a zero value of any other field leaves it
+// out.
 type Builder struct {
 	Family       string
 	Models       []string
@@ -24,8 +25,8 @@ type Builder struct {
 	Key          ed25519.PrivateKey // signs the header, nil for none
 }
 
-// Build writes the image that has the given payload. It reads the payload twice: for the digest, which stands before
-// it, and to write it. If the two readings differ, the error says so and what was written is no image.
+// Build writes the image with the given payload. It reads the payload twice: for the digest, which comes before the
+// payload, and to write it. If the two readings differ, Build returns an error, and what was written is not an image.
 func (b *Builder) Build(ctx context.Context, w io.Writer, payload *io.SectionReader) error {
 	digest, err := copyHashed(ctx, io.Discard, payload)
 	if err != nil {

@@ -10,22 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// A CPBHeader is the content of a CPB header: what decodes encodes to the same bytes, unknown fields and the order
-// of fields included.
+// A CPBHeader is the content of a CPB header. What decodes encodes to the same bytes, including unknown fields and the
+// order of fields.
 type CPBHeader struct {
 	PayloadLength uint64
 	PayloadSHA256 [32]byte
 	Fields        []CPBField
 }
 
-// A CPBField is one field of a CPB header: its type, the top bit marks a critical one, and its value as it stands.
+// A CPBField is one field of a CPB header: its type, whose top bit marks a critical field, and its value as raw bytes.
 type CPBField struct {
 	Type  uint16
 	Value []byte
 }
 
-// ParseCPBHeader decodes a whole CPB header, from the magic to the end of the last field, and checks every rule of
-// the format that needs no payload. Values share header's memory. The error is a [*FormatError], or [ErrNotBind].
+// ParseCPBHeader decodes a whole CPB header, from the magic to the end of the last field, and checks every rule of the
+// format that needs no payload. Values share header's memory. The error is a [*FormatError], or [ErrNotBind].
 func ParseCPBHeader(header []byte) (*CPBHeader, error) {
 	if err := checkCPBPrologue(header); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func ParseCPBHeader(header []byte) (*CPBHeader, error) {
 	return &CPBHeader{payload, [32]byte(h.payloadSHA256()), fields}, nil
 }
 
-// checkCPBPrologue checks what must be right before the rest of the header can be read: magic, version and length.
+// checkCPBPrologue checks what must be valid before the rest of the header can be read: magic, version and length.
 func checkCPBPrologue(front []byte) error {
 	if !looksLikeCPB(front) {
 		return ErrNotBind
@@ -78,14 +78,14 @@ func checkCPBPrologue(front []byte) error {
 	return nil
 }
 
-// looksLikeCPB reports whether somebody meant these bytes to be CPB, however broken: nothing that once was a CPB
-// image may pass as "no bind at all".
+// looksLikeCPB reports whether these bytes were meant to be CPB, however damaged: a damaged CPB image must never be
+// reported as "not a bind".
 func looksLikeCPB(front []byte) bool {
 	return bytes.HasPrefix(front, []byte(cpbMagic[:4])) || inASCIIMode(front)
 }
 
 // inASCIIMode reports whether the bytes start with the magic as a transfer in ASCII mode leaves it: line ends
-// translated, or the eighth bit gone, or both.
+// translated, or the eighth bit lost, or both.
 func inASCIIMode(front []byte) bool {
 	rest, found := bytes.CutPrefix(front, []byte(cpbMagic[:4]))
 	stripped := false
@@ -110,7 +110,7 @@ func inASCIIMode(front []byte) bool {
 	return slices.ContainsFunc(forms, func(form string) bool { return bytes.HasPrefix(rest, []byte(form)) })
 }
 
-// parseCPBFields splits what follows the prologue into fields and checks each against the table.
+// parseCPBFields splits the bytes after the prologue into fields and checks each against the table.
 func parseCPBFields(header []byte) ([]CPBField, error) {
 	count, err := countCPBFields(header)
 	if err != nil {
@@ -137,7 +137,7 @@ func parseCPBFields(header []byte) ([]CPBField, error) {
 	return fields, nil
 }
 
-// countCPBFields walks the lengths once, so that nothing is allocated before they are known to be right.
+// countCPBFields walks through the lengths once, so that nothing is allocated before they are known to be valid.
 func countCPBFields(header []byte) (int, error) {
 	count := 0
 	for at := cpbPrologue; at < len(header); count++ {
@@ -150,7 +150,7 @@ func countCPBFields(header []byte) (int, error) {
 			return 0, cpbError(Malformed, cpbFieldName(kind)+" length", int64(at+2), "says %d bytes, %d are left in the header", length, left-cpbFieldHead)
 		}
 		if count == cpbMaxFields {
-			return 0, cpbError(Malformed, "field", int64(at), "one field too many: a header holds at most %d", cpbMaxFields)
+			return 0, cpbError(Malformed, "field", int64(at), "too many fields: a header holds at most %d", cpbMaxFields)
 		}
 		at += cpbFieldHead + length
 	}
@@ -162,7 +162,7 @@ func checkCPBField(rules []cpbRule, seen []int, f CPBField, at int64) error {
 	i := slices.IndexFunc(rules, func(r cpbRule) bool { return r.kind&^cpbCritical == f.Type&^cpbCritical })
 	if i < 0 {
 		if f.Type&cpbCritical != 0 {
-			return cpbError(Unsupported, cpbFieldName(f.Type), at, "is critical and not known to this version, which must therefore refuse the image")
+			return cpbError(Unsupported, cpbFieldName(f.Type), at, "is critical and not known to this version, so the image must be refused")
 		}
 		return nil
 	}
@@ -171,7 +171,7 @@ func checkCPBField(rules []cpbRule, seen []int, f CPBField, at int64) error {
 		return cpbError(Malformed, rule.name, at, "has type 0x%04x, must be 0x%04x: the critical bit is wrong", f.Type, rule.kind)
 	}
 	if seen[i]++; seen[i] > rule.max {
-		return cpbError(Malformed, rule.name, at, "stands here as number %d, at most %d allowed", seen[i], rule.max)
+		return cpbError(Malformed, rule.name, at, "is occurrence number %d, at most %d are allowed", seen[i], rule.max)
 	}
 	if n := len(f.Value); n < rule.low || n > rule.high {
 		want := fmt.Sprintf("%d to %d", rule.low, rule.high)
@@ -191,7 +191,7 @@ func checkCPBValue(rule cpbRule, value []byte, at int64) error {
 	switch rule.kind {
 	case cpbSoftware, cpbUpdateFrom:
 		if decodeVersion(value).IsZero() {
-			return cpbError(Malformed, rule.name, at, "is all zero, which says nothing")
+			return cpbError(Malformed, rule.name, at, "is all zero, which is not a valid value")
 		}
 	case cpbLevels:
 		if _, err := NewLevels(decodeLevelRange(value)); err != nil {
@@ -205,7 +205,7 @@ func checkCPBValue(rule cpbRule, value []byte, at int64) error {
 	return nil
 }
 
-// cpbLastSecond is the end of the year 9999: the last time that RFC 3339, and so JSON, can write.
+// cpbLastSecond is the end of the year 9999, the last time that RFC 3339, and so JSON, can represent.
 const cpbLastSecond = 253402300799
 
 // checkText checks that text from an image is UTF-8 without control characters.
@@ -223,7 +223,7 @@ func checkText(format Format, name string, value []byte, at int64) error {
 	return nil
 }
 
-// Marshal encodes the header: lengths and checksum are computed. It fails if the result would not decode.
+// Marshal encodes the header, and computes its lengths and checksum. It fails if the result would not decode.
 func (h *CPBHeader) Marshal() ([]byte, error) {
 	size := cpbPrologue
 	for _, f := range h.Fields {
@@ -274,7 +274,7 @@ func encodeLevelRange(r LevelRange) []byte {
 	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, r.Lowest), r.Highest)
 }
 
-// cpbFieldName returns the name of a type of field, whatever its critical bit, or its number.
+// cpbFieldName returns the name of a field type, with or without the critical bit, or its number.
 func cpbFieldName(kind uint16) string {
 	for _, rule := range cpbRules() {
 		if rule.kind&^cpbCritical == kind&^cpbCritical {

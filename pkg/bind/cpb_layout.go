@@ -11,14 +11,14 @@ const (
 	cpbVersion    = 1
 	cpbPrologue   = 64      // bytes before the first field
 	cpbMaxHeader  = 1 << 16 // prologue and fields together
-	cpbMaxFields  = 1024    // more than any image needs; bounds what a reader must hold
+	cpbMaxFields  = 1024    // more than any image needs; limits what a reader must keep
 	cpbFieldHead  = 4       // type u16, length u16
 	cpbCritical   = 0x8000  // a reader that does not know the type must refuse the image
 	cpbDigestAt   = 0x18
 	cpbChecksumAt = 0x38
 )
 
-// cpbHeader is a whole header, or at least its prologue; the accessors are the layout, for reading and writing alike.
+// cpbHeader is a whole header, or at least its prologue; its methods define the layout, for reading and writing.
 type cpbHeader []byte
 
 func (h cpbHeader) magic() []byte         { return h[0x00:][:8] }
@@ -30,7 +30,7 @@ func (h cpbHeader) payloadSHA256() []byte { return h[cpbDigestAt:][:32] }
 func (h cpbHeader) checksum() []byte      { return h[cpbChecksumAt:][:4] }
 func (h cpbHeader) reserved() []byte      { return h[0x3C:][:4] }
 
-// computeChecksum returns the CRC-32 (IEEE) of the header with the checksum's own bytes as zero.
+// computeChecksum returns the CRC-32 (IEEE) of the header, with the checksum's own bytes set to zero.
 func (h cpbHeader) computeChecksum() uint32 {
 	sum := crc32.ChecksumIEEE(h[:cpbChecksumAt])
 	sum = crc32.Update(sum, crc32.IEEETable, make([]byte, 4))
@@ -54,17 +54,17 @@ const (
 	cpbSignature    = 0x800A
 )
 
-// A cpbRule is what the format says of one type of field.
+// A cpbRule is the format's rule for one field type.
 type cpbRule struct {
 	kind     uint16
 	name     string
-	min, max int // how often it may stand in a header
-	low      int // fewest bytes of its value
-	high     int // most bytes of its value
+	min, max int // how often it may occur in a header
+	low      int // minimum length of its value in bytes
+	high     int // maximum length of its value in bytes
 	text     bool
 }
 
-// cpbRules returns the table of known types, in the order of docs/bind-format.md.
+// cpbRules returns the table of known field types, in the order of docs/bind-format.md.
 func cpbRules() []cpbRule {
 	return []cpbRule{
 		{kind: cpbFamily, name: "family", min: 1, max: 1, low: 1, high: 64, text: true},

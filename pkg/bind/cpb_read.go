@@ -67,7 +67,7 @@ func (f *File) addCPBPrologue() {
 	add("reserved", 0x3C, h.reserved(), "0")
 }
 
-// addCPBFields lists the fields and collects what they state.
+// addCPBFields lists the fields and collects their values.
 func (f *File) addCPBFields(fields []CPBField) {
 	names := map[uint16]string{}
 	for _, rule := range cpbRules() {
@@ -85,7 +85,7 @@ func (f *File) addCPBFields(fields []CPBField) {
 		last := &f.fields[len(f.fields)-1]
 		last.Head = f.header[at-cpbFieldHead : at]
 		if names[field.Type] == "" {
-			last.Confidence = Observed // it is there; what it means is not known
+			last.Confidence = Observed // it is there, but its meaning is unknown
 		}
 		if field.Type == cpbLevels {
 			ranges = append(ranges, decodeLevelRange(field.Value))
@@ -98,7 +98,7 @@ func (f *File) addCPBFields(fields []CPBField) {
 	f.facts.Levels.Value, _ = NewLevels(ranges...)
 }
 
-// takeCPB keeps what one field states; hardware levels are gathered by the caller.
+// takeCPB stores the value of one field; the caller collects hardware levels.
 func (facts *Facts) takeCPB(field CPBField, origin Origin) {
 	switch field.Type {
 	case cpbFamily:
@@ -122,7 +122,7 @@ func (facts *Facts) takeCPB(field CPBField, origin Origin) {
 	}
 }
 
-// cpbFieldValue returns a field's value as text: what it means if the type is known, else its bytes.
+// cpbFieldValue returns a field's value as text: its meaning if the type is known, otherwise its bytes.
 func cpbFieldValue(field CPBField) string {
 	switch field.Type {
 	case cpbFamily, cpbModel, cpbSoftwareType, cpbNote:
@@ -144,7 +144,7 @@ func cpbTime(value []byte) time.Time {
 	return time.Unix(int64(binary.BigEndian.Uint64(value)), 0).UTC()
 }
 
-// spanning returns an origin that reaches from the first to the last; the zero Origin is none.
+// spanning returns an origin that extends from the first to the last; the zero Origin is none.
 func spanning(first, last Origin) Origin {
 	if first.Source == "" {
 		return last

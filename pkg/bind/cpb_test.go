@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 func TestCPBFacts(t *testing.T) {
@@ -41,9 +41,10 @@ func TestCPBFacts(t *testing.T) {
 	}
 }
 
-// Every byte of the header belongs to exactly one field, and each field's bytes are those of the file at its place.
+// TestCPBFieldsCoverTheHeader checks that every byte of the header belongs to exactly one field, and that each field
+// has the bytes at its place in the file.
 func TestCPBFieldsCoverTheHeader(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	f, err := open(t, image)
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +68,8 @@ func TestCPBFieldsCoverTheHeader(t *testing.T) {
 }
 
 func TestUnknownFieldIsShownAndIgnored(t *testing.T) {
-	parts := bindtest.Valid()
-	parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
+	parts := forge.Valid()
+	parts.Fields = append(parts.Fields, forge.Field{Type: 0x0123, Value: []byte{1, 2, 3}})
 	f, err := open(t, parts.Image())
 	if err != nil {
 		t.Fatal(err)
@@ -100,17 +101,17 @@ func TestBuilderRefuses(t *testing.T) {
 	}
 }
 
-// What decodes encodes to the same bytes, unknown fields and order kept.
+// FuzzCPBHeader checks that what decodes encodes to the same bytes, with unknown fields and in the same order.
 func FuzzCPBHeader(f *testing.F) {
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		f.Add(forgery.Image)
 	}
-	f.Add(bindtest.Valid().Image())
+	f.Add(forge.Valid().Image())
 	f.Fuzz(func(t *testing.T, image []byte) {
 		if len(image) >= 64 {
-			// The fuzzer cannot guess a checksum: it gets a right one for free.
+			// The fuzzer cannot guess a checksum, so it gets a correct one.
 			image = bytes.Clone(image)
-			bindtest.Seal(image)
+			forge.Seal(image)
 		}
 		var file *bind.File
 		var err error

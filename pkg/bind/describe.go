@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// Describe reads the whole image called name and returns what can be seen of it: size and digest, what its header
-// states if it has a known one, and for the rest version and software type from the file's name. A descriptor that
-// already lies beside the image is not looked at. A damaged image is an error, as for [Open] and [File.Verify].
+// Describe reads the whole image called name and returns what it shows: size and digest, the values of its header if
+// the format is known, and otherwise version and software type from the file's name. Describe ignores a descriptor that
+// is already beside the image. A damaged image is an error, as for [Open] and [File.Verify].
 func Describe(ctx context.Context, name string) (*Description, error) {
 	osFile, size, err := openRegular(name)
 	if err != nil {
@@ -28,7 +28,8 @@ func Describe(ctx context.Context, name string) (*Description, error) {
 	return f.facts.description(ReadFileName(name)), nil
 }
 
-// description returns the facts as a descriptor states them, with the name's claims where the image is silent.
+// description returns the facts as a descriptor states them, with the values of the file name where the image states
+// none.
 func (facts *Facts) description(named NameFacts) *Description {
 	d := &Description{
 		SHA256: *facts.Integrity.SHA256, Size: facts.Size,
@@ -46,8 +47,8 @@ func (facts *Facts) description(named NameFacts) *Description {
 	return d
 }
 
-// Agree checks that a descriptor with this text may lie beside the image called name: it returns the error that
-// [Open] would. Nothing is written, and the digest is not compared.
+// Agree checks whether a descriptor with this text is valid for the image called name: it returns the error that [Open]
+// would. It writes nothing, and does not compare the digest.
 func Agree(name string, text []byte) error {
 	osFile, size, err := openRegular(name)
 	if err != nil {

@@ -12,22 +12,22 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// DescriptorSuffix is what the name of an image's descriptor has after the image's own name, and SignatureSuffix what
-// the descriptor's signature has after that.
+// DescriptorSuffix is appended to an image's name for its descriptor, and SignatureSuffix to the descriptor's name for
+// its signature.
 const (
 	DescriptorSuffix = ".bind.toml"
 	SignatureSuffix  = ".sig"
 )
 
-// maxDescriptor is the size of the largest descriptor in bytes.
+// maxDescriptor is the maximum size of a descriptor in bytes.
 const maxDescriptor = 8 << 10
 
-// maxBrackets is how many arrays and tables a descriptor may open; it needs two. The parser takes more memory for
-// thousands of them, nested, than any descriptor is worth.
+// maxBrackets is the maximum number of arrays and tables in a descriptor, which needs two. Thousands of them, nested,
+// would cost the parser more memory than a descriptor may.
 const maxBrackets = 100
 
-// A Description is the content of a descriptor: what somebody states about an image. SHA256 and Size tie it to one
-// image; of the rest, zero means not stated.
+// A Description is the content of a descriptor: what a person states about an image. SHA256 and Size bind it to one
+// image; any other zero value means not stated.
 type Description struct {
 	SHA256       [32]byte
 	Size         int64 // bytes
@@ -37,7 +37,7 @@ type Description struct {
 	Version      Version
 	Levels       Levels
 	Note         string
-	FromFileName []string // names of values that are no better than the file's name: "software_type", "software_version"
+	FromFileName []string // names of values that only come from the file's name: "software_type", "software_version"
 }
 
 // descriptorFile is a descriptor as TOML.
@@ -54,8 +54,8 @@ type descriptorFile struct {
 	FromFileName    []string `toml:"from_file_name"`
 }
 
-// Marshal returns the descriptor as TOML, with an escape for each character that does not print: the text may be read on
-// a terminal. It fails if the result would not be read back.
+// Marshal returns the descriptor as TOML. It escapes each character that does not print, because the text may be shown
+// on a terminal. It fails if the result would not be read back.
 func (d *Description) Marshal() ([]byte, error) {
 	text := fmt.Appendf(nil, "schema = 1\nsha256 = '%x'\nsize = %d\n", d.SHA256, d.Size)
 	line := func(key, value string) {
@@ -80,14 +80,14 @@ func (d *Description) Marshal() ([]byte, error) {
 	return text, nil
 }
 
-// ParseDescription reads a descriptor. An unknown key is an error, and so is every value that a CPB header could not
+// ParseDescription parses a descriptor. An unknown key is an error, and so is every value that a CPB header could not
 // hold. The error is a [*FormatError] whose offset is that in the text.
 func ParseDescription(text []byte) (*Description, error) {
 	d, _, err := parseDescriptor(text)
 	return d, err
 }
 
-// parseDescriptor also returns where each key stands.
+// parseDescriptor also returns the position of each key.
 func parseDescriptor(text []byte) (*Description, map[string]Origin, error) {
 	if len(text) > maxDescriptor {
 		return nil, nil, descriptorError("size", maxDescriptor, "the descriptor has more than %d bytes", maxDescriptor)
@@ -110,7 +110,7 @@ func parseDescriptor(text []byte) (*Description, map[string]Origin, error) {
 	return d, places, nil
 }
 
-// description checks the values and gives them their types.
+// description checks the values and converts them to their types.
 func (file *descriptorFile) description(places map[string]Origin) (*Description, error) {
 	d := &Description{
 		Size: file.Size, Family: file.Family, Models: file.Models, SoftwareType: file.SoftwareType,
@@ -146,7 +146,7 @@ func (file *descriptorFile) description(places map[string]Origin) (*Description,
 	return d, nil
 }
 
-// checkTexts holds the texts to the same limits as those of a CPB header.
+// checkTexts checks that the texts keep to the limits of a CPB header.
 func (file *descriptorFile) checkTexts(places map[string]Origin, d *Description) error {
 	check := func(key, value string, most int) error {
 		if len(value) > most {
@@ -187,9 +187,9 @@ func (file *descriptorFile) checkTexts(places map[string]Origin, d *Description)
 	return nil
 }
 
-// keyPlaces returns where each key stands with its value, and stops at the first that is not known: the decoder could
-// find those too, but in a time and memory that grow with the square of their number. What is no TOML ends the walk;
-// the decoder reports it.
+// keyPlaces returns the position of each key with its value, and stops at the first unknown key. The decoder could find
+// unknown keys too, but its time and memory would grow with the square of their number. Invalid TOML ends the walk; the
+// decoder reports it.
 func keyPlaces(text []byte) (map[string]Origin, error) {
 	known := []string{
 		"schema", "sha256", "size", "family", "models", "software_type", "software_version", "hw_levels", "note", "from_file_name",
@@ -214,12 +214,12 @@ func keyPlaces(text []byte) (map[string]Origin, error) {
 	return places, nil
 }
 
-// tomlError turns an error of the TOML decoder into ours, with the offset of the line it names.
+// tomlError converts an error of the TOML decoder, with the offset of the line it names.
 func tomlError(err error, text []byte) error {
 	row, message := 1, strings.TrimPrefix(err.Error(), "toml: ")
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		row, _ = decode.Position()
-		// The decoder would go on with the Go type, which means nothing to who wrote the file.
+		// The decoder's text continues with the Go type, which means nothing to the author of the file.
 		if kind, _, found := strings.Cut(message, " into struct field "); found {
 			message = kind + " as the value of " + decode.Key()[0]
 		}

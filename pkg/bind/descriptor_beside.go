@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// A sealedDescriptor is a descriptor as it lies beside an image, with its signature if it has one.
+// A sealedDescriptor is a descriptor that is stored beside an image, with its signature if it has one.
 type sealedDescriptor struct {
 	name        string
 	text        []byte
@@ -46,7 +46,8 @@ func readDescriptorBeside(name string) (*sealedDescriptor, error) {
 	return s, nil
 }
 
-// isMissing reports whether an error says that there is no such file: also because the file system has no names that long.
+// isMissing reports whether an error means that the file does not exist, also because the file system allows no names
+// of that length.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG)
 }
@@ -64,8 +65,8 @@ func readSmall(name, field string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// describe adds what the descriptor states. It may add what the image leaves open and correct what was only observed;
-// any other difference is an error.
+// describe adds the values of the descriptor. A descriptor may add values that the image leaves open, and correct
+// values that were only observed; any other difference is an error.
 func (f *File) describe(s *sealedDescriptor) error {
 	f.sealed = s
 	f.facts.Described = s.name
@@ -101,15 +102,15 @@ func (f *File) addDescriptorFields(s *sealedDescriptor) {
 	slices.SortFunc(f.fields[first:], func(a, b Field) int { return cmp.Compare(a.Offset, b.Offset) })
 }
 
-// A merger carries what merge needs from one value to the next.
+// A merger holds what merge needs for each value.
 type merger struct {
 	file   *File
 	places map[string]Origin
 	err    error
 }
 
-// merge takes one stated value into a fact. silent says that a CPB header which leaves the value out thereby states
-// that there is none: no models means all of them, no levels means rule 2.
+// merge merges one stated value into a fact. silent means that a CPB header without the value thereby states that there
+// is none: no models means all of them, no levels means rule 2.
 func merge[T any](m *merger, key string, fact *Fact[T], value T, stated, silent bool, same func(a, b T) bool) {
 	if !stated || m.err != nil {
 		return

@@ -62,7 +62,8 @@ func TestDescribedImage(t *testing.T) {
 	}
 }
 
-// Where header and descriptor differ there is an error, but for what the header leaves open or was only observed.
+// TestDescriptorAndHeader checks that a difference between header and descriptor is an error, unless the header leaves
+// the value open or it was only observed.
 func TestDescriptorAndHeader(t *testing.T) {
 	cpb := build(t, &bind.Builder{Family: "F", Models: []string{"A", "B"}, SoftwareType: "Unify SIP", Version: mustVersion(t, "1.9.2.0"), Levels: mustLevels(t, "1-3")}, "p")
 	bare := build(t, minimal(t), "p")
@@ -167,7 +168,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 
-	// What the header says counts more than the name.
+	// The header's value overrides that of the name.
 	name = filepath.Join(folder, "OS40_HFA_V3_R5_12_0.img")
 	openStage := buildOpenStage(t, &bind.OpenStageBuilder{Name: "OpenStage 40", Version: mustVersion(t, "V3 R5.21.0"), DeviceType: "OpenStage 40", SoftwareType: "Siemens SIP"}, "p")
 	if err := os.WriteFile(name, openStage, 0o600); err != nil {
@@ -178,7 +179,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 
-	// A CPB image's descriptor holds the digest of the whole file, not of the payload.
+	// A CPB image's descriptor has the digest of the whole file, not of the payload.
 	cpb := build(t, minimal(t), "payload")
 	got, err = bind.Describe(t.Context(), write(t, "a.bind", cpb))
 	if err != nil || got.SHA256 != sha256.Sum256(cpb) {
@@ -213,7 +214,8 @@ func TestReadFileName(t *testing.T) {
 	}
 }
 
-// The largest descriptors that ask the most of the decoder allocate no more than a small one may.
+// TestDescriptorAllocation checks that the descriptors that cost the decoder most allocate no more than a small one
+// may.
 func TestDescriptorAllocation(t *testing.T) {
 	const size = 8 << 10
 	fill := func(part string) string { return strings.Repeat(part, size/len(part)) }
@@ -266,7 +268,7 @@ func TestNameWarnings(t *testing.T) {
 	}
 }
 
-// A descriptor may be printed on a terminal, whatever the image that it was taken from says.
+// TestMarshalPrints checks that a descriptor is safe on a terminal, whatever texts the image contains.
 func TestMarshalPrints(t *testing.T) {
 	d := &bind.Description{
 		Size: 4, Family: "a\u202eb\u2066", Models: []string{`it's "1"\2`, "\u200b\u2028", "CP600"}, SoftwareType: "\u2800\u3164\ufe0f SIP",

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// tomlList writes a list of texts, "" for none.
+// tomlList returns a list of texts as TOML, "" for none.
 func tomlList(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -20,8 +20,8 @@ func tomlList(list []string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// tomlText writes a text, "" for none: as it is if it can be, else with escapes. What is no UTF-8 stays, for the reader
-// to refuse.
+// tomlText returns a text as TOML, "" for none: unchanged if possible, otherwise with escapes. Invalid UTF-8 stays, for
+// the reader to refuse.
 func tomlText(s string) string {
 	plain := func(r rune) bool { return r != '\'' && Prints(r) }
 	if s == "" {

@@ -9,17 +9,17 @@ import (
 // ErrNotBind is returned for a file that is in no known format and has no descriptor.
 var ErrNotBind = errors.New("not a bind: no known header, and no descriptor beside it")
 
-// ErrEmpty is returned for a file without a single byte.
+// ErrEmpty is returned for a file with no content.
 var ErrEmpty = errors.New("the file is empty")
 
-// A Problem is the kind of trouble a [FormatError] reports: it tells whom to turn to.
+// A Problem is the kind of error that a [FormatError] reports: it shows who can correct it.
 type Problem string
 
-// The kinds of trouble.
+// The kinds of errors.
 const (
-	Damaged     Problem = "damaged"     // bytes were lost or changed on the way: fetch the image again
+	Damaged     Problem = "damaged"     // bytes were lost or changed in transfer: fetch the image again
 	ASCIIMode   Problem = "ascii-mode"  // an FTP transfer in ASCII mode changed line ends
-	Malformed   Problem = "malformed"   // whoever built the image broke a rule of the format
+	Malformed   Problem = "malformed"   // the builder of the image broke a rule of the format
 	Unsupported Problem = "unsupported" // the image needs a newer reader
 	Disagrees   Problem = "disagrees"   // two sources state different values
 	Changed     Problem = "changed"     // the file changed while it was read
@@ -45,13 +45,13 @@ type NotRegularError struct {
 	Kind string // "a folder", "a FIFO", ...
 }
 
-// Error says what the thing is.
+// Error names the kind of file.
 func (e *NotRegularError) Error() string { return "is " + e.Kind + ", not a file" }
 
-// maxQuoted is how many bytes of foreign text an error message repeats.
+// maxQuoted is how many bytes of untrusted text an error message repeats.
 const maxQuoted = 64
 
-// quote makes foreign text safe and short enough for an error message.
+// quote makes untrusted text safe and short enough for an error message.
 func quote(s string) string {
 	if len(s) > maxQuoted {
 		return strconv.Quote(s[:maxQuoted]) + "..."

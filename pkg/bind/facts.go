@@ -2,7 +2,7 @@ package bind
 
 import "time"
 
-// A Fact is a value that an image states, and where it does. The zero Fact is unknown.
+// A Fact is a value that an image states, with its origin. The zero Fact is unknown.
 type Fact[T any] struct {
 	Value T
 	Origin
@@ -11,10 +11,10 @@ type Fact[T any] struct {
 // Known reports whether the image states the value.
 func (f Fact[T]) Known() bool { return f.Source != "" }
 
-// Facts is what an image says about itself, with its descriptor taken into account, and whether it is whole.
+// Facts is what an image states about itself, including its descriptor, and whether it is intact.
 type Facts struct {
 	Format       Format
-	Size         int64 // of the whole file in bytes, -1 for a stream not yet read to its end
+	Size         int64 // of the whole file in bytes, -1 for a stream that was not read to its end
 	HeaderLength int64 // in bytes, 0 without a known header
 
 	Family       Fact[string]   // such as "OpenScape Desk Phone CP"
@@ -25,13 +25,13 @@ type Facts struct {
 	Levels       Fact[Levels]  // unknown means that none are stated: rule 2 applies
 	UpdateFrom   Fact[Version] // lowest version to update from, a stepping stone
 	Built        Fact[time.Time]
-	Note         Fact[string] // what the builder wants a refused technician to know
+	Note         Fact[string] // the builder's message to a technician whose phone is refused
 
 	PayloadLength int64 // in bytes, -1 if not known
 	PayloadSHA256 Fact[[32]byte]
 	Described     string   // name of the descriptor file, "" without one
 	NamedBy       []string // facts that the descriptor took from the file name: "software_version", ...
-	Corrections   []string // what the descriptor corrects, a sentence each
+	Corrections   []string // what the descriptor corrects, one sentence each
 
 	Integrity Integrity
 }
@@ -47,8 +47,8 @@ const (
 	Wrong   Check = "wrong"
 )
 
-// Integrity says what is known about the image being whole and being the one that was signed. A wrong length or
-// checksum of the header is not found here: such an image cannot be opened.
+// Integrity says whether the image is intact and is the one that was signed. A wrong length or checksum of the header
+// is not reported here: such an image cannot be opened.
 type Integrity struct {
 	Digest    Check
 	Damage    *FormatError // what is wrong with the digest; nil unless it is Wrong

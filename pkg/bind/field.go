@@ -1,16 +1,16 @@
 package bind
 
-// A Format is a way in which an image says what it is.
+// A Format is a way in which an image states what it is.
 type Format string
 
 // The known formats.
 const (
 	CPB        Format = "cpb"        // this project's own header, docs/bind-format.md
 	OpenStage  Format = "openstage"  // the layout observed in public programs
-	Descriptor Format = "descriptor" // no known header: what a descriptor beside the image states
+	Descriptor Format = "descriptor" // no known header: the values come from a descriptor beside the image
 )
 
-// Title returns the format's name as people write it.
+// Title returns the name of the format for people.
 func (f Format) Title() string {
 	switch f {
 	case CPB:
@@ -23,7 +23,7 @@ func (f Format) Title() string {
 	return string(f)
 }
 
-// A Source is the place that a value was read from.
+// A Source is the part of an image, or a file, that a value was read from.
 type Source string
 
 // The sources.
@@ -34,17 +34,17 @@ const (
 	FileName       Source = "file name"
 )
 
-// A Confidence says how sure it is that a value means what we say it means.
+// A Confidence says how certain the meaning of a value is.
 type Confidence string
 
 // The degrees of confidence.
 const (
-	Documented Confidence = "documented" // the format is written down
+	Documented Confidence = "documented" // the format is documented
 	Observed   Confidence = "observed"   // seen in public programs, confirmed by nobody
-	Stated     Confidence = "stated"     // somebody says so beside the image
+	Stated     Confidence = "stated"     // a person states it beside the image
 )
 
-// An Origin is where a value comes from and how sure we are of it. Offset and Length are in bytes: in the image for
+// An Origin says where a value comes from and how certain it is. Offset and Length are in bytes: in the image for
 // header and trailer, in the descriptor or the file name for those. The zero Origin means that the value is unknown.
 type Origin struct {
 	Source     Source
@@ -53,11 +53,11 @@ type Origin struct {
 	Length     int64
 }
 
-// A Field is one piece of an image: what stands there and what it means.
+// A Field is one part of an image, with its bytes and their meaning.
 type Field struct {
 	Name   string
 	Origin        // of the value
-	Head   []byte // what announces the value right before it: CPB's type and length; else nil
+	Head   []byte // the bytes right before the value that announce it: CPB's type and length; otherwise nil
 	Raw    []byte // the value's bytes
-	Value  string // the value as text, not escaped: it may hold whatever the image holds
+	Value  string // the value as text, not escaped: it may contain whatever the image contains
 }

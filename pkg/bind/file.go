@@ -11,20 +11,21 @@ import (
 
 // A File is an opened image. It is safe for concurrent use once [File.Verify] and [File.CheckSignature] have returned.
 type File struct {
-	facts  Facts
-	fields []Field
-	header []byte            // CPB: the header's bytes, for the signature
-	image  *io.SectionReader // nil for a stream
-	stream io.Reader         // the whole stream from its first byte, nil for a file
-	sealed *sealedDescriptor // the descriptor as it lies beside the image, nil without one
-	close  func() error
+	facts   Facts
+	fields  []Field
+	header  []byte            // the first bytes of the file, from which facts were read
+	trailer []byte            // the last bytes of the file, from which facts were read
+	image   *io.SectionReader // nil for a stream
+	stream  io.Reader         // the whole stream from its first byte, nil for a file
+	sealed  *sealedDescriptor // the descriptor beside the image, nil without one
+	close   func() error
 
-	wholeDigest bool // Verify must compute the whole file's digest, though nothing is compared with it
+	wholeDigest bool // Verify must compute the whole file's digest, although nothing is compared with it
 }
 
-// A layout is one format that is recognised by its bytes: front reads the header and must leave the payload alone.
-// It returns ErrNotBind for what is not its own. finish takes what only the whole image shows: its size, and its
-// last bytes (up to maxTrailer).
+// A layout is one format that is recognised by its bytes. front reads the header and must not read the payload; it
+// returns ErrNotBind for other formats. finish reads what only the whole image shows: its size, and its last bytes (up
+// to maxTrailer).
 type layout struct {
 	format Format
 	front  func(f *File, r io.ReaderAt) error
@@ -38,14 +39,15 @@ func layouts() []layout {
 	}
 }
 
-// Open opens the image called name, together with its descriptor (name + ".bind.toml") if one lies beside it.
+// Open opens the image called name, with the descriptor beside it (name + ".bind.toml") if there is one.
 //
 // The error is a [*FormatError] for an image that is damaged or disagrees with its descriptor, [ErrNotBind] for a
-// file in no known format without a descriptor, [ErrEmpty] for one without content, a [*NotRegularError] for what is no file, or that of the file system.
+// file in no known format without a descriptor, [ErrEmpty] for a file without content, a [*NotRegularError] for anything
+// but a regular file, or that of the file system.
 func Open(name string) (*File, error) { return OpenAs(name, name) }
 
-// OpenAs is [Open] for an image that has not got its name yet: it is read from path, and the descriptor that counts is
-// the one beside name.
+// OpenAs is [Open] for an image that does not have its final name yet: it reads the image from path, and the descriptor
+// beside name.
 func OpenAs(path, name string) (*File, error) {
 	osFile, size, err := openRegular(path)
 	if err != nil {
@@ -85,7 +87,7 @@ func newBeside(r io.ReaderAt, size int64, beside *sealedDescriptor) (*File, erro
 	return f, nil
 }
 
-// openRegular opens a regular file and nothing else: opening a FIFO would wait for ever.
+// openRegular opens only a regular file, because opening a FIFO would block.
 func openRegular(name string) (*os.File, int64, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -104,7 +106,7 @@ func openRegular(name string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// withoutPath takes the operation and the name off an error of the file system: whoever reports it says the name.
+// withoutPath removes the operation and the name from a file system error, because the caller names the file.
 func withoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err
@@ -123,11 +125,11 @@ func kindOf(mode fs.FileMode) string {
 	case mode&fs.ModeDevice != 0:
 		return "a device"
 	}
-	return "something special"
+	return "a special file"
 }
 
-// NewFile reads the header of an image of the given size in bytes, and a trailer if the format has one. It reads
-// at most 64 KiB and 296 bytes and never the payload. Errors are as for [Open].
+// NewFile reads the header of an image of the given size in bytes, and a trailer if the format has one. It reads at
+// most 64 KiB and 296 bytes and never the payload. Errors are as for [Open].
 func NewFile(r io.ReaderAt, size int64) (*File, error) {
 	section := io.NewSectionReader(r, 0, size)
 	f, layout, err := recognise(section)
@@ -145,19 +147,19 @@ func NewFile(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// newDescribedFile returns a file of which nothing but the size is known.
+// newDescribedFile returns a file of which only the size is known.
 func newDescribedFile(r io.ReaderAt, size int64) *File {
 	f := &File{image: io.NewSectionReader(r, 0, size)}
 	f.facts = Facts{Format: Descriptor, Size: size, PayloadLength: size, Integrity: unread()}
 	return f
 }
 
-// unread is what is known of an image's integrity at first.
+// unread returns the integrity of an image before it is checked.
 func unread() Integrity {
 	return Integrity{Digest: NotRead, Signature: Signature{State: Unsigned}}
 }
 
-// recognise tries one format after another on the front of an image.
+// recognise tries one format after another on the first bytes of an image.
 func recognise(r io.ReaderAt) (*File, layout, error) {
 	first, err := readFront(r, 1)
 	if err != nil {
@@ -190,17 +192,18 @@ func readFront(r io.ReaderAt, length int) ([]byte, error) {
 	return front[:n], nil
 }
 
-// Facts returns what is known of the image so far.
+// Facts returns what is known about the image so far.
 func (f *File) Facts() Facts { return f.facts }
 
-// Fields returns everything the image holds outside its payload, in the order of the file, the descriptor's values last.
+// Fields returns everything in the image outside its payload, in the order of the file, with the descriptor's values
+// last.
 func (f *File) Fields() []Field { return f.fields }
 
-// WantSHA256 makes [File.Verify] compute the SHA-256 of the whole file also where nothing is compared with it, which
-// takes about twice as long.
+// WantSHA256 makes [File.Verify] compute the SHA-256 of the whole file even if nothing is compared with it, which takes
+// about twice as long.
 func (f *File) WantSHA256() { f.wholeDigest = true }
 
-// Image returns the whole file, as it goes to a phone, or nil for a stream.
+// Image returns the whole file, as it is sent to a phone, or nil for a stream.
 func (f *File) Image() *io.SectionReader { return f.image }
 
 // Close closes the file that [Open] opened; after [NewFile] and [NewStream] it does nothing.
@@ -211,7 +214,7 @@ func (f *File) Close() error {
 	return f.close()
 }
 
-// add appends a field whose value stands at the given offset.
+// add appends a field whose value is at the given offset.
 func (f *File) add(name string, source Source, confidence Confidence, offset int64, raw []byte, value string) Origin {
 	origin := Origin{source, confidence, offset, int64(len(raw))}
 	f.fields = append(f.fields, Field{Name: name, Origin: origin, Raw: raw, Value: value})

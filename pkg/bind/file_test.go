@@ -11,11 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
-// A countingReader counts the bytes that are asked for.
+// A countingReader counts the requested bytes.
 type countingReader struct {
 	r    io.ReaderAt
 	read int64
@@ -27,7 +27,7 @@ func (c *countingReader) ReadAt(b []byte, at int64) (int, error) {
 	return n, err
 }
 
-// sparse returns a file of the given size that starts with front and ends with tail and takes no room in between.
+// sparse returns a file of the given size that starts with front, ends with tail, and has a hole in between.
 func sparse(t *testing.T, front, tail []byte, size int64) *os.File {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "image"))
@@ -47,7 +47,8 @@ func sparse(t *testing.T, front, tail []byte, size int64) *os.File {
 	return f
 }
 
-// A header is read without the payload: 64 KiB and a trailer at most, however large the image is.
+// TestHeaderOf4GiBImage checks that a header is read without the payload: at most 64 KiB and a trailer, for any size of
+// image.
 func TestHeaderOf4GiBImage(t *testing.T) {
 	const size = 4 << 30
 	largest := minimal(t)
@@ -94,17 +95,17 @@ func TestHeaderOf4GiBImage(t *testing.T) {
 	}
 }
 
-// The largest header is read whole, and no byte more.
+// TestLargestHeader checks that the largest header is read completely, and no byte more.
 func TestLargestHeader(t *testing.T) {
-	parts := bindtest.Valid()
+	parts := forge.Valid()
 	for parts.HeaderLength() < 65536-4 {
 		room := 65536 - 4 - parts.HeaderLength()
-		parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0100, Value: make([]byte, min(room-4, 60000))})
+		parts.Fields = append(parts.Fields, forge.Field{Type: 0x0100, Value: make([]byte, min(room-4, 60000))})
 		if room < 4 {
 			break
 		}
 	}
-	parts.Fields = append(parts.Fields, bindtest.Field{Type: 0x0101})
+	parts.Fields = append(parts.Fields, forge.Field{Type: 0x0101})
 	if parts.HeaderLength() != 65536 {
 		t.Fatalf("the header has %d bytes", parts.HeaderLength())
 	}
@@ -121,7 +122,7 @@ func TestLargestHeader(t *testing.T) {
 	}
 }
 
-// A file that shrinks while it is read is an error, wherever it happens.
+// TestShrinkingFile checks that a file that shrinks while it is read is an error, at any point.
 func TestShrinkingFile(t *testing.T) {
 	image := build(t, minimal(t), strings.Repeat("payload ", 1<<17))
 	for _, left := range []int{len(image) - 1, len(image) / 2, 300, 64, 0} {
@@ -146,7 +147,7 @@ func TestShrinkingFile(t *testing.T) {
 	}
 }
 
-// shrinking is whole for the header and the trailer, and has only left bytes afterwards.
+// shrinking is complete for the header and the trailer, and has only left bytes afterwards.
 type shrinking struct {
 	whole []byte
 	left  int
@@ -162,7 +163,7 @@ func (s *shrinking) ReadAt(b []byte, at int64) (int, error) {
 	return bytes.NewReader(content).ReadAt(b, at)
 }
 
-// A stream that never ends is given up at the first byte too many.
+// TestEndlessStream checks that an endless stream is an error at the first byte too many.
 func TestEndlessStream(t *testing.T) {
 	image := build(t, minimal(t), "payload")
 	stream, err := bind.NewStream(io.MultiReader(bytes.NewReader(image), endless{}))
@@ -175,7 +176,7 @@ func TestEndlessStream(t *testing.T) {
 	}
 }
 
-// One byte too many is seen also when it comes alone.
+// TestStreamWithTrailingByte checks that one byte too many is found even if it arrives alone.
 func TestStreamWithTrailingByte(t *testing.T) {
 	image := append(build(t, minimal(t), "payload"), 'x')
 	stream, err := bind.NewStream(&oneByte{bytes.NewReader(image)})
@@ -192,7 +193,7 @@ type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }
 
-// A reader that fails is reported, not taken for the end.
+// TestFailingReader checks that a read error is reported, and is not treated as the end.
 func TestFailingReader(t *testing.T) {
 	image := build(t, minimal(t), strings.Repeat("payload ", 1<<15))
 	broken := errors.New("the medium is broken")
@@ -232,10 +233,10 @@ func TestVerifyStopsWithItsContext(t *testing.T) {
 	}
 }
 
-// A file and a stream of the same bytes say the same.
+// TestStreamEqualsFile checks that a file and a stream with the same bytes give the same facts.
 func TestStreamEqualsFile(t *testing.T) {
 	images := map[string][]byte{
-		"CPB":       bindtest.Valid().Image(),
+		"CPB":       forge.Valid().Image(),
 		"large CPB": build(t, minimal(t), strings.Repeat("p", 300000)), // its payload passes through the header's buffer
 		"OpenStage": buildOpenStage(t, &bind.OpenStageBuilder{Name: "OpenStage Hi", Version: mustVersion(t, "V3 R5.12.0"), DeviceType: "OpenStage 60", SoftwareType: "Siemens SIP"}, strings.Repeat("p", 300000)),
 	}
@@ -244,7 +245,7 @@ func TestStreamEqualsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		// One byte at a time: nothing may depend on how a stream is cut.
+		// One byte at a time: the result must not depend on how a stream is split.
 		stream, err := bind.NewStream(&oneByte{bytes.NewReader(image)})
 		if err != nil {
 			t.Fatal(name, err)
@@ -293,7 +294,7 @@ func TestOpenWhatIsNoFile(t *testing.T) {
 }
 
 func TestImageIsTheWholeFile(t *testing.T) {
-	image := bindtest.Valid().Image()
+	image := forge.Valid().Image()
 	f, err := bind.Open(write(t, "cp600.bind", image))
 	if err != nil {
 		t.Fatal(err)

@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// NameFacts is what a file name claims. A name proves nothing: it feeds a new descriptor, and a name that says
-// otherwise than the image is worth a warning.
+// NameFacts is what a file name states. A name proves nothing: it is used for a new descriptor, and for a warning if it
+// contradicts the image.
 type NameFacts struct {
 	Version      Fact[Version]
 	SoftwareType Fact[string] // "SIP" or "HFA"
 	Model        Fact[string] // "CP600"; "CP20X", where X is any digit; "40" for OS40
 }
 
-// ReadFileName reads what a published image's name says, such as CP20X_SIP_V1_R9_2_0.img or OS_80_SIP_V1_R4_9_0.img.
-// Offsets are within the name's last element.
+// ReadFileName parses the name of a published image, such as CP20X_SIP_V1_R9_2_0.img or OS_80_SIP_V1_R4_9_0.img.
+// Offsets are within the last element of the name.
 func ReadFileName(name string) NameFacts {
 	name = filepath.Base(name)
 	var facts NameFacts
@@ -42,7 +42,7 @@ func ReadFileName(name string) NameFacts {
 	return facts
 }
 
-// fitsName reports whether a model is one that a file name means.
+// fitsName reports whether a file name's model covers a model.
 func fitsName(claimed, model string) bool {
 	if len(model) < len(claimed) {
 		return false
@@ -59,7 +59,7 @@ func nameOrigin(at []int) Origin {
 	return Origin{FileName, Stated, int64(at[0]), int64(at[1] - at[0])}
 }
 
-// NameWarnings returns a sentence for each thing that the file's name says otherwise than the image.
+// NameWarnings returns a sentence for each value that differs between the file's name and the image.
 func NameWarnings(name string, facts Facts) []string {
 	var warnings []string
 	claimed := ReadFileName(name)

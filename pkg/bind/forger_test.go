@@ -5,13 +5,14 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
-// The forger's starting point must be right, else every forgery is refused for the wrong reason.
+// TestForgerStartsFromAValidImage checks that the forger's image is valid, because otherwise every forgery is refused
+// for the wrong reason.
 func TestForgerStartsFromAValidImage(t *testing.T) {
-	f, err := open(t, bindtest.Valid().Image())
+	f, err := open(t, forge.Valid().Image())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +23,7 @@ func TestForgerStartsFromAValidImage(t *testing.T) {
 
 func TestForgeries(t *testing.T) {
 	seen := map[string]bool{}
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		if seen[forgery.Name] {
 			t.Errorf("two forgeries are called %q", forgery.Name)
 		}
@@ -43,7 +44,7 @@ func TestForgeries(t *testing.T) {
 	}
 }
 
-func checkForgery(t *testing.T, want bindtest.Forgery, err error) {
+func checkForgery(t *testing.T, want forge.Forgery, err error) {
 	t.Helper()
 	var got *bind.FormatError
 	if !errors.As(err, &got) {

@@ -14,10 +14,10 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// maxAllocation is what reading any input of ordinary size may allocate in bytes.
+// maxAllocation is how many bytes reading any input of ordinary size may allocate.
 const maxAllocation = 1 << 20
 
-// limitAllocation fails if f allocates more than a reader of hostile input may.
+// limitAllocation fails if f allocates more than a reader of untrusted input may.
 func limitAllocation(t *testing.T, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -29,7 +29,7 @@ func limitAllocation(t *testing.T, f func()) {
 	}
 }
 
-// testKey is a key that is the same in every run.
+// testKey returns a key that is the same in every run.
 func testKey(seed byte) ed25519.PrivateKey {
 	sum := sha256.Sum256([]byte{seed})
 	return ed25519.NewKeyFromSeed(sum[:])
@@ -100,7 +100,7 @@ func open(t *testing.T, image []byte) (*bind.File, error) {
 	return f, f.Verify(t.Context())
 }
 
-// write puts a file into a new folder and returns its name.
+// write writes a file to a new folder and returns its name.
 func write(t testing.TB, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

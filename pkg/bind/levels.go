@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// maxLevelRanges is how many ranges of hardware levels one image may state.
+// maxLevelRanges is the maximum number of ranges of hardware levels in one image.
 const maxLevelRanges = 64
 
 // A LevelRange is a range of hardware levels, both ends included. Levels start at 1.
@@ -23,8 +23,8 @@ type Levels struct {
 	ranges []LevelRange
 }
 
-// NewLevels returns the set that the ranges cover. A level of 0 and a range whose lowest level is above its highest
-// are errors, and so are more than 64 ranges.
+// NewLevels returns the set that the ranges cover. A level of 0 and a range whose lowest level is above its highest are
+// errors, and so are more than 64 ranges.
 func NewLevels(ranges ...LevelRange) (Levels, error) {
 	if len(ranges) > maxLevelRanges {
 		return Levels{}, fmt.Errorf("%d ranges of hardware levels, at most %d are allowed", len(ranges), maxLevelRanges)
@@ -50,7 +50,7 @@ func NewLevels(ranges ...LevelRange) (Levels, error) {
 	return Levels{merged}, nil
 }
 
-// ParseLevels reads levels as people write them: "3", "1-4", "1-3, 5".
+// ParseLevels parses levels as people write them: "3", "1-4", "1-3, 5".
 func ParseLevels(s string) (Levels, error) {
 	if strings.Count(s, ",") >= maxLevelRanges {
 		return Levels{}, fmt.Errorf("more than %d ranges of hardware levels", maxLevelRanges)

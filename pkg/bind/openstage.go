@@ -11,7 +11,7 @@ import (
 )
 
 // The OpenStage layout as two unrelated public programs read it: fffilimonov/siemen_op_firm (2014) recomputes the
-// length, zam-haus/dlsir reads name, version and trailer. Nobody documents it, so everything is marked observed.
+// length, zam-haus/dlsir reads name, version and trailer. It is not documented, so everything is marked as observed.
 const (
 	openStageHeader  = 64
 	openStageTexts   = 0x20  // name and version share the second half of the header
@@ -20,8 +20,8 @@ const (
 	maxTrailer       = openStageTrailer
 )
 
-// readOpenStageFront reads the 64-byte header. The layout has no magic: it is recognised by a readable name followed
-// by a readable version.
+// readOpenStageFront reads the 64-byte header. The layout has no magic: a readable name followed by a readable version
+// identifies it.
 func readOpenStageFront(f *File, r io.ReaderAt) error {
 	h, err := readFront(r, openStageHeader)
 	if err != nil {
@@ -43,6 +43,7 @@ func readOpenStageFront(f *File, r io.ReaderAt) error {
 	if !ok || err != nil || !strings.HasPrefix(strings.ToUpper(text), "V") {
 		return ErrNotBind
 	}
+	f.header = h
 	f.facts.Format = OpenStage
 	f.facts.Size = -1
 	f.facts.HeaderLength = openStageHeader
@@ -68,6 +69,7 @@ func finishOpenStage(f *File, size int64, tail []byte) error {
 		return nil
 	}
 	t := tail[len(tail)-openStageTrailer:]
+	f.trailer = t // also what is no trailer says something
 	device, software, ok := readTrailerTexts(t)
 	if !ok {
 		return nil
@@ -87,7 +89,7 @@ func finishOpenStage(f *File, size int64, tail []byte) error {
 }
 
 // readTrailerTexts reads the two texts of a trailer: a device type, two bytes, a software type. Older images have
-// payload there, so both texts must look like what they should be.
+// payload there, so both texts must have the expected form.
 func readTrailerTexts(t []byte) (device, software string, ok bool) {
 	device, ok = cText(t)
 	at := len(device) + 1 + openStageTagSize
@@ -101,8 +103,8 @@ func readTrailerTexts(t []byte) (device, software string, ok bool) {
 	return device, software, ok
 }
 
-// takeDevice keeps an observed device name: a model such as "OpenStage 40", or a platform such as "OpenStage Hi",
-// which names the family at most.
+// takeDevice stores an observed device name: a model such as "OpenStage 40", or a platform such as "OpenStage Hi",
+// which names only the family.
 func (facts *Facts) takeDevice(name string, origin Origin) {
 	family, model := observedDevice(name)
 	if family != "" {
@@ -125,8 +127,8 @@ func observedDevice(name string) (family, model string) {
 	return strings.Join(words[:len(words)-1], " "), ""
 }
 
-// takeTrailerDevice adds the trailer's device type. A model counts more than a platform, wherever it stands; two
-// models must be one; of two platforms the header's counts.
+// takeTrailerDevice adds the trailer's device type. A model counts more than a platform, wherever it is; two models
+// must be equal; of two platforms the header's counts.
 func (facts *Facts) takeTrailerDevice(device string, origin Origin) error {
 	family, model := observedDevice(device)
 	switch {
@@ -143,8 +145,8 @@ func (facts *Facts) takeTrailerDevice(device string, origin Origin) error {
 	return nil
 }
 
-// SplitDevice splits a device type into family and model; the model is the last word, and letters that it starts with
-// belong to the family too: "OpenScape Desk Phone CP600" is "OpenScape Desk Phone CP" and "CP600", "OpenStage 40" is
+// SplitDevice splits a device type into family and model. The model is the last word, and letters at its start belong
+// to the family too: "OpenScape Desk Phone CP600" is "OpenScape Desk Phone CP" and "CP600", "OpenStage 40" is
 // "OpenStage" and "40". A single word is a model of unknown family, "".
 func SplitDevice(device string) (family, model string) {
 	words := strings.Fields(device)
@@ -165,8 +167,8 @@ func SplitDevice(device string) (family, model string) {
 
 func isASCIILetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 
-// cText returns the printable ASCII text that b starts with, up to a NUL or the end of b; it must have three
-// characters and no blank at either end.
+// cText returns the printable ASCII text at the start of b, up to a NUL or the end of b. It must have at least three
+// characters and no space at either end.
 func cText(b []byte) (string, bool) {
 	if end := bytes.IndexByte(b, 0); end >= 0 {
 		b = b[:end]
@@ -180,8 +182,8 @@ func cText(b []byte) (string, bool) {
 	return text, len(text) >= 3 && strings.TrimSpace(text) == text
 }
 
-// An OpenStageBuilder writes images in the observed OpenStage layout, for tests and demonstrations: the payload is
-// whatever it is given. Name and version have 15 characters at most; without DeviceType no trailer is written.
+// An OpenStageBuilder writes images in the observed OpenStage layout, for tests and demonstrations. Name and version
+// have 15 characters at most; without DeviceType no trailer is written.
 type OpenStageBuilder struct {
 	Name         string // such as "OpenStage Hi"
 	Version      Version
@@ -189,7 +191,7 @@ type OpenStageBuilder struct {
 	SoftwareType string // such as "Siemens SIP"
 }
 
-// Build writes the image that has the given payload.
+// Build writes the image with the given payload.
 func (b *OpenStageBuilder) Build(ctx context.Context, w io.Writer, payload *io.SectionReader) error {
 	header, trailer, err := b.ends(payload.Size())
 	if err != nil {
@@ -205,7 +207,7 @@ func (b *OpenStageBuilder) Build(ctx context.Context, w io.Writer, payload *io.S
 	return err
 }
 
-// ends returns the header and the trailer, or what of the builder's values does not fit the layout.
+// ends returns the header and the trailer, or an error for values that do not fit the layout.
 func (b *OpenStageBuilder) ends(payload int64) (header, trailer []byte, err error) {
 	version := b.Version.String()
 	if text, ok := cText([]byte(b.Name)); !ok || text != b.Name || len(text) > 15 {

@@ -86,7 +86,7 @@ func TestOpenStageErrors(t *testing.T) {
 	}
 }
 
-// What stands at a trailer's place in an older image is payload and must not be read as a trailer.
+// TestNoTrailerInPayload checks that the payload of an older image is not read as a trailer.
 func TestNoTrailerInPayload(t *testing.T) {
 	for _, payload := range []string{
 		strings.Repeat("x", 0x128), "OpenStage 60" + strings.Repeat("\x00", 0x128-12), strings.Repeat("OpenX", 60)[:0x128],
@@ -119,7 +119,7 @@ func TestSplitDevice(t *testing.T) {
 	}
 }
 
-// An image of any names that the layout can hold reads back as what was written.
+// FuzzOpenStageRoundTrip checks that an image with any names that the layout can hold reads back as written.
 func FuzzOpenStageRoundTrip(f *testing.F) {
 	f.Add("OpenStage Hi", uint16(3), uint16(5), "OpenStage 60", "Siemens SIP", []byte("payload"))
 	f.Add("OpenStage 40", uint16(1), uint16(0), "", "", []byte{})
@@ -132,7 +132,7 @@ func FuzzOpenStageRoundTrip(f *testing.F) {
 		file, err := bind.NewFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
 		var format *bind.FormatError
 		if errors.As(err, &format) && format.Problem == bind.Disagrees {
-			return // two models, which the builder leaves to whoever uses it
+			return // two models, which the builder does not check
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func hasField(f *bind.File, name, value string) bool {
 	return slices.ContainsFunc(f.Fields(), func(field bind.Field) bool { return field.Name == name && field.Value == value })
 }
 
-// No bytes in the shape of an OpenStage image make the reader panic, hang or allocate much.
+// FuzzOpenStage checks that no bytes in the layout of an OpenStage image make the reader panic, hang or allocate much.
 func FuzzOpenStage(f *testing.F) {
 	for _, b := range []bind.OpenStageBuilder{
 		{Name: "OpenStage Hi", Version: bind.Version{Major: 3}, DeviceType: "OpenStage 60", SoftwareType: "Siemens SIP"},

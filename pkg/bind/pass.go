@@ -2,37 +2,41 @@ package bind
 
 import "fmt"
 
-// A Pass does what [File.Verify] does while somebody else reads the image: whoever sends it writes every byte of
-// [File.Image] to the Pass, in order, and then asks Check. A Pass is used once.
+// A Pass does what [File.Verify] does while other code reads the image: that code writes every byte of [File.Image] to
+// the Pass, in order, and then calls Check. A Pass is used once.
+//
+// It compares the header, and the trailer of a format that has one, byte by byte with what was read when the file was
+// opened, and the payload with the digest that the header or the descriptor states.
 type Pass struct {
 	file *File
 	sums *sums
 	at   int64
 }
 
-// NewPass returns a Pass over the file, which must not be a stream.
-func (f *File) NewPass() *Pass {
-	p := &Pass{file: f, sums: f.newSums()}
-	p.sums.whole = nil // Check is given it
-	return p
+// NewPass returns a Pass over the file, which must not be a stream. With whole it computes the SHA-256 of the whole file
+// even if nothing is compared with it.
+func (f *File) NewPass(whole bool) *Pass {
+	return &Pass{file: f, sums: f.newSums(whole)}
 }
 
-// Write takes the next bytes of the image. It never fails.
+// Write processes the next bytes of the image. It never fails.
 func (p *Pass) Write(b []byte) (int, error) {
 	p.sums.add(p.at, b)
 	p.at += int64(len(b))
 	return len(b), nil
 }
 
-// Check compares the digests with what header and descriptor state, as Verify does; whole is the SHA-256 of the bytes
-// that were written. The result then stands in Facts. The error is a [*FormatError].
-func (p *Pass) Check(whole [32]byte) error {
+// Check checks that the bytes that were written are the image that was opened. Facts then has the result, as after
+// Verify. The error is a [*FormatError].
+func (p *Pass) Check() error {
 	if size := p.file.image.Size(); p.at != size {
 		return &FormatError{p.file.facts.Format, Changed, "payload", p.at, fmt.Sprintf("%d bytes were read, but the file had %d when it was opened", p.at, size)}
 	}
-	p.sums.given = &whole
 	if damage := p.file.compare(p.sums); damage != nil {
 		return damage
 	}
 	return nil
 }
+
+// SHA256 returns the digest of the bytes that were written, or nil if it was not computed.
+func (p *Pass) SHA256() *[32]byte { return p.sums.sha256() }

@@ -2,8 +2,9 @@ package bind
 
 import "unicode"
 
-// Prints reports whether a character shows on a terminal, a blank included. Control characters do not, nor do those
-// that turn text around; and some letters and symbols are drawn as nothing, of which a line of seeming blanks can be made.
+// Prints reports whether a character is visible on a terminal, or a space. Control characters are not, and neither are
+// characters that change the writing direction, nor letters and symbols that are drawn as nothing, which could make a
+// line look blank.
 func Prints(r rune) bool {
 	const emptyBraille = '\u2800'
 	return unicode.IsPrint(r) && r != emptyBraille && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

@@ -13,11 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
-// secondOpinion is what package bind says of the image: read as a file, or as a stream.
+// secondOpinion returns what package bind reports for the image, read as a file or as a stream.
 func secondOpinion(ctx context.Context, image []byte, stream bool) (secondFacts, error) {
 	f, err := bind.NewFile(bytes.NewReader(image), int64(len(image)))
 	if stream {
@@ -51,7 +51,7 @@ func secondOpinion(ctx context.Context, image []byte, stream bool) (secondFacts,
 	return facts, nil
 }
 
-// secondNumbers writes a version as the second reader does.
+// secondNumbers returns a version in the form of the second reader.
 func secondNumbers(v bind.Version) string {
 	if v.IsZero() {
 		return ""
@@ -59,7 +59,7 @@ func secondNumbers(v bind.Version) string {
 	return fmt.Sprint([5]uint16{v.Major, v.SubMajor, v.Release, v.Fix, v.Hotfix})
 }
 
-// secondRanges writes levels as the second reader does.
+// secondRanges returns levels in the form of the second reader.
 func secondRanges(levels bind.Levels) (text string) {
 	for _, r := range levels.Ranges() {
 		text += fmt.Sprintf("%d-%d\n", r.Lowest, r.Highest)
@@ -67,7 +67,7 @@ func secondRanges(levels bind.Levels) (text string) {
 	return text
 }
 
-// secondSteps returns the steps of "What a reader checks" in which the error of package bind may have come up, and the
+// secondSteps returns the steps of "What a reader checks" that may have caused the error of package bind, and the
 // offset that it names.
 func secondSteps(image []byte, err error) (steps []int, offset int) {
 	var format *bind.FormatError
@@ -103,7 +103,7 @@ func secondSteps(image []byte, err error) (steps []int, offset int) {
 	return []int{6}, offset
 }
 
-// secondMerged sorts ranges of levels and joins those that touch: together they are one set.
+// secondMerged sorts ranges of levels and joins those that touch, because together they are one set.
 func secondMerged(levels string) (merged string) {
 	var ranges [][2]int
 	for line := range strings.Lines(levels) {
@@ -163,16 +163,16 @@ func secondCompare(t *testing.T, report func(kind, format string, args ...any), 
 	return refusal.step
 }
 
-// A reader written from docs/bind-format.md alone sees in every image what package bind sees.
+// TestSecondReader compares package bind with a reader that was written only from docs/bind-format.md.
 func TestSecondReader(t *testing.T) {
 	report := secondReport(t)
-	if step := secondCompare(t, report, "valid", bindtest.Valid().Image()); step != 0 {
+	if step := secondCompare(t, report, "valid", forge.Valid().Image()); step != 0 {
 		t.Errorf("the valid image fails at step %d", step)
 	}
 	if step := secondCompare(t, report, "empty", nil); step != -1 {
 		t.Errorf("the empty file fails at step %d", step)
 	}
-	for _, forgery := range bindtest.Forgeries() {
+	for _, forgery := range forge.Forgeries() {
 		if step := secondCompare(t, report, forgery.Name, forgery.Image); step == 0 {
 			t.Errorf("%s: accepted", forgery.Name)
 		}
@@ -190,7 +190,7 @@ func TestSecondReader(t *testing.T) {
 	}
 }
 
-// Both readers give the same answer about a signature.
+// TestSecondReaderSignatures checks that both readers give the same result for a signature.
 func TestSecondReaderSignatures(t *testing.T) {
 	mine, other := testKey(1), testKey(2)
 	id, err := publicKey(1, "").ID()
@@ -200,7 +200,7 @@ func TestSecondReaderSignatures(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	answers, report := map[string]int{}, secondReport(t)
 	for i := range 3_000 {
-		parts := bindtest.Valid()
+		parts := forge.Valid()
 		keyID := len(parts.Fields) - 2
 		parts.Fields[keyID].Value = [][]byte{id[:], id[:], id[:], []byte("87654321"), make([]byte, 8)}[r.IntN(5)]
 		switch r.IntN(16) {
@@ -218,7 +218,7 @@ func TestSecondReaderSignatures(t *testing.T) {
 		}
 		if r.IntN(3) == 0 {
 			image[0x40+r.IntN(int(binary.BigEndian.Uint32(image[0x0C:]))-0x40)] ^= 1 << r.IntN(8)
-			bindtest.Seal(image)
+			forge.Seal(image)
 		}
 		if _, refusal := secondCPB(image); refusal.step != 0 {
 			continue

@@ -16,8 +16,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// secondDescriptor reads a descriptor as docs/bind-format.md describes it, and says whether it fits the image. Of TOML
-// it knows one line for a key, whole numbers, basic strings and lists of them.
+// secondDescriptor parses a descriptor as docs/bind-format.md describes it, and reports whether it matches the image.
+// It supports only a part of TOML: one line per key, whole numbers, basic strings and lists of them.
 func secondDescriptor(text string, image []byte) (facts secondFacts, ok bool) {
 	if len(text) > 8192 || !utf8.ValidString(text) {
 		return facts, false
@@ -66,8 +66,8 @@ func secondDescriptor(text string, image []byte) (facts secondFacts, ok bool) {
 	return facts, ok
 }
 
-// secondTOML reads the value of a key that the document names: a list is its texts, anything else one text. Texts and
-// lists of them as they are written here are JSON as well.
+// secondTOML parses the value of a key that the document names: a list gives its texts, any other value one text. Texts
+// and lists in this form are valid JSON as well.
 func secondTOML(key, value string) (list []string, ok bool) {
 	switch key {
 	case "schema", "size":
@@ -84,7 +84,7 @@ func secondTOML(key, value string) (list []string, ok bool) {
 	return list, ok
 }
 
-// secondLevels reads hardware levels as people write them.
+// secondLevels parses hardware levels as people write them.
 func secondLevels(text string) (levels string, ok bool) {
 	parts := strings.Split(text, ",")
 	for _, part := range parts {
@@ -105,7 +105,7 @@ func secondLevels(text string) (levels string, ok bool) {
 	return levels, len(parts) <= 64
 }
 
-// secondDescription returns a descriptor of the image, with something wrong in many cases.
+// secondDescription returns a descriptor of the image, often with an error.
 func secondDescription(r *rand.Rand, image []byte) string {
 	digest := sha256.Sum256(image)
 	quote := func(text string) string {
@@ -160,7 +160,7 @@ func secondDescription(r *rand.Rand, image []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// A reader written from the document alone sees in every descriptor what package bind sees.
+// TestSecondReaderDescriptor compares package bind with a descriptor reader that was written only from the document.
 func TestSecondReaderDescriptor(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	image, report, accepted := []byte("whatever an image holds"), secondReport(t), 0

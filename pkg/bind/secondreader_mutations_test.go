@@ -9,12 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
+	"github.com/cpupdate/cpupdate/internal/forge"
 )
 
-// secondMutation returns a valid CPB image with something changed in most cases, and mended in most of those.
+// secondMutation returns a valid CPB image, in most cases with a change, and in most of those with the checksums
+// corrected.
 func secondMutation(r *rand.Rand) []byte {
-	parts := bindtest.Valid()
+	parts := forge.Valid()
 	for range r.IntN(4) {
 		parts.Fields = secondMutateFields(r, parts.Fields)
 	}
@@ -45,12 +46,12 @@ func secondMutation(r *rand.Rand) []byte {
 			binary.BigEndian.PutUint64(image[0x10:], uint64(int64(len(image))-length))
 		}
 	}
-	bindtest.Seal(image)
+	forge.Seal(image)
 	return image
 }
 
 // secondMutateFields changes one thing in the list of fields.
-func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field {
+func secondMutateFields(r *rand.Rand, fields []forge.Field) []forge.Field {
 	fields = slices.Clone(fields)
 	if len(fields) == 0 {
 		return fields
@@ -71,7 +72,7 @@ func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field 
 		}
 	case 5:
 		kind := secondType(r)
-		fields = slices.Insert(fields, i, bindtest.Field{Type: kind, Value: secondValueOf(r, kind)})
+		fields = slices.Insert(fields, i, forge.Field{Type: kind, Value: secondValueOf(r, kind)})
 	case 6:
 		fields = slices.Delete(fields, i, i+1)
 	case 7:
@@ -79,7 +80,7 @@ func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field 
 	case 8:
 		r.Shuffle(len(fields), func(i, j int) { fields[i], fields[j] = fields[j], fields[i] })
 	case 9:
-		// Half of what the other cases get: these images are large, and their kinds are few.
+		// Half as often as the other cases, because these images are large and have few kinds.
 		if r.IntN(2) == 0 {
 			fields = secondCrowd(r, fields)
 		}
@@ -87,29 +88,29 @@ func secondMutateFields(r *rand.Rand, fields []bindtest.Field) []bindtest.Field 
 	return fields
 }
 
-// secondCrowd takes the fields to one of the format's limits: how often a field stands there, how many fields there
-// are and how long the header is.
-func secondCrowd(r *rand.Rand, fields []bindtest.Field) []bindtest.Field {
+// secondCrowd extends the fields to one of the format's limits: how often a field occurs, how many fields there are,
+// and how long the header is.
+func secondCrowd(r *rand.Rand, fields []forge.Field) []forge.Field {
 	length := 64
 	for _, field := range fields {
 		length += 4 + len(field.Value)
 	}
 	switch r.IntN(4) {
 	case 0:
-		return append(fields, slices.Repeat([]bindtest.Field{{Type: bindtest.Model, Value: []byte("CP200")}}, 62+r.IntN(3))...)
+		return append(fields, slices.Repeat([]forge.Field{{Type: forge.Model, Value: []byte("CP200")}}, 62+r.IntN(3))...)
 	case 1:
-		return append(fields, slices.Repeat([]bindtest.Field{{Type: bindtest.Levels, Value: []byte{0, 5, 0, 6}}}, 62+r.IntN(3))...)
+		return append(fields, slices.Repeat([]forge.Field{{Type: forge.Levels, Value: []byte{0, 5, 0, 6}}}, 62+r.IntN(3))...)
 	case 2:
-		return append(fields, slices.Repeat([]bindtest.Field{{Type: 0x0100}}, max(0, 1023-len(fields)+r.IntN(3)))...)
+		return append(fields, slices.Repeat([]forge.Field{{Type: 0x0100}}, max(0, 1023-len(fields)+r.IntN(3)))...)
 	}
-	return append(fields, bindtest.Field{Type: 0x0100, Value: make([]byte, max(0, 65535-length-4+r.IntN(3)))})
+	return append(fields, forge.Field{Type: 0x0100, Value: make([]byte, max(0, 65535-length-4+r.IntN(3)))})
 }
 
-// secondType returns a known type, the twin of one, or any.
+// secondType returns a known type, one that differs only in the critical bit, or any other.
 func secondType(r *rand.Rand) uint16 {
 	known := []uint16{
-		bindtest.Family, bindtest.Model, bindtest.SoftwareType, bindtest.Version, bindtest.Levels, bindtest.Built,
-		bindtest.Note, bindtest.UpdateFrom, bindtest.KeyID, bindtest.Signature,
+		forge.Family, forge.Model, forge.SoftwareType, forge.Version, forge.Levels, forge.Built,
+		forge.Note, forge.UpdateFrom, forge.KeyID, forge.Signature,
 	}
 	switch r.IntN(8) {
 	case 0:
@@ -124,23 +125,23 @@ func secondType(r *rand.Rand) uint16 {
 	return known[r.IntN(len(known))]
 }
 
-// secondValueOf returns a value for a field of the type, near the bounds of what is right and on either side of them.
+// secondValueOf returns a value for a field of the type, near the limits of valid values and on both sides of them.
 func secondValueOf(r *rand.Rand, kind uint16) []byte {
 	numbers := []uint16{0, 0, 0, 1, 1, 2, 3, 4, 9, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF}
 	var value []byte
 	switch kind {
-	case bindtest.Family, bindtest.Model, bindtest.SoftwareType, bindtest.Note:
+	case forge.Family, forge.Model, forge.SoftwareType, forge.Note:
 		return []byte(secondText(r))
-	case bindtest.Version, bindtest.UpdateFrom, bindtest.Levels:
-		for range map[bool]int{true: 2, false: 5}[kind == bindtest.Levels] {
+	case forge.Version, forge.UpdateFrom, forge.Levels:
+		for range map[bool]int{true: 2, false: 5}[kind == forge.Levels] {
 			value = binary.BigEndian.AppendUint16(value, numbers[r.IntN(len(numbers))])
 		}
-	case bindtest.Built:
+	case forge.Built:
 		seconds := []uint64{0, 1, 1772442840, 253_402_300_798, 253_402_300_799, 253_402_300_800, 1 << 63, 1<<64 - 1}
 		value = binary.BigEndian.AppendUint64(value, seconds[r.IntN(len(seconds))])
-	case bindtest.KeyID:
+	case forge.KeyID:
 		value = bytes.Repeat([]byte{byte(r.IntN(3))}, 8)
-	case bindtest.Signature:
+	case forge.Signature:
 		value = bytes.Repeat([]byte{byte(r.IntN(3))}, 64)
 	default:
 		return []byte(secondText(r))
@@ -151,7 +152,7 @@ func secondValueOf(r *rand.Rand, kind uint16) []byte {
 	return value[r.IntN(8)/7:]
 }
 
-// secondText returns a text, or what is none.
+// secondText returns a valid or invalid text.
 func secondText(r *rand.Rand) string {
 	texts := []string{
 		"", " ", "x", " x ", "CP600", "CP600", "ä", "\u00a0", "\u200b", "\ufeff", "\u2028", "\ufffd", "\U0010ffff", "\u202e", "😀",
@@ -208,13 +209,13 @@ func secondMutateBytes(r *rand.Rand, image []byte) []byte {
 	return image
 }
 
-// secondSign puts the right signature and the right CRC into an image that has a signature.
+// secondSign writes the right signature and the right CRC to an image that has a signature.
 func secondSign(image []byte, key ed25519.PrivateKey) []byte {
 	header := secondZeroed(image[:binary.BigEndian.Uint32(image[0x0C:])], 0x38, 4)
 	at := bytes.Index(header, []byte{0x80, 0x0A, 0, 64}) + 4
 	clear(header[at : at+64])
 	image = bytes.Clone(image)
 	copy(image[at:], ed25519.Sign(key, header))
-	bindtest.Seal(image)
+	forge.Seal(image)
 	return image
 }

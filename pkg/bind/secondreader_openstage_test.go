@@ -17,7 +17,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// secondOpenStage reads an OpenStage image as docs/bind-format.md describes it: recognised and, if so, right.
+// secondOpenStage parses an OpenStage image as docs/bind-format.md describes it, and reports whether it is recognised
+// and valid.
 func secondOpenStage(file []byte) (facts secondFacts, recognised, right bool) {
 	if len(file) < 64 {
 		return facts, false, false
@@ -55,7 +56,7 @@ func secondOpenStage(file []byte) (facts secondFacts, recognised, right bool) {
 	return facts, true, right
 }
 
-// secondPrintable reports whether the text is one that recognises the layout.
+// secondPrintable reports whether the text is one that identifies the layout.
 func secondPrintable(text []byte) bool {
 	for _, char := range text {
 		if char < 0x20 || char > 0x7E {
@@ -77,7 +78,7 @@ func secondDevice(name string) (family, models, platform string) {
 	return strings.TrimRight(family+" "+last[:letters], " "), last + "\n", ""
 }
 
-// secondVersion reads a version in any of the forms the document lists.
+// secondVersion parses a version in any of the forms of the document.
 func secondVersion(text string) (version string, ok bool) {
 	text = strings.Trim(text, " ")
 	numbers := strings.Split(text, ".")
@@ -90,7 +91,7 @@ func secondVersion(text string) (version string, ok bool) {
 		if dot := strings.IndexAny(major, "._"); dot >= 0 {
 			major, subMajor = major[:dot], major[dot+1:]
 		}
-		// What mixes the two leaves one of them in a number.
+		// If the text mixes the two, one of them remains in a number.
 		last := strings.Split(text[at+1:], ".")
 		if len(last) == 1 {
 			last = strings.Split(text[at+1:], "_")
@@ -116,7 +117,7 @@ func secondVersion(text string) (version string, ok bool) {
 	return fmt.Sprint(number), true
 }
 
-// secondImage returns an image in the OpenStage layout, with something wrong in many cases.
+// secondImage returns an image in the OpenStage layout, often with an error.
 func secondImage(r *rand.Rand) []byte {
 	names := []string{
 		"OpenStage 40", "OpenStage 40", "OpenStage 60", "OpenScape 40", "OpenStage 40G", "OpenStage Hi", "OpenStage Lo", "OpenScape Hi", "opera",
@@ -155,7 +156,7 @@ func secondImage(r *rand.Rand) []byte {
 	return image
 }
 
-// secondVersions returns versions in the forms that the document lists, and near them.
+// secondVersions returns versions in the forms of the document, and texts that are close to them.
 func secondVersions() []string {
 	return []string{
 		"V3 R5.12.0", "V3 R5.12.0", "V3 R5.12.0", "V3R5.12.0", "V1.2 R0.1.0", "V1_R9_2_0", "V1.2_R9_2_0", "V1_2_R9_2_0", "V1R9_2_0",
@@ -167,7 +168,7 @@ func secondVersions() []string {
 	}
 }
 
-// A reader written from the document alone sees in every image of the OpenStage layout what package bind sees.
+// TestSecondReaderOpenStage compares package bind with an OpenStage reader that was written only from the document.
 func TestSecondReaderOpenStage(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	seen, report := map[string]int{}, secondReport(t)
@@ -192,7 +193,7 @@ func TestSecondReaderOpenStage(t *testing.T) {
 	t.Logf("outcomes: %v", seen)
 }
 
-// Both readers take the same texts for versions.
+// TestSecondReaderVersions checks that both readers accept the same texts as versions.
 func TestSecondReaderVersions(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	texts, report := secondVersions(), secondReport(t)

@@ -12,19 +12,19 @@ import (
 	"unicode/utf8"
 )
 
-// secondFacts is what an image says, every value as text so that two of them compare with ==. Lists are joined with
-// a character that no text of an image can hold.
+// secondFacts holds what an image states, every value as text so that two of them compare with ==. Lists are joined
+// with a character that no text of an image can contain.
 type secondFacts struct {
 	family, models, platform, softwareType, version, levels, built, note, updateFrom, keyID string
 
 	signed bool
 }
 
-// A secondRefusal is the step of "What a reader checks" that failed, 0 if none did and -1 if this is no CPB image at
-// all, and the offset that the error names.
+// A secondRefusal is the step of "What a reader checks" that failed, 0 if none did and -1 if this is not a CPB image,
+// and the offset that the error names.
 type secondRefusal struct{ step, offset int }
 
-// secondCPB reads a CPB image as docs/bind-format.md describes it.
+// secondCPB parses a CPB image as docs/bind-format.md describes it.
 func secondCPB(file []byte) (facts secondFacts, refusal secondRefusal) {
 	if step := secondMagic(file); step != 0 {
 		return facts, secondRefusal{step, 0}
@@ -68,7 +68,7 @@ func secondCPB(file []byte) (facts secondFacts, refusal secondRefusal) {
 	return facts, refusal
 }
 
-// secondMagic tells a whole magic (0) from a spoilt one (1) and from another kind of file (-1).
+// secondMagic returns 0 for a valid magic, 1 for a damaged one and -1 for another kind of file.
 func secondMagic(file []byte) int {
 	switch {
 	case bytes.HasPrefix(file, []byte("\x89CPB\r\n\x1A\n")):
@@ -79,7 +79,7 @@ func secondMagic(file []byte) int {
 	return -1
 }
 
-// secondASCIIMode reports whether a transfer in ASCII mode spoilt the magic.
+// secondASCIIMode reports whether a transfer in ASCII mode damaged the magic.
 func secondASCIIMode(file []byte) bool {
 	for _, rest := range []string{
 		"\n\x1A\n", "\r\x1A\r", "\r\r\x1A\r", "\n\n\x1A\n", "\r\n\x1A\r\n", "\r\r\n\x1A\r\n", "\r\n\r\n\x1A\r\n",
@@ -91,14 +91,14 @@ func secondASCIIMode(file []byte) bool {
 	return bytes.HasPrefix(file, []byte("\x09CPB\r\n\x1A\n"))
 }
 
-// secondZeroed returns the header with a part of it as zero.
+// secondZeroed returns the header with a part of it set to zero.
 func secondZeroed(header []byte, offset, length int) []byte {
 	header = bytes.Clone(header)
 	clear(header[offset : offset+length])
 	return header
 }
 
-// secondShape checks that the fields fill the header, before any of them is looked at.
+// secondShape checks that the fields fill the header, before it checks any of them.
 func secondShape(header []byte) secondRefusal {
 	for offset, fields := 0x40, 1; offset < len(header); fields++ {
 		if len(header)-offset < 4 {
@@ -116,7 +116,7 @@ func secondShape(header []byte) secondRefusal {
 	return secondRefusal{}
 }
 
-// secondFields reads fields whose shape is right.
+// secondFields parses fields whose structure is valid.
 func secondFields(header []byte) (facts secondFacts, refusal secondRefusal) {
 	count := map[uint16]int{}
 	for offset := 0x40; offset < len(header); {
@@ -146,7 +146,7 @@ func secondFields(header []byte) (facts secondFacts, refusal secondRefusal) {
 	return facts, secondRefusal{}
 }
 
-// secondTable is the table of fields: the bounds of the value's length and how often the field may stand there.
+// secondTable is the table of fields: the limits of the value's length and how often the field may occur.
 func secondTable(kind uint16) (shortest, longest, most int) {
 	switch kind {
 	case 0x0001:
@@ -169,7 +169,7 @@ func secondTable(kind uint16) (shortest, longest, most int) {
 	return 0, 0, 0
 }
 
-// secondValue takes up the value of a known field whose length is right. It returns where in the value the error is,
+// secondValue stores the value of a known field whose length is valid. It returns the offset of an error in the value,
 // -1 if there is none.
 func secondValue(facts *secondFacts, kind uint16, value []byte) int {
 	text := string(value)
@@ -217,7 +217,7 @@ func secondValue(facts *secondFacts, kind uint16, value []byte) int {
 	return 0
 }
 
-// secondNoText returns the first byte that must not stand in a text, -1 if there is none.
+// secondNoText returns the offset of the first byte that a text must not contain, -1 if there is none.
 func secondNoText(text string) int {
 	for i, char := range text {
 		if _, size := utf8.DecodeRuneInString(text[i:]); unicode.IsControl(char) || char == utf8.RuneError && size == 1 {
@@ -227,7 +227,7 @@ func secondNoText(text string) int {
 	return -1
 }
 
-// secondSignature is the answer about the signature of a CPB image that is otherwise right.
+// secondSignature returns the result of checking the signature of a CPB image that is otherwise valid.
 func secondSignature(image []byte, trusted []ed25519.PublicKey) string {
 	header := secondZeroed(image[:binary.BigEndian.Uint32(image[0x0C:])], 0x38, 4)
 	var signature, keyID []byte
@@ -248,7 +248,7 @@ func secondSignature(image []byte, trusted []ed25519.PublicKey) string {
 	namesKey := !bytes.Equal(keyID, make([]byte, len(keyID)))
 	answer := "no key"
 	for _, key := range trusted {
-		// This is how DER writes the SubjectPublicKeyInfo of every Ed25519 key.
+		// DER encodes the SubjectPublicKeyInfo of every Ed25519 key in this way.
 		id := sha256.Sum256(append([]byte("\x30\x2A\x30\x05\x06\x03\x2B\x65\x70\x03\x21\x00"), key...))
 		switch {
 		case namesKey && !bytes.Equal(keyID, id[:8]):

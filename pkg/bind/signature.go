@@ -16,7 +16,7 @@ type KeyID [8]byte
 // String returns the id as 4f1d22c09a3b77e1.
 func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
-// A PublicKey is an Ed25519 key that somebody trusts, and the name it is known by, such as its file's.
+// A PublicKey is a trusted Ed25519 key, with a name such as that of its file.
 type PublicKey struct {
 	Name string
 	Key  ed25519.PublicKey
@@ -32,8 +32,8 @@ func (k PublicKey) ID() (KeyID, error) {
 	return KeyID(sum[:8]), nil
 }
 
-// ParsePublicKey reads an Ed25519 public key in PEM (SubjectPublicKeyInfo), as openssl writes it. Errors hold no part
-// of the text.
+// ParsePublicKey parses an Ed25519 public key in PEM (SubjectPublicKeyInfo), as openssl writes it. Errors contain no
+// part of the text.
 func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
 	block, err := onlyPEM(text, "PUBLIC KEY")
 	if err != nil {
@@ -50,7 +50,7 @@ func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
-// ParsePrivateKey reads an Ed25519 private key in PEM (PKCS#8, not encrypted), as openssl writes it. Errors hold no
+// ParsePrivateKey parses an Ed25519 private key in PEM (PKCS#8, not encrypted), as openssl writes it. Errors contain no
 // part of the text.
 func ParsePrivateKey(text []byte) (ed25519.PrivateKey, error) {
 	block, err := onlyPEM(text, "PRIVATE KEY")
@@ -72,10 +72,10 @@ func ParsePrivateKey(text []byte) (ed25519.PrivateKey, error) {
 func onlyPEM(text []byte, kind string) ([]byte, error) {
 	block, rest := pem.Decode(text)
 	if block == nil {
-		return nil, errors.New("holds no PEM block")
+		return nil, errors.New("contains no PEM block")
 	}
 	if more, _ := pem.Decode(rest); more != nil {
-		return nil, errors.New("holds more than one PEM block")
+		return nil, errors.New("contains more than one PEM block")
 	}
 	switch block.Type {
 	case kind:
@@ -83,35 +83,35 @@ func onlyPEM(text []byte, kind string) ([]byte, error) {
 	case "ENCRYPTED PRIVATE KEY":
 		return nil, errors.New("is encrypted: decrypt the key first")
 	case "PRIVATE KEY":
-		return nil, errors.New("holds a private key where a public key is wanted")
+		return nil, errors.New("contains a private key, but a public key is needed")
 	case "PUBLIC KEY":
-		return nil, errors.New("holds a public key where a private key is wanted")
+		return nil, errors.New("contains a public key, but a private key is needed")
 	}
-	return nil, errors.New("holds a PEM block of another type than " + kind)
+	return nil, errors.New("contains a PEM block of another type than " + kind)
 }
 
-// A SignatureState is one of the four answers about a signature.
+// A SignatureState is one of the four results of checking a signature.
 type SignatureState string
 
-// The four answers.
+// The four results.
 const (
 	Unsigned       SignatureState = "none"
-	NoKey          SignatureState = "no key" // signed, but no key is at hand to check it with
-	SignatureWrong SignatureState = "wrong"  // no trusted key made it, or what it signs was changed
+	NoKey          SignatureState = "no key" // signed, but there is no key to check it with
+	SignatureWrong SignatureState = "wrong"  // no trusted key made it, or the signed data was changed
 	SignatureRight SignatureState = "right"
 )
 
-// A Signature is what is known of an image's signature. KeyID is the one that the image names; KeyName is the name
-// of the trusted key that the signature is right for.
+// A Signature is what is known about an image's signature. KeyID is the one that the image names; KeyName is the name
+// of the trusted key that made the signature.
 type Signature struct {
 	State   SignatureState
 	KeyID   KeyID
 	KeyName string
 }
 
-// CheckSignature checks the image's signature against the trusted keys and returns the answer, which Facts then holds
-// too. It reads no payload: a CPB signature covers the header, which holds the payload's digest; a descriptor's
-// covers the descriptor, which holds the image's. If both are signed the worse answer counts.
+// CheckSignature checks the image's signature against the trusted keys. It returns the result, which Facts then has
+// too. It reads no payload: a CPB signature covers the header, which contains the payload's digest; a descriptor's
+// covers the descriptor, which contains the image's. If both are signed the worse result counts.
 func (f *File) CheckSignature(trusted []PublicKey) Signature {
 	answer := f.facts.Integrity.Signature
 	answer.State, answer.KeyName = Unsigned, ""
@@ -128,13 +128,13 @@ func (f *File) CheckSignature(trusted []PublicKey) Signature {
 	return answer
 }
 
-// badness orders the answers; unsigned is the mildest, since another part of the image may be signed.
+// badness orders the results; unsigned is the best, because another part of the image may be signed.
 func badness(s SignatureState) int {
 	return slices.Index([]SignatureState{Unsigned, SignatureRight, NoKey, SignatureWrong}, s)
 }
 
-// signedCPB returns what a CPB signature covers, the header with signature and checksum as zero, and the signature,
-// or nil if the image is not CPB or not signed.
+// signedCPB returns what a CPB signature covers, the header with signature and checksum set to zero, and the signature.
+// It returns nil if the image is not CPB or not signed.
 func (f *File) signedCPB() (message, signature []byte) {
 	for _, field := range f.fields {
 		if f.facts.Format == CPB && len(field.Head) > 0 && cpbFieldType(field.Head) == cpbSignature {
@@ -144,7 +144,7 @@ func (f *File) signedCPB() (message, signature []byte) {
 	return nil, nil
 }
 
-// cpbSigned returns the header with the signature that stands at the offset and the checksum as zero.
+// cpbSigned returns the header with the checksum and the signature at the offset set to zero.
 func cpbSigned(header []byte, at int64) []byte {
 	message := slices.Clone(header)
 	clear(message[at:][:ed25519.SignatureSize])
@@ -154,7 +154,7 @@ func cpbSigned(header []byte, at int64) []byte {
 
 func cpbFieldType(head []byte) uint16 { return uint16(head[0])<<8 | uint16(head[1]) }
 
-// check looks for the trusted key that made the signature. An id narrows the search to the key that has it.
+// check searches for the trusted key that made the signature. An id limits the search to the key that has it.
 func check(message, signature []byte, id KeyID, trusted []PublicKey) Signature {
 	answer := Signature{State: NoKey, KeyID: id}
 	for _, key := range trusted {

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/bind/bindtest"
 )
 
 func TestSignatureStates(t *testing.T) {
@@ -24,7 +24,7 @@ func TestSignatureStates(t *testing.T) {
 
 	forged := bytes.Clone(image)
 	forged[bytes.Index(forged, []byte("Unify HFA"))+8] = 'B'
-	bindtest.Seal(forged)
+	forge.Seal(forged)
 	anonymous := withoutKeyID(t, image)
 
 	right, other := publicKey(1, "site.pub"), publicKey(2, "other.pub")
@@ -60,7 +60,7 @@ func TestSignatureStates(t *testing.T) {
 	}
 }
 
-// withoutKeyID signs the image anew as somebody who names no key.
+// withoutKeyID signs the image again without a key id.
 func withoutKeyID(t *testing.T, image []byte) []byte {
 	t.Helper()
 	f, err := open(t, image)
@@ -72,7 +72,7 @@ func withoutKeyID(t *testing.T, image []byte) []byte {
 		t.Fatal(err)
 	}
 	last := len(header.Fields) - 1
-	header.Fields = append(header.Fields[:last-1], bind.CPBField{Type: bindtest.Signature, Value: make([]byte, 64)})
+	header.Fields = append(header.Fields[:last-1], bind.CPBField{Type: forge.Signature, Value: make([]byte, 64)})
 	raw, err := header.Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -80,11 +80,12 @@ func withoutKeyID(t *testing.T, image []byte) []byte {
 	message := bytes.Clone(raw)
 	clear(message[0x38:0x3C])
 	copy(raw[len(raw)-64:], ed25519.Sign(testKey(1), message))
-	bindtest.Seal(raw)
+	forge.Seal(raw)
 	return append(raw, image[f.Facts().HeaderLength:]...)
 }
 
-// Each byte of a signed header is covered: whatever is changed, the signature is wrong or the image cannot be read.
+// TestEveryHeaderByteIsSigned checks that the signature covers each byte of a signed header: after any change, the
+// signature is wrong or the image cannot be read.
 func TestEveryHeaderByteIsSigned(t *testing.T) {
 	signed := minimal(t)
 	signed.Key, signed.Levels, signed.Note = testKey(1), mustLevels(t, "1-3"), "note"
@@ -95,11 +96,11 @@ func TestEveryHeaderByteIsSigned(t *testing.T) {
 	}
 	for i := range int(whole.Facts().HeaderLength) {
 		if i >= 0x38 && i < 0x3C {
-			continue // the checksum, which is computed anew
+			continue // the checksum is computed again
 		}
 		bent := bytes.Clone(image)
 		bent[i] ^= 0x01
-		bindtest.Seal(bent)
+		forge.Seal(bent)
 		f, err := bind.NewFile(bytes.NewReader(bent), int64(len(bent)))
 		if err != nil {
 			continue
@@ -154,7 +155,7 @@ func TestSignedDescriptor(t *testing.T) {
 	}
 }
 
-// What lies beside an image is held to its size before it is read.
+// TestLargeNeighbours checks that the size of a file beside an image is limited before it is read.
 func TestLargeNeighbours(t *testing.T) {
 	image := []byte("an unknown image")
 	d := &bind.Description{SHA256: sha256.Sum256(image), Size: int64(len(image))}
@@ -174,7 +175,8 @@ func TestLargeNeighbours(t *testing.T) {
 	}
 }
 
-// A signed descriptor does not make up for a wrong signature in the image, nor the other way round.
+// TestWorseSignatureCounts checks that a signed descriptor does not hide a wrong signature in the image, or the other
+// way round.
 func TestWorseSignatureCounts(t *testing.T) {
 	signed := minimal(t)
 	signed.Key = testKey(2)
@@ -238,13 +240,13 @@ func TestKeys(t *testing.T) {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
 	tests := []struct{ name, text, private, public string }{
-		{"private key", text("PRIVATE KEY", private), "", "where a public key is wanted"},
-		{"public key", text("PUBLIC KEY", public), "where a private key is wanted", ""},
-		{"RSA private key", text("PRIVATE KEY", rsaPrivate), "not an Ed25519 private key", "where a public key is wanted"},
-		{"RSA public key", text("PUBLIC KEY", rsaPublic), "where a private key is wanted", "not an Ed25519 public key"},
+		{"private key", text("PRIVATE KEY", private), "", "but a public key is needed"},
+		{"public key", text("PUBLIC KEY", public), "but a private key is needed", ""},
+		{"RSA private key", text("PRIVATE KEY", rsaPrivate), "not an Ed25519 private key", "but a public key is needed"},
+		{"RSA public key", text("PUBLIC KEY", rsaPublic), "but a private key is needed", "not an Ed25519 public key"},
 		{"encrypted", text("ENCRYPTED PRIVATE KEY", private), "is encrypted", "is encrypted"},
 		{"certificate", text("CERTIFICATE", public), "another type", "another type"},
-		{"garbage inside", text("PRIVATE KEY", []byte("secret")), "is not a private key", "where a public key is wanted"},
+		{"garbage inside", text("PRIVATE KEY", []byte("secret")), "is not a private key", "but a public key is needed"},
 		{"no PEM", "secret", "no PEM block", "no PEM block"},
 		{"two keys", text("PRIVATE KEY", private) + text("PRIVATE KEY", private), "more than one", "more than one"},
 		{"empty", "", "no PEM block", "no PEM block"},

@@ -1,24 +1,26 @@
 package bind
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 )
 
 // chunk is how much of an image is in memory at a time.
 const chunk = 256 << 10
 
-// Verify reads the whole image once and compares its digests with what header and descriptor state; the result then
-// stands in Facts. For a stream it is what learns the size and reads the trailer, and it can be called once.
+// Verify reads the whole image once and compares its digests with those that header and descriptor state. Facts then
+// has the result. For a stream, Verify also finds the size and reads the trailer, and can be called only once.
 //
 // The error is a [*FormatError] for a wrong digest or length and for a file that ends before its size, the context's
 // cause if it ends first, or that of the reader.
 func (f *File) Verify(ctx context.Context) error {
-	sums := f.newSums()
+	sums := f.newSums(f.wholeDigest)
 	var err error
 	if f.stream != nil {
 		err = f.hashStream(ctx, sums)
@@ -34,41 +36,65 @@ func (f *File) Verify(ctx context.Context) error {
 	return nil
 }
 
-// sums computes what Verify compares, in one pass: the digest of the payload, that of the whole file, or both.
+// sums compares an image with what was read when it was opened, and computes the digests that Verify compares, all in
+// one pass: header and trailer byte by byte, the payload's digest, that of the whole file, or both.
 type sums struct {
-	headerLength int64
-	payload      hash.Hash // nil if the format states no digest of the payload
-	whole        hash.Hash // nil if nothing asks for the whole file's, or it is given
-	given        *[32]byte // the whole file's, computed by somebody else
+	file    *File
+	payload hash.Hash    // nil if the format states no digest of the payload
+	whole   hash.Hash    // nil if the whole file's digest is not needed
+	changed *FormatError // the first byte that has changed
 }
 
-// newSums leaves out the whole file's digest where the header states the payload's: computing both takes twice as long.
-func (f *File) newSums() *sums {
-	s := &sums{headerLength: f.facts.HeaderLength}
+// newSums omits the whole file's digest if the header states the payload's, unless whole is set.
+func (f *File) newSums(whole bool) *sums {
+	s := &sums{file: f}
 	if f.facts.PayloadSHA256.Known() {
 		s.payload = sha256.New()
 	}
-	if s.payload == nil || f.sealed != nil || f.wholeDigest {
+	if s.payload == nil || f.sealed != nil || whole {
 		s.whole = sha256.New()
 	}
 	return s
 }
 
-// start is the offset of the first byte that matters.
+// start returns the offset of the first byte that is needed.
 func (s *sums) start() int64 {
 	if s.whole == nil {
-		return s.headerLength
+		return s.file.facts.HeaderLength
 	}
 	return 0
 }
 
-// add takes bytes that stand at the given offset of the file. A hash never fails.
+// add adds the bytes at the given offset of the file. It computes two digests at the same time.
 func (s *sums) add(at int64, b []byte) {
-	if s.whole != nil {
+	s.comparePart("header", 0, s.file.header, at, b)
+	s.comparePart("trailer", s.file.facts.Size-int64(len(s.file.trailer)), s.file.trailer, at, b)
+	payload := b[min(max(s.file.facts.HeaderLength-at, 0), int64(len(b))):]
+	var whole sync.WaitGroup
+	switch {
+	case s.whole != nil && s.payload != nil:
+		whole.Go(func() { s.whole.Write(b) })
+	case s.whole != nil:
 		s.whole.Write(b)
 	}
-	if skip := s.headerLength - at; s.payload != nil && skip < int64(len(b)) {
-		s.payload.Write(b[max(skip, 0):])
+	if s.payload != nil {
+		s.payload.Write(payload)
+	}
+	whole.Wait()
+}
+
+// comparePart compares the bytes of b, at the offset at of the file, with those of a part that was read before.
+func (s *sums) comparePart(name string, start int64, part []byte, at int64, b []byte) {
+	from, to := max(start, at), min(start+int64(len(part)), at+int64(len(b)))
+	if s.changed != nil || from >= to || bytes.Equal(part[from-start:to-start], b[from-at:to-at]) {
+		return
+	}
+	for part[from-start] == b[from-at] {
+		from++
+	}
+	s.changed = &FormatError{
+		s.file.facts.Format, Changed, name, from,
+		fmt.Sprintf("the byte is 0x%02x, but was 0x%02x when the file was opened", b[from-at], part[from-start]),
 	}
 }
 
@@ -92,7 +118,7 @@ func (f *File) hashFile(ctx context.Context, s *sums) error {
 	return nil
 }
 
-// hashStream reads the stream to its end, or to the first byte too many: a stream need not end.
+// hashStream reads the stream to its end, or to the first byte too many, because a stream may be endless.
 func (f *File) hashStream(ctx context.Context, s *sums) error {
 	want := f.facts.HeaderLength + f.facts.PayloadLength
 	buffer := make([]byte, chunk)
@@ -130,13 +156,12 @@ func lastBytes(tail, b []byte) []byte {
 	return append(tail[:0], tail[max(len(tail)-maxTrailer, 0):]...)
 }
 
-// compare compares what was computed with what header and descriptor state.
+// compare compares the computed digests with those that header and descriptor state.
 func (f *File) compare(s *sums) *FormatError {
-	result := Integrity{Digest: Absent, Signature: f.facts.Integrity.Signature}
-	result.SHA256 = s.given
-	if s.whole != nil {
-		result.SHA256 = (*[32]byte)(s.whole.Sum(nil))
+	if s.changed != nil {
+		return s.changed
 	}
+	result := Integrity{Digest: Absent, Signature: f.facts.Integrity.Signature, SHA256: s.sha256()}
 	if s.payload != nil {
 		result.Digest = Right
 		want, got := f.facts.PayloadSHA256, [32]byte(s.payload.Sum(nil))
@@ -160,4 +185,12 @@ func (f *File) compare(s *sums) *FormatError {
 	}
 	f.facts.Integrity = result
 	return result.Damage
+}
+
+// sha256 returns the digest of the whole file, or nil if it was not computed.
+func (s *sums) sha256() *[32]byte {
+	if s.whole == nil {
+		return nil
+	}
+	return (*[32]byte)(s.whole.Sum(nil))
 }

@@ -16,10 +16,10 @@ type Version struct {
 	Hotfix   uint16
 }
 
-// ParseVersion reads a version in any of the forms phones, advisories and file names use: "V1 R9.2.0", "V1R9.2.0",
+// ParseVersion parses a version in any of the forms phones, advisories and file names use: "V1 R9.2.0", "V1R9.2.0",
 // "V1.2 R0.1.0", "1.9.2.0" (major, release, fix, hotfix), "1.10.2.0002" and "V1_R9_2_0". Letters may be lower case,
-// a number may have leading zeros, and blanks around the text are ignored. Whatever cannot be read for certain is an
-// error, and so is V0 R0.0.0, which says nothing.
+// a number may have leading zeros, and spaces around the text are ignored. Ambiguous text is an error, and so is
+// V0 R0.0.0, which means unknown.
 //
 // Forms: developer's guide A31003-S2000-R102-16 (V1 R4.9.0, 1.4.9.0), advisory SySS-2024-008 and its list of
 // versions (1.10.2.0002), published file names (V1_R9_2_0).
@@ -38,7 +38,7 @@ func ParseVersion(s string) (Version, error) {
 	return v, nil
 }
 
-// parseVR reads what follows the V of "V1.2 R9.2.0"; in file names underscores stand for the dots and the space.
+// parseVR parses the text after the V of "V1.2 R9.2.0"; in file names underscores replace the dots and the space.
 func parseVR(text string) (Version, bool) {
 	majors, releases, found := strings.Cut(text, "R")
 	if !found {
@@ -57,7 +57,7 @@ func parseVR(text string) (Version, bool) {
 	return v, true
 }
 
-// separator is what stands between the numbers of text: a dot, or in file names an underscore.
+// separator returns the character between the numbers of text: a dot, or in file names an underscore.
 func separator(text string) string {
 	if strings.Contains(text, "_") {
 		return "_"
@@ -65,7 +65,7 @@ func separator(text string) string {
 	return "."
 }
 
-// parseDotted reads "1.9.2.0".
+// parseDotted parses "1.9.2.0".
 func parseDotted(text string) (Version, bool) {
 	n, ok := numbers(text, ".")
 	if !ok || len(n) != 4 {
@@ -74,7 +74,7 @@ func parseDotted(text string) (Version, bool) {
 	return Version{Major: n[0], Release: n[1], Fix: n[2], Hotfix: n[3]}, true
 }
 
-// numbers splits text at separator and reads each part as a decimal number of at most 16 bits.
+// numbers splits text at separator and parses each part as a decimal number of at most 16 bits.
 func numbers(text, separator string) ([]uint16, bool) {
 	if strings.Count(text, separator) > 3 {
 		return nil, false
@@ -82,7 +82,7 @@ func numbers(text, separator string) ([]uint16, bool) {
 	parts := strings.Split(text, separator)
 	out := make([]uint16, len(parts))
 	for i, part := range parts {
-		// ParseUint takes a sign or an underscore for no number, which is what is wanted here.
+		// ParseUint refuses a sign and an underscore, as intended.
 		n, err := strconv.ParseUint(part, 10, 16)
 		if err != nil {
 			return nil, false

@@ -51,7 +51,7 @@ func TestParseVersionRefuses(t *testing.T) {
 	}
 }
 
-// The order is written down, oldest first: each version is newer than all above it.
+// TestVersionOrder checks versions in ascending order: each is newer than all above it.
 func TestVersionOrder(t *testing.T) {
 	order := []string{
 		"V0 R0.0.1", "V1 R0.0.0", "V1 R0.23.0", "V1 R4.9.0", "V1 R5.8.0", "V1 R9.2.0", "V1 R9.2.1", "V1 R9.10.0",

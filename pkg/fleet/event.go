@@ -5,7 +5,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A Step is a kind of event.
@@ -52,7 +52,7 @@ type Event struct {
 	Device  Device
 	Verdict *hwcheck.Verdict
 	Known   hwcheck.Phone // with Verdict: what was checked
-	Fetch   transfer.Fetch
+	Fetch   serve.Fetch
 	Upload  Upload
 	Text    string
 	Outcome Outcome
@@ -104,7 +104,7 @@ type Result struct {
 	Known   hwcheck.Phone    // all that is known of it
 	Verdict *hwcheck.Verdict // nil if it was not checked
 	Told    bool             // it was told where its new software lies, and did not say that it is busy; or was sent all of it
-	Fetch   transfer.Fetch   // as far as it was seen
+	Fetch   serve.Fetch      // as far as it was seen
 	Upload  Upload           // by the phone's web page
 	Down    time.Time        // when it was seen to restart; zero if it was not
 	Back    time.Time        // and to be there again

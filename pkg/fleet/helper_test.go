@@ -4,28 +4,28 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// identity is the certificate of all servers in these tests: making one takes a while.
+// identity is the certificate of all servers in these tests: making one takes a while. It is valid when the time of
+// [synctest] begins.
 var identity = sync.OnceValues(func() (tls.Certificate, error) {
-	return transfer.MakeCertificate([]string{"127.0.0.1", "localhost"}, time.Now())
+	return serve.MakeCertificate([]string{machine}, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 })
 
 const (
@@ -33,8 +33,14 @@ const (
 	sip  = "Unify SIP"
 	name = "cp.bind"
 
-	short = 2500 * time.Millisecond // the patience of runs that are to end by it
-	long  = 20 * time.Second        // of those that are not
+	machine = "10.1.0.1" // the machine that the runner runs on
+
+	// How long phones take: no multiples of any interval, so that nothing else happens at the same time.
+	callDelay   = 2300 * time.Millisecond
+	installTime = 90300 * time.Millisecond
+	restartTime = 180700 * time.Millisecond
+
+	rate = 70_000 // bytes a second that phones fetch
 )
 
 var (
@@ -45,6 +51,9 @@ var (
 // macOf is the MAC address of a phone.
 func macOf(n int) string { return fmt.Sprintf("00:1A:E8:00:%02X:%02X", n>>8, n&255) }
 
+// hostOf is the IP address of a phone.
+func hostOf(n int) string { return fmt.Sprintf("10.0.%d.%d", n>>8, n&255) }
+
 // An imageFile is an image that is there to be handed out.
 type imageFile struct {
 	facts   bind.Facts
@@ -52,7 +61,8 @@ type imageFile struct {
 }
 
 // build makes an image. nil changes nothing.
-func build(dir string, size int, change func(*bind.Builder)) (imageFile, error) {
+func build(t *testing.T, size int, change func(*bind.Builder)) imageFile {
+	t.Helper()
 	b := &bind.Builder{Family: "OpenScape Desk Phone CP", SoftwareType: hfa, Version: newVersion}
 	b.Levels, _ = bind.ParseLevels("1-3")
 	if change != nil {
@@ -60,136 +70,113 @@ func build(dir string, size int, change func(*bind.Builder)) (imageFile, error) 
 	}
 	var text bytes.Buffer
 	payload := bytes.NewReader(make([]byte, size))
-	if err := b.Build(context.Background(), &text, io.NewSectionReader(payload, 0, int64(size))); err != nil {
-		return imageFile{}, err
-	}
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
-		return imageFile{}, err
-	}
-	f, err := bind.Open(path)
-	if err != nil {
-		return imageFile{}, err
-	}
-	defer func() { _ = f.Close() }()
-	if err := f.Verify(context.Background()); err != nil {
-		return imageFile{}, err
-	}
-	return imageFile{f.Facts(), io.NewSectionReader(bytes.NewReader(text.Bytes()), 0, int64(text.Len()))}, nil
+	fatal(t, b.Build(t.Context(), &text, io.NewSectionReader(payload, 0, int64(size))))
+	content := bytes.NewReader(text.Bytes())
+	f, err := bind.NewFile(content, content.Size())
+	fatal(t, err)
+	fatal(t, f.Verify(t.Context()))
+	return imageFile{f.Facts(), io.NewSectionReader(content, 0, content.Size())}
 }
 
-// A stage is a runner, what phones call and fetch from, and what was told.
+func fatal(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A stage is a network in memory with a runner, what phones call and fetch from, and what was told. It belongs to a test
+// in virtual time.
 type stage struct {
+	t      *testing.T
+	net    *memnet.Network
 	runner *fleet.Runner
-	https  *transfer.Server
-	ftp    *transfer.FTPServer
+	https  *serve.Server
 	image  imageFile
 	plan   fleet.Plan
 
 	mu     sync.Mutex
 	events []fleet.Event
 	hear   func(fleet.Event)
-	seen   chan struct{} // closed when a phone is seen to restart
 }
 
-// newStage opens a stage. Options are changed as wanted.
-func newStage(dir string, size int, image func(*bind.Builder), legacy bool, o fleet.Options) (*stage, error) {
-	s := &stage{seen: make(chan struct{})}
-	var (
-		err  error
-		once sync.Once
-	)
-	if s.image, err = build(dir, size, image); err != nil {
-		return nil, err
-	}
-	o.Event = func(e fleet.Event) {
-		s.mu.Lock()
-		s.events = append(s.events, e)
-		hear := s.hear
-		s.mu.Unlock()
-		if e.Step == fleet.StepRestarting {
-			once.Do(func() { close(s.seen) })
-		}
-		if hear != nil {
-			hear(e)
-		}
-	}
-	s.runner = fleet.New(o)
-	certificate, err := identity()
-	if err != nil {
-		return nil, err
-	}
-	serve := transfer.ServeOptions{
-		Listen: "127.0.0.1:0", Certificate: certificate, Legacy: legacy, Calls: s.runner.Calls(), Troubled: s.runner.Troubled,
-	}
-	if s.https, err = transfer.Serve(serve); err != nil {
-		return nil, err
-	}
-	if s.ftp, err = transfer.ServeFTP(serve); err != nil {
-		return nil, errors.Join(err, s.https.Close())
-	}
-	s.plan = fleet.Plan{Back: s.back, Image: &fleet.Image{Facts: s.image.facts, Priority: wpi.Normal}}
-	s.plan.Image.Source = fleet.Served(s.https, name, s.image.content, s.back)
-	return s, nil
+// A setting is what is special about a stage.
+type setting struct {
+	size    int // of the image
+	image   func(*bind.Builder)
+	legacy  bool
+	options fleet.Options
 }
 
-func (s *stage) back(netip.Addr) (string, int) { return "127.0.0.1", int(s.https.Addr().Port()) }
-
-func (s *stage) ftpBack(netip.Addr) (string, int) { return "127.0.0.1", int(s.ftp.Addr().Port()) }
-
-func (s *stage) close() {
-	_ = s.https.Close()
-	_ = s.ftp.Close()
-}
-
-// set opens a stage for one test.
+// set opens a stage as others have it, with options of its own.
 func set(t *testing.T, o fleet.Options) *stage {
 	t.Helper()
-	s, err := newStage(t.TempDir(), 512<<10, nil, false, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.close)
+	return newStage(t, setting{options: o})
+}
+
+func newStage(t *testing.T, w setting) *stage {
+	t.Helper()
+	t.Cleanup(func() { time.Sleep(time.Minute) }) // handlers that sleep, and servers that hold on to a connection, come to their end
+	s := &stage{t: t, net: memnet.New(), image: build(t, max(w.size, 512<<10), w.image)}
+	o := w.options
+	o.Event, o.Dial, o.Lookup = s.note, s.dial, s.net.LookupNetIP
+	s.runner = fleet.New(o)
+	certificate, err := identity()
+	fatal(t, err)
+	l, err := s.net.Listen(t.Context(), "tcp", machine+":18443")
+	fatal(t, err)
+	s.https, err = serve.New(serve.Options{
+		Listener: l, Certificate: certificate, Legacy: w.legacy, Rate: rate, Handler: s.runner.Calls(), OnError: s.runner.Troubled,
+	})
+	fatal(t, err)
+	t.Cleanup(func() { fatal(t, s.https.Close()) })
+	s.plan = fleet.Plan{Back: s.back, Image: &fleet.Image{Facts: s.image.facts, Priority: wpi.Normal}}
+	s.plan.Image.Source = fleet.Served(s.https, name, s.image.content, s.back)
 	return s
 }
 
-// quick are options for runs that end well.
-func quick() fleet.Options {
-	return fleet.Options{ContactInterval: 300 * time.Millisecond, Patience: long, Probe: 150 * time.Millisecond, Timeout: 10 * time.Second, Doubt: time.Second}
+// note notes an event.
+func (s *stage) note(e fleet.Event) {
+	s.mu.Lock()
+	s.events = append(s.events, e)
+	hear := s.hear
+	s.mu.Unlock()
+	if hear != nil {
+		hear(e)
+	}
 }
 
-// impatient are options for runs that end by patience.
-func impatient() fleet.Options {
-	o := quick()
-	o.Patience = short
-	return o
+// dial connects from the machine that the runner runs on.
+func (s *stage) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return s.net.DialFrom(ctx, netip.MustParseAddr(machine), network, address)
+}
+
+// back is where phones call and fetch: at the address by which they are reached.
+func (s *stage) back(local netip.Addr) (string, int) {
+	return local.String(), int(s.https.Addr().Port())
 }
 
 // phoneConfig is a phone that can be updated.
-func phoneConfig(n int) phonesim.Config {
+func (s *stage) phoneConfig(n int) phonesim.Config {
 	return phonesim.Config{
-		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: macOf(n), PartNumber: "S30817-S7720-A101-4",
-		SoftwareType: hfa, Version: oldVersion, Level: 3, InstallTime: 10 * time.Millisecond, RestartTime: 500 * time.Millisecond,
+		Listen: hostOf(n) + ":8085", DeviceType: "OpenScape Desk Phone CP600", MAC: macOf(n), PartNumber: "S30817-S7720-A101-4",
+		SoftwareType: hfa, Version: oldVersion, Level: 3, CallDelay: callDelay, InstallTime: installTime, RestartTime: restartTime, Network: s.net,
 	}
 }
 
 // phone starts a phone.
-func phone(t *testing.T, n int, change func(*phonesim.Config), faults ...string) *phonesim.Phone {
-	t.Helper()
-	c := phoneConfig(n)
+func (s *stage) phone(n int, change func(*phonesim.Config), faults ...string) *phonesim.Phone {
+	s.t.Helper()
+	c := s.phoneConfig(n)
 	if change != nil {
 		change(&c)
 	}
 	for _, fault := range faults {
-		if err := c.AddFault(fault); err != nil {
-			t.Fatal(err)
-		}
+		fatal(s.t, c.AddFault(fault))
 	}
 	p, err := phonesim.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Close() })
+	fatal(s.t, err)
+	s.t.Cleanup(func() { _ = p.Close() })
 	return p
 }
 
@@ -199,14 +186,21 @@ func targetOf(address string) fleet.Target {
 }
 
 // run runs the plan with targets at these addresses.
-func (s *stage) run(t *testing.T, addresses ...string) []fleet.Result {
-	t.Helper()
+func (s *stage) run(addresses ...string) []fleet.Result {
+	s.t.Helper()
+	return s.runUntil(s.t.Context(), addresses...)
+}
+
+// runUntil is run with a context of its own.
+func (s *stage) runUntil(ctx context.Context, addresses ...string) []fleet.Result {
+	s.t.Helper()
 	for _, a := range addresses {
 		s.plan.Phones = append(s.plan.Phones, targetOf(a))
 	}
-	results, err := s.runner.Run(t.Context(), s.plan)
+	results, err := s.runner.Run(ctx, s.plan)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Error(err)
+		return make([]fleet.Result, len(s.plan.Phones))
 	}
 	return results
 }
@@ -236,16 +230,6 @@ func ending(r fleet.Result) string {
 		return string(r.Failure.Kind)
 	}
 	return string(r.Outcome)
-}
-
-// await waits for something, and fails the test if it does not come.
-func await(t *testing.T, what string, c <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(long):
-		t.Fatalf("%s: nothing after %s", what, long)
-	}
 }
 
 // waits are the steps that begin a wait, and must say how long it is.

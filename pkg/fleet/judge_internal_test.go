@@ -9,19 +9,19 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // What a phone says of itself, before and after, decides what it came to.
-func TestJudge(t *testing.T) {
+func TestClassify(t *testing.T) {
 	t.Parallel()
 	const older, newer, hfa, sip = "V1 R4.9.0", "V1 R9.2.0", "Unify HFA", "Unify SIP"
-	all, part, lost := transfer.Fetch{Requests: 1, Sent: 9, Size: 9, Complete: true}, transfer.Fetch{Requests: 1, Sent: 3, Size: 9}, transfer.Fetch{Requests: 1, Sent: 8, Size: 9, Perhaps: true}
+	all, part, lost := serve.Fetch{Requests: 1, Sent: 9, Size: 9, Complete: true}, serve.Fetch{Requests: 1, Sent: 3, Size: 9}, serve.Fetch{Requests: 1, Sent: 8, Size: 9, Perhaps: true}
 	for name, c := range map[string]struct {
 		before, after Device
 		stated        string
-		fetch         transfer.Fetch
+		fetch         serve.Fetch
 		down          bool
 		want          Kind // "" is success
 	}{
@@ -35,7 +35,7 @@ func TestJudge(t *testing.T) {
 		"old, a type only before":          {Device{SoftwareType: hfa, Version: older}, Device{Version: older}, "", all, true, KindOldVersion},
 		"a type only after, same version":  {Device{Version: newer}, Device{SoftwareType: hfa, Version: newer}, sip, all, false, KindUnproven},
 		"not all of it":                    {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: newer}, "", part, true, ""},
-		"not asked for":                    {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: newer}, "", transfer.Fetch{}, true, KindUnproven},
+		"not asked for":                    {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: newer}, "", serve.Fetch{}, true, KindUnproven},
 		"again":                            {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", all, true, ""},
 		"again, not all of it":             {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", part, true, KindUnproven},
 		"again, perhaps all of it":         {Device{SoftwareType: hfa, Version: newer}, Device{SoftwareType: hfa, Version: newer}, "", lost, true, KindUnproven},
@@ -47,21 +47,20 @@ func TestJudge(t *testing.T) {
 		"words behind the old one":         {Device{SoftwareType: hfa, Version: older + " x"}, Device{SoftwareType: hfa, Version: older}, "", all, true, KindOldVersion},
 		"old, all of it":                   {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: older}, "", all, false, KindRejected},
 	} {
-		f := lone(t)
-		f.r.plan.Image = &Image{}
-		f.r.plan.Image.Facts.Version.Value = bind.Version{Major: 1, Release: 9, Fix: 2}
-		f.r.plan.Image.Facts.SoftwareType.Value = hfa
+		f, _ := lone(t)
+		f.facts.want.Version.Value = bind.Version{Major: 1, Release: 9, Fix: 2}
+		f.facts.want.SoftwareType.Value = hfa
 		if c.stated != "" {
-			f.target.Known.SoftwareType = []hwcheck.Claim[string]{{Value: c.stated, Origin: hwcheck.Flag}}
+			f.facts.target.Known.SoftwareType = []hwcheck.Claim[string]{{Value: c.stated, Origin: hwcheck.Flag}}
 		}
-		f.watched, f.result.Before, f.result.After = true, c.before, c.after
-		f.phone.fetch = c.fetch
-		f.look()
+		f.fetch.watched, f.facts.before, f.facts.after = true, c.before, c.after
+		f.fetches.now = c.fetch
+		f.noteFetch()
 		if c.down {
 			f.wentDown()
 		}
 		got, failure := Kind(""), (*Failure)(nil)
-		if errors.As(f.judge(), &failure) {
+		if errors.As(f.classify(), &failure) {
 			got = failure.Kind
 		}
 		if got != c.want {
@@ -71,28 +70,29 @@ func TestJudge(t *testing.T) {
 }
 
 // A phone that says that it is busy is told again only if it says so at once, and where it was told.
-func TestUntouched(t *testing.T) {
+func TestMayRetry(t *testing.T) {
 	t.Parallel()
 	here := &wpi.Session{}
 	for name, c := range map[string]struct {
-		change func(*following, *call)
+		change func(*follower, *call)
 		want   bool
 	}{
-		"at once":            {func(*following, *call) {}, true},
-		"elsewhere":          {func(_ *following, c *call) { c.Session = &wpi.Session{} }, false},
-		"without its cookie": {func(f *following, c *call) { f.cookies, c.cookie = true, false }, false},
-		"never a cookie":     {func(_ *following, c *call) { c.cookie = false }, true},
-		"accepted":           {func(f *following, _ *call) { f.accepted = true }, false},
-		"reported":           {func(f *following, _ *call) { f.reported = true }, false},
-		"fetched":            {func(f *following, _ *call) { f.complete = true }, false},
-		"asked for it":       {func(f *following, _ *call) { f.phone.fetch.Requests = 1 }, false},
-		"restarted":          {func(f *following, _ *call) { f.result.Down = time.Now() }, false},
-		"asked what it runs": {func(f *following, _ *call) { f.asking = true }, false},
+		"at once":            {func(*follower, *call) {}, true},
+		"elsewhere":          {func(_ *follower, c *call) { c.Session = &wpi.Session{} }, false},
+		"without its cookie": {func(f *follower, c *call) { f.dialog.cookies, c.cookie = true, false }, false},
+		"never a cookie":     {func(_ *follower, c *call) { c.cookie = false }, true},
+		"accepted":           {func(f *follower, _ *call) { f.accepted = true }, false},
+		"reported":           {func(f *follower, _ *call) { f.reported = true }, false},
+		"fetched":            {func(f *follower, _ *call) { f.fetch.complete = true }, false},
+		"asked for it":       {func(f *follower, _ *call) { f.fetches.now.Requests = 1 }, false},
+		"restarted":          {func(f *follower, _ *call) { f.restart.down = time.Now() }, false},
+		"asked what it runs": {func(f *follower, _ *call) { f.queried = true }, false},
 	} {
-		f, said := lone(t), &call{Call: wpi.Call{Session: here}, cookie: true}
-		f.session = here
+		f, _ := lone(t)
+		said := &call{Call: wpi.Call{Session: here}, cookie: true}
+		f.dialog.instructed = here
 		c.change(f, said)
-		if got := f.untouched(said); got != c.want {
+		if got := f.mayRetry(said); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
@@ -102,10 +102,9 @@ func TestUntouched(t *testing.T) {
 func TestUnknownStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]bool{wpi.Accepted: true, "": false, "perhaps": false} {
-		f := lone(t)
-		f.last = time.Now().Add(time.Hour)
-		f.hear(&call{Call: wpi.Call{Message: &wpi.PhoneMessage{Reason: wpi.ReplyTo, Status: status}}, answer: make(chan wpi.ServiceMessage, 1)})
-		if f.accepted != want || f.ended {
+		f, _ := lone(t)
+		f.answer(&call{Call: wpi.Call{Message: &wpi.PhoneMessage{Reason: wpi.ReplyTo, Status: status}}, answer: make(chan wpi.ServiceMessage, 1)})
+		if f.accepted != want || f.ending.reached {
 			t.Errorf("%q: %v", status, f.accepted)
 		}
 	}
@@ -114,18 +113,19 @@ func TestUnknownStatus(t *testing.T) {
 // No step forward leads beyond the end.
 func TestLongestRun(t *testing.T) {
 	t.Parallel()
-	f := lone(t)
-	f.last = time.Now().Add(time.Minute)
-	if f.forward(); f.limit.After(f.last) {
-		t.Error(f.limit, f.last)
+	s := newSilence(time.Hour)
+	defer s.stop()
+	s.last = time.Now().Add(time.Minute)
+	if s.restart(); s.limit.After(s.last) {
+		t.Error(s.limit, s.last)
 	}
 }
 
 // One contact without TLS gives no phone up before the end, a bare connect never, nor what may be a neighbour's.
-func TestCallTrouble(t *testing.T) {
+func TestProblems(t *testing.T) {
 	t.Parallel()
 	here := netip.MustParseAddr("127.0.0.1")
-	alert, bare := &transfer.HandshakeError{Err: errors.New("alert")}, &transfer.HandshakeError{Err: io.EOF}
+	alert, bare := &serve.HandshakeError{Err: errors.New("alert")}, &serve.HandshakeError{Err: io.EOF}
 	for name, c := range map[string]struct {
 		errs       []error // one for each contact
 		end, share bool
@@ -137,17 +137,18 @@ func TestCallTrouble(t *testing.T) {
 		"bare":            {[]error{bare, bare}, true, false, ""},
 		"a neighbour":     {[]error{alert, alert}, true, true, ""},
 	} {
-		f := lone(t)
-		f.remote = netip.AddrPortFrom(here, 1)
-		f.r.byIP[here] = append(f.r.byIP[here], f.phone)
+		f, p := lone(t)
+		r := p.runner
+		p.place.remote = netip.AddrPortFrom(here, 1)
+		r.registry.byIP[here] = append(r.registry.byIP[here], p)
 		if c.share {
-			f.r.byIP[here] = append(f.r.byIP[here], newPhone(f.r, 1, Target{}, "127.0.0.1:2"))
+			r.registry.byIP[here] = append(r.registry.byIP[here], newPhone(r, 1, Target{}, "127.0.0.1:2"))
 		}
 		var err error
 		for i, e := range c.errs {
-			f.r.Troubled(here, e)
-			f.r.Troubled(here, e) // it tries again at once
-			err = f.callTrouble(c.end && i == len(c.errs)-1)
+			r.Troubled(here, e)
+			r.Troubled(here, e) // it tries again at once
+			err = p.problems.failure(c.end && i == len(c.errs)-1, p.shared())
 		}
 		got, failure := Kind(""), (*Failure)(nil)
 		if errors.As(err, &failure) {
@@ -179,10 +180,10 @@ func TestCaller(t *testing.T) {
 	here := netip.MustParseAddr("127.0.0.1")
 	r := New(Options{})
 	one, other := newPhone(r, 0, Target{}, ""), newPhone(r, 1, Target{MAC: "00:1A:E8:00:00:02"}, "")
-	one.remote, other.remote = netip.AddrPortFrom(here, 1), netip.AddrPortFrom(here, 2)
-	r.byIP[here] = []*phone{one, other}
+	one.place.remote, other.place.remote = netip.AddrPortFrom(here, 1), netip.AddrPortFrom(here, 2)
+	r.registry.byIP[here] = []*phone{one, other}
 	say := func(owner any, items ...wpi.Item) *phone {
-		return r.caller(wpi.Call{Remote: here, Session: &wpi.Session{Owner: owner}, Message: &wpi.PhoneMessage{Items: items}})
+		return r.registry.caller(wpi.Call{Remote: here, Session: &wpi.Session{Owner: owner}, Message: &wpi.PhoneMessage{Items: items}})
 	}
 	port := func(port string) wpi.Item {
 		return wpi.Item{Name: wpi.ItemContactURI, Value: "http://192.0.2.1:" + port}
@@ -194,7 +195,7 @@ func TestCaller(t *testing.T) {
 	if say(nil, port("2")) != other || say(nil, port("3")) != nil || say(nil, port("3"), hardware(other.target.MAC)) != other {
 		t.Error("by port and MAC address")
 	}
-	r.byIP[here] = []*phone{other}
+	r.registry.byIP[here] = []*phone{other}
 	if say(nil, port("3")) != other || say(nil, port("3"), hardware("00:1A:E8:00:00:03")) != nil || say(one) != nil {
 		t.Error("the only one there")
 	}

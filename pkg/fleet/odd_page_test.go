@@ -7,22 +7,23 @@ import (
 	"io"
 	"log"
 	"mime"
-	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
-	"testing"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
 // An oddPage is a page that does what no simulated phone does. Its phone has no provisioning interface.
 type oddPage struct {
+	stage   *stage
 	address string
 
 	mu       sync.Mutex
@@ -42,7 +43,8 @@ type oddAnswers struct {
 	upload func(o *oddPage) string // to an image; "" is status 500
 	// during is called in an upload before it is read; false hangs up.
 	during func(o *oddPage) bool
-	pages  bool // the menu leads from page to page
+	pages  bool          // the menu leads from page to page
+	slow   time.Duration // how long each page takes
 }
 
 // facts is what a page says of its phone.
@@ -75,8 +77,8 @@ const (
 )
 
 // openOdd opens an odd page.
-func openOdd(t *testing.T, host string, answers oddAnswers) *oddPage {
-	t.Helper()
+func (s *stage) openOdd(answers oddAnswers) *oddPage {
+	s.t.Helper()
 	for _, say := range []*func(*oddPage) string{&answers.start, &answers.menu, &answers.form} {
 		if *say == nil {
 			*say = nothing
@@ -85,11 +87,9 @@ func openOdd(t *testing.T, host string, answers oddAnswers) *oddPage {
 	if answers.upload == nil {
 		answers.upload = always("<p class=success>Transfer completed</p>")
 	}
-	o := &oddPage{address: host + ":0", answers: answers, password: pagePassword}
-	if err := o.listen(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(o.close)
+	o := &oddPage{stage: s, address: hostOf(1) + ":443", answers: answers, password: pagePassword}
+	fatal(s.t, o.listen())
+	s.t.Cleanup(o.close)
 	return o
 }
 
@@ -98,14 +98,15 @@ func (o *oddPage) listen() error {
 	if err != nil {
 		return err
 	}
-	l, err := tls.Listen("tcp", o.address, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	l, err := o.stage.net.Listen(o.stage.t.Context(), "tcp", o.address)
 	if err != nil {
 		return err
 	}
+	l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 	server := &http.Server{Handler: o, ErrorLog: log.New(io.Discard, "", 0)} //nolint:gosec // for one test
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.address, o.server = l.Addr().String(), server
+	o.server = server
 	go func() { _ = server.Serve(l) }()
 	return nil
 }
@@ -128,6 +129,7 @@ func (o *oddPage) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			return
 		}
 	}
+	time.Sleep(o.answers.slow)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	text := ""
@@ -149,8 +151,8 @@ func (o *oddPage) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		o.visits++
 		text = o.answers.start(o) + oddLogin
 	case o.answers.pages:
-		n := len(q.URL.Query().Get("page"))
-		text = fmt.Sprintf(`<a href="/page.cmd?page=%s">Phone application</a>`, strings.Repeat("application", n+1))
+		n, _ := strconv.Atoi(strings.TrimPrefix(q.URL.Query().Get("page"), "application"))
+		text = fmt.Sprintf(`<a href="/page.cmd?page=application%d">Phone application</a>`, n+1)
 	default:
 		text = o.answers.form(o) + oddForm
 	}
@@ -164,8 +166,8 @@ func (o *oddPage) sentPasswords() int {
 	return o.logins
 }
 
-// restart takes the page away after an upload until that was noticed.
-func (o *oddPage) restart(s *stage) func(fleet.Event) {
+// restart takes the page away after an upload, for as long as phones take.
+func (o *oddPage) restart() func(fleet.Event) {
 	var once sync.Once
 	return func(e fleet.Event) {
 		if e.Step != fleet.StepAnswered {
@@ -173,27 +175,19 @@ func (o *oddPage) restart(s *stage) func(fleet.Event) {
 		}
 		once.Do(func() {
 			o.close()
-			go func() {
-				<-s.seen
-				_ = o.listen()
-			}()
+			time.AfterFunc(restartTime, func() { _ = o.listen() })
 		})
 	}
 }
 
-// byOdd has a plan go by odd pages, which have one port.
-func (s *stage) byOdd(pages ...*oddPage) {
-	_, port, _ := net.SplitHostPort(pages[0].address)
-	policy := trust.Policy{Pins: []trust.Pin{keyOf(pages[0].address)}}
+// byOdd has a plan go by an odd page.
+func (s *stage) byOdd(page *oddPage) {
+	policy := trust.Policy{Pins: []trust.Pin{s.keyOf(page.address)}}
 	s.plan.Image.Source, s.plan.Image.Web = nil, &fleet.Web{
-		Port: port, TLS: func(int) *tls.Config { return policy.TLS("127.0.0.1") },
-		Password: transfer.NewSecret(pages[0].password), Timeout: quick().Timeout,
+		TLS: func(int) *tls.Config { return policy.TLS(hostOf(1)) }, Password: secret.New(page.password),
 		Image: func(context.Context) wbm.Image { return wbm.Image{Name: name, Content: s.image.content} },
 	}
-	for _, p := range pages {
-		host, _, _ := net.SplitHostPort(p.address)
-		target := targetOf(host + ":1")
-		target.Known.Running = []hwcheck.Claim[bind.Version]{{Value: oldVersion, Origin: hwcheck.Flag}}
-		s.plan.Phones = append(s.plan.Phones, target)
-	}
+	target := targetOf(hostOf(1) + ":1")
+	target.Known.Running = []hwcheck.Claim[bind.Version]{{Value: oldVersion, Origin: hwcheck.Flag}}
+	s.plan.Phones = append(s.plan.Phones, target)
 }

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -30,7 +33,6 @@ type oddRow struct {
 
 func oddRows() map[string]oddRow {
 	before, after := "V1 R4.9.0", "V1 R9.2.0"
-	impatience := func(o *fleet.Options) { o.Patience, o.Doubt = short, short/4 }
 	large := func(s *stage) { s.plan.Image.Web.Image = s.gated(nil) }
 	return map[string]oddRow{
 		"the password is the device type": {
@@ -45,24 +47,24 @@ func oddRows() map[string]oddRow {
 					return ""
 				}
 				return facts(before+" "+pagePassword, macOf(1))
-			}}, restarts: true, end: "no-answer", says: "cannot be told", logins: 1,
+			}}, restarts: true, end: "no-answer", says: "cannot be determined", logins: 1,
 		},
 		"words behind both versions": {
 			answers: oddAnswers{start: updates(before+" HFA", after+" HFA")}, restarts: true, end: "no-answer", logins: 1,
-			says: "it says V1 R9.2.0 HFA now, and said V1 R4.9.0 HFA before; which software that is cannot be told",
+			says: "it reports V1 R9.2.0 HFA now and reported V1 R4.9.0 HFA before; which software that is cannot be determined",
 		},
 		"words behind one version, twice": {
 			answers: oddAnswers{start: updates(before+" HFA", before+" HFA")}, restarts: true, end: "old-version", logins: 1,
-			says: "it restarted, and still runs V1 R4.9.0 HFA",
+			says: "it restarted and still runs V1 R4.9.0 HFA",
 		},
 		"words behind both versions, and no restart": {
-			answers: oddAnswers{start: updates(before+" HFA", after+" HFA")}, options: impatience, end: "no-answer", logins: 1,
-			says: "it says V1 R9.2.0 HFA now",
+			answers: oddAnswers{start: updates(before+" HFA", after+" HFA")}, end: "no-answer", logins: 1,
+			says: "it reports V1 R9.2.0 HFA now",
 		},
 		"words behind a version, stopped": {
 			answers: oddAnswers{start: func(o *oddPage) string {
 				return facts(fmt.Sprintf("%s build %d", before, o.visits), macOf(1))
-			}}, web: large, stopped: true, end: "interrupted", logins: 1, says: "it says V1 R4.9.0 build 2 now, and said V1 R4.9.0 build 1 before",
+			}}, web: large, stopped: true, end: "interrupted", logins: 1, says: "it reports V1 R4.9.0 build 2 now and reported V1 R4.9.0 build 1 before",
 		},
 		"status 500 to the second login": {
 			answers: oddAnswers{form: updates(before, after), menu: func(o *oddPage) string {
@@ -90,20 +92,20 @@ func oddRows() map[string]oddRow {
 		},
 		"an element of class error, and no restart": {
 			answers: oddAnswers{start: updates(before, before), upload: always("<p class=error>Transfer failed</p>")},
-			options: impatience, end: "page-refused", says: "it refuses the image: Transfer failed; the phone still runs V1 R4.9.0", logins: 1,
+			end:     "page-refused", says: "it refused the image: Transfer failed; the phone still runs V1 R4.9.0", logins: 1,
 		},
 		"stopped when it has the image": {
 			answers: oddAnswers{start: updates(before, before)}, stopped: true, end: "interrupted", logins: 1,
-			says: "the phone still runs V1 R4.9.0; it has the image, and may install it now: leave it on power",
+			says: "the phone still runs V1 R4.9.0; it has the image and may still install it: keep it on power",
 		},
 		"no answer to the image, and no restart": {
 			answers: oddAnswers{start: updates(before, before), upload: func(*oddPage) string { panic(http.ErrAbortHandler) }},
-			options: impatience, end: "rejected", says: "it has the whole image, and its web page gave no answer that counts, but it did not restart", logins: 1,
+			end:     "rejected", says: "it has the whole image, but its web page did not confirm the upload; it did not restart", logins: 1,
 		},
 		"another phone answers afterwards": {
 			answers: oddAnswers{start: func(o *oddPage) string { return facts(before, macOf(o.visits)) }},
 			web:     large, stopped: true, end: "interrupted", logins: 1,
-			says: "another phone answers there: its MAC address is " + macOf(2) + ", not the one that it had before, " + macOf(1),
+			says: "another phone answers at this address: its MAC address is " + macOf(2) + " instead of " + macOf(1) + ", which it reported before",
 		},
 		"who answers afterwards does not say who it is": {
 			answers: oddAnswers{start: func(o *oddPage) string {
@@ -112,18 +114,21 @@ func oddRows() map[string]oddRow {
 				}
 				return "<p>Software version: V1 R4.9.0</p>"
 			}},
-			web: large, stopped: true, end: "interrupted", logins: 2, says: "it does not say its MAC address, so it may be another phone than " + macOf(1),
+			web: large, stopped: true, end: "interrupted", logins: 2, says: "it does not report its MAC address, so it may be another phone than " + macOf(1),
 		},
 		"a menu without end": {
-			answers: oddAnswers{start: func(*oddPage) string { return facts(before, macOf(1)) }, pages: true},
-			options: func(o *fleet.Options) { o.Patience = time.Nanosecond }, end: "page-broken", says: "did not lead to a form for an image within", logins: 0,
+			answers: oddAnswers{start: always(facts(before, macOf(1))), pages: true, slow: 20 * time.Second},
+			end:     "page-broken", says: "did not lead to an image upload form within 10 min", logins: 1,
+		},
+		"a page that comes when patience is over": {
+			answers: oddAnswers{start: always(facts(before, macOf(1))), slow: 20 * time.Second},
+			options: func(o *fleet.Options) { o.Patience = 10 * time.Second }, end: "page-broken", says: "did not lead to an image upload form within 10 s", logins: 0,
 		},
 		"byte after byte": {
 			answers: oddAnswers{start: updates(before, before)}, end: "upload-cut", says: "too slowly", logins: 1,
-			options: func(o *fleet.Options) { o.Patience = 1200 * time.Millisecond },
 			web: func(s *stage) {
 				s.plan.Image.Web.Image = func(ctx context.Context) wbm.Image {
-					return wbm.Image{Name: name, Content: transfer.NewRate(56<<10).Reader(ctx, s.image.content)}
+					return wbm.Image{Name: name, Content: transfer.NewRate(2<<10).Reader(ctx, io.NewSectionReader(zeros{}, 0, 512<<20))}
 				}
 			},
 		},
@@ -133,24 +138,21 @@ func oddRows() map[string]oddRow {
 // TestOddPages visits pages that do what no simulated phone does. None of them makes a password known.
 func TestOddPages(t *testing.T) {
 	t.Parallel()
-	n := 0
 	for name, row := range oddRows() {
-		n++
-		host := fmt.Sprintf("127.0.8.%d", n)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			row.visit(t, host)
+			synctest.Test(t, row.visit)
 		})
 	}
 }
 
-func (row oddRow) visit(t *testing.T, host string) {
-	o := quick()
+func (row oddRow) visit(t *testing.T) {
+	o := fleet.Options{}
 	if row.options != nil {
 		row.options(&o)
 	}
 	s := set(t, o)
-	page := openOdd(t, host, row.answers)
+	page := s.openOdd(row.answers)
 	if row.password != "" {
 		page.password = row.password
 	}
@@ -162,7 +164,7 @@ func (row oddRow) visit(t *testing.T, host string) {
 	defer cancel()
 	switch {
 	case row.restarts:
-		s.hear = page.restart(s)
+		s.hear = page.restart()
 	case row.stopped:
 		s.hear = func(e fleet.Event) {
 			if e.Step == fleet.StepAnswered || row.web != nil && e.Step == fleet.StepSending && e.Upload.Sent > 0 {
@@ -170,10 +172,7 @@ func (row oddRow) visit(t *testing.T, host string) {
 			}
 		}
 	}
-	results, err := s.runner.Run(ctx, s.plan)
-	if err != nil {
-		t.Fatal(err)
-	}
+	results := s.runUntil(ctx)
 	r := results[0]
 	if ending(r) != row.end || !strings.Contains(fmt.Sprint(r.Failure), row.says) {
 		t.Errorf("%s, want %s: %v", ending(r), row.end, r.Failure)
@@ -210,19 +209,19 @@ func TestPasswordByTheInterface(t *testing.T) {
 	for faults, want := range map[string]string{"": "updated", "web-refuses": "page-refused", "reboots-with-old-version": "old-version"} {
 		t.Run(faults, func(t *testing.T) {
 			t.Parallel()
-			o := quick()
-			o.Doubt = time.Second
-			s := set(t, o)
-			sim := phone(t, 1, func(c *phonesim.Config) { c.Web, c.Password = "127.0.0.1:0", password }, strings.Fields(faults)...)
-			s.byPage(sim, false, func(w *fleet.Web) { w.Password = transfer.NewSecret(password) })
-			results := s.run(t, sim.Address())
-			if ending(results[0]) != want {
-				t.Errorf("%s: %v", ending(results[0]), results[0].Failure)
-			}
-			if err := s.agree(results); err != nil {
-				t.Error(err)
-			}
-			s.silent(t, results, password)
+			synctest.Test(t, func(t *testing.T) {
+				s := set(t, fleet.Options{})
+				sim := s.phone(1, func(c *phonesim.Config) { c.Web, c.Password = hostOf(1)+":443", password }, strings.Fields(faults)...)
+				s.byPage(sim, false, func(w *fleet.Web) { w.Password = secret.New(password) })
+				results := s.run(sim.Address())
+				if ending(results[0]) != want {
+					t.Errorf("%s: %v", ending(results[0]), results[0].Failure)
+				}
+				if err := s.agree(results); err != nil {
+					t.Error(err)
+				}
+				s.silent(t, results, password)
+			})
 		})
 	}
 }
@@ -231,26 +230,23 @@ func TestPasswordByTheInterface(t *testing.T) {
 // tried twice.
 func TestOnePageTwice(t *testing.T) {
 	t.Parallel()
-	s := set(t, quick())
-	page := openOdd(t, "127.0.0.1", oddAnswers{start: always("<p>Welcome</p>"), menu: always("<p>Authentication failed</p>" + oddLogin)})
-	s.byOdd(page)
-	s.plan.Phones = append(s.plan.Phones, s.plan.Phones[0])
-	s.plan.Phones[1].Address = "127.0.0.1:2"
-	if _, err := s.runner.Run(t.Context(), s.plan); err == nil || !strings.Contains(err.Error(), "phone 2: the web page of 127.0.0.1:2, "+page.address+", is that of phone 1 already") {
-		t.Errorf("two ports of one phone: %v", err)
-	}
-	s = set(t, quick())
-	s.byOdd(page)
-	s.plan.Phones = append(s.plan.Phones, s.plan.Phones[0])
-	s.plan.Phones[1].Address = "localhost:2"
-	results, err := s.runner.Run(t.Context(), s.plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ends := map[string]bool{ending(results[0]): true, ending(results[1]): true}
-	if logins := page.sentPasswords(); logins != 1 || !ends["twice"] || !ends["wrong-password"] {
-		t.Errorf("%d logins: %v, %v", logins, results[0].Failure, results[1].Failure)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		page := s.openOdd(oddAnswers{start: always("<p>Welcome</p>"), menu: always("<p>Authentication failed</p>" + oddLogin)})
+		s.byOdd(page)
+		s.plan.Phones = append(s.plan.Phones, s.plan.Phones[0])
+		s.plan.Phones[1].Address = hostOf(1) + ":2"
+		if _, err := s.runner.Run(t.Context(), s.plan); err == nil || !strings.Contains(err.Error(), "phone 2: the web page of "+hostOf(1)+":2, "+page.address+", is the same as that of phone 1") {
+			t.Errorf("two ports of one phone: %v", err)
+		}
+		s.net.Name("phone.example", netip.MustParseAddr(hostOf(1)))
+		s.plan.Phones[1].Address = "phone.example:2"
+		results := s.run()
+		ends := map[string]bool{ending(results[0]): true, ending(results[1]): true}
+		if logins := page.sentPasswords(); logins != 1 || !ends["twice"] || !ends["wrong-password"] {
+			t.Errorf("%d logins: %v, %v", logins, results[0].Failure, results[1].Failure)
+		}
+	})
 }
 
 // A sleeper is content whose reader sleeps from the second piece on, until it is told that nobody waits for it.
@@ -274,33 +270,30 @@ func (s *sleeper) ReadAt(b []byte, at int64) (int, error) {
 // TestSlowReader: the page hangs up while the file waits for its turn to be sent. Nobody waits for that.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
-	s := set(t, quick())
-	asleep, woken := make(chan struct{}), make(chan struct{})
-	page := openOdd(t, "127.0.0.1", oddAnswers{start: updates("V1 R4.9.0", "V1 R4.9.0"), during: func(*oddPage) bool {
-		<-asleep
-		return false
-	}})
-	s.byOdd(page)
-	s.plan.Image.Web.Image = func(ctx context.Context) wbm.Image {
-		return wbm.Image{Name: name, Content: io.NewSectionReader(&sleeper{s.image.content, ctx, asleep, woken}, 0, s.image.content.Size())}
-	}
-	s.hear = func(e fleet.Event) {
-		if e.Step != fleet.StepFailed {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		asleep, woken := make(chan struct{}), make(chan struct{})
+		page := s.openOdd(oddAnswers{start: updates("V1 R4.9.0", "V1 R4.9.0"), during: func(*oddPage) bool {
+			<-asleep
+			return false
+		}})
+		s.byOdd(page)
+		s.plan.Image.Web.Image = func(ctx context.Context) wbm.Image {
+			return wbm.Image{Name: name, Content: io.NewSectionReader(&sleeper{s.image.content, ctx, asleep, woken}, 0, s.image.content.Size())}
 		}
-		select {
-		case <-woken:
-		case <-time.After(long):
-			t.Error("the reader still waits for its turn when all is over")
+		s.hear = func(e fleet.Event) {
+			if e.Step != fleet.StepFailed {
+				return
+			}
+			select {
+			case <-woken:
+			case <-time.After(time.Hour):
+				t.Error("the reader still waits for its turn when all is over")
+			}
 		}
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*long)
-	defer cancel()
-	results, err := s.runner.Run(ctx, s.plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ending(results[0]) != "upload-cut" || !strings.Contains(fmt.Sprint(results[0].Failure), "the phone still runs V1 R4.9.0") {
-		t.Errorf("%s: %v", ending(results[0]), results[0].Failure)
-	}
+		results := s.run()
+		if ending(results[0]) != "upload-cut" || !strings.Contains(fmt.Sprint(results[0].Failure), "the phone still runs V1 R4.9.0") {
+			t.Errorf("%s: %v", ending(results[0]), results[0].Failure)
+		}
+	})
 }

@@ -3,116 +3,103 @@ package fleet
 import (
 	"context"
 	"errors"
-	"net/netip"
-	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A phone is one phone on its way. One goroutine takes it from step to step; calls are handed to it, and it answers
-// them. What others touch is guarded by the runner's mutex, or by its own.
+// A phone is one phone of the plan on its way. One goroutine takes it from step to step. Its parts see only what they are
+// given: the dialog talks to the phone, the facts are what it says, and a follower or a visit decides what comes next.
 type phone struct {
-	r       *Runner
+	runner  *Runner
 	index   int
 	target  Target
 	address string // HOST:PORT
-	calls   chan call
-	done    chan struct{}
-	fetched chan struct{} // something is new in fetch
+	place   place  // guarded by the registry's lock
 
-	// Guarded by the runner's mutex.
-	remote  netip.AddrPort // where it takes contacts, set once: a name that leads elsewhere later leads to another phone
-	door    netip.AddrPort // where it took the last one: the second door has another port
-	local   netip.Addr     // the address of this machine that the phone reaches
-	claimed string         // the MAC address that it said
-
-	mu      sync.Mutex
-	fetch   transfer.Fetch
-	grants  int                 // how often the source was opened to it
-	trouble [troubleKinds]error // what went wrong since it was asked, or since it was told
-	lateTLS bool                // so did TLS, since the last contact
-	noTLS   int                 // after how many contacts it did
-
-	// These belong to the goroutine.
-	attempts    int
-	nextContact time.Time
-	contacts    sync.WaitGroup  // those that go on
-	last        <-chan struct{} // closed when the last answer is out
-	slot        bool
-	busy        bool         // it said so
-	busies      int          // how often
-	session     *wpi.Session // in which it was told
-	cookies     bool         // it returns them
-	grant       *Grant
-
-	// What the phone said first, and by which way, if its web page is one.
-	interfaceSaid Device
-	pageSays      Device
-	byPage        bool // the last word, which is in result.After, is the page's
-	result        Result
+	facts    *facts
+	dialog   *dialog
+	problems *problems
+	fetches  *fetchLog
+	slot     slot
+	grant    *Grant // its access to the image; nil if it has none
+	result   Result
 }
 
-// A call is a message of a phone that waits for its answer.
-type call struct {
-	wpi.Call
-	cookie  bool // it came with one
-	answer  chan wpi.ServiceMessage
-	written chan struct{} // closed when the answer is out
+// A reporter reports what happens to a phone.
+type reporter interface{ report(Event) }
+
+// An ending is how a phone's way ends, once it does.
+type ending struct {
+	reached bool
+	err     error
 }
 
-// reply answers a call.
-func (p *phone) reply(c *call, m wpi.ServiceMessage) {
-	p.last = c.written
-	c.answer <- m
+func (e *ending) end(err error) { e.reached, e.err = true, err }
+
+// A slot is one of the places for phones that are contacted or fetch.
+type slot struct {
+	all  *semaphore.Weighted
+	held bool
 }
 
-// settle waits until the last answer is out: who ends the run would cut it off.
-func (p *phone) settle() {
-	if p.last == nil {
-		return
-	}
-	limit := time.NewTimer(p.r.options.Timeout)
-	defer limit.Stop()
-	select {
-	case <-p.last:
-	case <-limit.C:
+// take waits for a free slot, and reports whether it got one before the context ended.
+func (s *slot) take(ctx context.Context) bool {
+	s.held = s.all.Acquire(ctx, 1) == nil
+	return s.held
+}
+
+// free lets the next phone begin.
+func (s *slot) free() {
+	if s.held {
+		s.held = false
+		s.all.Release(1)
 	}
 }
 
 func newPhone(r *Runner, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)
-	return &phone{
-		r: r, index: index, target: t, address: address,
-		calls: make(chan call), done: make(chan struct{}), fetched: make(chan struct{}, 1),
+	p := &phone{runner: r, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
+	p.facts = &facts{target: t, cut: r.events.cut, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
+	if r.plan.Image != nil {
+		p.facts.want = r.plan.Image.Facts
 	}
+	p.dialog = &dialog{
+		request: p.request, shared: p.shared, reporter: p, facts: p.facts, problems: p.problems, options: r.options,
+		calls: make(chan call), closed: make(chan struct{}),
+	}
+	return p
 }
 
-// run takes the phone to its end; early ends when it shall be left alone if it is not sent the image yet.
+// report reports an event of this phone.
+func (p *phone) report(e Event) {
+	e.Phone = p.index
+	p.runner.events.report(e)
+}
+
+// run takes the phone to its end. early ends when it has to be left alone unless it is sent the image already.
 func (p *phone) run(ctx, early context.Context) Result {
 	begun := time.Now()
-	defer close(p.done)
+	defer close(p.dialog.closed)
 	ctx, cancel := context.WithCancel(ctx)
-	defer p.contacts.Wait()
+	defer p.dialog.contacts.Wait()
 	defer cancel()
-	var err error
-	if p.r.slots.Acquire(early, 1) == nil {
-		p.slot = true
-		if i := p.r.plan.Image; i != nil && i.Web != nil {
-			err = p.webWay(ctx, early)
+	err := errStopped
+	if p.slot.take(early) {
+		if i := p.runner.plan.Image; i != nil && i.Web != nil {
+			err = p.updateByPage(ctx, early)
 		} else {
-			err = p.way(ctx)
+			err = p.update(ctx)
 		}
-	} else {
-		err = errStopped
 	}
-	p.freeSlot()
+	p.slot.free()
 	p.withdraw()
-	p.settle()
-	p.result.Took = time.Since(begun)
-	p.result.Fetch = p.fetchState()
+	p.dialog.drain()
+	p.result.Before, p.result.After, p.result.Fetch, p.result.Took = p.facts.before, p.facts.after, p.fetches.state(), time.Since(begun)
 	if err != nil {
 		f := (*Failure)(nil)
 		if !errors.As(err, &f) {
@@ -121,46 +108,47 @@ func (p *phone) run(ctx, early context.Context) Result {
 		f.Told = p.result.Told
 		p.result.Outcome, p.result.Failure = "", f
 	}
-	shown := p.r.veil().result(p.result)
+	shown := p.runner.events.redact().result(p.result)
 	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Failure: shown.Failure, Device: shown.After}
 	if shown.Failure != nil {
 		end.Step = StepFailed
 	}
-	p.r.pass(end)
+	p.runner.events.pass(end)
 	return shown
 }
 
-// errStopped is a run whose context has ended. The context's cause is not this phone's: it may be how another one failed.
+// errStopped reports that the run's context has ended. The context's cause is not this phone's: it may be how another one
+// failed.
 var errStopped = errors.New("the run was stopped")
 
-// interrupted is a run that was stopped.
+// interrupted describes a run that was stopped.
 func (p *phone) interrupted(ctx context.Context) *Failure {
-	if ctx.Err() == nil && p.r.stopped() {
-		return failf(KindStopped, "left alone, since another phone is locked out: the password is not tried here")
+	if ctx.Err() == nil && p.runner.stopped() {
+		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
 	if p.result.Told {
-		return failf(KindInterrupted, "interrupted after it was told: whether it is updated is its own business now")
+		return failf(KindInterrupted, "interrupted after the update command was sent; the phone may still update")
 	}
-	return failf(KindInterrupted, "interrupted before it was told anything")
+	return failf(KindInterrupted, "interrupted before the update command was sent")
 }
 
-// way is the way of one phone: asked, checked, told, followed.
-func (p *phone) way(ctx context.Context) error {
-	if err := p.hopeless(); err != nil {
+// update takes a phone through its provisioning interface: it is asked to call, identified, checked, instructed and followed.
+func (p *phone) update(ctx context.Context) error {
+	if err := p.noneFits(); err != nil {
 		return err
 	}
-	limit := time.Now().Add(p.r.options.Patience)
+	limit := time.Now().Add(p.runner.options.Patience)
 	for {
-		c, err := p.ask(ctx, limit)
+		c, err := p.dialog.ask(ctx, limit)
 		if err != nil {
 			return err
 		}
-		if c, err = p.identify(ctx, c); err != nil {
+		if c, err = p.dialog.identify(ctx, c); err != nil {
 			return err
 		}
-		p.result.Before = p.result.After
-		told, err := p.decide(c)
-		if err != nil || !told {
+		p.facts.before = p.facts.after
+		instructed, err := p.instruct(c)
+		if err != nil || !instructed {
 			return err
 		}
 		err = p.follow(ctx)
@@ -169,34 +157,66 @@ func (p *phone) way(ctx context.Context) error {
 		}
 		p.result.Told = false
 		p.withdraw()
-		if !p.busy {
-			p.busy, limit = true, time.Now().Add(p.r.options.Patience)
-		}
-		p.tell(Event{Step: StepBusy, Limit: left(limit)})
-		if p.busies++; p.busies > busyTimes*p.attempts {
-			return failf(KindBusy, "it says that it is in a call, and called %d times all the same", p.busies)
+		if limit, err = p.dialog.busyAgain(limit); err != nil {
+			return err
 		}
 	}
 }
 
-// busyTimes is how often a phone may say that it is busy for each contact: it is asked to call when it no longer is.
-const busyTimes = 8
-
-// errBusy is a phone in a call. It was not told, and may be asked again.
-var errBusy = errors.New("the phone is in a call")
-
-// tell tells an event of this phone.
-func (p *phone) tell(e Event) {
-	e.Phone = p.index
-	p.r.tell(e)
+// instruct answers the call in which the phone said what it is: with the update command if the image suits it and is wanted,
+// else with the end of the conversation. It reports whether the phone was instructed.
+func (p *phone) instruct(c *call) (bool, error) {
+	message, err := p.answer()
+	if err != nil || message == nil {
+		p.dialog.reply(c, wpi.CleanUp())
+		return false, err
+	}
+	p.problems.clear()
+	p.result.Told, p.dialog.instructed = true, c.Session
+	p.dialog.reply(c, *message)
+	p.report(Event{Step: StepTold, Limit: p.runner.options.Patience})
+	return true, nil
 }
 
-// freeSlot lets the next phone begin.
-func (p *phone) freeSlot() {
-	if p.slot {
-		p.slot = false
-		p.r.slots.Release(1)
+// answer returns the update command for the phone, or nil if it gets none.
+func (p *phone) answer() (*wpi.ServiceMessage, error) {
+	p.result.Known = p.known()
+	if p.runner.plan.Image == nil {
+		p.result.Outcome = Looked
+		return nil, nil //nolint:nilnil // no command is no error
 	}
+	if ended, err := p.decide(); ended || err != nil {
+		return nil, err
+	}
+	return p.deployment()
+}
+
+// known joins what is stated of the phone with what it says, and what the hardware table says of that.
+func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.claims()) }
+
+// deployment opens the source to the phone, and returns the update command.
+func (p *phone) deployment() (*wpi.ServiceMessage, error) {
+	fail := func(err error) error {
+		return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
+	}
+	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
+	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch()})
+	if err != nil {
+		return nil, fail(err)
+	}
+	p.grant = grant
+	d := grant.Deployment
+	d.Priority = image.Priority
+	d.Version = dotted(image.Facts.Version.Value)
+	d.SoftwareType = image.Facts.SoftwareType.Value
+	if said := p.facts.after.SoftwareType; hwcheck.SameType(d.SoftwareType, said) {
+		d.SoftwareType = said // as the phone itself calls it
+	}
+	message, err := d.Message()
+	if err != nil {
+		return nil, fail(err)
+	}
+	return &message, nil
 }
 
 // withdraw ends the phone's access to the image.
@@ -207,64 +227,35 @@ func (p *phone) withdraw() {
 	p.grant = nil
 }
 
-// watch returns who is told how far the phone got with fetching, from now on: what belongs to an access before says
-// nothing any more.
-func (p *phone) watch() func(transfer.Fetch) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.grants++
-	p.fetch = transfer.Fetch{}
-	mine := p.grants
-	return func(f transfer.Fetch) {
-		p.mu.Lock()
-		if mine == p.grants {
-			p.fetch = f
-		}
-		p.mu.Unlock()
-		select {
-		case p.fetched <- struct{}{}:
-		default:
-		}
+// follow takes a phone that was instructed to its end. It returns errBusy for one that says that it is busy.
+func (p *phone) follow(ctx context.Context) error {
+	f := p.newFollower()
+	f.update, f.fetch.watched = p.grant.Deployment, p.grant.Watched
+	return p.followed(f, f.watch(ctx))
+}
+
+// followed takes over what a follower saw.
+func (p *phone) followed(f *follower, err error) error {
+	p.result.Down, p.result.Back = f.restart.down, f.restart.back
+	if err == nil {
+		p.result.Outcome = Updated
 	}
+	return err
 }
 
-func (p *phone) fetchState() transfer.Fetch {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.fetch
-}
+// contactAddress returns the address that took the last contact request.
+func (p *phone) contactAddress() string { return p.runner.registry.placeOf(p).contacted.String() }
 
-func (p *phone) remoteIP() netip.Addr {
-	p.r.mu.Lock()
-	defer p.r.mu.Unlock()
-	return p.remote.Addr()
-}
-
-func (p *phone) localIP() netip.Addr {
-	p.r.mu.Lock()
-	defer p.r.mu.Unlock()
-	return p.local
-}
-
-// doorAddress is where the phone took the last contact.
-func (p *phone) doorAddress() string {
-	p.r.mu.Lock()
-	defer p.r.mu.Unlock()
-	return p.door.String()
-}
+// maxShown bounds what a phone says in an error, in bytes.
+const maxShown = 200
 
 // bounded cuts what a phone says to what an error may hold.
-func bounded(s string) string {
-	if len(s) <= mostKept {
-		return s
-	}
-	return s[:mostKept] + "..."
-}
+func bounded(s string) string { return secret.Cut(s, maxShown) }
 
-// left is how long it is until a limit, and a moment if that has passed: every wait has one.
+// left returns how long it is until a limit, and a moment if that has passed: every wait has one.
 func left(limit time.Time) time.Duration { return max(time.Until(limit), time.Nanosecond) }
 
-// mac returns a MAC address in its usual form, or as it stands if it is none.
+// mac returns a MAC address in its normal form, or as it stands if it is not one.
 func mac(s string) string {
 	if parsed, err := hwcheck.ParseMAC(s); err == nil {
 		return parsed

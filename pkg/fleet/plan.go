@@ -2,12 +2,14 @@ package fleet
 
 import (
 	"cmp"
+	"context"
+	"net"
 	"net/netip"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -47,9 +49,9 @@ type Source interface {
 
 // A Request asks a source for one phone's access.
 type Request struct {
-	Phone netip.Addr           // who will fetch
-	Local netip.Addr           // the address of this machine that the phone reaches
-	Watch func(transfer.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+	Phone netip.Addr        // who will fetch
+	Local netip.Addr        // the address of this machine that the phone reaches
+	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
 }
 
 // A Grant is one phone's access to the image.
@@ -71,7 +73,10 @@ type Options struct {
 	Doubt           time.Duration // how long a phone is watched for a restart that has the whole image and whose page speaks against it; 15 Probes if 0, never longer than Patience
 	SecondDoor      string        // port of the other door for contacts, by HTTPS; 443 if ""
 
-	anyDoor bool // the second door is tried for phones on any port, for tests
+	// Dial connects to phones, and Lookup finds the addresses of a name; nil means [net.Dialer.DialContext] and
+	// [net.Resolver.LookupNetIP]. The networks are "tcp" and "ip".
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 	// Event, if not nil, is told everything that happens, one event at a time. It holds up the run while it works.
 	Event func(Event)
@@ -103,10 +108,21 @@ func (o Options) complete() Options {
 	setDefault(&o.Parting, usualParting)
 	setDefault(&o.Doubt, usualDoubt*o.Probe)
 	o.Doubt = min(o.Doubt, o.Patience)
+	if o.Lookup == nil {
+		o.Lookup = net.DefaultResolver.LookupNetIP
+	}
 	if o.Event == nil {
 		o.Event = func(Event) {}
 	}
 	return o
+}
+
+// dial returns what connects to phones.
+func (o Options) dial() func(ctx context.Context, network, address string) (net.Conn, error) {
+	if o.Dial == nil {
+		return (&net.Dialer{}).DialContext
+	}
+	return o.Dial
 }
 
 func setDefault[T cmp.Ordered](field *T, usual T) {

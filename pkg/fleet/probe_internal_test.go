@@ -8,7 +8,6 @@ import (
 	"os"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // What this machine cannot do says nothing of the phone.
@@ -48,7 +47,7 @@ func TestSigns(t *testing.T) {
 }
 
 // A restart is two misses in a row, and its end is a connection.
-func TestNoticed(t *testing.T) {
+func TestProbes(t *testing.T) {
 	t.Parallel()
 	refused, blind, silent := error(syscall.ECONNREFUSED), error(syscall.ENETUNREACH), os.ErrDeadlineExceeded
 	for name, c := range map[string]struct {
@@ -65,22 +64,24 @@ func TestNoticed(t *testing.T) {
 		"blind is not back":    {[]error{refused, refused, blind}, true, false},
 		"a failure is not one": {[]error{errors.New("strange"), errors.New("strange")}, false, false},
 	} {
-		f := lone(t)
+		f, _ := lone(t)
 		for _, err := range c.connects {
-			f.noticed(err)
+			f.noteProbe(err)
 		}
-		if !f.result.Down.IsZero() != c.down || !f.result.Back.IsZero() != c.back {
-			t.Errorf("%s: down %v, back %v", name, f.result.Down, f.result.Back)
+		if !f.restart.down.IsZero() != c.down || !f.restart.back.IsZero() != c.back {
+			t.Errorf("%s: down %v, back %v", name, f.restart.down, f.restart.back)
 		}
 	}
 }
 
-// lone is a phone that was told, without anybody on the other side.
-func lone(t *testing.T) *following {
+// lone returns a phone that got the update command, without anybody on the other side.
+func lone(t *testing.T) (*follower, *phone) {
 	t.Helper()
-	r := New(Options{})
-	p := newPhone(r, 0, Target{}, "127.0.0.1:1")
-	f := &following{phone: p, silence: time.NewTimer(time.Hour)}
-	t.Cleanup(func() { f.silence.Stop() })
-	return f
+	p := newPhone(New(Options{}), 0, Target{}, "127.0.0.1:1")
+	f := p.newFollower()
+	t.Cleanup(func() {
+		f.silence.stop()
+		f.probes.stop()
+	})
+	return f, p
 }

@@ -7,37 +7,26 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // A Runner carries out a plan. It needs a TLS listener that hands the phones' calls to Calls, and failed handshakes to
 // Troubled; then Run.
 type Runner struct {
-	options Options
-	service *wpi.Service
-	plan    Plan
-	slots   *semaphore.Weighted
+	options  Options
+	service  *wpi.Service
+	plan     Plan
+	slots    *semaphore.Weighted
+	events   *events
+	registry *registry
+	halt     context.CancelFunc // leaves alone the phones that are not sent the image yet
 
-	telling   sync.Mutex // one event at a time
-	strangers chan Event // those about no phone of the plan, which nobody waits for
-
-	halt context.CancelFunc // leaves alone the phones that are not sent the image yet
-
-	mu     sync.Mutex
-	secret transfer.Secret           // of the phones' pages
-	pages  map[netip.AddrPort]*phone // that were or will be visited
-	locked bool                      // a phone's page takes no password for now
-	over   map[int]bool              // phones whose last event was told
-	phones []*phone
-	byIP   map[netip.Addr][]*phone // of the phones that were contacted
-	macs   map[string]*phone
-
+	mu      sync.Mutex
+	locked  bool                           // a phone's page takes no password for now
 	writing map[*wpi.Session]chan struct{} // closed when the answer is written
 }
 
@@ -45,12 +34,7 @@ type Runner struct {
 func New(o Options) *Runner {
 	o = o.complete()
 	r := &Runner{
-		options: o,
-		over:    map[int]bool{}, strangers: make(chan Event, mostStrangers),
-		slots:   semaphore.NewWeighted(int64(o.Parallel)),
-		byIP:    map[netip.Addr][]*phone{},
-		macs:    map[string]*phone{},
-		pages:   map[netip.AddrPort]*phone{},
+		options: o, events: newEvents(o.Event), registry: newRegistry(), slots: semaphore.NewWeighted(int64(o.Parallel)),
 		writing: map[*wpi.Session]chan struct{}{},
 	}
 	r.service = wpi.NewService(wpi.ServiceOptions{
@@ -60,7 +44,7 @@ func New(o Options) *Runner {
 }
 
 // Known reports whether a phone was contacted at an address: only from there somebody is answered.
-func (r *Runner) Known(remote netip.Addr) bool { return len(r.at(remote)) > 0 }
+func (r *Runner) Known(remote netip.Addr) bool { return len(r.registry.at(remote)) > 0 }
 
 // Calls answers phones that call.
 func (r *Runner) Calls() http.Handler {
@@ -72,23 +56,24 @@ func (r *Runner) Calls() http.Handler {
 // withCookie is the key of whether a call came with a cookie.
 type withCookie struct{}
 
-// Run takes every phone of the plan to its end, and returns how it ended with each. A plan that cannot be is an error;
+// Run takes every phone of the plan to its end, and returns the results. A plan that cannot be carried out is an error;
 // when the context ends, the phones that are not done are KindInterrupted. A runner runs once.
 func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
-	if err := r.prepare(plan); err != nil {
+	phones, err := r.prepare(plan)
+	if err != nil {
 		return nil, err
 	}
 	ended, told := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(told)
-		r.tellStrangers(ctx, ended)
+		r.events.reportOthers(ctx, ended)
 	}()
 	early, halt := context.WithCancel(ctx)
 	defer halt()
 	r.halt = halt
 	var all sync.WaitGroup
-	results := make([]Result, len(r.phones))
-	for i, p := range r.phones {
+	results := make([]Result, len(phones))
+	for i, p := range phones {
 		all.Go(func() { results[i] = p.run(ctx, early) })
 	}
 	all.Wait()
@@ -98,108 +83,43 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 }
 
 // prepare makes the plan's phones.
-func (r *Runner) prepare(plan Plan) error {
+func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 	r.plan = plan
 	seen, pages := map[string]int{}, map[string]int{}
 	var phones []*phone
 	for i, t := range plan.Phones {
 		address, err := hwcheck.ContactAddress(t.Address)
 		if err != nil {
-			return fmt.Errorf("phone %d: %w", i+1, err)
+			return nil, fmt.Errorf("phone %d: %w", i+1, err)
 		}
 		if first, twice := seen[address]; twice {
-			return fmt.Errorf("phone %d: %s is phone %d already", i+1, t.Address, first+1)
+			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
-		p := newPhone(r, i, t, address)
 		if plan.Image != nil && plan.Image.Web != nil {
 			page := pageAddress(address, plan.Image.Web.Port)
 			if first, twice := pages[page]; twice {
-				return fmt.Errorf("phone %d: the web page of %s, %s, is that of phone %d already", i+1, t.Address, page, first+1)
+				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is the same as that of phone %d", i+1, t.Address, page, first+1)
 			}
 			pages[page] = i
 		}
-		phones = append(phones, p)
+		phones = append(phones, newPhone(r, i, t, address))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.phones = phones
 	if plan.Image != nil && plan.Image.Web != nil {
-		r.secret = plan.Image.Web.Password
+		r.events.hide(plan.Image.Web.Password)
 	}
-	return nil
+	return phones, nil
 }
 
-// mostStrangers is how many events about no phone of the plan wait to be told. More are not told.
-const mostStrangers = 64
-
-// tell tells an event. After a phone's last one, what comes from its address is about no phone of the plan: who hears of
-// that must not be held up by whoever is told.
-func (r *Runner) tell(e Event) { r.pass(r.veil().event(e)) }
-
-// pass is tell for what went through the veil.
-func (r *Runner) pass(e Event) {
-	if e.At = time.Now(); e.Phone == NoPhone || r.isOver(e.Phone) {
-		e.Phone = NoPhone
-		select {
-		case r.strangers <- e:
-		default:
-		}
-		return
-	}
-	r.telling.Lock()
-	defer r.telling.Unlock()
-	if r.isOver(e.Phone) {
-		e.Phone = NoPhone
-	} else if e.Step == StepDone || e.Step == StepFailed {
-		r.mu.Lock()
-		r.over[e.Phone] = true
-		r.mu.Unlock()
-	}
-	r.options.Event(e)
-}
-
-func (r *Runner) isOver(number int) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.over[number]
-}
-
-// tellStrangers tells the events about no phone of the plan, until the run has ended; then those that are left, unless it
-// was stopped.
-func (r *Runner) tellStrangers(ctx context.Context, ended <-chan struct{}) {
-	tell := func(e Event) {
-		r.telling.Lock()
-		defer r.telling.Unlock()
-		r.options.Event(e)
-	}
-	for over := false; !over; {
-		select {
-		case e := <-r.strangers:
-			tell(e)
-		case <-ended:
-			over = true
-		}
-	}
-	for ctx.Err() == nil {
-		select {
-		case e := <-r.strangers:
-			tell(e)
-		default:
-			return
-		}
-	}
-}
-
-// errStranger is a call of somebody who was not asked.
-var errStranger = errors.New("not one of the phones that were asked to call")
+// errUnknownCaller reports a call of somebody who was not asked.
+var errUnknownCaller = errors.New("a call without a contact request")
 
 // answer finds the phone that calls, and has it answer. Only phones that were asked to call are answered.
 func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, error) {
-	p := r.caller(c)
+	p := r.registry.caller(c)
 	if p == nil {
-		r.note(c.Remote, troubleCaller, errStranger)
-		r.stranger(c.Remote, errStranger)
+		r.note(c.Remote, problemCaller, errUnknownCaller)
+		r.unknownCaller(c.Remote, errUnknownCaller)
 		return wpi.ServiceMessage{}, wpi.ErrNotAnswered
 	}
 	cookie, _ := ctx.Value(withCookie{}).(bool)
@@ -208,8 +128,8 @@ func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, er
 	r.writing[c.Session] = said.written
 	r.mu.Unlock()
 	select {
-	case p.calls <- said:
-	case <-p.done:
+	case p.dialog.calls <- said:
+	case <-p.dialog.closed:
 		return wpi.CleanUp(), nil
 	case <-ctx.Done():
 		r.written(c, wpi.ServiceMessage{}, ctx.Err())
@@ -219,7 +139,7 @@ func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, er
 	return <-said.answer, nil
 }
 
-// written is told that an answer was written, or cannot be.
+// written notes that an answer was written, or cannot be.
 func (r *Runner) written(c wpi.Call, _ wpi.ServiceMessage, _ error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -227,4 +147,20 @@ func (r *Runner) written(c wpi.Call, _ wpi.ServiceMessage, _ error) {
 		close(done)
 		delete(r.writing, c.Session)
 	}
+}
+
+// stopUploads notes a phone that takes no password for now: what locked it out would lock out the next one, so phones that
+// are not sent the image yet are left alone.
+func (r *Runner) stopUploads() {
+	r.mu.Lock()
+	r.locked = true
+	r.mu.Unlock()
+	r.halt()
+}
+
+// stopped reports whether there was a lock-out.
+func (r *Runner) stopped() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.locked
 }

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -19,12 +19,12 @@ type file struct {
 
 // Served is this machine as the source, by HTTPS: each phone has a URL of its own. Back is how a phone reaches the
 // server, given the local address that reaches the phone.
-func Served(s *transfer.Server, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
+func Served(s *serve.Server, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
 	return &served{s, file{name, content, back}}
 }
 
 type served struct {
-	server *transfer.Server
+	server *serve.Server
 	file
 }
 
@@ -35,8 +35,8 @@ func (s *served) Grant(r Request) (*Grant, error) {
 	return &Grant{Deployment: wpi.Deployment{URL: where}, Watched: true, Withdraw: offer.Withdraw}, nil
 }
 
-func (f *file) offering(r Request) transfer.Offering {
-	return transfer.Offering{Name: f.name, Content: f.content, Clients: []netip.Addr{r.Phone}, Watch: r.Watch}
+func (f *file) offering(r Request) serve.Offering {
+	return serve.Offering{Name: f.name, Content: f.content, Clients: []netip.Addr{r.Phone}, Watch: r.Watch}
 }
 
 // Elsewhere is a server that holds the image already: every phone is told the same.

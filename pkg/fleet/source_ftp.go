@@ -4,17 +4,17 @@ import (
 	"io"
 	"net/netip"
 
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // ServedByFTP is this machine as the source, by FTP: each phone has a login of its own, for once.
-func ServedByFTP(s *transfer.FTPServer, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
+func ServedByFTP(s *serve.FTPServer, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
 	return &servedByFTP{s, file{name, content, back}}
 }
 
 type servedByFTP struct {
-	server *transfer.FTPServer
+	server *serve.FTPServer
 	file
 }
 

@@ -9,44 +9,40 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// lateCount is how long the count of what a phone fetched may lag behind the phone's own word.
+// lateCount is how long the count of what a phone fetched may lag behind what the phone says.
 const lateCount = 2 * time.Second
 
-// status is the phone's word on how fetching or installing went. Whether phones send it for firmware is not documented.
-func (f *following) status(m *wpi.PhoneMessage) {
+// noteStatus takes over what the phone says of fetching or installing. Whether phones send it for firmware is not documented.
+func (f *follower) noteStatus(m *wpi.PhoneMessage) {
 	said, _ := m.Value(wpi.ItemFileStatus)
 	switch {
-	case !f.aboutThis(m):
+	case !f.isAboutImage(m):
 	case strings.EqualFold(said, wpi.Failed) && f.counted():
-		f.end(f.failed())
+		f.ending.end(f.failed())
 	case strings.EqualFold(said, wpi.Failed):
-		f.gaveUp = true
-		f.silence.Reset(lateCount)
+		f.saysFailed = true
+		f.silence.end(lateCount)
 	case !f.reported:
 		f.reported = true
-		f.forward()
+		f.silence.restart()
 	}
 }
 
-// counted reports whether the count of what the phone fetched is final: one that has it all may say so before its last bytes
-// were seen to be confirmed.
-func (f *following) counted() bool { return !f.watched || f.complete || f.fetchState().Open == 0 }
-
-// failed is a phone that says that its update failed, and how far it came.
-func (f *following) failed() error {
-	state := f.fetchState()
+// failed describes a phone that says that its update failed, and how far it came.
+func (f *follower) failed() error {
+	state := f.fetches.state()
 	switch {
-	case f.watched && state.Requests == 0:
-		return f.because(failf(KindNeverFetch, "it says that its update failed, and it never asked for the image"))
-	case f.watched && !f.complete:
-		return failf(KindCut, "it says that its update failed, after %d of %d bytes", state.Sent, state.Size)
+	case f.fetch.watched && state.Requests == 0:
+		return f.because(failf(KindNeverFetch, "it reports that its update failed, and never requested the image"))
+	case f.fetch.watched && !f.fetch.complete:
+		return failf(KindCut, "it reports that its update failed, after %d of %d bytes", state.Sent, state.Size)
 	}
-	return failf(KindSaysFailed, "it says that its update failed")
+	return failf(KindSaysFailed, "it reports that its update failed")
 }
 
-// aboutThis reports whether a file's status is that of the image: phones say the same of logos and ring tones that somebody
-// else had them fetch (the guide, pp. 54, 55). How they name an image is not documented.
-func (f *following) aboutThis(m *wpi.PhoneMessage) bool {
+// isAboutImage reports whether a file's status is that of the image: phones say the same of logos and ring tones that
+// somebody else had them fetch (the guide, pp. 54, 55). How they name an image is not documented.
+func (f *follower) isAboutImage(m *wpi.PhoneMessage) bool {
 	if kind, ok := m.Value(wpi.ItemFileType); ok && !strings.EqualFold(kind, "APP") {
 		return false
 	}
@@ -54,16 +50,10 @@ func (f *following) aboutThis(m *wpi.PhoneMessage) bool {
 	if !ok {
 		return true
 	}
-	name := f.told.Name
-	if u, err := url.Parse(f.told.URL); err == nil && f.told.URL != "" {
+	name := f.update.Name
+	if u, err := url.Parse(f.update.URL); err == nil && f.update.URL != "" {
 		name = u.Path
 	}
 	said = path.Base(said)
 	return strings.EqualFold(said, path.Base(name)) || strings.EqualFold(said, url.PathEscape(path.Base(name)))
-}
-
-// because adds to a failure what went wrong at the phone's address meanwhile.
-func (f *following) because(failure *Failure) *Failure {
-	failure.Err = f.noted(troubleFetch, troubleTLS)
-	return failure
 }

@@ -7,93 +7,206 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A Web is the way by the phones' own web pages: the image goes from this machine straight into them (CP HFA
+// A Web is the route by the phones' own web pages: the image goes from this machine straight into them (CP HFA
 // administration manual A31003-C1000-M102-5, 3.9.3.1).
 type Web struct {
 	Port     string                       // of the pages; 443 if ""
-	TLS      func(number int) *tls.Config // whom to believe that it is that phone of the plan, from 0
-	Password transfer.Secret              // of the pages
+	TLS      func(number int) *tls.Config // verifies that the peer is that phone of the plan, from 0
+	Password secret.Secret                // of the pages
 	Timeout  time.Duration                // the longest silence of a page; 30 s if 0
 	// Image is the file for one upload: whoever watches it watches one only, and its content may wait until the context
 	// ends. Its Sent is set here.
 	Image  func(context.Context) wbm.Image
-	DryRun bool // phones are looked at as far as the form, and sent nothing
+	DryRun bool // phones are examined up to the form, and sent nothing
 }
 
-// A visit is the way of one phone by its page. Whatever takes long there is done by another goroutine while the phone's own
-// answers calls.
+// A visit takes the image to one phone by its web page. Whatever takes long there is done by another goroutine while the
+// phone's own answers calls.
 type visit struct {
-	*phone
-	web     *Web
-	address string // HOST:PORT of the page
-	called  bool   // the phone called: its word is the provisioning interface's
-	again   bool   // the page took the password, and may be sent it once more, after the image
-	session *wbm.Session
-	form    *wbm.Form
+	reporter reporter
+	decider  decider
+	facts    *facts
+	dialog   *dialog
+	slot     *slot
+	options  Options
+	number   int // of the phone
+	web      *Web
+	address  string                                      // HOST:PORT of the page
+	claim    func(port uint16, found []netip.Addr) error // notes where the page is
+	lockOut  func()                                      // leaves alone the phones that are not sent the image yet
 
-	answered bool // the page said something to the image that is an answer
-
-	out       atomic.Int64  // bytes of the image
-	sending   chan struct{} // something is new in out
-	size      int64
-	begun     bool // the upload was
-	giveUp    context.CancelCauseFunc
-	part      int64 // of fetchSteps
-	partBegun time.Time
-	sentBy    time.Time      // when all of it has to be out
-	leaving   sync.WaitGroup // while somebody logs out
+	called   bool // the phone called: what counts is what it says there
+	mayLogin bool // the page took the password, and may be sent it once more, after the image
+	session  *wbm.Session
+	form     *wbm.Form
+	upload   upload
+	answered bool           // the page confirmed the upload, or refused the image
+	leaving  sync.WaitGroup // while somebody logs out
 
 	mu     sync.Mutex
-	over   bool // nothing is told of it any more
+	ended  bool // nothing is reported of the page any more
 	posted bool // the password was sent
 }
 
-// webWay is the way of one phone by its page: asked what it is, looked at, checked, sent the image, followed.
-func (p *phone) webWay(ctx, early context.Context) error {
-	if err := p.hopeless(); err != nil {
+// defaultPage is the port of phones' pages (OpenScape Desk Phone CP security checklist).
+const defaultPage = "443"
+
+func (p *phone) newVisit() *visit {
+	web := p.runner.plan.Image.Web
+	return &visit{
+		reporter: p, decider: p, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
+		web: web, address: pageAddress(p.address, web.Port), lockOut: p.runner.stopUploads, upload: upload{changed: make(chan struct{}, 1)},
+		claim: func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
+	}
+}
+
+// pageAddress returns where the page of a phone is, HOST:PORT, which takes contact requests at an address.
+func pageAddress(contact, port string) string {
+	host, _, _ := net.SplitHostPort(contact) // ContactAddress wrote it
+	return net.JoinHostPort(host, cmp.Or(port, defaultPage))
+}
+
+// updateByPage takes a phone through its web page: it is asked what it is, its page is examined, it is checked, sent the
+// image and followed.
+func (p *phone) updateByPage(ctx, early context.Context) error {
+	if err := p.noneFits(); err != nil {
 		return err
 	}
-	v := p.visit()
+	v := p.newVisit()
+	defer func() { p.result.Told, p.result.Upload = v.upload.whole, v.upload.reported }()
 	defer v.end(ctx)
-	if err := v.witness(early); err != nil {
+	if err := v.confirmFirst(early); err != nil {
 		return err
 	}
-	if settled, err := v.hasSettled(); settled || err != nil {
+	if ended, err := v.decideEarly(); ended || err != nil {
 		return err
 	}
 	if err := v.arrive(early); err != nil {
 		v.leave()
 		return err
 	}
-	if settled, err := v.decide(); settled || err != nil {
+	if ended, err := p.decide(); ended || err != nil {
 		v.leave()
 		return err
 	}
-	if early.Err() != nil || p.r.stopped() {
+	if early.Err() != nil || p.runner.stopped() {
 		v.leave()
 		return errStopped
 	}
-	return v.finish(ctx, v.deliver(ctx))
+	err := v.send(ctx)
+	if refusal := err; err == nil || v.upload.whole && ctx.Err() == nil {
+		v.leave()
+		err = p.followPage(ctx, v, refusal)
+		if err == nil || !errors.Is(err, errStopped) && err != refusal { //nolint:errorlint // the very refusal, not another of its kind
+			return err
+		}
+	}
+	return v.failed(ctx, err)
+}
+
+// confirmFirst asks the phone to call: what it says there is documented, what its page says is not. One that does not call is
+// known by its page alone.
+func (v *visit) confirmFirst(ctx context.Context) error {
+	within := min(v.options.Patience, v.options.Witness)
+	err := v.dialog.query(ctx, time.Now().Add(within))
+	if err == nil {
+		v.called, v.facts.byCall = true, v.facts.after
+		return nil
+	}
+	failure := (*Failure)(nil)
+	switch {
+	case !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
+		return err
+	case failure.Kind == KindNoCall:
+		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))
+	}
+	v.facts.after = Device{}
+	v.reporter.report(Event{Step: StepPageOnly, Err: err})
+	return nil
+}
+
+// decideEarly reports whether what the phone said when it called is the end: no password is sent for nothing. That the
+// answer is not known yet is no end, since its page may say more.
+func (v *visit) decideEarly() (ended bool, err error) {
+	if !v.called {
+		return false, nil
+	}
+	verdict := v.decider.check()
+	if !verdict.NothingToDo && verdict.Answer != hwcheck.NotCompatible {
+		return false, nil
+	}
+	v.facts.before = v.facts.after
+	return v.decider.decide()
+}
+
+// errLongWay reports pages of which each comes in time, and all together do not.
+var errLongWay = errors.New("its pages take too long")
+
+// arrive asks the page what the phone is, and finds the form. The page has one patience for all of that.
+func (v *visit) arrive(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, v.options.Patience, errLongWay)
+	defer cancel()
+	if err := v.open(ctx); err != nil {
+		return err
+	}
+	v.facts.readPage(v.session.Facts())
+	if v.facts.after.MAC != "" { // a password is not for another phone
+		if err := v.facts.rightPage(); err != nil {
+			return err
+		}
+	}
+	if err := v.login(ctx); err != nil {
+		return err
+	}
+	if err := v.find(ctx); err != nil {
+		return err
+	}
+	v.facts.readPage(v.session.Facts())
+	if err := v.facts.rightPage(); err != nil {
+		return err
+	}
+	v.facts.before = v.facts.after
+	v.reporter.report(Event{Step: StepFound, Device: v.facts.after, Text: bounded(v.form.Page + ", " + v.form.Field)})
+	return nil
+}
+
+// while does something that takes long, and meanwhile answers calls and reports how much is sent.
+func (v *visit) while(work func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work()
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		case c := <-v.dialog.calls:
+			v.dialog.reply(v.dialog.took(&c), wpi.CleanUp())
+		case <-v.upload.changed:
+			v.noteSent()
+		}
+	}
 }
 
 // end waits a short time for whoever logs out.
 func (v *visit) end(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.r.options.Parting)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.options.Parting)
 	defer cancel()
 	v.untilLeft(ctx)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.over = true
+	v.ended = true
 }
 
 // untilLeft waits until nobody is logged in, or the context ends.
@@ -109,144 +222,4 @@ func (v *visit) untilLeft(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	})
-}
-
-// usualPage is the port of phones' pages (OpenScape Desk Phone CP security checklist).
-const usualPage = "443"
-
-func (p *phone) visit() *visit {
-	web := p.r.plan.Image.Web
-	return &visit{phone: p, web: web, address: pageAddress(p.address, web.Port), sending: make(chan struct{}, 1)}
-}
-
-// pageAddress is where the page of a phone is, HOST:PORT, which takes contacts at an address.
-func pageAddress(contact, port string) string {
-	host, _, _ := net.SplitHostPort(contact) // ContactAddress wrote it
-	return net.JoinHostPort(host, cmp.Or(port, usualPage))
-}
-
-// errLongWay is a page of which page after page comes in time, and all together do not.
-var errLongWay = errors.New("its pages take too long")
-
-// arrive asks the page what the phone is, and finds the form. The page has one patience for all of that.
-func (v *visit) arrive(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, v.r.options.Patience, errLongWay)
-	defer cancel()
-	if err := v.open(ctx); err != nil {
-		return err
-	}
-	v.takeFacts()
-	if v.result.After.MAC != "" { // a password is not for another phone
-		if err := v.rightPage(); err != nil {
-			return err
-		}
-	}
-	if err := v.login(ctx); err != nil {
-		return err
-	}
-	if err := v.find(ctx); err != nil {
-		return err
-	}
-	v.takeFacts()
-	if err := v.rightPage(); err != nil {
-		return err
-	}
-	v.result.Before = v.result.After
-	v.tell(Event{Step: StepFound, Device: v.result.After, Text: bounded(v.form.Page + ", " + v.form.Field)})
-	return nil
-}
-
-// witness asks the phone to call: what it says there is documented, what its page says is not. One that does not call is
-// known by its page alone.
-func (v *visit) witness(ctx context.Context) error {
-	within := min(v.r.options.Patience, v.r.options.Witness)
-	c, err := v.ask(ctx, time.Now().Add(within))
-	if err == nil {
-		if c, err = v.identify(ctx, c); err == nil {
-			v.reply(c, wpi.CleanUp())
-			v.called, v.interfaceSaid = true, v.result.After
-			return nil
-		}
-	}
-	failure := (*Failure)(nil)
-	switch {
-	case !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
-		return err
-	case failure.Kind == KindNoCall:
-		err = fmt.Errorf("it was asked to call, and did not within %s", span(within))
-	}
-	v.result.After = Device{}
-	v.tell(Event{Step: StepPageOnly, Err: err})
-	return nil
-}
-
-// takeFacts joins what the page says with what the phone said when it called, which counts more.
-func (v *visit) takeFacts() {
-	v.pageSays = v.deviceOf(v.session.Facts())
-	v.result.After = v.interfaceSaid.or(v.pageSays)
-}
-
-// or fills in what a device leaves out.
-func (d Device) or(other Device) Device {
-	return Device{
-		Type: cmp.Or(d.Type, other.Type), SoftwareType: cmp.Or(d.SoftwareType, other.SoftwareType), Version: cmp.Or(d.Version, other.Version),
-		PartNumber: cmp.Or(d.PartNumber, other.PartNumber), MAC: cmp.Or(d.MAC, other.MAC),
-	}
-}
-
-// deviceOf is what a page says of its phone.
-func (p *phone) deviceOf(f wbm.Facts) Device {
-	return Device{
-		Type: p.bounded(f.Device), SoftwareType: p.bounded(f.SoftwareType), Version: p.bounded(f.Version), PartNumber: p.bounded(f.PartNumber),
-		MAC: mac(p.bounded(f.MAC)),
-	}
-}
-
-// rightPage is nil if the page is that of the phone that is meant.
-func (v *visit) rightPage() error {
-	if said := v.pageSays.MAC; v.called && said != "" && v.interfaceSaid.MAC != "" && said != v.interfaceSaid.MAC {
-		return failf(KindOther, "its web page says another MAC address, %s, than the phone says that calls, %s", said, v.interfaceSaid.MAC)
-	}
-	return v.rightPhone()
-}
-
-// hasSettled reports whether what the phone said when it called is the end: no password goes out for nothing. That it
-// cannot be told yet is none, since its page may say more.
-func (v *visit) hasSettled() (settled bool, err error) {
-	if !v.called {
-		return false, nil
-	}
-	verdict := v.r.plan.Image.check(v.target, v.known())
-	if !verdict.NothingToDo && verdict.Answer != hwcheck.NotCompatible {
-		return false, nil
-	}
-	v.result.Before = v.result.After
-	return v.decide()
-}
-
-// decide checks the image against what is known now. It reports whether that is the end.
-func (v *visit) decide() (settled bool, err error) {
-	v.result.Known = v.known()
-	verdict := v.r.plan.Image.check(v.target, v.result.Known)
-	v.checked(verdict)
-	return v.settled(verdict)
-}
-
-// while does something that takes long, and meanwhile answers calls and tells how much is sent.
-func (v *visit) while(work func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		work()
-	}()
-	for {
-		select {
-		case <-done:
-			return
-		case c := <-v.calls:
-			v.reply(v.took(&c), wpi.CleanUp())
-		case <-v.sending:
-			v.progress()
-		}
-	}
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// pageFailure is what went wrong with the page, or errStopped.
+// pageFailure returns what went wrong with the page, or errStopped.
 func (v *visit) pageFailure(ctx context.Context, err error) error {
 	e := (*wbm.Error)(nil)
 	if errors.Is(context.Cause(ctx), errLongWay) {
-		return failf(KindPageBroken, "its web page did not lead to a form for an image within %s", span(v.r.options.Patience))
+		return failf(KindPageBroken, "its web page did not lead to an image upload form within %s", span(v.options.Patience))
 	}
 	if failure := (*Failure)(nil); errors.As(err, &failure) {
 		return failure
@@ -20,66 +20,42 @@ func (v *visit) pageFailure(ctx context.Context, err error) error {
 		return errStopped
 	}
 	if e.Kind == wbm.KindLocked {
-		v.r.stopUploads()
+		v.lockOut()
 	}
 	return PageFailure(e)
 }
 
-// PageFailure is what a visit that failed means for the phone.
+// PageFailure returns what a visit that failed means for the phone.
 func PageFailure(e *wbm.Error) *Failure {
-	kind, msg := pageTrouble(e.Kind)
-	failure := &Failure{Kind: kind, Msg: msg, Err: e}
+	failure, known := pageFailures()[e.Kind]
+	if !known {
+		failure = Failure{Kind: KindPageOdd, Msg: "its web page cannot be parsed"}
+	}
+	failure.Err = e
 	switch e.Kind { //nolint:exhaustive // of the others the page's own words say more than ours
 	case wbm.KindUnreachable, wbm.KindTimeout, wbm.KindBroken, wbm.KindTLS, wbm.KindTrust:
 		failure.Err = e.Err
 	}
-	return failure
+	return &failure
 }
 
-// pageTrouble says how a visit ends badly for the phone.
-func pageTrouble(k wbm.Kind) (kind Kind, msg string) {
-	switch k {
-	case wbm.KindUnreachable:
-		kind, msg = KindPageUnreachable, "its web page cannot be reached"
-	case wbm.KindTimeout:
-		kind, msg = KindPageBroken, "its web page does not answer in time"
-	case wbm.KindBroken:
-		kind, msg = KindPageBroken, "the connection to its web page broke"
-	case wbm.KindSession:
-		kind, msg = KindPageBroken, "its web page logged us out"
-	case wbm.KindTLS:
-		kind, msg = KindPageTLS, "there is no TLS between its web page and this machine"
-	case wbm.KindTrust:
-		kind, msg = KindPageTrust, "its web page is not one to trust"
-	case wbm.KindPassword:
-		kind, msg = KindPassword, "its web page refuses the password, which is not tried a second time"
-	case wbm.KindLocked:
-		kind, msg = KindLocked, "its web page takes no password for now, after too many wrong ones"
-	case wbm.KindChange:
-		kind, msg = KindNewPassword, "its web page demands a new password first"
-	default:
-		return formTrouble(k)
+// pageFailures is the table of how a visit fails for the phone. Where there is no text, visit.failed says it.
+func pageFailures() map[wbm.Kind]Failure {
+	return map[wbm.Kind]Failure{
+		wbm.KindUnreachable: {Kind: KindPageUnreachable, Msg: "its web page cannot be reached"},
+		wbm.KindTimeout:     {Kind: KindPageBroken, Msg: "its web page does not answer in time"},
+		wbm.KindBroken:      {Kind: KindPageBroken, Msg: "the connection to its web page broke"},
+		wbm.KindSession:     {Kind: KindPageBroken, Msg: "its web page ended the session"},
+		wbm.KindTLS:         {Kind: KindPageTLS, Msg: "no TLS connection to its web page can be established"},
+		wbm.KindTrust:       {Kind: KindPageTrust, Msg: "its web page's certificate is not trusted"},
+		wbm.KindPassword:    {Kind: KindPassword, Msg: "its web page rejects the password, which is not sent a second time"},
+		wbm.KindLocked:      {Kind: KindLocked, Msg: "its web page accepts no password for now, after too many wrong ones"},
+		wbm.KindChange:      {Kind: KindNewPassword, Msg: "its web page requires a password change first"},
+		wbm.KindNoLogin:     {Kind: KindNoLogin, Msg: "its web page has no known login form"},
+		wbm.KindNoForm:      {Kind: KindNoForm, Msg: "its web page has no image upload form"},
+		wbm.KindManyForms:   {Kind: KindManyForms, Msg: "its web page has several forms that might be for an image upload"},
+		wbm.KindForeign:     {Kind: KindPageForeign, Msg: "its web page leads to another host"},
+		wbm.KindSource:      {Kind: KindImage},
+		wbm.KindRefused:     {Kind: KindPageRefused},
 	}
-	return kind, msg
-}
-
-// formTrouble is the rest of pageTrouble: what the page holds.
-func formTrouble(k wbm.Kind) (kind Kind, msg string) {
-	switch k { //nolint:exhaustive // the rest of pageTrouble
-	case wbm.KindNoLogin:
-		kind, msg = KindNoLogin, "its web page has no login that is known"
-	case wbm.KindNoForm:
-		kind, msg = KindNoForm, "its web page has no form for an image"
-	case wbm.KindManyForms:
-		kind, msg = KindManyForms, "its web page has several forms that might be for an image"
-	case wbm.KindForeign:
-		kind, msg = KindPageForeign, "its web page leads elsewhere"
-	case wbm.KindSource:
-		kind, msg = KindImage, "" // lost says it
-	case wbm.KindRefused:
-		kind, msg = KindPageRefused, "" // the same
-	default:
-		kind, msg = KindPageOdd, "what its web page says cannot be understood"
-	}
-	return kind, msg
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -12,24 +11,24 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// usualPageTimeout is the longest silence of a page.
-const usualPageTimeout = 30 * time.Second
+// defaultPageTimeout is the longest silence of a page.
+const defaultPageTimeout = 30 * time.Second
 
-// timeout is the longest silence of the page.
-func (v *visit) timeout() time.Duration { return cmp.Or(v.web.Timeout, usualPageTimeout) }
+// timeout returns the longest silence of the page.
+func (v *visit) timeout() time.Duration { return cmp.Or(v.web.Timeout, defaultPageTimeout) }
 
-// pageOptions are how the page is spoken to.
+// pageOptions returns how the page is spoken to.
 func (v *visit) pageOptions() wbm.Options {
 	return wbm.Options{
-		TLS: v.web.TLS(v.index), Secret: v.web.Password.Reveal(), Timeout: v.timeout(), Patience: v.r.options.Patience,
+		TLS: v.web.TLS(v.number), Secret: v.web.Password, Timeout: v.timeout(), Patience: v.options.Patience, Dial: v.options.Dial,
 		Event: func(e wbm.Event) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			v.posted = v.posted || e.Step == wbm.StepLogin
-			if v.over {
+			if v.ended {
 				return
 			}
-			v.tell(Event{Step: StepVisited, Text: strings.TrimSpace(string(e.Step) + " " + e.Text)})
+			v.reporter.report(Event{Step: StepVisited, Text: strings.TrimSpace(string(e.Step) + " " + e.Text)})
 		},
 	}
 }
@@ -40,7 +39,7 @@ func (v *visit) open(ctx context.Context) (err error) {
 	if err != nil {
 		return v.pageFailure(ctx, err)
 	}
-	v.tell(Event{Step: StepPage, Text: v.bounded(v.session.Facts().Title)})
+	v.reporter.report(Event{Step: StepPage, Text: v.facts.cut(v.session.Facts().Title)})
 	return nil
 }
 
@@ -65,30 +64,21 @@ func (v *visit) claimPage(ctx context.Context) error {
 	}
 	within, cancel := context.WithTimeout(ctx, v.timeout())
 	defer cancel()
-	found, err := net.DefaultResolver.LookupNetIP(within, "ip", host)
+	found, err := v.options.Lookup(within, "ip", host)
 	if err != nil {
 		return nil // who dials it will say that
 	}
-	v.r.mu.Lock()
-	defer v.r.mu.Unlock()
-	for _, ip := range found {
-		page := netip.AddrPortFrom(ip.Unmap(), uint16(number))
-		if other := v.r.pages[page]; other != nil && other != v.phone {
-			return failf(KindTwice, "its web page, %s, is that of another phone of the plan", page)
-		}
-		v.r.pages[page] = v.phone
-	}
-	return nil
+	return v.claim(uint16(number), found)
 }
 
 // login sends the password, for the first time.
 func (v *visit) login(ctx context.Context) (err error) {
-	v.while(func() { err = v.session.Login(ctx, v.web.Password.Reveal()) })
+	v.while(func() { err = v.session.Login(ctx, v.web.Password) })
 	if err != nil {
 		return v.pageFailure(ctx, err)
 	}
-	v.again = true
-	v.tell(Event{Step: StepLoggedIn})
+	v.mayLogin = true
+	v.reporter.report(Event{Step: StepLoggedIn})
 	return nil
 }
 
@@ -109,28 +99,28 @@ func (v *visit) leave() {
 	}
 }
 
-// look visits the page afresh and returns what it says of the phone. It logs in only where the password was taken before,
-// only if without that the page does not say enough, and in a run only once, whatever comes of it: a page that does not say
+// query visits the page afresh and returns what it says of the phone. It logs in only where the password was taken before,
+// only if without that the page does not say enough, and in a run only once, whatever the result: a page that does not say
 // clearly that it takes the password may count it as a wrong one.
-func (v *visit) look(ctx context.Context, enough func(Device) bool) (d Device, err error) {
-	v.untilLeft(ctx) // two visits at a time are one too many for some phones (assumed)
+func (v *visit) query(ctx context.Context, enough func(Device) bool) (d Device, err error) {
+	v.untilLeft(ctx) // some phones cannot have two visits at a time (assumed)
 	v.while(func() {
 		var s *wbm.Session
 		if s, err = v.openPage(ctx); err != nil {
 			return
 		}
 		defer v.leaving.Go(func() { _ = s.Close() })
-		if d = v.deviceOf(s.Facts()); enough(d) || !v.again {
+		if d = v.facts.device(s.Facts()); enough(d) || !v.mayLogin {
 			return
 		}
 		if err = v.loginAgain(ctx, s); err != nil {
 			return
 		}
-		if d = v.deviceOf(s.Facts()); enough(d) {
+		if d = v.facts.device(s.Facts()); enough(d) {
 			return
 		}
 		_, _ = s.Find(ctx) // whether there is a form does not matter now: the way there is by pages that say more
-		d = v.deviceOf(s.Facts())
+		d = v.facts.device(s.Facts())
 	})
 	if err != nil {
 		return d, v.pageFailure(ctx, err)
@@ -143,9 +133,9 @@ func (v *visit) loginAgain(ctx context.Context, s *wbm.Session) error {
 	v.mu.Lock()
 	v.posted = false
 	v.mu.Unlock()
-	err := s.Login(ctx, v.web.Password.Reveal())
+	err := s.Login(ctx, v.web.Password)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.again = !v.posted
+	v.mayLogin = !v.posted
 	return err
 }

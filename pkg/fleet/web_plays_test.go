@@ -5,13 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"strings"
-	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
@@ -36,29 +37,31 @@ const noInterface = "no-contact-port"
 
 // byPage sends the image into the page of a phone instead of having it fetched. Its key is pinned.
 func (s *stage) byPage(sim *phonesim.Phone, legacy bool, change func(*fleet.Web)) {
-	host, port, _ := net.SplitHostPort(sim.State().WebAddress)
-	policy := trust.Policy{Pins: []trust.Pin{keyOf(sim.State().WebAddress)}, Legacy: legacy}
+	host, _, _ := net.SplitHostPort(sim.State().WebAddress)
+	policy := trust.Policy{Pins: []trust.Pin{s.keyOf(sim.State().WebAddress)}, Legacy: legacy}
 	web := &fleet.Web{
-		Port: port, TLS: func(int) *tls.Config { return policy.TLS(host) },
-		Password: transfer.NewSecret(pagePassword), Timeout: long,
-		Image: func(context.Context) wbm.Image { return wbm.Image{Name: name, Content: s.image.content} },
+		TLS:      func(int) *tls.Config { return policy.TLS(host) },
+		Password: secret.New(pagePassword),
+		Image:    func(context.Context) wbm.Image { return wbm.Image{Name: name, Content: s.image.content} },
 	}
 	change(web)
 	s.plan.Image.Source, s.plan.Image.Web = nil, web
 }
 
 // keyOf is the key of a page, as far as it can be had.
-func keyOf(address string) trust.Pin {
+func (s *stage) keyOf(address string) trust.Pin {
 	c := trust.Policy{Legacy: true}.TLS("phone")
 	var pin trust.Pin
 	c.VerifyConnection = func(state tls.ConnectionState) error {
 		pin = trust.PinOf(state.PeerCertificates[0])
 		return nil
 	}
-	dialer := tls.Dialer{Config: c}
-	if conn, err := dialer.DialContext(context.Background(), "tcp", address); err == nil {
-		_ = conn.Close()
+	raw, err := s.dial(s.t.Context(), "tcp", address)
+	if err != nil {
+		return pin
 	}
+	defer func() { _ = raw.Close() }()
+	_ = tls.Client(raw, c).HandshakeContext(s.t.Context())
 	return pin
 }
 
@@ -97,11 +100,6 @@ func webPlays() []play {
 
 func withLegacy(p *play) { p.also, p.legacy = p.also+", legacy", true }
 
-// shortly is a patience that is long enough for a page on a busy machine.
-func shortly(p *play) { p.options = func(o *fleet.Options) { o.Patience = 3 * short } }
-
-func silentPage(p *play) { p.web = func(w *fleet.Web) { w.Timeout = 6 * time.Second } }
-
 func webReachPlays() []play {
 	var all []play
 	for _, row := range []struct {
@@ -111,7 +109,7 @@ func webReachPlays() []play {
 		{"web-tls-1.0", "page-tls", "failed", nil},
 		{"web-rsa-kex", "page-tls", "failed", nil},
 		{"web-redirect-http", "page-foreign", "failed", nil},
-		{"web-slow-page", "page-broken", "failed", silentPage},
+		{"web-slow-page", "page-broken", "failed", nil},
 		{"web-password-suspended", "locked-out", "page failed", nil},
 		{"web-change-password", "password-change", "page failed", nil},
 	} {
@@ -133,13 +131,13 @@ func webReachPlays() []play {
 		page("", "page-trust", byCall+"failed", func(p *play) {
 			p.also = "another key"
 			p.web = func(w *fleet.Web) {
-				w.TLS = func(int) *tls.Config { return trust.Policy{Pins: []trust.Pin{{1}}}.TLS("127.0.0.1") }
+				w.TLS = func(int) *tls.Config { return trust.Policy{Pins: []trust.Pin{{1}}}.TLS(hostOf(1)) }
 			}
 		}),
 		page("", "page-trust", byCall+"failed", func(p *play) {
 			p.also = "nobody vouches"
 			p.web = func(w *fleet.Web) {
-				w.TLS = func(int) *tls.Config { return trust.Policy{Authorities: x509.NewCertPool()}.TLS("127.0.0.1") }
+				w.TLS = func(int) *tls.Config { return trust.Policy{Authorities: x509.NewCertPool()}.TLS(hostOf(1)) }
 			}
 		}),
 	)
@@ -168,10 +166,7 @@ func webFormPlays() []play {
 }
 
 func webSendPlays() []play {
-	cut := func(p *play) {
-		p.size = 24 << 20
-		silentPage(p)
-	}
+	large := func(p *play) { p.size = 4 << 20 } // a phone that refuses early still reads 1 MiB
 	var all []play
 	for _, row := range []struct {
 		faults, end, steps string
@@ -181,9 +176,9 @@ func webSendPlays() []play {
 		{"web-logs-out", "upload-cut", "checked sending sent answered failed", true, nil},
 		{"web-refuses", "page-refused", "checked sending sent answered failed", true, nil},
 		{"reject-image", "page-refused", "checked sending sent answered failed", true, nil},
-		{"web-refuses-early", "page-refused", "checked sending failed", false, cut},
-		{"web-cuts", "upload-cut", "checked sending failed", false, cut},
-		{"web-stalls", "upload-cut", "checked sending failed", false, cut},
+		{"web-refuses-early", "page-refused", "checked sending failed", false, large},
+		{"web-cuts", "upload-cut", "checked sending failed", false, large},
+		{"web-stalls", "upload-cut", "checked sending failed", false, large},
 	} {
 		all = append(all, twice(row.faults, func(faults, first string) play {
 			p := page(faults, row.end, first+seen+row.steps, row.change)
@@ -195,22 +190,16 @@ func webSendPlays() []play {
 		all,
 		pageDone("web-huge-answer", happyCall, nil),
 		page("web-says-ok-stays", "rejected", byCall+seen+sent+"silent "+byCall+"failed", func(p *play) {
-			shortly(p)
 			p.told = true
 		}),
 		page("web-says-ok-stays "+noInterface, "rejected", byPage+seen+sent+"silent failed", func(p *play) {
-			shortly(p)
 			p.told = true
 		}),
 		page(noInterface, "upload-cut", byPage+seen+"checked sending failed", func(p *play) {
-			p.also, p.size = "piece after piece", 24<<20
-			p.options = func(o *fleet.Options) { o.Patience = 2 * short }
+			p.also = "piece after piece"
 			p.web = func(w *fleet.Web) {
-				whole := w.Image
 				w.Image = func(ctx context.Context) wbm.Image {
-					i := whole(ctx)
-					i.Content = transfer.NewRate(8<<10).Reader(ctx, i.Content)
-					return i
+					return wbm.Image{Name: name, Content: transfer.NewRate(2<<10).Reader(ctx, io.NewSectionReader(zeros{}, 0, 512<<20))}
 				}
 			}
 		}),
@@ -226,6 +215,14 @@ func webSendPlays() []play {
 			}
 		}),
 	)
+}
+
+// zeros is content that takes no memory.
+type zeros struct{}
+
+func (zeros) ReadAt(b []byte, _ int64) (int, error) {
+	clear(b)
+	return len(b), nil
 }
 
 // suspicious finds every file changed.
@@ -248,14 +245,14 @@ func webAfterPlays() []play {
 		after("reboots-with-old-version", "old-version", viaCall+back+byCall+"failed", false, 1, nil),
 		after("reboots-with-old-version "+noInterface, "old-version", viaPage+back+"failed", false, 1, nil),
 		after("restarts-with-other-version "+noInterface, "old-version", viaPage+back+"failed", false, 1, nil),
-		after("never-comes-back", "never-back", viaCall+"restarting failed", false, 0, shortly),
-		after("never-comes-back "+noInterface, "never-back", viaPage+"restarting failed", false, 0, shortly),
-		after("comes-back-elsewhere "+noInterface, "never-back", viaPage+"restarting failed", true, 1, shortly),
+		after("never-comes-back", "never-back", viaCall+"restarting failed", false, 0, nil),
+		after("never-comes-back "+noInterface, "never-back", viaPage+"restarting failed", false, 0, nil),
+		after("comes-back-elsewhere "+noInterface, "never-back", viaPage+"restarting failed", true, 1, nil),
 		after("comes-back-other-mac "+noInterface, "another-phone", viaPage+back+"failed", true, 1, nil),
 		after("comes-back-secure", "no-answer", viaCall+back+vain, true, 1, func(p *play) {
-			p.config = func(c *phonesim.Config) { c.Password, c.CallDelay = pagePassword, 150*time.Millisecond }
+			p.config = func(c *phonesim.Config) { c.Password = pagePassword }
 		}),
-		after("start-up-to-last", "updated", viaCall+back+"(contacted )?(called-back )?done", true, 1, nil),
+		after("start-up-to-last", "updated", viaCall+back+"done", true, 1, nil),
 		after("web-other-key-after", "updated", viaCall+back+byCall+"done", true, 1, nil),
 		after("web-other-key-after "+noInterface, "no-answer", viaPage+back+"failed", true, 1, nil),
 	}
@@ -295,13 +292,11 @@ func webOtherPlays() []play {
 		}),
 		page("ignores-contact", "updated", "contacted "+happyPage, func(p *play) {
 			p.told, p.updated, p.restarts = true, true, 1
-			p.options = func(o *fleet.Options) { o.Witness = 300 * time.Millisecond }
 		}),
 		pageDone("", happyCall, reinstall),
 		pageDone(noInterface, happyPage, reinstall),
 		page("web-says-ok-stays "+noInterface, "unproven", byPage+seen+sent+"silent failed", func(p *play) {
 			reinstall(p)
-			shortly(p)
 			p.told, p.updated = true, true
 		}),
 	}

@@ -5,10 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -41,11 +42,11 @@ func (s *stage) gated(open <-chan struct{}) func(context.Context) wbm.Image {
 	}
 }
 
-// pagePhone starts a phone with a page. Several have the same port of it, as real ones do.
-func pagePhone(t *testing.T, n int, host, port string, faults ...string) *phonesim.Phone {
-	t.Helper()
-	return phone(t, n, func(c *phonesim.Config) {
-		c.Listen, c.Web, c.Password = host+":0", net.JoinHostPort(host, port), pagePassword
+// pagePhone starts a phone with a page.
+func (s *stage) pagePhone(n int, faults ...string) *phonesim.Phone {
+	s.t.Helper()
+	return s.phone(n, func(c *phonesim.Config) {
+		c.Web, c.Password = hostOf(n)+":443", pagePassword
 	}, faults...)
 }
 
@@ -60,38 +61,36 @@ func TestInterruptedUpload(t *testing.T) {
 		{"", "the phone still runs V1 R4.9.0", false},
 		{"no-contact-port", "the phone still runs V1 R4.9.0", false},
 		{"web-no-version", "the phone still runs V1 R4.9.0", false}, // by the interface
-		{"", "it did not answer when it was asked what it runs", true},
+		{"", "it did not answer when its version was queried", true},
 	} {
 		t.Run(fmt.Sprint(c.faults, c.gone), func(t *testing.T) {
 			t.Parallel()
-			s := set(t, quick())
-			sim := pagePhone(t, 1, "127.0.0.1", "0", strings.Fields(c.faults)...)
-			s.byPage(sim, false, func(w *fleet.Web) { w.Image = s.gated(nil) })
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			s.hear = func(e fleet.Event) {
-				if e.Step == fleet.StepSending && e.Upload.Sent > 0 {
-					cancel()
-					if c.gone {
-						_ = sim.Close()
+			synctest.Test(t, func(t *testing.T) {
+				s := set(t, fleet.Options{ContactInterval: 5 * time.Second}) // else it is not due before all is over
+				sim := s.pagePhone(1, strings.Fields(c.faults)...)
+				s.byPage(sim, false, func(w *fleet.Web) { w.Image = s.gated(nil) })
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				s.hear = func(e fleet.Event) {
+					if e.Step == fleet.StepSending && e.Upload.Sent > 0 {
+						cancel()
+						if c.gone {
+							_ = sim.Close()
+						}
 					}
 				}
-			}
-			s.plan.Phones = []fleet.Target{targetOf(sim.Address())}
-			results, err := s.runner.Run(ctx, s.plan)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := results[0]
-			if ending(r) != "interrupted" || r.Told || !strings.Contains(fmt.Sprint(r.Failure), c.says) || !strings.Contains(r.Failure.Msg, " of 512.") {
-				t.Errorf("%s: %v", ending(r), r.Failure)
-			}
-			if err := s.agree(results); err != nil {
-				t.Error(err)
-			}
-			if state := sim.State(); state.Version != oldVersion || state.Restarts != 0 {
-				t.Errorf("the phone: %+v", state)
-			}
+				results := s.runUntil(ctx, sim.Address())
+				r := results[0]
+				if ending(r) != "interrupted" || r.Told || !strings.Contains(fmt.Sprint(r.Failure), c.says) || !strings.Contains(r.Failure.Msg, " of 512.") {
+					t.Errorf("%s: %v", ending(r), r.Failure)
+				}
+				if err := s.agree(results); err != nil {
+					t.Error(err)
+				}
+				if state := sim.State(); state.Version != oldVersion || state.Restarts != 0 {
+					t.Errorf("the phone: %+v", state)
+				}
+			})
 		})
 	}
 }
@@ -100,62 +99,63 @@ func TestInterruptedUpload(t *testing.T) {
 // is left alone.
 func TestLockedOut(t *testing.T) {
 	t.Parallel()
-	s := set(t, quick())
-	first := pagePhone(t, 1, "127.0.7.1", "0")
-	_, port, _ := net.SplitHostPort(first.State().WebAddress)
-	locked := pagePhone(t, 2, "127.0.7.2", port, "web-password-suspended")
-	third := pagePhone(t, 3, "127.0.7.3", port)
-	begun, over := make(chan struct{}), make(chan struct{})
-	s.byPage(first, false, func(w *fleet.Web) {
-		w.Image = s.gated(over)
-		w.TLS = func(number int) *tls.Config {
-			switch number {
-			case 1:
-				<-begun
-			case 2:
-				<-over
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		first, locked, third := s.pagePhone(1), s.pagePhone(2, "web-password-suspended"), s.pagePhone(3)
+		begun, over := make(chan struct{}), make(chan struct{})
+		s.byPage(first, false, func(w *fleet.Web) {
+			w.Image = s.gated(over)
+			w.TLS = func(number int) *tls.Config {
+				switch number {
+				case 1:
+					<-begun
+				case 2:
+					<-over
+				}
+				return &tls.Config{InsecureSkipVerify: true} //nolint:gosec // three phones of this test
 			}
-			return &tls.Config{InsecureSkipVerify: true} //nolint:gosec // three phones on this machine
+		})
+		var once sync.Once
+		s.hear = func(e fleet.Event) {
+			switch {
+			case e.Phone == 0 && e.Step == fleet.StepSending:
+				once.Do(func() { close(begun) })
+			case e.Phone == 1 && e.Step == fleet.StepFailed:
+				close(over)
+			}
+		}
+		results := s.run(first.Address(), locked.Address(), third.Address())
+		if got := fmt.Sprint(ending(results[0]), " ", ending(results[1]), " ", ending(results[2])); got != "updated locked-out stopped" {
+			t.Errorf("%s: %v, %v, %v", got, results[0].Failure, results[1].Failure, results[2].Failure)
+		}
+		if err := s.agree(results); err != nil {
+			t.Error(err)
+		}
+		if state := third.State(); state.Logins != 0 || state.UploadBytes != 0 {
+			t.Errorf("the third phone was not left alone: %+v", state)
 		}
 	})
-	var once sync.Once
-	s.hear = func(e fleet.Event) {
-		switch {
-		case e.Phone == 0 && e.Step == fleet.StepSending:
-			once.Do(func() { close(begun) })
-		case e.Phone == 1 && e.Step == fleet.StepFailed:
-			close(over)
-		}
-	}
-	results := s.run(t, first.Address(), locked.Address(), third.Address())
-	if got := fmt.Sprint(ending(results[0]), " ", ending(results[1]), " ", ending(results[2])); got != "updated locked-out stopped" {
-		t.Errorf("%s: %v, %v, %v", got, results[0].Failure, results[1].Failure, results[2].Failure)
-	}
-	if err := s.agree(results); err != nil {
-		t.Error(err)
-	}
-	if state := third.State(); state.Logins != 0 || state.UploadBytes != 0 {
-		t.Errorf("the third phone was not left alone: %+v", state)
-	}
 }
 
 // TestRefusedPassword: a password that a phone refuses is sent once.
 func TestRefusedPassword(t *testing.T) {
 	t.Parallel()
-	s := set(t, quick())
-	var logins []string
-	sim := phone(t, 1, func(c *phonesim.Config) {
-		c.Web = "127.0.0.1:0"
-		c.Event = func(e phonesim.Event) {
-			if e.Kind == phonesim.NoLogin {
-				logins = append(logins, e.Detail)
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		var logins []string
+		sim := s.phone(1, func(c *phonesim.Config) {
+			c.Web = hostOf(1) + ":443"
+			c.Event = func(e phonesim.Event) {
+				if e.Kind == phonesim.NoLogin {
+					logins = append(logins, e.Detail)
+				}
 			}
+		})
+		s.byPage(sim, false, func(*fleet.Web) {})
+		results := s.run(sim.Address())
+		_ = sim.Close()
+		if ending(results[0]) != "wrong-password" || len(logins) != 1 {
+			t.Errorf("%s after %d logins", ending(results[0]), len(logins))
 		}
 	})
-	s.byPage(sim, false, func(*fleet.Web) {})
-	results := s.run(t, sim.Address())
-	_ = sim.Close()
-	if ending(results[0]) != "wrong-password" || len(logins) != 1 {
-		t.Errorf("%s after %d logins", ending(results[0]), len(logins))
-	}
 }

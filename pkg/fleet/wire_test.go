@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -18,14 +20,16 @@ import (
 // A name that needs escaping in a URL is fetched as it is.
 func TestNames(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"cp 600.bind", "cp%20.bind", "cp#1.bind"} {
-		p := phone(t, 1, nil)
-		s := set(t, quick())
-		s.plan.Image.Source = fleet.Served(s.https, name, s.image.content, s.back)
-		if results := s.run(t, p.Address()); ending(results[0]) != "updated" {
-			t.Error(name, results[0].Failure)
+	synctest.Test(t, func(t *testing.T) {
+		for _, name := range []string{"cp 600.bind", "cp%20.bind", "cp#1.bind"} {
+			s := set(t, fleet.Options{})
+			p := s.phone(1, nil)
+			s.plan.Image.Source = fleet.Served(s.https, name, s.image.content, s.back)
+			if results := s.run(p.Address()); ending(results[0]) != "updated" {
+				t.Error(name, results[0].Failure)
+			}
 		}
-	}
+	})
 }
 
 // granted tells which deployments a source granted.
@@ -42,20 +46,21 @@ func (g *granted) Grant(r fleet.Request) (*fleet.Grant, error) {
 	return grant, err
 }
 
-// get is the status of the beginning of what lies at a URL.
-func get(t *testing.T, where string) int {
-	t.Helper()
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+// get is the status of the beginning of what lies at a URL, for a phone's host.
+func (s *stage) get(where string) int {
+	s.t.Helper()
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return s.net.DialFrom(ctx, netip.MustParseAddr(hostOf(1)), network, address)
+		},
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+	}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, where, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, where, nil)
+	fatal(s.t, err)
 	request.Header.Set("Range", "bytes=0-9")
-	answer, err := (&http.Client{Transport: transport, Timeout: long}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	answer, err := (&http.Client{Transport: transport}).Do(request)
+	fatal(s.t, err)
 	_ = answer.Body.Close()
 	return answer.StatusCode
 }
@@ -63,193 +68,199 @@ func get(t *testing.T, where string) int {
 // What a phone was granted is gone when it is busy, and at its end.
 func TestWithdrawn(t *testing.T) {
 	t.Parallel()
-	p := phone(t, 1, func(c *phonesim.Config) { c.CallLength = time.Second }, "busy")
-	s := set(t, quick())
-	source := &granted{Source: s.plan.Image.Source}
-	s.plan.Image.Source = source
-	after := 0
-	s.hear = func(e fleet.Event) {
-		if e.Step == fleet.StepBusy && after == 0 {
-			after = get(t, source.given[0].URL)
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		p := s.phone(1, func(c *phonesim.Config) { c.CallLength = 5 * time.Minute }, "busy")
+		source := &granted{Source: s.plan.Image.Source}
+		s.plan.Image.Source = source
+		after := 0
+		s.hear = func(e fleet.Event) {
+			if e.Step == fleet.StepBusy && after == 0 {
+				after = s.get(source.given[0].URL)
+			}
 		}
-	}
-	results := s.run(t, p.Address())
-	if ending(results[0]) != "updated" || len(source.given) < 2 {
-		t.Fatal(results[0].Failure, len(source.given))
-	}
-	if last := get(t, source.given[len(source.given)-1].URL); after != http.StatusNotFound || last != http.StatusNotFound {
-		t.Errorf("after busy %d, at the end %d", after, last)
-	}
+		results := s.run(p.Address())
+		if ending(results[0]) != "updated" || len(source.given) < 2 {
+			t.Fatal(results[0].Failure, len(source.given))
+		}
+		if last := s.get(source.given[len(source.given)-1].URL); after != http.StatusNotFound || last != http.StatusNotFound {
+			t.Errorf("after busy %d, at the end %d", after, last)
+		}
+	})
 }
 
 // What a phone says in another conversation than that in which it was told is not about this.
 func TestOtherConversation(t *testing.T) {
 	t.Parallel()
-	p := phone(t, 1, nil, "never-fetches", "no-version")
-	s := set(t, impatient())
-	told := make(chan struct{})
-	s.hear = func(e fleet.Event) {
-		if e.Step == fleet.StepTold {
-			close(told)
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		p := s.phone(1, nil, "never-fetches", "no-version")
+		ended := s.start(p.Address())
+		status := func(name, kind string) wpi.PhoneMessage {
+			m := introduction(wpi.FileStatus, p.Address())
+			m.Items = append(m.Items, wpi.Item{Name: wpi.ItemFileName, Value: name}, wpi.Item{Name: wpi.ItemFileType, Value: kind},
+				wpi.Item{Name: wpi.ItemFileStatus, Value: wpi.Failed})
+			return m
 		}
-	}
-	ended := make(chan []fleet.Result, 1)
-	go func() { ended <- s.run(t, p.Address()) }()
-	await(t, "told", told)
-	status := func(name, kind string) wpi.PhoneMessage {
-		m := introduction(wpi.FileStatus, p.Address())
-		m.Items = append(m.Items, wpi.Item{Name: wpi.ItemFileName, Value: name}, wpi.Item{Name: wpi.ItemFileType, Value: kind},
-			wpi.Item{Name: wpi.ItemFileStatus, Value: wpi.Failed})
-		return m
-	}
-	for _, m := range []wpi.PhoneMessage{
-		{Reason: wpi.ReplyTo, Action: wpi.ActionSoftwareDeployment, Status: wpi.Busy},
-		{Reason: wpi.PhoneCleanUp},
-		status("logo.png", "APP"),
-		status(name, "LOGO"),
-	} {
-		m.Items = append(m.Items, wpi.Item{Name: wpi.ItemContactURI, Value: "http://" + p.Address() + wpi.ContactPath})
-		if got := s.say(t, "127.0.0.1", m); got != wpi.ActionCleanUp {
-			t.Errorf("%s: %s", m.Reason, got)
+		for _, m := range []wpi.PhoneMessage{
+			{Reason: wpi.ReplyTo, Action: wpi.ActionSoftwareDeployment, Status: wpi.Busy},
+			{Reason: wpi.PhoneCleanUp},
+			status("logo.png", "APP"),
+			status(name, "LOGO"),
+		} {
+			m.Items = append(m.Items, wpi.Item{Name: wpi.ItemContactURI, Value: "http://" + p.Address() + wpi.ContactPath})
+			if got := s.say(hostOf(1), m); got != wpi.ActionCleanUp {
+				t.Errorf("%s: %s", m.Reason, got)
+			}
 		}
-	}
-	results := <-ended
-	if ending(results[0]) != "never-fetched" || strings.Contains(s.steps(), "busy") || p.State().Told != 1 {
-		t.Error(ending(results[0]), s.steps(), p.State().Told)
-	}
+		results := <-ended
+		if ending(results[0]) != "never-fetched" || strings.Contains(s.steps(), "busy") || p.State().Told != 1 {
+			t.Error(ending(results[0]), s.steps(), p.State().Told)
+		}
+	})
 }
 
 // A phone's own status of the image counts.
 func TestOwnStatus(t *testing.T) {
 	t.Parallel()
-	p := phone(t, 1, nil, "never-fetches")
-	s := set(t, quick())
-	heard := make(chan struct{})
-	s.hear = func(e fleet.Event) {
-		if e.Step != fleet.StepTold {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		p := s.phone(1, nil, "never-fetches")
+		heard := make(chan struct{})
+		s.hear = func(e fleet.Event) {
+			if e.Step != fleet.StepTold {
+				return
+			}
+			go func() {
+				defer close(heard)
+				m := introduction(wpi.FileStatus, p.Address())
+				m.Items = append(m.Items, wpi.Item{Name: wpi.ItemFileName, Value: name}, wpi.Item{Name: wpi.ItemFileType, Value: "APP"},
+					wpi.Item{Name: wpi.ItemFileStatus, Value: wpi.Failed})
+				_ = s.say(hostOf(1), m)
+			}()
 		}
-		go func() {
-			defer close(heard)
-			m := introduction(wpi.FileStatus, p.Address())
-			m.Items = append(m.Items, wpi.Item{Name: wpi.ItemFileName, Value: name}, wpi.Item{Name: wpi.ItemFileType, Value: "APP"},
-				wpi.Item{Name: wpi.ItemFileStatus, Value: wpi.Failed})
-			_ = s.say(t, "127.0.0.1", m)
-		}()
-	}
-	if results := s.run(t, p.Address()); ending(results[0]) != "never-fetched" || results[0].Took > long/2 {
-		t.Error(ending(results[0]), results[0].Took)
-	}
-	await(t, "the answer", heard)
+		if results := s.run(p.Address()); ending(results[0]) != "never-fetched" || results[0].Took > time.Minute {
+			t.Error(ending(results[0]), results[0].Took)
+		}
+		<-heard
+	})
 }
 
 // A list's MAC address is not that of a phone that says none.
 func TestSaysNoMAC(t *testing.T) {
 	t.Parallel()
-	relay := newDoor(t, func(s *stage, address string) {
-		m := introduction(wpi.Solicited, address)
-		m.Items[4].Value = ""
-		_ = s.say(t, "127.0.0.1", m)
-		_ = s.say(t, "127.0.0.1", wpi.PhoneMessage{Reason: wpi.ReplyTo, Action: wpi.ActionReadItems, Status: wpi.Accepted})
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		relay := s.newDoor(func(s *stage, address string) {
+			m := introduction(wpi.Solicited, address)
+			m.Items[4].Value = ""
+			_ = s.say(hostOf(1), m)
+			_ = s.say(hostOf(1), wpi.PhoneMessage{Reason: wpi.ReplyTo, Action: wpi.ActionReadItems, Status: wpi.Accepted})
+		})
+		relay.stage <- s
+		s.plan.Phones = []fleet.Target{targetOf(relay.address)}
+		s.plan.Phones[0].MAC = macOf(1)
+		if results := s.run(); ending(results[0]) != "another-phone" || !strings.Contains(results[0].Failure.Msg, "does not report its MAC address") {
+			t.Error(results[0].Failure)
+		}
+		<-relay.done
 	})
-	s := set(t, quick())
-	relay.stage <- s
-	s.plan.Phones = []fleet.Target{targetOf(relay.address)}
-	s.plan.Phones[0].MAC = macOf(1)
-	if results := s.run(t); ending(results[0]) != "another-phone" || !strings.Contains(results[0].Failure.Msg, "does not say") {
-		t.Error(results[0].Failure)
-	}
-	await(t, "the conversation", relay.done)
 }
 
 // A phone that answers a contact when its call is over is heard, whatever port it states.
 func TestCallBeforeAnswer(t *testing.T) {
 	t.Parallel()
-	door := newDoor(t, func(s *stage, _ string) { _ = s.say(t, "127.0.0.1", introduction(wpi.Solicited, "192.0.2.1:8085")) })
-	s := set(t, quick())
-	s.plan.Image = nil
-	door.stage <- s
-	if results := s.run(t, door.address); ending(results[0]) != "looked" || results[0].Took > long/2 {
-		t.Error(ending(results[0]), results[0].Failure, results[0].Took)
-	}
-	await(t, "the conversation", door.done)
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		door := s.newDoor(func(s *stage, _ string) { _ = s.say(hostOf(1), introduction(wpi.Solicited, "192.0.2.1:8085")) })
+		s.plan.Image = nil
+		door.stage <- s
+		if results := s.run(door.address); ending(results[0]) != "looked" || results[0].Took > time.Minute {
+			t.Error(ending(results[0]), results[0].Failure, results[0].Took)
+		}
+		<-door.done
+	})
 }
 
 // A phone that was not seen to fetch the whole image is asked what it runs, and its word counts.
 func TestHalfway(t *testing.T) {
 	t.Parallel()
-	for running, want := range map[bind.Version]string{newVersion: "updated", oldVersion: "cut"} {
-		s := set(t, impatient())
-		source := &granted{Source: s.plan.Image.Source}
-		s.plan.Image.Source = source
-		calls := 0
-		door := newDoor(t, func(s *stage, address string) {
-			m := introduction(wpi.Solicited, address)
-			m.Items[2].Value = oldVersion.String()
-			if calls++; calls > 1 {
-				m.Items[2].Value = running.String()
+	synctest.Test(t, func(t *testing.T) {
+		for running, want := range map[bind.Version]string{newVersion: "updated", oldVersion: "cut"} {
+			s := set(t, fleet.Options{})
+			source := &granted{Source: s.plan.Image.Source}
+			s.plan.Image.Source = source
+			calls := 0
+			door := s.newDoor(func(s *stage, address string) {
+				m := introduction(wpi.Solicited, address)
+				m.Items[2].Value = oldVersion.String()
+				if calls++; calls > 1 {
+					m.Items[2].Value = running.String()
+				}
+				if s.say(hostOf(1), m) == wpi.ActionSoftwareDeployment {
+					s.get(source.given[0].URL)
+				}
+			})
+			s.hear = func(e fleet.Event) {
+				if e.Step == fleet.StepSilent {
+					door.stage <- s
+				}
 			}
-			if s.say(t, "127.0.0.1", m) == wpi.ActionSoftwareDeployment {
-				get(t, source.given[0].URL)
+			door.stage <- s
+			if results := s.run(door.address); ending(results[0]) != want || results[0].Fetch.Complete {
+				t.Error(running, ending(results[0]), results[0].Failure, s.steps())
 			}
-		})
-		s.hear = func(e fleet.Event) {
-			if e.Step == fleet.StepSilent {
-				door.stage <- s
-			}
+			<-door.done
+			<-door.done
 		}
-		door.stage <- s
-		if results := s.run(t, door.address); ending(results[0]) != want || results[0].Fetch.Complete {
-			t.Error(running, ending(results[0]), results[0].Failure, s.steps())
-		}
-		await(t, "a conversation", door.done)
-		await(t, "another", door.done)
-	}
+	})
 }
 
 // Patience ends a contact that is under way.
 func TestPatienceEndsContact(t *testing.T) {
 	t.Parallel()
-	p := phone(t, 1, nil, "contact-silent")
-	o := quick()
-	o.Patience, o.Timeout = 300*time.Millisecond, time.Minute
-	s := set(t, o)
-	if results := s.run(t, p.Address()); ending(results[0]) != "unreachable" || results[0].Took > long {
-		t.Error(ending(results[0]), results[0].Took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{Patience: 10 * time.Second, Timeout: time.Minute})
+		p := s.phone(1, nil, "contact-silent")
+		if results := s.run(p.Address()); ending(results[0]) != "unreachable" || results[0].Took != 10*time.Second {
+			t.Error(ending(results[0]), results[0].Took)
+		}
+	})
 }
 
 // Who reads the events slowly does not hold up strangers.
 func TestStrangersDoNotWait(t *testing.T) {
 	t.Parallel()
-	p := phone(t, 1, nil, "ignores-contact")
-	s := set(t, quick())
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	held, free := make(chan struct{}), make(chan struct{})
-	first := true
-	s.hear = func(e fleet.Event) {
-		if first {
-			first = false
-			close(held)
-			<-free
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		p := s.phone(1, nil, "ignores-contact")
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		held, free := make(chan struct{}), make(chan struct{})
+		first := true
+		s.hear = func(e fleet.Event) {
+			if first {
+				first = false
+				close(held)
+				<-free
+			}
 		}
-	}
-	s.plan.Phones = []fleet.Target{targetOf(p.Address())}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = s.runner.Run(ctx, s.plan)
-	}()
-	await(t, "an event", held)
-	for range 100 {
-		if got := s.say(t, "127.0.0.9", introduction(wpi.Solicited, p.Address())); got != "403" {
-			t.Error(got)
+		s.plan.Phones = []fleet.Target{targetOf(p.Address())}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = s.runner.Run(ctx, s.plan)
+		}()
+		<-held
+		for range 100 {
+			if got := s.say(hostOf(9), introduction(wpi.Solicited, p.Address())); got != "403" {
+				t.Error(got)
+			}
 		}
-	}
-	stop()
-	close(free)
-	await(t, "the end", ended)
+		stop()
+		close(free)
+		<-ended
+	})
 }
 
 // A door takes contacts, and has something done before it answers them.
@@ -259,14 +270,12 @@ type door struct {
 	done    chan struct{} // told when that was done
 }
 
-func newDoor(t *testing.T, before func(s *stage, address string)) *door {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+func (s *stage) newDoor(before func(s *stage, address string)) *door {
+	s.t.Helper()
+	l, err := s.net.Listen(s.t.Context(), "tcp", hostOf(1)+":8085")
+	fatal(s.t, err)
 	d := &door{l.Addr().String(), make(chan *stage, 1), make(chan struct{}, 2)}
-	server := &http.Server{ReadHeaderTimeout: long, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		select {
 		case s := <-d.stage:
 			before(s, d.address)
@@ -280,7 +289,7 @@ func newDoor(t *testing.T, before func(s *stage, address string)) *door {
 		defer close(served)
 		_ = server.Serve(l)
 	}()
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		_ = server.Close()
 		<-served
 	})

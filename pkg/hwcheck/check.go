@@ -21,7 +21,7 @@ const (
 	SameVersion    Rule = "same-version"
 )
 
-// An Outcome is what one rule comes to.
+// An Outcome is the result of one rule.
 type Outcome string
 
 // The outcomes of a rule.
@@ -29,12 +29,12 @@ const (
 	Pass          Outcome = "pass"
 	Fail          Outcome = "fail"
 	Unknown       Outcome = "unknown"
-	NotChecked    Outcome = "not checked"    // the phone was only described, and this was left out
-	NotApplicable Outcome = "not applicable" // the image does not ask for it
-	Overridden    Outcome = "overridden"     // it would be Finding.Lifted
+	NotChecked    Outcome = "not checked"    // the phone was only described, and this value was left out
+	NotApplicable Outcome = "not applicable" // the image does not require it
+	Overridden    Outcome = "overridden"     // without a permission it would be Finding.Lifted
 )
 
-// An Answer is what all rules together come to. The zero Answer is unknown.
+// An Answer is the combined result of all rules. The zero Answer is unknown.
 type Answer int
 
 // The three answers.
@@ -59,16 +59,16 @@ func (a Answer) String() string {
 // MarshalText returns the answer in words.
 func (a Answer) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// A Said is a value as one side states it, and where that comes from: for programs an origin ("header", "flag",
-// "flag, rules" if two disagree), for people a place. The zero Said is silence.
+// A Said is a value as one side states it, with its origin: From names the place for people, Origin the kind for
+// programs ("header", "flag", or "flag, rules" if two disagree). The zero Said is no statement.
 type Said struct {
 	Value  string `json:"value"`
 	Origin string `json:"origin"`
 	From   string `json:"from"`
 }
 
-// A Finding is what one rule found. Reason says why in a few words; Advice is one sentence on what would make it
-// pass, and is empty only for Pass. Lift names the permission that lifts the finding, "" if nothing does.
+// A Finding is the result of one rule. Reason says why in a few words. Advice is one sentence on how to make it pass,
+// and is empty only for Pass. Lift names the permission that overrides the finding, "" if none does.
 type Finding struct {
 	Rule    Rule    `json:"rule"`
 	Outcome Outcome `json:"outcome"`
@@ -77,10 +77,10 @@ type Finding struct {
 	Reason  string  `json:"reason"`
 	Advice  string  `json:"advice"`
 	Lift    string  `json:"lift"`
-	Lifted  Outcome `json:"lifted,omitempty"` // what was overridden
+	Lifted  Outcome `json:"lifted,omitempty"` // the outcome that was overridden
 }
 
-// The permissions that lift findings.
+// The permissions that override findings.
 const (
 	LiftOverride  = "override"
 	LiftType      = "allow-type-change"
@@ -88,40 +88,40 @@ const (
 	LiftReinstall = "reinstall"
 )
 
-// A Policy is what the person who asks permits and demands.
+// A Policy is what the user permits and requires.
 type Policy struct {
 	Override         bool   // the manual's Override
-	Reason           string // why, kept with the verdict
+	Reason           string // the user's reason, kept with the verdict
 	AllowTypeChange  bool
 	AllowDowngrade   bool
 	Reinstall        bool
-	RequireSignature bool // only an image with a right signature is intact
+	RequireSignature bool // only an image with a valid signature is intact
 }
 
-// A Verdict is the rule sheet: the answer and all eight findings, in the order of the rules.
+// A Verdict is the result of a check: the answer and all eight findings, in the order of the rules.
 type Verdict struct {
 	Answer      Answer    `json:"verdict"`
-	NothingToDo bool      `json:"nothing_to_do"` // the phone runs this version already
-	Untrusted   bool      `json:"untrusted"`     // the image itself is damaged, or not signed as it must be
+	NothingToDo bool      `json:"nothing_to_do"` // the phone already runs this version
+	Untrusted   bool      `json:"untrusted"`     // the image itself is damaged, or not signed as required
 	Reason      string    `json:"override_reason,omitempty"`
 	Findings    []Finding `json:"findings"`
 }
 
-// Check decides whether the phone will take the image. All rules are always evaluated.
+// Check decides whether the image is compatible with the phone. It always evaluates all rules.
 func Check(facts bind.Facts, phone Phone, policy Policy) Verdict {
-	c := newSheet(facts, phone, policy)
+	c := newEvaluation(facts, phone, policy)
 	family, softwareType := c.familyModel(), c.softwareType()
 	fit := worse(family.Outcome, softwareType.Outcome)
 	same, nothingToDo := c.sameVersion(fit)
 	v := Verdict{NothingToDo: nothingToDo, Findings: []Finding{
 		Intact(facts, policy),
 		family,
-		c.lift(c.hardwareLevel(), LiftOverride, policy.Override),
-		c.lift(c.minimumVersion(fit), LiftOverride, policy.Override),
-		c.lift(c.steppingStone(), LiftOverride, policy.Override),
-		c.lift(softwareType, LiftType, policy.AllowTypeChange),
-		c.lift(c.downgrade(), LiftDowngrade, policy.AllowDowngrade),
-		c.lift(same, LiftReinstall, policy.Reinstall),
+		c.override(c.hardwareLevel(), LiftOverride, policy.Override),
+		c.override(c.minimumVersion(fit), LiftOverride, policy.Override),
+		c.override(c.steppingStone(), LiftOverride, policy.Override),
+		c.override(softwareType, LiftType, policy.AllowTypeChange),
+		c.override(c.downgrade(), LiftDowngrade, policy.AllowDowngrade),
+		c.override(same, LiftReinstall, policy.Reinstall),
 	}}
 	if policy.Override {
 		v.Reason = policy.Reason
@@ -131,7 +131,7 @@ func Check(facts bind.Facts, phone Phone, policy Policy) Verdict {
 	return v
 }
 
-// worse returns the outcome that says less for an image: whether it fits in family, model and type together.
+// worse returns the worse of two outcomes, for family, model and type together.
 func worse(a, b Outcome) Outcome {
 	for _, o := range []Outcome{Fail, Unknown, NotChecked} {
 		if a == o || b == o {
@@ -160,8 +160,8 @@ func (v Verdict) any(o Outcome) bool {
 	return slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Outcome == o })
 }
 
-// lift names the permission that lifts a finding, and applies it if it was given.
-func (c *sheet) lift(f Finding, permission string, given bool) Finding {
+// override sets the permission that overrides a finding, and applies it if it was given.
+func (c *evaluation) override(f Finding, permission string, given bool) Finding {
 	if f.Outcome != Fail && f.Outcome != Unknown {
 		return f
 	}

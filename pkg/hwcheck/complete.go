@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Complete adds what the table says about the phone's part numbers and level. It adds claims and replaces none, so
-// that what disagrees stays visible.
+// Complete adds what the table says about the phone's part numbers and level. It adds claims and replaces none, so that
+// contradictions stay visible.
 func (t *Table) Complete(p Phone) Phone { return t.index().complete(p) }
 
 // CompleteAll completes each phone of a list in place. It returns the context's cause if that ends first.
@@ -21,18 +21,18 @@ func (t *Table) CompleteAll(ctx context.Context, phones []ListedPhone) error {
 	return nil
 }
 
-// An index finds entries by what they are about: a large table is looked through once, and not for each phone.
+// An index finds entries by their subject, so that a large table is searched once, and not for each phone.
 type index struct {
 	entries []Entry
-	parts   map[partKey][]int // where entries about a part number stand, the last first
-	levels  map[levelKey]int  // where the last entry about a level stands
+	parts   map[partKey][]int // the positions of entries about a part number, the last first
+	levels  map[levelKey]int  // the position of the last entry about a level
 }
 
-type partKey struct{ product, variant string } // variant "" is any
+type partKey struct{ product, variant string } // variant "" matches any
 
 type levelKey struct {
 	level  uint16
-	family string // folded; "" is any
+	family string // folded; "" matches any
 }
 
 func (t *Table) index() *index {
@@ -65,12 +65,12 @@ func (x *index) complete(p Phone) Phone {
 	return p
 }
 
-// add returns a new list with one more claim: lists are shared between phones.
+// add returns a new list with one more claim, because phones share lists.
 func add[T any](claims []Claim[T], value T, where string) []Claim[T] {
 	return append(claims[:len(claims):len(claims)], Claim[T]{value, Rules, where})
 }
 
-// entry returns the entry that stands at i, or nil for -1.
+// entry returns the entry at position i, or nil for -1.
 func (x *index) entry(i int) *Entry {
 	if i < 0 {
 		return nil
@@ -78,7 +78,7 @@ func (x *index) entry(i int) *Entry {
 	return &x.entries[i]
 }
 
-// aboutPart returns where the last entry about the part number stands that states what is wanted, or -1.
+// aboutPart returns the position of the last entry about the part number that states the wanted value, or -1.
 func (x *index) aboutPart(p PartNumber, states func(*Entry) bool) int {
 	last := -1
 	for _, key := range []partKey{{p.Product, p.Variant}, {p.Product, ""}} {
@@ -94,18 +94,18 @@ func (x *index) aboutPart(p PartNumber, states func(*Entry) bool) int {
 	return last
 }
 
-// minimumOfPart returns where the lowest version for the phone's part number stands, or -1.
+// minimumOfPart returns the position of the lowest version for the phone's part number, or -1.
 func (x *index) minimumOfPart(p Phone) int {
-	part := settle(p.PartNumber, same, PartNumber.String)
+	part := resolve(p.PartNumber, same, PartNumber.String)
 	if !part.known {
 		return -1
 	}
 	return x.aboutPart(part.value, func(e *Entry) bool { return !e.Minimum.IsZero() })
 }
 
-// minimumOfLevel returns where the lowest version for the phone's level stands, or -1.
+// minimumOfLevel returns the position of the lowest version for the phone's level, or -1.
 func (x *index) minimumOfLevel(p Phone) int {
-	level := settle(p.Level, same, levelText)
+	level := resolve(p.Level, same, levelText)
 	if !level.known {
 		return -1
 	}
@@ -113,7 +113,7 @@ func (x *index) minimumOfLevel(p Phone) int {
 	if at, found := x.levels[levelKey{level.value, ""}]; found {
 		last = at
 	}
-	family := settle(families(p.Device), fold, same)
+	family := resolve(families(p.Device), fold, same)
 	if at, found := x.levels[levelKey{level.value, fold(family.value)}]; found && family.known {
 		last = max(last, at)
 	}

@@ -11,17 +11,17 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// maxFuzzed is the size of the largest input that is looked at.
+// maxFuzzed is the maximum size of an input that is checked.
 const maxFuzzed = 16 << 10
 
-// mayAllocate is how many bytes the reading of a text may take: 1 MiB for one of 2.7 KiB, and in proportion for a
-// longer one. What a table or a list says has to be kept, and a line of two bytes can be a phone.
+// mayAllocate returns how many bytes parsing a text may allocate: 1 MiB for 2.7 KiB of text, and in proportion for
+// longer text. The content of a table or list must be kept, and a line of two bytes can be a phone.
 func mayAllocate[T string | []byte](text T) uint64 {
 	return max(1<<20, uint64(len(text))*384)
 }
 
-// checkAllocated runs read and holds it to a number of bytes. What else allocates meanwhile may be counted too, so the
-// better of two runs counts; and nothing in this package may run its tests in parallel.
+// checkAllocated runs read and limits the bytes that it allocates. Other allocations at the same time may be counted
+// too, so the better of two runs counts; no test of this package may run in parallel.
 func checkAllocated(t *testing.T, most uint64, read func()) {
 	t.Helper()
 	var least uint64
@@ -37,7 +37,8 @@ func checkAllocated(t *testing.T, most uint64, read func()) {
 	t.Errorf("got %d bytes allocated, want at most %d", least, most)
 }
 
-// The inputs of the largest size that ask the most of the decoders. They are no seeds: fuzzing is slow with large ones.
+// TestReadTableAllocated uses the largest inputs that cost the decoders most. They are not seeds, because fuzzing is
+// slow with large ones.
 func TestReadTableAllocated(t *testing.T) {
 	unknownKeys := "schema = 1\n"
 	for i := 0; len(unknownKeys) < maxFuzzed-16; i++ {
@@ -78,7 +79,7 @@ func TestReadPhonesAllocated(t *testing.T) {
 	}
 }
 
-// filled repeats text behind start, up to the largest input.
+// filled repeats text after start, up to the largest input.
 func filled(start, text, end string) string {
 	return start + strings.Repeat(text, (maxFuzzed-len(start)-len(end))/len(text)) + end
 }
@@ -183,7 +184,7 @@ func FuzzPhones(f *testing.F) {
 	})
 }
 
-// withoutPlaces takes away where things stood: writing a list moves them.
+// withoutPlaces removes the places of claims, because writing a list moves them.
 func withoutPlaces(phones []hwcheck.ListedPhone) {
 	for i := range phones {
 		p := &phones[i]

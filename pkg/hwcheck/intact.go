@@ -2,31 +2,31 @@ package hwcheck
 
 import "github.com/cpupdate/cpupdate/pkg/bind"
 
-// Intact decides the first rule, image-intact, which needs no phone.
+// Intact evaluates the first rule, image-intact, which needs no phone.
 func Intact(facts bind.Facts, policy Policy) Finding {
 	in := facts.Integrity
 	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Said{integrityText(in), string(facts.Format), string(facts.Format)}}
 	switch {
 	case in.Digest == bind.Wrong && in.Damage != nil && in.Damage.Problem == bind.Disagrees:
-		f.Outcome, f.Reason = Fail, "the descriptor is not that of this image"
-		f.Advice = "Find out which of image and descriptor is right; nothing lifts this."
+		f.Outcome, f.Reason = Fail, "the descriptor belongs to another image"
+		f.Advice = "Find out which of image and descriptor is right; nothing overrides this."
 	case in.Digest == bind.Wrong:
-		f.Outcome, f.Reason = Fail, "the digest does not fit the image"
-		f.Advice = "Get the image again in binary mode from where it was built; nothing lifts this."
+		f.Outcome, f.Reason = Fail, "the digest does not match the image"
+		f.Advice = "Get the image again in binary mode from where it was built; nothing overrides this."
 	case in.Signature.State == bind.SignatureWrong:
-		f.Outcome, f.Reason = Fail, "the signature is wrong"
-		f.Advice = "Use the image as its maker signed it, or trust the key that signed it; nothing lifts this."
+		f.Outcome, f.Reason = Fail, "the signature is invalid"
+		f.Advice = "Use the image as its maker signed it, or trust the key that signed it; nothing overrides this."
 	case policy.RequireSignature && in.Signature.State != bind.SignatureRight:
-		f.Outcome, f.Reason = Fail, "a right signature is required"
-		f.Advice = "Use an image signed by a trusted key; nothing lifts this."
+		f.Outcome, f.Reason = Fail, "a valid signature is required"
+		f.Advice = "Use an image signed by a trusted key; nothing overrides this."
 	case in.Digest == bind.NotRead:
 		f.Outcome, f.Reason = NotChecked, "the payload was not read"
-		f.Advice = "Check again without leaving out the payload."
+		f.Advice = "Check again, with the payload."
 	}
 	return f
 }
 
-// integrityText says what is known of the image in one line.
+// integrityText returns what is known about the image's integrity in one line.
 func integrityText(in bind.Integrity) string {
 	digest := map[bind.Check]string{
 		bind.Right: "sha256 verified", bind.Wrong: "sha256 wrong",

@@ -10,8 +10,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// A situation is one image, one phone and what is permitted, in plain words and numbers: nothing in it knows how the
-// package compares anything. Empty text, a zero version and no ranges mean that the image does not say.
+// A situation is one image, one phone and the permissions, in plain words and numbers: nothing in it depends on how the
+// package compares values. Empty text, a zero version and no ranges mean that the image does not state the value.
 type situation struct {
 	Digest, Signature          string
 	Family                     string
@@ -21,7 +21,7 @@ type situation struct {
 	Type                       string
 	Version, UpdateFrom        [5]int
 	Ranges                     [][2]int
-	Devices, Types             []string // what several sources say of the phone
+	Devices, Types             []string // what several sources state about the phone
 	Levels                     []int
 	Running, Minimum           [][5]int
 	Origins                    []hwcheck.Origin
@@ -30,7 +30,7 @@ type situation struct {
 	Reinstall, SignatureNeeded bool
 }
 
-// An opinion is what somebody makes of a situation.
+// An opinion is the result for a situation.
 type opinion struct {
 	Answer      string
 	NothingToDo bool
@@ -38,7 +38,8 @@ type opinion struct {
 	Outcomes    map[string]string
 }
 
-// The rule written a second time, as simply as it can be said, must agree with Check wherever chance leads.
+// TestNaiveRuleAgrees compares Check with a second implementation of the rule, written as simply as possible, for
+// random situations.
 func TestNaiveRuleAgrees(t *testing.T) {
 	const seed, count, mostShown = 20260302, 60_000, 10
 	random := rand.New(rand.NewPCG(seed, seed))
@@ -54,7 +55,7 @@ func TestNaiveRuleAgrees(t *testing.T) {
 		if difference == "" {
 			continue
 		}
-		// One situation of each kind says more than many of the same.
+		// One situation of each kind is more useful than many of the same.
 		if wrong[difference]++; wrong[difference] == 1 && len(wrong) <= mostShown {
 			t.Errorf("seed %d, situation %d: %s\n%+v", seed, n, difference, s)
 		}
@@ -65,7 +66,8 @@ func TestNaiveRuleAgrees(t *testing.T) {
 	checkMet(t, met)
 }
 
-// checkMet holds the dice to their purpose: agreement says nothing about an outcome that hardly ever came up.
+// checkMet checks that every outcome occurred often enough: agreement proves nothing about an outcome that hardly ever
+// occurred.
 func checkMet(t *testing.T, met map[string]int) {
 	t.Helper()
 	const least = 100
@@ -109,10 +111,10 @@ func compareOpinions(got, want opinion) string {
 	return strings.Join(differences, "; ")
 }
 
-// naiveOpinion is the rule, sentence by sentence.
+// naiveOpinion applies the rule, sentence by sentence.
 func naiveOpinion(s situation) opinion {
 	o := opinion{Outcomes: map[string]string{}}
-	missing := "not checked" // what a phone that was only described leaves out
+	missing := "not checked" // the outcome for a value that a described phone leaves out
 	if s.Asked {
 		missing = "unknown"
 	}
@@ -134,7 +136,7 @@ func naiveOpinion(s situation) opinion {
 	o.Outcomes["downgrade"] = naiveDowngrade(s, missing)
 	o.Outcomes["same-version"], o.NothingToDo = naiveSame(s, missing, o.Outcomes)
 
-	// Permissions lift what fails and what is unknown, each for the rules that name it.
+	// Permissions override what fails and what is unknown, each for the rules that name it.
 	for _, rule := range []string{"hardware-level", "minimum-version", "stepping-stone"} {
 		o.liftIf(s.Override, rule)
 	}
@@ -172,7 +174,7 @@ func (o opinion) liftIf(permitted bool, rule string) {
 	}
 }
 
-// naiveIntact: a wrong digest or signature fails; where a right signature is needed, nothing else passes.
+// naiveIntact: a wrong digest or signature fails; if a valid signature is required, nothing else passes.
 func naiveIntact(s situation) string {
 	if s.Digest == "wrong" || s.Signature == "wrong" {
 		return "fail"
@@ -186,7 +188,7 @@ func naiveIntact(s situation) string {
 	return "pass"
 }
 
-// naiveFamilyModel: the phone must be in the image's family and among its models, as far as either side says.
+// naiveFamilyModel: the phone must belong to the image's family and models, as far as either side states them.
 func naiveFamilyModel(s situation, missing string) string {
 	if len(s.Devices) == 0 {
 		return missing
@@ -207,7 +209,7 @@ func naiveFamilyModel(s situation, missing string) string {
 		return "not checked"
 	}
 	if s.Platform != "" && len(s.Models) == 0 && s.FamilyObserved {
-		return "not checked" // an observed platform never fails the rule, and says too little to pass it
+		return "not checked" // an observed platform never fails the rule, and is not enough to pass it
 	}
 	if s.Family != "" && family != "" && strings.ToLower(s.Family) != family {
 		return "fail"
@@ -248,8 +250,8 @@ func naiveLevel(s situation) string {
 	return "fail"
 }
 
-// naiveMinimum is rule 2: the image must not be older than the lowest version for the hardware. Where that is not
-// known, what the phone runs supports itself and what is newer, if it is of the same kind.
+// naiveMinimum is rule 2: the image must not be older than the lowest version for the hardware. If that is unknown, the
+// hardware supports the phone's current version and newer ones, if the image is of the same kind.
 func naiveMinimum(s situation, fits bool) string {
 	if naiveDisagree(s.Minimum) || s.Version == [5]int{} {
 		return "unknown"
@@ -315,7 +317,8 @@ func naiveDowngrade(s situation, missing string) string {
 	return "pass"
 }
 
-// naiveSame never fails. It also says whether there is nothing to do: the version is equal and everything fits.
+// naiveSame never fails. It also reports whether there is nothing to do: the version is equal and everything is
+// compatible.
 func naiveSame(s situation, missing string, outcomes map[string]string) (string, bool) {
 	if naiveDisagree(s.Running) {
 		return "unknown", false
@@ -374,7 +377,7 @@ func naiveLastWord(text string) string {
 	return text
 }
 
-// naiveFamily is what stands before the model's digits: "openscape desk phone cp" of CP600, "openstage" of 40.
+// naiveFamily returns what stands before the model's digits: "openscape desk phone cp" of CP600, "openstage" of 40.
 func naiveFamily(device string) string {
 	if !strings.Contains(strings.TrimSpace(device), " ") {
 		return ""
@@ -386,7 +389,8 @@ func naiveFamily(device string) string {
 	return strings.ToLower(strings.TrimSpace(device[:end]))
 }
 
-// drawSituation throws the dice. Few different values, so that equality and the edges of ranges are common.
+// drawSituation returns a random situation. It uses few different values, so that equality and the ends of ranges are
+// common.
 func drawSituation(r *rand.Rand) situation {
 	devices := []string{
 		"OpenScape Desk Phone CP600", "OpenScape Desk Phone CP600", "openscape desk phone cp600", "CP600", "cp600",
@@ -428,7 +432,7 @@ func drawSituation(r *rand.Rand) situation {
 	return s
 }
 
-// claimed draws what no, one or several sources say; those that say something mostly agree.
+// claimed returns the claims of no, one or several sources, which mostly agree.
 func claimed[T any](r *rand.Rand, draw func() T) []T {
 	if chance(r, 20) {
 		return nil
@@ -456,7 +460,7 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
-// packageOpinion asks Check.
+// packageOpinion calls Check.
 func packageOpinion(t *testing.T, s situation) opinion {
 	v := hwcheck.Check(s.facts(t), s.phone(), hwcheck.Policy{
 		Override: s.Override, AllowTypeChange: s.TypeChange, AllowDowngrade: s.Down,
@@ -469,7 +473,7 @@ func packageOpinion(t *testing.T, s situation) opinion {
 	return o
 }
 
-// facts is the situation's image as package bind states it.
+// facts returns the situation's image as facts of package bind.
 func (s situation) facts(t *testing.T) bind.Facts {
 	t.Helper()
 	stated := bind.Origin{Source: bind.Header, Confidence: bind.Documented}
@@ -512,7 +516,7 @@ func (s situation) facts(t *testing.T) bind.Facts {
 	return f
 }
 
-// phone is the situation's phone as package hwcheck takes it.
+// phone returns the situation's phone.
 func (s situation) phone() hwcheck.Phone {
 	level := func(n int) uint16 { return uint16(n) }
 	return hwcheck.Phone{

@@ -16,7 +16,7 @@ type PartNumber struct {
 	Revision uint16
 }
 
-// ParsePartNumber reads a part number; letters may be lower case and the revision may have leading zeros.
+// ParsePartNumber parses a part number. Letters may be lower case, and the revision may have leading zeros.
 func ParsePartNumber(s string) (PartNumber, error) {
 	parts := regexp.MustCompile(`^S30817-(S\d{4})-([A-Z]\d{3})-(\d{1,3})$`).FindStringSubmatch(strings.ToUpper(strings.TrimSpace(s)))
 	if parts == nil {

@@ -68,7 +68,8 @@ func TestParsePartNumberErrors(t *testing.T) {
 	}
 }
 
-// What is repeated in an error comes from outside: it must neither flood a terminal nor steer it.
+// TestParsePartNumberErrorText checks that text repeated in an error is bounded and has no control characters, because
+// it is untrusted.
 func TestParsePartNumberErrorText(t *testing.T) {
 	_, err := hwcheck.ParsePartNumber("\x1b[2J" + strings.Repeat("x", 10_000))
 	if err == nil {

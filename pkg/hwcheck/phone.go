@@ -6,7 +6,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// An Origin is who says something about a phone.
+// An Origin is the source of a claim about a phone.
 type Origin string
 
 // The origins.
@@ -14,20 +14,20 @@ const (
 	Flag     Origin = "flag"     // stated on the command line
 	List     Origin = "list"     // stated in a phone list
 	Stored   Origin = "settings" // stated in the stored settings
-	Asked    Origin = "phone"    // said by the phone itself
+	Asked    Origin = "phone"    // reported by the phone itself
 	Rules    Origin = "rules"    // looked up in a hardware table
-	Inferred Origin = "inferred" // follows from something else
+	Inferred Origin = "inferred" // derived from another value
 )
 
-// A Claim is one value that somebody states about a phone. Where says more about the origin, such as
-// "hardware table, line 12"; it may be empty.
+// A Claim is one value that a source states about a phone. Where says more about the source, such as "hardware table,
+// line 12"; it may be empty.
 type Claim[T any] struct {
 	Value  T
 	Origin Origin
 	Where  string
 }
 
-// A Phone is what is known of a phone. Each value is a list of claims: none means unknown, and claims that differ
+// A Phone is what is known about a phone. Each value is a list of claims: none means unknown, and claims that differ
 // make the value unknown too.
 type Phone struct {
 	Device       []Claim[string] // "CP600" or a whole device type, "OpenScape Desk Phone CP600"
@@ -36,23 +36,23 @@ type Phone struct {
 	SoftwareType []Claim[string]
 	Running      []Claim[bind.Version]
 	Minimum      []Claim[bind.Version] // lowest version known to run on this hardware
-	Asked        bool                  // the phone was asked: what it left out is unknown, not merely unchecked
+	Asked        bool                  // the phone was queried: a value that it did not report is unknown, not merely unchecked
 }
 
-// A settled value is what a list of claims comes to.
-type settled[T any] struct {
+// A resolved value is the result of a list of claims.
+type resolved[T any] struct {
 	value    T
 	known    bool // at least one claim, and all agree
 	disagree bool
 	said     Said
 }
 
-// settle compares claims by key and keeps the first.
-func settle[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) string) settled[T] {
+// resolve compares claims by key and keeps the first.
+func resolve[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) string) resolved[T] {
 	if len(claims) == 0 {
-		return settled[T]{}
+		return resolved[T]{}
 	}
-	out := settled[T]{value: claims[0].Value, known: true, said: say(claims[0], text)}
+	out := resolved[T]{value: claims[0].Value, known: true, said: say(claims[0], text)}
 	for _, claim := range claims[1:] {
 		if key(claim.Value) != key(claims[0].Value) {
 			out.disagree, out.known = true, false
@@ -65,7 +65,7 @@ func settle[T any, K comparable](claims []Claim[T], key func(T) K, text func(T) 
 	return out
 }
 
-// say writes a claim for the rule sheet.
+// say returns a claim as a statement for the findings.
 func say[T any](c Claim[T], text func(T) string) Said {
 	from := string(c.Origin)
 	if c.Where != "" {
@@ -74,13 +74,14 @@ func say[T any](c Claim[T], text func(T) string) Said {
 	return Said{text(c.Value), string(c.Origin), from}
 }
 
-// same is the key of values that are compared as they are, and the text of those that are text.
+// same returns its argument. It is the key of values that are compared unchanged, and the text of values that are text.
 func same[T any](v T) T { return v }
 
-// fold is the key of names, which differ in more than case.
+// fold returns the key of a name: names that differ only in case are equal.
 func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }
 
-// kind is what counts of a software type: "Siemens SIP" and "Unify SIP" are one type, since only the maker was renamed.
+// kind returns the part of a software type that counts: "Siemens SIP" and "Unify SIP" are one type, because only the
+// maker was renamed.
 func kind(softwareType string) string {
 	words := strings.Fields(strings.ToLower(softwareType))
 	if len(words) == 0 {
@@ -103,7 +104,7 @@ func families(device []Claim[string]) []Claim[string] {
 	return out
 }
 
-// model is the key of devices: the last word names the model.
+// model returns the key of a device: the last word names the model.
 func model(device string) string {
 	_, m := bind.SplitDevice(device)
 	return strings.ToLower(m)

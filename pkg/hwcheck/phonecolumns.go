@@ -11,7 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A column is one column of a phone list: how its cells are read and written.
+// A column is one column of a phone list, with the functions that read and write its cells.
 type column struct {
 	name  string
 	read  func(p *ListedPhone, cell, where string) error
@@ -39,16 +39,17 @@ func columns() []column {
 	}
 }
 
-// unnamedColumn is a column that a spreadsheet leaves at the end of each line: nothing may stand in it.
+// unnamedColumn returns a column without a name, which some spreadsheets add at the end of each line. Its cells must be
+// empty.
 func unnamedColumn() column {
 	return column{
 		read: func(_ *ListedPhone, cell, _ string) error {
-			return fmt.Errorf("%.64q stands in a column without a name", cell)
+			return fmt.Errorf("%.64q is in a column without a name", cell)
 		},
 	}
 }
 
-// textColumn is a column whose cells are kept as text.
+// textColumn returns a column whose cells are kept as text.
 func textColumn(name string, field func(*ListedPhone) *string, parse func(string) (string, error)) column {
 	return column{
 		name,
@@ -57,7 +58,7 @@ func textColumn(name string, field func(*ListedPhone) *string, parse func(string
 	}
 }
 
-// claimColumn is a column whose cells are claims about the phone.
+// claimColumn returns a column whose cells are claims about the phone.
 func claimColumn[T any](name string, field func(*Phone) *[]Claim[T], parse func(string) (T, error), show func(T) string) column {
 	return column{
 		name,
@@ -75,10 +76,10 @@ func claimColumn[T any](name string, field func(*Phone) *[]Claim[T], parse func(
 	}
 }
 
-// text reads a cell that is text.
+// text returns a text cell.
 func text(cell string) (string, error) { return cell, nil }
 
-// ParseLevel reads a hardware level, 1 to 65535.
+// ParseLevel parses a hardware level, 1 to 65535.
 func ParseLevel(s string) (uint16, error) {
 	level, err := strconv.ParseUint(strings.TrimSpace(s), 10, 16)
 	if err != nil || level == 0 {
@@ -87,11 +88,12 @@ func ParseLevel(s string) (uint16, error) {
 	return uint16(level), nil
 }
 
-// ContactPort is where a phone takes requests unless its address says otherwise (guide A31003-S2000-R102-16, p. 14).
+// ContactPort is the port for contact requests unless the phone's address has another one (guide A31003-S2000-R102-16,
+// p. 14).
 const ContactPort = "8085"
 
-// ContactAddress returns HOST:PORT for a phone's address, HOST, HOST:PORT or [IPv6]:PORT; it is the same for all ways of
-// writing one address. Nothing is looked up.
+// ContactAddress returns HOST:PORT for a phone's address, HOST, HOST:PORT or [IPv6]:PORT. The result is the same for
+// all notations of one address. No name is resolved.
 func ContactAddress(address string) (string, error) {
 	if _, err := parseAddress(address); err != nil {
 		return "", err
@@ -99,7 +101,7 @@ func ContactAddress(address string) (string, error) {
 	return addressKey(address), nil
 }
 
-// addressKey is [ContactAddress] for what was checked already.
+// addressKey is [ContactAddress] for an address that was checked before.
 func addressKey(address string) string {
 	if address == "" {
 		return ""
@@ -126,7 +128,7 @@ func parseYesNo(cell string) (bool, error) {
 	return false, fmt.Errorf("%.64q is neither yes nor no", cell)
 }
 
-// ParseMAC reads a MAC address with colons, dashes, dots or nothing between its digits, and returns it as
+// ParseMAC parses a MAC address with colons, dashes, dots or nothing between its digits, and returns it as
 // 00:1A:E8:12:34:56.
 func ParseMAC(cell string) (string, error) {
 	raw, err := hex.DecodeString(cell)
@@ -139,7 +141,7 @@ func ParseMAC(cell string) (string, error) {
 	return strings.ToUpper(net.HardwareAddr(raw).String()), nil
 }
 
-// parseAddress checks HOST, HOST:PORT or [IPv6]:PORT. Nothing is looked up.
+// parseAddress checks HOST, HOST:PORT or [IPv6]:PORT. No name is resolved.
 func parseAddress(cell string) (string, error) {
 	host, port := cell, ""
 	if _, err := netip.ParseAddr(cell); err != nil && strings.Contains(cell, ":") {

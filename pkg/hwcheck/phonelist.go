@@ -16,7 +16,7 @@ import (
 const (
 	maxList   = 16 << 20 // bytes
 	maxPhones = 100_000
-	maxRecord = 16 << 10 // bytes, of however many lines
+	maxRecord = 16 << 10 // bytes, in any number of lines
 	maxCell   = 512      // bytes
 )
 
@@ -31,10 +31,10 @@ type ListedPhone struct {
 	Note     string
 }
 
-// ReadPhones reads a phone list: CSV in UTF-8 with a header line, separated by commas, or by semicolons as
-// spreadsheets of many countries write it. Any subset of the columns in any order will do; an empty cell states
-// nothing, and a line of empty cells is no phone. The name is what values are reported with. An error about the
-// content is a [*LineError].
+// ReadPhones reads a phone list: CSV in UTF-8 with a header line, separated by commas, or by semicolons as spreadsheets
+// of many countries write it. A list may have any subset of the columns in any order. An empty cell states nothing, and
+// a line of empty cells is no phone. The name is part of the origin of each value. An error about the content is a
+// [*LineError].
 func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxList+1))
 	if err != nil {
@@ -64,8 +64,8 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	return readRows(rows, header, name, min(lines, maxPhones))
 }
 
-// countLines counts the lines, and keeps one endless record from becoming millions of cells: a line break within quotes
-// ends none.
+// countLines counts the lines, and stops one endless record from becoming millions of cells: a line break within quotes
+// does not end a record.
 func countLines(content []byte) (int, error) {
 	lines, first, record := 0, 0, 0
 	quoted := false
@@ -75,7 +75,7 @@ func countLines(content []byte) (int, error) {
 			first, record = lines, 0
 		}
 		if record += len(line); record > maxRecord {
-			return 0, &LineError{first, fmt.Sprintf("has more than %d bytes, the lines within its quotes included", maxRecord)}
+			return 0, &LineError{first, fmt.Sprintf("has more than %d bytes, including the lines within its quotes", maxRecord)}
 		}
 		quoted = quoted != (bytes.Count(line, []byte(`"`))%2 == 1)
 	}
@@ -105,7 +105,7 @@ func readHeader(rows *csv.Reader) ([]column, error) {
 			return nil, &LineError{line, fmt.Sprintf("unknown column %.64q; the columns are %s", cell, columnNames())}
 		}
 		if slices.ContainsFunc(header[:i], func(c column) bool { return c.name == name }) {
-			return nil, &LineError{line, fmt.Sprintf("column %s stands there twice", name)}
+			return nil, &LineError{line, fmt.Sprintf("column %s appears twice", name)}
 		}
 		header[i] = known[at]
 	}
@@ -120,7 +120,7 @@ func columnNames() string {
 	return strings.Join(names, ", ")
 }
 
-// readRows reads the phones below the header; there are at most as many as lines.
+// readRows reads the phones below the header; there are at most as many phones as lines.
 func readRows(rows *csv.Reader, header []column, name string, lines int) ([]ListedPhone, error) {
 	phones := make([]ListedPhone, 0, lines)
 	seen := map[string]int{} // address or MAC to its line
@@ -145,11 +145,11 @@ func readRows(rows *csv.Reader, header []column, name string, lines int) ([]List
 			continue
 		}
 		if len(phones) == maxPhones {
-			return nil, &LineError{line, fmt.Sprintf("one phone too many: a list holds at most %d", maxPhones)}
+			return nil, &LineError{line, fmt.Sprintf("too many phones: a list holds at most %d", maxPhones)}
 		}
 		for _, key := range []string{addressKey(p.Address), p.MAC} {
 			if first, twice := seen[key]; twice && key != "" {
-				return nil, &LineError{line, fmt.Sprintf("%.64q stands in line %d already", key, first)}
+				return nil, &LineError{line, fmt.Sprintf("%.64q is already in line %d", key, first)}
 			}
 			seen[key] = line
 		}
@@ -177,7 +177,7 @@ func readRow(header []column, cells []string, line int, name string) (p ListedPh
 	return p, stated, nil
 }
 
-// checkCell keeps out what no column may hold.
+// checkCell refuses what no column may contain.
 func checkCell(cell string) error {
 	switch {
 	case !utf8.ValidString(cell):
@@ -185,7 +185,7 @@ func checkCell(cell string) error {
 	case len(cell) > maxCell:
 		return fmt.Errorf("has %d bytes, at most %d are allowed", len(cell), maxCell)
 	case strings.ContainsFunc(cell, unicode.IsControl):
-		return errors.New("holds a control character or a line break")
+		return errors.New("contains a control character or a line break")
 	}
 	return nil
 }
@@ -197,10 +197,10 @@ func csvError(err error) error {
 	return err
 }
 
-// WritePhones writes a phone list with all columns, as ReadPhones reads it.
+// WritePhones writes a phone list with all columns, in the form that ReadPhones reads.
 func WritePhones(w io.Writer, phones []ListedPhone) error {
 	rows := csv.NewWriter(w)
-	// The csv package keeps its first error for Error, so the results of Write need no look.
+	// The csv package keeps its first error for Error, so the results of Write need no check.
 	_ = rows.Write(strings.Split(columnNames(), ", "))
 	for _, p := range phones {
 		var cells []string

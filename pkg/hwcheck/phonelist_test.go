@@ -39,12 +39,12 @@ func TestReadPhones(t *testing.T) {
 	}
 }
 
-// listed is a claim as a line of the list makes it.
+// listed returns a claim from a line of the list.
 func listed[T any](value T, line int) []hwcheck.Claim[T] {
 	return []hwcheck.Claim[T]{{Value: value, Origin: hwcheck.List, Where: "site.csv, line " + strconv.Itoa(line)}}
 }
 
-// A list may leave out any column and have the others in any order.
+// TestReadPhonesColumns checks that a list may omit any column, and have the others in any order.
 func TestReadPhonesColumns(t *testing.T) {
 	cells := map[string]string{
 		"address": "phone.example", "mac": "001AE8123456", "model": "CP600", "part_number": "s30817-s7720-a101-004",
@@ -82,7 +82,7 @@ func row(cells map[string]string, names []string) string {
 	return strings.Join(out, ",")
 }
 
-// onlyColumns is the phone as a list with only these columns states it.
+// onlyColumns returns the phone as a list with only these columns states it.
 func onlyColumns(p hwcheck.ListedPhone, names []string) hwcheck.ListedPhone {
 	out := hwcheck.ListedPhone{Line: p.Line}
 	for _, name := range names {
@@ -114,7 +114,8 @@ func onlyColumns(p hwcheck.ListedPhone, names []string) hwcheck.ListedPhone {
 	return out
 }
 
-// What spreadsheets and editors make of a list. Each of these holds the notes a and b in the given lines.
+// TestReadPhonesForms tests lists as spreadsheets and editors write them. Each of them has the notes a and b in the
+// given lines.
 func TestReadPhonesForms(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
@@ -209,7 +210,7 @@ func TestReadPhonesValues(t *testing.T) {
 	}
 }
 
-// cellOf is what a phone has for a column.
+// cellOf returns the value of a phone for a column.
 func cellOf(t *testing.T, p hwcheck.ListedPhone, column string) string {
 	t.Helper()
 	switch column {
@@ -279,7 +280,7 @@ func TestReadPhonesBadValues(t *testing.T) {
 		{"too long", "note", strings.Repeat("x", 513)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// The good line before it shows that it is this line which is named.
+			// The valid line before it shows that the error names the right line.
 			text := test.column + ",software_type\n,Unify HFA\n\n\"" + test.cell + "\",Unify HFA\n"
 			phones, err := hwcheck.ReadPhones(strings.NewReader(text), "site.csv")
 			if phones != nil {
@@ -339,7 +340,8 @@ func TestReadPhonesErrors(t *testing.T) {
 	}
 }
 
-// Only addresses name a phone: ten phones of one model, or with one note, are ten phones.
+// TestReadPhonesAlike checks that only addresses identify a phone: ten phones of one model, or with one note, are ten
+// phones.
 func TestReadPhonesAlike(t *testing.T) {
 	phones := readPhones(t, "address,mac,model,note\n"+strings.Repeat(",,CP600,spare\n", 10)+"192.0.2.1,,CP600,spare\n192.0.2.1:8086,,CP600,spare\n")
 	if len(phones) != 12 {
@@ -366,7 +368,8 @@ func TestReadPhonesSize(t *testing.T) {
 	}
 }
 
-// A record ends where its quotes are closed: as a line it may hold 16 KiB, and so it may as many.
+// TestReadPhonesRecordSize checks that a record ends where its quotes are closed: it may hold 16 KiB, in one line or in
+// many.
 func TestReadPhonesRecordSize(t *testing.T) {
 	const limit = 16 << 10
 	long := strings.Repeat("\n", limit/2)
@@ -387,14 +390,15 @@ func TestReadPhonesRecordSize(t *testing.T) {
 			checkLine(t, err, test.line, "more than 16384 bytes")
 		})
 	}
-	// Two records of more than half the limit are two, also where quotes stand in them.
+	// Two records of more than half the limit are valid, even with quotes in them.
 	half := "\"a \"\"b\"\"\"" + strings.Repeat(",\"\"", limit/4) + "\n"
 	if phones := readPhones(t, "note"+strings.Repeat(",", limit/4)+"\n"+half+half); len(phones) != 2 {
 		t.Errorf("got %d phones, want 2", len(phones))
 	}
 }
 
-// A list whose header is one record of many lines is refused before its cells are made.
+// TestReadPhonesRecordAllocated checks that a list whose header is one record of many lines is refused before its cells
+// are created.
 func TestReadPhonesRecordAllocated(t *testing.T) {
 	text := "\"\n" + strings.Repeat("\",\"\n", 1<<20)
 	checkAllocated(t, uint64(len(text))*8, func() { _, _ = hwcheck.ReadPhones(strings.NewReader(text), "a.csv") })
@@ -405,7 +409,7 @@ func TestWritePhones(t *testing.T) {
 		"192.0.2.50:8085,00:1A:E8:12:34:56,OpenScape Desk Phone CP600,S30817-S7720-A101-4,3,Unify HFA,V1 R4.9.0,V1 R1.0.0,yes,\"lab, \"\"2nd\"\" floor\",near; the door\n" +
 		",,,,,,,,,,=1+1\n" +
 		",,CP600,,,,,,no,,\n" +
-		",,,,,,,,no,,\n" + // states only that nothing is overridden: a phone all the same
+		",,,,,,,,no,,\n" + // states only that nothing is overridden, but is a phone
 		"[2001:db8::1]:8085,,,,,,,,,,\n"
 	phones := readPhones(t, text)
 	if len(phones) != 5 {

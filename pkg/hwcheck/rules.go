@@ -8,40 +8,40 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A sheet is one image and one phone while the rules look at them.
-type sheet struct {
+// An evaluation is one image and one phone while the rules are evaluated.
+type evaluation struct {
 	facts   bind.Facts
 	policy  Policy
 	asked   bool
-	device  settled[string]
-	family  settled[string]
-	level   settled[uint16]
-	kind    settled[string]
-	running settled[bind.Version]
-	minimum settled[bind.Version]
+	device  resolved[string]
+	family  resolved[string]
+	level   resolved[uint16]
+	kind    resolved[string]
+	running resolved[bind.Version]
+	minimum resolved[bind.Version]
 }
 
-func newSheet(facts bind.Facts, p Phone, policy Policy) *sheet {
-	return &sheet{
+func newEvaluation(facts bind.Facts, p Phone, policy Policy) *evaluation {
+	return &evaluation{
 		facts: facts, policy: policy, asked: p.Asked,
-		device:  settle(p.Device, model, same),
-		family:  settle(families(p.Device), fold, same),
-		level:   settle(p.Level, same, levelText),
-		kind:    settle(p.SoftwareType, kind, same),
-		running: settle(p.Running, same, bind.Version.String),
-		minimum: settle(p.Minimum, same, bind.Version.String),
+		device:  resolve(p.Device, model, same),
+		family:  resolve(families(p.Device), fold, same),
+		level:   resolve(p.Level, same, levelText),
+		kind:    resolve(p.SoftwareType, kind, same),
+		running: resolve(p.Running, same, bind.Version.String),
+		minimum: resolve(p.Minimum, same, bind.Version.String),
 	}
 }
 
-// missing is the outcome for a value that the phone side lacks.
-func (c *sheet) missing() Outcome {
+// missing returns the outcome for a value that is missing for the phone.
+func (c *evaluation) missing() Outcome {
 	if c.asked {
 		return Unknown
 	}
 	return NotChecked
 }
 
-// imageSaid writes a value that the image states.
+// imageSaid returns a value that the image states.
 func imageSaid[T any](f bind.Fact[T]) Said {
 	if !f.Known() {
 		return Said{}
@@ -53,7 +53,7 @@ func imageSaid[T any](f bind.Fact[T]) Said {
 	return Said{fmt.Sprint(f.Value), string(f.Source), from}
 }
 
-func (c *sheet) familyModel() Finding {
+func (c *evaluation) familyModel() Finding {
 	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.said}
 	platform := c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
 	models := c.facts.Models.Value
@@ -65,10 +65,10 @@ func (c *sheet) familyModel() Finding {
 		return f.with(c.missing(), "the phone's model is not known", "State the phone's model to have it checked.")
 	case !c.facts.Family.Known() && !c.facts.Models.Known():
 		return f.with(NotChecked, "the image names no family or model", "State them in a descriptor beside the image to have them checked.")
-	case platform: // which models run it is not known, so it can neither fail nor pass
+	case platform: // the models that run it are unknown, so it can neither fail nor pass
 		return f.with(NotChecked, "the image names a platform, not a model", "State the models in a descriptor beside the image to have them checked.")
 	case c.facts.Family.Known() && c.family.known && fold(c.family.value) != fold(c.facts.Family.Value):
-		return f.with(Fail, "the phone is of another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
+		return f.with(Fail, "the phone belongs to another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
 	case c.facts.Models.Known() && !listed:
 		return f.with(Fail, "the image is for other models", "Use an image for "+quoted(c.device.value)+c.correctable()+".")
 	case c.familyOpen():
@@ -77,15 +77,15 @@ func (c *sheet) familyModel() Finding {
 	return f
 }
 
-// familyOpen reports whether the phone's family is missed: the image names no model, or one that is only a number, such
-// as 40, which phones of several families bear.
-func (c *sheet) familyOpen() bool {
+// familyOpen reports whether the phone's family is needed but unknown: the image names no model, or one that is only a
+// number, such as 40, which phones of several families have.
+func (c *evaluation) familyOpen() bool {
 	number := c.device.known && strings.IndexAny(model(c.device.value), "0123456789") == 0
 	return !c.family.known && (!c.facts.Models.Known() || number)
 }
 
-// imageDevice says which phones the image is for.
-func (c *sheet) imageDevice() Said {
+// imageDevice returns the phones that the image is for.
+func (c *evaluation) imageDevice() Said {
 	said := imageSaid(c.facts.Family)
 	switch {
 	case c.facts.Models.Known():
@@ -99,15 +99,15 @@ func (c *sheet) imageDevice() Said {
 	return said
 }
 
-// correctable adds what can be done about a value that was only observed.
-func (c *sheet) correctable() string {
+// correctable returns advice for a value that was only observed.
+func (c *evaluation) correctable() string {
 	if c.facts.Family.Confidence == bind.Observed || c.facts.Models.Confidence == bind.Observed {
-		return ", or correct what was observed in this one with a descriptor beside it"
+		return ", or correct the observed value with a descriptor beside the image"
 	}
 	return ""
 }
 
-func (c *sheet) hardwareLevel() Finding {
+func (c *evaluation) hardwareLevel() Finding {
 	f := Finding{Rule: HardwareLevel, Outcome: Pass, Image: imageSaid(c.facts.Levels), Phone: c.level.said}
 	switch {
 	case !c.facts.Levels.Known():
@@ -117,13 +117,13 @@ func (c *sheet) hardwareLevel() Finding {
 	case !c.level.known:
 		return f.with(Unknown, "the phone's hardware level is not known", "State the phone's hardware level, or its part number with a hardware table that lists it.")
 	case !c.facts.Levels.Value.Contains(c.level.value):
-		return f.with(Fail, "the phone's level is not among the image's", fmt.Sprintf("Use an image for hardware level %d.", c.level.value))
+		return f.with(Fail, "the phone's level is not one of the image's levels", fmt.Sprintf("Use an image for hardware level %d.", c.level.value))
 	}
 	return f
 }
 
-// minimumVersion may rely on what the phone runs now, but only if image and phone fit in family, model and type.
-func (c *sheet) minimumVersion(fit Outcome) Finding {
+// minimumVersion may use the phone's current version, but only if image and phone match in family, model and type.
+func (c *evaluation) minimumVersion(fit Outcome) Finding {
 	f := Finding{Rule: MinimumVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.minimum.said}
 	version := c.facts.Version.Value
 	switch {
@@ -138,28 +138,28 @@ func (c *sheet) minimumVersion(fit Outcome) Finding {
 	case c.minimum.known:
 		return f
 	case c.running.known && fit == Pass && version.Compare(c.running.value) >= 0:
-		f.Phone = Said{c.running.value.String(), string(Inferred), string(Inferred) + ": it runs this now"}
-		f.Reason = fmt.Sprintf("the phone runs %s, so its hardware supports that and what is newer", c.running.value)
+		f.Phone = Said{c.running.value.String(), string(Inferred), string(Inferred) + ": its current version"}
+		f.Reason = fmt.Sprintf("the phone runs %s, so its hardware supports that version and newer ones", c.running.value)
 		return f
 	}
 	return f.with(Unknown, "the lowest version for this hardware is not known", c.minimumAdvice(fit))
 }
 
-// minimumAdvice says what is missing for an answer.
-func (c *sheet) minimumAdvice(fit Outcome) string {
+// minimumAdvice returns what is missing for an answer.
+func (c *evaluation) minimumAdvice(fit Outcome) string {
 	switch {
 	case fit == Fail:
-		return "Use an image for the phone's model and type: what it runs says nothing about this one."
+		return "Use an image for the phone's model and type: the version that it runs says nothing about this image."
 	case c.running.known && c.facts.Version.Value.Compare(c.running.value) < 0:
-		return "State the lowest version for the phone's hardware: this image is older than what it runs."
+		return "State the lowest version for the phone's hardware: this image is older than the phone's version."
 	case c.running.known:
-		return "State " + c.gaps() + ", so that what the phone runs can be relied on, or the lowest version for its hardware."
+		return "State " + c.gaps() + ", so that the phone's version counts, or the lowest version for its hardware."
 	}
-	return "State the lowest version for the phone's hardware, or what it runs together with its model and software type."
+	return "State the lowest version for the phone's hardware, or its version together with its model and software type."
 }
 
-// gaps names what is missing to know whether image and phone fit in family, model and type.
-func (c *sheet) gaps() string {
+// gaps returns what is missing to know whether image and phone match in family, model and type.
+func (c *evaluation) gaps() string {
 	var phone, image []string
 	if c.facts.Platform.Known() && !c.facts.Models.Known() || !c.facts.Family.Known() && !c.facts.Models.Known() {
 		image = append(image, "models")
@@ -186,50 +186,51 @@ func (c *sheet) gaps() string {
 	return strings.Join(all, ", and ")
 }
 
-func (c *sheet) steppingStone() Finding {
+func (c *evaluation) steppingStone() Finding {
 	f := Finding{Rule: SteppingStone, Outcome: Pass, Image: imageSaid(c.facts.UpdateFrom), Phone: c.running.said}
 	stone := c.facts.UpdateFrom
 	switch {
 	case !stone.Known():
-		return f.with(NotApplicable, "the image names none", "Nothing to do.")
+		return f.with(NotApplicable, "the image names no stepping stone", "Nothing to do.")
 	case c.running.disagree:
-		return f.with(Unknown, "sources disagree on what the phone runs", "Find out what the phone runs and state only that.")
+		return f.with(Unknown, "sources disagree on the phone's version", "Find out the phone's version and state only that.")
 	case !c.running.known:
-		return f.with(Unknown, "what the phone runs is not known", "State what the phone runs.")
+		return f.with(Unknown, "the phone's version is not known", "State the phone's version.")
 	case c.running.value.Compare(stone.Value) < 0:
-		return f.with(Fail, "the phone runs too old a version to update from", fmt.Sprintf("Update the phone to %s first.", stone.Value))
+		return f.with(Fail, "the phone's version is too old for a direct update", fmt.Sprintf("Update the phone to %s first.", stone.Value))
 	}
 	return f
 }
 
-func (c *sheet) softwareType() Finding {
+func (c *evaluation) softwareType() Finding {
 	f := Finding{Rule: SoftwareType, Outcome: Pass, Image: imageSaid(c.facts.SoftwareType), Phone: c.kind.said}
 	switch {
 	case c.kind.disagree:
 		return f.with(Unknown, "sources disagree on the phone's software type", "Find out which type the phone runs and state only that.")
 	case !c.kind.known:
-		return f.with(c.missing(), "the phone's type is not known", "State the phone's software type to have it checked.")
+		return f.with(c.missing(), "the phone's software type is not known", "State the phone's software type to have it checked.")
 	case !c.facts.SoftwareType.Known():
-		return f.with(NotChecked, "the image names no type", "State the image's type in a descriptor beside it to have it checked.")
+		return f.with(NotChecked, "the image names no software type", "State the image's software type in a descriptor beside it to have it checked.")
 	case kind(c.facts.SoftwareType.Value) != kind(c.kind.value):
-		return f.with(Fail, "the image is of another type than the phone runs", "Use an image of type "+quoted(c.kind.value)+".")
+		return f.with(Fail, "the image has another software type than the phone", "Use an image of type "+quoted(c.kind.value)+".")
 	}
 	return f
 }
 
-func (c *sheet) downgrade() Finding {
+func (c *evaluation) downgrade() Finding {
 	f := Finding{Rule: Downgrade, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
 	if found, ok := c.versionsMissing(f); ok {
 		return found
 	}
 	if c.facts.Version.Value.Compare(c.running.value) < 0 {
-		return f.with(Fail, "the image is older than what the phone runs", fmt.Sprintf("Use an image of %s or newer.", c.running.value))
+		return f.with(Fail, "the image is older than the phone's version", fmt.Sprintf("Use an image of %s or newer.", c.running.value))
 	}
 	return f
 }
 
-// sameVersion also reports whether there is nothing to do: everything fits, and the phone runs this version.
-func (c *sheet) sameVersion(fit Outcome) (Finding, bool) {
+// sameVersion also reports whether there is nothing to do: everything is compatible, and the phone already runs this
+// version.
+func (c *evaluation) sameVersion(fit Outcome) (Finding, bool) {
 	f := Finding{Rule: SameVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
 	if found, ok := c.versionsMissing(f); ok {
 		return found, false
@@ -238,36 +239,37 @@ func (c *sheet) sameVersion(fit Outcome) (Finding, bool) {
 	case c.facts.Version.Value != c.running.value:
 		return f, false
 	case fit == Fail:
-		f.Reason = "the same number, but of another model or type"
+		f.Reason = "the same version number, but of another model or software type"
 		return f, false
 	case fit != Pass:
-		return f.with(fit, "the same number, but not known to be of the same model and type", "State "+c.gaps()+" to have it checked."), false
+		return f.with(fit, "the same version number, but not known to be of the same model and software type", "State "+c.gaps()+" to have it checked."), false
 	case c.policy.Reinstall:
 		f.Lift, f.Lifted = LiftReinstall, Pass
-		return f.with(Overridden, "the phone runs this version and gets it again", "Nothing to do."), false
+		return f.with(Overridden, "the phone already runs this version, which is installed again", "Nothing to do."), false
 	}
-	f.Lift, f.Reason = LiftReinstall, "nothing to do: the phone runs this version"
+	f.Lift, f.Reason = LiftReinstall, "nothing to do: the phone already runs this version"
 	return f, true
 }
 
-// versionsMissing is the finding for rules that compare the image's version with the running one, if they cannot.
-func (c *sheet) versionsMissing(f Finding) (Finding, bool) {
+// versionsMissing returns the finding for rules that compare the image's version with the phone's, if one of them is
+// missing.
+func (c *evaluation) versionsMissing(f Finding) (Finding, bool) {
 	switch {
 	case c.running.disagree:
-		return f.with(Unknown, "sources disagree on what the phone runs", "Find out what the phone runs and state only that."), true
+		return f.with(Unknown, "sources disagree on the phone's version", "Find out the phone's version and state only that."), true
 	case !c.running.known:
-		return f.with(c.missing(), "what the phone runs is not known", "State what the phone runs to have it checked."), true
+		return f.with(c.missing(), "the phone's version is not known", "State the phone's version to have it checked."), true
 	case !c.facts.Version.Known():
 		return f.with(NotChecked, "the image's version is not known", "State the image's version in a descriptor beside it to have it checked."), true
 	}
 	return f, false
 }
 
-// with returns the finding with an outcome, its reason and an advice.
+// with returns the finding with an outcome, its reason and advice.
 func (f Finding) with(o Outcome, reason, advice string) Finding {
 	f.Outcome, f.Reason, f.Advice = o, reason, advice
 	return f
 }
 
-// quoted writes foreign text inside an advice.
+// quoted returns untrusted text for an advice.
 func quoted(s string) string { return fmt.Sprintf("%.64q", s) }

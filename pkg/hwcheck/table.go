@@ -9,23 +9,23 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A Table says which part number means which phone and hardware level, and which software version is the lowest for
-// it. Where several entries match, the last one that states a value wins, value by value.
+// A Table says which phone and hardware level a part number means, and which software version is the lowest for it. If
+// several entries match, the last one that states a value counts, for each value.
 type Table struct {
 	Entries []Entry
 }
 
-// An Entry is one line of knowledge. With a Product it is about part numbers: it matches on product, variant ("" is
-// any) and revision. Without one it states the lowest version for a level, of one family if Family is set.
+// An Entry is one entry of a table. With a Product it is about part numbers: it matches product, variant ("" is any)
+// and revision. Without one it states the lowest version for a level, of one family if Family is set.
 type Entry struct {
 	Product   string // such as "S7403"
 	Variant   string // such as "A101"
 	Revisions Revisions
 	Device    string // such as "OpenStage 60"
 	Family    string
-	Level     uint16       // 0 states none
-	Minimum   bind.Version // zero states none
-	Source    string       // who says so
+	Level     uint16       // 0: not stated
+	Minimum   bind.Version // zero: not stated
+	Source    string       // who states it
 	Where     string       // the entry's place, such as "hardware.toml, line 12"
 }
 
@@ -35,7 +35,7 @@ type Revisions struct {
 	lowest, above uint16 // above is the highest, 0xFFFF if open
 }
 
-// ParseRevisions reads "4", "1-14", "15-" or "-14"; "" is every revision.
+// ParseRevisions parses "4", "1-14", "15-" or "-14"; "" is every revision.
 func ParseRevisions(s string) (Revisions, error) {
 	text := strings.TrimSpace(s)
 	if text == "" {
@@ -59,7 +59,7 @@ func (r Revisions) Contains(revision uint16) bool {
 	return !r.set || r.lowest <= revision && revision <= r.above
 }
 
-// String returns the range as ParseRevisions reads it.
+// String returns the range in the form that ParseRevisions accepts.
 func (r Revisions) String() string {
 	switch {
 	case !r.set:
@@ -72,7 +72,7 @@ func (r Revisions) String() string {
 	return fmt.Sprintf("%d-%d", r.lowest, r.above)
 }
 
-// Builtin returns the entries that have a public source. There is none for a CP phone, nor for any hardware level.
+// Builtin returns the entries that have a public source. None is about a CP phone, or about a hardware level.
 func Builtin() *Table {
 	const (
 		gemeinschaft = "Gemeinschaft's Siemens module, 2007"
@@ -90,7 +90,7 @@ func Builtin() *Table {
 	return table
 }
 
-// Then returns a table with the entries of t and, winning over them, those of later.
+// Then returns a table with the entries of t and those of later, which override them.
 func (t *Table) Then(later *Table) *Table {
 	return &Table{append(append([]Entry{}, t.Entries...), later.Entries...)}
 }

@@ -72,7 +72,7 @@ func TestReadTableErrors(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
 		line       int
-		says       string // a word that the message must hold
+		says       string // a word that the message must contain
 	}{
 		{"empty", "", 1, "schema"},
 		{"no schema", "[[entry]]\nproduct = \"S7720\"\nhw_level = 3\n", 1, "schema"},
@@ -126,7 +126,7 @@ func TestReadTableErrors(t *testing.T) {
 	}
 }
 
-// checkLine holds an error to its line and to what it must name.
+// checkLine checks the line of an error and the word that it must contain.
 func checkLine(t *testing.T, err error, line int, says string) {
 	t.Helper()
 	var at *hwcheck.LineError
@@ -237,7 +237,7 @@ func TestRevisionsErrors(t *testing.T) {
 	}
 }
 
-// The table is what the answers for part numbers rest on: for each phone, which entry states the value that counts.
+// TestComplete checks for each phone which entry states the value that counts.
 func TestComplete(t *testing.T) {
 	const text = `schema = 1
 [[entry]] # line 2
@@ -301,7 +301,8 @@ minimum_version = "V1 R5.0.0"
 	}
 }
 
-// What is stated stays first, and what a table adds stands beside it: a contradiction must stay visible.
+// TestCompleteAdds checks that stated values stay first, and that values from a table are added: a contradiction must
+// stay visible.
 func TestCompleteAdds(t *testing.T) {
 	table := readTable(t, "schema = 1\n[[entry]]\nproduct = \"S7720\"\ndevice = \"CP600\"\nhw_level = 3\nminimum_version = \"V1 R4.9.0\"\n")
 	phone := partPhone(t, "S30817-S7720-A101-1")
@@ -311,7 +312,7 @@ func TestCompleteAdds(t *testing.T) {
 	checkCompleted(t, table.Complete(phone), "CP400, CP600 (line 2)", "2, 3 (line 2)", "V1 R1.0.0, V1 R4.9.0 (line 2)")
 }
 
-// A level that is not settled has no lowest version, and neither have two part numbers.
+// TestCompleteDisagreement checks that disputed levels and part numbers have no lowest version.
 func TestCompleteDisagreement(t *testing.T) {
 	table := readTable(t, `schema = 1
 [[entry]]
@@ -333,7 +334,8 @@ minimum_version = "V1 R5.0.0"
 	checkCompleted(t, table.Complete(phone), "", "", "")
 }
 
-// Phones of a list may share what was read once, so nothing that is completed may show in another.
+// TestCompleteKeepsLists checks that completing one phone does not change another, because phones of a list may share
+// values.
 func TestCompleteKeepsLists(t *testing.T) {
 	table := readTable(t, "schema = 1\n[[entry]]\nproduct = \"S7720\"\nhw_level = 3\n[[entry]]\nproduct = \"S7721\"\nhw_level = 4\n")
 	shared := make([]hwcheck.Claim[uint16], 1, 8)
@@ -348,7 +350,7 @@ func TestCompleteKeepsLists(t *testing.T) {
 	}
 }
 
-// A large table and a long list: what a table says about a phone must not take a look at each of its entries.
+// TestCompleteAll uses a large table and a long list: completing a phone must not read every entry of the table.
 func TestCompleteAll(t *testing.T) {
 	table := hwcheck.Builtin()
 	for i := range 20_000 {
@@ -395,7 +397,7 @@ func TestThen(t *testing.T) {
 	}
 }
 
-// Only what has a public source is compiled in, and no hardware level has one.
+// TestBuiltin checks that only entries with a public source are compiled in, and no hardware level has one.
 func TestBuiltin(t *testing.T) {
 	table := hwcheck.Builtin()
 	if len(table.Entries) == 0 {
@@ -427,7 +429,7 @@ func TestBuiltin(t *testing.T) {
 	}
 }
 
-// Whoever changes the table of one run must not change that of the next.
+// TestBuiltinIsNew checks that a change of one table does not change the next.
 func TestBuiltinIsNew(t *testing.T) {
 	hwcheck.Builtin().Entries[0].Level = 9
 	if got := hwcheck.Builtin().Entries[0].Level; got != 0 {
@@ -488,7 +490,7 @@ func version(t *testing.T, text string) bind.Version {
 	return v
 }
 
-// partPhone is a phone of which the part number is stated.
+// partPhone returns a phone with a stated part number.
 func partPhone(t *testing.T, text string) hwcheck.Phone {
 	t.Helper()
 	part, err := hwcheck.ParsePartNumber(text)
@@ -498,7 +500,7 @@ func partPhone(t *testing.T, text string) hwcheck.Phone {
 	return hwcheck.Phone{PartNumber: []hwcheck.Claim[hwcheck.PartNumber]{{Value: part, Origin: hwcheck.Flag}}}
 }
 
-// levelPhone is a phone of which the level is stated, and the device if it is not "".
+// levelPhone returns a phone with a stated level, and a stated device if it is not "".
 func levelPhone(level uint16, device string) hwcheck.Phone {
 	p := hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: level, Origin: hwcheck.Flag}}}
 	if device != "" {

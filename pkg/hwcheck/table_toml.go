@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// maxTable is the size of the largest hardware table in bytes.
+// maxTable is the maximum size of a hardware table in bytes.
 const maxTable = 1 << 20
 
 // A LineError says what is wrong in a table or list, and in which line.
@@ -44,7 +44,7 @@ type entryTable struct {
 	Source    string `toml:"source,omitempty"`
 }
 
-// ReadTable reads a hardware table in TOML (docs/hardware-table.md). The name is what entries are reported with. An
+// ReadTable reads a hardware table in TOML (docs/hardware-table.md). The name is part of the origin of each entry. An
 // error about the content is a [*LineError].
 func ReadTable(r io.Reader, name string) (*Table, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxTable+1))
@@ -78,7 +78,7 @@ func ReadTable(r io.Reader, name string) (*Table, error) {
 	return table, nil
 }
 
-// entry checks the values and gives them their types.
+// entry checks the values and converts them to their types.
 func (t entryTable) entry() (Entry, error) {
 	e := Entry{Product: strings.ToUpper(t.Product), Variant: strings.ToUpper(t.Variant), Device: t.Device, Family: t.Family, Source: t.Source}
 	var err error
@@ -99,12 +99,12 @@ func (t entryTable) entry() (Entry, error) {
 	return e, e.check()
 }
 
-// check holds an entry to its form: about a part number, or about a level.
+// check checks that an entry is complete: about a part number, or about a level.
 func (e Entry) check() error {
 	part := e.Product != ""
 	for _, text := range []string{e.Device, e.Family, e.Source} {
 		if strings.ContainsFunc(text, unicode.IsControl) || len(text) > maxCell {
-			return fmt.Errorf("%.64q holds a control character, or more than %d bytes", text, maxCell)
+			return fmt.Errorf("%.64q contains a control character, or has more than %d bytes", text, maxCell)
 		}
 	}
 	switch {
@@ -113,7 +113,7 @@ func (e Entry) check() error {
 	case e.Variant != "" && !regexp.MustCompile(`^[A-Z]\d{3}$`).MatchString(e.Variant):
 		return fmt.Errorf("variant %.64q must be a letter and three digits, such as A101", e.Variant)
 	case part && e.Family != "":
-		return errors.New("family goes with an entry about a level, device with one about a product")
+		return errors.New("family belongs to an entry about a level, device to one about a product")
 	case part && e.Level == 0 && e.Minimum.IsZero() && e.Device == "":
 		return errors.New("an entry about a product needs a device, a hw_level or a minimum_version")
 	case !part && (e.Variant != "" || e.Revisions.set || e.Device != ""):
@@ -141,14 +141,14 @@ func (t *Table) Marshal() ([]byte, error) {
 	return toml.Marshal(file)
 }
 
-// A tableShape is what the decoder does not tell: where things stand.
+// A tableShape holds the positions that the decoder does not report.
 type tableShape struct {
 	schema  int   // line of the schema, 1 if it is missing
 	entries []int // line of each [[entry]]
 }
 
-// readShape walks the keys and stops at the first that is not known. The decoder could find unknown keys too, but in
-// a time and memory that grow with the square of their number.
+// readShape walks through the keys and stops at the first unknown one. The decoder could find unknown keys too, but its
+// time and memory would grow with the square of their number.
 func readShape(text []byte) (tableShape, error) {
 	shape := tableShape{schema: 1}
 	var parser unstable.Parser
@@ -163,12 +163,12 @@ func readShape(text []byte) (tableShape, error) {
 		line := parser.Shape(key.Node().Raw).Start.Line
 		name := string(key.Node().Data)
 		switch {
-		case key.Next(): // a dotted key: there is none
+		case key.Next(): // a dotted key, which is not allowed
 			return shape, &LineError{line, fmt.Sprintf("unknown key %.64q", name+"."+string(key.Node().Data))}
 		case e.Kind == unstable.ArrayTable && name == "entry":
 			shape.entries = append(shape.entries, line)
 		case e.Kind == unstable.KeyValue && name == "entry" && len(shape.entries) == 0:
-			return shape, &LineError{line, "write each entry under a line of its own, [[entry]]"}
+			return shape, &LineError{line, "write each entry below its own line [[entry]]"}
 		case e.Kind == unstable.KeyValue && name == "schema" && len(shape.entries) == 0:
 			shape.schema = line
 		case e.Kind == unstable.KeyValue && len(shape.entries) > 0 && slices.Contains(entryKeys(), name):
@@ -179,17 +179,17 @@ func readShape(text []byte) (tableShape, error) {
 	return shape, nil
 }
 
-// entryKeys are the keys of an entry.
+// entryKeys returns the keys of an entry.
 func entryKeys() []string {
 	return []string{"product", "variant", "revisions", "device", "family", "hw_level", "minimum_version", "source"}
 }
 
-// tomlLine turns an error of the TOML decoder into a LineError.
+// tomlLine converts an error of the TOML decoder to a LineError.
 func tomlLine(err error) error {
 	line, message := 1, strings.TrimPrefix(err.Error(), "toml: ")
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		line, _ = decode.Position()
-		// The decoder would go on with the Go type, which means nothing to who wrote the file.
+		// The decoder's text continues with the Go type, which means nothing to the author of the file.
 		if kind, _, found := strings.Cut(message, " into struct field "); found {
 			message = kind + " as the value of " + decode.Key()[len(decode.Key())-1]
 		}

@@ -14,126 +14,133 @@ import (
 // TestContact: what the contact port takes, and what it answers.
 func TestContact(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	c := cp600()
-	p := start(t, c)
-	host, port, err := net.SplitHostPort(s.address())
-	fatal(t, err)
-	to := "&dls_ip_addr=" + host + "&dls_ip_port=" + port
-	get := func(target string) string {
-		return "GET " + target + " HTTP/1.1\r\nHost: phone\r\nConnection: close\r\n\r\n"
-	}
-	post := func(body string) string {
-		return "POST /contact_dls.html/ContactDLS HTTP/1.0\r\nContent-Length: " + string(rune('0'+len(body)/10)) + string(rune('0'+len(body)%10)) + "\r\n\r\n" + body
-	}
-	for name, test := range map[string]struct {
-		text   string
-		status string
-		calls  bool
-	}{
-		"GET":            {get("/contact_dls.html/ContactDLS?ContactMe=true" + to), "204", true},
-		"POST":           {post("ContactMe=true" + to), "204", true},
-		"nobody to call": {post("ContactMe=true"), "204", false},
-		"not wanted":     {post("ContactMe=false" + to), "400", false},
-		"nothing":        {post("x=1"), "400", false},
-		"bad form":       {post("ContactMe=true&%zz"), "400", false},
-		"other path":     {get("/index.html"), "404", false},
-		"other method":   {"PUT /contact_dls.html/ContactDLS HTTP/1.0\r\n\r\n", "405", false},
-	} {
-		before := p.State().Contacts
-		if got := request(t, p.Address(), test.text); !strings.HasPrefix(got, "HTTP/1.1 "+test.status+" ") {
-			t.Errorf("%s: it answers %q", name, got)
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		c := cp600()
+		p := start(t, c)
+		host, port, err := net.SplitHostPort(s.address())
+		fatal(t, err)
+		to := "&dls_ip_addr=" + host + "&dls_ip_port=" + port
+		get := func(target string) string {
+			return "GET " + target + " HTTP/1.1\r\nHost: phone\r\nConnection: close\r\n\r\n"
 		}
-		if test.calls {
-			s.say(s.expect("solicited"), "CleanUp")
-			p.await(phonesim.Ended)
+		post := func(body string) string {
+			return "POST /contact_dls.html/ContactDLS HTTP/1.0\r\nContent-Length: " + string(rune('0'+len(body)/10)) + string(rune('0'+len(body)%10)) + "\r\n\r\n" + body
 		}
-		if (p.State().Contacts > before) != (test.status == "204") {
-			t.Errorf("%s: %d contacts, %d before", name, p.State().Contacts, before)
+		for name, test := range map[string]struct {
+			text   string
+			status string
+			calls  bool
+		}{
+			"GET":            {get("/contact_dls.html/ContactDLS?ContactMe=true" + to), "204", true},
+			"POST":           {post("ContactMe=true" + to), "204", true},
+			"nobody to call": {post("ContactMe=true"), "204", false},
+			"not wanted":     {post("ContactMe=false" + to), "400", false},
+			"nothing":        {post("x=1"), "400", false},
+			"bad form":       {post("ContactMe=true&%zz"), "400", false},
+			"other path":     {get("/index.html"), "404", false},
+			"other method":   {"PUT /contact_dls.html/ContactDLS HTTP/1.0\r\n\r\n", "405", false},
+		} {
+			before := p.State().Contacts
+			if got := request(t, p.Address(), test.text); !strings.HasPrefix(got, "HTTP/1.1 "+test.status+" ") {
+				t.Errorf("%s: it answers %q", name, got)
+			}
+			if test.calls {
+				s.say(s.expect("solicited"), "CleanUp")
+				p.await(phonesim.Ended)
+			}
+			if (p.State().Contacts > before) != (test.status == "204") {
+				t.Errorf("%s: %d contacts, %d before", name, p.State().Contacts, before)
+			}
 		}
-	}
+	})
 }
 
 // TestSecureDoor: the contact path is also served by TLS, with a certificate of the phone's own.
 func TestSecureDoor(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	c := cp600()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
-	fatal(t, err)
-	c.ListenSecure = l.Addr().String()
-	fatal(t, l.Close())
-	p := start(t, c)
-	for range 2 { // it is there after a restart too
-		conn, err := tls.Dial("tcp", c.ListenSecure, &tls.Config{InsecureSkipVerify: true}) //nolint:noctx // it listens
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		c := cp600()
+		l, err := t.Listen(t.Context(), "tcp", "127.0.0.1:0")
 		fatal(t, err)
-		host, port, err := net.SplitHostPort(s.address())
-		fatal(t, err)
-		got := exchange(t, conn, "GET /contact_dls.html/ContactDLS?ContactMe=true&dls_ip_addr="+host+"&dls_ip_port="+port+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		if got != acknowledged {
-			t.Errorf("it answers %q", got)
+		c.ListenSecure = l.Addr().String()
+		fatal(t, l.Close())
+		p := start(t, c)
+		for range 2 { // it is there after a restart too
+			conn := t.dialTLS(c.ListenSecure)
+			host, port, err := net.SplitHostPort(s.address())
+			fatal(t, err)
+			got := exchange(t, conn, "GET /contact_dls.html/ContactDLS?ContactMe=true&dls_ip_addr="+host+"&dls_ip_port="+port+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			if got != acknowledged {
+				t.Errorf("it answers %q", got)
+			}
+			fatal(t, conn.Close())
+			s.say(s.expect("solicited"), "Restart")
+			p.await(phonesim.Started)
 		}
-		fatal(t, conn.Close())
-		s.say(s.expect("solicited"), "Restart")
-		p.await(phonesim.Started)
-	}
+	})
 }
 
 // TestSecureMode: a service that the phone's authorities vouch for is called, and shown a certificate.
 func TestSecureMode(t *testing.T) {
 	t.Parallel()
-	own := certificate(t, false)
-	s := newServiceTLS(t, &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAnyClientCert})
-	leaf, err := x509.ParseCertificate(own.Certificate[0])
-	fatal(t, err)
-	c := cp600()
-	c.Authorities = x509.NewCertPool()
-	c.Authorities.AddCert(leaf)
-	shown := certificate(t, false)
-	c.Certificate = &shown
-	p := start(t, c, "secure-mode")
-	s.say(solicit(t, p.Address(), s), "CleanUp")
-	p.await(phonesim.Ended)
+	inMemory(t, func(t *world) {
+		own := certificate(t, false)
+		s := newServiceTLS(t, &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequireAnyClientCert})
+		leaf, err := x509.ParseCertificate(own.Certificate[0])
+		fatal(t, err)
+		c := cp600()
+		c.Authorities = x509.NewCertPool()
+		c.Authorities.AddCert(leaf)
+		shown := certificate(t, false)
+		c.Certificate = &shown
+		p := start(t, c, "secure-mode")
+		s.say(solicit(t, p.Address(), s), "CleanUp")
+		p.await(phonesim.Ended)
+	})
 }
 
 // TestRequest: what a phone's request looks like.
 func TestRequest(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	p := start(t, cp600())
-	first := solicit(t, p.Address(), s)
-	want := regexp.MustCompile(`^POST /DeploymentService/LoginService HTTP/1\.1\r\nHost: ` + regexp.QuoteMeta(s.address()) + `\r\nContent-Type: text/xml\r\nContent-Length: \d+\r\n$`)
-	if !want.MatchString(first.head) {
-		t.Errorf("it asks %q", first.head)
-	}
-	if !regexp.MustCompile(`^[0-9A-F]{32}$`).MatchString(first.nonce) {
-		t.Errorf("its nonce is %s", first.nonce)
-	}
-	for name, value := range map[string]string{
-		"device-type": "OpenScape Desk Phone CP600", "related-device-type": "OpenScape Desk Phone CP600", "software-type": "Unify HFA",
-		"software-version": "V1 R4.9.0", "related-software-version": "V1 R4.9.0", "mac-addr": "00:1A:E8:00:00:01",
-		"part-number": "S30817-S7720-A101-4", "e164": "4989100", "contact-me-uri": "http://" + p.Address() + "/contact_dls.html/ContactDLS",
-	} {
-		if first.items[name] != value {
-			t.Errorf("%s is %q, want %q", name, first.items[name], value)
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		p := start(t, cp600())
+		first := solicit(t, p.Address(), s)
+		want := regexp.MustCompile(`^POST /DeploymentService/LoginService HTTP/1\.1\r\nHost: ` + regexp.QuoteMeta(s.address()) + `\r\nContent-Type: text/xml\r\nContent-Length: \d+\r\n$`)
+		if !want.MatchString(first.head) {
+			t.Errorf("it asks %q", first.head)
 		}
-	}
-	// The whole Set-Cookie comes back, in this conversation and not in the next.
-	body := documented(first.nonce, "ReadItems", "part-number", "", "no-such-item", "")
-	s.answer(reply{raw: httpAnswer(body, "Set-Cookie: JSESSIONID=ab12; path=/DeploymentService/; secure")})
-	second := s.expect("reply-to")
-	if !strings.Contains(second.head, "\r\nCookie: JSESSIONID=ab12; path=/DeploymentService/; secure\r\n") {
-		t.Errorf("it asks %q", second.head)
-	}
-	if second.nonce == first.nonce || second.action != "ReadItems" || second.status != "accepted" ||
-		second.items["part-number"] != "S30817-S7720-A101-4" || second.states["no-such-item"] != "unknown item" {
-		t.Errorf("it says %s", second.body)
-	}
-	s.say(second, "CleanUp")
-	p.await(phonesim.Ended)
-	if third := solicit(t, p.Address(), s); strings.Contains(third.head, "Cookie") {
-		t.Errorf("it asks %q", third.head)
-	}
+		if !regexp.MustCompile(`^[0-9A-F]{32}$`).MatchString(first.nonce) {
+			t.Errorf("its nonce is %s", first.nonce)
+		}
+		for name, value := range map[string]string{
+			"device-type": "OpenScape Desk Phone CP600", "related-device-type": "OpenScape Desk Phone CP600", "software-type": "Unify HFA",
+			"software-version": "V1 R4.9.0", "related-software-version": "V1 R4.9.0", "mac-addr": "00:1A:E8:00:00:01",
+			"part-number": "S30817-S7720-A101-4", "e164": "4989100", "contact-me-uri": "http://" + p.Address() + "/contact_dls.html/ContactDLS",
+		} {
+			if first.items[name] != value {
+				t.Errorf("%s is %q, want %q", name, first.items[name], value)
+			}
+		}
+		// The whole Set-Cookie comes back, in this conversation and not in the next.
+		body := documented(first.nonce, "ReadItems", "part-number", "", "no-such-item", "")
+		s.answer(reply{raw: httpAnswer(body, "Set-Cookie: JSESSIONID=ab12; path=/DeploymentService/; secure")})
+		second := s.expect("reply-to")
+		if !strings.Contains(second.head, "\r\nCookie: JSESSIONID=ab12; path=/DeploymentService/; secure\r\n") {
+			t.Errorf("it asks %q", second.head)
+		}
+		if second.nonce == first.nonce || second.action != "ReadItems" || second.status != "accepted" ||
+			second.items["part-number"] != "S30817-S7720-A101-4" || second.states["no-such-item"] != "unknown item" {
+			t.Errorf("it says %s", second.body)
+		}
+		s.say(second, "CleanUp")
+		p.await(phonesim.Ended)
+		if third := solicit(t, p.Address(), s); strings.Contains(third.head, "Cookie") {
+			t.Errorf("it asks %q", third.head)
+		}
+	})
 }
 
 // TestWrong: answers that a phone does not understand end the conversation with clean-up.
@@ -151,16 +158,18 @@ func TestWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t)
-			p := start(t, cp600())
-			c := solicit(t, p.Address(), s)
-			s.answer(reply{raw: answer(c), hangsUp: name == "endless"})
-			if name == "error answer" {
-				p.await(phonesim.CallFailed)
-				return
-			}
-			s.say(s.expect("clean-up"), "CleanUp")
-			p.await(phonesim.Ended)
+			inMemory(t, func(t *world) {
+				s := newService(t)
+				p := start(t, cp600())
+				c := solicit(t, p.Address(), s)
+				s.answer(reply{raw: answer(c), hangsUp: name == "endless"})
+				if name == "error answer" {
+					p.await(phonesim.CallFailed)
+					return
+				}
+				s.say(s.expect("clean-up"), "CleanUp")
+				p.await(phonesim.Ended)
+			})
 		})
 	}
 }
@@ -168,92 +177,100 @@ func TestWrong(t *testing.T) {
 // TestSpellings: phones take the root in both spellings.
 func TestSpellings(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	p := start(t, cp600())
-	c := solicit(t, p.Address(), s)
-	s.answer(reply{raw: httpAnswer(strings.ReplaceAll(documented(c.nonce, "ReadItems", "e164", ""), "DLSMessage", "DlsMessage"))})
-	c = s.expect("reply-to")
-	s.say(c, "Dance")
-	c = s.expect("reply-to")
-	if c.action != "Dance" || c.status != "failed" {
-		t.Errorf("to an unknown action it says %s", c.body)
-	}
-	s.say(c, "GetNextFragment")
-	c = s.expect("reply-to")
-	if c.action != "GetNextFragment" || c.status != "failed" {
-		t.Errorf("without fragments it says %s", c.body)
-	}
-	s.say(c, "CleanUp")
-	p.await(phonesim.Ended)
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		p := start(t, cp600())
+		c := solicit(t, p.Address(), s)
+		s.answer(reply{raw: httpAnswer(strings.ReplaceAll(documented(c.nonce, "ReadItems", "e164", ""), "DLSMessage", "DlsMessage"))})
+		c = s.expect("reply-to")
+		s.say(c, "Dance")
+		c = s.expect("reply-to")
+		if c.action != "Dance" || c.status != "failed" {
+			t.Errorf("to an unknown action it says %s", c.body)
+		}
+		s.say(c, "GetNextFragment")
+		c = s.expect("reply-to")
+		if c.action != "GetNextFragment" || c.status != "failed" {
+			t.Errorf("without fragments it says %s", c.body)
+		}
+		s.say(c, "CleanUp")
+		p.await(phonesim.Ended)
+	})
 }
 
 // TestWriteItems: what is written can be read, what cannot be written has a status, and that is not the action's.
 func TestWriteItems(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	p := start(t, cp600())
-	s.say(solicit(t, p.Address(), s), "WriteItems", "e164", "+4930123", "display-id", "Lobby", "mac-addr", "1", "file-name", "x",
-		"basic-e164", "none", "no-such-item", "1", "dls-addr", "", "ntp-addr#1", "x")
-	c := s.expect("reply-to")
-	if c.action != "WriteItems" || c.status != "accepted" {
-		t.Errorf("it says %s", c.body)
-	}
-	for name, status := range map[string]string{
-		"mac-addr": "read only", "file-name": "unexpected item", "basic-e164": "invalid data", "no-such-item": "unknown item",
-		"dls-addr": "missing item content", "ntp-addr": "invalid index",
-	} {
-		if c.states[name] != status {
-			t.Errorf("%s: %q, want %q", name, c.states[name], status)
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		p := start(t, cp600())
+		s.say(solicit(t, p.Address(), s), "WriteItems", "e164", "+4930123", "display-id", "Lobby", "mac-addr", "1", "file-name", "x",
+			"basic-e164", "none", "no-such-item", "1", "dls-addr", "", "ntp-addr#1", "x")
+		c := s.expect("reply-to")
+		if c.action != "WriteItems" || c.status != "accepted" {
+			t.Errorf("it says %s", c.body)
 		}
-	}
-	if len(c.states) != 6 {
-		t.Errorf("it has statuses for %v", c.states)
-	}
-	s.say(c, "ReadItems", "e164", "", "display-id", "")
-	c = s.expect("reply-to")
-	if c.items["e164"] != "+4930123" || c.items["display-id"] != "Lobby" {
-		t.Errorf("what was written reads as %s", c.body)
-	}
-	s.say(c, "Restart")
-	p.await(phonesim.Started)
-	c = solicit(t, p.Address(), s)
-	if c.items["e164"] != "+4930123" || c.items["software-version"] != "V1 R4.9.0" {
-		t.Errorf("after a restart it says %s", c.body)
-	}
-	s.say(c, "CleanUp")
-	p.await(phonesim.Ended)
+		for name, status := range map[string]string{
+			"mac-addr": "read only", "file-name": "unexpected item", "basic-e164": "invalid data", "no-such-item": "unknown item",
+			"dls-addr": "missing item content", "ntp-addr": "invalid index",
+		} {
+			if c.states[name] != status {
+				t.Errorf("%s: %q, want %q", name, c.states[name], status)
+			}
+		}
+		if len(c.states) != 6 {
+			t.Errorf("it has statuses for %v", c.states)
+		}
+		s.say(c, "ReadItems", "e164", "", "display-id", "")
+		c = s.expect("reply-to")
+		if c.items["e164"] != "+4930123" || c.items["display-id"] != "Lobby" {
+			t.Errorf("what was written reads as %s", c.body)
+		}
+		s.say(c, "Restart")
+		p.await(phonesim.Started)
+		c = solicit(t, p.Address(), s)
+		if c.items["e164"] != "+4930123" || c.items["software-version"] != "V1 R4.9.0" {
+			t.Errorf("after a restart it says %s", c.body)
+		}
+		s.say(c, "CleanUp")
+		p.await(phonesim.Ended)
+	})
 }
 
 // TestSendSolicited: an idle phone calls at once, and once; a restart makes it forget.
 func TestSendSolicited(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	p := start(t, cp600())
-	s.say(solicit(t, p.Address(), s), "CleanUp", "send-solicited", "true")
-	s.say(s.expect("solicited"), "CleanUp")
-	p.await(phonesim.Ended)
-	p.await(phonesim.Ended)
-	p.Call()
-	s.say(solicit(t, p.Address(), s), "CleanUp", "send-solicited", "true")
-	p.await(phonesim.Ended)
-	s.say(solicit(t, p.Address(), s), "Restart")
-	p.await(phonesim.Started)
-	p.Call()
-	p.HangUp()
-	p.await(phonesim.CallEnds)
-	s.say(solicit(t, p.Address(), s), "CleanUp")
-	p.await(phonesim.Ended)
-	if got := p.State().Calls; got != 5 {
-		t.Errorf("it called %d times", got)
-	}
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		p := start(t, cp600())
+		s.say(solicit(t, p.Address(), s), "CleanUp", "send-solicited", "true")
+		s.say(s.expect("solicited"), "CleanUp")
+		p.await(phonesim.Ended)
+		p.await(phonesim.Ended)
+		p.Call()
+		s.say(solicit(t, p.Address(), s), "CleanUp", "send-solicited", "true")
+		p.await(phonesim.Ended)
+		s.say(solicit(t, p.Address(), s), "Restart")
+		p.await(phonesim.Started)
+		p.Call()
+		p.HangUp()
+		p.await(phonesim.CallEnds)
+		s.say(solicit(t, p.Address(), s), "CleanUp")
+		p.await(phonesim.Ended)
+		if got := p.State().Calls; got != 5 {
+			t.Errorf("it called %d times", got)
+		}
+	})
 }
 
 // TestGapForgotten: a restart ends the contact gap.
 func TestGapForgotten(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	p := start(t, cp600(), "contact-gap")
-	s.say(solicit(t, p.Address(), s), "Restart")
-	p.await(phonesim.Started)
-	s.say(solicit(t, p.Address(), s), "CleanUp")
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		p := start(t, cp600(), "contact-gap")
+		s.say(solicit(t, p.Address(), s), "Restart")
+		p.await(phonesim.Started)
+		s.say(solicit(t, p.Address(), s), "CleanUp")
+	})
 }

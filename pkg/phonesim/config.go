@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -73,9 +74,20 @@ type Config struct {
 
 	Faults []Fault
 
+	// Network is what the phone listens and calls on; nil is the system's network.
+	Network Network
+
 	// Event is told everything that happens to the phone, one after another; it must return soon, and must not call
 	// [Phone.Close]. With several phones it is called by several at a time.
 	Event func(Event)
+}
+
+// A Network opens the ports and connections of a phone.
+type Network interface {
+	// Listen takes connections, as [net.ListenConfig.Listen] does.
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	// DialFrom connects, as [net.Dialer.DialContext] does. The zero local address leaves the choice to the network.
+	DialFrom(ctx context.Context, local netip.Addr, network, address string) (net.Conn, error)
 }
 
 // AddFault adds a fault by its name. The error says that there is none of that name, or which other one it does not go
@@ -105,6 +117,9 @@ func (c Config) apply() (Config, traits, error) {
 	if c.Password == "" {
 		c.Password = DefaultPassword
 	}
+	if c.Network == nil {
+		c.Network = systemNetwork{}
+	}
 	for _, row := range rows {
 		row.set(&c, &t)
 	}
@@ -120,7 +135,7 @@ func (c *Config) check() error {
 	}
 	for _, d := range []time.Duration{c.CallDelay, c.InstallTime, c.RestartTime, c.ContactGap, c.CallLength, c.Suspension, c.Timeout} {
 		if d < 0 {
-			return fmt.Errorf("%v is not a time to wait", d)
+			return fmt.Errorf("%v is not a valid duration", d)
 		}
 	}
 	if c.Service == "" {

@@ -49,7 +49,7 @@ func (p *Phone) open(ctx context.Context, at places) ([]*door, error) {
 		if d.address == "" {
 			continue
 		}
-		again, err := listenOn(ctx, d)
+		again, err := p.listenOn(ctx, d)
 		if err != nil {
 			shut(doors)
 			return nil, err
@@ -107,8 +107,8 @@ func (p *Phone) reopen(ctx context.Context, at places) ([]*door, error) {
 }
 
 // listenOn opens a door where it is to be, or was before.
-func listenOn(ctx context.Context, d *door) (*door, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.address)
+func (p *Phone) listenOn(ctx context.Context, d *door) (*door, error) {
+	l, err := p.c.Network.Listen(ctx, "tcp", d.address)
 	if err != nil {
 		name := "contact port"
 		if d.web {
@@ -128,12 +128,12 @@ func (r *run) tend(ctx context.Context, d *door) {
 		if !pause(ctx, max(r.p.c.RestartTime, bindPause)) {
 			return
 		}
-		again, err := listenOn(ctx, d)
+		again, err := r.p.listenOn(ctx, d)
 		for err != nil {
 			if !pause(ctx, bindPause) {
 				return
 			}
-			again, err = listenOn(ctx, d)
+			again, err = r.p.listenOn(ctx, d)
 		}
 		d = again
 	}
@@ -152,8 +152,8 @@ func (r *run) accept(ctx context.Context, crash func(), d *door) {
 			crash()
 			return
 		}
-		if tcp, ok := conn.(*net.TCPConn); ok && d.web {
-			_ = tcp.SetReadBuffer(webBuffer)
+		if buffered, ok := conn.(interface{ SetReadBuffer(bytes int) error }); ok && d.web {
+			_ = buffered.SetReadBuffer(webBuffer)
 		}
 		visitors.Go(func() {
 			l := hold(ctx, conn, r.p.c.Timeout)
@@ -253,9 +253,9 @@ func (r *run) contact(crash func(), form url.Values) {
 	ignored := ""
 	switch {
 	case r.p.traits.contact == contactIgnored:
-		ignored = "it ignores them all"
+		ignored = "it ignores every contact request"
 	case target == "":
-		ignored = "it has nobody to call"
+		ignored = "it has no service to call"
 	case status != StatusIdle:
 		ignored = "it is " + string(status) // assumed: what a phone does then is not published
 	case gap < r.p.c.ContactGap:

@@ -38,7 +38,7 @@ func (c *conversation) post(ctx context.Context, m *wpi.PhoneMessage) (*wpi.Serv
 	}
 	switch {
 	case response.status != http.StatusOK && response.status != http.StatusNoContent:
-		return nil, fmt.Errorf("the service answers %d", response.status)
+		return nil, fmt.Errorf("the service answers with status %d", response.status)
 	case len(bytes.TrimSpace(response.text)) == 0: // observed: a service that never says CleanUp
 		return nil, nil //nolint:nilnil // the end is no error
 	}
@@ -57,7 +57,7 @@ func (c *conversation) understand(response *response) (*wpi.ServiceMessage, erro
 		return nil, misunderstanding(err.Error())
 	}
 	if answer.Nonce != c.nonce {
-		return nil, misunderstanding("the nonce is not that of the message")
+		return nil, misunderstanding("the nonce does not match the message")
 	}
 	return answer, nil
 }
@@ -68,13 +68,13 @@ func oldProblem(response *response) string {
 	entity := regexp.MustCompile(`(?i)&(amp|lt|gt|#0*38|#0*60|#0*62|#x0*26|#x0*3c|#x0*3e);`)
 	switch {
 	case response.chunked:
-		return "the answer comes in chunks"
+		return "the answer is chunked"
 	case response.length < 0:
-		return "the answer has no length"
+		return "the answer states no length"
 	case response.text[0] != '<':
-		return "something stands before the XML"
+		return "there is text before the XML"
 	case entity.Match(response.text):
-		return "an entity for & < or >"
+		return "there is an entity for &, < or >"
 	}
 	return ""
 }

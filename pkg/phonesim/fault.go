@@ -88,14 +88,14 @@ func chosen(faults []Fault) ([]row, error) {
 	for _, name := range faults {
 		row, ok := find(name)
 		if !ok {
-			return nil, fmt.Errorf("there is no fault %q", string(name))
+			return nil, fmt.Errorf("unknown fault %q", string(name))
 		}
 		group := row.group
 		if group == "" {
 			group = string(name)
 		}
 		if other, taken := groups[group]; taken && other != name {
-			return nil, fmt.Errorf("the fault %s does not go with %s", name, other)
+			return nil, fmt.Errorf("the fault %s cannot be combined with %s", name, other)
 		} else if taken {
 			continue
 		}
@@ -117,40 +117,40 @@ func find(name Fault) (row, bool) {
 func contactRows() []row {
 	contact := func(how string) func(*Config, *traits) { return func(_ *Config, t *traits) { t.contact = how } }
 	return []row{
-		{"ignores-contact", "contact", "acknowledges every contact and never calls", contact(contactIgnored)},
-		{"contact-404", "contact", "knows no contact path and answers 404", contact(contactMissing)},
-		{"contact-garbage", "contact", "answers a contact with what is not HTTP", contact(contactGarbage)},
-		{"contact-silent", "contact", "takes a contact and never answers it", contact(contactSilent)},
-		{"get-only", "contact", "takes a contact by GET and answers 405 to a POST", contact(contactGetOnly)},
+		{"ignores-contact", "contact", "acknowledges every contact request and never calls back", contact(contactIgnored)},
+		{"contact-404", "contact", "has no contact path and answers 404", contact(contactMissing)},
+		{"contact-garbage", "contact", "answers a contact request with data that is not HTTP", contact(contactGarbage)},
+		{"contact-silent", "contact", "accepts a contact request and never answers it", contact(contactSilent)},
+		{"get-only", "contact", "accepts a contact request by GET and answers 405 to a POST", contact(contactGetOnly)},
 		{"no-contact-port", "contact", "has no contact port: a connection there is refused", func(_ *Config, t *traits) { t.noContactPort = true }},
-		{"contact-gap", "", "acknowledges but ignores contacts for some time after one that it obeyed, 300 s if nothing else is set", func(c *Config, _ *traits) {
+		{"contact-gap", "", "acknowledges but ignores contact requests for some time after one that it obeyed (default 300 s)", func(c *Config, _ *traits) {
 			orElse(&c.ContactGap, 300*time.Second)
 		}},
-		{"overload", "", "closes its contact port for as long as a restart takes when two contacts come within a second", func(_ *Config, t *traits) { t.overload = true }},
+		{"overload", "", "closes its contact port for as long as a restart takes when two contact requests arrive within a second", func(_ *Config, t *traits) { t.overload = true }},
 	}
 }
 
 func tlsRows() []row {
 	return []row{
 		{"secure-mode", "secure", "is in secure mode: hangs up on a service whose certificate its own authorities did not sign", func(_ *Config, t *traits) { t.secure = true }},
-		{"tls-1.0-only", "tls", "speaks TLS 1.0 and nothing newer", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS10 }},
+		{"tls-1.0-only", "tls", "speaks nothing newer than TLS 1.0", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS10 }},
 		{"tls-1.3", "tls", "speaks TLS 1.3 too", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS13 }},
-		{"rsa-kex-only", "tls", "knows no suites but those with RSA key exchange and CBC", func(_ *Config, t *traits) { t.rsaOnly = true }},
+		{"rsa-kex-only", "tls", "supports only cipher suites with RSA key exchange and CBC", func(_ *Config, t *traits) { t.rsaOnly = true }},
 		{"resumes-tls", "", "resumes its TLS sessions", func(_ *Config, t *traits) { t.sessions = tls.NewLRUClientSessionCache(4) }},
 	}
 }
 
 func callRows() []row {
 	return []row{
-		{"calls-late", "", "calls some time after the contact, 90 s if nothing else is set", func(c *Config, _ *traits) { orElse(&c.CallDelay, 90*time.Second) }},
-		{"calls-twice", "", "calls a second time after each call that it was asked for", func(_ *Config, t *traits) { t.callsTwice = true }},
-		{"close-connections", "", "opens a connection for every message and says so", func(_ *Config, t *traits) { t.closes = true }},
-		{"busy", "call", "is in a call for some time, 60 s if nothing else is set; told to, it calls when that is over", func(c *Config, t *traits) {
+		{"calls-late", "", "calls back some time after the contact request (default 90 s)", func(c *Config, _ *traits) { orElse(&c.CallDelay, 90*time.Second) }},
+		{"calls-twice", "", "calls back twice for each contact request", func(_ *Config, t *traits) { t.callsTwice = true }},
+		{"close-connections", "", "opens a connection for every message and announces it", func(_ *Config, t *traits) { t.closes = true }},
+		{"busy", "call", "is in a call for some time (default 60 s); if told to, it calls back when the call ends", func(c *Config, t *traits) {
 			orElse(&c.CallLength, 60*time.Second)
 			t.inCall = true
 		}},
 		{"busy-forever", "call", "is in a call that does not end", func(_ *Config, t *traits) { t.inCall, t.forEver = true, true }},
-		{"busy-no-solicited", "call", "is in a call as busy is, but has old firmware that never calls when it is over", func(c *Config, t *traits) {
+		{"busy-no-solicited", "call", "is in a call like busy, but has old firmware that does not call back when the call ends", func(c *Config, t *traits) {
 			orElse(&c.CallLength, 60*time.Second)
 			t.inCall, t.noSolicited = true, true
 		}},
@@ -163,20 +163,20 @@ func messageRows() []row {
 		return func(_ *Config, t *traits) { *field(t) = true }
 	}
 	return []row{
-		{"no-version", "version", "says its version only when it is asked for", set(func(t *traits) *bool { return &t.noVersion })},
-		{"never-version", "version", "never says its version", set(func(t *traits) *bool { return &t.neverVersion })},
-		{"part-number-unknown", "", "says that its part number is Unknown", func(c *Config, _ *traits) { c.PartNumber = "Unknown" }},
-		{"failed-items", "", "has items of status failed among the others, its part number too", set(func(t *traits) *bool { return &t.failedItems })},
-		{"no-contact-uri", "", "does not say where it can be contacted", set(func(t *traits) *bool { return &t.noURI })},
+		{"no-version", "version", "reports its version only when queried", set(func(t *traits) *bool { return &t.noVersion })},
+		{"never-version", "version", "never reports its version", set(func(t *traits) *bool { return &t.neverVersion })},
+		{"part-number-unknown", "", "reports its part number as Unknown", func(c *Config, _ *traits) { c.PartNumber = "Unknown" }},
+		{"failed-items", "", "has items of status failed among the others, including its part number", set(func(t *traits) *bool { return &t.failedItems })},
+		{"no-contact-uri", "", "does not report its contact address", set(func(t *traits) *bool { return &t.noURI })},
 		{"user-pwd", "", "sends its user's password in clear", set(func(t *traits) *bool { return &t.userPassword })},
-		{"hostile-text", "", "has a device type of 60 KB with control sequences for terminals", set(func(t *traits) *bool { return &t.hostile })},
-		{"padded", "", "puts blanks and line ends around every value", set(func(t *traits) *bool { return &t.padded })},
+		{"hostile-text", "", "has a device type of 60 KB with terminal control sequences", set(func(t *traits) *bool { return &t.hostile })},
+		{"padded", "", "puts spaces and line breaks around every value", set(func(t *traits) *bool { return &t.padded })},
 		{"attributes-reversed", "", "writes attributes in the opposite order", set(func(t *traits) *bool { return &t.reversed })},
 		{"constant-nonce", "", "uses the same nonce for every message", set(func(t *traits) *bool { return &t.constantNonce })},
-		{"fragments", "", "sends its first message, and everything if asked for that, in fragments", set(func(t *traits) *bool { return &t.fragments })},
+		{"fragments", "", "sends its first message, and all items when queried for them, in fragments", set(func(t *traits) *bool { return &t.fragments })},
 		{"bad-xml", "xml", "sends XML that is not well-formed", set(func(t *traits) *bool { return &t.badXML })},
 		{"huge-message", "xml", "sends more than 1 MiB in one message", set(func(t *traits) *bool { return &t.huge })},
-		{"old-xml", "", "breaks off at chunks, at the entities for & < > and at anything before the XML", set(func(t *traits) *bool { return &t.old })},
+		{"old-xml", "", "aborts at chunks, at the entities for & < > and at text before the XML", set(func(t *traits) *bool { return &t.old })},
 	}
 }
 
@@ -184,49 +184,49 @@ func deploymentRows() []row {
 	return []row{
 		{"refuse-deployment", "reply", "answers a deployment with failed", func(_ *Config, t *traits) { t.reply = wpi.Failed }},
 		{"accepts", "reply", "answers a deployment with accepted before it fetches", func(_ *Config, t *traits) { t.reply = wpi.Accepted }},
-		{"silent-deployment", "reply", "says nothing to a deployment, as without any fault", func(_ *Config, t *traits) { t.reply = "" }},
-		{"status-same-call", "", "reports on a file in the call in which it was told to fetch it", func(_ *Config, t *traits) { t.sameConversation = true }},
+		{"silent-deployment", "reply", "does not answer a deployment, as without any fault", func(_ *Config, t *traits) { t.reply = "" }},
+		{"status-same-call", "", "reports on a file in the conversation in which it got the command to fetch it", func(_ *Config, t *traits) { t.sameConversation = true }},
 	}
 }
 
 func fetchRows() []row {
 	return []row{
-		{"never-fetches", "fetch", "is told to fetch and never does", func(_ *Config, t *traits) { t.neverFetches = true }},
+		{"never-fetches", "fetch", "gets the command to fetch and never does", func(_ *Config, t *traits) { t.neverFetches = true }},
 		{"stalls-mid-download", "fetch", "stops reading half way and keeps the connection", func(_ *Config, t *traits) { t.stalls = true }},
 		{"cut-mid-download", "fetch", "cuts the connection half way and gives up", func(_ *Config, t *traits) { t.cuts = true }},
 		{"cut-and-resumes", "fetch", "cuts the connection half way and fetches the rest over another", func(_ *Config, t *traits) { t.cuts, t.resumes = true, true }},
 		{"fetches-twice", "fetch", "fetches the whole image a second time before it installs it", func(_ *Config, t *traits) { t.fetchesTwice = true }},
-		{"fetch-no-tls", "", "asks for an HTTPS file without TLS", func(_ *Config, t *traits) { t.plainFetch = true }},
+		{"fetch-no-tls", "", "requests an HTTPS file without TLS", func(_ *Config, t *traits) { t.plainFetch = true }},
 	}
 }
 
 func imageRows() []row {
 	refuse := func(why string) func(*Config, *traits) { return func(_ *Config, t *traits) { t.refusal = why } }
 	return []row{
-		{"reject-image", "image", "installs no image, and does not say why", refuse("it installs none")},
-		{"wrong-device", "image", "takes every image for one of another device", refuse("it is for another device")},
-		{"level-unsuitable", "image", "takes its hardware level for none that an image supports", refuse("the hardware level is not supported")},
+		{"reject-image", "image", "installs no image and gives no reason", refuse("it installs no image")},
+		{"wrong-device", "image", "treats every image as one for another device", refuse("it is for another device")},
+		{"level-unsuitable", "image", "treats its hardware level as unsupported by every image", refuse("the hardware level is not supported")},
 		{"truncated", "image", "loses the last byte of an image", func(_ *Config, t *traits) { t.truncated = true }},
-		{"takes-any-image", "image", "also installs what has no header that it knows, and believes the deployment what it is", func(_ *Config, t *traits) { t.takesAnything = true }},
-		{"status-failed", "status", "installs no image, and says so in a status message", func(_ *Config, t *traits) {
+		{"takes-any-image", "image", "also installs files without a known header, and takes type and version from the deployment", func(_ *Config, t *traits) { t.takesAnything = true }},
+		{"status-failed", "status", "installs no image and reports that in a status message", func(_ *Config, t *traits) {
 			t.reports = true
 			if t.refusal == "" {
-				t.refusal = "it installs none"
+				t.refusal = "it installs no image"
 			}
 		}},
-		{"status-ok", "status", "reports on an image in a status message before it restarts, or stays", func(_ *Config, t *traits) { t.reports = true }},
+		{"status-ok", "status", "reports on an image in a status message before it restarts or goes on", func(_ *Config, t *traits) { t.reports = true }},
 	}
 }
 
 func restartRows() []row {
 	return []row{
-		{"reboots-with-old-version", "outcome", "restarts for a new image, and runs the old version still", func(_ *Config, t *traits) { t.keepsVersion = true }},
+		{"reboots-with-old-version", "outcome", "restarts for a new image and still runs the old version", func(_ *Config, t *traits) { t.keepsVersion = true }},
 		{"restarts-with-other-version", "outcome", "restarts with a version that is not the image's", func(_ *Config, t *traits) { t.otherVersion = true }},
 		{"never-comes-back", "back", "goes down for a new image and stays down", func(_ *Config, t *traits) { t.neverBack = true }},
 		{"comes-back-elsewhere", "back", "comes back from an update at another port", func(_ *Config, t *traits) { t.elsewhere = true }},
 		{"comes-back-secure", "secure", "comes back from an update in secure mode", func(_ *Config, t *traits) { t.secureAfter = true }},
 		{"comes-back-other-mac", "", "comes back from an update with another MAC address", func(_ *Config, t *traits) { t.otherMACAfter = true }},
-		{"start-up-to-last", "", "says that it has started also to whoever it called last", func(_ *Config, t *traits) { t.startUpToLast = true }},
+		{"start-up-to-last", "", "also reports its start to the address that it called last", func(_ *Config, t *traits) { t.startUpToLast = true }},
 	}
 }
 

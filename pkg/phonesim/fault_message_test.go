@@ -3,13 +3,12 @@ package phonesim_test
 import (
 	"fmt"
 	"strings"
-	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
 // asked returns the first message of a phone with the fault, and what it says to ReadItems for its version.
-func asked(t *testing.T, fault string) (first, version call) {
+func asked(t *world, fault string) (first, version call) {
 	t.Helper()
 	s := newService(t)
 	p := start(t, cp600(), fault)
@@ -21,67 +20,67 @@ func asked(t *testing.T, fault string) (first, version call) {
 	return first, version
 }
 
-func testNoVersion(t *testing.T, fault string) {
+func testNoVersion(t *world, fault string) {
 	first, version := asked(t, fault)
 	if strings.Contains(first.body, "V1 R4.9.0") || version.items["software-version"] != "V1 R4.9.0" {
 		t.Errorf("it says\n%s\n%s", first.body, version.body)
 	}
 }
 
-func testNeverVersion(t *testing.T, fault string) {
+func testNeverVersion(t *world, fault string) {
 	first, version := asked(t, fault)
 	if strings.Contains(first.body+version.body, "V1 R4.9.0") || version.states["software-version"] != "failed" {
 		t.Errorf("it says\n%s\n%s", first.body, version.body)
 	}
 }
 
-func testPartNumber(t *testing.T, fault string) {
+func testPartNumber(t *world, fault string) {
 	if first, _ := asked(t, fault); first.items["part-number"] != "Unknown" {
 		t.Errorf("its part number is %q", first.items["part-number"])
 	}
 }
 
-func testFailedItems(t *testing.T, fault string) {
+func testFailedItems(t *world, fault string) {
 	first, _ := asked(t, fault)
 	if first.states["part-number"] != "failed" || first.items["part-number"] != "" || first.states["blf-modules"] != "failed" || first.states["software-version"] != "" {
 		t.Errorf("it says %s", first.body)
 	}
 }
 
-func testNoURI(t *testing.T, fault string) {
+func testNoURI(t *world, fault string) {
 	if first, _ := asked(t, fault); strings.Contains(first.body, "contact-me-uri") {
 		t.Errorf("it says %s", first.body)
 	}
 }
 
-func testUserPassword(t *testing.T, fault string) {
+func testUserPassword(t *world, fault string) {
 	if first, _ := asked(t, fault); first.items["user-pwd"] != phonesim.CanaryPassword {
 		t.Errorf("it says %s", first.body)
 	}
 }
 
-func testHostile(t *testing.T, fault string) {
+func testHostile(t *world, fault string) {
 	first, _ := asked(t, fault)
 	if device := first.items["device-type"]; len(device) < 60_000 || !strings.Contains(device, "\u009b2J") || !strings.Contains(device, "\n") {
 		t.Errorf("its device type has %d bytes: %q", len(device), cut(device))
 	}
 }
 
-func testPadded(t *testing.T, fault string) {
+func testPadded(t *world, fault string) {
 	first, _ := asked(t, fault)
 	if !strings.Contains(first.body, ">\n        solicited\n    <") || !strings.Contains(first.body, ">\n        V1 R4.9.0\n      <") {
 		t.Errorf("it says %s", first.body)
 	}
 }
 
-func testReversed(t *testing.T, fault string) {
+func testReversed(t *world, fault string) {
 	_, version := asked(t, fault)
 	if !strings.Contains(version.body, `<Message fragment="final" maxItems="-1" nonce="`) || !strings.Contains(version.body, `<ReasonForContact action="ReadItems" status="accepted">`) {
 		t.Errorf("it says %s", version.body)
 	}
 }
 
-func testConstantNonce(t *testing.T, fault string) {
+func testConstantNonce(t *world, fault string) {
 	if first, version := asked(t, fault); first.nonce != version.nonce {
 		t.Errorf("its nonces are %s and %s", first.nonce, version.nonce)
 	}
@@ -90,7 +89,7 @@ func testConstantNonce(t *testing.T, fault string) {
 	}
 }
 
-func testFragments(t *testing.T, fault string) {
+func testFragments(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	c := solicit(t, p.Address(), s)
@@ -118,7 +117,7 @@ func testFragments(t *testing.T, fault string) {
 	p.await(phonesim.Ended)
 }
 
-func testBadXML(t *testing.T, fault string) {
+func testBadXML(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	if c := solicit(t, p.Address(), s); strings.Contains(c.body, "</ItemList>") {
@@ -126,7 +125,7 @@ func testBadXML(t *testing.T, fault string) {
 	}
 }
 
-func testHuge(t *testing.T, fault string) {
+func testHuge(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	if c := solicit(t, p.Address(), s); len(c.body) <= 1<<20 {
@@ -134,7 +133,7 @@ func testHuge(t *testing.T, fault string) {
 	}
 }
 
-func testOld(t *testing.T, fault string) {
+func testOld(t *world, fault string) {
 	for name, answer := range map[string]func(call) string{
 		"chunks": func(c call) string {
 			body := documented(c.nonce, "CleanUp")

@@ -5,14 +5,15 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
 // faultTests says of every fault how to see that the phone does what the fault's sentence says.
-func faultTests() map[phonesim.Fault]func(t *testing.T, fault string) {
-	return map[phonesim.Fault]func(*testing.T, string){
+func faultTests() map[phonesim.Fault]func(t *world, fault string) {
+	return map[phonesim.Fault]func(*world, string){
 		"ignores-contact": testIgnoresContact, "contact-404": testContact404, "contact-garbage": testContactGarbage,
 		"contact-silent": testContactSilent, "get-only": testGetOnly, "contact-gap": testContactGap, "overload": testOverload,
 		"secure-mode": testSecureMode, "tls-1.0-only": testTLS10, "tls-1.3": testTLS13, "rsa-kex-only": testRSAOnly, "resumes-tls": testResumes,
@@ -25,7 +26,7 @@ func faultTests() map[phonesim.Fault]func(t *testing.T, fault string) {
 		"refuse-deployment": testRefuses, "accepts": testAccepts, "silent-deployment": testSilent, "status-same-call": testSameCall,
 		"never-fetches": testNeverFetches, "stalls-mid-download": testStalls, "cut-mid-download": testCuts, "cut-and-resumes": testResumesFile,
 		"fetches-twice": testFetchesTwice, "fetch-no-tls": testPlainFetch,
-		"reject-image": testRefusal("it installs none"), "wrong-device": testRefusal("it is for another device"),
+		"reject-image": testRefusal("it installs no image"), "wrong-device": testRefusal("it is for another device"),
 		"level-unsuitable": testRefusal("the hardware level is not supported"), "truncated": testRefusal("CPB "),
 		"takes-any-image": testTakesAnything, "status-failed": testStatusFailed, "status-ok": testStatusOK,
 		"reboots-with-old-version": testComesBack("V1 R4.9.0"), "restarts-with-other-version": testComesBack("V1 R9.2.1"),
@@ -44,6 +45,12 @@ func faultTests() map[phonesim.Fault]func(t *testing.T, fault string) {
 	}
 }
 
+// endsConnections are the faults that are about how a connection ends.
+var endsConnections = map[phonesim.Fault]bool{
+	"no-contact-port": true, "contact-garbage": true, "cut-mid-download": true, "cut-and-resumes": true, "fetch-no-tls": true, "never-comes-back": true,
+	"web-refuses-early": true, "web-cuts": true, "web-huge-answer": true,
+}
+
 // TestFaults: every fault of the table does what it says, and the table has no fault that nobody tried.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -60,7 +67,11 @@ func TestFaults(t *testing.T) {
 		}
 		t.Run(string(info.Name), func(t *testing.T) {
 			t.Parallel()
-			test(t, string(info.Name))
+			on := inMemory
+			if endsConnections[info.Name] {
+				on = onBoth
+			}
+			on(t, func(t *world) { test(t, string(info.Name)) })
 		})
 	}
 	for name := range tests {
@@ -68,7 +79,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func testIgnoresContact(t *testing.T, fault string) {
+func testIgnoresContact(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	if got := contact(t, p.Address(), s.address()); got != acknowledged {
@@ -82,30 +93,29 @@ func testIgnoresContact(t *testing.T, fault string) {
 	}
 }
 
-func testContact404(t *testing.T, fault string) {
+func testContact404(t *world, fault string) {
 	p := start(t, cp600(), fault)
 	if got := contact(t, p.Address(), "127.0.0.1:1"); !strings.HasPrefix(got, "HTTP/1.1 404 ") {
 		t.Errorf("it answers %q", got)
 	}
 }
 
-func testContactGarbage(t *testing.T, fault string) {
+func testContactGarbage(t *world, fault string) {
 	p := start(t, cp600(), fault)
 	if got := contact(t, p.Address(), "127.0.0.1:1"); got == "" || strings.HasPrefix(got, "HTTP") {
 		t.Errorf("it answers %q", got)
 	}
 }
 
-func testContactSilent(t *testing.T, fault string) {
+func testContactSilent(t *world, fault string) {
 	c := cp600()
-	c.Timeout = 50 * time.Millisecond
 	p := start(t, c, fault)
 	if got := contact(t, p.Address(), "127.0.0.1:1"); got != "" {
 		t.Errorf("it answers %q", got)
 	}
 }
 
-func testGetOnly(t *testing.T, fault string) {
+func testGetOnly(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	if got := contact(t, p.Address(), s.address()); !strings.HasPrefix(got, "HTTP/1.1 405 ") {
@@ -117,14 +127,14 @@ func testGetOnly(t *testing.T, fault string) {
 	s.say(s.expect("solicited"), "CleanUp")
 }
 
-func contactByGet(t *testing.T, phone, to string) string {
+func contactByGet(t *world, phone, to string) string {
 	t.Helper()
 	host, port, err := net.SplitHostPort(to)
 	fatal(t, err)
 	return request(t, phone, "GET /contact_dls.html/ContactDLS?ContactMe=true&dls_ip_addr="+host+"&dls_ip_port="+port+" HTTP/1.1\r\nHost: "+phone+"\r\nConnection: close\r\n\r\n")
 }
 
-func testContactGap(t *testing.T, fault string) {
+func testContactGap(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	s.say(solicit(t, p.Address(), s), "CleanUp")
@@ -137,29 +147,28 @@ func testContactGap(t *testing.T, fault string) {
 	}
 }
 
-func testOverload(t *testing.T, fault string) {
+func testOverload(t *world, fault string) {
 	s := newService(t)
 	c := cp600()
-	c.RestartTime = 20 * time.Millisecond
 	p := start(t, c, fault)
 	s.say(solicit(t, p.Address(), s), "CleanUp")
 	p.await(phonesim.Ended)
 	contact(t, p.Address(), s.address())
 	p.await(phonesim.Overloaded)
-	var conn net.Conn
-	for deadline := time.Now().Add(10 * time.Second); conn == nil && time.Now().Before(deadline); {
-		conn, _ = net.Dial("tcp", p.Address()) //nolint:noctx // the loop has a limit
+	synctest.Wait()
+	if conn, err := t.dial(p.Address()); err == nil {
+		t.Errorf("the port stays open: %v", conn.Close())
 	}
-	if conn == nil {
-		t.Fatal("the port stays closed")
-	}
+	time.Sleep(c.RestartTime + time.Second)
+	conn, err := t.dial(p.Address())
+	fatal(t, err)
 	fatal(t, conn.Close())
 	if p.State().Restarts != 0 {
 		t.Error("it has restarted")
 	}
 }
 
-func testSecureMode(t *testing.T, fault string) {
+func testSecureMode(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault)
 	contact(t, p.Address(), s.address())
@@ -169,7 +178,7 @@ func testSecureMode(t *testing.T, fault string) {
 	p.await(phonesim.CallFailed)
 }
 
-func testTLS10(t *testing.T, fault string) {
+func testTLS10(t *world, fault string) {
 	newer := newService(t)
 	p := start(t, cp600(), fault)
 	contact(t, p.Address(), newer.address())
@@ -184,7 +193,7 @@ func testTLS10(t *testing.T, fault string) {
 	}
 }
 
-func testTLS13(t *testing.T, fault string) {
+func testTLS13(t *world, fault string) {
 	s := newService(t)
 	with, without := start(t, cp600(), fault), start(t, cp600())
 	s.say(solicit(t, with.Address(), s), "CleanUp")
@@ -194,7 +203,7 @@ func testTLS13(t *testing.T, fault string) {
 	}
 }
 
-func testRSAOnly(t *testing.T, fault string) {
+func testRSAOnly(t *world, fault string) {
 	newer := newService(t)
 	p := start(t, cp600(), fault)
 	contact(t, p.Address(), newer.address())
@@ -206,7 +215,7 @@ func testRSAOnly(t *testing.T, fault string) {
 	old.say(solicit(t, p.Address(), old), "CleanUp")
 }
 
-func testResumes(t *testing.T, fault string) {
+func testResumes(t *world, fault string) {
 	s := newService(t)
 	p := start(t, cp600(), fault, "close-connections")
 	c := solicit(t, p.Address(), s)

@@ -15,13 +15,13 @@ const (
 )
 
 // errCut is a connection that the phone itself has cut.
-var errCut = errors.New("it cuts the connection")
+var errCut = errors.New("it cut the connection")
 
 // execute fetches what was ordered. It returns what the phone will run if it has to restart, and what it says of the
 // fetch, nil for nothing.
 func (r *run) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessage) {
 	if !r.p.begin(StatusFetching) { // assumed: nothing is published
-		r.p.tell(Event{Kind: Declined, Detail: "it takes an image at its web page"})
+		r.p.tell(Event{Kind: Declined, Detail: "an image is being uploaded to its web page"})
 		return nil, nil
 	}
 	if !o.software {
@@ -101,7 +101,7 @@ func (r *run) look(o *order, arriving *image) (*restart, string) {
 	case r.p.traits.takesAnything && errors.Is(err, bind.ErrNotBind):
 		version, err := bind.ParseVersion(o.version)
 		if err != nil {
-			return nil, "nobody says which version it is"
+			return nil, "no version is stated"
 		}
 		next.version = version
 		if o.kind != "" {
@@ -154,7 +154,7 @@ func (r *run) attempt(ctx context.Context, f fetch, w io.Writer, from int64) (in
 		return 0, err
 	}
 	if from > 0 && s.whole {
-		return 0, errors.Join(errors.New("the server does not continue a file"), s.close())
+		return 0, errors.Join(errors.New("the server does not resume a file"), s.close())
 	}
 	stopAt := int64(-1)
 	if t := &r.p.traits; from == 0 && (t.stalls || t.cuts) {

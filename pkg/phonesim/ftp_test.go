@@ -15,6 +15,7 @@ import (
 
 // An ftpServer serves one file to one client at a time.
 type ftpServer struct {
+	t        *world
 	listener net.Listener
 	file     []byte
 	short    bool // it ends the data early, and says so
@@ -23,11 +24,11 @@ type ftpServer struct {
 	commands []string
 }
 
-func newFTPServer(t *testing.T, file []byte) *ftpServer {
+func newFTPServer(t *world, file []byte) *ftpServer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
+	l, err := t.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	fatal(t, err)
-	s := &ftpServer{listener: l, file: file}
+	s := &ftpServer{t: t, listener: l, file: file}
 	var served sync.WaitGroup
 	served.Go(func() {
 		for {
@@ -48,7 +49,7 @@ func newFTPServer(t *testing.T, file []byte) *ftpServer {
 func (s *ftpServer) serve(conn net.Conn) {
 	defer conn.Close()
 	_, _ = fmt.Fprint(conn, "220 ready\r\n")
-	data, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
+	data, err := s.t.Listen(s.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return
 	}
@@ -135,25 +136,27 @@ func TestFTP(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := newFTPServer(t, image)
-			server.short, server.refuse = test.short, test.refuse
-			host, port, err := net.SplitHostPort(server.listener.Addr().String())
-			fatal(t, err)
-			s := newService(t)
-			p := start(t, cp600(), test.faults...)
-			s.say(solicit(t, p.Address(), s), "SoftwareDeployment", "file-server", host, "file-port", port, "file-username", "fw", "file-pwd", "s3cret",
-				"file-path", "/cp600", "file-name", "image.img", "file-type", "APP", "file-sw-type", "Unify HFA", "file-sw-version", "1.9.2.0", "file-priority", "normal")
-			if e := p.await(test.kind); strings.Contains(e.Detail, "s3cret") {
-				t.Errorf("the event tells the password: %s", e.Detail)
-			}
-			for _, command := range test.seen {
-				if !server.saw(command) {
-					t.Errorf("the server saw no %s", command)
+			inMemory(t, func(t *world) {
+				server := newFTPServer(t, image)
+				server.short, server.refuse = test.short, test.refuse
+				host, port, err := net.SplitHostPort(server.listener.Addr().String())
+				fatal(t, err)
+				s := newService(t)
+				p := start(t, cp600(), test.faults...)
+				s.say(solicit(t, p.Address(), s), "SoftwareDeployment", "file-server", host, "file-port", port, "file-username", "fw", "file-pwd", "s3cret",
+					"file-path", "/cp600", "file-name", "image.img", "file-type", "APP", "file-sw-type", "Unify HFA", "file-sw-version", "1.9.2.0", "file-priority", "normal")
+				if e := p.await(test.kind); strings.Contains(e.Detail, "s3cret") {
+					t.Errorf("the event tells the password: %s", e.Detail)
 				}
-			}
-			if want := map[bool]string{true: "V1 R9.2.0", false: "V1 R4.9.0"}[test.kind == phonesim.Started]; p.State().Version.String() != want {
-				t.Errorf("it runs %s", p.State().Version)
-			}
+				for _, command := range test.seen {
+					if !server.saw(command) {
+						t.Errorf("the server saw no %s", command)
+					}
+				}
+				if want := map[bool]string{true: "V1 R9.2.0", false: "V1 R4.9.0"}[test.kind == phonesim.Started]; p.State().Version.String() != want {
+					t.Errorf("it runs %s", p.State().Version)
+				}
+			})
 		})
 	}
 }

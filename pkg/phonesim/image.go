@@ -90,7 +90,7 @@ func (m *image) facts() (bind.Facts, error) {
 	}
 	facts := f.Facts()
 	if facts.PayloadSHA256.Known() && facts.PayloadSHA256.Value != [32]byte(m.payload.Sum(nil)) {
-		return facts, fmt.Errorf("the digest of what arrived is another than the header says")
+		return facts, fmt.Errorf("the digest of the received image does not match its header")
 	}
 	return facts, nil
 }
@@ -113,7 +113,7 @@ func (p *Phone) judge(facts bind.Facts) string {
 		}
 		return ""
 	case !p.c.Minimum.IsZero() && facts.Version.Value.Compare(p.c.Minimum) < 0:
-		return fmt.Sprintf("its version is below %s, which this hardware needs", p.c.Minimum)
+		return fmt.Sprintf("its version is below %s, the minimum of this hardware", p.c.Minimum)
 	}
 	return ""
 }

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -46,39 +46,41 @@ func TestClose(t *testing.T) {
 	for _, kind := range []phonesim.Kind{"", phonesim.Contacted, phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone, phonesim.CallBegins, phonesim.Uploading} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			s := newService(t)
-			s.file = cpb(t, nil)
-			c := cp600()
-			faults := map[phonesim.Kind][]string{
-				phonesim.Contacted: {"calls-late"}, phonesim.Fetching: {"stalls-mid-download"}, phonesim.Gone: {"never-comes-back"}, phonesim.CallBegins: {"busy"},
-			}[kind]
-			c.Web = "127.0.0.1:0"
-			if kind == phonesim.Restarting {
-				c.RestartTime = time.Hour
-			}
-			p := start(t, c, faults...)
-			address := p.Address()
-			if kind == phonesim.Uploading {
-				b := visit(t, p)
-				b.logIn()
-				b.half(s.file)
-			}
-			switch kind {
-			case phonesim.Contacted:
-				contact(t, address, s.address())
-			case phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone:
-				s.say(solicit(t, address, s), "SoftwareDeployment", httpsItems(s, "normal")...)
-			}
-			if kind != "" {
-				p.await(kind)
-			}
-			fatal(t, p.Close())
-			fatal(t, p.Close())
-			for _, address := range []string{address, p.State().WebAddress} {
-				if conn, err := net.Dial("tcp", address); err == nil { //nolint:noctx // it is refused at once
-					t.Errorf("it listens still: %v", conn.Close())
+			onBoth(t, func(t *world) {
+				s := newService(t)
+				s.file = cpb(t, nil)
+				c := cp600()
+				faults := map[phonesim.Kind][]string{
+					phonesim.Contacted: {"calls-late"}, phonesim.Fetching: {"stalls-mid-download"}, phonesim.Gone: {"never-comes-back"}, phonesim.CallBegins: {"busy"},
+				}[kind]
+				c.Web = "127.0.0.1:0"
+				if kind == phonesim.Restarting {
+					c.RestartTime = time.Hour
 				}
-			}
+				p := start(t, c, faults...)
+				address := p.Address()
+				if kind == phonesim.Uploading {
+					b := visit(t, p)
+					b.logIn()
+					b.half(s.file)
+				}
+				switch kind {
+				case phonesim.Contacted:
+					contact(t, address, s.address())
+				case phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone:
+					s.say(solicit(t, address, s), "SoftwareDeployment", httpsItems(s, "normal")...)
+				}
+				if kind != "" {
+					p.await(kind)
+				}
+				fatal(t, p.Close())
+				fatal(t, p.Close())
+				for _, address := range []string{address, p.State().WebAddress} {
+					if conn, err := t.dial(address); err == nil {
+						t.Errorf("it listens still: %v", conn.Close())
+					}
+				}
+			})
 		})
 	}
 }
@@ -86,88 +88,96 @@ func TestClose(t *testing.T) {
 // TestPortIsTaken: a phone waits until it can have its port again.
 func TestPortIsTaken(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	c := cp600()
-	c.RestartTime = 300 * time.Millisecond
-	p := start(t, c)
-	address := p.Address()
-	s.say(solicit(t, address, s), "Restart")
-	p.await(phonesim.Restarting)
-	if got := p.State().Status; got != phonesim.StatusRestarting {
-		t.Errorf("it is %s", got)
-	}
-	other, err := net.Listen("tcp", address) //nolint:noctx // it listens at once
-	fatal(t, err)
-	fatal(t, other.Close())
-	p.await(phonesim.Started)
-	if p.Address() != address {
-		t.Errorf("it came back at %s", p.Address())
-	}
-	s.say(solicit(t, address, s), "CleanUp")
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		c := cp600()
+		p := start(t, c)
+		address := p.Address()
+		s.say(solicit(t, address, s), "Restart")
+		p.await(phonesim.Restarting)
+		if got := p.State().Status; got != phonesim.StatusRestarting {
+			t.Errorf("it is %s", got)
+		}
+		begun := time.Now()
+		other, err := t.Listen(t.Context(), "tcp", address)
+		fatal(t, err)
+		time.AfterFunc(10*time.Minute, func() { _ = other.Close() })
+		p.await(phonesim.Started)
+		if took := time.Since(begun); took < 10*time.Minute || took > 11*time.Minute {
+			t.Errorf("it came back after %s", took)
+		}
+		if p.Address() != address {
+			t.Errorf("it came back at %s", p.Address())
+		}
+		s.say(solicit(t, address, s), "CleanUp")
+	})
 }
 
 // TestConfig: phones that cannot be.
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
-	fatal(t, err)
-	defer taken.Close()
-	for name, change := range map[string]func(*phonesim.Config){
-		"no device":      func(c *phonesim.Config) { c.DeviceType = "" },
-		"bad MAC":        func(c *phonesim.Config) { c.MAC = "00:1A" },
-		"bad time":       func(c *phonesim.Config) { c.RestartTime = -1 },
-		"bad service":    func(c *phonesim.Config) { c.Service = "host" },
-		"no such fault":  func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"sings"} },
-		"two answers":    func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"accepts", "refuse-deployment"} },
-		"taken port":     func(c *phonesim.Config) { c.Listen = taken.Addr().String() },
-		"taken web port": func(c *phonesim.Config) { c.Web = taken.Addr().String() },
-		"bad suspension": func(c *phonesim.Config) { c.Suspension = -1 },
-		"taken TLS port": func(c *phonesim.Config) { c.ListenSecure = taken.Addr().String() },
-	} {
-		c := cp600()
-		change(&c)
-		if p, err := phonesim.Start(c); err == nil {
-			t.Errorf("%s: it starts", name)
-			fatal(t, p.Close())
+	inMemory(t, func(t *world) {
+		taken, err := t.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		fatal(t, err)
+		defer taken.Close()
+		for name, change := range map[string]func(*phonesim.Config){
+			"no device":      func(c *phonesim.Config) { c.DeviceType = "" },
+			"bad MAC":        func(c *phonesim.Config) { c.MAC = "00:1A" },
+			"bad time":       func(c *phonesim.Config) { c.RestartTime = -1 },
+			"bad service":    func(c *phonesim.Config) { c.Service = "host" },
+			"no such fault":  func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"sings"} },
+			"two answers":    func(c *phonesim.Config) { c.Faults = []phonesim.Fault{"accepts", "refuse-deployment"} },
+			"taken port":     func(c *phonesim.Config) { c.Listen = taken.Addr().String() },
+			"taken web port": func(c *phonesim.Config) { c.Web = taken.Addr().String() },
+			"bad suspension": func(c *phonesim.Config) { c.Suspension = -1 },
+			"taken TLS port": func(c *phonesim.Config) { c.ListenSecure = taken.Addr().String() },
+		} {
+			c := cp600()
+			change(&c)
+			c.Network = t.Network
+			if p, err := phonesim.Start(c); err == nil {
+				t.Errorf("%s: it starts", name)
+				fatal(t, p.Close())
+			}
 		}
-	}
-	c := cp600()
-	fatal(t, c.AddFault("accepts"))
-	fatal(t, c.AddFault("accepts"))
-	if c.AddFault("refuse-deployment") == nil || c.AddFault("") == nil {
-		t.Error("it takes any fault")
-	}
+		c := cp600()
+		fatal(t, c.AddFault("accepts"))
+		fatal(t, c.AddFault("accepts"))
+		if c.AddFault("refuse-deployment") == nil || c.AddFault("") == nil {
+			t.Error("it takes any fault")
+		}
+	})
 }
 
 // TestMemory: a phone that fetches is small, so that a thousand fit into a process.
 func TestMemory(t *testing.T) {
-	const phones = 50
-	s := newService(t)
-	s.file = cpb(t, nil)
-	var before, during runtime.MemStats
-	var all []*watched
-	for i := range phones {
-		c := cp600()
-		c.MAC = fmt.Sprintf("00:1A:E8:00:01:%02X", i)
-		all = append(all, start(t, c, "stalls-mid-download"))
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for _, p := range all {
-		s.say(solicit(t, p.Address(), s), "SoftwareDeployment", httpsItems(s, "normal")...)
-		for deadline := time.Now().Add(10 * time.Second); p.State().Bytes < int64(len(s.file)/2); runtime.Gosched() {
-			if time.Now().After(deadline) {
-				t.Fatal("the fetch does not get half way")
+	onSystem(t, func(t *world) { // a network in memory would count too
+		const phones = 50
+		s := newService(t)
+		s.file = cpb(t, nil)
+		var before, during runtime.MemStats
+		var all []*watched
+		for i := range phones {
+			c := cp600()
+			c.MAC = fmt.Sprintf("00:1A:E8:00:01:%02X", i)
+			all = append(all, start(t, c, "stalls-mid-download"))
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for _, p := range all {
+			s.say(solicit(t, p.Address(), s), "SoftwareDeployment", httpsItems(s, "normal")...)
+			for p.State().Bytes < int64(len(s.file)/2) {
+				runtime.Gosched()
 			}
 		}
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&during)
-	each := (int64(during.HeapInuse+during.StackInuse) - int64(before.HeapInuse+before.StackInuse)) / phones
-	t.Logf("%d KiB a phone, the server's side included", each>>10)
-	if each > 200<<10 {
-		t.Errorf("a phone that fetches takes %d bytes", each)
-	}
+		runtime.GC()
+		runtime.ReadMemStats(&during)
+		each := (int64(during.HeapInuse+during.StackInuse) - int64(before.HeapInuse+before.StackInuse)) / phones
+		t.Logf("%d KiB a phone, the server's side included", each>>10)
+		if each > 200<<10 {
+			t.Errorf("a phone that fetches takes %d bytes", each)
+		}
+	})
 }
 
 // FuzzContact: whatever comes to the contact port, the phone lives on.
@@ -177,21 +187,23 @@ func FuzzContact(f *testing.F) {
 	f.Add([]byte("POST /contact_dls.html/ContactDLS HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n"))
 	f.Add(bytes.Repeat([]byte("A: b\r\n"), 20_000))
 	c := cp600()
-	c.Faults = []phonesim.Fault{"ignores-contact"}
+	n := memnet.New()
+	c.Faults, c.Network = []phonesim.Fault{"ignores-contact"}, n
 	phone, err := phonesim.Start(c)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { _ = phone.Close() })
 	f.Fuzz(func(t *testing.T, text []byte) {
-		conn, err := net.Dial("tcp", phone.Address()) //nolint:noctx // it listens
+		w := &world{t, n}
+		conn, err := w.dial(phone.Address())
 		fatal(t, err)
-		fatal(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		fatal(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 		_, _ = conn.Write(text)
-		_ = conn.(*net.TCPConn).CloseWrite()
+		_ = conn.(*memnet.Conn).CloseWrite()
 		_, _ = io.Copy(io.Discard, conn)
 		fatal(t, conn.Close())
-		if got := contact(t, phone.Address(), "127.0.0.1:1"); got != acknowledged {
+		if got := contact(w, phone.Address(), "127.0.0.1:1"); got != acknowledged {
 			t.Errorf("after that it answers %q", got)
 		}
 	})

@@ -3,6 +3,7 @@ package phonesim
 import (
 	"context"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -40,9 +41,25 @@ func (l *line) hangUp() {
 	_ = l.Close()
 }
 
+// systemNetwork is the network of the system.
+type systemNetwork struct{}
+
+// Listen takes connections at an address of this machine.
+func (systemNetwork) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, network, address)
+}
+
+// DialFrom connects from an address of this machine.
+func (systemNetwork) DialFrom(ctx context.Context, local netip.Addr, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	if local.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(local, 0))
+	}
+	return d.DialContext(ctx, network, address)
+}
+
 // dial connects from the phone's own address, if it has one of the same kind.
 func (p *Phone) dial(ctx context.Context, address string) (*line, error) {
-	d := net.Dialer{Timeout: p.c.Timeout}
 	own, _, err := net.SplitHostPort(p.Address())
 	if err != nil {
 		return nil, err
@@ -51,11 +68,14 @@ func (p *Phone) dial(ctx context.Context, address string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	mine, theirs := net.ParseIP(own), net.ParseIP(host)
-	if mine != nil && !mine.IsUnspecified() && theirs != nil && (mine.To4() == nil) == (theirs.To4() == nil) {
-		d.LocalAddr = &net.TCPAddr{IP: mine}
+	local, noIP := netip.ParseAddr(own)
+	remote, noOther := netip.ParseAddr(host)
+	if noIP != nil || noOther != nil || local.IsUnspecified() || local.Unmap().Is4() != remote.Unmap().Is4() {
+		local = netip.Addr{}
 	}
-	conn, err := d.DialContext(ctx, "tcp", address)
+	within, cancel := context.WithTimeout(ctx, p.c.Timeout)
+	defer cancel()
+	conn, err := p.c.Network.DialFrom(within, local, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

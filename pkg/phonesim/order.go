@@ -61,7 +61,7 @@ func newOrder(m *wpi.ServiceMessage) (*order, error) {
 			indexes = append(indexes, i.Index)
 		}
 		if _, twice := files[i.Index][i.Name]; twice {
-			return o, errors.New("an item comes twice")
+			return o, errors.New("an item is repeated")
 		}
 		files[i.Index][i.Name] = i.Value
 		switch i.Name {
@@ -86,7 +86,7 @@ func newOrder(m *wpi.ServiceMessage) (*order, error) {
 	case len(o.files) == 0:
 		return o, errors.New("it names no file")
 	case o.software && (o.several || indexes[0] != ""):
-		return o, errors.New("software has no index")
+		return o, errors.New("an index is not allowed for software")
 	}
 	return o, nil
 }
@@ -100,11 +100,11 @@ func newFetch(items map[string]string, software bool) (fetch, error) {
 	base := items["file-https-base-url"]
 	switch {
 	case software && f.fileType != "APP":
-		return f, errors.New("the type of the file is not APP")
+		return f, errors.New("the file type is not APP")
 	case f.remove && !software:
 		return f, nil
 	case base != "" && (f.server != "" || f.name != ""):
-		return f, errors.New("it names a URL and a file by FTP")
+		return f, errors.New("it names both a URL and an FTP file")
 	case base != "":
 		return f, f.takeURL(base)
 	case f.server == "" || f.name == "":
@@ -115,7 +115,7 @@ func newFetch(items map[string]string, software bool) (fetch, error) {
 		port = "21"
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return f, errors.New("the port is none")
+		return f, errors.New("the port is not valid")
 	}
 	f.server = net.JoinHostPort(strings.Trim(f.server, "[]"), port)
 	return f, nil
@@ -125,7 +125,7 @@ func newFetch(items map[string]string, software bool) (fetch, error) {
 func (f *fetch) takeURL(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
-		return errors.New("the URL is none of HTTPS")
+		return errors.New("the URL is not an HTTPS URL")
 	}
 	f.url = u
 	return nil

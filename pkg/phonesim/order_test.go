@@ -26,18 +26,20 @@ func TestOrders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t)
-			p := start(t, cp600())
-			for i := range items {
-				items[i] = strings.ReplaceAll(items[i], "SERVICE", s.address())
-			}
-			s.say(solicit(t, p.Address(), s), "SoftwareDeployment", items...)
-			p.await(phonesim.Declined)
-			p.await(phonesim.Ended)
-			p.never(phonesim.Fetching)
-			if p.State().Told != 1 {
-				t.Error("it does not know that it was told")
-			}
+			inMemory(t, func(t *world) {
+				s := newService(t)
+				p := start(t, cp600())
+				for i := range items {
+					items[i] = strings.ReplaceAll(items[i], "SERVICE", s.address())
+				}
+				s.say(solicit(t, p.Address(), s), "SoftwareDeployment", items...)
+				p.await(phonesim.Declined)
+				p.await(phonesim.Ended)
+				p.never(phonesim.Fetching)
+				if p.State().Told != 1 {
+					t.Error("it does not know that it was told")
+				}
+			})
 		})
 	}
 }
@@ -51,22 +53,24 @@ func TestPriority(t *testing.T) {
 	}{{"normal", true}, {"0", true}, {"immediate", false}, {"1", false}, {"", false}} {
 		t.Run(test.priority, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t)
-			s.file = cpb(t, nil)
-			p := start(t, cp600(), "busy-forever")
-			items := httpsItems(s, test.priority)
-			if test.priority == "" {
-				items = items[:len(items)-2]
-			}
-			s.say(solicit(t, p.Address(), s), "SoftwareDeployment", items...)
-			if test.busy {
-				c := s.expect("reply-to")
-				s.say(c, "CleanUp")
-				p.await(phonesim.Busy)
-				p.never(phonesim.Fetching)
-				return
-			}
-			p.await(phonesim.Started)
+			inMemory(t, func(t *world) {
+				s := newService(t)
+				s.file = cpb(t, nil)
+				p := start(t, cp600(), "busy-forever")
+				items := httpsItems(s, test.priority)
+				if test.priority == "" {
+					items = items[:len(items)-2]
+				}
+				s.say(solicit(t, p.Address(), s), "SoftwareDeployment", items...)
+				if test.busy {
+					c := s.expect("reply-to")
+					s.say(c, "CleanUp")
+					p.await(phonesim.Busy)
+					p.never(phonesim.Fetching)
+					return
+				}
+				p.await(phonesim.Started)
+			})
 		})
 	}
 }
@@ -74,27 +78,29 @@ func TestPriority(t *testing.T) {
 // TestFileDeployment: one file draws a status, several and a removal behave as the guide says.
 func TestFileDeployment(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	s.file = []byte("ring")
-	p := start(t, cp600())
-	url := "https://" + s.address() + "/file/ring.wav"
-	s.say(solicit(t, p.Address(), s), "FileDeployment", "file-action#1", "delete", "file-type#1", "LOGO", "file-name#1", "old.png")
-	c := s.expect("status")
-	if c.items["file-deployment-status"] != "ok" || c.items["file-deployment-name"] != "old.png" || len(s.gets) != 0 {
-		t.Errorf("it says %s", c.body)
-	}
-	s.say(c, "CleanUp")
-	s.say(solicit(t, p.Address(), s), "FileDeployment", "file-https-base-url#1", url, "file-https-base-url#2", url)
-	p.await(phonesim.Ended)
-	p.await(phonesim.Ended)
-	p.await(phonesim.Fetched)
-	p.await(phonesim.Fetched)
-	p.await(phonesim.Stored)
-	// Nothing is said about several files: the next call is the next one that is asked for.
-	s.say(solicit(t, p.Address(), s), "FileDeployment", "file-https-base-url", "https://127.0.0.1:1/x", "file-type", "LOGO")
-	c = s.expect("status")
-	if c.items["file-deployment-status"] != "failed" {
-		t.Errorf("it says %s", c.body)
-	}
-	s.say(c, "CleanUp")
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		s.file = []byte("ring")
+		p := start(t, cp600())
+		url := "https://" + s.address() + "/file/ring.wav"
+		s.say(solicit(t, p.Address(), s), "FileDeployment", "file-action#1", "delete", "file-type#1", "LOGO", "file-name#1", "old.png")
+		c := s.expect("status")
+		if c.items["file-deployment-status"] != "ok" || c.items["file-deployment-name"] != "old.png" || len(s.gets) != 0 {
+			t.Errorf("it says %s", c.body)
+		}
+		s.say(c, "CleanUp")
+		s.say(solicit(t, p.Address(), s), "FileDeployment", "file-https-base-url#1", url, "file-https-base-url#2", url)
+		p.await(phonesim.Ended)
+		p.await(phonesim.Ended)
+		p.await(phonesim.Fetched)
+		p.await(phonesim.Fetched)
+		p.await(phonesim.Stored)
+		// Nothing is said about several files: the next call is the next one that is asked for.
+		s.say(solicit(t, p.Address(), s), "FileDeployment", "file-https-base-url", "https://127.0.0.1:1/x", "file-type", "LOGO")
+		c = s.expect("status")
+		if c.items["file-deployment-status"] != "failed" {
+			t.Errorf("it says %s", c.body)
+		}
+		s.say(c, "CleanUp")
+	})
 }

@@ -37,7 +37,7 @@ type Phone struct {
 func Start(c Config) (*Phone, error) {
 	c, t, err := c.apply()
 	if err != nil {
-		return nil, fmt.Errorf("a phone that cannot be: %w", err)
+		return nil, fmt.Errorf("invalid phone: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure, written: map[string]string{}}

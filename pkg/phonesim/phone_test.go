@@ -18,7 +18,7 @@ import (
 // A watched phone is one whose events can be waited for.
 type watched struct {
 	*phonesim.Phone
-	t      *testing.T
+	t      *world
 	events chan phonesim.Event
 	mu     sync.Mutex
 	all    []phonesim.Event
@@ -28,16 +28,20 @@ func cp600() phonesim.Config {
 	return phonesim.Config{
 		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", PartNumber: "S30817-S7720-A101-4",
 		Level: 3, SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, E164: "4989100",
-		Timeout: 10 * time.Second,
+		InstallTime: time.Minute, RestartTime: 2 * time.Minute,
 	}
 }
 
-func start(t *testing.T, c phonesim.Config, faults ...string) *watched {
+func start(t *world, c phonesim.Config, faults ...string) *watched {
 	t.Helper()
 	for _, fault := range faults {
 		fatal(t, c.AddFault(fault))
 	}
 	w := &watched{t: t, events: make(chan phonesim.Event, 1000)}
+	c.Network = t.Network
+	if c.Network == (loopback{}) {
+		c.InstallTime, c.RestartTime = 0, 0
+	}
 	c.Event = func(e phonesim.Event) {
 		w.mu.Lock()
 		w.all = append(w.all, e)
@@ -54,7 +58,7 @@ func start(t *testing.T, c phonesim.Config, faults ...string) *watched {
 // await waits for an event, and returns it; the ones before it are passed over.
 func (w *watched) await(kind phonesim.Kind) phonesim.Event {
 	w.t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Hour)
 	var before []string
 	for {
 		select {
@@ -117,45 +121,47 @@ func TestStyles(t *testing.T) {
 	for _, style := range []string{"documented", "dlsir", "pentagrid"} {
 		t.Run(style, func(t *testing.T) {
 			t.Parallel()
-			s := newService(t)
-			s.file = cpb(t, nil)
-			c := cp600()
-			c.Service = s.address()
-			p := start(t, c)
-			answers := map[string]func(call, string, ...string){"documented": s.say, "dlsir": s.sayDlsir, "pentagrid": s.sayPentagrid}[style]
+			inMemory(t, func(t *world) {
+				s := newService(t)
+				s.file = cpb(t, nil)
+				c := cp600()
+				c.Service = s.address()
+				p := start(t, c)
+				answers := map[string]func(call, string, ...string){"documented": s.say, "dlsir": s.sayDlsir, "pentagrid": s.sayPentagrid}[style]
 
-			first := s.expect("start-up")
-			if style == "dlsir" {
-				s.answer(reply{raw: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"})
-			} else {
-				answers(first, "CleanUp")
-			}
-			asked := solicit(t, p.Address(), s)
-			if got := asked.items["software-version"]; got != "V1 R4.9.0" {
-				t.Errorf("it runs %q", got)
-			}
-			if style == "dlsir" {
-				asked = s.dlsirFile(asked)
-			}
-			answers(asked, "SoftwareDeployment", httpsItems(s, "immediate")...)
-			back := s.expect("start-up")
-			if got := back.items["software-version"]; got != "V1 R9.2.0" {
-				t.Errorf("after the update it runs %q", got)
-			}
-			if style == "dlsir" {
-				s.answer(reply{raw: "HTTP/1.1 204 No Content\r\n\r\n"})
-			} else {
-				answers(back, "CleanUp")
-			}
-			asked = solicit(t, p.Address(), s)
-			if got := asked.items["software-version"]; got != "V1 R9.2.0" {
-				t.Errorf("asked again it runs %q", got)
-			}
-			answers(asked, "CleanUp")
-			p.await(phonesim.Restarting)
-			if state := p.State(); state.Told != 1 || state.Restarts != 1 || state.Calls < 3 || state.Refusal != "" {
-				t.Errorf("the phone's state is %+v", state)
-			}
+				first := s.expect("start-up")
+				if style == "dlsir" {
+					s.answer(reply{raw: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"})
+				} else {
+					answers(first, "CleanUp")
+				}
+				asked := solicit(t, p.Address(), s)
+				if got := asked.items["software-version"]; got != "V1 R4.9.0" {
+					t.Errorf("it runs %q", got)
+				}
+				if style == "dlsir" {
+					asked = s.dlsirFile(asked)
+				}
+				answers(asked, "SoftwareDeployment", httpsItems(s, "immediate")...)
+				back := s.expect("start-up")
+				if got := back.items["software-version"]; got != "V1 R9.2.0" {
+					t.Errorf("after the update it runs %q", got)
+				}
+				if style == "dlsir" {
+					s.answer(reply{raw: "HTTP/1.1 204 No Content\r\n\r\n"})
+				} else {
+					answers(back, "CleanUp")
+				}
+				asked = solicit(t, p.Address(), s)
+				if got := asked.items["software-version"]; got != "V1 R9.2.0" {
+					t.Errorf("asked again it runs %q", got)
+				}
+				answers(asked, "CleanUp")
+				p.await(phonesim.Restarting)
+				if state := p.State(); state.Told != 1 || state.Restarts != 1 || state.Calls < 3 || state.Refusal != "" {
+					t.Errorf("the phone's state is %+v", state)
+				}
+			})
 		})
 	}
 }
@@ -199,22 +205,24 @@ func (s *service) sayPentagrid(c call, action string, items ...string) {
 // TestOwnAddress: a phone calls from the address that it listens on.
 func TestOwnAddress(t *testing.T) {
 	t.Parallel()
-	s := newService(t)
-	c := cp600()
-	c.Listen = "127.0.0.7:0"
-	l, err := net.Listen("tcp", c.Listen) //nolint:noctx // it listens at once
-	if err != nil {
-		t.Skip("this system has no second address of loopback")
-	}
-	fatal(t, l.Close())
-	p := start(t, c)
-	asked := solicit(t, p.Address(), s)
-	if host, _, err := net.SplitHostPort(asked.remote); err != nil || host != "127.0.0.7" {
-		t.Errorf("it calls from %s", asked.remote)
-	}
-	if want := "http://" + p.Address() + "/contact_dls.html/ContactDLS"; asked.items["contact-me-uri"] != want {
-		t.Errorf("contact-me-uri is %q, want %q", asked.items["contact-me-uri"], want)
-	}
-	s.say(asked, "CleanUp")
-	p.await(phonesim.Ended)
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		c := cp600()
+		c.Listen = "127.0.0.7:0"
+		l, err := net.Listen("tcp", c.Listen) //nolint:noctx // it listens at once
+		if err != nil {
+			t.Skip("this system has no second address of loopback")
+		}
+		fatal(t, l.Close())
+		p := start(t, c)
+		asked := solicit(t, p.Address(), s)
+		if host, _, err := net.SplitHostPort(asked.remote); err != nil || host != "127.0.0.7" {
+			t.Errorf("it calls from %s", asked.remote)
+		}
+		if want := "http://" + p.Address() + "/contact_dls.html/ContactDLS"; asked.items["contact-me-uri"] != want {
+			t.Errorf("contact-me-uri is %q, want %q", asked.items["contact-me-uri"], want)
+		}
+		s.say(asked, "CleanUp")
+		p.await(phonesim.Ended)
+	})
 }

@@ -53,38 +53,40 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			image := cpb(t, func(b *bind.Builder) {
-				b.Levels = bind.Levels{}
-				if test.levels != "" {
-					levels, err := bind.ParseLevels(test.levels)
-					fatal(t, err)
-					b.Levels = levels
+			inMemory(t, func(t *world) {
+				image := cpb(t, func(b *bind.Builder) {
+					b.Levels = bind.Levels{}
+					if test.levels != "" {
+						levels, err := bind.ParseLevels(test.levels)
+						fatal(t, err)
+						b.Levels = levels
+					}
+					if test.version != "" {
+						b.Version = v(test.version)
+					}
+					if test.models != nil {
+						b.Models = test.models
+					}
+					if test.family != "" {
+						b.Family = test.family
+					}
+				})
+				c := cp600()
+				if test.phone != nil {
+					test.phone(&c)
 				}
-				if test.version != "" {
-					b.Version = v(test.version)
+				want := test.version
+				if want == "" {
+					want = "V1 R9.2.0"
 				}
-				if test.models != nil {
-					b.Models = test.models
-				}
-				if test.family != "" {
-					b.Family = test.family
-				}
+				decided(t, c, image, test.refused, want)
 			})
-			c := cp600()
-			if test.phone != nil {
-				test.phone(&c)
-			}
-			want := test.version
-			if want == "" {
-				want = "V1 R9.2.0"
-			}
-			decided(t, c, image, test.refused, want)
 		})
 	}
 }
 
 // decided gives an image to a phone, and holds what it does against what it should: refuse for a reason, or run a version.
-func decided(t *testing.T, c phonesim.Config, image []byte, refused, version string) {
+func decided(t *world, c phonesim.Config, image []byte, refused, version string) {
 	t.Helper()
 	s := newService(t)
 	s.file = image
@@ -136,7 +138,9 @@ func TestDamage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			decided(t, cp600(), test.image, test.refused, "V1 R9.2.0")
+			inMemory(t, func(t *world) {
+				decided(t, cp600(), test.image, test.refused, "V1 R9.2.0")
+			})
 		})
 	}
 }
@@ -168,10 +172,12 @@ func TestOpenStage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := cp600()
-			c.DeviceType, c.SoftwareType, c.Minimum = test.device, "Siemens HFA", test.minimum
-			c.Version = bind.Version{Major: 3, Release: 1, Fix: 41}
-			decided(t, c, test.image, test.refused, "V3 R5.12.0")
+			inMemory(t, func(t *world) {
+				c := cp600()
+				c.DeviceType, c.SoftwareType, c.Minimum = test.device, "Siemens HFA", test.minimum
+				c.Version = bind.Version{Major: 3, Release: 1, Fix: 41}
+				decided(t, c, test.image, test.refused, "V3 R5.12.0")
+			})
 		})
 	}
 }

@@ -2,17 +2,11 @@ package phonesim_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"html"
 	"io"
-	"math/big"
 	"net"
 	"regexp"
 	"strconv"
@@ -20,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/internal/testca"
 )
 
 // A call is one POST of a phone as it came: nothing of it was read by the package under test.
@@ -45,7 +41,7 @@ type reply struct {
 
 // A service is a provisioning service written from the guide's pages alone.
 type service struct {
-	t        *testing.T
+	t        *world
 	listener net.Listener
 	calls    chan call
 	replies  chan reply
@@ -58,40 +54,29 @@ type service struct {
 	served   sync.WaitGroup
 }
 
-func certificate(t *testing.T, old bool) tls.Certificate {
+func certificate(t testing.TB, old bool) tls.Certificate {
 	t.Helper()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "service"}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
+	o := testca.Options{Change: func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }}
 	if old {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		fatal(t, err)
-		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-		fatal(t, err)
-		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		o.RSA = 2048
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	fatal(t, err)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	fatal(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return *testca.New(t, o)
 }
 
-func fatal(t *testing.T, err error) {
+func fatal(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func newService(t *testing.T) *service {
+func newService(t *world) *service {
 	return newServiceTLS(t, &tls.Config{Certificates: []tls.Certificate{certificate(t, false)}})
 }
 
-func newServiceTLS(t *testing.T, config *tls.Config) *service {
+func newServiceTLS(t *world, config *tls.Config) *service {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it listens at once
+	l, err := t.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	fatal(t, err)
 	s := &service{
 		t: t, listener: l, calls: make(chan call, 100), replies: make(chan reply), gets: make(chan string, 100),
@@ -226,7 +211,7 @@ func (s *service) next() call {
 	select {
 	case c := <-s.calls:
 		return c
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Hour):
 		s.t.Fatal("no phone called")
 		panic("unreachable")
 	}
@@ -248,7 +233,7 @@ func (s *service) answer(r reply) {
 	s.t.Helper()
 	select {
 	case s.replies <- r:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Hour):
 		s.t.Fatal("no phone waits for an answer")
 	}
 }

@@ -59,7 +59,7 @@ func (r *run) openHTTPS(ctx context.Context, f fetch, from int64) (*source, erro
 		return nil
 	}
 	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent {
-		return nil, errors.Join(fmt.Errorf("the server answers %d", response.StatusCode), hangUp())
+		return nil, errors.Join(fmt.Errorf("the server answers with status %d", response.StatusCode), hangUp())
 	}
 	return &source{response.Body, response.ContentLength, response.StatusCode == http.StatusOK, hangUp}, nil
 }
@@ -102,7 +102,7 @@ func (r *run) openFTP(ctx context.Context, f fetch, from int64) (*source, error)
 		username, password = "anonymous", "anonymous"
 	}
 	if err := server.Login(username, password); err != nil {
-		return fail(errors.New("the server refuses the login"))
+		return fail(errors.New("the server rejects the login"))
 	}
 	if f.path != "" {
 		if err := server.ChangeDir(f.path); err != nil {

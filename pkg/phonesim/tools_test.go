@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -42,7 +41,7 @@ func httpAnswer(body string, headers ...string) string {
 }
 
 // contact asks a phone to call, by POST, and returns the whole answer.
-func contact(t *testing.T, phone string, to string) string {
+func contact(t *world, phone string, to string) string {
 	t.Helper()
 	form := url.Values{"ContactMe": {"true"}}
 	if host, port, err := net.SplitHostPort(to); err == nil {
@@ -54,17 +53,17 @@ func contact(t *testing.T, phone string, to string) string {
 }
 
 // request sends text and returns what comes back until the connection ends.
-func request(t *testing.T, address, text string) string {
+func request(t *world, address, text string) string {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", address, 10*time.Second) //nolint:noctx // it has a limit
+	conn, err := t.dial(address)
 	fatal(t, err)
 	defer conn.Close()
 	return exchange(t, conn, text)
 }
 
-func exchange(t *testing.T, conn net.Conn, text string) string {
+func exchange(t *world, conn net.Conn, text string) string {
 	t.Helper()
-	fatal(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	fatal(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	_, err := io.WriteString(conn, text)
 	fatal(t, err)
 	answer, err := io.ReadAll(conn)
@@ -76,7 +75,7 @@ func exchange(t *testing.T, conn net.Conn, text string) string {
 
 const acknowledged = "HTTP/1.1 204 " + "No Content\r\nContent-Length: 0\r\nContent-type: text/html\r\nServer: DlsClient\r\n\r\n"
 
-func solicit(t *testing.T, phone string, s *service) call {
+func solicit(t *world, phone string, s *service) call {
 	t.Helper()
 	if got := contact(t, phone, s.address()); got != acknowledged {
 		t.Fatalf("the phone answers %q", got)

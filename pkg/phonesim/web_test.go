@@ -2,13 +2,16 @@ package phonesim_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"html"
 	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -22,26 +25,26 @@ const applicationPage = "/page.cmd?page=WEBM_Admin_FileTransferPhoneApplication&
 
 // A browser visits a phone's web page.
 type browser struct {
-	t      *testing.T
+	t      *world
 	client *http.Client
 	base   string
 	key    [32]byte // SHA-256 of the certificate that was shown last
 }
 
 // withPage is a phone with a web page.
-func withPage(t *testing.T, faults ...string) *watched {
+func withPage(t *world, faults ...string) *watched {
 	t.Helper()
 	c := cp600()
 	c.Web = "127.0.0.1:0"
 	return start(t, c, faults...)
 }
 
-func visit(t *testing.T, p *watched) *browser {
+func visit(t *world, p *watched) *browser {
 	t.Helper()
 	return visitTLS(t, p, &tls.Config{MinVersion: tls.VersionTLS12})
 }
 
-func visitTLS(t *testing.T, p *watched, config *tls.Config) *browser {
+func visitTLS(t *world, p *watched, config *tls.Config) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	fatal(t, err)
@@ -51,8 +54,10 @@ func visitTLS(t *testing.T, p *watched, config *tls.Config) *browser {
 		b.key = sha256.Sum256(s.PeerCertificates[0].Raw)
 		return nil
 	}
-	transport := &http.Transport{TLSClientConfig: config}
-	b.client = &http.Client{Transport: transport, Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		return t.DialFrom(ctx, netip.Addr{}, network, address)
+	}}
+	b.client = &http.Client{Transport: transport, Jar: jar, Timeout: time.Hour, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -143,39 +148,41 @@ func class(text, name string) string {
 // TestUpload: somebody logs in, and uploads an image, and the phone restarts with it: at the same port, with the same key.
 func TestUpload(t *testing.T) {
 	t.Parallel()
-	image := cpb(t, nil)
-	p := withPage(t)
-	b := visit(t, p)
-	if text := b.get("/index.cmd?user=Admin"); find(text, `<title>(.*)</title>`) != "OpenScape Desk Phone CP Admin" || !strings.Contains(text, `name="AdminPassword"`) {
-		t.Errorf("the start page is\n%s", text)
-	}
-	if text := b.logIn(); !strings.Contains(text, "<td>V1 R4.9.0</td>") || !strings.Contains(text, "<td>S30817-S7720-A101-4</td>") {
-		t.Errorf("after the login it shows\n%s", text)
-	}
-	p.await(phonesim.LoggedIn)
-	address, key := p.State().WebAddress, b.key
-	text, err := b.upload(image)
-	fatal(t, err)
-	if class(text, "success") != "Transfer completed successfully" {
-		t.Errorf("it answers\n%s", text)
-	}
-	if e := p.await(phonesim.Uploading); e.Detail != "cp600.bind" {
-		t.Errorf("it gets %q", e.Detail)
-	}
-	if e := p.await(phonesim.Uploaded); e.Bytes != int64(len(image)) {
-		t.Errorf("it got %d bytes", e.Bytes)
-	}
-	p.await(phonesim.Restarting)
-	p.await(phonesim.Started)
-	state := p.State()
-	if state.Version.String() != "V1 R9.2.0" || state.WebAddress != address || state.Logins != 1 || state.Uploads != 1 || state.UploadBytes != int64(len(image)) ||
-		state.Changes != 0 || state.Fetches != 0 || state.Status != phonesim.StatusIdle {
-		t.Errorf("it is %+v", state)
-	}
-	if text := b.get(applicationPage); !strings.Contains(text, `name="AdminPassword"`) {
-		t.Errorf("it remembers the login after a restart:\n%s", text)
-	}
-	if b.logIn(); b.key != key {
-		t.Error("it has another key")
-	}
+	inMemory(t, func(t *world) {
+		image := cpb(t, nil)
+		p := withPage(t)
+		b := visit(t, p)
+		if text := b.get("/index.cmd?user=Admin"); find(text, `<title>(.*)</title>`) != "OpenScape Desk Phone CP Admin" || !strings.Contains(text, `name="AdminPassword"`) {
+			t.Errorf("the start page is\n%s", text)
+		}
+		if text := b.logIn(); !strings.Contains(text, "<td>V1 R4.9.0</td>") || !strings.Contains(text, "<td>S30817-S7720-A101-4</td>") {
+			t.Errorf("after the login it shows\n%s", text)
+		}
+		p.await(phonesim.LoggedIn)
+		address, key := p.State().WebAddress, b.key
+		text, err := b.upload(image)
+		fatal(t, err)
+		if class(text, "success") != "Transfer completed successfully" {
+			t.Errorf("it answers\n%s", text)
+		}
+		if e := p.await(phonesim.Uploading); e.Detail != "cp600.bind" {
+			t.Errorf("it gets %q", e.Detail)
+		}
+		if e := p.await(phonesim.Uploaded); e.Bytes != int64(len(image)) {
+			t.Errorf("it got %d bytes", e.Bytes)
+		}
+		p.await(phonesim.Restarting)
+		p.await(phonesim.Started)
+		state := p.State()
+		if state.Version.String() != "V1 R9.2.0" || state.WebAddress != address || state.Logins != 1 || state.Uploads != 1 || state.UploadBytes != int64(len(image)) ||
+			state.Changes != 0 || state.Fetches != 0 || state.Status != phonesim.StatusIdle {
+			t.Errorf("it is %+v", state)
+		}
+		if text := b.get(applicationPage); !strings.Contains(text, `name="AdminPassword"`) {
+			t.Errorf("it remembers the login after a restart:\n%s", text)
+		}
+		if b.logIn(); b.key != key {
+			t.Error("it has another key")
+		}
+	})
 }

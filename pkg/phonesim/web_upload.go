@@ -49,7 +49,7 @@ func (v *visit) upload() *webAnswer {
 		v.r.p.tell(Event{Kind: Changed, Detail: pageLogo})
 		return v.finished(pageLogo, successText("Transfer completed successfully")) // the text was observed for a logo
 	case f.denied == "" && f.image == nil:
-		f.denied = "it got no file"
+		f.denied = "no file was received"
 	}
 	if f.image == nil {
 		v.r.p.tell(Event{Kind: NotTaken, Detail: f.denied})
@@ -131,7 +131,7 @@ func (f *form) mayTake(seen *Part) bool {
 	case f.fields["page_submit"] != pageApplication || !strings.HasPrefix(seen.Name, "dl-app"):
 		f.denied = "the form has no such file"
 	case f.fields["WEBMv_Admin_Download_FileType"] != kindApplication:
-		f.denied = "it is no file for the phone application"
+		f.denied = "it is not a file for the phone application"
 	case !v.r.site.valid(v.session, pageApplication, f.fields[tokenField]):
 		f.denied = "the page has expired"
 	case seen.FileName == "":
@@ -176,9 +176,9 @@ func (f *form) cancel(why string) {
 // broken is a form that did not come to its end.
 func (f *form) broken(err error) *webAnswer {
 	var network net.Error
-	why := "the rest does not come"
+	why := "the connection ended early"
 	if errors.As(err, &network) && network.Timeout() {
-		why = "nothing comes any more"
+		why = "no data arrived in time"
 	}
 	f.cancel(why)
 	return &webAnswer{silent: true}
@@ -190,20 +190,20 @@ func (f *form) halfWay() *webAnswer {
 	t := &v.r.p.traits.web
 	switch {
 	case t.cuts:
-		f.cancel("it cuts the connection")
-		if tcp, ok := v.line.Conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
+		f.cancel("it cut the connection")
+		if lingering, ok := v.line.Conn.(interface{ SetLinger(seconds int) error }); ok {
+			_ = lingering.SetLinger(0)
 		}
 		_ = v.line.Close()
 		return &webAnswer{silent: true}
 	case t.stalls:
-		f.cancel("it reads no more")
+		f.cancel("it stopped reading")
 		<-v.ctx.Done() // the connection stays open
 		return &webAnswer{silent: true}
 	}
-	refusal := "it takes none"
+	refusal := "it accepts no image"
 	v.r.p.set(func(s *State) { s.Refusal = refusal })
-	f.cancel("it refuses the image")
+	f.cancel("it refused the image")
 	return &webAnswer{hangUp: true, body: v.document(v.menu(pageApplication) + errorText("Transfer failed: the image is not accepted"))}
 }
 
@@ -214,7 +214,7 @@ func (f *form) complete() *webAnswer {
 	v.r.p.tell(Event{Kind: Uploaded, Bytes: f.got, Detail: f.name})
 	failed, done := errorText("Transfer failed: the image is not accepted"), successText("Transfer completed successfully")
 	if t.refuses || t.staysOld {
-		refusal := "it takes none at its web page"
+		refusal := "it accepts no image at its web page"
 		v.r.p.set(func(s *State) { s.Refusal, s.Status = refusal, StatusIdle })
 		v.r.p.tell(Event{Kind: Refused, Detail: refusal})
 		if t.staysOld {

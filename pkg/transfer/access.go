@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// A Method is how the file travels.
+// Method says how the file travels.
 type Method string
 
 // The methods. FTPS is FTP with explicit TLS (AUTH TLS) on both connections.
@@ -16,18 +18,18 @@ const (
 	HTTPS Method = "https"
 )
 
-// An Access is the block of access data that the phones' own pages have for each kind of file: which server, and who
-// asks. The zero value of a setting is "not given".
+// Access holds the access data that the phones' own pages have for each kind of file: which server, and which login. The
+// zero value of a setting is "not set".
 //
-// The names, and ftp as the usual method, are those of the CP HFA administration manual A31003-C1000-M102-5, pp. 101
-// and 107. FTPS is ours: a phone does not know it.
+// The names, and ftp as the default method, are those of the CP HFA administration manual A31003-C1000-M102-5, pp. 101
+// and 107. FTPS is an addition: phones do not know it.
 type Access struct {
 	Method   Method // FTP if empty
 	Server   string // host name or IP address; by HTTPS only without BaseURL
 	Port     int    // 1 to 65535; 0: 21 for FTP and FTPS, 443 for HTTPS
 	Account  string // FTP ACCT; sent when the server asks for it
 	Username string
-	Password Secret
+	Password secret.Secret
 	Path     string // directory, by FTP and FTPS; "" is the login directory
 	BaseURL  string // https://HOST[:PORT]/..., by HTTPS
 }
@@ -44,14 +46,13 @@ const (
 	SettingBaseURL  = "base-url"
 )
 
-// A SettingError is a setting that is wrong, or missing. Problem says in a few words what is wrong; it never holds a
-// password.
+// SettingError says which setting is wrong or missing, and in Problem why, in a few words. It never holds a password.
 type SettingError struct{ Setting, Problem string }
 
 func (e *SettingError) Error() string { return e.Setting + ": " + e.Problem }
 
-// Set sets one setting from text, by its name; [SettingPassword] too. The error is a [*SettingError] if the text cannot
-// be meant; what only shows together with other settings is left to [Access.Validate].
+// Set sets one setting from text, by its name, [SettingPassword] included. The error is a [*SettingError] if the text is
+// no value of the setting; whether it fits the other settings, [Access.Validate] says.
 func (a *Access) Set(setting, text string) error {
 	if problem := textProblem(text); problem != "" {
 		return &SettingError{setting, problem}
@@ -73,7 +74,7 @@ func (a *Access) Set(setting, text string) error {
 	case SettingUsername:
 		a.Username = text
 	case SettingPassword:
-		a.Password = NewSecret(text)
+		a.Password = secret.New(text)
 	case SettingPath:
 		a.Path = text
 		return a.checkPath()
@@ -86,20 +87,20 @@ func (a *Access) Set(setting, text string) error {
 	return nil
 }
 
-// setPort reads a port. Zero is what a program means by "any port", which no server has.
+// setPort reads a port. Zero means "any port", which no server has.
 func (a *Access) setPort(text string) error {
 	port, err := strconv.Atoi(text)
 	if err != nil || port < 1 || port > 65535 {
 		if mayHoldLogin(text) {
-			text = redacted
+			text = secret.Redacted
 		}
-		return &SettingError{SettingPort, fmt.Sprintf("%q is none: ports are numbers from 1 to 65535", text)}
+		return &SettingError{SettingPort, fmt.Sprintf("%q is not a port: ports are numbers from 1 to 65535", text)}
 	}
 	a.Port = port
 	return nil
 }
 
-// Get returns a setting as text, "" if it is not given. A password is given as [Secret.String] shows it.
+// Get returns a setting as text, "" if it is not set. A password is returned as [secret.Secret.String].
 func (a Access) Get(setting string) string {
 	switch setting {
 	case SettingMethod:
@@ -125,8 +126,7 @@ func (a Access) Get(setting string) string {
 	return ""
 }
 
-// Validate returns a [*SettingError] for the first setting that is wrong, missing, or cannot be meant together with
-// the others.
+// Validate returns a [*SettingError] for the first setting that is wrong, missing, or in contradiction to the others.
 func (a Access) Validate() error {
 	for _, setting := range []string{SettingServer, SettingAccount, SettingUsername, SettingPassword, SettingPath, SettingBaseURL} {
 		text := a.Get(setting)
@@ -141,7 +141,7 @@ func (a Access) Validate() error {
 		return err
 	}
 	if a.Port < 0 || a.Port > 65535 {
-		return &SettingError{SettingPort, fmt.Sprintf("%d is none: ports are numbers from 1 to 65535", a.Port)}
+		return &SettingError{SettingPort, fmt.Sprintf("%d is not a port: ports are numbers from 1 to 65535", a.Port)}
 	}
 	if a.Password.IsSet() && a.Username == "" {
 		return &SettingError{SettingUsername, "is missing: there is a password"}
@@ -173,13 +173,13 @@ func (a Access) validateHTTPS() error {
 	case a.Account != "":
 		return &SettingError{SettingAccount, "goes with methods ftp and ftps"}
 	case strings.Contains(a.Username, ":"):
-		return &SettingError{SettingUsername, "holds a colon, which no login by https can carry"}
+		return &SettingError{SettingUsername, "holds a colon, which a login by https cannot contain"}
 	case a.BaseURL == "" && a.Server == "":
 		return &SettingError{SettingBaseURL, "is missing"}
 	case a.BaseURL != "" && a.Server != "":
 		return &SettingError{SettingServer, "is given twice: base-url names the server already"}
 	case a.BaseURL != "" && a.Port != 0:
-		return &SettingError{SettingPort, "is given twice: it belongs into base-url, as in https://files.example:8443/"}
+		return &SettingError{SettingPort, "is given twice: it belongs in base-url, as in https://files.example:8443/"}
 	case a.BaseURL != "":
 		return a.checkBaseURL()
 	}
@@ -199,7 +199,7 @@ func (a Access) checkMethod() error {
 		return nil
 	}
 	if mayHoldLogin(string(a.Method)) {
-		return &SettingError{SettingMethod, "holds an @: ftp, ftps or https, and who logs in as username"}
+		return &SettingError{SettingMethod, "holds an @: give ftp, ftps or https, and the login as username"}
 	}
-	return &SettingError{SettingMethod, fmt.Sprintf("%q is none: ftp, ftps or https", string(a.Method))}
+	return &SettingError{SettingMethod, fmt.Sprintf("%q is not a method: ftp, ftps or https", string(a.Method))}
 }

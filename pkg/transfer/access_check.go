@@ -7,9 +7,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// checkServer takes a host name or an address, and nothing that people paste with it.
+// checkServer accepts a host name or an address, and nothing that people paste with it.
 func (a Access) checkServer() error {
 	host := strings.TrimSuffix(strings.TrimPrefix(a.Server, "["), "]")
 	if _, err := netip.ParseAddr(host); err == nil {
@@ -18,43 +21,33 @@ func (a Access) checkServer() error {
 	problem := ""
 	switch {
 	case mayHoldLogin(a.Server):
-		return &SettingError{SettingServer, "holds an @: give the host's name alone, and who logs in as username"}
+		return &SettingError{SettingServer, "holds an @: give the host's name alone, and the login as username"}
 	case strings.Contains(a.Server, "://"):
 		problem = "%q is an address of the web: give the host's name alone, and its kind as method"
 	case strings.Contains(a.Server, ":"):
 		problem = "%q holds a colon: give the host's name alone, and the port as port"
 	case strings.Contains(a.Server, "/"):
 		problem = "%q holds a slash: give the host's name alone, and the folder as path"
-	case !isHostName(a.Server):
+	case !netconn.IsHostName(a.Server):
 		problem = "%q is no host name: letters, digits, dots and hyphens (a name in another script in its xn-- form)"
 	default:
 		return nil
 	}
-	return &SettingError{SettingServer, fmt.Sprintf(problem, cut(a.Server, 100))}
+	return &SettingError{SettingServer, fmt.Sprintf(problem, secret.Cut(a.Server, 100))}
 }
 
-// mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it is not to be shown.
+// mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it must not be shown.
 func mayHoldLogin(text string) bool { return strings.Contains(text, "@") }
 
-// checkPath refuses what a Windows user types by habit: servers would make one folder of that name.
+// checkPath refuses backslashes, which Windows users type by habit: servers would make one folder of that name.
 func (a Access) checkPath() error {
 	if strings.Contains(a.Path, `\`) {
-		return &SettingError{SettingPath, "holds a backslash: folders on a server are parted by slashes"}
+		return &SettingError{SettingPath, "holds a backslash: folders on a server are separated by slashes"}
 	}
 	return nil
 }
 
-// isHostName is generous: what resolves is the resolver's affair. An underscore is in many an office's names.
-func isHostName(s string) bool {
-	if s == "" || len(s) > 253 || s[0] == '-' || s[0] == '.' {
-		return false
-	}
-	return strings.IndexFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != '_'
-	}) < 0
-}
-
-// checkBaseURL takes a folder on an HTTPS server. A URL with a password in it is not shown, whatever else it is.
+// checkBaseURL accepts a folder on an HTTPS server. No error shows a URL with a password in it.
 func (a Access) checkBaseURL() error {
 	u, err := url.Parse(a.BaseURL)
 	problem := ""
@@ -71,7 +64,7 @@ func (a Access) checkBaseURL() error {
 		problem = "must end with the folder: no ? and no #"
 	case u.Port() != "":
 		if (&Access{}).setPort(u.Port()) != nil {
-			problem = "has a port that is none: ports are numbers from 1 to 65535"
+			problem = "has an invalid port: ports are numbers from 1 to 65535"
 		}
 	case strings.HasSuffix(u.Host, ":"):
 		problem = "has a colon without a port"
@@ -81,12 +74,12 @@ func (a Access) checkBaseURL() error {
 	}
 	host := Access{Server: u.Hostname()}
 	if host.checkServer() != nil {
-		return &SettingError{SettingBaseURL, fmt.Sprintf("%q is no host name", cut(u.Hostname(), 100))}
+		return &SettingError{SettingBaseURL, fmt.Sprintf("%q is no host name", secret.Cut(u.Hostname(), 100))}
 	}
 	return nil
 }
 
-// textProblem refuses what would end a command early or cannot be typed.
+// textProblem returns what is wrong with a text that would end a command early or cannot be typed; "" if nothing is.
 func textProblem(text string) string {
 	switch {
 	case len(text) > 4096:
@@ -97,12 +90,4 @@ func textProblem(text string) string {
 		return "holds a control character, such as a line break"
 	}
 	return ""
-}
-
-// cut shortens text that is shown.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "") + "..."
 }

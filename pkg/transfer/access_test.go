@@ -1,10 +1,13 @@
 package transfer_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -12,7 +15,7 @@ import (
 func TestValidate(t *testing.T) {
 	ftp := transfer.Access{Server: "files.example", Username: "cp"}
 	https := transfer.Access{Method: transfer.HTTPS, BaseURL: "https://files.example/firmware/"}
-	secret := transfer.NewSecret("canary")
+	canary := secret.New("canary")
 	for name, test := range map[string]struct {
 		base    transfer.Access
 		change  func(*transfer.Access)
@@ -21,7 +24,7 @@ func TestValidate(t *testing.T) {
 	}{
 		"ftp": {ftp, func(*transfer.Access) {}, "", ""},
 		"ftp, everything": {ftp, func(a *transfer.Access) {
-			a.Method, a.Port, a.Account, a.Path, a.Password = "ftp", 2121, "x", "/a b/ä", secret
+			a.Method, a.Port, a.Account, a.Path, a.Password = "ftp", 2121, "x", "/a b/ä", canary
 		}, "", ""},
 		"ftps to an address":         {ftp, func(a *transfer.Access) { a.Method, a.Server = transfer.FTPS, "192.0.2.7" }, "", ""},
 		"ipv6":                       {ftp, func(a *transfer.Access) { a.Server = "2001:db8::7" }, "", ""},
@@ -32,8 +35,8 @@ func TestValidate(t *testing.T) {
 		"https by server":            {https, func(a *transfer.Access) { a.BaseURL, a.Server, a.Port = "", "files.example", 8443 }, "", ""},
 		"no server":                  {ftp, func(a *transfer.Access) { a.Server = "" }, "server", "is missing"},
 		"no user":                    {ftp, func(a *transfer.Access) { a.Username = "" }, "username", "name it: anonymous"},
-		"password without a user":    {https, func(a *transfer.Access) { a.Password = secret }, "username", "is missing"},
-		"no method of ours":          {ftp, func(a *transfer.Access) { a.Method = "http" }, "method", `"http" is none: ftp, ftps or https`},
+		"password without a user":    {https, func(a *transfer.Access) { a.Password = canary }, "username", "is missing"},
+		"no method of ours":          {ftp, func(a *transfer.Access) { a.Method = "http" }, "method", `"http" is not a method: ftp, ftps or https`},
 		"negative port":              {ftp, func(a *transfer.Access) { a.Port = -1 }, "port", "from 1 to 65535"},
 		"large port":                 {ftp, func(a *transfer.Access) { a.Port = 65536 }, "port", "from 1 to 65535"},
 		"path with https":            {https, func(a *transfer.Access) { a.Path = "firmware" }, "path", "part of base-url"},
@@ -51,8 +54,8 @@ func TestValidate(t *testing.T) {
 		"query":                      {https, func(a *transfer.Access) { a.BaseURL = "https://files.example/?a=b" }, "base-url", "no ?"},
 		"empty query":                {https, func(a *transfer.Access) { a.BaseURL = "https://files.example/?" }, "base-url", "no ?"},
 		"fragment":                   {https, func(a *transfer.Access) { a.BaseURL = "https://files.example/#x" }, "base-url", "no #"},
-		"url port 0":                 {https, func(a *transfer.Access) { a.BaseURL = "https://files.example:0/" }, "base-url", "a port that is none"},
-		"url port large":             {https, func(a *transfer.Access) { a.BaseURL = "https://files.example:70000/" }, "base-url", "a port that is none"},
+		"url port 0":                 {https, func(a *transfer.Access) { a.BaseURL = "https://files.example:0/" }, "base-url", "an invalid port"},
+		"url port large":             {https, func(a *transfer.Access) { a.BaseURL = "https://files.example:70000/" }, "base-url", "an invalid port"},
 		"url colon":                  {https, func(a *transfer.Access) { a.BaseURL = "https://files.example:/" }, "base-url", "colon"},
 		"url host":                   {https, func(a *transfer.Access) { a.BaseURL = "https://fi les/" }, "base-url", "cannot be read"},
 		"url host odd":               {https, func(a *transfer.Access) { a.BaseURL = "https://fi$les/" }, "base-url", "no host name"},
@@ -66,9 +69,9 @@ func TestValidate(t *testing.T) {
 		"server that is an option":   {ftp, func(a *transfer.Access) { a.Server = "-x" }, "server", "no host name"},
 		"line break in the path":     {ftp, func(a *transfer.Access) { a.Path = "x\r\nDELE y" }, "path", "control character"},
 		"line break in the name":     {ftp, func(a *transfer.Access) { a.Username = "x\nDELE y" }, "username", "control character"},
-		"line break in the password": {ftp, func(a *transfer.Access) { a.Password = transfer.NewSecret("canary\nDELE y") }, "password", "control character"},
+		"line break in the password": {ftp, func(a *transfer.Access) { a.Password = secret.New("canary\nDELE y") }, "password", "control character"},
 		"line break in the account":  {ftp, func(a *transfer.Access) { a.Account = "\x00" }, "account", "control character"},
-		"backslash in the path":      {ftp, func(a *transfer.Access) { a.Path = `firmware\cp` }, "path", "parted by slashes"},
+		"backslash in the path":      {ftp, func(a *transfer.Access) { a.Path = `firmware\cp` }, "path", "separated by slashes"},
 		"no utf-8":                   {ftp, func(a *transfer.Access) { a.Path = "\xff" }, "path", "UTF-8"},
 		"endless":                    {ftp, func(a *transfer.Access) { a.Path = strings.Repeat("x", 5000) }, "path", "4096"},
 	} {
@@ -120,9 +123,9 @@ func TestSet(t *testing.T) {
 
 // FileURL names the file so that other programs find it, and never the login.
 func TestFileURL(t *testing.T) {
-	secret := transfer.NewSecret("canary")
+	canary := secret.New("canary")
 	for want, a := range map[string]transfer.Access{
-		"ftp://files.example/a%20b%23.bind":              {Server: "files.example", Username: "cp", Password: secret},
+		"ftp://files.example/a%20b%23.bind":              {Server: "files.example", Username: "cp", Password: canary},
 		"ftp://files.example/x/y%20z/a%20b%23.bind":      {Server: "files.example", Path: "x/y z/"},
 		"ftp://files.example/%2Fx/y/a%20b%23.bind":       {Server: "files.example", Path: "/x//y"},
 		"ftp://files.example/%2Fa%20b%23.bind":           {Server: "files.example", Path: "/"},
@@ -143,6 +146,24 @@ func TestFileURL(t *testing.T) {
 	} {
 		if got := a.FileURL("a b#.bind"); got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// Access data print without the password.
+func TestAccessIsPrintedWithoutPassword(t *testing.T) {
+	access := transfer.Access{Server: "x", Password: secret.New("canary")}
+	asJSON, err := json.Marshal(access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{fmt.Sprint(&access), string(asJSON)}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		texts = append(texts, fmt.Sprintf(verb, access))
+	}
+	for _, text := range texts {
+		if strings.Contains(text, "canary") || strings.Contains(text, "63616e617279") || !strings.Contains(text, "[redacted]") {
+			t.Errorf("printed: %s", text)
 		}
 	}
 }

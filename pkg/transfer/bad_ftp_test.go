@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 func ftpWants() map[string]want {

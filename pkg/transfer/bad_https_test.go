@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 func httpsWants() map[string]want {

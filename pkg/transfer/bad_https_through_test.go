@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 func httpThroughWants() map[string]want {
@@ -50,7 +50,8 @@ func httpDripWants() map[string]want {
 // An objector is a watcher that objects at the last moment.
 type objector struct{ io.Writer }
 
-func (objector) Check([32]byte) error { return errDamaged }
+func (objector) Check() error      { return errDamaged }
+func (objector) SHA256() *[32]byte { return nil }
 
 var errDamaged = errors.New("damaged")
 
@@ -86,10 +87,10 @@ func TestHalfAFileIsRemoved(t *testing.T) {
 					}
 				}
 			} else {
-				u.Watch = func() transfer.Watcher { return objector{io.Discard} }
+				u.Watch = func(bool) transfer.Watcher { return objector{io.Discard} }
 			}
 			_, err := put(ctx, s.Access(), o, u)
-			s.Settle()
+			s.WaitClosed()
 			e := (*transfer.Error)(nil)
 			left := errors.As(err, &e) && e.Left != ""
 			if !errors.Is(err, want) || left != how.denied {
@@ -120,7 +121,7 @@ func TestOldFileIsKept(t *testing.T) {
 	if _, err := put(ctx, s.Access(), o, upload(content(2<<20))); err != context.Canceled { //nolint:errorlint // nothing around it
 		t.Errorf("%v", err)
 	}
-	s.Settle()
+	s.WaitClosed()
 	if !bytes.Equal(s.Files()[badserver.Folder+"/"+name], old) || s.Saw("DELETE") {
 		t.Error("the old file is not there")
 	}

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -60,7 +60,7 @@ type server interface {
 	Addr() string
 	Put(path string, content []byte)
 	Files() map[string][]byte
-	Settle()
+	WaitClosed()
 	Saw(prefix string) bool
 	DataEnds(prefix string) []badserver.End
 }
@@ -129,7 +129,7 @@ func send(t *testing.T, s server, silent bool, w want) {
 	if ctx.Err() != nil {
 		t.Errorf("it took more than 20 s: %v", err)
 	}
-	s.Settle()
+	s.WaitClosed()
 	t.Logf("%+v\n%v\n%s", location, err, told)
 	checkSecrets(t, fmt.Sprintf("%v %+v %#v %s", err, err, location, told))
 	if err == nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // Whoever cancels at any moment is told the truth: the file is there and Put says so, or it is not, nothing of it is
@@ -58,7 +58,7 @@ func cancelAt(t *testing.T, s server, through bool, moment int) (reached, done b
 		}
 	}}
 	_, err := put(ctx, s.Access(), o, transfer.Upload{Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file)))})
-	s.Settle()
+	s.WaitClosed()
 	there := s.Files()
 	e := (*transfer.Error)(nil)
 	switch {
@@ -100,7 +100,7 @@ func TestCancelWhileRenaming(t *testing.T) {
 		}
 	}}
 	_, err := put(ctx, s.Access(), o, transfer.Upload{Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file)))})
-	s.Settle()
+	s.WaitClosed()
 	if err != nil || !bytes.Equal(s.Files()[badserver.Folder+"/"+name], file) {
 		t.Errorf("%v, and there are %d files", err, len(s.Files()))
 	}

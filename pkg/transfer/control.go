@@ -11,6 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
@@ -19,13 +22,13 @@ const (
 )
 
 // A control is the control connection as the FTP library sees it: every answer is complete, comes in time or not at
-// all, and has the code that the library knows for it. Whatever servers do differently is settled here.
+// all, and has the code that the library knows for it. Differences between servers end here.
 type control struct {
-	net.Conn // commands are written to it: the link, or TLS on it
-	link     *link
+	net.Conn // commands are written to it: tcp, or TLS on it
+	tcp      *netconn.Conn
 	access   Access
 	o        Options
-	ctx      context.Context //nolint:containedctx // of the operation that runs; the library's calls cannot carry it
+	ctx      context.Context //nolint:containedctx // of the operation that runs; the library's calls take none
 
 	answers chan answer
 	closed  chan struct{}
@@ -34,13 +37,13 @@ type control struct {
 
 	unread   []byte // of a reply that the library reads
 	verb     string // of the last command
-	begun    bool   // its first 1xx reply was handed on
-	stored   bool   // a STOR went out since somebody last cared
+	begun    bool   // its first 1xx reply was passed on
+	stored   bool   // a STOR went out since this was reset
 	listing  bool   // what is downloaded is a listing
 	endless  bool   // the last listing was cut short
 	features []string
 	last     reply   // the last final answer
-	fault    error   // what TLS had against the last data connection
+	fault    error   // why TLS failed on the last data connection
 	skipEPSV bool    // EPSV's port cannot be reached: the library is told that there is no EPSV
 	kept     *answer // what the server said when it left
 	late     bool    // something took too long already: do not wait much longer
@@ -53,21 +56,21 @@ type answer struct {
 	err   error
 }
 
-// newControl starts to listen to the server. greeting is what it said first.
-func newControl(l *link, conn net.Conn, r *bufio.Reader, greeting reply, a Access, o Options) *control {
-	c := &control{Conn: conn, link: l, access: a, o: o, answers: make(chan answer, 8), closed: make(chan struct{})}
+// newControl starts to read from the server. greeting is its first reply.
+func newControl(tcp *netconn.Conn, conn net.Conn, r *bufio.Reader, greeting reply, a Access, o Options) *control {
+	c := &control{Conn: conn, tcp: tcp, access: a, o: o, answers: make(chan answer, 8), closed: make(chan struct{})}
 	c.unread = greeting.wire()
-	l.patient.Store(true)
+	tcp.WaitForReads()
 	go c.listen(r)
 	return c
 }
 
-// listen hands on what the server says. A refusal while a file is sent stops the sending at once.
+// listen passes on what the server says. A refusal while a file is sent stops the sending at once.
 func (c *control) listen(r *bufio.Reader) {
 	defer close(c.answers)
 	for {
 		received, err := readReply(r)
-		if upload := c.upload.Load(); upload != nil && err == nil && upload.answered(received.code) {
+		if upload := c.upload.Load(); upload != nil && err == nil && upload.handleReply(received.code) {
 			continue
 		}
 		select {
@@ -96,12 +99,12 @@ func (c *control) Write(p []byte) (int, error) {
 		c.unread = reply{502, []string{"not used"}}.wire()
 		return len(p), nil
 	}
-	c.forgetStray()
+	c.discardStray()
 	switch c.verb {
 	case "PASS", "ACCT":
-		command = c.verb + " " + redacted
+		command = c.verb + " " + secret.Redacted
 	}
-	c.said("> " + command)
+	c.log("> " + command)
 	if c.kept != nil {
 		return len(p), nil
 	}
@@ -112,9 +115,9 @@ func (c *control) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// forgetStray drops answers that nothing asked for: the next command would take them for its own. What a server says
-// when it leaves is kept for that command.
-func (c *control) forgetStray() {
+// discardStray drops answers to no command: the next command would take them for its own. What a server says when it
+// leaves is kept for that command.
+func (c *control) discardStray() {
 	for c.kept == nil {
 		select {
 		case a, ok := <-c.answers:
@@ -122,7 +125,7 @@ func (c *control) forgetStray() {
 				c.kept = &a
 				return
 			}
-			c.note(a.reply)
+			c.logReply(a.reply)
 		default:
 			return
 		}
@@ -144,14 +147,14 @@ func (c *control) Read(p []byte) (int, error) {
 
 // next returns the answer to the last command: a 1xx only where a transfer begins.
 func (c *control) next() (reply, error) {
-	timer := time.NewTimer(c.patience())
+	timer := time.NewTimer(c.timeout())
 	defer timer.Stop()
 	done := c.ctx.Done()
 	if c.kept != nil {
 		a := *c.kept
 		if a.err == nil && a.reply.code == 421 {
 			c.broken = true
-			c.note(a.reply)
+			c.logReply(a.reply)
 			return a.reply, nil
 		}
 		return reply{}, c.lost(a.err)
@@ -162,12 +165,12 @@ func (c *control) next() (reply, error) {
 			if a.err != nil || a.reply.code == 0 {
 				return reply{}, c.lost(a.err)
 			}
-			c.note(a.reply)
+			c.logReply(a.reply)
 			switch {
 			case a.reply.code == 332 && c.account():
-				timer.Reset(c.patience())
+				timer.Reset(c.timeout())
 			case a.reply.code >= 200:
-				return c.settle(a.reply), nil
+				return c.normalize(a.reply), nil
 			case c.transfers() && !c.begun:
 				c.begun = true
 				return a.reply, nil
@@ -185,15 +188,15 @@ func (c *control) next() (reply, error) {
 	return reply{}, c.lost(fmt.Errorf("%w: more than %d preliminary ones", errNonsense, maxPreliminary))
 }
 
-// patience is how long to wait for an answer.
-func (c *control) patience() time.Duration {
+// timeout returns how long to wait for an answer.
+func (c *control) timeout() time.Duration {
 	if c.late || c.ctx.Err() != nil {
 		return min(grace, c.o.Timeout)
 	}
 	return c.o.Timeout
 }
 
-// lost marks the dialogue as lost.
+// lost marks the dialogue as lost, and returns why.
 func (c *control) lost(err error) error {
 	c.broken = true
 	if err == nil {
@@ -220,9 +223,9 @@ func (c *control) account() bool {
 	return err == nil
 }
 
-// settle gives a reply the code that the library knows for it: 250 ends a transfer as well as 226 does (RFC 959,
+// normalize gives a reply the code that the library knows for it: 250 ends a transfer as well as 226 does (RFC 959,
 // 5.4), 202 says that nothing more is needed for a login, and where one code of success is meant servers send another.
-func (c *control) settle(r reply) reply {
+func (c *control) normalize(r reply) reply {
 	done := r.code >= 200 && r.code < 300
 	switch {
 	case c.transfers() && r.code == 250:
@@ -267,14 +270,15 @@ func (c *control) ask(command string) (reply, error) {
 	return c.next()
 }
 
-// note tells whoever listens to the dialogue.
-func (c *control) note(r reply) {
+// logReply tells a reply as steps of the dialogue.
+func (c *control) logReply(r reply) {
 	for i, line := range r.lines {
 		if i == 0 || i == len(r.lines)-1 {
 			line = fmt.Sprintf("%03d %s", r.code, line)
 		}
-		c.said("< " + line)
+		c.log("< " + line)
 	}
 }
 
-func (c *control) said(line string) { c.o.tell(Event{Step: StepSaid, Text: c.access.scrub(line)}) }
+// log tells a line of the dialogue, without secrets.
+func (c *control) log(line string) { c.o.tell(Event{Step: StepSaid, Text: c.access.scrub(line)}) }

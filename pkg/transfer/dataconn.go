@@ -11,13 +11,15 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // A dataConn is a data connection as the FTP library sees it. An upload's ends with a reset unless every byte is out,
 // and otherwise not before the server has taken them all.
 type dataConn struct {
-	net.Conn // the link, or TLS on it
-	link     *link
+	net.Conn // tcp, or TLS on it
+	tcp      *netconn.Conn
 	control  *control
 	secure   *tls.Conn   // nil by plain FTP
 	complete func() bool // nil for a download
@@ -35,75 +37,74 @@ type dataError struct{ err error }
 func (e *dataError) Error() string { return fmt.Sprintf("the data connection: %v", e.err) }
 func (e *dataError) Unwrap() error { return e.err }
 
-// maxListing is how much of a listing is read in bytes. What comes behind that is not seen.
+// maxListing is how many bytes of a listing are read. The rest is ignored.
 const maxListing = 1 << 20
 
-// handshakeGrace is what a handshake gets that runs while the server refuses the file.
+// handshakeGrace is the time for a handshake that runs while the server refuses the file.
 const handshakeGrace = 100 * time.Millisecond
 
-// openData connects to the port that the server named, on the host that the control connection reached: a server that
-// names another host is mistaken about itself, or lies.
+// openData connects to the port that the server named, on the host of the control connection: a server that names another
+// host is mistaken about itself, or lies.
 func (c *control) openData(address string, config *tls.Config, complete func() bool) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, &dataError{err}
 	}
-	host, _, err := net.SplitHostPort(c.link.RemoteAddr().String())
+	host, _, err := net.SplitHostPort(c.tcp.RemoteAddr().String())
 	if err != nil {
 		return nil, &dataError{err}
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return nil, fmt.Errorf("%w: it names port %s", errNonsense, port)
 	}
-	o := c.o
-	o.Timeout /= 2 // there are two ports to try, by EPSV and by PASV
-	l, err := o.dial(c.ctx, net.JoinHostPort(host, port))
+	// There are two ports to try, by EPSV and by PASV.
+	tcp, err := netconn.Dial(c.ctx, net.JoinHostPort(host, port), c.o.Timeout/2)
 	if err != nil {
 		return nil, &dataError{err}
 	}
-	l.arm()
-	l.idle = c.o.Timeout
+	tcp.ResetOnClose()
+	tcp.SetIdle(c.o.Timeout)
 	c.fault = nil
-	d := &dataConn{Conn: l, link: l, complete: complete, control: c, room: -1}
+	d := &dataConn{Conn: tcp, tcp: tcp, complete: complete, control: c, room: -1}
 	if c.listing {
 		d.room = maxListing
 	}
 	if config != nil {
 		// The handshake has to wait for the first byte: servers begin theirs after the command.
-		d.secure = tls.Client(l, config)
+		d.secure = tls.Client(tcp, config)
 		d.Conn = d.secure
 	}
-	d.stop = context.AfterFunc(c.ctx, l.reset)
+	d.stop = context.AfterFunc(c.ctx, tcp.Reset)
 	if complete != nil {
 		c.upload.Store(d)
 	}
 	return d, nil
 }
 
-// answered is told the code of each answer that comes while the upload runs, and reports whether it says nothing new. A
+// handleReply handles the code of each answer that comes while the upload runs, and reports whether it says nothing new. A
 // refusal resets the connection, so that no more is sent in vain, and so do preliminary answers without end; after 421
-// the server may finish the file all the same, but not if it stops taking it.
-func (d *dataConn) answered(code int) (stale bool) {
+// the server may finish the file anyway, but not if it stops taking it.
+func (d *dataConn) handleReply(code int) (stale bool) {
 	switch {
 	case code < 200:
 		if d.begun++; d.begun > maxPreliminary {
-			d.link.reset()
+			d.tcp.Reset()
 		}
 		return d.begun > 1
 	case code == 421:
-		d.link.hasten()
+		d.tcp.ExpectClose()
 	case code >= 400 && d.secure != nil && !d.flowing.Load():
 		// The handshake may be about to fail, for a reason that says more than the server's complaint about it.
-		time.AfterFunc(handshakeGrace, d.link.reset)
+		time.AfterFunc(handshakeGrace, d.tcp.Reset)
 	case code >= 400:
-		d.link.reset()
+		d.tcp.Reset()
 	case code >= 200 && code < 300:
-		d.link.stopReading()
+		d.tcp.StopReading()
 	}
 	return false
 }
 
-// Handshake makes the TLS handshake; by plain FTP there is none. The library asks for it when nothing was written.
+// Handshake makes the TLS handshake; by plain FTP there is none. The library calls it when nothing was written.
 func (d *dataConn) Handshake() error {
 	if d.secure == nil || d.shaken {
 		return nil
@@ -121,7 +122,7 @@ func (d *dataConn) Handshake() error {
 
 func (d *dataConn) Read(p []byte) (int, error) {
 	if err := d.Handshake(); err != nil {
-		return 0, d.lateness(err)
+		return 0, d.noteError(err)
 	}
 	if d.room == 0 {
 		d.control.endless = true
@@ -137,27 +138,27 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		d.atEnd = true
 	}
-	return n, d.lateness(err)
+	return n, d.noteError(err)
 }
 
 func (d *dataConn) Write(p []byte) (int, error) {
 	if err := d.Handshake(); err != nil {
-		return 0, d.lateness(err)
+		return 0, d.noteError(err)
 	}
 	n, err := d.Conn.Write(p)
 	if n > 0 {
 		d.flowing.Store(true)
 	}
-	return n, d.lateness(err)
+	return n, d.noteError(err)
 }
 
-// lateness notes that the server has been silent for too long already: its last word need not be waited for as long
-// again. It also keeps what TLS has against the server, who will only complain of the connection.
-func (d *dataConn) lateness(err error) error {
+// noteError notes whether the server was silent for too long: then its last reply is not waited for as long again. It also
+// keeps an error of TLS, since the server will only complain of the connection. It returns the error.
+func (d *dataConn) noteError(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		d.control.late = true
 	}
-	if kind := networkKind(handshakeError(err)); err != nil && (kind == KindTrust || kind == KindTLS) {
+	if kind := networkKind(err); err != nil && (kind == KindTrust || kind == KindTLS) {
 		d.control.fault = err
 	}
 	return err
@@ -169,28 +170,28 @@ func (d *dataConn) Close() error {
 	defer d.control.upload.CompareAndSwap(d, nil)
 	switch {
 	case d.complete == nil && d.atEnd:
-		d.link.disarm()
-		return d.link.Close()
+		d.tcp.CloseNormally()
+		return d.tcp.Close()
 	case d.complete == nil || !d.complete():
-		d.link.reset()
+		d.tcp.Reset()
 		return nil
 	}
-	return d.lateness(d.finish())
+	return d.noteError(d.finish())
 }
 
-// finish tells the server that the file ends here, and waits until it has taken it. TLS servers send tickets on the
+// finish ends the file, and waits until the server has taken it. TLS servers send tickets on the
 // data connection; closing with those unread would reset it and cost the file's last bytes.
 func (d *dataConn) finish() error {
 	if d.secure != nil {
 		if err := d.secure.CloseWrite(); err != nil {
-			d.link.reset()
+			d.tcp.Reset()
 			return err
 		}
 	}
-	if err := d.link.drain(); err != nil {
-		d.link.reset()
+	if err := d.tcp.Drain(); err != nil {
+		d.tcp.Reset()
 		return err
 	}
-	d.link.disarm()
-	return d.link.Close()
+	d.tcp.CloseNormally()
+	return d.tcp.Close()
 }

@@ -13,6 +13,7 @@
 // which becomes the file's when the size, and the digest where the server can tell it, is right. What fails leaves
 // nothing behind; where that is impossible, [Error.Left] names it.
 //
-// Every connection has an idle limit, no transfer that makes progress has one. Certificates are always verified:
-// against the system's authorities, those of [Trust.Authorities], or a pinned key.
+// Every connection has an idle limit, and a transfer that makes progress has no other. Certificates are always verified,
+// by [Options.Trust]: against the system's authorities, stated ones, or pinned and known keys. The server that phones fetch
+// from is package serve, below this one.
 package transfer

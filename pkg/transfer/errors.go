@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Kind is a class of what can go wrong with a server.
+// Kind classes what can go wrong with a server.
 type Kind string
 
 // The kinds.
@@ -15,36 +15,36 @@ const (
 	KindTimeout     Kind = "timeout"     // silent for longer than the limit
 	KindBroken      Kind = "broken"      // the connection was cut
 	KindBusy        Kind = "busy"        // the server asks to come again later
-	KindTrust       Kind = "trust"       // the certificate or key is not the one to trust
-	KindTLS         Kind = "tls"         // no TLS, or none that both speak
+	KindTrust       Kind = "trust"       // the certificate or key is not trusted
+	KindTLS         Kind = "tls"         // no TLS, no version that both speak, or a key that is too weak
 	KindLogin       Kind = "login"       // user name, password or account refused
 	KindMissing     Kind = "missing"     // the folder does not exist
 	KindDenied      Kind = "denied"      // the server does not let this user do it
 	KindExists      Kind = "exists"      // a file of the name is there and must not, or may not, be replaced
 	KindFull        Kind = "full"        // no space, or more than the quota
-	KindName        Kind = "name"        // the server does not take this file name
+	KindName        Kind = "name"        // the server does not accept this file name
 	KindRedirect    Kind = "redirect"    // the server sends us elsewhere
 	KindRefused     Kind = "refused"     // the server says no, and not why
-	KindProtocol    Kind = "protocol"    // an answer that nobody can understand
+	KindProtocol    Kind = "protocol"    // an answer that cannot be understood
 	KindUnproven    Kind = "unproven"    // sent, but what lies there is wrong, or the server cannot tell
 )
 
-// An Error is what went wrong with a server.
+// Error says what went wrong with a server.
 type Error struct {
-	Op     string // what was being done: "connecting", "logging in", "sending", ...
+	Op     string // the step that failed: "connecting", "logging in", "sending", ...
 	Server string // host:port
 	Kind   Kind
-	Code   int    // the server's reply code, 0 if it said nothing
+	Code   int    // the server's reply code or HTTP status, 0 if it did not answer
 	Reply  string // the server's own words without the code, at most 2 KiB, hostile, without secrets
 	Err    error  // the cause, if there is one besides the reply
 	Left   string // a file that is left behind, or may be; "" if nothing was
 	Data   bool   // by FTP: the login worked, and what failed is to open the data connection
 
-	after time.Duration // the server asks not to come again before
-	final bool          // not to be tried again without being asked, whatever it is
+	after time.Duration // the server asks not to retry before
+	final bool          // is not retried, whatever it is
 }
 
-// Error says what happened, to what, and the server's words. They are not escaped.
+// Error returns what happened, to what, and the server's words. They are not escaped.
 func (e *Error) Error() string {
 	text := e.Op + ": " + e.sentence()
 	if e.Server != "" {
@@ -66,7 +66,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// sentence says in a few words what the kind is.
+// sentence returns in a few words what the kind is.
 func (e *Error) sentence() string {
 	switch e.Kind {
 	case KindUnreachable:
@@ -78,13 +78,13 @@ func (e *Error) sentence() string {
 	case KindBusy:
 		return "the server is busy"
 	case KindTrust:
-		return "this is not a server to trust"
+		return "the server is not trusted"
 	case KindTLS:
-		return "no safe connection"
+		return "no secure connection"
 	case KindLogin:
 		return "the login was refused"
 	case KindMissing:
-		return "there is no such folder"
+		return "no such folder"
 	case KindDenied:
 		return "not permitted"
 	case KindExists:
@@ -92,13 +92,13 @@ func (e *Error) sentence() string {
 	case KindFull:
 		return "no space, or over the quota"
 	case KindName:
-		return "the server does not take this file name"
+		return "the server does not accept this file name"
 	case KindRedirect:
-		return "the server points elsewhere"
+		return "the server redirects elsewhere"
 	case KindRefused:
 		return "the server refuses"
 	case KindProtocol:
-		return "the server's answer makes no sense"
+		return "the server's answer is not understood"
 	case KindUnproven:
 		return "not proven"
 	}
@@ -115,13 +115,13 @@ func (e *Error) Temporary() bool {
 	return false
 }
 
-// A SourceError is a file that cannot be sent: it cannot be read, changed under the reader, or its Watcher objects.
+// SourceError says why a file cannot be sent: it cannot be read, changed while it was read, or its Watcher refuses it.
 type SourceError struct{ Err error }
 
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// temporary reports whether what went wrong may go right later.
+// temporary reports whether the same may succeed later, and may be retried.
 func temporary(err error) bool {
 	e := (*Error)(nil)
 	return errors.As(err, &e) && e.Temporary() && !e.final

@@ -14,16 +14,18 @@ import (
 	"time"
 
 	"github.com/jlaffaye/ftp"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// An ftpStore is a folder on an FTP or FTPS server. Its connection is opened anew when it was lost.
+// An ftpStore is a folder on an FTP or FTPS server. A connection that was lost is opened again.
 type ftpStore struct {
 	peer
 	client  *ftp.ServerConn // nil: not connected
 	control *control
-	pump    *pump    // what is sent now
-	left    []string // temporary files of earlier attempts that could not be removed
-	half    string   // the file's own name, if an attempt in place may have left half of it there; it is never swept
+	sending *hashingReader // what is sent now
+	left    []string       // temporary files of earlier attempts that could not be removed
+	half    string         // the file's own name, if an attempt in place may have left half of it there; it is never swept
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
@@ -38,28 +40,28 @@ func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
 func (s *ftpStore) connect(ctx context.Context) error {
 	s.drop()
 	s.tell(StepConnect, s.address)
-	l, err := s.o.dial(ctx, s.address)
+	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}
-	stop := context.AfterFunc(ctx, l.reset)
+	stop := context.AfterFunc(ctx, c.Reset)
 	defer stop()
-	config, err := s.greet(ctx, l)
+	config, err := s.greet(ctx, c)
 	if err == nil {
 		err = s.login(ctx, config)
 	}
 	if err != nil {
-		l.reset()
+		c.Reset()
 		s.drop()
 	}
 	return err
 }
 
-// greet waits for the greeting, and by FTPS makes the connection safe. The TLS config, nil by plain FTP, goes with
+// greet waits for the greeting, and by FTPS makes the connection secure. The TLS config, nil by plain FTP, goes with
 // this connection alone: it holds the session that the data connections resume.
-func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
-	r := bufio.NewReader(l)
-	greeting, err := s.readFinal(l, r)
+func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, error) {
+	r := bufio.NewReader(c)
+	greeting, err := s.readFinal(c, r)
 	if err == nil && greeting.code != 220 {
 		err = replyError(greeting)
 	}
@@ -67,14 +69,14 @@ func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
 		return nil, s.fail(ctx, "connecting", err)
 	}
 	if s.access.method() != FTPS {
-		s.control = newControl(l, l, r, greeting, s.access, s.o)
+		s.control = newControl(c, c, r, greeting, s.access, s.o)
 		return nil, nil //nolint:nilnil // there is no TLS
 	}
 	s.tell(StepSaid, "> AUTH TLS")
-	if _, err := l.Write([]byte("AUTH TLS\r\n")); err != nil {
+	if _, err := c.Write([]byte("AUTH TLS\r\n")); err != nil {
 		return nil, s.fail(ctx, "starting TLS", err)
 	}
-	answer, err := s.readFinal(l, r)
+	answer, err := s.readFinal(c, r)
 	switch {
 	case err != nil:
 		return nil, s.fail(ctx, "starting TLS", err)
@@ -82,22 +84,22 @@ func (s *ftpStore) greet(ctx context.Context, l *link) (*tls.Config, error) {
 		return nil, s.fail(ctx, "starting TLS", replyError(answer))
 	case r.Buffered() > 0:
 		// What came before the handshake was not protected, and would be taken for the server's word after it.
-		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or somebody between, sent more than it may before TLS began")}
+		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or an attacker in between, sent data before TLS began")}
 	}
 	config := s.o.Trust.TLS(s.access.host())
-	secure := tls.Client(l, config)
+	secure := tls.Client(c, config)
 	limited, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, os.ErrDeadlineExceeded)
 	defer cancel()
 	if err := secure.HandshakeContext(limited); err != nil {
 		return nil, s.fail(limited, "starting TLS", err)
 	}
-	s.control = newControl(l, secure, bufio.NewReader(secure), greeting, s.access, s.o)
+	s.control = newControl(c, secure, bufio.NewReader(secure), greeting, s.access, s.o)
 	return config, nil
 }
 
-// readFinal reads a reply, and passes over preliminary ones. All of it has the limit: bytes that drip in are no silence.
-func (s *ftpStore) readFinal(l *link, r *bufio.Reader) (reply, error) {
-	limit := time.AfterFunc(s.o.Timeout, l.stopReading)
+// readFinal reads a reply, and skips preliminary ones. All of it has to come within the limit, in however many pieces.
+func (s *ftpStore) readFinal(c *netconn.Conn, r *bufio.Reader) (reply, error) {
+	limit := time.AfterFunc(s.o.Timeout, c.StopReading)
 	defer limit.Stop()
 	for range maxPreliminary {
 		answer, err := readReply(r)
@@ -114,7 +116,7 @@ func (s *ftpStore) readFinal(l *link, r *bufio.Reader) (reply, error) {
 	return reply{}, errNonsense
 }
 
-// login hands the connection to the library, which logs in and sets binary mode.
+// login gives the connection to the library, which logs in and sets binary mode.
 func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 	s.control.ctx = ctx
 	s.tell(StepLogin, s.access.Username)
@@ -125,8 +127,8 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 			return s.control, nil
 		}
 		var complete func() bool
-		if s.pump != nil {
-			complete = s.pump.complete
+		if s.sending != nil {
+			complete = s.sending.complete
 		}
 		return s.control.openData(address, config, complete)
 	}
@@ -145,7 +147,7 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 	return nil
 }
 
-// loginError is a login that failed, in the words of the server's last answer: the library logs in with several
+// loginError returns the error of a login that failed, in the words of the server's last answer: the library logs in with several
 // commands, and does not always tell what the answer's code was.
 func (s *ftpStore) loginError(ctx context.Context, err error) error {
 	said := (*textproto.Error)(nil)
@@ -159,7 +161,7 @@ func (s *ftpStore) loginError(ctx context.Context, err error) error {
 	case "PASS", "ACCT":
 		err := s.fail(ctx, "logging in", err)
 		if e := (*Error)(nil); errors.As(err, &e) && !tooManyWords().MatchString(strings.ToLower(e.Reply)) {
-			e.final = true // servers lock out who sends the same password again and again
+			e.final = true // servers lock out clients that send the same password again and again
 		}
 		return err
 	case "USER":
@@ -170,16 +172,16 @@ func (s *ftpStore) loginError(ctx context.Context, err error) error {
 	return s.fail(ctx, "preparing the connection", err)
 }
 
-// drop forgets the connection without a word.
+// drop resets the connection, if there is one.
 func (s *ftpStore) drop() {
 	if s.control != nil {
-		s.control.link.reset()
+		s.control.tcp.Reset()
 		_ = s.control.Close()
 	}
 	s.control, s.client = nil, nil
 }
 
-// Close says goodbye and ends the connection.
+// Close sends QUIT and ends the connection.
 func (s *ftpStore) Close() error {
 	if s.client == nil {
 		return nil
@@ -195,7 +197,7 @@ func (s *ftpStore) Close() error {
 	return nil
 }
 
-// ready returns with a connection that stands in the folder.
+// ready makes sure that there is a connection, and that the folder is its working directory.
 func (s *ftpStore) ready(ctx context.Context, makeFolder bool) error {
 	if s.client == nil || s.control.broken {
 		if err := s.connect(ctx); err != nil {
@@ -204,14 +206,14 @@ func (s *ftpStore) ready(ctx context.Context, makeFolder bool) error {
 	}
 	s.control.ctx = ctx
 	if err := s.enter(ctx, makeFolder); err != nil {
-		s.control.broken = true // nobody knows in which folder we are
+		s.control.broken = true // the working directory is not known
 		return err
 	}
 	s.sweep(ctx)
 	return nil
 }
 
-// sweep removes what earlier attempts could not.
+// sweep removes the files that earlier attempts left.
 func (s *ftpStore) sweep(ctx context.Context) {
 	s.left = slices.DeleteFunc(s.left, func(name string) bool {
 		if s.control.broken {
@@ -222,7 +224,7 @@ func (s *ftpStore) sweep(ctx context.Context) {
 	})
 }
 
-// enter goes to the folder, from where the login left us.
+// enter changes to the folder, from the login directory.
 func (s *ftpStore) enter(ctx context.Context, makeFolder bool) error {
 	folder := s.access.Path
 	if folder == "" || s.control.entered {
@@ -254,7 +256,7 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 		if s.client.ChangeDir(name) == nil {
 			continue
 		}
-		// Somebody else may make it at the same moment: whether it is there now is what counts.
+		// Another client may make it at the same moment: what counts is whether it is there now.
 		made := s.client.MakeDir(name)
 		if err := s.client.ChangeDir(name); err != nil {
 			if made != nil {
@@ -267,7 +269,7 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 	return nil
 }
 
-// How long cleaning up may take: as a rule, when somebody waits for the end, and when the server has been silent already.
+// How long cleaning up may take: by default, after an interrupt, and when the server was silent already.
 const (
 	cleanUpLimit    = 5 * time.Second
 	cancelledLimit  = time.Second
@@ -275,9 +277,8 @@ const (
 	lookAfterSilent = 2 * time.Second
 )
 
-// afterwards returns a context for cleaning up: what was interrupted must not keep it from happening, and it must not
-// keep anybody waiting.
-func (s *ftpStore) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+// cleanupContext returns a context for cleaning up, which an interrupt does not end, and which is short.
+func (s *ftpStore) cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := min(cleanUpLimit, s.o.Timeout)
 	switch {
 	case ctx.Err() != nil:

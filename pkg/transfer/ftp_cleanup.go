@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// withLeft adds what no attempt could remove to the error of the last.
+// withLeft adds the files that no attempt could remove to the error of the last attempt.
 func (s *ftpStore) withLeft(err error) error {
 	urls := s.leftURLs()
 	if len(urls) == 0 {
@@ -24,6 +24,7 @@ func (s *ftpStore) withLeft(err error) error {
 	return &left
 }
 
+// leftURLs returns where the files lie that no attempt could remove.
 func (s *ftpStore) leftURLs() []string {
 	var urls []string
 	for _, name := range s.left {
@@ -35,8 +36,8 @@ func (s *ftpStore) leftURLs() []string {
 	return urls
 }
 
-// leave returns the error with the name of what is left behind.
-func (p *ftpPut) leave(err error, name string) error {
+// leftBehind returns the error with the file that is left behind.
+func (p *ftpPut) leftBehind(err error, name string) error {
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		e = &Error{Op: "cleaning up", Server: p.address, Kind: KindUnproven, Err: err} // none that is tried again
@@ -46,9 +47,9 @@ func (p *ftpPut) leave(err error, name string) error {
 	return &left
 }
 
-// cleanUp removes what the attempt left, on a new connection if need be.
+// cleanUp removes what the attempt left, on a new connection if necessary, and returns why the attempt failed.
 func (p *ftpPut) cleanUp(ctx context.Context, why error) error {
-	ctx, cancel := p.afterwards(ctx)
+	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
 	p.tell(StepRemove, p.target)
 	if p.control != nil && !p.control.broken {
@@ -84,8 +85,8 @@ func (p *ftpPut) removeOurs(ctx context.Context) bool {
 	return p.remove(ctx, p.target) == nil
 }
 
-// remove removes a file; one that is not there is removed already. A server that forbids removing may say "no such
-// file" as well when it is asked for the size, so that its words count too.
+// remove removes a file. One that is not there counts as removed. A server that forbids removing may say "no such
+// file" as well when asked for the size, so that its words count too.
 func (s *ftpStore) remove(ctx context.Context, name string) error {
 	err := s.client.Delete(name)
 	if err == nil {

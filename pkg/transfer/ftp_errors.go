@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// replyError makes the error of a reply that is not what was asked for.
+// replyError returns the error of an unexpected reply.
 func replyError(r reply) error { return &textproto.Error{Code: r.code, Msg: r.text()} }
 
-// refuse makes the error of a reply whose kind is known.
+// refuse returns the error of a reply whose kind is known.
 func (s *ftpStore) refuse(op string, kind Kind, r reply) *Error {
 	return &Error{Op: op, Server: s.address, Kind: kind, Code: r.code, Reply: s.words(r.text())}
 }
 
-// fail turns whatever went wrong into what Put returns. The server's own words win over what the network says.
+// fail turns any error into what Put returns. The server's own words win over what the network says.
 func (s *ftpStore) fail(ctx context.Context, op string, err error) error {
 	said := (*textproto.Error)(nil)
 	done := (*Error)(nil)
@@ -40,8 +40,8 @@ func (s *ftpStore) asksForData() bool {
 	return s.control != nil && (s.control.verb == "EPSV" || s.control.verb == "PASV")
 }
 
-// replyKind is the kind of a reply, by its code (RFC 959, 4.2) and by what was being done; servers use one code for
-// many things, so that their words have to help. It is "" if err holds no reply.
+// replyKind returns the kind of a reply, by its code (RFC 959, 4.2) and by the step; servers use one code for many things,
+// so that their words have to help. It returns "" if err holds no reply.
 func replyKind(op string, err error) Kind {
 	said := (*textproto.Error)(nil)
 	if !errors.As(err, &said) {
@@ -80,10 +80,10 @@ func replyKind(op string, err error) Kind {
 	return deniedKind(op, text)
 }
 
-// tooManyWords finds the words of a server that lets nobody else in now: ProFTPD says so with the code of a wrong login.
+// tooManyWords matches the words of a server that is full: ProFTPD sends them with the code of a wrong login.
 func tooManyWords() *regexp.Regexp { return regexp.MustCompile(`too many|maximum number`) }
 
-// localKind tells apart what servers mean by 451, an error of their own. Pure-FTPd says so too when it may not rename.
+// localKind returns what a server means by 451, an error of its own. Pure-FTPd sends it too when it may not rename.
 func localKind(text string) Kind {
 	switch {
 	case fullWords().MatchString(text):
@@ -94,7 +94,7 @@ func localKind(text string) Kind {
 	return KindBusy
 }
 
-// deniedKind tells apart what servers mean by 550, 551 and 553.
+// deniedKind returns what a server means by 550, 551 or 553.
 func deniedKind(op, text string) Kind {
 	switch {
 	case fullWords().MatchString(text):
@@ -111,9 +111,10 @@ func deniedKind(op, text string) Kind {
 	return KindDenied
 }
 
+// permissionWords matches the words of a server that forbids something.
 func permissionWords() *regexp.Regexp { return regexp.MustCompile(`permi|denied|read-only`) }
 
-// fullWords finds the words of a server whose disk is full: "Failure writing to local file" is vsftpd's for it, "Error
+// fullWords matches the words of a server whose disk is full: "Failure writing to local file" is vsftpd's for it, "Error
 // during write to file" Pure-FTPd's, and ProFTPD has "Input/output error" when a write ended halfway.
 func fullWords() *regexp.Regexp {
 	return regexp.MustCompile(`quota|no space|disk full|file too large|too big|failure writing|error during write|input/output error|insufficient|exceed`)

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A fileSize is what a server tells of a file.
+// A fileSize is what a server says of a file.
 type fileSize struct {
 	known bool // the server tells whether there is such a file
 	there bool // there is, and it has so many
@@ -48,9 +48,9 @@ func (s *ftpStore) listedSize(ctx context.Context, name string) (fileSize, error
 	if s.control.broken {
 		return fileSize{}, &Error{Op: "asking for the size", Server: s.address, Kind: KindBroken}
 	}
-	pump := s.pump
-	s.pump, s.control.listing, s.control.endless = nil, true, false // the listing's data connection is no upload
-	defer func() { s.pump, s.control.listing = pump, false }()
+	sending := s.sending
+	s.sending, s.control.listing, s.control.endless = nil, true, false // the listing's data connection is no upload
+	defer func() { s.sending, s.control.listing = sending, false }()
 	entries, err := s.client.List("")
 	if err != nil && s.control.broken {
 		return fileSize{}, s.fail(ctx, "listing the folder", err)
@@ -95,6 +95,7 @@ func (s fileSize) String() string {
 	return fmt.Sprintf("the server has %d bytes", s.bytes)
 }
 
+// unproven returns the error of a file that is not what was sent.
 func (p *ftpPut) unproven(err error) error {
 	return &Error{Op: "checking the file", Server: p.address, Kind: KindUnproven, Err: err}
 }
@@ -109,27 +110,36 @@ func (p *ftpPut) proveName(ctx context.Context) error {
 	}
 	if size.known && (!size.there || size.bytes != p.u.Content.Size()) {
 		err := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", size, p.u.Content.Size()))
-		return p.leave(err, p.u.Name)
+		return p.leftBehind(err, p.u.Name)
 	}
 	return nil
 }
 
-// proveDigest asks for the file's SHA-256, where the server can tell it: HASH (draft-bryan-ftpext-hash), or XSHA256.
+// digestCommand is the command that has the server tell a file's SHA-256: HASH (draft-bryan-ftpext-hash), or XSHA256; ""
+// if it knows neither.
+func (c *control) digestCommand() string {
+	if algorithms, ok := c.feature("HASH"); ok && strings.Contains(strings.ToUpper(algorithms), "SHA-256") {
+		return "HASH"
+	}
+	if _, ok := c.feature("XSHA256"); ok {
+		return "XSHA256"
+	}
+	return ""
+}
+
+// proveDigest asks for the file's SHA-256, where the server can tell it.
 func (p *ftpPut) proveDigest(ctx context.Context) error {
-	command := ""
-	if algorithms, ok := p.control.feature("HASH"); ok && strings.Contains(strings.ToUpper(algorithms), "SHA-256") {
-		command = "HASH "
+	command := p.control.digestCommand()
+	if command == "HASH" {
 		if answer, err := p.control.ask("OPTS HASH SHA-256"); err != nil || answer.code != 200 {
 			return p.noDigest(ctx, err)
 		}
-	} else if _, ok := p.control.feature("XSHA256"); ok {
-		command = "XSHA256 "
 	}
 	if command == "" {
 		return nil
 	}
 	p.tell(StepCheck, string(ProofDigest))
-	answer, err := p.control.ask(command + p.target)
+	answer, err := p.control.ask(command + " " + p.target)
 	if err != nil {
 		return p.noDigest(ctx, err)
 	}
@@ -137,14 +147,17 @@ func (p *ftpPut) proveDigest(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	if sum != p.location.SHA256 {
-		return p.unproven(fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, p.location.SHA256))
+	if err := p.u.needSHA256(ctx, &p.location); err != nil {
+		return err
+	}
+	if sum != *p.location.SHA256 {
+		return p.unproven(fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, *p.location.SHA256))
 	}
 	p.location.proof(ProofDigest)
 	return nil
 }
 
-// noDigest is nothing to fail for, unless the connection was lost over it.
+// noDigest returns the error of a server that tells no digest: none, unless the connection was lost.
 func (p *ftpPut) noDigest(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -170,9 +183,12 @@ func digestIn(r reply, name string) (sum [32]byte, ok bool) {
 // readBack reads the whole file again and compares its digest.
 func (p *ftpPut) readBack(ctx context.Context) error {
 	p.tell(StepCheck, string(ProofReadBack))
-	sent := p.pump
-	p.pump = nil // the data connection is no upload
-	defer func() { p.pump = sent }()
+	if err := p.u.needSHA256(ctx, &p.location); err != nil {
+		return err
+	}
+	sending := p.sending
+	p.sending = nil // the data connection is no upload
+	defer func() { p.sending = sending }()
 	response, err := p.client.Retr(p.target)
 	if err != nil {
 		return p.notRead(ctx, err)
@@ -186,14 +202,14 @@ func (p *ftpPut) readBack(ctx context.Context) error {
 	if err != nil {
 		return p.notRead(ctx, err)
 	}
-	if [32]byte(got.Sum(nil)) != p.location.SHA256 {
-		return p.unproven(fmt.Errorf("read back, %d bytes have SHA-256 %x, what was sent has %x", n, got.Sum(nil), p.location.SHA256))
+	if [32]byte(got.Sum(nil)) != *p.location.SHA256 {
+		return p.unproven(fmt.Errorf("read back, %d bytes have SHA-256 %x, what was sent has %x", n, got.Sum(nil), *p.location.SHA256))
 	}
 	p.location.proof(ProofReadBack)
 	return nil
 }
 
-// notRead is a file that cannot be read again: if the server refuses that, nothing is proven.
+// notRead returns the error of a file that cannot be read again: if the server refuses that, nothing is proven.
 func (p *ftpPut) notRead(ctx context.Context, err error) error {
 	err = p.fail(ctx, "reading back", err)
 	if e := (*Error)(nil); errors.As(err, &e) && !e.Temporary() {

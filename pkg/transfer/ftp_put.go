@@ -98,7 +98,7 @@ func (p *ftpPut) lookForOld(ctx context.Context) error {
 		p.old = size.bytes
 	}
 	if size.there && p.u.NoOverwrite && p.half != p.u.Name {
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
+		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
 	}
 	return nil
 }
@@ -108,23 +108,23 @@ func (p *ftpPut) sendAndProve(ctx context.Context) error {
 	p.location.InPlace = p.target == p.u.Name
 	p.tell(StepSend, p.target)
 	p.start = time.Now()
-	p.pump = newPump(ctx, p.u, p.o)
+	p.sending = newHashingReader(ctx, p.u, p.o, p.control.digestCommand() != "")
 	defer func() {
-		p.sent = p.pump.out
-		p.pump.close()
-		p.pump = nil
+		p.sent = p.sending.out
+		p.sending.close()
+		p.sending = nil
 	}()
 	if err := p.send(ctx); err != nil {
 		return err
 	}
-	p.location.SHA256 = p.pump.sum
+	p.location.SHA256 = p.sending.sum
 	return p.prove(ctx)
 }
 
 // send sends the file to the target.
 func (p *ftpPut) send(ctx context.Context) error {
 	err := p.store()
-	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.link.isIPv4() {
+	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.tcp.IsIPv4() {
 		// The port that EPSV named may be closed on the way; PASV's is another. By IPv6 there is no PASV.
 		p.control.skipEPSV = true
 		err = p.store()
@@ -141,7 +141,7 @@ func (p *ftpPut) send(ctx context.Context) error {
 		err = p.control.fault
 	}
 	failure := p.fail(ctx, "sending", err)
-	if !p.pump.complete() || !p.inDoubt(failure) {
+	if !p.sending.complete() || !p.inDoubt(failure) {
 		return failure
 	}
 	return p.lookFor(ctx, failure)
@@ -150,7 +150,7 @@ func (p *ftpPut) send(ctx context.Context) error {
 // store has the library send the file, and notes whether the server may have begun to write it.
 func (p *ftpPut) store() error {
 	p.control.stored = false
-	err := p.client.Stor(p.target, p.pump)
+	err := p.client.Stor(p.target, p.sending)
 	if p.control.stored && (p.control.begun || p.control.broken) {
 		p.begun = true
 	}
@@ -208,7 +208,7 @@ func (p *ftpPut) rename(ctx context.Context) error {
 		return err
 	}
 	whole := ctx
-	ctx, cancel := p.afterwards(ctx)
+	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
 	p.control.ctx = ctx
 	p.tell(StepRename, p.u.Name)

@@ -15,17 +15,17 @@ func (s *ftpStore) Try(ctx context.Context) error {
 		return s.withLeft(err)
 	}
 	cancelled := context.Cause(ctx)
-	ctx, cancel := s.afterwards(ctx)
+	ctx, cancel := s.cleanupContext(ctx)
 	defer cancel()
 	s.control.ctx = ctx
 	s.tell(StepRemove, u.Name)
 	if err := s.remove(ctx, u.Name); err != nil {
-		return p.leave(err, u.Name)
+		return p.leftBehind(err, u.Name)
 	}
 	return cancelled
 }
 
-// tryUpload is the small file of Try. It says what it is to whoever finds it.
+// tryUpload returns the small file of Try. It says what it is to whoever finds it.
 func tryUpload() Upload {
 	text := []byte("cpupdate tried whether it may write here. This file can be removed.\n")
 	return Upload{

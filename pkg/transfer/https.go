@@ -10,9 +10,10 @@ import (
 	"net/url"
 	"os"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // An httpsStore is a folder on an HTTPS server. Its connection is kept between requests.
@@ -22,9 +23,8 @@ type httpsStore struct {
 	transport *http.Transport
 	client    *http.Client
 	login     httpLogin
-	link      atomic.Pointer[link]          // the last connection
-	answered  atomic.Pointer[chan struct{}] // closed when the request that runs has its answer
-	grace     atomic.Int64                  // how long a connection may be silent, if not as long as usual
+	conn      atomic.Pointer[netconn.Conn] // the last connection
+	grace     atomic.Int64                 // how long a connection may be silent, if not for Timeout
 }
 
 func newHTTPSStore(a Access, o Options) (Store, error) {
@@ -60,74 +60,37 @@ func (s *httpsStore) newTransport() *http.Transport {
 
 func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	s.tell(StepConnect, address)
-	o := s.o
+	idle := s.o.Timeout
 	if grace := time.Duration(s.grace.Load()); grace > 0 {
-		o.Timeout = min(o.Timeout, grace)
+		idle = min(idle, grace)
 	}
-	l, err := o.dial(ctx, address)
+	c, err := netconn.Dial(ctx, address, idle)
 	if err != nil {
 		return nil, err
 	}
-	l.arm()
-	s.link.Store(l)
-	return &patientConn{link: l, store: s, ended: make(chan struct{})}, nil
+	c.ResetOnClose()
+	s.conn.Store(c)
+	c.HoldFailedWrites(min(time.Second, idle))
+	return c, nil
 }
 
-// A patientConn holds a failed write back until the request has its answer: a server that refuses a file half way
-// answers and closes, and net/http would report the broken connection rather than the answer.
-type patientConn struct {
-	*link
-	store *httpsStore
-	ended chan struct{} // closed when there is no more to read
-	once  sync.Once
-}
-
-func (c *patientConn) Read(p []byte) (int, error) {
-	n, err := c.link.Read(p)
-	if err != nil {
-		c.once.Do(func() { close(c.ended) })
-	}
-	return n, err
-}
-
-func (c *patientConn) Write(p []byte) (int, error) {
-	n, err := c.link.Write(p)
-	if err == nil {
-		return n, nil
-	}
-	timer := time.NewTimer(min(time.Second, c.idle))
-	defer timer.Stop()
-	select {
-	case <-*c.store.answered.Load():
-		return n, err
-	case <-c.ended:
-		timer.Reset(50 * time.Millisecond) // for what was read before
-	case <-timer.C:
-		return n, err
-	}
-	select {
-	case <-*c.store.answered.Load():
-	case <-timer.C:
-	}
-	return n, err
-}
-
-// fail is a failed request. Whichever of reading and writing ends first says why; silence is known for certain.
+// fail turns the error of a request into what Put returns. The error is that of whichever of reading and writing ended
+// first; silence is known for certain.
 func (s *httpsStore) fail(ctx context.Context, op string, err error) error {
-	if l := s.link.Load(); l != nil && l.silent.Load() {
+	if c := s.conn.Load(); c != nil && c.TimedOut() {
 		err = errors.Join(err, os.ErrDeadlineExceeded)
 	}
 	return s.peer.fail(ctx, op, err)
 }
 
-// refuse makes the error of an answer that is not what was asked for.
+// refuse returns the error of an unexpected answer.
 func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
 	e := &Error{Op: op, Server: s.address, Kind: statusKind(answer.StatusCode), Code: answer.StatusCode, Reply: answer.words}
 	switch e.Kind {
 	case KindRedirect:
 		e.Err = fmt.Errorf("to %s", s.words(answer.Header.Get("Location")))
 	case KindLogin:
-		e.Err = s.login.complaint()
+		e.Err = s.login.problem()
 	case KindBusy:
 		if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
 			e.after = time.Duration(min(seconds, 60)) * time.Second
@@ -136,7 +99,7 @@ func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
 	return e
 }
 
-// statusKind is the kind of an answer that is not what was asked for, by its status (RFC 9110, 15; RFC 4918, 11).
+// statusKind returns the kind of an unexpected answer, by its status (RFC 9110, 15; RFC 4918, 11).
 func statusKind(status int) Kind {
 	switch status {
 	case http.StatusUnauthorized, http.StatusProxyAuthRequired:
@@ -167,5 +130,5 @@ func (s *httpsStore) Close() error {
 	return nil
 }
 
-// errLoginWanted is a server that wants a login, and there is none.
+// errLoginWanted says that the server wants a login, and none is given.
 var errLoginWanted = errors.New("the server wants a login, and no username is given")

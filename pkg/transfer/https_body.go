@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// A body is a pump as net/http wants it, which may go on reading a body for a while after it has the answer.
+// A body is a hashingReader as net/http wants it, which may go on reading a body for a while after it has the answer.
 type body struct {
 	mu     sync.Mutex
-	pump   *pump
+	reader *hashingReader
 	cancel context.CancelFunc
 	over   bool
 	asked  bool // somebody began to read
 }
 
-func newBody(ctx context.Context, u Upload, o Options) *body {
+func newBody(ctx context.Context, u Upload, o Options, whole bool) *body {
 	ctx, cancel := context.WithCancel(ctx)
-	return &body{pump: newPump(ctx, u, o), cancel: cancel}
+	return &body{reader: newHashingReader(ctx, u, o, whole), cancel: cancel}
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -27,13 +27,13 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.over {
 		return 0, io.ErrClosedPipe
 	}
-	return b.pump.Read(p)
+	return b.reader.Read(p)
 }
 
-// Close is called by net/http whenever it likes; stop is what ends the pump.
+// Close is called by net/http whenever it likes; stop is what ends the reader.
 func (b *body) Close() error { return nil }
 
-// stop ends the pump. A nil body has none.
+// stop ends the reader. A nil body has none.
 func (b *body) stop() {
 	if b == nil {
 		return
@@ -43,20 +43,20 @@ func (b *body) stop() {
 	defer b.mu.Unlock()
 	if !b.over {
 		b.over = true
-		b.pump.close()
+		b.reader.close()
 	}
 }
 
 func (b *body) complete() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pump.complete()
+	return b.reader.complete()
 }
 
-func (b *body) sum() [32]byte {
+func (b *body) sum() *[32]byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pump.sum
+	return b.reader.sum
 }
 
 // sent is how many bytes of the file have gone out, or were about to, and whether any were wanted. A nil body has none.
@@ -66,5 +66,5 @@ func (b *body) sent() (n int64, asked bool) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.pump.out, b.asked
+	return b.reader.out, b.asked
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An httpsState is what the server tells of the file: whether there is one, and what tells one state of it from another
+// An httpsState is what the server says of the file: whether there is one, and what distinguishes its states
 // (RFC 9110, 8.8).
 type httpsState struct {
 	status        int
@@ -16,6 +16,7 @@ type httpsState struct {
 	length        int64 // -1 if it is not told
 }
 
+// stateOf returns the state in an answer to HEAD.
 func stateOf(answer *httpAnswer) httpsState {
 	return httpsState{answer.StatusCode, answer.Header.Get("ETag"), answer.Header.Get("Last-Modified"), answer.ContentLength}
 }
@@ -26,14 +27,14 @@ func (s httpsState) gone() bool  { return isGone(s.status) }
 func isGone(status int) bool { return status == http.StatusNotFound || status == http.StatusGone }
 
 // isOld reports whether the file is the one that was there before. Without ETag and date the length alone tells it,
-// unless it is that of the new file too; sure is false if nobody can tell.
+// unless it is that of the new file too; sure is false if it cannot be told.
 func (p *httpsPut) isOld(now httpsState) (old, sure bool) {
 	before := p.before
 	switch {
 	case !now.there(), !before.there() && !before.gone():
 		return false, false
 	case before.gone():
-		return false, now.length <= p.touched // more than was sent is somebody else's
+		return false, now.length <= p.touched // more than was sent is another client's
 	case now != before:
 		return false, now.length <= p.touched
 	}
@@ -41,9 +42,9 @@ func (p *httpsPut) isOld(now httpsState) (old, sure bool) {
 	return known, known
 }
 
-// settle looks what became of a file that was not sent to its end, or refused, or has no answer: some servers write to
-// the name itself as the bytes come. What is ours is removed.
-func (p *httpsPut) settle(ctx context.Context, failure error) error {
+// resolve finds out what became of a file that was not sent to its end, was refused, or has no answer: some servers write
+// to the name itself as the bytes come. It removes what is ours, and returns the error of Put.
+func (p *httpsPut) resolve(ctx context.Context, failure error) error {
 	e := (*Error)(nil)
 	replied := errors.As(failure, &e) && e.Code >= 300 && e.Code < 600
 	if p.noteTouched(); !p.asked || replied && e.Kind == KindExists {
@@ -64,7 +65,7 @@ func (p *httpsPut) settle(ctx context.Context, failure error) error {
 		}
 		wrong = isDifference(err)
 	}
-	ctx, cancel := p.afterwards(ctx, failure)
+	ctx, cancel := p.cleanupContext(ctx, failure)
 	defer cancel()
 	answer, err := p.head(ctx)
 	if err != nil {
@@ -83,10 +84,10 @@ func (p *httpsPut) settle(ctx context.Context, failure error) error {
 	return failure
 }
 
-// readAnyway reads the file back, as long as it makes progress; not long if somebody wants to leave.
+// readAnyway reads the file back, as long as that makes progress; after an interrupt, for a short time only.
 func (p *httpsPut) readAnyway(ctx context.Context, failure error) error {
 	p.location.SHA256 = p.body.sum()
-	after, cancel := p.afterwards(ctx, failure)
+	after, cancel := p.cleanupContext(ctx, failure)
 	defer cancel()
 	if ctx.Err() == nil {
 		after = ctx
@@ -105,34 +106,34 @@ func isSilence(err error) bool {
 }
 
 const (
-	graceAfterSilence = 400 * time.Millisecond // for a server that has been silent for longer than the limit
-	graceAfterCancel  = 900 * time.Millisecond // for one that somebody does not want to wait for
-	graceAfterwards   = 5 * time.Second        // for looking and removing in all
+	graceAfterSilence = 400 * time.Millisecond // for a server that was silent for longer than the limit
+	graceAfterCancel  = 900 * time.Millisecond // after an interrupt
+	graceAfterwards   = 5 * time.Second        // for looking and removing together
 )
 
-// afterwards returns a context for looking and cleaning up: what was interrupted must not keep it from happening, and it
-// must not keep anybody waiting. From now on silence counts as such sooner if anybody has waited long enough.
-func (p *httpsPut) afterwards(ctx context.Context, failure error) (context.Context, context.CancelFunc) {
+// cleanupContext returns a context for looking and cleaning up, which an interrupt does not end, and which is short. After
+// an interrupt or a silence it shortens the idle limit too.
+func (p *httpsPut) cleanupContext(ctx context.Context, failure error) (context.Context, context.CancelFunc) {
 	switch {
 	case ctx.Err() != nil:
-		p.hurry(graceAfterCancel)
+		p.limitSilence(graceAfterCancel)
 	case isSilence(failure):
-		p.hurry(graceAfterSilence)
+		p.limitSilence(graceAfterSilence)
 	}
 	limit := min(graceAfterwards, p.o.Timeout)
 	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, os.ErrDeadlineExceeded)
 }
 
-// hurry has connections from now on fail when they are silent for so long; 0 is the usual limit. One that waits to be
-// used again knows the old limit only.
-func (s *httpsStore) hurry(limit time.Duration) {
+// limitSilence sets the idle limit of connections from now on; 0 is Timeout. An idle connection, which has the old limit,
+// is closed.
+func (s *httpsStore) limitSilence(limit time.Duration) {
 	if s.grace.Swap(int64(limit)) != int64(limit) {
 		s.transport.CloseIdleConnections()
 	}
 }
 
-// leave returns the error with the name of the file that is, or may be, there.
-func (p *httpsPut) leave(err error) error {
+// leftBehind returns the error with the file that is, or may be, there.
+func (p *httpsPut) leftBehind(err error) error {
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		e = &Error{Op: "cleaning up", Server: p.address, Kind: KindUnproven, Err: err} // none that is tried again
@@ -142,9 +143,9 @@ func (p *httpsPut) leave(err error) error {
 	return &left
 }
 
-// remove removes the file, which is known to be wrong, or not wanted.
+// remove removes a file that is wrong or not wanted, and returns why, or that it could not.
 func (p *httpsPut) remove(ctx context.Context, why error) error {
-	after, cancel := p.afterwards(ctx, why)
+	after, cancel := p.cleanupContext(ctx, why)
 	defer cancel()
 	err := p.erase(after)
 	switch {
@@ -153,10 +154,10 @@ func (p *httpsPut) remove(ctx context.Context, why error) error {
 	case why == nil:
 		why = err
 	}
-	return p.leave(why)
+	return p.leftBehind(why)
 }
 
-// erase removes the file.
+// erase sends the request that removes the file.
 func (p *httpsPut) erase(ctx context.Context) error {
 	p.tell(StepRemove, p.u.Name)
 	answer, err := p.do(ctx, "removing", func() (*http.Request, error) {

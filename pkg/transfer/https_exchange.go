@@ -10,26 +10,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
 	maxHeader = 64 << 10 // of an answer
-	maxBody   = 64 << 10 // of an answer, as far as anybody wants to know it
+	maxBody   = 64 << 10 // of an answer; the rest is not read
 
 	maxDemands = 4 // for a login, before a request is given up
 
-	wordsLimit = 200 * time.Millisecond // for what an answer says besides its head
+	wordsLimit = 200 * time.Millisecond // for the body of an answer
 )
 
-// An httpAnswer is an answer whose body was read, as far as anybody wants to know it. Only that of a GET that is met is
-// still to be read, and to be closed.
+// An httpAnswer is an answer whose body was read, up to maxBody. Only the body of a GET that succeeded is still to be read,
+// and to be closed.
 type httpAnswer struct {
 	*http.Response
 	words string // the server's, bounded, without secrets
 }
 
-// do sends one request, with the login that the server wants. A server that wants another is asked once more; remake
-// returns the request anew.
+// do sends one request, with the login that the server wants, and repeats it if the server wants another; remake makes the
+// request for each time.
 func (s *httpsStore) do(ctx context.Context, op string, remake func() (*http.Request, error)) (*httpAnswer, error) {
 	var answer *httpAnswer
 	repeated := false
@@ -60,25 +62,25 @@ func (s *httpsStore) do(ctx context.Context, op string, remake func() (*http.Req
 			return answer, nil
 		}
 	}
-	return answer, nil // it asks again and again: what it says at last is what it means
+	return answer, nil // it demands a login again and again: the last answer counts
 }
 
-// isNonsense reports whether an answer made no sense. As the first one on a connection that was used before, it may be
-// the rest of the answer before it.
+// isNonsense reports whether an answer could not be understood. As the first one on a connection that was used before, it
+// may be the rest of the answer before it.
 func isNonsense(err error) bool {
 	e := (*Error)(nil)
 	return errors.As(err, &e) && e.Kind == KindProtocol
 }
 
-// isBegun reports whether any of the request's body was wanted.
+// isBegun reports whether any of the request's body was read.
 func isBegun(request *http.Request) bool {
 	b, _ := request.Body.(*body)
 	_, asked := b.sent()
 	return asked
 }
 
-// blameLogin makes a refusal of a connection that was cut when the login came, and none was ever taken: some servers
-// refuse that way, and lock out who tries too often.
+// blameLogin returns a refusal of the login if the connection was cut when the login came, and none was accepted before:
+// some servers refuse that way, and lock out clients that try too often.
 func (s *httpsStore) blameLogin(request *http.Request, err error) error {
 	e := (*Error)(nil)
 	if s.login.proven || request.Header.Get("Authorization") == "" || isBegun(request) || !errors.As(err, &e) || e.Kind != KindBroken {
@@ -91,7 +93,7 @@ func (s *httpsStore) blameLogin(request *http.Request, err error) error {
 func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Request) (answer *httpAnswer, reused bool, err error) {
 	s.tell(StepSaid, "> "+request.Method+" "+request.URL.RequestURI())
 	w := newHeadWatch(request.Context(), s)
-	response, err := s.roundTrip(request.WithContext(w.ctx))
+	response, err := s.client.Do(request.WithContext(w.ctx))
 	w.stop()
 	if err != nil {
 		defer w.cancel(nil)
@@ -113,21 +115,13 @@ func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Requ
 	if body, err := io.ReadAll(io.LimitReader(response.Body, maxBody)); err == nil && len(body) > 0 {
 		plain := []byte(s.access.scrub(string(body))) // before tags are taken out of a password, or blanks
 		if text := s.words(bodyText(response.Header.Get("Content-Type"), plain)); text != "" && text != status {
-			answer.words = strings.TrimSpace(answer.words + ": " + cut(strings.TrimPrefix(text, status+" "), 300))
+			answer.words = strings.TrimSpace(answer.words + ": " + secret.Cut(strings.TrimPrefix(text, status+" "), 300))
 		}
 	}
 	return answer, false, nil
 }
 
-// roundTrip sends a request. What was held back for its answer is let go when there is one, or none.
-func (s *httpsStore) roundTrip(request *http.Request) (*http.Response, error) {
-	answered := make(chan struct{})
-	s.answered.Store(&answered)
-	defer close(answered)
-	return s.client.Do(request)
-}
-
-// bodyText is what a person would read of an answer's body.
+// bodyText returns what a person would read of an answer's body.
 func bodyText(contentType string, body []byte) string {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	switch {

@@ -7,20 +7,22 @@ import (
 	"strings"
 
 	"github.com/icholy/digest"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // An httpLogin answers a server's demand for a login: digest where it is offered (RFC 7616), else basic (RFC 7617).
 // Nothing is sent before the server has said what it wants.
 type httpLogin struct {
 	username string
-	password Secret
+	password secret.Secret
 
 	challenge *digest.Challenge // what the server wants by digest
 	count     int               // requests that used it
 	basic     bool              // the server wants basic
-	tried     bool              // the demand was answered, and refused
-	proven    bool              // the server has taken it
-	unknown   string            // what the server wants instead, and nobody here knows
+	tried     bool              // the login was sent, and refused
+	proven    bool              // the server has accepted it
+	unknown   string            // what the server wants instead, which is not supported
 }
 
 // sign adds the login to a request.
@@ -42,8 +44,8 @@ func (l *httpLogin) sign(r *http.Request) error {
 	return nil
 }
 
-// learn reads what the server wants, and reports whether to ask again with that. A login that was refused is not
-// tried twice: servers lock out who tries too often.
+// learn reads which login the server wants, and reports whether to repeat the request with it. A login that was refused is
+// not tried twice: servers lock out clients that try too often.
 func (l *httpLogin) learn(h http.Header) bool {
 	if l.username == "" {
 		return false
@@ -87,24 +89,24 @@ func findDigest(h http.Header) *digest.Challenge {
 	return nil
 }
 
-// complaint says what is wrong with the login, besides the server's words.
-func (l *httpLogin) complaint() error {
+// problem returns what is wrong with the login, besides the server's words; nil if that is not known.
+func (l *httpLogin) problem() error {
 	switch {
 	case l.username == "":
 		return errLoginWanted
 	case l.unknown != "":
 		scheme, _, _ := strings.Cut(l.unknown, " ")
 		if strings.EqualFold(scheme, "digest") {
-			return errors.New("the server wants a digest login of a kind that is not known here: algorithms are MD5, SHA-256 and SHA-512, the quality is auth")
+			return errors.New("the server wants an unsupported kind of digest login: supported are the algorithms MD5, SHA-256 and SHA-512, with quality auth")
 		}
-		return fmt.Errorf("the server wants a login of the kind %q; basic and digest are known here", cut(scheme, 40))
+		return fmt.Errorf("the server wants a login of the kind %q; supported are basic and digest", secret.Cut(scheme, 40))
 	case !l.tried:
 		return errors.New("the server does not say what login it wants")
 	}
 	return nil
 }
 
-// accepted notes that the server takes the login: should it refuse later, it wants something new.
+// accepted notes that the server accepts the login: a later refusal asks for something new.
 func (l *httpLogin) accepted() { l.tried, l.proven = false, l.proven || l.known() }
 
 // known reports whether the server has said what it wants.

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// head asks for what the server tells of the file without sending it.
+// head requests what the server says of the file.
 func (p *httpsPut) head(ctx context.Context) (*httpAnswer, error) {
 	return p.do(ctx, "asking for the file", func() (*http.Request, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodHead, p.access.FileURL(p.u.Name), nil)
@@ -47,14 +47,17 @@ func (p *httpsPut) compare(ctx context.Context) error {
 	case told:
 		p.location.proof(ProofSize)
 	case isGone(answer.StatusCode):
-		return p.unproven(answer, errors.New("the server took the file, and says now that there is none"))
+		return p.unproven(answer, errors.New("the server took the file, and now says that it does not exist"))
 	default:
 		p.u.ReadBack = true // the server cannot tell: look for ourselves
 	}
 	if sum, ok := digestOf(answer.Header); ok && answer.StatusCode == http.StatusOK {
 		p.tell(StepCheck, string(ProofDigest))
-		if sum != p.location.SHA256 {
-			return p.wrong(ctx, fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, p.location.SHA256))
+		if err := p.u.needSHA256(ctx, &p.location); err != nil {
+			return err
+		}
+		if sum != *p.location.SHA256 {
+			return p.wrong(ctx, fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, *p.location.SHA256))
 		}
 		p.location.proof(ProofDigest)
 	}
@@ -69,7 +72,7 @@ func (p *httpsPut) compare(ctx context.Context) error {
 }
 
 // digestOf returns the SHA-256 that the server tells of the file's content: Repr-Digest (RFC 9530), or Digest (RFC
-// 3230). An ETag is nobody's digest.
+// 3230). An ETag is no digest.
 func digestOf(h http.Header) (sum [32]byte, ok bool) {
 	for _, field := range []string{"Repr-Digest", "Digest"} {
 		for part := range strings.SplitSeq(strings.Join(h.Values(field), ","), ",") {
@@ -87,6 +90,7 @@ func digestOf(h http.Header) (sum [32]byte, ok bool) {
 	return sum, false
 }
 
+// unproven returns the error of a file that is not proven; answer may be nil.
 func (p *httpsPut) unproven(answer *httpAnswer, err error) *Error {
 	e := &Error{Op: "checking the file", Server: p.address, Kind: KindUnproven, Err: err}
 	if answer != nil {
@@ -95,12 +99,12 @@ func (p *httpsPut) unproven(answer *httpAnswer, err error) *Error {
 	return e
 }
 
-// wrong removes a file that is not what was sent.
+// wrong removes a file that is not what was sent, and returns the error of Put.
 func (p *httpsPut) wrong(ctx context.Context, err error) error {
 	return p.remove(ctx, p.unproven(nil, err))
 }
 
-// A differsError is a file that was read back and is another.
+// A differsError says that a file that was read back differs.
 type differsError struct{ text string }
 
 func (e *differsError) Error() string { return e.text }
@@ -108,6 +112,9 @@ func (e *differsError) Error() string { return e.text }
 // readBack reads the whole file again and compares its digest.
 func (p *httpsPut) readBack(ctx context.Context) error {
 	p.tell(StepCheck, string(ProofReadBack))
+	if err := p.u.needSHA256(ctx, &p.location); err != nil {
+		return err
+	}
 	answer, err := p.do(ctx, "reading back", func() (*http.Request, error) {
 		return http.NewRequestWithContext(ctx, http.MethodGet, p.access.FileURL(p.u.Name), nil)
 	})
@@ -124,8 +131,8 @@ func (p *httpsPut) readBack(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return p.fail(ctx, "reading back", err)
-	case n != size || [32]byte(got.Sum(nil)) != p.location.SHA256:
-		return &differsError{fmt.Sprintf("read back, %d bytes have SHA-256 %x; %d with %x were sent", n, got.Sum(nil), size, p.location.SHA256)}
+	case n != size || [32]byte(got.Sum(nil)) != *p.location.SHA256:
+		return &differsError{fmt.Sprintf("read back, %d bytes have SHA-256 %x; %d with %x were sent", n, got.Sum(nil), size, *p.location.SHA256)}
 	}
 	p.location.proof(ProofReadBack)
 	return nil

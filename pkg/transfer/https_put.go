@@ -15,7 +15,7 @@ func (s *httpsStore) Put(ctx context.Context, u Upload) (Location, error) {
 	}
 	p := &httpsPut{}
 	err := s.o.again(ctx, func(n int) error {
-		s.hurry(0)
+		s.limitSilence(0)
 		p = &httpsPut{httpsStore: s, u: u, there: p.there}
 		p.location = Location{Size: u.Content.Size(), Attempts: n, URL: s.access.FileURL(u.Name)}
 		return p.run(ctx)
@@ -24,7 +24,7 @@ func (s *httpsStore) Put(ctx context.Context, u Upload) (Location, error) {
 	case err == nil:
 		return p.location, nil
 	case p.there:
-		return Location{}, p.leave(err)
+		return Location{}, p.leftBehind(err)
 	}
 	return Location{}, err
 }
@@ -32,13 +32,14 @@ func (s *httpsStore) Put(ctx context.Context, u Upload) (Location, error) {
 // An httpsPut is one attempt to send a file.
 type httpsPut struct {
 	*httpsStore
-	u        Upload
-	body     *body
-	there    bool       // the file is there, or may be, and nobody knows whether it is right
-	before   httpsState // what the server told of the file that was there before
-	asked    bool       // a request has begun to send the file, and the server to write it perhaps
-	touched  int64      // the most bytes that any request has sent
-	location Location
+	u           Upload
+	body        *body
+	there       bool       // the file is there, or may be, and was not proven
+	before      httpsState // what the server told of the file that was there before
+	tellsDigest bool       // the server told the digest of that file, and will tell that of ours
+	asked       bool       // a request has begun to send the file, and the server to write it perhaps
+	touched     int64      // the most bytes that any request has sent
+	location    Location
 }
 
 func (p *httpsPut) run(ctx context.Context) error {
@@ -55,13 +56,13 @@ func (p *httpsPut) run(ctx context.Context) error {
 	if err == nil {
 		err = p.prove(ctx)
 	} else {
-		err = p.settle(ctx, err)
+		err = p.resolve(ctx, err)
 	}
 	p.location.Duration = time.Since(start)
 	return err
 }
 
-// lookForOld asks whether a file of the name is there. It is also how the login is settled before the file goes out.
+// lookForOld asks whether a file of the name is there. This also completes the login before the file goes out.
 func (p *httpsPut) lookForOld(ctx context.Context) error {
 	if p.access.Username != "" && !p.login.known() {
 		p.tell(StepLogin, p.access.Username)
@@ -74,17 +75,18 @@ func (p *httpsPut) lookForOld(ctx context.Context) error {
 	case answer.StatusCode == http.StatusUnauthorized:
 		return p.refuse("logging in", answer)
 	case answer.StatusCode == http.StatusOK && p.u.NoOverwrite:
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it was not to be replaced")}
+		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
 	case !isGone(answer.StatusCode) && p.u.NoOverwrite:
 		e := p.refuse("asking for the file", answer)
-		e.Err = errors.New("the server does not tell whether a file of the name is there, and none is to be replaced")
+		e.Err = errors.New("the server does not tell whether a file of this name exists, and none may be replaced")
 		return e
 	}
 	p.before = stateOf(answer)
+	_, p.tellsDigest = digestOf(answer.Header)
 	if p.before.gone() {
 		p.there = false // what an earlier attempt left is not there any more
 	}
-	return nil // what else there is to say, the upload will hear
+	return nil // the upload will be told about anything else
 }
 
 // send sends the file. With expect the server is asked first, so that a refusal costs no bytes and is always heard.
@@ -121,20 +123,21 @@ func (p *httpsPut) send(ctx context.Context, expect bool) error {
 	if !p.body.complete() {
 		return p.wrong(ctx, errors.New("the server said that it has the file before it had all of it"))
 	}
-	// Some servers never say 201. But who must not replace anything is told when a file has appeared meanwhile.
+	// Some servers never say 201. But with NoOverwrite a file that has appeared meanwhile has to be told.
 	unsure := !p.before.gone() || p.u.NoOverwrite
 	p.location.Replaced = p.before.there() || unsure && answer.StatusCode != http.StatusCreated
 	p.location.SHA256 = p.body.sum()
 	return nil
 }
 
-// renew has the file sent from its start.
+// renew sends the file from its start again.
 func (p *httpsPut) renew(ctx context.Context) {
 	p.noteTouched()
 	p.body.stop()
-	p.body = newBody(ctx, p.u, p.o)
+	p.body = newBody(ctx, p.u, p.o, p.tellsDigest)
 }
 
+// noteTouched notes how much the server may have written.
 func (p *httpsPut) noteTouched() {
 	n, asked := p.body.sent()
 	p.touched, p.asked = max(p.touched, n), p.asked || asked
@@ -144,13 +147,13 @@ func (p *httpsPut) noteTouched() {
 func (s *httpsStore) Try(ctx context.Context) error {
 	u := tryUpload()
 	p := &httpsPut{httpsStore: s, u: u, location: Location{URL: s.access.FileURL(u.Name), Attempts: 1}}
-	s.hurry(0)
+	s.limitSilence(0)
 	err := p.run(ctx)
 	switch {
 	case err == nil:
 		return p.remove(ctx, nil)
 	case p.there:
-		return p.leave(err)
+		return p.leftBehind(err)
 	}
 	return err
 }

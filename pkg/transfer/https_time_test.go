@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // Who is told late: a refusal and Ctrl-C do not wait for the limit for silence, and silence does not wait for it several
@@ -64,7 +64,7 @@ func TestHTTPSTakesNoLonger(t *testing.T) {
 			if c.cancel && !errors.Is(err, context.Canceled) {
 				t.Errorf("%v", err)
 			}
-			s.Settle()
+			s.WaitClosed()
 		})
 	}
 }
@@ -82,7 +82,7 @@ func TestHTTPSNoOverwrite(t *testing.T) {
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != kind {
 			t.Errorf("%d: %v", status, err)
 		}
-		if s.Settle(); s.Saw("PUT") {
+		if s.WaitClosed(); s.Saw("PUT") {
 			t.Errorf("%d: the file is sent", status)
 		}
 	}
@@ -92,7 +92,7 @@ func TestHTTPSNoOverwrite(t *testing.T) {
 	if _, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}, u); err != nil {
 		t.Error(err)
 	}
-	s.Settle()
+	s.WaitClosed()
 }
 
 // A login that is answered by cutting the connection is not tried again and again: accounts get locked.
@@ -106,7 +106,7 @@ func TestHTTPSLoginCut(t *testing.T) {
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != transfer.KindLogin {
 			t.Errorf("%v", err)
 		}
-		s.Settle()
+		s.WaitClosed()
 		count := 0
 		for _, entry := range s.Log() {
 			if entry.Authorization != "" {
@@ -128,6 +128,6 @@ func TestHTTPSRestOfAnswer(t *testing.T) {
 		if _, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}, upload(content(1000))); err != nil {
 			t.Fatal(err)
 		}
-		s.Settle()
+		s.WaitClosed()
 	}
 }

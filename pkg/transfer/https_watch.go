@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A watchedBody is a body that is read by somebody else.
+// A watchedBody ends its request when it is closed.
 type watchedBody struct {
 	io.ReadCloser
 	w *headWatch
@@ -27,8 +27,8 @@ func (b *watchedBody) Close() error {
 // maxInterim is how many answers of the kind 1xx a server may give to one request.
 const maxInterim = 16
 
-// A headWatch ends a request whose answer's head comes byte by byte and not to an end: when the limit for silence has
-// passed since the server took the last byte of the request, or said that it still works on it.
+// A headWatch ends a request whose answer's head does not come to an end, however its bytes come: when the idle limit has
+// passed since the server took the last byte of the request, or sent an interim answer.
 type headWatch struct {
 	ctx     context.Context //nolint:containedctx // it is that of one request
 	cancel  context.CancelCauseFunc
@@ -39,6 +39,7 @@ type headWatch struct {
 	ended   chan struct{}
 }
 
+// newHeadWatch starts to watch; stop ends it.
 func newHeadWatch(ctx context.Context, s *httpsStore) *headWatch {
 	w := &headWatch{ended: make(chan struct{})}
 	ctx, w.cancel = context.WithCancelCause(ctx)
@@ -57,7 +58,7 @@ func newHeadWatch(ctx context.Context, s *httpsStore) *headWatch {
 	return w
 }
 
-// note notes that something went on; the clock runs only once the request is written.
+// note restarts the limit, which runs from when the request is written.
 func (w *headWatch) note(wrote bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,6 +67,7 @@ func (w *headWatch) note(wrote bool) {
 	}
 }
 
+// run ends the request when the limit has passed.
 func (w *headWatch) run(s *httpsStore) {
 	tick := time.NewTicker(max(min(s.o.Timeout/16, 100*time.Millisecond), time.Millisecond))
 	defer tick.Stop()
@@ -77,10 +79,8 @@ func (w *headWatch) run(s *httpsStore) {
 			return
 		case <-tick.C:
 		}
-		if l := s.link.Load(); l != nil {
-			if unsent, _ := unsentBytes(l.tcp); unsent > 0 {
-				w.note(false) // the last bytes are still on their way
-			}
+		if c := s.conn.Load(); c != nil && c.Sending() {
+			w.note(false) // the last bytes are still on their way
 		}
 		w.mu.Lock()
 		late := !w.since.IsZero() && time.Since(w.since) > s.o.Timeout
@@ -91,10 +91,10 @@ func (w *headWatch) run(s *httpsStore) {
 	}
 }
 
-// stop ends the watch: the head is there, or will never be.
+// stop ends the watch: the head is there, or will not come.
 func (w *headWatch) stop() { close(w.ended) }
 
-// blame returns the context that says why the request failed, if one does.
+// blame returns the context whose cause is why the request failed.
 func (w *headWatch) blame(ctx context.Context) context.Context {
 	if ctx.Err() == nil && errors.Is(context.Cause(w.ctx), os.ErrDeadlineExceeded) {
 		return w.ctx

@@ -12,11 +12,13 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // What a server repeats of the password is not shown, in whatever form it went over the wire.
 func TestScrub(t *testing.T) {
-	long := Access{Username: "cp", Password: NewSecret("päss word/+1")}
+	long := Access{Username: "cp", Password: secret.New("päss word/+1")}
 	basic := base64.StdEncoding.EncodeToString([]byte("cp:päss word/+1"))
 	for text, want := range map[string]string{
 		"530 Wrong password päss word/+1.":    "530 Wrong password [redacted].",
@@ -32,27 +34,27 @@ func TestScrub(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
-	odd := Access{Username: "cp", Password: NewSecret(`a  <b>&"c'\/é😀`)}
+	odd := Access{Username: "cp", Password: secret.New(`a  <b>&"c'\/é😀`)}
 	for _, text := range []string{
 		`a  <b>&"c'\/é😀`, `a <b>&"c'\/é😀`, "a  &lt;b&gt;&amp;&quot;c&#39;\\/é😀", "a  &lt;b&gt;&amp;&#34;c&#039;\\/é😀", "a  &#x3c;b>&amp;\"c&apos;\\/é😀",
 		`{"p":"a  <b>&\"c'\\/é😀"}`, `{"p":"a  \u003cb\u003e\u0026\"c'\\\/\u00e9\ud83d\ude00"}`, `a  <b>&\"c\'\\/\xc3\xa9\U0001f600`,
 		"a%20%20%3cb%3e%26%22c'%5c/%c3%a9%f0%9f%98%80",
 	} {
-		if got := (&peer{access: odd}).words("you sent " + text + "."); !strings.Contains(got, redacted) || strings.Contains(got, "b") {
+		if got := (&peer{access: odd}).words("you sent " + text + "."); !strings.Contains(got, secret.Redacted) || strings.Contains(got, "b") {
 			t.Errorf("%q becomes %q", text, got)
 		}
 	}
-	short := Access{Username: "cp", Password: NewSecret("abc")}
+	short := Access{Username: "cp", Password: secret.New("abc")}
 	for text, want := range map[string]string{
 		"the alphabet begins abcdef": "the alphabet begins abcdef",
-		"wrong: 'abc'":               redacted,
-		"PASS abc":                   redacted,
+		"wrong: 'abc'":               secret.Redacted,
+		"PASS abc":                   secret.Redacted,
 	} {
 		if got := short.scrub(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
-	if got := (Access{Password: NewSecret("")}).scrub("as it was"); got != "as it was" {
+	if got := (Access{Password: secret.New("")}).scrub("as it was"); got != "as it was" {
 		t.Errorf("an empty password changes the text: %q", got)
 	}
 }
@@ -201,7 +203,7 @@ func TestTemporaryName(t *testing.T) {
 	}
 }
 
-// Every kind has a sentence of its own, and it is settled whether it may pass.
+// Every kind has a sentence of its own, and is temporary or not.
 func TestKinds(t *testing.T) {
 	passing := 0
 	seen := map[string]bool{}

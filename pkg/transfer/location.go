@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// host is the server without the brackets of an IPv6 address.
+// host returns the server without the brackets of an IPv6 address.
 func (a Access) host() string {
 	return strings.TrimSuffix(strings.TrimPrefix(a.Server, "["), "]")
 }
 
-// port is the port that is spoken to.
+// port returns the port, or the default of the method.
 func (a Access) port() int {
 	switch {
 	case a.Port != 0:
@@ -24,7 +24,7 @@ func (a Access) port() int {
 	return 21
 }
 
-// baseURL is the folder by HTTPS.
+// baseURL returns the URL of the folder by HTTPS.
 func (a Access) baseURL() (*url.URL, error) {
 	if a.BaseURL != "" {
 		return url.Parse(a.BaseURL)
@@ -32,10 +32,10 @@ func (a Access) baseURL() (*url.URL, error) {
 	return &url.URL{Scheme: "https", Host: a.hostPort(443), Path: "/"}, nil
 }
 
-// hostPort is the server as it stands in a URL, where the usual port is left out.
-func (a Access) hostPort(usual int) string {
+// hostPort returns the server as it stands in a URL, without the default port.
+func (a Access) hostPort(defaultPort int) string {
 	host := a.host()
-	if a.port() != usual {
+	if a.port() != defaultPort {
 		return net.JoinHostPort(host, strconv.Itoa(a.port()))
 	}
 	if address, err := netip.ParseAddr(host); err == nil && address.Is6() {
@@ -44,8 +44,8 @@ func (a Access) hostPort(usual int) string {
 	return host
 }
 
-// FileURL is where a file of the folder lies: ftp://, ftps:// or https://, without login. A folder of FTP that begins at
-// the root rather than at the login folder begins with %2F (RFC 1738, 3.2.2). The access data must be valid.
+// FileURL returns the URL of a file of the folder: ftp://, ftps:// or https://, without login. A path of FTP that begins at
+// the root rather than at the login directory begins with %2F (RFC 1738, 3.2.2). The access data must be valid.
 func (a Access) FileURL(name string) string {
 	if a.method() == HTTPS {
 		base, err := a.baseURL()

@@ -2,19 +2,19 @@ package transfer
 
 import (
 	"context"
-	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"io"
 	"net"
-	"net/url"
 	"os"
 	"strings"
-	"syscall"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A peer is the server as errors speak of it.
+// A peer is the server as events and errors name it.
 type peer struct {
 	access  Access
 	o       Options
@@ -24,10 +24,21 @@ type peer struct {
 // tell tells a step.
 func (p *peer) tell(step Step, text string) { p.o.tell(Event{Step: step, Text: text}) }
 
-// words bounds what the server said, without secrets: blanks are taken together only after they were looked for.
+// scrub returns a server's text without the password: servers repeat what they were sent, the header of a basic login too.
+func (a Access) scrub(text string) string {
+	password := a.Password.Reveal()
+	if password == "" {
+		return text
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(a.Username + ":" + password))
+	return secret.NewRedactor(a.Password, secret.New(basic)).Scrub(text)
+}
+
+// words returns what the server said, bounded and without secrets. Blanks are taken together only after secrets were
+// looked for.
 func (p *peer) words(text string) string {
 	text = p.access.scrub(strings.Join(strings.Fields(p.access.scrub(text)), " "))
-	return cut(text, 2<<10)
+	return secret.Cut(text, 2<<10)
 }
 
 // fail turns an error of the network, of TLS or of the file into what Put returns.
@@ -46,99 +57,44 @@ func (p *peer) fail(ctx context.Context, op string, err error) error {
 	}
 	data := (*dataError)(nil)
 	e := &Error{Op: op, Server: p.address, Data: errors.As(err, &data)}
-	err = handshakeError(err)
+	if stranger := trust.AsError(err); stranger != nil {
+		err = stranger
+	}
 	e.Kind, e.Err = networkKind(err), p.cause(err)
 	return e
 }
 
-// cause keeps of an error's text what helps; a server's words in it are hostile and may repeat a secret.
+// cause returns the part of an error that the kind does not say; nil if there is none. A server's words in it are hostile
+// and may repeat a secret.
 func (p *peer) cause(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed):
 		return nil // the kind says it
 	case networkKind(err) == KindProtocol:
-		return errors.New(p.words(inside(err).Error()))
+		return errors.New(p.words(netconn.Cause(err).Error()))
 	case networkKind(err) == KindTrust:
 		return err
 	}
-	return innermost(inside(err))
+	return netconn.Cause(err)
 }
 
-// inside takes the request off an error of net/http.
-func inside(err error) error {
-	if request := (*url.Error)(nil); errors.As(err, &request) {
-		return request.Err
-	}
-	return err
-}
-
-// innermost takes addresses and calls off a network error: the message names the server already.
-func innermost(err error) error {
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Err != nil {
-		err = op.Err
-	}
-	if call := (*os.SyscallError)(nil); errors.As(err, &call) {
-		err = call.Err
-	}
-	return err
-}
-
-// networkKind is the kind of an error that holds no word of the server.
+// networkKind returns the kind of an error that holds no word of the server.
 func networkKind(err error) Kind {
-	var (
-		stranger *trust.Error
-		name     *net.DNSError
-		safe     *tlsError
-		weak     *trust.WeakKeyError
-		op       *net.OpError
-	)
-	switch {
-	case errors.As(err, &stranger):
-		return KindTrust
-	case errors.As(err, &name):
-		return KindUnreachable
-	case errors.Is(err, errNonsense):
+	if errors.Is(err, errNonsense) {
 		return KindProtocol
-	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ETIMEDOUT) || isTimeout(err):
+	}
+	switch netconn.Classify(err) {
+	case netconn.Timeout:
 		return KindTimeout
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED):
+	case netconn.Broken:
 		return KindBroken
-	case errors.As(err, &op) && op.Op == "dial":
+	case netconn.Unreachable:
 		return KindUnreachable
-	case errors.As(err, &safe), errors.As(err, &weak):
+	case netconn.TLS:
 		return KindTLS
-	case errors.As(err, &op):
-		return KindBroken
+	case netconn.Trust:
+		return KindTrust
+	case netconn.Other:
 	}
 	return KindProtocol
-}
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// A tlsError is a handshake that failed for a reason of TLS itself.
-type tlsError struct{ err error }
-
-func (e *tlsError) Error() string { return e.err.Error() }
-func (e *tlsError) Unwrap() error { return e.err }
-
-// handshakeError tells apart a server that is not to be trusted, a connection that broke, and TLS that does not fit.
-func handshakeError(err error) error {
-	if stranger := trust.AsError(err); stranger != nil {
-		return stranger
-	}
-	var (
-		record tls.RecordHeaderError
-		op     *net.OpError
-	)
-	switch {
-	case err == nil:
-	case errors.As(err, &record), errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"),
-		strings.Contains(err.Error(), "tls: "), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
-		return &tlsError{err}
-	}
-	return err
 }

@@ -7,16 +7,18 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 const (
-	maxReplyBytes = 256 << 10 // of one reply; a server that says more does not mean well
+	maxReplyBytes = 256 << 10 // of one reply; a server that says more is broken or hostile
 	maxReplyLine  = 1 << 10   // of one line that is kept
 	maxReplyLines = 1000      // that are kept
 )
 
-// errNonsense is an answer that is no FTP reply.
-var errNonsense = errors.New("this is no FTP reply")
+// errNonsense says that an answer is not an FTP reply.
+var errNonsense = errors.New("not a valid FTP reply")
 
 // A reply is what an FTP server says to one command: its code, and its lines without the code of first and last.
 type reply struct {
@@ -24,10 +26,10 @@ type reply struct {
 	lines []string
 }
 
-// text is the reply in one line.
+// text returns the reply in one line.
 func (r reply) text() string { return strings.Join(r.lines, " ") }
 
-// wire writes the reply so that the library reads it: a server's oddities end here.
+// wire returns the reply as the library reads it, without the server's oddities.
 func (r reply) wire() []byte {
 	var b strings.Builder
 	for i, line := range r.lines {
@@ -53,7 +55,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 	}
 	code, more, ok := replyCode(line)
 	if !ok {
-		return reply{}, fmt.Errorf("%w: %q", errNonsense, cut(line, 100))
+		return reply{}, fmt.Errorf("%w: %q", errNonsense, secret.Cut(line, 100))
 	}
 	answer := reply{code, []string{replyText(line)}}
 	for more {
@@ -112,6 +114,7 @@ func replyCode(line string) (code int, more, ok bool) {
 	return code, line[3] == '-', strings.ContainsRune(" -\r\n", rune(line[3]))
 }
 
+// replyText returns a line without its code.
 func replyText(line string) string {
 	if len(line) < 4 {
 		return ""

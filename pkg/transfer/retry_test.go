@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/badserver"
 )
 
 // The pauses grow, and a server that asks for a longer one gets it.

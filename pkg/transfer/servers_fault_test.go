@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // faultSize is the size of the files on whose way something happens: what is sent at a time ends just behind 99 percent.
@@ -18,7 +18,7 @@ const faultSize = 2<<20 + 16<<10
 func TestServersCancel(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		for _, percent := range []int64{10, 50, 99} {
 			for _, how := range []string{"new", "old", "in place"} {
 				t.Run(fmt.Sprint(percent, how), func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestServersCancel(t *testing.T) {
 					if got.err != context.Canceled { //nolint:errorlint // nothing around it
 						t.Errorf("%v", got.err)
 					}
-					s.settles(t, want)
+					s.eventuallyHolds(t, want)
 				})
 			}
 		}
@@ -50,7 +50,7 @@ func TestServersCancel(t *testing.T) {
 func TestServersCancelEarly(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if got := s.putIn(ctx, t, transfer.Options{Retries: 2}, upload(content(0))); got.err != context.Canceled { //nolint:errorlint // nothing around it
@@ -64,19 +64,19 @@ func TestServersCancelEarly(t *testing.T) {
 func TestServersFaults(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
-		proxy := transfertest.NewProxy(t, s.server)
+		s := m.start(t, realservers.Options{})
+		proxy := realservers.NewProxy(t, s.server)
 		s = s.through(proxy)
-		for _, action := range []transfertest.Action{transfertest.Reset, transfertest.Close} {
+		for _, action := range []realservers.Action{realservers.Reset, realservers.Close} {
 			for _, percent := range []int64{10, 50, 99} {
 				name := fmt.Sprintf("%d-%d", action, percent)
-				fault := transfertest.Fault{Action: action, After: faultSize * percent / 100}
+				fault := realservers.Fault{Action: action, After: faultSize * percent / 100}
 				t.Run(name, func(t *testing.T) { faultCut(t, s.sub(t, name), proxy, fault) })
 			}
 		}
 		for _, c := range []struct {
 			name string
-			test func(*testing.T, site, *transfertest.Proxy)
+			test func(*testing.T, site, *realservers.Proxy)
 		}{
 			{"stall", faultStall},
 			{"stall in TLS handshake or at the start", faultStallEarly},
@@ -87,65 +87,65 @@ func TestServersFaults(t *testing.T) {
 			{"unreachable", faultUnreachable},
 		} {
 			t.Run(c.name, func(t *testing.T) { c.test(t, s.sub(t, c.name), proxy) })
-			proxy.Fail(transfertest.Fault{})
+			proxy.Fail(realservers.Fault{})
 			proxy.Cut()
 		}
 	})
 }
 
 // faultCut has the connections cut: that is an error that says so, or is repaired by sending once more.
-func faultCut(t *testing.T, s site, proxy *transfertest.Proxy, fault transfertest.Fault) {
+func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.Fault) {
 	file, old := content(faultSize), []byte("old")
 	s.place(t, old)
 	proxy.Fail(fault)
 	s.put(t, transfer.Options{}, upload(file)).fails(t, transfer.KindBroken)
-	s.settles(t, only(old))
+	s.eventuallyHolds(t, only(old))
 	proxy.Fail(fault)
 	got := s.put(t, transfer.Options{Retries: 2}, upload(file))
 	got.succeeds(t)
-	s.settles(t, only(file))
+	s.eventuallyHolds(t, only(file))
 	s.fits(t, got.Location, name, file)
 	if got.Attempts != 2 || got.count(transfer.StepRetry, "") != 1 {
 		t.Errorf("%+v", got.Location)
 	}
 }
 
-func faultStall(t *testing.T, s site, proxy *transfertest.Proxy) {
+func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 	old := []byte("old")
 	s.place(t, old)
 	for _, percent := range []int64{10, 99} {
-		proxy.Fail(transfertest.Fault{Action: transfertest.Stall, After: faultSize * percent / 100})
+		proxy.Fail(realservers.Fault{Action: realservers.Stall, After: faultSize * percent / 100})
 		s.put(t, transfer.Options{Timeout: 1500 * time.Millisecond}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
-		s.settles(t, only(old))
+		s.eventuallyHolds(t, only(old))
 		proxy.Cut()
-		s.settles(t, only(old))
+		s.eventuallyHolds(t, only(old))
 	}
 }
 
-func faultStallEarly(t *testing.T, s site, proxy *transfertest.Proxy) {
-	proxy.Fail(transfertest.Fault{Action: transfertest.Stall})
+func faultStallEarly(t *testing.T, s site, proxy *realservers.Proxy) {
+	proxy.Fail(realservers.Fault{Action: realservers.Stall})
 	s.put(t, transfer.Options{Timeout: 1500 * time.Millisecond}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 	proxy.Cut()
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 }
 
 // faultInPlace has a file cut that has its own name already.
-func faultInPlace(t *testing.T, s site, proxy *transfertest.Proxy) {
+func faultInPlace(t *testing.T, s site, proxy *realservers.Proxy) {
 	u := upload(content(faultSize))
 	u.InPlace = true
-	proxy.Fail(transfertest.Fault{Action: transfertest.Close, After: faultSize / 2})
+	proxy.Fail(realservers.Fault{Action: realservers.Close, After: faultSize / 2})
 	s.put(t, transfer.Options{}, u).fails(t, transfer.KindBroken)
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 }
 
 // faultControl loses the control connection while the data still flow. By HTTPS there is only one, and it is lost.
-func faultControl(t *testing.T, s site, proxy *transfertest.Proxy) {
+func faultControl(t *testing.T, s site, proxy *realservers.Proxy) {
 	file := content(faultSize)
-	proxy.Fail(transfertest.Fault{Action: transfertest.DropControl, After: faultSize / 2})
+	proxy.Fail(realservers.Fault{Action: realservers.DropControl, After: faultSize / 2})
 	got := s.put(t, transfer.Options{Retries: 1}, upload(file))
 	got.succeeds(t)
-	s.settles(t, only(file))
+	s.eventuallyHolds(t, only(file))
 	s.fits(t, got.Location, name, file)
 	if got.Attempts > 2 {
 		t.Errorf("%d attempts", got.Attempts)
@@ -153,10 +153,10 @@ func faultControl(t *testing.T, s site, proxy *transfertest.Proxy) {
 }
 
 // faultReply loses what the server says to the whole file: that it is there is found out by looking.
-func faultReply(t *testing.T, s site, proxy *transfertest.Proxy) {
+func faultReply(t *testing.T, s site, proxy *realservers.Proxy) {
 	file := content(faultSize)
 	for _, inPlace := range []bool{false, true} {
-		proxy.Fail(transfertest.Fault{Action: transfertest.LoseReply, After: faultSize / 2})
+		proxy.Fail(realservers.Fault{Action: realservers.LoseReply, After: faultSize / 2})
 		u := upload(file)
 		u.InPlace = inPlace
 		if inPlace {
@@ -164,7 +164,7 @@ func faultReply(t *testing.T, s site, proxy *transfertest.Proxy) {
 		}
 		got := s.put(t, transfer.Options{}, u)
 		got.succeeds(t)
-		s.settles(t, only(file))
+		s.eventuallyHolds(t, only(file))
 		if got.Attempts != 1 || got.count(transfer.StepLook, "") != 1 || inPlace && !slices.Contains(got.Proofs, transfer.ProofReadBack) {
 			t.Errorf("%+v\n%s", got.Location, got.events)
 		}
@@ -173,17 +173,17 @@ func faultReply(t *testing.T, s site, proxy *transfertest.Proxy) {
 }
 
 // faultAlways cuts every attempt.
-func faultAlways(t *testing.T, s site, proxy *transfertest.Proxy) {
-	proxy.Fail(transfertest.Fault{Action: transfertest.Reset, After: faultSize / 2, Always: true})
+func faultAlways(t *testing.T, s site, proxy *realservers.Proxy) {
+	proxy.Fail(realservers.Fault{Action: realservers.Reset, After: faultSize / 2, Always: true})
 	got := s.put(t, transfer.Options{Retries: 2}, upload(content(faultSize)))
 	got.fails(t, transfer.KindBroken)
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 	if got.count(transfer.StepRetry, "") != 2 {
 		t.Error(got.events)
 	}
 }
 
-func faultUnreachable(t *testing.T, s site, proxy *transfertest.Proxy) {
+func faultUnreachable(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Refuse(true)
 	got := s.put(t, transfer.Options{Retries: 2}, upload(content(1000)))
 	got.fails(t, transfer.KindUnreachable)
@@ -198,7 +198,7 @@ func faultUnreachable(t *testing.T, s site, proxy *transfertest.Proxy) {
 func TestServersRestart(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		file, old := content(faultSize), []byte("old")
 		s.place(t, old)
 		// Whoever restarts it is not the goroutine that sends, whose own goroutines are counted.
@@ -219,7 +219,7 @@ func TestServersRestart(t *testing.T) {
 		}}, upload(file))
 		close(restart)
 		got.succeeds(t)
-		s.settles(t, only(file))
+		s.eventuallyHolds(t, only(file))
 		if got.Attempts < 2 || !got.Replaced {
 			t.Errorf("%+v", got.Location)
 		}

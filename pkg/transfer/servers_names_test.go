@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // TestServersNames sends files with names that mean something to somebody on the way.
 func TestServersNames(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		for _, folder := range []string{"plain", "with space & Ümlaut 電話"} {
 			s := s.sub(t, folder)
 			store, err := transfer.Dial(t.Context(), s.access, s.options(transfer.Options{}))
@@ -66,7 +66,7 @@ func second(_ transfer.Location, err error) error { return err }
 func TestServersHome(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{}).sub(t, "folder")
+		s := m.start(t, realservers.Options{}).sub(t, "folder")
 		file := content(1000)
 		u := upload(file)
 		u.Name = "~"
@@ -83,7 +83,7 @@ func TestServersHome(t *testing.T) {
 func TestServersLongNames(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		for _, long := range []string{strings.Repeat("n", 255), strings.Repeat("電", 85), strings.Repeat("%", 255), strings.Repeat("x", 245) + ".bind"} {
 			file := content(1000)
 			u := upload(file)

@@ -12,15 +12,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // TestServersPut sends files where nothing is in the way.
 func TestServersPut(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		for _, c := range []struct {
 			name string
 			test func(*testing.T, site)
@@ -58,7 +58,7 @@ func putNew(t *testing.T, s site) {
 // fits compares what a location says with what was sent.
 func (s site) fits(t *testing.T, l transfer.Location, name string, file []byte) {
 	t.Helper()
-	if l.URL != s.access.FileURL(name) || l.Size != int64(len(file)) || l.SHA256 != sha256.Sum256(file) || l.Duration <= 0 {
+	if l.URL != s.access.FileURL(name) || l.Size != int64(len(file)) || *l.SHA256 != sha256.Sum256(file) || l.Duration <= 0 {
 		t.Errorf("%+v", l)
 	}
 	if !slices.Contains(l.Proofs, transfer.ProofSize) {
@@ -172,8 +172,8 @@ func putRate(t *testing.T, s site) {
 // A watcher looks at what it is given and then objects.
 type watcher struct {
 	bytes.Buffer
-	sum            [32]byte
-	onWrite, onSum error
+	checked         int // bytes that Check was called after
+	onWrite, onDone error
 }
 
 func (w *watcher) Write(p []byte) (int, error) {
@@ -181,10 +181,12 @@ func (w *watcher) Write(p []byte) (int, error) {
 	return len(p), w.onWrite
 }
 
-func (w *watcher) Check(sum [32]byte) error {
-	w.sum = sum
-	return w.onSum
+func (w *watcher) Check() error {
+	w.checked = w.Len()
+	return w.onDone
 }
+
+func (w *watcher) SHA256() *[32]byte { return nil }
 
 // putWatchObjects has the file turn out to be wrong at its end. What was there stays, except in place by FTP: there it
 // was gone with the first byte, and nothing is better than a part of a wrong file.
@@ -192,9 +194,9 @@ func putWatchObjects(t *testing.T, s site) {
 	file, old := content(700<<10), []byte("old")
 	objection := errors.New("this is not for this phone")
 	for _, c := range []struct{ inPlace, old bool }{{true, false}, {true, true}, {false, false}, {false, true}} {
-		w := &watcher{onSum: objection}
+		w := &watcher{onDone: objection}
 		u := upload(file)
-		u.InPlace, u.Watch = c.inPlace, func() transfer.Watcher { return w }
+		u.InPlace, u.Watch = c.inPlace, func(bool) transfer.Watcher { return w }
 		if c.old {
 			s.place(t, old)
 		}
@@ -203,14 +205,14 @@ func putWatchObjects(t *testing.T, s site) {
 		if !errors.As(got.err, &source) || !errors.Is(got.err, objection) || got.err.Error() != objection.Error() {
 			t.Errorf("%v", got.err)
 		}
-		if w.sum != sha256.Sum256(file) || !bytes.Equal(w.Bytes(), file) {
-			t.Errorf("the watcher saw %d bytes with SHA-256 %x", w.Len(), w.sum)
+		if w.checked != len(file) || !bytes.Equal(w.Bytes(), file) {
+			t.Errorf("the watcher saw %d bytes, and was asked after %d", w.Len(), w.checked)
 		}
 		want := nothing()
 		if c.old && (!c.inPlace || !s.isFTP()) {
 			want = only(old)
 		}
-		s.settles(t, want)
+		s.eventuallyHolds(t, want)
 		s.empty(t)
 	}
 }
@@ -218,12 +220,12 @@ func putWatchObjects(t *testing.T, s site) {
 func putWatchFails(t *testing.T, s site) {
 	objection := errors.New("the index cannot be built")
 	u := upload(content(700 << 10))
-	u.Watch = func() transfer.Watcher { return &watcher{onWrite: objection} }
+	u.Watch = func(bool) transfer.Watcher { return &watcher{onWrite: objection} }
 	got := s.put(t, transfer.Options{Retries: 2}, u)
 	if source := (*transfer.SourceError)(nil); !errors.As(got.err, &source) || !errors.Is(got.err, objection) {
 		t.Errorf("%v", got.err)
 	}
-	s.settles(t, nothing())
+	s.eventuallyHolds(t, nothing())
 }
 
 // putTruncated has the file on our own disk become shorter.
@@ -245,7 +247,7 @@ func putTruncated(t *testing.T, s site) {
 	if !errors.As(got.err, &source) || !strings.Contains(source.Error(), "ends at byte 716800") {
 		t.Errorf("%v", got.err)
 	}
-	s.settles(t, only(old))
+	s.eventuallyHolds(t, only(old))
 }
 
 // putMany sends many files on one connection, as the last of which none differs from its source.

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // The tests of this file have the server say no. It must not be asked twice, and its words must be in the error.
@@ -16,7 +17,7 @@ import (
 func TestServersReadOnly(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{ReadOnly: true})
+		s := m.start(t, realservers.Options{ReadOnly: true})
 		for _, inPlace := range []bool{false, true} {
 			u := upload(content(0))
 			u.InPlace = inPlace
@@ -43,7 +44,7 @@ func refused(t *testing.T, got outcome, kinds ...transfer.Kind) {
 func TestServersForbidOverwriting(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{NoOverwrite: true})
+		s := m.start(t, realservers.Options{NoOverwrite: true})
 		file, old := content(0), []byte("old")
 		s.server.Place(name, old)
 		for _, inPlace := range []bool{false, true} {
@@ -63,17 +64,17 @@ func TestServersForbidOverwriting(t *testing.T) {
 func TestServersFullDisk(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{FullDisk: 256 << 10})
+		s := m.start(t, realservers.Options{FullDisk: 256 << 10})
 		old := content(20_000)
 		s.place(t, old)
 		got := s.put(t, transfer.Options{Retries: 2}, upload(content(1<<20)))
 		if m.isFTP() {
 			refused(t, got, transfer.KindFull)
-			s.settles(t, only(old))
+			s.eventuallyHolds(t, only(old))
 			u := upload(content(1 << 20))
 			u.Name, u.InPlace = "other.bind", true
 			refused(t, s.put(t, transfer.Options{Retries: 2}, u), transfer.KindFull)
-			s.settles(t, only(old))
+			s.eventuallyHolds(t, only(old))
 			return
 		}
 		// nginx says 500, and leaves a file of its own.
@@ -93,7 +94,7 @@ func TestServersFullDisk(t *testing.T) {
 func TestServersFolder(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		file := content(0)
 		there := s.sub(t, "there already")
 		for _, folder := range []string{"missing", "not there/deeper", "Prüfung 電話 100% #1?;"} {
@@ -139,7 +140,7 @@ func TestServersForbidFolder(t *testing.T) {
 		if !m.isFTP() {
 			return
 		}
-		s := m.start(t, transfertest.Options{ReadOnly: true})
+		s := m.start(t, realservers.Options{ReadOnly: true})
 		u := upload(content(0))
 		u.MakeFolder = true
 		refused(t, s.down("new").put(t, transfer.Options{Retries: 2}, u), transfer.KindDenied)
@@ -151,11 +152,11 @@ func TestServersForbidFolder(t *testing.T) {
 func TestServersLogin(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		for _, wrong := range []struct{ username, password string }{
-			{transfertest.Username, "wr0ng-canary"}, {"nobody-knows-me", "wr0ng-canary"},
+			{realservers.Username, "wr0ng-canary"}, {"nobody-knows-me", "wr0ng-canary"},
 		} {
-			s.access.Username, s.access.Password = wrong.username, transfer.NewSecret(wrong.password)
+			s.access.Username, s.access.Password = wrong.username, secret.New(wrong.password)
 			got := s.put(t, transfer.Options{Retries: 2, Timeout: 15 * time.Second}, upload(content(0)))
 			refused(t, got, transfer.KindLogin)
 			if got.count(transfer.StepSaid, "> PASS") > 1 || got.count(transfer.StepSaid, "> HEAD") > 2 || got.count(transfer.StepSaid, "> PUT") > 0 {
@@ -169,7 +170,7 @@ func TestServersLogin(t *testing.T) {
 func TestServersEmptyPassword(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{EmptyPassword: true})
+		s := m.start(t, realservers.Options{EmptyPassword: true})
 		file := content(0)
 		s.put(t, transfer.Options{}, upload(file)).succeeds(t)
 		s.holds(t, only(file))
@@ -184,7 +185,7 @@ func TestServersRenamingRefused(t *testing.T) {
 			return
 		}
 		for _, denied := range []string{"RNFR", "RNTO"} {
-			s := m.start(t, transfertest.Options{Deny: []string{denied}})
+			s := m.start(t, realservers.Options{Deny: []string{denied}})
 			file, old := content(0), []byte("old")
 			got := s.put(t, transfer.Options{}, upload(file))
 			got.succeeds(t)
@@ -208,24 +209,24 @@ func TestServersRenamingRefused(t *testing.T) {
 // has left behind.
 func TestServersRemovingRefused(t *testing.T) {
 	t.Parallel()
-	each(t, []model{{transfertest.VSFTPD, false}, {transfertest.ProFTPD, true}, {transfertest.Nginx, true}}, func(t *testing.T, m model) {
+	each(t, []model{{realservers.VSFTPD, false}, {realservers.ProFTPD, true}, {realservers.Nginx, true}}, func(t *testing.T, m model) {
 		command := "DELE"
 		if !m.isFTP() {
 			command = "DELETE"
 		}
-		s := m.start(t, transfertest.Options{Deny: []string{command}})
+		s := m.start(t, realservers.Options{Deny: []string{command}})
 		file := content(0)
 		s.put(t, transfer.Options{}, upload(file)).succeeds(t)
 		s.holds(t, only(file))
 		objection := errors.New("not for this phone")
 		u := upload(content(1 << 20))
-		u.Watch = func() transfer.Watcher { return &watcher{onSum: objection} }
+		u.Watch = func(bool) transfer.Watcher { return &watcher{onDone: objection} }
 		got := s.put(t, transfer.Options{}, u)
 		if !errors.Is(got.err, objection) {
 			t.Errorf("%v", got.err)
 		}
 		if !m.isFTP() {
-			s.settles(t, only(file))
+			s.eventuallyHolds(t, only(file))
 			return
 		}
 		s.tellsWhatIsLeft(t, got, file)

@@ -13,34 +13,34 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 )
 
 // One suite that every server and every store passes: each test of servers_*_test.go runs for each of these.
 
 // A model is a server and how it is spoken to.
 type model struct {
-	kind transfertest.Kind
+	kind realservers.Kind
 	tls  bool
 }
 
 func models() []model {
 	var all []model
-	for _, kind := range transfertest.FTPServers() {
+	for _, kind := range realservers.FTPServers() {
 		all = append(all, model{kind, false}, model{kind, true})
 	}
-	return append(all, model{transfertest.Nginx, true})
+	return append(all, model{realservers.Nginx, true})
 }
 
 func (m model) String() string {
-	if m.tls && m.kind != transfertest.Nginx {
+	if m.tls && m.kind != realservers.Nginx {
 		return string(m.kind) + " TLS"
 	}
 	return string(m.kind)
 }
 
-func (m model) isFTP() bool { return m.kind != transfertest.Nginx }
+func (m model) isFTP() bool { return m.kind != realservers.Nginx }
 
 // eachModel runs a test for every server, all at once: they wait more than they work. Within the test nothing is
 // parallel, since a server has few ports.
@@ -62,16 +62,16 @@ func each(t *testing.T, models []model, test func(t *testing.T, m model)) {
 // A site is a folder on a server.
 type site struct {
 	model
-	server *transfertest.Server
+	server *realservers.Server
 	access transfer.Access
 	folder string // on the disk
 }
 
 // start starts a server, and returns its login folder.
-func (m model) start(t *testing.T, o transfertest.Options) site {
+func (m model) start(t *testing.T, o realservers.Options) site {
 	t.Helper()
 	o.TLS = m.tls && m.isFTP()
-	s := transfertest.Start(t, m.kind, o)
+	s := realservers.Start(t, m.kind, o)
 	return site{m, s, s.Access, s.Folder}
 }
 
@@ -100,7 +100,7 @@ func (s site) down(name string) site {
 }
 
 // through returns the same folder through a proxy.
-func (s site) through(p *transfertest.Proxy) site {
+func (s site) through(p *realservers.Proxy) site {
 	other := p.Access
 	s.access.Server = other.Server
 	if !s.isFTP() {
@@ -158,8 +158,8 @@ func (s site) empty(t *testing.T) {
 	}
 }
 
-// settles is holds for when the server may still be busy with connections that broke.
-func (s site) settles(t *testing.T, want map[string][]byte) {
+// eventuallyHolds does what holds does, also when the server is still busy with connections that broke.
+func (s site) eventuallyHolds(t *testing.T, want map[string][]byte) {
 	t.Helper()
 	eventually(func() bool { return maps.EqualFunc(s.files(), want, bytes.Equal) })
 	s.holds(t, want)

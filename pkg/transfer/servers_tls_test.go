@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/transfertest"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -21,8 +21,8 @@ func eachSafe(t *testing.T, test func(t *testing.T, m model)) {
 func TestServersTrust(t *testing.T) {
 	t.Parallel()
 	eachSafe(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
-		other := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
+		other := m.start(t, realservers.Options{})
 		for _, c := range []struct {
 			name    string
 			trust   trust.Policy
@@ -74,7 +74,7 @@ func (s site) distrusted(t *testing.T, got outcome, pinned bool) {
 func TestServersSystemTrust(t *testing.T) {
 	t.Parallel()
 	eachSafe(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{})
+		s := m.start(t, realservers.Options{})
 		told := &events{}
 		l, err := put(t.Context(), s.access, transfer.Options{Event: told.add}, upload(content(0)))
 		got := outcome{l, err, told}
@@ -87,14 +87,14 @@ func TestServersSystemTrust(t *testing.T) {
 func TestServersTLS12(t *testing.T) {
 	t.Parallel()
 	eachSafe(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{MaxTLS12: true})
-		if m.kind == transfertest.ProFTPD {
+		s := m.start(t, realservers.Options{MaxTLS12: true})
+		if m.kind == realservers.ProFTPD {
 			got := s.put(t, transfer.Options{Retries: 2}, upload(content(0)))
 			got.fails(t, transfer.KindTLS, transfer.KindBroken)
 			if e := got.failure(t); !strings.Contains(e.Error(), "425 Unable to build data connection: Operation not permitted") {
 				t.Errorf("%v; want the server's words", e)
 			}
-			s.settles(t, nothing())
+			s.eventuallyHolds(t, nothing())
 			return
 		}
 		putMany(t, s)
@@ -104,7 +104,7 @@ func TestServersTLS12(t *testing.T) {
 func TestServersIPv6(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{IPv6: true})
+		s := m.start(t, realservers.Options{IPv6: true})
 		file := content(1 << 20)
 		u := upload(file)
 		u.ReadBack = true
@@ -126,8 +126,8 @@ func TestServersIPv6(t *testing.T) {
 // TestServersDigest has a server that tells a file's SHA-256.
 func TestServersDigest(t *testing.T) {
 	t.Parallel()
-	each(t, []model{{transfertest.ProFTPD, false}, {transfertest.ProFTPD, true}}, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{Hash: true})
+	each(t, []model{{realservers.ProFTPD, false}, {realservers.ProFTPD, true}}, func(t *testing.T, m model) {
+		s := m.start(t, realservers.Options{Hash: true})
 		file := content(1<<20 + 3)
 		for _, inPlace := range []bool{false, true} {
 			u := upload(file)
@@ -147,7 +147,7 @@ func TestServersDigest(t *testing.T) {
 func TestServersOddPassword(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
-		s := m.start(t, transfertest.Options{Password: `-x y%41 "q' $HOME;@`})
+		s := m.start(t, realservers.Options{Password: `-x y%41 "q' $HOME;@`})
 		file := content(0)
 		s.put(t, transfer.Options{}, upload(file)).succeeds(t)
 		s.holds(t, only(file))

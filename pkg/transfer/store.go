@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A Store is a folder on a server. It is used by one goroutine at a time.
+// Store is a folder on a server. It is used by one goroutine at a time.
 type Store interface {
 	// Put sends one file and proves that it is there. The error is an [*Error], a [*SourceError], or the context's
 	// cause; if it is not nil, Put has left nothing behind but what [Error.Left] names.
@@ -22,7 +22,7 @@ type Store interface {
 	Close() error
 }
 
-// An Upload is a file to be sent.
+// Upload is a file to be sent.
 type Upload struct {
 	// Name is the file's name in the folder: 1 to 255 bytes without slash, backslash and control characters, and
 	// without a blank at either end.
@@ -30,9 +30,12 @@ type Upload struct {
 	// Content is the file. It is read once for each attempt.
 	Content *io.SectionReader
 	// Watch, if not nil, is called at the start of each attempt. What it returns is written every byte in the order
-	// of the file; its Check is asked before the last of them are sent. An error of Check is that of Put, as a
-	// [*SourceError]: the file was wrong, and is not on the server.
-	Watch func() Watcher
+	// of the file; its Check is called before the last of them are sent. An error of Check is that of Put, as a
+	// [*SourceError]: the file was wrong, and is not on the server. With whole the SHA-256 of all bytes is needed.
+	Watch func(whole bool) Watcher
+	// SHA256 wants Location.SHA256 in any case. Without it the digest is computed only where something is compared
+	// with it, or Watch is nil.
+	SHA256 bool
 	// NoOverwrite refuses to replace a file of the name.
 	NoOverwrite bool
 	// InPlace writes to Name itself, by FTP, for servers that do not rename.
@@ -43,18 +46,20 @@ type Upload struct {
 	ReadBack bool
 }
 
-// A Watcher sees the bytes that are sent.
+// Watcher sees the bytes that are sent.
 type Watcher interface {
 	io.Writer
-	// Check is given the SHA-256 of the whole file.
-	Check(sum [32]byte) error
+	// Check is called after the last byte, and reports whether the bytes are those that are to be sent.
+	Check() error
+	// SHA256 is called after Check, and returns the digest of all bytes, or nil if it was not computed.
+	SHA256() *[32]byte
 }
 
-// A Location is where a file lies now, and how sure that is.
+// Location says where a file lies now, and how that was proven.
 type Location struct {
 	URL      string        // ftp://, ftps:// or https://, without login
 	Size     int64         // bytes
-	SHA256   [32]byte      // of the bytes that were sent
+	SHA256   *[32]byte     // of the bytes that were sent, nil if nothing needed it
 	Proofs   []Proof       // what was compared with the server's word, or with what was read back
 	InPlace  bool          // by FTP: written to its own name, without a temporary one
 	Replaced bool          // a file of the name was there before
@@ -63,7 +68,7 @@ type Location struct {
 	Duration time.Duration // of the attempt that succeeded, from its first byte to the server's last word on it
 }
 
-// A Proof is something that was compared with what lies on the server.
+// Proof says what was compared with the file on the server.
 type Proof string
 
 // The proofs.
@@ -73,18 +78,18 @@ const (
 	ProofReadBack Proof = "read-back" // the file was read again and has the right SHA-256
 )
 
-// proof notes that something was compared, and fits.
+// proof notes that something was compared, and is equal.
 func (l *Location) proof(what Proof) {
 	if !slices.Contains(l.Proofs, what) {
 		l.Proofs = append(l.Proofs, what)
 	}
 }
 
-// Options are how a server is spoken to. The zero value is the usual.
+// Options say how to talk to a server. The zero value of a field is its default.
 type Options struct {
-	Trust   trust.Policy  // whom to believe that it is the server
-	Timeout time.Duration // the longest silence, connecting included; 30 s if 0
-	Retries int           // how often a fault that may pass is tried again
+	Trust   trust.Policy  // which certificates and keys of the server are accepted
+	Timeout time.Duration // the idle limit, connecting included; 30 s if 0
+	Retries int           // how often to retry after a temporary error
 	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
 	Rate    int64         // the most bytes a second; 0 is no limit
 
@@ -94,7 +99,7 @@ type Options struct {
 	Sent func(sent int64)
 }
 
-// An Event is a step of what Put and Try do.
+// Event is a step of what Put and Try do.
 type Event struct {
 	Step    Step
 	Text    string        // what, in the words of the step: a name, a command, a reply; hostile, not escaped
@@ -103,7 +108,7 @@ type Event struct {
 	Err     error         // StepRetry: why
 }
 
-// A Step is a kind of event.
+// Step is a kind of event.
 type Step string
 
 // The steps, in their order.
@@ -117,13 +122,13 @@ const (
 	StepCheck   Step = "check"    // Text is what is compared
 	StepRename  Step = "rename"   // Text is the new name
 	StepRemove  Step = "remove"   // Text is what is removed again
-	StepLook    Step = "look"     // Text is why the server is asked what became of the file
+	StepLook    Step = "look"     // Text is why the server is queried about the file
 	StepRetry   Step = "retry"    // Wait and Err are set
 	StepSaid    Step = "said"     // Text is a line of the dialogue, without secrets: "> " sent, "< " received
 )
 
-// Dial returns the folder that the access data names. By FTP and FTPS it connects and logs in; by HTTPS nothing is sent
-// before it is needed. The error is a [*SettingError], an [*Error], or the context's cause.
+// Dial returns the folder that the access data names. By FTP and FTPS it connects and logs in; by HTTPS it sends nothing
+// yet. The error is a [*SettingError], an [*Error], or the context's cause.
 func Dial(ctx context.Context, a Access, o Options) (Store, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -135,7 +140,7 @@ func Dial(ctx context.Context, a Access, o Options) (Store, error) {
 	return dialFTP(ctx, a, o)
 }
 
-// complete fills in the usual values.
+// complete fills in the defaults.
 func (o Options) complete() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
@@ -154,7 +159,7 @@ func (o Options) complete() Options {
 	return o
 }
 
-// tell hands an event to whoever listens.
+// tell passes an event to Event, if that is set.
 func (o Options) tell(e Event) {
 	if o.Event != nil {
 		o.Event(e)

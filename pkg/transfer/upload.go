@@ -3,9 +3,12 @@ package transfer
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"math/big"
 	"strings"
 	"time"
@@ -14,11 +17,11 @@ import (
 // SettingFilename names the file's name in a [SettingError].
 const SettingFilename = "filename"
 
-// maxName is the length of the longest file name in bytes; hardly a file system takes longer ones.
+// maxName is the length of the longest file name in bytes; hardly any file system accepts longer ones.
 const maxName = 255
 
-// CheckName returns a [*SettingError] for what cannot be a file's name on a server: it has 1 to 255 bytes, and neither
-// slash nor backslash nor control characters, and no blank at either end.
+// CheckName returns a [*SettingError] if the name cannot be that of a file on a server. A name has 1 to 255 bytes of UTF-8,
+// neither slash nor backslash nor control characters, and no blank at either end.
 func CheckName(name string) error {
 	problem := textProblem(name)
 	switch {
@@ -39,7 +42,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// validate returns the error of [CheckName], and a [*SourceError] for a file that is none.
+// validate returns the error of [CheckName], and a [*SourceError] if there is no file.
 func (u Upload) validate() error {
 	if err := CheckName(u.Name); err != nil {
 		return err
@@ -50,7 +53,36 @@ func (u Upload) validate() error {
 	return nil
 }
 
-// temporaryName is what the file is called until it is complete.
+// watcher returns what sees the bytes of one attempt.
+func (u Upload) watcher(whole bool) Watcher {
+	if u.Watch == nil {
+		return digestWatcher{sha256.New()}
+	}
+	return u.Watch(whole || u.SHA256 || u.ReadBack)
+}
+
+// A digestWatcher computes the digest of a file that nobody watches.
+type digestWatcher struct{ hash.Hash }
+
+func (digestWatcher) Check() error        { return nil }
+func (w digestWatcher) SHA256() *[32]byte { return (*[32]byte)(w.Sum(nil)) }
+
+// needSHA256 makes sure that the digest of the file is known, now that something is compared with it: where nothing had
+// asked for it while the file was sent, it reads the file again, and has it watched as before.
+func (u Upload) needSHA256(ctx context.Context, l *Location) error {
+	if l.SHA256 != nil {
+		return nil
+	}
+	r := newHashingReader(ctx, u, Options{}, true)
+	defer r.close()
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	l.SHA256 = r.sum
+	return nil
+}
+
+// temporaryName returns the name of the file until it is complete.
 func temporaryName(name string) string {
 	suffix := "." + randomHex() + ".part"
 	if len(name)+len(suffix) > maxName {
@@ -65,8 +97,7 @@ func randomHex() string {
 	return hex.EncodeToString(b[:])
 }
 
-// again repeats an attempt as long as what went wrong may pass, with growing pauses that differ between those who
-// failed together.
+// again repeats an attempt after temporary errors, with growing pauses that differ between those that failed together.
 func (o Options) again(ctx context.Context, attempt func(n int) error) error {
 	for n := 1; ; n++ {
 		err := attempt(n)

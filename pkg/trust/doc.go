@@ -1,6 +1,6 @@
-// Package trust says whom to believe that it is the server or the phone: whoever an authority vouches for, whose key was
-// stated, or whose key somebody said yes to before. A key is known by its [Pin].
+// Package trust decides whether a peer is the expected server or phone: an authority has signed its certificate, its
+// key was stated, or its key was accepted before. A [Pin] identifies a key.
 //
-// A [Policy] holds one peer to that on every handshake, resumed ones too. A [List] is the file in which the keys of peers
-// are remembered. What was not vouched for is an [*Error], with all that somebody needs to decide; nobody is asked here.
+// A [Policy] checks one peer on every handshake, including resumed ones. A [List] is the file of known keys. A peer
+// that is not trusted is an [*Error], with everything that a person needs to decide; the package prompts for nothing.
 package trust

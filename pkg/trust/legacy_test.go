@@ -2,15 +2,11 @@ package trust_test
 
 import (
 	"bufio"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -19,10 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestLegacy: what is broken is refused, unless it was asked for; and asking for it takes nothing from whom to believe.
+// TestLegacy checks that broken methods are refused unless Legacy is set, and that Legacy does not change which peers
+// are trusted.
 func TestLegacy(t *testing.T) {
 	t.Parallel()
 	const tls12 = tls.VersionTLS12
@@ -30,7 +28,7 @@ func TestLegacy(t *testing.T) {
 		name   string
 		bits   int
 		config *tls.Config
-		modern bool // it is taken in any case
+		modern bool // it is accepted in any case
 	}{
 		{"modern", 2048, &tls.Config{MinVersion: tls12}, true},
 		{"TLS 1.0", 2048, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, false},
@@ -45,7 +43,7 @@ func TestLegacy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			certificate := newCertificate(t, c.bits)
+			certificate := *testca.New(t, testca.Options{RSA: c.bits})
 			c.config.Certificates = []tls.Certificate{certificate}
 			address := serveTLS(t, c.config)
 			pinned := trust.Policy{Pins: []trust.Pin{trust.PinOf(certificate.Leaf)}}
@@ -59,9 +57,9 @@ func TestLegacy(t *testing.T) {
 				t.Errorf("with: %v", err)
 			}
 			for name, p := range map[string]trust.Policy{
-				"nobody vouches": {Legacy: true},
-				"another pin":    {Legacy: true, Pins: []trust.Pin{{1}}},
-				"another key":    {Legacy: true, Known: []trust.Known{{}}},
+				"not trusted": {Legacy: true},
+				"another pin": {Legacy: true, Pins: []trust.Pin{{1}}},
+				"another key": {Legacy: true, Known: []trust.Known{{}}},
 			} {
 				if err := handshake(t, address, p); trust.AsError(err) == nil {
 					t.Errorf("%s: %v", name, err)
@@ -71,7 +69,7 @@ func TestLegacy(t *testing.T) {
 	}
 }
 
-// TestLegacyOpenSSL: the same with another's TLS, as far as it still does it.
+// TestLegacyOpenSSL checks the same with OpenSSL, as far as it still supports it.
 func TestLegacyOpenSSL(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
@@ -81,7 +79,7 @@ func TestLegacyOpenSSL(t *testing.T) {
 		t.Skip("openssl is not installed")
 	}
 	folder := t.TempDir()
-	certificate := newCertificate(t, 2048)
+	certificate := *testca.New(t, testca.Options{RSA: 2048})
 	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
@@ -116,29 +114,7 @@ func suites(suite uint16) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}}
 }
 
-// newCertificate returns a certificate that nobody vouches for.
-func newCertificate(t *testing.T, bits int) tls.Certificate {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, bits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a peer"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
-}
-
-// serveTLS shakes hands with whoever comes, and repeats what it is told.
+// serveTLS accepts TLS connections, and echoes what it receives.
 func serveTLS(t *testing.T, config *tls.Config) string {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
@@ -192,7 +168,7 @@ func serveOpenSSL(t *testing.T, args []string) string {
 	return ""
 }
 
-// handshake connects, and says a word that has to come back.
+// handshake connects, and sends a word that must come back.
 func handshake(t *testing.T, address string, p trust.Policy) error {
 	t.Helper()
 	dialer := net.Dialer{Timeout: 10 * time.Second}

@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// MaxList is the size of the largest list in bytes.
+// MaxList is the maximum size of a list in bytes.
 const MaxList = 1 << 20
 
 const (
@@ -18,16 +18,16 @@ const (
 	maxLine  = 4 << 10 // bytes, without the line break
 )
 
-// byteOrderMark is what some editors begin a file with.
+// byteOrderMark begins the files of some editors.
 const byteOrderMark = "\xEF\xBB\xBF"
 
-// A List is the file of known keys. It has a line for each key of a peer, and is meant to be read and edited by people:
+// A List is the file of known keys. It has a line for each key of a peer, and people may read and edit it:
 //
 //	HOST:PORT sha256:HEX 2026-11-23 free text to the end
 //
-// The date is when the key was seen first, in UTC; it is - if that is not known, and may be left out with the text. Lines
-// that begin with # and blank lines are kept as they are, and so is every line that is not removed. Several lines of a
-// peer are several keys that it may show.
+// The date, in UTC, says when the key was first seen; it is - if that is unknown, and may be omitted together with the
+// text. Lines that begin with # and blank lines are kept unchanged, and so is every line that is not removed. Several
+// lines of a peer are several keys that it may present.
 //
 // The zero value is an empty list. It is used by one goroutine at a time.
 type List struct {
@@ -35,23 +35,23 @@ type List struct {
 	lines []listLine
 }
 
-// A listLine is a line with its line break. One that names no key has no entry.
+// A listLine is a line with its line break. A line without a key has no entry.
 type listLine struct {
 	text  string
 	entry *Entry
 }
 
-// An Entry is a line of a list that names a key.
+// An Entry is a line of a list that contains a key.
 type Entry struct {
 	Peer string // as [ParsePeer] returns it
 	Known
-	Comment string // free text, in which there is no control character; it may be a stranger's own
+	Comment string // free text without control characters; it may come from the peer itself
 }
 
-// A ListError is a line that cannot be read. None is passed over: a line that is damaged must not make a stranger of a
-// known peer.
+// A ListError is a line that cannot be read. No such line is skipped: a damaged line must not make a known peer
+// unknown.
 type ListError struct {
-	Line    int // from 1; 0 if it is the list as a whole
+	Line    int // from 1; 0 for the list as a whole
 	Problem string
 }
 
@@ -85,18 +85,18 @@ func ParseList(text []byte) (*List, error) {
 	return l, nil
 }
 
-// parseLine reads a line with or without its line break. It returns no entry for a remark or a blank line.
+// parseLine parses a line with or without its line break. It returns no entry for a comment or a blank line.
 func parseLine(line string) (*Entry, error) {
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	switch {
 	case len(line) > maxLine:
 		return nil, fmt.Errorf("has more than %d bytes", maxLine)
 	case strings.ContainsFunc(line, forbidden):
-		return nil, errors.New("holds a control character")
+		return nil, errors.New("contains a control character")
 	}
 	peer, rest := cutWord(line)
 	if peer == "" || strings.HasPrefix(peer, "#") {
-		return nil, nil //nolint:nilnil // nothing is said, and nothing is wrong
+		return nil, nil //nolint:nilnil // the line has no entry and is valid
 	}
 	var e Entry
 	var err error
@@ -110,7 +110,7 @@ func parseLine(line string) (*Entry, error) {
 	date, rest := cutWord(rest)
 	if date != "" && date != noDate {
 		if e.Since, err = time.Parse(time.DateOnly, date); err != nil {
-			return nil, errors.New("after the key comes the day when it was seen first, as in 2026-11-23, or -")
+			return nil, errors.New("the key must be followed by the date first seen, such as 2026-11-23, or by -")
 		}
 	}
 	e.Comment = strings.Trim(rest, blanks)
@@ -122,7 +122,7 @@ const (
 	noDate = "-"
 )
 
-// cutWord takes the first word off a text.
+// cutWord splits off the first word of a text.
 func cutWord(text string) (word, rest string) {
 	text = strings.TrimLeft(text, blanks)
 	if end := strings.IndexAny(text, blanks); end >= 0 {
@@ -131,12 +131,13 @@ func cutWord(text string) (word, rest string) {
 	return text, ""
 }
 
-// forbidden reports whether a line holds the character by mistake only: some of them end a line for other programs.
+// forbidden reports whether the character can be in a line only by mistake: some of these characters end a line in
+// other programs.
 func forbidden(r rune) bool {
 	return r != '\t' && unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 }
 
-// Find returns the keys of a peer in the order of their lines. The peer is HOST:PORT; what is none has no keys.
+// Find returns the keys of a peer in the order of their lines. The peer is HOST:PORT; any other text has no keys.
 func (l *List) Find(peer string) []Known {
 	peer, err := ParsePeer(peer)
 	if err != nil {
@@ -151,7 +152,7 @@ func (l *List) Find(peer string) []Known {
 	return found
 }
 
-// Entries returns the lines that name a key, in their order.
+// Entries returns the lines that contain a key, in order.
 func (l *List) Entries() []Entry {
 	var all []Entry
 	for _, line := range l.lines {
@@ -162,8 +163,8 @@ func (l *List) Entries() []Entry {
 	return all
 }
 
-// Add writes a line for a key at the end. A key that the peer has already changes nothing. It fails, and changes nothing,
-// if the entry could not be read back as it is, or if the list would grow over its limits.
+// Add adds a line for a key at the end. A key that the peer already has changes nothing. Add fails, and changes
+// nothing, if the entry could not be read back unchanged, or if the list would exceed its limits.
 func (l *List) Add(e Entry) error {
 	peer, err := ParsePeer(e.Peer)
 	if err != nil {
@@ -178,29 +179,29 @@ func (l *List) Add(e Entry) error {
 		return err
 	}
 	if back == nil || strings.ContainsAny(text, "\r\n") || back.Comment != e.Comment {
-		return errors.New("the comment cannot be written as it is")
+		return errors.New("the comment cannot be stored unchanged")
 	}
 	lineBreak := l.lineBreak()
 	added := slices.Concat(l.ended(lineBreak), []listLine{{text + lineBreak, back}})
 	grown := List{l.mark, added}
 	if len(added) > maxLines || len(grown.Bytes()) > MaxList {
-		return fmt.Errorf("the list is full: it may have %d lines and %d bytes", maxLines, MaxList)
+		return fmt.Errorf("the list is full: at most %d lines and %d bytes are allowed", maxLines, MaxList)
 	}
 	l.lines = added
 	return nil
 }
 
-// line is an entry as it is written, without a line break.
+// line returns the text of an entry, without a line break.
 func (e Entry) line() string {
 	date := noDate
 	if !e.Since.IsZero() {
 		date = e.Since.UTC().Format(time.DateOnly)
 	}
-	peer, _ := ParsePeer(e.Peer) // Add has seen it
+	peer, _ := ParsePeer(e.Peer) // Add has checked it
 	return strings.TrimRight(strings.Join([]string{peer, e.Pin.String(), date, e.Comment}, " "), " ")
 }
 
-// lineBreak is how the lines of the list end.
+// lineBreak returns the line break that the list uses.
 func (l *List) lineBreak() string {
 	if len(l.lines) > 0 && strings.HasSuffix(l.lines[0].text, "\r\n") {
 		return "\r\n"
@@ -208,7 +209,7 @@ func (l *List) lineBreak() string {
 	return "\n"
 }
 
-// ended is the lines, the last of which has a line break too.
+// ended returns the lines, with a line break after the last one too.
 func (l *List) ended(lineBreak string) []listLine {
 	lines := slices.Clone(l.lines)
 	if last := len(lines) - 1; last >= 0 && !strings.HasSuffix(lines[last].text, "\n") {
@@ -217,7 +218,7 @@ func (l *List) ended(lineBreak string) []listLine {
 	return lines
 }
 
-// Remove takes the lines of a peer away: those with one of the pins, or all if there are none. It returns how many.
+// Remove removes the lines of a peer: those with one of the pins, or all if there are no pins. It returns their number.
 func (l *List) Remove(peer string, pins ...Pin) int {
 	peer, err := ParsePeer(peer)
 	if err != nil {
@@ -230,7 +231,7 @@ func (l *List) Remove(peer string, pins ...Pin) int {
 	return before - len(l.lines)
 }
 
-// Bytes returns the list as it is written into a file.
+// Bytes returns the content of the file.
 func (l *List) Bytes() []byte {
 	text := []byte(l.mark)
 	for _, line := range l.lines {

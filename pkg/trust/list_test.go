@@ -38,7 +38,7 @@ func parse(t testing.TB, text string) *trust.List {
 	return l
 }
 
-// TestPeer: one form of every peer, and no form of what is none.
+// TestPeer checks that every peer has one form, and that other text has none.
 func TestPeer(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
@@ -81,7 +81,7 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-// TestParseList: what a line may be, and that none that cannot be read is passed over.
+// TestParseList checks which lines are valid, and that no invalid line is skipped.
 func TestParseList(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
@@ -101,17 +101,17 @@ func TestParseList(t *testing.T) {
 		}},
 		{name: "colons in the key", text: "host:443 sha256:" + strings.TrimSuffix(strings.Repeat("aa:", 32), ":") + " 2026-11-23\n", want: []trust.Entry{{"host:443", a, ""}}},
 		{name: "a text that is not UTF-8", text: "host:443 " + hexA + " 2026-11-23 caf\xe9\n", want: []trust.Entry{{"host:443", a, "caf\xe9"}}},
-		{name: "no peer", text: "\n" + hexA + "\n", problem: "line 2: a peer is HOST:PORT"},
-		{name: "no port", text: "host " + hexA + "\n", problem: "line 1: a peer is HOST:PORT"},
-		{name: "no key", text: "# x\n\nhost:443\n", problem: "line 3: a pin is"},
-		{name: "half a key", text: "host:443 " + hexA[:70] + "\n", problem: "line 1: a pin is"},
-		{name: "no date, but text", text: "host:443 " + hexA + " my phone\n", problem: "line 1: after the key comes the day"},
-		{name: "no such day", text: "host:443 " + hexA + " 2026-02-30\n", problem: "line 1: after the key comes the day"},
-		{name: "zeros, as a crash leaves them", text: "host:443 " + hexA + "\n" + strings.Repeat("\x00", 40), problem: "line 2: holds a control character"},
-		{name: "lines that end otherwise", text: "# x\rhost:443 " + hexA + "\r", problem: "line 1: holds a control character"},
-		{name: "a line that ends for others", text: "host:443 " + hexA + " - x\u2028other:443 " + hexB + "\n", problem: "line 1: holds a control character"},
-		{name: "UTF-16", text: "\xff\xfeh\x00o\x00s\x00t\x00", problem: "line 1: holds a control character"},
-		{name: "a conflict of versions", text: "<<<<<<< HEAD\n", problem: "line 1: a peer is"},
+		{name: "no peer", text: "\n" + hexA + "\n", problem: "line 2: a peer must be HOST:PORT"},
+		{name: "no port", text: "host " + hexA + "\n", problem: "line 1: a peer must be HOST:PORT"},
+		{name: "no key", text: "# x\n\nhost:443\n", problem: "line 3: a pin must be"},
+		{name: "half a key", text: "host:443 " + hexA[:70] + "\n", problem: "line 1: a pin must be"},
+		{name: "no date, but text", text: "host:443 " + hexA + " my phone\n", problem: "line 1: the key must be followed by the date"},
+		{name: "no such day", text: "host:443 " + hexA + " 2026-02-30\n", problem: "line 1: the key must be followed by the date"},
+		{name: "zeros, as a crash leaves them", text: "host:443 " + hexA + "\n" + strings.Repeat("\x00", 40), problem: "line 2: contains a control character"},
+		{name: "lines that end otherwise", text: "# x\rhost:443 " + hexA + "\r", problem: "line 1: contains a control character"},
+		{name: "a line that ends for others", text: "host:443 " + hexA + " - x\u2028other:443 " + hexB + "\n", problem: "line 1: contains a control character"},
+		{name: "UTF-16", text: "\xff\xfeh\x00o\x00s\x00t\x00", problem: "line 1: contains a control character"},
+		{name: "a conflict of versions", text: "<<<<<<< HEAD\n", problem: "line 1: a peer must be"},
 		{name: "the longest line", text: "#" + strings.Repeat("x", 4095) + "\n"},
 		{name: "a longer one", text: "#" + strings.Repeat("x", 4096) + "\n", problem: "line 1: has more than 4096 bytes"},
 		{name: "all lines", text: strings.Repeat("\n", 100_000)},
@@ -140,7 +140,7 @@ func TestParseList(t *testing.T) {
 	}
 }
 
-// TestChangeList: what is added and removed leaves the other lines as they were.
+// TestChangeList checks that adding and removing leave the other lines unchanged.
 func TestChangeList(t *testing.T) {
 	t.Parallel()
 	day := time.Date(2026, 11, 23, 23, 59, 0, 0, time.FixedZone("west", -6*3600))
@@ -186,7 +186,7 @@ func TestChangeList(t *testing.T) {
 	}
 }
 
-// TestAddRefuses: nothing is written that would not be read back as it is, or that makes the list too large.
+// TestAddRefuses checks that nothing is added that could not be read back unchanged, or that makes the list too large.
 func TestAddRefuses(t *testing.T) {
 	t.Parallel()
 	known := trust.Known{Pin: pin(t, hexA)}
@@ -216,7 +216,7 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
-// FuzzList: what can be read is written as it was, and what is added is found, and gone when it is removed.
+// FuzzList checks that a parsed list is written unchanged, and that an added entry is found until it is removed.
 func FuzzList(f *testing.F) {
 	f.Add([]byte("# x\r\nhost:443 "+hexA+" 2026-11-23 text\n"), "Host:443", "a text")
 	f.Add([]byte("[2001:DB8::1]:22 "+hexB+" -"), "[::1]:1", "")

@@ -10,45 +10,49 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// A Policy is whom to believe that it is one peer. The zero value believes whom the system's authorities vouch for.
+// A Policy decides whether a peer is trusted. The zero value trusts certificates that the system's authorities have
+// signed.
 type Policy struct {
-	Authorities *x509.CertPool // who signs certificates; nil: those of the system
-	Pins        []Pin          // stated keys: the peer's must be one of these; without Authorities and Known that alone decides
-	// Known are keys that this peer showed before, and that somebody said yes to: its key must be one of these, whoever
-	// vouches for another, and besides one of the Pins if there are any. They count if there are no Authorities.
+	Authorities *x509.CertPool // trusted authorities; nil: those of the system
+	Pins        []Pin          // stated keys: the peer's must be one of these; without Authorities and Known nothing else is checked
+	// Known holds keys that this peer presented before and that were accepted. Its key must be one of these, even if an
+	// authority has signed another one, and also one of the Pins if there are any. Known counts only without
+	// Authorities.
 	Known []Known
-	// Legacy also talks to peers that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC, 3DES or RC4, and to
-	// those with an RSA key of less than 2048 bits.
+	// Legacy also accepts peers that support nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC, 3DES or RC4, and
+	// peers with an RSA key of less than 2048 bits.
 	Legacy bool
-	// Seen, if not nil, is told the certificate that the peer shows at each handshake, before anybody says whether it is
-	// believed: it is hostile. It must not wait.
+	// Seen, if not nil, is called with the peer's certificate at each handshake, before it is checked: the certificate
+	// is untrusted. Seen must not block.
 	Seen func(*x509.Certificate)
 }
 
-// Known is a key that somebody said yes to.
+// Known is a key that was accepted.
 type Known struct {
 	Pin   Pin
-	Since time.Time // when; zero if that is not known
+	Since time.Time // when it was first seen; zero if that is unknown
 }
 
-// An Error is a peer whose certificate is not to be trusted.
+// An Error is a peer whose certificate is not trusted.
 type Error struct {
-	Presented   Pin               // of the key it showed
-	Certificate *x509.Certificate // what it showed; its texts are hostile
+	Presented   Pin               // the pin of the presented key
+	Certificate *x509.Certificate // the presented certificate; its texts are untrusted
 	Pinned      bool              // it was compared with stated keys
-	Known       []Known           // it was compared with these, and is none of them: the key has changed
-	Err         error             // why the authorities do not vouch for it; nil if only keys speak against it
+	Known       []Known           // it was compared with these and is not one of them: the key has changed
+	Err         error             // why the certificate is not trusted; nil if only the keys differ
 }
 
 func (e *Error) Error() string {
 	switch {
 	case len(e.Known) > 0:
-		return fmt.Sprintf("its key has changed: it is %s now, and was %s", e.Presented, knownText(e.Known))
+		return fmt.Sprintf("its key has changed: it is now %s, and was %s", e.Presented, knownText(e.Known))
 	case e.Err != nil:
-		// The key comes first: what follows may quote the certificate, which may speak of another key.
-		return fmt.Sprintf("its key is %s, which nobody vouches for: %s", e.Presented, e.Reason())
+		// The key comes first: the text after it may quote the certificate, which may name another key.
+		return fmt.Sprintf("its key is %s, which is not trusted: %s", e.Presented, e.Reason())
 	case e.Pinned:
 		return fmt.Sprintf("its key is %s, which is not the pinned one", e.Presented)
 	}
@@ -57,13 +61,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// knownText are keys that are known, the newest first, or the first of them.
+// knownText returns the first known keys, the newest first.
 func knownText(known []Known) string {
 	var words []string
 	for _, k := range slices.Backward(known[max(len(known)-maxKnown, 0):]) {
 		word := k.Pin.String()
 		if !k.Since.IsZero() {
-			word += ", seen first on " + k.Since.UTC().Format(time.DateOnly)
+			word += ", first seen on " + k.Since.UTC().Format(time.DateOnly)
 		}
 		words = append(words, word)
 	}
@@ -74,8 +78,8 @@ func knownText(known []Known) string {
 	return text
 }
 
-// Reason is why the authorities do not vouch, in at most 400 bytes; "" if only keys speak against the peer. What it quotes
-// of the certificate stands in quotes.
+// Reason returns why the certificate is not trusted, in at most 400 bytes; "" if only the keys differ. Texts of the
+// certificate are in quotes.
 func (e *Error) Reason() string {
 	if e.Err == nil {
 		return ""
@@ -83,17 +87,17 @@ func (e *Error) Reason() string {
 	if host := (x509.HostnameError{}); errors.As(e.Err, &host) && host.Certificate != nil {
 		return "its certificate is for " + namesText(host.Certificate) + ", and not for " + quoted(host.Host, maxReason/2)
 	}
-	return cut(e.Err.Error(), maxReason)
+	return secret.Cut(e.Err.Error(), maxReason)
 }
 
 const (
-	maxReason = 300 // bytes of a reason that is not our own
-	maxKnown  = 3   // known keys that are told
-	maxNames  = 3   // names of a certificate that are told
-	maxName   = 40  // bytes of one
+	maxReason = 300 // maximum bytes of a reason from a library
+	maxKnown  = 3   // maximum number of known keys in a message
+	maxNames  = 3   // maximum number of certificate names in a message
+	maxName   = 40  // maximum bytes of one name
 )
 
-// namesText are the first names that a certificate is for.
+// namesText returns the first names of a certificate.
 func namesText(c *x509.Certificate) string {
 	var names []string
 	for _, name := range c.DNSNames[:min(len(c.DNSNames), maxNames)] {
@@ -112,21 +116,14 @@ func namesText(c *x509.Certificate) string {
 	return text
 }
 
-func quoted(text string, most int) string { return strconv.Quote(cut(text, most)) }
+func quoted(text string, most int) string { return strconv.Quote(secret.Cut(text, most)) }
 
-// cut is a text of at most so many bytes, and dots for the rest.
-func cut(text string, most int) string {
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
-}
-
-// Stranger reports whether nothing speaks against the peer but that nobody vouches for it: then somebody may be asked.
+// Stranger reports whether the peer is only unknown: no authority has signed its certificate, but nothing else is
+// wrong. A person may then be prompted to accept it.
 func (e *Error) Stranger() bool { return !e.Pinned && len(e.Known) == 0 }
 
-// TLS returns what TLS connections to a host need: a name, or an IP address without brackets. One config serves the
-// connections that belong together: it remembers the sessions that later ones resume.
+// TLS returns the configuration for TLS connections to a host: a name, or an IP address without brackets. Use one
+// configuration for connections that belong together: it stores the sessions that later ones resume.
 func (p Policy) TLS(host string) *tls.Config {
 	c := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
@@ -138,12 +135,13 @@ func (p Policy) TLS(host string) *tls.Config {
 	if p.Legacy {
 		weaken(c)
 	}
-	// The keys decide in VerifyConnection, on every handshake, resumed ones too. The standard check has to stand aside for
-	// that, since what is pinned is as a rule signed by nobody; where authorities count it is made there as well.
+	// VerifyConnection checks the keys on every handshake, including resumed ones. The standard check must be off for
+	// that, because a pinned key is usually not signed by an authority; where authorities count, VerifyConnection makes
+	// that check as well.
 	c.InsecureSkipVerify = true //nolint:gosec // VerifyConnection verifies
 	c.VerifyConnection = func(state tls.ConnectionState) error {
 		if len(state.PeerCertificates) == 0 {
-			return errors.New("it shows no certificate")
+			return errors.New("it presents no certificate")
 		}
 		if p.Seen != nil {
 			p.Seen(state.PeerCertificates[0])
@@ -156,8 +154,8 @@ func (p Policy) TLS(host string) *tls.Config {
 	return c
 }
 
-// weaken lets a connection have what Go can still do and does not offer any more. Naming the suites is what brings back
-// RSA key exchange, 3DES and RC4; the curves are those of old stacks, without the large post-quantum share.
+// weaken allows everything that Go still supports and no longer offers. Listing the suites enables RSA key exchange,
+// 3DES and RC4; the curves are those of old implementations, without the large post-quantum key share.
 func weaken(c *tls.Config) {
 	c.MinVersion = tls.VersionTLS10
 	for _, suites := range [][]*tls.CipherSuite{tls.CipherSuites(), tls.InsecureCipherSuites()} {
@@ -168,15 +166,15 @@ func weaken(c *tls.Config) {
 	c.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
 }
 
-// minRSA is the length of the shortest RSA key in bits that is not legacy.
+// minRSA is the minimum length of an RSA key in bits without Legacy.
 const minRSA = 2048
 
-// A WeakKeyError is a peer whose key is so short that others may have found it out: whoever it belongs to, it proves
-// nothing. Only [Policy.Legacy] takes it.
+// A WeakKeyError is a peer whose key is so short that others may have broken it: it proves nothing. Only
+// [Policy.Legacy] accepts it.
 type WeakKeyError struct{ Bits int }
 
 func (e *WeakKeyError) Error() string {
-	return fmt.Sprintf("its RSA key has %d bits, and %d are the least", e.Bits, minRSA)
+	return fmt.Sprintf("its RSA key has %d bits, but at least %d are required", e.Bits, minRSA)
 }
 
 func checkStrength(c *x509.Certificate) error {
@@ -186,7 +184,7 @@ func checkStrength(c *x509.Certificate) error {
 	return nil
 }
 
-// verify holds a peer's certificate, which is the first of the chain, against the keys and the authorities.
+// verify checks a peer's certificate, which is the first of the chain, against the keys and the authorities.
 func (p Policy) verify(host string, chain []*x509.Certificate) error {
 	leaf := chain[0]
 	e := &Error{Presented: PinOf(leaf), Certificate: leaf}
@@ -212,7 +210,7 @@ func (p Policy) verify(host string, chain []*x509.Certificate) error {
 	return nil
 }
 
-// verifyKnown holds a peer's key, which the error has, against those that are known, if any are.
+// verifyKnown checks the key in the error against the known keys, if there are any.
 func (p Policy) verifyKnown(e *Error) error {
 	if len(p.Known) == 0 || slices.ContainsFunc(p.Known, func(k Known) bool { return k.Pin == e.Presented }) {
 		return nil
@@ -221,7 +219,7 @@ func (p Policy) verifyKnown(e *Error) error {
 	return e
 }
 
-// AsError returns the Error in what a handshake failed with, or nil.
+// AsError returns the Error within a handshake error, or nil.
 func AsError(err error) *Error {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		return e

@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// TestPolicy: who is believed, by what is known of the peer.
+// TestPolicy checks which peers are trusted, depending on what is known about them.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	certificate := &x509.Certificate{RawSubjectPublicKeyInfo: []byte("key")}
@@ -21,19 +21,19 @@ func TestPolicy(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		policy trust.Policy
-		says   string // "" if it is believed
+		says   string // "" if it is trusted
 	}{
-		{"nobody vouches", trust.Policy{Authorities: x509.NewCertPool()}, "x509: "},
+		{"not trusted", trust.Policy{Authorities: x509.NewCertPool()}, "x509: "},
 		{"pinned", trust.Policy{Pins: []trust.Pin{other, mine}}, ""},
 		{"another is pinned", trust.Policy{Pins: []trust.Pin{other}}, "which is not the pinned one"},
-		{"pinned, and authorities do not vouch", trust.Policy{Pins: []trust.Pin{mine}, Authorities: x509.NewCertPool()}, "x509: "},
+		{"pinned, and not signed by an authority", trust.Policy{Pins: []trust.Pin{mine}, Authorities: x509.NewCertPool()}, "x509: "},
 		{"known", trust.Policy{Known: []trust.Known{{Pin: other}, {Pin: mine}}}, ""},
-		{"changed", trust.Policy{Known: []trust.Known{{Pin: other, Since: since}}}, "its key has changed: it is " + mine.String() + " now, and was " + other.String() + ", seen first on 2026-03-02"},
-		{"changed, of two", trust.Policy{Known: []trust.Known{{Pin: other, Since: since}, {Pin: trust.Pin{2}}}}, " now, and was " + trust.Pin{2}.String() + "; or " + other.String() + ", seen first on 2026-03-02"},
+		{"changed", trust.Policy{Known: []trust.Known{{Pin: other, Since: since}}}, "its key has changed: it is now " + mine.String() + ", and was " + other.String() + ", first seen on 2026-03-02"},
+		{"changed, of two", trust.Policy{Known: []trust.Known{{Pin: other, Since: since}, {Pin: trust.Pin{2}}}}, ", and was " + trust.Pin{2}.String() + "; or " + other.String() + ", first seen on 2026-03-02"},
 		{"changed, of many", trust.Policy{Known: []trust.Known{{Pin: other}, {Pin: trust.Pin{2}}, {Pin: trust.Pin{3}}, {Pin: trust.Pin{4}}, {Pin: trust.Pin{5}}}}, "; or " + trust.Pin{3}.String() + "; or one of 2 more"},
 		{"known, and other authorities are stated", trust.Policy{Known: []trust.Known{{Pin: mine}}, Authorities: x509.NewCertPool()}, "x509: "},
 		{"known and pinned", trust.Policy{Known: []trust.Known{{Pin: mine}}, Pins: []trust.Pin{other, mine}}, ""},
-		{"pinned, and another is known", trust.Policy{Known: []trust.Known{{Pin: other}}, Pins: []trust.Pin{other, mine}}, "its key has changed: it is " + mine.String()},
+		{"pinned, and another is known", trust.Policy{Known: []trust.Known{{Pin: other}}, Pins: []trust.Pin{other, mine}}, "its key has changed: it is now " + mine.String()},
 		{"known, and another is pinned", trust.Policy{Known: []trust.Known{{Pin: mine}}, Pins: []trust.Pin{other}}, "not the pinned one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,13 +55,13 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("the certificate was seen %d times", seen)
 			}
 			if c.policy.TLS("host").VerifyConnection(tls.ConnectionState{}) == nil {
-				t.Error("who shows no certificate is believed")
+				t.Error("a peer without a certificate is trusted")
 			}
 		})
 	}
 }
 
-// TestErrorQuotes: what a certificate says neither pushes the key aside nor passes for it.
+// TestErrorQuotes checks that the texts of a certificate neither hide the key nor look like one.
 func TestErrorQuotes(t *testing.T) {
 	t.Parallel()
 	const other = `192.0.2.50 (its key is sha256:1111)`
@@ -70,12 +70,12 @@ func TestErrorQuotes(t *testing.T) {
 		err   func(*x509.Certificate) error
 		says  string
 	}{
-		"another name":  {[]string{"files.example"}, nil, `which nobody vouches for: its certificate is for "files.example", and not for "host"`},
+		"another name":  {[]string{"files.example"}, nil, `which is not trusted: its certificate is for "files.example", and not for "host"`},
 		"no name":       {nil, nil, `its certificate is for no name, and not for "host"`},
 		"a key in it":   {[]string{other, "a", "b", "c"}, nil, `its certificate is for "` + other + `", "a", "b" and 1 more, and not`},
 		"a quote":       {[]string{`a", and not for "b`}, nil, `is for "a\", and not for \"b", and not for "host"`},
 		"long":          {[]string{strings.Repeat("é", 10<<10), strings.Repeat("x", 10<<10)}, nil, `...", "xxx`},
-		"another error": {nil, func(*x509.Certificate) error { return errors.New(strings.Repeat("é", 10<<10)) }, "which nobody vouches for: ééé"},
+		"another error": {nil, func(*x509.Certificate) error { return errors.New(strings.Repeat("é", 10<<10)) }, "which is not trusted: ééé"},
 	} {
 		certificate := &x509.Certificate{RawSubjectPublicKeyInfo: []byte("key"), DNSNames: c.names}
 		e := &trust.Error{Presented: trust.PinOf(certificate), Err: x509.HostnameError{Certificate: certificate, Host: "host"}}

@@ -1,56 +1,71 @@
 package wbm
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"os"
+	"mime/multipart"
+	"net/textproto"
 	"strings"
+	"sync"
 	"sync/atomic"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// pieceSize is how much of the image is read and written at a time. A piece may take as long as the limit for silence, so that
-// larger ones would make a low rate one of bursts.
-const pieceSize = 32 << 10
-
-// A body is the form that is sent, with the image in the middle.
+// A body is a form with the image in it, as the body of a request. A goroutine of its own writes it into a pipe, so that
+// nobody waits for a file that is slow.
 type body struct {
-	boundary string
-	front    string
-	back     string
-	image    Image
-	digest   hash.Hash
-	out      atomic.Int64 // bytes of the image that are out
-	done     atomic.Bool  // all of the body is out
+	*io.PipeReader
+	pipe        *io.PipeWriter
+	mediaType   string
+	length      int64
+	parts       io.Reader
+	complete    atomic.Bool  // all of it is sent
+	interrupted func() error // why the upload is interrupted, nil if it is not
+
+	mu     sync.Mutex
+	over   bool // Watch and Sent are not called any more
+	image  Image
+	at     int64 // bytes of the image that were read
+	digest hash.Hash
 }
 
-// newBody packs a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
+// newBody encodes a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
 // first field for files; there is one.
-func newBody(f *form, image Image) *body {
-	var random [16]byte
-	_, _ = rand.Read(random[:])
-	b := &body{boundary: "----cpupdate" + hex.EncodeToString(random[:]), image: image, digest: sha256.New()}
-	var text strings.Builder
-	for _, e := range f.entries() {
-		fmt.Fprintf(&text, "--%s\r\nContent-Disposition: form-data; name=\"%s\"", b.boundary, f.page.encode(quote(e.name)))
-		switch {
-		case e.file && b.front == "":
-			fmt.Fprintf(&text, "; filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n", f.page.encode(quote(image.Name)))
-			b.front = text.String()
+func newBody(f *htmlform.Form, image Image) *body {
+	b := &body{image: image, digest: sha256.New()}
+	b.PipeReader, b.pipe = io.Pipe()
+	var text bytes.Buffer
+	w := multipart.NewWriter(&text)
+	_ = w.SetBoundary("----cpupdate" + rand.Text()) // as the calls below it cannot fail: what is written to is memory
+	b.mediaType = w.FormDataContentType()
+	for _, field := range f.Fields() {
+		header := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + f.Page.Encode(quote(field.Name)) + `"`}}
+		isImage := field.File && b.parts == nil
+		if field.File {
+			name := ""
+			if isImage {
+				name = f.Page.Encode(quote(image.Name))
+			}
+			header["Content-Disposition"][0] += `; filename="` + name + `"`
+			header["Content-Type"] = []string{"application/octet-stream"}
+		}
+		part, _ := w.CreatePart(header)
+		_, _ = io.WriteString(part, f.Page.Encode(field.Value))
+		if isImage {
+			b.parts = io.MultiReader(bytes.NewReader(bytes.Clone(text.Bytes())), (*imageReader)(b))
+			b.length = int64(text.Len()) + image.Content.Size()
 			text.Reset()
-			text.WriteString("\r\n")
-		case e.file:
-			text.WriteString("; filename=\"\"\r\nContent-Type: application/octet-stream\r\n\r\n\r\n")
-		default:
-			fmt.Fprintf(&text, "\r\n\r\n%s\r\n", f.page.encode(e.value))
 		}
 	}
-	fmt.Fprintf(&text, "--%s--\r\n", b.boundary)
-	b.back = text.String()
+	_ = w.Close()
+	b.parts = io.MultiReader(b.parts, &text)
+	b.length += int64(text.Len())
 	return b
 }
 
@@ -59,79 +74,70 @@ func quote(name string) string {
 	return strings.NewReplacer("\"", "%22", "\r", "%0D", "\n", "%0A").Replace(name)
 }
 
-func (b *body) kind() string { return typeMultipart + "; boundary=" + b.boundary }
-
-func (b *body) length() int64 {
-	return int64(len(b.front)) + b.image.Content.Size() + int64(len(b.back))
-}
-
-func (b *body) complete() bool { return b.done.Load() }
-
-// write writes the body, until it is told to quit. The last bytes go out when the watcher has agreed. What goes wrong with the
-// file is an [*Error].
-func (b *body) write(w io.Writer, quit <-chan struct{}) error {
-	if _, err := io.WriteString(w, b.front); err != nil {
-		return err
-	}
-	size := b.image.Content.Size()
-	buffer := make([]byte, min(pieceSize, size))
-	for at := int64(0); at < size; {
-		piece := buffer[:min(int64(len(buffer)), size-at)]
-		if err := b.read(piece, at, quit); err != nil {
-			return err
-		}
-		if err := b.watch(piece, at+int64(len(piece)) == size); err != nil {
-			return err
-		}
-		if _, err := w.Write(piece); err != nil {
-			return err
-		}
-		at += int64(len(piece))
-		b.out.Store(at)
-		if b.image.Sent != nil {
-			b.image.Sent(at)
-		}
-	}
-	if _, err := io.WriteString(w, b.back); err != nil {
-		return err
-	}
-	b.done.Store(true)
-	return nil
-}
-
-// read fills a piece from the file. A file may be slow, and nobody waits for it who was told to quit: what it gives then, it
-// gives to nobody.
-func (b *body) read(piece []byte, at int64, quit <-chan struct{}) error {
-	read := make(chan error, 1)
+// start begins to write the body into the pipe. It ends with the file, with an error of it, or with the pipe.
+func (b *body) start() {
 	go func() {
-		n, err := b.image.Content.ReadAt(piece, at)
-		if n == len(piece) {
-			read <- nil
-			return
-		}
-		read <- readError(err, at+int64(n), b.image.Content.Size())
+		_, err := io.Copy(b.pipe, b.parts)
+		_ = b.pipe.CloseWithError(err)
 	}()
-	select {
-	case err := <-read:
-		return err
-	case <-quit:
-		return os.ErrClosed
+}
+
+// sent notes that all of the body is sent.
+func (b *body) sent() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.complete.Store(true); b.image.Sent != nil && !b.over {
+		b.image.Sent(b.at)
 	}
 }
 
-// watch shows bytes to the watcher, and asks it after the last ones.
-func (b *body) watch(bytes []byte, last bool) error {
-	b.digest.Write(bytes)
+// finish returns when Watch and Sent are not called any more.
+func (b *body) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+// An imageReader reads the image of a body. What goes wrong with the file is an [*Error].
+type imageReader body
+
+// Read reads a piece. The last one is given out when the watcher has agreed.
+func (b *imageReader) Read(p []byte) (int, error) {
+	size := b.image.Content.Size()
+	if b.at == size {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), size-b.at)]
+	n, err := b.image.Content.ReadAt(p, b.at)
+	if n < len(p) {
+		return 0, readError(err, b.at+int64(n), size)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return 0, io.ErrClosedPipe
+	}
+	if b.image.Sent != nil && b.at > 0 {
+		b.image.Sent(b.at) // what was read before is given to the connection
+	}
+	b.at += int64(n)
+	if err := b.check(p, b.at == size); err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// check shows bytes to the watcher, and asks it after the last ones.
+func (b *imageReader) check(piece []byte, last bool) error {
+	b.digest.Write(piece)
 	if b.image.Watch == nil {
 		return nil
 	}
-	if _, err := b.image.Watch.Write(bytes); err != nil {
-		return &Error{Kind: KindSource, Msg: "the file is not the image any more", Err: err}
+	_, err := b.image.Watch.Write(piece)
+	if err == nil && last {
+		err = b.image.Watch.Check([32]byte(b.digest.Sum(nil)))
 	}
-	if !last {
-		return nil
-	}
-	if err := b.image.Watch.Check([32]byte(b.digest.Sum(nil))); err != nil {
+	if err != nil {
 		return &Error{Kind: KindSource, Msg: "the file is not the image any more", Err: err}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -23,7 +24,7 @@ func noProblem(t *testing.T, err error) {
 	}
 }
 
-// browsed is a phone with a web page, and what happens to it.
+// browsed starts a phone with a web page, and returns its events.
 func browsed(t *testing.T) (*phonesim.Phone, chan phonesim.Event) {
 	t.Helper()
 	events := make(chan phonesim.Event, 1000)
@@ -53,8 +54,8 @@ func updated(t *testing.T, phone *phonesim.Phone, events chan phonesim.Event) (s
 	}
 }
 
-// TestBrowser: a person with a browser can do what this package does, and both send the same form: what the phone sees of us
-// is what it sees of a browser.
+// TestBrowser checks that a person with a browser can do what this package does, and that both send the same form: what the
+// phone sees of us is what it sees of a browser.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	browser := newChromium(t)
@@ -86,7 +87,7 @@ func TestBrowser(t *testing.T) {
 	compare(t, theirs, ours)
 }
 
-// byHand does what a person would, and returns what the page says at last.
+// byHand does what a person would, and returns what the page says in the end.
 func byHand(c *chromium, address, file string) string {
 	const button = `document.querySelector('form input[type="submit"]')`
 	c.open("https://" + address + "/")
@@ -107,7 +108,7 @@ func byProgram(t *testing.T, address, name string, image []byte) {
 	session, err := wbm.Open(t.Context(), address, wbm.Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}})
 	noProblem(t, err)
 	defer session.Close()
-	noProblem(t, session.Login(t.Context(), phonesim.DefaultPassword))
+	noProblem(t, session.Login(t.Context(), secret.New(phonesim.DefaultPassword)))
 	form, err := session.Find(t.Context())
 	noProblem(t, err)
 	content := io.NewSectionReader(bytes.NewReader(image), 0, int64(len(image)))

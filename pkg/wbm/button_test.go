@@ -9,7 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestButtons: which button is pressed for an image, and which form is not sent because of its buttons and choices.
+// TestButtons checks which button is pressed for an image, and which form is not sent because of its buttons and selections.
 func TestButtons(t *testing.T) {
 	t.Parallel()
 	const upload, restore = `<input type=submit name=up value=Upload>`, `<input type=submit name=rst value="Restore factory defaults">`
@@ -69,7 +69,7 @@ func TestButtons(t *testing.T) {
 	}
 }
 
-// TestButtonsChange: a form whose button does something else by the time that it is sent is not sent.
+// TestButtonsChange checks that a form is not sent if its button has come to do something else.
 func TestButtonsChange(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestNobody: what there is instead of a phone.
+// TestNobody checks the kinds of errors where there is no phone.
 func TestNobody(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
@@ -59,7 +61,7 @@ func TestNobody(t *testing.T) {
 	}
 }
 
-// TestTrust: a certificate that nobody vouches for ends the visit before anything is said, at any connection.
+// TestTrust checks that an untrusted certificate ends the visit before anything is sent, on every connection.
 func TestTrust(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -94,17 +96,13 @@ func TestTrust(t *testing.T) {
 	}
 	defer v.Close()
 	// From now on somebody else answers at the address.
-	swapped, err := tls.X509KeyPair(otherKey(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.swap.Store(&swapped)
-	if err := v.Login(t.Context(), password); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
+	s.swap.Store(testca.New(t, testca.Options{}))
+	if err := v.Login(t.Context(), secret.New(password)); kind(err) != wbm.KindTrust || len(s.logins) != 0 {
 		t.Errorf("%v, %q", err, s.logins)
 	}
 }
 
-// TestInterrupted: whoever does not want to wait any more does not.
+// TestInterrupted checks that the end of the context ends a visit, with its cause.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -123,6 +121,27 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := wbm.Open(ctx, s.address, s.options(t)); !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestDial checks that nothing is sent but over the dialer that the caller gives.
+func TestDial(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options(t)
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network != "tcp" || address != "phone.test:443" {
+			return nil, errors.New("unexpected")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, s.address)
+	}
+	v, err := wbm.Open(t.Context(), "phone.test:443", o)
+	if err != nil || len(s.seen) != 1 {
+		t.Fatalf("%v, seen %q", err, s.seen)
+	}
+	_ = v.Close()
+	if _, err := wbm.Open(t.Context(), "other.test:443", o); kind(err) != wbm.KindUnreachable {
 		t.Errorf("%v", err)
 	}
 }

@@ -4,26 +4,25 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// A request is what is asked of the phone.
+// A request is what the phone is sent.
 type request struct {
-	url     *url.URL
-	referer *url.URL // nil if there is none
-	kind    string   // media type of the body; "" for a GET
-	body    []byte
+	url       *url.URL
+	referer   *url.URL // nil if there is none
+	mediaType string   // of the body; "" for a GET
+	body      []byte
 }
 
-func (r request) isPost() bool { return r.kind != "" }
+func (r request) isPost() bool { return r.mediaType != "" }
 
-// An answer is what the phone says to one request.
+// An answer is what the phone sends back to one request.
 type answer struct {
 	url    *url.URL
 	status int
@@ -36,98 +35,90 @@ const (
 	maxCookie = 16 << 10 // bytes of cookies that are sent back
 )
 
-// writeHead writes the head of a request as a browser would. Its parts hold no line breaks: addresses are escaped, cookies
-// come from the jar, and the media type is ours.
-func (s *Session) writeHead(w *bytes.Buffer, r request, length int64) error {
-	method := http.MethodGet
-	if r.isPost() {
-		method = http.MethodPost
-	}
-	fmt.Fprintf(w, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: Mozilla/5.0 (compatible; cpupdate)\r\n", method, requestURI(r.url), s.origin.Host)
-	w.WriteString("Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n")
+// limit returns a context that ends after Timeout, with the error that says so.
+func (s *Session) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.o.Timeout, errSilent())
+}
+
+// newRequest returns a request as a browser would send it.
+func (s *Session) newRequest(ctx context.Context, r request) (*http.Request, error) {
+	h := (&http.Request{Method: http.MethodGet, URL: r.url, Header: http.Header{
+		"User-Agent":      {"Mozilla/5.0 (compatible; cpupdate)"},
+		"Accept":          {"text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"},
+		"Accept-Language": {"en"},
+		"Accept-Encoding": {"identity"},
+		"Connection":      {"keep-alive"},
+	}}).WithContext(ctx)
 	if r.referer != nil {
-		fmt.Fprintf(w, "Referer: %s://%s%s\r\n", r.referer.Scheme, r.referer.Host, requestURI(r.referer))
+		h.Header.Set("Referer", r.referer.Scheme+"://"+r.referer.Host+r.referer.RequestURI())
 	}
 	if r.isPost() {
-		fmt.Fprintf(w, "Origin: https://%s\r\nContent-Type: %s\r\nContent-Length: %d\r\n", s.origin.Host, r.kind, length)
+		h.Method = http.MethodPost
+		h.Header.Set("Origin", "https://"+s.origin.Host)
+		h.Header.Set("Content-Type", r.mediaType)
+		h.Body, h.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
 	}
-	var cookies []string
-	size := 0
 	for _, c := range s.jar.Cookies(r.url) {
-		text := (&http.Cookie{Name: c.Name, Value: c.Value, Quoted: c.Quoted}).String()
-		if size += len(text); size > maxCookie {
-			return s.errorf(KindProtocol, "it sets more cookies than a page may")
-		}
-		cookies = append(cookies, text)
+		h.AddCookie(c)
 	}
-	if len(cookies) > 0 {
-		fmt.Fprintf(w, "Cookie: %s\r\n", strings.Join(cookies, "; "))
+	if len(h.Header.Get("Cookie")) > maxCookie {
+		return nil, s.errorf(KindProtocol, "it sets more cookies than a page may")
 	}
-	w.WriteString("\r\n")
-	return nil
+	return h, nil
 }
 
-// exchange sends a request and reads the answer, once. Only a GET may find that the connection that was kept is gone, and go
-// over another: what is posted goes over a new one.
-func (s *Session) exchange(ctx context.Context, r request, deadline time.Time) (*answer, error) {
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	if r.isPost() {
-		s.hangUp()
-	}
-	if s.line != nil {
-		a, stale, err := s.converse(ctx, r, deadline)
-		if !stale {
-			return a, err
-		}
-	}
-	l, err := s.dial(ctx, deadline)
+// exchange sends a request and reads the answer. A POST goes over a new connection, and is sent once. A GET is sent again
+// over a new connection if the one that was kept turns out to have ended.
+func (s *Session) exchange(ctx context.Context, r request) (*answer, error) {
+	h, err := s.newRequest(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	s.line = l
-	a, _, err := s.converse(ctx, r, deadline)
-	return a, err
-}
-
-// converse sends a request over the line that there is. It reports whether the line was gone before anybody knew.
-func (s *Session) converse(ctx context.Context, r request, deadline time.Time) (a *answer, stale bool, err error) {
-	l := s.line
-	defer context.AfterFunc(ctx, l.reset)()
-	defer func() {
-		if err != nil {
-			l.reset()
-			s.line = nil
+	if s.conn != nil && (r.isPost() || s.conn.client.Err() != nil) {
+		s.disconnect()
+	}
+	for kept := s.conn != nil; ; kept = false {
+		if !kept {
+			if s.conn, err = s.connect(ctx, nil); err != nil {
+				return nil, err
+			}
 		}
-	}()
-	var head bytes.Buffer
-	if err := s.writeHead(&head, r, int64(len(r.body))); err != nil {
-		return nil, false, err
+		response, err := s.conn.roundTrip(h)
+		if err == nil {
+			return s.receive(ctx, r, response)
+		}
+		ended := s.conn.read.Load() == 0 && ctx.Err() == nil
+		s.abort()
+		if !kept || !ended {
+			return nil, s.fail(ctx, err)
+		}
 	}
-	_ = l.tcp.SetDeadline(deadline)
-	_, err = l.tls.Write(append(head.Bytes(), r.body...))
-	if err != nil {
-		return nil, l.used && isBroken(err), s.fail(ctx, err)
-	}
-	response, err := l.head()
-	if err != nil {
-		untouched := l.left.left == maxHeader
-		return nil, l.used && untouched && isBroken(err) && ctx.Err() == nil, s.fail(ctx, err)
-	}
-	a, err = s.receive(ctx, l, r, response)
-	return a, false, err
 }
 
-// receive reads the body of an answer, and keeps the line if it can be used again.
-func (s *Session) receive(ctx context.Context, l *line, r request, response *http.Response) (*answer, error) {
+// receive reads the body of an answer, and keeps the connection if it can be used again.
+func (s *Session) receive(ctx context.Context, r request, response *http.Response) (*answer, error) {
 	defer response.Body.Close()
+	a, err := s.readAnswer(ctx, r, response)
+	switch {
+	case err != nil:
+		s.abort()
+		return nil, err
+	case response.Close:
+		s.disconnect()
+	}
+	return a, nil
+}
+
+// readAnswer reads the body of an answer.
+func (s *Session) readAnswer(ctx context.Context, r request, response *http.Response) (*answer, error) {
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil, s.errorf(KindProtocol, "its answer makes no sense: it wants to speak another protocol")
+	}
 	a := &answer{url: r.url, status: response.StatusCode, header: response.Header}
-	l.left.left = 2 * maxPage // with what chunks cost
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
 	switch {
 	case err == nil && len(body) > maxPage:
-		return nil, s.fail(ctx, errTooMuch)
+		return nil, s.fail(ctx, htmlform.ErrTooLarge)
 	case errors.Is(err, io.ErrUnexpectedEOF) && ctx.Err() == nil:
 		return nil, &Error{Kind: KindBroken, Msg: "the connection was cut in the middle of a page"}
 	case err != nil:
@@ -135,138 +126,22 @@ func (s *Session) receive(ctx context.Context, l *line, r request, response *htt
 	}
 	a.body = body
 	s.jar.SetCookies(r.url, response.Cookies())
-	if l.used = true; response.Close {
-		s.hangUp()
-	}
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, s.errorf(KindProtocol, "it packs its pages (%s), and was asked not to", s.shown(encoding))
+		return nil, s.errorf(KindProtocol, "it compresses its pages (%s), although asked not to", s.redact(encoding))
 	}
 	return a, nil
 }
 
-// visit asks for a page and follows where it leads, on the phone itself. All of it takes at most Timeout.
-func (s *Session) visit(ctx context.Context, r request) (*page, error) {
-	deadline := time.Now().Add(s.o.Timeout)
-	for range maxRedirects + 1 {
-		a, err := s.exchange(ctx, r, deadline)
-		if err != nil {
-			return nil, err
-		}
-		next, err := s.redirect(a, r.isPost())
-		if err != nil {
-			return nil, err
-		}
-		if next == nil {
-			return s.understand(a)
-		}
-		r = request{url: next, referer: r.referer}
+// disconnect closes the connection that is kept, if there is one.
+func (s *Session) disconnect() {
+	if s.conn != nil {
+		_ = s.conn.client.Close()
+		s.conn = nil
 	}
-	return nil, s.errorf(KindProtocol, "it redirects more than %d times", maxRedirects)
 }
 
-// redirect returns where an answer leads, nil if nowhere.
-func (s *Session) redirect(a *answer, posted bool) (*url.URL, error) {
-	again := false
-	switch a.status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
-	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		again = posted
-	default:
-		return nil, nil //nolint:nilnil // nowhere is a good answer
-	}
-	location := a.header.Get("Location")
-	next, err := s.resolve(a.url, location)
-	switch {
-	case location == "":
-		return nil, s.errorf(KindProtocol, "it redirects to nowhere")
-	case err != nil:
-		return nil, s.errorf(KindForeign, "it redirects elsewhere, to %s", s.shown(location))
-	case !isHarmless(next):
-		return nil, s.errorf(KindProtocol, "it redirects to %s, and asking for that may do something", s.shown(requestURI(next)))
-	case again:
-		return nil, s.errorf(KindProtocol, "it wants to be sent once more what it was sent, which is not done (status %d)", a.status)
-	}
-	return next, nil
-}
-
-// understand reads the page that an answer is, if it is one.
-func (s *Session) understand(a *answer) (*page, error) {
-	kind, ok := isPage(a.header)
-	switch {
-	case a.status >= http.StatusBadRequest:
-		return nil, s.refused(a)
-	case !ok:
-		return nil, s.errorf(KindProtocol, "%s is no web page, but %s", s.shown(requestURI(a.url)), s.shown(kind))
-	}
-	p, err := readPage(a)
-	if err != nil {
-		return nil, s.fail(context.Background(), err)
-	}
-	s.tell(StepPage, s.shown(requestURI(a.url)))
-	s.facts.read(p)
-	return p, nil
-}
-
-// refused is a page that the phone refuses by its status. It may say why, if it is asked for a login: of other pages the same
-// words may mean anything.
-func (s *Session) refused(a *answer) error {
-	if p, err := s.plain(a); err == nil {
-		pages := []*page{p}
-		switch {
-		case s.login == taken || s.login == sent && s.isEntered(pages):
-		case contains(pages, saysLocked):
-			return errLocked("that is all it shows")
-		case contains(pages, saysWrong) && s.login == sent:
-			return errWrong()
-		}
-	}
-	e := s.errorf(KindProtocol, "%s is refused with status %d", s.shown(requestURI(a.url)), a.status)
-	e.status = a.status
-	return e
-}
-
-// isPage reports whether what a head announces is a web page, and what it announces.
-func isPage(h http.Header) (kind string, ok bool) {
-	announced := h.Get("Content-Type")
-	kind, _, _ = mime.ParseMediaType(announced)
-	return announced, announced == "" || kind == "text/html" || kind == "application/xhtml+xml"
-}
-
-// view reads a page with its frames. Frames that were read before, by their keys, are left out.
-func (s *Session) view(ctx context.Context, r request, read map[string]bool) ([]*page, error) {
-	first, err := s.visit(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	if read == nil {
-		read = map[string]bool{}
-	}
-	read[pageKey(r.url)], read[pageKey(first.url)] = true, true
-	pages := []*page{first}
-	for i := 0; i < len(pages); i++ {
-		for _, frame := range pages[i].frames {
-			u, err := s.resolve(pages[i].base, frame)
-			if err != nil || read[pageKey(u)] || !isHarmless(u) {
-				continue // what is shown from elsewhere is not the phone's
-			}
-			read[pageKey(u)] = true
-			if len(pages) > maxFrames {
-				return nil, s.errorf(KindProtocol, "a page has more than %d frames", maxFrames)
-			}
-			p, err := s.visit(ctx, request{url: u, referer: pages[i].url})
-			if err != nil && !isStatus(err) {
-				return nil, err
-			}
-			if err == nil { // somebody sees the other frames all the same
-				pages = append(pages, p)
-			}
-		}
-	}
-	return pages, nil
-}
-
-// isStatus reports whether an error is a page that the phone refuses by its status.
-func isStatus(err error) bool {
-	e := (*Error)(nil)
-	return errors.As(err, &e) && e.status != 0
+// abort closes the connection with a reset.
+func (s *Session) abort() {
+	s.conn.raw.Reset()
+	s.disconnect()
 }

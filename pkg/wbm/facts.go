@@ -1,9 +1,14 @@
 package wbm
 
-import "strings"
+import (
+	"strings"
 
-// Facts are what the pages that were read say of the phone, word by word, bounded; "" is what they do not say, or say in
-// two ways. The labels by which they are found are assumed.
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
+)
+
+// Facts are what the pages that were read say of the phone, word by word, bounded. What they do not say, or say in two ways,
+// is "". The labels by which facts are found are assumed.
 type Facts struct{ Title, Device, SoftwareType, Version, PartNumber, MAC string }
 
 // A fact is one thing that the pages may say.
@@ -17,8 +22,8 @@ const (
 	factMAC
 )
 
-// factLabels are the labels in front of facts. All are assumed from the items of the phones' provisioning interface, which
-// are named alike (developer's guide A31003-S2000-R102-16, p. 14).
+// factLabels returns the labels of facts. All are assumed from the items of the phones' provisioning interface, which have
+// similar names (developer's guide A31003-S2000-R102-16, p. 14).
 func factLabels() map[string]fact {
 	return map[string]fact{
 		"device type": factDevice, "phone type": factDevice,
@@ -29,34 +34,34 @@ func factLabels() map[string]fact {
 	}
 }
 
-// A factList is what pages said, page by page. Somebody else's number on some page must not pass for the phone's: who is
-// given two values for one label is given none.
+// A factList is what pages said, page by page. A fact with two values has none: one of them may be of another device that a
+// page names.
 type factList struct {
-	title  string
-	values map[fact]string
-	twice  map[fact]bool
+	title     string
+	values    map[fact]string
+	ambiguous map[fact]bool
 }
 
-// read takes from a page what it says.
-func (l *factList) read(p *page) {
+// add adds what a page says.
+func (l *factList) add(p *htmlform.Page) {
 	if l.title == "" {
-		l.title = p.title
+		l.title = p.Title
 	}
 	labels := factLabels()
-	for i, run := range p.runs {
-		label, rest, colon := strings.Cut(run, ":")
+	for i, cell := range p.Cells {
+		label, rest, colon := strings.Cut(cell, ":")
 		which := labels[strings.ToLower(strings.TrimSpace(label))]
 		if which == 0 {
 			continue
 		}
 		value := strings.TrimSpace(rest)
-		if value == "" && i+1 < len(p.runs) {
-			value = p.runs[i+1] // of the next cell; it is empty where a row begins
+		if value == "" && i+1 < len(p.Cells) {
+			value = p.Cells[i+1] // the next cell; it is empty where a row begins
 		}
 		if !colon && value == "" || isLabel(value, labels) {
 			continue
 		}
-		l.note(which, value)
+		l.set(which, value)
 	}
 }
 
@@ -66,29 +71,31 @@ func isLabel(text string, labels map[string]fact) bool {
 	return colon || labels[strings.ToLower(strings.TrimSpace(text))] != 0
 }
 
-func (l *factList) note(which fact, value string) {
+// set notes one value.
+func (l *factList) set(which fact, value string) {
 	if value == "" {
 		return
 	}
 	if l.values == nil {
-		l.values, l.twice = map[fact]string{}, map[fact]bool{}
+		l.values, l.ambiguous = map[fact]string{}, map[fact]bool{}
 	}
 	if before, known := l.values[which]; known && before != value {
-		l.twice[which] = true
+		l.ambiguous[which] = true
 	}
 	l.values[which] = value
 }
 
-// facts returns what is known, bounded, so that the secret is whole where it stands.
-func (l *factList) facts(hidden secret) Facts {
+// facts returns what is known, bounded so that no half of the secret is left.
+func (l *factList) facts(redactor secret.Redactor) Facts {
+	cut := func(text string) string { return strings.ToValidUTF8(redactor.Cut(text, maxText), "?") }
 	value := func(which fact) string {
-		if l.twice[which] {
+		if l.ambiguous[which] {
 			return ""
 		}
-		return hidden.cut(l.values[which], maxShown)
+		return cut(l.values[which])
 	}
 	return Facts{
-		Title: hidden.cut(l.title, maxShown), Device: value(factDevice), SoftwareType: value(factSoftwareType),
+		Title: cut(l.title), Device: value(factDevice), SoftwareType: value(factSoftwareType),
 		Version: value(factVersion), PartNumber: value(factPartNumber), MAC: value(factMAC),
 	}
 }

@@ -7,59 +7,61 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A Form takes an image. It was read from the live page.
 type Form struct {
-	Page  string // path and query of the page it stands on
-	Field string // name of the file's field
+	Page  string // path and query of its page
+	Field string // name of the field for the file
 
-	url     *url.URL
-	referer *url.URL
-	mark    string // what tells it from other forms
+	url       *url.URL
+	referer   *url.URL
+	signature string
 }
 
-// A walk looks at one page of the menu after the other.
+// A walk reads the pages of the menu, one after the other.
 type walk struct {
-	s       *Session
-	read    map[string]bool // pages, by their keys
-	queue   []stop          // what is to be read, the most promising first
-	queued  map[string]bool
-	pages   int
-	found   []*form
-	marks   []string // of these
-	foreign string   // a form that would do, and leads elsewhere
-	others  []string // forms that take a file, and why not this one
-	skipped error    // why a page was left out, the first time
+	s          *Session
+	read       map[string]bool // pages, by their keys
+	queue      []candidate     // the most likely first
+	queued     map[string]bool
+	pages      int
+	found      []*htmlform.Form
+	signatures []string // of these
+	foreign    string   // a form that would do, and leads elsewhere
+	rejected   []string // forms that take a file, and why they are not the one
+	skipped    error    // why a page was skipped, the first time
 }
 
 // maxFound is how many forms are enough to say that there are too many.
 const maxFound = 8
 
-// A stop is a page to read.
-type stop struct {
+// A candidate is a page to read.
+type candidate struct {
 	url, from *url.URL
-	promise   int
+	score     int
 }
 
-// Find looks through the menu for the one form that takes a file for the phone application. It reads the pages whose names
-// promise something first, and the others only if these have no such form; 64 at most and the frames of the last one, each once.
+// Find looks through the menu for the one form that takes a file for the phone application. It reads pages with promising
+// names first, and the others only if these have no such form: 64 at most and the frames of the last one, each once.
 func (s *Session) Find(ctx context.Context) (*Form, error) {
 	w := &walk{s: s, read: map[string]bool{}, queued: map[string]bool{}}
 	for _, p := range s.start {
-		w.read[pageKey(p.url)] = true
+		w.read[htmlform.PageKey(p.URL)] = true
 	}
 	w.pages = len(s.start)
-	w.look(s.start)
+	w.collect(s.start)
 	if len(w.queue) == 0 && len(w.found) == 0 { // what answered the login had no menu
-		w.queue = append(w.queue, stop{url: s.at("/index.cmd", "user=Admin"), from: s.referer()})
+		w.queue = append(w.queue, candidate{url: s.at("/index.cmd", "user=Admin"), from: s.referer()})
 	}
 	for len(w.queue) > 0 && w.pages < maxPages {
 		next := w.queue[0]
-		if w.queue = w.queue[1:]; w.read[pageKey(next.url)] {
+		if w.queue = w.queue[1:]; w.read[htmlform.PageKey(next.url)] {
 			continue
 		}
-		if next.promise <= 0 && (len(w.found) > 0 || w.foreign != "") {
+		if next.score <= 0 && (len(w.found) > 0 || w.foreign != "") {
 			break
 		}
 		if err := w.step(ctx, next); err != nil {
@@ -69,12 +71,12 @@ func (s *Session) Find(ctx context.Context) (*Form, error) {
 	return w.result()
 }
 
-// step reads one page. One that is no page, or leads elsewhere, is left out if it promises nothing.
-func (w *walk) step(ctx context.Context, next stop) error {
-	w.read[pageKey(next.url)] = true
+// step reads one page. It skips one that the phone refuses, and an unlikely one that is no page or leads elsewhere.
+func (w *walk) step(ctx context.Context, next candidate) error {
+	w.read[htmlform.PageKey(next.url)] = true
 	w.pages++
-	pages, err := w.s.view(ctx, request{url: next.url, referer: next.from}, w.read)
-	if e := (*Error)(nil); errors.As(err, &e) && (e.status != 0 || next.promise <= 0 && (e.Kind == KindForeign || e.Kind == KindProtocol)) {
+	pages, err := w.s.readFrames(ctx, request{url: next.url, referer: next.from}, w.read)
+	if e := (*Error)(nil); errors.As(err, &e) && (e.status != 0 || next.score <= 0 && (e.Kind == KindForeign || e.Kind == KindProtocol)) {
 		if w.skipped == nil {
 			w.skipped = e
 		}
@@ -84,137 +86,137 @@ func (w *walk) step(ctx context.Context, next stop) error {
 		return err
 	}
 	w.pages += len(pages) - 1
-	if len(logins(pages)) > 0 {
-		w.s.in = false
-		return &Error{Kind: KindSession, Msg: "it shows the form of login instead of " + w.s.shown(requestURI(next.url)) + ": it logged us out"}
+	if len(loginForms(pages...)) > 0 {
+		w.s.loggedIn = false
+		return &Error{Kind: KindSession, Msg: "it shows the login form instead of " + w.s.uri(next.url) + ": it logged us out"}
 	}
-	w.look(pages)
+	w.collect(pages)
 	return nil
 }
 
-// look takes from pages their forms and their links.
-func (w *walk) look(pages []*page) {
+// collect takes the forms and links of pages.
+func (w *walk) collect(pages []*htmlform.Page) {
 	for _, p := range pages {
-		for _, f := range p.forms {
-			w.weigh(f)
+		for _, f := range p.Forms {
+			w.consider(f)
 		}
-		for _, l := range p.links {
-			w.follow(p, l)
+		for _, l := range p.Links {
+			w.enqueue(p, l)
 		}
 	}
-	slices.SortStableFunc(w.queue, func(a, b stop) int { return b.promise - a.promise })
+	slices.SortStableFunc(w.queue, func(a, b candidate) int { return b.score - a.score })
 }
 
-// follow notes where a link leads, if asking for that does nothing.
-func (w *walk) follow(p *page, l link) {
-	u, err := w.s.resolve(p.base, l.href)
-	if err != nil || !isHarmless(u) {
+// enqueue adds the page that a safe link leads to, unless it is known.
+func (w *walk) enqueue(p *htmlform.Page, l htmlform.Link) {
+	u, err := w.s.resolve(p.Base, l.Href)
+	if err != nil || !htmlform.IsSafe(u) {
 		return
 	}
-	key := pageKey(u)
-	if w.read[key] || w.queued[key] || len(w.queue) >= 2*maxLinks {
+	key := htmlform.PageKey(u)
+	if w.read[key] || w.queued[key] || len(w.queue) >= 2*htmlform.MaxLinks {
 		return
 	}
 	w.queued[key] = true
-	w.queue = append(w.queue, stop{u, p.url, promise(key, l.text)})
+	w.queue = append(w.queue, candidate{u, p.URL, htmlform.LinkScore(key, l.Text)})
 }
 
-// weigh notes a form that takes one file, if that may be the phone application.
-func (w *walk) weigh(f *form) {
-	files := f.of("file")
+// consider notes a form that takes a file: as the one for the phone application, or with the reason why it is not.
+func (w *walk) consider(f *htmlform.Form) {
+	files := f.Of("file")
 	if len(files) == 0 || len(w.found) >= maxFound {
 		return
 	}
 	s := w.s
-	where := fmt.Sprintf("%s of %s", s.shown(files[0].name), s.shown(requestURI(f.page.url)))
-	v := s.judge(f)
+	purpose := f.Classify(s.start)
 	_, err := s.target(f)
+	reason := ""
 	switch {
-	case !v.belongs():
-		w.reject(where, v.reason())
+	case !purpose.IsPhoneApplication():
+		reason = purpose.Reason()
 	case err != nil:
-		w.foreign = where + ", to " + s.shown(f.said("formaction", f.action))
+		w.foreign = s.place(f) + ", to " + s.redact(f.Action())
+		return
 	case len(files) > 1:
-		w.reject(where, "it takes several files")
-	case f.unclear():
-		w.reject(where, "it has several buttons, and which of them sends the file is not clear")
-	case files[0].name == "":
-		w.reject(where, "its field has no name")
-	case !f.isPost() || f.packaging() != typeMultipart:
-		w.reject(where, "it does not send the file")
+		reason = "it takes several files"
+	case f.IsAmbiguous():
+		reason = "it has several buttons, and which of them sends the file is not clear"
+	case files[0].Name == "":
+		reason = "its field has no name"
+	case !f.IsPost() || f.MediaType() != htmlform.Multipart:
+		reason = "it does not send the file"
 	default:
-		if mark := f.mark(); !slices.Contains(w.marks, mark) {
-			w.found, w.marks = append(w.found, f), append(w.marks, mark)
+		if signature := f.Signature(); !slices.Contains(w.signatures, signature) {
+			w.found, w.signatures = append(w.found, f), append(w.signatures, signature)
 		}
+		return
+	}
+	text := s.place(f) + ": " + reason
+	if len(w.rejected) < 4 && !slices.Contains(w.rejected, text) {
+		w.rejected = append(w.rejected, text)
 	}
 }
 
-// reject notes a form that takes a file, and is not the one; of many, the first few.
-func (w *walk) reject(where, why string) {
-	text := where + ": " + why
-	if len(w.others) < 4 && !slices.Contains(w.others, text) {
-		w.others = append(w.others, text)
-	}
-}
-
-// mark tells a form from others: where it sends, and what it is made of. Values may change from one reading to the next.
-func (f *form) mark() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%q %q %t %s", f.said("formaction", f.action), f.page.base.Path, f.isPost(), f.packaging())
-	for _, c := range f.controls {
-		fmt.Fprintf(&b, " %s %q %t", c.kind, c.name, c.disabled && c.kind == "file")
-		if c.name == "page_submit" {
-			fmt.Fprintf(&b, " %q", c.value)
-		}
-	}
-	return b.String()
-}
-
-// result is what the walk found.
+// result returns the form that was found.
 func (w *walk) result() (*Form, error) {
 	s := w.s
 	switch {
 	case w.foreign != "":
 		return nil, s.errorf(KindForeign, "its form for the phone application leads elsewhere: %s", w.foreign)
 	case len(w.found) > 1:
-		names := make([]string, 0, len(w.found))
+		places := make([]string, 0, len(w.found))
 		for _, f := range w.found[:min(len(w.found), 4)] {
-			names = append(names, s.shown(f.of("file")[0].name)+" of "+s.shown(requestURI(f.page.url)))
+			places = append(places, s.place(f))
 		}
-		return nil, s.errorf(KindManyForms, "%d forms may be meant for the phone application: %s", len(w.found), strings.Join(names, "; "))
+		return nil, s.errorf(KindManyForms, "%d forms may be meant for the phone application: %s", len(w.found), strings.Join(places, "; "))
 	case len(w.found) == 0:
-		if e := (*Error)(nil); errors.As(w.skipped, &e) && e.Kind == KindForeign && len(w.others) == 0 {
-			return nil, e
-		}
-		text := fmt.Sprintf("no form takes a file for the phone application, on %d pages", w.pages)
-		if w.pages >= maxPages {
-			text += ", and more were not read"
-		}
-		if len(w.others) > 0 {
-			text += " (" + strings.Join(w.others, "; ") + ")"
-		}
-		if w.skipped != nil {
-			text += "; left out: " + w.skipped.Error()
-		}
-		return nil, s.errorf(KindNoForm, "%s", text)
+		return nil, w.noForm()
 	}
 	f := w.found[0]
-	s.tell(StepFound, s.describe(f))
-	form := &Form{Page: s.shown(requestURI(f.page.url)), Field: s.shown(f.of("file")[0].name), url: f.page.url, referer: s.referer(), mark: f.mark()}
-	return form, nil
+	s.emit(StepFound, s.describe(f))
+	return &Form{
+		Page: s.uri(f.Page.URL), Field: s.redact(f.Of("file")[0].Name),
+		url: f.Page.URL, referer: s.referer(), signature: f.Signature(),
+	}, nil
 }
 
-// describe names a form's page and fields. What hidden ones hold may be a token, which is as good as a password: of that only
-// the length is told.
-func (s *Session) describe(f *form) string {
-	text := s.shown(requestURI(f.page.url)) + ":"
-	for _, e := range f.controls {
+// noForm returns the error of a menu without the form.
+func (w *walk) noForm() error {
+	if e := (*Error)(nil); errors.As(w.skipped, &e) && e.Kind == KindForeign && len(w.rejected) == 0 {
+		return e
+	}
+	text := fmt.Sprintf("no form takes a file for the phone application, on %d pages", w.pages)
+	if w.pages >= maxPages {
+		text += ", and more were not read"
+	}
+	if len(w.rejected) > 0 {
+		text += " (" + strings.Join(w.rejected, "; ") + ")"
+	}
+	if w.skipped != nil {
+		text += "; skipped: " + w.skipped.Error()
+	}
+	return w.s.errorf(KindNoForm, "%s", text)
+}
+
+// uri returns path and query of an address, for an error or an event.
+func (s *Session) uri(u *url.URL) string { return s.redact(u.RequestURI()) }
+
+// place names the file field of a form and its page.
+func (s *Session) place(f *htmlform.Form) string {
+	return s.redact(f.Of("file")[0].Name) + " of " + s.uri(f.Page.URL)
+}
+
+// describe names a form's page and fields. The value of a hidden one may be a token, which is as good as a password: only its
+// length is told.
+func (s *Session) describe(f *htmlform.Form) string {
+	text := s.uri(f.Page.URL) + ":"
+	for _, c := range f.Controls {
 		switch {
-		case e.name == "":
-		case e.kind == "hidden":
-			text += fmt.Sprintf(" %s (hidden, %d bytes)", s.shown(e.name), len(e.value))
+		case c.Name == "":
+		case c.Kind == "hidden":
+			text += fmt.Sprintf(" %s (hidden, %d bytes)", s.redact(c.Name), len(c.Value))
 		default:
-			text += fmt.Sprintf(" %s (%s)", s.shown(e.name), s.shown(e.kind))
+			text += fmt.Sprintf(" %s (%s)", s.redact(c.Name), s.redact(c.Kind))
 		}
 		if len(text) > 2048 {
 			return text + " ..."

@@ -8,17 +8,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
 const takesFile = `method=post enctype="multipart/form-data"`
 
-// menu sets what answers the login.
+// menu sets the answer to the login.
 func (s *site) menu(page string) {
 	s.pages["login:WEBMp_Admin_Login"] = func(w http.ResponseWriter, _ *http.Request) { text(w, "%s", page) }
 }
 
-// links is a menu of pages.
+// links returns a menu of pages.
 func links(pages ...string) string {
 	text := ""
 	for _, page := range pages {
@@ -27,7 +28,7 @@ func links(pages ...string) string {
 	return text
 }
 
-// TestFind: which form is found, and why others are not.
+// TestFind checks which form is found, and why others are not.
 func TestFind(t *testing.T) {
 	t.Parallel()
 	const file = `<input type=file name=f><input type=submit>`
@@ -172,7 +173,7 @@ func numbered(n int) []string {
 	return pages
 }
 
-// find goes as far as the form.
+// find visits the page as far as the form.
 func (s *site) find(t *testing.T) (*wbm.Form, error) {
 	t.Helper()
 	v, err := wbm.Open(t.Context(), s.address, s.options(t))
@@ -180,13 +181,13 @@ func (s *site) find(t *testing.T) (*wbm.Form, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = v.Close() })
-	if err := v.Login(t.Context(), password); err != nil {
+	if err := v.Login(t.Context(), secret.New(password)); err != nil {
 		t.Fatal(err)
 	}
 	return v.Find(t.Context())
 }
 
-// TestFindEnds: a menu without an end has one.
+// TestFindEnds checks that the walk through an endless menu ends.
 func TestFindEnds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -253,8 +254,8 @@ func TestFindEnds(t *testing.T) {
 	}
 }
 
-// TestNoHarm: links that do something, or lead elsewhere, are not followed.
-func TestNoHarm(t *testing.T) {
+// TestUnsafeLinks checks that links that change something, or lead elsewhere, are not followed.
+func TestUnsafeLinks(t *testing.T) {
 	t.Parallel()
 	for _, href := range []string{
 		"page.cmd?user=none", "page.cmd?page=WEBM_Admin_Restart", "page.cmd?page=WEBM_Admin_FactoryReset", "page.cmd?page=Upgrade&user=none",
@@ -285,7 +286,7 @@ func TestNoHarm(t *testing.T) {
 	}
 }
 
-// TestHiddenValues: what hidden fields hold is told to nobody, but how long it is.
+// TestHiddenValues checks that of the values of hidden fields only the length is reported.
 func TestHiddenValues(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

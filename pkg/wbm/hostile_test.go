@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// raw has a page answered by hand, on the bare connection.
+// raw sets a handler that answers on the bare connection.
 func (s *site) raw(name string, answer func(net.Conn, *bufio.ReadWriter)) {
 	s.pages[name] = func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
@@ -26,12 +26,12 @@ func (s *site) raw(name string, answer func(net.Conn, *bufio.ReadWriter)) {
 	}
 }
 
-// says answers with these words of HTTP, and hangs up.
+// says answers with this text of HTTP, and closes the connection.
 func (s *site) says(name, words string) {
 	s.raw(name, func(conn net.Conn, _ *bufio.ReadWriter) { _, _ = io.WriteString(conn, words) })
 }
 
-// flood sends the same until nobody takes it any more, and counts it.
+// flood sends the same until the peer takes no more, and counts the bytes.
 func flood(conn net.Conn, taken *atomic.Int64, front, piece string) {
 	n, err := io.WriteString(conn, front)
 	for taken.Add(int64(n)); err == nil && taken.Load() < 1<<30; taken.Add(int64(n)) {
@@ -39,7 +39,7 @@ func flood(conn net.Conn, taken *atomic.Int64, front, piece string) {
 	}
 }
 
-// TestOpenHostile: what answers on a phone's port, and is no page of a phone.
+// TestOpenHostile checks what is made of answers that are no page of a phone.
 func TestOpenHostile(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
@@ -68,8 +68,8 @@ func TestOpenHostile(t *testing.T) {
 		{"to itself", redirect("index.cmd?user=Admin"), wbm.KindProtocol, "more than 5"},
 		{"not there at all", func(s *site) { delete(s.pages, "/index.cmd") }, wbm.KindProtocol, "status 404"},
 		{"not working", says("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "status 500"},
-		{"no page", says("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "no web page"},
-		{"packed", says(ok + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "packs its pages"},
+		{"no page", says("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "not a web page"},
+		{"packed", says(ok + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "compresses its pages"},
 		{"another protocol", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), wbm.KindProtocol, "another protocol"},
 		{"no HTTP", says("220 \x1b]0;ftp\x07 ready\r\n"), wbm.KindProtocol, "no sense"},
 		{"nothing", says(""), wbm.KindBroken, "cut"},
@@ -122,7 +122,7 @@ func manyAttributes() string {
 	return b.String()
 }
 
-// leftOpen are elements that the rules for trees repeat in every paragraph that follows.
+// leftOpen returns elements that the rules for trees repeat in every paragraph that follows.
 func leftOpen() string {
 	var b strings.Builder
 	for i := range 450 {
@@ -139,7 +139,7 @@ func frames(n int) string {
 	return text
 }
 
-// TestFloods: an answer without an end is left soon, and nobody keeps it.
+// TestFloods checks that reading an endless answer ends soon.
 func TestFloods(t *testing.T) {
 	t.Parallel()
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
@@ -174,7 +174,7 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-// TestDrip: a page that comes byte by byte has as long as any page, and so has one that does not come.
+// TestDrip checks that a page that comes byte by byte, or not at all, has as much time as any page.
 func TestDrip(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

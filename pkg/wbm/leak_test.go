@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestSecretBeforeLogin: a page may know the password from an earlier visit; it is in no event and no error before the login.
+// TestSecretBeforeLogin checks events and errors before the login: a page may know the password from an earlier visit.
 func TestSecretBeforeLogin(t *testing.T) {
 	t.Parallel()
 	const repeated = `pass%26word%221`
@@ -42,17 +43,17 @@ func TestSecretBeforeLogin(t *testing.T) {
 			s := newSite(t)
 			c.setup(s)
 			o := s.options(t)
-			o.Secret = password
+			o.Secret = secret.New(password)
 			said := ""
 			o.Event = func(e wbm.Event) { said += e.Text + "\n" }
 			v, err := wbm.Open(t.Context(), s.address, o)
 			if err == nil {
 				defer v.Close()
 				said += fmt.Sprintf("%v %+v %#v\n", v, v, v)
-				err = v.Login(t.Context(), "another")
+				err = v.Login(t.Context(), secret.New("another"))
 			}
 			said += fmt.Sprint(err)
-			if !strings.Contains(said, "***") {
+			if !strings.Contains(said, "[redacted]") {
 				t.Errorf("it was not repeated: %s", said)
 			}
 			for _, form := range []string{password, repeated, `pass&word\"1`} {

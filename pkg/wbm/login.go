@@ -7,51 +7,54 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// A loginForm is a form that takes the password of the administrator.
-type loginForm struct{ submit, field string }
+// A loginKind is a form that takes the password of the administrator, by its names.
+type loginKind struct{ submit, field string }
 
-// loginForms are the forms that were observed.
-func loginForms() []loginForm {
-	return []loginForm{
+// knownLogins returns the login forms that were observed.
+func knownLogins() []loginKind {
+	return []loginKind{
 		{"WEBMp_Admin_Login", "AdminPassword"},       // firmware V3 and CP400 (observed: sja/openstage-ssh, UnifyConfigurator)
 		{"WEBMp_AdminLogin", "WEBMv-Admin-Password"}, // older (observed: OpenVAS check for the OpenStage default password)
 		{"WEBMp_AdminLogin", "AdminPassword"},        // older (the same)
 	}
 }
 
-// An attempt is how far the login is.
-type attempt int
+// A loginState is how far the login is.
+type loginState int
 
 const (
-	notSent attempt = iota
-	sent            // and what comes next is the answer
-	taken           // the phone took the password
+	loginNotSent  loginState = iota
+	loginSent                // the next page is the answer
+	loginAccepted            // the phone took the password
 )
 
-// What pages say to a password (observed: UnifyConfigurator).
+// What pages say about a password (observed: UnifyConfigurator).
 const (
-	saysWrong  = "authentication failed"
-	saysLocked = "password is suspended"
+	textWrong  = "authentication failed"
+	textLocked = "password is suspended"
 )
 
-// known reports whether a form is one of those that were observed, and which.
-func (f *form) known() (loginForm, bool) {
-	passwords := f.of("password")
+// loginKindOf returns which login form a form is, if it is one that was observed.
+func loginKindOf(f *htmlform.Form) (kind loginKind, known bool) {
+	passwords := f.Of("password")
 	if len(passwords) != 1 {
-		return loginForm{}, false
+		return loginKind{}, false
 	}
-	is := loginForm{f.value("page_submit"), passwords[0].name}
-	return is, slices.Contains(loginForms(), is)
+	kind = loginKind{f.Hidden("page_submit"), passwords[0].Name}
+	return kind, slices.Contains(knownLogins(), kind)
 }
 
-// logins returns the forms of login that are on pages.
-func logins(pages []*page) []*form {
-	var found []*form
+// loginForms returns the login forms on pages.
+func loginForms(pages ...*htmlform.Page) []*htmlform.Form {
+	var found []*htmlform.Form
 	for _, p := range pages {
-		for _, f := range p.forms {
-			if _, known := f.known(); known {
+		for _, f := range p.Forms {
+			if _, known := loginKindOf(f); known {
 				found = append(found, f)
 			}
 		}
@@ -60,70 +63,70 @@ func logins(pages []*page) []*form {
 }
 
 // Login sends the password, once.
-func (s *Session) Login(ctx context.Context, password string) error {
-	if password == "" {
+func (s *Session) Login(ctx context.Context, password secret.Secret) error {
+	if password.Reveal() == "" {
 		return &Error{Kind: KindPassword, Msg: "there is no password to log in with"}
 	}
-	s.secret = s.secret.and(newSecret(password))
-	f, err := s.loginForm(ctx)
+	s.redactor = secret.NewRedactor(s.o.Secret, password)
+	f, err := s.findLogin(ctx)
 	if err != nil {
 		return err
 	}
 	target, err := s.target(f)
-	is, _ := f.known()
 	switch {
 	case err != nil:
-		return s.errorf(KindForeign, "its form of login leads elsewhere, to %s; the password was not sent", s.shown(f.said("formaction", f.action)))
-	case !f.isPost():
-		return s.errorf(KindForeign, "its form of login would show the password in an address; it was not sent")
-	case f.unclear():
-		return s.errorf(KindNoLogin, "its form of login has several buttons, and which of them logs in is not clear")
-	case f.packaging() != typeURLEncoded:
-		return s.errorf(KindNoLogin, "its form of login is sent as %s, which none of the known ones is", f.packaging())
+		return s.errorf(KindForeign, "its login form leads elsewhere, to %s; the password was not sent", s.redact(f.Action()))
+	case !f.IsPost():
+		return s.errorf(KindForeign, "its login form would show the password in an address; it was not sent")
+	case f.IsAmbiguous():
+		return s.errorf(KindNoLogin, "its login form has several buttons, and which of them logs in is not clear")
+	case f.MediaType() != htmlform.URLEncoded:
+		return s.errorf(KindNoLogin, "its login form is sent as %s, which none of the known ones is", f.MediaType())
 	}
-	s.tell(StepLogin, "page_submit="+is.submit+", "+is.field)
-	entries := f.entries()
-	for i := range entries {
-		if entries[i].name == is.field {
-			entries[i].value = password
+	kind, _ := loginKindOf(f)
+	s.emit(StepLogin, "page_submit="+kind.submit+", "+kind.field)
+	fields := f.Fields()
+	for i := range fields {
+		if fields[i].Name == kind.field {
+			fields[i].Value = password.Reveal()
 		}
 	}
-	s.in, s.login = true, sent // from here on it is better to log out
-	pages, err := s.view(ctx, request{url: target, referer: f.page.url, kind: typeURLEncoded, body: urlEncoded(f.page, entries)}, nil)
+	s.loggedIn, s.login = true, loginSent // from here on it is better to log out
+	pages, err := s.readFrames(ctx, request{url: target, referer: f.Page.URL, mediaType: htmlform.URLEncoded, body: f.Page.URLEncode(fields)}, nil)
 	if e := (*Error)(nil); errors.As(err, &e) && (e.status == http.StatusUnauthorized || e.status == http.StatusForbidden) {
-		s.in = false
+		s.loggedIn = false
 		return s.errorf(KindPassword, "it refuses the password with status %d", e.status)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.judgeLogin(pages); err != nil {
+	if err := s.checkLogin(pages); err != nil {
 		return err
 	}
-	s.start, s.login = pages, taken
+	s.start, s.login = pages, loginAccepted
 	return nil
 }
 
-// loginForm returns the form on the start page, or on the page that a link of it leads to.
-func (s *Session) loginForm(ctx context.Context) (*form, error) {
+// findLogin returns the login form on the start page, or on the page that a link of it leads to.
+func (s *Session) findLogin(ctx context.Context) (*htmlform.Form, error) {
 	pages := s.start
-	if len(logins(pages)) == 0 && !contains(pages, saysLocked) {
+	if len(loginForms(pages...)) == 0 && !htmlform.Contains(pages, textLocked) {
 		if u, from := s.loginLink(pages); u != nil {
 			var err error
-			if pages, err = s.view(ctx, request{url: u, referer: from}, nil); err != nil {
+			if pages, err = s.readFrames(ctx, request{url: u, referer: from}, nil); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if contains(pages, saysLocked) {
+	if htmlform.Contains(pages, textLocked) {
 		return nil, errLocked("nothing was sent")
 	}
-	found := logins(pages)
+	found := loginForms(pages...)
 	switch {
 	case len(found) == 0:
-		return nil, s.errorf(KindNoLogin, "it has none of the known forms of login%s", s.strangeForms(pages))
+		return nil, s.errorf(KindNoLogin, "it has none of the known login forms%s", s.unknownLogin(pages))
 	case len(found) > 1:
-		return nil, s.errorf(KindNoLogin, "it has %d forms of login", len(found))
+		return nil, s.errorf(KindNoLogin, "it has %d login forms", len(found))
 	}
 	return found[0], nil
 }
@@ -136,67 +139,69 @@ func errWrong() *Error {
 	return &Error{Kind: KindPassword, Msg: "it says that the authentication failed"}
 }
 
-// loginLink returns where a page links to a login of the administrator; its name is assumed from the names of the forms.
-func (s *Session) loginLink(pages []*page) (u, from *url.URL) {
+// loginLink returns where a page links to a login of the administrator. The name of that page is assumed from the names of the
+// forms.
+func (s *Session) loginLink(pages []*htmlform.Page) (u, from *url.URL) {
 	for _, p := range pages {
-		for _, l := range p.links {
-			u, err := s.resolve(p.base, l.href)
-			if err != nil || !isHarmless(u) {
+		for _, l := range p.Links {
+			u, err := s.resolve(p.Base, l.Href)
+			if err != nil || !htmlform.IsSafe(u) {
 				continue
 			}
 			name := strings.ToLower(u.Query().Get("page"))
 			if strings.Contains(name, "admin") && strings.Contains(name, "login") {
-				return u, p.url
+				return u, p.URL
 			}
 		}
 	}
 	return nil, nil
 }
 
-// strangeForms names the forms that take a password and are none of the known ones.
-func (s *Session) strangeForms(pages []*page) string {
+// unknownLogin names a form that takes a password and is none of the known ones; "" if there is none.
+func (s *Session) unknownLogin(pages []*htmlform.Page) string {
 	for _, p := range pages {
-		for _, f := range p.forms {
-			if passwords := f.of("password"); len(passwords) > 0 {
-				return ", but one with page_submit=" + s.shown(f.value("page_submit")) + " and " + s.shown(passwords[0].name)
+		for _, f := range p.Forms {
+			if passwords := f.Of("password"); len(passwords) > 0 {
+				return ", but one with page_submit=" + s.redact(f.Hidden("page_submit")) + " and " + s.redact(passwords[0].Name)
 			}
 		}
 	}
 	return ""
 }
 
-// judgeLogin looks whether the phone took the password. It does not look whether it likes it: whatever is not a failure is a
-// menu, or [Session.Find] will see that it is none. Words of a failure are none where all else says that somebody is logged
-// in: a menu may say of a telephone number what a login says of a password. Who may be logged in all the same is logged out.
-func (s *Session) judgeLogin(pages []*page) error {
-	again := len(logins(pages)) > 0
-	s.in = !again && !s.hasCookie(isZero)
+// checkLogin returns an error if the phone did not take the password. It does not check that the page is a menu: whatever is no
+// failure is taken for one, and [Session.Find] sees it if it is none. Texts of a failure do not count where all else says that
+// somebody is logged in: a menu may say of a telephone number what a login says of a password. If somebody may be logged in
+// anyway, Close logs out.
+func (s *Session) checkLogin(pages []*htmlform.Page) error {
+	again := len(loginForms(pages...)) > 0
+	s.loggedIn = !again && !s.hasCookie(isZero)
 	switch {
-	case contains(pages, saysLocked) && !s.isEntered(pages):
+	case htmlform.Contains(pages, textLocked) && !s.isLoggedIn(pages):
 		return errLocked("the password that was sent now may have been the last one too many")
-	case contains(pages, saysWrong) && !s.isEntered(pages):
+	case htmlform.Contains(pages, textWrong) && !s.isLoggedIn(pages):
 		return errWrong()
 	case demandsChange(pages):
-		s.in = true
+		s.loggedIn = true
 		return &Error{Kind: KindChange, Msg: "it demands a new password first; we change none"}
 	case again:
-		return &Error{Kind: KindPassword, Msg: "it shows the form of login again, and does not say why"}
-	case !s.in:
+		return &Error{Kind: KindPassword, Msg: "it shows the login form again, and does not say why"}
+	case !s.loggedIn:
 		return &Error{Kind: KindPassword, Msg: "it took the password, and nobody is logged in"}
 	}
 	return nil
 }
 
-// isEntered reports whether all but words says that somebody is logged in: no form of login, and a cookie that is not zero.
-func (s *Session) isEntered(pages []*page) bool {
-	return len(logins(pages)) == 0 && s.hasCookie(func(value string) bool { return value != "" && !isZero(value) })
+// isLoggedIn reports whether all but texts says that somebody is logged in: no login form, and a cookie that is not zero.
+func (s *Session) isLoggedIn(pages []*htmlform.Page) bool {
+	return len(loginForms(pages...)) == 0 && s.hasCookie(func(value string) bool { return value != "" && !isZero(value) })
 }
 
 // demandsChange reports whether a page wants a password and the same again, or an old and a new one (assumed).
-func demandsChange(pages []*page) bool {
+func demandsChange(pages []*htmlform.Page) bool {
 	for _, p := range pages {
-		for _, f := range p.forms {
-			if len(f.of("password")) > 1 {
+		for _, f := range p.Forms {
+			if len(f.Of("password")) > 1 {
 				return true
 			}
 		}
@@ -204,12 +209,12 @@ func demandsChange(pages []*page) bool {
 	return false
 }
 
-// hasCookie reports whether the phone has set its cookie, and to what: webm, two numbers with a bar between them (observed: a
-// public logo uploader for OpenStage 40/60).
-func (s *Session) hasCookie(like func(string) bool) bool {
+// hasCookie reports whether the phone has set its cookie to a value that matches. It is webm, two numbers with a bar between
+// them (observed: a public logo uploader for OpenStage 40/60).
+func (s *Session) hasCookie(matches func(string) bool) bool {
 	for _, c := range s.jar.Cookies(s.origin) {
 		if c.Name == "webm" {
-			return like(c.Value)
+			return matches(c.Value)
 		}
 	}
 	return false

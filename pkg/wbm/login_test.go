@@ -6,15 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// loginForm is a form of login as the pages have it.
+// loginForm returns a login form as the pages have it.
 func loginForm(attributes, submit, inputs string) string {
 	return fmt.Sprintf(`<title>Admin</title><form %s><input type=hidden name=page_submit value="%s">%s<input type=submit></form>`, attributes, submit, inputs)
 }
 
-// TestLogin: every form of login and every answer to it; and that the password goes nowhere else.
+// TestLogin checks every login form and every answer to it, and that the password goes nowhere else.
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	const post, submit, field = `method=post action="page.cmd"`, "WEBMp_Admin_Login", `<input type=password name=AdminPassword>`
@@ -90,10 +91,10 @@ func TestLogin(t *testing.T) {
 				text(w, "<p>Password is suspended")
 			}
 		}, wbm.KindLocked, "suspended", 1},
-		{"a redirect that does something", redirect(302, "page.cmd?page=WEBM_Admin_FactoryReset&confirm=yes"), wbm.KindProtocol, "may do something", 1},
-		{"a redirect that logs out", redirect(302, "page.cmd?user=none"), wbm.KindProtocol, "may do something", 1},
+		{"a redirect that does something", redirect(302, "page.cmd?page=WEBM_Admin_FactoryReset&confirm=yes"), wbm.KindProtocol, "may change something", 1},
+		{"a redirect that logs out", redirect(302, "page.cmd?user=none"), wbm.KindProtocol, "may change something", 1},
 		{"wrong", after("<p>AUTHENTICATION\n failed</p>" + loginPage), wbm.KindPassword, "says that the authentication failed", 1},
-		{"wrong, without words", after(loginPage), wbm.KindPassword, "shows the form of login again", 1},
+		{"wrong, without words", after(loginPage), wbm.KindPassword, "shows the login form again", 1},
 		{"wrong, by cookie", func(s *site) {
 			s.pages["login:"+submit] = func(w http.ResponseWriter, _ *http.Request) {
 				http.SetCookie(w, &http.Cookie{Name: "webm", Value: "0|0"})
@@ -117,16 +118,16 @@ func TestLogin(t *testing.T) {
 		{"locked before", start("<p>Password is suspended</p>" + loginPage), wbm.KindLocked, "nothing was sent", 0},
 		{"change", after(`<form method=post>` + field + `<input type=password name=again></form>`), wbm.KindChange, "we change none", 1},
 		{"sent on to be sent again", redirect(307, "page.cmd?page=x"), wbm.KindProtocol, "once more", 1},
-		{"led elsewhere after it", redirect(302, "https://127.0.0.2/?is=pass%26word%221"), wbm.KindForeign, "127.0.0.2/?is=***", 1},
+		{"led elsewhere after it", redirect(302, "https://127.0.0.2/?is=pass%26word%221"), wbm.KindForeign, "127.0.0.2/?is=[redacted]", 1},
 		{"led to HTTP after it", redirect(302, "http://HOST/"), wbm.KindForeign, "http://", 1},
 
-		{"none", start("<p>hello"), wbm.KindNoLogin, "none of the known forms of login", 0},
+		{"none", start("<p>hello"), wbm.KindNoLogin, "none of the known login forms", 0},
 		{"a link that does something", start(`<a href="page.cmd?page=WEBMp_Admin_Login&do=1">x</a><a href="page.cmd?page=WEBMp_Admin_Login_Reset">x</a>`), wbm.KindNoLogin, "", 0},
 		{"another", start(loginForm(post, "WEBMp_User_Login", field)), wbm.KindNoLogin, "page_submit=WEBMp_User_Login and AdminPassword", 0},
 		{"another field", start(loginForm(post, submit, `<input type=password name=Pin>`)), wbm.KindNoLogin, "", 0},
 		{"two fields", start(loginForm(post, submit, field+`<input type=password name=b>`)), wbm.KindNoLogin, "", 0},
 		{"a field that cannot be used", start(loginForm(post, submit, `<fieldset disabled>`+field+`</fieldset>`)), wbm.KindNoLogin, "", 0},
-		{"two forms", start(loginPage + loginPage), wbm.KindNoLogin, "2 forms", 0},
+		{"two forms", start(loginPage + loginPage), wbm.KindNoLogin, "2 login forms", 0},
 		{"in a template", start(`<template>` + loginPage + `</template>`), wbm.KindNoLogin, "", 0},
 		{"in a comment", start(`<!--` + loginPage + `-->`), wbm.KindNoLogin, "", 0},
 		{"to another host", form(`method=post action="https://127.0.0.2/page.cmd"`), wbm.KindForeign, "127.0.0.2", 0},
@@ -154,7 +155,7 @@ func TestLogin(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.Close()
-			err = v.Login(t.Context(), password)
+			err = v.Login(t.Context(), secret.New(password))
 			if kind(err) != c.kind || (err == nil) != (c.kind == "") {
 				t.Fatalf("%v, want %q", err, c.kind)
 			}
@@ -173,7 +174,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestLatin: a page in ISO-8859-1 is sent a password in it.
+// TestLatin checks that a page in ISO-8859-1 is sent the password in ISO-8859-1.
 func TestLatin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -186,13 +187,13 @@ func TestLatin(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	_ = v.Login(t.Context(), "größer")
+	_ = v.Login(t.Context(), secret.New("größer"))
 	if want := "page_submit=WEBMp_Admin_Login&AdminPassword=gr%F6%DFer&x=%FC"; len(s.logins) != 1 || s.logins[0] != want {
 		t.Errorf("sent %q, want %q", s.logins, want)
 	}
 }
 
-// TestPasswordIsEmpty: nothing is sent then.
+// TestPasswordIsEmpty checks that nothing is sent without a password.
 func TestPasswordIsEmpty(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -201,12 +202,12 @@ func TestPasswordIsEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	if err := v.Login(t.Context(), ""); kind(err) != wbm.KindPassword || len(s.logins) != 0 {
+	if err := v.Login(t.Context(), secret.New("")); kind(err) != wbm.KindPassword || len(s.logins) != 0 {
 		t.Errorf("%v, sent %q", err, s.logins)
 	}
 }
 
-// TestDoubtLogsOut: who may be logged in is logged out, also if the login is taken for a failure.
+// TestDoubtLogsOut checks that Close logs out if somebody may be logged in, also after a login that seems to have failed.
 func TestDoubtLogsOut(t *testing.T) {
 	t.Parallel()
 	for page, want := range map[string]bool{
@@ -221,7 +222,7 @@ func TestDoubtLogsOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := v.Login(t.Context(), password); err == nil {
+		if err := v.Login(t.Context(), secret.New(password)); err == nil {
 			t.Errorf("%s: it is no failure", page)
 		}
 		if _ = v.Close(); s.out != want {

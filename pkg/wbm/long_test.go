@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestLongWords: whatever is long on a page, what is told of it is not. The words are those of a terminal, and of letters that
-// do not fit where they are cut.
+// TestLongWords checks that errors, events and facts are bounded, however long the texts of a page are. The texts hold escapes
+// of terminals, and letters that do not fit where they are cut.
 func TestLongWords(t *testing.T) {
 	t.Parallel()
 	long := func(piece string) string { return strings.Repeat(piece, 8<<10/len(piece)) }
@@ -57,12 +58,12 @@ func TestLongWords(t *testing.T) {
 	}
 }
 
-// bounded goes the whole way, and measures what is told.
+// bounded makes a whole visit, and measures what is reported.
 func (s *site) bounded(t *testing.T) {
 	t.Helper()
 	const most = 2600
 	o := s.options(t)
-	o.Secret = password
+	o.Secret = secret.New(password)
 	check := o.Event
 	o.Event = func(e wbm.Event) {
 		if check(e); len(e.Text) > most {
@@ -73,7 +74,7 @@ func (s *site) bounded(t *testing.T) {
 	answer := wbm.Answer{}
 	if err == nil {
 		defer v.Close()
-		err = v.Login(t.Context(), password)
+		err = v.Login(t.Context(), secret.New(password))
 	}
 	if v != nil && err == nil {
 		var f *wbm.Form

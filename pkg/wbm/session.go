@@ -1,6 +1,7 @@
 package wbm
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,23 +12,23 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// Options are how a page is spoken to.
+// Options say how a page is spoken to.
 type Options struct {
-	TLS     *tls.Config   // whom to believe that it is the phone, with its ServerName
+	TLS     *tls.Config   // which certificates are trusted, with the ServerName; nil trusts the system's authorities
 	Timeout time.Duration // the longest silence, and the longest time for one page; 30 s if 0
 	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0.
 	Patience time.Duration
-	// Secret is the password that Login will send, so that it can be kept out of events and errors from the first page on: a
-	// page may know it already. It is not sent, and not printed. Login adds its own.
-	Secret string
-	Event  func(Event) // told every step, one at a time; may be nil
-}
-
-// Format keeps the password out of whatever prints the options.
-func (o Options) Format(w fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(w, "{timeout %v, patience %v}", o.Timeout, o.Patience)
+	// Secret is the password that Login will send. It is kept out of events and errors from the first page on: a page may
+	// know it already. It is not sent. Login adds its own.
+	Secret secret.Secret
+	Event  func(Event) // called for every step, one at a time; may be nil
+	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // An Event is a step. Its Text comes from the phone: bounded, not escaped.
@@ -45,32 +46,32 @@ const (
 	StepLogin  Step = "login"  // Text is the form that the phone takes the password with
 	StepFound  Step = "found"  // Text is the form for the image: its page, its fields, how long hidden values are
 	StepSend   Step = "send"   // Text is how many bytes go where
-	StepAnswer Step = "answer" // Text is what the page says to the image
+	StepAnswer Step = "answer" // Text is what the page answers to the image
 	StepLogout Step = "logout"
 )
 
-// What a phone may send, and what is kept of it.
+// Limits of what a phone may send, and of what is kept of it.
 const (
 	maxRedirects = 5
 	maxFrames    = 8   // of one page
 	maxPages     = 64  // of one walk through the menu
-	maxShown     = 200 // bytes of a phone's word in an error or an event
+	maxText      = 200 // bytes of a phone's text in an error or an event
 )
 
-// A Session is one visit to the page of one phone. It is used by one goroutine at a time.
+// A Session is one visit to the page of one phone. One goroutine uses it at a time.
 type Session struct {
-	o      Options
-	config *tls.Config
-	host   string
-	port   string
-	origin *url.URL
-	jar    *cookiejar.Jar
-	line   *line // kept between pages; nil if there is none
-	secret secret
-	facts  factList
-	start  []*page // the start page with its frames; after the login, what answered it
-	in     bool    // somebody may be logged in
-	login  attempt
+	o        Options
+	config   *tls.Config
+	host     string
+	port     string
+	origin   *url.URL
+	jar      *cookiejar.Jar
+	conn     *conn // kept between pages, or nil
+	redactor secret.Redactor
+	facts    factList
+	start    []*htmlform.Page // the start page with its frames; after the login, what answered it
+	login    loginState
+	loggedIn bool // possibly
 }
 
 // Open reads the start page at HOST:PORT. The error is an [*Error], or the context's cause.
@@ -79,23 +80,24 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 	if err != nil || host == "" || port == "" {
 		return nil, &Error{Kind: KindUnreachable, Msg: "the address is not HOST:PORT"}
 	}
-	if o.Timeout <= 0 {
-		o.Timeout = 30 * time.Second
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
+	o.Patience = cmp.Or(max(o.Patience, 0), 10*time.Minute)
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 	}
-	if o.Patience <= 0 {
-		o.Patience = 10 * time.Minute
+	s := &Session{o: o, host: host, port: port, config: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}}
+	if o.TLS != nil {
+		s.config = o.TLS.Clone()
 	}
-	s := &Session{o: o, host: host, port: port, config: watchTrust(o.TLS, host), secret: newSecret(o.Secret)}
-	s.o.Secret = "" // a method does not keep it from who prints the session
+	s.config.NextProtos = []string{"http/1.1"}
+	s.redactor = secret.NewRedactor(o.Secret)
 	s.origin = &url.URL{Scheme: "https", Host: address, Path: "/"}
-	if port == "443" { // as browsers say it
+	if port == "443" { // as browsers write it
 		s.origin.Host = strings.TrimSuffix(address, ":443")
 	}
-	if s.jar, err = cookiejar.New(nil); err != nil {
-		return nil, &Error{Kind: KindProtocol, Msg: "no room for cookies", Err: err}
-	}
+	s.jar, _ = cookiejar.New(nil) // without a list of public suffixes this does not fail
 	if err := s.open(ctx); err != nil {
-		s.hangUp()
+		s.disconnect()
 		return nil, err
 	}
 	return s, nil
@@ -103,9 +105,9 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 
 // open reads index.cmd with user=Admin (observed: an OpenVAS check for the OpenStage default password), or / if there is none.
 func (s *Session) open(ctx context.Context) error {
-	pages, err := s.view(ctx, request{url: s.at("/index.cmd", "user=Admin")}, nil)
+	pages, err := s.readFrames(ctx, request{url: s.at("/index.cmd", "user=Admin")}, nil)
 	if e := (*Error)(nil); errors.As(err, &e) && e.status == http.StatusNotFound {
-		pages, err = s.view(ctx, request{url: s.at("/", "")}, nil)
+		pages, err = s.readFrames(ctx, request{url: s.at("/", "")}, nil)
 	}
 	if err != nil {
 		return err
@@ -114,57 +116,57 @@ func (s *Session) open(ctx context.Context) error {
 	return nil
 }
 
-// at is an address on the phone.
+// at returns an address on the phone.
 func (s *Session) at(path, query string) *url.URL {
 	u := *s.origin
 	u.Path, u.RawQuery = path, query
 	return &u
 }
 
-// Facts returns what the pages say of the phone that were read so far, as they say it: to compare, and bounded. Whoever
-// shows it has to take the password out first, which a page may repeat anywhere.
-func (s *Session) Facts() Facts { return s.facts.facts(s.secret) }
+// Facts returns what the pages that were read so far say of the phone, as they say it: to compare, and bounded. To show it,
+// take the password out first, which a page may repeat anywhere.
+func (s *Session) Facts() Facts { return s.facts.facts(s.redactor) }
 
-// Close logs out, if somebody is logged in, and ends the connections. Logging out takes at most Timeout, also when the
-// context of the visit is over; whether it worked is of no account to the visit, so the error is always nil.
+// Close logs out, if somebody may be logged in, and closes the connection. Logging out takes at most Timeout, also when the
+// context of the visit has ended. Whether it succeeded does not matter to the visit, so the error is always nil.
 func (s *Session) Close() error {
-	defer s.hangUp()
-	if !s.in {
+	defer s.disconnect()
+	if !s.loggedIn {
 		return nil
 	}
-	s.in = false
-	s.tell(StepLogout, "")
+	s.loggedIn = false
+	s.emit(StepLogout, "")
 	// Observed: a public program that sets up SSH on OpenStage phones.
-	deadline := time.Now().Add(s.o.Timeout)
-	_, _ = s.exchange(context.Background(), request{url: s.at("/page.cmd", "user=none"), referer: s.referer()}, deadline)
+	ctx, cancel := s.limit(context.Background())
+	defer cancel()
+	_, _ = s.exchange(ctx, request{url: s.at("/page.cmd", "user=none"), referer: s.referer()})
 	return nil
 }
 
-// referer is the page that somebody would be on between one step and the next.
+// referer returns the page that a person would be on between one step and the next.
 func (s *Session) referer() *url.URL {
 	if len(s.start) == 0 {
 		return nil
 	}
-	return s.start[0].url
+	return s.start[0].URL
 }
 
-// tell tells a step. The text may hold what the phone said.
-func (s *Session) tell(step Step, text string) {
+// emit reports a step. The text may hold what the phone said.
+func (s *Session) emit(step Step, text string) {
 	if s.o.Event != nil {
-		s.o.Event(Event{Step: step, Text: s.secret.scrub(text)})
+		s.o.Event(Event{Step: step, Text: s.redactor.Scrub(text)})
 	}
 }
 
-// shown makes a phone's word fit for an error or an event: without the password, bounded, not escaped.
-func (s *Session) shown(text string) string { return s.clean(text, maxShown) }
+// redact returns a phone's text for an error or an event: without the password, bounded, not escaped.
+func (s *Session) redact(text string) string { return s.redactTo(maxText, text) }
 
-// clean does what shown does, with another bound. It holds for the text as the phone sent it.
-func (s *Session) clean(text string, limit int) string {
-	text, _ = s.secret.show(text, limit)
-	return strings.ToValidUTF8(text, "?")
+// redactTo does what redact does, with another bound. It holds for the text as the phone sent it.
+func (s *Session) redactTo(limit int, text string) string {
+	return strings.ToValidUTF8(s.redactor.Scrub(s.redactor.Cut(text, limit)), "?")
 }
 
-// errorf makes an error. Arguments that come from the phone go through shown.
+// errorf makes an error. Arguments that come from the phone go through redact.
 func (s *Session) errorf(kind Kind, format string, a ...any) *Error {
-	return &Error{Kind: kind, Msg: s.secret.scrub(fmt.Sprintf(format, a...))}
+	return &Error{Kind: kind, Msg: s.redactor.Scrub(fmt.Sprintf(format, a...))}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestSimulatedPhones: what comes of a visit to each of the simulated phones, whose page was written by somebody else.
+// TestSimulatedPhones checks the outcome of a visit to each of the simulated phones.
 func TestSimulatedPhones(t *testing.T) {
 	t.Parallel()
 	levels, err := bind.ParseLevels("3")
@@ -86,7 +86,7 @@ func TestSimulatedPhones(t *testing.T) {
 	}
 }
 
-// believeAnybody is for phones whose key nobody knows yet.
+// believeAnybody returns a TLS configuration for phones whose key is not known.
 func believeAnybody() *tls.Config {
 	c := trust.Policy{}.TLS("127.0.0.1")
 	c.VerifyConnection = nil

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
 // A Watcher sees the bytes that are sent.
@@ -19,9 +21,9 @@ type Watcher interface {
 // An Image is the file that is sent.
 type Image struct {
 	Name    string
-	Content *io.SectionReader // one call of its ReadAt may go on when Upload has returned, and comes to nothing
-	Watch   Watcher           // may be nil
-	Sent    func(int64)       // told how many bytes of the image are out; must not wait; may be nil
+	Content *io.SectionReader // one call of its ReadAt may go on when Upload has returned; what it gives is dropped
+	Watch   Watcher           // sees what is sent; may be nil
+	Sent    func(int64)       // called with how many bytes of the image are sent; must not wait; may be nil
 }
 
 // An Answer is what the page says to an image. It proves nothing.
@@ -29,7 +31,7 @@ type Answer struct {
 	Status  int    // of HTTP
 	Words   string // of the page, bounded
 	Refusal bool   // an element of class error is in it (assumed), or the status is one of a refusal
-	Doubt   bool   // words are in it that refusals have (assumed), but "0 errors" has them, too
+	Doubt   bool   // words of a refusal are in it (assumed); "0 errors" has one, too
 }
 
 // Upload fills in the form as it stands, and sends it with the image. When the context ends the connection is reset, which
@@ -44,40 +46,40 @@ func (s *Session) Upload(ctx context.Context, f *Form, image Image) (Answer, err
 	}
 	target, err := s.target(live)
 	if err != nil {
-		return Answer{}, s.errorf(KindForeign, "its form for the phone application leads elsewhere now, to %s", s.shown(live.said("formaction", live.action)))
+		return Answer{}, s.errorf(KindForeign, "its form for the phone application leads elsewhere now, to %s", s.redact(live.Action()))
 	}
 	b := newBody(live, image)
-	s.tell(StepSend, fmt.Sprintf("%d bytes as %s to %s", image.Content.Size(), s.shown(f.Field), s.shown(requestURI(target))))
-	r := request{url: target, referer: live.page.url, kind: b.kind()}
+	s.emit(StepSend, fmt.Sprintf("%d bytes as %s to %s", image.Content.Size(), s.redact(f.Field), s.uri(target)))
+	r := request{url: target, referer: live.Page.URL, mediaType: b.mediaType}
 	a, err := s.send(ctx, r, b)
 	if err != nil {
-		return Answer{}, s.whole(b, err)
+		return Answer{}, markWhole(b, err)
 	}
-	answer, err := s.hear(ctx, r, a, b)
-	return answer, s.whole(b, err)
+	answer, err := s.interpret(ctx, r, a, b)
+	return answer, markWhole(b, err)
 }
 
-// whole notes in an error that the phone was sent all of it.
-func (s *Session) whole(b *body, err error) error {
-	if e, ok := err.(*Error); ok && b.complete() { //nolint:errorlint // it is ours, and not wrapped yet
+// markWhole notes in an error that the phone was sent the whole image.
+func markWhole(b *body, err error) error {
+	if e, ok := err.(*Error); ok && b.complete.Load() { //nolint:errorlint // it is ours, and not wrapped yet
 		e.Whole = true
 	}
 	return err
 }
 
-// reread reads the page of the form again: it may hold something that counts once only. It must still be the same form.
-func (s *Session) reread(ctx context.Context, f *Form) (*form, error) {
+// reread reads the page of the form again: it may hold a value that can be sent only once. It must still be the same form.
+func (s *Session) reread(ctx context.Context, f *Form) (*htmlform.Form, error) {
 	p, err := s.visit(ctx, request{url: f.url, referer: f.referer})
 	if err != nil {
 		return nil, err
 	}
-	if len(logins([]*page{p})) > 0 {
-		s.in = false
-		return nil, &Error{Kind: KindSession, Msg: "it shows the form of login instead of the form for the image: it logged us out"}
+	if len(loginForms(p)) > 0 {
+		s.loggedIn = false
+		return nil, &Error{Kind: KindSession, Msg: "it shows the login form instead of the form for the image: it logged us out"}
 	}
-	var found []*form
-	for _, live := range p.forms {
-		if live.mark() == f.mark && s.judge(live).belongs() && !live.unclear() {
+	var found []*htmlform.Form
+	for _, live := range p.Forms {
+		if live.Signature() == f.signature && live.Classify(s.start).IsPhoneApplication() && !live.IsAmbiguous() {
 			found = append(found, live)
 		}
 	}
@@ -87,36 +89,37 @@ func (s *Session) reread(ctx context.Context, f *Form) (*form, error) {
 	return found[0], nil
 }
 
-// hear makes an answer of what the phone says to the image, and follows it if it leads to another page.
-func (s *Session) hear(ctx context.Context, r request, a *answer, b *body) (Answer, error) {
+// interpret returns what the phone answers to the image, from another page if the answer redirects to one.
+func (s *Session) interpret(ctx context.Context, r request, a *answer, b *body) (Answer, error) {
 	next, err := s.redirect(a, true)
 	if err != nil {
 		return Answer{}, err
 	}
-	said := Answer{Status: a.status}
-	var p *page
+	result := Answer{Status: a.status}
+	var p *htmlform.Page
 	if next != nil {
 		if p, err = s.visit(ctx, request{url: next, referer: r.referer}); err != nil {
 			return Answer{}, err
 		}
-	} else if p, err = s.plain(a); err != nil {
+	} else if p, err = s.readAny(ctx, a); err != nil {
 		return Answer{}, err
 	}
-	if len(logins([]*page{p})) > 0 {
-		s.in = false
-		return Answer{}, &Error{Kind: KindSession, Msg: "it answers the image with the form of login: it logged us out"}
+	if len(loginForms(p)) > 0 {
+		s.loggedIn = false
+		return Answer{}, &Error{Kind: KindSession, Msg: "it answers the image with the login form: it logged us out"}
 	}
-	s.weigh(&said, p)
-	s.tell(StepAnswer, strings.TrimSpace(fmt.Sprintf("%d %s", said.Status, said.Words)))
+	s.classifyAnswer(&result, p)
+	s.emit(StepAnswer, strings.TrimSpace(fmt.Sprintf("%d %s", result.Status, result.Words)))
 	switch {
 	case a.status >= http.StatusBadRequest:
-		return said, s.errorf(KindRefused, "it refuses the image with status %d%s", a.status, quoted(said.Words))
-	case !b.complete():
-		return said, s.errorf(KindRefused, "it answered before it had the whole image%s", quoted(said.Words))
+		return result, s.errorf(KindRefused, "it refuses the image with status %d%s", a.status, quoted(result.Words))
+	case !b.complete.Load():
+		return result, s.errorf(KindRefused, "it answered before it had the whole image%s", quoted(result.Words))
 	}
-	return said, nil
+	return result, nil
 }
 
+// quoted returns words behind a colon, if there are any.
 func quoted(words string) string {
 	if words == "" {
 		return ""
@@ -124,59 +127,22 @@ func quoted(words string) string {
 	return ": " + words
 }
 
-// plain reads the answer, whatever its status is. What is no page has words only if it is text.
-func (s *Session) plain(a *answer) (*page, error) {
-	if kind, ok := isPage(a.header); !ok {
-		p := &page{url: a.url, base: a.url, status: a.status}
-		if strings.HasPrefix(strings.ToLower(kind), "text/plain") {
-			c := collapser{limit: maxText}
-			text, _ := decode(a.body, charset(kind))
-			c.add(text)
-			p.text = c.String()
-		}
-		return p, nil
-	}
-	p, err := readPage(a)
-	if err != nil {
-		return nil, s.fail(context.Background(), err)
-	}
-	s.facts.read(p)
-	return p, nil
-}
-
 const maxWords = 300
 
-// weigh notes what a page says to an image, and what that seems to mean. That "error" is a class, and that these words may
-// mean a refusal, is assumed.
-func (s *Session) weigh(said *Answer, p *page) {
-	words := p.text
+// classifyAnswer notes what a page says to an image, and what that seems to mean. That "error" is a class, and that these words
+// may mean a refusal, is assumed.
+func (s *Session) classifyAnswer(result *Answer, p *htmlform.Page) {
+	words := p.Text
 	switch {
-	case p.bad != "":
-		words = p.bad
-	case p.good != "":
-		words = p.good
+	case p.Failure != "":
+		words = p.Failure
+	case p.Success != "":
+		words = p.Success
 	default:
-		said.Doubt = mention(cut(p.text, 4<<10), []string{
+		result.Doubt = htmlform.Mention(secret.Prefix(p.Text, 4<<10), []string{
 			"failed", "error", "invalid", "incompatible", "not compatible", "not supported", "rejected", "refused", "too large", "denied",
 		}) != ""
 	}
-	said.Words = s.clean(words, maxWords)
-	said.Refusal = p.bad != "" || said.Status >= http.StatusBadRequest
-}
-
-// send sends the form with the image over a connection of its own.
-func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error) {
-	s.hangUp()
-	l, err := s.dial(ctx, time.Now().Add(s.o.Timeout))
-	if err != nil {
-		return nil, err
-	}
-	u := &upload{s: s, l: l, b: b, quit: make(chan struct{})}
-	a, err := u.run(ctx, r)
-	if err != nil || !b.complete() {
-		l.reset()
-		s.line = nil
-		return a, err
-	}
-	return a, nil
+	result.Words = s.redactTo(maxWords, words)
+	result.Refusal = p.Failure != "" || result.Status >= http.StatusBadRequest
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// TestUploadBreaks: what can happen on the way of an image.
+// TestUploadBreaks checks what can happen while an image is sent.
 func TestUploadBreaks(t *testing.T) {
 	t.Parallel()
 	const refusal = "HTTP/1.1 413 Too large\r\nContent-Type: text/html\r\nContent-Length: 20\r\nConnection: close\r\n\r\n<p>It is too large.."
@@ -80,7 +80,7 @@ func TestUploadBreaks(t *testing.T) {
 // wholeRequest reads a request's body to its end.
 func wholeRequest(r *bufio.ReadWriter, length int64) { _, _ = io.CopyN(io.Discard, r, length) }
 
-// TestUploadEnds: what can happen when the phone has all of it.
+// TestUploadEnds checks what can happen when the phone has the whole image.
 func TestUploadEnds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -127,7 +127,7 @@ func TestUploadEnds(t *testing.T) {
 	}
 }
 
-// TestUploadInterrupted: the phone sees a connection that broke, never one that ended.
+// TestUploadInterrupted checks that the phone sees a reset, never a normal end.
 func TestUploadInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// A slow file gives its first MiB, and then nothing before it is released.
+// A slow file gives its first MiB, and then nothing until it is released.
 type slow struct {
 	waits   chan struct{} // closed when it waits
 	release chan struct{}
@@ -30,7 +30,7 @@ func (f slow) ReadAt(p []byte, at int64) (int, error) {
 	return zeros{large}.ReadAt(p, at)
 }
 
-// TestUploadSlowFile: what the phone says counts at once, whatever the file is waiting for.
+// TestUploadSlowFile checks that an answer counts at once, also while the file is waited for.
 func TestUploadSlowFile(t *testing.T) {
 	t.Parallel()
 	why := errors.New("enough")

@@ -38,7 +38,7 @@ func zeroImage(size int64) wbm.Image {
 	return wbm.Image{Name: "a.img", Content: io.NewSectionReader(zeros{size}, 0, size)}
 }
 
-// A watcher watches, and objects when it is told to.
+// A watcher watches, and objects if it has an error.
 type watcher struct {
 	n            int64
 	sum          [32]byte
@@ -55,7 +55,7 @@ func (w *watcher) Check(sum [32]byte) error {
 	return w.check
 }
 
-// answers has the image taken to its end, and answered.
+// answers sets the answer to the image.
 func (s *site) answers(status int, header, page string) {
 	s.pages["upload"] = func(w http.ResponseWriter, _ *http.Request) {
 		if name, value, ok := strings.Cut(header, ": "); ok {
@@ -69,7 +69,7 @@ func (s *site) answers(status int, header, page string) {
 	}
 }
 
-// TestUploadAnswers: what a page says to an image.
+// TestUploadAnswers checks what is made of the answers to an image.
 func TestUploadAnswers(t *testing.T) {
 	t.Parallel()
 	answer := func(status int, header, page string) func(*site) {
@@ -94,7 +94,7 @@ func TestUploadAnswers(t *testing.T) {
 		{"both", answer(200, "", `<p class=success>Stored</p><p class=error>Not started</p>`), "", "", wbm.Answer{Status: 200, Words: "Not started", Refusal: true}},
 		{"room for an error", answer(200, "", `<p class=error></p><p>Fine`), "", "", wbm.Answer{Status: 200, Words: "Fine"}},
 		{"long", answer(200, "", strings.Repeat("é", 5000)), "", "", wbm.Answer{Status: 200, Words: strings.Repeat("é", 150)}},
-		{"password", answer(200, "", "<p>pass&amp;word&quot;1 pass%26word%221 pass&amp;amp;word&amp;#34;1 %70%61%73%73%26%77%6f%72%64%22%31"), "", "", wbm.Answer{Status: 200, Words: "*** *** *** ***"}},
+		{"password", answer(200, "", "<p>pass&amp;word&quot;1 pass%26word%221 pass&amp;amp;word&amp;#34;1 %70%61%73%73%26%77%6f%72%64%22%31"), "", "", wbm.Answer{Status: 200, Words: "[redacted] [redacted] [redacted] [redacted]"}},
 		{"escapes", answer(200, "", "<p>\x1b[2Jred"), "", "", wbm.Answer{Status: 200, Words: "\x1b[2Jred"}},
 		{"on another page", func(s *site) {
 			s.answers(303, "Location: page.cmd?page=Result", "")
@@ -102,7 +102,7 @@ func TestUploadAnswers(t *testing.T) {
 		}, "", "", wbm.Answer{Status: 303, Words: "Transfer completed successfully"}},
 
 		{"status", answer(500, "", "<p>No <script>x</script>room"), wbm.KindRefused, "with status 500: No room", wbm.Answer{Status: 500, Words: "No room", Refusal: true}},
-		{"status with a password", answer(400, "", "<p>"+`pass&amp;word&quot;1`), wbm.KindRefused, "with status 400: ***", wbm.Answer{Status: 400, Words: "***", Refusal: true}},
+		{"status with a password", answer(400, "", "<p>"+`pass&amp;word&quot;1`), wbm.KindRefused, "with status 400: [redacted]", wbm.Answer{Status: 400, Words: "[redacted]", Refusal: true}},
 		{"login", answer(200, "", loginPage), wbm.KindSession, "logged us out", wbm.Answer{}},
 		{"login on another page", answer(302, "Location: /index.cmd", ""), wbm.KindSession, "logged us out", wbm.Answer{}},
 		{"elsewhere", answer(302, "Location: https://127.0.0.2/", ""), wbm.KindForeign, "127.0.0.2", wbm.Answer{}},
@@ -136,7 +136,7 @@ func TestUploadAnswers(t *testing.T) {
 	}
 }
 
-// TestUploadSource: a file that is not what it was is never whole on the phone.
+// TestUploadSource checks that a file that has changed is never whole on the phone.
 func TestUploadSource(t *testing.T) {
 	t.Parallel()
 	objection := errors.New("not the image")
@@ -187,7 +187,7 @@ type unreadable struct{}
 
 func (unreadable) ReadAt([]byte, int64) (int, error) { return 0, os.ErrPermission }
 
-// TestUploadWatched: the watcher sees every byte, and so does who counts them.
+// TestUploadWatched checks that the watcher sees every byte, and that Sent counts every byte.
 func TestUploadWatched(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{1, 32<<10 - 1, 256 << 10, 256<<10 + 1, 1 << 20} {
@@ -209,8 +209,8 @@ func TestUploadWatched(t *testing.T) {
 	}
 }
 
-// TestUploadLooksAgain: the form is read again before it is sent.
-func TestUploadLooksAgain(t *testing.T) {
+// TestUploadRereads checks that the form is read again before it is sent.
+func TestUploadRereads(t *testing.T) {
 	t.Parallel()
 	const form = `<h1>Firmware</h1><form %s enctype="multipart/form-data"><input type=hidden name=token value=%s><input type=file name=%s></form>`
 	for _, c := range []struct {

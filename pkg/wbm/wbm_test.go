@@ -3,17 +3,12 @@ package wbm_test
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -24,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -72,7 +68,7 @@ b</textarea><input type=reset value=Clear><input type=submit name=go value="Send
 	donePage = `<html><body><div class="success">Transfer  completed <b>successfully</b></div></body></html>`
 )
 
-// newSite starts a page that behaves.
+// newSite starts a page that behaves as expected.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{pages: map[string]http.HandlerFunc{}}
@@ -174,7 +170,7 @@ func (s *site) read(r *http.Request) {
 	}
 }
 
-// options are those of a visitor who believes the site, and writes down what happens.
+// options returns options that trust the site, and checks that no event holds the password.
 func (s *site) options(t *testing.T) wbm.Options {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
@@ -193,7 +189,7 @@ func image(content string) wbm.Image {
 	return wbm.Image{Name: "CP400.img", Content: io.NewSectionReader(strings.NewReader(content), 0, int64(len(content)))}
 }
 
-// visit goes the whole way, and returns where it ended.
+// visit makes a whole visit, and returns how it ended.
 func (s *site) visit(t *testing.T, o wbm.Options, send wbm.Image) (wbm.Answer, error) {
 	t.Helper()
 	return s.visitWith(t.Context(), t, o, send)
@@ -206,7 +202,7 @@ func (s *site) visitWith(ctx context.Context, t *testing.T, o wbm.Options, send 
 		return wbm.Answer{}, err
 	}
 	defer v.Close()
-	if err := v.Login(ctx, password); err != nil {
+	if err := v.Login(ctx, secret.New(password)); err != nil {
 		return wbm.Answer{}, err
 	}
 	f, err := v.Find(ctx)
@@ -216,26 +212,7 @@ func (s *site) visitWith(ctx context.Context, t *testing.T, o wbm.Options, send 
 	return v.Upload(ctx, f, send)
 }
 
-// otherKey makes the certificate of somebody else, as PEM.
-func otherKey(t *testing.T) (certificate, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs})
-}
-
-// kind is the kind of an error; "" if it is none of ours.
+// kind returns the kind of an error; "" if it is none of ours.
 func kind(err error) wbm.Kind {
 	if e := (*wbm.Error)(nil); errors.As(err, &e) {
 		return e.Kind
@@ -243,7 +220,7 @@ func kind(err error) wbm.Kind {
 	return ""
 }
 
-// TestVisit goes all the way, as a person does.
+// TestVisit makes a visit as a person does.
 func TestVisit(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -252,7 +229,7 @@ func TestVisit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Login(t.Context(), password); err != nil {
+	if err := v.Login(t.Context(), secret.New(password)); err != nil {
 		t.Fatal(err)
 	}
 	f, err := v.Find(t.Context())

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 const (
@@ -38,6 +40,8 @@ type Contact struct {
 	// Pause lies between the request and its second form; 2 s if 0. Two requests within a second were seen to stop a
 	// phone's web server.
 	Pause time.Duration
+	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Contacted says how a phone was reached that said it will call.
@@ -58,6 +62,9 @@ func (c Contact) Send(ctx context.Context) (Contacted, error) {
 	}
 	if c.Pause == 0 {
 		c.Pause = 2 * time.Second
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
 	}
 	if c.Method != "" {
 		done, only := c.try(ctx, c.Method)
@@ -124,19 +131,26 @@ func (c Contact) ask(ctx context.Context, conn net.Conn, address string, done Co
 }
 
 func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: c.Timeout, KeepAlive: -1}
-	return d.DialContext(ctx, "tcp", address)
+	limited, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	raw, err := c.Dial(limited, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn := netconn.New(raw, c.Timeout)
+	conn.WaitForReads()              // as long as the context lasts
+	conn.HoldFailedWrites(c.Timeout) // one that refuses early has closed, and its answer is there to be read
+	return conn, nil
 }
 
 func contacted(conn net.Conn, door, method string) Contacted {
-	done := Contacted{Door: door, Method: method}
-	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
-		done.Local = local.AddrPort().Addr().Unmap()
+	local, _ := netip.ParseAddrPort(conn.LocalAddr().String())
+	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
+	return Contacted{
+		Local:  local.Addr().Unmap(),
+		Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()),
+		Door:   door, Method: method,
 	}
-	if remote, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		done.Remote = netip.AddrPortFrom(remote.AddrPort().Addr().Unmap(), remote.AddrPort().Port())
-	}
-	return done
 }
 
 func (done Contacted) orNothing(e *ContactError) (Contacted, *ContactError) {

@@ -1,10 +1,10 @@
 package wpi
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // A ContactKind is why a phone could not be asked to call.
@@ -57,11 +57,8 @@ func (e *ContactError) otherMethod() bool {
 
 // failed makes the error of a connection. The address is in it already, so the cause goes without.
 func failed(address string, err error, kind ContactKind) *ContactError {
-	if isTimeout(err) {
+	if netconn.Classify(err) == netconn.Timeout {
 		kind = ContactTimeout
 	}
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Err != nil {
-		err = op.Err
-	}
-	return &ContactError{Kind: kind, Address: address, Err: err}
+	return &ContactError{Kind: kind, Address: address, Err: netconn.Cause(err)}
 }

@@ -43,8 +43,8 @@ func TestContact(t *testing.T) {
 		t.Errorf("got %+v, %v, asked with %v", done, err, local)
 	}
 	body := "ContactMe=true&dls_ip_addr=127.0.0.1&dls_ip_port=18443"
-	request := "POST /contact_dls.html/ContactDLS HTTP/1.1\r\nHost: " + d.address + "\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
-		"Content-Length: " + strconv.Itoa(len(body)) + "\r\nConnection: close\r\n\r\n" + body
+	request := "POST /contact_dls.html/ContactDLS HTTP/1.1\r\nHost: " + d.address + "\r\nConnection: close\r\n" +
+		"Content-Length: " + strconv.Itoa(len(body)) + "\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n" + body
 	if got := d.requests(); len(got) != 1 || got[0] != request {
 		t.Errorf("asked %q, want %q", got, request)
 	}
@@ -288,4 +288,22 @@ func TestContactCancelled(t *testing.T) {
 	if _, err := (wpi.Contact{Address: d.address, Pause: time.Hour}).Send(ctx); !errors.Is(err, why) {
 		t.Errorf("a limit that ends in the pause: got %v", err)
 	}
+}
+
+// TestContactDial checks that nothing is sent but over the dialer that the caller gives.
+func TestContactDial(t *testing.T) {
+	t.Parallel()
+	d := listen(t, tcp(t), say(yes))
+	c := wpi.Contact{Address: "phone.test:8085", Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network != "tcp" || address != "phone.test:8085" {
+			return nil, errors.New("unexpected")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, d.address)
+	}}
+	if _, err := c.Send(t.Context()); err != nil || len(d.requests()) != 1 || !strings.Contains(d.requests()[0], "\r\nHost: phone.test:8085\r\n") {
+		t.Errorf("%v, asked %q", err, d.requests())
+	}
+	c.Address = "other.test:8085"
+	_, err := c.Send(t.Context())
+	wantContactError(t, err, wpi.ContactUnreachable, c.Address, 0)
 }

@@ -15,49 +15,49 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// A PhoneRow says what a bad end with a phone means: the exit code, and what to do next.
+// A PhoneRow maps a kind of failure with a phone to the exit code and the hint.
 type PhoneRow struct {
 	Kind fleet.Kind
 	code exit.Code
-	told exit.Code // the code if the phone had been told where its new software lies; 0: the same
+	told exit.Code // the code after the update command was sent; 0: the same
 	Hint string
-	own  string // the hint if the phone had been told; "": the same
+	own  string // the hint after the update command was sent; "": the same
 }
 
 // A Context is what hints need to know of the command.
 type Context struct {
 	Image string                      // as it was named, "" if there is none
 	List  string                      // of phones
-	Page  func(address string) string // where the web page of a phone is; nil if the way is another
+	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 }
 
-// PhoneTable has a row for each kind, but for those of [WebTable].
+// PhoneTable returns a row for each kind except those of [WebTable].
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
-		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "check its address, that it has power and LAN, and that nothing on the way blocks its contact port (8085 if none is named)", ""},
-		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; on a phone, that its provisioning service (DLS) is not switched off", ""},
-		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "let the firewall of this machine take the phone's call (--listen names the port); in a container or behind NAT name this machine with --advertise; a phone that was contacted a short while ago stays silent for up to 5 minutes: try again then", ""},
-		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, --legacy-tls lets it call; if it is bound to a provisioning service in secure mode, only that service can update it", ""},
-		{fleet.KindOther, exit.CodeSettings, exit.CodeUnverified, "correct the phone list: the column mac, or the address", "find out which phone has that address now, and look at the display of the one that was told"},
-		{fleet.KindTwice, exit.CodeSettings, exit.CodeUnverified, "leave one of the two out of the list", ""},
-		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "see whether it is a phone of this family; if it is, report this with the sentence above", ""},
-		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "its own words say why; look at its display, then try again", ""},
-		{fleet.KindSource, exit.CodeSettings, 0, "give what phones are told in plain letters: --filename, --fetch-url, --fetch-username, --fetch-password-file", ""},
-		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when nobody is on the phone, wait longer with --patience, or end calls with --priority immediate", ""},
-		{fleet.KindNotTaken, exit.CodeRejected, 0, "look at the phone's display; its settings may forbid updates by a provisioning service", ""},
-		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "see that the phone can reach the server that it was told, and that no firewall is in between; with --serve that is this machine (--advertise)", ""},
-		{fleet.KindCut, exit.CodeUnreachable, 0, "the phone keeps its old software; try again, and keep this machine awake and on the network", ""},
-		{fleet.KindSaysFailed, exit.CodeRejected, 0, "look at the phone's display, and at the log of the server that it fetches from", ""},
-		{fleet.KindRejected, exit.CodeRejected, 0, "the phone's own check refused the image, most often for its hardware level: cpupdate check shows what is known of that", ""},
-		{fleet.KindOldVersion, exit.CodeUnverified, 0, "look at the phone's display, and ask it again later: cpupdate phone PHONE", ""},
-		{fleet.KindNeverBack, exit.CodeUnverified, 0, "look at the phone: do not cut its power while LEDs blink. It may have got another address: see the DHCP server; then ask it: cpupdate phone PHONE", ""},
-		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "ask it again in some minutes: cpupdate phone PHONE", ""},
-		{fleet.KindUnproven, exit.CodeUnverified, 0, "with --serve it can be seen whether the phone fetches the whole image; its display says which version it runs", ""},
-		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "ask it what it runs now: cpupdate phone PHONE", ""},
+		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "check the phone's address, power and LAN, and that no firewall blocks its contact port (8085 by default)", ""},
+		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
+		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
+		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
+		{fleet.KindOther, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
+		{fleet.KindTwice, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
+		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
+		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
+		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
+		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, wait longer with --patience, or end calls with --priority immediate", ""},
+		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
+		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that is this machine (--advertise)", ""},
+		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
+		{fleet.KindRejected, exit.CodeRejected, 0, "compare the hardware levels with cpupdate check: the phone rejected the image itself, most often for its hardware level", ""},
+		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
+		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
+		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
+		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
 	}
 }
 
-// PhoneFailure gives a bad end with a phone its exit code and the next step. The error begins with the phone's name.
+// PhoneFailure returns the failure for a phone, with exit code and hint. The error begins with the phone's name.
 func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 	f := r.Failure
 	if r.Verdict != nil && (f.Kind == fleet.KindRefused || f.Kind == fleet.KindUnknown) {
@@ -76,7 +76,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
-			hint += "; or it could not fetch it: see the server's log, --fetch-url and the login"
+			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
 		}
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
@@ -86,7 +86,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
 }
 
-// RunFailure is the error that ends a run, or nil.
+// RunFailure returns the error that ends a run, or nil.
 func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
@@ -110,9 +110,9 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case len(results) == 1:
 		return bad[0]
 	case interrupted && plan.Image == nil:
-		return exit.Errorf(exit.CodeInterrupted, "ask them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
+		return exit.Errorf(exit.CodeInterrupted, "query them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "ask them what they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), toldAlready(told))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), toldAlready(told))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -121,7 +121,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), ShortList(names)), hintsOf(in, results, bad)...)
 }
 
-// askAgain is the command that asks the phones that did not end well.
+// askAgain returns the command that queries the failed phones.
 func askAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
 		return "cpupdate phone --phones " + in.List
@@ -135,29 +135,29 @@ func askAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	return text
 }
 
-// badEnd is what the n phones have in common that did not end well.
+// badEnd returns what n failed phones have in common.
 func badEnd(plan fleet.Plan, n int) string {
 	switch {
 	case plan.Image == nil:
-		return "did not say what they are"
+		return "could not be queried"
 	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
 		return "would not be updated"
 	}
 	return console.IsAre(n) + " not updated"
 }
 
-// toldAlready says how many phones only they themselves can stop.
+// toldAlready says how many phones got the update command and can no longer be stopped.
 func toldAlready(n int) string {
 	switch n {
 	case 0:
-		return "none of them was told anything"
+		return "no update command was sent"
 	case 1:
-		return "1 was told already, and may go on by itself"
+		return "1 has the update command already and may still update"
 	}
-	return fmt.Sprintf("%d were told already, and may go on by themselves", n)
+	return fmt.Sprintf("%d have the update command already and may still update", n)
 }
 
-// ShortList names the first few.
+// ShortList joins the first ten names and counts the others.
 func ShortList(names []string) string {
 	const most = 10
 	if len(names) > most {
@@ -166,7 +166,7 @@ func ShortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// hintsOf returns the next steps for several phones, one for each of the first few kinds of bad ends.
+// hintsOf returns the hints for several phones, one for each of the first few kinds of failure.
 func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
 	const most = 5
 	var hints []string
@@ -185,7 +185,7 @@ func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
 		hint := f.Hints[0]
 		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
 			hint = "see why with: cpupdate check IMAGE PHONE"
-			if in.List != "" { // what it says of the phone decides
+			if in.List != "" { // the list describes the phones
 				hint += " --phones " + in.List
 			} else {
 				hint += ", and the flags that describe the phones"

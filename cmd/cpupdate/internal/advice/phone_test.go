@@ -33,9 +33,9 @@ func TestRunFailure(t *testing.T) {
 	}{
 		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
 		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
-		{image, Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 was told already, and may go on by itself", "cpupdate phone c"},
-		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; none of them was told anything", "cpupdate phone b c"},
-		{image, Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 were told already, and may go on by themselves", "cpupdate phone a b c"},
+		{image, Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
+		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
+		{image, Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
 		{nil, Context{List: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
 	} {
 		own := (*exit.Error)(nil)

@@ -13,38 +13,38 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A TransferRow says what a kind of trouble with a server means: the exit code, and what to do next.
+// A TransferRow maps a kind of server error to the exit code and the hint.
 type TransferRow struct {
 	Kind transfer.Kind
 	Code exit.Code
 	Hint string
 }
 
-// TransferTable has a row for each kind. Code 7, which may pass, is for the kinds that [transfer.Error.Temporary] knows.
+// TransferTable returns a row for each kind. The kinds that [transfer.Error.Temporary] reports have code 7.
 func TransferTable() []TransferRow {
 	return []TransferRow{
-		{transfer.KindUnreachable, exit.CodeUnreachable, "check the server's name and --port, that it runs, and the network and firewalls on the way"},
-		{transfer.KindTimeout, exit.CodeUnreachable, "try again; check --method and --port (a port that is encrypted from the start says nothing to ftp and ftps); for a slow server raise --timeout; look for a firewall that lets the login through but not the data"},
-		{transfer.KindBroken, exit.CodeUnreachable, "try again, more often with --retries; if it is cut at the same place each time, look into the server's log"},
-		{transfer.KindBusy, exit.CodeUnreachable, "try again later, or more often with --retries"},
-		{transfer.KindTrust, exit.CodeSettings, "name who signs the server's certificate with --ca FILE, or its key with --pin sha256:..."},
-		{transfer.KindTLS, exit.CodeSettings, "check --method and --port: ftps begins without encryption and asks for TLS (usually port 21), https is encrypted from the start; if it is an old server, --legacy-tls speaks to it too: TLS 1.2 and an RSA key of 2048 bits are the least without"},
-		{transfer.KindLogin, exit.CodeSettings, "check --username and the password, and whether the server lets this user in by this method"},
-		{transfer.KindMissing, exit.CodeRejected, "check the folder (--path, or that of --base-url); by ftp and ftps --mkdir makes it"},
-		{transfer.KindDenied, exit.CodeRejected, "have the server's administrator let this user write, rename and delete in the folder; by ftp and ftps --in-place does without renaming"},
-		{transfer.KindExists, exit.CodeRejected, "send it under another name with --filename, or leave out --no-overwrite to replace what is there"},
-		{transfer.KindFull, exit.CodeRejected, "make room on the server, or have the user's quota raised"},
-		{transfer.KindName, exit.CodeRejected, "give it a plain name with --filename: letters, digits, dots and hyphens"},
-		{transfer.KindRedirect, exit.CodeRejected, "an upload follows no redirect: if the address it points to is right, give that as --base-url"},
-		{transfer.KindRefused, exit.CodeRejected, "the server's own words and its log say why; by https see whether the folder of --base-url exists, by ftp and ftps --in-place does without renaming"},
-		{transfer.KindProtocol, exit.CodeRejected, "check that --method and --port fit the server; --verbose shows the dialogue"},
-		{transfer.KindUnproven, exit.CodeUnverified, "let no phone fetch this file; send it again, and if that does not help look at the server's disk"},
+		{transfer.KindUnreachable, exit.CodeUnreachable, "check the server's name and --port, that the server runs, and the network and firewalls on the route"},
+		{transfer.KindTimeout, exit.CodeUnreachable, "try again; check --method and --port (a port that is encrypted from the start does not answer ftp and ftps); for a slow server, raise --timeout; look for a firewall that allows the login but blocks the data connection"},
+		{transfer.KindBroken, exit.CodeUnreachable, "try again, or raise --retries; if the transfer is cut off at the same point each time, check the server's log"},
+		{transfer.KindBusy, exit.CodeUnreachable, "try again later, or raise --retries"},
+		{transfer.KindTrust, exit.CodeSettings, "give the CA of the server's certificate with --ca FILE, or its key with --pin sha256:..."},
+		{transfer.KindTLS, exit.CodeSettings, "check --method and --port: ftps starts unencrypted and then requests TLS (usually port 21), https is encrypted from the start; if it is an old server, use --legacy-tls: without it, TLS 1.2 and an RSA key of 2048 bits are the minimum"},
+		{transfer.KindLogin, exit.CodeSettings, "check --username and the password, and whether the server allows this user to log in with this method"},
+		{transfer.KindMissing, exit.CodeRejected, "check the folder (--path, or that of --base-url); with ftp and ftps, create it with --mkdir"},
+		{transfer.KindDenied, exit.CodeRejected, "ask the server's administrator to let this user write, rename and delete in the folder; with ftp and ftps, use --in-place if the user must not rename"},
+		{transfer.KindExists, exit.CodeRejected, "use another name with --filename, or omit --no-overwrite to replace the existing file"},
+		{transfer.KindFull, exit.CodeRejected, "free space on the server, or raise the user's quota"},
+		{transfer.KindName, exit.CodeRejected, "choose a plain name with --filename: letters, digits, dots and hyphens"},
+		{transfer.KindRedirect, exit.CodeRejected, "if the address of the redirect is right, use it as --base-url: an upload does not follow redirects"},
+		{transfer.KindRefused, exit.CodeRejected, "see the server's message above and its log; with https, check that the folder of --base-url exists; with ftp and ftps, try --in-place, which does not rename"},
+		{transfer.KindProtocol, exit.CodeRejected, "check that --method and --port fit the server; show the dialogue with --verbose"},
+		{transfer.KindUnproven, exit.CodeUnverified, "let no phone fetch this file; send it again, and if that does not help, check the server's disk"},
 	}
 }
 
-// TransferFailure turns what package transfer says into an error with the next step. The image's name is for trouble
-// with the file itself; it may be empty where no file is sent. Settings that are wrong are taken for stored ones: for those
-// that came from flags ask [settings.UsageError] first.
+// TransferFailure turns an error of package transfer into a failure with a hint. The image's name is for errors of the
+// file itself; it may be empty if no file is sent. Invalid settings are taken for stored ones: call [settings.UsageError] first
+// for those that came from flags.
 func TransferFailure(image string, err error) error {
 	own, source := (*exit.Error)(nil), (*transfer.SourceError)(nil)
 	setting, e := (*transfer.SettingError)(nil), (*transfer.Error)(nil)
@@ -56,14 +56,14 @@ func TransferFailure(image string, err error) error {
 	case errors.As(err, &source):
 		return WithLeft(images.Failure(image, source.Err), LeftBy(err))
 	case errors.As(err, &setting):
-		return exit.New(exit.CodeSettings, err, "set it with: cpupdate defaults set --"+setting.Setting+" ..., and look at all with: cpupdate defaults show")
+		return exit.New(exit.CodeSettings, err, "set it with: cpupdate defaults set --"+setting.Setting+" ...; show all settings with: cpupdate defaults show")
 	case errors.As(err, &e):
 		return serverFailure(err, e)
 	}
 	return err
 }
 
-// serverFailure adds exit code and hints to what went wrong with a server.
+// serverFailure returns the failure for a server error, with exit code and hints.
 func serverFailure(err error, e *transfer.Error) error {
 	f := exit.New(exit.CodeRejected, err)
 	for _, row := range TransferTable() {
@@ -78,7 +78,7 @@ func serverFailure(err error, e *transfer.Error) error {
 		f.Hints = hints
 	}
 	if e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532) {
-		f.Hints = []string{"this server wants an account besides the user name: --account"}
+		f.Hints = []string{"give an account with --account: this server requires one in addition to the user name"}
 	}
 	if e.Left != "" {
 		f.Hints = append(f.Hints, leftHint(e))
@@ -87,10 +87,10 @@ func serverFailure(err error, e *transfer.Error) error {
 }
 
 func leftHint(e *transfer.Error) string {
-	return fmt.Sprintf("remove %s on the server: it could not be removed", e.Left)
+	return fmt.Sprintf("remove %s on the server: cpupdate could not remove it", e.Left)
 }
 
-// ServerEnded is [TransferFailure] for what Ctrl-C may have ended.
+// ServerEnded returns the failure for a transfer that may have been interrupted.
 func ServerEnded(ctx context.Context, image string, err error) error {
 	left := LeftBy(err)
 	switch {
@@ -99,11 +99,11 @@ func ServerEnded(ctx context.Context, image string, err error) error {
 	case left == nil:
 		return ctx.Err()
 	}
-	return exit.New(exit.CodeInterrupted, &leftError{errors.New("interrupted"), left}, "look at it on the server, and remove it if it is not wanted")
+	return exit.New(exit.CodeInterrupted, &leftError{errors.New("interrupted"), left}, "check the file on the server, and remove it if it is not wanted")
 }
 
-// A leftError is anything that ended a transfer and left something behind. The server's error is no cause of it, but
-// tells programs what was left.
+// A leftError is an error that ended a transfer and left a file behind. The server's error is not its cause, but says
+// what was left.
 type leftError struct {
 	err    error
 	server *transfer.Error
@@ -113,7 +113,7 @@ func (e *leftError) Error() string { return e.err.Error() + "; left behind: " + 
 
 func (e *leftError) Unwrap() error { return e.err }
 
-// As finds the server's error.
+// As returns the server's error to [errors.As].
 func (e *leftError) As(target any) bool {
 	server, ok := target.(**transfer.Error)
 	if ok {
@@ -122,7 +122,7 @@ func (e *leftError) As(target any) bool {
 	return ok
 }
 
-// LeftBy is the server's error if it names something that is left behind, else nil.
+// LeftBy returns the server's error if it names a file that was left behind, or nil.
 func LeftBy(err error) *transfer.Error {
 	if e := (*transfer.Error)(nil); errors.As(err, &e) && e.Left != "" {
 		return e
@@ -130,7 +130,7 @@ func LeftBy(err error) *transfer.Error {
 	return nil
 }
 
-// WithLeft adds to a failure what is left behind on the server, if left is not nil.
+// WithLeft adds the file that was left on the server to a failure, if left is not nil.
 func WithLeft(err error, left *transfer.Error) error {
 	f := (*exit.Error)(nil)
 	if left == nil || !errors.As(err, &f) || LeftBy(f.Err) != nil {

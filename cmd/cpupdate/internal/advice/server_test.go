@@ -76,7 +76,7 @@ func TestTransferFailure(t *testing.T) {
 		{&transfer.SettingError{Setting: "username", Problem: "is missing"}, exit.CodeSettings, "cpupdate defaults set --username"},
 		{&transfer.Error{Kind: transfer.KindLogin, Code: 530}, exit.CodeSettings, "--username and the password"},
 		{&transfer.Error{Kind: transfer.KindLogin, Code: 332}, exit.CodeSettings, "--account"},
-		{distrust(&trust.Error{Err: x509.UnknownAuthorityError{}}), exit.CodeSettings, "compare " + pin.String() + " with what the administrator, or the phone itself, says"},
+		{distrust(&trust.Error{Err: x509.UnknownAuthorityError{}}), exit.CodeSettings, "compare " + pin.String() + " with the key from the administrator, or from the phone itself"},
 		{distrust(&trust.Error{Err: x509.HostnameError{Host: "h", Certificate: &x509.Certificate{DNSNames: []string{"other"}}}}), exit.CodeSettings, "for another name"},
 		{distrust(&trust.Error{Pinned: true}), exit.CodeSettings, "only if they are the same, pin it instead: --pin " + pin.String()},
 	} {

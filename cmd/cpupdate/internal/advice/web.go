@@ -7,30 +7,30 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// WebTable has a row for each bad end that only the way by the phone's page has.
+// WebTable returns a row for each kind of failure that only --web has.
 func WebTable() []PhoneRow {
-	const compare = "look at the page with a browser, and at what --verbose shows; if it is a phone's, report this with the sentence above"
+	const compare = "look at the page with a browser, and at the output of --verbose; if it is a phone's page, report the error above"
 	return []PhoneRow{
-		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "check the address and --web-port, that nothing on the way blocks it, and that the page is not switched off in the phone's settings", ""},
-		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else is at the page and it stays so, give it more time with --timeout and --patience", ""},
-		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with the phone's own: cpupdate help trust", ""},
-		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, --legacy-tls speaks with it; else check --web-port: the page is encrypted from the start", ""},
+		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
+		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", ""},
+		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with that of the phone: cpupdate help trust", ""},
+		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", ""},
 		{fleet.KindPageOdd, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPageForeign, exit.CodeRejected, 0, "nothing was sent there; see with a browser where the page leads, and whether it is the phone's own", ""},
+		{fleet.KindPageForeign, exit.CodeRejected, 0, "check with a browser where the page leads, and whether it is the phone's own; nothing was sent there", ""},
 		{fleet.KindNoLogin, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: phones take none for a while after a few wrong ones", ""},
-		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone takes passwords again, and see that the right one is given before any phone is tried", ""},
-		{fleet.KindNewPassword, exit.CodeSettings, 0, "give the phone its new password with a browser, then try again with that", ""},
-		{fleet.KindNoForm, exit.CodeRejected, 0, "OpenStage phones have none: have it fetch the image with --serve; else " + compare, ""},
+		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", ""},
+		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", ""},
+		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
+		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, use --serve: its page has no such form; otherwise " + compare, ""},
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPageRefused, exit.CodeRejected, 0, "the page's own words say why; cpupdate check shows what is known of the phone's level", ""},
-		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "the phone drops what it got of an upload that was cut; try again, and keep this machine awake and on the network; if it goes out too slowly, --limit-rate, which all phones share, may be too low, or --patience too short", ""},
-		{fleet.KindImage, exit.CodeImage, 0, "wait until whatever writes the file is done, then try again", ""},
+		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above, and compare the hardware levels with cpupdate check", ""},
+		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --limit-rate, which all phones share, or --patience; the phone discards an incomplete upload", ""},
+		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
 		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
 	}
 }
 
-// pageHints are the next steps for a page that is not to be trusted.
+// pageHints returns the hints for a page whose certificate is not trusted.
 func pageHints(name string, in Context, f *fleet.Failure) []string {
 	if hints := knownhosts.WeakKeyHints(f); hints != nil {
 		return hints
@@ -42,7 +42,7 @@ func pageHints(name string, in Context, f *fleet.Failure) []string {
 	return knownhosts.TrustHints(in.Page(name), stranger)
 }
 
-// stopped is a run that was given up since a phone is locked out.
+// stopped reports whether the run was stopped because a phone is locked out.
 func stopped(results []fleet.Result) bool {
 	for _, r := range results {
 		if r.Failure != nil && r.Failure.Kind == fleet.KindStopped {

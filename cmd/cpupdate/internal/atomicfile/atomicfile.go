@@ -1,3 +1,5 @@
+// Package atomicfile writes files that are complete or not there at all, and keeps apart the processes that change the same
+// file. It knows nothing of what is in them.
 package atomicfile
 
 import (
@@ -9,19 +11,20 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// Write writes a file so that it is there whole or not at all: a temporary file beside it gets its name only when
-// check is content with it. Without force an existing file stays as it is. check may be nil.
+// Write writes a file that is complete or not there at all: a temporary file beside it gets its name only after check has
+// accepted it. Without force an existing file stays as it is. check may be nil.
 func Write(name string, force bool, write func(io.Writer) error, check func(temporary string) error) (err error) {
 	if err := CheckOutput(name, force); err != nil {
 		return err
 	}
-	d, err := NewDraft(name, write)
+	d, err := NewDraft(name, 0o666, write)
 	if err != nil {
-		return err
+		return CannotWrite(name, err)
 	}
 	defer d.Discard(&err)
 	if check != nil {
@@ -29,46 +32,55 @@ func Write(name string, force bool, write func(io.Writer) error, check func(temp
 			return err
 		}
 	}
-	return d.Place(force)
+	return CannotWrite(name, d.Place(force))
 }
 
-// CreateBeside makes a temporary file in the folder of the file called name.
-func CreateBeside(name string, mode fs.FileMode) (*os.File, error) {
+// A Draft is a complete file that does not have its name yet.
+type Draft struct{ name, temporary string }
+
+// NewDraft writes a file beside the one called name, with the permissions of mode less the umask. Its bytes are on the disk
+// when it returns.
+func NewDraft(name string, mode fs.FileMode, write func(io.Writer) error) (d Draft, err error) {
 	suffix := make([]byte, 6)
-	if _, err := rand.Read(suffix); err != nil {
-		return nil, err
-	}
-	temporary := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")
-	return os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
-}
-
-// A draft is a file that is whole but has not got its name yet.
-type draft struct{ name, temporary string }
-
-// NewDraft writes a file beside the one that it is to become.
-func NewDraft(name string, write func(io.Writer) error) (d draft, err error) {
-	f, err := CreateBeside(name, 0o666)
+	_, _ = rand.Read(suffix) // never fails
+	d = Draft{name, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")}
+	f, err := os.OpenFile(d.temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
-		return d, CannotWrite(name, err)
+		return Draft{}, err
 	}
-	d = draft{name, f.Name()}
-	if err = CannotWrite(name, errors.Join(write(f), f.Sync(), f.Close())); err != nil {
+	if err = errors.Join(write(f), f.Sync(), f.Close()); err != nil {
 		d.Discard(&err)
 	}
 	return d, err
 }
 
-// Discard takes a draft away that was not placed, and adds to err what went wrong with that.
-func (d draft) Discard(err *error) {
+// Bytes returns what writes b.
+func Bytes(b []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}
+}
+
+// Chmod gives the draft the permissions of mode, whatever the umask is. It does nothing on Windows.
+func (d Draft) Chmod(mode fs.FileMode) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	return os.Chmod(d.temporary, mode.Perm())
+}
+
+// Discard removes a draft that was not placed, and adds to err what went wrong with that.
+func (d Draft) Discard(err *error) {
 	if removeErr := IgnoreMissing(os.Remove(d.temporary)); removeErr != nil {
 		*err = errors.Join(*err, removeErr)
 	}
 }
 
-// Place gives the draft its name; without force only if that is not taken meanwhile.
-func (d draft) Place(force bool) error {
+// Place gives the draft its name; without force only if no file has it meanwhile.
+func (d Draft) Place(force bool) error {
 	if force {
-		return CannotWrite(d.name, os.Rename(d.temporary, d.name))
+		return os.Rename(d.temporary, d.name)
 	}
 	err := os.Link(d.temporary, d.name)
 	switch {
@@ -77,29 +89,30 @@ func (d draft) Place(force bool) error {
 	case err == nil:
 		return os.Remove(d.temporary)
 	}
-	// A file system without hard links, such as FAT on a stick.
+	// The file system has no hard links, for example FAT on a USB stick.
 	if _, statErr := os.Lstat(d.name); statErr == nil {
 		return existsError(d.name)
 	}
-	return CannotWrite(d.name, os.Rename(d.temporary, d.name))
+	return os.Rename(d.temporary, d.name)
 }
 
-// CheckOutput refuses what must not be written over: anything that is no file, and a file that nobody gave up.
+// CheckOutput rejects an output that is not a regular file, or that exists, without force.
 func CheckOutput(name string, force bool) error {
-	info, _ := os.Lstat(name) // whatever is wrong with the place is said when it is written to
+	info, _ := os.Lstat(name) // errors are reported when the file is written
 	switch {
 	case name == "-":
-		return exit.Errorf(exit.CodeUsage, "name a file", "- cannot be written to: the answer goes to standard output")
+		return exit.Errorf(exit.CodeUsage, "name a file", "cannot write to -: the answer goes to standard output")
 	case info == nil:
 		return nil
 	case !info.Mode().IsRegular():
-		return exit.Errorf(exit.CodeUsage, "name a file", "%s is there already and is no file", name)
+		return exit.Errorf(exit.CodeUsage, "name a file", "%s exists and is not a regular file", name)
 	case !force:
 		return existsError(name)
 	}
 	return nil
 }
 
+// IgnoreMissing returns nil if the error says that there is no such file, and else the error.
 func IgnoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -108,13 +121,13 @@ func IgnoreMissing(err error) error {
 }
 
 func existsError(name string) error {
-	return exit.Errorf(exit.CodeUsage, "replace it with --force", "%s exists already", name)
+	return exit.Errorf(exit.CodeUsage, "replace it with --force", "%s already exists", name)
 }
 
-// CannotWrite names the file that was to be written; a failure that already has its exit code keeps it.
+// CannotWrite adds the file name and a hint to an error of writing; it returns a failure unchanged.
 func CannotWrite(name string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), "check the folder, its permissions and the space on the disk")
+	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// LinkTarget is the file that a link leads to, or the file itself.
+// LinkTarget returns the target of a link, or the file itself.
 func LinkTarget(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
 	if err == nil {
@@ -22,11 +22,11 @@ func LinkTarget(path string) (string, error) {
 	if _, lstatErr := os.Lstat(path); errors.Is(err, fs.ErrNotExist) && errors.Is(lstatErr, fs.ErrNotExist) {
 		return path, nil
 	}
-	return "", exit.Errorf(exit.CodeSettings, "make the file that it names, or remove the link", "settings %s: a link to what is not there", path)
+	return "", exit.Errorf(exit.CodeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
 }
 
-// Lock keeps apart those who change the same settings: a file beside them that only one can make. It waits for
-// the other a moment.
+// Lock makes sure that only one process changes the settings: it creates a lock file beside them. It waits a
+// few seconds for another process.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	target, err := LinkTarget(path)
 	if err != nil {
@@ -38,13 +38,13 @@ func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 		if err == nil {
 			return func() error { return CannotStore(path, errors.Join(f.Close(), os.Remove(name))) }, nil
 		}
-		// On Windows a file that is being removed cannot be made either.
+		// On Windows, a file that is being removed cannot be created either.
 		taken := errors.Is(err, fs.ErrExist) || runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission)
 		if !taken {
 			return nil, CannotStore(path, err)
 		}
 		if time.Now().After(deadline) {
-			return nil, exit.Errorf(exit.CodeSettings, "try again; if no other cpupdate runs, one was killed: remove "+name,
+			return nil, exit.Errorf(exit.CodeSettings, "try again; if no other cpupdate is running, one was killed: remove "+name,
 				"settings %s: another cpupdate is changing them", path)
 		}
 		select {
@@ -59,5 +59,5 @@ func CannotStore(path string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("writing %s: %w", path, exit.WithoutPath(err)), "check the folder, its permissions and the space on the disk")
+	return exit.New(exit.CodeSettings, fmt.Errorf("writing %s: %w", path, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
 }

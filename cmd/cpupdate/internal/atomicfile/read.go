@@ -7,15 +7,15 @@ import (
 	"path/filepath"
 )
 
-// SameFile reports whether both names lead to one file; what does not exist yet is no file.
+// SameFile reports whether both names lead to the same existing file.
 func SameFile(one, other string) bool {
 	first, errFirst := os.Stat(one)
 	second, errSecond := os.Stat(other)
 	return errFirst == nil && errSecond == nil && os.SameFile(first, second)
 }
 
-// Absent reports whether there is no such file and none is meant to be: neither it nor a folder on the way is a link
-// that leads nowhere.
+// Absent reports whether the file does not exist, and is not meant to exist: neither it nor a folder in its path is a
+// broken link.
 func Absent(name string) bool {
 	if _, err := os.Lstat(name); err == nil {
 		return false
@@ -27,7 +27,7 @@ func Absent(name string) bool {
 	return Absent(folder)
 }
 
-// ReadLimited reads a whole file of at most limit bytes. It may be a pipe: keys come from password managers too.
+// ReadLimited reads a complete file of at most limit bytes. It may be a pipe: keys come from password managers too.
 func ReadLimited(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

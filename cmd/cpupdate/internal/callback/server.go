@@ -18,22 +18,23 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// A Server is this machine as phones see it: where they call, and fetch if we serve.
+// A Server holds the servers of this machine that phones call, and fetch the image from with --serve.
 type Server struct {
 	Options *option.Listen
 	Runner  *fleet.Runner
 	line    transfer.Options
-	near    bool // all phones are on this machine
-	Server  *transfer.Server
-	FTP     *transfer.FTPServer // only when phones fetch by FTP
+	near    bool // all phones run on this machine
+	Server  *serve.Server
+	FTP     *serve.FTPServer // only when phones fetch by FTP
 
-	Certificate tls.Certificate // that phones are shown
+	Certificate tls.Certificate // presented to phones
 }
 
-// Listen begins to listen for calls of the phones, which have the timeout to take a request. Every event of the run goes to
-// event.
+// Listen starts to listen for calls of phones. timeout is how long a phone may take to accept a contact request; event
+// receives every event of the run.
 func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
 	certificate, err := o.Certificate()
 	if err != nil {
@@ -46,8 +47,8 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
 		options := s.serving(address)
-		options.Certificate, options.Legacy, options.Calls = certificate, o.Legacy, s.Runner.Calls()
-		s.Server, err = transfer.Serve(options)
+		options.Certificate, options.Legacy, options.Handler = certificate, o.Legacy, s.Runner.Calls()
+		s.Server, err = serve.New(options)
 		return err
 	})
 	if err != nil {
@@ -57,47 +58,47 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	return s, nil
 }
 
-// tellPort says what a firewall has to let in, and where a router has to lead. With several phones the run itself begins
-// with the port.
+// tellPort prints the port that a firewall or router has to open. With several phones, the first note of the run says
+// it.
 func (s *Server) tellPort(con *console.Console, phones int) {
-	host, port, _ := s.Options.Advertised() // validate has seen it
+	host, port, _ := s.Options.Advertised() // checked by validate
 	listening := int(s.Server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
-		con.Remark("note", "this machine", fmt.Sprintf("listens on port %d; phones call %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
+		con.Remark("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
 	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.JSON):
-		con.Remark("note", "this machine", fmt.Sprintf("phones call port %d", listening))
+		con.Remark("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
 	}
 }
 
-// ServeFTP adds a server that phones fetch from by FTP, on the host of --listen.
+// ServeFTP starts a server from which phones fetch by FTP, on the host of --listen.
 func (s *Server) ServeFTP() error {
 	const port = 2121
-	host, _, _ := net.SplitHostPort(s.Options.Listen) // validate has seen it
+	host, _, _ := net.SplitHostPort(s.Options.Listen) // checked by validate
 	return s.tryPorts("", port, func(address string) (err error) {
 		if usualHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, usualHost), port)
 		}
-		s.FTP, err = transfer.ServeFTP(s.serving(address))
+		s.FTP, err = serve.NewFTP(s.serving(address))
 		return err
 	})
 }
 
-// serving is what our servers have in common.
-func (s *Server) serving(address string) transfer.ServeOptions {
-	return transfer.ServeOptions{Listen: address, Known: s.Runner.Known, Troubled: s.Runner.Troubled, Stall: s.Options.Patience, Rate: s.line.Rate}
+// serving returns the options that both servers have in common.
+func (s *Server) serving(address string) serve.Options {
+	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.Troubled, Stall: s.Options.Patience, Rate: s.line.Rate}
 }
 
-// onlyHere reports whether all phones are on this machine, simulated ones: then nobody else has to reach it.
+// onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.
 func onlyHere(targets []fleet.Target) bool {
 	return len(targets) > 0 && !slices.ContainsFunc(targets, func(t fleet.Target) bool {
-		address, _ := hwcheck.ContactAddress(t.Address) // targets has seen it
+		address, _ := hwcheck.ContactAddress(t.Address) // checked by targets
 		at, err := netip.ParseAddrPort(address)
 		return err != nil || !at.Addr().Is4() || !at.Addr().IsLoopback()
 	})
 }
 
-// tryPorts listens where it is told to, or else on the usual port, or on a free one if that is taken.
+// tryPorts listens on the address told, or else on the default port, or on a free port if the default is in use.
 func (s *Server) tryPorts(told string, usual int, listen func(address string) error) error {
 	host := ""
 	if s.near && s.Options.Advertise == "" {
@@ -105,7 +106,7 @@ func (s *Server) tryPorts(told string, usual int, listen func(address string) er
 	}
 	address := cmp.Or(told, net.JoinHostPort(host, strconv.Itoa(usual)))
 	err := listen(address)
-	if err != nil && told == "" { // taken, or not for us: each system says that in its own way
+	if err != nil && told == "" { // in use, or not permitted: the error differs between systems
 		err = listen(net.JoinHostPort(host, "0"))
 	}
 	if err != nil {
@@ -114,7 +115,7 @@ func (s *Server) tryPorts(told string, usual int, listen func(address string) er
 	return nil
 }
 
-// Close ends all connections.
+// Close closes the servers and all connections.
 func (s *Server) Close() error {
 	err := s.Server.Close()
 	if s.FTP != nil {
@@ -123,17 +124,17 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Back is where a phone reaches the port for calls, given the local address that reaches the phone.
+// Back returns where a phone can call back, given the local address on the route to the phone.
 func (s *Server) Back(local netip.Addr) (string, int) { return s.at(local, s.Server.Addr()) }
 
-// BackFTP is the same for the FTP server. A port of --advertise is that for calls.
+// BackFTP returns the same for the FTP server. The port of --advertise is for calls only.
 func (s *Server) BackFTP(local netip.Addr) (string, int) {
 	host, _ := s.Back(local)
 	return host, int(s.FTP.Addr().Port())
 }
 
 func (s *Server) at(local netip.Addr, listening netip.AddrPort) (string, int) {
-	host, port, _ := s.Options.Advertised() // validate has seen it
+	host, port, _ := s.Options.Advertised() // checked by validate
 	if ip := listening.Addr(); host == "" && !ip.IsUnspecified() {
 		host = ip.WithZone("").String()
 	}

@@ -44,7 +44,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if err != nil {
 		return err
 	}
-	if len(addresses) > 0 && !isFolder(all) { // what is no image is said before phones are asked
+	if len(addresses) > 0 && !isFolder(all) { // report an invalid image before phones are queried
 		header := *l
 		header.HeaderOnly = true
 		if im := header.Load(ctx, name); !im.Readable {
@@ -63,8 +63,8 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	return checkMany(ctx, con, l, all, phones, silent, policy)
 }
 
-// phonesToCheck returns the phones with all that is known of them: by asking them, from the list, or from flags. By their
-// addresses it returns those that did not answer.
+// phonesToCheck returns the phones with all that is known about them: from queries, from the list, or from flags. It
+// also returns the results of phones that did not answer, by address.
 func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	if len(addresses) > 0 {
 		return o.askedPhones(ctx, con, table, addresses)
@@ -84,7 +84,8 @@ func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table
 	return phones, nil, table.CompleteAll(ctx, phones)
 }
 
-// askedPhones asks phones what they are. A single one that does not answer is an error; of several it stays unknown.
+// askedPhones queries phones. It returns an error for a single phone that does not answer; of several phones, those that
+// do not answer stay unknown.
 func (o *Options) askedPhones(ctx context.Context, con *console.Console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	targets, err := o.Phones.Targets("check", addresses, hwcheck.Phone{})
 	if err != nil {
@@ -115,15 +116,15 @@ func (o *Options) askedPhones(ctx context.Context, con *console.Console, table *
 
 func isFolder(all []images.Target) bool { return len(all) != 1 || all[0].InFolder }
 
-// validate keeps apart what cannot be meant together.
+// validate rejects flags and arguments that cannot be used together.
 func (o *Options) validate(image string, addresses []string) error {
 	switch {
 	case image == "-" && o.Image.HeaderOnly:
-		return exit.Usage("check", "--header-only needs a file: of standard input, neither its length nor a trailer would be seen")
+		return exit.Usage("check", "--header-only needs a file: with standard input, the length and the trailer are not known")
 	case image == "-" && len(addresses) > 0:
-		return exit.Usage("check", "standard input can be read once only: with PHONE the image has to be a file")
+		return exit.Usage("check", "standard input can be read only once: with PHONE, the image must be a file")
 	case o.Timeout <= 0:
-		return exit.Usage("check", "--timeout must be longer than nothing")
+		return exit.Usage("check", "--timeout must be greater than zero")
 	}
 	return cmp.Or(o.Phones.Validate("check", addresses), o.Talk.Validate("check"))
 }

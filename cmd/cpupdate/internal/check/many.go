@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// checkMany prints the fit matrix; silent are the phones, by address, that did not answer.
+// checkMany prints the fit matrix; silent has the phones that did not answer, by address.
 func checkMany(ctx context.Context, con *console.Console, l *images.Loader, all []images.Target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
 	var loaded, bad []*images.Image
 	passed, err := l.LoadAll(ctx, all, func(im *images.Image) error {

@@ -6,5 +6,5 @@ import (
 	"os"
 )
 
-// enableColor reports whether the terminal understands colour sequences.
+// enableColor reports whether the terminal supports colour sequences.
 func enableColor(*os.File) bool { return true }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// enableColor asks the console to understand colour sequences, and reports whether it does: older consoles do so only
-// when asked, and some not at all.
+// enableColor switches on colour sequences in the console, and reports whether it succeeded. Older consoles need to be
+// switched, and some cannot be.
 func enableColor(f *os.File) bool {
 	var mode uint32
 	console := windows.Handle(f.Fd())

@@ -1,3 +1,5 @@
+// Package console is where the command meets people and programs: its streams and its terminal, prompting, the answer as
+// text or as JSON, notes, progress, tables, wrapped and escaped text, and how numbers and times are written.
 package console
 
 import (
@@ -18,23 +20,35 @@ type Console struct {
 	Out, Err    io.Writer
 	InTerminal  bool       // stdin is a terminal
 	ColorOut    bool       // stdout is a terminal that shows colours
-	Width       int        // columns of the terminal, 80 if stdout is none
-	ErrTerminal bool       // stderr is a terminal on which a line can be drawn anew
-	ErrWidth    func() int // its columns
+	Width       int        // columns of the terminal, 80 if stdout is not a terminal
+	ErrTerminal bool       // stderr is a terminal on which a line can be redrawn
+	ErrWidth    func() int // columns of that terminal
 
 	Ask       func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
-	KeepPipes func()                                                   // from now on a reader of stdout who went away is an error of writing, and ends no process
+	KeepPipes func()                                                   // from then on, a closed stdout is a write error and does not end the process
 
 	JSON, Quiet, Verbose, NoColor bool
 
-	legacySaid bool // what --legacy-tls gives up was said
+	silent     bool // nothing is said at all
+	legacySaid bool // the warning about --legacy-tls was printed
 }
 
-// Muted returns a console that prints nothing but errors, and prompts nobody.
-func (c *Console) Muted() *Console {
-	muted := *c
-	muted.Quiet, muted.JSON = true, true
-	return &muted
+// Silent returns a console that says nothing, and where nobody can be prompted.
+func (c *Console) Silent() *Console {
+	silent := *c
+	silent.silent, silent.ErrTerminal = true, false
+	return &silent
+}
+
+// CanPrompt reports whether somebody can be prompted: a person at a terminal, who sees what it is about.
+func (c *Console) CanPrompt() bool { return c.InTerminal && !c.JSON && !c.silent }
+
+// ErrColumns returns how wide stderr is.
+func (c *Console) ErrColumns() int {
+	if c.ErrTerminal {
+		return c.ErrWidth()
+	}
+	return 80
 }
 
 // New returns the console of this process.
@@ -59,13 +73,14 @@ func New() *Console {
 	return c
 }
 
+// StderrTerminal reports whether stderr is a terminal.
 func StderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 
-// keepPipes catches SIGPIPE: who is in the middle of sending has to clean up on the server first. It is not ignored,
-// since programs that we start would inherit that.
+// keepPipes catches SIGPIPE, because a command that is uploading must clean up on the server first. The signal is not
+// ignored: programs that cpupdate starts would inherit that.
 func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// askPassword reads a line from the terminal of standard input, which does not show it meanwhile.
+// askPassword reads a line from the terminal of standard input without echo.
 func askPassword(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
@@ -87,7 +102,7 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 		fmt.Fprintln(os.Stderr)
 		return string(a.text), a.err
 	case <-ctx.Done():
-		if !StderrTerminal() { // there the line has ended with the signal
+		if !StderrTerminal() { // otherwise the signal has already ended the line
 			fmt.Fprintln(os.Stderr)
 		}
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))

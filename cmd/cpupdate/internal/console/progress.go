@@ -10,58 +10,78 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// How often progress is shown. On a terminal it moves; elsewhere a line now and then says that it does.
+// The intervals at which progress is shown: a moving bar on a terminal, a line now and then elsewhere, JSON lines.
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 5 * time.Second
-	JSONInterval = time.Second
 )
 
-// A Progress shows how much of a file is out: a bar on a terminal, lines elsewhere, JSON lines with --json. The
-// transfer only counts; what is drawn is drawn by a goroutine of its own, so that a slow terminal slows nothing down.
+// JSONInterval is the time between two lines of --json about how much was sent.
+const JSONInterval = time.Second
+
+// A Progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
+// transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type Progress struct {
-	con   *Console
 	emit  func(doc any) // writes a line of --json
 	name  string
-	whole string // what is said when all of it is out
+	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
-	begun atomic.Int64 // when the attempt began, in Unix nanoseconds
+	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
+	draw  func(sent int64) // nil if nobody is to see it
 
-	mu   sync.Mutex // everything that is written to the terminal
+	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
 	stop chan struct{}
 	done sync.WaitGroup
 }
 
-// StartProgress begins to show, with emit for --json; end must be called.
+// StartProgress begins to show how much is out, with emit for --json; End must be called.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
-	p := &Progress{con: c, emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
+	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
 	p.Restart()
-	interval := lineInterval
-	switch {
-	case c.JSON:
-		interval = JSONInterval
-	case c.Quiet:
-		return p
-	case c.ErrTerminal && c.ErrWidth() >= narrowest:
-		interval = barInterval
-		p.bar = newBar(c.Err, c.ErrWidth(), size)
+	var interval time.Duration
+	if p.draw, interval = c.Output().meter(p); p.draw != nil {
+		p.done.Go(func() { p.run(interval) })
 	}
-	p.done.Go(func() { p.run(interval) })
 	return p
 }
 
-// Restart is told that the file begins anew.
+// meter draws a bar on a terminal that is wide enough, else a line now and then.
+func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
+	switch width := o.c.ErrColumns(); {
+	case o.c.Quiet:
+		return nil, 0
+	case o.c.ErrTerminal && width >= narrowest:
+		p.bar = newBar(o.c.Err, width, p.Size)
+		// One byte below the end: at the end, the library would stop drawing.
+		return func(sent int64) { _ = p.bar.Set64(min(sent, p.Size-1)) }, barInterval
+	}
+	return func(sent int64) {
+		if sent == p.Size {
+			fmt.Fprintf(o.c.Err, "%s: %s\n", Escape(p.name), p.whole)
+			return
+		}
+		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
+		fmt.Fprintf(o.c.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+	}, lineInterval
+}
+
+// meter emits an object now and then.
+func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
+	return func(sent int64) { p.emit(progressDoc{1, "progress", sent, p.Size}) }, JSONInterval
+}
+
+// Restart records that the transfer starts again from the beginning.
 func (p *Progress) Restart() {
 	p.begun.Store(time.Now().UnixNano())
 	p.Sent.Store(0)
 }
 
-// Update is told how many bytes are out.
+// Update records how many bytes have been sent.
 func (p *Progress) Update(sent int64) { p.Sent.Store(sent) }
 
-// Resize is told that there will be more, or less, to send.
+// Resize changes the number of bytes to send.
 func (p *Progress) Resize(size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,28 +104,16 @@ func (p *Progress) run(interval time.Duration) {
 	}
 }
 
+// Show draws how much is out, if anything is.
 func (p *Progress) Show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	sent := p.Sent.Load()
-	switch {
-	case sent == 0:
-	case p.con.JSON:
-		p.emit(progressDoc{1, "progress", sent, p.Size})
-	case p.bar != nil:
-		// A hair below the end: at the end the library would take the work for done, and show nothing any more.
-		_ = p.bar.Set64(min(sent, p.Size-1))
-	default:
-		if sent == p.Size {
-			fmt.Fprintf(p.con.Err, "%s: %s\n", Escape(p.name), p.whole)
-			return
-		}
-		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
-		fmt.Fprintf(p.con.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+	if sent := p.Sent.Load(); sent > 0 && p.draw != nil {
+		p.draw(sent)
 	}
 }
 
-// Aside says something while the bar is there: the bar makes room for it.
+// Aside clears the bar and calls say, which may write other lines.
 func (p *Progress) Aside(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +123,7 @@ func (p *Progress) Aside(say func()) {
 	say()
 }
 
-// End takes the bar away.
+// End stops the progress and clears the bar.
 func (p *Progress) End() {
 	close(p.stop)
 	p.done.Wait()
@@ -124,11 +132,11 @@ func (p *Progress) End() {
 	}
 }
 
-// The widths of terminals, in columns, from which on the bar shows more.
+// The minimum widths of terminals, in columns, for what the bar shows.
 const (
 	narrowest = 20 // a bar at all
-	middling  = 50 // bytes and rate
-	wide      = 70 // times
+	middling  = 50 // also bytes and rate
+	wide      = 70 // also times
 )
 
 // newBar returns a bar that fits on one line.
@@ -141,7 +149,7 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 		rest += 16 // "[12m34s:12m34s]"
 	}
 	options := []progressbar.Option{
-		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // the wrapper hides the file, which the library would sync after each drawing
 		progressbar.OptionSetWidth(max(width-rest, 4)),
 		progressbar.OptionShowBytes(width >= middling),
 		progressbar.OptionShowTotalBytes(width >= middling),
@@ -156,7 +164,7 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
-// progressDoc is a line of --json.
+// A progressDoc is the JSON line of progress.
 type progressDoc struct {
 	Schema int    `json:"schema"`
 	Event  string `json:"event"`

@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// Question asks on the terminal, and reads one line of standard input: byte by byte, since what follows is for others.
+// Question prompts on the terminal, and reads one line of standard input. It reads byte by byte, because what follows
+// belongs to other readers.
 func (c *Console) Question(ctx context.Context, text string) (string, error) {
 	fmt.Fprint(c.Err, text)
 	type answer struct {
@@ -22,7 +23,7 @@ func (c *Console) Question(ctx context.Context, text string) (string, error) {
 	case said := <-answered:
 		return said.line, said.err
 	case <-ctx.Done():
-		if !c.ErrTerminal { // there the line has ended with the signal
+		if !c.ErrTerminal { // otherwise the signal has already ended the line
 			fmt.Fprintln(c.Err)
 		}
 		return "", ctx.Err()
@@ -48,11 +49,11 @@ func readLine(con *Console) (string, error) {
 	return "", errors.New("the answer is too long")
 }
 
-// WarnLegacy says once a run what is given up.
+// WarnLegacy prints once per run what --legacy-tls gives up.
 func (c *Console) WarnLegacy(legacy bool) {
 	if !legacy || c.legacySaid {
 		return
 	}
 	c.legacySaid = true
-	c.Remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are good enough in this run: who listens on the way can read what is sent, logins too")
+	c.Remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// Interruptible returns a reader that ends with the context's cause when the context ends, even while r keeps a read
-// waiting: standard input may be a terminal or a pipe that never says a word.
+// Interruptible returns a reader that ends with the context's cause when the context ends, even while r blocks:
+// standard input may be a terminal or a pipe that never sends anything.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	out, in := io.Pipe()
 	context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })

@@ -2,15 +2,62 @@ package console
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
+// Bytes writes a number of bytes with its unit: "312 bytes", "41.3 MiB".
+func Bytes(n int64) string {
+	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	if n < 1024 {
+		return Plural(int(n), "byte")
+	}
+	value := float64(n) / 1024
+	for value >= 1023.95 && len(units) > 1 {
+		value /= 1024
+		units = units[1:]
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
+}
+
+// Span writes a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
+func Span(d time.Duration) string {
+	tenths := d.Round(100 * time.Millisecond)
+	d = d.Round(time.Millisecond)
+	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case tenths < 10*time.Second:
+		return fmt.Sprintf("%g s", tenths.Seconds())
+	}
+	d = d.Round(time.Second)
+	minutes, seconds := d/time.Minute, d%time.Minute/time.Second
+	switch {
+	case minutes == 0:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds == 0:
+		return fmt.Sprintf("%d min", minutes)
+	}
+	return fmt.Sprintf("%d min %d s", minutes, seconds)
+}
+
+// Clock writes the time of day.
+func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
+
+// Plural writes a count with its noun.
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Times writes how often something was done: "1 time", "3 times".
 func Times(n int) string { return Plural(n, "time") }
 
-// PluralAre is "1 phone is", "3 phones are".
+// PluralAre writes "1 phone is", "3 phones are".
 func PluralAre(n int, noun string) string { return Plural(n, noun) + " " + IsAre(n) }
 
+// IsAre writes the verb for so many.
 func IsAre(n int) string {
 	if n == 1 {
 		return "is"
@@ -18,31 +65,7 @@ func IsAre(n int) string {
 	return "are"
 }
 
-func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
-
-// LimitText writes a limit as a person says it: "10 min", "9 min 40 s", "40 s", "0.8 s".
-func LimitText(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
-	case d.Round(time.Second) < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	}
-	return strings.TrimSuffix(Span(d.Round(time.Second)), " 0 s")
-}
-
-// Span writes how long something took: "0.8 s", "42 s", "2 min 21 s".
-func Span(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	}
-	d = d.Round(time.Second)
-	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
-}
-
+// Nth writes a count as an ordinal: "first time", "4th time", "21st time".
 func Nth(n int) string {
 	switch n {
 	case 1:
@@ -52,5 +75,12 @@ func Nth(n int) string {
 	case 3:
 		return "third time"
 	}
-	return fmt.Sprintf("%dth time", n)
+	suffix := "th"
+	if n/10%10 != 1 && n%10 >= 1 && n%10 <= 3 {
+		suffix = []string{"st", "nd", "rd"}[n%10-1]
+	}
+	return fmt.Sprintf("%d%s time", n, suffix)
 }
+
+// ShortHex writes a digest so that two can be told apart by eye.
+func ShortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[30:]) }

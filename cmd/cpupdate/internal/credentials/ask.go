@@ -11,22 +11,22 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
-// KeyringVariable keeps the keyring out.
+// KeyringVariable names the variable that disables the keyring.
 const KeyringVariable = "CPUPDATE_KEYRING"
 
-// keyringLimit is how long a keyring may take: a person may have to unlock it.
+// keyringLimit is the time limit for the keyring: a person may have to unlock it.
 const keyringLimit = 30 * time.Second
 
-// Why a password that lies in the keyring cannot be had.
+// The reasons why a password cannot be read from the keyring.
 const (
-	KeyringOff    = "off"    // it is not to be asked
-	keyringNone   = "none"   // there is none
-	KeyringLost   = "lost"   // it has no such password
+	KeyringOff    = "off"    // it is disabled
+	keyringNone   = "none"   // the system has no keyring
+	KeyringLost   = "lost"   // it no longer has the password
 	keyringSilent = "silent" // it does not answer
 	keyringFails  = "failed"
 )
 
-// A keyringError is why the keyring did not do what it was asked for.
+// A keyringError is the reason why an operation on the keyring failed.
 type keyringError struct {
 	Problem string
 	err     error
@@ -36,18 +36,18 @@ func (t *keyringError) Error() string { return "the system's keyring: " + t.err.
 
 func (t *keyringError) Unwrap() error { return t.err }
 
-// Which says of a password that it is in the keyring, and cannot be had.
+// Which completes a sentence that says that a password is in the keyring, with the reason why it cannot be read.
 func (t *keyringError) Which() string {
 	return map[string]string{
-		KeyringOff:    "which $" + KeyringVariable + " keeps out",
-		keyringNone:   "which is not there",
-		KeyringLost:   "which does not hold it any more",
+		KeyringOff:    "which $" + KeyringVariable + " disables",
+		keyringNone:   "which is not available",
+		KeyringLost:   "which no longer has it",
 		keyringSilent: "which does not answer",
 		keyringFails:  "which fails",
 	}[t.Problem]
 }
 
-// OneOf reports whether there is trouble of one of these kinds.
+// OneOf reports whether the problem is one of these kinds.
 func (t *keyringError) OneOf(problems ...string) bool {
 	if t == nil {
 		return false
@@ -60,25 +60,25 @@ func (t *keyringError) OneOf(problems ...string) bool {
 	return false
 }
 
-// failure ends a command that needs the password of a profile, or stores it.
+// failure returns the error for a command that needs the password of a profile, or stores it.
 func (t *keyringError) failure(profile string) error {
 	flag := ""
 	if profile != "" {
 		flag = " --profile " + profile
 	}
-	hint := "unlock the keyring and try again, or keep passwords in a file: set " + KeyringVariable + "=off"
+	hint := "unlock the keyring and try again, or store passwords in a file: set " + KeyringVariable + "=off"
 	switch t.Problem {
 	case KeyringOff:
-		hint = "unset " + KeyringVariable + "; or to keep it in a file from now on: cpupdate defaults unset password" + flag + ", and store it again"
+		hint = "unset " + KeyringVariable + "; or, to store it in a file from now on: cpupdate defaults unset password" + flag + ", and store it again"
 	case keyringNone:
-		hint = "use it where the keyring is; or forget it and store it again: cpupdate defaults unset password" + flag
+		hint = "run this where the keyring is available; or remove the password and store it again: cpupdate defaults unset password" + flag
 	case KeyringLost:
 		hint = "store it again: cpupdate defaults set --password-stdin" + flag
 	}
 	return exit.New(exit.CodeSettings, fmt.Errorf("%s: the password in %w", settings.ProfileTitle(profile), t), hint)
 }
 
-// chosenKeyring is the keyring to use.
+// chosenKeyring returns the keyring to use.
 func (p *Store) chosenKeyring() (Keyring, error) {
 	switch err := p.checkKeyringVariable(); {
 	case err != nil:
@@ -91,16 +91,16 @@ func (p *Store) chosenKeyring() (Keyring, error) {
 	return p.Keyring, nil
 }
 
-// checkKeyringVariable refuses a value that says nothing.
+// checkKeyringVariable refuses an invalid value of the variable.
 func (p *Store) checkKeyringVariable() error {
 	if p.KeyringSetting == "" || p.KeyringSetting == KeyringOff {
 		return nil
 	}
-	return exit.Errorf(exit.CodeSettings, "the only value is off; without the variable the system's keyring is used", "$%s is %.64q", KeyringVariable, p.KeyringSetting)
+	return exit.Errorf(exit.CodeSettings, "set it to off, or unset it to use the system's keyring", "$%s is %.64q", KeyringVariable, p.KeyringSetting)
 }
 
-// askKeyring does something with the keyring, within its limit. The error is a [*keyringError] or that of the context.
-// What is still waited for then is left alone: it ends with the process.
+// askKeyring runs an operation on the keyring, within the time limit. The error is a [*keyringError] or that of the
+// context. An operation that has not returned by then is abandoned: it ends with the process.
 func (p *Store) askKeyring(ctx context.Context, do func(k Keyring) error) error {
 	k, err := p.chosenKeyring()
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *Store) askKeyring(ctx context.Context, do func(k Keyring) error) error 
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-silence.C:
-		return &keyringError{keyringSilent, fmt.Errorf("no answer for %s", limit)}
+		return &keyringError{keyringSilent, fmt.Errorf("no answer within %s", limit)}
 	case err = <-done:
 	}
 	switch {
@@ -129,8 +129,8 @@ func (p *Store) askKeyring(ctx context.Context, do func(k Keyring) error) error 
 	return &keyringError{keyringFails, err}
 }
 
-// FromKeyring reads an item.
-func (p *Store) FromKeyring(ctx context.Context, item string) (string, error) {
+// fromKeyring reads an item.
+func (p *Store) fromKeyring(ctx context.Context, item string) (string, error) {
 	var text string
 	err := p.askKeyring(ctx, func(k Keyring) (err error) {
 		text, err = k.Get(item)
@@ -142,20 +142,20 @@ func (p *Store) FromKeyring(ctx context.Context, item string) (string, error) {
 	return text, nil
 }
 
-// intoKeyring writes an item, and looks whether it is there: a person who was asked may have said no.
+// intoKeyring writes an item, and reads it back: a person who was prompted may have refused.
 func (p *Store) intoKeyring(ctx context.Context, item, text string) error {
 	return p.askKeyring(ctx, func(k Keyring) error {
 		if err := k.Set(item, text); err != nil {
 			return err
 		}
 		if kept, err := k.Get(item); err != nil || kept != text {
-			return errors.New("it did not keep the password")
+			return errors.New("it did not store the password")
 		}
 		return nil
 	})
 }
 
-// outOfKeyring removes an item, and looks whether it is gone. One that is not there is no error.
+// outOfKeyring removes an item, and checks that it is gone. A missing item is no error.
 func (p *Store) outOfKeyring(ctx context.Context, item string) error {
 	return p.askKeyring(ctx, func(k Keyring) error {
 		if err := k.Delete(item); err != nil && !errors.Is(err, ErrNoItem) {
@@ -168,7 +168,7 @@ func (p *Store) outOfKeyring(ctx context.Context, item string) error {
 	})
 }
 
-// keyringErrorOf is the trouble among errors, nil if it is none.
+// keyringErrorOf returns the keyring error among errors, nil if there is none.
 func keyringErrorOf(err error) *keyringError {
 	t := (*keyringError)(nil)
 	errors.As(err, &t)

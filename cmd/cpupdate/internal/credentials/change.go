@@ -13,31 +13,30 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
-// A Change is what is to become of one profile, or of the defaults.
+// A Change describes a change of one profile, or of the defaults.
 type Change struct {
 	Profile  string
 	Set      []settings.Given
 	Unset    []string
-	All      bool             // remove it with its password
-	Password *transfer.Secret // nil: leave it; one that is not set: remove it
+	All      bool           // remove it with its password
+	Password *secret.Secret // nil: leave it; not set: remove it
 }
 
-// Change changes the files of settings and passwords. Each is replaced whole or not at all, and only if nobody
-// else has changed it meanwhile.
+// Change changes the files of settings and passwords. Each is replaced completely or not at all, and only if no
+// other program has changed it in the meantime.
 func (p *Store) Change(ctx context.Context, c Change) error {
-	place := p.Store.Place()
+	place := p.Settings.Place()
 	if place.Config == "" {
-		return exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system names no folder for settings")
+		return exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system has no settings folder")
 	}
-	// Where a password goes may depend on it, also if this change has none: it moves those of the file.
 	if err := p.checkKeyringVariable(); err != nil {
 		return err
 	}
 	if !place.Named {
-		if err := os.MkdirAll(p.Store.Folder, 0o700); err != nil {
+		if err := os.MkdirAll(p.Settings.Folder, 0o700); err != nil {
 			return atomicfile.CannotStore(place.Config, err)
 		}
 	}
@@ -45,10 +44,10 @@ func (p *Store) Change(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.apply(ctx, p.Con, p.Store, p, place), unlock())
+	return errors.Join(c.apply(ctx, p.Con, p.Settings, p, place), unlock())
 }
 
-// apply changes passwords first: a profile that is taken away leaves none behind.
+// apply changes passwords first: a profile that is removed leaves none behind.
 func (c Change) apply(ctx context.Context, con *console.Console, store *settings.Store, pass *Store, place settings.Place) error {
 	if err := c.check(store, place); err != nil {
 		return err
@@ -60,7 +59,7 @@ func (c Change) apply(ctx context.Context, con *console.Console, store *settings
 	if err := (passwordChange{Change: c, con: con, pass: pass, place: place, before: before, after: after}).apply(ctx); err != nil {
 		return err
 	}
-	return ChangeFile(place.Config, settings.ConfigForm(), c.editConfig)
+	return changeFile(place.Config, settings.ConfigForm(), c.editConfig)
 }
 
 func (c Change) editConfig(e *tomledit.Edit) error {
@@ -78,17 +77,17 @@ func (c Change) editConfig(e *tomledit.Edit) error {
 		}
 	}
 	if c.stores() {
-		return e.Table(c.Profile) // also if there is nothing to stand in it
+		return e.Table(c.Profile) // even if it stays empty
 	}
 	return nil
 }
 
-// stores reports whether something is to be there that may not be there yet.
+// stores reports whether the change adds something that may not be stored yet.
 func (c Change) stores() bool {
 	return len(c.Set) > 0 || c.Password != nil && c.Password.IsSet()
 }
 
-// check makes sure that the settings can be read, and that what is to be taken away is there.
+// check makes sure that the settings can be read, and that what is to be removed exists.
 func (c Change) check(store *settings.Store, place settings.Place) error {
 	_, err := os.Stat(place.Config)
 	if c.stores() && errors.Is(err, fs.ErrNotExist) {
@@ -101,8 +100,8 @@ func (c Change) check(store *settings.Store, place settings.Place) error {
 	return err
 }
 
-// ChangeFile edits one file.
-func ChangeFile(path string, form tomledit.Form, change func(e *tomledit.Edit) error) error {
+// changeFile edits one file.
+func changeFile(path string, form tomledit.Form, change func(e *tomledit.Edit) error) error {
 	f, err := settings.ReadFile(path, form)
 	if err != nil {
 		return err

@@ -13,29 +13,29 @@ import (
 	oskeyring "github.com/zalando/go-keyring"
 )
 
-// keyringService is whose items these are, for the keyring.
+// keyringService is the service name of cpupdate's items in the keyring.
 const keyringService = "cpupdate"
 
-// A Keyring keeps texts outside of our files. Each of its methods may wait, for a person to unlock it.
+// A Keyring stores texts outside of cpupdate's files. Each method may wait until a person unlocks it.
 type Keyring interface {
 	Get(item string) (string, error) // errNoItem if there is no such item
-	Set(item, text string) error     // in the place of what was there
+	Set(item, text string) error     // replaces an existing item
 	Delete(item string) error        // errNoItem if there is no such item
 }
 
 var (
 	ErrNoKeyring = errors.New("this system has no keyring")
-	ErrNoItem    = errors.New("the keyring holds no such item")
+	ErrNoItem    = errors.New("there is no such item in the keyring")
 )
 
 // SystemKeyring is the keyring of this system: the Keychain of macOS, the Credential Manager of Windows, and elsewhere
-// whoever is org.freedesktop.secrets on the session's D-Bus.
+// the owner of org.freedesktop.secrets on the session's D-Bus.
 type SystemKeyring struct {
 	Bus string // $DBUS_SESSION_BUS_ADDRESS
 }
 
 func (k SystemKeyring) Get(item string) (text string, err error) {
-	err = k.Call(func() (err error) {
+	err = k.call(func() (err error) {
 		text, err = oskeyring.Get(keyringService, item)
 		return err
 	})
@@ -43,28 +43,29 @@ func (k SystemKeyring) Get(item string) (text string, err error) {
 }
 
 func (k SystemKeyring) Set(item, text string) error {
-	return k.Call(func() error { return oskeyring.Set(keyringService, item, text) })
+	return k.call(func() error { return oskeyring.Set(keyringService, item, text) })
 }
 
 func (k SystemKeyring) Delete(item string) error {
-	return k.Call(func() error { return oskeyring.Delete(keyringService, item) })
+	return k.call(func() error { return oskeyring.Delete(keyringService, item) })
 }
 
-// Call makes one call. The library takes for granted that the bus stays while a person is asked, and panics if not.
-func (k SystemKeyring) Call(do func() error) (err error) {
+// Call makes one call. The library assumes that the bus stays connected while a person is prompted, and panics
+// otherwise.
+func (k SystemKeyring) call(do func() error) (err error) {
 	if !k.busThere() {
 		return ErrNoKeyring
 	}
 	defer func() {
 		if recover() != nil {
-			err = errors.New("the connection to it broke off")
+			err = errors.New("the connection to it was lost")
 		}
 	}()
-	return SystemKeyringError(do())
+	return systemKeyringError(do())
 }
 
-// busThere reports whether there is a session bus where one is needed. Without one the library would start one with
-// dbus-launch, which stays when we are gone.
+// busThere reports whether there is a session bus where one is needed. Without one, the library would start one with
+// dbus-launch, which keeps running after this process has ended.
 func (k SystemKeyring) busThere() bool {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		return true
@@ -80,8 +81,8 @@ func (k SystemKeyring) busThere() bool {
 	return false
 }
 
-// SystemKeyringError tells no keyring and no item from a keyring that fails.
-func SystemKeyringError(err error) error {
+// systemKeyringError tells a missing keyring and a missing item from a keyring that fails.
+func systemKeyringError(err error) error {
 	reply := dbus.Error{}
 	errors.As(err, &reply)
 	switch {
@@ -93,7 +94,7 @@ func SystemKeyringError(err error) error {
 		return errors.New("the password is too long for it")
 	case errors.Is(err, oskeyring.ErrUnsupportedPlatform):
 		return ErrNoKeyring
-	// The address of a bus that has gone, as in a terminal that outlived its session.
+	// The address belongs to a bus that has gone, as in a terminal that outlived its session.
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return ErrNoKeyring
 	case reply.Name == "org.freedesktop.DBus.Error.ServiceUnknown", reply.Name == "org.freedesktop.DBus.Error.NameHasNoOwner":
@@ -101,5 +102,5 @@ func SystemKeyringError(err error) error {
 	case strings.HasPrefix(err.Error(), "failed to unlock "):
 		return errors.New("it is locked, and was not unlocked")
 	}
-	return fmt.Errorf("it says %.200q", err.Error())
+	return fmt.Errorf("it reports %.200q", err.Error())
 }

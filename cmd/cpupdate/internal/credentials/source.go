@@ -15,45 +15,47 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// MaxPassword is the size of the longest password in bytes, as for any other text of the access data.
+// MaxPassword is the maximum length of a password in bytes, as for any other text of the access data.
 const MaxPassword = 4096
 
-// PasswordVariable holds a password. Who looks at the environment can see it: programs that we start do not get it.
+// PasswordVariable names the variable that may hold a password. Other programs can read the environment, so programs
+// that cpupdate starts do not get it.
 const PasswordVariable = "CPUPDATE_PASSWORD" //nolint:gosec // a name, no password
 
-// Where a password came from: the origins that passwordOptions.resolve returns.
+// The origins of a password that passwordOptions.resolve returns.
 const (
-	FromStdin    = "--password-stdin"
-	FromFile     = "--password-file"
+	fromStdin    = "--password-stdin"
+	fromFile     = "--password-file"
 	fromCommand  = "--password-command"
-	FromVariable = "$" + PasswordVariable
-	FromStore    = "store"
-	FromPrompt   = "prompt"
+	fromVariable = "$" + PasswordVariable
+	fromStore    = "store"
+	fromPrompt   = "prompt"
 )
 
-// Source say where a password comes from. None of them holds it: what stands on a command line is in the
-// list of processes.
+// Source name the source of a password. None of them is the password itself, because the list of processes
+// shows command lines.
 type Source struct {
 	Stdin         bool
 	File, Command string
 	Whose         string // for the prompt, such as "cp at files.example"; may be empty
-	Before        func() // called before somebody is asked
-	NoVariable    bool   // the environment's password is meant for somebody else
+	Before        func() // called before a person is prompted
+	NoVariable    bool   // ignore $CPUPDATE_PASSWORD: it is meant for another peer
 }
 
 func (o *Source) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Stdin, "password-stdin", false, "read the password from standard input; a terminal does not show it")
 	flags.StringVar(&o.File, "password-file", "", "read the password from `FILE`, without the line break at its end")
-	flags.StringVar(&o.Command, "password-command", "", "the password is what `COMMAND` prints; it is split into words, and no shell runs it")
+	flags.StringVar(&o.Command, "password-command", "", "run `COMMAND` and use its output as the password; it is split into words, and not run by a shell")
 }
 
 // Given reports whether a flag names a source.
 func (o *Source) Given() bool { return o.Stdin || o.File != "" || o.Command != "" }
 
-// Validate allows one source.
+// Validate allows only one source.
 func (o *Source) Validate(command string) error {
 	n := 0
 	for _, given := range []bool{o.Stdin, o.File != "", o.Command != ""} {
@@ -62,110 +64,110 @@ func (o *Source) Validate(command string) error {
 		}
 	}
 	if n > 1 {
-		return exit.Usage(command, "%s, %s and %s: choose one", FromStdin, FromFile, fromCommand)
+		return exit.Usage(command, "%s, %s and %s: use only one of them", fromStdin, fromFile, fromCommand)
 	}
 	return nil
 }
 
-// Resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask,
-// and if standard input is a terminal). A password that nobody has is not set, and no error.
-func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store, stored func(context.Context) (transfer.Secret, error), ask bool) (secret transfer.Secret, origin string, err error) {
+// Resolve finds the password: from the flag, the environment, the store (if stored is not nil), and a prompt (if ask is
+// set and standard input is a terminal). If no source has it, the secret is not set, and that is no error.
+func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store, stored func(context.Context) (secret.Secret, error), ask bool) (password secret.Secret, origin string, err error) {
 	if o.Given() {
 		return o.FromFlags(ctx, con)
 	}
 	if pass.Variable.IsSet() && !o.NoVariable {
-		secret, err = checkedPassword(FromVariable, pass.Variable.Reveal())
-		return secret, FromVariable, err
+		password, err = checkedPassword(fromVariable, pass.Variable.Reveal())
+		return password, fromVariable, err
 	}
 	if stored != nil {
-		if secret, err = stored(ctx); err != nil || secret.IsSet() {
-			return secret, FromStore, err
+		if password, err = stored(ctx); err != nil || password.IsSet() {
+			return password, fromStore, err
 		}
 	}
 	if ask && con.InTerminal {
-		secret, err = o.Prompt(ctx, con)
-		return secret, FromPrompt, err
+		password, err = o.Prompt(ctx, con)
+		return password, fromPrompt, err
 	}
-	return transfer.Secret{}, "", nil
+	return secret.Secret{}, "", nil
 }
 
 // FromFlags reads the password from the source that the flag names.
-func (o *Source) FromFlags(ctx context.Context, con *console.Console) (secret transfer.Secret, origin string, err error) {
+func (o *Source) FromFlags(ctx context.Context, con *console.Console) (password secret.Secret, origin string, err error) {
 	var text string
 	switch {
 	case o.Stdin && con.InTerminal:
-		secret, err = o.Prompt(ctx, con)
-		return secret, FromStdin, err
+		password, err = o.Prompt(ctx, con)
+		return password, fromStdin, err
 	case o.Stdin:
-		origin = FromStdin
+		origin = fromStdin
 		text, err = readPassword(console.Interruptible(ctx, con.In))
 	case o.File != "":
-		origin = FromFile
+		origin = fromFile
 		text, err = o.readFile(ctx)
 	default:
 		origin = fromCommand
 		text, err = o.run(ctx, con)
 	}
 	if err == nil {
-		secret, err = checkedPassword(origin, WithoutLineBreak(text))
+		password, err = checkedPassword(origin, WithoutLineBreak(text))
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return secret, origin, err
+	return password, origin, err
 }
 
-// Prompt asks on the terminal.
-func (o *Source) Prompt(ctx context.Context, con *console.Console) (transfer.Secret, error) {
+// Prompt prompts on the terminal.
+func (o *Source) Prompt(ctx context.Context, con *console.Console) (secret.Secret, error) {
 	question := "Password: "
 	if o.Whose != "" {
-		question = "Password of " + console.Escape(o.Whose) + ": "
+		question = "Password for " + console.Escape(o.Whose) + ": "
 	}
 	if o.Before != nil {
 		o.Before()
 	}
 	text, err := con.Ask(ctx, question)
 	if ctx.Err() != nil {
-		return transfer.Secret{}, ctx.Err()
+		return secret.Secret{}, ctx.Err()
 	}
 	if err != nil {
-		return transfer.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("no password was typed: %w", err), "name another source: --password-stdin, --password-file or --password-command")
+		return secret.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("no password was entered: %w", err), "use another source: --password-stdin, --password-file or --password-command")
 	}
-	return checkedPassword("the password that was typed", text)
+	return checkedPassword("the password that was entered", text)
 }
 
-// checkedPassword refuses what cannot be a password, without showing it.
-func checkedPassword(source, text string) (transfer.Secret, error) {
-	secret, err := newPassword(text)
+// checkedPassword refuses text that cannot be a password, without showing it.
+func checkedPassword(source, text string) (secret.Secret, error) {
+	password, err := newPassword(text)
 	if err != nil {
-		return transfer.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("%s: %w", source, err), "it must be the password alone, on one line")
+		return secret.Secret{}, exit.New(exit.CodeSettings, fmt.Errorf("%s: %w", source, err), "provide only the password, on one line")
 	}
-	return secret, nil
+	return password, nil
 }
 
 // newPassword checks a password.
-func newPassword(text string) (transfer.Secret, error) {
+func newPassword(text string) (secret.Secret, error) {
 	var access transfer.Access
 	if err := access.Set(transfer.SettingPassword, text); err != nil {
 		e := (*transfer.SettingError)(nil)
 		if errors.As(err, &e) {
 			err = errors.New("the password " + e.Problem)
 		}
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	return access.Password, nil
 }
 
-// readPassword reads a whole source, of which a line break may be left over.
+// readPassword reads a complete source. The text may end with a line break.
 func readPassword(r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxPassword+3))
 	if err != nil {
-		err = exit.New(exit.CodeSettings, fmt.Errorf("reading the password: %w", exit.WithoutPath(err)), "check where it comes from")
+		err = exit.New(exit.CodeSettings, fmt.Errorf("reading the password: %w", exit.WithoutPath(err)), "check the source of the password")
 	}
 	return string(text), err
 }
 
-// readFile reads the password file, which may be a pipe that nobody writes into.
+// readFile reads the password file. It may be a pipe into which no program writes.
 func (o *Source) readFile(ctx context.Context) (string, error) {
 	type result struct {
 		text []byte
@@ -181,22 +183,22 @@ func (o *Source) readFile(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	case r := <-done:
 		if r.err != nil {
-			return "", exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.File, exit.WithoutPath(r.err)), "a file that holds the password and nothing else")
+			return "", exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.File, exit.WithoutPath(r.err)), "use a file that contains only the password")
 		}
 		return string(r.text), nil
 	}
 }
 
-// run runs the command. It gets our terminal, since it may have to ask for what it needs; other input is not its own.
+// run runs the command. The command gets the terminal, because it may have to prompt, but no other standard input.
 func (o *Source) run(ctx context.Context, con *console.Console) (string, error) {
 	words, err := SplitWords(o.Command)
 	if err != nil {
-		return "", exit.Errorf(exit.CodeUsage, "a program and its arguments, as in --password-command 'pass show site'", "%s: %v", fromCommand, err)
+		return "", exit.Errorf(exit.CodeUsage, "give a program and its arguments, as in --password-command 'pass show site'", "%s: %v", fromCommand, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...) //nolint:gosec // the command is the user's
-	cmd.Env = WithoutVariable(cmd.Environ(), PasswordVariable)
+	cmd.Env = withoutVariable(cmd.Environ(), PasswordVariable)
 	cmd.Stderr = con.Err
 	cmd.WaitDelay = time.Second
 	if con.InTerminal {
@@ -210,13 +212,13 @@ func (o *Source) run(ctx context.Context, con *console.Console) (string, error) 
 	}
 	if err != nil {
 		return "", exit.New(exit.CodeSettings, fmt.Errorf("%s %s: %w", fromCommand, words[0], errorWithout(err)),
-			"run the command by hand: it has to print the password and nothing else, and to end with exit code 0")
+			"run the command by hand: it must print only the password, and end with exit code 0")
 	}
 	return out.text.String(), nil
 }
 
-// WithoutVariable takes a variable out of an environment; on Windows its name may be written in any case.
-func WithoutVariable(environment []string, name string) []string {
+// withoutVariable removes a variable from an environment. On Windows its name may be written in any case.
+func withoutVariable(environment []string, name string) []string {
 	return slices.DeleteFunc(environment, func(line string) bool {
 		key, _, _ := strings.Cut(line, "=")
 		return strings.EqualFold(key, name)
@@ -240,7 +242,7 @@ func (b *boundedText) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// errorWithout takes the program's name off an error that would repeat it.
+// errorWithout removes the program's name from an error, because the message names it already.
 func errorWithout(err error) error {
 	if e := (*exec.Error)(nil); errors.As(err, &e) {
 		return e.Err
@@ -248,9 +250,9 @@ func errorWithout(err error) error {
 	return exit.WithoutPath(err)
 }
 
-// WithoutLineBreak takes one line break off the end.
+// WithoutLineBreak removes one line break at the end.
 func WithoutLineBreak(text string) string {
-	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark, as editors on Windows write it
+	text = strings.TrimPrefix(text, "\ufeff") // a byte order mark, which editors on Windows write
 	if whole, found := strings.CutSuffix(text, "\r\n"); found {
 		return whole
 	}

@@ -5,16 +5,16 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A Store keeps passwords: in the system's keyring or in a file beside the settings.
 type Store struct {
-	Con   *console.Console
-	Store *settings.Store
+	Con      *console.Console
+	Settings *settings.Store
 
-	Variable       transfer.Secret // $CPUPDATE_PASSWORD
-	Keyring        Keyring         // of the system; nil if there is none
-	KeyringSetting string          // $CPUPDATE_KEYRING
-	KeyringLimit   time.Duration   // how long it may take; 0 for the default
+	Variable       secret.Secret // $CPUPDATE_PASSWORD
+	Keyring        Keyring       // the system's keyring; nil if there is none
+	KeyringSetting string        // $CPUPDATE_KEYRING
+	KeyringLimit   time.Duration // how long to wait for the keyring; 0 for the default
 }

@@ -14,77 +14,97 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// OnlyOwner says who can read the passwords, as far as this system lets us see to it.
+// OnlyOwner says who can read the passwords, as far as this system lets cpupdate control it.
 func OnlyOwner() string {
 	if runtime.GOOS == "windows" {
-		return "; the folder's own protection is its only one"
+		return "; only the folder's permissions protect it"
 	}
 	return "; only its owner can read it"
 }
 
-// KeyKeyring says in passwords.toml that the password is in the keyring.
-const KeyKeyring = "keyring"
+// keyKeyring is the key in passwords.toml that says that the password is in the keyring.
+const keyKeyring = "keyring"
 
-// A Password is a password and what it was stored for: it goes to no other server, as no other user, and not in
-// clear if it did not before. What was not known then is empty, and says nothing.
+// A Password is a password and the access data that it was stored for. It is sent to no other server, as no other
+// user, and not unencrypted if it was stored for an encrypted method. What was unknown then is empty, and restricts
+// nothing.
 type Password struct {
-	Secret                   transfer.Secret
+	Secret                   secret.Secret
 	Server, Username, method string
-	Keyring                  bool          // it lies in the keyring, and the rest is known only after asking that
-	Trouble                  *keyringError // why it could not be had from there
+	Keyring                  bool          // it is in the keyring, and the other fields are known only after reading that
+	Trouble                  *keyringError // why it could not be read from there
 }
 
 // There reports whether a password is stored.
 func (s Password) There() bool { return s.Keyring || s.Secret.IsSet() }
 
-// PasswordForm is what passwords.toml may hold, and an item of the keyring.
-func PasswordForm() tomledit.Form {
-	keys := []tomledit.Key{{Name: KeyKeyring, Kind: unstable.Bool}}
+// passwordForm describes what passwords.toml, or an item of the keyring, may contain.
+func passwordForm() tomledit.Form {
+	keys := []tomledit.Key{{Name: keyKeyring, Kind: unstable.Bool}}
 	for _, name := range []string{transfer.SettingPassword, transfer.SettingServer, transfer.SettingUsername, transfer.SettingMethod} {
 		keys = append(keys, tomledit.Key{Name: name, Kind: unstable.String})
 	}
 	return tomledit.Form{Keys: keys, Secret: true}
 }
 
-// Password is the stored password of a profile, or of the defaults. Only if it lies in the keyring that is asked;
-// what is wrong with the keyring stands in the answer.
+// Password returns the stored password of a profile, or of the defaults. The keyring is read only if the password
+// is there; an error of the keyring is part of the result.
 func (p *Store) Password(ctx context.Context, place settings.Place, name string) (Password, error) {
-	stored, err := FromFileOf(place, name)
+	stored, err := InFile(place, name)
 	if err != nil || !stored.Keyring {
 		return stored, err
 	}
-	item, err := ItemName(place, name)
+	item, err := itemName(place, name)
 	if err != nil {
 		return stored, err
 	}
-	text, err := p.FromKeyring(ctx, item)
+	text, err := p.fromKeyring(ctx, item)
 	if err != nil {
 		if stored.Trouble = keyringErrorOf(err); stored.Trouble != nil {
 			err = nil
 		}
 		return stored, err
 	}
-	tables, err := tomledit.Parse([]byte(text), PasswordForm())
-	if table := tomledit.Find(tables, ""); err == nil && table != nil && table.Find(KeyKeyring) == nil {
-		f := &settings.File{Path: "the system's keyring", Form: PasswordForm()}
+	tables, err := tomledit.Parse([]byte(text), passwordForm())
+	if table := tomledit.Find(tables, ""); err == nil && table != nil && table.Find(keyKeyring) == nil {
+		f := &settings.File{Path: "the system's keyring", Form: passwordForm()}
 		stored, err = passwordIn(f, table)
 		stored.Keyring = true
 	}
 	if err != nil || !stored.Secret.IsSet() {
-		stored.Trouble = &keyringError{KeyringLost, errors.New("what it holds is none of cpupdate's passwords")}
+		stored.Trouble = &keyringError{KeyringLost, errors.New("the item is not a password of cpupdate")}
 	}
 	return stored, nil
 }
 
-// FromFileOf reads what the file says of the password of a profile, or of the defaults.
-func FromFileOf(p settings.Place, name string) (Password, error) {
+// Count returns how many passwords the file holds, -1 if there is no such file, and of how many it says that the keyring
+// has them.
+func Count(p settings.Place) (inFile, inKeyring int, err error) {
+	f, err := settings.ReadFile(p.Passwords, passwordForm())
+	if err != nil || !f.There {
+		return -1, 0, err
+	}
+	for _, table := range f.Tables {
+		switch {
+		case table.Find(keyKeyring) != nil:
+			inKeyring++
+		case table.Find(transfer.SettingPassword) != nil:
+			inFile++
+		}
+	}
+	return inFile, inKeyring, nil
+}
+
+// InFile reads the file's entry for the password of a profile, or of the defaults.
+func InFile(p settings.Place, name string) (Password, error) {
 	if p.Passwords == "" {
 		return Password{}, nil
 	}
-	f, err := settings.ReadFile(p.Passwords, PasswordForm())
+	f, err := settings.ReadFile(p.Passwords, passwordForm())
 	if err != nil {
 		return Password{}, err
 	}
@@ -95,18 +115,18 @@ func FromFileOf(p settings.Place, name string) (Password, error) {
 	return passwordIn(f, table)
 }
 
-// passwordIn gives the values of a table their types.
+// passwordIn converts the values of a table to their types.
 func passwordIn(f *settings.File, table *tomledit.Table) (stored Password, err error) {
-	if mark := table.Find(KeyKeyring); mark != nil {
+	if mark := table.Find(keyKeyring); mark != nil {
 		problem := ""
 		switch {
 		case len(table.Values) > 1:
-			problem = "beside keyring = true nothing else can stand"
+			problem = "no other key is allowed beside keyring = true"
 		case mark.Texts[0] != "true":
-			problem = "keyring is true, or not there"
+			problem = "keyring must be true, or be removed"
 		}
 		if problem != "" {
-			return stored, f.Failure(&tomledit.Error{Line: mark.Line, Column: 1, Msg: problem, Hint: "take away what is wrong, and store the password again: cpupdate defaults set --password-stdin"})
+			return stored, f.Failure(&tomledit.Error{Line: mark.Line, Column: 1, Msg: problem, Hint: "remove what is wrong, and store the password again: cpupdate defaults set --password-stdin"})
 		}
 		stored.Keyring = true
 		return stored, nil
@@ -132,8 +152,8 @@ func passwordIn(f *settings.File, table *tomledit.Table) (stored Password, err e
 	return stored, nil
 }
 
-// Misfit says why the password is not for this access, "" if it is. Like all errors about that file it repeats nothing
-// of it.
+// Misfit returns why the password is not for this access, "" if it is. Like all errors about that file, it shows
+// nothing of the content.
 func (s Password) Misfit(access transfer.Access) string {
 	const words = "the stored password was stored for "
 	switch {
@@ -144,12 +164,12 @@ func (s Password) Misfit(access transfer.Access) string {
 	case s.Username != "" && s.Username != access.Username:
 		return words + "another user"
 	case s.method != "" && s.method != string(transfer.FTP) && settings.PlainFTP(access):
-		return words + "ftps or https, and by ftp anyone on the way can read it"
+		return words + "ftps or https, and with ftp anyone on the network path can read it"
 	}
 	return ""
 }
 
-// HostOf is the host of the server, wherever it is named.
+// HostOf returns the host of the server, from whichever setting names it.
 func HostOf(access transfer.Access) string {
 	if access.Server != "" {
 		return strings.TrimSuffix(strings.TrimPrefix(access.Server, "["), "]")
@@ -161,23 +181,23 @@ func HostOf(access transfer.Access) string {
 	return u.Hostname()
 }
 
-// UsablePassword is the stored password, if it was stored for this server.
-func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (transfer.Secret, error) {
+// UsablePassword returns the stored password, if it was stored for this server.
+func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (secret.Secret, error) {
 	stored, err := pass.Password(ctx, p.Place, p.Name)
 	if err != nil {
-		return transfer.Secret{}, err
+		return secret.Secret{}, err
 	}
 	if stored.Trouble != nil {
-		return transfer.Secret{}, stored.Trouble.failure(p.Name)
+		return secret.Secret{}, stored.Trouble.failure(p.Name)
 	}
 	if problem := stored.Misfit(p.Access); problem != "" {
-		return transfer.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
+		return secret.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
 	}
 	return stored.Secret, nil
 }
 
-// editPassword puts the password into a table, and writes beside it what it is for. One that stays learns server and
-// user if they were not known before.
+// editPassword writes the password to a table, with the access data that it is for. A password that stays gets the
+// server and user that were unknown before.
 func (c Change) editPassword(e *tomledit.Edit, name string, before, after transfer.Access) error {
 	if c.Password != nil {
 		if err := e.Set(name, transfer.SettingPassword, []string{c.Password.Reveal()}); err != nil {
@@ -206,7 +226,7 @@ func (c Change) editPassword(e *tomledit.Edit, name string, before, after transf
 	return nil
 }
 
-// access returns the profile's access data as they are, and as the change leaves them.
+// access returns the profile's access data before and after the change.
 func (c Change) access(place settings.Place) (before, after transfer.Access, err error) {
 	f, err := settings.ReadFile(place.Config, settings.ConfigForm())
 	if err != nil {
@@ -223,7 +243,7 @@ func (c Change) access(place settings.Place) (before, after transfer.Access, err
 	return before, accessOf(slices.Concat(kept, c.Set)), nil
 }
 
-// accessOf are the access data among settings; what is wrong with them is looked for elsewhere.
+// accessOf returns the access data among settings; errors in them are checked elsewhere.
 func accessOf(settings []settings.Given) transfer.Access {
 	var access transfer.Access
 	for _, s := range settings {

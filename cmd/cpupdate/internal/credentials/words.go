@@ -7,11 +7,11 @@ import (
 
 // SplitWords splits a command into words, as a shell does, but expands nothing:
 //
-//   - words are parted by blanks, tabs and line breaks;
-//   - between '...' everything stands for itself;
-//   - between "..." so does everything but a backslash before " or \;
-//   - elsewhere a backslash before a blank, tab, line break, ', " or \ takes its meaning away, and before anything else
-//     it stands for itself, as in C:\Tools\pass.exe.
+//   - spaces, tabs and line breaks separate words;
+//   - between '...' every character stands for itself;
+//   - between "..." so does every character but a backslash before " or \;
+//   - elsewhere a backslash before a space, tab, line break, ', " or \ escapes that character; before any other
+//     character it stands for itself, as in C:\Tools\pass.exe.
 func SplitWords(command string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -22,7 +22,7 @@ func SplitWords(command string) ([]string, error) {
 		case c == '\'' || c == '"':
 			rest, ok := quoted(&word, command[i+1:], c)
 			if !ok {
-				return nil, errors.New("a quote is not closed")
+				return nil, errors.New("a closing quote is missing")
 			}
 			i, inWord = len(command)-len(rest)-1, true
 		case strings.IndexByte(" \t\r\n", c) >= 0:
@@ -44,12 +44,12 @@ func SplitWords(command string) ([]string, error) {
 		words = append(words, word.String())
 	}
 	if len(words) == 0 || words[0] == "" {
-		return nil, errors.New("names no program")
+		return nil, errors.New("no program is named")
 	}
 	return words, nil
 }
 
-// quoted adds what stands before the closing quote to the word, and returns what stands after it.
+// quoted appends what stands before the closing quote to the word, and returns what stands after it.
 func quoted(word *strings.Builder, text string, quote byte) (rest string, ok bool) {
 	for i := 0; i < len(text); i++ {
 		c := text[i]

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -28,6 +29,7 @@ type SetOptions struct {
 
 // AddFlags declares the flags.
 func (o *SetOptions) AddFlags(flags *pflag.FlagSet) {
+	defer console.Group(flags, "Password")()
 	o.access.AddFlags(flags)
 	o.trust.AddFlags(flags)
 	o.fetch.AddFlags(flags)
@@ -43,7 +45,7 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	}
 	given := slices.Concat(o.access.Given(), o.trust.Given(), o.fetch.Settings(), o.site.Given())
 	if len(given) == 0 && !o.password.Given() {
-		return exit.Usage(command, "nothing is given to be stored")
+		return exit.Usage(command, "no setting and no password given")
 	}
 	if err := o.password.Validate(command); err != nil {
 		return err
@@ -57,11 +59,11 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 		if o.password.Whose = "the defaults"; o.Profile != "" {
 			o.password.Whose = settings.ProfileTitle(o.Profile)
 		}
-		secret, _, err := o.password.FromFlags(ctx, con)
+		password, _, err := o.password.FromFlags(ctx, con)
 		if err != nil {
 			return err
 		}
-		change.Password = &secret
+		change.Password = &password
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -69,22 +71,22 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return afterSet(ctx, con, pass.Store, pass, o.Profile)
+	return afterSet(ctx, con, pass.Settings, pass, o.Profile)
 }
 
-// afterSet shows what is stored now, and what is not right about it yet: settings may be given one after another.
+// afterSet shows what is stored now, and warns about what is still incomplete: settings may be given one after another.
 func afterSet(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store, name string) error {
 	p, err := store.Profile(name)
 	if err != nil {
 		return err
 	}
-	stored, err := credentials.FromFileOf(p.Place, name)
+	stored, err := credentials.InFile(p.Place, name)
 	if err != nil {
 		return err
 	}
 	access := p.Access
-	if stored.There() { // that it is there is all that counts here
-		access.Password = transfer.NewSecret("")
+	if stored.There() { // only its presence counts here
+		access.Password = secret.New("")
 	}
 	if err := access.Validate(); err != nil {
 		con.Note("warning", p.Title(), err.Error())
@@ -98,19 +100,19 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	known := append(settings.Names(), transfer.SettingPassword)
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return exit.Errorf(exit.CodeUsage, "settings are "+strings.Join(known, ", "), "%s is no setting", exit.ShownArgument(name))
+			return exit.Errorf(exit.CodeUsage, "known settings: "+strings.Join(known, ", "), "%s is not a setting", exit.ShownArgument(name))
 		}
 	}
 	if err := settings.CheckProfileName(profile); err != nil {
 		return err
 	}
 	if all == (len(names) > 0) {
-		return exit.Usage(command, "name the settings to take away, or --all")
+		return exit.Usage(command, "name the settings to remove, or use --all")
 	}
 	change := credentials.Change{Profile: profile, All: all}
 	for _, name := range names {
 		if name == transfer.SettingPassword {
-			change.Password = &transfer.Secret{}
+			change.Password = &secret.Secret{}
 		} else {
 			change.Unset = append(change.Unset, name)
 		}
@@ -121,5 +123,5 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return Show(ctx, pass.Con, pass.Store, pass, profile, false)
+	return Show(ctx, pass.Con, pass.Settings, pass, profile, false)
 }

@@ -148,10 +148,10 @@ func TestShow(t *testing.T) {
 		{"", "", false, []string{"config.toml", "cpupdate defaults set"}, []string{"  port "}},
 		{berlin, "", false, []string{"cpupdate defaults set", "  profiles ", "berlin"}, nil},
 		{berlin, "paris", false, []string{"paris"}, []string{"  profiles ", "cpupdate defaults set"}},
-		{stored, "", false, []string{"files.example", "  port              21 (" + originUsual + " for ftp)", "  account "}, []string{"  base-url ", "config.toml, line 2"}},
-		{stored, "", true, []string{"config.toml, line 2", originUsual + " for ftp"}, nil},
+		{stored, "", false, []string{"files.example", "  port              21 (default for ftp)", "  account "}, []string{"  base-url ", "config.toml, line 2"}},
+		{stored, "", true, []string{"config.toml, line 2", "default for ftp"}, nil},
 		{"[defaults]\nmethod = \"https\"\nbase-url = \"https://x/\"\n", "", false, []string{"  base-url          https://x/"}, []string{"  server ", "  port ", "  path ", "  account "}},
-		{"[defaults]\nmethod = \"https\"\nserver = \"x\"\n", "", false, []string{"  port              443 (" + originUsual + " for https)"}, []string{"  base-url "}},
+		{"[defaults]\nmethod = \"https\"\nserver = \"x\"\n", "", false, []string{"  port              443 (default for https)"}, []string{"  base-url "}},
 		{"[defaults]\nserver = \"x\"\npin = [\"sha256:" + strings.Repeat("0", 64) + "\"]\n", "", false, []string{"warning: "}, nil},
 	} {
 		text := shown(t, test.config, test.profile, test.origin)

@@ -5,7 +5,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
-// warnings say what will not work with the settings as they are.
+// warnings returns what will not work with the stored settings.
 func warnings(p *settings.Profile, password credentials.Password) []string {
 	var out []string
 	if password.Trouble != nil {
@@ -15,7 +15,7 @@ func warnings(p *settings.Profile, password credentials.Password) []string {
 		out = append(out, problem+"; store it again: "+p.SetPassword())
 	}
 	if p.CheckTrust() != nil {
-		out = append(out, "by ftp a server shows no certificate: ca and pin go with methods ftps and https")
+		out = append(out, "with ftp a server presents no certificate: ca and pin work only with methods ftps and https")
 	}
 	return out
 }

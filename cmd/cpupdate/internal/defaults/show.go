@@ -15,27 +15,27 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// defaultsDoc is the answer of defaults show, set and unset.
+// defaultsDoc is the JSON answer of defaults show, set and unset.
 type defaultsDoc struct {
 	Schema    int                   `json:"schema"`
 	Profile   string                `json:"profile"` // empty for the defaults
 	File      string                `json:"file"`
-	Stored    bool                  `json:"stored"`   // there is such a table
+	Stored    bool                  `json:"stored"`   // the table exists in the file
 	Settings  map[string]settingDoc `json:"settings"` // by name, with underscores
 	Passwords string                `json:"password_file"`
 	Profiles  []string              `json:"profiles"`
 }
 
-// settingDoc is one setting: what applies, and why. The value of a password is never there.
+// settingDoc is one setting: the value that applies, and its origin. The value of a password is never included.
 type settingDoc struct {
 	Value  any    `json:"value"`
 	Origin string `json:"origin"` // "settings", "passwords", "keyring", "usual" or "not set"
 	Where  string `json:"where,omitempty"`
-	// why a password cannot be had from the keyring: "off", "none", "lost", "silent" or "failed"
+	// why the password cannot be read from the keyring: "off", "none", "lost", "silent" or "failed"
 	Problem string `json:"problem,omitempty"`
 }
 
-// The origins of what applies, besides those of hwcheck.
+// The origins of a value, in addition to those of hwcheck.
 const (
 	originStored   = "settings"
 	originPassword = "passwords"
@@ -44,16 +44,16 @@ const (
 	originUnset    = "not set"
 )
 
-// A settingRow is a setting as defaults show has it: for programs and for people.
+// A settingRow is one row of defaults show, for programs and for people.
 type settingRow struct {
 	name string
 	doc  settingDoc
 	text string
-	more string // why that is usual
-	hide bool   // means nothing here
+	more string // what the default depends on
+	hide bool   // does not apply
 }
 
-// Show prints the defaults or a profile, also one that is not there any more.
+// Show prints the defaults or a profile, including one that was just removed.
 func Show(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store, name string, origin bool) error {
 	s, err := store.Read()
 	if err != nil {
@@ -81,7 +81,7 @@ func Show(ctx context.Context, con *console.Console, store *settings.Store, pass
 	return con.Print(doc, func(w io.Writer) { doc.draw(w, con, rows, origin) })
 }
 
-// draw writes the settings for people.
+// draw writes the settings as text.
 func (doc defaultsDoc) draw(w io.Writer, con *console.Console, rows []settingRow, origin bool) {
 	title := settings.ProfileTitle(doc.Profile)
 	if !doc.Stored {
@@ -91,56 +91,50 @@ func (doc defaultsDoc) draw(w io.Writer, con *console.Console, rows []settingRow
 			title = "there is no " + title
 		}
 	}
-	fmt.Fprintf(w, "%s   %s\n", console.Escape(title), console.Escape(cmp.Or(doc.File, "this system names no folder for settings")))
+	fmt.Fprintf(w, "%s   %s\n", console.Escape(title), console.Escape(cmp.Or(doc.File, "this system has no settings folder")))
 	if !doc.Stored && doc.Profile == "" {
 		fmt.Fprintf(w, "\n  store them with: %s\n", console.Wrap("cpupdate defaults set --method ftps --server HOST --username NAME", 4, con.Width))
 	} else if doc.Stored {
 		fmt.Fprintln(w)
-		drawRows(w, rows, origin)
+		drawRows(w, con, rows, origin)
 	}
 	if doc.Profile == "" && len(doc.Profiles) > 0 {
-		fmt.Fprintf(w, "\n  %-16s  %s\n", "profiles", console.Wrap(console.Escape(strings.Join(doc.Profiles, ", ")), 20, con.Width))
+		fmt.Fprintf(w, "\n%s\n", con.Layout(2, nameWidth).Line(console.Cells("profiles", strings.Join(doc.Profiles, ", "))...))
 	}
 }
 
-func drawRows(w io.Writer, rows []settingRow, origin bool) {
-	width, names := 0, 16
+// nameWidth is the width of the column of names, or more.
+const nameWidth = 16
+
+func drawRows(w io.Writer, con *console.Console, rows []settingRow, origin bool) {
+	table := con.Table(2, nameWidth)
+	table.Width, table.Limit = 0, 32
 	for _, row := range rows {
-		if row.hide {
-			continue
-		}
-		names = max(names, len(row.name))
-		if len(row.text) <= 32 {
-			width = max(width, len(row.text))
-		}
-	}
-	for _, row := range rows {
-		if row.hide {
-			continue
-		}
-		line := fmt.Sprintf("  %-*s  %s", names, row.name, console.Escape(row.text))
-		switch why := console.Escape(row.why()); {
-		case origin && why != "":
-			line = fmt.Sprintf("  %-*s  %s  %s", names, row.name, console.Pad(console.Escape(row.text), width), why)
+		switch why := row.why(); {
+		case row.hide:
+		case origin:
+			table.Row(console.Cells(row.name, row.text, why)...)
 		case row.doc.Origin == originUsual && row.doc.Value != nil:
-			line += " (" + why + ")"
+			table.Row(console.Cells(row.name, row.text+" ("+why+")")...)
+		default:
+			table.Row(console.Cells(row.name, row.text)...)
 		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
+	table.Draw(w)
 }
 
-// why is where a setting comes from, for people.
+// why returns where a setting comes from, as text.
 func (r settingRow) why() string {
 	switch r.doc.Origin {
 	case originUnset:
 		return ""
 	case originUsual:
-		return originUsual + r.more
+		return "default" + r.more
 	}
 	return r.doc.Where
 }
 
-// rows are all settings, the password after the user's name.
+// rows returns all settings, with the password after the username.
 func rows(p *settings.Profile, password credentials.Password) []settingRow {
 	var rows []settingRow
 	for _, name := range settings.Names() {
@@ -180,7 +174,7 @@ func passwordRow(p *settings.Profile, password credentials.Password) settingRow 
 	return row
 }
 
-// value is a stored setting for programs.
+// value returns a stored setting for JSON.
 func value(p *settings.Profile, name string) any {
 	switch name {
 	case transfer.SettingPort:
@@ -197,7 +191,8 @@ func value(p *settings.Profile, name string) any {
 	return p.Texts[name][0]
 }
 
-// usual is what applies where a setting is not stored, and whether it means nothing beside those that are.
+// usual returns what applies where a setting is not stored, and whether the setting has no meaning beside the stored
+// ones.
 func usual(p *settings.Profile, name string) (doc settingDoc, text string, hide bool) {
 	method := cmp.Or(p.Access.Method, transfer.FTP)
 	web := method == transfer.HTTPS
@@ -223,13 +218,13 @@ func usual(p *settings.Profile, name string) (doc settingDoc, text string, hide 
 		return unset, "not set", !web || p.Access.Server != ""
 	case settings.KeyCA:
 		if len(p.Pins) > 0 {
-			return unset, "none: the pin alone decides", false
+			return unset, "none: only the pin counts", false
 		}
 		return settingDoc{Origin: originUsual}, "the system's authorities", method == transfer.FTP
 	case settings.KeyPin:
 		return unset, "none", method == transfer.FTP
 	case settings.KeyFetchURL, settings.KeyFetchUsername, settings.KeyFetchPassword:
-		return unset, "as for sending", true
+		return unset, "the same as for the upload", true
 	}
-	return unset, "not stated", false
+	return unset, "not set", false
 }

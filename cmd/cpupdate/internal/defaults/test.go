@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"io"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// tryDoc is the answer of defaults test.
+// tryDoc is the JSON answer of defaults test.
 type tryDoc struct {
 	Schema  int       `json:"schema"`
 	Profile string    `json:"profile"` // empty for the defaults
@@ -24,7 +24,7 @@ type tryDoc struct {
 	Steps   []stepDoc `json:"steps"`
 }
 
-// stepDoc is one step on the way to the server.
+// stepDoc is one step of the connection to the server.
 type stepDoc struct {
 	Step string `json:"step"`
 	Text string `json:"text"`
@@ -51,21 +51,20 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	con.KeepPipes()
 	t := &trial{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.Access, options)
-	if con.JSON {
-		if printErr := con.Print(t.doc, nil); err == nil {
-			err = printErr
-		}
+	if printErr := con.Print(t.doc, nil); err == nil {
+		err = printErr
 	}
 	return d.Hinted(advice.ServerEnded(ctx, "", err))
 }
 
-// A trial is the way to the server and back. A step is told of when it begins, and is right when the next begins.
+// A trial runs a test upload and prints its steps. A step is announced when it begins; it has succeeded when the next
+// one begins.
 type trial struct {
 	con   *console.Console
 	dial  option.DialFunc
 	doc   tryDoc
-	shown int   // steps that were said
-	lost  error // why they could not be said
+	shown int   // steps that were printed
+	lost  error // why they could not be printed
 }
 
 func (t *trial) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
@@ -85,21 +84,21 @@ func (t *trial) run(ctx context.Context, access transfer.Access, options transfe
 	return cmp.Or(err, t.lost)
 }
 
-// tell notes a step.
+// tell records a step.
 func (t *trial) tell(e transfer.Event) {
 	switch e.Step {
 	case transfer.StepSaid:
 		t.con.Said(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
-		t.con.Note("note", "defaults test", fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond)))
+		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait)))
 	default:
 		t.ended(true)
 		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})
 	}
 }
 
-// ended says how the last step ended, once.
+// ended prints the result of the last step, once.
 func (t *trial) ended(ok bool) {
 	if len(t.doc.Steps) == t.shown {
 		return
@@ -107,14 +106,14 @@ func (t *trial) ended(ok bool) {
 	t.shown = len(t.doc.Steps)
 	s := &t.doc.Steps[t.shown-1]
 	s.OK = ok
-	if t.con.JSON || t.con.Quiet {
-		return
-	}
-	word := t.con.Paint(console.Green, "ok  ")
+	word := console.Green.Cell("ok  ")
 	if !ok {
-		word = t.con.Paint(console.Red, "FAIL")
+		word = console.Red.Cell("FAIL")
 	}
-	if _, err := fmt.Fprintf(t.con.Out, "%s  %-9s  %s\n", word, console.Escape(s.Step), console.Escape(s.Text)); err != nil {
-		t.lost = console.AnswerFailure(err)
-	}
+	l := t.con.Layout(0, len(word.Text), 9)
+	l.Width = 0
+	err := t.con.Part(func(w io.Writer) {
+		fmt.Fprintln(w, l.Line(word, console.Plain.Cell(s.Step), console.Plain.Cell(s.Text)))
+	})
+	t.lost = cmp.Or(t.lost, err)
 }

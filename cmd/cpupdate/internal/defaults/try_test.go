@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -70,7 +71,7 @@ func TestDefaultsTest(t *testing.T) {
 		for _, asJSON := range []bool{false, true} {
 			m := machine.New(t)
 			m.Put(t, "config.toml", stored)
-			m.Con.JSON, m.Pass.Variable = asJSON, transfer.NewSecret("canary")
+			m.Con.JSON, m.Pass.Variable = asJSON, secret.New("canary")
 			var got transfer.Access
 			c := try(t.Context(), t, m, func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
 				got = access

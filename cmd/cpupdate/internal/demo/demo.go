@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// Run tells the story with phones of its own, in a folder of its own.
+// Run runs the demo with simulated phones, in a folder of its own.
 func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
 	con.KeepPipes()
 	back, err := os.Getwd()
@@ -35,7 +35,7 @@ func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run
 	if err := os.Chdir(folder); err != nil {
 		return demoTrouble(err)
 	}
-	// Some systems remove no folder that somebody is in.
+	// Some systems cannot remove the current folder of a process.
 	defer func() { err = errors.Join(err, demoTrouble(os.Chdir(back))) }()
 	d := &demonstration{con: con, run: func(ctx context.Context, args []string) exit.Code { return run(ctx, folder, args) }}
 	defer func() { simulate.Close(d.phones) }()
@@ -54,7 +54,7 @@ func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run
 	return err
 }
 
-// newDemoFolder makes the folder. Its name is absolute, also where the one for temporary files has none.
+// newDemoFolder makes the folder. Its name is absolute, even if the name of the folder for temporary files is not.
 func newDemoFolder() (string, error) {
 	folder, err := os.MkdirTemp("", "cpupdate-demo-")
 	if err != nil {
@@ -63,25 +63,25 @@ func newDemoFolder() (string, error) {
 	return filepath.Abs(folder)
 }
 
-// demoTrouble is what has nothing to do with phones and images.
+// demoTrouble returns the error for a failure that has nothing to do with phones or images.
 func demoTrouble(err error) error {
 	if err == nil {
 		return nil
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("the demo's folder: %w", err), "see that the folder for temporary files can be written, and has 10 MiB of space")
+	return exit.New(exit.CodeSettings, fmt.Errorf("demo folder: %w", err), "check that the folder for temporary files is writable and has 10 MiB of free space")
 }
 
-// demoHint is what to do about a story that went another way.
-const demoHint = "if this machine is very busy try again; else please report this, with the output"
+// demoHint is the next step when the demo did not go as expected.
+const demoHint = "if this machine is very busy, try again; otherwise please report this, with the output"
 
-// A demonstration is a demo under way.
+// A demonstration is a running demo.
 type demonstration struct {
 	con    *console.Console
 	run    func(ctx context.Context, args []string) exit.Code // runs a command line in the demo's folder
 	phones []*phonesim.Phone
 }
 
-// tell runs one step after another, as long as they end as they should.
+// tell runs one step after another, until one does not end as expected.
 func (d *demonstration) tell(ctx context.Context) error {
 	if err := d.say(beginText); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (d *demonstration) tell(ctx context.Context) error {
 	return nil
 }
 
-// step says what comes, runs it, and says how it ended.
+// step prints what comes next, runs it, and prints how it ended.
 func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	number := fmt.Sprintf("%d. ", n)
 	if err := d.say("\n" + number + console.Wrap(s.says, len(number), d.con.Width) + "\n\n"); err != nil {
@@ -128,36 +128,36 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	return d.say("\n" + console.Wrap(seenByPhone(s.phone.State()), 0, d.con.Width) + "\n")
 }
 
-// verify finds out whether the phones have been through what the story says of them, and nothing else.
+// verify checks that the phones were updated and restarted as often as the step says, and no more.
 func (d *demonstration) verify(n int, s demoStep) error {
 	for i, phone := range d.phones {
 		state := phone.State()
 		if got := (demoState{state.Told, state.Restarts}); got != s.after[i] {
-			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was told %s and restarted %s, not %s and %s",
+			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was sent the update command %s and restarted %s, not %s and %s",
 				n, i+1, console.Times(got.told), console.Times(got.restarts), console.Times(s.after[i].told), console.Times(s.after[i].restarts))
 		}
 	}
 	return nil
 }
 
-// seenByPhone is what the simulated phone has been through.
+// seenByPhone returns what happened to the simulated phone.
 func seenByPhone(s phonesim.State) string {
-	text := fmt.Sprintf("Seen from the phone: told %s, fetched %s, %s; it runs %s.", console.Times(s.Told), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
+	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", console.Times(s.Told), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
 	if s.Refusal != "" {
-		text += " It refused the image: " + s.Refusal + "."
+		text += " It rejected the image: " + s.Refusal + "."
 	}
 	return text
 }
 
-// say writes some of the story.
+// say writes a part of the demo's text.
 func (d *demonstration) say(text string) error {
 	return d.con.Print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
-// A demoCommand is a command line of the story.
+// A demoCommand is a command line of the demo.
 type demoCommand struct {
 	words []string
-	more  []string // those that stand on a second line
+	more  []string // arguments shown on a second line
 	want  exit.Code
 }
 
@@ -165,12 +165,12 @@ func (c demoCommand) args() []string { return append(append([]string{}, c.words.
 
 func (c demoCommand) name() string { return "cpupdate " + c.words[0] }
 
-// text is the command as one could type it.
+// text returns the command as a person would type it.
 func (c demoCommand) text() string {
 	var b strings.Builder
 	b.WriteString("cpupdate" + typedWords(c.words))
 	if len(c.more) > 0 {
-		if runtime.GOOS != "windows" { // whose shells do not agree on how a line goes on
+		if runtime.GOOS != "windows" { // its shells differ in how a line is continued
 			b.WriteString(" \\\n   ")
 		}
 		b.WriteString(typedWords(c.more))
@@ -178,8 +178,8 @@ func (c demoCommand) text() string {
 	return b.String()
 }
 
-// typedWords puts a blank before each word, and quotes around one that has blanks of its own; of more the shells do not
-// make something else, since the words are ours.
+// typedWords puts a space before each word, and quotes around a word that contains spaces. The words are fixed, and no
+// shell changes anything else in them.
 func typedWords(words []string) string {
 	var b strings.Builder
 	for _, word := range words {
@@ -191,5 +191,5 @@ func typedWords(words []string) string {
 	return b.String()
 }
 
-// demoPayload stands for the firmware: some MiB that are the same everywhere.
+// demoPayload returns a stand-in for the firmware: some MiB, the same everywhere.
 func demoPayload() []byte { return bytes.Repeat([]byte("payload of the demo\n"), 4<<20/20) }

@@ -13,22 +13,22 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// What is said before and after the steps.
+// The texts before and after the steps.
 const (
 	beginText = `Four phones are simulated on this machine. Nothing leaves it, and no real phone
-is asked. What a push has from --patience on is for the demo only: short waits.
-Real phones take minutes.
+is contacted. The push flags from --patience on are for the demo only: they make
+the waits short. Real phones take minutes.
 `
 	endText = `
-That was all, and nothing of it is left. To go on with simulated phones, see:
-cpupdate help simulate. A real phone is updated with:
+The demo is complete, and nothing of it is left. To continue with simulated phones,
+see: cpupdate help simulate. To update a real phone:
 cpupdate push IMAGE ADDRESS --serve --hw-level LEVEL
 `
 	keptText = `
-That was all. Image and phone list were kept: %s
-To go on, be the phones again in one terminal, in that folder:
+The demo is complete. Image and phone list were kept: %s
+To continue, simulate the phones again in one terminal, in that folder:
 cpupdate simulate --phones phones.csv
-and take the image into them in another one:
+and install the image on them in another one:
 cpupdate push cp600.bind --phones phones.csv --serve --contact-interval 1s
 `
 )
@@ -40,14 +40,14 @@ const (
 	demoList  = "phones.csv"
 )
 
-// A Phone is a phone of the demo, and the level that the list states of it.
+// A Phone is a phone of the demo, and the level that the list states for it.
 type Phone struct {
 	Config phonesim.Config
 	listed uint16
 }
 
-// Phones are the phones: two that the image fits, one that it does not, and one whose hardware is not what is
-// stated of it.
+// Phones returns the phones: two that the image is compatible with, one that it is not, and one whose hardware
+// differs from the list.
 func Phones() []Phone {
 	var cast []Phone
 	for i, p := range []struct {
@@ -63,13 +63,13 @@ func Phones() []Phone {
 	return cast
 }
 
-// start starts the phones, and writes their list and what is to become the image.
+// start starts the phones, and writes their list and the payload of the image.
 func (d *demonstration) start(cast []Phone) error {
 	var listed []hwcheck.ListedPhone
 	for i, p := range cast {
 		phone, err := phonesim.Start(p.Config)
 		if err != nil {
-			return exit.New(exit.CodeSettings, fmt.Errorf("simulated phone %d: %w", i+1, err), "see that programs may listen on 127.0.0.1 here")
+			return exit.New(exit.CodeSettings, fmt.Errorf("simulated phone %d: %w", i+1, err), "check that programs may listen on 127.0.0.1 on this machine")
 		}
 		d.phones = append(d.phones, phone)
 		listed = append(listed, hwcheck.ListedPhone{
@@ -86,16 +86,16 @@ func (d *demonstration) start(cast []Phone) error {
 	return demoTrouble(os.WriteFile(demoApp, demoPayload(), 0o600))
 }
 
-// A demoStep is a sentence and the commands that it speaks of. Then it is told what the phone has seen of it, if one is
-// named.
+// A demoStep is a sentence, and the commands that it describes. If phone is set, the step ends with what that phone
+// saw.
 type demoStep struct {
 	says     string
 	commands []demoCommand
 	phone    *phonesim.Phone
-	after    [4]demoState // what each phone has been through so far
+	after    [4]demoState // what has happened to each phone so far
 }
 
-// A demoState is how often a phone was told to fetch software, and how often it restarted.
+// A demoState counts how often a phone received the update command, and how often it restarted.
 type demoState struct{ told, restarts int }
 
 // story returns the steps.
@@ -108,11 +108,11 @@ func (d *demonstration) story() []demoStep {
 	}
 	return []demoStep{
 		{
-			says:     "What are the phones, and what do they run? Each is asked to call back, and says so itself. (" + demoList + " holds their addresses and hardware levels.)",
+			says:     "What are the phones, and what do they run? Each phone receives a contact request, calls back, and reports it. (" + demoList + " holds their addresses and hardware levels.)",
 			commands: []demoCommand{{words: []string{"phone", "--phones", demoList}}},
 		},
 		{
-			says: "An image for phones of hardware levels 1 to 3, in the project's own format; " + demoApp + " stands for the firmware. What does it say about itself, and is it intact?",
+			says: "An image for phones of hardware levels 1 to 3, in the project's own format; " + demoApp + " stands for the firmware. What does the image say about itself, and is it intact?",
 			commands: []demoCommand{
 				{
 					words: []string{"pack", demoApp, "-q", "-o", demoImage, "--model", "CP400,CP600", "--hw-levels", "1-3"},
@@ -122,33 +122,33 @@ func (d *demonstration) story() []demoStep {
 			},
 		},
 		{
-			says:     "Will a phone take it? This one is asked what it is, but not its hardware level, which phones do not tell: the person who asks states it.",
+			says:     "Is the image compatible with a phone? The phone reports what it is, but phones do not report their hardware level: you state it.",
 			commands: []demoCommand{{words: []string{"check", demoImage, fits.Address(), "--hw-level", "3"}}},
 		},
 		{
-			says:     "The same image for a phone of level 4: refused before a byte moves. The phone is not even asked, since its level settles it.",
+			says:     "The same image for a phone of level 4: refused before any byte is sent. The phone is not even contacted, because its level decides.",
 			commands: push(exit.CodeRefused, nil, other.Address(), "--serve", "--hw-level", "4"),
 			phone:    other,
 		},
 		{
-			says:     "Once more, with the rule lifted. Now the phone fetches the image, checks it itself, and keeps what it has: its word is final.",
+			says:     "The same again, with the rule overridden. Now the phone fetches the image, checks it, and keeps its old software: the phone has the final word.",
 			commands: push(exit.CodeRejected, short, other.Address(), "--serve", "--hw-level", "4", "--override"),
 			phone:    other,
 			after:    [4]demoState{1: rejected},
 		},
 		{
-			says:     "The phone that fits fetches the image from this machine (--serve), restarts, and is done when it reports the new version itself.",
+			says:     "The compatible phone fetches the image from this machine (--serve) and restarts. The update is complete when the phone itself reports the new version.",
 			commands: push(exit.CodeOK, short, fits.Address(), "--serve", "--hw-level", "3"),
 			phone:    fits,
 			after:    [4]demoState{updated, rejected},
 		},
 		{
-			says:     "All phones of the list at once. The list is wrong about the last one: it states level 3, but the hardware is of level 6.",
+			says:     "All phones of the list at once. The list is wrong about the last phone: it states level 3, but the hardware has level 6.",
 			commands: push(exit.CodePartial, short, "--phones", demoList, "--serve"),
 			after:    [4]demoState{updated, rejected, updated, rejected},
 		},
 		{
-			says:     "What runs where now?",
+			says:     "Which software do the phones run now?",
 			commands: []demoCommand{{words: []string{"phone", "--phones", demoList}}},
 			after:    [4]demoState{updated, rejected, updated, rejected},
 		},

@@ -6,39 +6,39 @@ import (
 	"strings"
 )
 
-// Surroundings are what the environment says that is no setting.
+// Surroundings holds the environment variables that are not settings.
 type Surroundings struct {
-	Proxies  []string // variables that name a proxy; what they say may hold a password
+	Proxies  []string // variables that name a proxy; their values may contain a password
 	Terminal string   // $TERM
 	NoColor  bool     // $NO_COLOR is set
 	CI       bool     // $CI is set
 }
 
-// ProxyVariables are those that other programs take a proxy from.
+// ProxyVariables returns the variables from which other programs take a proxy.
 func ProxyVariables() []string {
 	return []string{
 		"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "FTP_PROXY", "ftp_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
 	}
 }
 
-// aroundProxy names the variables that are set.
+// aroundProxy names the proxy variables that are set.
 func aroundProxy(_ context.Context, x *examination, _ int) finding {
 	set := x.around.Proxies
 	if len(set) == 0 {
-		return well("no variable names one")
+		return well("no proxy variable is set")
 	}
 	verb := "is"
 	if len(set) > 1 {
 		verb = "are"
 	}
-	return well("$" + strings.Join(set, ", $") + " " + verb + " set, and not used: servers and phones are spoken to directly")
+	return well("$" + strings.Join(set, ", $") + " " + verb + " set, but not used: cpupdate connects to servers and phones directly")
 }
 
 func aroundInput(_ context.Context, x *examination, _ int) finding {
 	if x.con.InTerminal {
-		return well("a terminal: who has no password is asked for it")
+		return well("a terminal: you are prompted for a missing password")
 	}
-	return well("no terminal: nobody is asked anything")
+	return well("not a terminal: nothing is prompted for")
 }
 
 func aroundOutput(_ context.Context, x *examination, _ int) finding {
@@ -53,18 +53,18 @@ func aroundOutput(_ context.Context, x *examination, _ int) finding {
 	case x.around.Terminal == "dumb":
 		text += " ($TERM is dumb)"
 	case !x.con.ColorOut:
-		text += ": no terminal that shows them"
+		text += ": not a terminal that shows them"
 	}
 	return well(text)
 }
 
 func aroundProgress(_ context.Context, x *examination, _ int) finding {
-	text := "a line now and then: standard error is no terminal"
+	text := "a line from time to time: standard error is not a terminal"
 	if x.con.ErrTerminal {
-		text = "a bar"
+		text = "a progress bar"
 	}
 	if x.around.CI {
-		text += "; $CI is set, and changes nothing"
+		text += "; $CI is set, but changes nothing"
 	}
 	return well(text)
 }

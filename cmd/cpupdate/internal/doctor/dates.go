@@ -21,13 +21,13 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A seenCertificate is what somebody showed. Its texts are hostile.
+// A seenCertificate is a certificate that a peer presented. Its texts are untrusted.
 type seenCertificate struct {
 	of   string // "server", "this machine", a phone
 	leaf *x509.Certificate
 }
 
-// certificateOf notes a certificate that is shown, once.
+// certificateOf returns a function that records a presented certificate, once.
 func (x *examination) certificateOf(who string) func(*x509.Certificate) {
 	return func(leaf *x509.Certificate) {
 		for _, c := range x.seen {
@@ -39,32 +39,32 @@ func (x *examination) certificateOf(who string) func(*x509.Certificate) {
 	}
 }
 
-// shownBy is what somebody showed who was believed.
+// shownBy returns the finding for the certificate that a trusted peer presented.
 func (x *examination) shownBy(who string) finding {
 	for _, c := range x.seen {
 		if c.of == who {
 			return c.finding(x.now)
 		}
 	}
-	return mind("none was shown")
+	return mind("no certificate was presented")
 }
 
-// soon is when somebody should think of a new certificate.
+// soon is the time before expiry from which a certificate is reported as a warning.
 const soon = 30 * 24 * time.Hour
 
-// finding says whose it is and when it ends. Whether it is believed was decided before.
+// finding reports the certificate's name and when it expires. Whether it is trusted was decided before.
 func (c seenCertificate) finding(now time.Time) finding {
 	text := c.name() + ", " + c.dates(now)
 	switch {
 	case now.After(c.leaf.NotAfter), now.Before(c.leaf.NotBefore):
-		return mind(text+"; its key is known, so it is taken", "have it renewed, and check this machine's clock")
+		return mind(text+"; accepted because its key is known", "have the certificate renewed, and check this machine's clock")
 	case c.leaf.NotAfter.Sub(now) < soon:
-		return mind(text, "have it renewed before it ends")
+		return mind(text, "have the certificate renewed before it expires")
 	}
 	return well(text)
 }
 
-// name is what the certificate says that it is for.
+// name returns the name that the certificate is issued for.
 func (c seenCertificate) name() string {
 	name := c.leaf.Subject.CommonName
 	if len(c.leaf.DNSNames) > 0 {
@@ -75,22 +75,22 @@ func (c seenCertificate) name() string {
 	return cmp.Or(name, "a certificate without a name")
 }
 
-// dates is "ends 2027-03-01, in 98 days".
+// dates returns text such as "expires 2027-03-01, in 98 days".
 func (c seenCertificate) dates(now time.Time) string {
 	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 	switch left := c.leaf.NotAfter.Sub(now); {
 	case now.Before(c.leaf.NotBefore):
-		return "begins " + day(c.leaf.NotBefore)
+		return "valid from " + day(c.leaf.NotBefore)
 	case left < 0:
-		return "ended " + day(c.leaf.NotAfter)
+		return "expired " + day(c.leaf.NotAfter)
 	case left < 24*time.Hour:
-		return "ends " + c.leaf.NotAfter.UTC().Format("2006-01-02 15:04 UTC")
+		return "expires " + c.leaf.NotAfter.UTC().Format("2006-01-02 15:04 UTC")
 	default:
-		return fmt.Sprintf("ends %s, in %s", day(c.leaf.NotAfter), console.Plural(int(left/(24*time.Hour)), "day"))
+		return fmt.Sprintf("expires %s, in %s", day(c.leaf.NotAfter), console.Plural(int(left/(24*time.Hour)), "day"))
 	}
 }
 
-// builtAt is when this program was built, as far as it knows: never before its first year.
+// builtAt returns when this program was built, as far as it is known: never before its first year.
 func builtAt() time.Time {
 	built := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	info, ok := debug.ReadBuildInfo()
@@ -105,12 +105,12 @@ func builtAt() time.Time {
 	return built
 }
 
-// clockDate is whether the date can be right: without it no certificate can be judged.
+// clockDate checks that the date is plausible: without it no certificate can be checked.
 func clockDate(_ context.Context, x *examination, _ int) finding {
 	text := x.now.UTC().Format("2006-01-02 15:04 UTC")
 	if built := builtAt(); x.now.Before(built.Add(-24 * time.Hour)) {
-		return bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, best by NTP",
-			"it is %s by this clock, and this cpupdate was built on %s", text, built.UTC().Format(time.DateOnly)))
+		return bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, preferably by NTP",
+			"this clock shows %s, but this cpupdate was built on %s", text, built.UTC().Format(time.DateOnly)))
 	}
 	return well(text)
 }
@@ -122,20 +122,20 @@ func clockServer(ctx context.Context, x *examination, _ int) finding {
 	const most = 5 * time.Minute
 	date, err := x.serverDate(ctx)
 	if err != nil {
-		return skipped("not looked at: the server tells no date")
+		return skipped("skipped: the server sends no date")
 	}
-	apart := x.clock().Sub(date) // phones may have been waited for
+	apart := x.clock().Sub(date) // waiting for phones may have taken a while
 	if apart.Abs() > most {
 		word := "ahead of"
 		if apart < 0 {
 			word = "behind"
 		}
-		return mind(fmt.Sprintf("this clock is %s %s the server's", console.Span(apart.Abs()), word), "set the clock that is wrong, best by NTP")
+		return mind(fmt.Sprintf("this clock is %s %s the server's", console.Span(apart.Abs()), word), "set the clock that is wrong, preferably by NTP")
 	}
-	return well("the same as here")
+	return well("the same as this machine's")
 }
 
-// serverDate asks for the folder, without a login, and only reads the date of the answer.
+// serverDate requests the folder without a login, and reads only the date of the answer.
 func (x *examination) serverDate(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.o.Timeout)
 	defer cancel()
@@ -151,27 +151,27 @@ func (x *examination) serverDate(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	_ = answer.Body.Close() // of a HEAD
+	_ = answer.Body.Close() // the body of a HEAD is empty
 	return http.ParseTime(answer.Header.Get("Date"))
 }
 
-// clockValidity is whether the certificates that were seen are of this time.
+// clockValidity checks that the presented certificates are valid now.
 func clockValidity(_ context.Context, x *examination, _ int) finding {
 	if len(x.seen) == 0 {
-		return skipped("not looked at: no certificate was seen")
+		return skipped("skipped: no certificate was presented")
 	}
 	for _, c := range x.seen {
 		if x.now.Before(c.leaf.NotBefore) || x.now.After(c.leaf.NotAfter) {
-			return mind(fmt.Sprintf("by this clock the certificate of the %s %s", c.of, c.dates(x.now)), "see which is wrong, the clock or the certificate")
+			return mind(fmt.Sprintf("by this clock, the certificate of the %s is not valid: %s", c.of, c.dates(x.now)), "find out which is wrong, the clock or the certificate")
 		}
 	}
-	return well("the certificates that were seen are of this time")
+	return well("the presented certificates are valid now")
 }
 
-// certificateService looks at what phones are shown.
+// certificateService checks the certificate that is presented to phones.
 func certificateService(_ context.Context, x *examination, _ int) finding {
 	if x.o.Talk.Cert == "" {
-		return well("made for each run")
+		return well("a new one is made for each run")
 	}
 	certificate, err := x.o.Talk.Certificate()
 	if err != nil {
@@ -179,36 +179,36 @@ func certificateService(_ context.Context, x *examination, _ int) finding {
 	}
 	leaf, err := leafOf(certificate)
 	if err != nil {
-		return bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "a certificate and its key in two files in PEM, as openssl makes them"))
+		return bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "use a certificate and its key, in two PEM files as openssl writes them"))
 	}
 	c := seenCertificate{groupMachine, leaf}
 	text := c.name() + ", " + c.dates(x.now)
 	_, curve := leaf.PublicKey.(*ecdsa.PublicKey)
 	switch {
 	case x.now.After(leaf.NotAfter), x.now.Before(leaf.NotBefore):
-		return bad(exit.Errorf(exit.CodeSettings, "have it renewed, and check this machine's clock; without --service-cert one is made for each run",
+		return bad(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
 			"certificate %s: %s", x.o.Talk.Cert, text))
 	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
-		return mind(text+"; its key is no RSA key", "phones of all ages can read RSA with 2048 bits; old ones nothing newer")
+		return mind(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
 	case leaf.NotAfter.Sub(x.now) < soon:
-		return mind(text, "have it renewed before it ends")
+		return mind(text, "have the certificate renewed before it expires")
 	}
 	return well(text)
 }
 
-// certificatesSeen counts what was seen.
+// certificatesSeen lists the presented certificates.
 func certificatesSeen(_ context.Context, x *examination, _ int) finding {
 	if len(x.seen) == 0 {
-		return well("none was shown on this way")
+		return well("no certificate was presented on this route")
 	}
 	var names []string
 	for _, c := range x.seen {
-		names = append(names, "that of the "+c.of+" "+c.dates(x.now))
+		names = append(names, "the certificate of the "+c.of+" "+c.dates(x.now))
 	}
 	return well(advice.ShortList(names))
 }
 
-// leafOf is the certificate itself.
+// leafOf returns the leaf certificate.
 func leafOf(c tls.Certificate) (*x509.Certificate, error) {
 	if c.Leaf != nil {
 		return c.Leaf, nil
@@ -219,7 +219,7 @@ func leafOf(c tls.Certificate) (*x509.Certificate, error) {
 	return x509.ParseCertificate(c.Certificate[0])
 }
 
-// handshake makes TLS of a connection.
+// handshake performs a TLS handshake on a connection.
 func handshake(ctx context.Context, conn net.Conn, policy trust.Policy, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

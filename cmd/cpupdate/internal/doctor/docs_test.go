@@ -12,8 +12,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// TestDocsDoctor compares docs/doctor.md with the table of the code: the same lines in the same order, and no others in the
-// example.
+// TestDocsDoctor compares docs/doctor.md with the table of checks: the same lines in the same order, and no others in
+// the example.
 func TestDocsDoctor(t *testing.T) {
 	t.Parallel()
 	page := clitest.Page(t, "doctor.md")
@@ -44,10 +44,10 @@ func TestDocsDoctor(t *testing.T) {
 	}
 }
 
-// TestDocsJSONDoctor compares the answer of doctor with docs/json.md.
+// TestDocsJSONDoctor compares the JSON answer of doctor with docs/json.md.
 func TestDocsJSONDoctor(t *testing.T) {
 	t.Parallel()
-	section := clitest.Section(t, "json.md", "## Is the way clear?")
+	section := clitest.PageSection(t, "json.md", "## Is the way clear?")
 	f := bad(context.DeadlineExceeded).named("a", "b", "c")
 	f.Error = &exit.ErrorDoc{}
 	text, err := json.Marshal(answer{Checks: []finding{f}})

@@ -15,10 +15,11 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// Options say which way is looked at, in the words of push.
+// Options select the route to check, with the same flags as push.
 type Options struct {
 	Route   option.Route
 	Talk    option.Listen
@@ -28,7 +29,7 @@ type Options struct {
 
 // Run looks at everything on the route, and returns the error of the first thing that hinders it.
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
-	x := &examination{con: env.Con, store: env.Store, pass: env.Pass, hosts: env.Hosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
+	x := &examination{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
 	if err := x.settle(addresses); err != nil {
 		return err
 	}
@@ -45,12 +46,12 @@ type route string
 
 // The routes.
 const (
-	routeServer route = "server" // it is put on a server
+	routeServer route = "server" // the image is uploaded to a server
 	routeServe  route = "serve"  // this machine is the server
-	routeWeb    route = "web"    // it is sent into the phones' own web pages
+	routeWeb    route = "web"    // the image is uploaded to the phones' own web pages
 )
 
-// An examination is what is known so far. What takes time is done once, when it is first asked for.
+// An examination collects the results of a run. What takes time is done once, when it is first needed.
 type examination struct {
 	con     *console.Console
 	store   *settings.Store
@@ -62,32 +63,32 @@ type examination struct {
 	clock   func() time.Time
 	now     time.Time
 	route   route
-	origin  string // "flags", "defaults", "profile berlin", "nothing" if the route is only assumed
+	origin  string // "flags", "defaults", "profile berlin", "nothing" if no route was named
 	targets []fleet.Target
 	found   []finding
-	shown   string // the group whose heading was written
+	shown   string // the group whose heading was printed last
 
-	d       *option.Destination // nil if the route has no server, or its settings are wrong
+	d       *option.Destination // nil if the route has no server, or its settings are invalid
 	trial   *serverTrial
 	station *callback.Server
 	locals  []localAddress
 	probes  []probe
-	asked   []fleet.Result // of the phones that answer, nil before they were asked
+	asked   []fleet.Result // of the phones that are reachable, nil before they were contacted
 	seen    []seenCertificate
 
-	pagePassword  transfer.Secret // of the phones' web pages
-	passwordLater bool            // somebody has to be asked for it, once a page was found to be one to trust
-	noMoreLogins  string          // why no further page is told the password
+	pagePassword  secret.Secret // of the phones' web pages
+	passwordLater bool          // prompt for it after a page has presented a trusted key
+	noMoreLogins  string        // why the password is sent to no further page
 	visits        map[int]*pageVisit
-	macs          map[string]int // of the phones that said theirs
+	macs          map[string]int // of the phones that reported one
 }
 
-// settle reads everything that is said about the way, before anything is opened.
+// settle validates the flags and resolves the route, before any connection is opened.
 func (x *examination) settle(addresses []string) error {
 	const command = "doctor"
 	o := x.o
 	if o.Timeout <= 0 {
-		return exit.Usage(command, "--timeout must be longer than nothing")
+		return exit.Usage(command, "--timeout must be greater than zero")
 	}
 	if err := cmp.Or(o.Route.Validate(), o.Talk.Validate(command)); err != nil {
 		return err
@@ -109,7 +110,7 @@ func (x *examination) settle(addresses []string) error {
 	return err
 }
 
-// choose finds the route. What is wrong with stored settings is a finding, and no reason not to look at the rest.
+// choose selects the route. Invalid stored settings are a finding, and the other checks still run.
 func (x *examination) choose() error {
 	o := &x.o.Route
 	x.route, x.origin = routeServer, "flags"
@@ -121,7 +122,7 @@ func (x *examination) choose() error {
 		x.route = routeServe
 		return nil
 	case len(o.Access.Given()) > 0:
-		_, err := o.Destination(x.con, x.store, x.pass) // what is wrong on the command line is said at once
+		_, err := o.Destination(x.con, x.store, x.pass) // invalid flags are reported at once
 		return err
 	case o.Profile != "":
 		x.origin = settings.ProfileTitle(o.Profile)
@@ -131,13 +132,13 @@ func (x *examination) choose() error {
 	stored, err := x.store.Profile("")
 	if err != nil || !stored.Empty() || o.UseDefaults {
 		o.UseDefaults = true
-		return nil //nolint:nilerr // it is told as the line of the settings
+		return nil //nolint:nilerr // the settings check reports it
 	}
 	x.route, x.origin, o.Serve = routeServe, "nothing", true
 	return o.Validate()
 }
 
-// usesStored reports whether the route is that of stored settings.
+// usesStored reports whether the route comes from stored settings.
 func (x *examination) usesStored() bool { return x.route == routeServer && x.origin != "flags" }
 
 func (x *examination) logsIn() bool { return x.route != routeServe }
@@ -148,7 +149,7 @@ func (x *examination) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.
 
 func (x *examination) byFTP() bool { return x.d != nil && x.d.Access.Method != transfer.HTTPS }
 
-// toPhones reports whether phones call, and perhaps fetch from, this machine.
+// toPhones reports whether phones call back, and perhaps fetch from, this machine.
 func (x *examination) toPhones() bool {
 	return x.route == routeServe || x.route == routeServer && len(x.targets) > 0
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -54,7 +55,7 @@ func newOptions(t *testing.T, args ...string) Options {
 // run asks the doctor on a machine.
 func run(ctx context.Context, t *testing.T, m *machine.Machine, clock func() time.Time, args ...string) exit.Code {
 	t.Helper()
-	env := Env{Env: push.Env{Con: m.Con, Store: m.Store, Pass: m.Pass, Hosts: m.Hosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
+	env := Env{Env: push.Env{Con: m.Con, Settings: m.Store, Passwords: m.Pass, KnownHosts: m.Hosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
 	return m.Report(Run(ctx, env, newOptions(t, args...), nil))
 }
 
@@ -450,7 +451,7 @@ func TestWithoutPassword(t *testing.T) {
 	if got := x.withoutPassword(f); got.Text != f.Text {
 		t.Errorf("without a password: %+v", got)
 	}
-	x.pagePassword = transfer.NewSecret(canary)
+	x.pagePassword = secret.New(canary)
 	got := x.withoutPassword(f)
 	if said := got.Text + strings.Join(got.Hints, "") + got.err.Error(); strings.Contains(said, canary) || exit.Classify(got.err).Code != exit.CodeSettings {
 		t.Error(said)

@@ -6,7 +6,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 )
 
-// An Env is what doctor is handed: what a push is handed, since doctor goes the same way, and what surrounds the process.
+// An Env holds the dependencies of doctor: those of a push, because doctor checks the same route, and the environment of
+// the process.
 type Env struct {
 	push.Env
 	Around Surroundings

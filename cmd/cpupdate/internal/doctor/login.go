@@ -8,72 +8,73 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// passwordOfPages finds the password of the phones' web pages. Where somebody has to be asked for it that waits until a page
-// was found to be one to trust.
+// passwordOfPages finds the password of the phones' web pages. If it has to be prompted for, the prompt waits until a
+// page has presented a trusted key.
 func (x *examination) passwordOfPages(ctx context.Context) finding {
 	o := &x.o.Route.Password
 	o.Whose = "the phones' web pages"
 	if x.con.InTerminal && (o.Stdin || !o.Given() && !x.pass.Variable.IsSet()) {
 		x.passwordLater = true
-		return well("it is asked for before the first login")
+		return well("you are prompted for it before the first login")
 	}
-	secret, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
-	switch x.pagePassword = secret; {
+	password, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
+	switch x.pagePassword = password; {
 	case err != nil:
 		return bad(err)
-	case secret.Reveal() == "":
-		return bad(exit.Errorf(exit.CodeSettings, passwordSources, "none is given for the phones' web pages"))
+	case password.Reveal() == "":
+		return bad(exit.Errorf(exit.CodeSettings, passwordSources, "no password given for the phones' web pages"))
 	}
-	return well("there is one for the phones' web pages")
+	return well("a password is given for the phones' web pages")
 }
 
-// askForPages asks for the password, once.
+// askForPages prompts for the password, once.
 func (x *examination) askForPages(ctx context.Context) error {
 	if !x.passwordLater {
 		return nil
 	}
 	x.passwordLater = false
-	secret, err := x.o.Route.Password.Prompt(ctx, x.con)
-	if err == nil && secret.Reveal() == "" {
-		err = exit.Errorf(exit.CodeSettings, passwordSources, "no password was typed")
+	password, err := x.o.Route.Password.Prompt(ctx, x.con)
+	if err == nil && password.Reveal() == "" {
+		err = exit.Errorf(exit.CodeSettings, passwordSources, "no password was entered")
 	}
-	if x.pagePassword = secret; err != nil {
-		x.noMoreLogins = "no password is given"
+	if x.pagePassword = password; err != nil {
+		x.noMoreLogins = "no password given"
 	}
 	return err
 }
 
-// heed makes a password that is wrong, or a phone that is locked out, the last that any page hears: it is the same for all
-// of them, and each wrong one may lock another phone out.
+// heed stops all further logins after a wrong password or a locked phone. The password is the same for all pages, and
+// each wrong one may lock another phone.
 func (x *examination) heed(i int, err error) {
 	e := (*wbm.Error)(nil)
 	switch {
 	case !errors.As(err, &e):
 	case e.Kind == wbm.KindPassword:
-		x.noMoreLogins = "the page of " + x.targets[i].Address + " refuses the password"
+		x.noMoreLogins = "the page of " + x.targets[i].Address + " rejects the password"
 	case e.Kind == wbm.KindLocked:
-		x.noMoreLogins = "the page of " + x.targets[i].Address + " takes no password for now"
+		x.noMoreLogins = "the page of " + x.targets[i].Address + " is locked, and accepts no password for now"
 	}
 }
 
-// notMeant is why the page of a phone is left alone, "" if it is not: somebody else called from there.
+// notMeant returns why the web page of a phone is skipped, "" if it is not: a different phone called back from that
+// address.
 func (x *examination) notMeant(i int) string {
 	switch f := x.failed(i); {
 	case f == nil:
 		return ""
 	case f.Kind == fleet.KindOther:
-		return "it is another phone than the one that is meant"
+		return "it is a different phone"
 	case f.Kind == fleet.KindTwice:
-		return "it is a phone that is named already"
+		return "it is a phone that is already named"
 	}
 	return ""
 }
 
-// failed is how a call of the phone ended badly, nil if it did not, or was not waited for.
+// failed returns the failure of the phone's call-back, nil if it did not fail, or was not waited for.
 func (x *examination) failed(i int) *fleet.Failure {
 	if x.asked == nil {
 		return nil
@@ -81,9 +82,9 @@ func (x *examination) failed(i int) *fleet.Failure {
 	return x.asked[i].Failure
 }
 
-// otherPage is what is wrong with whose page it is: the phone that calls, the list, and the other phones have to agree with
-// it. Before the login a page may leave its MAC address out, unless the phone that called did so too when that is the last
-// chance to see it.
+// otherPage checks whose page it is: it must agree with the phone that called back, with the list, and with the other
+// phones. Before the login a page may omit its MAC address; at the last check, the page or the phone that called back
+// must have reported one.
 func (x *examination) otherPage(i int, facts wbm.Facts, last bool) *fleet.Failure {
 	page, want := macOf(facts.MAC), x.targets[i].MAC
 	called := ""
@@ -99,21 +100,22 @@ func (x *examination) otherPage(i int, facts wbm.Facts, last bool) *fleet.Failur
 	}
 	switch {
 	case page != "" && called != "" && page != called:
-		return other("its web page says another MAC address, %s, than the phone says that calls, %s", page, called)
+		return other("its web page reports MAC address %s, but the phone that called back reports %s", page, called)
 	case said == "" && want != "" && last:
-		return other("it does not say its MAC address, so it may be another phone than %s", want)
+		return other("it does not report its MAC address, so it may be a phone other than %s", want)
 	case said == "":
 		return nil
 	case want != "" && said != want:
-		return other("another phone answers there: its MAC address is %s, not the one of the list, %s", said, want)
+		return other("a different phone answers at this address: its MAC address is %s, but the list has %s", said, want)
 	}
 	if first := x.firstWith(said, i); first != i {
-		return &fleet.Failure{Kind: fleet.KindTwice, Msg: fmt.Sprintf("its MAC address %s is that of another phone that is named", said)}
+		return &fleet.Failure{Kind: fleet.KindTwice, Msg: fmt.Sprintf("its MAC address %s belongs to another phone that is named", said)}
 	}
 	return nil
 }
 
-// firstWith is the phone that said a MAC address first, which may be this one: those that called, then those of the pages.
+// firstWith returns the phone that reported a MAC address first, which may be this one. Phones that called back come
+// before web pages.
 func (x *examination) firstWith(said string, i int) int {
 	if x.macs == nil {
 		x.macs = map[string]int{}
@@ -129,7 +131,7 @@ func (x *examination) firstWith(said string, i int) int {
 	return x.macs[said]
 }
 
-// macOf is a MAC address in the one form in which they are compared; what is none stays as it is, bounded.
+// macOf returns a MAC address in the form in which addresses are compared; text that is not one is only bounded.
 func macOf(text string) string {
 	if parsed, err := hwcheck.ParseMAC(text); err == nil {
 		return parsed
@@ -138,7 +140,7 @@ func macOf(text string) string {
 	return text[:min(len(text), most)]
 }
 
-// withoutPassword takes the password of the pages out of a finding: phones may repeat it, wherever they say something.
+// withoutPassword removes the password of the web pages from a finding: phones may repeat it anywhere in their texts.
 func (x *examination) withoutPassword(f finding) finding {
 	if !x.pagePassword.IsSet() {
 		return f
@@ -155,12 +157,12 @@ func (x *examination) withoutPassword(f finding) finding {
 	return f
 }
 
-// A scrubbedError says what an error says, without a secret.
+// A scrubbedError is an error whose text contains no secret.
 type scrubbedError struct {
-	err    error
-	secret transfer.Secret
+	err      error
+	password secret.Secret
 }
 
-func (e *scrubbedError) Error() string { return e.secret.Scrub(e.err.Error()) }
+func (e *scrubbedError) Error() string { return e.password.Scrub(e.err.Error()) }
 
 func (e *scrubbedError) Unwrap() error { return e.err }

@@ -18,13 +18,13 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A localAddress is one of this machine, and which phones it reaches.
+// A localAddress is an address of this machine, and the phones that it reaches.
 type localAddress struct {
 	addr   netip.Addr
 	phones []string
 }
 
-// somewhere is an address that nobody has (RFC 5737): the way there is that to everybody who is not near.
+// somewhere is an address that nobody has (RFC 5737): packets to it take the default route.
 const somewhere = "192.0.2.1:9"
 
 // machineAddress finds the addresses that reach the phones. Nothing is sent for that.
@@ -32,7 +32,7 @@ func machineAddress(ctx context.Context, x *examination, _ int) finding {
 	targets := map[string]string{} // the contact address, by the phone's name
 	names := []string{}
 	for _, t := range x.targets {
-		targets[t.Address], _ = hwcheck.ContactAddress(t.Address) // targets has seen it
+		targets[t.Address], _ = hwcheck.ContactAddress(t.Address) // targets has checked it
 		names = append(names, t.Address)
 	}
 	if len(names) == 0 {
@@ -54,21 +54,21 @@ func machineAddress(ctx context.Context, x *examination, _ int) finding {
 	}
 	switch {
 	case len(x.locals) == 0 && len(x.targets) == 0:
-		return mind("no address of this machine leads away from here", "check this machine's network")
+		return mind("this machine has no route to other networks", "check this machine's network")
 	case len(x.locals) == 0:
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("no address of this machine leads there: %w", innerError(lost)),
-			"check this machine's network, and the phones' addresses; or name the one that phones reach with --advertise"))
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("this machine has no route to the phones: %w", innerError(lost)),
+			"check this machine's network and the phones' addresses; or set the address that phones reach with --advertise"))
 	}
 	return well(x.addressText())
 }
 
-// addressText is "192.0.2.10 reaches 192.0.2.50".
+// addressText returns text such as "192.0.2.10 reaches 192.0.2.50".
 func (x *examination) addressText() string {
 	var parts []string
 	for _, l := range x.locals {
 		switch {
 		case l.phones[0] == "":
-			parts = append(parts, l.addr.String()+" is the one that leads away from here")
+			parts = append(parts, l.addr.String()+" is used for other networks")
 		case len(x.locals) == 1 && len(l.phones) > 1:
 			parts = append(parts, fmt.Sprintf("%s reaches all %d phones", l.addr, len(l.phones)))
 		default:
@@ -77,12 +77,12 @@ func (x *examination) addressText() string {
 	}
 	text := advice.ShortList(parts)
 	if x.o.Talk.Advertise != "" {
-		text += "; phones are told " + x.o.Talk.Advertise
+		text += "; phones are told to use " + x.o.Talk.Advertise
 	}
 	return text
 }
 
-// reaches is the local address of packets to there.
+// reaches returns the local address of packets to an address.
 func (x *examination) reaches(ctx context.Context, address string) (netip.Addr, error) {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "udp", address)
@@ -94,25 +94,25 @@ func (x *examination) reaches(ctx context.Context, address string) (netip.Addr, 
 	return local.Addr().Unmap().WithZone(""), err
 }
 
-// machineCalls opens the port that phones call.
+// machineCalls opens the port that phones call back to.
 func machineCalls(_ context.Context, x *examination, _ int) finding {
 	talk := &x.o.Talk
 	once := *talk
-	once.Interval = talk.Patience + talk.Patience // one contact has to do
-	station, err := callback.Listen(&once, x.con.Muted(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
+	once.Interval = talk.Patience + talk.Patience // one contact request only
+	station, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
 		return bad(err)
 	}
 	x.station = station
 	port := int(station.Server.Addr().Port())
 	if talk.Listen == "" && port != option.CallPort {
-		return mind(fmt.Sprintf("port %d is taken, so a free one is used, %d now and another next time", option.CallPort, port),
-			"end what listens there, a second cpupdate perhaps; or name a port that the firewall lets in with --listen")
+		return mind(fmt.Sprintf("port %d is in use, so a free port is used: %d now, another one next time", option.CallPort, port),
+			"stop the program that uses the port, perhaps a second cpupdate; or set a port that the firewall allows with --listen")
 	}
 	return well(fmt.Sprintf("port %d is free to listen on", port))
 }
 
-// heard shows who else calls, with --verbose.
+// heard prints which other callers connect, with --verbose.
 func (x *examination) heard(e fleet.Event) {
 	if e.Err != nil && x.con.Verbose {
 		x.con.Remark("note", "a caller", e.Err.Error())
@@ -130,21 +130,21 @@ func machineFetches(ctx context.Context, x *examination, _ int) finding {
 		local = x.locals[0].addr
 	}
 	host, _ := x.station.BackFTP(local)
-	f := x.knock(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), "let the firewall of this machine take it, and the ports from 1024 on for the data")
+	f := x.knock(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), "allow this port in the firewall of this machine, and the ports from 1024 on for the data")
 	if f.State == stateBad && x.o.Talk.Advertise != "" {
-		return mind(f.Text + "; --advertise may lead here from elsewhere only")
+		return mind(f.Text + "; the address of --advertise may work only from other machines")
 	}
 	if f.State == stateWell {
-		f.Text = fmt.Sprintf("port %d, by ftp, and one more for each fetch", port)
+		f.Text = fmt.Sprintf("port %d, by ftp, and another port for each fetch", port)
 	}
 	return f
 }
 
-// machineReached calls itself, as phones do.
+// machineReached connects to itself, as phones do.
 func machineReached(ctx context.Context, x *examination, _ int) finding {
 	locals := x.locals
 	if len(locals) == 0 {
-		return skipped("not looked at: no address of this machine is known")
+		return skipped("skipped: no address of this machine is known")
 	}
 	var reached []string
 	for _, l := range locals {
@@ -155,18 +155,18 @@ func machineReached(ctx context.Context, x *examination, _ int) finding {
 		}
 		if err := x.callOurselves(ctx, address); err != nil {
 			if x.o.Talk.Advertise != "" {
-				return mind(fmt.Sprintf("%s does not lead here from this machine: %v", address, innerError(err)),
-					"behind NAT that may be so; whether phones get here only their call shows")
+				return mind(fmt.Sprintf("%s does not lead to this machine, tried from here: %v", address, innerError(err)),
+					"this is normal behind NAT; only a phone's call-back shows whether phones reach this machine")
 			}
-			return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine does not reach itself: %w", address, innerError(err)),
-				"let the firewall of this machine take connections to that port", "or name another address with --listen or --advertise"))
+			return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
+				"allow connections to that port in the firewall of this machine", "or set another address with --listen or --advertise"))
 		}
 		reached = append(reached, address)
 	}
-	return well(advice.ShortList(reached) + ", from here; whether phones get there only their call shows")
+	return well(advice.ShortList(reached) + ", from here; only a phone's call-back shows whether phones reach it")
 }
 
-// callOurselves shakes hands at an address, and makes sure that it is us who answers.
+// callOurselves connects to an address, and checks by TLS that this process answers.
 func (x *examination) callOurselves(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, x.o.Timeout)
 	defer cancel()

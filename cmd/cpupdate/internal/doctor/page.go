@@ -12,25 +12,25 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// A pageVisit is a visit to the web page of a phone, as far as the form for an image.
+// A pageVisit is one visit to the web page of a phone, up to the upload form.
 type pageVisit struct {
-	who      string // as it is called in findings
+	who      string // its name in findings
 	err      error
-	where    string // the check that it failed at, "" if it did not
+	where    string // the check that failed, "" if none did
 	title    string
-	untold   string // why the page was not told the password
+	untold   string // why the password was not sent to the page
 	loggedIn bool
 	form     string
 }
 
-// pagePort knocks at the port of the page.
+// pagePort connects to the port of the page.
 func pagePort(ctx context.Context, x *examination, i int) finding {
 	hint := hintOf(advice.WebTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindPageUnreachable, row.Hint })
 	return x.knock(ctx, x.o.Route.Web.Peer(x.targets[i].Address), hint)
 }
 
-// visited visits the page, once: it reads the start page, logs in if there is a password, looks for the form, and logs out.
-// Whether it is the page of the phone that is meant is seen before the password is told, as far as that can be known, and
+// visited visits the page, once: it reads the start page, logs in if there is a password, finds the form, and logs out.
+// It checks that the page belongs to the right phone before the password is sent, as far as that can be known, and
 // again afterwards.
 func (x *examination) visited(ctx context.Context, i int) *pageVisit {
 	if v := x.visits[i]; v != nil {
@@ -73,7 +73,7 @@ func (x *examination) openPage(ctx context.Context, v *pageVisit, i int) (*wbm.S
 		return nil, err
 	}
 	return wbm.Open(ctx, address, wbm.Options{
-		TLS: policy.TLS(host), Timeout: x.o.Timeout, Secret: x.pagePassword.Reveal(),
+		TLS: policy.TLS(host), Timeout: x.o.Timeout, Secret: x.pagePassword,
 		Event: func(e wbm.Event) {
 			if x.con.Verbose {
 				x.con.Remark("note", x.targets[i].Address, strings.TrimSpace(string(e.Step)+" "+e.Text))
@@ -89,12 +89,12 @@ func (x *examination) enterPage(ctx context.Context, i int, v *pageVisit, sessio
 		return
 	}
 	if x.pagePassword.Reveal() == "" && x.noMoreLogins == "" {
-		x.noMoreLogins = "no password is given"
+		x.noMoreLogins = "no password given"
 	}
 	if v.untold = x.noMoreLogins; v.untold != "" {
 		return
 	}
-	if err := session.Login(ctx, x.pagePassword.Reveal()); err != nil {
+	if err := session.Login(ctx, x.pagePassword); err != nil {
 		v.failed(err, "login")
 		x.heed(i, err)
 		return
@@ -119,7 +119,7 @@ func (v *pageVisit) failed(err error, where string) {
 	}
 }
 
-// atPage is the finding of a check that the visit goes through: what is well, or what it failed with.
+// atPage returns the finding of a check that is part of the visit: success, or the visit's failure.
 func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) finding) finding {
 	v := x.visited(ctx, i)
 	e, failure := (*wbm.Error)(nil), (*fleet.Failure)(nil)
@@ -137,7 +137,7 @@ func (x *examination) atPage(ctx context.Context, i int, name string, words func
 
 func pageCertificate(ctx context.Context, x *examination, i int) finding {
 	if why := x.notMeant(i); why != "" {
-		f := skipped("not looked at: " + why)
+		f := skipped("skipped: " + why)
 		f.reason = why
 		return f
 	}
@@ -145,17 +145,17 @@ func pageCertificate(ctx context.Context, x *examination, i int) finding {
 }
 
 func pageStart(ctx context.Context, x *examination, i int) finding {
-	return x.atPage(ctx, i, "start", func(v *pageVisit) finding { return well(cmp.Or(v.title, "it was read")) })
+	return x.atPage(ctx, i, "start", func(v *pageVisit) finding { return well(cmp.Or(v.title, "the page was read")) })
 }
 
 func pageLogin(ctx context.Context, x *examination, i int) finding {
 	return x.atPage(ctx, i, "login", func(v *pageVisit) finding {
 		if !v.loggedIn {
-			f := skipped("not looked at: " + v.untold)
+			f := skipped("skipped: " + v.untold)
 			f.reason = v.untold
 			return f
 		}
-		return well("the page takes the password; logged out again")
+		return well("the page accepts the password; logged out again")
 	})
 }
 

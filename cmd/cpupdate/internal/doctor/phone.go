@@ -14,10 +14,10 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// A probe is what a phone looks like from outside.
+// A probe holds the findings about a phone's name and port.
 type probe struct{ name, port finding }
 
-// probed knocks at all phones at once.
+// probed connects to the ports of all phones at once.
 func (x *examination) probed(ctx context.Context) []probe {
 	if x.probes != nil {
 		return x.probes
@@ -37,7 +37,7 @@ func (x *examination) probed(ctx context.Context) []probe {
 }
 
 func (x *examination) probe(ctx context.Context, address string) probe {
-	contact, _ := hwcheck.ContactAddress(address) // targets has seen it
+	contact, _ := hwcheck.ContactAddress(address) // targets has checked it
 	host, _, _ := net.SplitHostPort(contact)
 	hint := hintOf(advice.PhoneTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindUnreachable, row.Hint })
 	p := probe{name: x.lookUp(ctx, host, hint)}
@@ -53,11 +53,11 @@ func doctorPhoneName(ctx context.Context, x *examination, i int) finding {
 
 func phonePort(ctx context.Context, x *examination, i int) finding { return x.probed(ctx)[i].port }
 
-// phoneCall is whether the phone called.
+// phoneCall checks whether the phone called back.
 func phoneCall(ctx context.Context, x *examination, i int) finding {
 	if x.station == nil {
-		f := skipped("not looked at: phones have no port to call")
-		f.reason = "phones have no port to call"
+		f := skipped("skipped: there is no port for phones to call back")
+		f.reason = "there is no port for phones to call back"
 		return f
 	}
 	if err := x.ask(ctx); err != nil {
@@ -66,31 +66,31 @@ func phoneCall(ctx context.Context, x *examination, i int) finding {
 	r := x.asked[i]
 	back := x.back(i)
 	if r.Failure == nil {
-		return well("it called " + back)
+		return well("it called back to " + back)
 	}
 	f := x.badPhone(i, advice.Context{List: x.o.List}, r)
-	switch r.Failure.Kind { //nolint:exhaustive // the others say enough
+	switch r.Failure.Kind { //nolint:exhaustive // the other kinds need no more hints
 	case fleet.KindOther, fleet.KindTwice:
-		f.Needed = true // no way goes to another phone than the one that is meant
+		f.Needed = true // no route may update a phone other than the named one
 	case fleet.KindNoCall:
-		contact, _ := hwcheck.ContactAddress(x.targets[i].Address) // targets has seen it
+		contact, _ := hwcheck.ContactAddress(x.targets[i].Address) // targets has checked it
 		host, _, _ := net.SplitHostPort(contact)
 		f.Hints = []string{
-			"let the firewall of this machine take TCP to " + back + " from " + host + "; in a container or behind NAT name this machine with --advertise",
-			"a phone that was contacted a short while ago stays silent for up to 5 minutes: try again then",
+			"allow TCP to " + back + " from " + host + " in the firewall of this machine; in a container or behind NAT, set this machine's address with --advertise",
+			"a phone that was contacted recently ignores contact requests for up to 5 minutes: try again after that",
 		}
 	}
 	return f
 }
 
-// badPhone is a bad end with a phone, whose name stands above it.
+// badPhone returns the finding for a phone that failed; its name stands in the heading.
 func (x *examination) badPhone(i int, in advice.Context, r fleet.Result) finding {
 	f := bad(advice.PhoneFailure(x.targets[i].Address, in, r))
 	f.Text = r.Failure.Error()
 	return f
 }
 
-// back is where a phone is told to call.
+// back returns the address that a phone is told to call back.
 func (x *examination) back(i int) string {
 	for _, l := range x.locals {
 		for _, name := range l.phones {
@@ -103,7 +103,7 @@ func (x *examination) back(i int) string {
 	return fmt.Sprintf("port %d", x.station.Server.Addr().Port())
 }
 
-// ask asks all phones that answer to call, once, and notes what they say.
+// ask sends a contact request to all reachable phones, once, and records what they report.
 func (x *examination) ask(ctx context.Context) error {
 	if x.asked != nil {
 		return nil
@@ -127,7 +127,7 @@ func (x *examination) ask(ctx context.Context) error {
 	return nil
 }
 
-// phoneRuns is what the phone says of itself.
+// phoneRuns reports what the phone says about itself.
 func phoneRuns(_ context.Context, x *examination, i int) finding {
 	d := x.asked[i].After
 	var words []string
@@ -137,7 +137,7 @@ func phoneRuns(_ context.Context, x *examination, i int) finding {
 		}
 	}
 	if len(words) == 0 {
-		return mind("it does not say what it is")
+		return mind("it does not report what it is")
 	}
 	return well(strings.Join(words, ", "))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// run looks at one thing after another, those of each phone together.
+// run runs the checks one after another, with those of each phone together.
 func (x *examination) run(ctx context.Context, table []inspection) error {
 	for len(table) > 0 {
 		group := table[0].group
@@ -27,7 +27,7 @@ func (x *examination) run(ctx context.Context, table []inspection) error {
 	return nil
 }
 
-// lookAt looks at a group.
+// lookAt runs the checks of a group.
 func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
 	if why := x.leftOut(checks[0].group); why != "" {
 		return x.add(skipped(why).named(checks[0].group, "", ""))
@@ -56,20 +56,20 @@ func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
 	return nil
 }
 
-// leftOut says why a group is not looked at at all.
+// leftOut returns why a whole group is skipped.
 func (x *examination) leftOut(group string) string {
 	switch {
 	case group == groupServer && x.byPage():
-		return "--web: the image goes straight into the phones' web pages"
+		return "--web: the image is uploaded to the phones' own web pages"
 	case group == groupServer && !x.toServer():
 		return "--serve: this machine is the server"
 	case group == groupPhone && len(x.targets) == 0:
-		return "no PHONE is named"
+		return "no PHONE given"
 	}
 	return ""
 }
 
-// look takes one look, unless what it depends on is not right.
+// look runs one check, unless a check that it depends on failed.
 func (x *examination) look(ctx context.Context, c inspection, i int) finding {
 	about := ""
 	if i >= 0 {
@@ -77,7 +77,7 @@ func (x *examination) look(ctx context.Context, c inspection, i int) finding {
 	}
 	f := finding{}
 	if reason := x.reason(c.before(), about); reason != "" {
-		f = skipped("not looked at: " + reason)
+		f = skipped("skipped: " + reason)
 		f.reason = reason
 	} else {
 		f = c.how(ctx, x, i)
@@ -95,8 +95,8 @@ func (x *examination) look(ctx context.Context, c inspection, i int) finding {
 	return f
 }
 
-// reason is why what comes after some checks cannot be looked at, "" if it can. What this way has no need of says nothing:
-// what comes before it does.
+// reason returns why the checks that depend on others are skipped, "" if they are not. A check that does not apply to
+// this route has no reason of its own: the reason of its own dependencies counts.
 func (x *examination) reason(before []string, about string) string {
 	for _, id := range before {
 		i := slices.IndexFunc(x.found, func(f finding) bool { return f.id() == id && (f.About == about || f.About == "") })
@@ -115,7 +115,7 @@ func (x *examination) reason(before []string, about string) string {
 	return ""
 }
 
-// verdict is the error that ends the command: the first line that is in the way.
+// verdict returns the error that ends the command: the first failed check.
 func (x *examination) verdict() error {
 	var first *finding
 	n := 0
@@ -130,14 +130,14 @@ func (x *examination) verdict() error {
 	if err := x.end(first == nil); err != nil || first == nil {
 		return err
 	}
-	what := fmt.Errorf("the way is not clear: %s: %w", first.title(), first.err)
+	what := fmt.Errorf("a required check failed: %s: %w", first.title(), first.err)
 	if n > 1 {
-		what = fmt.Errorf("the way is not clear in %d places; the first: %s: %w", n, first.title(), first.err)
+		what = fmt.Errorf("%d required checks failed; the first: %s: %w", n, first.title(), first.err)
 	}
 	return exit.New(exit.Classify(first.err).Code, what, first.Hints...)
 }
 
-// leftBehind is an error if the small file may still be on the server.
+// leftBehind returns an error if the small file may still be on the server.
 func (x *examination) leftBehind(ctx context.Context) error {
 	if x.trial == nil || advice.LeftBy(x.trial.err) == nil {
 		return nil
@@ -145,14 +145,14 @@ func (x *examination) leftBehind(ctx context.Context) error {
 	return advice.ServerEnded(ctx, "", x.trial.err)
 }
 
-// close ends what phones call.
+// close stops listening for phones.
 func (x *examination) close() {
 	if x.station != nil {
-		_ = x.station.Close() // nothing comes after it
+		_ = x.station.Close() // nothing depends on it any more
 	}
 }
 
-// leadingFailure is what an error means, with its exit code and hints.
+// leadingFailure returns an error as a failure, with exit code and hints.
 func leadingFailure(err error) *exit.Error {
 	if f := (*exit.Error)(nil); errors.As(err, &f) {
 		return f

@@ -15,12 +15,12 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// serverName asks for the server's address.
+// serverName resolves the server's name.
 func serverName(ctx context.Context, x *examination, _ int) finding {
 	return x.lookUp(ctx, credentials.HostOf(x.d.Access), hintOfNoServer())
 }
 
-// lookUp finds the addresses of a host.
+// lookUp resolves a host name.
 func (x *examination) lookUp(ctx context.Context, host string, hint string) finding {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return well(host + " is an address")
@@ -33,28 +33,28 @@ func (x *examination) lookUp(ctx context.Context, host string, hint string) find
 		if name := (*net.DNSError)(nil); errors.As(err, &name) {
 			why = errors.New(name.Err)
 		}
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check how the name is written, and this machine's name server (DNS)", hint))
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check the spelling of the name, and this machine's name server (DNS)", hint))
 	}
-	return well(host + " is " + advice.ShortList(addresses))
+	return well(host + " resolves to " + advice.ShortList(addresses))
 }
 
-// serverPort knocks at the server's port.
+// serverPort connects to the server's port.
 func serverPort(ctx context.Context, x *examination, _ int) finding {
 	return x.knock(ctx, x.d.Access.Address(), hintOfNoServer())
 }
 
-// knock connects, and closes again.
+// knock connects to an address, and closes the connection again.
 func (x *examination) knock(ctx context.Context, address, hint string) finding {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
 	}
-	_ = conn.Close() // nothing was said
-	return well(address + " takes connections")
+	_ = conn.Close() // nothing was sent
+	return well(address + " accepts connections")
 }
 
-// innerError takes addresses and calls off an error of the network: the message names them already.
+// innerError removes addresses and operations from a network error, because the message names them already.
 func innerError(err error) error {
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		err = op.Err
@@ -65,12 +65,12 @@ func innerError(err error) error {
 	return err
 }
 
-// hintOfNoServer is the next step where no server is reached.
+// hintOfNoServer returns the next step if the server cannot be reached.
 func hintOfNoServer() string {
 	return hintOf(advice.TransferTable(), func(row advice.TransferRow) (bool, string) { return row.Kind == transfer.KindUnreachable, row.Hint })
 }
 
-// hintOf is the next step of the row of a table that is the right one.
+// hintOf returns the hint of the first matching row of a table.
 func hintOf[Row any](table []Row, of func(Row) (right bool, hint string)) string {
 	for _, row := range table {
 		if right, hint := of(row); right {
@@ -80,17 +80,17 @@ func hintOf[Row any](table []Row, of func(Row) (right bool, hint string)) string
 	return ""
 }
 
-// A serverTrial is the way to the folder and back, once.
+// A serverTrial is the result of one test upload.
 type serverTrial struct {
 	steps []transfer.Event
 	err   error
-	where string // the check that it failed at, "" if it did not
+	where string // the check that failed, "" if none did
 }
 
-// reached reports whether a step was begun.
+// reached reports whether a step has begun.
 func (t *serverTrial) reached(step transfer.Step) bool { return t.text(step) != nil }
 
-// text is what was said of a step, nil if it was not begun.
+// text returns the text of a step, nil if it has not begun.
 func (t *serverTrial) text(step transfer.Step) *string {
 	for _, e := range t.steps {
 		if e.Step == step {
@@ -129,7 +129,7 @@ func (x *examination) tried(ctx context.Context) *serverTrial {
 	return t
 }
 
-// place is the check that the trial failed at.
+// place returns the check that the test upload failed at.
 func (t *serverTrial) place(access transfer.Access) string {
 	e := (*transfer.Error)(nil)
 	if !errors.As(t.err, &e) {
@@ -151,7 +151,7 @@ func (t *serverTrial) place(access transfer.Access) string {
 	return "login"
 }
 
-// at is the finding of a check that the trial goes through: what is well, or what it failed with.
+// at returns the finding of a check that is part of the test upload: success, or the upload's failure.
 func (x *examination) at(ctx context.Context, name string, words func(*serverTrial) finding) finding {
 	t := x.tried(ctx)
 	if t.where != name {
@@ -160,18 +160,18 @@ func (x *examination) at(ctx context.Context, name string, words func(*serverTri
 	f := bad(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
 	if e := (*transfer.Error)(nil); errors.As(t.err, &e) && e.Data {
 		f.Hints = append([]string{
-			"the login works, the data connection does not: on the server's firewall and NAT open the ports of passive mode, and have the server name the address by which it is reached",
+			"the login works, but the data connection does not: open the ports of passive mode in the server's firewall and NAT, and let the server announce the address at which it can be reached",
 		}, f.Hints...)
 	}
 	return f
 }
 
-// serverCertificate is whether TLS works. Where the password is not known that is all that is tried.
+// serverCertificate checks that TLS works. If the password is unknown, only that is tested.
 func serverCertificate(ctx context.Context, x *examination, _ int) finding {
 	if x.reason([]string{groupSettings + "/password"}, "") != "" {
 		line := x.line()
 		line.Trust = x.d.Trust
-		if err := transfer.Meet(ctx, x.d.Access, line); err != nil {
+		if err := transfer.Handshake(ctx, x.d.Access, line); err != nil {
 			return bad(advice.ServerEnded(ctx, "", err))
 		}
 		return x.shownBy("server")
@@ -182,7 +182,7 @@ func serverCertificate(ctx context.Context, x *examination, _ int) finding {
 func serverLogin(ctx context.Context, x *examination, _ int) finding {
 	return x.at(ctx, "login", func(*serverTrial) finding {
 		if x.d.Access.Username == "" {
-			return well("the server asks for none")
+			return well("the server requires no login")
 		}
 		return well("as " + x.d.Access.Username)
 	})
@@ -199,20 +199,20 @@ func serverData(ctx context.Context, x *examination, _ int) finding {
 func serverWriting(ctx context.Context, x *examination, _ int) finding {
 	return x.at(ctx, "writing", func(t *serverTrial) finding {
 		if why := t.text(transfer.StepInPlace); why != nil {
-			return mind(*why + ": a file has its own name before it is complete")
+			return mind(*why + ": a file has its final name before it is complete")
 		}
-		return well("a small file was written, and removed again")
+		return well("a small file was written and removed again")
 	})
 }
 
-// serverProof says what the server told of the small file.
+// serverProof reports what the server says about the small file.
 func serverProof(ctx context.Context, x *examination, _ int) finding {
 	digest := false
 	for _, e := range x.tried(ctx).steps {
 		digest = digest || e.Step == transfer.StepCheck && e.Text == string(transfer.ProofDigest)
 	}
 	if digest {
-		return well("the server tells size and SHA-256 of what lies there")
+		return well("the server reports size and SHA-256 of a stored file")
 	}
-	return well("the server tells the size, and no digest: --verify readback reads it again")
+	return well("the server reports the size, but no digest: --verify readback reads the file back")
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// doctorFolder looks where settings lie.
+// doctorFolder checks the settings folder.
 func doctorFolder(_ context.Context, x *examination, _ int) finding {
 	if err := x.store.Check(); err != nil {
 		return bad(err)
@@ -29,19 +29,19 @@ func doctorFolder(_ context.Context, x *examination, _ int) finding {
 	info, err := os.Stat(x.store.Folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(x.store.Folder):
-		return well(x.store.Folder + " is not there: nothing is stored")
+		return well(x.store.Folder + " does not exist: nothing is stored")
 	case err != nil:
-		return bad(exit.New(exit.CodeSettings, fmt.Errorf("the settings folder %s: %w", x.store.Folder, exit.WithoutPath(err)), "make the folder readable"))
+		return bad(exit.New(exit.CodeSettings, fmt.Errorf("settings folder %s: %w", x.store.Folder, exit.WithoutPath(err)), "make the folder readable"))
 	case !info.IsDir():
-		return bad(exit.Errorf(exit.CodeSettings, "move that file away: settings lie in a folder", "%s is no folder", x.store.Folder))
+		return bad(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return mind(fmt.Sprintf("%s: not only its owner may change what is in it (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
+		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
 	}
 	return well(x.store.Folder)
 }
 
-// settingsConfig reads all that is stored.
+// settingsConfig reads all stored settings.
 func settingsConfig(_ context.Context, x *examination, _ int) finding {
 	s, err := x.store.Read()
 	switch {
@@ -60,24 +60,15 @@ func settingsConfig(_ context.Context, x *examination, _ int) finding {
 	return well(text)
 }
 
-// settingsPasswords reads the stored passwords, and says nothing of them.
+// settingsPasswords reads the stored passwords, and shows nothing of them.
 func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 	place := x.store.Place()
-	f, err := settings.ReadFile(place.Passwords, credentials.PasswordForm())
+	inFile, inKeyring, err := credentials.Count(place)
 	switch {
 	case err != nil:
 		return bad(err)
-	case !f.There:
-		return well("none are stored in a file")
-	}
-	inFile, inKeyring := 0, 0
-	for _, table := range f.Tables {
-		switch {
-		case table.Find(credentials.KeyKeyring) != nil:
-			inKeyring++
-		case table.Find(transfer.SettingPassword) != nil:
-			inFile++
-		}
+	case inFile < 0:
+		return well("no password is stored in a file")
 	}
 	var words []string
 	if inFile > 0 || inKeyring == 0 {
@@ -89,14 +80,14 @@ func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 	return well(place.Passwords + ": " + strings.Join(words, "; "))
 }
 
-// settingsTrusted reads the keys of who may sign images.
+// settingsTrusted reads the trusted keys for signatures of images.
 func settingsTrusted(_ context.Context, x *examination, _ int) finding {
 	keys, err := x.store.TrustedKeys()
 	switch {
 	case err != nil:
 		return bad(err)
 	case len(keys) == 0:
-		return well("none: signatures of images are not asked for")
+		return well("no keys: images need no signature")
 	}
 	return well(console.Plural(len(keys), "key"))
 }
@@ -107,12 +98,12 @@ func settingsHardware(_ context.Context, x *examination, _ int) finding {
 		return bad(err)
 	}
 	if atomicfile.Absent(x.store.Folder + string(os.PathSeparator) + settings.HardwareFile) {
-		return well("the built-in table; none of your own")
+		return well("the built-in table only")
 	}
 	return well("the built-in table, and your own " + settings.HardwareFile)
 }
 
-// asksKnown reports whether the keys that somebody said yes to decide whom to believe on this way.
+// asksKnown reports whether the list of known keys decides on this route which peers are trusted.
 func (x *examination) asksKnown() bool {
 	if x.byPage() {
 		t := x.o.Route.Trust
@@ -121,14 +112,14 @@ func (x *examination) asksKnown() bool {
 	return x.safe() && x.d.Trust.Authorities == nil && len(x.d.Trust.Pins) == 0
 }
 
-// settingsKnown reads the keys of those that somebody said yes to.
+// settingsKnown reads the list of known keys.
 func settingsKnown(_ context.Context, x *examination, _ int) finding {
 	list, f, err := x.hosts.Read()
 	switch {
 	case err != nil:
 		return bad(err)
 	case !f.There:
-		return well("none: no server and no phone is known by its key")
+		return well("no keys of servers or phones are known")
 	}
 	if !x.byPage() && x.asksKnown() {
 		x.d.Trust.Known = list.Find(x.d.Access.Address())
@@ -136,7 +127,7 @@ func settingsKnown(_ context.Context, x *examination, _ int) finding {
 	return well(fmt.Sprintf("%s: %s", f.Path, console.Plural(len(list.Entries()), "key")))
 }
 
-// settingsComplete finds out which server it is.
+// settingsComplete resolves the server of the route.
 func settingsComplete(_ context.Context, x *examination, _ int) finding {
 	d, err := x.o.Route.Destination(x.con, x.store, x.pass)
 	if err != nil {
@@ -149,30 +140,30 @@ func settingsComplete(_ context.Context, x *examination, _ int) finding {
 		text += ", as " + d.Access.Username
 	}
 	if len(x.targets) > 0 && d.Access.Method == transfer.FTPS && d.Fetch.URL == "" {
-		return mind(text+"; phones do not fetch by ftps", "tell push where phones find the image: --fetch-url")
+		return mind(text+"; phones do not fetch by ftps", "use push with --fetch-url to set the URL from which phones fetch the image")
 	}
 	return well(text)
 }
 
-// passwordSources is what to do where no password is given.
+// passwordSources is the hint if no password is given.
 const passwordSources = "name its source: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
 
-// settingsPassword finds the password, and asks for it on a terminal.
+// settingsPassword finds the password, or prompts for it on a terminal.
 func settingsPassword(ctx context.Context, x *examination, _ int) finding {
 	if x.route == routeWeb {
 		return x.passwordOfPages(ctx)
 	}
-	con := x.con.Muted()
-	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Store: x.store}, x.d, x.line()); err != nil {
+	con := x.con.Silent()
+	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Settings: x.store}, x.d, x.line()); err != nil {
 		return bad(err)
 	}
 	switch {
 	case !option.WantsPassword(x.d.Access):
-		return well("none is needed")
+		return well("no password is needed")
 	case x.d.Access.Password.Reveal() == "":
-		return mind("none is given", passwordSources+"; or store it")
+		return mind("no password given", passwordSources+"; or store it")
 	case settings.PlainFTP(x.d.Access):
-		return mind("there is one; by plain ftp anyone on the way can read it", "ftps and https protect it")
+		return mind("a password is given; with plain ftp anyone on the network path can read it", "use ftps or https to protect it")
 	}
-	return well("there is one")
+	return well("a password is given")
 }

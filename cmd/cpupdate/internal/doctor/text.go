@@ -9,16 +9,16 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// answer is the answer of doctor.
+// answer is the JSON answer of doctor.
 type answer struct {
 	Schema int       `json:"schema"`
 	Route  route     `json:"route"`
-	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if the route is assumed
+	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if no route was named
 	OK     bool      `json:"ok"`
 	Checks []finding `json:"checks"`
 }
 
-// add notes a line, and shows it at once: there is much to wait for.
+// add records a line, and prints it at once, because some checks take long.
 func (x *examination) add(f finding) error {
 	if f.Hints == nil || f.State == stateWell || f.State == stateSkip {
 		f.Hints = []string{}
@@ -28,13 +28,10 @@ func (x *examination) add(f finding) error {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
-	if x.con.JSON {
-		return nil
-	}
-	return x.con.Print(nil, func(w io.Writer) { x.draw(w, f) })
+	return x.con.Part(func(w io.Writer) { x.draw(w, f) })
 }
 
-// draw writes a line, and before the first of its group or phone a heading.
+// draw writes a line, and a heading before the first line of a group or phone.
 func (x *examination) draw(w io.Writer, f finding) {
 	if x.shown == "" {
 		fmt.Fprintf(w, "%s\n", x.con.Paint(console.Bold, console.Escape(x.routeText())))
@@ -47,15 +44,17 @@ func (x *examination) draw(w io.Writer, f finding) {
 		x.shown = heading
 		fmt.Fprintf(w, "\n%s\n", console.Escape(heading))
 	}
-	const nameWidth, indent = 15, 23
+	const nameWidth, indent = 13, 23
 	word, style := stateWord(f.State)
-	fmt.Fprintf(w, "  %s  %s%s\n", x.con.Paint(style, word), console.Pad(f.Check, nameWidth), console.Wrap(console.Escape(f.Text), indent, x.con.Width))
+	fmt.Fprintln(w, x.con.Layout(2, len(word), nameWidth).Line(style.Cell(word), console.Plain.Cell(f.Check), console.Plain.Cell(f.Text)))
+	below := x.con.Layout(indent)
+	below.Lead = "-> "
 	for _, hint := range f.Hints {
-		fmt.Fprintf(w, "%s-> %s\n", strings.Repeat(" ", indent), console.Wrap(console.Escape(hint), indent+3, x.con.Width))
+		fmt.Fprintln(w, below.Line(console.Plain.Cell(hint)))
 	}
 }
 
-// stateWord is a state as a word of four letters: nothing is said by colour alone.
+// stateWord returns a state as a word of four letters: colour alone carries no meaning.
 func stateWord(s state) (string, console.Style) {
 	switch s {
 	case stateWell:
@@ -69,49 +68,46 @@ func stateWord(s state) (string, console.Style) {
 	return "-   ", console.Faint
 }
 
-// routeText says which way is looked at, and why that one.
+// routeText says which route is checked, and why.
 func (x *examination) routeText() string {
 	switch {
 	case x.origin == "nothing":
-		return "The way of --serve: no other is named, and no defaults are stored"
+		return "Route: --serve (no other route is named, and no defaults are stored)"
 	case x.byPage():
-		return "The way of --web: the image goes into the phones' own web pages"
+		return "Route: --web (the image is uploaded to the phones' own web pages)"
 	case x.route == routeServe:
-		return "The way of --serve: phones fetch from this machine"
+		return "Route: --serve (phones fetch from this machine)"
 	case x.origin == "flags":
-		return "The way by the server that the flags name"
+		return "Route: the server that the flags name"
 	}
-	return "The way by the server of the " + x.origin
+	return "Route: the server of the " + x.origin
 }
 
-// wait says that phones are waited for.
+// wait prints that doctor waits for phones.
 func (x *examination) wait(phones int) {
 	if phones > 0 && !x.con.JSON {
-		x.con.Remark("note", "this machine", fmt.Sprintf("%s asked to call; waiting for at most %s", console.PluralAre(phones, "phone"), console.LimitText(x.o.Talk.Patience)))
+		x.con.Remark("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", console.PluralAre(phones, "phone"), console.Span(x.o.Talk.Patience)))
 	}
 }
 
 // end writes the last line of the answer, or all of --json.
 func (x *examination) end(clear bool) error {
-	if x.con.JSON {
-		return x.con.Print(answer{1, x.route, x.origin, clear, x.found}, nil)
-	}
 	counts := map[state]int{}
 	for _, f := range x.found {
 		counts[f.State]++
 	}
-	text := x.con.Paint(console.Green, "The way is clear.")
+	text := x.con.Paint(console.Green, "All required checks passed.")
 	if !clear {
-		text = x.con.Paint(console.Red, "The way is not clear.")
+		text = x.con.Paint(console.Red, "Not all required checks passed.")
 	}
 	for _, s := range []struct {
 		state state
 		word  string
-	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "not looked at"}} {
+	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "skipped"}} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(" %d %s,", n, s.word)
 		}
 	}
 	text = strings.TrimSuffix(text, ",") + "."
-	return x.con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
+	return x.con.Print(answer{1, x.route, x.origin, clear, x.found}, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
 }

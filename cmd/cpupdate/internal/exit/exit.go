@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// A Code is an exit code of the table in docs/exit-codes.md. The numbers never change.
+// A Code is an exit code, listed in docs/exit-codes.md. The numbers never change.
 type Code int
 
 // The exit codes.
@@ -33,7 +33,7 @@ const (
 	CodeInterrupted Code = 130
 )
 
-// A Row is one row of the table of exit codes. Retryable says whether trying again may help: "yes", "no", "" or
+// A Row is one row of the table of exit codes. Retryable says whether a retry may help: "yes", "no", "" or
 // "see output".
 type Row struct {
 	Code                     Code
@@ -44,22 +44,22 @@ type Row struct {
 func Table() []Row {
 	return []Row{
 		{CodeOK, "ok", "done, or nothing to do", ""},
-		{CodeInternal, "internal", "an error we did not foresee", "no"},
+		{CodeInternal, "internal", "an unexpected internal error", "no"},
 		{CodeUsage, "usage", "wrong command line", "no"},
-		{CodeImage, "image", "not a bind, damaged, unreadable, or it cannot be written", "no"},
-		{CodeRefused, "refused", "not compatible: the rule sheet says why", "no"},
-		{CodeUnknown, "unknown", "compatibility cannot be told", "no"},
-		{CodeSettings, "settings", "settings, login, key, list or certificate missing, broken or refused", "no"},
-		{CodeUnreachable, "unreachable", "network, server or phone not reachable, no call-back, still busy, timed out; the phone never fetched the image or its fetch was cut", "yes"},
-		{CodeRejected, "rejected", "the server refused; the phone refused the deployment, or fetched the image and kept running its old software without a restart", "no"},
-		{CodeUnverified, "unverified", "sent, but not proven: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
-		{CodePartial, "partial", "several phones: some not updated, or none of the images fits them", "see output"},
-		{CodeStopped, "stopped", "several phones: stopped, since one of them says that its password is suspended", "see output"},
+		{CodeImage, "image", "not a bind, damaged, unreadable, or cannot be written", "no"},
+		{CodeRefused, "refused", "not compatible; the rule sheet says why", "no"},
+		{CodeUnknown, "unknown", "compatibility cannot be determined", "no"},
+		{CodeSettings, "settings", "settings, login, key, list or certificate missing, invalid or rejected", "no"},
+		{CodeUnreachable, "unreachable", "network, server or phone unreachable, no call-back, still busy, timed out; the phone never fetched the image, or its download was cut off", "yes"},
+		{CodeRejected, "rejected", "rejected by the server; or the phone rejected the update command, or fetched the image and kept its old software without a restart", "no"},
+		{CodeUnverified, "unverified", "sent, but not verified: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
+		{CodePartial, "partial", "several phones: some were not updated, or no image fits them", "see output"},
+		{CodeStopped, "stopped", "several phones: stopped because one of them reports that its password is suspended", "see output"},
 		{CodeInterrupted, "interrupted", "Ctrl-C, SIGTERM or SIGHUP", ""},
 	}
 }
 
-// MayRetry is Retryable for programs: nil means that the output has to be looked at.
+// MayRetry returns Retryable for programs: nil means that the output has the answer.
 func (r Row) MayRetry() *bool {
 	if r.Retryable == "see output" {
 		return nil
@@ -77,7 +77,7 @@ func (c Code) Row() Row {
 	return Row{Code: c, Name: "internal", Retryable: "no"}
 }
 
-// An Error is an error that ends a command: its exit code and what to do next.
+// An Error is an error that ends a command, with its exit code and hints on what to do next.
 type Error struct {
 	Code  Code
 	Err   error
@@ -91,18 +91,17 @@ func (f *Error) Unwrap() error { return f.Err }
 // New gives an error its exit code and hints.
 func New(c Code, err error, hints ...string) *Error { return &Error{c, err, hints} }
 
-// Errorf is [New] for an error that has no cause to wrap.
+// Errorf returns a failure with a new error that wraps no cause.
 func Errorf(c Code, hint, format string, args ...any) *Error {
 	return New(c, fmt.Errorf(format, args...), hint)
 }
 
-// Usage makes an error of the command line.
+// Usage returns a usage error of the command.
 func Usage(command, format string, args ...any) error {
 	return Errorf(CodeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
 }
 
-// ShownArgument shows an argument that is not what it should be, unless a password may stand in it, as in
-// ftp://cp:password@host.
+// ShownArgument quotes an invalid argument, unless it may contain a password, as in ftp://cp:password@host.
 func ShownArgument(argument string) string {
 	if strings.Contains(argument, "@") {
 		return "the argument with an @"
@@ -110,7 +109,7 @@ func ShownArgument(argument string) string {
 	return fmt.Sprintf("%q", argument)
 }
 
-// ErrorDoc is an error as JSON.
+// An ErrorDoc is an error as JSON.
 type ErrorDoc struct {
 	Code      Code     `json:"code"`
 	Name      string   `json:"name"`
@@ -145,7 +144,7 @@ func NewErrorDoc(err error) *ErrorDoc {
 	return doc
 }
 
-// Classify finds the exit code of any error. An error without one was not foreseen.
+// Classify returns the failure for any error. An error without an exit code is an internal error.
 func Classify(err error) *Error {
 	f := (*Error)(nil)
 	known := errors.As(err, &f)
@@ -155,10 +154,10 @@ func Classify(err error) *Error {
 	if known {
 		return f
 	}
-	return New(CodeInternal, err, "please report this, with the command line")
+	return New(CodeInternal, err, "please report this error, with the command line")
 }
 
-// WithoutPath takes operation and path off an error of the file system, where the message names the file already.
+// WithoutPath removes operation and path from a file system error, because the message names the file already.
 func WithoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err

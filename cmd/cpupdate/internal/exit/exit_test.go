@@ -69,11 +69,11 @@ func TestClassify(t *testing.T) {
 		{Errorf(CodeImage, "get it again", "%s is cut", "x"), CodeImage, "x is cut", []string{"get it again"}},
 		{Usage("push", "--level %d", 7), CodeUsage, "--level 7", []string{"cpupdate help push"}},
 		{Usage("", "no command"), CodeUsage, "no command", []string{"cpupdate help"}},
-		{cause, CodeInternal, "why", []string{"please report this, with the command line"}},
+		{cause, CodeInternal, "why", []string{"please report this error, with the command line"}},
 		{context.Canceled, CodeInterrupted, "interrupted", nil},
 		{New(CodeRejected, context.Canceled, "hint"), CodeInterrupted, "interrupted", nil},
 		{interrupted, CodeInterrupted, "interrupted in step 2: context canceled", nil},
-		{context.DeadlineExceeded, CodeInternal, "context deadline exceeded", []string{"please report this, with the command line"}},
+		{context.DeadlineExceeded, CodeInternal, "context deadline exceeded", []string{"please report this error, with the command line"}},
 	} {
 		f := Classify(test.err)
 		if f.Code != test.code || f.Error() != test.text || !slices.Equal(f.Hints, test.hints) {
@@ -91,7 +91,7 @@ func TestErrorDoc(t *testing.T) {
 		err  error
 		want string
 	}{
-		{errors.New("why"), `{"code":1,"name":"internal","message":"why","hints":["please report this, with the command line"],"retryable":false}`},
+		{errors.New("why"), `{"code":1,"name":"internal","message":"why","hints":["please report this error, with the command line"],"retryable":false}`},
 		{New(CodePartial, errors.New("why")), `{"code":10,"name":"partial","message":"why","hints":[],"retryable":null}`},
 		{
 			New(CodeImage, &bind.FormatError{Format: bind.CPB, Problem: bind.Damaged, Field: "magic", Offset: 0, Msg: "is wrong"}, "h"),

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// Doc is an image as JSON: docs/json.md. What the image does not state is null.
+// A Doc is an image as JSON (docs/json.md). A value that the image does not state is null.
 type Doc struct {
 	File            string            `json:"file"`
 	State           string            `json:"state"`
@@ -60,14 +60,14 @@ type fieldDoc struct {
 // The states of an image.
 const (
 	stateIntact     = "intact"
-	stateUnverified = "unverified" // nothing in the image to compare its bytes with
+	stateUnverified = "unverified" // the image has no digest
 	StateUnread     = "header-only"
 	StateDamaged    = "damaged"
 	stateUntrusted  = "untrusted"
 	stateUnreadable = "unreadable"
 )
 
-// State is the verdict of inspect in one word.
+// State returns the verdict of inspect in one word.
 func (im *Image) State() string {
 	format := (*bind.FormatError)(nil)
 	switch in := im.Facts.Integrity; {
@@ -120,7 +120,7 @@ func (im *Image) Doc() Doc {
 	return doc
 }
 
-// rule is the number of the manual's rule that applies to the image.
+// rule returns the number of the manual's rule that applies to the image.
 func (im *Image) rule() int {
 	if im.Facts.Levels.Known() {
 		return 1
@@ -150,7 +150,7 @@ func (im *Image) fieldDocs() []fieldDoc {
 	return docs
 }
 
-// known is a count of bytes, or nil for -1, which stands for not known.
+// known returns a count of bytes, or nil for -1, which means unknown.
 func known(n int64) *int64 {
 	if n < 0 {
 		return nil
@@ -172,7 +172,7 @@ func versionFact(f bind.Fact[bind.Version]) *string {
 	return new(f.Value.String())
 }
 
-// InspectDoc is the answer of inspect.
+// An InspectDoc is the JSON answer of inspect.
 type InspectDoc struct {
 	Schema     int          `json:"schema"`
 	Images     []Doc        `json:"images"`

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// Failure turns what package bind says of the image called name into an error with the next step.
+// Failure turns an error of package bind about the image called name into a failure with a hint.
 func Failure(name string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
@@ -19,19 +19,19 @@ func Failure(name string, err error) error {
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		return exit.New(exit.CodeImage, wrapped, problemHint(format))
 	}
-	hint := "check that the file can be read, and its medium"
+	hint := "check that the file can be read, and that its medium works"
 	untrusted := (*untrustedError)(nil)
 	switch kind := (*bind.NotRegularError)(nil); {
 	case errors.As(err, &untrusted):
-		hint = "use an image signed by a trusted key; trusted are the keys of --trusted-key and of the folder trusted-keys in the settings"
+		hint = "use an image that is signed by a trusted key: one of --trusted-key, or one in the folder trusted-keys in the settings"
 	case errors.Is(err, errEmptyFolder):
-		hint = "name a folder that holds images"
+		hint = "name a folder that contains images"
 	case errors.Is(err, bind.ErrNotBind):
-		hint = "if it is an image for a phone, state what it is with: cpupdate describe IMAGE"
+		hint = "if it is an image for a phone, describe it with: cpupdate describe IMAGE"
 	case errors.Is(err, bind.ErrEmpty):
-		hint = "get the image again: nothing of it arrived"
+		hint = "get the image again: the file is empty"
 	case errors.Is(err, errTerminal):
-		hint = "redirect an image into it: cpupdate inspect - < IMAGE"
+		hint = "redirect an image to standard input: cpupdate inspect - < IMAGE"
 	case errors.As(err, &kind):
 		hint = "name a file; to read a stream, use - and redirect standard input"
 	case errors.Is(err, fs.ErrNotExist):
@@ -40,26 +40,26 @@ func Failure(name string, err error) error {
 	return exit.New(exit.CodeImage, wrapped, hint)
 }
 
-// errEmptyFolder is a folder without any file.
+// errEmptyFolder reports a folder without any file.
 var errEmptyFolder = errors.New("the folder is empty")
 
-// problemHint says what to do about a damaged or disagreeing image.
+// problemHint returns what to do about a damaged image, or one that contradicts its descriptor.
 func problemHint(err *bind.FormatError) string {
 	switch err.Problem {
 	case bind.ASCIIMode:
-		return "get the image again in binary mode (in ftp: the command binary, before get)"
+		return "get the image again in binary mode (in ftp, enter binary before get)"
 	case bind.Malformed:
 		if err.Format == bind.Descriptor {
-			return "mend the descriptor, or write it anew with: cpupdate describe --force IMAGE"
+			return "correct the descriptor, or write a new one with: cpupdate describe --force IMAGE"
 		}
-		return "the image was built wrongly: report field and offset to whoever built it"
+		return "the image was built incorrectly: report the field and the offset to its builder"
 	case bind.Unsupported:
-		return "use a newer cpupdate, or an image built for this one"
+		return "use a newer cpupdate, or an image that is built for this version"
 	case bind.Disagrees:
 		return "find out which of the two is right; do not send this image before they agree"
 	case bind.Changed:
-		return "wait until whatever writes the file is done, then try again"
+		return "wait until the program that writes the file has finished, then try again"
 	case bind.Damaged:
 	}
-	return "get the image again in binary mode, and compare its size and SHA-256 with its source"
+	return "get the image again in binary mode, and compare its size and SHA-256 with the original"
 }

@@ -6,25 +6,42 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// perLine is how many bytes one line of the hex view holds: eight leave room for the meaning on 80 columns.
+// perLine is the number of bytes on one line of the hex view: eight leave room for the meaning on 80 columns.
 const perLine = 8
 
-// drawBytes draws the bytes of header and trailer, each field with what it means.
+// A hexView draws bytes: their offset, themselves, their text, and what they mean.
+type hexView struct {
+	console.Layout
+	w    io.Writer
+	room int // columns for the meaning
+}
+
+// line writes a line of the view.
+func (v hexView) line(cells ...console.Cell) { fmt.Fprintln(v.w, v.Line(cells...)) }
+
+// at writes a line about what is at an offset.
+func (v hexView) at(offset int64, text string) {
+	v.line(console.Cells(fmt.Sprintf("%08x", offset), text)...)
+}
+
+// drawBytes writes the bytes of header and trailer, each field with its meaning.
 func drawBytes(w io.Writer, con *console.Console, im *Image) {
-	fmt.Fprintln(w, "  offset    bytes                    text      meaning")
+	const least, before = 16, 2 + 8 + 2 + 3*perLine - 1 + 2 + perLine + 2
+	v := hexView{con.Layout(2, 8, 3*perLine-1, perLine), w, max(con.Width-before, least)}
+	v.Width = 0
+	v.line(console.Cells("offset", "bytes", "text", "meaning")...)
 	var last bind.Field
 	for _, f := range im.fields {
 		if f.Source == bind.FromDescriptor {
 			continue
 		}
 		if last.Name != "" {
-			drawGap(w, last, f, im.Facts.HeaderLength)
+			v.gap(last, f, im.Facts.HeaderLength)
 		}
 		if len(f.Head) > 0 {
 			critical := ""
@@ -32,28 +49,28 @@ func drawBytes(w io.Writer, con *console.Console, im *Image) {
 				critical = " (critical)"
 			}
 			announced := fmt.Sprintf("type 0x%02x%02x%s, length %d", f.Head[0], f.Head[1], critical, len(f.Raw))
-			drawChunk(w, f.Offset-int64(len(f.Head)), f.Head, con.Paint(console.Faint, announced))
+			v.chunk(f.Offset-int64(len(f.Head)), f.Head, console.Faint.Cell(announced))
 		}
-		drawValue(w, f)
+		v.value(f)
 		last = f
 	}
 	switch end := last.Offset + last.Length; {
 	case last.Name == "":
-		fmt.Fprintln(w, "  (no header that this version knows)")
+		fmt.Fprintln(w, "  (no known header)")
 	case last.Source == bind.Header && im.Facts.PayloadLength >= 0:
-		drawGap(w, last, bind.Field{Origin: bind.Origin{Offset: max(im.Facts.HeaderLength, end) + im.Facts.PayloadLength}}, im.Facts.HeaderLength)
+		v.gap(last, bind.Field{Origin: bind.Origin{Offset: max(im.Facts.HeaderLength, end) + im.Facts.PayloadLength}}, im.Facts.HeaderLength)
 	}
 	if im.Facts.Described != "" {
 		fmt.Fprintf(w, "\n  stated in %s:\n\n", console.Escape(im.Facts.Described))
 		for _, f := range im.fields {
 			if f.Source == bind.FromDescriptor {
-				fmt.Fprintf(w, "  %08x  %s\n", f.Offset, console.Escape(string(f.Raw)))
+				v.at(f.Offset, string(f.Raw))
 			}
 		}
 	}
 }
 
-// meaning names a field and, where that says more than the bytes do, its value.
+// meaning returns the name of a field, with its value if that says more than the bytes.
 func meaning(f bind.Field) string {
 	if f.Value == "" || strings.EqualFold(f.Value, hex.EncodeToString(f.Raw)) {
 		return f.Name
@@ -61,12 +78,12 @@ func meaning(f bind.Field) string {
 	return f.Name + ": " + f.Value
 }
 
-// drawGap tells of the bytes between two fields: padding, or the payload, or both.
-func drawGap(w io.Writer, last, next bind.Field, headerEnd int64) {
+// gap writes what is between two fields: padding, payload, or both.
+func (v hexView) gap(last, next bind.Field, headerEnd int64) {
 	from, to := last.Offset+last.Length, next.Offset-int64(len(next.Head))
 	draw := func(from, to int64, what string) {
 		if from < to {
-			fmt.Fprintf(w, "  %08x  (%s of %s)\n", from, console.Plural(int(to-from), "byte"), what)
+			v.at(from, fmt.Sprintf("(%s of %s)", console.Plural(int(to-from), "byte"), what))
 		}
 	}
 	if last.Source == bind.Trailer || to <= headerEnd {
@@ -77,12 +94,11 @@ func drawGap(w io.Writer, last, next bind.Field, headerEnd int64) {
 	draw(headerEnd, to, "payload")
 }
 
-// drawValue draws a value's bytes; the meaning stands beside the first line and goes on beside the next ones.
-func drawValue(w io.Writer, f bind.Field) {
-	const column = 46
-	lines := strings.Split(console.Wrap(console.Escape(meaning(f)), 0, 80-column), "\n")
+// value writes the bytes of a value; the meaning starts next to the first line and continues next to the others.
+func (v hexView) value(f bind.Field) {
+	lines := strings.Split(console.Wrap(console.Escape(meaning(f)), 0, v.room), "\n")
 	if len(f.Raw) == 0 {
-		drawChunk(w, f.Offset, nil, lines[0])
+		v.chunk(f.Offset, nil, console.Plain.Cell(lines[0]))
 	}
 	for i := 0; i*perLine < len(f.Raw); i++ {
 		beside := ""
@@ -91,18 +107,18 @@ func drawValue(w io.Writer, f bind.Field) {
 		}
 		rest := f.Raw[i*perLine:]
 		if i > 0 && len(rest) > 2*perLine && len(bytes.Trim(rest, "\x00")) == 0 {
-			fmt.Fprintf(w, "  %08x  (%s of 00)\n", f.Offset+int64(i*perLine), console.Plural(len(rest), "more byte"))
+			v.at(f.Offset+int64(i*perLine), fmt.Sprintf("(%s of 00)", console.Plural(len(rest), "more byte")))
 			return
 		}
-		drawChunk(w, f.Offset+int64(i*perLine), rest[:min(perLine, len(rest))], beside)
+		v.chunk(f.Offset+int64(i*perLine), rest[:min(perLine, len(rest))], console.Plain.Cell(beside))
 	}
 	for i := max((len(f.Raw)+perLine-1)/perLine, 1); i < len(lines); i++ {
-		fmt.Fprintln(w, strings.Repeat(" ", column)+"  "+lines[i])
+		v.line(console.Cells("", "", "", lines[i])...)
 	}
 }
 
-// drawChunk draws at most perLine bytes.
-func drawChunk(w io.Writer, offset int64, b []byte, beside string) {
+// chunk writes one line with at most perLine bytes.
+func (v hexView) chunk(offset int64, b []byte, beside console.Cell) {
 	text := make([]byte, len(b))
 	for i, c := range b {
 		text[i] = '.'
@@ -110,22 +126,20 @@ func drawChunk(w io.Writer, offset int64, b []byte, beside string) {
 			text[i] = c
 		}
 	}
-	line := fmt.Sprintf("  %08x  %-23s  %-8s  %s", offset, fmt.Sprintf("% x", b), text, beside)
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
+	v.line(append(console.Cells(fmt.Sprintf("%08x", offset), fmt.Sprintf("% x", b), string(text)), beside)...)
 }
 
-// drawFields lists the fields with their places.
-func drawFields(w io.Writer, im *Image) {
-	width := len("field")
-	for _, f := range im.fields {
-		width = max(width, utf8.RuneCountInString(f.Name))
-	}
-	fmt.Fprintf(w, "  %-10s  %6s  %-10s  %-10s  %s  %s\n", "offset", "length", "source", "confidence", console.Pad("field", width), "value")
+// drawFields writes the list of fields with their offsets.
+func drawFields(w io.Writer, con *console.Console, im *Image) {
+	table := con.Table(2, 10, 6, 10, 10)
+	table.Width = 0
+	table.Row(console.Cells("offset", "length", "source", "confidence", "field", "value")...)
 	for _, f := range im.fields {
 		value := console.Escape(f.Value)
 		if f.Name == "not known" && len(value) > 32 {
 			value = value[:32] + "..."
 		}
-		fmt.Fprintf(w, "  0x%08x  %6d  %-10s  %-10s  %s  %s\n", f.Offset, f.Length, f.Source, f.Confidence, console.Pad(f.Name, width), value)
+		table.Row(console.Cells(fmt.Sprintf("0x%08x", f.Offset), fmt.Sprintf("%6d", f.Length), string(f.Source), string(f.Confidence), f.Name, value)...)
 	}
+	table.Draw(w)
 }

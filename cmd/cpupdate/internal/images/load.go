@@ -18,7 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// Options is how images are read and whom they must be signed by; inspect and check share it.
+// Options say how images are read and which signatures they need; inspect, check and push share them.
 type Options struct {
 	HeaderOnly       bool
 	trustedKeys      []string
@@ -27,24 +27,26 @@ type Options struct {
 
 // AddFlags declares the flags.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.HeaderOnly, "header-only", false, "leave the payload unread: its digest is not verified")
+	defer console.Group(flags, "Image")()
+	flags.BoolVar(&o.HeaderOnly, "header-only", false, "read the header only; do not verify the payload's digest")
 	o.AddTrustFlags(flags)
 }
 
 // AddTrustFlags declares those that say which signatures are accepted.
 func (o *Options) AddTrustFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM), besides the stored ones; may be given several times")
-	flags.BoolVar(&o.requireSignature, "require-signature", false, "only an image signed by a trusted key is intact")
+	defer console.Group(flags, "Image")()
+	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM) in addition to the stored keys; may be repeated")
+	flags.BoolVar(&o.requireSignature, "require-signature", false, "accept only an image that is signed by a trusted key")
 }
 
-// A Loader reads images as the options want.
+// A Loader reads images as the options say.
 type Loader struct {
 	Con        *console.Console
 	Open       func(name string) (*bind.File, error)
 	HeaderOnly bool
-	SHA256     bool // compute the whole file's digest in any case
+	SHA256     bool // always compute the digest of the whole file
 	keys       []bind.PublicKey
-	Policy     hwcheck.Policy // only what the first rule needs
+	Policy     hwcheck.Policy // only what the rule image-intact needs
 }
 
 // NewLoader returns a loader that accepts the stored keys and those that the options name.
@@ -60,24 +62,24 @@ func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Opt
 		}
 		keys = append(keys, key)
 	}
-	// A key that is trusted makes a signature necessary: else who takes the signature away would be trusted too.
+	// With a trusted key, a signature is required: otherwise an attacker could remove the signature.
 	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
 	return &Loader{Con: con, Open: open, HeaderOnly: o.HeaderOnly, keys: keys, Policy: policy}, nil
 }
 
-// An Image is one image as far as it could be read. err is set if something is wrong with it; facts are there
-// all the same if readable is true.
+// An Image is one image as far as it could be read. err is set if something is wrong with it; facts are set anyway if
+// readable is true.
 type Image struct {
 	Name     string
 	Facts    bind.Facts
 	fields   []bind.Field
 	Readable bool
 	Err      error // with name, exit code and hint
-	Cause    error // what err wraps
+	Cause    error // the error that err wraps
 	Warnings []string
 }
 
-// failed notes what is wrong with the image.
+// failed records what is wrong with the image.
 func (im *Image) failed(cause error) *Image {
 	if cause != nil {
 		im.Cause, im.Err = cause, Failure(im.Name, cause)
@@ -85,16 +87,16 @@ func (im *Image) failed(cause error) *Image {
 	return im
 }
 
-// Load reads one image. The file is closed again.
+// Load reads one image and closes the file.
 func (l *Loader) Load(ctx context.Context, name string) *Image {
 	f, im := l.Look(ctx, name)
 	if f != nil {
-		_ = f.Close() // it was only read
+		_ = f.Close() // nothing was written
 	}
 	return im
 }
 
-// Look reads one image and leaves the file open, if there is one.
+// Look reads one image and leaves the file open.
 func (l *Loader) Look(ctx context.Context, name string) (*bind.File, *Image) {
 	im := &Image{Name: name}
 	f, err := l.openImage(ctx, name)
@@ -129,10 +131,10 @@ func (l *Loader) openImage(ctx context.Context, name string) (*bind.File, error)
 	return l.Open(name)
 }
 
-// errTerminal keeps a person from waiting for a program that waits for them.
+// errTerminal reports that standard input is a terminal: the program would wait for input that nobody sends.
 var errTerminal = errors.New("is a terminal")
 
-// intact returns an error for an image whose signature does not satisfy.
+// intact returns an error for an image whose signature does not satisfy the policy.
 func (l *Loader) intact(facts bind.Facts) error {
 	finding := hwcheck.Intact(facts, l.Policy)
 	if finding.Outcome != hwcheck.Fail {
@@ -141,26 +143,26 @@ func (l *Loader) intact(facts bind.Facts) error {
 	return &untrustedError{finding}
 }
 
-// An untrustedError is an image that is whole but not signed as it must be.
+// An untrustedError reports an image that is complete but not signed as required.
 type untrustedError struct{ finding hwcheck.Finding }
 
 func (e *untrustedError) Error() string {
 	return e.finding.Reason + ", and the image is: " + e.finding.Image.Value
 }
 
-// isBind reports whether somebody meant the file to be an image, however broken it is.
+// isBind reports whether the file is meant to be an image, even if it is damaged.
 func (im *Image) isBind() bool {
 	var kind *bind.NotRegularError
 	return !errors.Is(im.Err, bind.ErrNotBind) && !errors.Is(im.Err, bind.ErrEmpty) && !errors.As(im.Err, &kind)
 }
 
-// A Target is one image to look at; inFolder says that it was not named itself, but found.
+// A Target is one image to read; inFolder says that it was found in a folder, not named itself.
 type Target struct {
 	name     string
 	InFolder bool
 }
 
-// Targets returns the images that the arguments name; a folder stands for the files in it.
+// Targets returns the images that the arguments name; a folder means the files in it.
 func Targets(args []string) ([]Target, error) {
 	var out []Target
 	for _, arg := range args {
@@ -178,7 +180,7 @@ func Targets(args []string) ([]Target, error) {
 	return out, nil
 }
 
-// filesIn lists a folder in the order of names. What belongs to an image beside it is no image of its own.
+// filesIn lists a folder sorted by name. It leaves out the descriptors and signatures of images in the folder.
 func filesIn(folder string) ([]Target, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -198,7 +200,7 @@ func filesIn(folder string) ([]Target, error) {
 			continue
 		}
 		path := filepath.Join(folder, name)
-		if path == "-" { // a file that is called so, and not standard input
+		if path == "-" { // a file of this name, not standard input
 			path = "." + string(filepath.Separator) + path
 		}
 		out = append(out, Target{path, true})
@@ -206,8 +208,8 @@ func filesIn(folder string) ([]Target, error) {
 	return out, nil
 }
 
-// LoadAll reads the targets one after another and hands each to look. What lies in a folder and is no image is passed
-// over: the names of those, with why, are returned. It is an error if no image is left.
+// LoadAll reads the targets one after another and calls look for each. It skips files in a folder that are not images
+// and returns their names with the reasons. It returns an error if no image is left.
 func (l *Loader) LoadAll(ctx context.Context, all []Target, look func(*Image) error) ([]PassedOver, error) {
 	var passed []PassedOver
 	for _, t := range all {
@@ -228,18 +230,18 @@ func (l *Loader) LoadAll(ctx context.Context, all []Target, look func(*Image) er
 		}
 	}
 	if len(passed) == len(all) {
-		return passed, exit.Errorf(exit.CodeImage, "name a folder that holds images", "no image found: %s passed over", console.Plural(len(passed), "file"))
+		return passed, exit.Errorf(exit.CodeImage, "name a folder that contains images", "no image found: %s passed over", console.Plural(len(passed), "file"))
 	}
 	return passed, nil
 }
 
-// PassedOver is a file that is no image.
+// A PassedOver is a file that was skipped because it is not an image.
 type PassedOver struct {
 	File string `json:"file"`
 	Why  string `json:"why"`
 }
 
-// BadImages sums up several bad images in one error; one keeps its own.
+// BadImages returns one error for several bad images, or the error of the only image.
 func BadImages(bad []*Image, total int) error {
 	if len(bad) == 0 {
 		return nil
@@ -252,5 +254,5 @@ func BadImages(bad []*Image, total int) error {
 		names = append(names, DisplayName(im.Name))
 	}
 	return exit.New(exit.CodeImage, fmt.Errorf("%d of %s cannot be used: %s", len(bad), console.Plural(total, "image"), strings.Join(names, ", ")),
-		"the output says what is wrong with each; look at one alone for the next step")
+		"see the output for what is wrong with each; inspect one image alone for a hint")
 }

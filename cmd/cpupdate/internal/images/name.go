@@ -1,6 +1,6 @@
 package images
 
-// DisplayName is how an image is called in messages: "-" is standard input.
+// DisplayName returns the name of an image in messages: "-" is standard input.
 func DisplayName(name string) string {
 	switch name {
 	case "-":

@@ -5,17 +5,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// Text draws one image.
+// Text writes one image.
 func Text(w io.Writer, con *console.Console, im *Image, bytes bool) {
 	name := console.Escape(DisplayName(im.Name))
 	about, color, verdict := headline(im)
-	if text := about + verdict; utf8.RuneCountInString(name+"   "+text) > con.Width {
+	if text := about + verdict; console.Columns(name+"   "+text) > con.Width {
 		fmt.Fprintf(w, "%s\n   %s\n", con.Paint(console.Bold, name), con.Paint(color, console.Wrap(text, 3, con.Width)))
 	} else {
 		fmt.Fprintf(w, "%s   %s%s\n", con.Paint(console.Bold, name), about, con.Paint(color, verdict))
@@ -37,11 +36,11 @@ func Text(w io.Writer, con *console.Console, im *Image, bytes bool) {
 	}
 	if con.Verbose {
 		fmt.Fprintln(w)
-		drawFields(w, im)
+		drawFields(w, con, im)
 	}
 }
 
-// headline is the verdict: the format, and the state of the image with its colour.
+// headline returns the format of the image, and its state with the colour for it.
 func headline(im *Image) (about string, color console.Style, verdict string) {
 	about = im.Facts.Format.Title() + " image, "
 	if im.Facts.Format == bind.Descriptor {
@@ -49,7 +48,7 @@ func headline(im *Image) (about string, color console.Style, verdict string) {
 	}
 	switch im.State() {
 	case stateUnreadable:
-		return "", console.Red, "no image that can be read"
+		return "", console.Red, "not a readable image"
 	case StateDamaged:
 		if !im.Readable {
 			about = ""
@@ -57,41 +56,35 @@ func headline(im *Image) (about string, color console.Style, verdict string) {
 		return about, console.Red, "damaged"
 	case stateUntrusted:
 		if im.Facts.Integrity.Signature.State == bind.SignatureWrong {
-			return about, console.Red, "not trusted: the signature is wrong"
+			return about, console.Red, "not trusted: the signature is invalid"
 		}
 		return about, console.Red, "not trusted: not signed by a trusted key"
 	case StateUnread:
-		return about, console.Yellow, "header right, payload not read"
+		return about, console.Yellow, "header valid, payload not read"
 	case stateUnverified:
-		return about, console.Yellow, "length right, no digest to verify it with"
+		return about, console.Yellow, "length valid, no digest to verify it with"
 	}
 	return about, console.Green, "intact"
 }
 
-// A row is one line of an image's facts: its name, its value, and a remark beside it.
+// A row is one line of an image's facts: its name, its value, and a remark next to it.
 type row struct{ name, value, remark string }
 
-// Where values and remarks start.
-const (
-	valueColumn  = 20
-	remarkColumn = 52
-)
-
-// printRow prints a row. A remark for which there is no room stands below its value.
+// printRow writes a row. A remark that does not fit on the line goes below its value.
 func printRow(w io.Writer, con *console.Console, r row) {
-	line := "  " + console.Pad(r.name, valueColumn-2) + console.Wrap(console.Escape(r.value), valueColumn, con.Width)
-	remark := console.Escape(r.remark)
-	switch column := max(remarkColumn, utf8.RuneCountInString(line)+2); {
-	case remark == "":
-	case strings.Contains(line, "\n") || column+utf8.RuneCountInString(remark) > con.Width:
-		line += "\n" + strings.Repeat(" ", valueColumn) + con.Paint(console.Faint, "("+remark+")")
-	default:
-		line = console.Pad(line, column) + con.Paint(console.Faint, remark)
+	const nameWidth, valueWidth, valueColumn = 16, 30, 20
+	name, value := console.Plain.Cell(r.name), console.Plain.Cell(r.value)
+	if beside := con.Layout(2, nameWidth, valueWidth); beside.Fits(name, value, console.Plain.Cell(r.remark)) {
+		fmt.Fprintln(w, beside.Line(name, value, console.Faint.Cell(r.remark)))
+		return
 	}
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
+	fmt.Fprintln(w, con.Layout(2, nameWidth).Line(name, value))
+	if r.remark != "" {
+		fmt.Fprintln(w, con.Layout(valueColumn).Line(console.Faint.Cell("("+r.remark+")")))
+	}
 }
 
-// imageRows returns what an image says, in the order of reading.
+// imageRows returns the values that an image states, in the order of display.
 func imageRows(im *Image) []row {
 	f := im.Facts
 	rows := []row{
@@ -114,12 +107,12 @@ func imageRows(im *Image) []row {
 		rows = append(rows, row{"note", f.Note.Value, origin(f.Note.Origin)})
 	}
 	if other := otherFields(im); other != "" {
-		rows = append(rows, row{"other fields", other, "meaning not known"})
+		rows = append(rows, row{"other fields", other, "meaning unknown"})
 	}
 	return append(rows, integrityRows(im)...)
 }
 
-// softwareRows is one row where type and version come from one place, else two.
+// softwareRows returns one row if type and version have the same origin, else two.
 func softwareRows(f bind.Facts) []row {
 	kind, version := origin(f.SoftwareType.Origin), origin(f.Version.Origin)
 	if kind == version || !f.SoftwareType.Known() {
@@ -128,7 +121,7 @@ func softwareRows(f bind.Facts) []row {
 	return []row{{"software type", f.SoftwareType.Value, kind}, {"software version", f.Version.Value.String(), version}}
 }
 
-// otherFields names the fields of a CPB header that this version does not know.
+// otherFields returns the unknown fields of a CPB header.
 func otherFields(im *Image) string {
 	var names []string
 	for _, f := range im.fields {
@@ -139,7 +132,7 @@ func otherFields(im *Image) string {
 	return strings.Join(names, ", ")
 }
 
-// ruleRemark says which of the manual's two rules the image is under, and if it is so by a descriptor.
+// ruleRemark says which of the manual's two rules applies, and whether a descriptor states it.
 func ruleRemark(im *Image) string {
 	rule := fmt.Sprintf("rule %d applies", im.rule())
 	if im.Facts.Levels.Source == bind.FromDescriptor {
@@ -165,25 +158,25 @@ func modelsText(f bind.Facts) string {
 	return "not stated"
 }
 
-// origin says where a value comes from, unless it is what one expects: the documented header.
+// origin says where a value comes from, or returns "" for the documented header.
 func origin(o bind.Origin) string {
 	switch {
 	case o.Source == "" || o.Confidence == bind.Documented:
 		return ""
 	case o.Source == bind.FromDescriptor:
-		return "stated beside it"
+		return "from descriptor"
 	}
 	return fmt.Sprintf("%s in the %s", o.Confidence, o.Source)
 }
 
-// integrityRows returns what is known of the image being whole.
+// integrityRows returns what is known about the integrity of the image.
 func integrityRows(im *Image) []row {
 	f := im.Facts
 	digest := map[bind.Check]string{
-		bind.Right: "verified", bind.Wrong: "WRONG", bind.NotRead: "not verified",
+		bind.Right: "verified", bind.Wrong: "INVALID", bind.NotRead: "not verified",
 	}[f.Integrity.Digest]
 	var rows []row
-	payload := "size not known"
+	payload := "size unknown"
 	if f.PayloadLength >= 0 {
 		payload = console.Bytes(f.PayloadLength)
 	}
@@ -198,7 +191,7 @@ func integrityRows(im *Image) []row {
 	if f.HeaderLength > 0 {
 		header := console.Plural(int(f.HeaderLength), "byte")
 		if f.Format == bind.CPB {
-			header += ", CRC right"
+			header += ", CRC valid"
 		}
 		rows = append(rows, row{"header", header, ""})
 	}
@@ -206,7 +199,7 @@ func integrityRows(im *Image) []row {
 		rows = append(rows, row{"descriptor", f.Described, ""})
 	}
 	for _, name := range f.NamedBy {
-		rows = append(rows, row{"", name + " is no better than the file's name", ""})
+		rows = append(rows, row{"", name + " comes from the file name only", ""})
 	}
 	for _, correction := range f.Corrections {
 		rows = append(rows, row{"corrected", correction, ""})
@@ -214,8 +207,7 @@ func integrityRows(im *Image) []row {
 	return rows
 }
 
-// wholeDigest is the digest as sha256sum prints it, in full so that it can be compared, and whether something vouches
-// for it.
+// wholeDigest returns the complete digest, as sha256sum prints it, and whether it matches the descriptor.
 func wholeDigest(f bind.Facts, sum [32]byte) string {
 	text := hex.EncodeToString(sum[:])
 	switch {
@@ -227,7 +219,7 @@ func wholeDigest(f bind.Facts, sum [32]byte) string {
 	return text + " verified"
 }
 
-// signatureText says one of the four answers about a signature.
+// signatureText returns the result of the signature check in words.
 func signatureText(s bind.Signature) string {
 	key := ""
 	if s.KeyID != (bind.KeyID{}) {
@@ -235,7 +227,7 @@ func signatureText(s bind.Signature) string {
 	}
 	switch s.State {
 	case bind.SignatureRight:
-		return "right" + key + " (" + s.KeyName + ")"
+		return "valid" + key + " (" + s.KeyName + ")"
 	case bind.SignatureWrong:
 		return "WRONG" + key
 	case bind.NoKey:

@@ -25,7 +25,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 		return err
 	}
 	if o.SHA256 && o.Image.HeaderOnly {
-		return exit.Usage("inspect", "--sha256 reads the whole image, --header-only leaves it unread: choose one")
+		return exit.Usage("inspect", "--sha256 and --header-only: choose one; --sha256 reads the whole image")
 	}
 	l, err := images.NewLoader(con, store, open, o.Image)
 	if err != nil {
@@ -43,15 +43,12 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 		if im.Err != nil {
 			bad = append(bad, im)
 		}
-		if con.JSON {
-			doc.Images = append(doc.Images, im.Doc())
-			return nil
-		}
+		doc.Images = append(doc.Images, im.Doc())
 		if len(all) == 1 && !im.Readable {
-			return nil // the one error says it all
+			return nil // the error says everything
 		}
 		shown++
-		return con.Print(nil, func(w io.Writer) {
+		return con.Part(func(w io.Writer) {
 			if shown > 1 {
 				fmt.Fprintln(w)
 			}
@@ -61,11 +58,9 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if errors.Is(loadErr, context.Canceled) {
 		return loadErr
 	}
-	if con.JSON {
-		doc.PassedOver = append(doc.PassedOver, passed...)
-		if err := con.Print(doc, nil); err != nil {
-			return err
-		}
+	doc.PassedOver = append(doc.PassedOver, passed...)
+	if err := con.Print(doc, nil); err != nil {
+		return err
 	}
 	if loadErr != nil {
 		return loadErr
@@ -73,7 +68,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	return images.BadImages(bad, len(all)-len(passed))
 }
 
-// onceStdin keeps standard input from being read twice.
+// onceStdin rejects arguments that name standard input more than once.
 func onceStdin(command string, args []string) error {
 	count := 0
 	for _, arg := range args {
@@ -82,7 +77,7 @@ func onceStdin(command string, args []string) error {
 		}
 	}
 	if count > 1 {
-		return exit.Usage(command, "standard input (-) is named %d times, it can be read once", count)
+		return exit.Usage(command, "standard input (-) is named %d times, but can be read only once", count)
 	}
 	return nil
 }

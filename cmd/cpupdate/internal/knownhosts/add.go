@@ -11,7 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// AddPins makes stated keys known.
+// AddPins adds stated keys to the known keys.
 func (h *Store) AddPins(ctx context.Context, peer string, pins []trust.Pin, comment string) error {
 	var added []trust.Pin
 	total := 0
@@ -33,22 +33,22 @@ func (h *Store) AddPins(ctx context.Context, peer string, pins []trust.Pin, comm
 		return notRemembered(peer, err)
 	}
 	if len(added) == 0 {
-		return h.SayTrusted(peer, nil, "its key is known already")
+		return h.SayTrusted(peer, nil, "its key is already known")
 	}
 	if total > len(added) {
-		h.Con.Remark("note", peer, fmt.Sprintf("has %s now, and may show any of them; to forget one: cpupdate trust remove %s --pin sha256:...", console.Plural(total, "key"), peer))
+		h.Con.Remark("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", console.Plural(total, "key"), peer))
 	}
 	return h.SayTrusted(peer, added, "its key is known from now on: "+path)
 }
 
-// SayTrusted is the answer of trust add.
+// SayTrusted prints the answer of trust add.
 func (h *Store) SayTrusted(peer string, added []trust.Pin, text string) error {
 	doc := struct {
 		Schema int      `json:"schema"`
 		File   string   `json:"file"`
 		Peer   string   `json:"peer"`
 		Added  []string `json:"added"`
-	}{1, h.Store.Place().Keys, peer, []string{}}
+	}{1, h.Settings.Place().Keys, peer, []string{}}
 	for _, pin := range added {
 		doc.Added = append(doc.Added, pin.String())
 	}

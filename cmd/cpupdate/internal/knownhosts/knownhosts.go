@@ -17,13 +17,13 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// knownKeysHead is what a new file of known keys begins with.
-const knownKeysHead = `# Keys of servers and phones that somebody said yes to, one a line:
-# HOST:PORT sha256:HEX DAY-SEEN-FIRST any text
+// knownKeysHead is the beginning of a new file of known keys.
+const knownKeysHead = `# Keys of servers and phones that were accepted, one per line:
+# HOST:PORT sha256:HEX FIRST-SEEN-DATE any text
 `
 
-// PolicyFor adds the keys that are known of a peer, HOST:PORT, to what flags and settings say. Where they name an
-// authority or a key that alone counts.
+// PolicyFor adds the known keys of a peer, HOST:PORT, to a policy from flags and settings. If these name an authority
+// or a key, only that counts.
 func (h *Store) PolicyFor(base trust.Policy, peer string) (trust.Policy, error) {
 	if base.Authorities != nil || len(base.Pins) > 0 {
 		return base, nil
@@ -35,10 +35,10 @@ func (h *Store) PolicyFor(base trust.Policy, peer string) (trust.Policy, error) 
 	return base, err
 }
 
-// Meet shakes hands with a peer before it is spoken to in earnest, if there is somebody who can be asked. One that nobody
-// vouches for is shown and asked about, and remembered after a yes. What else keeps hands from being shaken ends it too, if
-// shake makes it a [*failure] of settings: then nobody is asked for a password in vain. Who is unreachable is no error here:
-// the conversation itself will say it.
+// Meet performs a TLS handshake with a peer before the real connection, if there is a person to prompt. An untrusted
+// peer is shown, and its key is stored if the person accepts it. Another error ends meet only if shake returns a
+// [*failure] of settings: then no password is requested in vain. An unreachable peer is no error here; the real
+// connection will report it.
 func (h *Store) Meet(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
 	if !CanIntroduce(h.Con, p) {
 		return p, nil
@@ -46,12 +46,12 @@ func (h *Store) Meet(ctx context.Context, peer string, p trust.Policy, shake fun
 	return h.Acquaint(ctx, peer, p, shake(ctx, p))
 }
 
-// CanIntroduce reports whether there is somebody to be asked about a peer, and something to ask.
+// CanIntroduce reports whether there is a person to prompt about a peer, and something to decide.
 func CanIntroduce(c *console.Console, p trust.Policy) bool {
-	return c.InTerminal && !c.JSON && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
+	return c.CanPrompt() && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
-// Acquaint goes on with what shaking hands with a peer ended with.
+// Acquaint handles the result of a handshake with a peer.
 func (h *Store) Acquaint(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
 	if ctx.Err() != nil {
 		return p, ctx.Err()
@@ -71,7 +71,7 @@ func (h *Store) Acquaint(ctx context.Context, peer string, p trust.Policy, shake
 	return p, h.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: SubjectComment(stranger.Certificate)})
 }
 
-// Introduce shows a stranger, and asks whether to trust it. Only a yes is no error.
+// Introduce shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
 func Introduce(c *console.Console, ctx context.Context, peer string, stranger *trust.Error) error {
 	ShowStranger(c, peer, stranger)
 	answer, err := c.Question(ctx, "Trust it from now on? Type yes: ")
@@ -79,55 +79,55 @@ func Introduce(c *console.Console, ctx context.Context, peer string, stranger *t
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return exit.New(exit.CodeSettings, fmt.Errorf("%s: nobody said yes to its key %s: %w", peer, stranger.Presented, err), TrustHints(peer, stranger)...)
+		return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted: %w", peer, stranger.Presented, err), TrustHints(peer, stranger)...)
 	case answer != "yes":
-		return exit.Errorf(exit.CodeSettings, "compare the key first; asked again, only the word yes is taken for one", "%s: its key %s is not trusted", peer, stranger.Presented)
+		return exit.Errorf(exit.CodeSettings, "compare the key first, then run the command again; only the whole word yes accepts the key", "%s: its key %s is not trusted", peer, stranger.Presented)
 	}
 	return nil
 }
 
-// remember writes a key into the list, and says where.
+// remember adds a key to the list, and prints where it is stored.
 func (h *Store) remember(ctx context.Context, e trust.Entry) error {
 	path, err := h.Change(ctx, func(list *trust.List) error { return list.Add(e) })
 	if err != nil {
 		return notRemembered(e.Peer, err)
 	}
-	h.Con.Note("note", path, "holds the key of "+e.Peer+" now")
+	h.Con.Note("note", path, "now has the key of "+e.Peer)
 	return nil
 }
 
-// notRemembered is a key that could not be written into the list.
+// notRemembered returns the error for a key that could not be stored.
 func notRemembered(peer string, err error) error {
 	if own := (*exit.Error)(nil); errors.As(err, &own) {
-		return exit.New(own.Code, fmt.Errorf("the key of %s was not remembered: %w", peer, own), own.Hints...)
+		return exit.New(own.Code, fmt.Errorf("the key of %s was not stored: %w", peer, own), own.Hints...)
 	}
 	return err
 }
 
-// knownKeysForm is the file of known keys for those who read and replace files of settings.
+// knownKeysForm describes the file of known keys to the functions that read and replace settings files.
 func knownKeysForm() tomledit.Form { return tomledit.Form{Limit: trust.MaxList} }
 
-// Read reads the list. That there is none is no error, but one that cannot be found or read is: who is known must
-// not pass for a stranger.
+// Read reads the list. A missing file is no error. A file that cannot be found or read is one: otherwise a known
+// peer would pass for an unknown one.
 func (h *Store) Read() (*trust.List, *settings.File, error) {
-	f := &settings.File{Path: h.Store.Place().Keys, Form: knownKeysForm(), Mode: 0o600}
+	f := &settings.File{Path: h.Settings.Place().Keys, Form: knownKeysForm(), Mode: 0o600}
 	if f.Path == "" {
-		return &trust.List{}, f, h.Store.Check()
+		return &trust.List{}, f, h.Settings.Check()
 	}
 	err := f.Read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(f.Path):
 		return &trust.List{}, f, nil
 	case err != nil:
-		return nil, nil, knownKeysFailure(f.Path, err, "check that the file can be read")
+		return nil, nil, knownKeysFailure(f.Path, err, "check that the file is readable")
 	case runtime.GOOS != "windows" && f.Mode.Perm()&0o022 != 0:
-		// Windows has no such bits: there the folder's own protection counts.
-		return nil, nil, knownKeysFailure(f.Path, fmt.Errorf("not only its owner may change it (mode %03o)", f.Mode.Perm()),
-			"see that each of its lines is a key that you know, then: chmod go-w "+f.Path)
+		// Windows has no such bits: there the folder's permissions protect the file.
+		return nil, nil, knownKeysFailure(f.Path, fmt.Errorf("users other than its owner can change it (mode %03o)", f.Mode.Perm()),
+			"check that you know the key on each line, then run: chmod go-w "+f.Path)
 	}
 	list, err := trust.ParseList(f.Raw)
 	if err != nil {
-		return nil, nil, knownKeysFailure(f.Path, err, "mend the line, or take it out; docs/trust.md shows the form")
+		return nil, nil, knownKeysFailure(f.Path, err, "correct or remove the line; docs/trust.md shows the format")
 	}
 	return list, f, nil
 }
@@ -136,14 +136,14 @@ func knownKeysFailure(path string, err error, hint string) error {
 	return exit.New(exit.CodeSettings, fmt.Errorf("known keys %s: %w", path, exit.WithoutPath(err)), hint)
 }
 
-// Change changes the list. It is replaced whole or not at all, and by one at a time.
+// Change changes the list. The file is replaced completely or not at all, by one process at a time.
 func (h *Store) Change(ctx context.Context, change func(*trust.List) error) (path string, err error) {
-	place := h.Store.Place()
+	place := h.Settings.Place()
 	if place.Keys == "" {
-		return "", exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE: known keys lie beside it", "this system names no folder for settings")
+		return "", exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE: known keys are stored beside it", "this system has no settings folder")
 	}
 	if !place.Named {
-		if err := os.MkdirAll(h.Store.Folder, 0o700); err != nil {
+		if err := os.MkdirAll(h.Settings.Folder, 0o700); err != nil {
 			return "", atomicfile.CannotStore(place.Keys, err)
 		}
 	}
@@ -164,7 +164,7 @@ func (h *Store) editKnownKeys(change func(*trust.List) error) error {
 		if own := (*exit.Error)(nil); errors.As(err, &own) {
 			return err
 		}
-		return knownKeysFailure(f.Path, err, "look at it with: cpupdate trust list")
+		return knownKeysFailure(f.Path, err, "show the known keys with: cpupdate trust list")
 	}
 	if string(list.Bytes()) == before {
 		return nil

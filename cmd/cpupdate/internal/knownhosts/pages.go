@@ -4,8 +4,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// PolicyAmong is policyFor for one of several peers. Keys that are stated for all of them are no word on which of them has
-// which: whose key is known has to show that one all the same.
+// PolicyAmong is policyFor for one of several peers. A pin that is stated for all of them does not say which peer has
+// it. So a peer whose key is known must present that key anyway.
 func (h *Store) PolicyAmong(base trust.Policy, peer string, peers int) (trust.Policy, error) {
 	if peers < 2 || base.Authorities != nil || len(base.Pins) == 0 {
 		return h.PolicyFor(base, peer)

@@ -10,19 +10,19 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// ParsePeer reads PEER, with the usual port if it has none.
+// ParsePeer parses PEER, with the default port if it has none.
 func ParsePeer(command, text string, usual int) (string, error) {
 	peer, err := trust.ParsePeer(text)
 	if err != nil {
 		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(usual)))
 	}
 	if err != nil {
-		return "", exit.Usage(command, "%s is no peer: HOST, HOST:PORT or [IPv6]:PORT", exit.ShownArgument(text))
+		return "", exit.Usage(command, "%s is not a peer: use HOST, HOST:PORT or [IPv6]:PORT", exit.ShownArgument(text))
 	}
 	return peer, nil
 }
 
-// PeerAccess is the access data that shaking hands with a peer takes: nobody logs in.
+// PeerAccess returns the access data that a handshake with a peer needs: there is no login.
 func PeerAccess(method transfer.Method, peer string) (transfer.Access, error) {
 	access := transfer.Access{Method: method}
 	host, port, _ := net.SplitHostPort(peer) // parsePeer has joined them
@@ -30,7 +30,7 @@ func PeerAccess(method transfer.Method, peer string) (transfer.Access, error) {
 		return access, err
 	}
 	if method == transfer.FTPS {
-		access.Username = "anonymous" // which is not told
+		access.Username = "anonymous" // it is not sent
 	}
 	return access, access.Set(transfer.SettingPort, port)
 }

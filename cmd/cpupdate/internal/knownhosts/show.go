@@ -9,28 +9,29 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// Limits of what is shown of a certificate, whose texts are hostile, in bytes.
+// Limits for the texts of a certificate, which are untrusted, in bytes.
 const (
-	maxCertificateText  = 200 // of one text that stands beside a key
-	maxCertificateTexts = 400 // of all texts that stand before a question
+	maxCertificateText  = 200 // for one text stored beside a key
+	maxCertificateTexts = 400 // for all texts shown before a prompt
 	maxCertificateNames = 3
 )
 
-// ShowStranger shows on stderr what somebody needs to decide whether to trust a peer. The fingerprint is the last of it:
-// nothing that the certificate says can take its place, or push it out of sight.
+// ShowStranger prints on stderr what a person needs to decide whether to trust a peer. The fingerprint comes last:
+// nothing that the certificate says can take its place, or push it off the screen.
 func ShowStranger(c *console.Console, peer string, e *trust.Error) {
-	// What a certificate says never begins a line: it could look like one of ours.
-	const column = 15
-	width := c.ErrColumns()
-	row := func(name, text string) { fmt.Fprintf(c.Err, "  %-12s %s\n", name, console.Wrap(text, column, width)) }
-	voucher := ", and nobody vouches for it."
+	// Text of a certificate never begins a line: it could look like a line of cpupdate.
+	layout := c.Layout(2, 11)
+	layout.Width = c.ErrColumns()
+	row := func(name, text string) { fmt.Fprintln(c.Err, layout.Line(console.Cells(name, text)...)) }
+	voucher := ", and no trusted authority signed its certificate."
 	if e.Err == nil {
-		voucher = ", but an authority of this system vouches for it."
+		voucher = ", but an authority of this system signed its certificate."
 	}
-	fmt.Fprintln(c.Err, console.Escape(peer)+" is not known here"+voucher)
+	fmt.Fprintln(c.Err, console.Escape(peer)+" is unknown"+voucher)
 	if c := e.Certificate; c != nil {
 		texts := certificateTexts(maxCertificateTexts)
 		row("subject", texts.take(c.Subject.String(), 100))
@@ -43,27 +44,27 @@ func ShowStranger(c *console.Console, peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with what the server's administrator, or the phone itself, says of it:", 0, width))
+	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, layout.Width))
 	row("fingerprint", e.Presented.String())
 }
 
-// certificateTexts is how many bytes of a certificate's texts may still be shown.
+// certificateTexts counts how many bytes of a certificate's texts may still be shown.
 type certificateTexts int
 
-// take is a text, or the beginning of it, in quotes, safe for a terminal, and without blanks that would fill lines.
+// take returns a text, or its beginning, in quotes, safe for a terminal, and with runs of spaces reduced to one.
 func (left *certificateTexts) take(text string, most int) string {
 	if text == "" {
 		return "(empty)"
 	}
 	shown := strconv.Quote(strings.Join(strings.Fields(text), " "))
 	if most = min(most, int(*left)); len(shown) > most {
-		shown = strings.ToValidUTF8(shown[:max(most, 1)], "") + `..."`
+		shown = secret.Prefix(shown, max(most, 1)) + `..."`
 	}
 	*left -= certificateTexts(min(len(shown), int(*left)))
 	return console.Escape(shown)
 }
 
-// names are the names that a certificate is for, or the first of them.
+// names returns the first names that a certificate is issued for.
 func (left *certificateTexts) names(c *x509.Certificate) string {
 	var names []string
 	for _, name := range c.DNSNames[:min(len(c.DNSNames), maxCertificateNames)] {
@@ -81,7 +82,7 @@ func (left *certificateTexts) names(c *x509.Certificate) string {
 	return strings.Join(names, ", ")
 }
 
-// reason is why nobody vouches, in words of ours where the usual ones name what stands above already.
+// reason returns why the certificate is not trusted. It replaces library texts that would repeat what is shown above.
 func (left *certificateTexts) reason(e *trust.Error) string {
 	invalid := x509.CertificateInvalidError{}
 	switch {
@@ -95,7 +96,7 @@ func (left *certificateTexts) reason(e *trust.Error) string {
 	return left.take(e.Reason(), 80)
 }
 
-// validity is from when to when a certificate counts.
+// validity returns the period in which a certificate is valid.
 func validity(c *x509.Certificate, now time.Time) string {
 	text := c.NotBefore.UTC().Format(time.DateOnly) + " to " + c.NotAfter.UTC().Format(time.DateOnly)
 	switch {
@@ -107,7 +108,7 @@ func validity(c *x509.Certificate, now time.Time) string {
 	return text
 }
 
-// SubjectComment is what is written beside a key if nobody says more: whose the certificate says it is.
+// SubjectComment returns the default comment for a key: the subject of the certificate.
 func SubjectComment(c *x509.Certificate) string {
 	if c == nil {
 		return ""
@@ -119,28 +120,25 @@ func SubjectComment(c *x509.Certificate) string {
 	return strings.TrimSpace(CertificateText(text))
 }
 
-// CertificateText is a text of a certificate, bounded and safe for a terminal.
+// CertificateText returns a text of a certificate, bounded and safe for a terminal.
 func CertificateText(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if text == "" {
 		return "(empty)"
 	}
-	if len(text) > maxCertificateText {
-		return console.Escape(strings.ToValidUTF8(text[:maxCertificateText], "")) + "..."
-	}
-	return console.Escape(text)
+	return console.Escape(secret.Cut(text, maxCertificateText))
 }
 
-// TrustHints say how to find out whether a peer, HOST:PORT, is the right one. A key is never to be pinned only because it
-// was shown.
+// TrustHints returns how to verify that a peer, HOST:PORT, is the right one. A key must never be pinned only because
+// the peer presented it.
 func TrustHints(peer string, e *trust.Error) []string {
 	pin := e.Presented.String()
-	compare := "compare " + pin + " with what the administrator, or the phone itself, says of its key"
-	const impostor = "if the administrator knows of no new key, somebody else answers in its place: send nothing"
+	compare := "compare " + pin + " with the key from the administrator, or from the phone itself"
+	const impostor = "if the administrator knows of no new key, someone else answers at this address: send nothing"
 	switch {
 	case len(e.Known) > 0:
 		return []string{
-			"if the administrator knows of the change: cpupdate trust remove " + peer + ", and connect again",
+			"if the administrator confirms the change: cpupdate trust remove " + peer + ", and connect again",
 			impostor,
 		}
 	case e.Pinned && e.Err == nil:
@@ -151,19 +149,19 @@ func TrustHints(peer string, e *trust.Error) []string {
 		hints = append(hints, "check this computer's date; if it is right, have the administrator renew the certificate")
 	}
 	if host := (x509.HostnameError{}); errors.As(e.Err, &host) && len(host.Certificate.DNSNames)+len(host.Certificate.IPAddresses) > 0 {
-		hints = append(hints, "the certificate is for another name: give the one that stands there")
+		hints = append(hints, "the certificate is for another name: use a name that it contains")
 	}
 	return append(hints,
-		compare+"; only if they are the same: --pin "+pin+" for one run, or for good: cpupdate trust add "+peer+" --pin "+pin,
-		"or name who signs its certificate with --ca FILE")
+		compare+"; only if they are the same: --pin "+pin+" for one run, or permanently: cpupdate trust add "+peer+" --pin "+pin,
+		"or name the authority that signs its certificate with --ca FILE")
 }
 
-// WeakKeyHints are the next steps for a peer whose key proves nothing, nil for any other trouble.
+// WeakKeyHints returns the next steps for a peer whose key is too weak to prove anything, nil for any other error.
 func WeakKeyHints(err error) []string {
 	if weak := (*trust.WeakKeyError)(nil); !errors.As(err, &weak) {
 		return nil
 	}
 	return []string{
-		"have it given a key of 2048 bits or more; until then --legacy-tls takes it as it is, for one run: whoever has found out such a key can pass for it",
+		"have the peer's key replaced by one of 2048 bits or more; until then --legacy-tls accepts it, for one run: anyone who has broken such a key can pass for the peer",
 	}
 }

@@ -28,16 +28,16 @@ type AddOptions struct {
 
 // AddFlags declares the flags.
 func (o *AddOptions) AddFlags(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&o.pins, settings.KeyPin, nil, "the key, `sha256:HEX`, from whoever knows it: nothing is connected; may be repeated")
-	flags.StringVar(&o.comment, "comment", "", "`TEXT` that stands beside the key (usual: whose the certificate says it is)")
-	flags.StringVar(&o.method, transfer.SettingMethod, string(transfer.HTTPS), "how the peer is asked for its key: `https|ftps`")
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the peer, connecting included, `DURATION` as in 10s")
+	flags.StringArrayVar(&o.pins, settings.KeyPin, nil, "add this key, `sha256:HEX`, from someone who knows it, without connecting to the peer; may be repeated")
+	flags.StringVar(&o.comment, "comment", "", "`TEXT` stored beside the key (default the subject of the certificate)")
+	flags.StringVar(&o.method, transfer.SettingMethod, string(transfer.HTTPS), "how to read the key from the peer: `https|ftps`")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for the peer (`DURATION`, such as 10s)")
 	AddLegacyFlag(flags, &o.legacy)
 }
 
-// AddLegacyFlag adds --legacy-tls for those who only speak to servers.
+// AddLegacyFlag adds --legacy-tls for commands that connect to servers only.
 func AddLegacyFlag(flags *pflag.FlagSet, legacy *bool) {
-	flags.BoolVar(legacy, "legacy-tls", false, "speak to old servers too: TLS 1.0 and 1.1, and ciphers and keys that are broken")
+	flags.BoolVar(legacy, "legacy-tls", false, "allow old servers: TLS 1.0 and 1.1, and broken ciphers and keys")
 }
 
 // Add makes the key of a peer known: one that is stated, or the one that it presents.
@@ -58,7 +58,7 @@ func Add(ctx context.Context, con *console.Console, hosts *knownhosts.Store, o A
 	case method != transfer.FTPS && method != transfer.HTTPS:
 		return exit.Usage(command, "--method %s: https or ftps", o.method)
 	case o.timeout <= 0:
-		return exit.Usage(command, "--timeout must be longer than nothing")
+		return exit.Usage(command, "--timeout must be greater than zero")
 	case o.comment != "" && settings.CheckText(o.comment) != nil:
 		return exit.Usage(command, "--comment: %v", settings.CheckText(o.comment))
 	}
@@ -79,7 +79,8 @@ func Add(ctx context.Context, con *console.Console, hosts *knownhosts.Store, o A
 	return hosts.AddPins(ctx, peer, pins, comment)
 }
 
-// look connects and returns what the peer shows. If that is known already it says so, and returns nothing.
+// look connects and returns the key that the peer presents. If that key is already known, it prints that and returns
+// nil.
 func (o *AddOptions) look(ctx context.Context, con *console.Console, hosts *knownhosts.Store, method transfer.Method, peer string) (*trust.Error, error) {
 	access, err := knownhosts.PeerAccess(method, peer)
 	if err != nil {
@@ -91,14 +92,14 @@ func (o *AddOptions) look(ctx context.Context, con *console.Console, hosts *know
 	}
 	con.WarnLegacy(o.legacy)
 	shake := func(p trust.Policy) error {
-		return transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: o.timeout})
+		return transfer.Handshake(ctx, access, transfer.Options{Trust: p, Timeout: o.timeout})
 	}
 	err = shake(policy)
 	switch {
 	case err == nil && len(policy.Known) > 0:
-		return nil, hosts.SayTrusted(peer, nil, "its key is known already")
+		return nil, hosts.SayTrusted(peer, nil, "its key is already known")
 	case err == nil:
-		// An authority vouches for it; where there is none the key is shown.
+		// An authority has signed its certificate; without authorities the key is returned.
 		err = shake(trust.Policy{Authorities: x509.NewCertPool(), Legacy: o.legacy})
 		if vouched := trust.AsError(err); vouched != nil {
 			vouched.Err = nil
@@ -110,7 +111,7 @@ func (o *AddOptions) look(ctx context.Context, con *console.Console, hosts *know
 	return nil, o.hinted(advice.ServerEnded(ctx, "", err))
 }
 
-// hinted gives what went wrong with a peer the hints for who has a PEER and no flags of a server.
+// hinted gives connection errors the hints for a command with PEER and no flags of a server.
 func (o *AddOptions) hinted(err error) error {
 	own, e := (*exit.Error)(nil), (*transfer.Error)(nil)
 	if !errors.As(err, &own) || !errors.As(err, &e) || trust.AsError(err) != nil || knownhosts.WeakKeyHints(err) != nil {
@@ -119,24 +120,24 @@ func (o *AddOptions) hinted(err error) error {
 	hint := "try again later; check --method and the port of PEER"
 	switch e.Kind { //nolint:exhaustive // the others are a peer that is none of this method
 	case transfer.KindUnreachable:
-		hint = "check the name and the port of PEER, that it runs, and the network and firewalls on the way"
+		hint = "check the name and the port of PEER, that it is running, and the network and firewalls in between"
 	case transfer.KindTimeout:
-		hint = "check --method and the port of PEER (one that is encrypted from the start says nothing to ftps); for a slow peer raise --timeout"
+		hint = "check --method and the port of PEER (a peer that is encrypted from the start sends nothing to ftps); for a slow peer raise --timeout"
 	case transfer.KindTLS:
 		hint = "check --method and the port of PEER: ftps begins without encryption and asks for TLS (usually port 21), https is encrypted from the start"
 		if !o.legacy {
-			hint += "; if it is old, --legacy-tls speaks to it too"
+			hint += "; for an old peer add --legacy-tls"
 		}
 	}
 	return exit.New(own.Code, own.Err, hint)
 }
 
-// ask asks whether to trust the peer; nobody can be asked in a script.
+// ask prompts whether to trust the peer; without a terminal it returns an error with the key.
 func (o *AddOptions) ask(ctx context.Context, con *console.Console, peer string, stranger *trust.Error) error {
-	if con.InTerminal && !con.JSON {
+	if con.CanPrompt() {
 		return knownhosts.Introduce(con, ctx, peer, stranger)
 	}
 	pin := stranger.Presented.String()
-	return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key is %s, and there is nobody to be asked", peer, pin),
-		"compare it with what the administrator, or the phone itself, says of its key; only if they are the same: cpupdate trust add "+peer+" --pin "+pin)
+	return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),
+		"compare it with the key from the administrator, or from the phone itself; only if they are the same: cpupdate trust add "+peer+" --pin "+pin)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// knownKeyDoc is a known key as JSON.
+// knownKeyDoc is the JSON form of a known key.
 type knownKeyDoc struct {
 	Peer      string `json:"peer"`
 	Pin       string `json:"pin"`
@@ -49,7 +49,7 @@ func List(con *console.Console, hosts *knownhosts.Store) error {
 	}
 	return con.Print(doc, func(w io.Writer) {
 		if len(doc.Keys) == 0 {
-			fmt.Fprintln(w, "no keys are known; they would lie in "+console.Escape(f.Path))
+			fmt.Fprintln(w, "no keys are known; they would be stored in "+console.Escape(f.Path))
 			return
 		}
 		drawKnownKeys(con, w, doc.Keys)
@@ -57,18 +57,13 @@ func List(con *console.Console, hosts *knownhosts.Store) error {
 }
 
 func drawKnownKeys(con *console.Console, w io.Writer, keys []knownKeyDoc) {
-	width := len("PEER")
+	table := con.Table(0)
+	table.Width = 0
+	table.Row(console.Bold.Cell("PEER"), console.Bold.Cell("KEY"), console.Bold.Cell("FIRST SEEN"), console.Bold.Cell("COMMENT"))
 	for _, k := range keys {
-		width = max(width, len([]rune(k.Peer)))
+		table.Row(console.Cells(k.Peer, k.Pin, k.FirstSeen, k.Comment)...)
 	}
-	row := func(s console.Style, peer, pin, day, comment string) {
-		line := console.Pad(peer, width) + "  " + console.Pad(pin, len(trust.Pin{}.String())) + "  " + console.Pad(day, len("FIRST SEEN")) + "  " + comment
-		fmt.Fprintln(w, con.Paint(s, strings.TrimRight(line, " ")))
-	}
-	row(console.Bold, "PEER", "KEY", "FIRST SEEN", "COMMENT")
-	for _, k := range keys {
-		row(console.Plain, k.Peer, k.Pin, k.FirstSeen, console.Escape(k.Comment))
-	}
+	table.Draw(w)
 }
 
 // Remove removes the known keys of a peer, or those of them that are named.
@@ -99,11 +94,11 @@ func Remove(ctx context.Context, con *console.Console, hosts *knownhosts.Store, 
 		Removed int    `json:"removed"`
 	}{1, path, peer, removed}
 	return con.Print(doc, func(w io.Writer) {
-		fmt.Fprintf(w, "forgotten: %s of %s\n", console.Plural(removed, "key"), console.Escape(peer))
+		fmt.Fprintf(w, "removed: %s of %s\n", console.Plural(removed, "key"), console.Escape(peer))
 	})
 }
 
-// noKnownKey says that there is nothing to remove, and what there is of the host.
+// noKnownKey returns the error that there is nothing to remove, and lists the known peers of the host.
 func noKnownKey(list *trust.List, peer string, pinned bool) error {
 	host, _, _ := net.SplitHostPort(peer)
 	var others []string
@@ -112,9 +107,9 @@ func noKnownKey(list *trust.List, peer string, pinned bool) error {
 			others = append(others, e.Peer)
 		}
 	}
-	hint := "cpupdate trust list shows all that are known"
+	hint := "list all known keys with: cpupdate trust list"
 	if len(others) > 0 {
-		hint = "of this host there are: " + strings.Join(others, ", ")
+		hint = "known peers of this host: " + strings.Join(others, ", ")
 	}
 	if pinned {
 		return exit.Errorf(exit.CodeSettings, hint, "this key of %s is not known", peer)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -15,23 +16,25 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// Access are explicit access data. A flag that is not given is empty: one without a value is an error already.
+// Access hold explicit access data. An empty value means that the flag was not given: a flag with an empty value
+// is an error already.
 type Access struct {
 	Method, server, port, account, username, path, baseURL string
 }
 
 // AddFlags declares the flags.
 func (o *Access) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.Method, transfer.SettingMethod, "", "how the file travels: `ftp|ftps|https` (usual: ftp)")
+	defer console.Group(flags, "Server")()
 	flags.StringVar(&o.server, transfer.SettingServer, "", "the server's `HOST` name or address")
-	flags.StringVar(&o.port, transfer.SettingPort, "", "the server's `PORT` (usual: 21, for https 443)")
-	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers ask for besides the user name")
-	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user's `NAME` on the server; anonymous has to be named too")
-	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, by ftp and ftps (usual: the login folder)")
-	flags.StringVar(&o.baseURL, transfer.SettingBaseURL, "", "the folder's `URL`, by https: https://files.example/firmware/")
+	flags.StringVar(&o.username, transfer.SettingUsername, "", "the user `NAME` on the server; for anonymous access, give anonymous")
+	flags.StringVar(&o.path, transfer.SettingPath, "", "the `FOLDER` on the server, with ftp and ftps (default: the login folder)")
+	flags.StringVar(&o.Method, transfer.SettingMethod, "", "the transfer method: `ftp|ftps|https` (default ftp)")
+	flags.StringVar(&o.port, transfer.SettingPort, "", "the server's `PORT` (default 21, or 443 with https)")
+	flags.StringVar(&o.baseURL, transfer.SettingBaseURL, "", "the `URL` of the folder, with https: https://files.example/firmware/")
+	flags.StringVar(&o.account, transfer.SettingAccount, "", "the `ACCOUNT` that some FTP servers require in addition to the user name")
 }
 
-// Given are the settings that were given, in their order.
+// Given returns the settings that were given, in a fixed order.
 func (o *Access) Given() []settings.Given {
 	var out []settings.Given
 	for _, s := range []struct{ name, text string }{
@@ -50,7 +53,7 @@ func (o *Access) Given() []settings.Given {
 	return out
 }
 
-// access reads the flags. What only shows together with other settings, and with the password, is left to
+// access parses the flags. Problems that depend on other settings or on the password are left to
 // [transfer.Access.Validate] and [settings.UsageError].
 func (o *Access) access(command string) (transfer.Access, error) {
 	var access transfer.Access
@@ -62,7 +65,7 @@ func (o *Access) access(command string) (transfer.Access, error) {
 	return access, nil
 }
 
-// Trust are whom to believe that it is the server.
+// Trust say how to verify the server's certificate.
 type Trust struct {
 	Ca   string
 	Pins []string
@@ -70,8 +73,9 @@ type Trust struct {
 
 // AddFlags declares the flags.
 func (o *Trust) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.Ca, settings.KeyCA, "", "who may sign the server's certificate: a `FILE` (PEM) instead of the system's authorities")
-	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "the server's key, `sha256:HEX` of its public key; may be repeated")
+	defer console.Group(flags, "Trust")()
+	flags.StringVar(&o.Ca, settings.KeyCA, "", "verify the server's certificate with the CA certificates in `FILE` (PEM), not with those of the system")
+	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "accept the server's certificate if its public key has this digest, `sha256:HEX`; may be repeated")
 }
 
 // Given returns the settings that are given as flags.
@@ -86,7 +90,7 @@ func (o *Trust) Given() []settings.Given {
 	return out
 }
 
-// Trust reads the flags and the file that they name.
+// Trust parses the flags and reads the file that they name.
 func (o *Trust) Trust(command string) (trust.Policy, error) {
 	pins, err := settings.ParsePins(o.Pins)
 	if err != nil {
@@ -99,7 +103,7 @@ func (o *Trust) Trust(command string) (trust.Policy, error) {
 	return policy, err
 }
 
-// instead is what is stored with the flags in its place: each of them only for its own.
+// instead returns the stored policy with the values of the flags that were given in place of the stored ones.
 func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, error) {
 	given, err := (&Trust{Pins: o.Pins}).Trust(command)
 	if err != nil {
@@ -113,7 +117,7 @@ func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, erro
 	return q.Trust()
 }
 
-// Site describe the phones of a site, all of them at once.
+// Site describe all phones of a site together.
 type Site struct{ phone Phone }
 
 // AddFlags declares the flags.
@@ -135,7 +139,7 @@ func (o *Site) Given() []settings.Given {
 	return out
 }
 
-// CheckGiven checks settings from flags and returns them as they are written into a file.
+// CheckGiven checks settings from flags and returns them in the form that the settings file has.
 func CheckGiven(command string, given []settings.Given) ([]settings.Given, error) {
 	p := &settings.Profile{Texts: map[string][]string{}, Where: map[string]string{}}
 	var out []settings.Given
@@ -150,7 +154,7 @@ func CheckGiven(command string, given []settings.Given) ([]settings.Given, error
 			}
 		}
 		if s.Name == settings.KeyCA || s.Name == settings.KeyFetchPassword {
-			// In the file a relative name would start from the file's folder.
+			// In the settings file, a relative name would start from the folder of that file.
 			whole, err := filepath.Abs(s.Texts[0])
 			if err != nil {
 				return nil, err
@@ -162,7 +166,7 @@ func CheckGiven(command string, given []settings.Given) ([]settings.Given, error
 	return out, nil
 }
 
-// WantsPassword reports whether it is worth asking for a password: some user's, who is not anonymous.
+// WantsPassword reports whether to prompt for a password: there is a user, and it is not anonymous.
 func WantsPassword(access transfer.Access) bool {
 	return access.Username != "" && !strings.EqualFold(access.Username, "anonymous")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
@@ -17,17 +18,18 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// Fetch are where phones fetch, and as whom.
+// Fetch say where phones fetch the image, and with which login.
 type Fetch struct{ settings.FetchAccess }
 
 // AddFlags declares the flags.
 func (o *Fetch) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.URL, settings.KeyFetchURL, "", "where phones fetch, if not where the image is sent: `URL` of the folder (with a / at its end) or file, ftp://... or https://...")
-	flags.StringVar(&o.Username, settings.KeyFetchUsername, "", "the user's `NAME` that phones log in with: best one that may only read")
-	flags.StringVar(&o.PasswordFile, settings.KeyFetchPassword, "", "read the password for that from `FILE`, without the line break at its end")
+	defer console.Group(flags, "Fetch by phones")()
+	flags.StringVar(&o.URL, settings.KeyFetchURL, "", "let phones fetch from `URL` if the upload has another address: a file, or a folder that ends in /; ftp://... or https://...")
+	flags.StringVar(&o.Username, settings.KeyFetchUsername, "", "the user `NAME` that phones log in with; use one with read access only")
+	flags.StringVar(&o.PasswordFile, settings.KeyFetchPassword, "", "read the password of --fetch-username from `FILE`, without the line break at its end")
 }
 
-// Settings are those that were given, in their order.
+// Settings returns the settings that were given, in a fixed order.
 func (o *Fetch) Settings() []settings.Given {
 	var out []settings.Given
 	for _, s := range []struct{ name, text string }{
@@ -40,7 +42,7 @@ func (o *Fetch) Settings() []settings.Given {
 	return out
 }
 
-// Given is the first flag that was given, "" if none was.
+// Given returns the first flag that was given, or "".
 func (o *Fetch) Given() string {
 	if all := o.Settings(); len(all) > 0 {
 		return all[0].Name
@@ -48,7 +50,7 @@ func (o *Fetch) Given() string {
 	return ""
 }
 
-// withStored takes over what is stored where no flag is given.
+// withStored returns the stored options if no flag was given.
 func (o Fetch) withStored(stored settings.FetchAccess) settings.FetchAccess {
 	if o.FetchAccess == (settings.FetchAccess{}) {
 		return stored
@@ -56,14 +58,15 @@ func (o Fetch) withStored(stored settings.FetchAccess) settings.FetchAccess {
 	return o.FetchAccess
 }
 
-// own reports whether phones have a login of their own, or none.
+// own reports whether phones have a login of their own instead of that of the upload.
 func (o *Fetch) own() bool { return o.URL != "" || o.Username != "" }
 
-// Deployment is what phones are told, without a password. The error is a usage error or one of the stored settings.
+// Deployment returns what phones are instructed to fetch, without a password. The error is a usage error, or is about a
+// stored setting.
 func (o *Fetch) Deployment(d *Destination, filename string) (wpi.Deployment, error) {
 	o.FetchAccess = o.withStored(d.Fetch)
 	if o.PasswordFile != "" && o.Username == "" {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchPassword, "it goes with fetch-username")
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchPassword, "needs fetch-username")
 	}
 	deploy, err := o.place(d, filename)
 	if err != nil {
@@ -81,7 +84,7 @@ func (o *Fetch) Deployment(d *Destination, filename string) (wpi.Deployment, err
 	return deploy, nil
 }
 
-// settingOf is our name of a setting that a phone would not understand.
+// settingOf returns our name of a setting whose value a phone would not understand.
 func (o *Fetch) settingOf(name string) string {
 	switch {
 	case name == wpi.SettingUsername && o.own():
@@ -98,7 +101,7 @@ func (o *Fetch) settingOf(name string) string {
 	return name
 }
 
-// wrong is a setting that cannot be told to phones.
+// wrong returns the error for a setting that phones cannot be given.
 func (o *Fetch) wrong(d *Destination, setting, problem string) error {
 	if d.Origin == "flags" || setting == transfer.SettingFilename {
 		return exit.Usage("push", "--%s: %s", setting, problem)
@@ -106,28 +109,28 @@ func (o *Fetch) wrong(d *Destination, setting, problem string) error {
 	return exit.Errorf(exit.CodeSettings, "change it with: cpupdate defaults set --"+setting+" ...", "%s: %s: %s", d.Origin, setting, problem)
 }
 
-// place is where the image will lie for phones.
+// place returns the address from which phones fetch the image.
 func (o *Fetch) place(d *Destination, filename string) (wpi.Deployment, error) {
 	a := d.Access
 	switch {
 	case o.URL != "":
 		return o.placeOfURL(d, filename)
 	case a.Method == transfer.FTPS:
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "phones fetch by ftp and https, not by ftps: say where they find the image")
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "phones cannot fetch by ftps, only by ftp and https: give the address where they find the image")
 	case a.Method == transfer.HTTPS:
 		return wpi.Deployment{URL: a.FileURL(filename)}, nil
 	}
 	return wpi.Deployment{Server: a.Server, Port: a.Port, Path: a.Path, Name: filename, Account: a.Account}, nil
 }
 
-// placeOfURL reads --fetch-url. As in every URL of FTP a folder begins at the login folder, or with %2F at the root.
+// placeOfURL parses --fetch-url. As in every FTP URL, a path starts at the login folder, or with %2F at the root.
 func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "ftp" && u.Scheme != "https" {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the whole address of the file")
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
 	}
 	if u.User != nil {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "the login does not belong into it: use fetch-username and fetch-password-file")
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must not contain a login: use fetch-username and fetch-password-file")
 	}
 	if strings.HasSuffix(u.Path, "/") || u.Path == "" {
 		u = u.JoinPath(filename)
@@ -135,7 +138,7 @@ func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, err
 	if u.Scheme == "https" {
 		return wpi.Deployment{URL: u.String()}, nil
 	}
-	port, _ := strconv.Atoi(cmp.Or(u.Port(), "0")) // url.Parse has seen that it is a number
+	port, _ := strconv.Atoi(cmp.Or(u.Port(), "0")) // url.Parse accepts numbers only
 	folder, name := "", strings.TrimPrefix(u.Path, "/")
 	if i := strings.LastIndex(name, "/"); i >= 0 {
 		folder, name = cmp.Or(name[:i], "/"), name[i+1:]
@@ -143,13 +146,13 @@ func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, err
 	return wpi.Deployment{Server: u.Hostname(), Port: port, Path: folder, Name: name}, nil
 }
 
-// Login adds the password, once it is known.
+// Login adds the password to what phones are given.
 func (o *Fetch) Login(d *Destination, deploy wpi.Deployment) (wpi.Deployment, error) {
 	switch {
 	case o.PasswordFile != "":
 		text, err := atomicfile.ReadLimited(o.PasswordFile, credentials.MaxPassword+2)
 		if err != nil {
-			return deploy, exit.New(exit.CodeSettings, err, "a file with the password that phones log in with")
+			return deploy, exit.New(exit.CodeSettings, err, "name a file with the password that phones log in with")
 		}
 		deploy.Password = credentials.WithoutLineBreak(string(text))
 	case !o.own():
@@ -163,7 +166,7 @@ func (o *Fetch) Login(d *Destination, deploy wpi.Deployment) (wpi.Deployment, er
 	return deploy, nil
 }
 
-// Writes reports whether phones are told a login that may write.
+// Writes reports whether phones are given the login of the upload, which may write.
 func (o *Fetch) Writes(d *Destination) bool {
 	return !o.own() && d.Access.Username != "" && !strings.EqualFold(d.Access.Username, "anonymous")
 }

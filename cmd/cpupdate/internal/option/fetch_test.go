@@ -8,6 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -116,7 +117,7 @@ func TestSettingOf(t *testing.T) {
 // TestFetchLogin checks which login phones get.
 func TestFetchLogin(t *testing.T) {
 	file := clitest.File(t, "password", []byte("reader's\r\n"))
-	d := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "cp", Password: transfer.NewSecret("canary")}, Origin: "flags"}
+	d := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "cp", Password: secret.New("canary")}, Origin: "flags"}
 	for _, test := range []struct {
 		fetch    settings.FetchAccess
 		password string
@@ -144,7 +145,7 @@ func TestFetchLogin(t *testing.T) {
 
 // TestFetchLoginRefused checks that an invalid password is an error that does not show it.
 func TestFetchLoginRefused(t *testing.T) {
-	d := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "cp", Password: transfer.NewSecret("can\x01ary")}, Origin: "flags"}
+	d := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "cp", Password: secret.New("can\x01ary")}, Origin: "flags"}
 	deploy := wpi.Deployment{Server: "h", Name: "i.bind", Username: "cp", Priority: wpi.Normal}
 	for _, test := range []struct {
 		fetch settings.FetchAccess

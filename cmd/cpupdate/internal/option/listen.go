@@ -13,14 +13,15 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// CallPort is where phones expect a provisioning service (developer's guide A31003-S2000-R102-16, p. 12).
+// CallPort is the port where phones expect a provisioning service (developer's guide A31003-S2000-R102-16, p. 12).
 const CallPort = 18443
 
-// Listen are how phones are spoken to: where they call, and how patient we are.
+// Listen say where phones call back, and how long to wait for them.
 type Listen struct {
 	Listen, Advertise string
 	Cert, key         string
@@ -33,40 +34,45 @@ type Listen struct {
 
 // AddFlags declares the flags.
 func (o *Listen) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.Listen, "listen", "", "where phones call: `[ADDR]:PORT` of this machine (usual: port 18443, or a free one if it is taken)")
-	flags.StringVar(&o.Advertise, "advertise", "", "what phones are told to call: `HOST[:PORT]` (usual: the address of this machine that reaches the phone)")
-	flags.StringVar(&o.Cert, "service-cert", "", "the certificate that phones are shown, a `FILE` in PEM (usual: one made for this run)")
-	flags.StringVar(&o.key, "service-key", "", "its key, a `FILE` in PEM")
-	flags.BoolVar(&o.Legacy, "legacy-tls", false, "speak to old phones and servers too: TLS 1.0 and 1.1, and ciphers and keys that are broken")
-	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "the longest silence of a phone, `DURATION` as in 10m")
-	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the shortest time between two requests to one phone to call, `DURATION` as in 60s")
-	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often a look is taken whether a phone restarts, `DURATION` as in 2s")
-	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are asked, and fetch, at once: a `NUMBER` up to 10000")
+	end := console.Group(flags, "This machine")
+	flags.StringVar(&o.Listen, "listen", "", "listen for phones at `[ADDR]:PORT` of this machine (default port 18443, or a free port if that is in use)")
+	flags.StringVar(&o.Advertise, "advertise", "", "instruct phones to call `HOST[:PORT]` (default: the address of this machine on the route to the phone)")
+	flags.StringVar(&o.Cert, "service-cert", "", "present the certificate in `FILE` (PEM) to phones (default: a new one for each run)")
+	flags.StringVar(&o.key, "service-key", "", "the private key of --service-cert, a `FILE` in PEM")
+	end()
+	end = console.Group(flags, "Trust")
+	flags.BoolVar(&o.Legacy, "legacy-tls", false, "accept old phones and servers: TLS 1.0 and 1.1, and insecure ciphers and keys")
+	end()
+	defer console.Group(flags, "Timing")()
+	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "how long to wait for a phone's next step (`DURATION`, such as 10m)")
+	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the minimum time between two contact requests to one phone (`DURATION`, such as 60s)")
+	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often to check whether a phone restarts (`DURATION`, such as 2s)")
+	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
 }
 
-// Validate keeps what cannot be meant from being tried.
+// Validate rejects invalid values.
 func (o *Listen) Validate(command string) error {
 	switch {
 	case o.Patience <= 0 || o.Interval <= 0 || o.Probe <= 0:
-		return exit.Usage(command, "--patience, --contact-interval and --probe-interval must be longer than nothing")
+		return exit.Usage(command, "--patience, --contact-interval and --probe-interval must be greater than zero")
 	case o.Parallel < 1 || o.Parallel > 10_000:
-		return exit.Usage(command, "--parallel: from 1 to 10000")
+		return exit.Usage(command, "--parallel: must be from 1 to 10000")
 	case (o.Cert == "") != (o.key == ""):
-		return exit.Usage(command, "--service-cert and --service-key go together")
+		return exit.Usage(command, "--service-cert and --service-key: give both or neither")
 	}
 	if o.Listen != "" {
 		_, port, err := net.SplitHostPort(o.Listen)
 		if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
-			return exit.Usage(command, "--listen %s: [ADDR]:PORT, such as :18443 or 192.0.2.10:18443", o.Listen)
+			return exit.Usage(command, "--listen %s: must be [ADDR]:PORT, such as :18443 or 192.0.2.10:18443", o.Listen)
 		}
 	}
 	if _, _, err := o.Advertised(); err != nil {
-		return exit.Usage(command, "--advertise %s: HOST or HOST:PORT", o.Advertise)
+		return exit.Usage(command, "--advertise %s: must be HOST or HOST:PORT", o.Advertise)
 	}
 	return nil
 }
 
-// Advertised is what phones are told to call: a host, and a port or 0.
+// Advertised returns the host that phones are instructed to call, and the port or 0.
 func (o *Listen) Advertised() (host string, port int, err error) {
 	if o.Advertise == "" {
 		return "", 0, nil
@@ -92,20 +98,20 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	return host, port, nil
 }
 
-// Certificate reads the one that is given, or makes one for this run.
+// Certificate reads the certificate of --service-cert, or makes one for this run.
 func (o *Listen) Certificate() (tls.Certificate, error) {
 	if o.Cert == "" {
-		return transfer.MakeCertificate(o.names(), time.Now())
+		return serve.MakeCertificate(o.names(), time.Now())
 	}
 	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
 	if err != nil {
 		return certificate, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-			"a certificate and its key in two files in PEM, as openssl makes them")
+			"use a certificate and its key, in two PEM files as openssl writes them")
 	}
 	return certificate, nil
 }
 
-// names are what this machine may be called by phones.
+// names returns the names and addresses under which phones may call this machine.
 func (o *Listen) names() []string {
 	var names []string
 	if host, _, _ := o.Advertised(); host != "" {

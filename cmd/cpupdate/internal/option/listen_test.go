@@ -9,7 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // newListen is how phones are spoken to, as the flags say.
@@ -80,7 +80,7 @@ func TestCertificate(t *testing.T) {
 	if err != nil || leaf.VerifyHostname("update.example") != nil || leaf.VerifyHostname("127.0.0.1") != nil {
 		t.Errorf("%v, %v", leaf.DNSNames, err)
 	}
-	other, err := transfer.MakeCertificate([]string{"x"}, time.Now())
+	other, err := serve.MakeCertificate([]string{"x"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -17,49 +18,53 @@ type Phone struct {
 }
 
 func (o *Phone) addFlags(flags *pflag.FlagSet) {
+	defer console.Group(flags, "Phones")()
 	o.addSiteFlags(flags)
 	flags.StringVar(&o.Part, "part-number", "", "the phone's part `NUMBER`, such as S30817-S7403-A101-15")
-	flags.StringVar(&o.Running, "running", "", "the `VERSION` that the phone runs, such as \"V1 R4.9.0\"")
+	flags.StringVar(&o.Running, "running", "", "the software `VERSION` that the phone runs, such as \"V1 R4.9.0\"")
 }
 
-// addSiteFlags adds those that hold for many phones alike.
+// addSiteFlags adds the flags that can describe many phones together.
 func (o *Phone) addSiteFlags(flags *pflag.FlagSet) {
+	defer console.Group(flags, "Phones")()
 	flags.StringVar(&o.Level, settings.KeyLevel, "", "the phone's hardware level, a `NUMBER` from 1")
 	flags.StringVar(&o.Model, settings.KeyModel, "", "the phone's `MODEL`, such as CP600 or \"OpenScape Desk Phone CP600\"")
-	flags.StringVar(&o.Kind, settings.KeyType, "", "the `TYPE` that the phone runs, such as \"Unify HFA\"")
-	flags.StringVar(&o.Minimum, settings.KeyMinimum, "", "the lowest `VERSION` for the phone's hardware")
+	flags.StringVar(&o.Kind, settings.KeyType, "", "the software `TYPE` that the phone runs, such as \"Unify HFA\"")
+	flags.StringVar(&o.Minimum, settings.KeyMinimum, "", "the lowest software `VERSION` for the phone's hardware")
 }
 
-// Permits are what the person who asks permits.
+// Permits say which rules the user overrides.
 type Permits struct {
 	Override, typeChange, downgrade, Reinstall bool
 	Reason                                     string
 }
 
-func (o *Permits) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.Override, "override", false, "the manual's Override: lift hardware-level, minimum-version and stepping-stone")
-	flags.StringVar(&o.Reason, "reason", "", "why --override is given: `TEXT` that is kept with the answer")
-	flags.BoolVar(&o.typeChange, "allow-type-change", false, "lift software-type")
-	flags.BoolVar(&o.downgrade, "allow-downgrade", false, "lift downgrade")
-	flags.BoolVar(&o.Reinstall, "reinstall", false, "the version that the phone runs is no reason to do nothing")
+// AddFlags adds the flags that override rules.
+func (o *Permits) AddFlags(flags *pflag.FlagSet) {
+	defer console.Group(flags, "Overrides")()
+	flags.BoolVar(&o.Override, "override", false, "override the rules hardware-level, minimum-version and stepping-stone (Override in the manual)")
+	flags.StringVar(&o.Reason, "reason", "", "the reason for --override: `TEXT` that is shown in the answer")
+	flags.BoolVar(&o.typeChange, "allow-type-change", false, "override the rule software-type")
+	flags.BoolVar(&o.downgrade, "allow-downgrade", false, "override the rule downgrade")
+	flags.BoolVar(&o.Reinstall, "reinstall", false, "install even if the phone already runs this version")
 }
 
-// validate keeps a reason from going nowhere.
+// validate rejects a reason without an override.
 func (o *Permits) validate(command string) error {
 	if o.Reason != "" && !o.Override {
-		return exit.Usage(command, "--reason goes with --override")
+		return exit.Usage(command, "--reason needs --override")
 	}
 	return nil
 }
 
-// Policy adds the permissions to what the first rule demands.
+// Policy adds the overrides to the policy for signatures.
 func (o Permits) Policy(p hwcheck.Policy) hwcheck.Policy {
 	p.Override, p.Reason = o.Override, o.Reason
 	p.AllowTypeChange, p.AllowDowngrade, p.Reinstall = o.typeChange, o.downgrade, o.Reinstall
 	return p
 }
 
-// Phone reads the flags that describe a phone.
+// Phone parses the flags that describe a phone.
 func (o Phone) Phone(command string) (hwcheck.Phone, error) {
 	var p hwcheck.Phone
 	for _, err := range []error{
@@ -79,7 +84,7 @@ func (o Phone) Phone(command string) (hwcheck.Phone, error) {
 
 func asText(s string) (string, error) { return s, nil }
 
-// flagClaim reads a flag's value as a claim; an empty value states nothing.
+// flagClaim parses a flag's value into a claim; an empty value makes no claim.
 func flagClaim[T any](claims *[]hwcheck.Claim[T], flag, value string, parse func(string) (T, error)) error {
 	if value == "" {
 		return nil
@@ -92,7 +97,7 @@ func flagClaim[T any](claims *[]hwcheck.Claim[T], flag, value string, parse func
 	return nil
 }
 
-// WithStored adds what is stored of a site's phones, where no flag says otherwise.
+// WithStored adds the stored values of a site's phones for which there is no flag.
 func WithStored(phone, stored hwcheck.Phone) hwcheck.Phone {
 	phone.Level = orStored(phone.Level, stored.Level)
 	phone.Device = orStored(phone.Device, stored.Device)

@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// Phones say which phones, and what is known of them beforehand.
+// Phones say which phones to use, and what is known about them beforehand.
 type Phones struct {
 	Phone  Phone
 	Permit Permits
@@ -21,12 +22,12 @@ type Phones struct {
 
 // AddFlags declares the flags.
 func (o *Phones) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.List, "phones", "", "a phone list in `FILE` (CSV): addresses, MACs, levels, overrides")
+	defer console.Group(flags, "Phones")()
+	flags.StringVar(&o.List, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
 	o.Phone.addFlags(flags)
-	o.Permit.addFlags(flags)
 }
 
-// Validate keeps apart what cannot be meant together; several says that there may be more than one phone.
+// Validate rejects flags that cannot be used together.
 func (o *Phones) Validate(command string, addresses []string) error {
 	if err := o.Permit.validate(command); err != nil {
 		return err
@@ -34,17 +35,17 @@ func (o *Phones) Validate(command string, addresses []string) error {
 	several := o.List != "" || len(addresses) > 1
 	switch {
 	case o.List != "" && o.Phone != (Phone{}):
-		return exit.Usage(command, "--phones lists the phones: flags that describe one phone do not go with it")
+		return exit.Usage(command, "--phones cannot be used with flags that describe one phone")
 	case several && o.Permit.Override:
-		return exit.Errorf(exit.CodeUsage, "write yes into the list's column override, and why into reason",
-			"--override speaks for one phone: with several it is a column of the list")
+		return exit.Errorf(exit.CodeUsage, "write yes in the list's column override, and the reason in the column reason",
+			"--override is for one phone: with several, use the column override of a list")
 	case several && (o.Phone.Part != "" || o.Phone.Running != ""):
-		return exit.Usage(command, "--part-number and --running speak for one phone: with several they are columns of a list (--phones)")
+		return exit.Usage(command, "--part-number and --running are for one phone: with several, use the columns of a list (--phones)")
 	}
 	return nil
 }
 
-// Targets are the phones that are named, or all of the list that have an address.
+// Targets returns the named phones, or all phones of the list.
 func (o *Phones) Targets(command string, addresses []string, stored hwcheck.Phone) ([]fleet.Target, error) {
 	stated, err := o.Phone.Phone(command)
 	if err != nil {
@@ -58,7 +59,7 @@ func (o *Phones) Targets(command string, addresses []string, stored hwcheck.Phon
 	if len(addresses) == 0 {
 		for _, p := range listed {
 			if p.Address == "" {
-				return nil, exit.Errorf(exit.CodeSettings, "add a column address to the list: HOST or HOST:PORT", "phone list %s: line %d has no address to reach the phone", o.List, p.Line)
+				return nil, exit.Errorf(exit.CodeSettings, "add the column address to the list: HOST or HOST:PORT", "phone list %s: line %d has no address", o.List, p.Line)
 			}
 			out = append(out, listedTarget(p, stored))
 		}
@@ -71,7 +72,7 @@ func (o *Phones) Targets(command string, addresses []string, stored hwcheck.Phon
 			return nil, badAddress(command, address, err)
 		}
 		if first, twice := seen[key]; twice {
-			return nil, exit.Usage(command, "%s and %s are one phone", first, address)
+			return nil, exit.Usage(command, "%s and %s are the same phone", first, address)
 		}
 		seen[key] = address
 		if o.List == "" {
@@ -80,14 +81,14 @@ func (o *Phones) Targets(command string, addresses []string, stored hwcheck.Phon
 		}
 		i := slices.IndexFunc(listed, func(p hwcheck.ListedPhone) bool { return sameAddress(p.Address, key) })
 		if i < 0 {
-			return nil, exit.Errorf(exit.CodeUsage, "add it to the list, or leave the list out", "%s is not in the phone list %s", address, o.List)
+			return nil, exit.Errorf(exit.CodeUsage, "add it to the list, or omit --phones", "%s is not in the phone list %s", address, o.List)
 		}
 		out = append(out, listedTarget(listed[i], stored))
 	}
 	return out, nil
 }
 
-// badAddress is an argument that is no phone. What may hold a password is not shown.
+// badAddress returns the usage error for an invalid address. It does not show an argument that may contain a password.
 func badAddress(command, address string, err error) error {
 	if strings.Contains(address, "@") {
 		return exit.Usage(command, "the argument with an @ is not HOST, HOST:PORT or [IPv6]:PORT")
@@ -101,7 +102,7 @@ func (o *Phones) listed() ([]hwcheck.ListedPhone, error) {
 	}
 	listed, err := settings.ReadPhoneList(o.List)
 	if err == nil && len(listed) == 0 {
-		err = exit.Errorf(exit.CodeSettings, "add a line for each phone", "phone list %s: it has no phones", o.List)
+		err = exit.Errorf(exit.CodeSettings, "add a line for each phone", "phone list %s: contains no phones", o.List)
 	}
 	return listed, err
 }

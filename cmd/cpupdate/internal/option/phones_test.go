@@ -18,7 +18,10 @@ import (
 func newPhones(t *testing.T, args ...string) *Phones {
 	t.Helper()
 	o := &Phones{}
-	parse(t, o.AddFlags, args...)
+	parse(t, func(flags *pflag.FlagSet) {
+		o.AddFlags(flags)
+		o.Permit.AddFlags(flags)
+	}, args...)
 	return o
 }
 
@@ -174,6 +177,7 @@ func TestFlagsTogether(t *testing.T) {
 	new(Upload).AddFlags(flags)
 	new(Fetch).AddFlags(flags)
 	new(Phones).AddFlags(flags)
+	new(Permits).AddFlags(flags)
 	new(Listen).AddFlags(flags)
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Usage == "" {

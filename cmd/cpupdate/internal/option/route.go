@@ -18,17 +18,18 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// ContactTimeout is how long a phone has to take a request, whatever time a server has.
+// ContactTimeout is the maximum time for a phone to accept a contact request; --timeout may be longer.
 const ContactTimeout = 10 * time.Second
 
-// Route say which server: explicit settings or stored ones, never both. Whom to trust and where the password
-// comes from go with either.
+// Route say which server to use: with explicit settings or stored ones, never with both. How to verify the
+// server and where the password comes from can be given with either.
 type Route struct {
-	Command     string // that is asked, for errors
+	Command     string // for errors
 	Access      Access
 	Trust       Trust
 	Password    credentials.Source
@@ -36,30 +37,36 @@ type Route struct {
 	Profile     string
 	Serve       bool // this machine is the server
 	Web         WebPage
-	Legacy      bool // speak to old servers too
+	Legacy      bool // accept old servers
 }
 
 // AddFlags declares the flags.
 func (o *Route) AddFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.Serve, "serve", false, "phones fetch the image from this machine, while this runs; by https, or with --method ftp")
-	o.Web.addFlags(flags)
-	flags.BoolVar(&o.UseDefaults, "use-defaults", false, "use the stored defaults: cpupdate defaults show")
+	end := console.Group(flags, "This machine")
+	flags.BoolVar(&o.Serve, "serve", false, "let phones fetch the image from this machine while the command runs, by https, or by ftp with --method ftp")
+	end()
 	o.Access.AddFlags(flags)
-	o.Trust.AddFlags(flags)
+	end = console.Group(flags, "Server")
+	flags.BoolVar(&o.UseDefaults, "use-defaults", false, "use the stored defaults (see cpupdate defaults show)")
+	end()
+	end = console.Group(flags, "Password")
 	o.Password.AddFlags(flags)
+	end()
+	o.Web.addFlags(flags)
+	o.Trust.AddFlags(flags)
 }
 
-// A Destination is where the image goes, and what is stored of the phones there.
+// A Destination is the server for the image, and what is stored about the phones there.
 type Destination struct {
 	Access   transfer.Access // without the password
 	Trust    trust.Policy
 	Phone    hwcheck.Phone
 	Origin   string // "flags", "defaults", "profile berlin"
 	Fetch    settings.FetchAccess
-	password func(context.Context) (transfer.Secret, error)
+	password func(context.Context) (secret.Secret, error)
 }
 
-// Validate keeps the two kinds of settings apart.
+// Validate rejects explicit settings together with stored ones.
 func (o *Route) Validate() error {
 	if err := cmp.Or(settings.CheckProfileName(o.Profile), o.Password.Validate(o.Command)); err != nil {
 		return err
@@ -69,7 +76,7 @@ func (o *Route) Validate() error {
 	case o.Web.On:
 		return o.validateWeb()
 	case o.Web.Port != usualWebPort && o.Web.Port != 0:
-		return exit.Usage(o.Command, "--web-port goes with --web")
+		return exit.Usage(o.Command, "--web-port needs --web")
 	case o.Serve:
 		return o.validateServe()
 	}
@@ -84,11 +91,11 @@ func (o *Route) Validate() error {
 	if o.Profile != "" {
 		stored = "--profile"
 	}
-	return exit.Errorf(exit.CodeUsage, "leave out the one or the other: nobody should have to guess where a value came from",
-		"%s does not go with explicit settings: %s", stored, strings.Join(names, ", "))
+	return exit.Errorf(exit.CodeUsage, "use either explicit settings or stored defaults, not both",
+		"%s cannot be used with explicit settings: %s", stored, strings.Join(names, ", "))
 }
 
-// validateServe keeps everything away that is about another server.
+// validateServe rejects settings of another server.
 func (o *Route) validateServe() error {
 	switch {
 	case o.UseDefaults:
@@ -96,22 +103,22 @@ func (o *Route) validateServe() error {
 	case o.Profile != "":
 		return exit.Usage(o.Command, "--serve and --profile: choose one")
 	case len(o.Trust.Given()) > 0:
-		return exit.Usage(o.Command, "--%s does not go with --serve: this machine is the server", o.Trust.Given()[0].Name)
+		return exit.Usage(o.Command, "--%s cannot be used with --serve: this machine is the server", o.Trust.Given()[0].Name)
 	case o.Password.Given():
-		return exit.Usage(o.Command, "a password does not go with --serve: what phones need is made for each of them")
+		return exit.Usage(o.Command, "a password cannot be used with --serve: each phone gets credentials of its own")
 	}
 	for _, s := range o.Access.Given() {
 		if s.Name != transfer.SettingMethod {
-			return exit.Usage(o.Command, "--%s does not go with --serve: this machine is the server", s.Name)
+			return exit.Usage(o.Command, "--%s cannot be used with --serve: this machine is the server", s.Name)
 		}
 	}
 	if m := o.Access.Method; m != "" && m != string(transfer.HTTPS) && m != string(transfer.FTP) {
-		return exit.Usage(o.Command, "--method %s: --serve goes with https and ftp, which phones know", m)
+		return exit.Usage(o.Command, "--method %s: --serve supports https and ftp, which phones can use", m)
 	}
 	return nil
 }
 
-// Destination reads the settings.
+// Destination reads the settings of the server.
 func (o *Route) Destination(con *console.Console, store *settings.Store, pass *credentials.Store) (*Destination, error) {
 	if len(o.Access.Given()) > 0 {
 		return o.explicit()
@@ -123,7 +130,7 @@ func (o *Route) Destination(con *console.Console, store *settings.Store, pass *c
 	return d, o.storedProblem(d.Access.Validate())
 }
 
-// storedProblem is a stored setting that is wrong or missing.
+// storedProblem turns an error about a stored setting that is wrong or missing into a failure with a hint.
 func (o *Route) storedProblem(err error) error {
 	setting := (*transfer.SettingError)(nil)
 	if !errors.As(err, &setting) {
@@ -133,15 +140,15 @@ func (o *Route) storedProblem(err error) error {
 	if o.Profile != "" {
 		profile = " --profile " + o.Profile
 	}
-	return exit.New(exit.CodeSettings, err, "set it with: cpupdate defaults set"+profile+" --"+setting.Setting+" ..., and look at all with: cpupdate defaults show"+profile)
+	return exit.New(exit.CodeSettings, err, "set it with: cpupdate defaults set"+profile+" --"+setting.Setting+" ...; show all settings with: cpupdate defaults show"+profile)
 }
 
-// noneStored is asking for stored settings where there are none.
+// noneStored returns the failure for stored settings that do not exist.
 func noneStored(p *settings.Profile, names []string) error {
-	err := fmt.Errorf("no settings are stored: %s", p.Title())
+	err := fmt.Errorf("%s: no settings are stored", p.Title())
 	hint := "store them with: cpupdate defaults set --method ftps --server HOST --username NAME"
 	if len(names) > 0 {
-		return exit.New(exit.CodeSettings, err, "there are profiles: "+strings.Join(names, ", ")+"; use one with --profile NAME", "or "+hint)
+		return exit.New(exit.CodeSettings, err, "use one of the stored profiles with --profile NAME: "+strings.Join(names, ", "), "or "+hint)
 	}
 	return exit.New(exit.CodeSettings, err, hint)
 }
@@ -161,10 +168,10 @@ func (o *Route) explicit() (*Destination, error) {
 	return &Destination{Access: access, Trust: trust, Origin: "flags"}, err
 }
 
-// checkTrust refuses flags that say whom to trust where nobody can be told from another.
+// checkTrust rejects flags that verify a certificate if the server has none.
 func (o *Route) checkTrust(access transfer.Access) error {
 	if settings.PlainFTP(access) && len(o.Trust.Given()) > 0 {
-		return exit.Usage(o.Command, "--%s goes with methods ftps and https: by ftp a server shows no certificate", o.Trust.Given()[0].Name)
+		return exit.Usage(o.Command, "--%s needs method ftps or https: with ftp a server has no certificate", o.Trust.Given()[0].Name)
 	}
 	return nil
 }
@@ -190,7 +197,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
 	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch}
-	d.password = func(ctx context.Context) (transfer.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
+	d.password = func(ctx context.Context) (secret.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
 	}
@@ -198,7 +205,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 	return d, err
 }
 
-// Login finds out whom to believe that it is the server, and adds the password: nobody is asked for one before.
+// Login verifies the server and adds the password. No password is requested before the server is verified.
 func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentials.Store, hosts *knownhosts.Store, d *Destination, line transfer.Options) error {
 	if err := o.meet(ctx, con, hosts, d, line); err != nil {
 		return err
@@ -212,17 +219,17 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 	warn := func() {
 		if settings.PlainFTP(d.Access) {
 			once.Do(func() {
-				con.Note("warning", d.Access.Server, "by plain FTP the password can be read by anyone on the way; ftps and https protect it")
+				con.Note("warning", d.Access.Server, "plain FTP sends the password unencrypted, so anyone on the network path can read it; use ftps or https to protect it")
 			})
 		}
 	}
-	o.Password.Before = warn // who is asked for it should know first
-	secret, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
+	o.Password.Before = warn // warn before the password is requested
+	password, _, err := o.Password.Resolve(ctx, con, pass, d.password, WantsPassword(d.Access))
 	if err != nil {
 		return err
 	}
-	d.Access.Password = secret
-	if secret.Reveal() != "" {
+	d.Access.Password = password
+	if password.Reveal() != "" {
 		warn()
 	}
 	if d.Origin == "flags" {
@@ -231,7 +238,7 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 	return o.storedProblem(d.Access.Validate())
 }
 
-// meet makes the acquaintance of a server that shows a certificate.
+// meet verifies the certificate of a server, and asks whether to accept an unknown key.
 func (o *Route) meet(ctx context.Context, con *console.Console, hosts *knownhosts.Store, d *Destination, line transfer.Options) (err error) {
 	if settings.PlainFTP(d.Access) {
 		return nil
@@ -244,19 +251,19 @@ func (o *Route) meet(ctx context.Context, con *console.Console, hosts *knownhost
 	}
 	d.Trust, err = hosts.Meet(ctx, peer, d.Trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
-		return advice.TransferFailure("", transfer.Meet(ctx, d.Access, line))
+		return advice.TransferFailure("", transfer.Handshake(ctx, d.Access, line))
 	})
 	return err
 }
 
-// Hinted adds to a refused login that there was no password.
+// Hinted adds a hint to a failed login for which there was no password.
 func (d *Destination) Hinted(err error) error {
 	f, e := (*exit.Error)(nil), (*transfer.Error)(nil)
 	if errors.As(err, &f) && errors.As(err, &e) && e.Kind == transfer.KindLogin && WantsPassword(d.Access) && d.Access.Password.Reveal() == "" {
-		f.Hints = append([]string{"no password was given: --password-file, --password-stdin, --password-command, $CPUPDATE_PASSWORD, or a stored one"}, f.Hints...)
+		f.Hints = append([]string{"give a password with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD, or store one: none was given"}, f.Hints...)
 	}
 	return err
 }
 
-// ErrNoServer is a push that does not know where to.
+// ErrNoServer reports a push without a destination.
 var ErrNoServer = errors.New("no server is named, and no defaults are stored")

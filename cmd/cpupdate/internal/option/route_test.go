@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -208,7 +209,7 @@ func TestLogin(t *testing.T) {
 		{[]string{"--username", "cp", "--password-file", file + ".missing"}, "", exit.CodeSettings},
 	} {
 		m := machine.New(t)
-		m.Pass.Variable = transfer.NewSecret("canary")
+		m.Pass.Variable = secret.New("canary")
 		o := newRoute(t, append([]string{"--server", "h"}, test.args...)...)
 		d, err := o.Destination(m.Con, m.Store, m.Pass)
 		if err != nil {
@@ -271,7 +272,7 @@ func TestHinted(t *testing.T) {
 		want   int
 	}{
 		{exit.New(exit.CodeSettings, refused, "h"), transfer.Access{Username: "cp"}, 2},
-		{exit.New(exit.CodeSettings, refused, "h"), transfer.Access{Username: "cp", Password: transfer.NewSecret("x")}, 1},
+		{exit.New(exit.CodeSettings, refused, "h"), transfer.Access{Username: "cp", Password: secret.New("x")}, 1},
 		{exit.New(exit.CodeSettings, refused, "h"), transfer.Access{Username: "Anonymous"}, 1},
 		{exit.New(exit.CodeSettings, refused, "h"), transfer.Access{}, 1},
 		{exit.New(exit.CodeRejected, &transfer.Error{Kind: transfer.KindDenied}, "h"), transfer.Access{Username: "cp"}, 1},

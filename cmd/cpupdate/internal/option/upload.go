@@ -10,32 +10,35 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// Upload are how the file is sent.
+// Upload say how the file is sent.
 type Upload struct {
 	Filename                    string
 	Mkdir, InPlace, NoOverwrite bool
+	SHA256                      bool // always compute the digest of the whole file
 	Verify, limitRate           string
 	line                        Connection
 }
 
-// Connection are how patient we are with the line to the server.
+// Connection say how long to wait for the server, and how often to retry.
 type Connection struct {
 	timeout time.Duration
 	retries int
 }
 
-// usualRetries is how often a fault is tried again if nobody says otherwise.
+// usualRetries is the default of --retries.
 const usualRetries = 2
 
 // AddFlags declares the flags.
 func (o *Connection) AddFlags(flags *pflag.FlagSet) {
-	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "the longest silence of the server, connecting included, `DURATION` as in 10s")
-	flags.IntVar(&o.retries, "retries", usualRetries, "how often a fault that may pass is tried again: a `NUMBER` up to 100")
+	defer console.Group(flags, "Timing")()
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a server (`DURATION`, such as 10s)")
+	flags.IntVar(&o.retries, "retries", usualRetries, "how often to retry after a temporary error: a `NUMBER` up to 100")
 }
 
 // Options returns timeout and retries as package transfer takes them.
@@ -43,26 +46,28 @@ func (o *Connection) Options(command string) (transfer.Options, error) {
 	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
 	switch {
 	case o.timeout <= 0:
-		return t, exit.Usage(command, "--timeout must be longer than nothing")
+		return t, exit.Usage(command, "--timeout must be greater than zero")
 	case o.retries < 0 || o.retries > 100:
-		return t, exit.Usage(command, "--retries: from 0 to 100")
+		return t, exit.Usage(command, "--retries: must be from 0 to 100")
 	}
 	return t, nil
 }
 
 // AddFlags declares the flags.
 func (o *Upload) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.Filename, "filename", "", "the file's `NAME` on the server (usual: the image's own)")
-	flags.BoolVar(&o.Mkdir, "mkdir", false, "make the folders of --path that do not exist (ftp, ftps)")
-	flags.BoolVar(&o.InPlace, "in-place", false, "write to the file's own name at once, for servers that do not rename (ftp, ftps)")
-	flags.BoolVar(&o.NoOverwrite, "no-overwrite", false, "do not replace a file of the name")
-	flags.StringVar(&o.Verify, "verify", "size", "how it is proven: `size|readback`; the digest too where the server tells it")
-	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, to all phones together with --serve and --web; k, M and G are allowed, as in 500k")
+	defer console.Group(flags, "Upload")()
+	flags.StringVar(&o.Filename, "filename", "", "the file `NAME` on the server (default: the name of the image)")
+	flags.BoolVar(&o.Mkdir, "mkdir", false, "create the folders of --path that do not exist (ftp, ftps)")
+	flags.BoolVar(&o.InPlace, "in-place", false, "write directly to the final name, for servers that cannot rename (ftp, ftps)")
+	flags.BoolVar(&o.NoOverwrite, "no-overwrite", false, "do not replace an existing file")
+	flags.BoolVar(&o.SHA256, "sha256", false, "compute the SHA-256 of the whole file, as sha256sum prints it; --json always does")
+	flags.StringVar(&o.Verify, "verify", "size", "how to verify the upload: `size|readback`; a digest that the server reports is compared too")
+	flags.StringVar(&o.limitRate, "limit-rate", "", "send at most `BYTES` a second, such as 500k (k, M, G); with --serve and --web, to all phones together")
 	o.line.AddFlags(flags)
-	flags.Lookup("timeout").Usage = "the longest silence of the server or web page, connecting included, `DURATION` as in 10s; of a phone to take a request 10s at most"
+	flags.Lookup("timeout").Usage = "how long to wait for a server or web page (`DURATION`, such as 10s); for a phone to accept a contact request, 10s at most"
 }
 
-// OnlySent is the first flag that is given and means something for an upload only, "" if none is.
+// OnlySent returns the first given flag that is for uploads only, or "".
 func (o *Upload) OnlySent() string {
 	for _, f := range []struct {
 		name  string
@@ -72,6 +77,7 @@ func (o *Upload) OnlySent() string {
 		{"in-place", o.InPlace},
 		{"no-overwrite", o.NoOverwrite},
 		{"verify", o.Verify != "size"},
+		{"sha256", o.SHA256},
 		{"retries", o.line.retries != usualRetries},
 	} {
 		if f.given {
@@ -81,25 +87,25 @@ func (o *Upload) OnlySent() string {
 	return ""
 }
 
-// Validate completes the file's name, and keeps apart what cannot be meant together.
+// Validate sets the default file name and rejects flags that cannot be used together.
 func (o *Upload) Validate(d *Destination, image string) error {
 	if d.Access.Method == transfer.HTTPS {
 		switch {
 		case o.Mkdir:
-			return exit.Usage("push", "--mkdir goes with methods ftp and ftps")
+			return exit.Usage("push", "--mkdir needs method ftp or ftps")
 		case o.InPlace:
-			return exit.Usage("push", "--in-place goes with methods ftp and ftps: by https a file has no temporary name")
+			return exit.Usage("push", "--in-place needs method ftp or ftps: with https a file has no temporary name")
 		}
 	}
 	o.Filename = cmp.Or(o.Filename, filepath.Base(image))
 	return settings.UsageError("push", transfer.CheckName(o.Filename))
 }
 
-// Options reads the flags that are no setting of the server's.
+// Options parses the flags that are not settings of the server.
 func (o *Upload) Options() (transfer.Options, error) {
 	t, err := o.line.Options("push")
 	if err == nil && o.Verify != "size" && o.Verify != "readback" {
-		err = exit.Usage("push", "--verify %s: size or readback", o.Verify)
+		err = exit.Usage("push", "--verify %s: must be size or readback", o.Verify)
 	}
 	if err != nil {
 		return t, err
@@ -114,7 +120,7 @@ func (o *Upload) Options() (transfer.Options, error) {
 	return t, nil
 }
 
-// parseRate reads bytes a second; k, M and G are multiples of 1024, as for curl.
+// parseRate parses bytes a second; k, M and G are multiples of 1024, as in curl.
 func parseRate(s string) (int64, error) {
 	unit := int64(1)
 	digits := s
@@ -124,7 +130,7 @@ func parseRate(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 1 || n > 1<<40/unit {
-		return 0, errors.New("a number of bytes from 1 on, with k, M or G for multiples of 1024")
+		return 0, errors.New("must be a number of bytes greater than zero, with k, M or G for multiples of 1024")
 	}
 	return n * unit, nil
 }

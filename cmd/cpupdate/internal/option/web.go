@@ -6,32 +6,34 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// usualWebPort is where phones have their page.
+// usualWebPort is the default port of the phones' web pages.
 const usualWebPort = 443
 
-// WebPage are the way by the phones' own web pages.
+// WebPage say whether and how to use the phones' own web pages.
 type WebPage struct {
 	On   bool
 	Port int
 }
 
 func (o *WebPage) addFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&o.On, "web", false, "send the image straight into the phone's own web page, as its \"upgrade using file\" does")
+	defer console.Group(flags, "Web page")()
+	flags.BoolVar(&o.On, "web", false, "send the image to each phone's own web page, as \"upgrade using file\" does there")
 	flags.IntVar(&o.Port, "web-port", usualWebPort, "the `PORT` of the phones' web pages")
 }
 
-// Peer is the page of a phone, HOST:PORT.
+// Peer returns the address of a phone's page, HOST:PORT.
 func (o *WebPage) Peer(address string) string {
-	key, _ := hwcheck.ContactAddress(address) // targets has seen it
+	key, _ := hwcheck.ContactAddress(address) // checked by targets
 	host, _, _ := net.SplitHostPort(key)
 	return net.JoinHostPort(host, strconv.Itoa(o.Port))
 }
 
-// validateWeb keeps everything away that is about a server.
+// validateWeb rejects settings of a server.
 func (o *Route) validateWeb() error {
 	switch given := o.Access.Given(); {
 	case o.Serve:
@@ -41,9 +43,9 @@ func (o *Route) validateWeb() error {
 	case o.Profile != "":
 		return exit.Usage(o.Command, "--web and --profile: choose one")
 	case len(given) > 0:
-		return exit.Usage(o.Command, "--%s does not go with --web: the image goes straight into the phone's page", given[0].Name)
+		return exit.Usage(o.Command, "--%s cannot be used with --web: the image is sent to the phone's page", given[0].Name)
 	case o.Web.Port < 1 || o.Web.Port > 65535:
-		return exit.Usage(o.Command, "--web-port: from 1 to 65535")
+		return exit.Usage(o.Command, "--web-port: must be from 1 to 65535")
 	}
 	return nil
 }

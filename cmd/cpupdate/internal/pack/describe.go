@@ -29,7 +29,7 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 		return err
 	}
 	if name == "-" {
-		return exit.Usage("describe", "a descriptor lies beside its image: name a file")
+		return exit.Usage("describe", "standard input cannot be described: a descriptor is written next to its image, so name a file")
 	}
 	description, err := bind.Describe(ctx, name)
 	if err != nil {
@@ -47,7 +47,7 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 	}
 	path := name + bind.DescriptorSuffix
 	if atomicfile.SameFile(o.Key, path) || atomicfile.SameFile(o.Key, path+bind.SignatureSuffix) {
-		return exit.Usage("describe", "%s is what would be written: keep the key under another name", o.Key)
+		return exit.Usage("describe", "--key %s would be overwritten: store the key under another name", o.Key)
 	}
 	if o.DryRun {
 		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
@@ -63,43 +63,36 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 	return show(con, im)
 }
 
-// writeDescriptor writes descriptor and signature; without a key, a signature of an older descriptor is taken away:
-// beside a new one it would be wrong. Nothing that was there is touched before both are written.
+// writeDescriptor writes descriptor and signature. Without a key, it removes the signature of an older descriptor, which
+// would be invalid for the new one. It changes no existing file before both new files are written.
 func writeDescriptor(path string, text []byte, key ed25519.PrivateKey, force bool) (err error) {
 	signature := path + bind.SignatureSuffix
 	if err := errors.Join(atomicfile.CheckOutput(path, force), atomicfile.CheckOutput(signature, force)); err != nil {
 		return err
 	}
-	described, err := atomicfile.NewDraft(path, writing(text))
+	described, err := atomicfile.NewDraft(path, 0o666, atomicfile.Bytes(text))
 	if err != nil {
-		return err
+		return atomicfile.CannotWrite(path, err)
 	}
 	defer described.Discard(&err)
 	if key == nil {
 		if err := described.Place(force); err != nil {
-			return err
+			return atomicfile.CannotWrite(path, err)
 		}
 		return atomicfile.CannotWrite(signature, atomicfile.IgnoreMissing(os.Remove(signature)))
 	}
-	signed, err := atomicfile.NewDraft(signature, writing(ed25519.Sign(key, text)))
+	signed, err := atomicfile.NewDraft(signature, 0o666, atomicfile.Bytes(ed25519.Sign(key, text)))
 	if err != nil {
-		return err
+		return atomicfile.CannotWrite(signature, err)
 	}
 	defer signed.Discard(&err)
 	if err := described.Place(force); err != nil {
-		return err
+		return atomicfile.CannotWrite(path, err)
 	}
-	return signed.Place(force)
+	return atomicfile.CannotWrite(signature, signed.Place(force))
 }
 
-func writing(b []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(b)
-		return err
-	}
-}
-
-// apply puts what the flags state over what was seen; what was stated is no longer from the file's name.
+// apply replaces values that were read from the image or its name with those of the flags.
 func (o *DescribeOptions) apply(d *bind.Description) error {
 	if o.Stated.family != "" {
 		d.Family = o.Stated.family

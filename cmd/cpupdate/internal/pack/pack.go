@@ -31,18 +31,19 @@ type Options struct {
 	Name            string // OpenStage only
 }
 
-// statedOptions are what pack and describe state about an image.
+// statedOptions are the values that pack and describe state about an image.
 type statedOptions struct {
 	family, kind, version, levels string
 	models                        []string
 }
 
 func (o *statedOptions) AddFlags(flags *pflag.FlagSet) {
+	defer console.Group(flags, "Stated values")()
 	flags.StringVar(&o.family, "family", "", "the phones' `FAMILY`, such as \"OpenScape Desk Phone CP\"")
-	flags.StringSliceVar(&o.models, "model", nil, "a `MODEL` the image is for; several with commas or by repeating the flag")
+	flags.StringSliceVar(&o.models, "model", nil, "a `MODEL` that the image is for; separate several with commas, or repeat the flag")
 	flags.StringVar(&o.kind, "software-type", "", "the software's `TYPE`, such as \"Unify HFA\"")
 	flags.StringVar(&o.version, "software-version", "", "the software's `VERSION`, such as \"V1 R9.2.0\"")
-	flags.StringVar(&o.levels, "hw-levels", "", "the supported hardware `LEVELS`, such as 1-3,5; none means that rule 2 applies")
+	flags.StringVar(&o.levels, "hw-levels", "", "the supported hardware `LEVELS`, such as 1-3,5; without them, rule 2 applies")
 }
 
 // A builder writes an image around a payload.
@@ -51,7 +52,7 @@ type builder func(ctx context.Context, w io.Writer, payload *io.SectionReader) e
 // Run writes an image around the payload in a file, reads it back, and shows it.
 func Run(ctx context.Context, con *console.Console, o Options, name string) error {
 	if o.Output == "" {
-		return exit.Usage("pack", "--output names the image to write, and is missing")
+		return exit.Usage("pack", "--output is missing: it names the image to write")
 	}
 	build, err := o.builder()
 	if err != nil {
@@ -63,10 +64,10 @@ func Run(ctx context.Context, con *console.Console, o Options, name string) erro
 	}
 	defer payload.Close()
 	if atomicfile.SameFile(name, o.Output) {
-		return exit.Usage("pack", "%s is the payload itself: name another file with --output", o.Output)
+		return exit.Usage("pack", "--output %s is the payload itself: name another file", o.Output)
 	}
 	if atomicfile.SameFile(o.Key, o.Output) {
-		return exit.Usage("pack", "%s is the key itself: name another file with --output", o.Output)
+		return exit.Usage("pack", "--output %s is the key itself: name another file", o.Output)
 	}
 	section := io.NewSectionReader(payload, 0, size)
 	if o.DryRun {
@@ -74,11 +75,11 @@ func Run(ctx context.Context, con *console.Console, o Options, name string) erro
 	}
 	var im *images.Image
 	err = atomicfile.Write(o.Output, o.Force, func(w io.Writer) error { return buildError(build(ctx, w, section)) },
-		func(temporary string) error { // read it back as everybody else will, with the descriptor that lies beside its name
+		func(temporary string) error { // read it back as other commands do, with a descriptor next to it
 			open := func(name string) (*bind.File, error) { return bind.OpenAs(temporary, name) }
 			im = (&images.Loader{Con: con, Open: open}).Load(ctx, o.Output)
 			if format := (*bind.FormatError)(nil); errors.As(im.Cause, &format) && format.Format == bind.Descriptor {
-				return exit.New(exit.CodeImage, im.Err, "the descriptor beside it is that of another image: take it away, or name another file with --output")
+				return exit.New(exit.CodeImage, im.Err, "remove the descriptor next to it, which is for another image, or name another file with --output")
 			}
 			return im.Err
 		})
@@ -109,7 +110,7 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// openPayload opens the payload, which must be a file: it is read twice.
+// openPayload opens the payload, which must be a file because it is read twice.
 func openPayload(name string) (*os.File, int64, error) {
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -124,7 +125,7 @@ func openPayload(name string) (*os.File, int64, error) {
 	return nil, 0, exit.New(exit.CodeImage, fmt.Errorf("payload %s: %w", name, exit.WithoutPath(err)), "name a file that can be read")
 }
 
-// buildError gives what the format does not allow its exit code.
+// buildError turns an error about a value that the format does not allow into a usage error.
 func buildError(err error) error {
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		return exit.Usage("pack", "%s %s", format.Field, format.Msg)
@@ -132,14 +133,14 @@ func buildError(err error) error {
 	return err
 }
 
-// builder reads the flags.
+// builder returns the builder for the flags.
 func (o *Options) builder() (builder, error) {
 	version, err := optionalVersion("software-version", o.Stated.version)
 	if err != nil {
 		return nil, err
 	}
 	if version.IsZero() || o.Stated.kind == "" && o.Format == "cpb" {
-		return nil, exit.Usage("pack", "--software-type and --software-version are needed: what the image holds cannot be guessed")
+		return nil, exit.Usage("pack", "--software-type and --software-version are required")
 	}
 	switch o.Format {
 	case "cpb":
@@ -147,7 +148,7 @@ func (o *Options) builder() (builder, error) {
 	case "openstage":
 		return o.openStage(version)
 	}
-	return nil, exit.Usage("pack", "--format %q is neither cpb nor openstage", o.Format)
+	return nil, exit.Usage("pack", "--format %q: must be cpb or openstage", o.Format)
 }
 
 func (o *Options) cpb(version bind.Version) (builder, error) {
@@ -173,7 +174,7 @@ func (o *Options) cpb(version bind.Version) (builder, error) {
 
 func (o *Options) openStage(version bind.Version) (builder, error) {
 	if o.Stated.levels != "" || o.Key != "" || o.Note != "" || o.Built != "" || o.UpdateFrom != "" || o.Stated.family != "" || len(o.Stated.models) > 1 {
-		return nil, exit.Usage("pack", "an OpenStage image holds no family, levels, note, date, stepping stone or signature, and one --model at most")
+		return nil, exit.Usage("pack", "an OpenStage image has no family, levels, note, build time, --update-from or signature, and at most one --model")
 	}
 	b := &bind.OpenStageBuilder{Name: o.Name, Version: version, SoftwareType: o.Stated.kind}
 	if len(o.Stated.models) == 1 {
@@ -183,7 +184,7 @@ func (o *Options) openStage(version bind.Version) (builder, error) {
 		b.Name = cmp.Or(b.DeviceType, "OpenStage")
 	}
 	if (b.DeviceType == "") != (b.SoftwareType == "") {
-		return nil, exit.Usage("pack", "--model and --software-type stand together in an OpenStage trailer: give both or neither")
+		return nil, exit.Usage("pack", "--model and --software-type: give both or neither with --format openstage")
 	}
 	return func(ctx context.Context, w io.Writer, payload *io.SectionReader) error {
 		if err := b.Build(ctx, w, payload); err != nil {
@@ -227,12 +228,12 @@ func builtTime(text string) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil || at.Unix() < 0 {
-		return at, exit.Usage("pack", "--built %q is not a time such as 2026-03-02T09:14:00Z", text)
+		return at, exit.Usage("pack", "--built %q: must be a time, such as 2026-03-02T09:14:00Z", text)
 	}
 	return at, nil
 }
 
-// readPrivateKey reads a signing key, or returns nil for no name. What the file holds never reaches an error.
+// readPrivateKey reads a signing key, or returns nil for no name. Errors never contain the content of the file.
 func readPrivateKey(name string) (ed25519.PrivateKey, error) {
 	if name == "" {
 		return nil, nil
@@ -245,10 +246,10 @@ func readPrivateKey(name string) (ed25519.PrivateKey, error) {
 		}
 	}
 	return nil, exit.New(exit.CodeSettings, fmt.Errorf("private key %s: %w", name, exit.WithoutPath(err)),
-		"an Ed25519 private key in PEM, as openssl genpkey -algorithm ed25519 writes it")
+		"name an Ed25519 private key in PEM, as openssl genpkey -algorithm ed25519 writes it")
 }
 
-// show shows an image that was just written or described, as inspect does.
+// show prints an image that was just written or described, as inspect does.
 func show(con *console.Console, im *images.Image) error {
 	return con.Print(images.InspectDoc{Schema: 1, Images: []images.Doc{im.Doc()}, PassedOver: []images.PassedOver{}}, func(w io.Writer) { images.Text(w, con, im, false) })
 }

@@ -29,7 +29,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 		return exit.Usage("phone", "PHONE is missing: an address, or a list with --phones")
 	}
 	if o.Timeout <= 0 {
-		return exit.Usage("phone", "--timeout must be longer than nothing")
+		return exit.Usage("phone", "--timeout must be greater than zero")
 	}
 	if err := o.Talk.Validate("phone"); err != nil {
 		return err
@@ -50,13 +50,13 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	return advice.RunFailure(plan, advice.Context{}, results)
 }
 
-// lookDoc is the answer of phone.
+// A lookDoc is the JSON answer of phone.
 type lookDoc struct {
 	Schema int        `json:"schema"`
 	Phones []askedDoc `json:"phones"`
 }
 
-// An askedDoc is one phone: what it said, or why it did not.
+// An askedDoc is one phone: what it reports, or why it did not answer.
 type askedDoc struct {
 	Address string             `json:"address"`
 	Device  *runview.DeviceDoc `json:"device"` // null if it did not answer
@@ -75,7 +75,7 @@ func newLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
 	return doc
 }
 
-// drawPhones writes a table, or the values of a single phone below each other.
+// drawPhones writes a table of phones, or the values of a single phone one below the other.
 func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, results []fleet.Result) {
 	if len(results) == 1 {
 		if results[0].Failure == nil {
@@ -83,16 +83,16 @@ func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, resul
 		}
 		return
 	}
-	rows := phoneRows(targets, results, false)
-	if console.Widest(rows) > con.Width {
-		rows = phoneRows(targets, results, true)
+	table := phoneTable(con, targets, results, false)
+	if table.Columns() > con.Width {
+		table = phoneTable(con, targets, results, true)
 	}
-	console.DrawTable(w, rows)
+	table.Draw(w)
 }
 
-// phoneRows are the rows of the table, with its head; in short without what most devices are called alike. A phone that did not
+// phoneTable is the table with its head; in short without what most devices are called alike. A phone that did not
 // answer has a single cell besides its name. A column in which no phone says anything is left out.
-func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]string {
+func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
 	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
 	said := make([]bool, len(rows[0]))
 	for i, r := range results {
@@ -105,23 +105,22 @@ func phoneRows(targets []fleet.Target, results []fleet.Result, short bool) [][]s
 			row = []string{targets[i].Address, r.Failure.Error()}
 		}
 		for j, cell := range row {
-			row[j] = console.Escape(cell)
 			said[j] = said[j] || cell != "" && r.Failure == nil
 		}
 		rows = append(rows, row)
 	}
-	for i, row := range rows {
-		if len(row) < len(said) {
-			continue
-		}
-		rows[i] = nil
+	table := con.Table(0)
+	table.Width, table.Limit = 0, 40
+	for _, row := range rows {
+		var cells []console.Cell
 		for j, cell := range row {
-			if said[j] || j == 0 {
-				rows[i] = append(rows[i], cell)
+			if said[j] || j == 0 || len(row) < len(said) {
+				cells = append(cells, console.Plain.Cell(cell))
 			}
 		}
+		table.Row(cells...)
 	}
-	return rows
+	return table
 }
 
 func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device) {
@@ -130,8 +129,8 @@ func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device
 		{"device", d.Type}, {"software", runview.Typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
 	} {
 		if row.value == "" {
-			row.value = "not said"
+			row.value = "not reported"
 		}
-		fmt.Fprintf(w, "  %s%s\n", console.Pad(row.name, 14), console.Wrap(console.Escape(row.value), 16, con.Width))
+		fmt.Fprintln(w, con.Layout(2, 12).Line(console.Cells(row.name, row.value)...))
 	}
 }

@@ -11,10 +11,10 @@ import (
 
 // Env is what a push uses of the process: streams, stored settings, passwords and keys, files and the network.
 type Env struct {
-	Con   *console.Console
-	Store *settings.Store
-	Pass  *credentials.Store
-	Hosts *knownhosts.Store
-	Open  images.OpenFunc
-	Dial  option.DialFunc
+	Con        *console.Console
+	Settings   *settings.Store
+	Passwords  *credentials.Store
+	KnownHosts *knownhosts.Store
+	Open       images.OpenFunc
+	Dial       option.DialFunc
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// meetPages settles whom to believe that it is which phone's page, before a password is asked for. Hands are shaken with all
-// at once; then they are asked about, one after another.
+// meetPages decides which keys of web pages are trusted, before a password is requested. It performs all handshakes at
+// once, then prompts for one page after another.
 func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
 	policies := make([]trust.Policy, len(r.targets))
 	ended := make([]error, len(r.targets))
@@ -33,7 +33,7 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 		}
 	}
 	if strangers > 1 {
-		r.con.Remark("note", "this machine", fmt.Sprintf("looks at the keys of %d web pages first", strangers))
+		r.con.Remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", strangers))
 	}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, r.o.Talk.Parallel)
@@ -59,27 +59,27 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
 			return nil, err
 		}
-		r.con.Note("warning", r.targets[i].Address, err.Error()) // the others go on, and this one is refused when its page is visited
+		r.con.Note("warning", r.targets[i].Address, err.Error()) // the others continue, and this page is refused when it is opened
 	}
 	return policies, nil
 }
 
-// pageOf is the page of a phone, HOST:PORT.
+// pageOf returns the address of a phone's web page, HOST:PORT.
 func (r *rollout) pageOf(number int) string { return r.o.Route.Web.Peer(r.targets[number].Address) }
 
-// webHost is the name or address of a phone.
+// webHost returns the name or address of a phone.
 func (r *rollout) webHost(number int) string {
 	host, _, _ := net.SplitHostPort(r.pageOf(number))
 	return host
 }
 
-// shake shakes hands with the page of a phone, and no more.
+// shake performs a TLS handshake with the web page of a phone, and no more.
 func (r *rollout) shake(ctx context.Context, number int, p trust.Policy) error {
 	access, err := knownhosts.PeerAccess(transfer.HTTPS, r.pageOf(number))
 	if err != nil {
 		return settings.UsageError("push", err)
 	}
-	err = transfer.Meet(ctx, access, transfer.Options{Trust: p, Timeout: min(r.options.Timeout, option.ContactTimeout)})
+	err = transfer.Handshake(ctx, access, transfer.Options{Trust: p, Timeout: min(r.options.Timeout, option.ContactTimeout)})
 	if e := (*transfer.Error)(nil); errors.As(err, &e) && e.Kind == transfer.KindTLS {
 		f := fleet.PageFailure(&wbm.Error{Kind: wbm.KindTLS, Err: e.Err})
 		return advice.PhoneFailure(r.targets[number].Address, r.failureContext(), fleet.Result{Failure: f})

@@ -16,17 +16,19 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// pagesAtOnce are pages at one port, none of which goes on with a handshake before all have begun one.
+// pagesAtOnce starts pages at one port, none of which continues its handshake before all have begun one.
 func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	t.Helper()
 	var begun sync.WaitGroup
 	begun.Add(n)
 	for i := range n {
-		certificate, err := transfer.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+		certificate, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,8 +53,8 @@ func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	return addresses, port
 }
 
-// TestPagesAtOnce: hands are shaken with all pages at once; the questions come one after another, in the order of the
-// phones, and a no is for one of them.
+// TestPagesAtOnce checks that the handshakes with all pages run at once, that the prompts follow one after another in
+// the order of the phones, and that a no counts for one page only.
 func TestPagesAtOnce(t *testing.T) {
 	t.Parallel()
 	addresses, port := pagesAtOnce(t, 3)
@@ -73,11 +75,11 @@ func TestPagesAtOnce(t *testing.T) {
 		}
 	}
 	text := m.Out.String() + m.Err.String()
-	if !strings.HasPrefix(text, "note: this machine: looks at the keys of 3 web pages first\n") {
+	if !strings.HasPrefix(text, "note: this machine: reads the keys of 3 web pages first\n") {
 		t.Errorf("it begins %q", text)
 	}
 	for _, address := range addresses {
-		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is not known here")
+		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is unknown")
 		if text = after; !found {
 			t.Errorf("%s is not asked about, or not in its turn", address)
 		}
@@ -123,7 +125,7 @@ func TestWebPassword(t *testing.T) {
 		t.Error(r.o.Route.Password.Whose)
 	}
 	r, m := newRollout(t, []string{"192.0.2.50", "192.0.2.51"}, "--web")
-	m.Pass.Variable = transfer.NewSecret("canary")
+	m.Pass.Variable = secret.New("canary")
 	if secret, err := r.webPassword(t.Context()); err != nil || secret.Reveal() != "canary" || strings.Contains(r.o.Route.Password.Whose, "192.0.2") {
 		t.Errorf("%v, %s", err, r.o.Route.Password.Whose)
 	}

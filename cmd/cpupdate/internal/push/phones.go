@@ -23,7 +23,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A rollout is an image on its way into phones.
+// A rollout installs one image on phones.
 type rollout struct {
 	con     *console.Console
 	store   *settings.Store
@@ -38,20 +38,20 @@ type rollout struct {
 	table   *hwcheck.Table
 	policy  hwcheck.Policy
 	options transfer.Options
-	deploy  wpi.Deployment // what phones are told, if this machine does not serve
+	deploy  wpi.Deployment // what phones are instructed to fetch, if this machine does not serve
 }
 
-// pushToPhones takes the image into the phones: by a server that it is put on, or with this machine as the server.
+// pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &rollout{con: env.Con, store: env.Store, pass: env.Pass, hosts: env.Hosts, dial: env.Dial, o: o}
+	r := &rollout{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
 	if err := r.settle(name, addresses); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Con, env.Store, env.Open, o.Image)
+	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
-	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is right before a phone is told anything
+	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is verified before a phone gets a command
 	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 	return r.run(ctx, stop)
 }
 
-// settle reads everything that is said about server and phones, before anything is opened.
+// settle reads all settings of server and phones before anything is opened.
 func (r *rollout) settle(name string, addresses []string) (err error) {
 	o := &r.o
 	if r.options, err = o.Upload.Options(); err != nil {
@@ -91,19 +91,19 @@ func (r *rollout) settle(name string, addresses []string) (err error) {
 	return r.tellable()
 }
 
-// orServe adds to an error that there is no server what goes without one.
+// orServe adds to the error that no server is named the hint that --serve needs none.
 func orServe(err error) error {
 	if own := (*exit.Error)(nil); errors.Is(err, option.ErrNoServer) && errors.As(err, &own) {
 		own.Hints[0] = "or " + own.Hints[0]
-		own.Hints = append([]string{"to have the phone fetch it from this machine: --serve"}, own.Hints...)
+		own.Hints = append([]string{"to let phones fetch the image from this machine, add --serve"}, own.Hints...)
 	}
 	return err
 }
 
-// tellable finds out before anything is sent whether a phone can be told where the image will lie.
+// tellable checks, before anything is sent, that phones can be given the address of the image.
 func (r *rollout) tellable() error {
 	if r.o.Route.Web.On {
-		return nil // its page is not told where anything lies
+		return nil // its page is given no address
 	}
 	if r.o.Route.Serve {
 		probe := wpi.Deployment{Server: "phone", Name: r.o.Upload.Filename, Priority: wpi.Normal}
@@ -118,8 +118,8 @@ func (r *rollout) tellable() error {
 	return nil
 }
 
-// hopeless reports whether the image suits none of the phones, as far as is known without asking them: then nothing has
-// to be sent anywhere.
+// hopeless reports whether the image is incompatible with all phones, as far as is known without querying them. Then
+// nothing has to be sent.
 func (r *rollout) hopeless() bool {
 	return !slices.ContainsFunc(r.targets, func(t fleet.Target) bool {
 		policy := r.policy
@@ -128,7 +128,7 @@ func (r *rollout) hopeless() bool {
 	})
 }
 
-// run opens the way for phones, puts the image on the server if there is one, and takes the phones through.
+// run starts to listen for phones, uploads the image if there is a server, and updates the phones.
 func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	size := int64(0)
 	if (r.o.Route.Serve || r.o.Route.Web.On) && !r.o.DryRun {
@@ -169,7 +169,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	return err
 }
 
-// failureContext is what hints need to know of this run.
+// failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
 	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List}
 	if r.o.Route.Web.On {
@@ -178,12 +178,12 @@ func (r *rollout) failureContext() advice.Context {
 	return in
 }
 
-// source is where the phones fetch: nil if they are told nothing.
+// source returns where the phones fetch the image, or nil if they fetch nothing.
 func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source, error) {
 	name, content := r.o.Upload.Filename, r.file.Image()
 	switch {
 	case r.o.DryRun || r.o.Route.Web.On:
-		return nil, nil //nolint:nilnil // no source is what a dry run has, and the way by the page
+		return nil, nil //nolint:nilnil // a dry run has no source, and --web has none
 	case r.o.Route.Serve && r.o.Route.Access.Method == string(transfer.FTP):
 		if err := s.ServeFTP(); err != nil {
 			return nil, err
@@ -193,12 +193,12 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 		return fleet.Served(s.Server, name, content, s.Back), nil
 	}
 	if r.hopeless() {
-		return fleet.Elsewhere(r.deploy), nil // nobody will be told of it
+		return fleet.Elsewhere(r.deploy), nil // no phone will be instructed to fetch it
 	}
 	return r.uploaded(ctx)
 }
 
-// uploaded puts the image on the server.
+// uploaded uploads the image to the server.
 func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
 	if err := r.o.Route.Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
@@ -219,12 +219,12 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 		return nil, err
 	}
 	if r.o.Fetch.Writes(r.d) {
-		r.con.Remark("warning", r.d.Access.Username, "phones are told the login that may write on the server, and who poses as a phone learns it: give them one of their own with --fetch-username")
+		r.con.Remark("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
 	}
 	return fleet.Elsewhere(deploy), nil
 }
 
-// valueSetting makes a setting of ours out of what a phone would not understand.
+// valueSetting turns the error for a value that a phone would not understand into one for our setting.
 func valueSetting(err error) error {
 	e := (*wpi.ValueError)(nil)
 	if !errors.As(err, &e) {
@@ -233,33 +233,33 @@ func valueSetting(err error) error {
 	return &transfer.SettingError{Setting: e.Setting, Problem: e.Problem}
 }
 
-// priority is how urgent phones take it.
+// priority returns the priority that phones are given.
 func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
 
-// checkUrgency refuses a priority that nobody knows.
+// checkUrgency rejects an unknown priority.
 func (o *Options) checkUrgency() error {
 	if o.Urgency != string(wpi.Normal) && o.Urgency != string(wpi.Immediate) {
-		return exit.Usage("push", "--priority %s: normal or immediate", o.Urgency)
+		return exit.Usage("push", "--priority %s: must be normal or immediate", o.Urgency)
 	}
 	return nil
 }
 
-// checkRoute keeps apart what goes with phones and what goes without.
+// checkRoute rejects flags that do not fit the route of the image.
 func (o *Options) checkRoute(withPhones bool) error {
 	switch {
 	case o.Route.Web.On:
 		return o.checkWeb(withPhones)
 	case o.Route.Serve && !withPhones:
-		return exit.Usage("push", "--serve: name the phones that shall fetch the image, as PHONE or with --phones")
+		return exit.Usage("push", "--serve: name the phones that fetch the image, as PHONE or with --phones")
 	case !withPhones && o.Fetch.Given() != "":
-		return exit.Usage("push", "--%s says what phones are told: name them, as PHONE or with --phones", o.Fetch.Given())
+		return exit.Usage("push", "--%s is for phones: name them, as PHONE or with --phones", o.Fetch.Given())
 	case withPhones && !o.Route.Serve && !o.DryRun && o.Phones.Permit.Reinstall:
-		return exit.Errorf(exit.CodeUsage, "the version before and after is the same: that the phone gets the image is seen with --serve and --web only",
-			"--reinstall with phones can only be proven with --serve or --web")
+		return exit.Errorf(exit.CodeUsage, "add --serve or --web: the version does not change, so only the transfer shows that the phone got the image",
+			"--reinstall with phones can only be verified with --serve or --web")
 	case o.Route.Serve && o.Upload.OnlySent() != "":
-		return exit.Usage("push", "--%s does not go with --serve: nothing is sent to another server", o.Upload.OnlySent())
+		return exit.Usage("push", "--%s cannot be used with --serve: nothing is sent to another server", o.Upload.OnlySent())
 	case o.Route.Serve && o.Fetch.Given() != "":
-		return exit.Usage("push", "--%s does not go with --serve: phones fetch from this machine", o.Fetch.Given())
+		return exit.Usage("push", "--%s cannot be used with --serve: phones fetch from this machine", o.Fetch.Given())
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -29,7 +30,7 @@ type Options struct {
 	DryRun   bool
 }
 
-// Run is the whole way of one image.
+// Run runs the command: it installs an image on phones, or uploads it.
 func Run(ctx context.Context, env Env, o Options, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.Phones.List != ""
 	o.Route.Legacy = o.Talk.Legacy
@@ -43,20 +44,20 @@ func Run(ctx context.Context, env Env, o Options, name string, addresses []strin
 	return pushToServer(ctx, env, o, name)
 }
 
-// pushToServer puts the image on a server: check, transfer, proof.
+// pushToServer checks an image, uploads it to a server and verifies it there.
 func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	options, err := o.Upload.Options()
 	if err != nil {
 		return err
 	}
-	d, err := o.Route.Destination(env.Con, env.Store, env.Pass)
+	d, err := o.Route.Destination(env.Con, env.Settings, env.Passwords)
 	if err != nil {
 		return err
 	}
 	if err := o.Upload.Validate(d, name); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Con, env.Store, env.Open, o.Image)
+	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -66,16 +67,16 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 		return err
 	}
 	defer f.Close()
-	sheet, err := o.check(env.Con, env.Store, im, d, l.Policy)
+	sheet, err := o.check(env.Con, env.Settings, im, d, l.Policy)
 	if err != nil {
 		return err
 	}
-	p := &upload{con: env.Con, pass: env.Pass, hosts: env.Hosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
+	p := &upload{con: env.Con, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
 	return p.run(ctx)
 }
 
-// openToSend opens the image: lengths, CRC and signature are checked now, its digest while it is sent, or if it is not
-// sent at all.
+// openToSend opens the image and checks lengths, CRC and signature. Unless the loader reads the header only, it checks
+// the digest too; otherwise the digest is checked while the image is sent.
 func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File, *images.Image, error) {
 	f, im := l.Look(ctx, name)
 	if im.Err != nil {
@@ -90,7 +91,7 @@ func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File,
 	return f, im, nil
 }
 
-// check applies the rules, and returns the sheet if the image may go out.
+// check applies the rules and returns the result if the image may be sent.
 func (o *Options) check(con *console.Console, store *settings.Store, im *images.Image, d *option.Destination, demand hwcheck.Policy) (*ruleSheet, error) {
 	phone, err := o.Phones.Phone.Phone("push")
 	if err != nil {
@@ -103,26 +104,24 @@ func (o *Options) check(con *console.Console, store *settings.Store, im *images.
 	s := &ruleSheet{im: im, phone: table.Complete(option.WithStored(phone, d.Phone))}
 	s.verdict = hwcheck.Check(im.Facts, s.phone, o.Phones.Permit.Policy(demand))
 	err = verdict.Error(images.DisplayName(im.Name), s.verdict)
-	if con.JSON {
-		if emitErr := con.Emit(s.event()); emitErr != nil {
-			return nil, emitErr
-		}
-	} else if err != nil || s.verdict.NothingToDo {
-		if printErr := con.Print(nil, verdict.SheetText(con, im, s.phone, s.verdict)); printErr != nil {
-			return nil, printErr
-		}
+	var text func(io.Writer) // for people the sheet, if it says why the image does not go out
+	if err != nil || s.verdict.NothingToDo {
+		text = verdict.SheetText(con, im, s.phone, s.verdict)
+	}
+	if emitErr := con.Emit(s.event(), text); emitErr != nil {
+		return nil, emitErr
 	}
 	return s, err
 }
 
-// A ruleSheet is what check found.
+// A ruleSheet is the result of check.
 type ruleSheet struct {
 	im      *images.Image
 	phone   hwcheck.Phone
 	verdict hwcheck.Verdict
 }
 
-// interrupted is Ctrl-C while the image was on its way, and after everything was cleaned up.
+// interrupted returns the failure for an upload that was interrupted and cleaned up.
 func interrupted(name string) error {
-	return exit.New(exit.CodeInterrupted, fmt.Errorf("interrupted: nothing of %s was left on the server", images.DisplayName(name)))
+	return exit.New(exit.CodeInterrupted, fmt.Errorf("interrupted: nothing of %s remains on the server", images.DisplayName(name)))
 }

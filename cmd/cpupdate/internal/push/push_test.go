@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -27,7 +28,7 @@ func envOf(m *machine.Machine) Env {
 	dial := func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
 		return nil, errors.New("no server in this test")
 	}
-	return Env{Con: m.Con, Store: m.Store, Pass: m.Pass, Hosts: m.Hosts, Open: bind.Open, Dial: dial}
+	return Env{Con: m.Con, Settings: m.Store, Passwords: m.Pass, KnownHosts: m.Hosts, Open: bind.Open, Dial: dial}
 }
 
 // newOptions are what flags say.
@@ -39,6 +40,7 @@ func newOptions(t *testing.T, args ...string) Options {
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
 	o.Phones.AddFlags(flags)
+	o.Phones.Permit.AddFlags(flags)
 	o.Talk.AddFlags(flags)
 	o.Image.AddTrustFlags(flags)
 	flags.StringVar(&o.Route.Profile, "profile", "", "")
@@ -114,7 +116,7 @@ func TestPushLastLineLost(t *testing.T) {
 	m := machine.New(t)
 	m.Con.Out, m.Con.JSON = &fewLines{1}, true
 	c := pushOver(t.Context(), t, m, func(context.Context, transfer.Options) error { return nil })
-	if e := m.Failure(t); c != exit.CodeInternal || !slices.Contains(e.Hints, "the image is on the server: ftp://h/cp600.bind") {
+	if e := m.Failure(t); c != exit.CodeInternal || !slices.Contains(e.Hints, "do not send the image again: it is on the server at ftp://h/cp600.bind") {
 		t.Errorf("exit code %d\n%s", c, m.Err)
 	}
 }
@@ -181,7 +183,7 @@ func TestPushSentLeft(t *testing.T) {
 		if asJSON && (json.Unmarshal(m.Out.Bytes(), &doc) != nil || !slices.Equal(doc.Left, left) || m.Err.Len() > 0) {
 			t.Errorf("%s%s", m.Out, m.Err)
 		}
-		const want = "warning: ftp://h/a\\u{1b}.part: an earlier attempt left it behind, and it could not be removed: remove it on the server\n"
+		const want = "warning: ftp://h/a\\u{1b}.part: a failed attempt left this file behind and could not remove it: remove it on the server\n"
 		if !asJSON && (!strings.HasPrefix(m.Err.String(), want) || strings.Count(m.Err.String(), "\n") != 2) {
 			t.Errorf("%s", m.Err)
 		}
@@ -222,7 +224,7 @@ func TestPushSteps(t *testing.T) {
 	if c := pushOver(t.Context(), t, m, put); c != exit.CodeOK || !strings.HasPrefix(m.Out.String(), "sent   ") || !strings.Contains(m.Out.String(), "ftp://h/cp600.bind") {
 		t.Errorf("exit code %d\n%s%s", c, m.Out, m.Err)
 	}
-	for _, want := range []string{"made-folder", "in-place-reason", "looked-at"} {
+	for _, want := range []string{"made-folder", "in-place-reason", "looked-at", "1 s"} {
 		if strings.Count(m.Err.String(), want) != 1 {
 			t.Errorf("%q is not noted once\n%s", want, m.Err)
 		}
@@ -312,12 +314,12 @@ func TestPushUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--serve", "--retries", "3"}, "--retries does not go with --serve"},
-		{[]string{"--serve", "--verify", "readback"}, "--verify does not go with --serve"},
+		{[]string{"--serve", "--retries", "3"}, "--retries cannot be used with --serve"},
+		{[]string{"--serve", "--verify", "readback"}, "--verify cannot be used with --serve"},
 		{[]string{"--serve", "--listen", ":99999"}, "--listen :99999: "},
 		{[]string{"--serve", "--listen", "127.0.0.1:-1"}, "--listen 127.0.0.1:-1: "},
-		{append([]string{"--reinstall"}, server...), "--reinstall with phones can only be proven with --serve"},
-		{nil, "hint: to have the phone fetch it from this machine: --serve\nhint: or name the server: "},
+		{append([]string{"--reinstall"}, server...), "--reinstall with phones can only be verified with --serve"},
+		{nil, "hint: to let phones fetch the image from this machine, add --serve\nhint: or name the server: "},
 	} {
 		m := machine.New(t)
 		c := m.Report(Run(t.Context(), envOf(m), newOptions(t, test.args...), "cp600.bind", []string{"127.0.0.1:1"}))
@@ -379,7 +381,7 @@ func dialFrom(t *testing.T, config, password string, args ...string) dialled {
 	if config != "" {
 		m.Put(t, "config.toml", config)
 	}
-	m.Pass.Variable = transfer.NewSecret(password)
+	m.Pass.Variable = secret.New(password)
 	env := envOf(m)
 	env.Dial = func(_ context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
 		d.access, d.trust, d.times = access, o.Trust, d.times+1
@@ -404,7 +406,7 @@ func TestAnonymousPassword(t *testing.T) {
 		{[]string{"cp"}, "canary"},
 	} {
 		d := dialFrom(t, "", "canary", append([]string{"--server", "h", "--username"}, test.args...)...)
-		warned := strings.Contains(d.said, "by plain FTP the password can be read")
+		warned := strings.Contains(d.said, "plain FTP sends the password unencrypted")
 		if d.times != 1 || d.access.Password.Reveal() != test.want || warned != (test.want != "") {
 			t.Errorf("%q: %q\n%s", test.args, d.access.Password.Reveal(), d.said)
 		}

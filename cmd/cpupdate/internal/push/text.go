@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
@@ -13,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// draw writes the answer for a person: where the image lies, then how sure that is.
+// draw writes the answer as text: where the image is, then how it was verified.
 func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 	im := p.sheet.im
 	word := p.con.Paint(console.Green, "sent")
@@ -21,12 +20,10 @@ func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 		word = p.con.Paint(console.Yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, console.Escape(images.DisplayName(im.Name)), console.Escape(where))
-	row := func(name, text string) {
-		const column = 12
-		fmt.Fprintf(w, "  %s%s\n", console.Pad(name, column-2), console.Wrap(console.Escape(text), column, p.con.Width))
-	}
+	layout := p.con.Layout(2, 8)
+	row := func(name, text string) { fmt.Fprintln(w, layout.Line(console.Cells(name, text)...)) }
 	row("image", imageLine(im, p.file.Facts()))
-	if len(p.sheet.verdict.Findings) > 0 { // with phones each of them is checked by itself
+	if len(p.sheet.verdict.Findings) > 0 { // with phones, each phone is checked by itself
 		row("check", verdict.CompatibleLine(p.sheet.verdict))
 	}
 	if p.d.Origin != "flags" {
@@ -37,12 +34,17 @@ func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 		row("dry run", "nothing was sent, and no connection opened")
 		return
 	}
-	row("sha256", fmt.Sprintf("%x", l.SHA256))
+	if sum := p.file.Facts().PayloadSHA256; sum.Known() {
+		row("payload", "sha256 "+console.ShortHex(sum.Value)+" verified")
+	}
+	if l.SHA256 != nil {
+		row("sha256", fmt.Sprintf("%x", *l.SHA256))
+	}
 	row("proof", proofLine(l))
 	row("time", timeLine(l))
 }
 
-// imageLine says what the image is; the facts know what its digest was found to be on the way.
+// imageLine describes the image; facts has the result of the digest that was computed while sending.
 func imageLine(im *images.Image, facts bind.Facts) string {
 	words := []string{}
 	for _, word := range []string{im.Facts.SoftwareType.Value, im.Facts.Version.Value.String()} {
@@ -58,17 +60,17 @@ func imageLine(im *images.Image, facts bind.Facts) string {
 		line += ", intact"
 	}
 	if facts.Integrity.Signature.State == bind.SignatureRight {
-		line += ", signature right"
+		line += ", signature valid"
 	}
 	return line
 }
 
-// proofLine says what was compared.
+// proofLine says how the upload was verified.
 func proofLine(l transfer.Location) string {
 	words := map[transfer.Proof]string{
-		transfer.ProofSize:     "the server tells the right size",
-		transfer.ProofDigest:   "the server tells the right SHA-256",
-		transfer.ProofReadBack: "read back, it has the right SHA-256",
+		transfer.ProofSize:     "the server confirms the size",
+		transfer.ProofDigest:   "the server confirms the SHA-256",
+		transfer.ProofReadBack: "read back, the SHA-256 matches",
 	}
 	var out []string
 	for _, proof := range l.Proofs {
@@ -76,19 +78,15 @@ func proofLine(l transfer.Location) string {
 	}
 	text := strings.Join(out, "; ")
 	if l.Replaced {
-		text += "; it replaced a file of this name"
+		text += "; an existing file was replaced"
 	}
 	return text
 }
 
 func timeLine(l transfer.Location) string {
-	step := 10 * time.Millisecond
-	if l.Duration < time.Second {
-		step = time.Millisecond
-	}
-	text := fmt.Sprintf("%s at %s/s", l.Duration.Round(step), console.Bytes(rate(l)))
+	text := fmt.Sprintf("%s at %s/s", console.Span(l.Duration), console.Bytes(rate(l)))
 	if l.Attempts > 1 {
-		text += fmt.Sprintf(", at attempt %d", l.Attempts)
+		text += fmt.Sprintf(", attempt %d", l.Attempts)
 	}
 	return text
 }

@@ -29,14 +29,14 @@ func TestDraw(t *testing.T) {
 	}
 	defer file.Close()
 	verdict := hwcheck.Check(im.Facts, hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 3, Origin: hwcheck.Flag}}}, hwcheck.Policy{})
-	location := transfer.Location{Size: 1234, Proofs: []transfer.Proof{transfer.ProofSize}, Duration: time.Second, Attempts: 1}
+	location := transfer.Location{Size: 1234, SHA256: &[32]byte{1}, Proofs: []transfer.Proof{transfer.ProofSize}, Duration: time.Second, Attempts: 1}
 	for _, test := range []struct {
 		event, origin string
 		verdict       hwcheck.Verdict
 		rows          string
 	}{
-		{"sent", "flags", verdict, "image check size sha256 proof time"},
-		{"sent", "profile berlin", hwcheck.Verdict{}, "image settings size sha256 proof time"},
+		{"sent", "flags", verdict, "image check size payload sha256 proof time"},
+		{"sent", "profile berlin", hwcheck.Verdict{}, "image settings size payload sha256 proof time"},
 		{"dry-run", "flags", verdict, "image check size dry"},
 	} {
 		p := &upload{con: m.Con, d: &option.Destination{Origin: test.origin}, file: file, sheet: &ruleSheet{im: im, verdict: test.verdict}}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -20,7 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// An upload is an image on its way.
+// An upload is the upload of one image.
 type upload struct {
 	con      *console.Console
 	pass     *credentials.Store
@@ -33,10 +32,10 @@ type upload struct {
 	options  transfer.Options
 	progress *console.Progress
 	cancel   context.CancelCauseFunc // with an answer that could not be written
-	left     []string                // what earlier attempts left behind on the server, though this one succeeded
+	left     []string                // files that failed attempts left on the server before this one succeeded
 }
 
-// run sends the image, unless there is nothing to do, or only asked what would be done.
+// run sends the image, unless there is nothing to do or it is a dry run.
 func (p *upload) run(ctx context.Context) error {
 	where := p.d.Access.FileURL(p.o.Upload.Filename)
 	switch {
@@ -58,15 +57,15 @@ func (p *upload) run(ctx context.Context) error {
 	p.left = location.Left
 	err = p.say("sent", where, location)
 	if f := (*exit.Error)(nil); errors.As(err, &f) {
-		f.Hints = append(f.Hints, "the image is on the server: "+where)
+		f.Hints = append(f.Hints, "do not send the image again: it is on the server at "+where)
 	}
 	return err
 }
 
-// send puts the image on the server.
+// send uploads the image to the server.
 func (p *upload) send(ctx context.Context) (transfer.Location, error) {
 	content := p.file.Image()
-	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent, and waiting for the server", content.Size(), p.emit)
+	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent; waiting for the server", content.Size(), func(doc any) { p.emit(doc, nil) })
 	defer p.progress.End()
 	options := p.options
 	options.Trust = p.d.Trust
@@ -78,20 +77,22 @@ func (p *upload) send(ctx context.Context) (transfer.Location, error) {
 	defer store.Close()
 	return store.Put(ctx, transfer.Upload{
 		Name: p.o.Upload.Filename, Content: content,
-		Watch:       func() transfer.Watcher { return p.file.NewPass() },
+		Watch:       func(whole bool) transfer.Watcher { return p.file.NewPass(whole) },
+		SHA256:      p.o.Upload.SHA256 || p.con.JSON, // docs/json.md promises it
 		NoOverwrite: p.o.Upload.NoOverwrite, InPlace: p.o.Upload.InPlace, MakeFolder: p.o.Upload.Mkdir,
 		ReadBack: p.o.Upload.Verify == "readback",
 	})
 }
 
-// emit writes a line of the answer on the way. If that cannot be written nobody would learn how it ended: it is given up.
-func (p *upload) emit(doc any) {
-	if err := p.con.Emit(doc); err != nil {
+// emit writes a line of the answer during the upload. If that fails, it cancels the upload, because its result could not
+// be reported.
+func (p *upload) emit(doc any, text func(io.Writer)) {
+	if err := p.con.Emit(doc, text); err != nil {
 		p.cancel(err)
 	}
 }
 
-// failure gives what went wrong its exit code.
+// failure returns the failure for an upload that ended with err.
 func (p *upload) failure(ctx context.Context, err error) error {
 	name := p.sheet.im.Name
 	own := (*exit.Error)(nil)
@@ -104,37 +105,38 @@ func (p *upload) failure(ctx context.Context, err error) error {
 	return p.d.Hinted(advice.ServerEnded(ctx, name, err))
 }
 
-// tell shows a step: those that a person should know of at once, and with --verbose the dialogue.
+// tell shows the steps that a person should know at once, and with --verbose the dialogue.
 func (p *upload) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if p.con.JSON {
-		if e.Step != transfer.StepSaid || p.con.Verbose {
-			p.progress.Aside(func() { p.emit(newStepLine(e)) })
-		}
-		return
+	if e.Step != transfer.StepSaid || p.con.Verbose {
+		p.progress.Aside(func() { p.emit(newStepLine(e), func(io.Writer) { p.note(e) }) })
 	}
+}
+
+// note says a step to a person.
+func (p *upload) note(e transfer.Event) {
 	text := ""
 	switch e.Step {
 	case transfer.StepMade:
-		text = "made the folder " + e.Text
+		text = "created the folder " + e.Text
 	case transfer.StepInPlace:
-		text = "written to its own name at once, since " + e.Text
+		text = "written directly to the final name, because " + e.Text
 	case transfer.StepLook:
-		text = "looking what became of it: " + e.Text
+		text = "checking whether the upload succeeded: " + e.Text
 	case transfer.StepRetry:
-		text = fmt.Sprintf("%v; trying again in %s", e.Err, e.Wait.Round(100*time.Millisecond))
+		text = fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait))
 	case transfer.StepSaid:
-		p.progress.Aside(func() { p.con.Said(e.Text) })
+		p.con.Said(e.Text)
 		return
 	default:
 		return
 	}
-	p.progress.Aside(func() { p.con.Note("note", p.o.Upload.Filename, text) })
+	p.con.Note("note", p.o.Upload.Filename, text)
 }
 
-// A stepLine is a line of --json.
+// A stepLine is the JSON line of one step.
 type stepLine struct {
 	Schema     int            `json:"schema"`
 	Event      string         `json:"event"`
@@ -153,7 +155,7 @@ func newStepLine(e transfer.Event) stepLine {
 	return doc
 }
 
-// checkedDoc is the line of --json that says what check found.
+// A checkedDoc is the JSON line with the result of check.
 type checkedDoc struct {
 	Schema int              `json:"schema"`
 	Event  string           `json:"event"`
@@ -167,7 +169,7 @@ func (s *ruleSheet) event() checkedDoc {
 	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
 }
 
-// pushDoc is the answer of a push to a server: its last line of --json, unless phones follow.
+// A pushDoc is the answer of a push to a server: the last JSON line, unless phones follow.
 type pushDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do
@@ -183,30 +185,32 @@ type pushDoc struct {
 	Left        []string `json:"left,omitempty"`
 }
 
-// say writes the answer.
+// say writes the answer of the upload.
 func (p *upload) say(event, where string, l transfer.Location) error {
-	if p.con.JSON {
-		doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
-		if event == "sent" {
-			doc.SHA256, doc.Attempts = fmt.Sprintf("%x", l.SHA256), l.Attempts
-			doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
-			doc.BytesPerSec, doc.Left = rate(l), p.left
-			for _, proof := range l.Proofs {
-				doc.Proofs = append(doc.Proofs, string(proof))
-			}
+	doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
+	if event == "sent" {
+		if l.SHA256 != nil {
+			doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
 		}
-		return p.con.Emit(doc)
+		doc.Attempts = l.Attempts
+		doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
+		doc.BytesPerSec, doc.Left = rate(l), p.left
+		for _, proof := range l.Proofs {
+			doc.Proofs = append(doc.Proofs, string(proof))
+		}
 	}
-	if event == "nothing-to-do" {
-		return nil // the sheet said it
-	}
-	for _, left := range p.left {
-		p.con.Note("warning", left, "an earlier attempt left it behind, and it could not be removed: remove it on the server")
-	}
-	return p.con.Print(nil, func(w io.Writer) { p.draw(w, event, where, l) })
+	return p.con.Emit(doc, func(w io.Writer) {
+		if event == "nothing-to-do" {
+			return // the rule sheet says so
+		}
+		for _, left := range p.left {
+			p.con.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
+		}
+		p.draw(w, event, where, l)
+	})
 }
 
-// rate is how many bytes went out in a second.
+// rate returns the number of bytes sent a second.
 func rate(l transfer.Location) int64 {
 	return int64(float64(l.Size) / max(l.Duration.Seconds(), 0.001))
 }

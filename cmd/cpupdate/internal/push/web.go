@@ -9,41 +9,42 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// checkWeb refuses what says something about a server, or about phones that fetch.
+// checkWeb rejects flags for a server, or for phones that fetch.
 func (o *Options) checkWeb(withPhones bool) error {
 	switch {
 	case !withPhones:
-		return exit.Usage("push", "--web: name the phones that shall get the image, as PHONE or with --phones")
+		return exit.Usage("push", "--web: name the phones that get the image, as PHONE or with --phones")
 	case o.Upload.OnlySent() != "":
-		return exit.Usage("push", "--%s does not go with --web: nothing is sent to a server", o.Upload.OnlySent())
+		return exit.Usage("push", "--%s cannot be used with --web: nothing is sent to a server", o.Upload.OnlySent())
 	case o.Fetch.Given() != "":
-		return exit.Usage("push", "--%s does not go with --web: phones fetch nothing", o.Fetch.Given())
+		return exit.Usage("push", "--%s cannot be used with --web: phones fetch nothing", o.Fetch.Given())
 	case o.Urgency != "normal":
-		return exit.Usage("push", "--priority does not go with --web: the page has no such choice")
+		return exit.Usage("push", "--priority cannot be used with --web: the page has no such choice")
 	}
 	return nil
 }
 
-// onePageEach refuses phones that have one page: the password would be tried there once for each of them.
+// onePageEach rejects several addresses with the same page: the password would be tried there once for each of them.
 func (r *rollout) onePageEach() error {
 	seen := map[string]string{}
 	for _, t := range r.targets {
 		page := r.o.Route.Web.Peer(t.Address)
 		if first, twice := seen[page]; twice {
-			return exit.Errorf(exit.CodeSettings, "leave one of the two out", "%s and %s are one phone: both have the web page %s", first, t.Address, page)
+			return exit.Errorf(exit.CodeSettings, "remove one of the two", "%s and %s are the same phone: both have the web page %s", first, t.Address, page)
 		}
 		seen[page] = t.Address
 	}
 	return nil
 }
 
-// web is the way by the phones' pages: whom to believe is asked now, one phone after another, and then for the password.
-// Nothing is asked for phones that the image cannot suit.
+// web prepares the uploads to the phones' pages: it verifies the pages, one after another, then reads the password. It
+// does neither if the image is incompatible with all phones.
 func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 	policies := make([]trust.Policy, len(r.targets))
 	w := &fleet.Web{
@@ -65,41 +66,41 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 	return w, err
 }
 
-// webPassword is the password of the pages, which is stored nowhere.
-func (r *rollout) webPassword(ctx context.Context) (transfer.Secret, error) {
+// webPassword reads the password of the pages, which is never stored.
+func (r *rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 	o := &r.o.Route.Password
 	o.Whose = "the phones' web pages"
 	if len(r.targets) == 1 {
 		o.Whose = "the web page of " + r.targets[0].Address
 	}
-	secret, _, err := o.Resolve(ctx, r.con, r.pass, nil, true)
-	if err == nil && secret.Reveal() == "" {
-		err = exit.Errorf(exit.CodeSettings, "name where it comes from: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
-			"the web page of a phone wants the administrator's password, and none was given")
+	password, _, err := o.Resolve(ctx, r.con, r.pass, nil, true)
+	if err == nil && password.Reveal() == "" {
+		err = exit.Errorf(exit.CodeSettings, "give it with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
+			"the web page of a phone needs the administrator's password, and none was given")
 	}
-	return secret, err
+	return password, err
 }
 
-// webImage returns what makes the file for one upload: all uploads share the rate, and each compares anew what is sent.
+// webImage returns a function that makes the file for one upload. All uploads share the rate; each verifies what it sends.
 func (r *rollout) webImage() func(context.Context) wbm.Image {
 	rate, checking := transfer.NewRate(r.options.Rate), &sync.Mutex{}
 	return func(ctx context.Context) wbm.Image {
 		return wbm.Image{
 			Name: r.o.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(), checking},
+			Watch: &pagePass{r.file.NewPass(false), checking},
 		}
 	}
 }
 
-// A pagePass compares what one upload sends. What it finds is noted in the file, which other uploads share.
+// A pagePass verifies what one upload sends. It records the result in the file, which all uploads share.
 type pagePass struct {
 	*bind.Pass
 	checking *sync.Mutex
 }
 
-// Check is that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check(sum [32]byte) error {
+// Check calls that of [bind.Pass], for one upload at a time.
+func (p *pagePass) Check([32]byte) error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
-	return p.Pass.Check(sum)
+	return p.Pass.Check()
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// A phoneEvent is a line of --json about one phone.
+// A phoneEvent is a JSON line about one phone.
 type phoneEvent struct {
 	Schema      int               `json:"schema"`
 	Event       string            `json:"event"`
-	Phone       string            `json:"phone,omitempty"` // as it was named; absent if it is nobody of the plan
+	Phone       string            `json:"phone,omitempty"` // as it was named; absent if it is not in the plan
 	Time        string            `json:"time"`
 	Attempt     int               `json:"attempt,omitempty"`
 	LimitMillis int64             `json:"limit_ms,omitempty"` // how long the next step may take
@@ -30,7 +30,7 @@ type phoneEvent struct {
 	Why     string         `json:"why,omitempty"`
 }
 
-// DeviceDoc is what a phone says it is and runs.
+// A DeviceDoc is what a phone reports about itself.
 type DeviceDoc struct {
 	Type         string `json:"device_type"`
 	SoftwareType string `json:"software_type"`
@@ -39,7 +39,7 @@ type DeviceDoc struct {
 	MAC          string `json:"mac"`
 }
 
-// NewDeviceDoc returns nil for a phone that said nothing.
+// NewDeviceDoc returns nil for a phone that reported nothing.
 func NewDeviceDoc(d fleet.Device) *DeviceDoc {
 	if d == (fleet.Device{}) {
 		return nil
@@ -47,7 +47,7 @@ func NewDeviceDoc(d fleet.Device) *DeviceDoc {
 	return &DeviceDoc{d.Type, d.SoftwareType, d.Version, d.PartNumber, d.MAC}
 }
 
-// fetchDoc is how far a phone got with the image.
+// A fetchDoc is how much of the image a phone has fetched.
 type fetchDoc struct {
 	Requests int   `json:"requests"`
 	Sent     int64 `json:"sent"`
@@ -56,14 +56,14 @@ type fetchDoc struct {
 	Cut      bool  `json:"cut"`
 }
 
-func newFetchDoc(f transfer.Fetch) *fetchDoc {
-	if f == (transfer.Fetch{}) {
+func newFetchDoc(f serve.Fetch) *fetchDoc {
+	if f == (serve.Fetch{}) {
 		return nil
 	}
 	return &fetchDoc{f.Requests, f.Sent, f.Size, f.Complete, f.Cut}
 }
 
-// newPhoneEvent writes an event down; name is the phone's, failed what its end means.
+// newPhoneEvent returns an event as JSON; name is that of the phone, failed is its failure or nil.
 func newPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
 	doc := phoneEvent{
 		Schema: 1, Event: string(e.Step), Phone: name, Time: e.At.UTC().Format(time.RFC3339Nano),

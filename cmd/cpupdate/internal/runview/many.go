@@ -2,10 +2,10 @@ package runview
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -13,7 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// many shows a line for each phone as it ends, and how far they are together.
+// many shows a line for each phone when it ends, and the progress of all phones together.
 func (r *Report) many(e fleet.Event, p *phoneProgress) {
 	switch e.Step {
 	case fleet.StepDone, fleet.StepFailed:
@@ -52,7 +52,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 	r.progress.Update(sent)
 }
 
-// warnOnce says what a person must not do now.
+// warnOnce warns once that the phones need LAN and power.
 func (r *Report) warnOnce() {
 	if !r.warned {
 		r.line("Keep the phones on LAN and power until they are done.")
@@ -60,7 +60,8 @@ func (r *Report) warnOnce() {
 	r.warned = true
 }
 
-// moved is what all phones have so far, and will have at the end: one that ended will get no more.
+// moved returns how many bytes all phones have got so far, and how many they will have at the end. A phone that has
+// ended gets no more.
 func (r *Report) moved() (sent, size int64) {
 	for i := range r.phones {
 		p := &r.phones[i]
@@ -74,16 +75,14 @@ func (r *Report) moved() (sent, size int64) {
 	return sent, size
 }
 
-// endLine is the line of a phone that is done: how it ended, which phone, and why.
+// endLine returns the line of a phone that has ended: the result, the phone and the reason.
 func (r *Report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
-	name := console.Pad(console.Escape(r.targets[e.Phone].Address), r.nameWidth())
-	indent := r.endWidth() + 2
-	text := name + "  " + console.Wrap(console.Escape(r.endText(e, p)), indent+utf8.RuneCountInString(name)+2, r.con.Width)
-	return r.con.Paint(style, word) + strings.Repeat(" ", indent-len(word)) + text
+	return r.con.Layout(0, r.endWidth(), r.nameWidth()).Line(
+		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Address), console.Plain.Cell(r.endText(e, p)))
 }
 
-// endWidth is how wide the widest word for an end is: what can happen at a web page has longer ones.
+// endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
 func (r *Report) endWidth() int {
 	width := len("nothing to do")
 	if r.Context.Page == nil {
@@ -100,7 +99,7 @@ func (r *Report) nameWidth() int {
 	const widest = 24
 	width := 0
 	for _, t := range r.targets {
-		width = max(width, min(utf8.RuneCountInString(t.Address), widest))
+		width = max(width, min(console.Columns(t.Address), widest))
 	}
 	return width
 }
@@ -109,7 +108,7 @@ func endWord(e fleet.Event) (string, console.Style) {
 	if f := e.Failure; f != nil {
 		switch f.Kind {
 		case fleet.KindRefused:
-			return "not fitting", console.Red
+			return "incompatible", console.Red
 		case fleet.KindUnknown:
 			return "unknown", console.Yellow
 		case fleet.KindInterrupted:
@@ -144,9 +143,9 @@ func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 	return what
 }
 
-// stepText is a step in words.
+// stepText describes a step.
 func stepText(e fleet.Event) string {
-	text, wait := string(e.Step), "waiting"
+	text, what := string(e.Step), ""
 	switch {
 	case e.Err != nil:
 		text = e.Err.Error()
@@ -157,15 +156,15 @@ func stepText(e fleet.Event) string {
 	case e.Step == fleet.StepBusy:
 		text = "in a call"
 	case e.Step == fleet.StepContacted:
-		text, wait = fmt.Sprintf("asked to call (%s)", console.Nth(e.Attempt)), "waiting for its call"
+		text, what = fmt.Sprintf("contact request sent (%s)", console.Nth(e.Attempt)), " for its call-back"
 	}
-	if e.Limit > 0 && console.LimitText(e.Limit) != "0 s" {
-		text += fmt.Sprintf("; %s for at most %s", wait, console.LimitText(e.Limit))
+	if e.Limit >= 100*time.Millisecond {
+		text += fmt.Sprintf("; waiting at most %s%s", console.Span(e.Limit), what)
 	}
 	return text
 }
 
-// summaryDoc is the last line of --json.
+// A summaryDoc is the last JSON line.
 type summaryDoc struct {
 	Schema   int            `json:"schema"`
 	Event    string         `json:"event"` // "summary"
@@ -177,7 +176,7 @@ type summaryDoc struct {
 	Time     string         `json:"time"`
 }
 
-// Summary ends the answer: how many phones ended how; ended is the error of the run, or nil.
+// Summary ends the answer with the number of phones for each result; ended is the error of the run, or nil.
 func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
@@ -195,15 +194,14 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 			doc.Outcomes[string(result.Outcome)]++
 		}
 	}
-	switch {
-	case r.con.JSON:
-		r.say(r.con.Emit(doc))
-	case len(results) > 1:
-		r.line("\n%s", doc.text())
-	}
+	r.say(r.con.Emit(doc, func(w io.Writer) {
+		if len(results) > 1 {
+			fmt.Fprintf(w, "\n%s\n", doc.text())
+		}
+	}))
 }
 
-// text is "3 phones: 1 updated, 1 busy, 1 not fitting": good ends in the order of the outcomes, bad ones in that of the alphabet.
+// text returns "3 phones: 1 updated, 1 busy, 1 incompatible": successes in the order of the outcomes, failures sorted.
 func (doc summaryDoc) text() string {
 	var parts []string
 	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Looked} {
@@ -220,7 +218,7 @@ func (doc summaryDoc) text() string {
 	slices.Sort(kinds)
 	text := fmt.Sprintf("%s: %s", console.Plural(doc.Phones, "phone"), strings.Join(append(parts, kinds...), ", "))
 	if doc.Outcomes[string(fleet.Checked)] > 0 {
-		text += " (dry run: they were told nothing)"
+		text += " (dry run: no update command was sent)"
 	}
 	return text
 }

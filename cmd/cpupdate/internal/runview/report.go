@@ -4,7 +4,6 @@ package runview
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -14,27 +13,27 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// A Report shows a run as it happens: the way of a single phone step by step, of several a line each as it ends.
+// A Report shows a run as it happens: each step of a single phone, or one line for each of several phones when it ends.
 type Report struct {
 	con     *console.Console
 	targets []fleet.Target
 	image   *images.Image
-	size    int64 // of what each phone fetches, 0 if that is not seen
+	size    int64 // of what each phone fetches, 0 if this machine cannot see it
 	stop    func(error)
 
 	Context  advice.Context
 	Interval time.Duration // between two requests to a phone
 
-	Watch    *Watch // its lock is that of all below
-	warned   bool   // that phones have to stay on LAN and power
+	Watch    *Watch // its lock guards everything below
+	warned   bool   // whether the warning about LAN and power was shown
 	progress *console.Progress
 	phones   []phoneProgress
 }
 
-// phoneProgress is what the report remembers of a phone.
+// A phoneProgress is what the report remembers about a phone.
 type phoneProgress struct {
 	begun, fetching, shown time.Time
 	sent                   int64
@@ -42,12 +41,12 @@ type phoneProgress struct {
 	before                 fleet.Device
 	verdict                *hwcheck.Verdict
 	down, back             time.Time
-	pageOnly               bool // it does not call
-	busy                   bool // it said so; what is done once more is not shown once more
-	fetch                  transfer.Fetch
+	pageOnly               bool // it does not call back
+	busy                   bool // it was in a call; steps that are repeated after that are not shown again
+	fetch                  serve.Fetch
 }
 
-// NewReport begins to show; summary ends it. What cannot be written stops the run.
+// NewReport starts a report, which summary ends. An error of writing stops the run.
 func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, size int64, stop func(error)) *Report {
 	r := &Report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), Watch: newWatch(con, targets)}
 	r.Watch.aside = r.aside
@@ -57,7 +56,7 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 	return r
 }
 
-// Event shows an event.
+// Event handles an event of the run: it records it and shows it.
 func (r *Report) Event(e fleet.Event) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
@@ -78,7 +77,7 @@ func (r *Report) Event(e fleet.Event) {
 	}
 }
 
-// note remembers what later lines are made of.
+// note records what later lines need.
 func (p *phoneProgress) note(e fleet.Event) {
 	switch e.Step {
 	case fleet.StepCalled, fleet.StepFound:
@@ -105,7 +104,7 @@ func (p *phoneProgress) note(e fleet.Event) {
 	}
 }
 
-// emit writes an event as a line of --json; of fetching, one a second.
+// emit writes an event as a JSON line; for progress of a transfer, at most one a second.
 func (r *Report) emit(e fleet.Event, p *phoneProgress) {
 	if e.Step == fleet.StepVisited && !r.con.Verbose {
 		return
@@ -116,10 +115,10 @@ func (r *Report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p))))
+	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p)), nil))
 }
 
-// failed is what a bad end means, nil for any other event.
+// failed returns the failure of a phone that failed, or nil.
 func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	if e.Failure == nil {
 		return nil
@@ -127,25 +126,21 @@ func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	return advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
 }
 
-// say stops the run if something could not be written.
+// say stops the run if a line could not be written.
 func (r *Report) say(err error) {
 	if err != nil {
 		r.stop(err)
 	}
 }
 
-// outsider shows what somebody else did: that is no part of the answer.
+// outsider shows an event of a caller that is not in the plan, which is not part of the answer.
 func (r *Report) outsider(e fleet.Event) {
-	switch {
-	case !r.Watch.heard(e):
-	case r.con.JSON:
-		r.say(r.con.Emit(newPhoneEvent("", e, nil)))
-	default:
-		r.aside("a caller", e.Err.Error())
+	if r.Watch.heard(e) {
+		r.say(r.con.Emit(newPhoneEvent("", e, nil), func(io.Writer) { r.aside("a caller", e.Err.Error()) }))
 	}
 }
 
-// aside says something while a bar may be drawn.
+// aside writes a note, above the progress bar if there is one.
 func (r *Report) aside(who, text string) {
 	say := func() { r.con.Remark("note", who, text) }
 	if r.progress != nil {
@@ -158,7 +153,7 @@ func (r *Report) aside(who, text string) {
 // line writes a line of the answer.
 func (r *Report) line(format string, args ...any) {
 	write := func() {
-		r.say(r.con.Print(nil, func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
+		r.say(r.con.Part(func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
 	if r.progress != nil {
 		r.progress.Aside(write)
@@ -167,19 +162,18 @@ func (r *Report) line(format string, args ...any) {
 	write()
 }
 
-// row writes a step of a single phone.
+// row writes one step of a single phone.
 func (r *Report) row(style console.Style, name, text string) {
-	const column = 12
-	r.line("  %s%s%s", r.con.Paint(style, name), strings.Repeat(" ", max(column-2-len(name), 1)), console.Wrap(console.Escape(text), column, r.con.Width))
+	r.line("%s", r.con.Layout(2, 8).Line(style.Cell(name), console.Plain.Cell(text)))
 }
 
-// one shows the way of the only phone.
+// one shows an event of the only phone.
 func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	if r.web(e, p) {
 		return
 	}
 	name := r.targets[0].Address
-	switch e.Step { //nolint:exhaustive // the others are those of web
+	switch e.Step { //nolint:exhaustive // web handles the others
 	case fleet.StepContacted:
 		r.aside(name, stepText(e))
 	case fleet.StepCalled:
@@ -207,7 +201,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		r.row(console.Plain, "fetch", fetchLine(e, p))
 	case fleet.StepRestarting:
 		r.endFetch()
-		r.aside(name, fmt.Sprintf("restarting; waiting for it to come back for at most %s", console.LimitText(e.Limit)))
+		r.aside(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", console.Span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
 	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
@@ -216,7 +210,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		r.done(e, p)
 	case fleet.StepFailed:
 		if e.Failure.Kind == fleet.KindInterrupted && r.con.ErrTerminal && r.progress == nil {
-			fmt.Fprintln(r.con.Err) // after the ^C that the terminal shows
+			fmt.Fprintln(r.con.Err) // after the ^C on the terminal
 		}
 		r.endFetch()
 		if e.Failure.Kind != fleet.KindRefused && e.Failure.Kind != fleet.KindUnknown {
@@ -225,7 +219,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	}
 }
 
-// checked shows why the phone may be told, or the whole sheet if it may not.
+// checked shows why the phone may be updated, or the whole rule sheet if it may not.
 func (r *Report) checked(e fleet.Event) {
 	v := *e.Verdict
 	if v.NothingToDo {
@@ -233,7 +227,7 @@ func (r *Report) checked(e fleet.Event) {
 		return
 	}
 	if v.Answer != hwcheck.Compatible {
-		r.say(r.con.Print(nil, func(w io.Writer) {
+		r.say(r.con.Part(func(w io.Writer) {
 			fmt.Fprintln(w)
 			verdict.SheetText(r.con, r.image, e.Known, v)(w)
 		}))
@@ -242,25 +236,25 @@ func (r *Report) checked(e fleet.Event) {
 	r.row(console.Plain, "check", verdict.CompatibleLine(v))
 }
 
-// told is a phone that knows where the image is. One that was in a call before has been shown as told already.
+// told shows that the update command was sent. For a phone that was in a call, that was shown before.
 func (r *Report) told(e fleet.Event, p *phoneProgress) {
 	if !p.busy {
-		r.row(console.Plain, "told", fmt.Sprintf("where the image is; waiting for the next step for at most %s", console.LimitText(e.Limit)))
-		r.line("  Keep the phone on LAN and power until it says that it is done.")
+		r.row(console.Plain, "command", fmt.Sprintf("update command sent; waiting at most %s for the next step", console.Span(e.Limit)))
+		r.line("  Keep the phone on LAN and power until the update is verified.")
 	}
 	r.startFetch()
 }
 
-// inCall is a phone that was told and would not, being in a call.
+// inCall shows that the phone does not update because it is in a call.
 func (r *Report) inCall(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	if !p.busy {
-		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; it is asked again for at most %s", console.LimitText(e.Limit)))
+		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; trying again for at most %s", console.Span(e.Limit)))
 	}
 	p.busy = true
 }
 
-// done is a good end.
+// done shows that the phone has ended successfully.
 func (r *Report) done(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	took := e.At.Sub(p.begun)
@@ -273,24 +267,24 @@ func (r *Report) done(e fleet.Event, p *phoneProgress) {
 	}
 }
 
-// back is a phone that restarted.
+// back shows that the phone has restarted.
 func (r *Report) back(p *phoneProgress) {
-	asked := "asked what it runs within " + console.LimitText(r.Interval)
+	asked := "its version is queried within " + console.Span(r.Interval)
 	if p.pageOnly {
-		asked = "its web page is asked what it runs"
+		asked = "its version is read from its web page"
 	}
 	r.row(console.Plain, "restart", fmt.Sprintf("down %s, back %s; %s", console.Clock(p.down), console.Clock(p.back), asked))
 }
 
-// untold is what a dry run did not do.
+// untold says what a dry run did not do.
 func (r *Report) untold() string {
 	if r.Context.Page != nil {
-		return "it was sent nothing"
+		return "no image was sent"
 	}
-	return "it was told nothing"
+	return "no update command was sent"
 }
 
-// startFetch shows a bar for what the phone fetches, if that can be seen.
+// startFetch shows the progress of the download, if this machine can see it.
 func (r *Report) startFetch() {
 	if r.size > 0 && r.progress == nil {
 		r.progress = r.con.StartProgress(r.targets[0].Address, "fetched", r.size, func(any) {})

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // TestAnswerIsNotTheEnd: after the answer of the page it is said how long a restart is waited for. An end by ^C has a line of
@@ -19,7 +19,7 @@ func TestAnswerIsNotTheEnd(t *testing.T) {
 	con, _, errOut := newConsole()
 	r := NewReport(con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
 	r.Event(fleet.Event{Step: fleet.StepAnswered, Limit: 10 * time.Minute})
-	if !strings.Contains(errOut.String(), "note: a: waiting for it to restart for at most 10 min\n") {
+	if !strings.Contains(errOut.String(), "note: a: waiting at most 10 min for it to restart\n") {
 		t.Error(errOut)
 	}
 	for _, terminal := range []bool{true, false} {
@@ -40,7 +40,7 @@ func TestManyFetch(t *testing.T) {
 	con, out, errOut := newConsole()
 	r := NewReport(con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
-		e := fleet.Event{Phone: phone, Step: step, Fetch: transfer.Fetch{Sent: sent, Size: 100}}
+		e := fleet.Event{Phone: phone, Step: step, Fetch: serve.Fetch{Sent: sent, Size: 100}}
 		if step == fleet.StepFailed {
 			e.Failure = &fleet.Failure{Kind: fleet.KindNoCall, Msg: "no"}
 		}
@@ -75,7 +75,7 @@ func TestFetchingLines(t *testing.T) {
 	at := time.Now()
 	for i := range 25 { // 2.4 s
 		for phone := range 2 {
-			r.Event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: transfer.Fetch{Sent: int64(i)}})
+			r.Event(fleet.Event{Phone: phone, Step: fleet.StepFetching, At: at.Add(time.Duration(i) * 100 * time.Millisecond), Fetch: serve.Fetch{Sent: int64(i)}})
 		}
 	}
 	for _, phone := range []string{"a", "b"} {

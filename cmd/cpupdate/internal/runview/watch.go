@@ -11,27 +11,27 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// statusInterval is how often it is said how far several phones are.
+// statusInterval is how often the progress of several phones is shown.
 const statusInterval = 30 * time.Second
 
-// A Watch keeps track of a run for the person who waits: how many phones are how far, whether any calls at all, and who
-// else does. It writes notes only, by aside.
+// A Watch follows a run for the person who waits: how far the phones are, whether any phone calls back, and who else
+// calls. It writes only notes, with aside.
 type Watch struct {
 	con     *console.Console
 	targets []fleet.Target
-	Web     bool // the way is by the phones' pages
+	Web     bool // the image is sent to the phones' pages
 	aside   func(who, text string)
 
-	mu      sync.Mutex // everything below, and what is shown of the run
-	port    int        // where phones call
+	mu      sync.Mutex // guards everything below, and the output of the run
+	port    int        // where phones call back back back
 	states  []phoneState
-	called  bool // at least one phone, however it ended
-	doubted bool // whether they can call
+	called  bool // at least one phone has called
+	doubted bool // the note about the firewall was shown
 	callers map[string]bool
-	others  int // lines about nobody's calls in --json
+	others  int // JSON lines about callers that are not in the plan
 }
 
-// A phoneState is how far a phone is.
+// A phoneState is how far the update of a phone is.
 type phoneState int
 
 // The states, in the order of an update.
@@ -50,7 +50,7 @@ const (
 	stateCount
 )
 
-// newWatch returns one that writes notes; whoever shows more sets aside.
+// newWatch returns a watch that writes notes; a caller that shows more replaces aside.
 func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
 		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
@@ -58,7 +58,7 @@ func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	}
 }
 
-// Begin says what is waited for, and with several phones from time to time how far they are, until end is called.
+// Begin says what the run waits for. With several phones it also shows their progress regularly until end is called.
 func (w *Watch) Begin(s *callback.Server) (end func()) {
 	w.port = int(s.Server.Addr().Port())
 	if len(w.targets) == 1 || w.con.JSON || w.con.Quiet {
@@ -75,16 +75,16 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 	}
 }
 
-// beginning says what is waited for.
+// beginning says what the run waits for.
 func (w *Watch) beginning(patience time.Duration) string {
-	text := fmt.Sprintf("%d phones are asked to call port %d", len(w.targets), w.port)
+	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.targets), w.port)
 	if w.Web {
-		text += fmt.Sprintf("; one that does not within %s is known by its web page alone", console.LimitText(min(patience, fleet.UsualWitness)))
+		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.UsualWitness)))
 	}
-	return text + fmt.Sprintf("; each is given up after %s of silence", console.LimitText(patience))
+	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
 }
 
-// run says how far the phones are with each tick.
+// run shows the progress of the phones at each tick.
 func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
@@ -98,7 +98,8 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 	}
 }
 
-// note remembers an event, and doubts the firewall if phones are asked once more and none called. It is told under the lock.
+// note records an event. If a contact request is repeated and no phone has called yet, it points to the firewall. The
+// caller holds the lock.
 func (w *Watch) note(e fleet.Event) {
 	if e.Phone == fleet.NoPhone {
 		return
@@ -108,7 +109,7 @@ func (w *Watch) note(e fleet.Event) {
 	case fleet.StepContacted:
 		if e.Attempt > 1 && !w.called && !w.doubted {
 			w.doubted = true
-			w.aside("this machine", fmt.Sprintf("no phone has called port %d yet: does this machine's firewall let it in?", w.port))
+			w.aside("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.port))
 		}
 	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
 		w.called = true
@@ -121,7 +122,7 @@ func (w *Watch) note(e fleet.Event) {
 	}
 }
 
-// stateAfter is how far a phone is after a step forward.
+// stateAfter returns the state of a phone after a step.
 func stateAfter(step fleet.Step) phoneState {
 	return map[fleet.Step]phoneState{
 		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepTold: stateTold, fleet.StepAccepted: stateTold,
@@ -132,7 +133,7 @@ func stateAfter(step fleet.Step) phoneState {
 	}[step]
 }
 
-// status is "12 of 30 done, 3 fetching, 9 restarting, 6 not called yet".
+// status returns "12 of 30 done, 3 fetching, 9 restarting, 6 not called back yet".
 func (w *Watch) status() string {
 	var counts [stateCount]int
 	for _, s := range w.states {
@@ -150,11 +151,11 @@ func (w *Watch) status() string {
 		{stateRestarting, "restarting"},
 		{stateInstalling, "installing"},
 		{stateFetching, "fetching"},
-		{stateSending, "being sent the image"},
-		{stateTold, "told"},
+		{stateSending, "receiving the image"},
+		{stateTold, "instructed"},
 		{stateBusy, "in a call"},
-		{stateAsked, "asked"},
-		{stateNotCalled, "not called yet"},
+		{stateAsked, "queried"},
+		{stateNotCalled, "not called back yet"},
 	} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s.word)
@@ -163,8 +164,9 @@ func (w *Watch) status() string {
 	return text
 }
 
-// heard reports whether what a caller did who is no phone of the plan is to be shown: without --verbose only that he could
-// not be understood, and once for each address, since he may call as often as he likes. With --json it is a hundred lines.
+// heard reports whether an event of a caller that is not in the plan is to be shown. Without --verbose, only calls that
+// cannot be understood are shown, once for each address, because such a caller may call any number of times. With
+// --json, at most a hundred lines are shown.
 func (w *Watch) heard(e fleet.Event) bool {
 	const most = 100
 	switch {
@@ -184,7 +186,7 @@ func (w *Watch) heard(e fleet.Event) bool {
 	return true
 }
 
-// looking shows an event of a run that only asks.
+// looking shows an event of a run that only queries phones.
 func (w *Watch) looking(e fleet.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -18,9 +18,9 @@ func TestBeginning(t *testing.T) {
 		patience time.Duration
 		want     string
 	}{
-		{false, 10 * time.Minute, "2 phones are asked to call port 18443; each is given up after 10 min of silence"},
-		{true, 10 * time.Minute, "2 phones are asked to call port 18443; one that does not within 20 s is known by its web page alone; each is given up after 10 min of silence"},
-		{true, 5 * time.Second, "2 phones are asked to call port 18443; one that does not within 5 s is known by its web page alone; each is given up after 5 s of silence"},
+		{false, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; waiting at most 10 min for each next step"},
+		{true, 10 * time.Minute, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 20 s is identified by its web page only; waiting at most 10 min for each next step"},
+		{true, 5 * time.Second, "contact requests are sent to 2 phones, which call back on port 18443; a phone that does not call back within 5 s is identified by its web page only; waiting at most 5 s for each next step"},
 	} {
 		if w.Web = c.web; w.beginning(c.patience) != c.want {
 			t.Errorf("%s, want %s", w.beginning(c.patience), c.want)
@@ -51,7 +51,7 @@ func TestStatusLine(t *testing.T) {
 		}
 	}
 	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
-	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 told, 1 in a call, 2 asked, 1 not called yet"
+	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
 	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -84,7 +84,7 @@ func TestNobodyCalls(t *testing.T) {
 		for _, e := range test.events {
 			w.note(e)
 		}
-		if n := strings.Count(errOut.String(), "note: this machine: no phone has called port 18443 yet: does this machine's firewall let it in?\n"); n != test.want {
+		if n := strings.Count(errOut.String(), "note: this machine: no phone has called back on port 18443 yet; check that this machine's firewall lets phones in\n"); n != test.want {
 			t.Errorf("%+v: %d notes, want %d\n%s", test.events, n, test.want, errOut)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // cp600 is what the phone of these tests says of itself.
@@ -58,8 +58,8 @@ func served() []fleet.Event {
 		{Step: fleet.StepChecked, Verdict: fits()},
 		{Step: fleet.StepTold, Limit: 10 * time.Minute},
 		{Step: fleet.StepAccepted},
-		{Step: fleet.StepFetching, Fetch: transfer.Fetch{Requests: 1, Sent: 1 << 20, Size: 3 << 20}},
-		{Step: fleet.StepFetched, Fetch: transfer.Fetch{Requests: 2, Sent: 3 << 20, Size: 3 << 20, Complete: true}},
+		{Step: fleet.StepFetching, Fetch: serve.Fetch{Requests: 1, Sent: 1 << 20, Size: 3 << 20}},
+		{Step: fleet.StepFetched, Fetch: serve.Fetch{Requests: 2, Sent: 3 << 20, Size: 3 << 20, Complete: true}},
 		{Step: fleet.StepSilent, Err: errors.New("silence")},
 		{Step: fleet.StepRestarting, Limit: 10 * time.Minute},
 		{Step: fleet.StepBack},
@@ -125,7 +125,7 @@ func TestOnePhone(t *testing.T) {
 		notes  int // with --verbose
 		quiet  int // without
 	}{
-		{served(), "runs check told busy fetch restart verified", 5, 3},
+		{served(), "runs check command busy fetch restart verified", 5, 3},
 		{byPage(), "page runs check sent answer restart verified", 6, 3},
 	} {
 		for _, verbose := range []bool{false, true} {
@@ -358,8 +358,8 @@ func TestStepText(t *testing.T) {
 		{fleet.Event{Step: fleet.StepAnswered, Text: "its words"}, []string{"its words"}},
 		{fleet.Event{Step: fleet.StepVisited, Text: "GET /"}, []string{"GET /"}},
 		{fleet.Event{Step: fleet.StepPage, Text: "start page"}, []string{"start page"}},
-		{fleet.Event{Step: fleet.StepContacted, Attempt: 2, Limit: 10 * time.Minute}, []string{console.Nth(2), "10"}},
-		{fleet.Event{Step: fleet.StepBusy, Limit: 40 * time.Second}, []string{"40"}},
+		{fleet.Event{Step: fleet.StepContacted, Attempt: 2, Limit: 10 * time.Minute}, []string{console.Nth(2), console.Span(10 * time.Minute)}},
+		{fleet.Event{Step: fleet.StepBusy, Limit: 90 * time.Second}, []string{console.Span(90 * time.Second)}},
 		{fleet.Event{Step: fleet.StepReading}, []string{"reading"}},
 	} {
 		got := stepText(test.event)
@@ -392,7 +392,7 @@ func TestRateLine(t *testing.T) {
 // TestAnswerLine checks that the words of a page are quoted, and that silence is not shown as an answer.
 func TestAnswerLine(t *testing.T) {
 	words, none, broken := answerLine(fleet.Event{Text: "thank\x1byou"}), answerLine(fleet.Event{}), answerLine(fleet.Event{Err: errors.New("cut"), Text: "x"})
-	if !strings.HasPrefix(words, `"thank\x1byou"`) || none == "" || none == words || !strings.HasSuffix(broken, "cut") {
+	if !strings.HasPrefix(words, `the page says "thank\x1byou"; `) || none == "" || none == words || !strings.HasSuffix(broken, "cut") {
 		t.Errorf("%q, %q, %q", words, none, broken)
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// web shows what happens at the page of the only phone. It reports whether there is nothing else to show.
+// web shows an event of the only phone's web page. It reports whether the event was one of a page.
 func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 	name := r.targets[0].Address
 	switch e.Step {
 	case fleet.StepPageOnly:
-		r.aside(name, fmt.Sprintf("known by its web page alone: %v", e.Err))
+		r.aside(name, fmt.Sprintf("identified by its web page only: %v", e.Err))
 	case fleet.StepPage, fleet.StepLoggedIn:
 		if r.con.Verbose {
 			r.aside(name, stepText(e))
@@ -22,11 +22,11 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 		if p.pageOnly {
 			r.device(e.Device)
 		}
-		r.row(console.Plain, "page", "logged in, and found the form for an image")
+		r.row(console.Plain, "page", "logged in; the form for an image was found")
 	case fleet.StepSending:
 		if r.progress == nil && r.size > 0 {
-			r.line("  Keep the phone on LAN and power until it says that it is done.")
-			r.progress = r.con.StartProgress(name, "sent, and waiting for the phone", r.size, func(any) {})
+			r.line("  Keep the phone on LAN and power until the update is verified.")
+			r.progress = r.con.StartProgress(name, "sent; waiting for the phone", r.size, func(any) {})
 		}
 		if r.progress != nil {
 			r.progress.Update(e.Upload.Sent)
@@ -37,7 +37,7 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 	case fleet.StepAnswered:
 		r.endFetch()
 		r.row(console.Plain, "answer", answerLine(e))
-		r.aside(name, "waiting for it to restart for at most "+console.LimitText(e.Limit))
+		r.aside(name, "waiting at most "+console.Span(e.Limit)+" for it to restart")
 	case fleet.StepVisited:
 		if r.con.Verbose {
 			r.aside(name, e.Text)
@@ -48,24 +48,24 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 	return true
 }
 
-// device shows what the only phone says it is.
+// device shows what the only phone reports about itself.
 func (r *Report) device(d fleet.Device) {
 	r.line("%s", console.Escape(deviceLine(r.targets[0].Address, d)))
 	r.row(console.Plain, "runs", Typed(d))
 }
 
-// answerLine is what the page says to an image.
+// answerLine describes the page's answer to an image.
 func answerLine(e fleet.Event) string {
 	switch {
 	case e.Err != nil:
-		return fmt.Sprintf("none that counts: %v", e.Err)
+		return fmt.Sprintf("the upload was not confirmed: %v", e.Err)
 	case e.Text == "":
-		return "none that says anything"
+		return "the page shows no message"
 	}
-	return fmt.Sprintf("%q, says the page; what counts is what the phone runs afterwards", e.Text)
+	return fmt.Sprintf("the page says %q; the result is verified after the restart", e.Text)
 }
 
-// rateLine is "8.0 MiB in 2.1 s, 3.8 MiB/s".
+// rateLine returns "8.0 MiB in 2.1 s, 3.8 MiB/s".
 func rateLine(size int64, took time.Duration) string {
 	text := console.Bytes(size)
 	if took >= 100*time.Millisecond {
@@ -74,7 +74,7 @@ func rateLine(size int64, took time.Duration) string {
 	return text
 }
 
-// uploadDoc is how much of the image went into a phone's page.
+// An uploadDoc is how much of the image was sent to a phone's page.
 type uploadDoc struct {
 	Sent     int64 `json:"sent"`
 	Size     int64 `json:"size"`

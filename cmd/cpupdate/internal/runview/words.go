@@ -8,7 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// deviceLine says in a line what a phone is.
+// deviceLine describes a phone in one line.
 func deviceLine(name string, d fleet.Device) string {
 	words := []string{name}
 	for _, word := range []string{d.Type, d.MAC} {
@@ -19,7 +19,7 @@ func deviceLine(name string, d fleet.Device) string {
 	return strings.Join(words, "  ")
 }
 
-// Typed is software with its type, as in "Unify HFA V1 R4.9.0".
+// Typed returns the software with its type, as in "Unify HFA V1 R4.9.0".
 func Typed(d fleet.Device) string {
 	version := d.Version
 	if v, err := bind.ParseVersion(version); err == nil {

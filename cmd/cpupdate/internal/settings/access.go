@@ -10,17 +10,17 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// maxCAFile is the size of the largest file with certificates of authorities in bytes.
+// maxCAFile is the maximum size of a file with CA certificates, in bytes.
 const maxCAFile = 1 << 20
 
-// A Given is a setting that a flag gives, with the flag's texts.
+// A Given is a setting that was given as a flag, with the flag's values.
 type Given struct {
 	Name  string
 	Texts []string
 }
 
-// UsageError turns a [*transfer.SettingError] about settings that came from flags into a usage error that names the
-// flag. Any other error stays as it is.
+// UsageError turns a [*transfer.SettingError] about a flag into a usage error that names the flag. It returns any
+// other error unchanged.
 func UsageError(command string, err error) error {
 	e := (*transfer.SettingError)(nil)
 	if !errors.As(err, &e) {
@@ -29,21 +29,21 @@ func UsageError(command string, err error) error {
 	return exit.Usage(command, "--%s: %s", e.Setting, e.Problem)
 }
 
-// ReadAuthorities reads certificates in PEM.
+// ReadAuthorities reads CA certificates in PEM.
 func ReadAuthorities(name string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	text, err := atomicfile.ReadLimited(name, maxCAFile)
 	if err == nil && !pool.AppendCertsFromPEM(text) {
-		err = errors.New("holds no certificate in PEM")
+		err = errors.New("contains no certificate in PEM")
 	}
 	if err != nil {
-		return nil, exit.New(exit.CodeSettings, fmt.Errorf("authorities %s: %w", name, exit.WithoutPath(err)),
-			"a file with the certificate of who signs the server's, from -----BEGIN CERTIFICATE----- on")
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("CA file %s: %w", name, exit.WithoutPath(err)),
+			"name a file with the certificate of the CA that signed the server's; it begins with -----BEGIN CERTIFICATE-----")
 	}
 	return pool, nil
 }
 
-// PlainFTP reports whether all of the way can be read and changed by others.
+// PlainFTP reports whether the connection is not encrypted, so that others can read and change it.
 func PlainFTP(access transfer.Access) bool {
 	return access.Method != transfer.FTPS && access.Method != transfer.HTTPS
 }

@@ -20,20 +20,21 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// KnownKeysFile is the file of known keys, beside the settings.
+// KnownKeysFile is the name of the file of known keys, beside the settings.
 const KnownKeysFile = "known_keys"
 
 // configFile is the settings file in the settings folder.
 const configFile = "config.toml"
 
-// A Place is where settings, passwords and known keys lie. It is empty if the system names no folder for them.
+// A Place holds the names of the files for settings, passwords and known keys. It is empty if the system has no
+// settings folder.
 type Place struct {
 	Config, Passwords, Keys string
-	Named                   bool // by --config or $CPUPDATE_CONFIG: it has to be there when it is read
+	Named                   bool // by --config or $CPUPDATE_CONFIG: the file must exist when it is read
 }
 
-// Place finds the files. Passwords lie beside the settings, so that these can be shown, kept under version
-// control and handed on.
+// Place returns the files. Passwords are stored beside the settings, so that the settings can be shown, kept
+// under version control and passed on.
 func (s *Store) Place() Place {
 	p := Place{Config: cmp.Or(s.ConfigFlag, s.ConfigVariable), Named: true}
 	if p.Config == "" && s.Folder == "" {
@@ -44,7 +45,7 @@ func (s *Store) Place() Place {
 	}
 	folder, name := filepath.Split(p.Config)
 	p.Keys = folder + KnownKeysFile
-	p.Passwords = folder + name + ".passwords" // where site and site.toml lie side by side, these are two files
+	p.Passwords = folder + name + ".passwords" // if site and site.toml exist side by side, they need two files
 	if site, found := strings.CutSuffix(name, ".toml"); found {
 		p.Passwords = folder + site + ".passwords.toml"
 	}
@@ -54,7 +55,7 @@ func (s *Store) Place() Place {
 	return p
 }
 
-// ConfigForm is what config.toml may hold.
+// ConfigForm describes what config.toml may contain.
 func ConfigForm() tomledit.Form {
 	var keys []tomledit.Key
 	for _, name := range Names() {
@@ -70,7 +71,7 @@ func ConfigForm() tomledit.Form {
 	return tomledit.Form{Keys: keys}
 }
 
-// A File is a settings file, or one with passwords, as it is.
+// A File is a settings or password file, as it was read.
 type File struct {
 	Path   string
 	Form   tomledit.Form
@@ -80,16 +81,16 @@ type File struct {
 	Tables []tomledit.Table
 }
 
-// byteOrderMark is what some editors begin a file with; TOML does not know it.
+// byteOrderMark begins the files of some editors; TOML does not allow it.
 const byteOrderMark = "\xEF\xBB\xBF"
 
-// Text is what is in the file after its byte order mark.
+// Text returns the content of the file after its byte order mark.
 func (f *File) Text() []byte { return bytes.TrimPrefix(f.Raw, []byte(byteOrderMark)) }
 
-// Mark is the file's byte order mark, if it has one.
+// Mark returns the file's byte order mark, if it has one.
 func (f *File) Mark() []byte { return f.Raw[:len(f.Raw)-len(f.Text())] }
 
-// ReadFile reads a settings file. That there is none is no error.
+// ReadFile reads a settings file. A missing file is no error.
 func ReadFile(path string, form tomledit.Form) (*File, error) {
 	f := &File{Path: path, Form: form, Mode: 0o600}
 	err := f.Read()
@@ -105,9 +106,9 @@ func ReadFile(path string, form tomledit.Form) (*File, error) {
 	return nil, f.Failure(err)
 }
 
-// Failure names the file, and has the next step.
+// Failure names the file, and adds the next step.
 func (f *File) Failure(err error) error {
-	what, hint := "settings", "check that the file can be read"
+	what, hint := "settings", "check that the file is readable"
 	if f.Form.Secret {
 		what = "passwords"
 	}
@@ -121,10 +122,10 @@ func (f *File) Failure(err error) error {
 }
 
 func (f *File) Read() error {
-	// Whoever opens a pipe waits for its other end, and Ctrl-C would not end that.
+	// Opening a pipe blocks until its other end is opened, and Ctrl-C would not end that.
 	info, err := os.Stat(f.Path)
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no file")
+		err = errors.New("it is not a regular file")
 	}
 	if err != nil {
 		return err
@@ -139,22 +140,23 @@ func (f *File) Read() error {
 	return err
 }
 
-// checkMode refuses passwords that others may read. Windows has no such bits: there the folder's own protection counts.
+// checkMode refuses passwords that other users can read. Windows has no such bits: there the folder's permissions
+// protect the file.
 func (f *File) checkMode() error {
 	if runtime.GOOS == "windows" || f.Mode.Perm()&0o077 == 0 {
 		return nil
 	}
 	return exit.Errorf(exit.CodeSettings, "chmod 600 "+f.Path+"; and if others could read it, change the passwords on the servers",
-		"passwords %s: not only its owner may read or change it (mode %03o)", f.Path, f.Mode.Perm())
+		"passwords %s: users other than its owner can read or change it (mode %03o)", f.Path, f.Mode.Perm())
 }
 
-// Settings are the settings and where they lie.
+// Settings holds the settings and the names of their files.
 type Settings struct {
 	Place  Place
 	Config *File
 }
 
-// Read reads the settings file. Without one there are no settings, unless it was named.
+// Read reads the settings file. Without a file there are no settings, unless the file was named.
 func (s *Store) Read() (*Settings, error) {
 	place := s.Place()
 	if place.Config == "" {
@@ -165,10 +167,10 @@ func (s *Store) Read() (*Settings, error) {
 		return nil, err
 	}
 	if !config.There && place.Named {
-		return nil, config.Failure(errors.New("there is no such file"))
+		return nil, config.Failure(errors.New("no such file"))
 	}
 	all := &Settings{place, config}
-	// Every value of the file is looked at, so that a mistake shows before its profile is needed.
+	// Every value of the file is checked, so that a mistake is found before its profile is needed.
 	for _, t := range config.Tables {
 		if _, err := all.Profile(t.Name); err != nil {
 			return nil, err
@@ -177,7 +179,7 @@ func (s *Store) Read() (*Settings, error) {
 	return all, nil
 }
 
-// Names are the profiles, sorted.
+// Names returns the profiles, sorted.
 func (s *Settings) Names() []string {
 	names := []string{}
 	for _, t := range s.Config.Tables {

@@ -17,7 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// The names of the settings that are not access data. Like the others they are keys of the file and flags.
+// The names of the settings that are not access data. They are keys of the file and names of flags, too.
 const (
 	KeyCA      = "ca"
 	KeyPin     = "pin"
@@ -27,7 +27,7 @@ const (
 	KeyMinimum = "minimum-version"
 )
 
-// Names are the settings that can be stored in config.toml, in the order in which they are shown.
+// Names returns the settings that can be stored in config.toml, in the order in which they are shown.
 func Names() []string {
 	return []string{
 		transfer.SettingMethod, transfer.SettingServer, transfer.SettingPort, transfer.SettingAccount,
@@ -40,23 +40,23 @@ func Names() []string {
 // A FetchAccess is where phones fetch, and as whom, if that is not where the image is sent. The zero value is not set.
 type FetchAccess struct{ URL, Username, PasswordFile string }
 
-// A Profile is one set of stored settings, or the defaults. It stands alone: nothing is taken from another.
+// A Profile is one set of stored settings, or the defaults. It takes nothing from another set.
 type Profile struct {
 	Name   string          // "" for the defaults
 	Access transfer.Access // without the password
-	Ca     string          // file with the authorities, "" for those of the system
+	Ca     string          // file with the trusted authorities, "" for those of the system
 	Pins   []trust.Pin
-	Phone  hwcheck.Phone       // what is stated of the site's phones
-	Fetch  FetchAccess         // where phones fetch, and as whom, if that is not where the image is sent
-	Texts  map[string][]string // each setting that is stored, as it is written
-	Where  map[string]string   // and where: "config.toml, line 4"
+	Phone  hwcheck.Phone       // what is stated about the site's phones
+	Fetch  FetchAccess         // where phones fetch, and as which user, if that differs from the upload
+	Texts  map[string][]string // each stored setting, as it is written
+	Where  map[string]string   // and its place: "config.toml, line 4"
 	Place  Place
 }
 
 // Empty reports whether no setting is stored.
 func (p *Profile) Empty() bool { return len(p.Texts) == 0 }
 
-// Title is how the profile is called in a sentence.
+// Title returns the profile's name for use in a sentence.
 func (p *Profile) Title() string { return ProfileTitle(p.Name) }
 
 func ProfileTitle(name string) string {
@@ -66,7 +66,7 @@ func ProfileTitle(name string) string {
 	return "profile " + name
 }
 
-// Trust reads the authorities and returns whom to believe.
+// Trust reads the authorities and returns which peers to trust.
 func (p *Profile) Trust() (trust.Policy, error) {
 	t := trust.Policy{Pins: p.Pins}
 	if p.Ca == "" {
@@ -77,20 +77,20 @@ func (p *Profile) Trust() (trust.Policy, error) {
 	return t, err
 }
 
-// CheckTrust refuses stored authorities and pins where nobody can be told from another: whoever stored them expects
-// that they count.
+// CheckTrust refuses stored authorities and pins for plain FTP, where they cannot be checked: whoever stored them
+// expects that they count.
 func (p *Profile) CheckTrust() error {
 	for _, name := range []string{KeyCA, KeyPin} {
 		if PlainFTP(p.Access) && len(p.Texts[name]) > 0 {
-			return exit.Errorf(exit.CodeSettings, "use method ftps, or take them away with: cpupdate defaults unset ca pin",
-				"%s: %s is stored, but goes with methods ftps and https: by ftp a server shows no certificate", p.Title(), name)
+			return exit.Errorf(exit.CodeSettings, "use method ftps, or remove them with: cpupdate defaults unset ca pin",
+				"%s: %s is stored, but works only with methods ftps and https: with ftp a server presents no certificate", p.Title(), name)
 		}
 	}
 	return nil
 }
 
-// Profile returns the profile called name, "" being the defaults. Defaults that are not there are empty, but a profile
-// that is named has to be there.
+// Profile returns the profile called name, or the defaults for "". Missing defaults are empty; a missing profile is an
+// error.
 func (s *Store) Profile(name string) (*Profile, error) {
 	all, err := s.Read()
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *Store) Profile(name string) (*Profile, error) {
 	return all.Profile(name)
 }
 
-// Profile gives the settings of a table their types.
+// Profile converts the settings of a table to their types.
 func (s *Settings) Profile(name string) (*Profile, error) {
 	p := &Profile{Name: name, Place: s.Place, Texts: map[string][]string{}, Where: map[string]string{}}
 	table := tomledit.Find(s.Config.Tables, name)
@@ -119,9 +119,9 @@ func (s *Settings) Profile(name string) (*Profile, error) {
 }
 
 func (s *Settings) unknownProfile(name string) error {
-	hint := "make it with: cpupdate defaults set --profile NAME --server HOST --username NAME"
+	hint := "create it with: cpupdate defaults set --profile NAME --server HOST --username NAME"
 	if names := s.Names(); len(names) > 0 {
-		hint = "there are: " + strings.Join(names, ", ")
+		hint = "known profiles: " + strings.Join(names, ", ")
 	}
 	return exit.Errorf(exit.CodeSettings, hint, "there is no profile %s in %s", name, s.Place.Config)
 }
@@ -160,7 +160,7 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	return nil
 }
 
-// besideConfig is a file's whole name: a relative one starts from the folder of the settings file.
+// besideConfig returns the full name of a file: a relative name starts from the folder of the settings file.
 func (p *Profile) besideConfig(name string) string {
 	if filepath.IsAbs(name) {
 		return name
@@ -168,7 +168,7 @@ func (p *Profile) besideConfig(name string) string {
 	return filepath.Join(filepath.Dir(p.Place.Config), name)
 }
 
-// Canonical is how a setting is written into the file: a number without what TOML does not take.
+// Canonical returns how a setting is written to the file: a number without anything that TOML does not allow.
 func (p *Profile) Canonical(name string) []string {
 	switch {
 	case name == transfer.SettingPort:
@@ -202,7 +202,7 @@ func ParsePins(texts []string) ([]trust.Pin, error) {
 
 func checkedText(s string) (string, error) { return s, CheckText(s) }
 
-// CheckText holds a text to what can be typed.
+// CheckText checks that a text contains only what can be typed.
 func CheckText(s string) error {
 	switch {
 	case s == "":
@@ -210,12 +210,12 @@ func CheckText(s string) error {
 	case len(s) > 1024:
 		return errors.New("has more than 1024 bytes")
 	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
-		return errors.New("holds a control character, or is not UTF-8")
+		return errors.New("contains a control character, or is not UTF-8")
 	}
 	return nil
 }
 
-// The settings of what phones are told, if that is not what the upload used.
+// The settings that phones are instructed to use if they differ from those of the upload.
 const (
 	KeyFetchURL      = "fetch-url"
 	KeyFetchUsername = "fetch-username"

@@ -5,11 +5,11 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 )
 
-// CheckProfileName refuses a name that no profile can have.
+// CheckProfileName refuses a name that is not valid for a profile.
 func CheckProfileName(name string) error {
 	if name != "" && !tomledit.ValidName(name) {
-		return exit.Errorf(exit.CodeUsage, "letters, digits, dots, hyphens and underscores, beginning with a letter or digit, at most 64",
-			"--profile: %s cannot be a name", exit.ShownArgument(name))
+		return exit.Errorf(exit.CodeUsage, "use letters, digits, dots, hyphens and underscores, at most 64, beginning with a letter or digit",
+			"--profile: %s is not a valid name", exit.ShownArgument(name))
 	}
 	return nil
 }

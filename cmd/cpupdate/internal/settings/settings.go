@@ -14,23 +14,23 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// MaxKeyFile is the size of the largest key file in bytes.
+// MaxKeyFile is the maximum size of a key file in bytes.
 const MaxKeyFile = 16 << 10
 
-// What lies in the settings folder.
+// The content of the settings folder.
 const (
 	trustedKeysFolder = "trusted-keys"
 	HardwareFile      = "hardware.toml"
 )
 
-// Check returns an error if the system names no folder of settings: what is stored cannot be found then, which is
-// not to be taken for nothing stored.
+// Check returns an error if the system has no settings folder. Stored settings cannot be found then, which is
+// different from no stored settings.
 func (s *Store) Check() error {
 	if s.FolderErr == nil {
 		return nil
 	}
 	return exit.New(exit.CodeSettings, fmt.Errorf("the settings folder cannot be found: %w", s.FolderErr),
-		"set the variable to the whole path of the folder that holds your settings")
+		"set the variable to the full path of the folder that contains your settings")
 }
 
 // TrustedKeys reads the trusted public keys of the settings folder: each *.pem and *.pub in trusted-keys.
@@ -60,7 +60,7 @@ func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
 	return keys, nil
 }
 
-// ReadPublicKey reads a trusted key; it is known by its file's name.
+// ReadPublicKey reads a trusted key; its name is that of its file.
 func ReadPublicKey(name string) (bind.PublicKey, error) {
 	text, err := atomicfile.ReadLimited(name, MaxKeyFile)
 	if err == nil {
@@ -71,11 +71,11 @@ func ReadPublicKey(name string) (bind.PublicKey, error) {
 		}
 	}
 	return bind.PublicKey{}, exit.New(exit.CodeSettings, fmt.Errorf("public key %s: %w", name, exit.WithoutPath(err)),
-		"an Ed25519 public key in PEM, as openssl pkey -pubout writes it")
+		"use an Ed25519 public key in PEM, as openssl pkey -pubout writes it")
 }
 
-// HardwareTable returns what is known of part numbers and levels: the built-in table, then that of the settings
-// folder, then the named one; later ones win.
+// HardwareTable returns what is known about part numbers and levels: the built-in table, then that of the settings
+// folder, then the named one. Later ones override earlier ones.
 func (s *Store) HardwareTable(named string) (*hwcheck.Table, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
@@ -108,18 +108,18 @@ func readTable(name string) (*hwcheck.Table, error) {
 			return table, nil
 		}
 	}
-	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), "docs/hardware-table.md shows the form")
+	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), "docs/hardware-table.md shows the format")
 }
 
-// ReadPhoneList reads a phone list, which must hold a phone.
+// ReadPhoneList reads a phone list, which must contain a phone.
 func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
-	const hint = "a CSV file with a header line; cpupdate help check names the columns"
+	const hint = "use a CSV file with a header line; cpupdate help check lists the columns"
 	f, err := os.Open(name)
 	if err == nil {
 		defer f.Close()
 		var phones []hwcheck.ListedPhone
 		if phones, err = hwcheck.ReadPhones(f, filepath.Base(name)); err == nil && len(phones) == 0 {
-			err = errors.New("holds no phone")
+			err = errors.New("contains no phone")
 		}
 		if err == nil {
 			return phones, nil

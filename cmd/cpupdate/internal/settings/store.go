@@ -2,9 +2,9 @@ package settings
 
 // A Store is where settings are stored on this machine.
 type Store struct {
-	Folder    string // folder of stored settings, "" if the system names none
-	FolderErr error  // why it names none
+	Folder    string // folder of stored settings, "" if the system has none
+	FolderErr error  // why the settings folder is unknown
 
 	ConfigFlag     string // settings file of --config
-	ConfigVariable string // that of $CPUPDATE_CONFIG
+	ConfigVariable string // settings file of $CPUPDATE_CONFIG
 }

@@ -1,6 +1,6 @@
 package settings
 
-// SetPassword is the command that stores the profile's password.
+// SetPassword returns the command that stores the profile's password.
 func (p *Profile) SetPassword() string {
 	command := "cpupdate defaults set --password-stdin"
 	if p.Name != "" {

@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// addFaults gives the phones their faults.
+// addFaults adds the faults to the phones.
 func (o *Options) addFaults(plan []simulated) error {
 	for _, text := range o.faults {
 		chosen, name, err := faultOf(text, len(plan))
@@ -31,13 +29,13 @@ func (o *Options) addFaults(plan []simulated) error {
 	return nil
 }
 
-// faultOf reads [N=]NAME; 0 is all phones.
+// faultOf parses [N=]NAME; 0 means all phones.
 func faultOf(text string, count int) (n int, name string, err error) {
 	number, name, found := strings.Cut(text, "=")
 	if !found {
 		name = text
 	} else if n, err = strconv.Atoi(number); err != nil || n < 1 {
-		return 0, "", exit.Usage("simulate", "--fault %s: NAME, or N=NAME for the Nth phone, from 1", text)
+		return 0, "", exit.Usage("simulate", "--fault %s: use NAME, or N=NAME for the Nth phone, from 1", text)
 	}
 	known := func(f phonesim.FaultInfo) bool { return string(f.Name) == name }
 	switch {
@@ -46,14 +44,14 @@ func faultOf(text string, count int) (n int, name string, err error) {
 		if like := faultsLike(name); len(like) > 0 {
 			hint = "did you mean: " + strings.Join(like, ", ")
 		}
-		return 0, "", exit.Errorf(exit.CodeUsage, hint, "--fault %s: there is no fault %q", text, name)
+		return 0, "", exit.Errorf(exit.CodeUsage, hint, "--fault %s: unknown fault %q", text, name)
 	case n > count:
 		return 0, "", exit.Usage("simulate", "--fault %s: there is no phone %d of %d", text, n, count)
 	}
 	return n, name, nil
 }
 
-// faultsLike returns the faults that are spelled alike, or that have the name in theirs.
+// faultsLike returns the faults that are spelled alike, or that contain the name.
 func faultsLike(name string) []string {
 	const few = 5
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
@@ -70,7 +68,7 @@ func faultsLike(name string) []string {
 	return like
 }
 
-// edits counts the letters that have to be added, left out or changed to make one word of the other.
+// edits counts the letters to add, remove or change to turn one word into the other.
 func edits(one, other string) int {
 	row := make([]int, len(other)+1)
 	for i := range row {
@@ -91,7 +89,7 @@ func edits(one, other string) int {
 	return row[len(other)]
 }
 
-// faultsDoc is the answer of --list-faults.
+// faultsDoc is the JSON answer of --list-faults.
 type faultsDoc struct {
 	Schema int        `json:"schema"`
 	Faults []faultDoc `json:"faults"`
@@ -105,14 +103,10 @@ type faultDoc struct {
 // ListFaults shows the names of all faults, and what they do.
 func ListFaults(con *console.Console) error {
 	doc := faultsDoc{Schema: 1}
-	width := 0
+	table := con.Table(0)
 	for _, f := range phonesim.Faults() {
 		doc.Faults = append(doc.Faults, faultDoc{string(f.Name), f.Sentence})
-		width = max(width, len(f.Name))
+		table.Row(console.Cells(string(f.Name), f.Sentence)...)
 	}
-	return con.Print(doc, func(w io.Writer) {
-		for _, f := range doc.Faults {
-			fmt.Fprintf(w, "%s  %s\n", console.Pad(f.Name, width), console.Wrap(f.Does, width+2, con.Width))
-		}
-	})
+	return con.Print(doc, table.Draw)
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// Note stands beside each phone in a list that simulate wrote: such a list may be replaced without asking.
+// Note marks each phone in a list that simulate wrote: such a list may be replaced without --force.
 const Note = "simulated"
 
-// webNote follows it, and then where the phone's web page is.
+// webNote follows it, with the address of the phone's web page after it.
 const webNote = ", web page at "
 
-// mayWrite reports whether the list may replace what is there, which it does with --force, or if that is a list of phones
-// that all were simulated.
+// mayWrite reports whether the list may replace an existing file: with --force, or if that file is a list of simulated
+// phones only.
 func (o *Options) mayWrite() (force bool, err error) {
 	force = o.force || onlySimulated(o.output)
 	return force, atomicfile.CheckOutput(o.output, force)
@@ -37,8 +37,8 @@ func onlySimulated(name string) bool {
 	return err == nil
 }
 
-// writeSimulated writes what an operator would know of the phones, who were started. What they run is not among it: they
-// say that themselves.
+// writeSimulated writes what an operator would know about the phones, which have started. Their software is not part of
+// it: they report that themselves.
 func writeSimulated(plan []simulated, phones []*phonesim.Phone) func(io.Writer) error {
 	var listed []hwcheck.ListedPhone
 	for i, phone := range phones {

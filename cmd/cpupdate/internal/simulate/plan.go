@@ -16,7 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// plan says what each phone will be.
+// plan returns the description of each phone.
 func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, error) {
 	if err := o.wait.validate(); err != nil {
 		return nil, err
@@ -74,23 +74,23 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 	return plan, o.addFaults(plan)
 }
 
-// listed are the phones of --phones, or as many of which nothing is known as --count says.
+// listed returns the phones of --phones, or --count phones about which nothing is known.
 func (o *Options) listed() ([]hwcheck.ListedPhone, error) {
 	if o.List == "" {
 		if o.count < 1 || o.count > maxSimulated {
-			return nil, exit.Usage("simulate", "--count: from 1 to %d", maxSimulated)
+			return nil, exit.Usage("simulate", "--count must be from 1 to %d", maxSimulated)
 		}
 		return make([]hwcheck.ListedPhone, o.count), nil
 	}
 	if atomicfile.SameFile(o.List, o.output) {
-		return nil, exit.Usage("simulate", "%s is the list itself: name another file with --output", o.output)
+		return nil, exit.Usage("simulate", "%s is the list that is read: write to another file with --output", o.output)
 	}
 	listed, err := settings.ReadPhoneList(o.List)
 	if err != nil {
 		return nil, err
 	}
 	if len(listed) > maxSimulated {
-		return nil, exit.Errorf(exit.CodeSettings, "leave some out of the list", "phone list %s: has %d phones, at most %d can be simulated", o.List, len(listed), maxSimulated)
+		return nil, exit.Errorf(exit.CodeSettings, "remove some phones from the list", "phone list %s: has %d phones, but at most %d can be simulated", o.List, len(listed), maxSimulated)
 	}
 	for _, l := range listed {
 		if len(l.Phone.Device) == 0 {
@@ -105,7 +105,7 @@ func (o *Options) listed() ([]hwcheck.ListedPhone, error) {
 	return listed, nil
 }
 
-// filled is what a list says of a phone, and where it says nothing what the flags say.
+// filled returns what a list says about a phone, completed by the flags.
 func filled(p, flags hwcheck.Phone) hwcheck.Phone {
 	p.Device = orElse(p.Device, flags.Device)
 	p.PartNumber = orElse(p.PartNumber, flags.PartNumber)
@@ -123,7 +123,7 @@ func orElse[T any](claims, otherwise []hwcheck.Claim[T]) []hwcheck.Claim[T] {
 	return otherwise
 }
 
-// describePhone makes the phone what is claimed of it.
+// describePhone copies the claims about a phone to its configuration.
 func describePhone(c *phonesim.Config, p hwcheck.Phone) {
 	c.DeviceType, c.SoftwareType = p.Device[0].Value, p.SoftwareType[0].Value
 	c.Version = p.Running[0].Value
@@ -138,7 +138,7 @@ func describePhone(c *phonesim.Config, p hwcheck.Phone) {
 	}
 }
 
-// nameMACs gives each phone its MAC address: the list's, or the next from --mac on that no other phone has.
+// nameMACs sets the MAC address of each phone: the list's, or the next one from --mac on that no other phone has.
 func (o *Options) nameMACs(plan []simulated) error {
 	first, err := hwcheck.ParseMAC(o.mac)
 	if err != nil {
@@ -153,7 +153,7 @@ func (o *Options) nameMACs(plan []simulated) error {
 		s := &plan[i]
 		for ; s.listed.MAC == ""; next++ {
 			if next >= 1<<48 {
-				return exit.Usage("simulate", "--mac %s: from there on there are no addresses for %d phones", o.mac, len(plan))
+				return exit.Usage("simulate", "--mac %s: there are not enough addresses from there on for %d phones", o.mac, len(plan))
 			}
 			if mac := macText(next); !taken[mac] {
 				s.listed.MAC = mac
@@ -164,18 +164,18 @@ func (o *Options) nameMACs(plan []simulated) error {
 	return nil
 }
 
-// macNumber makes a number of an address that ParseMAC has seen.
+// macNumber returns the number of an address that ParseMAC has checked.
 func macNumber(mac string) uint64 {
 	hardware, _ := net.ParseMAC(mac)
 	return binary.BigEndian.Uint64(append([]byte{0, 0}, hardware...))
 }
 
 func macText(n uint64) string {
-	mac, _ := hwcheck.ParseMAC(fmt.Sprintf("%012x", n)) // twelve digits are one
+	mac, _ := hwcheck.ParseMAC(fmt.Sprintf("%012x", n)) // twelve digits are valid
 	return mac
 }
 
-// countDigits returns the number that is i after the first, with as many digits.
+// countDigits returns the number that is i after the first, with the same number of digits.
 func countDigits(first string, i int) string {
 	n, err := strconv.ParseUint(first, 10, 64)
 	if err != nil {
@@ -184,7 +184,7 @@ func countDigits(first string, i int) string {
 	return fmt.Sprintf("%0*d", len(first), n+uint64(i))
 }
 
-// shownVersion writes a version, and none as "".
+// shownVersion returns a version as text, "" for none.
 func shownVersion(v bind.Version) string {
 	if v.IsZero() {
 		return ""

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -10,19 +11,19 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// A simShow shows simulated phones as it happens: a line for each event.
+// A simShow prints what happens to simulated phones: a line for each event.
 type simShow struct {
 	con  *console.Console
 	stop func(error)
 
 	mu        sync.Mutex
 	addresses []string   // as the list has them
-	early     []simEvent // what happened before the phones were shown
+	early     []simEvent // events before the phones were printed
 	begun     bool
 	ended     bool
 }
 
-// A simEvent is what happened to the phone that is i after the first.
+// A simEvent is an event of the phone that is i phones after the first.
 type simEvent struct {
 	i int
 	e phonesim.Event
@@ -32,7 +33,7 @@ func newSimShow(con *console.Console, count int, stop func(error)) *simShow {
 	return &simShow{con: con, stop: stop, addresses: make([]string, count)}
 }
 
-// event shows an event; the first phones may have some before the last one has started.
+// event prints an event. The first phones may have events before the last one has started.
 func (s *simShow) event(i int, e phonesim.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +46,7 @@ func (s *simShow) event(i int, e phonesim.Event) {
 	}
 }
 
-// begin shows the phones, where their list is, and what happened meanwhile.
+// begin prints the phones, the name of their list, and the events so far.
 func (s *simShow) begin(plan []simulated, phones []*phonesim.Phone, list string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +71,7 @@ func (s *simShow) show(e simEvent) {
 	s.write(doc, doc.text(e.e))
 }
 
-// end shows what became of the phones. What happens to them by ending them is not shown.
+// end prints what happened to the phones. Events caused by closing them are not printed.
 func (s *simShow) end(phones []*phonesim.Phone) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +86,7 @@ func (s *simShow) end(phones []*phonesim.Phone) error {
 	return err
 }
 
-// write writes a line at once. If it cannot, the phones end.
+// write writes a line at once. If that fails, the phones end.
 func (s *simShow) write(doc any, text string) {
 	if err := s.put(doc, text); err != nil {
 		s.ended = true
@@ -94,17 +95,10 @@ func (s *simShow) write(doc any, text string) {
 }
 
 func (s *simShow) put(doc any, text string) error {
-	switch {
-	case s.con.JSON:
-		return s.con.Emit(doc)
-	case s.con.Quiet:
-		return nil
-	}
-	_, err := fmt.Fprintln(s.con.Out, text)
-	return console.AnswerFailure(err)
+	return s.con.Emit(doc, func(w io.Writer) { fmt.Fprintln(w, text) })
 }
 
-// startedDoc is a phone that has started for the first time.
+// startedDoc is the JSON line for a phone that has started for the first time.
 type startedDoc struct {
 	Schema       int      `json:"schema"`
 	Event        string   `json:"event"` // "started"
@@ -119,7 +113,7 @@ type startedDoc struct {
 	Version      string   `json:"software_version"`
 	Override     bool     `json:"override"`
 	Faults       []string `json:"faults"`
-	Web          string   `json:"web"` // HOST:PORT of the web page, "" without one
+	Web          string   `json:"web"` // HOST:PORT of the web page, "" if there is none
 }
 
 func newStartedDoc(i int, c phonesim.Config, state phonesim.State) startedDoc {
@@ -140,7 +134,7 @@ func newStartedDoc(i int, c phonesim.Config, state phonesim.State) startedDoc {
 }
 
 func (d startedDoc) text() string {
-	parts := []string{d.Device + " " + d.MAC, d.SoftwareType + " " + d.Version, "hardware level not known to it"}
+	parts := []string{d.Device + " " + d.MAC, d.SoftwareType + " " + d.Version, "hardware level unknown to the phone"}
 	if d.Level != nil {
 		parts[2] = fmt.Sprintf("hardware level %d", *d.Level)
 	}
@@ -162,7 +156,7 @@ func (d startedDoc) text() string {
 	return fmt.Sprintf("%-3d %s  %s", d.Phone, console.Escape(d.Address), console.Escape(strings.Join(parts, ", ")))
 }
 
-// readyDoc says that all phones listen and where their list is.
+// readyDoc is the JSON line that says that all phones listen, and where their list is.
 type readyDoc struct {
 	Schema int    `json:"schema"`
 	Event  string `json:"event"` // "ready"
@@ -174,7 +168,7 @@ func (d readyDoc) text() string {
 	return fmt.Sprintf("phone list %s; press Ctrl-C to end", console.Escape(d.List))
 }
 
-// simEventDoc is something that happened to a phone.
+// simEventDoc is the JSON line for an event of a phone.
 type simEventDoc struct {
 	Schema  int    `json:"schema"`
 	Event   string `json:"event"`
@@ -207,7 +201,7 @@ func (d simEventDoc) text(e phonesim.Event) string {
 	return fmt.Sprintf("%s  %-3d %s  %s", console.Clock(e.Time), d.Phone, console.Escape(d.Address), console.Escape(what))
 }
 
-// stateDoc is what became of a phone.
+// stateDoc is the JSON line for the final state of a phone.
 type stateDoc struct {
 	Schema       int    `json:"schema"`
 	Event        string `json:"event"` // "state"
@@ -238,13 +232,13 @@ func newStateDoc(i int, s phonesim.State) stateDoc {
 }
 
 func (d stateDoc) text() string {
-	text := fmt.Sprintf("%-3d %s  runs %s %s, %s; told %s, fetched %s (%s), %s", d.Phone, console.Escape(d.Address), console.Escape(d.SoftwareType),
+	text := fmt.Sprintf("%-3d %s  runs %s %s, %s; update command received %s, fetched %s (%s), %s", d.Phone, console.Escape(d.Address), console.Escape(d.SoftwareType),
 		console.Escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), console.Plural(d.Told, "time"), console.Plural(d.Fetches, "file"), console.Bytes(d.Bytes), console.Plural(d.Restarts, "restart"))
 	if d.Uploads > 0 || d.UploadBytes > 0 {
 		text += fmt.Sprintf("; uploaded %s (%s)", console.Plural(d.Uploads, "file"), console.Bytes(d.UploadBytes))
 	}
 	if d.Refusal != "" {
-		text += "; last image refused: " + console.Escape(d.Refusal)
+		text += "; last image rejected: " + console.Escape(d.Refusal)
 	}
 	return text
 }

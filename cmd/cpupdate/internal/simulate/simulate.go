@@ -19,7 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// maxSimulated is how many phones one process simulates at most.
+// maxSimulated is the maximum number of phones that one process simulates.
 const maxSimulated = 1000
 
 // Options are the flags of simulate.
@@ -41,20 +41,31 @@ type Options struct {
 
 // AddFlags declares the flags.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
-	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("how many phones: a `NUMBER` up to %d", maxSimulated))
-	flags.StringVar(&o.List, "phones", "", "be the phones of the list in `FILE` (CSV)")
-	flags.StringVarP(&o.output, "output", "o", "sim.csv", "the phone list to write, a `FILE`")
-	flags.BoolVar(&o.force, "force", false, "replace a file that simulate did not write")
-	flags.StringArrayVar(&o.faults, "fault", nil, "what they do that other phones do not: `[N=]NAME`, for the Nth phone or all; may be repeated")
-	flags.BoolVar(&o.ListFaults, "list-faults", false, "show the names of faults and what they do, and simulate nothing")
+	end := console.Group(flags, "Phones")
+	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("`NUMBER` of phones, up to %d", maxSimulated))
+	flags.StringVar(&o.List, "phones", "", "simulate the phones of the list in `FILE` (CSV)")
 	o.addPhoneFlags(flags)
+	end()
+	end = console.Group(flags, "Faults")
+	flags.StringArrayVar(&o.faults, "fault", nil, "let phones fail: `[N=]NAME`, for the Nth phone or all; may be repeated")
+	flags.BoolVar(&o.ListFaults, "list-faults", false, "show the names of faults and what they do, and simulate nothing")
+	end()
+	end = console.Group(flags, "Addresses")
 	o.Place.addFlags(flags)
+	flags.StringVar(&o.Password.File, "web-password-file", "", "read the password of the web pages from `FILE` (default 123456, as on a new phone)")
+	end()
+	end = console.Group(flags, "Phone list")
+	flags.StringVarP(&o.output, "output", "o", "sim.csv", "write the phone list to `FILE`")
+	flags.BoolVar(&o.force, "force", false, "replace an existing file even if simulate did not write it")
+	end()
+	end = console.Group(flags, "Timing")
 	o.wait.addFlags(flags)
+	end()
+	defer console.Group(flags, "Secure mode")()
 	o.trust.addFlags(flags)
-	flags.StringVar(&o.Password.File, "web-password-file", "", "the password of their web pages is in `FILE` (usual: 123456, as phones come)")
 }
 
-// Run runs phones until it is interrupted, which is how it is meant to end.
+// Run runs phones until it is interrupted, which is its normal end.
 func Run(ctx context.Context, con *console.Console, o Options) error {
 	plan, err := o.plan(ctx, con)
 	if err != nil {
@@ -85,13 +96,13 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	return show.end(phones)
 }
 
-// A simulated phone is what a phone will be, and what the list says of it.
+// A simulated phone has the configuration of a phone, and what the list says about it.
 type simulated struct {
 	config phonesim.Config
 	listed hwcheck.ListedPhone
 }
 
-// startPhones starts all of them; those that did start are returned also with an error.
+// startPhones starts all phones. On an error it returns those that did start as well.
 func startPhones(ctx context.Context, plan []simulated, show *simShow) ([]*phonesim.Phone, error) {
 	var phones []*phonesim.Phone
 	for i, s := range plan {
@@ -108,9 +119,10 @@ func startPhones(ctx context.Context, plan []simulated, show *simShow) ([]*phone
 	return phones, nil
 }
 
-// startFailure says why a phone did not start: where it was to listen, since the rest was checked before.
+// startFailure returns why a phone did not start. Only its address can be the reason, because everything else was
+// checked before.
 func startFailure(n int, c phonesim.Config, err error) error {
-	const hint = "end whatever listens there, or choose another address or port with --listen; 127.0.0.1 without a port is always free"
+	const hint = "stop the program that uses that port, or choose another address or port with --listen; 127.0.0.1 without a port is always free"
 	where := c.Listen
 	if c.ListenSecure != "" {
 		where += " and " + c.ListenSecure
@@ -121,7 +133,7 @@ func startFailure(n int, c phonesim.Config, err error) error {
 	return exit.New(exit.CodeSettings, fmt.Errorf("phone %d cannot listen on %s: %w", n, where, err), hint)
 }
 
-// Close ends all of them at once: each waits for what it is doing.
+// Close closes all phones at once, because each waits for what it is doing.
 func Close(phones []*phonesim.Phone) {
 	var closing sync.WaitGroup
 	for _, phone := range phones {
@@ -130,5 +142,5 @@ func Close(phones []*phonesim.Phone) {
 	closing.Wait()
 }
 
-// Seconds is a usual value that is short, so that a try is quick; real phones take minutes.
+// Seconds returns a default that is short, so that a test is quick; real phones take minutes.
 func Seconds(n int) time.Duration { return time.Duration(n) * time.Second }

@@ -14,7 +14,7 @@ func Error(name string, v hwcheck.Verdict) error {
 	case hwcheck.Compatible:
 		return nil
 	case hwcheck.CannotTell:
-		outcome, c, words = hwcheck.Unknown, exit.CodeUnknown, "whether "+name+" is compatible cannot be told"
+		outcome, c, words = hwcheck.Unknown, exit.CodeUnknown, "whether "+name+" is compatible cannot be determined"
 	case hwcheck.NotCompatible:
 	}
 	var rules string

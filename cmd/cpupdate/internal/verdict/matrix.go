@@ -11,20 +11,20 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// maxPairs is how many pairs of a phone and an image are checked at once: all of them are kept for the answer.
+// maxPairs is the maximum number of pairs of a phone and an image in one run: all are kept in memory for the answer.
 const maxPairs = 250_000
 
-// matrixDoc is the answer of check for several images or phones.
+// A matrixDoc is the JSON answer of check for several images or phones.
 type matrixDoc struct {
 	Schema     int                 `json:"schema"`
 	Fitting    int                 `json:"fitting"` // phones that an image fits
-	Unknown    int                 `json:"unknown"` // phones that no image fits for certain, but one may
+	Unknown    int                 `json:"unknown"` // phones for which no image is known to fit, but one may
 	Images     []images.Doc        `json:"images"`
 	PassedOver []images.PassedOver `json:"passed_over"`
 	Phones     []fitRow            `json:"phones"`
 }
 
-// A fitRow is one phone and what each image comes to with it. Answer is the best of them.
+// A fitRow is one phone with the verdict of each image. Answer is the best of them.
 type fitRow struct {
 	PhoneDoc
 	Line    int            `json:"line"` // in the phone list, 0 for a phone described by flags
@@ -34,17 +34,17 @@ type fitRow struct {
 	Answer  hwcheck.Answer `json:"answer"`
 	Cells   []fitCell      `json:"images"`
 	Error   *exit.ErrorDoc `json:"error,omitempty"` // why it did not answer
-	Why     string         `json:"-"`               // the same without its name
+	Why     string         `json:"-"`               // the same without the phone's name
 }
 
-// A fitCell is one phone with one image. Its findings are those that stop the image, or would: the whole rule sheet
-// of one phone and one image is what check prints for them alone.
+// A fitCell is one phone with one image. It has only the findings that block the image, or would without an override;
+// check prints the whole rule sheet for one phone and one image.
 type fitCell struct {
 	File string `json:"file"`
 	hwcheck.Verdict
 }
 
-// Failure is the error for phones that no image fits, or nil.
+// Failure returns the error for phones that no image fits, or nil.
 func (doc matrixDoc) Failure() error {
 	none := len(doc.Phones) - doc.Fitting - doc.Unknown
 	total := console.Plural(len(doc.Phones), "phone")
@@ -52,17 +52,17 @@ func (doc matrixDoc) Failure() error {
 	case none == 0 && doc.Unknown == 0:
 		return nil
 	case none == 0:
-		return exit.Errorf(exit.CodePartial, "the output says what is missing: state it in the list", "%d of %s: cannot be told whether an image fits", doc.Unknown, total)
+		return exit.Errorf(exit.CodePartial, "add what is missing to the list; the output shows it", "%d of %s: whether an image fits cannot be determined", doc.Unknown, total)
 	case doc.Unknown == 0:
-		return exit.Errorf(exit.CodePartial, "the output says why; find an image for them, or leave them out", "%d of %s: no image fits", none, total)
+		return exit.Errorf(exit.CodePartial, "find an image for them, or remove them from the list; the output shows why no image fits", "%d of %s: no image fits", none, total)
 	}
-	return exit.Errorf(exit.CodePartial, "the output says why, and what is missing", "%d of %s: no image fits; %d more: cannot be told", none, total, doc.Unknown)
+	return exit.Errorf(exit.CodePartial, "see the output for the reasons, and for what is missing", "%d of %s: no image fits; %d more: cannot be determined", none, total, doc.Unknown)
 }
 
 // NewMatrixDoc applies the rules to every pair of an image and a phone.
 func NewMatrixDoc(ctx context.Context, loaded []*images.Image, passed []images.PassedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
 	if pairs := len(usable(loaded)) * len(phones); pairs > maxPairs {
-		return matrixDoc{}, exit.Errorf(exit.CodeUsage, "check a part of the images, or of the list, at a time", "%s and %s are %d pairs, at most %d are checked at once",
+		return matrixDoc{}, exit.Errorf(exit.CodeUsage, "check fewer images or a part of the list at a time", "%s and %s are %d pairs; the maximum is %d",
 			console.Plural(len(phones), "phone"), console.Plural(len(usable(loaded)), "image"), pairs, maxPairs)
 	}
 	doc := matrixDoc{Schema: 1, Images: []images.Doc{}, PassedOver: append([]images.PassedOver{}, passed...)}
@@ -88,7 +88,7 @@ func NewMatrixDoc(ctx context.Context, loaded []*images.Image, passed []images.P
 	return doc, nil
 }
 
-// usable leaves out the images with which something is wrong.
+// usable returns the images without errors.
 func usable(loaded []*images.Image) []*images.Image {
 	var out []*images.Image
 	for _, im := range loaded {
@@ -123,7 +123,7 @@ func newFitRow(loaded []*images.Image, p hwcheck.ListedPhone, policy hwcheck.Pol
 	return row
 }
 
-// listedName calls a listed phone by what its list has of it.
+// listedName returns a name for a listed phone, from the columns that are filled in.
 func listedName(p hwcheck.ListedPhone) string {
 	switch {
 	case p.Address != "":
@@ -136,7 +136,7 @@ func listedName(p hwcheck.ListedPhone) string {
 	return phoneName(p.Phone)
 }
 
-// knownAs is what decides about a phone, in short; what sources disagree on is shown with all they say.
+// knownAs returns the decisive values of a phone in short. If sources disagree, it returns all of their values.
 func knownAs(row fitRow) string {
 	device, level := claimed(row.Device), claimed(row.Level)
 	if level != "" {

@@ -5,14 +5,13 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// MatrixText draws the matrix: the answer, the images, the table, and why phones fit no image.
+// MatrixText writes the matrix: the answer, the images, the table, and why no image fits some phones.
 func MatrixText(w io.Writer, con *console.Console, images []*images.Image, doc matrixDoc) {
 	fmt.Fprintf(w, "%s\n\n", matrixHeadline(con, doc))
 	good := usable(images)
@@ -20,10 +19,7 @@ func MatrixText(w io.Writer, con *console.Console, images []*images.Image, doc m
 	if len(good) == 0 {
 		return
 	}
-	for first := 0; first < len(good); {
-		fmt.Fprintln(w)
-		first = matrixBlock(w, con, first, len(good), doc.Phones)
-	}
+	matrixBlocks(w, con, len(good), doc.Phones)
 	overridesText(w, con, doc.Phones)
 	misfitsText(w, con, doc.Phones)
 }
@@ -31,7 +27,7 @@ func MatrixText(w io.Writer, con *console.Console, images []*images.Image, doc m
 func matrixHeadline(con *console.Console, doc matrixDoc) string {
 	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, console.Plural(len(doc.Phones), "phone"))
 	if doc.Unknown > 0 {
-		text += fmt.Sprintf("; %d cannot be told", doc.Unknown)
+		text += fmt.Sprintf("; %d cannot be determined", doc.Unknown)
 	}
 	switch {
 	case doc.Fitting == len(doc.Phones):
@@ -42,39 +38,40 @@ func matrixHeadline(con *console.Console, doc matrixDoc) string {
 	return con.Paint(console.Red, text)
 }
 
-// matrixLegend names the columns, and the images that cannot be used.
+// matrixLegend writes the names of the columns, and the images that cannot be used.
 func matrixLegend(w io.Writer, con *console.Console, images, good []*images.Image) {
 	width := 0
 	for _, im := range images {
-		width = max(width, utf8.RuneCountInString(console.Escape(im.Name)))
+		width = max(width, console.Columns(console.Escape(im.Name)))
 	}
+	line, below := con.Layout(2, 2, width), con.Layout(8)
 	for i, im := range good {
-		line, about := fmt.Sprintf("  %-2s  %s", letter(i), console.Pad(console.Escape(im.Name), width)), imageAbout(im)
-		if utf8.RuneCountInString(line+"  "+about) > con.Width {
-			line, about = strings.TrimRight(line, " "), "\n        "+console.Wrap(about, 8, con.Width)
+		cells, about := console.Cells(letter(i), im.Name), console.Plain.Cell(imageAbout(im))
+		if line.Fits(append(cells, about)...) {
+			fmt.Fprintln(w, line.Line(append(cells, about)...))
 		} else {
-			about = "  " + about
+			fmt.Fprintf(w, "%s\n%s\n", line.Line(cells...), below.Line(about))
 		}
-		fmt.Fprintln(w, line+about)
 	}
 	for _, im := range images {
 		if im.Err != nil {
-			fmt.Fprintf(w, "  --  %s  %s\n        %s\n", console.Pad(console.Escape(im.Name), width), con.Paint(console.Red, im.State()), console.Wrap(console.Escape(im.Cause.Error()), 8, con.Width))
+			fmt.Fprintln(w, line.Line(console.Plain.Cell("--"), console.Plain.Cell(im.Name), console.Red.Cell(im.State())))
+			fmt.Fprintln(w, below.Line(console.Plain.Cell(im.Cause.Error())))
 		}
 	}
 }
 
-// imageAbout says in short what an image is, and whether it was read.
+// imageAbout describes an image in short, and says if its payload was not read.
 func imageAbout(im *images.Image) string {
 	text := strings.TrimSpace(im.Facts.SoftwareType.Value + " " + im.Facts.Version.Value.String())
-	text = fmt.Sprintf("%s, levels %s", console.Escape(text), im.Facts.Levels.Value)
+	text = fmt.Sprintf("%s, levels %s", text, im.Facts.Levels.Value)
 	if im.State() == images.StateUnread {
 		text += ", payload not read"
 	}
 	return text
 }
 
-// letter names a column: A to Z, then AA.
+// letter returns the name of a column: A to Z, then AA.
 func letter(i int) string {
 	if i < 26 {
 		return string(rune('A' + i))
@@ -85,30 +82,37 @@ func letter(i int) string {
 // cellWidth is the width of a column of the table, with the gap before it.
 const cellWidth = 6
 
-// matrixBlock draws as many columns as the terminal is wide enough for, from the first on, and returns the next.
-func matrixBlock(w io.Writer, con *console.Console, first, images int, rows []fitRow) int {
-	name, known := len("phone"), len("known as")
+// matrixBlocks draws the table, in blocks of as many columns as the terminal is wide enough for.
+func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) {
+	head := []console.Cell{console.Plain.Cell("phone"), console.Plain.Cell("known as")}
+	phones := con.Table(2)
+	phones.Row(append(head, console.Cell{})...)
 	for _, row := range rows {
-		name, known = max(name, utf8.RuneCountInString(console.Escape(row.Name))), max(known, utf8.RuneCountInString(knownAs(row)))
+		phones.Row(console.Cells(row.Name, knownAs(row), "")...)
 	}
-	next := min(first+max((con.Width-4-name-known)/cellWidth, 1), images)
-	line := "  " + console.Pad("phone", name) + "  " + console.Pad("known as", known)
-	for i := first; i < next; i++ {
-		line += "  " + console.Pad(letter(i), cellWidth-2)
-	}
-	fmt.Fprintln(w, strings.TrimRight(line, " "))
-	for _, row := range rows {
-		line := "  " + console.Pad(console.Escape(row.Name), name) + "  " + console.Pad(knownAs(row), known)
-		for _, cell := range row.Cells[first:next] {
-			word, color := cellWord(cell.Verdict)
-			line += "  " + con.Paint(color, word) + strings.Repeat(" ", cellWidth-2-len(word))
+	most := max((con.Width+2-phones.Columns())/cellWidth, 1)
+	for first := 0; first < images; first += most {
+		table := con.Table(2, append(slices.Clone(phones.Widths), slices.Repeat([]int{cellWidth - 2}, most)...)...)
+		cells := slices.Clone(head)
+		next := min(first+most, images)
+		for i := first; i < next; i++ {
+			cells = append(cells, console.Plain.Cell(letter(i)))
 		}
-		fmt.Fprintln(w, strings.TrimRight(line, " "))
+		table.Row(cells...)
+		for _, row := range rows {
+			cells := console.Cells(row.Name, knownAs(row))
+			for _, cell := range row.Cells[first:next] {
+				word, color := cellWord(cell.Verdict)
+				cells = append(cells, color.Cell(word))
+			}
+			table.Row(cells...)
+		}
+		fmt.Fprintln(w)
+		table.Draw(w)
 	}
-	return next
 }
 
-// cellWord is a verdict in at most four letters.
+// cellWord returns a verdict in at most four letters.
 func cellWord(v hwcheck.Verdict) (string, console.Style) {
 	switch {
 	case v.NothingToDo:
@@ -123,7 +127,7 @@ func cellWord(v hwcheck.Verdict) (string, console.Style) {
 	return "no", console.Red
 }
 
-// overridesText says which phones take an image by override only, and why that was permitted.
+// overridesText writes which phones accept an image only by override, and the reason for the override.
 func overridesText(w io.Writer, con *console.Console, rows []fitRow) {
 	title := "\n  * by override\n"
 	for _, row := range rows {
@@ -146,8 +150,8 @@ type misfit struct {
 	reasons string
 }
 
-// misfitsText says why phones fit no image. Phones with the same reasons are told of together: a list of thousands
-// has few kinds of them.
+// misfitsText writes why no image fits some phones. Phones with the same reasons are shown together, because a long list
+// has few different reasons.
 func misfitsText(w io.Writer, con *console.Console, rows []fitRow) {
 	const shown = 3
 	for _, m := range misfits(con, rows) {
@@ -155,14 +159,11 @@ func misfitsText(w io.Writer, con *console.Console, rows []fitRow) {
 		if len(names) > shown && !con.Verbose {
 			names, more = names[:shown], fmt.Sprintf(" and %d more", len(names)-shown)
 		}
-		verb := " fits none:"
-		if len(m.names) > 1 {
-			verb = " fit none:"
-		}
+		title := "no image fits "
 		if m.unknown {
-			verb = " cannot be told:"
+			title = "cannot be determined for "
 		}
-		fmt.Fprintf(w, "\n  %s\n%s", con.Paint(console.Bold, console.Wrap(strings.Join(names, ", ")+more+verb, 4, con.Width)), m.reasons)
+		fmt.Fprintf(w, "\n  %s\n%s", con.Paint(console.Bold, console.Wrap(title+strings.Join(names, ", ")+more+":", 4, con.Width)), m.reasons)
 	}
 }
 
@@ -186,11 +187,12 @@ func misfits(con *console.Console, rows []fitRow) []misfit {
 	return all
 }
 
-// misfitReasons says for each image what stands in its way; for a phone that may fit one, what would settle it.
+// misfitReasons returns for each image why it does not fit; for a phone that an image may fit, what is missing to know.
 func misfitReasons(con *console.Console, row fitRow) string {
 	var b strings.Builder
+	line := con.Layout(4, 2)
 	if row.Why != "" {
-		fmt.Fprintf(&b, "    %s\n", console.Wrap("it was not learned from the phone: "+console.Escape(row.Why), 6, con.Width))
+		fmt.Fprintf(&b, "    %s\n", console.Wrap("the phone did not report it: "+console.Escape(row.Why), 6, con.Width))
 	}
 	for i, cell := range row.Cells {
 		name := letter(i)
@@ -202,14 +204,14 @@ func misfitReasons(con *console.Console, row fitRow) string {
 			case f.Outcome == hwcheck.Unknown:
 				reason = fmt.Sprintf("%s: %s. %s", f.Rule, f.Reason, f.Advice)
 			}
-			fmt.Fprintf(&b, "    %-2s  %s\n", name, console.Wrap(console.Escape(reason), 8, con.Width))
+			fmt.Fprintln(&b, line.Line(console.Cells(name, reason)...))
 			name = ""
 		}
 	}
 	return b.String()
 }
 
-// misfitReason says what a rule found, in both values where there are two.
+// misfitReason returns what a rule found, with both values if there are two.
 func misfitReason(f hwcheck.Finding) string {
 	if f.Image.Value == "" || f.Phone.Value == "" {
 		return fmt.Sprintf("%s: %s", f.Rule, f.Reason)

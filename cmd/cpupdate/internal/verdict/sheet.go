@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
@@ -16,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// CompatibleLine says in one line why an image may go out.
+// CompatibleLine says in one line why an image may be sent.
 func CompatibleLine(v hwcheck.Verdict) string {
 	lifted := []string{}
 	text := "compatible"
@@ -29,12 +28,12 @@ func CompatibleLine(v hwcheck.Verdict) string {
 		}
 	}
 	if len(lifted) > 0 {
-		text += ", lifted: " + strings.Join(lifted, ", ")
+		text += ", overridden: " + strings.Join(lifted, ", ")
 	}
 	return text
 }
 
-// sheetDoc is the answer of check for one image and one phone.
+// A sheetDoc is the JSON answer of check for one image and one phone.
 type sheetDoc struct {
 	Schema int        `json:"schema"`
 	Image  images.Doc `json:"image"`
@@ -42,7 +41,7 @@ type sheetDoc struct {
 	hwcheck.Verdict
 }
 
-// PhoneDoc is what is known of a phone: each value is a list of claims.
+// A PhoneDoc is what is known about a phone; each value is a list of claims.
 type PhoneDoc struct {
 	Name         string     `json:"name"`
 	Device       []claimDoc `json:"device"`
@@ -85,11 +84,11 @@ func asVersion[T fmt.Stringer](v T) any { return v.String() }
 // NewSheetDoc returns the rule sheet as JSON.
 func NewSheetDoc(im *images.Image, p hwcheck.Phone, v hwcheck.Verdict) sheetDoc {
 	doc := im.Doc()
-	doc.Fields = nil // check answers a question; inspect shows the image
+	doc.Fields = nil // inspect shows them
 	return sheetDoc{1, doc, NewPhoneDoc(phoneName(p), p), v}
 }
 
-// phoneName calls a phone by the best that is known of it.
+// phoneName returns a name for a phone, from the most specific value that is known.
 func phoneName(p hwcheck.Phone) string {
 	switch {
 	case len(p.PartNumber) > 0:
@@ -102,22 +101,24 @@ func phoneName(p hwcheck.Phone) string {
 	return "the phone as described"
 }
 
-// SheetText draws the rule sheet: the answer, then the rules, those that decide first.
+// SheetText returns a function that writes the rule sheet: the answer, then the rules, the decisive ones first.
 func SheetText(con *console.Console, im *images.Image, p hwcheck.Phone, v hwcheck.Verdict) func(io.Writer) {
 	return func(w io.Writer) {
 		verdict := answerText(con, v, im.State() == images.StateDamaged)
 		about := console.Escape(images.DisplayName(im.Name)) + "  with  " + console.Escape(phoneName(p))
-		if utf8.RuneCountInString(answerText(&console.Console{}, v, im.State() == images.StateDamaged)+"   "+about) > con.Width {
+		if console.Columns(answerText(&console.Console{}, v, im.State() == images.StateDamaged)+"   "+about) > con.Width {
 			verdict += "\n"
 		}
 		fmt.Fprintf(w, "%s   %s\n\n", verdict, about)
 		findings := slices.Clone(v.Findings)
 		slices.SortStableFunc(findings, func(x, y hwcheck.Finding) int { return cmp.Compare(weight(x, v), weight(y, v)) })
 		columns := sheetColumns(findings)
+		below := con.Layout(textColumn)
+		below.Lead = "-> "
 		for _, f := range findings {
-			printFinding(w, con, f, columns)
+			fmt.Fprintln(w, findingText(con, f, columns))
 			if stops(f) && !v.NothingToDo || con.Verbose && f.Advice != "" {
-				fmt.Fprintln(w, strings.Repeat(" ", textColumn)+"-> "+console.Wrap(console.Escape(advice(f)), textColumn+3, con.Width))
+				fmt.Fprintln(w, below.Line(console.Plain.Cell(advice(f))))
 			}
 		}
 		if v.Reason != "" && slices.ContainsFunc(v.Findings, overridden) {
@@ -129,15 +130,15 @@ func SheetText(con *console.Console, im *images.Image, p hwcheck.Phone, v hwchec
 	}
 }
 
-// noteText says whose words a note is: a descriptor, signed or not, is no part of what the image's builder made.
+// noteText returns a note with its author: a descriptor, signed or not, is not part of what the image's builder made.
 func noteText(note bind.Fact[string]) string {
 	if note.Source == bind.FromDescriptor {
-		return "stated beside the image: " + console.Escape(note.Value)
+		return "the image's descriptor says: " + console.Escape(note.Value)
 	}
 	return "the image's builder says: " + console.Escape(note.Value)
 }
 
-// answerText is the verdict.
+// answerText returns the verdict in words.
 func answerText(con *console.Console, v hwcheck.Verdict, damaged bool) string {
 	switch {
 	case v.Untrusted && damaged:
@@ -160,7 +161,7 @@ func overridden(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Overridden && f.Rule != hwcheck.SameVersion
 }
 
-// weight orders findings for reading: what decides first, what was not asked last.
+// weight returns the rank of a finding on the sheet: decisive findings first, unchecked ones last.
 func weight(f hwcheck.Finding, v hwcheck.Verdict) int {
 	if v.NothingToDo && f.Rule == hwcheck.SameVersion {
 		return -1
@@ -170,7 +171,7 @@ func weight(f hwcheck.Finding, v hwcheck.Verdict) int {
 	}, f.Outcome)
 }
 
-// outcomeWord is an outcome's word and colour on the sheet.
+// outcomeWord returns the word and colour of an outcome on the sheet.
 func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 	switch o {
 	case hwcheck.Pass:
@@ -180,7 +181,7 @@ func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 	case hwcheck.Unknown:
 		return "unknown", console.Yellow
 	case hwcheck.Overridden:
-		return "lifted", console.Yellow
+		return "override", console.Yellow
 	case hwcheck.NotChecked:
 		return "----", console.Faint
 	case hwcheck.NotApplicable:
@@ -191,68 +192,68 @@ func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 
 // The columns of the rule sheet.
 const (
-	outcomeWidth = 7
+	outcomeWidth = 8
 	ruleWidth    = 15
 	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
 )
 
-// sheetColumns returns the width of what the image says, over the rules that decide. A longer value gets a line of
-// its own.
+// sheetColumns returns the width of the image's values in the findings. A longer value gets a line of its own.
 func sheetColumns(findings []hwcheck.Finding) int {
 	const widest = 16
 	width := 0
 	for _, f := range findings {
-		if length := len([]rune(console.Escape(f.Image.Value))); !brief(f) && length <= widest {
-			width = max(width, length)
+		if columns := console.Columns(console.Escape(f.Image.Value)); !brief(f) && columns <= widest {
+			width = max(width, columns)
 		}
 	}
 	return width
 }
 
-// brief reports whether a finding is told in a reason rather than in two values.
+// brief reports whether a finding is shown as a reason rather than as two values.
 func brief(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.NotChecked || f.Outcome == hwcheck.NotApplicable || f.Rule == hwcheck.ImageIntact
 }
 
-func printFinding(w io.Writer, con *console.Console, f hwcheck.Finding, imageWidth int) {
-	word, color := outcomeWord(f.Outcome)
-	start := "  " + con.Paint(color, word) + strings.Repeat(" ", outcomeWidth-len(word)) + "  " + console.Pad(string(f.Rule), ruleWidth) + "  "
-	fmt.Fprintln(w, start+findingText(f, imageWidth, con.Width))
-}
-
-// stops reports whether a finding stands in the way, or would.
+// stops reports whether a finding blocks the image, or would without an override.
 func stops(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Fail || f.Outcome == hwcheck.Unknown || f.Outcome == hwcheck.Overridden
 }
 
-// findingText says what both sides say, or why there is nothing to compare.
-func findingText(f hwcheck.Finding, imageWidth, width int) string {
-	switch {
-	case f.Rule == hwcheck.ImageIntact && f.Outcome == hwcheck.NotChecked:
-		return console.Wrap("not checked: "+console.Escape(f.Image.Value), textColumn, width)
-	case f.Rule == hwcheck.ImageIntact:
-		return console.Wrap(console.Escape(f.Image.Value), textColumn, width)
-	case f.Outcome == hwcheck.NotChecked:
-		return console.Wrap("not checked: "+console.Escape(f.Reason), textColumn, width)
-	case f.Outcome == hwcheck.NotApplicable:
-		return console.Wrap(console.Escape(f.Reason), textColumn, width)
+// findingText returns the values of image and phone, or why there is nothing to compare.
+func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string {
+	word, color := outcomeWord(f.Outcome)
+	start := []console.Cell{color.Cell(word), console.Plain.Cell(string(f.Rule))}
+	line := con.Layout(2, outcomeWidth, ruleWidth)
+	if brief(f) {
+		reason := f.Reason
+		if f.Rule == hwcheck.ImageIntact {
+			reason = f.Image.Value
+		}
+		if f.Outcome == hwcheck.NotChecked {
+			reason = "not checked: " + reason
+		}
+		return line.Line(append(start, console.Plain.Cell(reason))...)
 	}
 	phone := "not known"
 	if f.Phone.Value != "" {
-		phone = fmt.Sprintf("%s (%s)", console.Escape(f.Phone.Value), console.Escape(f.Phone.From))
+		phone = fmt.Sprintf("%s (%s)", f.Phone.Value, f.Phone.From)
 	}
 	image := f.Image.Value
 	if image == "" {
 		image = "not stated"
 	}
-	side := "image " + console.Pad(console.Escape(image), imageWidth) + "  phone " + phone
-	if textColumn+len([]rune(side)) > width {
-		return "image " + console.Wrap(console.Escape(image), textColumn+6, width) + "\n" + strings.Repeat(" ", textColumn) + "phone " + console.Wrap(phone, textColumn+6, width)
+	beside := con.Layout(2, outcomeWidth, ruleWidth, len("image ")+imageWidth)
+	beside.Lead = "phone "
+	if sides := append(start, console.Plain.Cell("image "+image), console.Plain.Cell(phone)); beside.Fits(sides...) {
+		return beside.Line(sides...)
 	}
-	return side
+	line.Lead = "image "
+	below := con.Layout(textColumn)
+	below.Lead = "phone "
+	return line.Line(append(start, console.Plain.Cell(image))...) + "\n" + below.Line(console.Plain.Cell(phone))
 }
 
-// advice is the next step, in the words of the command line.
+// advice returns the next step, with the flags for it.
 func advice(f hwcheck.Finding) string {
 	text := f.Advice
 	if flags := flagsFor(f.Rule); flags != "" && f.Phone.Value == "" && f.Outcome != hwcheck.NotApplicable {
@@ -260,16 +261,16 @@ func advice(f hwcheck.Finding) string {
 	}
 	switch {
 	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Lifted == hwcheck.Pass:
-		return "The phone runs this version and gets it again: --reinstall."
+		return "The phone already runs this version; it is installed again because of --reinstall."
 	case f.Outcome == hwcheck.Overridden:
-		return "Would be " + string(f.Lifted) + "; lifted by --" + f.Lift + "."
+		return "Would be " + string(f.Lifted) + "; overridden by --" + f.Lift + "."
 	case f.Lift == "":
 		return text
 	}
-	return text + " Or lift it with --" + f.Lift + "."
+	return text + " Or override it with --" + f.Lift + "."
 }
 
-// flagsFor names the flags that say what a rule needs to know of a phone.
+// flagsFor returns the flags with which to state what a rule needs to know about a phone.
 func flagsFor(rule hwcheck.Rule) string {
 	switch rule {
 	case hwcheck.FamilyModel:

@@ -38,7 +38,7 @@ func New(t testing.TB) *Machine {
 		Ask: func(context.Context, string) (string, error) { return "", io.EOF },
 	}
 	store := &settings.Store{Folder: t.TempDir()}
-	return &Machine{con, store, &credentials.Store{Con: con, Store: store}, &knownhosts.Store{Con: con, Store: store}, &out, &errOut}
+	return &Machine{con, store, &credentials.Store{Con: con, Settings: store}, &knownhosts.Store{Con: con, Settings: store}, &out, &errOut}
 }
 
 // Put writes a file of the settings folder.

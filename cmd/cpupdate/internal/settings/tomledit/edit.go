@@ -12,11 +12,11 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// An Edit changes the text of a settings file, line by line, so that all that is not meant stays as people wrote
-// it. It keeps account of what the file is to hold, and result compares.
+// An Edit changes the text of a settings file line by line, so that everything else stays as people wrote it. It
+// tracks what the file must contain, and result compares.
 type Edit struct {
 	Form   Form
-	Text   []byte
+	text   []byte
 	Tables []Table
 	want   map[string]map[string][]string
 }
@@ -30,7 +30,7 @@ func NewEdit(text []byte, form Form) (*Edit, error) {
 	return e, nil
 }
 
-// contents is what tables say, whatever they look like.
+// contents returns the values of tables, regardless of how they are written.
 func contents(tables []Table) map[string]map[string][]string {
 	all := map[string]map[string][]string{}
 	for _, t := range tables {
@@ -42,62 +42,62 @@ func contents(tables []Table) map[string]map[string][]string {
 	return all
 }
 
-// become makes text the file's.
+// become replaces the text of the file.
 func (e *Edit) become(text []byte) (err error) {
-	e.Text = text
+	e.text = text
 	e.Tables, err = Parse(text, e.Form)
 	return err
 }
 
-// replace puts text in the place of the bytes from start to end.
+// replace replaces the bytes from start to end by text.
 func (e *Edit) replace(start, end int, text string) error {
-	return e.become(slices.Concat(e.Text[:start], []byte(text), e.Text[end:]))
+	return e.become(slices.Concat(e.text[:start], []byte(text), e.text[end:]))
 }
 
-// Result returns the text, if it says what it is meant to say.
+// Result returns the text, if it contains what it must contain.
 func (e *Edit) Result() ([]byte, error) {
 	same := maps.EqualFunc(contents(e.Tables), e.want, func(x, y map[string][]string) bool {
 		return maps.EqualFunc(x, y, slices.Equal)
 	})
 	if !same {
-		return nil, errors.New("the changed settings would not be read back as they are meant")
+		return nil, errors.New("the changed settings would not be read back correctly")
 	}
-	return e.Text, nil
+	return e.text, nil
 }
 
-// newline is how the file ends its lines.
+// newline returns the line break that the file uses.
 func (e *Edit) newline() string {
-	if i := bytes.IndexByte(e.Text, '\n'); i > 0 && e.Text[i-1] == '\r' {
+	if i := bytes.IndexByte(e.text, '\n'); i > 0 && e.text[i-1] == '\r' {
 		return "\r\n"
 	}
 	return "\n"
 }
 
-// insert adds a line at the place, which is the start of a line or the end of the file.
+// insert adds a line at an offset, which is the start of a line or the end of the file.
 func (e *Edit) insert(at int, line string) error {
 	line += e.newline()
-	if at > 0 && e.Text[at-1] != '\n' {
+	if at > 0 && e.text[at-1] != '\n' {
 		line = e.newline() + line
 	}
 	return e.replace(at, at, line)
 }
 
-// Table makes sure that the table is there.
+// Table adds the table if it is missing.
 func (e *Edit) Table(name string) error {
 	if Find(e.Tables, name) != nil {
 		return nil
 	}
 	e.want[name] = map[string][]string{}
-	blank := bytes.HasSuffix(e.Text, []byte(strings.Repeat(e.newline(), 2)))
-	if len(bytes.TrimSpace(e.Text)) > 0 && !blank {
-		if err := e.insert(len(e.Text), ""); err != nil {
+	blank := bytes.HasSuffix(e.text, []byte(strings.Repeat(e.newline(), 2)))
+	if len(bytes.TrimSpace(e.text)) > 0 && !blank {
+		if err := e.insert(len(e.text), ""); err != nil {
 			return err
 		}
 	}
-	return e.insert(len(e.Text), tableHeader(name))
+	return e.insert(len(e.text), tableHeader(name))
 }
 
-// tableHeader is the line that begins a table.
+// tableHeader returns the header line of a table.
 func tableHeader(name string) string {
 	switch {
 	case name == "":
@@ -115,7 +115,7 @@ func (e *Edit) Set(name, key string, texts []string) error {
 	}
 	known, ok := e.Form.key(key)
 	if !ok {
-		return fmt.Errorf("%s is no key of this file", key)
+		return fmt.Errorf("%s is not a key of this file", key)
 	}
 	e.want[name][key] = texts
 	value := tomlValue(known, texts)
@@ -129,25 +129,25 @@ func (e *Edit) Set(name, key string, texts []string) error {
 	indent := ""
 	if len(t.Values) > 0 {
 		start := t.Values[len(t.Values)-1].Start
-		line := bytes.LastIndexByte(e.Text[:start], '\n') + 1
-		indent = string(e.Text[line:start])
+		line := bytes.LastIndexByte(e.text[:start], '\n') + 1
+		indent = string(e.text[line:start])
 	}
 	return e.insert(t.End, indent+key+" = "+value)
 }
 
-// Unset takes a key out of a table, with the rest of its line.
+// Unset removes a key from a table, with the rest of its line.
 func (e *Edit) Unset(name, key string) error {
 	t := Find(e.Tables, name)
 	if t == nil || t.Find(key) == nil {
 		return nil
 	}
 	delete(e.want[name], key)
-	w := Walk{Text: e.Text}
-	from, to := w.LineOf(t.Find(key).Start, t.Find(key).End)
+	w := walk{text: e.text}
+	from, to := w.lineOf(t.Find(key).Start, t.Find(key).End)
 	return e.replace(from, to, "")
 }
 
-// Remove takes a whole table out, from its header to its last key.
+// Remove removes a whole table, from its header to its last key.
 func (e *Edit) Remove(name string) error {
 	t := Find(e.Tables, name)
 	if t == nil {
@@ -155,14 +155,14 @@ func (e *Edit) Remove(name string) error {
 	}
 	delete(e.want, name)
 	start := t.Start
-	// The blank line that parted it from what stands before would be left over at the end of the file.
-	if blank := []byte(e.newline() + e.newline()); len(bytes.TrimSpace(e.Text[t.End:])) == 0 && bytes.HasSuffix(e.Text[:start], blank) {
+	// The blank line before the table would remain at the end of the file.
+	if blank := []byte(e.newline() + e.newline()); len(bytes.TrimSpace(e.text[t.End:])) == 0 && bytes.HasSuffix(e.text[:start], blank) {
 		start -= len(blank) / 2
 	}
 	return e.replace(start, t.End, "")
 }
 
-// tomlValue writes a value as TOML.
+// tomlValue returns a value as TOML.
 func tomlValue(key Key, texts []string) string {
 	switch key.Kind {
 	case unstable.Integer, unstable.Bool:
@@ -170,15 +170,15 @@ func tomlValue(key Key, texts []string) string {
 	case unstable.Array:
 		var all []string
 		for _, text := range texts {
-			all = append(all, TomlText(text))
+			all = append(all, Quote(text))
 		}
 		return "[" + strings.Join(all, ", ") + "]"
 	}
-	return TomlText(texts[0])
+	return Quote(texts[0])
 }
 
-// TomlText writes a text as TOML: with the quotes that need no escaping, if possible.
-func TomlText(text string) string {
+// Quote returns a text as TOML, with quotes that need no escaping, if possible.
+func Quote(text string) string {
 	plain := !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 	if plain && strings.Contains(text, `\`) && !strings.Contains(text, "'") {
 		return "'" + text + "'"

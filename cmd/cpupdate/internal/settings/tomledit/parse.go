@@ -14,15 +14,15 @@ import (
 // Limits of a settings file.
 const (
 	MaxSettings = 64 << 10 // bytes
-	maxBrackets = 4096     // opening brackets: the parser takes memory for thousands of them, nested
+	maxBrackets = 4096     // opening brackets: nested thousands deep, the parser would need much memory
 	MaxPins     = 64
 )
 
-// A Form is what a settings file may hold under [defaults] and [profile.NAME].
+// A Form describes what a settings file may contain under [defaults] and [profile.NAME].
 type Form struct {
 	Keys   []Key
-	Secret bool  // errors repeat nothing of the file
-	Limit  int64 // its size in bytes, if it is not that of a settings file
+	Secret bool  // errors show nothing of the file
+	Limit  int64 // its maximum size in bytes, if it differs from that of a settings file
 }
 
 // A Key is one key and the kind of its value: a text, a number, true or false, or an array of texts.
@@ -39,7 +39,7 @@ func (f Form) key(name string) (Key, bool) {
 	return f.Keys[i], true
 }
 
-// A Table is the defaults or a profile as they stand in a file.
+// A Table is the defaults or a profile as written in a file.
 type Table struct {
 	Name   string // of the profile, "" for the defaults
 	line   int
@@ -48,7 +48,7 @@ type Table struct {
 	Values []Value
 }
 
-// A Value is one setting as it stands in a file.
+// A Value is one setting as written in a file.
 type Value struct {
 	Key        string
 	Texts      []string // one, but for a list
@@ -85,24 +85,24 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
 }
 
-// Hint is the next step where there is no better one.
-const Hint = "mend that line; docs/settings.md shows the form"
+// Hint is the next step if there is no better one.
+const Hint = "correct that line; docs/settings.md shows the format"
 
-// ValidName is what a profile may be called.
+// ValidName reports whether a name is valid for a profile.
 func ValidName(name string) bool {
 	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`).MatchString(name)
 }
 
-// Parse reads a settings file. It takes the one documented form only, a line for each table and for each key, so
-// that a file can be changed line by line.
+// Parse parses a settings file. It accepts only the documented format, with a line for each table and each key,
+// so that a file can be changed line by line.
 func Parse(text []byte, form Form) ([]Table, error) {
 	if len(text) > MaxSettings {
 		return nil, fmt.Errorf("has more than %d bytes", MaxSettings)
 	}
 	if n := strings.Count(string(text), "[") + strings.Count(string(text), "{"); n > maxBrackets {
-		return nil, fmt.Errorf("holds %d opening brackets, at most %d are allowed", n, maxBrackets)
+		return nil, fmt.Errorf("contains %d opening brackets, at most %d are allowed", n, maxBrackets)
 	}
-	w := Walk{form: form, Text: text}
+	w := walk{form: form, text: text}
 	w.parser.Reset(text)
 	for w.parser.NextExpression() {
 		e := w.parser.Expression()
@@ -119,7 +119,7 @@ func Parse(text []byte, form Form) ([]Table, error) {
 			return nil, err
 		}
 	}
-	// What is no TOML ended the walk; the decoder says what and where, and looks more closely.
+	// Invalid TOML ended the walk; the decoder reports what is wrong and where, and is stricter.
 	var whole map[string]any
 	if err := toml.Unmarshal(text, &whole); err != nil {
 		return nil, w.syntax(err)
@@ -127,29 +127,29 @@ func Parse(text []byte, form Form) ([]Table, error) {
 	return w.tables, nil
 }
 
-// A Walk goes through a settings file expression by expression.
-type Walk struct {
+// A walk walks through a settings file expression by expression.
+type walk struct {
 	form   Form
-	Text   []byte
+	text   []byte
 	parser unstable.Parser
 	tables []Table
 }
 
-func (w *Walk) bad(at unstable.Range, hint, format string, args ...any) error {
+func (w *walk) bad(at unstable.Range, hint, format string, args ...any) error {
 	start := w.parser.Shape(at).Start
 	return &Error{start.Line, start.Column, fmt.Sprintf(format, args...), hint}
 }
 
-// shown is a piece of the file for an error, unless the file is secret.
-func (w *Walk) shown(text string) string {
+// shown returns a part of the file for an error, unless the file is secret.
+func (w *walk) shown(text string) string {
 	if w.form.Secret {
 		return ""
 	}
 	return fmt.Sprintf(" %.64q", text)
 }
 
-// header reads a table's line.
-func (w *Walk) header(e *unstable.Node) error {
+// header parses the header of a table.
+func (w *walk) header(e *unstable.Node) error {
 	var names []string
 	var at unstable.Range
 	for key := e.Key(); key.Next(); {
@@ -161,46 +161,46 @@ func (w *Walk) header(e *unstable.Node) error {
 	name := ""
 	switch {
 	case e.Kind == unstable.ArrayTable:
-		return w.bad(at, "write single brackets", "a table in double brackets")
+		return w.bad(at, "use single brackets", "a table in double brackets")
 	case len(names) == 1 && names[0] == "defaults":
 	case names[0] == "profile" && len(names) == 2 && ValidName(names[1]):
 		name = names[1]
 	case names[0] == "profile" && len(names) > 2:
-		return w.bad(at, `a name with dots is written in quotes: [profile."a.b"]`, "a table in a profile, or a profile's name with dots")
+		return w.bad(at, `write a name with dots in quotes: [profile."a.b"]`, "a table in a profile, or a profile's name with dots")
 	case names[0] == "profile" && len(names) == 2:
-		return w.bad(at, "letters, digits, dots, hyphens and underscores, beginning with a letter or digit, at most 64", "a profile cannot be called%s", w.shown(names[1]))
+		return w.bad(at, "use letters, digits, dots, hyphens and underscores, at most 64, beginning with a letter or digit", "invalid profile name%s", w.shown(names[1]))
 	default:
-		return w.bad(at, "tables are [defaults] and [profile.NAME]", "unknown table%s", w.shown(strings.Join(names, ".")))
+		return w.bad(at, "use [defaults] or [profile.NAME]", "unknown table%s", w.shown(strings.Join(names, ".")))
 	}
 	if old := Find(w.tables, name); old != nil {
-		return w.bad(at, "put them together", "this table is there already, in line %d", old.line)
+		return w.bad(at, "merge the two tables", "this table exists already, in line %d", old.line)
 	}
-	start, end := w.LineOf(int(at.Offset), int(at.Offset))
+	start, end := w.lineOf(int(at.Offset), int(at.Offset))
 	w.tables = append(w.tables, Table{Name: name, line: w.parser.Shape(at).Start.Line, Start: start, End: end})
 	return nil
 }
 
-// keyValue reads a setting.
-func (w *Walk) keyValue(e *unstable.Node) error {
+// keyValue parses a setting.
+func (w *walk) keyValue(e *unstable.Node) error {
 	keys := e.Key()
 	keys.Next()
 	at, name := keys.Node().Raw, string(keys.Node().Data)
 	key, known := w.form.key(name)
 	switch {
 	case len(w.tables) == 0:
-		return w.bad(at, "write it below a line [defaults] or [profile.NAME]", "the key%s belongs to no table", w.shown(name))
+		return w.bad(at, "move it below a line [defaults] or [profile.NAME]", "the key%s belongs to no table", w.shown(name))
 	case !known || keys.Next():
 		return w.bad(at, w.form.unknownHint(name), "unknown key%s", w.shown(name))
 	}
 	table := &w.tables[len(w.tables)-1]
 	if old := table.Find(name); old != nil {
-		return w.bad(at, "leave one of them", "the key %s is there already, in line %d", name, old.Line)
+		return w.bad(at, "remove one of them", "the key %s exists already, in line %d", name, old.Line)
 	}
 	value := Value{Key: name, Line: w.parser.Shape(at).Start.Line}
 	value.Start, value.End = int(e.Raw.Offset), int(e.Raw.Offset+e.Raw.Length)
-	// Between a key and its value there are blanks and one equals sign.
+	// Only spaces and one equals sign stand between a key and its value.
 	value.value = int(at.Offset + at.Length)
-	for strings.IndexByte(" \t=", w.Text[value.value]) >= 0 {
+	for strings.IndexByte(" \t=", w.text[value.value]) >= 0 {
 		value.value++
 	}
 	var err error
@@ -208,12 +208,12 @@ func (w *Walk) keyValue(e *unstable.Node) error {
 		return err
 	}
 	table.Values = append(table.Values, value)
-	_, table.End = w.LineOf(value.Start, value.End)
+	_, table.End = w.lineOf(value.Start, value.End)
 	return nil
 }
 
-// texts reads a value as the texts that a flag would give.
-func (w *Walk) texts(value *unstable.Node, key Key, at unstable.Range) ([]string, error) {
+// texts returns a value as the texts that a flag would have.
+func (w *walk) texts(value *unstable.Node, key Key, at unstable.Range) ([]string, error) {
 	if value.Kind != key.Kind {
 		want := map[unstable.Kind]string{
 			unstable.String:  "a text in quotes",
@@ -239,36 +239,36 @@ func (w *Walk) texts(value *unstable.Node, key Key, at unstable.Range) ([]string
 	return texts, nil
 }
 
-// LineOf returns the whole lines that hold the bytes from start to end.
-func (w *Walk) LineOf(start, end int) (from, to int) {
-	from = strings.LastIndexByte(string(w.Text[:start]), '\n') + 1
-	to = strings.IndexByte(string(w.Text[end:]), '\n')
+// lineOf returns the range of whole lines that contain the bytes from start to end.
+func (w *walk) lineOf(start, end int) (from, to int) {
+	from = strings.LastIndexByte(string(w.text[:start]), '\n') + 1
+	to = strings.IndexByte(string(w.text[end:]), '\n')
 	if to < 0 {
-		return from, len(w.Text)
+		return from, len(w.text)
 	}
 	return from, end + to + 1
 }
 
-// unknownHint helps with a key that is not known.
+// unknownHint returns the hint for an unknown key.
 func (f Form) unknownHint(name string) string {
 	if name == "password" {
-		return "take it out of this file; a password is stored apart, with: cpupdate defaults set --password-stdin"
+		return "remove it from this file; a password is stored separately, with: cpupdate defaults set --password-stdin"
 	}
 	var names []string
 	for _, key := range f.Keys {
 		names = append(names, key.Name)
 	}
-	return "keys are " + strings.Join(names, ", ")
+	return "known keys: " + strings.Join(names, ", ")
 }
 
-// syntax turns an error of the decoder into ours.
-func (w *Walk) syntax(err error) error {
+// syntax converts an error of the decoder.
+func (w *walk) syntax(err error) error {
 	out := &Error{1, 1, strings.TrimPrefix(err.Error(), "toml: "), Hint}
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		out.Line, out.Column = decode.Position()
 	}
 	if w.form.Secret {
-		out.Msg = "this is not TOML"
+		out.Msg = "this is not valid TOML"
 	}
 	return out
 }

@@ -1,0 +1,126 @@
+package console
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Lines tell how far it is, since when the attempt began; a new attempt begins anew.
+func TestProgressLines(t *testing.T) {
+	c, _, errOut := testConsole()
+	p := c.StartProgress("x\x1b[2J.bind", "sent; waiting for the server", 200, nil)
+	p.Update(50)
+	p.Show()
+	p.Restart()
+	p.Show()
+	p.Update(200)
+	p.Show()
+	p.End()
+	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `x\u{1b}[2J.bind: 25 %, 50 bytes of 200 bytes, `) || lines[1] != `x\u{1b}[2J.bind: sent; waiting for the server` {
+		t.Errorf("%q", lines)
+	}
+}
+
+// A bar fits on one line, whatever the terminal's width, and is gone at the end.
+func TestProgressBar(t *testing.T) {
+	for _, width := range []int{20, 30, 49, 50, 60, 69, 70, 80, 200} {
+		c, _, errOut := testConsole()
+		c.ErrTerminal, c.ErrWidth = true, func() int { return width }
+		p := c.StartProgress("x.bind", "sent; waiting for the server", 987654321, nil)
+		for _, sent := range []int64{1, 12345678, 987654320, 987654321} {
+			p.Update(sent)
+			p.Show()
+		}
+		p.End()
+		pictures := strings.Split(errOut.String(), "\r")
+		if len(pictures) < 5 {
+			t.Errorf("%d columns: %q", width, pictures)
+		}
+		for _, picture := range pictures {
+			if shown := Columns(strings.TrimRight(picture, " ")); shown > width {
+				t.Errorf("%d columns: a picture of %d: %q", width, shown, picture)
+			}
+		}
+		if last := pictures[len(pictures)-1]; strings.TrimSpace(last) != "" {
+			t.Errorf("%d columns: %q stays", width, last)
+		}
+	}
+}
+
+// Nothing is drawn where nothing is wanted.
+func TestProgressIsQuiet(t *testing.T) {
+	for name, change := range map[string]func(c *Console) *Console{
+		"quiet":  func(c *Console) *Console { c.Quiet = true; return c },
+		"silent": func(c *Console) *Console { c.JSON = true; return c.Silent() },
+	} {
+		c, out, errOut := testConsole()
+		p := change(c).StartProgress("x.bind", "sent; waiting for the server", 100, nil)
+		p.Update(50)
+		p.Show()
+		p.End()
+		if out.String()+errOut.String() != "" {
+			t.Errorf("%s: %q %q", name, out, errOut)
+		}
+	}
+	c, _, errOut := testConsole()
+	c.ErrTerminal, c.ErrWidth = true, func() int { return 19 }
+	p := c.StartProgress("x.bind", "sent; waiting for the server", 100, nil)
+	p.Update(50)
+	p.Show()
+	p.End()
+	if !strings.HasSuffix(errOut.String(), "/s\n") {
+		t.Errorf("on a very narrow terminal: %q", errOut)
+	}
+}
+
+// As JSON it is an object each time, of what there is to send by then.
+func TestProgressJSON(t *testing.T) {
+	c, out, errOut := testConsole()
+	c.JSON, c.Quiet = true, true
+	p := c.StartProgress("x.bind", "", 100, func(doc any) { _ = c.Emit(doc, nil) })
+	p.Show()
+	p.Update(50)
+	p.Show()
+	p.Resize(200)
+	p.Show()
+	p.End()
+	want := `{"schema":1,"event":"progress","sent":50,"size":100}` + "\n" + `{"schema":1,"event":"progress","sent":50,"size":200}` + "\n"
+	if out.String() != want || errOut.String() != "" {
+		t.Errorf("%q %q, want %q", out, errOut, want)
+	}
+}
+
+// Time makes it move: every five seconds elsewhere than on a terminal.
+func TestProgressInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, errOut := testConsole()
+		p := c.StartProgress("x.bind", "sent", 100, nil)
+		p.Update(50)
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		p.End()
+		if n := strings.Count(errOut.String(), "x.bind: 50 %, 50 bytes of 100 bytes, "); n != 2 {
+			t.Errorf("%d lines after 11 s\n%s", n, errOut)
+		}
+	})
+}
+
+// A bar makes room for what is said, and a new size is drawn from then on.
+func TestProgressAside(t *testing.T) {
+	c, _, errOut := testConsole()
+	c.ErrTerminal, c.ErrWidth = true, func() int { return 80 }
+	p := c.StartProgress("x.bind", "sent", 1000, nil)
+	p.Update(500)
+	p.Show()
+	p.Resize(2000)
+	p.Show()
+	p.Aside(func() { c.Remark("note", "phone", "restarting") })
+	p.End()
+	said := strings.Split(errOut.String(), "note: phone: restarting\n")
+	if len(said) != 2 || !strings.Contains(said[0], "50%") || !strings.Contains(said[0], "25%") || !strings.HasSuffix(said[0], "\r") {
+		t.Errorf("%q", errOut)
+	}
+}

@@ -1,4 +1,0 @@
-package fleet
-
-// AnyDoor has the second door tried for phones on any port.
-func AnyDoor(o *Options) { o.anyDoor = true }

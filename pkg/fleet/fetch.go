@@ -1,0 +1,81 @@
+package fleet
+
+import (
+	"sync"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+)
+
+// A fetchLog is how far a phone got with fetching, as the source sees it. It is safe for concurrent use.
+type fetchLog struct {
+	changed chan struct{} // holds a value when there is news
+
+	mu     sync.Mutex
+	now    serve.Fetch
+	grants int // how often the source was opened to the phone
+}
+
+func newFetchLog() *fetchLog { return &fetchLog{changed: make(chan struct{}, 1)} }
+
+// watch returns what the source calls from now on: what belongs to an earlier access no longer counts.
+func (l *fetchLog) watch() func(serve.Fetch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.grants++
+	l.now = serve.Fetch{}
+	mine := l.grants
+	return func(f serve.Fetch) {
+		l.mu.Lock()
+		if mine == l.grants {
+			l.now = f
+		}
+		l.mu.Unlock()
+		select {
+		case l.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *fetchLog) state() serve.Fetch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now
+}
+
+// How many steps forward a fetch has at most: each begins the silence anew, and a phone could take one byte at a time.
+const (
+	fetchSteps    = 256 // of as many parts of the image
+	fetchRequests = 16
+)
+
+// fetchProgress is what a follower knows of a phone's fetch.
+type fetchProgress struct {
+	now      serve.Fetch
+	watched  bool  // the phone's fetching can be seen
+	whole    bool  // every byte of the image was seen to arrive
+	complete bool  // or may have arrived
+	parts    int64 // of fetchSteps
+	requests int
+}
+
+// advance takes over a new state, and reports whether that is a step forward.
+func (p *fetchProgress) advance(now serve.Fetch) bool {
+	p.now = now
+	p.complete = p.complete || now.Complete || now.Perhaps
+	parts, requests := int64(0), min(now.Requests, fetchRequests)
+	if now.Size > 0 {
+		parts = now.Sent * fetchSteps / now.Size
+	}
+	if parts <= p.parts && requests <= p.requests {
+		return false
+	}
+	p.parts, p.requests = max(parts, p.parts), max(requests, p.requests)
+	return true
+}
+
+// counted reports whether the count of what the phone fetched is final: one that has it all may say so before its last bytes
+// were seen to be confirmed.
+func (p *fetchProgress) counted(now serve.Fetch) bool {
+	return !p.watched || p.complete || now.Open == 0
+}

@@ -1,0 +1,147 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"syscall"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
+)
+
+// problemKind is what may go wrong with a phone's calls and fetches before it is known whose they are.
+type problemKind int
+
+const (
+	problemTLS     problemKind = iota // no TLS connection
+	problemGarbled                    // a call that cannot be understood
+	problemFetch                      // a request for a file that is not offered to the phone, or with a wrong login
+	problemCaller                     // a call of a phone that was not contacted
+	problemHungUp                     // a connection that ended before anything was said
+	problemKinds
+)
+
+// problems are what went wrong with a phone's calls and fetches since it was asked to call, or got the update command. They
+// are safe for concurrent use.
+type problems struct {
+	mu       sync.Mutex
+	last     [problemKinds]error
+	newTLS   bool // TLS failed since the last contact
+	contacts int  // after how many contacts TLS failed
+}
+
+// note notes a problem.
+func (p *problems) note(kind problemKind, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last[kind] = err
+	p.newTLS = p.newTLS || kind == problemTLS
+}
+
+// clear forgets the problems.
+func (p *problems) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last, p.newTLS, p.contacts = [problemKinds]error{}, false, 0
+}
+
+// first returns the first problem of these kinds, or nil. Where several phones share an address, nobody knows whose it is.
+func (p *problems) first(shared bool, kinds ...problemKind) error {
+	if shared {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, kind := range kinds {
+		if p.last[kind] != nil {
+			return p.last[kind]
+		}
+	}
+	return nil
+}
+
+// contactsForTLS is after how many contacts without TLS a phone is given up.
+const contactsForTLS = 2
+
+// failure returns what is wrong with the phone's calls since it was asked, or nil. It counts contacts: the phone had time to
+// try again, as phones of several TLS versions do. One contact without TLS is no reason to give up before the end.
+func (p *problems) failure(final, shared bool) error {
+	p.mu.Lock()
+	if p.newTLS {
+		p.newTLS = false
+		p.contacts++
+	}
+	often := p.contacts >= contactsForTLS
+	p.mu.Unlock()
+	if err := p.first(shared, problemTLS); err != nil && (final || often) {
+		return &Failure{Kind: KindTLS, Msg: "it calls back, but no TLS connection can be established", Err: err}
+	}
+	if err := p.first(shared, problemGarbled); err != nil {
+		return &Failure{Kind: KindGarbled, Msg: "it calls back, but its message cannot be parsed", Err: err}
+	}
+	return nil
+}
+
+// Troubled takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
+// calls it.
+func (r *Runner) Troubled(remote netip.Addr, err error) {
+	handshake := (*serve.HandshakeError)(nil)
+	switch {
+	case errors.As(err, &handshake) && hungUp(err):
+		r.problem(remote, problemHungUp, err)
+	case errors.As(err, &handshake):
+		r.problem(remote, problemTLS, err)
+	case errors.Is(err, serve.ErrNotOffered):
+		r.note(remote, problemFetch, err)
+		r.unknownCaller(remote, err)
+	default:
+		r.unknownCaller(remote, err)
+	}
+}
+
+// hungUp reports whether a handshake ended without a word of TLS that speaks against it, as a bare connect's does.
+func hungUp(err error) bool {
+	timeout := net.Error(nil)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.Errno(wsaReset)) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// garbled takes note of a call that could not be understood, or that is no call.
+func (r *Runner) garbled(remote netip.Addr, err error) {
+	call := (*wpi.CallError)(nil)
+	if errors.As(err, &call) && (call.Status == http.StatusNotFound || call.Status == http.StatusMethodNotAllowed || errors.Is(err, wpi.ErrNotAnswered)) {
+		r.unknownCaller(remote, err) // phones ask for nothing else, and are known
+		return
+	}
+	r.problem(remote, problemGarbled, err)
+}
+
+// unknownCaller reports somebody who is not one of the phones that were asked to call.
+func (r *Runner) unknownCaller(remote netip.Addr, err error) {
+	r.events.report(Event{Phone: NoPhone, Step: StepStranger, Err: fmt.Errorf("%s: %w", remote, err)})
+}
+
+// problem notes and reports what went wrong with a call.
+func (r *Runner) problem(remote netip.Addr, kind problemKind, err error) {
+	number := r.note(remote, kind, err)
+	r.events.report(Event{Phone: number, Step: StepTrouble, Err: fmt.Errorf("%s: %w", remote, err)})
+}
+
+// note notes what went wrong for the phones at an address: they may try again. It returns the number of the phone if
+// there is only one.
+func (r *Runner) note(remote netip.Addr, kind problemKind, err error) int {
+	phones := r.registry.at(remote)
+	for _, p := range phones {
+		p.problems.note(kind, err)
+	}
+	if len(phones) == 1 {
+		return phones[0].index
+	}
+	return NoPhone
+}

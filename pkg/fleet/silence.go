@@ -1,0 +1,90 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// maxPatiences is how many patiences all steps forward together may take.
+const maxPatiences = 6
+
+// A silence measures how long a phone has made no step forward, and how long it may go on so.
+type silence struct {
+	patience time.Duration
+	timer    *time.Timer
+	limit    time.Time // when it ends
+	last     time.Time // beyond which no step forward leads
+}
+
+func newSilence(patience time.Duration) *silence {
+	now := time.Now()
+	return &silence{patience: patience, timer: time.NewTimer(patience), limit: now.Add(patience), last: now.Add(maxPatiences * patience)}
+}
+
+// restart begins the silence anew: the phone made a step forward.
+func (s *silence) restart() {
+	s.limit = time.Now().Add(s.patience)
+	if s.limit.After(s.last) {
+		s.limit = s.last
+	}
+	s.timer.Reset(time.Until(s.limit))
+}
+
+// end ends the silence after some time.
+func (s *silence) end(after time.Duration) {
+	s.limit = time.Now().Add(after)
+	s.timer.Reset(after)
+}
+
+func (s *silence) left() time.Duration { return left(s.limit) }
+
+func (s *silence) stop() { s.timer.Stop() }
+
+// outOfPatience decides about a phone that made no step forward for too long.
+func (f *follower) outOfPatience(ctx context.Context) error {
+	f.noteFetch()
+	patience := span(f.options.Patience)
+	neverAsked := f.fetch.watched && f.fetch.now.Requests == 0
+	switch {
+	case f.refusal != nil && f.restart.down.IsZero():
+		return f.refusal
+	case !f.restart.down.IsZero():
+		return failf(KindNeverBack, "it went down to restart and did not come back within %s", patience)
+	case neverAsked && f.facts.runs(f.facts.after) && !f.facts.ranBefore():
+		return failf(KindUnproven, "it reports the new version, but was not observed to fetch the image")
+	case neverAsked:
+		return f.because(failf(KindNeverFetch, "it received the update command, but did not request the image within %s", patience))
+	}
+	f.withdraw() // no contact while it fetches, be it for a second time
+	if f.fetch.watched && !f.fetch.whole {
+		return f.halfway(ctx)
+	}
+	f.reporter.report(Event{Step: StepSilent, Err: errNoRestart, Limit: f.options.Patience})
+	return f.verify(ctx, f.options.Patience)
+}
+
+// halfway queries a phone that asked for the image and was not seen to get all of it. What it reports counts: it may have had
+// the rest in a way that cannot be seen, and only a phone that got the command knew where to ask.
+func (f *follower) halfway(ctx context.Context) error {
+	limit := min(f.options.Patience, halfwayContacts*f.options.ContactInterval)
+	cut := failf(KindCut, "it stopped fetching after %d of %d bytes and did not continue within %s",
+		f.fetch.now.Sent, f.fetch.now.Size, span(f.options.Patience))
+	f.reporter.report(Event{Step: StepSilent, Err: errNoWhole, Limit: limit})
+	err := f.verify(ctx, limit)
+	failure := (*Failure)(nil)
+	switch {
+	case err == nil, !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
+		return err
+	}
+	return cut
+}
+
+// halfwayContacts is how often a phone is queried that did not fetch all of the image.
+const halfwayContacts = 2
+
+// errNoWhole is why a phone is queried that was not seen to fetch the whole image.
+var errNoWhole = errors.New("it was not observed to fetch the whole image; querying its version")
+
+// errNoRestart is why a phone is queried that was not seen to restart.
+var errNoRestart = errors.New("it was not observed to restart; querying its version")

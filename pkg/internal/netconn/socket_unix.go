@@ -1,0 +1,12 @@
+//go:build linux || darwin
+
+package netconn
+
+import "syscall"
+
+// onSocket does something with the connection's socket. What fails there only costs comfort.
+func onSocket(c syscall.Conn, do func(fd int)) {
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { do(int(fd)) })
+	}
+}

@@ -1,0 +1,208 @@
+package serve
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+)
+
+// How many connections there may be at a time. What comes beyond is reset at once.
+const (
+	maxConns     = 8192
+	maxConnsEach = 4096 // from one address: behind it may be a thousand phones
+
+	maxStrangers     = 64
+	maxStrangersEach = 16
+	strangerTimeout  = 10 * time.Second
+)
+
+// ErrCrowded is told to [Options.OnError] when there are more connections from addresses that are not known than are
+// taken. It is told once, of the first that is turned away.
+var ErrCrowded = errors.New("too many connections from unknown addresses")
+
+// A listener takes connections, within limits.
+type listener struct {
+	net.Listener
+	options Options
+	serve   func(*conn) // is given each connection, in a goroutine of its own
+	done    chan struct{}
+	work    sync.WaitGroup // goroutines that Close waits for
+
+	mu        sync.Mutex
+	closed    bool
+	crowded   bool // ErrCrowded was told
+	conns     map[*conn]struct{}
+	known     connLimiter
+	strangers connLimiter
+}
+
+// A connLimiter counts the connections of a kind.
+type connLimiter struct {
+	most, mostEach int
+	all            int
+	each           map[netip.Addr]int
+}
+
+// take counts a connection if there is room for it.
+func (c *connLimiter) take(remote netip.Addr) bool {
+	if c.all == c.most || c.each[remote] == c.mostEach {
+		return false
+	}
+	c.all++
+	c.each[remote]++
+	return true
+}
+
+// release makes room for another connection from the address.
+func (c *connLimiter) release(remote netip.Addr) {
+	c.all--
+	if c.each[remote]--; c.each[remote] == 0 {
+		delete(c.each, remote)
+	}
+}
+
+// A conn is a connection that came in.
+type conn struct {
+	net.Conn
+	remote   netip.Addr // unmapped
+	known    bool       // when it came
+	listener *listener
+	released sync.Once
+}
+
+// timeout returns how long the client may be silent where others may for limit.
+func (c *conn) timeout(limit time.Duration) time.Duration {
+	if c.known {
+		return limit
+	}
+	return min(limit, strangerTimeout)
+}
+
+// deadline returns the deadline for the client where others have limit; the zero time is none.
+func (c *conn) deadline(limit time.Time) time.Time {
+	if latest := time.Now().Add(strangerTimeout); !c.known && limit.After(latest) {
+		return latest
+	}
+	return limit
+}
+
+// newListener listens as the options say. It serves nothing before run.
+func newListener(o Options, serve func(*conn)) (*listener, error) {
+	below := o.Listener
+	if below == nil {
+		where, err := net.ResolveTCPAddr("tcp", o.Address)
+		if err != nil {
+			return nil, err
+		}
+		if below, err = net.ListenTCP("tcp", where); err != nil {
+			return nil, err
+		}
+	}
+	return &listener{
+		Listener: below, options: o, serve: serve, done: make(chan struct{}), conns: map[*conn]struct{}{},
+		known:     connLimiter{most: maxConns, mostEach: maxConnsEach, each: map[netip.Addr]int{}},
+		strangers: connLimiter{most: maxStrangers, mostEach: maxStrangersEach, each: map[netip.Addr]int{}},
+	}, nil
+}
+
+// address returns what is listened on.
+func (l *listener) address() netip.AddrPort { return addrPort(l.Addr()) }
+
+// addrPort returns the address of a connection or listener, unmapped; the zero AddrPort if it is no IP address.
+func addrPort(a net.Addr) netip.AddrPort {
+	var p netip.AddrPort
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		p = tcp.AddrPort()
+	} else {
+		p, _ = netip.ParseAddrPort(a.String())
+	}
+	return netip.AddrPortFrom(plainAddr(p.Addr()), p.Port())
+}
+
+// run takes connections until close.
+func (l *listener) run() {
+	l.work.Go(func() {
+		const first, most = 5 * time.Millisecond, time.Second
+		for pause := first; ; {
+			raw, err := l.Accept()
+			switch {
+			case err == nil:
+				pause = first
+				l.admit(raw)
+				continue
+			case errors.Is(err, net.ErrClosed):
+				return
+			}
+			// No descriptors left, for one: it passes when a client leaves.
+			timer := time.NewTimer(pause)
+			select {
+			case <-l.done:
+				timer.Stop()
+				return
+			case <-timer.C:
+			}
+			pause = min(2*pause, most)
+		}
+	})
+}
+
+// admit serves a connection if there is room, and resets it otherwise.
+func (l *listener) admit(raw net.Conn) {
+	c := &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()).Addr(), listener: l}
+	c.known = l.options.Known(c.remote)
+	l.mu.Lock()
+	room := !l.closed && l.limiter(c).take(c.remote)
+	if room {
+		l.conns[c] = struct{}{}
+	}
+	first := !room && !l.closed && !c.known && !l.crowded
+	l.crowded = l.crowded || first
+	l.mu.Unlock()
+	if room {
+		l.work.Go(func() { l.serve(c) })
+		return
+	}
+	netconn.Reset(raw)
+	if first {
+		l.options.OnError(c.remote, ErrCrowded)
+	}
+}
+
+// limiter returns what counts the connection.
+func (l *listener) limiter(c *conn) *connLimiter {
+	if c.known {
+		return &l.known
+	}
+	return &l.strangers
+}
+
+// Close closes the connection and makes room for another.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.released.Do(func() {
+		c.listener.mu.Lock()
+		defer c.listener.mu.Unlock()
+		delete(c.listener.conns, c)
+		c.listener.limiter(c).release(c.remote)
+	})
+	return err
+}
+
+// close ends all connections with a reset. They still have to be closed where they are served.
+func (l *listener) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	close(l.done)
+	for c := range l.conns {
+		netconn.Reset(c.Conn)
+	}
+	return l.Close()
+}

@@ -1,0 +1,260 @@
+package serve
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/netip"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
+)
+
+// ErrNotOffered is told to [Options.OnError] when a client asks for a file, or logs in, and nothing is there for it.
+var ErrNotOffered = errors.New("requested a file that is not offered to it")
+
+// errWithdrawn ends a request for a file that was withdrawn meanwhile.
+var errWithdrawn = errors.New("the file is not offered any more")
+
+// Offering is one file for some clients, most often one.
+type Offering struct {
+	Name    string            // of the file: 1 to 255 bytes without slash, backslash and control characters
+	Content *io.SectionReader // read by every request on its own
+	Clients []netip.Addr      // the addresses that may fetch it
+	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
+	Watch func(Fetch)
+}
+
+// Fetch says how far clients got with a file.
+type Fetch struct {
+	Requests int   // how often it was requested
+	Open     int   // requests under way
+	Sent     int64 // how many different bytes the client's system has confirmed, as far as ours can tell
+	Size     int64 // bytes
+	Complete bool  // every byte is confirmed
+	Perhaps  bool  // every byte went out, but the client hung up before it had confirmed the last: it may have them all
+	Cut      bool  // the last request that ended did so before its end
+}
+
+// Offer is an [Offering] that can be fetched. It is safe for concurrent use.
+type Offer struct {
+	what     Offering
+	key      string // in the registry
+	path     string
+	username string
+	password secret.Secret
+	registry *registry
+
+	watching  sync.Mutex // held while Watch is called
+	mu        sync.Mutex
+	withdrawn bool
+	requested int
+	cut       bool
+	begun     bool // some bytes were asked for
+	open      map[*request]struct{}
+	received  spans // confirmed in requests that have ended
+	doubtful  span  // went out in the last request that was cut, and may have arrived
+}
+
+// Path returns where the file is: /TOKEN/NAME by HTTPS, where TOKEN is 32 hexadecimal digits that nobody guesses; /NAME by
+// FTP. The name is escaped for a URL.
+func (o *Offer) Path() string { return o.path }
+
+// Login returns the login for it by FTP: a user name of cp and 8 hexadecimal digits, and a password of 32. By HTTPS both
+// are empty.
+func (o *Offer) Login() (username string, password secret.Secret) { return o.username, o.password }
+
+// Withdraw ends the offer: nobody gets the file from now on, and requests under way are reset.
+func (o *Offer) Withdraw() {
+	o.registry.remove(o)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.withdrawn = true
+	for r := range o.open {
+		if r.conn != nil {
+			r.conn.Reset()
+		}
+	}
+}
+
+// State returns how far clients got.
+func (o *Offer) State() Fetch {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := Fetch{Requests: o.requested, Open: len(o.open), Size: o.what.Content.Size(), Cut: o.cut}
+	f.Sent = o.received.total()
+	switch len(o.open) {
+	case 0:
+	case 1:
+		for r := range o.open {
+			f.Sent += o.received.missing(r.received())
+		}
+	default:
+		all := slices.Clone(o.received)
+		for r := range o.open {
+			all = all.with(r.received())
+		}
+		f.Sent = all.total()
+	}
+	f.Complete = o.begun && f.Sent == f.Size
+	f.Perhaps = !f.Complete && o.received.missing(o.doubtful) > 0 && f.Sent+o.received.missing(o.doubtful) >= f.Size
+	return f
+}
+
+// notify tells Watch the state.
+func (o *Offer) notify() {
+	if o.what.Watch == nil {
+		return
+	}
+	o.watching.Lock()
+	defer o.watching.Unlock()
+	o.what.Watch(o.State())
+}
+
+// isFor reports whether a client may have the file.
+func (o *Offer) isFor(client netip.Addr) bool { return slices.Contains(o.what.Clients, client) }
+
+// begin begins a request. It returns nil if the offer is withdrawn.
+func (o *Offer) begin() *request {
+	o.mu.Lock()
+	r := &request{offer: o, content: io.NewSectionReader(o.what.Content, 0, o.what.Content.Size())}
+	if o.withdrawn {
+		o.mu.Unlock()
+		return nil
+	}
+	o.requested++
+	o.open[r] = struct{}{}
+	o.mu.Unlock()
+	o.notify()
+	return r
+}
+
+// A request is one request for the file under way.
+type request struct {
+	offer     *Offer
+	content   *io.SectionReader
+	conn      *netconn.Conn // nil before attach; guarded by the offer's lock, but for the request's own goroutine
+	part      span          // the bytes that were asked for
+	begun     bool          // part is known
+	out       atomic.Int64  // how many of them were written
+	confirmed atomic.Int64  // how many of them the client's system has confirmed
+}
+
+// attach says over which connection which bytes will go.
+func (r *request) attach(c *netconn.Conn, part span) error {
+	o := r.offer
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.withdrawn {
+		return errWithdrawn
+	}
+	r.conn, r.part, r.begun = c, part, true
+	o.begun = true
+	if o.doubtful.from < part.from && part.from <= o.doubtful.to {
+		// A client that goes on from there has what lies before, even if its last confirmation got lost with the connection.
+		o.received = o.received.with(span{o.doubtful.from, part.from})
+	}
+	for other := range o.open { // one that was cut, and has not noticed yet
+		if other != r && other.begun && other.part.from < part.from && part.from <= other.part.from+other.out.Load() {
+			o.received = o.received.with(span{other.part.from, part.from})
+		}
+	}
+	return nil
+}
+
+// received returns the bytes that have arrived. The offer's lock is held.
+func (r *request) received() span { return span{r.part.from, r.part.from + r.confirmed.Load()} }
+
+// progress notes how many of the written bytes are not confirmed yet.
+func (r *request) progress(unconfirmed int64) {
+	if n := r.out.Load() - unconfirmed; n > r.confirmed.Load() {
+		r.confirmed.Store(n)
+		r.offer.notify()
+	}
+}
+
+// end ends the request. tried is how many bytes may have gone out.
+func (r *request) end(tried int64) {
+	o := r.offer
+	o.mu.Lock()
+	delete(o.open, r)
+	o.cut = r.begun && r.confirmed.Load() < r.part.to-r.part.from
+	if r.begun {
+		o.received = o.received.with(r.received())
+		o.doubtful = span{}
+		if o.cut {
+			o.doubtful = span{r.part.from, min(r.part.from+tried, r.part.to)}
+		}
+	}
+	o.mu.Unlock()
+	o.notify()
+}
+
+// A registry holds a server's offers.
+type registry struct {
+	mu     sync.Mutex
+	offers map[string]*Offer
+	closed bool
+}
+
+// add makes an offer, under a key that is the user name if there is a password. In a registry that is closed it is
+// withdrawn from the start.
+func (s *registry) add(what Offering, key, path string, password secret.Secret) *Offer {
+	what.Clients = slices.Clone(what.Clients)
+	for i, client := range what.Clients {
+		what.Clients[i] = plainAddr(client)
+	}
+	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, open: map[*request]struct{}{}}
+	if password.IsSet() {
+		o.username, o.password = key, password
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.withdrawn = s.closed
+	if !s.closed {
+		s.offers[key] = o
+	}
+	return o
+}
+
+func (s *registry) find(key string) *Offer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.offers[key]
+}
+
+func (s *registry) remove(o *Offer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.offers, o.key)
+}
+
+// close withdraws everything.
+func (s *registry) close() {
+	s.mu.Lock()
+	s.closed = true
+	var all []*Offer
+	for _, o := range s.offers {
+		all = append(all, o)
+	}
+	s.mu.Unlock()
+	for _, o := range all {
+		o.Withdraw()
+	}
+}
+
+// random returns so many random bytes in hexadecimal digits.
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// plainAddr returns an address in the one form in which addresses are compared: without the IPv6 form of an IPv4 address.
+// The zone stays: the same link-local address on another network is another client.
+func plainAddr(a netip.Addr) netip.Addr { return a.Unmap() }

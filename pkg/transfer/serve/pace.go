@@ -1,0 +1,46 @@
+package serve
+
+import (
+	"net"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// A pace limits the bytes a second of all clients of a server together. A nil pace has no limit.
+type pace struct {
+	limiter *rate.Limiter
+	piece   int
+	done    <-chan struct{}
+}
+
+func newPace(bytesPerSecond int64, done <-chan struct{}) *pace {
+	if bytesPerSecond <= 0 {
+		return nil
+	}
+	piece := int(min(max(bytesPerSecond/8, 512), pieceSize)) // small enough for the rate to be even
+	return &pace{rate.NewLimiter(rate.Limit(bytesPerSecond), piece), piece, done}
+}
+
+// most returns how many of n bytes may go out together.
+func (p *pace) most(n int) int {
+	if p == nil {
+		return n
+	}
+	return min(n, p.piece)
+}
+
+// wait waits until n bytes may go out, at most as many as most allows. It fails with [net.ErrClosed] when the server closes.
+func (p *pace) wait(n int) error {
+	if p == nil {
+		return nil
+	}
+	timer := time.NewTimer(p.limiter.ReserveN(time.Now(), n).Delay())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-p.done:
+		return net.ErrClosed
+	}
+}

@@ -1,0 +1,118 @@
+package serve_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+)
+
+func onlyLoopback(o *serve.Options) {
+	o.Known = func(remote netip.Addr) bool { return remote == loopback }
+}
+
+// Strangers with connections in great number get few of them, are told of once, and keep out nobody who is known.
+func TestServeStrangers(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("127.0.0.2 is an address on Linux only")
+	}
+	const each, addresses, most = 20, 5, 64 // of which 16 from one address
+	for method, d := range map[string]*desk{"https": open(t, onlyLoopback), "ftp": openFTPWith(t, onlyLoopback)} {
+		turnedAway := make(chan struct{}, each*addresses)
+		for a := range addresses {
+			from := netip.AddrFrom4([4]byte{127, 0, 0, byte(2 + a)})
+			dialer := &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+			for range each {
+				conn, err := dialer.DialContext(t.Context(), "tcp", d.handing.Addr().String())
+				if err != nil { // reset at once
+					turnedAway <- struct{}{}
+					continue
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				go func() {
+					_, _ = io.Copy(io.Discard, conn)
+					turnedAway <- struct{}{}
+				}()
+			}
+		}
+		for range each*addresses - most {
+			select {
+			case <-turnedAway:
+			case <-time.After(patience):
+				t.Fatalf("%s: strangers are not turned away", method)
+			}
+		}
+		o, w := d.offer(content(1000))
+		d.half(o)
+		w.complete()
+		if len(turnedAway) > 0 {
+			t.Errorf("%s: %d more are turned away", method, len(turnedAway))
+		}
+		d.troubled(func(err error) bool { return errors.Is(err, serve.ErrCrowded) })
+		if len(d.trouble) > 0 {
+			t.Errorf("%s: more is told: %v", method, <-d.trouble)
+		}
+	}
+}
+
+// A stranger's connection ends with the answer.
+func TestServeStrangerOnce(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(o *serve.Options) { o.Known = func(netip.Addr) bool { return false } })
+	conn := d.dial()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || !bytes.Contains(answer, []byte("\r\nConnection: close\r\n")) {
+		t.Errorf("%q, %v", answer, err)
+	}
+}
+
+// A body that never ends is read for so long as the server says, or the handler, whatever comes meanwhile.
+func TestServeEndlessBody(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct{ server, handler time.Duration }{
+		"the server's limit":  {300 * time.Millisecond, 0},
+		"the handler's limit": {time.Hour, 300 * time.Millisecond},
+	} {
+		read := make(chan error, 1)
+		d := open(t, func(o *serve.Options) {
+			o.Timeout = c.server
+			o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if c.handler > 0 {
+					_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.handler))
+				}
+				_, err := io.Copy(io.Discard, r.Body)
+				read <- err
+			})
+		})
+		conn := d.dial()
+		if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		tick := time.NewTicker(10 * time.Millisecond)
+		limit := time.After(patience)
+		for over := false; !over; {
+			select {
+			case <-tick.C:
+				_, _ = io.WriteString(conn, "1\r\nx\r\n")
+			case err := <-read:
+				if err == nil {
+					t.Errorf("%s: the body ends", what)
+				}
+				over = true
+			case <-limit:
+				t.Fatalf("%s: it is read on and on", what)
+			}
+		}
+		tick.Stop()
+	}
+}
