@@ -38,7 +38,7 @@ type doctorLine struct {
 	Error                     *exit.ErrorDoc
 }
 
-// doctorRun runs doctor, with text and with JSON output, and checks what is true of every run.
+// doctorRun asks the doctor, as text and as a document, and holds both to what is true of all.
 func doctorRun(t *testing.T, c doctorCase) doctorAnswer {
 	t.Helper()
 	args := []string{"doctor"}

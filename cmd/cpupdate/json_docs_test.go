@@ -28,7 +28,7 @@ import (
 // event is on the page with the fields that it has, and none that it has never.
 func TestDocsJSON(t *testing.T) {
 	t.Parallel() // what it does most is wait
-	section := clitest.PageSection(t, "json.md", "### A push to phones")
+	section := clitest.Section(t, "json.md", "### A push to phones")
 	want := documentedEvents(section)
 	for _, step := range append(constantsOf(t, "event.go", "Step"), "summary") {
 		if want[step] == nil {

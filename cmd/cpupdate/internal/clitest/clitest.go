@@ -1,4 +1,4 @@
-// Package clitest makes what tests of the command need: files and images.
+// Package clitest makes what tests of the command need: files, images and certificates.
 package clitest
 
 import (
@@ -49,57 +49,15 @@ func File(t testing.TB, name string, content []byte) string {
 	return path
 }
 
-// Authority is a certificate that signs itself.
-const Authority = `-----BEGIN CERTIFICATE-----
-MIIBiTCCAS+gAwIBAgIUCn9M8bFitXS1TP5WNS55TkrbpIEwCgYIKoZIzj0EAwIw
-GTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwIBcNMjYxMTIyMTg0MzI5WhgPMjEy
-NjEwMjkxODQzMjlaMBkxFzAVBgNVBAMMDlRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
-zj0CAQYIKoZIzj0DAQcDQgAEhduFCGacySZv4uTy3wJ99DThqzYES9xwjlSrRziC
-+TrVDghjTFnQ1whoBcvlevWWzLO7F3uEvRgbcrJWQrfmGKNTMFEwHQYDVR0OBBYE
-FAS9NwSMqIVlXPEzC/nQDhRDC1yGMB8GA1UdIwQYMBaAFAS9NwSMqIVlXPEzC/nQ
-DhRDC1yGMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhANazBKwx
-d/6dC5uT+7DbXHFhMj8s0H3rOecgb3Xsgsp0AiAS6F2Mg/7X37tkTHxjI3pq6bYd
-Hfsfx3oHzqyMJvKJJQ==
------END CERTIFICATE-----
-`
-
-// Section returns a whole file as a section.
-func Section(t testing.TB, f *os.File) *io.SectionReader {
-	t.Helper()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return io.NewSectionReader(f, 0, info.Size())
-}
-
-// Left checks the file's content, "" for no file, and that nothing lies beside it.
-func Left(t testing.TB, name, want string) {
-	t.Helper()
-	got, err := os.ReadFile(name)
-	if string(got) != want || (err == nil) != (want != "") {
-		t.Errorf("the file holds %q, %v, want %q", got, err, want)
-	}
-	left, err := os.ReadDir(filepath.Dir(name))
-	if err != nil || len(left) > 1 || len(left) == 1 && want == "" {
-		t.Errorf("left behind: %v, %v", left, err)
-	}
-}
-
-// Without returns an environment without a variable.
-func Without(environment []string, name string) []string {
-	return slices.DeleteFunc(environment, func(line string) bool { return strings.HasPrefix(line, name+"=") })
-}
-
-// ServiceFiles writes a certificate of this machine that phones can be shown, and its key, into files. The certificate is
-// made once, since that takes long.
+// ServiceFiles writes a certificate of this machine that phones may be shown, and its key, into files. It is made once,
+// since making one takes long.
 func ServiceFiles(t testing.TB) (certificate, key string) {
 	t.Helper()
 	made := madeOnce()
 	return File(t, "service.crt", made[0]), File(t, "service.key", made[1])
 }
 
-// madeOnce returns the certificate and the key in PEM.
+// madeOnce is the certificate and the key in PEM.
 var madeOnce = sync.OnceValue(func() [2][]byte { //nolint:gochecknoglobals // for tests only
 	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 	if err != nil {
@@ -132,8 +90,8 @@ func Page(t testing.TB, name string) string {
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 
-// PageSection returns the text below a heading of a page, up to the next heading.
-func PageSection(t testing.TB, page, heading string) string {
+// Section is the text below a heading of a page, up to the next heading.
+func Section(t testing.TB, page, heading string) string {
 	t.Helper()
 	_, after, found := strings.Cut(Page(t, page), "\n"+heading+"\n")
 	if !found {
@@ -141,4 +99,46 @@ func PageSection(t testing.TB, page, heading string) string {
 	}
 	section, _, _ := strings.Cut(after, "\n#")
 	return section
+}
+
+// Authority is a certificate that signs itself.
+const Authority = `-----BEGIN CERTIFICATE-----
+MIIBiTCCAS+gAwIBAgIUCn9M8bFitXS1TP5WNS55TkrbpIEwCgYIKoZIzj0EAwIw
+GTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwIBcNMjYxMTIyMTg0MzI5WhgPMjEy
+NjEwMjkxODQzMjlaMBkxFzAVBgNVBAMMDlRlc3QgYXV0aG9yaXR5MFkwEwYHKoZI
+zj0CAQYIKoZIzj0DAQcDQgAEhduFCGacySZv4uTy3wJ99DThqzYES9xwjlSrRziC
++TrVDghjTFnQ1whoBcvlevWWzLO7F3uEvRgbcrJWQrfmGKNTMFEwHQYDVR0OBBYE
+FAS9NwSMqIVlXPEzC/nQDhRDC1yGMB8GA1UdIwQYMBaAFAS9NwSMqIVlXPEzC/nQ
+DhRDC1yGMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhANazBKwx
+d/6dC5uT+7DbXHFhMj8s0H3rOecgb3Xsgsp0AiAS6F2Mg/7X37tkTHxjI3pq6bYd
+Hfsfx3oHzqyMJvKJJQ==
+-----END CERTIFICATE-----
+`
+
+// Whole returns a whole file as a section.
+func Whole(t testing.TB, f *os.File) *io.SectionReader {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return io.NewSectionReader(f, 0, info.Size())
+}
+
+// Left checks the file's content, "" for no file, and that nothing lies beside it.
+func Left(t testing.TB, name, want string) {
+	t.Helper()
+	got, err := os.ReadFile(name)
+	if string(got) != want || (err == nil) != (want != "") {
+		t.Errorf("the file holds %q, %v, want %q", got, err, want)
+	}
+	left, err := os.ReadDir(filepath.Dir(name))
+	if err != nil || len(left) > 1 || len(left) == 1 && want == "" {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Without returns an environment without a variable.
+func Without(environment []string, name string) []string {
+	return slices.DeleteFunc(environment, func(line string) bool { return strings.HasPrefix(line, name+"=") })
 }

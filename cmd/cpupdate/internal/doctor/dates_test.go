@@ -81,7 +81,7 @@ func TestCertificatesSeen(t *testing.T) {
 	}
 	x.certificateOf("page of a")(ended)
 	f := clockValidity(t.Context(), x, -1)
-	if seen := certificatesSeen(t.Context(), x, -1); f.State != stateMind || !strings.Contains(f.Text, "page of a") || strings.Count(seen.Text, "expire") != 2 {
+	if seen := certificatesSeen(t.Context(), x, -1); f.State != stateMind || !strings.Contains(f.Text, "page of a") || strings.Count(seen.Text, "expired")+strings.Count(seen.Text, "expires") != 2 {
 		t.Errorf("%+v, %+v", f, seen)
 	}
 	if f := x.shownBy("page of a"); f.State != stateMind {

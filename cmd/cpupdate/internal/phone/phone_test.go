@@ -22,7 +22,7 @@ import (
 
 // TestDocsJSONPhone compares the answer of phone with docs/json.md.
 func TestDocsJSONPhone(t *testing.T) {
-	section := clitest.PageSection(t, "json.md", "## Phones")
+	section := clitest.Section(t, "json.md", "## Phones")
 	doc := newLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
 		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
 		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
