@@ -51,7 +51,7 @@ func newApp() *app {
 		pass.Variable = secret.New(password)
 		_ = os.Unsetenv(credentials.PasswordVariable) // libraries start programs too, such as the keyring's on macOS
 	}
-	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", Ci: os.Getenv("CI") != ""}
+	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", CI: os.Getenv("CI") != ""}
 	for _, name := range doctor.ProxyVariables() {
 		if os.Getenv(name) != "" {
 			around.Proxies = append(around.Proxies, name)

@@ -32,7 +32,7 @@ The exit code is 0 if everything went as described, otherwise 1.`,
 			case keep && a.con.Quiet:
 				return exit.Usage("demo", "--keep and --quiet cannot be used together: the name of the kept folder would not be shown")
 			}
-			return demo.Run(cmd.Context(), a.con, demo.DemoPhones(), keep, a.runInside)
+			return demo.Run(cmd.Context(), a.con, demo.Phones(), keep, a.runInside)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder, and show its name")

@@ -7,10 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/demo"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -18,19 +16,19 @@ import (
 // anyway.
 func TestDemoGoneWrong(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(cast []demo.DemoPhone)
+		change func(cast []demo.Phone)
 		want   string
 	}{
 		"a phone that the image does not fit": {
-			func(cast []demo.DemoPhone) { cast[0].Config.DeviceType = "OpenScape Desk Phone CP200" },
+			func(cast []demo.Phone) { cast[0].Config.DeviceType = "OpenScape Desk Phone CP200" },
 			"step 3 of the demo: cpupdate check ended with exit code 4 (refused), not 0 (ok)",
 		},
 		"a phone that takes what it should refuse": {
-			func(cast []demo.DemoPhone) { cast[1].Config.Override = true },
+			func(cast []demo.Phone) { cast[1].Config.Override = true },
 			"step 5 of the demo: cpupdate push ended with exit code 0 (ok), not 8 (rejected)",
 		},
 		"a phone that has the image already": {
-			func(cast []demo.DemoPhone) { cast[0].Config.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
+			func(cast []demo.Phone) { cast[0].Config.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
 			"step 6 of the demo: phone 1 was sent the update command 0 times and restarted 0 times, not 1 time and 1 time",
 		},
 	} {
@@ -41,7 +39,7 @@ func TestDemoGoneWrong(t *testing.T) {
 			}
 			folder := demoTemp(t)
 			a, out, _ := testApp(t, strings.NewReader(""))
-			cast := demo.DemoPhones()
+			cast := demo.Phones()
 			test.change(cast)
 			err = demo.Run(t.Context(), a.con, cast, false, a.runInside)
 			if f := exit.Classify(err); err == nil || f.Code != exit.CodeInternal || f.Error() != test.want {
@@ -62,7 +60,7 @@ func TestDemoUnread(t *testing.T) {
 	closed, in := io.Pipe()
 	_ = closed.Close()
 	a.con.Out = in
-	if f := exit.Classify(demo.Run(t.Context(), a.con, demo.DemoPhones(), false, a.runInside)); f.Code != exit.CodeInternal || !strings.Contains(f.Error(), "writing the answer") {
+	if f := exit.Classify(demo.Run(t.Context(), a.con, demo.Phones(), false, a.runInside)); f.Code != exit.CodeInternal || !strings.Contains(f.Error(), "writing the answer") {
 		t.Errorf("%d: %v", f.Code, f)
 	}
 	empty(t, folder)
@@ -78,7 +76,7 @@ func TestDemoInterrupted(t *testing.T) {
 		}
 		return out.Write(b)
 	})
-	f := exit.Classify(demo.Run(ctx, a.con, demo.DemoPhones(), false, a.runInside))
+	f := exit.Classify(demo.Run(ctx, a.con, demo.Phones(), false, a.runInside))
 	if f.Code != exit.CodeInterrupted || f.Error() != "interrupted in step 5 of 8 of the demo" || strings.Contains(out.String(), "6. ") {
 		t.Errorf("%d: %v\n%s", f.Code, f, out)
 	}
@@ -107,25 +105,5 @@ func empty(t *testing.T, folder string) {
 	}
 	for _, entry := range entries {
 		t.Errorf("%s was left", entry.Name())
-	}
-}
-
-// TestDemoCommandText checks that a shell splits the shown command lines into the same words.
-func TestDemoCommandText(t *testing.T) {
-	t.Chdir(t.TempDir())
-	a, _, _ := testApp(t, strings.NewReader(""))
-	d := &demo.Demonstration{Con: a.con}
-	if err := d.Start(demo.DemoPhones()); err != nil {
-		t.Fatal(err)
-	}
-	defer simulate.Close(d.Phones)
-	for _, s := range d.Story() {
-		for _, c := range s.Commands {
-			text := strings.ReplaceAll(c.Text(), "\\\n", "")
-			words, err := credentials.SplitWords(text)
-			if err != nil || strings.Join(words[1:], "|") != strings.Join(c.Args(), "|") || strings.ContainsAny(text, "$`'*?!%^&|<>;") {
-				t.Errorf("%s: %q (%v)", text, words, err)
-			}
-		}
 	}
 }

@@ -101,7 +101,7 @@ func TestDoctorAround(t *testing.T) {
 			`around/proxy ok \$HTTPS_PROXY, \$no_proxy are set, but not used`,
 		}},
 		"terminal": {func(_ *testing.T, a *app) {
-			a.con.InTerminal, a.con.ErrTerminal, a.around.Ci, a.around.NoColor = true, true, true, true
+			a.con.InTerminal, a.con.ErrTerminal, a.around.CI, a.around.NoColor = true, true, true, true
 		}, serve, exit.CodeOK, []string{
 			"around/input ok a terminal", "around/progress ok a progress bar; .CI is set", `around/output ok 80 columns, no colours \(\$NO_COLOR\)`,
 		}},

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -43,24 +42,24 @@ func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Co
 	return phones, append(args, oneCertificate(t)...), wrong
 }
 
-// statesOf returns the states of a check, phone by phone.
-func statesOf(doc doctor.DoctorDoc, group, check string) string {
+// statesOf are the states of a check, phone by phone.
+func statesOf(doc doctorAnswer, group, check string) string {
 	var states []string
 	for _, f := range doc.Checks {
 		if f.Group == group && f.Check == check {
-			states = append(states, string(f.State))
+			states = append(states, f.State)
 		}
 	}
 	return strings.Join(states, " ")
 }
 
-func doctorJSON(t *testing.T, change func(*app), args ...string) (exit.Code, doctor.DoctorDoc, string) {
+func doctorJSON(t *testing.T, change func(*app), args ...string) (exit.Code, doctorAnswer, string) {
 	t.Helper()
 	a, out, errOut := testApp(t, nil)
 	a.dial = transfer.Dial
 	change(a)
 	c := run(t.Context(), a, append([]string{"doctor", "--json"}, args...))
-	var doc doctor.DoctorDoc
+	var doc doctorAnswer
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 		t.Fatalf("%v\n%s%s", err, out, errOut)
 	}
@@ -89,10 +88,10 @@ func TestDoctorWrongPassword(t *testing.T) {
 			if n := wrong.Load(); n != 1 || ended != exit.CodeSettings {
 				t.Errorf("%d logins with a wrong password, exit code %d\n%s", n, ended, said)
 			}
-			if got := statesOf(doc, doctor.GroupPage, "login"); got != "failed skipped skipped" {
+			if got := statesOf(doc, "web page", "login"); got != "failed skipped skipped" {
 				t.Errorf("logins: %s", got)
 			}
-			if got := statesOf(doc, doctor.GroupPage, "start"); got != "ok ok ok" {
+			if got := statesOf(doc, "web page", "start"); got != "ok ok ok" {
 				t.Errorf("start pages: %s", got)
 			}
 			if !slices.ContainsFunc(lines(doc), func(l string) bool {
@@ -235,7 +234,7 @@ func TestDoctorKeepsPassword(t *testing.T) {
 			}
 		})
 		_, doc, said := doctorJSON(t, func(a *app) { a.pass.Variable = secret.New(canary) }, append(args, "--verbose")...)
-		if got := statesOf(doc, doctor.GroupPage, "form"); got != "ok" || strings.Contains(said, canary) {
+		if got := statesOf(doc, "web page", "form"); got != "ok" || strings.Contains(said, canary) {
 			t.Errorf("%s: the form is %s\n%s", name, got, said)
 		}
 	}

@@ -1,25 +1,20 @@
 package main
 
 import (
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // A doctorCase is a route to check, and lines that must be among its findings.
@@ -30,8 +25,21 @@ type doctorCase struct {
 	want []string // GROUP/CHECK STATE, then words of text and hints
 }
 
-// doctorRun runs doctor, with text and with JSON output, and checks what is true of every run.
-func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
+// A doctorAnswer is what scripts read of the answer.
+type doctorAnswer struct {
+	OK     bool
+	Checks []doctorLine
+}
+
+type doctorLine struct {
+	Group, Check, State, Text string
+	Needed                    bool
+	Hints                     []string
+	Error                     *exit.ErrorDoc
+}
+
+// doctorRun asks the doctor, as text and as a document, and holds both to what is true of all.
+func doctorRun(t *testing.T, c doctorCase) doctorAnswer {
 	t.Helper()
 	args := []string{"doctor"}
 	if c.args != nil {
@@ -43,7 +51,7 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 	if !slices.Contains(args, "--service-cert") && len(c.want) > 0 && !strings.HasPrefix(c.want[0], "settings/folder ok") {
 		args = append(args, oneCertificate(t)...) // creating one takes time
 	}
-	var doc doctor.DoctorDoc
+	var doc doctorAnswer
 	for _, asJSON := range []bool{true, false} {
 		a, out, errOut := testApp(t, nil)
 		a.dial = transfer.Dial
@@ -78,7 +86,7 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 			}
 		}
 		for _, f := range doc.Checks {
-			if word, _ := doctor.StateWord(f.State); !strings.Contains(r.out, word) || !strings.Contains(r.out, f.Check) {
+			if word := stateWords()[f.State]; !strings.Contains(r.out, word) || !strings.Contains(r.out, f.Check) {
 				t.Errorf("the text has no %s of %s", word, f.Check)
 			}
 		}
@@ -86,26 +94,15 @@ func doctorRun(t *testing.T, c doctorCase) doctor.DoctorDoc {
 	return doc
 }
 
-// madeOnce returns a certificate for phones, in PEM, and its key.
-var madeOnce = sync.OnceValue(func() [2][]byte {
-	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
-	if err != nil {
-		panic(err)
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
-	if err != nil {
-		panic(err)
-	}
-	return [2][]byte{
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-	}
-})
+// stateWords are the states as people see them.
+func stateWords() map[string]string {
+	return map[string]string{"ok": "ok  ", "warning": "warn", "failed": "FAIL", "skipped": "-   "}
+}
 
 func oneCertificate(t *testing.T) []string {
 	t.Helper()
-	made := madeOnce()
-	return []string{"--service-cert", clitest.File(t, "service.crt", made[0]), "--service-key", clitest.File(t, "service.key", made[1])}
+	certificate, key := clitest.ServiceFiles(t)
+	return []string{"--service-cert", certificate, "--service-key", key}
 }
 
 func (c doctorCase) check(t *testing.T) {
@@ -123,12 +120,12 @@ func (c doctorCase) check(t *testing.T) {
 	}
 	for _, f := range doc.Checks {
 		switch {
-		case f.State == doctor.StateBad && (!f.Needed || len(f.Hints) == 0 || f.Error == nil):
+		case f.State == "failed" && (!f.Needed || len(f.Hints) == 0 || f.Error == nil):
 			t.Errorf("a line that failed has no next step, or nobody needs it: %+v", f)
-		case f.State != doctor.StateBad && f.Error != nil, f.State == doctor.StateWell && len(f.Hints) > 0:
+		case f.State != "failed" && f.Error != nil, f.State == "ok" && len(f.Hints) > 0:
 			t.Errorf("a line that did not fail has an error, or a next step for nothing: %+v", f)
-		case f.State == doctor.StateSkip && f.Text == "":
-			t.Errorf("a line does not say why it was skipped: %+v", f)
+		case f.State == "skipped" && f.Text == "":
+			t.Errorf("a line does not say why it was not looked at: %+v", f)
 		}
 	}
 }
@@ -291,11 +288,11 @@ func TestDoctorUsage(t *testing.T) {
 	}
 }
 
-// lines returns the findings in the format of doctorCase.want.
-func lines(doc doctor.DoctorDoc) []string {
+// lines writes findings as doctorCase.want has them.
+func lines(doc doctorAnswer) []string {
 	var out []string
 	for _, f := range doc.Checks {
-		out = append(out, f.Group+"/"+f.Check+" "+string(f.State)+" "+f.Text+" "+strings.Join(f.Hints, " "))
+		out = append(out, f.Group+"/"+f.Check+" "+f.State+" "+f.Text+" "+strings.Join(f.Hints, " "))
 	}
 	return out
 }

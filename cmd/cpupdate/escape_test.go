@@ -54,7 +54,7 @@ func TestNothingRawIsShown(t *testing.T) {
 			return err
 		}
 		defer in.Close()
-		return b.Build(context.Background(), f, clitest.Section(t, in))
+		return b.Build(context.Background(), f, clitest.Whole(t, in))
 	})
 	described := put(evil+".img", text("unknown"))
 	list := put("phones.csv", text("model,software_type,hw_level,override,reason\n"+hostile+"2,"+hostile+",7,,\n"+hostile+"1,SIP,8,yes,"+hostile+"\n"))

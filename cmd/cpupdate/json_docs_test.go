@@ -17,7 +17,6 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/phone"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -29,7 +28,7 @@ import (
 // event is on the page with the fields that it has, and none that it has never.
 func TestDocsJSON(t *testing.T) {
 	t.Parallel() // what it does most is wait
-	section := jsonSection(t, "### A push to phones\n")
+	section := clitest.Section(t, "json.md", "### A push to phones")
 	want := documentedEvents(section)
 	for _, step := range append(constantsOf(t, "event.go", "Step"), "summary") {
 		if want[step] == nil {
@@ -84,36 +83,6 @@ func TestDocsJSON(t *testing.T) {
 			t.Errorf("the event %s is not on the page", event)
 		}
 	}
-}
-
-// TestDocsJSONPhone compares the answer of phone with docs/json.md.
-func TestDocsJSONPhone(t *testing.T) {
-	section := jsonSection(t, "## Phones\n")
-	doc := phone.NewLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
-		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
-		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
-	}})
-	text, err := json.Marshal(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, key := range regexp.MustCompile(`"([a-z_]+)":`).FindAllStringSubmatch(string(text), -1) {
-		inError := slices.Contains([]string{"code", "name", "message", "hints", "retryable"}, key[1])
-		if !inError && !strings.Contains(section, "`"+key[1]+"`") && !strings.Contains(section, `"`+key[1]+`"`) {
-			t.Errorf("json.md does not know the field %s of phone", key[1])
-		}
-	}
-}
-
-// jsonSection is a section of docs/json.md.
-func jsonSection(t *testing.T, heading string) string {
-	t.Helper()
-	_, after, found := strings.Cut(readPage(t, "json.md").text, "\n"+heading)
-	if !found {
-		t.Fatalf("json.md has no section %s", heading)
-	}
-	section, _, _ := strings.Cut(after, "\n#")
-	return section
 }
 
 // documentedEvents reads the table of events, with the fields that the text says all have but those that it names.

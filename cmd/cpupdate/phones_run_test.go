@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +14,6 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // The versions that tests move phones between.
@@ -96,18 +93,9 @@ func newImageOf(t *testing.T, size int) string {
 // patience: enough of it for a slow machine, unless a test wants to see its end.
 func serviceFlags(t *testing.T) []string {
 	t.Helper()
-	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := clitest.File(t, "service.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}))
-	keyFile := clitest.File(t, "service.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	certificate, key := clitest.ServiceFiles(t)
 	return []string{
-		"--service-cert", certificate, "--service-key", keyFile, "--listen", "127.0.0.1:0", "--timeout", "10s",
+		"--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--timeout", "10s",
 		"--contact-interval", "1s", "--patience", "20s", "--probe-interval", "200ms",
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
 )
 
 // cmdPhones waits for the list that simulate writes, and puts the phones' addresses into the environment: phones FILE sets
@@ -23,7 +22,7 @@ func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	for i, l := range listed {
 		ts.Setenv(fmt.Sprintf("PHONE%d", i+1), l.Address)
-		_, page, found := strings.Cut(l.Note, simulate.WebNote)
+		_, page, found := strings.Cut(l.Note, "web page at ")
 		if !found {
 			continue
 		}

@@ -23,12 +23,12 @@ import (
 
 // A Server holds the servers of this machine that phones call, and fetch the image from with --serve.
 type Server struct {
-	O      *option.Listen
-	Runner *fleet.Runner
-	Line   transfer.Options
-	near   bool // all phones run on this machine
-	Server *serve.Server
-	Ftp    *serve.FTPServer // only when phones fetch by FTP
+	Options *option.Listen
+	Runner  *fleet.Runner
+	line    transfer.Options
+	near    bool // all phones run on this machine
+	Server  *serve.Server
+	FTP     *serve.FTPServer // only when phones fetch by FTP
 
 	Certificate tls.Certificate // presented to phones
 }
@@ -40,13 +40,13 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{O: o, Line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
+	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel,
 		Timeout: timeout, Event: event,
 	})}
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
-		options := s.Serving(address)
+		options := s.serving(address)
 		options.Certificate, options.Legacy, options.Handler = certificate, o.Legacy, s.Runner.Calls()
 		s.Server, err = serve.New(options)
 		return err
@@ -61,7 +61,7 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 // tellPort prints the port that a firewall or router has to open. With several phones, the first note of the run says
 // it.
 func (s *Server) tellPort(con *console.Console, phones int) {
-	host, port, _ := s.O.Advertised() // checked by validate
+	host, port, _ := s.Options.Advertised() // checked by validate
 	listening := int(s.Server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
@@ -74,19 +74,19 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 // ServeFTP starts a server from which phones fetch by FTP, on the host of --listen.
 func (s *Server) ServeFTP() error {
 	const port = 2121
-	host, _, _ := net.SplitHostPort(s.O.Listen) // checked by validate
+	host, _, _ := net.SplitHostPort(s.Options.Listen) // checked by validate
 	return s.tryPorts("", port, func(address string) (err error) {
-		if usualHost, port, _ := net.SplitHostPort(address); s.O.Listen != "" {
+		if usualHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, usualHost), port)
 		}
-		s.Ftp, err = serve.NewFTP(s.Serving(address))
+		s.FTP, err = serve.NewFTP(s.serving(address))
 		return err
 	})
 }
 
-// Serving returns the options that both servers have in common.
-func (s *Server) Serving(address string) serve.Options {
-	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.Troubled, Stall: s.O.Patience, Rate: s.Line.Rate}
+// serving returns the options that both servers have in common.
+func (s *Server) serving(address string) serve.Options {
+	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.Troubled, Stall: s.Options.Patience, Rate: s.line.Rate}
 }
 
 // onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.
@@ -101,7 +101,7 @@ func onlyHere(targets []fleet.Target) bool {
 // tryPorts listens on the address told, or else on the default port, or on a free port if the default is in use.
 func (s *Server) tryPorts(told string, usual int, listen func(address string) error) error {
 	host := ""
-	if s.near && s.O.Advertise == "" {
+	if s.near && s.Options.Advertise == "" {
 		host = "127.0.0.1"
 	}
 	address := cmp.Or(told, net.JoinHostPort(host, strconv.Itoa(usual)))
@@ -118,8 +118,8 @@ func (s *Server) tryPorts(told string, usual int, listen func(address string) er
 // Close closes the servers and all connections.
 func (s *Server) Close() error {
 	err := s.Server.Close()
-	if s.Ftp != nil {
-		err = errors.Join(err, s.Ftp.Close())
+	if s.FTP != nil {
+		err = errors.Join(err, s.FTP.Close())
 	}
 	return err
 }
@@ -130,11 +130,11 @@ func (s *Server) Back(local netip.Addr) (string, int) { return s.at(local, s.Ser
 // BackFTP returns the same for the FTP server. The port of --advertise is for calls only.
 func (s *Server) BackFTP(local netip.Addr) (string, int) {
 	host, _ := s.Back(local)
-	return host, int(s.Ftp.Addr().Port())
+	return host, int(s.FTP.Addr().Port())
 }
 
 func (s *Server) at(local netip.Addr, listening netip.AddrPort) (string, int) {
-	host, port, _ := s.O.Advertised() // checked by validate
+	host, port, _ := s.Options.Advertised() // checked by validate
 	if ip := listening.Addr(); host == "" && !ip.IsUnspecified() {
 		host = ip.WithZone("").String()
 	}

@@ -1,17 +1,22 @@
-// Package clitest makes what tests of the command need: files and images.
+// Package clitest makes what tests of the command need: files, images and certificates.
 package clitest
 
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // Image writes a CPB image into a new folder.
@@ -44,6 +49,58 @@ func File(t testing.TB, name string, content []byte) string {
 	return path
 }
 
+// ServiceFiles writes a certificate of this machine that phones may be shown, and its key, into files. It is made once,
+// since making one takes long.
+func ServiceFiles(t testing.TB) (certificate, key string) {
+	t.Helper()
+	made := madeOnce()
+	return File(t, "service.crt", made[0]), File(t, "service.key", made[1])
+}
+
+// madeOnce is the certificate and the key in PEM.
+var madeOnce = sync.OnceValue(func() [2][]byte { //nolint:gochecknoglobals // for tests only
+	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	if err != nil {
+		panic(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	if err != nil {
+		panic(err)
+	}
+	return [2][]byte{
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
+	}
+})
+
+// Page reads a page of docs.
+func Page(t testing.TB, name string) string {
+	t.Helper()
+	top := "."
+	for _, err := os.Stat("go.mod"); err != nil; _, err = os.Stat(filepath.Join(top, "go.mod")) {
+		top = filepath.Join(top, "..")
+		if len(top) > 64 {
+			t.Fatal("the test does not run in a folder of the module")
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(top, "docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// Section is the text below a heading of a page, up to the next heading.
+func Section(t testing.TB, page, heading string) string {
+	t.Helper()
+	_, after, found := strings.Cut(Page(t, page), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("%s has no section %s", page, heading)
+	}
+	section, _, _ := strings.Cut(after, "\n#")
+	return section
+}
+
 // Authority is a certificate that signs itself.
 const Authority = `-----BEGIN CERTIFICATE-----
 MIIBiTCCAS+gAwIBAgIUCn9M8bFitXS1TP5WNS55TkrbpIEwCgYIKoZIzj0EAwIw
@@ -58,8 +115,8 @@ Hfsfx3oHzqyMJvKJJQ==
 -----END CERTIFICATE-----
 `
 
-// Section returns a whole file as a section.
-func Section(t testing.TB, f *os.File) *io.SectionReader {
+// Whole returns a whole file as a section.
+func Whole(t testing.TB, f *os.File) *io.SectionReader {
 	t.Helper()
 	info, err := f.Stat()
 	if err != nil {

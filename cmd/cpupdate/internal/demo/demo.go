@@ -19,7 +19,7 @@ import (
 )
 
 // Run runs the demo with simulated phones, in a folder of its own.
-func Run(ctx context.Context, con *console.Console, cast []DemoPhone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
+func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
 	con.KeepPipes()
 	back, err := os.Getwd()
 	if err != nil {
@@ -37,9 +37,9 @@ func Run(ctx context.Context, con *console.Console, cast []DemoPhone, keep bool,
 	}
 	// Some systems cannot remove the current folder of a process.
 	defer func() { err = errors.Join(err, demoTrouble(os.Chdir(back))) }()
-	d := &Demonstration{Con: con, run: func(ctx context.Context, args []string) exit.Code { return run(ctx, folder, args) }}
-	defer func() { simulate.Close(d.Phones) }()
-	if err := d.Start(cast); err != nil {
+	d := &demonstration{con: con, run: func(ctx context.Context, args []string) exit.Code { return run(ctx, folder, args) }}
+	defer func() { simulate.Close(d.phones) }()
+	if err := d.start(cast); err != nil {
 		return err
 	}
 	err = d.tell(ctx)
@@ -74,19 +74,19 @@ func demoTrouble(err error) error {
 // demoHint is the next step when the demo did not go as expected.
 const demoHint = "if this machine is very busy, try again; otherwise please report this, with the output"
 
-// A Demonstration is a running demo.
-type Demonstration struct {
-	Con    *console.Console
+// A demonstration is a running demo.
+type demonstration struct {
+	con    *console.Console
 	run    func(ctx context.Context, args []string) exit.Code // runs a command line in the demo's folder
-	Phones []*phonesim.Phone
+	phones []*phonesim.Phone
 }
 
 // tell runs one step after another, until one does not end as expected.
-func (d *Demonstration) tell(ctx context.Context) error {
+func (d *demonstration) tell(ctx context.Context) error {
 	if err := d.say(beginText); err != nil {
 		return err
 	}
-	steps := d.Story()
+	steps := d.story()
 	for i, s := range steps {
 		if err := d.step(ctx, i+1, s); err != nil {
 			if ctx.Err() != nil {
@@ -99,16 +99,16 @@ func (d *Demonstration) tell(ctx context.Context) error {
 }
 
 // step prints what comes next, runs it, and prints how it ended.
-func (d *Demonstration) step(ctx context.Context, n int, s demoStep) error {
+func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 	number := fmt.Sprintf("%d. ", n)
-	if err := d.say("\n" + number + console.Wrap(s.says, len(number), d.Con.Width) + "\n\n"); err != nil {
+	if err := d.say("\n" + number + console.Wrap(s.says, len(number), d.con.Width) + "\n\n"); err != nil {
 		return err
 	}
-	for _, c := range s.Commands {
-		if err := d.say(d.Con.Paint(console.Bold, "$ "+c.Text()) + "\n"); err != nil {
+	for _, c := range s.commands {
+		if err := d.say(d.con.Paint(console.Bold, "$ "+c.text()) + "\n"); err != nil {
 			return err
 		}
-		got := d.run(ctx, c.Args())
+		got := d.run(ctx, c.args())
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -117,7 +117,7 @@ func (d *Demonstration) step(ctx context.Context, n int, s demoStep) error {
 				"step %d of the demo: %s ended with exit code %d (%s), not %d (%s)", n, c.name(), got, got.Row().Name, c.want, c.want.Row().Name)
 		}
 		if got != exit.CodeOK {
-			if err := d.say(d.Con.Paint(console.Yellow, fmt.Sprintf("exit code %d (%s)", got, got.Row().Name)) + "\n"); err != nil {
+			if err := d.say(d.con.Paint(console.Yellow, fmt.Sprintf("exit code %d (%s)", got, got.Row().Name)) + "\n"); err != nil {
 				return err
 			}
 		}
@@ -125,12 +125,12 @@ func (d *Demonstration) step(ctx context.Context, n int, s demoStep) error {
 	if err := d.verify(n, s); err != nil || s.phone == nil {
 		return err
 	}
-	return d.say("\n" + console.Wrap(seenByPhone(s.phone.State()), 0, d.Con.Width) + "\n")
+	return d.say("\n" + console.Wrap(seenByPhone(s.phone.State()), 0, d.con.Width) + "\n")
 }
 
 // verify checks that the phones were updated and restarted as often as the step says, and no more.
-func (d *Demonstration) verify(n int, s demoStep) error {
-	for i, phone := range d.Phones {
+func (d *demonstration) verify(n int, s demoStep) error {
+	for i, phone := range d.phones {
 		state := phone.State()
 		if got := (demoState{state.Told, state.Restarts}); got != s.after[i] {
 			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was sent the update command %s and restarted %s, not %s and %s",
@@ -150,8 +150,8 @@ func seenByPhone(s phonesim.State) string {
 }
 
 // say writes a part of the demo's text.
-func (d *Demonstration) say(text string) error {
-	return d.Con.Print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
+func (d *demonstration) say(text string) error {
+	return d.con.Print(nil, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
 // A demoCommand is a command line of the demo.
@@ -161,12 +161,12 @@ type demoCommand struct {
 	want  exit.Code
 }
 
-func (c demoCommand) Args() []string { return append(append([]string{}, c.words...), c.more...) }
+func (c demoCommand) args() []string { return append(append([]string{}, c.words...), c.more...) }
 
 func (c demoCommand) name() string { return "cpupdate " + c.words[0] }
 
-// Text returns the command as a person would type it.
-func (c demoCommand) Text() string {
+// text returns the command as a person would type it.
+func (c demoCommand) text() string {
 	var b strings.Builder
 	b.WriteString("cpupdate" + typedWords(c.words))
 	if len(c.more) > 0 {

@@ -11,7 +11,7 @@ type Surroundings struct {
 	Proxies  []string // variables that name a proxy; their values may contain a password
 	Terminal string   // $TERM
 	NoColor  bool     // $NO_COLOR is set
-	Ci       bool     // $CI is set
+	CI       bool     // $CI is set
 }
 
 // ProxyVariables returns the variables from which other programs take a proxy.
@@ -22,7 +22,7 @@ func ProxyVariables() []string {
 }
 
 // aroundProxy names the proxy variables that are set.
-func aroundProxy(_ context.Context, x *examination, _ int) Finding {
+func aroundProxy(_ context.Context, x *examination, _ int) finding {
 	set := x.around.Proxies
 	if len(set) == 0 {
 		return well("no proxy variable is set")
@@ -34,14 +34,14 @@ func aroundProxy(_ context.Context, x *examination, _ int) Finding {
 	return well("$" + strings.Join(set, ", $") + " " + verb + " set, but not used: cpupdate connects to servers and phones directly")
 }
 
-func aroundInput(_ context.Context, x *examination, _ int) Finding {
+func aroundInput(_ context.Context, x *examination, _ int) finding {
 	if x.con.InTerminal {
 		return well("a terminal: you are prompted for a missing password")
 	}
 	return well("not a terminal: nothing is prompted for")
 }
 
-func aroundOutput(_ context.Context, x *examination, _ int) Finding {
+func aroundOutput(_ context.Context, x *examination, _ int) finding {
 	text := fmt.Sprintf("%d columns, no colours", x.con.Width)
 	switch {
 	case x.con.ColorOut && !x.con.NoColor:
@@ -58,12 +58,12 @@ func aroundOutput(_ context.Context, x *examination, _ int) Finding {
 	return well(text)
 }
 
-func aroundProgress(_ context.Context, x *examination, _ int) Finding {
+func aroundProgress(_ context.Context, x *examination, _ int) finding {
 	text := "a line from time to time: standard error is not a terminal"
 	if x.con.ErrTerminal {
 		text = "a progress bar"
 	}
-	if x.around.Ci {
+	if x.around.CI {
 		text += "; $CI is set, but changes nothing"
 	}
 	return well(text)

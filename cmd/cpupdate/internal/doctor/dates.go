@@ -40,7 +40,7 @@ func (x *examination) certificateOf(who string) func(*x509.Certificate) {
 }
 
 // shownBy returns the finding for the certificate that a trusted peer presented.
-func (x *examination) shownBy(who string) Finding {
+func (x *examination) shownBy(who string) finding {
 	for _, c := range x.seen {
 		if c.of == who {
 			return c.finding(x.now)
@@ -53,7 +53,7 @@ func (x *examination) shownBy(who string) Finding {
 const soon = 30 * 24 * time.Hour
 
 // finding reports the certificate's name and when it expires. Whether it is trusted was decided before.
-func (c seenCertificate) finding(now time.Time) Finding {
+func (c seenCertificate) finding(now time.Time) finding {
 	text := c.name() + ", " + c.dates(now)
 	switch {
 	case now.After(c.leaf.NotAfter), now.Before(c.leaf.NotBefore):
@@ -106,10 +106,10 @@ func builtAt() time.Time {
 }
 
 // clockDate checks that the date is plausible: without it no certificate can be checked.
-func clockDate(_ context.Context, x *examination, _ int) Finding {
+func clockDate(_ context.Context, x *examination, _ int) finding {
 	text := x.now.UTC().Format("2006-01-02 15:04 UTC")
 	if built := builtAt(); x.now.Before(built.Add(-24 * time.Hour)) {
-		return Bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, preferably by NTP",
+		return bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, preferably by NTP",
 			"this clock shows %s, but this cpupdate was built on %s", text, built.UTC().Format(time.DateOnly)))
 	}
 	return well(text)
@@ -118,7 +118,7 @@ func clockDate(_ context.Context, x *examination, _ int) Finding {
 func (x *examination) byHTTPS() bool { return x.d != nil && x.d.Access.Method == transfer.HTTPS }
 
 // clockServer compares the clock with the server's.
-func clockServer(ctx context.Context, x *examination, _ int) Finding {
+func clockServer(ctx context.Context, x *examination, _ int) finding {
 	const most = 5 * time.Minute
 	date, err := x.serverDate(ctx)
 	if err != nil {
@@ -156,7 +156,7 @@ func (x *examination) serverDate(ctx context.Context) (time.Time, error) {
 }
 
 // clockValidity checks that the presented certificates are valid now.
-func clockValidity(_ context.Context, x *examination, _ int) Finding {
+func clockValidity(_ context.Context, x *examination, _ int) finding {
 	if len(x.seen) == 0 {
 		return skipped("skipped: no certificate was presented")
 	}
@@ -169,24 +169,24 @@ func clockValidity(_ context.Context, x *examination, _ int) Finding {
 }
 
 // certificateService checks the certificate that is presented to phones.
-func certificateService(_ context.Context, x *examination, _ int) Finding {
+func certificateService(_ context.Context, x *examination, _ int) finding {
 	if x.o.Talk.Cert == "" {
 		return well("a new one is made for each run")
 	}
 	certificate, err := x.o.Talk.Certificate()
 	if err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	leaf, err := leafOf(certificate)
 	if err != nil {
-		return Bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "use a certificate and its key, in two PEM files as openssl writes them"))
+		return bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "use a certificate and its key, in two PEM files as openssl writes them"))
 	}
 	c := seenCertificate{groupMachine, leaf}
 	text := c.name() + ", " + c.dates(x.now)
 	_, curve := leaf.PublicKey.(*ecdsa.PublicKey)
 	switch {
 	case x.now.After(leaf.NotAfter), x.now.Before(leaf.NotBefore):
-		return Bad(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
+		return bad(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
 			"certificate %s: %s", x.o.Talk.Cert, text))
 	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
 		return mind(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
@@ -197,7 +197,7 @@ func certificateService(_ context.Context, x *examination, _ int) Finding {
 }
 
 // certificatesSeen lists the presented certificates.
-func certificatesSeen(_ context.Context, x *examination, _ int) Finding {
+func certificatesSeen(_ context.Context, x *examination, _ int) finding {
 	if len(x.seen) == 0 {
 		return well("no certificate was presented on this route")
 	}

@@ -35,7 +35,7 @@ func Run(ctx context.Context, env Env, o Options, addresses []string) error {
 	}
 	env.Con.KeepPipes()
 	defer x.close()
-	if err := x.run(ctx, DoctorTable()); err != nil {
+	if err := x.run(ctx, checks()); err != nil {
 		return err
 	}
 	return x.verdict()
@@ -46,9 +46,9 @@ type route string
 
 // The routes.
 const (
-	RouteServer route = "server" // the image is uploaded to a server
-	RouteServe  route = "serve"  // this machine is the server
-	RouteWeb    route = "web"    // the image is uploaded to the phones' own web pages
+	routeServer route = "server" // the image is uploaded to a server
+	routeServe  route = "serve"  // this machine is the server
+	routeWeb    route = "web"    // the image is uploaded to the phones' own web pages
 )
 
 // An examination collects the results of a run. What takes time is done once, when it is first needed.
@@ -65,7 +65,7 @@ type examination struct {
 	route   route
 	origin  string // "flags", "defaults", "profile berlin", "nothing" if no route was named
 	targets []fleet.Target
-	found   []Finding
+	found   []finding
 	shown   string // the group whose heading was printed last
 
 	d       *option.Destination // nil if the route has no server, or its settings are invalid
@@ -99,7 +99,7 @@ func (x *examination) settle(addresses []string) error {
 		return err
 	}
 	switch {
-	case len(addresses) == 0 && o.List == "" && x.route == RouteWeb:
+	case len(addresses) == 0 && o.List == "" && x.route == routeWeb:
 		return exit.Usage(command, "--web: name a phone, as PHONE or with --phones")
 	case len(addresses) == 0 && o.List == "":
 		return nil
@@ -113,13 +113,13 @@ func (x *examination) settle(addresses []string) error {
 // choose selects the route. Invalid stored settings are a finding, and the other checks still run.
 func (x *examination) choose() error {
 	o := &x.o.Route
-	x.route, x.origin = RouteServer, "flags"
+	x.route, x.origin = routeServer, "flags"
 	switch {
 	case o.Web.On:
-		x.route = RouteWeb
+		x.route = routeWeb
 		return nil
 	case o.Serve:
-		x.route = RouteServe
+		x.route = routeServe
 		return nil
 	case len(o.Access.Given()) > 0:
 		_, err := o.Destination(x.con, x.store, x.pass) // invalid flags are reported at once
@@ -134,16 +134,16 @@ func (x *examination) choose() error {
 		o.UseDefaults = true
 		return nil //nolint:nilerr // the settings check reports it
 	}
-	x.route, x.origin, o.Serve = RouteServe, "nothing", true
+	x.route, x.origin, o.Serve = routeServe, "nothing", true
 	return o.Validate()
 }
 
 // usesStored reports whether the route comes from stored settings.
-func (x *examination) usesStored() bool { return x.route == RouteServer && x.origin != "flags" }
+func (x *examination) usesStored() bool { return x.route == routeServer && x.origin != "flags" }
 
-func (x *examination) logsIn() bool { return x.route != RouteServe }
+func (x *examination) logsIn() bool { return x.route != routeServe }
 
-func (x *examination) toServer() bool { return x.route == RouteServer }
+func (x *examination) toServer() bool { return x.route == routeServer }
 
 func (x *examination) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.Access) }
 
@@ -151,16 +151,16 @@ func (x *examination) byFTP() bool { return x.d != nil && x.d.Access.Method != t
 
 // toPhones reports whether phones call back, and perhaps fetch from, this machine.
 func (x *examination) toPhones() bool {
-	return x.route == RouteServe || x.route == RouteServer && len(x.targets) > 0
+	return x.route == routeServe || x.route == routeServer && len(x.targets) > 0
 }
 
-func (x *examination) byPage() bool { return x.route == RouteWeb }
+func (x *examination) byPage() bool { return x.route == routeWeb }
 
-func (x *examination) notByPage() bool { return x.route != RouteWeb }
+func (x *examination) notByPage() bool { return x.route != routeWeb }
 
 // servesFTP reports whether phones fetch from this machine by FTP.
 func (x *examination) servesFTP() bool {
-	return x.route == RouteServe && x.o.Route.Access.Method == string(transfer.FTP)
+	return x.route == routeServe && x.o.Route.Access.Method == string(transfer.FTP)
 }
 
 func (x *examination) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }

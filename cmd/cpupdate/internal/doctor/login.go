@@ -14,7 +14,7 @@ import (
 
 // passwordOfPages finds the password of the phones' web pages. If it has to be prompted for, the prompt waits until a
 // page has presented a trusted key.
-func (x *examination) passwordOfPages(ctx context.Context) Finding {
+func (x *examination) passwordOfPages(ctx context.Context) finding {
 	o := &x.o.Route.Password
 	o.Whose = "the phones' web pages"
 	if x.con.InTerminal && (o.Stdin || !o.Given() && !x.pass.Variable.IsSet()) {
@@ -24,9 +24,9 @@ func (x *examination) passwordOfPages(ctx context.Context) Finding {
 	password, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
 	switch x.pagePassword = password; {
 	case err != nil:
-		return Bad(err)
+		return bad(err)
 	case password.Reveal() == "":
-		return Bad(exit.Errorf(exit.CodeSettings, passwordSources, "no password given for the phones' web pages"))
+		return bad(exit.Errorf(exit.CodeSettings, passwordSources, "no password given for the phones' web pages"))
 	}
 	return well("a password is given for the phones' web pages")
 }
@@ -141,7 +141,7 @@ func macOf(text string) string {
 }
 
 // withoutPassword removes the password of the web pages from a finding: phones may repeat it anywhere in their texts.
-func (x *examination) withoutPassword(f Finding) Finding {
+func (x *examination) withoutPassword(f finding) finding {
 	if !x.pagePassword.IsSet() {
 		return f
 	}

@@ -28,7 +28,7 @@ type localAddress struct {
 const somewhere = "192.0.2.1:9"
 
 // machineAddress finds the addresses that reach the phones. Nothing is sent for that.
-func machineAddress(ctx context.Context, x *examination, _ int) Finding {
+func machineAddress(ctx context.Context, x *examination, _ int) finding {
 	targets := map[string]string{} // the contact address, by the phone's name
 	names := []string{}
 	for _, t := range x.targets {
@@ -56,7 +56,7 @@ func machineAddress(ctx context.Context, x *examination, _ int) Finding {
 	case len(x.locals) == 0 && len(x.targets) == 0:
 		return mind("this machine has no route to other networks", "check this machine's network")
 	case len(x.locals) == 0:
-		return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("this machine has no route to the phones: %w", innerError(lost)),
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("this machine has no route to the phones: %w", innerError(lost)),
 			"check this machine's network and the phones' addresses; or set the address that phones reach with --advertise"))
 	}
 	return well(x.addressText())
@@ -95,13 +95,13 @@ func (x *examination) reaches(ctx context.Context, address string) (netip.Addr, 
 }
 
 // machineCalls opens the port that phones call back to.
-func machineCalls(_ context.Context, x *examination, _ int) Finding {
+func machineCalls(_ context.Context, x *examination, _ int) finding {
 	talk := &x.o.Talk
 	once := *talk
 	once.Interval = talk.Patience + talk.Patience // one contact request only
 	station, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	x.station = station
 	port := int(station.Server.Addr().Port())
@@ -120,28 +120,28 @@ func (x *examination) heard(e fleet.Event) {
 }
 
 // machineFetches opens the port that phones fetch from by FTP.
-func machineFetches(ctx context.Context, x *examination, _ int) Finding {
+func machineFetches(ctx context.Context, x *examination, _ int) finding {
 	if err := x.station.ServeFTP(); err != nil {
-		return Bad(err)
+		return bad(err)
 	}
-	port := x.station.Ftp.Addr().Port()
+	port := x.station.FTP.Addr().Port()
 	local := netip.IPv4Unspecified()
 	if len(x.locals) > 0 {
 		local = x.locals[0].addr
 	}
 	host, _ := x.station.BackFTP(local)
 	f := x.knock(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), "allow this port in the firewall of this machine, and the ports from 1024 on for the data")
-	if f.State == StateBad && x.o.Talk.Advertise != "" {
+	if f.State == stateBad && x.o.Talk.Advertise != "" {
 		return mind(f.Text + "; the address of --advertise may work only from other machines")
 	}
-	if f.State == StateWell {
+	if f.State == stateWell {
 		f.Text = fmt.Sprintf("port %d, by ftp, and another port for each fetch", port)
 	}
 	return f
 }
 
 // machineReached connects to itself, as phones do.
-func machineReached(ctx context.Context, x *examination, _ int) Finding {
+func machineReached(ctx context.Context, x *examination, _ int) finding {
 	locals := x.locals
 	if len(locals) == 0 {
 		return skipped("skipped: no address of this machine is known")
@@ -158,7 +158,7 @@ func machineReached(ctx context.Context, x *examination, _ int) Finding {
 				return mind(fmt.Sprintf("%s does not lead to this machine, tried from here: %v", address, innerError(err)),
 					"this is normal behind NAT; only a phone's call-back shows whether phones reach this machine")
 			}
-			return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
+			return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
 				"allow connections to that port in the firewall of this machine", "or set another address with --listen or --advertise"))
 		}
 		reached = append(reached, address)

@@ -24,7 +24,7 @@ type pageVisit struct {
 }
 
 // pagePort connects to the port of the page.
-func pagePort(ctx context.Context, x *examination, i int) Finding {
+func pagePort(ctx context.Context, x *examination, i int) finding {
 	hint := hintOf(advice.WebTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindPageUnreachable, row.Hint })
 	return x.knock(ctx, x.o.Route.Web.Peer(x.targets[i].Address), hint)
 }
@@ -120,7 +120,7 @@ func (v *pageVisit) failed(err error, where string) {
 }
 
 // atPage returns the finding of a check that is part of the visit: success, or the visit's failure.
-func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) Finding) Finding {
+func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) finding) finding {
 	v := x.visited(ctx, i)
 	e, failure := (*wbm.Error)(nil), (*fleet.Failure)(nil)
 	switch {
@@ -129,27 +129,27 @@ func (x *examination) atPage(ctx context.Context, i int, name string, words func
 	case errors.As(v.err, &e):
 		failure = fleet.PageFailure(e)
 	case !errors.As(v.err, &failure):
-		return Bad(v.err)
+		return bad(v.err)
 	}
 	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer}
 	return x.badPhone(i, in, fleet.Result{Failure: failure})
 }
 
-func pageCertificate(ctx context.Context, x *examination, i int) Finding {
+func pageCertificate(ctx context.Context, x *examination, i int) finding {
 	if why := x.notMeant(i); why != "" {
 		f := skipped("skipped: " + why)
 		f.reason = why
 		return f
 	}
-	return x.atPage(ctx, i, "certificate", func(v *pageVisit) Finding { return x.shownBy(v.who) })
+	return x.atPage(ctx, i, "certificate", func(v *pageVisit) finding { return x.shownBy(v.who) })
 }
 
-func pageStart(ctx context.Context, x *examination, i int) Finding {
-	return x.atPage(ctx, i, "start", func(v *pageVisit) Finding { return well(cmp.Or(v.title, "the page was read")) })
+func pageStart(ctx context.Context, x *examination, i int) finding {
+	return x.atPage(ctx, i, "start", func(v *pageVisit) finding { return well(cmp.Or(v.title, "the page was read")) })
 }
 
-func pageLogin(ctx context.Context, x *examination, i int) Finding {
-	return x.atPage(ctx, i, "login", func(v *pageVisit) Finding {
+func pageLogin(ctx context.Context, x *examination, i int) finding {
+	return x.atPage(ctx, i, "login", func(v *pageVisit) finding {
 		if !v.loggedIn {
 			f := skipped("skipped: " + v.untold)
 			f.reason = v.untold
@@ -159,6 +159,6 @@ func pageLogin(ctx context.Context, x *examination, i int) Finding {
 	})
 }
 
-func pageForm(ctx context.Context, x *examination, i int) Finding {
-	return x.atPage(ctx, i, "form", func(v *pageVisit) Finding { return well(v.form) })
+func pageForm(ctx context.Context, x *examination, i int) finding {
+	return x.atPage(ctx, i, "form", func(v *pageVisit) finding { return well(v.form) })
 }

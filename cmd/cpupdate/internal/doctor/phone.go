@@ -15,7 +15,7 @@ import (
 )
 
 // A probe holds the findings about a phone's name and port.
-type probe struct{ name, port Finding }
+type probe struct{ name, port finding }
 
 // probed connects to the ports of all phones at once.
 func (x *examination) probed(ctx context.Context) []probe {
@@ -41,27 +41,27 @@ func (x *examination) probe(ctx context.Context, address string) probe {
 	host, _, _ := net.SplitHostPort(contact)
 	hint := hintOf(advice.PhoneTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindUnreachable, row.Hint })
 	p := probe{name: x.lookUp(ctx, host, hint)}
-	if p.name.State == StateWell {
+	if p.name.State == stateWell {
 		p.port = x.knock(ctx, contact, hint)
 	}
 	return p
 }
 
-func doctorPhoneName(ctx context.Context, x *examination, i int) Finding {
+func doctorPhoneName(ctx context.Context, x *examination, i int) finding {
 	return x.probed(ctx)[i].name
 }
 
-func phonePort(ctx context.Context, x *examination, i int) Finding { return x.probed(ctx)[i].port }
+func phonePort(ctx context.Context, x *examination, i int) finding { return x.probed(ctx)[i].port }
 
 // phoneCall checks whether the phone called back.
-func phoneCall(ctx context.Context, x *examination, i int) Finding {
+func phoneCall(ctx context.Context, x *examination, i int) finding {
 	if x.station == nil {
 		f := skipped("skipped: there is no port for phones to call back")
 		f.reason = "there is no port for phones to call back"
 		return f
 	}
 	if err := x.ask(ctx); err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	r := x.asked[i]
 	back := x.back(i)
@@ -84,8 +84,8 @@ func phoneCall(ctx context.Context, x *examination, i int) Finding {
 }
 
 // badPhone returns the finding for a phone that failed; its name stands in the heading.
-func (x *examination) badPhone(i int, in advice.Context, r fleet.Result) Finding {
-	f := Bad(advice.PhoneFailure(x.targets[i].Address, in, r))
+func (x *examination) badPhone(i int, in advice.Context, r fleet.Result) finding {
+	f := bad(advice.PhoneFailure(x.targets[i].Address, in, r))
 	f.Text = r.Failure.Error()
 	return f
 }
@@ -111,7 +111,7 @@ func (x *examination) ask(ctx context.Context) error {
 	var targets []fleet.Target
 	var numbers []int
 	for i, t := range x.targets {
-		if x.probes[i].port.State == StateWell {
+		if x.probes[i].port.State == stateWell {
 			targets, numbers = append(targets, t), append(numbers, i)
 		}
 	}
@@ -128,7 +128,7 @@ func (x *examination) ask(ctx context.Context) error {
 }
 
 // phoneRuns reports what the phone says about itself.
-func phoneRuns(_ context.Context, x *examination, i int) Finding {
+func phoneRuns(_ context.Context, x *examination, i int) finding {
 	d := x.asked[i].After
 	var words []string
 	for _, word := range []string{d.Type, runview.Typed(d), d.PartNumber, d.MAC} {

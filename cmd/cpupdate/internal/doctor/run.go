@@ -30,10 +30,10 @@ func (x *examination) run(ctx context.Context, table []inspection) error {
 // lookAt runs the checks of a group.
 func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
 	if why := x.leftOut(checks[0].group); why != "" {
-		return x.add(skipped(why).Named(checks[0].group, "", ""))
+		return x.add(skipped(why).named(checks[0].group, "", ""))
 	}
 	subjects := []int{-1}
-	if checks[0].group == groupPhone || checks[0].group == GroupPage {
+	if checks[0].group == groupPhone || checks[0].group == groupPage {
 		subjects = nil
 		for i := range x.targets {
 			subjects = append(subjects, i)
@@ -70,26 +70,26 @@ func (x *examination) leftOut(group string) string {
 }
 
 // look runs one check, unless a check that it depends on failed.
-func (x *examination) look(ctx context.Context, c inspection, i int) Finding {
+func (x *examination) look(ctx context.Context, c inspection, i int) finding {
 	about := ""
 	if i >= 0 {
 		about = x.targets[i].Address
 	}
-	f := Finding{}
+	f := finding{}
 	if reason := x.reason(c.before(), about); reason != "" {
 		f = skipped("skipped: " + reason)
 		f.reason = reason
 	} else {
 		f = c.how(ctx, x, i)
 	}
-	f = f.Named(c.group, c.Name, about)
+	f = f.named(c.group, c.name, about)
 	f.Needed = f.Needed || c.needed.holds(x)
-	if f.State == StateBad {
+	if f.State == stateBad {
 		if f.Needed || !c.mild {
 			f.reason = c.lost
 		}
 		if !f.Needed {
-			f.State = StateMind
+			f.State = stateMind
 		}
 	}
 	return f
@@ -99,13 +99,13 @@ func (x *examination) look(ctx context.Context, c inspection, i int) Finding {
 // this route has no reason of its own: the reason of its own dependencies counts.
 func (x *examination) reason(before []string, about string) string {
 	for _, id := range before {
-		i := slices.IndexFunc(x.found, func(f Finding) bool { return f.id() == id && (f.About == about || f.About == "") })
+		i := slices.IndexFunc(x.found, func(f finding) bool { return f.id() == id && (f.About == about || f.About == "") })
 		reason := ""
 		if i >= 0 {
 			reason = x.found[i].reason
 		} else {
-			table := DoctorTable()
-			i = slices.IndexFunc(table, func(c inspection) bool { return c.Id() == id })
+			table := checks()
+			i = slices.IndexFunc(table, func(c inspection) bool { return c.id() == id })
 			reason = x.reason(table[i].before(), about)
 		}
 		if reason != "" {
@@ -117,10 +117,10 @@ func (x *examination) reason(before []string, about string) string {
 
 // verdict returns the error that ends the command: the first failed check.
 func (x *examination) verdict() error {
-	var first *Finding
+	var first *finding
 	n := 0
 	for i, f := range x.found {
-		if f.State != StateBad {
+		if f.State != stateBad {
 			continue
 		}
 		if n++; first == nil {

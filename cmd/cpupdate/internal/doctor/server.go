@@ -16,12 +16,12 @@ import (
 )
 
 // serverName resolves the server's name.
-func serverName(ctx context.Context, x *examination, _ int) Finding {
+func serverName(ctx context.Context, x *examination, _ int) finding {
 	return x.lookUp(ctx, credentials.HostOf(x.d.Access), hintOfNoServer())
 }
 
 // lookUp resolves a host name.
-func (x *examination) lookUp(ctx context.Context, host string, hint string) Finding {
+func (x *examination) lookUp(ctx context.Context, host string, hint string) finding {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return well(host + " is an address")
 	}
@@ -33,22 +33,22 @@ func (x *examination) lookUp(ctx context.Context, host string, hint string) Find
 		if name := (*net.DNSError)(nil); errors.As(err, &name) {
 			why = errors.New(name.Err)
 		}
-		return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check the spelling of the name, and this machine's name server (DNS)", hint))
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check the spelling of the name, and this machine's name server (DNS)", hint))
 	}
 	return well(host + " resolves to " + advice.ShortList(addresses))
 }
 
 // serverPort connects to the server's port.
-func serverPort(ctx context.Context, x *examination, _ int) Finding {
+func serverPort(ctx context.Context, x *examination, _ int) finding {
 	return x.knock(ctx, x.d.Access.Address(), hintOfNoServer())
 }
 
 // knock connects to an address, and closes the connection again.
-func (x *examination) knock(ctx context.Context, address, hint string) Finding {
+func (x *examination) knock(ctx context.Context, address, hint string) finding {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return Bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
+		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
 	}
 	_ = conn.Close() // nothing was sent
 	return well(address + " accepts connections")
@@ -152,12 +152,12 @@ func (t *serverTrial) place(access transfer.Access) string {
 }
 
 // at returns the finding of a check that is part of the test upload: success, or the upload's failure.
-func (x *examination) at(ctx context.Context, name string, words func(*serverTrial) Finding) Finding {
+func (x *examination) at(ctx context.Context, name string, words func(*serverTrial) finding) finding {
 	t := x.tried(ctx)
 	if t.where != name {
 		return words(t)
 	}
-	f := Bad(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
+	f := bad(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
 	if e := (*transfer.Error)(nil); errors.As(t.err, &e) && e.Data {
 		f.Hints = append([]string{
 			"the login works, but the data connection does not: open the ports of passive mode in the server's firewall and NAT, and let the server announce the address at which it can be reached",
@@ -167,20 +167,20 @@ func (x *examination) at(ctx context.Context, name string, words func(*serverTri
 }
 
 // serverCertificate checks that TLS works. If the password is unknown, only that is tested.
-func serverCertificate(ctx context.Context, x *examination, _ int) Finding {
+func serverCertificate(ctx context.Context, x *examination, _ int) finding {
 	if x.reason([]string{groupSettings + "/password"}, "") != "" {
 		line := x.line()
 		line.Trust = x.d.Trust
 		if err := transfer.Handshake(ctx, x.d.Access, line); err != nil {
-			return Bad(advice.ServerEnded(ctx, "", err))
+			return bad(advice.ServerEnded(ctx, "", err))
 		}
 		return x.shownBy("server")
 	}
-	return x.at(ctx, "certificate", func(*serverTrial) Finding { return x.shownBy("server") })
+	return x.at(ctx, "certificate", func(*serverTrial) finding { return x.shownBy("server") })
 }
 
-func serverLogin(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "login", func(*serverTrial) Finding {
+func serverLogin(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "login", func(*serverTrial) finding {
 		if x.d.Access.Username == "" {
 			return well("the server requires no login")
 		}
@@ -188,16 +188,16 @@ func serverLogin(ctx context.Context, x *examination, _ int) Finding {
 	})
 }
 
-func serverFolder(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "upload-folder", func(*serverTrial) Finding { return well(x.d.Access.FileURL("")) })
+func serverFolder(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "upload-folder", func(*serverTrial) finding { return well(x.d.Access.FileURL("")) })
 }
 
-func serverData(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "data", func(*serverTrial) Finding { return well("passive mode works") })
+func serverData(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "data", func(*serverTrial) finding { return well("passive mode works") })
 }
 
-func serverWriting(ctx context.Context, x *examination, _ int) Finding {
-	return x.at(ctx, "writing", func(t *serverTrial) Finding {
+func serverWriting(ctx context.Context, x *examination, _ int) finding {
+	return x.at(ctx, "writing", func(t *serverTrial) finding {
 		if why := t.text(transfer.StepInPlace); why != nil {
 			return mind(*why + ": a file has its final name before it is complete")
 		}
@@ -206,7 +206,7 @@ func serverWriting(ctx context.Context, x *examination, _ int) Finding {
 }
 
 // serverProof reports what the server says about the small file.
-func serverProof(ctx context.Context, x *examination, _ int) Finding {
+func serverProof(ctx context.Context, x *examination, _ int) finding {
 	digest := false
 	for _, e := range x.tried(ctx).steps {
 		digest = digest || e.Step == transfer.StepCheck && e.Text == string(transfer.ProofDigest)

@@ -22,18 +22,18 @@ import (
 )
 
 // doctorFolder checks the settings folder.
-func doctorFolder(_ context.Context, x *examination, _ int) Finding {
+func doctorFolder(_ context.Context, x *examination, _ int) finding {
 	if err := x.store.Check(); err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	info, err := os.Stat(x.store.Folder)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(x.store.Folder):
 		return well(x.store.Folder + " does not exist: nothing is stored")
 	case err != nil:
-		return Bad(exit.New(exit.CodeSettings, fmt.Errorf("settings folder %s: %w", x.store.Folder, exit.WithoutPath(err)), "make the folder readable"))
+		return bad(exit.New(exit.CodeSettings, fmt.Errorf("settings folder %s: %w", x.store.Folder, exit.WithoutPath(err)), "make the folder readable"))
 	case !info.IsDir():
-		return Bad(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
+		return bad(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
@@ -42,11 +42,11 @@ func doctorFolder(_ context.Context, x *examination, _ int) Finding {
 }
 
 // settingsConfig reads all stored settings.
-func settingsConfig(_ context.Context, x *examination, _ int) Finding {
+func settingsConfig(_ context.Context, x *examination, _ int) finding {
 	s, err := x.store.Read()
 	switch {
 	case err != nil:
-		return Bad(err)
+		return bad(err)
 	case !s.Config.There:
 		return well("no defaults and no profiles are stored")
 	}
@@ -61,12 +61,12 @@ func settingsConfig(_ context.Context, x *examination, _ int) Finding {
 }
 
 // settingsPasswords reads the stored passwords, and shows nothing of them.
-func settingsPasswords(_ context.Context, x *examination, _ int) Finding {
+func settingsPasswords(_ context.Context, x *examination, _ int) finding {
 	place := x.store.Place()
 	inFile, inKeyring, err := credentials.Count(place)
 	switch {
 	case err != nil:
-		return Bad(err)
+		return bad(err)
 	case inFile < 0:
 		return well("no password is stored in a file")
 	}
@@ -81,11 +81,11 @@ func settingsPasswords(_ context.Context, x *examination, _ int) Finding {
 }
 
 // settingsTrusted reads the trusted keys for signatures of images.
-func settingsTrusted(_ context.Context, x *examination, _ int) Finding {
+func settingsTrusted(_ context.Context, x *examination, _ int) finding {
 	keys, err := x.store.TrustedKeys()
 	switch {
 	case err != nil:
-		return Bad(err)
+		return bad(err)
 	case len(keys) == 0:
 		return well("no keys: images need no signature")
 	}
@@ -93,9 +93,9 @@ func settingsTrusted(_ context.Context, x *examination, _ int) Finding {
 }
 
 // settingsHardware reads the table of part numbers and levels.
-func settingsHardware(_ context.Context, x *examination, _ int) Finding {
+func settingsHardware(_ context.Context, x *examination, _ int) finding {
 	if _, err := x.store.HardwareTable(""); err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	if atomicfile.Absent(x.store.Folder + string(os.PathSeparator) + settings.HardwareFile) {
 		return well("the built-in table only")
@@ -113,11 +113,11 @@ func (x *examination) asksKnown() bool {
 }
 
 // settingsKnown reads the list of known keys.
-func settingsKnown(_ context.Context, x *examination, _ int) Finding {
+func settingsKnown(_ context.Context, x *examination, _ int) finding {
 	list, f, err := x.hosts.Read()
 	switch {
 	case err != nil:
-		return Bad(err)
+		return bad(err)
 	case !f.There:
 		return well("no keys of servers or phones are known")
 	}
@@ -128,10 +128,10 @@ func settingsKnown(_ context.Context, x *examination, _ int) Finding {
 }
 
 // settingsComplete resolves the server of the route.
-func settingsComplete(_ context.Context, x *examination, _ int) Finding {
+func settingsComplete(_ context.Context, x *examination, _ int) finding {
 	d, err := x.o.Route.Destination(x.con, x.store, x.pass)
 	if err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	d.Trust.Seen = x.certificateOf("server")
 	x.d = d
@@ -149,13 +149,13 @@ func settingsComplete(_ context.Context, x *examination, _ int) Finding {
 const passwordSources = "name its source: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
 
 // settingsPassword finds the password, or prompts for it on a terminal.
-func settingsPassword(ctx context.Context, x *examination, _ int) Finding {
-	if x.route == RouteWeb {
+func settingsPassword(ctx context.Context, x *examination, _ int) finding {
+	if x.route == routeWeb {
 		return x.passwordOfPages(ctx)
 	}
 	con := x.con.Silent()
 	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Settings: x.store}, x.d, x.line()); err != nil {
-		return Bad(err)
+		return bad(err)
 	}
 	switch {
 	case !option.WantsPassword(x.d.Access):

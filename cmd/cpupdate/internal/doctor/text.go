@@ -9,22 +9,22 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// DoctorDoc is the JSON answer of doctor.
-type DoctorDoc struct {
+// answer is the JSON answer of doctor.
+type answer struct {
 	Schema int       `json:"schema"`
 	Route  route     `json:"route"`
 	Origin string    `json:"origin"` // "flags", "defaults", "profile berlin"; "nothing" if no route was named
 	OK     bool      `json:"ok"`
-	Checks []Finding `json:"checks"`
+	Checks []finding `json:"checks"`
 }
 
 // add records a line, and prints it at once, because some checks take long.
-func (x *examination) add(f Finding) error {
-	if f.Hints == nil || f.State == StateWell || f.State == StateSkip {
+func (x *examination) add(f finding) error {
+	if f.Hints == nil || f.State == stateWell || f.State == stateSkip {
 		f.Hints = []string{}
 	}
 	f = x.withoutPassword(f)
-	if f.err != nil && f.State == StateBad {
+	if f.err != nil && f.State == stateBad {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
@@ -32,7 +32,7 @@ func (x *examination) add(f Finding) error {
 }
 
 // draw writes a line, and a heading before the first line of a group or phone.
-func (x *examination) draw(w io.Writer, f Finding) {
+func (x *examination) draw(w io.Writer, f finding) {
 	if x.shown == "" {
 		fmt.Fprintf(w, "%s\n", x.con.Paint(console.Bold, console.Escape(x.routeText())))
 	}
@@ -45,7 +45,7 @@ func (x *examination) draw(w io.Writer, f Finding) {
 		fmt.Fprintf(w, "\n%s\n", console.Escape(heading))
 	}
 	const nameWidth, indent = 13, 23
-	word, style := StateWord(f.State)
+	word, style := stateWord(f.State)
 	fmt.Fprintln(w, x.con.Layout(2, len(word), nameWidth).Line(style.Cell(word), console.Plain.Cell(f.Check), console.Plain.Cell(f.Text)))
 	below := x.con.Layout(indent)
 	below.Lead = "-> "
@@ -54,16 +54,16 @@ func (x *examination) draw(w io.Writer, f Finding) {
 	}
 }
 
-// StateWord returns a state as a word of four letters: colour alone carries no meaning.
-func StateWord(s State) (string, console.Style) {
+// stateWord returns a state as a word of four letters: colour alone carries no meaning.
+func stateWord(s state) (string, console.Style) {
 	switch s {
-	case StateWell:
+	case stateWell:
 		return "ok  ", console.Green
-	case StateMind:
+	case stateMind:
 		return "warn", console.Yellow
-	case StateBad:
+	case stateBad:
 		return "FAIL", console.Red
-	case StateSkip:
+	case stateSkip:
 	}
 	return "-   ", console.Faint
 }
@@ -75,7 +75,7 @@ func (x *examination) routeText() string {
 		return "Route: --serve (no other route is named, and no defaults are stored)"
 	case x.byPage():
 		return "Route: --web (the image is uploaded to the phones' own web pages)"
-	case x.route == RouteServe:
+	case x.route == routeServe:
 		return "Route: --serve (phones fetch from this machine)"
 	case x.origin == "flags":
 		return "Route: the server that the flags name"
@@ -92,7 +92,7 @@ func (x *examination) wait(phones int) {
 
 // end writes the last line of the answer, or all of --json.
 func (x *examination) end(clear bool) error {
-	counts := map[State]int{}
+	counts := map[state]int{}
 	for _, f := range x.found {
 		counts[f.State]++
 	}
@@ -101,13 +101,13 @@ func (x *examination) end(clear bool) error {
 		text = x.con.Paint(console.Red, "Not all required checks passed.")
 	}
 	for _, s := range []struct {
-		state State
+		state state
 		word  string
-	}{{StateBad, "FAIL"}, {StateWell, "ok"}, {StateMind, "warn"}, {StateSkip, "skipped"}} {
+	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "skipped"}} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(" %d %s,", n, s.word)
 		}
 	}
 	text = strings.TrimSuffix(text, ",") + "."
-	return x.con.Print(DoctorDoc{1, x.route, x.origin, clear, x.found}, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
+	return x.con.Print(answer{1, x.route, x.origin, clear, x.found}, func(w io.Writer) { fmt.Fprintf(w, "\n%s\n", text) })
 }

@@ -32,7 +32,7 @@ func fullImage(t *testing.T) string {
 	})
 }
 
-// An image as JSON has a value for what the image states, and null for what it does not.
+// TestDoc checks which JSON fields are null.
 func TestDoc(t *testing.T) {
 	fields := func(image string, flags ...string) map[string]any {
 		t.Helper()
@@ -93,7 +93,7 @@ func drawn(t *testing.T, im *Image, width int, bytesToo, verbose bool) string {
 	return out.String()
 }
 
-// The text of an image fits the terminal, holds what the image states, and says so if something is wrong with it.
+// TestText checks that the text holds the facts of the image, and fits the terminal.
 func TestText(t *testing.T) {
 	_, other := keyPair(t, 2)
 	plain := clitest.Image(t, "plain.bind", nil)
@@ -107,14 +107,14 @@ func TestText(t *testing.T) {
 		{fullImage(t), []string{"--trusted-key", other}, []string{"\n  wrong "}},
 		{plain, nil, []string{"rule 2", "intact"}},
 		{plain, []string{"--header-only"}, []string{"rule 2"}},
-		{changed(t, plain), nil, []string{"damaged", "WRONG", "\n  wrong "}},
+		{changed(t, plain), nil, []string{"damaged", "INVALID", "\n  wrong "}},
 		{openStage(t), nil, []string{"OpenStage 60", "Siemens SIP", "V3 R1.41.0"}},
 		{describedImage(t), nil, []string{"Unify SIP", "vendor.img.bind.toml", "rule 2"}},
 		{clitest.File(t, "notes.txt", []byte("notes of mine")), nil, []string{"notes.txt"}},
 		{clitest.File(t, "cut.bind", mustRead(t, plain)[:40]), nil, []string{"damaged"}},
 	} {
 		l := newTestLoader(t, test.flags...)
-		l.Sha256 = true
+		l.SHA256 = true
 		im := l.Load(t.Context(), test.image)
 		im.Name = im.Name[strings.LastIndexByte(im.Name, os.PathSeparator)+1:]
 		text := drawn(t, im, 80, true, true)
@@ -131,7 +131,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// A signature has one of four answers.
+// TestSignatureText checks that each state of a signature has a text of its own.
 func TestSignatureText(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range []bind.Signature{
@@ -148,7 +148,7 @@ func TestSignatureText(t *testing.T) {
 	}
 }
 
-// The digest of a described image is vouched for by the descriptor, that of another by nothing.
+// TestWholeDigestText checks that the digest of the file is marked as verified or wrong for described images only.
 func TestWholeDigestText(t *testing.T) {
 	digest := hex.EncodeToString(make([]byte, 32))
 	for _, test := range []struct {
@@ -165,7 +165,7 @@ func TestWholeDigestText(t *testing.T) {
 	}
 }
 
-// Type and version of the software are one row if they come from one place, else two.
+// TestSoftwareRows checks that type and version share a row if they come from one place.
 func TestSoftwareRows(t *testing.T) {
 	kind := bind.Fact[string]{Value: "SIP", Origin: bind.Origin{Source: bind.Header, Confidence: bind.Documented}}
 	version := bind.Fact[bind.Version]{Value: bind.Version{Major: 1}, Origin: kind.Origin}
@@ -191,7 +191,7 @@ func TestSoftwareRows(t *testing.T) {
 	}
 }
 
-// The hex view shows the bytes of the header as they are in the file.
+// TestBytes checks that the hex view shows the bytes of the header as they are in the file.
 func TestBytes(t *testing.T) {
 	image := fullImage(t)
 	im := newTestLoader(t).Load(t.Context(), image)
@@ -230,7 +230,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// Fields that nobody knows are named with their type, and long runs of zeros are summed up.
+// TestUnknownFields checks that unknown fields are shown with their type, and that long runs of zeros are summed up.
 func TestUnknownFields(t *testing.T) {
 	at := bind.Origin{Source: bind.Header, Confidence: bind.Observed, Offset: 8, Length: 100}
 	im := &Image{Name: "a", Readable: true, Facts: bind.Facts{Format: bind.CPB, HeaderLength: 128, PayloadLength: 7, Described: "d.toml", NamedBy: []string{"software_version"}, Corrections: []string{"the level"}}}
@@ -249,21 +249,5 @@ func TestUnknownFields(t *testing.T) {
 	im.fields = nil
 	if text := drawn(t, im, 80, true, false); !strings.Contains(text, "  offset ") {
 		t.Errorf("%s", text)
-	}
-}
-
-// A remark stands beside its value where there is room, and else below it.
-func TestPrintRow(t *testing.T) {
-	for _, test := range []struct {
-		row   row
-		lines int
-	}{
-		{row{"name", "value", ""}, 1}, {row{"name", "value", "remark"}, 1}, {row{"name", strings.Repeat("v", 55), "remark"}, 2}, {row{"name", strings.Repeat("v ", 50), "remark"}, 3},
-	} {
-		var out bytes.Buffer
-		printRow(&out, &console.Console{Width: 80}, test.row)
-		if got := strings.Count(out.String(), "\n"); got != test.lines || !strings.Contains(out.String(), test.row.remark) {
-			t.Errorf("%+v:\n%s", test.row, &out)
-		}
 	}
 }

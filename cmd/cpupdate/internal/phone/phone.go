@@ -44,7 +44,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err != nil {
 		return err
 	}
-	if err := con.Print(NewLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
+	if err := con.Print(newLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
 	return advice.RunFailure(plan, advice.Context{}, results)
@@ -63,7 +63,7 @@ type askedDoc struct {
 	Error   *exit.ErrorDoc     `json:"error,omitempty"`
 }
 
-func NewLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
+func newLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
 	doc := lookDoc{Schema: 1, Phones: []askedDoc{}}
 	for i, r := range results {
 		row := askedDoc{Address: targets[i].Address, Device: runview.NewDeviceDoc(r.After)}

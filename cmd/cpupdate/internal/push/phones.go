@@ -188,7 +188,7 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 		if err := s.ServeFTP(); err != nil {
 			return nil, err
 		}
-		return fleet.ServedByFTP(s.Ftp, name, content, s.BackFTP), nil
+		return fleet.ServedByFTP(s.FTP, name, content, s.BackFTP), nil
 	case r.o.Route.Serve:
 		return fleet.Served(s.Server, name, content, s.Back), nil
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// The answer has a row for what is known, and none for what is not.
+// TestDraw checks the rows of the answer.
 func TestDraw(t *testing.T) {
 	m := machine.New(t)
 	name := clitest.Image(t, "cp600.bind", nil)
@@ -54,7 +54,7 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// Each proof has words of its own, and another file of the name is not forgotten.
+// TestProofLine checks that each proof has a text of its own.
 func TestProofLine(t *testing.T) {
 	seen := map[string]bool{}
 	for _, proof := range []transfer.Proof{transfer.ProofSize, transfer.ProofDigest, transfer.ProofReadBack} {
@@ -72,23 +72,24 @@ func TestProofLine(t *testing.T) {
 	}
 }
 
+// TestTimeLine checks the rate, and that the attempt is shown if it was not the first.
 func TestTimeLine(t *testing.T) {
 	for _, test := range []struct {
 		l    transfer.Location
 		want string
 	}{
 		{transfer.Location{Size: 3 << 20, Duration: 1500 * time.Millisecond, Attempts: 1}, "1.5 s at 2.0 MiB/s"},
-		{transfer.Location{Size: 1 << 10, Duration: 12345 * time.Microsecond, Attempts: 1}, "12 ms at 81.0 KiB/s"},
-		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0 ms at "},
+		{transfer.Location{Size: 1 << 10, Duration: 12500 * time.Microsecond, Attempts: 1}, "13 ms at 80.0 KiB/s"},
+		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0 ms at 1000 bytes/s"},
 	} {
 		got := timeLine(test.l)
-		if !strings.HasPrefix(got, test.want) || strings.Contains(got, ", ") != (test.l.Attempts > 1) {
+		if !strings.Contains(got, test.want) || strings.HasSuffix(got, test.want) != (test.l.Attempts == 1) {
 			t.Errorf("%+v: %s", test.l, got)
 		}
 	}
 }
 
-// What an image is, in a line; that it is intact only once its digest was compared.
+// TestImageLine checks that an image is called intact only after its digest was compared.
 func TestImageLine(t *testing.T) {
 	im := &images.Image{Facts: bind.Facts{
 		SoftwareType: bind.Fact[string]{Value: "SIP"}, Version: bind.Fact[bind.Version]{Value: bind.Version{Major: 1}}, Family: bind.Fact[string]{Value: "CP"},

@@ -64,7 +64,7 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 	if len(w.targets) == 1 || w.con.JSON || w.con.Quiet {
 		return func() {}
 	}
-	w.aside("this machine", w.beginning(s.O.Patience))
+	w.aside("this machine", w.beginning(s.Options.Patience))
 	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() { w.run(ticker.C, stop) })

@@ -11,9 +11,9 @@ import (
 )
 
 // addFaults adds the faults to the phones.
-func (o *Options) addFaults(plan []Simulated) error {
+func (o *Options) addFaults(plan []simulated) error {
 	for _, text := range o.faults {
-		chosen, name, err := FaultOf(text, len(plan))
+		chosen, name, err := faultOf(text, len(plan))
 		if err != nil {
 			return err
 		}
@@ -21,7 +21,7 @@ func (o *Options) addFaults(plan []Simulated) error {
 			if chosen != 0 && chosen != i+1 {
 				continue
 			}
-			if err := plan[i].Config.AddFault(name); err != nil {
+			if err := plan[i].config.AddFault(name); err != nil {
 				return exit.Usage("simulate", "--fault %s: phone %d: %v", text, i+1, err)
 			}
 		}
@@ -29,8 +29,8 @@ func (o *Options) addFaults(plan []Simulated) error {
 	return nil
 }
 
-// FaultOf parses [N=]NAME; 0 means all phones.
-func FaultOf(text string, count int) (n int, name string, err error) {
+// faultOf parses [N=]NAME; 0 means all phones.
+func faultOf(text string, count int) (n int, name string, err error) {
 	number, name, found := strings.Cut(text, "=")
 	if !found {
 		name = text
@@ -41,7 +41,7 @@ func FaultOf(text string, count int) (n int, name string, err error) {
 	switch {
 	case !slices.ContainsFunc(phonesim.Faults(), known):
 		hint := "cpupdate simulate --list-faults shows the names"
-		if like := FaultsLike(name); len(like) > 0 {
+		if like := faultsLike(name); len(like) > 0 {
 			hint = "did you mean: " + strings.Join(like, ", ")
 		}
 		return 0, "", exit.Errorf(exit.CodeUsage, hint, "--fault %s: unknown fault %q", text, name)
@@ -51,8 +51,8 @@ func FaultOf(text string, count int) (n int, name string, err error) {
 	return n, name, nil
 }
 
-// FaultsLike returns the faults that are spelled alike, or that contain the name.
-func FaultsLike(name string) []string {
+// faultsLike returns the faults that are spelled alike, or that contain the name.
+func faultsLike(name string) []string {
 	const few = 5
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	if len(name) < 3 || len(name) > 64 {

@@ -11,11 +11,11 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// SimulatedNote marks each phone in a list that simulate wrote: such a list may be replaced without --force.
-const SimulatedNote = "simulated"
+// Note marks each phone in a list that simulate wrote: such a list may be replaced without --force.
+const Note = "simulated"
 
-// WebNote follows it, with the address of the phone's web page after it.
-const WebNote = ", web page at "
+// webNote follows it, with the address of the phone's web page after it.
+const webNote = ", web page at "
 
 // mayWrite reports whether the list may replace an existing file: with --force, or if that file is a list of simulated
 // phones only.
@@ -30,7 +30,7 @@ func onlySimulated(name string) bool {
 	}
 	listed, err := settings.ReadPhoneList(name)
 	for _, l := range listed {
-		if l.Note != SimulatedNote && !strings.HasPrefix(l.Note, SimulatedNote+WebNote) {
+		if l.Note != Note && !strings.HasPrefix(l.Note, Note+webNote) {
 			return false
 		}
 	}
@@ -39,13 +39,13 @@ func onlySimulated(name string) bool {
 
 // writeSimulated writes what an operator would know about the phones, which have started. Their software is not part of
 // it: they report that themselves.
-func writeSimulated(plan []Simulated, phones []*phonesim.Phone) func(io.Writer) error {
+func writeSimulated(plan []simulated, phones []*phonesim.Phone) func(io.Writer) error {
 	var listed []hwcheck.ListedPhone
 	for i, phone := range phones {
 		l := plan[i].listed
-		l.Address, l.Note = phone.Address(), SimulatedNote
+		l.Address, l.Note = phone.Address(), Note
 		if web := phone.State().WebAddress; web != "" {
-			l.Note += WebNote + web
+			l.Note += webNote + web
 		}
 		l.Phone.SoftwareType, l.Phone.Running = nil, nil
 		listed = append(listed, l)

@@ -16,8 +16,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// Plan returns the description of each phone.
-func (o *Options) Plan(ctx context.Context, con *console.Console) ([]Simulated, error) {
+// plan returns the description of each phone.
+func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, error) {
 	if err := o.wait.validate(); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (o *Options) Plan(ctx context.Context, con *console.Console) ([]Simulated, 
 		}
 		password = secret.Reveal()
 	}
-	plan := make([]Simulated, len(listed))
+	plan := make([]simulated, len(listed))
 	for i, l := range listed {
 		c := phonesim.Config{
 			Listen: listen.at(i), ListenSecure: secure.at(i), Web: web.at(i), Password: password, Service: o.Place.service,
@@ -66,7 +66,7 @@ func (o *Options) Plan(ctx context.Context, con *console.Console) ([]Simulated, 
 		}
 		l.Phone = filled(l.Phone, known)
 		describePhone(&c, l.Phone)
-		plan[i] = Simulated{c, l}
+		plan[i] = simulated{c, l}
 	}
 	if err := o.nameMACs(plan); err != nil {
 		return nil, err
@@ -139,7 +139,7 @@ func describePhone(c *phonesim.Config, p hwcheck.Phone) {
 }
 
 // nameMACs sets the MAC address of each phone: the list's, or the next one from --mac on that no other phone has.
-func (o *Options) nameMACs(plan []Simulated) error {
+func (o *Options) nameMACs(plan []simulated) error {
 	first, err := hwcheck.ParseMAC(o.mac)
 	if err != nil {
 		return exit.Usage("simulate", "--mac: %v", err)
@@ -159,7 +159,7 @@ func (o *Options) nameMACs(plan []Simulated) error {
 				s.listed.MAC = mac
 			}
 		}
-		s.Config.MAC = s.listed.MAC
+		s.config.MAC = s.listed.MAC
 	}
 	return nil
 }

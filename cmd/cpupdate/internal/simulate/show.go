@@ -29,12 +29,12 @@ type simEvent struct {
 	e phonesim.Event
 }
 
-func NewSimShow(con *console.Console, count int, stop func(error)) *simShow {
+func newSimShow(con *console.Console, count int, stop func(error)) *simShow {
 	return &simShow{con: con, stop: stop, addresses: make([]string, count)}
 }
 
-// Event prints an event. The first phones may have events before the last one has started.
-func (s *simShow) Event(i int, e phonesim.Event) {
+// event prints an event. The first phones may have events before the last one has started.
+func (s *simShow) event(i int, e phonesim.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -46,15 +46,15 @@ func (s *simShow) Event(i int, e phonesim.Event) {
 	}
 }
 
-// Begin prints the phones, the name of their list, and the events so far.
-func (s *simShow) Begin(plan []Simulated, phones []*phonesim.Phone, list string) {
+// begin prints the phones, the name of their list, and the events so far.
+func (s *simShow) begin(plan []simulated, phones []*phonesim.Phone, list string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, phone := range phones {
 		s.addresses[i] = phone.Address()
 	}
 	for i := range plan {
-		doc := newStartedDoc(i, plan[i].Config, phones[i].State())
+		doc := newStartedDoc(i, plan[i].config, phones[i].State())
 		s.write(doc, doc.text())
 	}
 	ready := readyDoc{1, "ready", list, len(phones)}
@@ -80,7 +80,7 @@ func (s *simShow) end(phones []*phonesim.Phone) error {
 	for i, phone := range phones {
 		doc := newStateDoc(i, phone.State())
 		if err == nil {
-			err = s.Put(doc, doc.Text())
+			err = s.put(doc, doc.text())
 		}
 	}
 	return err
@@ -88,13 +88,13 @@ func (s *simShow) end(phones []*phonesim.Phone) error {
 
 // write writes a line at once. If that fails, the phones end.
 func (s *simShow) write(doc any, text string) {
-	if err := s.Put(doc, text); err != nil {
+	if err := s.put(doc, text); err != nil {
 		s.ended = true
 		s.stop(err)
 	}
 }
 
-func (s *simShow) Put(doc any, text string) error {
+func (s *simShow) put(doc any, text string) error {
 	return s.con.Emit(doc, func(w io.Writer) { fmt.Fprintln(w, text) })
 }
 
@@ -201,8 +201,8 @@ func (d simEventDoc) text(e phonesim.Event) string {
 	return fmt.Sprintf("%s  %-3d %s  %s", console.Clock(e.Time), d.Phone, console.Escape(d.Address), console.Escape(what))
 }
 
-// StateDoc is the JSON line for the final state of a phone.
-type StateDoc struct {
+// stateDoc is the JSON line for the final state of a phone.
+type stateDoc struct {
 	Schema       int    `json:"schema"`
 	Event        string `json:"event"` // "state"
 	Phone        int    `json:"phone"`
@@ -224,14 +224,14 @@ type StateDoc struct {
 	UploadBytes  int64  `json:"upload_bytes"`
 }
 
-func newStateDoc(i int, s phonesim.State) StateDoc {
-	return StateDoc{
+func newStateDoc(i int, s phonesim.State) stateDoc {
+	return stateDoc{
 		1, "state", i + 1, s.Address, s.MAC, s.SoftwareType, s.Version.String(), strings.ReplaceAll(string(s.Status), " ", "-"),
 		s.Contacts, s.Calls, s.Told, s.Fetches, s.Bytes, s.Restarts, s.Refusal, s.WebAddress, s.Logins, s.Uploads, s.UploadBytes,
 	}
 }
 
-func (d StateDoc) Text() string {
+func (d stateDoc) text() string {
 	text := fmt.Sprintf("%-3d %s  runs %s %s, %s; update command received %s, fetched %s (%s), %s", d.Phone, console.Escape(d.Address), console.Escape(d.SoftwareType),
 		console.Escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), console.Plural(d.Told, "time"), console.Plural(d.Fetches, "file"), console.Bytes(d.Bytes), console.Plural(d.Restarts, "restart"))
 	if d.Uploads > 0 || d.UploadBytes > 0 {

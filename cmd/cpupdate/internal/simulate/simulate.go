@@ -67,7 +67,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 
 // Run runs phones until it is interrupted, which is its normal end.
 func Run(ctx context.Context, con *console.Console, o Options) error {
-	plan, err := o.Plan(ctx, con)
+	plan, err := o.plan(ctx, con)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	con.KeepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	show := NewSimShow(con, len(plan), stop)
+	show := newSimShow(con, len(plan), stop)
 	phones, err := startPhones(ctx, plan, show)
 	defer Close(phones)
 	if err != nil {
@@ -88,7 +88,7 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	if err != nil {
 		return err
 	}
-	show.Begin(plan, phones, o.output)
+	show.begin(plan, phones, o.output)
 	<-ctx.Done()
 	if own := (*exit.Error)(nil); errors.As(context.Cause(ctx), &own) {
 		return own
@@ -96,23 +96,23 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	return show.end(phones)
 }
 
-// A Simulated phone has the configuration of a phone, and what the list says about it.
-type Simulated struct {
-	Config phonesim.Config
+// A simulated phone has the configuration of a phone, and what the list says about it.
+type simulated struct {
+	config phonesim.Config
 	listed hwcheck.ListedPhone
 }
 
 // startPhones starts all phones. On an error it returns those that did start as well.
-func startPhones(ctx context.Context, plan []Simulated, show *simShow) ([]*phonesim.Phone, error) {
+func startPhones(ctx context.Context, plan []simulated, show *simShow) ([]*phonesim.Phone, error) {
 	var phones []*phonesim.Phone
 	for i, s := range plan {
 		if ctx.Err() != nil {
 			return phones, ctx.Err()
 		}
-		s.Config.Event = func(e phonesim.Event) { show.Event(i, e) }
-		phone, err := phonesim.Start(s.Config)
+		s.config.Event = func(e phonesim.Event) { show.event(i, e) }
+		phone, err := phonesim.Start(s.config)
 		if err != nil {
-			return phones, startFailure(i+1, s.Config, err)
+			return phones, startFailure(i+1, s.config, err)
 		}
 		phones = append(phones, phone)
 	}

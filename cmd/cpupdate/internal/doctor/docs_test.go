@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
@@ -16,10 +16,10 @@ import (
 // the example.
 func TestDocsDoctor(t *testing.T) {
 	t.Parallel()
-	page := readPage(t, "doctor.md").text
+	page := clitest.Page(t, "doctor.md")
 	var want, got, names []string
-	for _, c := range doctor.DoctorTable() {
-		want, names = append(want, c.Id()), append(names, c.Name)
+	for _, c := range checks() {
+		want, names = append(want, c.id()), append(names, c.name)
 	}
 	for _, row := range regexp.MustCompile("(?m)^\\| ([a-z ]+) \\| `([a-z-]+)` \\| [^|]+ \\|$").FindAllStringSubmatch(page, -1) {
 		got = append(got, row[1]+"/"+row[2])
@@ -36,8 +36,8 @@ func TestDocsDoctor(t *testing.T) {
 	if len(shown) == 0 {
 		t.Error("doctor.md has no example")
 	}
-	for _, s := range []doctor.State{doctor.StateWell, doctor.StateMind, doctor.StateBad, doctor.StateSkip} {
-		word, _ := doctor.StateWord(s)
+	for _, s := range []state{stateWell, stateMind, stateBad, stateSkip} {
+		word, _ := stateWord(s)
 		if !strings.Contains(page, "| `"+strings.TrimSpace(word)+"` | `"+string(s)+"` |") {
 			t.Errorf("doctor.md does not know the state %s", s)
 		}
@@ -47,10 +47,10 @@ func TestDocsDoctor(t *testing.T) {
 // TestDocsJSONDoctor compares the JSON answer of doctor with docs/json.md.
 func TestDocsJSONDoctor(t *testing.T) {
 	t.Parallel()
-	section := jsonSection(t, "## Is the way clear?\n")
-	f := doctor.Bad(context.DeadlineExceeded).Named("a", "b", "c")
+	section := clitest.Section(t, "json.md", "## Is the way clear?")
+	f := bad(context.DeadlineExceeded).named("a", "b", "c")
 	f.Error = &exit.ErrorDoc{}
-	text, err := json.Marshal(doctor.DoctorDoc{Checks: []doctor.Finding{f}})
+	text, err := json.Marshal(answer{Checks: []finding{f}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestDocsJSONDoctor(t *testing.T) {
 			t.Errorf("json.md does not know the field %s of doctor", key[1])
 		}
 	}
-	for _, word := range []string{string(doctor.RouteServer), string(doctor.RouteServe), string(doctor.RouteWeb), string(doctor.StateWell), string(doctor.StateMind), string(doctor.StateBad), string(doctor.StateSkip)} {
+	for _, word := range []string{string(routeServer), string(routeServe), string(routeWeb), string(stateWell), string(stateMind), string(stateBad), string(stateSkip)} {
 		if !strings.Contains(section, "`"+word+"`") {
 			t.Errorf("json.md does not know %s", word)
 		}
