@@ -184,7 +184,7 @@ func (p *phone) request() wpi.Contact {
 	}
 	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.runner.plan.Back, Timeout: o.Timeout, Dial: o.Dial}
 	if port == hwcheck.ContactPort {
-		request.SecondDoor = net.JoinHostPort(host, o.SecondDoor)
+		request.AltAddress = net.JoinHostPort(host, o.SecondDoor)
 	}
 	request.Reached = func(c wpi.Contacted) error {
 		n, _ := strconv.ParseUint(port, 10, 16)

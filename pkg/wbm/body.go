@@ -25,8 +25,9 @@ type body struct {
 	mediaType   string
 	length      int64
 	parts       io.Reader
-	complete    atomic.Bool  // all of it is sent
-	interrupted func() error // why the upload is interrupted, nil if it is not
+	paused      atomic.Pointer[chan struct{}] // closed when the body goes on; nil if it is not paused
+	complete    atomic.Bool                   // all of it is sent
+	interrupted func() error                  // why the upload is interrupted, nil if it is not
 
 	mu     sync.Mutex
 	over   bool // Watch and Sent are not called any more
@@ -80,6 +81,27 @@ func (b *body) start() {
 		_, err := io.Copy(b.pipe, b.parts)
 		_ = b.pipe.CloseWithError(err)
 	}()
+}
+
+// Read reads the body, unless it is paused.
+func (b *body) Read(p []byte) (int, error) {
+	if paused := b.paused.Load(); paused != nil {
+		<-*paused
+	}
+	return b.PipeReader.Read(p)
+}
+
+// pause holds back what is not read yet.
+func (b *body) pause() {
+	paused := make(chan struct{})
+	b.paused.CompareAndSwap(nil, &paused)
+}
+
+// resume ends a pause.
+func (b *body) resume() {
+	if paused := b.paused.Swap(nil); paused != nil {
+		close(*paused)
+	}
 }
 
 // sent notes that all of the body is sent.

@@ -74,6 +74,9 @@ func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 		if interim++; interim > maxInterim {
 			return htmlform.ErrTooLarge
 		}
+		if c.upload != nil {
+			c.upload.resume()
+		}
 		return nil
 	}}
 	c.read.Store(0)
@@ -93,13 +96,19 @@ func (c *conn) roundTrip(r *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// Read reads, and notes why the phone sends no more. What chunks add to a page is bounded, too.
+// Read reads, and notes why the phone sends no more. What chunks add to a page is bounded, too. An upload is paused when the
+// phone answers: it goes on if that is an interim answer only.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.read.Load() > maxHeader+2*maxPage {
 		return 0, htmlform.ErrTooLarge
 	}
 	n, err := c.Conn.Read(p)
 	c.read.Add(int64(n))
+	if n > 0 && c.upload != nil {
+		if c.upload.pause(); c.closed.Load() {
+			c.upload.resume()
+		}
+	}
 	if n == 0 && err != nil && !c.closed.Load() {
 		c.ended.CompareAndSwap(nil, &err)
 	}
@@ -126,6 +135,7 @@ func (c *conn) Close() error {
 		return c.Conn.Close()
 	}
 	_ = b.pipe.Close()
+	b.resume()
 	if c.normal.Load() || b.complete.Load() && b.interrupted() == nil && c.read.Load() > 0 {
 		c.raw.CloseNormally()
 		return c.Conn.Close()

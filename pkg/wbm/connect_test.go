@@ -40,7 +40,6 @@ func TestNobody(t *testing.T) {
 	}{
 		{"no TLS", plain.Listener.Addr().String(), wbm.KindTLS},
 		{"nobody", closed.Addr().String(), wbm.KindUnreachable},
-		{"silence", silent.Addr().String(), wbm.KindTimeout},
 		{"no address", "127.0.0.1", wbm.KindUnreachable},
 		{"no port", "127.0.0.1:", wbm.KindUnreachable},
 		{"no connection in time", silent.Addr().String(), wbm.KindUnreachable},
@@ -48,10 +47,7 @@ func TestNobody(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			o := wbm.Options{Timeout: 10 * time.Second}
-			switch {
-			case c.kind == wbm.KindTimeout:
-				o.Timeout = 300 * time.Millisecond
-			case c.name == "no connection in time":
+			if c.name == "no connection in time" {
 				o.Timeout = time.Nanosecond
 			}
 			if _, err := wbm.Open(t.Context(), c.address, o); kind(err) != c.kind {
@@ -59,6 +55,22 @@ func TestNobody(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSilence checks that a peer that is silent from the beginning has the time of one page.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(t *testing.T, n network) {
+		silent, err := n.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		begun := time.Now()
+		if _, err := wbm.Open(t.Context(), silent.Addr().String(), wbm.Options{Dial: n.Dial}); kind(err) != wbm.KindTimeout || time.Since(begun) != 30*time.Second {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+	})
 }
 
 // TestTrust checks that an untrusted certificate ends the visit before anything is sent, on every connection.

@@ -17,6 +17,8 @@ import (
 // raw sets a handler that answers on the bare connection.
 func (s *site) raw(name string, answer func(net.Conn, *bufio.ReadWriter)) {
 	s.pages[name] = func(w http.ResponseWriter, _ *http.Request) {
+		s.open.Add(1)
+		defer s.open.Done()
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
@@ -191,22 +193,23 @@ func TestDrip(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			s.raw("/index.cmd", func(conn net.Conn, _ *bufio.ReadWriter) {
-				_, err := io.WriteString(conn, c.front)
-				tick := time.NewTicker(30 * time.Millisecond)
-				defer tick.Stop()
-				for err == nil && c.drip != "" {
-					<-tick.C
-					_, err = io.WriteString(conn, c.drip)
+			inMemory(t, func(t *testing.T, n network) {
+				s := newSiteOn(t, n)
+				s.raw("/index.cmd", func(conn net.Conn, _ *bufio.ReadWriter) {
+					_, err := io.WriteString(conn, c.front)
+					tick := time.NewTicker(time.Second)
+					defer tick.Stop()
+					for err == nil && c.drip != "" {
+						<-tick.C
+						_, err = io.WriteString(conn, c.drip)
+					}
+					_, _ = conn.Read(make([]byte, 1))
+				})
+				o, begun := s.options(t), time.Now()
+				if _, err := wbm.Open(t.Context(), s.address, o); kind(err) != wbm.KindTimeout || time.Since(begun) != o.Timeout {
+					t.Errorf("%v after %v", err, time.Since(begun))
 				}
-				_, _ = conn.Read(make([]byte, 1))
 			})
-			o := s.options(t)
-			o.Timeout = 300 * time.Millisecond
-			if _, err := wbm.Open(t.Context(), s.address, o); kind(err) != wbm.KindTimeout {
-				t.Errorf("%v", err)
-			}
 		})
 	}
 }

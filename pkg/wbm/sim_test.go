@@ -6,8 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/trust"
@@ -59,29 +59,29 @@ func TestSimulatedPhones(t *testing.T) {
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			config := phonesim.Config{
-				Listen: "127.0.0.1:0", Web: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", Level: 3,
-				PartNumber: "S30817-S7403-A101-015", SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Password: password,
-			}
-			if fault != "" {
-				config.Faults = []phonesim.Fault{fault}
-			}
-			phone, err := phonesim.Start(config)
-			noProblem(t, err)
-			t.Cleanup(func() { noProblem(t, phone.Close()) })
-			s := &site{address: phone.State().WebAddress}
-			o := wbm.Options{TLS: believeAnybody(), Timeout: 10 * time.Second}
-			if c.kind == wbm.KindTimeout {
-				o.Timeout, o.Patience = 2*time.Second, 2*time.Second // the systems between may hold all of it
-			}
-			got, err := s.visit(t, o, image(file.String()))
-			e := (*wbm.Error)(nil)
-			if errors.As(err, &e); err != nil && (e == nil || e.Kind != c.kind || e.Whole != c.whole && c.kind != wbm.KindTimeout) || err == nil && c.kind != "" {
-				t.Fatalf("%+v: %v, want %q", e, err, c.kind)
-			}
-			if err == nil && got.Refusal != c.refusal {
-				t.Errorf("%+v", got)
-			}
+			inMemory(t, func(t *testing.T, n network) {
+				config := phonesim.Config{
+					Network: n.(*memnet.Network),
+					Listen:  "127.0.0.1:0", Web: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", Level: 3,
+					PartNumber: "S30817-S7403-A101-015", SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Password: password,
+				}
+				if fault != "" {
+					config.Faults = []phonesim.Fault{fault}
+				}
+				phone, err := phonesim.Start(config)
+				noProblem(t, err)
+				t.Cleanup(func() { noProblem(t, phone.Close()) })
+				s := &site{address: phone.State().WebAddress}
+				o := wbm.Options{TLS: believeAnybody(), Dial: n.Dial}
+				got, err := s.visit(t, o, image(file.String()))
+				e := (*wbm.Error)(nil)
+				if errors.As(err, &e); err != nil && (e == nil || e.Kind != c.kind || e.Whole != c.whole && c.kind != wbm.KindTimeout) || err == nil && c.kind != "" {
+					t.Fatalf("%+v: %v, want %q", e, err, c.kind)
+				}
+				if err == nil && got.Refusal != c.refusal {
+					t.Errorf("%+v", got)
+				}
+			})
 		})
 	}
 }

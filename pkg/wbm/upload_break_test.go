@@ -53,26 +53,27 @@ func TestUploadBreaks(t *testing.T) {
 		}, wbm.KindTimeout, "takes no more", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			ended := make(chan struct{})
-			s.raw("raw", func(conn net.Conn, r *bufio.ReadWriter) {
-				c.raw(conn, r, ended)
-				_ = conn.Close()
-				<-ended
-			})
-			o := s.options(t)
+			on := onBoth
 			if c.kind == wbm.KindTimeout {
-				o.Timeout = 2 * time.Second
+				on = inMemory
 			}
-			_, err := s.visit(t, o, zeroImage(large))
-			close(ended)
-			if kind(err) != c.kind || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("%v, want %q", err, c.kind)
-			}
-			if e := (*wbm.Error)(nil); errors.As(err, &e) && e.Whole != c.whole {
-				t.Errorf("whole is %t", e.Whole)
-			}
+			on(t, func(t *testing.T, n network) {
+				s := newSiteOn(t, n)
+				ended := make(chan struct{})
+				s.raw("raw", func(conn net.Conn, r *bufio.ReadWriter) {
+					c.raw(conn, r, ended)
+					_ = conn.Close()
+					<-ended
+				})
+				_, err := s.visit(t, s.options(t), zeroImage(large))
+				close(ended)
+				if kind(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+					t.Fatalf("%v, want %q", err, c.kind)
+				}
+				if e := (*wbm.Error)(nil); errors.As(err, &e) && e.Whole != c.whole {
+					t.Errorf("whole is %t", e.Whole)
+				}
+			})
 		})
 	}
 }
@@ -97,32 +98,40 @@ func TestUploadEnds(t *testing.T) {
 		{"first it waits", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n<p>", false, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t)
-			s.pages["raw"] = func(w http.ResponseWriter, r *http.Request) {
-				length := r.ContentLength
-				conn, buffered, err := http.NewResponseController(w).Hijack()
-				if err != nil {
-					return
-				}
-				defer conn.Close()
-				wholeRequest(buffered, length)
-				_, _ = io.WriteString(conn, c.answer)
-				if c.silent {
-					_, _ = conn.Read(make([]byte, 1))
-				}
-			}
-			o := s.options(t)
+			on := onBoth
 			if c.silent {
-				o.Timeout, o.Patience = 2*time.Second, 300*time.Millisecond
+				on = inMemory
 			}
-			_, err := s.visit(t, o, image(strings.Repeat("x", 1<<20)))
-			if kind(err) != c.kind || (err == nil) != (c.kind == "") {
-				t.Fatalf("%v, want %q", err, c.kind)
-			}
-			if e := (*wbm.Error)(nil); errors.As(err, &e) && (!e.Whole || !strings.Contains(e.Error(), c.says)) {
-				t.Errorf("%v, whole is %t", err, e.Whole)
-			}
+			on(t, func(t *testing.T, n network) {
+				s := newSiteOn(t, n)
+				s.pages["raw"] = func(w http.ResponseWriter, r *http.Request) {
+					s.open.Add(1)
+					defer s.open.Done()
+					length := r.ContentLength
+					conn, buffered, err := http.NewResponseController(w).Hijack()
+					if err != nil {
+						return
+					}
+					defer conn.Close()
+					wholeRequest(buffered, length)
+					_, _ = io.WriteString(conn, c.answer)
+					if c.silent {
+						_, _ = conn.Read(make([]byte, 1))
+					}
+				}
+				o, begun := s.options(t), time.Now()
+				o.Patience = 10 * time.Minute
+				_, err := s.visit(t, o, image(strings.Repeat("x", 1<<20)))
+				if kind(err) != c.kind || (err == nil) != (c.kind == "") {
+					t.Fatalf("%v, want %q", err, c.kind)
+				}
+				if e := (*wbm.Error)(nil); errors.As(err, &e) && (!e.Whole || !strings.Contains(e.Error(), c.says)) {
+					t.Errorf("%v, whole is %t", err, e.Whole)
+				}
+				if took := time.Since(begun); c.name == "silent" && took != o.Patience || c.name == "silent in the answer" && took != o.Timeout {
+					t.Errorf("after %v", took)
+				}
+			})
 		})
 	}
 }
@@ -130,24 +139,26 @@ func TestUploadEnds(t *testing.T) {
 // TestUploadInterrupted checks that the phone sees a reset, never a normal end.
 func TestUploadInterrupted(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	why := errors.New("enough")
-	saw := make(chan error, 1)
-	s.raw("raw", func(conn net.Conn, r *bufio.ReadWriter) {
-		_, _ = io.CopyN(io.Discard, r, 1<<20)
-		cancel(why)
-		_, err := io.Copy(io.Discard, r)
-		saw <- err
+	onBoth(t, func(t *testing.T, n network) {
+		s := newSiteOn(t, n)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		why := errors.New("enough")
+		saw := make(chan error, 1)
+		s.raw("raw", func(conn net.Conn, r *bufio.ReadWriter) {
+			_, _ = io.CopyN(io.Discard, r, 1<<20)
+			cancel(why)
+			_, err := io.Copy(io.Discard, r)
+			saw <- err
+		})
+		_, err := s.visitWith(ctx, t, s.options(t), zeroImage(large))
+		if !errors.Is(err, why) || kind(err) != "" {
+			t.Errorf("%v", err)
+		}
+		if err := <-saw; err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "reset") && !strings.Contains(err.Error(), "forcibly closed") {
+			t.Errorf("the phone saw %v", err)
+		}
+		if !s.out {
+			t.Error("not logged out")
+		}
 	})
-	_, err := s.visitWith(ctx, t, s.options(t), zeroImage(large))
-	if !errors.Is(err, why) || kind(err) != "" {
-		t.Errorf("%v", err)
-	}
-	if err := <-saw; err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "reset") && !strings.Contains(err.Error(), "forcibly closed") {
-		t.Errorf("the phone saw %v", err)
-	}
-	if !s.out {
-		t.Error("not logged out")
-	}
 }

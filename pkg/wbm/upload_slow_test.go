@@ -8,7 +8,6 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -47,45 +46,38 @@ func TestUploadSlowFile(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t)
-			file := slow{make(chan struct{}), make(chan struct{}), make(chan struct{})}
-			ctx, cancel := context.WithCancelCause(t.Context())
-			defer cancel(nil)
-			s.raw("raw", func(conn net.Conn, r *bufio.ReadWriter) {
-				_, _ = io.CopyN(io.Discard, r, 1<<20)
-				<-file.waits
-				if _, _ = io.WriteString(conn, c.says); c.stop {
-					cancel(why)
-				}
-				if c.says != "" {
-					_, _ = io.Copy(io.Discard, r)
-				}
-			})
-			var late, over atomic.Bool
-			send := wbm.Image{Name: "a.img", Content: io.NewSectionReader(file, 0, large), Sent: func(int64) {
-				if over.Load() {
-					late.Store(true)
-				}
-			}}
-			done := make(chan error, 1)
-			go func() {
-				_, err := s.visitWith(ctx, t, s.options(t), send)
+			onBoth(t, func(t *testing.T, n network) {
+				s := newSiteOn(t, n)
+				file := slow{make(chan struct{}), make(chan struct{}), make(chan struct{})}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				s.raw("raw", func(conn net.Conn, r *bufio.ReadWriter) {
+					_, _ = io.CopyN(io.Discard, r, 1<<20)
+					<-file.waits
+					if _, _ = io.WriteString(conn, c.says); c.stop {
+						cancel(why)
+					}
+					if c.says != "" {
+						_, _ = io.Copy(io.Discard, r)
+					}
+				})
+				var late, over atomic.Bool
+				send := wbm.Image{Name: "a.img", Content: io.NewSectionReader(file, 0, large), Sent: func(int64) {
+					if over.Load() {
+						late.Store(true)
+					}
+				}}
+				_, err := s.visitWith(ctx, t, s.options(t), send) // it would wait for the file for ever
 				over.Store(true)
-				done <- err
-			}()
-			select {
-			case err := <-done:
 				if kind(err) != c.kind || c.stop && !errors.Is(err, why) {
 					t.Errorf("%v, want %q", err, c.kind)
 				}
-			case <-time.After(10 * time.Second):
-				t.Error("it waits for the file")
-			}
-			close(file.release)
-			<-file.ended
-			if late.Load() {
-				t.Error("more was sent when it was over")
-			}
+				close(file.release)
+				<-file.ended
+				if late.Load() {
+					t.Error("more was sent when it was over")
+				}
+			})
 		})
 	}
 }

@@ -11,14 +11,17 @@ import (
 	"log"
 	"mime"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -29,6 +32,7 @@ const password = `pass&word"1`
 type site struct {
 	*httptest.Server
 	address string
+	network network
 	pages   map[string]http.HandlerFunc // by the value of page, of page_submit, or by path
 
 	mu     sync.Mutex
@@ -38,6 +42,7 @@ type site struct {
 	parts  []part   // of the upload
 	out    bool
 
+	open sync.WaitGroup                  // connections that are answered by hand
 	swap atomic.Pointer[tls.Certificate] // shown from now on, if there is one
 }
 
@@ -68,10 +73,51 @@ b</textarea><input type=reset value=Clear><input type=submit name=go value="Send
 	donePage = `<html><body><div class="success">Transfer  completed <b>successfully</b></div></body></html>`
 )
 
+// A network is where a site listens, and where it is visited.
+type network interface {
+	Listen(ctx context.Context, network, address string) (net.Listener, error)
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// loopback is the system's network.
+type loopback struct{}
+
+func (loopback) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(ctx, network, address)
+}
+
+func (loopback) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, network, address)
+}
+
+// inMemory runs a test in virtual time, over a network in memory.
+func inMemory(t *testing.T, test func(*testing.T, network)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, memnet.New()) })
+}
+
+// onBoth runs a test over both networks: it is about how connections end.
+func onBoth(t *testing.T, test func(*testing.T, network)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		inMemory(t, test)
+	})
+	t.Run("system", func(t *testing.T) {
+		t.Parallel()
+		test(t, loopback{})
+	})
+}
+
 // newSite starts a page that behaves as expected.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{pages: map[string]http.HandlerFunc{}}
+	return newSiteOn(t, loopback{})
+}
+
+func newSiteOn(t *testing.T, n network) *site {
+	t.Helper()
+	s := &site{pages: map[string]http.HandlerFunc{}, network: n}
 	token := atomic.Int32{}
 	s.page("/index.cmd", loginPage)
 	s.page("WEBM_Admin_Logo", logoPage)
@@ -89,8 +135,17 @@ func newSite(t *testing.T) *site {
 		}
 		return &tls.Config{Certificates: []tls.Certificate{*c}, SessionTicketsDisabled: true, MinVersion: tls.VersionTLS12}, nil
 	}}
+	l, err := n.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Listener.Close()
+	s.Listener = l
 	s.StartTLS()
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.Close()
+		s.open.Wait()
+	})
 	s.address = s.Listener.Addr().String()
 	return s
 }
@@ -176,7 +231,7 @@ func (s *site) options(t *testing.T) wbm.Options {
 	pool.AddCert(s.Certificate())
 	return wbm.Options{
 		TLS:     &tls.Config{RootCAs: pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12},
-		Timeout: 10 * time.Second, Patience: 10 * time.Second,
+		Timeout: 10 * time.Second, Patience: 10 * time.Second, Dial: s.network.Dial,
 		Event: func(e wbm.Event) {
 			if strings.Contains(e.Text, password) {
 				t.Errorf("an event holds the password: %q", e)

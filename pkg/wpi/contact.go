@@ -14,47 +14,47 @@ import (
 )
 
 const (
-	// ContactPort is where phones take requests to call, by plain HTTP (the guide, pp. 12, 14).
+	// ContactPort is the port on which phones take contact requests, by plain HTTP (the guide, pp. 12, 14).
 	ContactPort = 8085
-	// ContactPath is the path of such a request (the guide, p. 14).
+	// ContactPath is the path of a contact request (the guide, p. 14).
 	ContactPath = "/contact_dls.html/ContactDLS"
 )
 
-// A Contact asks one phone to call. Nobody logs in for that (observed: OpenStage, CP).
+// A Contact sends one phone a contact request: to call back. It needs no login (observed: OpenStage, CP).
 type Contact struct {
 	// Address is the phone's contact port as HOST:PORT.
 	Address string
-	// SecondDoor is HOST:443 of the phone's web page, where the same request works (observed: OpenStage, CP), by HTTPS without
-	// verification. It is tried if Address cannot be reached at all: refused, no route, no answer. "" is none.
-	SecondDoor string
-	// Back says where the phone shall call, given the local address that reaches it. A host of "", or no Back, leaves it
-	// to the phone, which then calls the service it is set to; a port of 0 leaves that to it (assumed from the guide, p. 14).
+	// AltAddress is HOST:443 of the phone's web page, which takes the same request (observed: OpenStage, CP), by HTTPS without
+	// verification. It is tried if Address cannot be reached at all: refused, no route, no answer. "" means none.
+	AltAddress string
+	// Back returns where the phone shall call back, given the local address that reaches it. With a host of "", or without
+	// Back, the phone calls the service that it is set to; with a port of 0 it chooses the port (assumed from the guide, p. 14).
 	Back func(local netip.Addr) (host string, port int)
-	// Reached is told how the phone was reached, before it is asked: it may call while its answer is still on the way. An
-	// error gives it up. It may be nil.
+	// Reached is called when the phone is reached, before the request is sent: the phone may call back while its answer is
+	// still on the way. An error ends the attempt. It may be nil.
 	Reached func(Contacted) error
-	// Method is the form of the request, if it is known: "POST" or "GET". If "", Send finds out.
+	// Method is the form of the request, if it is known: "POST" or "GET". If it is "", Send finds out.
 	Method string
 	// Timeout is the longest wait for connecting and for the answer, each; 10 s if 0.
 	Timeout time.Duration
-	// Pause lies between the request and its second form; 2 s if 0. Two requests within a second were seen to stop a
-	// phone's web server.
+	// Pause is the time between the request and its second form; 2 s if 0. Two requests within a second were seen to stop
+	// a phone's web server.
 	Pause time.Duration
 	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Contacted says how a phone was reached that said it will call.
+// Contacted says how a phone was reached that took the request.
 type Contacted struct {
 	Local  netip.Addr     // our address as the phone sees it, if nothing between translates it
 	Remote netip.AddrPort // the phone's
-	Door   string         // "http" or "https"
+	Scheme string         // "http" or "https"
 	Method string         // "POST" or "GET"
 }
 
-// Send asks the phone to call, and returns when it said that it has heard: it need not call (the guide, p. 41), and is silent
-// for some minutes after it was last asked (OpenStage administration manual of 09/2010, p. 3-26: 300 s). The form of the guide
-// goes first, if no Method is set; a phone that does not know the method is asked once more in the form that was seen to work
+// Send sends the contact request, and returns when the phone has taken it. The phone need not call back (the guide, p. 41), and
+// ignores requests for some minutes after the last one (OpenStage administration manual of 09/2010, p. 3-26: 300 s). If no
+// Method is set the form of the guide goes first; a phone that does not know the method is sent the form that was seen to work
 // as well. The error is a [*ContactError], or the cause of the context.
 func (c Contact) Send(ctx context.Context) (Contacted, error) {
 	if c.Timeout == 0 {
@@ -88,6 +88,7 @@ func (c Contact) Send(ctx context.Context) (Contacted, error) {
 	return done, c.result(ctx, second)
 }
 
+// result returns the error of Send.
 func (c Contact) result(ctx context.Context, e *ContactError) error {
 	switch {
 	case e == nil:
@@ -98,29 +99,29 @@ func (c Contact) result(ctx context.Context, e *ContactError) error {
 	return e
 }
 
-// try sends one request, to the second door if nobody is at the first.
+// try sends one request, to the alternative address if the first cannot be reached.
 func (c Contact) try(ctx context.Context, method string) (Contacted, *ContactError) {
 	conn, err := c.dial(ctx, c.Address)
 	if err == nil {
-		return c.ask(ctx, conn, c.Address, contacted(conn, "http", method))
+		return c.sendOver(ctx, conn, c.Address, contacted(conn, "http", method))
 	}
 	first := failed(c.Address, err, ContactUnreachable)
-	if c.SecondDoor == "" {
+	if c.AltAddress == "" {
 		return Contacted{}, first
 	}
-	if conn, err = c.dial(ctx, c.SecondDoor); err != nil {
+	if conn, err = c.dial(ctx, c.AltAddress); err != nil {
 		return Contacted{}, first
 	}
 	done := contacted(conn, "https", method)
 	secure, err := c.handshake(ctx, conn)
 	if err != nil {
-		return Contacted{}, failed(c.SecondDoor, err, ContactNoPhone)
+		return Contacted{}, failed(c.AltAddress, err, ContactNoPhone)
 	}
-	return c.ask(ctx, secure, c.SecondDoor, done)
+	return c.sendOver(ctx, secure, c.AltAddress, done)
 }
 
-// ask sends the request over a connection, and closes that.
-func (c Contact) ask(ctx context.Context, conn net.Conn, address string, done Contacted) (Contacted, *ContactError) {
+// sendOver sends the request over a connection, and closes that.
+func (c Contact) sendOver(ctx context.Context, conn net.Conn, address string, done Contacted) (Contacted, *ContactError) {
 	if c.Reached != nil {
 		if err := c.Reached(done); err != nil {
 			_ = conn.Close()
@@ -130,6 +131,7 @@ func (c Contact) ask(ctx context.Context, conn net.Conn, address string, done Co
 	return done.orNothing(c.exchange(ctx, conn, address, done))
 }
 
+// dial connects within the time limit.
 func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
 	limited, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -143,16 +145,18 @@ func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
 	return conn, nil
 }
 
+// contacted says what the two ends of a connection are.
 func contacted(conn net.Conn, door, method string) Contacted {
 	local, _ := netip.ParseAddrPort(conn.LocalAddr().String())
 	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	return Contacted{
 		Local:  local.Addr().Unmap(),
 		Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()),
-		Door:   door, Method: method,
+		Scheme: door, Method: method,
 	}
 }
 
+// orNothing returns no value beside an error.
 func (done Contacted) orNothing(e *ContactError) (Contacted, *ContactError) {
 	if e != nil {
 		return Contacted{}, e
@@ -160,7 +164,7 @@ func (done Contacted) orNothing(e *ContactError) (Contacted, *ContactError) {
 	return done, nil
 }
 
-// form is what the phone is told: the address without brackets and zone, which mean nothing to anybody else.
+// form returns the fields of the request: the address without brackets and zone, which mean nothing to the phone.
 func (c Contact) form(local netip.Addr) string {
 	form := "ContactMe=true"
 	if c.Back == nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// A ContactKind is why a phone could not be asked to call.
+// A ContactKind says why a contact request failed.
 type ContactKind string
 
 // The kinds.
@@ -18,10 +18,10 @@ const (
 	ContactNoPhone     ContactKind = "no-phone"    // something else listens there
 )
 
-// A ContactError is a phone that could not be asked to call. It holds none of the phone's own words.
+// A ContactError is a contact request that failed. It holds none of the phone's own words.
 type ContactError struct {
 	Kind    ContactKind
-	Address string // HOST:PORT, of the door that was knocked at last
+	Address string // HOST:PORT that was tried last
 	Status  int    // of the answer, 0 if there was none
 	Err     error  // the cause, if there is one besides the status
 }
@@ -55,7 +55,7 @@ func (e *ContactError) otherMethod() bool {
 	return false
 }
 
-// failed makes the error of a connection. The address is in it already, so the cause goes without.
+// failed returns the error of a connection. It names the address itself, so the cause comes without.
 func failed(address string, err error, kind ContactKind) *ContactError {
 	if netconn.Classify(err) == netconn.Timeout {
 		kind = ContactTimeout

@@ -10,8 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -38,7 +40,7 @@ func TestContact(t *testing.T) {
 		local = l
 		return l.String(), 18443
 	}}.Send(t.Context())
-	want := wpi.Contacted{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddrPort(d.address), Door: "http", Method: "POST"}
+	want := wpi.Contacted{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddrPort(d.address), Scheme: "http", Method: "POST"}
 	if err != nil || done != want || local != want.Local {
 		t.Errorf("got %+v, %v, asked with %v", done, err, local)
 	}
@@ -101,8 +103,7 @@ func TestContactMethod(t *testing.T) {
 // TestContactAnswers: whatever a phone, or what poses as one, does.
 func TestContactAnswers(t *testing.T) {
 	t.Parallel()
-	elsewhere := listen(t, tcp(t), say(yes))
-	short := 100 * time.Millisecond
+	const elsewhere, short = "127.0.0.1:9999", 100 * time.Millisecond
 	for name, row := range map[string]struct {
 		each     []func(net.Conn)
 		kind     wpi.ContactKind // "" for success
@@ -126,7 +127,7 @@ func TestContactAnswers(t *testing.T) {
 		"200, endless":        {[]func(net.Conn){sayAndWait("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")}, wpi.ContactRefused, 200, 1, 0},
 		"401":                 {[]func(net.Conn){refusal("401")}, wpi.ContactRefused, 401, 1, 0},
 		"503":                 {[]func(net.Conn){refusal("503")}, wpi.ContactRefused, 503, 1, 0},
-		"redirect":            {[]func(net.Conn){say("HTTP/1.1 302 Found\r\nLocation: http://" + elsewhere.address + "/\r\n\r\n")}, wpi.ContactRefused, 302, 1, 0},
+		"redirect":            {[]func(net.Conn){say("HTTP/1.1 302 Found\r\nLocation: http://" + elsewhere + "/\r\n\r\n")}, wpi.ContactRefused, 302, 1, 0},
 		"redirect to TLS":     {[]func(net.Conn){say("HTTP/1.1 301 x\r\nLocation: https://127.0.0.1/\r\n\r\n")}, wpi.ContactRefused, 301, 1, 0},
 		"closes at once":      {[]func(net.Conn){say("")}, wpi.ContactNoPhone, 0, 1, 0},
 		"garbage":             {[]func(net.Conn){say("SSH-2.0-canary\r\n\x1b[31mcanary\r\n")}, wpi.ContactNoPhone, 0, 1, 0},
@@ -141,33 +142,41 @@ func TestContactAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := listen(t, tcp(t), row.each...)
-			second := listen(t, tcp(t), say(yes))
-			c := wpi.Contact{Address: d.address, SecondDoor: second.address, Timeout: row.timeout, Pause: time.Millisecond}
-			done, err := c.Send(t.Context())
-			if row.kind == "" {
-				if err != nil || done.Door != "http" {
-					t.Errorf("got %+v, %v", done, err)
+			synctest.Test(t, func(t *testing.T) {
+				network := memnet.New()
+				at := func(address string) net.Listener {
+					l, err := network.Listen(t.Context(), "tcp", address)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return l
 				}
-			} else {
-				wantContactError(t, err, row.kind, d.address, row.status)
-				if done != (wpi.Contacted{}) {
-					t.Errorf("got %+v beside the error", done)
+				d := listen(t, at("127.0.0.1:0"), row.each...)
+				second, other := listen(t, at("127.0.0.1:0"), say(yes)), listen(t, at(elsewhere), say(yes))
+				c := wpi.Contact{Address: d.address, AltAddress: second.address, Timeout: row.timeout, Dial: network.Dial}
+				done, err := c.Send(t.Context())
+				if row.kind == "" {
+					if err != nil || done.Scheme != "http" {
+						t.Errorf("got %+v, %v", done, err)
+					}
+				} else {
+					wantContactError(t, err, row.kind, d.address, row.status)
+					if done != (wpi.Contacted{}) {
+						t.Errorf("got %+v beside the error", done)
+					}
 				}
-			}
-			if got := d.requests(); len(got) != row.requests {
-				t.Errorf("%d requests, want %d", len(got), row.requests)
-			}
-			if len(second.requests()) > 0 {
-				t.Error("the second door was tried, though somebody was at the first")
-			}
+				if got := d.requests(); len(got) != row.requests {
+					t.Errorf("%d requests, want %d", len(got), row.requests)
+				}
+				if len(second.requests()) > 0 {
+					t.Error("the alternative address was tried, though the first was reached")
+				}
+				if len(other.requests()) > 0 {
+					t.Error("a redirect was followed")
+				}
+			})
 		})
 	}
-	t.Cleanup(func() {
-		if len(elsewhere.requests()) > 0 {
-			t.Error("a redirect was followed")
-		}
-	})
 }
 
 func wantContactError(t *testing.T, err error, kind wpi.ContactKind, address string, status int) {
@@ -216,13 +225,13 @@ func TestSecondDoor(t *testing.T) {
 			read = func(net.Conn) string { return "" }
 		}
 		d := listenWith(t, row.l, read, row.each)
-		c := wpi.Contact{Address: nobody, SecondDoor: d.address, Timeout: row.timeout, Pause: time.Millisecond, Back: back("192.0.2.1", 18443)}
+		c := wpi.Contact{Address: nobody, AltAddress: d.address, Timeout: row.timeout, Pause: time.Millisecond, Back: back("192.0.2.1", 18443)}
 		done, err := c.Send(t.Context())
 		if row.kind != "" {
 			wantContactError(t, err, row.kind, d.address, row.status)
 			continue
 		}
-		if err != nil || done.Door != "https" || done.Remote.String() != d.address || done.Local.String() != "127.0.0.1" {
+		if err != nil || done.Scheme != "https" || done.Remote.String() != d.address || done.Local.String() != "127.0.0.1" {
 			t.Errorf("%s: got %+v, %v", name, done, err)
 		}
 		if got := d.requests(); len(got) != 1 || !strings.HasSuffix(got[0], "dls_ip_port=18443") {
@@ -235,7 +244,7 @@ func TestNobodyThere(t *testing.T) {
 	t.Parallel()
 	_, err := wpi.Contact{Address: nobody}.Send(t.Context())
 	wantContactError(t, err, wpi.ContactUnreachable, nobody, 0)
-	_, err = wpi.Contact{Address: nobody, SecondDoor: "127.0.0.1:2"}.Send(t.Context())
+	_, err = wpi.Contact{Address: nobody, AltAddress: "127.0.0.1:2"}.Send(t.Context())
 	wantContactError(t, err, wpi.ContactUnreachable, nobody, 0)
 	if errors.Unwrap(err) == nil {
 		t.Errorf("%v has no cause", err)
@@ -278,7 +287,7 @@ func TestContactCancelled(t *testing.T) {
 		if !errors.Is(err, why) || len(d.requests()) != 1 {
 			t.Errorf("%s: got %v, %d requests", name, err, len(d.requests()))
 		}
-		if _, err := (wpi.Contact{Address: d.address, SecondDoor: d.address}).Send(ctx); !errors.Is(err, why) || len(d.requests()) != 1 {
+		if _, err := (wpi.Contact{Address: d.address, AltAddress: d.address}).Send(ctx); !errors.Is(err, why) || len(d.requests()) != 1 {
 			t.Errorf("%s: cancelled before: got %v", name, err)
 		}
 	}

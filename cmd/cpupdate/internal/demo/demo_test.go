@@ -109,7 +109,7 @@ func TestDemoGoneWrong(t *testing.T) {
 	}{
 		{asTold(1, exit.CodeUnreachable), "step 1 of the demo: cpupdate phone ended with exit code 7 (unreachable), not 0 (ok)"},
 		{asTold(3, exit.CodeImage), "step 2 of the demo: cpupdate inspect ended with exit code 3 (image), not 0 (ok)"},
-		{asTold(0, exit.CodeOK), "step 5 of the demo: phone 2 was told 0 times and restarted 0 times, not 1 time and 0 times"},
+		{asTold(0, exit.CodeOK), "step 5 of the demo: phone 2 was sent the update command 0 times and restarted 0 times, not 1 time and 0 times"},
 	} {
 		temporary := emptyTemp(t)
 		con, out := newConsole()

@@ -25,12 +25,12 @@ func TestSeenCertificate(t *testing.T) {
 		want       state
 		dates      string
 	}{
-		{-day, 98 * day, stateWell, "ends 2027-03-07, in 98 days"},
-		{-day, 30 * day, stateWell, "ends 2026-12-29, in 30 days"},
-		{-day, 29 * day, stateMind, "ends 2026-12-28, in 29 days"},
-		{-day, time.Hour, stateMind, "ends 2026-11-29 13:00 UTC"},
-		{-2 * day, -day, stateMind, "ended 2026-11-28"},
-		{day, 98 * day, stateMind, "begins 2026-11-30"},
+		{-day, 98 * day, stateWell, "expires 2027-03-07, in 98 days"},
+		{-day, 30 * day, stateWell, "expires 2026-12-29, in 30 days"},
+		{-day, 29 * day, stateMind, "expires 2026-12-28, in 29 days"},
+		{-day, time.Hour, stateMind, "expires 2026-11-29 13:00 UTC"},
+		{-2 * day, -day, stateMind, "expired 2026-11-28"},
+		{day, 98 * day, stateMind, "valid from 2026-11-30"},
 	} {
 		c := seenCertificate{"server", leafAt(now.Add(test.begin), now.Add(test.end), "files.example")}
 		f := c.finding(now)
@@ -81,7 +81,7 @@ func TestCertificatesSeen(t *testing.T) {
 	}
 	x.certificateOf("page of a")(ended)
 	f := clockValidity(t.Context(), x, -1)
-	if seen := certificatesSeen(t.Context(), x, -1); f.State != stateMind || !strings.Contains(f.Text, "page of a") || strings.Count(seen.Text, "ended")+strings.Count(seen.Text, "ends") != 2 {
+	if seen := certificatesSeen(t.Context(), x, -1); f.State != stateMind || !strings.Contains(f.Text, "page of a") || strings.Count(seen.Text, "expired")+strings.Count(seen.Text, "expires") != 2 {
 		t.Errorf("%+v, %+v", f, seen)
 	}
 	if f := x.shownBy("page of a"); f.State != stateMind {

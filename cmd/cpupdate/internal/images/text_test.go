@@ -107,7 +107,7 @@ func TestText(t *testing.T) {
 		{fullImage(t), []string{"--trusted-key", other}, []string{"\n  wrong "}},
 		{plain, nil, []string{"rule 2", "intact"}},
 		{plain, []string{"--header-only"}, []string{"rule 2"}},
-		{changed(t, plain), nil, []string{"damaged", "WRONG", "\n  wrong "}},
+		{changed(t, plain), nil, []string{"damaged", "INVALID", "\n  wrong "}},
 		{openStage(t), nil, []string{"OpenStage 60", "Siemens SIP", "V3 R1.41.0"}},
 		{describedImage(t), nil, []string{"Unify SIP", "vendor.img.bind.toml", "rule 2"}},
 		{clitest.File(t, "notes.txt", []byte("notes of mine")), nil, []string{"notes.txt"}},

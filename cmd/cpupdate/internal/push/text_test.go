@@ -79,8 +79,8 @@ func TestTimeLine(t *testing.T) {
 		want string
 	}{
 		{transfer.Location{Size: 3 << 20, Duration: 1500 * time.Millisecond, Attempts: 1}, "1.5 s at 2.0 MiB/s"},
-		{transfer.Location{Size: 1 << 10, Duration: 12500 * time.Microsecond, Attempts: 1}, "12 ms at 81.0 KiB/s"},
-		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0 ms at "},
+		{transfer.Location{Size: 1 << 10, Duration: 12500 * time.Microsecond, Attempts: 1}, "13 ms at 80.0 KiB/s"},
+		{transfer.Location{Size: 1, Duration: 0, Attempts: 3}, "0 ms at 1000 bytes/s"},
 	} {
 		got := timeLine(test.l)
 		if !strings.Contains(got, test.want) || strings.HasSuffix(got, test.want) != (test.l.Attempts == 1) {

@@ -67,7 +67,7 @@ func TestEventText(t *testing.T) {
 func TestStateText(t *testing.T) {
 	state := phonesim.State{Address: "127.0.0.1:8085", SoftwareType: "SIP", Version: bind.Version{Major: 1}, Status: "in a call", Told: 1, Fetches: 2, Bytes: 1024}
 	text := newStateDoc(0, state).text()
-	if !strings.Contains(text, "in a call; told 1 time, fetched 2 files (1.0 KiB), 0 restarts") {
+	if !strings.Contains(text, "in a call; update command received 1 time, fetched 2 files (1.0 KiB), 0 restarts") {
 		t.Error(text)
 	}
 	state.Uploads, state.UploadBytes, state.Refusal = 1, 2048, "not mine"
