@@ -106,7 +106,7 @@ func replaceRows(t *testing.T, text, head, rows string) string {
 	return before + head + rows + after
 }
 
-// replaceList replaces the list at the beginning of a section, which has to print more details besides.
+// replaceList replaces the list at the beginning of a section, which must have more text than the list.
 func replaceList(t *testing.T, text, heading, list string) string {
 	t.Helper()
 	before, after, found := strings.Cut(text, "\n### "+heading+"\n\n")
