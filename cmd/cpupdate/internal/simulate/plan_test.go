@@ -126,7 +126,7 @@ func TestFaultNames(t *testing.T) {
 	}
 }
 
-// What cannot be simulated is refused before any phone starts.
+// TestPlanRefused checks that invalid flags are refused before any phone starts.
 func TestPlanRefused(t *testing.T) {
 	list := func(text string) string { return "--phones=" + clitest.File(t, "site.csv", []byte(text)) }
 	many := "address\n"
@@ -187,7 +187,7 @@ func TestPlanRefused(t *testing.T) {
 	}
 }
 
-// Numbers count up with as many digits, and none stays none.
+// TestCountDigits checks that numbers count up with the same number of digits.
 func TestCountDigits(t *testing.T) {
 	for first, want := range map[string]string{"": "", "0": "2", "0049": "0051", "99": "101"} {
 		if got := countDigits(first, 2); got != want {
@@ -196,7 +196,7 @@ func TestCountDigits(t *testing.T) {
 	}
 }
 
-// MAC addresses that the list has are not given once more.
+// TestTakenMAC checks that MAC addresses of the list are not assigned again.
 func TestTakenMAC(t *testing.T) {
 	list := clitest.File(t, "site.csv", []byte("address,mac\n127.0.0.1,\n127.0.0.2,00:1A:E8:00:00:01\n127.0.0.3,\n"))
 	plan, err := planOf(t, "--phones="+list)
