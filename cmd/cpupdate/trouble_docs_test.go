@@ -190,7 +190,8 @@ func sentencesOfFleet(t *testing.T) map[string][]string {
 	return said
 }
 
-// sentenceOf returns kind and text of failf(KIND, TEXT, ...), &Failure{Kind: KIND, Msg: TEXT} and f.Kind, f.Msg = KIND, TEXT.
+// sentenceOf returns kind and text of failf(KIND, TEXT, ...), &Failure{Kind: KIND, Msg: TEXT}, {Kind: KIND, Msg: TEXT} in a
+// table, and f.Kind, f.Msg = KIND, TEXT.
 func sentenceOf(n ast.Node) (kind ast.Expr, text string) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -199,7 +200,7 @@ func sentenceOf(n ast.Node) (kind ast.Expr, text string) {
 		}
 	case *ast.CompositeLit:
 		for _, element := range n.Elts {
-			if pair, ok := element.(*ast.KeyValueExpr); ok && isName(n.Type, "Failure") {
+			if pair, ok := element.(*ast.KeyValueExpr); ok && (n.Type == nil || isName(n.Type, "Failure")) { // in a table the type is left out
 				switch {
 				case isName(pair.Key, "Kind"):
 					kind = pair.Value
