@@ -24,6 +24,7 @@ func newOptions(t *testing.T, args ...string) Options {
 	var o Options
 	flags := pflag.NewFlagSet("check", pflag.ContinueOnError)
 	o.Phones.AddFlags(flags)
+	o.Phones.Permit.AddFlags(flags)
 	o.Talk.AddFlags(flags)
 	o.Image.AddFlags(flags)
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "")
