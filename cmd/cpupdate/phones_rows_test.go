@@ -47,7 +47,7 @@ func callRows() []faultRow {
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "TLS 1.0", "tls-1.0-only"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "RSA key exchange", "rsa-kex-only"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
-		named(old(exit.CodeRejected, "garbled", "it calls back, but its message cannot be parsed", "check that it is a phone of this family"), "bad XML", "bad-xml"),
+		named(old(exit.CodeRejected, "garbled", "its message cannot be parsed", "check that it is a phone of this family"), "bad XML", "bad-xml"),
 		{
 			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",
 			steps: stepsOfDone, version: versionNew, asked: 1,
@@ -82,15 +82,15 @@ func checkRows() []faultRow {
 		},
 		{
 			name: "another model", change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" }, code: exit.CodeRefused, kind: "refused",
-			says: "the image is not compatible with it: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
+			says: "the image is not compatible: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
 		},
 		{
 			name: "another type of software", change: func(c *phonesim.Config) { c.SoftwareType = "Unify SIP" }, code: exit.CodeRefused, kind: "refused",
-			says: "the image is not compatible with it: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
+			says: "the image is not compatible: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
 		},
 		{
 			name: "runs a newer version", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 2} }, code: exit.CodeRefused, kind: "refused",
-			says: "the image is not compatible with it: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
+			says: "the image is not compatible: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
 		},
 	}
 }

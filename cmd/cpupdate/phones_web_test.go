@@ -114,7 +114,7 @@ func webFormRows() []faultRow {
 		{name: "page without a version", faults: "web-no-version", kind: "updated", steps: webDone, version: versionNew},
 		{
 			name: "nobody says the version", faults: "web-no-version " + noInterface, code: exit.CodeUnknown, kind: "unknown",
-			says: "whether the image is compatible with it cannot be determined", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
+			says: "cannot be determined", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "says hostile texts", faults: "web-hostile-text", code: exit.CodeUnknown, kind: "unknown",
@@ -126,7 +126,7 @@ func webFormRows() []faultRow {
 		},
 		{
 			name: "another model, by page", faults: noInterface, change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" },
-			code: exit.CodeRefused, kind: "refused", says: "the image is not compatible with it: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
+			code: exit.CodeRefused, kind: "refused", says: "the image is not compatible: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "another phone's page", faults: "web-other-mac", code: exit.CodeSettings, kind: "another-phone",

@@ -67,7 +67,7 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 
 // failureOf is what advice makes of a kind.
 func failureOf(kind fleet.Kind, told bool) *exit.Error {
-	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told}}
+	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: told}}
 	answers := map[fleet.Kind]hwcheck.Verdict{
 		fleet.KindRefused: {Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail}}},
 		fleet.KindUnknown: {Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Unknown}}},

@@ -17,7 +17,7 @@ const (
 	StepCalled     Step = "called-back" // Device: what it says it is
 	StepReading    Step = "reading"     // it left something out, and is asked for it
 	StepChecked    Step = "checked"     // Verdict
-	StepTold       Step = "told"        // Limit: it was told where its new software lies
+	StepInstructed       Step = "told"        // Limit: it was told where its new software lies
 	StepAccepted   Step = "accepted"    // it says that it will
 	StepBusy       Step = "busy"        // Limit: it is in a call, and was not told
 	StepFetching   Step = "fetching"    // Fetch
@@ -35,8 +35,8 @@ const (
 	StepDone       Step = "done"        // Device, Outcome: the end, and a good one
 	StepFailed     Step = "failed"      // Failure: the end
 	StepSilent     Step = "silent"      // Err: a contact in vain; it is asked again within Limit
-	StepTrouble    Step = "trouble"     // Err: somebody called, and could not be understood
-	StepStranger   Step = "stranger"    // Err: somebody called who was not asked to
+	StepCallError    Step = "trouble"     // Err: somebody called, and could not be understood
+	StepUnknownCaller   Step = "stranger"    // Err: somebody called who was not asked to
 )
 
 // NoPhone is the number of the phone in events that are about none of the plan's.
@@ -89,7 +89,7 @@ type Outcome string
 
 // The outcomes.
 const (
-	Looked      Outcome = "looked"        // the plan has no image: it answered
+	Queried      Outcome = "looked"        // the plan has no image: it answered
 	Checked     Outcome = "checked"       // it would take the image, and nobody wants to tell it
 	NothingToDo Outcome = "nothing-to-do" // it runs this version already
 	Updated     Outcome = "updated"       // it reports the new version
@@ -103,7 +103,7 @@ type Result struct {
 	After   Device           // what it said last
 	Known   hwcheck.Phone    // all that is known of it
 	Verdict *hwcheck.Verdict // nil if it was not checked
-	Told    bool             // it was told where its new software lies, and did not say that it is busy; or was sent all of it
+	Instructed    bool             // it was told where its new software lies, and did not say that it is busy; or was sent all of it
 	Fetch   serve.Fetch      // as far as it was seen
 	Upload  Upload           // by the phone's web page
 	Down    time.Time        // when it was seen to restart; zero if it was not

@@ -14,8 +14,8 @@ const (
 	KindNoPhone     Kind = "not-a-phone"   // what answers there takes no contacts
 	KindNoCall      Kind = "no-call-back"  // it took note, and did not call
 	KindTLS         Kind = "tls"           // it calls, but there is no TLS between us: secure mode, or very old
-	KindOther       Kind = "another-phone" // another MAC address than the list's, or than before
-	KindTwice       Kind = "twice"         // a phone that is in the plan already, under another address
+	KindAnotherPhone       Kind = "another-phone" // another MAC address than the list's, or than before
+	KindDuplicate       Kind = "twice"         // a phone that is in the plan already, under another address
 	KindGarbled     Kind = "garbled"       // it calls, and cannot be understood
 	KindBrokeOff    Kind = "broke-off"     // it ended the conversation
 	KindRefused     Kind = "refused"       // the image does not suit it: Result.Verdict
@@ -56,7 +56,7 @@ type Failure struct { //nolint:errname // a way to end, as Outcome is; that it i
 	Kind Kind
 	Msg  string // one sentence, without the phone's name
 	Err  error  // the cause, if there is one
-	Told bool   // the phone had been told where its new software lies, or had been sent it: what it does now is its own business
+	Instructed bool   // the phone had been told where its new software lies, or had been sent it: what it does now is its own business
 }
 
 func (f *Failure) Error() string {

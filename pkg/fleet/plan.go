@@ -68,10 +68,10 @@ type Options struct {
 	Probe           time.Duration // how often a bare connect looks whether a phone restarts; 2 s if 0
 	Timeout         time.Duration // of one contact; 10 s if 0
 	Parallel        int           // how many phones are asked and fetch at once; 16 if 0
-	Witness         time.Duration // how long a phone is asked to call before its web page is visited; 20 s if 0, never longer than Patience
-	Parting         time.Duration // how long a phone is asked what it runs after an upload that ended badly, or a stop; 8 s if 0
-	Doubt           time.Duration // how long a phone is watched for a restart that has the whole image and whose page speaks against it; 15 Probes if 0, never longer than Patience
-	SecondDoor      string        // port of the other door for contacts, by HTTPS; 443 if ""
+	ConfirmFirst         time.Duration // how long a phone is asked to call before its web page is visited; 20 s if 0, never longer than Patience
+	FinalStatus         time.Duration // how long a phone is asked what it runs after an upload that ended badly, or a stop; 8 s if 0
+	RefusalWatch           time.Duration // how long a phone is watched for a restart that has the whole image and whose page speaks against it; 15 Probes if 0, never longer than Patience
+	AltPort      string        // port of the other door for contacts, by HTTPS; 443 if ""
 
 	// Dial connects to phones, and Lookup finds the addresses of a name; nil means [net.Dialer.DialContext] and
 	// [net.Resolver.LookupNetIP]. The networks are "tcp" and "ip".
@@ -85,29 +85,29 @@ type Options struct {
 // The usual patience. A phone may ignore contacts that come within its contact gap, 300 s as delivered (OpenStage SIP
 // administration manual A31003-O1010-M100-17, p. 3-26); more than one a minute was seen to crash phones.
 const (
-	usualInterval = time.Minute
-	usualPatience = 10 * time.Minute
-	usualProbe    = 2 * time.Second
-	usualTimeout  = 10 * time.Second
-	usualParallel = 16
-	usualDoor     = "443"
-	UsualWitness  = 20 * time.Second
-	usualParting  = 8 * time.Second
-	usualDoubt    = 15 // probes
+	defaultInterval = time.Minute
+	defaultPatience = 10 * time.Minute
+	defaultProbe    = 2 * time.Second
+	defaultTimeout  = 10 * time.Second
+	defaultParallel = 16
+	defaultAltPort     = "443"
+	DefaultConfirmFirst  = 20 * time.Second
+	defaultFinalStatus  = 8 * time.Second
+	defaultRefusalWatch    = 15 // probes
 )
 
 // complete puts the usual in the place of what is not given.
 func (o Options) complete() Options {
-	setDefault(&o.ContactInterval, usualInterval)
-	setDefault(&o.Patience, usualPatience)
-	setDefault(&o.Probe, usualProbe)
-	setDefault(&o.Timeout, usualTimeout)
-	setDefault(&o.Parallel, usualParallel)
-	setDefault(&o.SecondDoor, usualDoor)
-	setDefault(&o.Witness, UsualWitness)
-	setDefault(&o.Parting, usualParting)
-	setDefault(&o.Doubt, usualDoubt*o.Probe)
-	o.Doubt = min(o.Doubt, o.Patience)
+	setDefault(&o.ContactInterval, defaultInterval)
+	setDefault(&o.Patience, defaultPatience)
+	setDefault(&o.Probe, defaultProbe)
+	setDefault(&o.Timeout, defaultTimeout)
+	setDefault(&o.Parallel, defaultParallel)
+	setDefault(&o.AltPort, defaultAltPort)
+	setDefault(&o.ConfirmFirst, DefaultConfirmFirst)
+	setDefault(&o.FinalStatus, defaultFinalStatus)
+	setDefault(&o.RefusalWatch, defaultRefusalWatch*o.Probe)
+	o.RefusalWatch = min(o.RefusalWatch, o.Patience)
 	if o.Lookup == nil {
 		o.Lookup = net.DefaultResolver.LookupNetIP
 	}

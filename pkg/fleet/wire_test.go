@@ -114,8 +114,8 @@ func TestOtherConversation(t *testing.T) {
 			}
 		}
 		results := <-ended
-		if ending(results[0]) != "never-fetched" || strings.Contains(s.steps(), "busy") || p.State().Told != 1 {
-			t.Error(ending(results[0]), s.steps(), p.State().Told)
+		if ending(results[0]) != "never-fetched" || strings.Contains(s.steps(), "busy") || p.State().Instructed != 1 {
+			t.Error(ending(results[0]), s.steps(), p.State().Instructed)
 		}
 	})
 }
@@ -128,7 +128,7 @@ func TestOwnStatus(t *testing.T) {
 		p := s.phone(1, nil, "never-fetches")
 		heard := make(chan struct{})
 		s.hear = func(e fleet.Event) {
-			if e.Step != fleet.StepTold {
+			if e.Step != fleet.StepInstructed {
 				return
 			}
 			go func() {

@@ -188,7 +188,7 @@ func (c *conversation) deploy(ctx context.Context, m *wpi.ServiceMessage) *wpi.P
 	p := c.r.p
 	o, err := newOrder(m)
 	if o.software {
-		p.set(func(s *State) { s.Told++ })
+		p.set(func(s *State) { s.Instructed++ })
 	}
 	switch {
 	case err != nil:
@@ -199,7 +199,7 @@ func (c *conversation) deploy(ctx context.Context, m *wpi.ServiceMessage) *wpi.P
 		p.tell(Event{Kind: Busy, Detail: m.Action})
 		return c.reply(m.Action, wpi.Busy)
 	}
-	p.tell(Event{Kind: Told, Detail: o.String()})
+	p.tell(Event{Kind: Instructed, Detail: o.String()})
 	switch {
 	case o.software && p.traits.reply == wpi.Failed:
 		p.tell(Event{Kind: Declined, Detail: "it refuses deployments"})

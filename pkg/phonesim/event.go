@@ -21,7 +21,7 @@ const (
 	Aborted    Kind = "aborted"     // it did not understand an answer; Detail is why
 	WasRead    Kind = "read"        // items were read
 	Written    Kind = "written"     // items were written
-	Told       Kind = "told"        // it was told to fetch; Detail is what
+	Instructed       Kind = "told"        // it was told to fetch; Detail is what
 	Busy       Kind = "busy"        // it refused an action for being in a call; Detail is the action
 	Declined   Kind = "declined"    // it will not fetch; Detail is why
 	Fetching   Kind = "fetching"    // it asks for the file
@@ -80,7 +80,7 @@ type State struct {
 
 	Contacts int    // how often it was asked to call
 	Calls    int    // how often it called and was answered
-	Told     int    // how often it was told to fetch software
+	Instructed     int    // how often it was told to fetch software
 	Fetches  int    // how many files it had as a whole
 	Bytes    int64  // of all fetches, whole or not
 	Restarts int    // how often it came back
