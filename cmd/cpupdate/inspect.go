@@ -32,6 +32,6 @@ not trusted, or not an image.`,
 	}
 	o.Image.AddFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&o.Bytes, "bytes", false, "show the bytes of header and trailer with the fields marked")
-	cmd.Flags().BoolVar(&o.Sha256, "sha256", false, "compute the SHA-256 of the whole file, as sha256sum prints it")
+	cmd.Flags().BoolVar(&o.SHA256, "sha256", false, "compute the SHA-256 of the whole file, as sha256sum prints it")
 	return cmd
 }

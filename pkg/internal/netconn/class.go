@@ -61,9 +61,9 @@ func IsDial(err error) bool {
 
 // What Windows says, which syscall knows under no name that all systems have.
 const (
-	wsaReset   syscall.Errno = 10054
-	wsaTimeout syscall.Errno = 10060
-	wsaRefused syscall.Errno = 10061
+	wsaReset   = 10054
+	wsaTimeout = 10060
+	wsaRefused = 10061
 )
 
 // IsPeerGone reports whether a failed connect says that the peer is not there: it was refused, reset or not answered. That
@@ -103,7 +103,7 @@ func isTimeout(err error) bool {
 }
 
 func isBroken(err error) bool {
-	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, wsaReset} {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, syscall.Errno(wsaReset)} {
 		if errors.Is(err, end) {
 			return true
 		}

@@ -58,7 +58,7 @@ func TestHintsAreCommands(t *testing.T) {
 // tables are all rows about phones.
 func tables() []PhoneRow { return slices.Concat(PhoneTable(), WebTable()) }
 
-// Each kind has one row with a hint; the code of a phone that had been told is never one that says nothing has happened.
+// TestPhoneTables checks that each kind has one row with a hint, and that each row yields its exit codes and hints.
 func TestPhoneTables(t *testing.T) {
 	var kinds []fleet.Kind
 	for _, row := range tables() {
@@ -90,7 +90,7 @@ func failure(kind fleet.Kind, told bool) *exit.Error {
 	return PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: told, Msg: "why"}})
 }
 
-// A phone that the image does not suit has the exit code and the next step of the rule sheet.
+// TestRefusedPhone checks that an incompatible phone gets the exit code and the hint of the rule sheet.
 func TestRefusedPhone(t *testing.T) {
 	for kind, test := range map[fleet.Kind]struct {
 		verdict hwcheck.Verdict
@@ -106,7 +106,7 @@ func TestRefusedPhone(t *testing.T) {
 	}
 }
 
-// A phone that refused an image that nobody saw it fetch may not have got it at all.
+// TestRejectedUnseen checks that the hint names the fetch as a possible cause if no fetch was seen.
 func TestRejectedUnseen(t *testing.T) {
 	result := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRejected, Msg: "why"}}
 	hint := func(in Context) string { return PhoneFailure("a", in, result).Hints[0] }
@@ -117,7 +117,7 @@ func TestRejectedUnseen(t *testing.T) {
 	}
 }
 
-// What to do about a page that is not to be trusted depends on what it showed.
+// TestPageHints checks the hints for an untrusted web page: they depend on the key that it presents.
 func TestPageHints(t *testing.T) {
 	pin, err := trust.ParsePin("sha256:" + strings.Repeat("ab", 32))
 	if err != nil {
@@ -138,7 +138,7 @@ func TestPageHints(t *testing.T) {
 	}
 }
 
-// Several phones end with 10, or with 11 if a phone took no password any more; the hints are one for each of the first kinds.
+// TestRunFailureOfMany checks the exit code, the message and the hints of a run with many phones.
 func TestRunFailureOfMany(t *testing.T) {
 	var plan fleet.Plan
 	var results []fleet.Result
@@ -171,7 +171,7 @@ func TestRunFailureOfMany(t *testing.T) {
 	}
 }
 
-// What several phones have in common depends on what was meant to happen to them.
+// TestBadEnd checks that the message says what the failed phones have in common, for each kind of run.
 func TestBadEnd(t *testing.T) {
 	seen := map[string]bool{}
 	for _, image := range []*fleet.Image{nil, {}, {Source: fleet.Elsewhere(wpi.Deployment{})}} {

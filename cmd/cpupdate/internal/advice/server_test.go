@@ -90,14 +90,14 @@ func TestTransferFailure(t *testing.T) {
 	}
 }
 
-// What ended a transfer says what it left behind, once, and for programs too.
+// TestLeft checks that an error names the file that stays on the server once, in its text and in its JSON.
 func TestLeft(t *testing.T) {
 	left := &transfer.Error{Op: "sending", Server: "h:21", Left: "x.part", Err: errors.New("why")}
 	own := exit.Errorf(exit.CodeImage, "hint", "ours")
-	if err := WithLeft(own, nil); err != error(own) {
+	if err := WithLeft(own, nil); err != error(own) { //nolint:errorlint // it is the very error
 		t.Errorf("nothing is left: %v", err)
 	}
-	if err := WithLeft(left, left); err != error(left) {
+	if err := WithLeft(left, left); err != error(left) { //nolint:errorlint // it is the very error
 		t.Errorf("an error without an exit code: %v", err)
 	}
 	err := WithLeft(own, left)
@@ -119,7 +119,7 @@ func TestLeft(t *testing.T) {
 	}
 }
 
-// Ctrl-C is the end of a transfer, unless something stays on the server.
+// TestServerEnded checks that an interruption ends a transfer without an error, unless a file stays on the server.
 func TestServerEnded(t *testing.T) {
 	cause, left := errors.New("why"), &transfer.Error{Kind: transfer.KindDenied, Left: "x.part"}
 	ended, cancel := context.WithCancel(t.Context())

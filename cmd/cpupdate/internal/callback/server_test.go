@@ -69,7 +69,7 @@ func free(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// What is listened on is what was asked for, or else an error that names it.
+// TestListen checks that the server listens on the given address, or returns an error that names it.
 func TestListen(t *testing.T) {
 	address := free(t)
 	s, said, err := listen(t, &option.Listen{Listen: address}, nil, "192.0.2.50")
@@ -88,7 +88,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// Phones of this machine alone need no port that others reach; without a wish it is the usual one, or a free one.
+// TestUsualPort checks the default port: on loopback if all phones are on this machine, and a free one if it is taken.
 func TestUsualPort(t *testing.T) {
 	first, _, err := listen(t, &option.Listen{}, nil, "127.0.0.1:8085", "127.0.0.2")
 	if err != nil {
@@ -106,7 +106,7 @@ func TestUsualPort(t *testing.T) {
 	}
 }
 
-// Which port a firewall has to let in is said where it matters.
+// TestTellPort checks when the port is shown that a firewall has to open.
 func TestTellPort(t *testing.T) {
 	for name, test := range map[string]struct {
 		advertise string
@@ -137,7 +137,7 @@ func TestTellPort(t *testing.T) {
 	}
 }
 
-// A phone is told the address of this machine that reaches it, unless another one is advertised.
+// TestBack checks the address that phones are told to call.
 func TestBack(t *testing.T) {
 	local := netip.MustParseAddr("192.0.2.1")
 	for _, test := range []struct {
@@ -171,7 +171,7 @@ func TestBack(t *testing.T) {
 	}
 }
 
-// The FTP server has the host of the other one, and a port of its own.
+// TestServeFTP checks that the FTP server has the host of the HTTPS server and a port of its own.
 func TestServeFTP(t *testing.T) {
 	for _, o := range []*option.Listen{{Listen: "127.0.0.1:0"}, {}} {
 		s, _, err := listen(t, o, nil, "127.0.0.1")
@@ -191,7 +191,7 @@ func TestServeFTP(t *testing.T) {
 	}
 }
 
-// Phones are shown the certificate of the server; what goes wrong with them is an event.
+// TestCertificate checks that the server presents its certificate.
 func TestCertificate(t *testing.T) {
 	s, _, err := listen(t, &option.Listen{Listen: "127.0.0.1:0"}, nil, "127.0.0.1")
 	if err != nil {

@@ -52,7 +52,7 @@ func mustBe(t *testing.T, want exit.Code, err error) {
 	}
 }
 
-// Settings are stored one after another, in a profile or outside of any, and taken away again.
+// TestSetAndUnset stores settings step by step, in a profile and as defaults, and removes them again.
 func TestSetAndUnset(t *testing.T) {
 	m := machine.New(t)
 	m.Con.JSON = true
@@ -92,7 +92,7 @@ func TestSetAndUnset(t *testing.T) {
 	}
 }
 
-// What cannot be meant is refused before anything is written.
+// TestSetRefused checks that invalid flags are refused before anything is written.
 func TestSetRefused(t *testing.T) {
 	m := machine.New(t)
 	stopped, cancel := context.WithCancel(t.Context())
@@ -137,7 +137,7 @@ func shown(t *testing.T, config, name string, origin bool) string {
 	return m.Out.String() + m.Err.String()
 }
 
-// The text has what is stored, and what applies besides; what means nothing beside it is left out.
+// TestShow checks that the text shows what is stored and what applies by default, and hides what has no meaning.
 func TestShow(t *testing.T) {
 	const berlin = "[profile.berlin]\nserver = \"x\"\n"
 	for _, test := range []struct {
@@ -168,7 +168,7 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// A password is in one of several places, and never shown.
+// TestPasswordRow checks that the place of a password is shown, and never the password.
 func TestPasswordRow(t *testing.T) {
 	m := machine.New(t)
 	m.Put(t, "config.toml", stored)
@@ -190,7 +190,7 @@ func TestPasswordRow(t *testing.T) {
 	}
 }
 
-// Every setting has a row, whatever the method, and a value for programs or none.
+// TestRows checks that every setting has a default row for every method.
 func TestRows(t *testing.T) {
 	for _, method := range []transfer.Method{"", transfer.FTP, transfer.FTPS, transfer.HTTPS} {
 		p := &settings.Profile{Access: transfer.Access{Method: method}}
@@ -203,7 +203,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// An error while it is shown what is stored now is one.
+// TestSetUnread checks that an answer that cannot be written is an error.
 func TestSetUnread(t *testing.T) {
 	m := machine.New(t)
 	m.Con.Out = brokenWriter{}

@@ -123,7 +123,7 @@ func TestDefaultsTestLeft(t *testing.T) {
 	}
 }
 
-// A server that cannot be reached is the step that failed, also if nothing was heard of it; another try is told of.
+// TestDefaultsTestUnreachable checks that an unreachable server is shown as a failed step, and that retries are shown.
 func TestDefaultsTestUnreachable(t *testing.T) {
 	m := machine.New(t)
 	m.Put(t, "config.toml", stored)
@@ -136,7 +136,7 @@ func TestDefaultsTestUnreachable(t *testing.T) {
 	}
 }
 
-// Nothing is tried without settings, or with flags that cannot be meant.
+// TestDefaultsTestNothingStored checks that no server is contacted without settings, or with invalid flags.
 func TestDefaultsTestNothingStored(t *testing.T) {
 	m := machine.New(t)
 	dial := func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
@@ -152,7 +152,7 @@ func TestDefaultsTestNothingStored(t *testing.T) {
 	}
 }
 
-// An answer that cannot be written is an error, though the server is well.
+// TestDefaultsTestUnread checks that an answer that cannot be written is an error.
 func TestDefaultsTestUnread(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		m := machine.New(t)

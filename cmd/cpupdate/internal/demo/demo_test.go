@@ -65,7 +65,7 @@ func shellWords(line string) []string {
 	return words
 }
 
-// The list of the phones is one that the other commands read, and the payload is the same everywhere.
+// TestDemoFiles checks that the phone list can be read, and that the payload is always the same.
 func TestDemoFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	con, _ := newConsole()
@@ -101,7 +101,7 @@ func asTold(step int, code exit.Code) func(ctx context.Context, folder string, a
 	}
 }
 
-// A command that ends otherwise than the story tells ends it, and so does a phone to which something else happened.
+// TestDemoGoneWrong checks that an unexpected exit code or an unexpected state of a phone ends the demo.
 func TestDemoGoneWrong(t *testing.T) {
 	for _, test := range []struct {
 		run  func(ctx context.Context, folder string, args []string) exit.Code
@@ -123,7 +123,7 @@ func TestDemoGoneWrong(t *testing.T) {
 	}
 }
 
-// With --keep the folder stays also after a story that went wrong, and it is said where.
+// TestDemoKept checks that --keep keeps the folder after a failure too, and shows its name.
 func TestDemoKept(t *testing.T) {
 	temporary := emptyTemp(t)
 	con, out := newConsole()
@@ -136,7 +136,7 @@ func TestDemoKept(t *testing.T) {
 	}
 }
 
-// Ctrl-C says in which step it came.
+// TestDemoInterrupted checks that an interruption names the step.
 func TestDemoInterrupted(t *testing.T) {
 	emptyTemp(t)
 	con, _ := newConsole()
@@ -150,7 +150,7 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
-// A phone that cannot listen, and a folder that cannot be made, end the demo before it begins.
+// TestDemoNoPlace checks that the demo does not begin if a phone cannot listen or the folder cannot be made.
 func TestDemoNoPlace(t *testing.T) {
 	emptyTemp(t)
 	con, _ := newConsole()
@@ -167,7 +167,7 @@ func TestDemoNoPlace(t *testing.T) {
 	}
 }
 
-// What a phone has been through is told with its refusal, if there was one.
+// TestSeenByPhone checks that the text names the reason why the phone refused the image.
 func TestSeenByPhone(t *testing.T) {
 	text := seenByPhone(phonesim.State{Instructed: 1, Fetches: 2})
 	refused := seenByPhone(phonesim.State{Instructed: 1, Fetches: 2, Refusal: "not mine"})
@@ -176,7 +176,7 @@ func TestSeenByPhone(t *testing.T) {
 	}
 }
 
-// A reader who goes away ends it.
+// TestDemoUnread checks that an answer that cannot be written ends the demo.
 func TestDemoUnread(t *testing.T) {
 	emptyTemp(t)
 	con, _ := newConsole()

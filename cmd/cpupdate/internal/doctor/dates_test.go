@@ -16,7 +16,7 @@ func leafAt(begin, end time.Time, names ...string) *x509.Certificate {
 	return &x509.Certificate{NotBefore: begin, NotAfter: end, DNSNames: names}
 }
 
-// A certificate is of this time, or not, and one that ends soon is a warning.
+// TestSeenCertificate checks the finding about a certificate: valid, expired, not yet valid, or about to expire.
 func TestSeenCertificate(t *testing.T) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	day := 24 * time.Hour
@@ -40,7 +40,7 @@ func TestSeenCertificate(t *testing.T) {
 	}
 }
 
-// A certificate is called by the name that it is for.
+// TestCertificateName checks which name of a certificate is shown.
 func TestCertificateName(t *testing.T) {
 	for _, test := range []struct {
 		leaf x509.Certificate
@@ -59,7 +59,7 @@ func TestCertificateName(t *testing.T) {
 	}
 }
 
-// Each certificate is noted once, and which of them are not of this time is found.
+// TestCertificatesSeen checks that each certificate is recorded once, and that expired ones are found.
 func TestCertificatesSeen(t *testing.T) {
 	x := &examination{now: time.Now()}
 	if f := clockValidity(t.Context(), x, -1); f.State != stateSkip {
@@ -89,7 +89,7 @@ func TestCertificatesSeen(t *testing.T) {
 	}
 }
 
-// A clock that is before this program was built is wrong.
+// TestClockDate checks that a clock that is earlier than the build of the program is an error.
 func TestClockDate(t *testing.T) {
 	for at, want := range map[time.Time]state{time.Now(): stateWell, builtAt().Add(-48 * time.Hour): stateBad} {
 		if f := clockDate(t.Context(), &examination{now: at}, -1); f.State != want || (len(f.Hints) > 0) != (want == stateBad) {
@@ -98,7 +98,7 @@ func TestClockDate(t *testing.T) {
 	}
 }
 
-// What phones are shown is looked at before they are.
+// TestCertificateService checks the certificate that phones are shown.
 func TestCertificateService(t *testing.T) {
 	x, _, err := newExamination(t, nil, "--serve")
 	if err != nil {

@@ -59,7 +59,7 @@ func run(ctx context.Context, t *testing.T, m *machine.Machine, clock func() tim
 	return m.Report(Run(ctx, env, newOptions(t, args...), nil))
 }
 
-// Without a server and without phones there is little to look at, and all of it can be well; --json says the same.
+// TestRun checks a run without server and phones, as text and as JSON.
 func TestRun(t *testing.T) {
 	m := machine.New(t)
 	c := run(t.Context(), t, m, time.Now)
@@ -81,7 +81,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What hinders ends with its own exit code and next step, and how many such things there are is said.
+// TestRunBad checks the exit code, the message and the hints of a run with failures.
 func TestRunBad(t *testing.T) {
 	old := func() time.Time { return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }
 	m := machine.New(t)
@@ -99,7 +99,7 @@ func TestRunBad(t *testing.T) {
 	}
 }
 
-// Who goes away while it looks is no answer.
+// TestRunEnds checks that an interruption and an answer that cannot be written end the run.
 func TestRunEnds(t *testing.T) {
 	m := machine.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -120,7 +120,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-// The route is the one that is named, or that of what is stored.
+// TestChoose checks which route is chosen.
 func TestChoose(t *testing.T) {
 	const stored = "[defaults]\nserver = \"h\"\nusername = \"x\"\n"
 	for _, test := range []struct {
@@ -166,7 +166,7 @@ func codeOf(err error) exit.Code {
 	return exit.Classify(err).Code
 }
 
-// Each route has words of its own.
+// TestRouteText checks that each route has a text of its own.
 func TestRouteText(t *testing.T) {
 	seen := map[string]bool{}
 	for _, x := range []*examination{
@@ -180,7 +180,7 @@ func TestRouteText(t *testing.T) {
 	}
 }
 
-// A check comes after those that it depends on, and the names are different.
+// TestTable checks that names are unique, and that each check stands after those that it depends on.
 func TestTable(t *testing.T) {
 	var ids []string
 	for _, c := range checks() {
@@ -204,7 +204,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// What depends on something that is not right is left out, with its reason, unless this way has no need of it.
+// TestLook checks that a check is skipped, with the reason, if one that it depends on failed and the route needs it.
 func TestLook(t *testing.T) {
 	fails := func(context.Context, *examination, int) finding {
 		return bad(exit.Errorf(exit.CodeSettings, "do this", "broken"))
@@ -239,7 +239,7 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// What is left out of a route as a whole is said once, with the reason.
+// TestLeftOut checks which groups are skipped as a whole.
 func TestLeftOut(t *testing.T) {
 	for _, test := range []struct {
 		x     examination
@@ -259,7 +259,7 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// The environment is said as it is, and hinders nothing.
+// TestAround checks that each environment has a text of its own, and is never a failure.
 func TestAround(t *testing.T) {
 	x, m, err := newExamination(t, nil, "--serve")
 	if err != nil {
@@ -299,7 +299,7 @@ func TestAround(t *testing.T) {
 	look("progress", aroundProgress)
 }
 
-// The folder of settings is a folder, or not there.
+// TestFolder checks the settings folder: present, missing, a file, or unknown.
 func TestFolder(t *testing.T) {
 	x, m, err := newExamination(t, nil, "--serve")
 	if err != nil {
@@ -322,7 +322,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// A name that is an address needs no name server; one that nobody can have is an error with a next step.
+// TestLookUp checks that an address needs no name server, and that an invalid name is an error with hints.
 func TestLookUp(t *testing.T) {
 	x, _, err := newExamination(t, nil, "--serve")
 	if err != nil {
@@ -338,7 +338,7 @@ func TestLookUp(t *testing.T) {
 	}
 }
 
-// What went wrong with a server belongs to the step that it hinders.
+// TestPlace checks which step a server error is assigned to.
 func TestPlace(t *testing.T) {
 	folder, send := transfer.Event{Step: transfer.StepFolder}, transfer.Event{Step: transfer.StepSend}
 	for _, test := range []struct {
@@ -367,7 +367,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// Whose page it is: the phone that calls, the list and the other phones have to agree with it.
+// TestOtherPage checks that the page, the call and the list have to name the same phone.
 func TestOtherPage(t *testing.T) {
 	const first, second = "00:1A:E8:00:00:01", "00:1A:E8:00:00:02"
 	for _, test := range []struct {
@@ -405,7 +405,7 @@ func TestOtherPage(t *testing.T) {
 	}
 }
 
-// An address that is none stays as it is, bounded.
+// TestMACOf checks that MAC addresses are normalised, and other texts are bounded.
 func TestMACOf(t *testing.T) {
 	for text, want := range map[string]string{"": "", "00-1a-e8-00-00-01": "00:1A:E8:00:00:01", "odd": "odd", strings.Repeat("x", 100): strings.Repeat("x", 64)} {
 		if got := macOf(text); got != want {
@@ -414,7 +414,7 @@ func TestMACOf(t *testing.T) {
 	}
 }
 
-// A wrong password, and a phone that is locked out, is the last that any page hears.
+// TestHeed checks that no page gets the password after one has refused it, or has locked the login.
 func TestHeed(t *testing.T) {
 	for kind, want := range map[wbm.Kind]bool{wbm.KindPassword: true, wbm.KindLocked: true, wbm.KindTLS: false} {
 		x := &examination{targets: []fleet.Target{{Address: "192.0.2.50"}}}
@@ -429,7 +429,7 @@ func TestHeed(t *testing.T) {
 	}
 }
 
-// A page is left alone if somebody else called from there.
+// TestNotMeant checks that the page of another phone is left alone.
 func TestNotMeant(t *testing.T) {
 	x := &examination{}
 	if why := x.notMeant(0); why != "" {
@@ -443,7 +443,7 @@ func TestNotMeant(t *testing.T) {
 	}
 }
 
-// The password of the pages is in no finding, whoever repeats it.
+// TestWithoutPassword checks that no finding holds the password of the pages.
 func TestWithoutPassword(t *testing.T) {
 	const canary = "canary-71c0"
 	f := bad(exit.Errorf(exit.CodeSettings, "a hint with "+canary, "it says %s", canary))
@@ -461,7 +461,7 @@ func TestWithoutPassword(t *testing.T) {
 	}
 }
 
-// Which address of this machine phones are told depends on where they are.
+// TestMachineAddress checks the addresses of this machine that phones are told.
 func TestMachineAddress(t *testing.T) {
 	x, _, err := newExamination(t, []string{"127.0.0.1:8085", "127.0.0.2:8085"}, "--serve")
 	if err != nil {
@@ -477,7 +477,7 @@ func TestMachineAddress(t *testing.T) {
 	}
 }
 
-// Proxies are those of every spelling.
+// TestProxyVariables checks that each variable is listed in upper case and in lower case.
 func TestProxyVariables(t *testing.T) {
 	names := ProxyVariables()
 	for _, name := range names {
@@ -487,7 +487,7 @@ func TestProxyVariables(t *testing.T) {
 	}
 }
 
-// What the message says already is taken off an error of the network.
+// TestInnerError checks that operation and address are removed from a network error.
 func TestInnerError(t *testing.T) {
 	plain := errors.New("why")
 	for _, err := range []error{plain, os.NewSyscallError("connect", plain), &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", plain)}} {

@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
+// TestTable checks that the rows are in order, unique and complete.
 func TestTable(t *testing.T) {
 	var names []string
 	last := Code(-1)
@@ -32,7 +33,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// A code that is not in the table is an internal error that is not worth another try.
+// TestUnknownCode checks that a code without a row is an internal error that is not retryable.
 func TestUnknownCode(t *testing.T) {
 	row := Code(99).Row()
 	if again := row.MayRetry(); row.Code != 99 || row.Name != CodeInternal.Row().Name || again == nil || *again {
@@ -40,6 +41,7 @@ func TestUnknownCode(t *testing.T) {
 	}
 }
 
+// TestMayRetry checks the JSON value of retryable for each kind of row.
 func TestMayRetry(t *testing.T) {
 	for code, want := range map[Code]string{
 		CodeOK: "false", CodeUsage: "false", CodeUnreachable: "true", CodePartial: "null", CodeStopped: "null", CodeInterrupted: "false",
@@ -51,7 +53,7 @@ func TestMayRetry(t *testing.T) {
 	}
 }
 
-// Every error ends with an exit code, and an interruption with its own, whatever it interrupted.
+// TestClassify checks the exit code, the message and the hints of any error.
 func TestClassify(t *testing.T) {
 	cause := errors.New("why")
 	own := New(CodeSettings, cause, "first", "second")
@@ -83,7 +85,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// An error as JSON says what its cause says, and leaves out what that does not say.
+// TestErrorDoc checks the JSON of errors of each package.
 func TestErrorDoc(t *testing.T) {
 	for _, test := range []struct {
 		err  error
@@ -108,7 +110,7 @@ func TestErrorDoc(t *testing.T) {
 	}
 }
 
-// What could hold a password is not repeated.
+// TestShownArgument checks that an argument that may hold a password is not repeated.
 func TestShownArgument(t *testing.T) {
 	for argument, want := range map[string]string{
 		"x\x1b": `"x\x1b"`, "": `""`, "ftp://cp:canary@host": "the argument with an @",
@@ -119,6 +121,7 @@ func TestShownArgument(t *testing.T) {
 	}
 }
 
+// TestWithoutPath checks that operation and path are removed from a file system error.
 func TestWithoutPath(t *testing.T) {
 	plain := errors.New("why")
 	for _, err := range []error{plain, &fs.PathError{Op: "open", Path: "x", Err: plain}, fmt.Errorf("here: %w", &fs.PathError{Op: "open", Path: "x", Err: plain})} {

@@ -44,7 +44,7 @@ type Loader struct {
 	Con        *console.Console
 	Open       func(name string) (*bind.File, error)
 	HeaderOnly bool
-	Sha256     bool // always compute the digest of the whole file
+	SHA256     bool // always compute the digest of the whole file
 	keys       []bind.PublicKey
 	Policy     hwcheck.Policy // only what the rule image-intact needs
 }
@@ -104,7 +104,7 @@ func (l *Loader) Look(ctx context.Context, name string) (*bind.File, *Image) {
 		return nil, im.failed(err)
 	}
 	f.CheckSignature(l.keys)
-	if l.Sha256 {
+	if l.SHA256 {
 		f.WantSHA256()
 	}
 	if !l.HeaderOnly {

@@ -99,7 +99,7 @@ func describedImage(t *testing.T) string {
 	return name
 }
 
-// Every state of an image: how it is called, whether its facts are there, and with which exit code it ends a command.
+// TestStates checks for each state of an image its name, whether its facts can be read, and the error.
 func TestStates(t *testing.T) {
 	key, public := keyPair(t, 1)
 	plain := clitest.Image(t, "a.bind", nil)
@@ -151,7 +151,7 @@ func mustRead(t *testing.T, name string) []byte {
 	return content
 }
 
-// A key that is named must be one, and a stored one as well.
+// TestLoaderKeys checks that named and stored keys are used, and that an invalid key is an error.
 func TestLoaderKeys(t *testing.T) {
 	con, _ := newConsole()
 	broken := clitest.File(t, "broken.pem", []byte("x"))
@@ -178,7 +178,7 @@ func TestLoaderKeys(t *testing.T) {
 	}
 }
 
-// Standard input is an image, but no terminal is.
+// TestStandardInput checks that an image can be read from standard input, but not from a terminal.
 func TestStandardInput(t *testing.T) {
 	l := newTestLoader(t)
 	l.Con.In = bytes.NewReader(mustRead(t, clitest.Image(t, "a.bind", nil)))
@@ -191,6 +191,7 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
+// TestDisplayName checks the names of standard input and of an empty argument.
 func TestDisplayName(t *testing.T) {
 	for name, want := range map[string]string{"-": "standard input", "": `""`, "a.bind": "a.bind"} {
 		if got := DisplayName(name); got != want {
@@ -199,18 +200,18 @@ func TestDisplayName(t *testing.T) {
 	}
 }
 
-// The digest of the whole file is computed where it is asked for.
+// TestWholeDigest checks that the digest of the file is computed if it is requested.
 func TestWholeDigest(t *testing.T) {
 	l := newTestLoader(t)
 	for _, want := range []bool{false, true} {
-		l.Sha256 = want
+		l.SHA256 = want
 		if im := l.Load(t.Context(), clitest.Image(t, "a.bind", nil)); (im.Facts.Integrity.SHA256 != nil) != want {
 			t.Errorf("asked for %v: %v", want, im.Facts.Integrity.SHA256)
 		}
 	}
 }
 
-// A folder stands for the files in it, in the order of their names, without what lies beside an image.
+// TestTargets checks that a folder yields its files in order, without descriptors and signatures of other files.
 func TestTargets(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"b.bind", "a.img", "a.img.bind.toml", "a.img.bind.toml.sig", "c.bind.toml"} {
@@ -234,7 +235,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// A file in a folder may be called like standard input.
+// TestTargetCalledMinus checks that a file called - in a folder is not taken for standard input.
 func TestTargetCalledMinus(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("-", nil, 0o600); err != nil {
@@ -246,7 +247,7 @@ func TestTargetCalledMinus(t *testing.T) {
 	}
 }
 
-// What is no image is passed over in a folder, and only there; what is a broken image is not.
+// TestLoadAll checks that files that are no images are passed over in a folder, and only there.
 func TestLoadAll(t *testing.T) {
 	image := clitest.Image(t, "a.bind", nil)
 	notes, empty := clitest.File(t, "notes", []byte("notes of mine")), clitest.File(t, "empty", nil)
@@ -276,7 +277,7 @@ func TestLoadAll(t *testing.T) {
 	}
 }
 
-// Nothing is read any more after an interruption, or after an error of who looks.
+// TestLoadAllEnds checks that an interruption or an error of the callback ends the loop.
 func TestLoadAllEnds(t *testing.T) {
 	all := []Target{{clitest.Image(t, "a.bind", nil), false}, {clitest.Image(t, "b.bind", nil), false}}
 	l := newTestLoader(t)
@@ -291,7 +292,7 @@ func TestLoadAllEnds(t *testing.T) {
 	}
 }
 
-// One warning of a name that says something else than the image is shown once.
+// TestLoadAllWarns checks that each warning about a file name is shown once.
 func TestLoadAllWarns(t *testing.T) {
 	l := newTestLoader(t)
 	con, errOut := newConsole()
@@ -306,7 +307,7 @@ func TestLoadAllWarns(t *testing.T) {
 	}
 }
 
-// A single bad image keeps its own error; of several the names are told.
+// TestBadImages checks that a single bad image keeps its error, and that several are summed up.
 func TestBadImages(t *testing.T) {
 	own := errors.New("own")
 	bad := []*Image{{Name: "a", Err: own}, {Name: "-", Err: own}}
@@ -322,7 +323,7 @@ func TestBadImages(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with an image has a next step of its own.
+// TestFailure checks that each cause has a hint of its own.
 func TestFailure(t *testing.T) {
 	format := func(p bind.Problem, f bind.Format) error { return &bind.FormatError{Problem: p, Format: f, Field: "x"} }
 	hints := map[string]error{}

@@ -32,7 +32,7 @@ func fullImage(t *testing.T) string {
 	})
 }
 
-// An image as JSON has a value for what the image states, and null for what it does not.
+// TestDoc checks which JSON fields are null.
 func TestDoc(t *testing.T) {
 	fields := func(image string, flags ...string) map[string]any {
 		t.Helper()
@@ -93,7 +93,7 @@ func drawn(t *testing.T, im *Image, width int, bytesToo, verbose bool) string {
 	return out.String()
 }
 
-// The text of an image fits the terminal, holds what the image states, and says so if something is wrong with it.
+// TestText checks that the text holds the facts of the image, and fits the terminal.
 func TestText(t *testing.T) {
 	_, other := keyPair(t, 2)
 	plain := clitest.Image(t, "plain.bind", nil)
@@ -114,7 +114,7 @@ func TestText(t *testing.T) {
 		{clitest.File(t, "cut.bind", mustRead(t, plain)[:40]), nil, []string{"damaged"}},
 	} {
 		l := newTestLoader(t, test.flags...)
-		l.Sha256 = true
+		l.SHA256 = true
 		im := l.Load(t.Context(), test.image)
 		im.Name = im.Name[strings.LastIndexByte(im.Name, os.PathSeparator)+1:]
 		text := drawn(t, im, 80, true, true)
@@ -131,7 +131,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// A signature has one of four answers.
+// TestSignatureText checks that each state of a signature has a text of its own.
 func TestSignatureText(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range []bind.Signature{
@@ -148,7 +148,7 @@ func TestSignatureText(t *testing.T) {
 	}
 }
 
-// The digest of a described image is vouched for by the descriptor, that of another by nothing.
+// TestWholeDigestText checks that the digest of the file is marked as verified or wrong for described images only.
 func TestWholeDigestText(t *testing.T) {
 	digest := hex.EncodeToString(make([]byte, 32))
 	for _, test := range []struct {
@@ -165,7 +165,7 @@ func TestWholeDigestText(t *testing.T) {
 	}
 }
 
-// Type and version of the software are one row if they come from one place, else two.
+// TestSoftwareRows checks that type and version share a row if they come from one place.
 func TestSoftwareRows(t *testing.T) {
 	kind := bind.Fact[string]{Value: "SIP", Origin: bind.Origin{Source: bind.Header, Confidence: bind.Documented}}
 	version := bind.Fact[bind.Version]{Value: bind.Version{Major: 1}, Origin: kind.Origin}
@@ -191,7 +191,7 @@ func TestSoftwareRows(t *testing.T) {
 	}
 }
 
-// The hex view shows the bytes of the header as they are in the file.
+// TestBytes checks that the hex view shows the bytes of the header as they are in the file.
 func TestBytes(t *testing.T) {
 	image := fullImage(t)
 	im := newTestLoader(t).Load(t.Context(), image)
@@ -230,7 +230,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// Fields that nobody knows are named with their type, and long runs of zeros are summed up.
+// TestUnknownFields checks that unknown fields are shown with their type, and that long runs of zeros are summed up.
 func TestUnknownFields(t *testing.T) {
 	at := bind.Origin{Source: bind.Header, Confidence: bind.Observed, Offset: 8, Length: 100}
 	im := &Image{Name: "a", Readable: true, Facts: bind.Facts{Format: bind.CPB, HeaderLength: 128, PayloadLength: 7, Described: "d.toml", NamedBy: []string{"software_version"}, Corrections: []string{"the level"}}}

@@ -16,7 +16,7 @@ import (
 // Options are the flags of inspect.
 type Options struct {
 	Image         images.Options
-	Bytes, Sha256 bool
+	Bytes, SHA256 bool
 }
 
 // Run shows the images that the arguments name, and returns an error if one of them cannot be used.
@@ -24,14 +24,14 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if err := onceStdin("inspect", args); err != nil {
 		return err
 	}
-	if o.Sha256 && o.Image.HeaderOnly {
+	if o.SHA256 && o.Image.HeaderOnly {
 		return exit.Usage("inspect", "--sha256 and --header-only: choose one; --sha256 reads the whole image")
 	}
 	l, err := images.NewLoader(con, store, open, o.Image)
 	if err != nil {
 		return err
 	}
-	l.Sha256 = o.Sha256
+	l.SHA256 = o.SHA256
 	all, err := images.Targets(args)
 	if err != nil {
 		return err

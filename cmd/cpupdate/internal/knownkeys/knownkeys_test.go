@@ -56,7 +56,7 @@ func listed(t *testing.T, m *machine.Machine) []knownKeyDoc {
 	return doc.Keys
 }
 
-// Keys that somebody states are known from then on, and can be forgotten one by one or all at once.
+// TestAddListRemove adds keys, lists them, and removes them one by one and all at once.
 func TestAddListRemove(t *testing.T) {
 	m := machine.New(t)
 	if keys := listed(t, m); len(keys) != 0 {
@@ -105,7 +105,7 @@ func TestAddListRemove(t *testing.T) {
 	}
 }
 
-// What is not known cannot be forgotten; what is known of the host is said.
+// TestRemoveUnknown checks that removing an unknown key is an error that names the known peers of the host.
 func TestRemoveUnknown(t *testing.T) {
 	m := machine.New(t)
 	if err := add(t, m, "files.example:8443", "--pin", pinOf("1")); err != nil {
@@ -134,6 +134,7 @@ func TestRemoveUnknown(t *testing.T) {
 	}
 }
 
+// TestAddRefused checks that invalid flags and an invalid list are refused.
 func TestAddRefused(t *testing.T) {
 	m := machine.New(t)
 	for _, args := range [][]string{{"--pin", "x"}, {"--method", "ftp"}, {"--timeout", "0s"}, {"--comment", "a\x1bb"}} {
@@ -150,7 +151,7 @@ func TestAddRefused(t *testing.T) {
 	}
 }
 
-// A key that a peer shows is known after a yes, and only then; in a script nobody can be asked.
+// TestAddShown checks that a presented key is added after the answer yes only, and that a script gets an error.
 func TestAddShown(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.StartTLS()
@@ -180,7 +181,7 @@ func TestAddShown(t *testing.T) {
 	}
 }
 
-// What went wrong with a peer has hints for who named it, and none about the flags of a server.
+// TestHinted checks that the hints speak of PEER, and not of flags that the command does not have.
 func TestHinted(t *testing.T) {
 	seen := map[string]bool{}
 	for _, kind := range []transfer.Kind{transfer.KindUnreachable, transfer.KindTimeout, transfer.KindTLS, transfer.KindProtocol} {

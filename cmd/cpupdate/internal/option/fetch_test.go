@@ -21,6 +21,7 @@ func newFetch(t *testing.T, args ...string) *Fetch {
 	return o
 }
 
+// TestFetchGiven checks which flags are given, in the order of the settings.
 func TestFetchGiven(t *testing.T) {
 	if o := newFetch(t); o.Given() != "" || len(o.Settings()) != 0 {
 		t.Errorf("%+v", o)
@@ -34,7 +35,7 @@ func TestFetchGiven(t *testing.T) {
 	}
 }
 
-// Phones are told where the image lies for them, in the words of their own interface.
+// TestDeployment checks what phones are told about the place of the image.
 func TestDeployment(t *testing.T) {
 	ftp := transfer.Access{Method: transfer.FTP, Server: "h", Port: 2121, Path: "firmware", Username: "cp", Account: "acct"}
 	https := transfer.Access{Method: transfer.HTTPS, BaseURL: "https://h/firmware/", Username: "cp"}
@@ -61,7 +62,7 @@ func TestDeployment(t *testing.T) {
 	}
 }
 
-// What phones cannot be told is an error of the flags, or of the stored settings, whichever it came from.
+// TestDeploymentRefused checks that an error names the flag or the stored setting that phones cannot be told.
 func TestDeploymentRefused(t *testing.T) {
 	ftps := transfer.Access{Method: transfer.FTPS, Server: "h", Username: "cp"}
 	ftp := transfer.Access{Method: transfer.FTP, Server: "h", Username: "c\x01p"}
@@ -93,7 +94,7 @@ func TestDeploymentRefused(t *testing.T) {
 	}
 }
 
-// Each setting of the phones' interface is one of ours, depending on where it came from.
+// TestSettingOf maps the settings of the phones' interface to flags.
 func TestSettingOf(t *testing.T) {
 	for _, test := range []struct {
 		fetch      settings.FetchAccess
@@ -113,7 +114,7 @@ func TestSettingOf(t *testing.T) {
 	}
 }
 
-// Phones get the password of their own login, or that of the server if they have none.
+// TestFetchLogin checks which login phones get.
 func TestFetchLogin(t *testing.T) {
 	file := clitest.File(t, "password", []byte("reader's\r\n"))
 	d := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "cp", Password: secret.New("canary")}, Origin: "flags"}
@@ -142,7 +143,7 @@ func TestFetchLogin(t *testing.T) {
 	}
 }
 
-// A password that is missing, or that a phone would not understand, is an error that does not show it.
+// TestFetchLoginRefused checks that an invalid password is an error that does not show it.
 func TestFetchLoginRefused(t *testing.T) {
 	d := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "cp", Password: secret.New("can\x01ary")}, Origin: "flags"}
 	deploy := wpi.Deployment{Server: "h", Name: "i.bind", Username: "cp", Priority: wpi.Normal}

@@ -20,6 +20,7 @@ func newListen(t *testing.T, args ...string) *Listen {
 	return o
 }
 
+// TestListenValidate checks valid and invalid flags.
 func TestListenValidate(t *testing.T) {
 	for _, args := range []string{"", "--listen :0", "--listen [::1]:18443", "--listen 127.0.0.1:18443", "--advertise h", "--service-cert a --service-key b", "--parallel 10000"} {
 		if err := newListen(t, strings.Fields(args)...).Validate("push"); err != nil {
@@ -37,6 +38,7 @@ func TestListenValidate(t *testing.T) {
 	}
 }
 
+// TestAdvertised checks how --advertise is parsed.
 func TestAdvertised(t *testing.T) {
 	for _, test := range []struct {
 		text string
@@ -68,7 +70,7 @@ func TestAdvertised(t *testing.T) {
 	}
 }
 
-// The certificate is made for what phones call, or read from files.
+// TestCertificate checks that the certificate is made for the advertised host, or read from files.
 func TestCertificate(t *testing.T) {
 	made, err := newListen(t, "--advertise", "update.example").Certificate()
 	if err != nil {

@@ -25,7 +25,7 @@ func newPhones(t *testing.T, args ...string) *Phones {
 	return o
 }
 
-// Flags that speak for one phone do not go with several.
+// TestPhonesValidate checks that flags about one phone do not go with several phones.
 func TestPhonesValidate(t *testing.T) {
 	for _, test := range []struct {
 		args      []string
@@ -49,7 +49,7 @@ func TestPhonesValidate(t *testing.T) {
 	}
 }
 
-// Each flag that describes a phone becomes a claim, and a wrong value is the flag's.
+// TestPhoneFlags checks that each flag becomes a claim, and that an error names its flag.
 func TestPhoneFlags(t *testing.T) {
 	o := newPhones(t, "--hw-level=3", "--part-number=S30817-S7720-A101-4", "--model=CP600", "--software-type=Unify HFA", "--running=V1 R4.9.0", "--minimum-version=V1 R3.0.0")
 	p, err := o.Phone.Phone("check")
@@ -71,7 +71,7 @@ func TestPhoneFlags(t *testing.T) {
 	}
 }
 
-// The permissions add to what the first rule demands, and take nothing of it away.
+// TestPermits checks that permissions are added to the policy.
 func TestPermits(t *testing.T) {
 	o := newPhones(t, "--override", "--reason=lab", "--allow-type-change", "--allow-downgrade", "--reinstall")
 	want := hwcheck.Policy{Override: true, Reason: "lab", AllowTypeChange: true, AllowDowngrade: true, Reinstall: true, RequireSignature: true}
@@ -83,7 +83,7 @@ func TestPermits(t *testing.T) {
 	}
 }
 
-// The phones are those that are named, or all of the list; the list says what is known of them.
+// TestTargets checks that phones come from arguments or from the list, with what is known of them.
 func TestTargets(t *testing.T) {
 	list := clitest.File(t, "site.csv", []byte("address,mac,hw_level,override,reason\n192.0.2.1:8085,00:1A:E8:00:00:01,3,,\nphone.example,,,yes,lab\n"))
 	stored := hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 7, Origin: hwcheck.Stored}}, Device: []hwcheck.Claim[string]{{Value: "CP400"}}}
@@ -102,6 +102,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
+// TestTargetsRefused checks that invalid addresses and lists are refused.
 func TestTargetsRefused(t *testing.T) {
 	list := clitest.File(t, "site.csv", []byte("address,mac\n192.0.2.1,\n,00:1A:E8:00:00:02\n"))
 	for _, test := range []struct {
@@ -126,7 +127,7 @@ func TestTargetsRefused(t *testing.T) {
 	}
 }
 
-// What a site says of its phones is stored as it is written into the file.
+// TestSite checks how the description of a site is stored.
 func TestSite(t *testing.T) {
 	o := &Site{}
 	parse(t, o.AddFlags, "--hw-level=0003", "--model=CP600", "--software-type=Unify HFA", "--minimum-version=1.3.0.0")
@@ -146,7 +147,7 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// The names of files are stored whole, and those that are read must be what they should be.
+// TestCheckGiven checks that file names are stored as absolute names, and that the files are valid.
 func TestCheckGiven(t *testing.T) {
 	t.Chdir(t.TempDir())
 	ca := clitest.File(t, "ca.pem", []byte(clitest.Authority))
@@ -169,7 +170,7 @@ func TestCheckGiven(t *testing.T) {
 	}
 }
 
-// Flags are declared once each, also where groups of them stand together.
+// TestFlagsTogether checks that the groups of flags do not clash, and that each flag has a help text.
 func TestFlagsTogether(t *testing.T) {
 	flags := pflag.NewFlagSet("push", pflag.ContinueOnError)
 	new(Route).AddFlags(flags)

@@ -46,7 +46,7 @@ func codeOf(err error) exit.Code {
 	return exit.Classify(err).Code
 }
 
-// Explicit settings, stored ones, this machine and the phones' pages are four routes, of which one is chosen.
+// TestRouteValidate checks that only one route can be chosen, and that an error names the flag.
 func TestRouteValidate(t *testing.T) {
 	for _, test := range []struct {
 		args string
@@ -107,7 +107,7 @@ username = "cp"
 pin = ["sha256:0000000000000000000000000000000000000000000000000000000000000000"]
 `
 
-// A destination comes from flags or from what is stored, and what is wrong with it is an error of either.
+// TestDestination checks destinations from flags and from stored settings.
 func TestDestination(t *testing.T) {
 	pin := "sha256:" + strings.Repeat("1", 64)
 	for _, test := range []struct {
@@ -156,7 +156,7 @@ func TestDestination(t *testing.T) {
 	}
 }
 
-// Who names no server learns that there is one way without, and who has profiles only their names.
+// TestNoServer checks the hints if no server is named.
 func TestNoServer(t *testing.T) {
 	m := machine.New(t)
 	if _, err := newRoute(t).Destination(m.Con, m.Store, m.Pass); !errors.Is(err, ErrNoServer) {
@@ -174,7 +174,7 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-// A flag takes the place of what is stored of its kind, and of nothing else.
+// TestTrustInstead checks that --ca and --pin each replace only the stored setting of the same name.
 func TestTrustInstead(t *testing.T) {
 	ca := clitest.File(t, "ca.pem", []byte(clitest.Authority))
 	old, other := "sha256:"+strings.Repeat("0", 64), "sha256:"+strings.Repeat("1", 64)
@@ -194,7 +194,7 @@ func TestTrustInstead(t *testing.T) {
 	}
 }
 
-// The password of the environment is for who has a name, and whoever's goes out in clear, it is said.
+// TestLogin checks which password is used, and that plain FTP yields a warning.
 func TestLogin(t *testing.T) {
 	file := clitest.File(t, "password", []byte("mail"))
 	for _, test := range []struct {
@@ -222,7 +222,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// A stored server gets the stored password, and nobody else does.
+// TestLoginStored checks that a stored password is used for its own server only.
 func TestLoginStored(t *testing.T) {
 	m := machine.New(t)
 	m.Put(t, "config.toml", "[defaults]\nserver = \"files.example\"\nusername = \"cp\"\n")
@@ -242,7 +242,7 @@ func TestLoginStored(t *testing.T) {
 	}
 }
 
-// A list of known keys that cannot be read ends a login before a password is looked for; an interruption does so too.
+// TestLoginUnknown checks that unreadable known keys and an interruption end the login before a password is read.
 func TestLoginUnknown(t *testing.T) {
 	m := machine.New(t)
 	m.Put(t, settings.KnownKeysFile, "x\n")
@@ -263,7 +263,7 @@ func TestLoginUnknown(t *testing.T) {
 	}
 }
 
-// That there was no password is a hint only if that can be the reason.
+// TestHinted checks that the hint about a missing password is added only if that can be the cause.
 func TestHinted(t *testing.T) {
 	refused := &transfer.Error{Kind: transfer.KindLogin, Code: 530}
 	for _, test := range []struct {
@@ -287,7 +287,7 @@ func TestHinted(t *testing.T) {
 	}
 }
 
-// The page of a phone is at its host, whatever port takes contacts.
+// TestPeer checks the address of the web page of a phone.
 func TestPeer(t *testing.T) {
 	o := newRoute(t, "--web", "--web-port", "4430")
 	for address, want := range map[string]string{

@@ -18,6 +18,7 @@ func newUpload(t *testing.T, args ...string) *Upload {
 	return o
 }
 
+// TestUploadOptions checks valid and invalid flags.
 func TestUploadOptions(t *testing.T) {
 	got, err := newUpload(t, "--timeout=5s", "--retries=7", "--limit-rate=500k", "--verify=readback").Options()
 	if err != nil || got.Timeout != 5*time.Second || got.Retries != 7 || got.Rate != 500<<10 {
@@ -30,6 +31,7 @@ func TestUploadOptions(t *testing.T) {
 	}
 }
 
+// TestParseRate checks valid and invalid rates.
 func TestParseRate(t *testing.T) {
 	for text, want := range map[string]int64{"1": 1, "500k": 500 << 10, "2M": 2 << 20, "1g": 1 << 30, "1024G": 1 << 40} {
 		if got, err := parseRate(text); err != nil || got != want {
@@ -43,7 +45,7 @@ func TestParseRate(t *testing.T) {
 	}
 }
 
-// What means something for an upload only is named, one at a time.
+// TestOnlySent checks which flags have a meaning for uploads only.
 func TestOnlySent(t *testing.T) {
 	if name := newUpload(t, "--timeout=5s", "--limit-rate=1M", "--filename=x").OnlySent(); name != "" {
 		t.Error(name)
@@ -55,7 +57,7 @@ func TestOnlySent(t *testing.T) {
 	}
 }
 
-// The file is called as the image unless it has a name of its own, which must be a plain one.
+// TestUploadValidate checks the name of the file, and flags that do not go with the method.
 func TestUploadValidate(t *testing.T) {
 	https, ftp := &Destination{Access: transfer.Access{Method: transfer.HTTPS}}, &Destination{Access: transfer.Access{Method: transfer.FTP}}
 	for _, test := range []struct {
@@ -78,7 +80,7 @@ func TestUploadValidate(t *testing.T) {
 	}
 }
 
-// The settings that are given are told in the order of the table, not in that of the flags.
+// TestAccessGiven checks that settings are returned in a fixed order.
 func TestAccessGiven(t *testing.T) {
 	o := &Access{}
 	parse(t, o.AddFlags, "--path=p", "--method=ftp", "--account=a")

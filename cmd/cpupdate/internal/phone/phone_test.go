@@ -52,7 +52,7 @@ func newOptions() Options {
 	}}
 }
 
-// Phones are asked what they are: each that answers is a row, and one that does not is the error of the command.
+// TestRun checks the answer and the error for phones that answer and one that does not.
 func TestRun(t *testing.T) {
 	var addresses []string
 	for i, model := range []string{"CP600", "CP400"} {
@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What cannot be meant is refused before anybody is asked.
+// TestRunRefused checks that invalid flags are refused before any phone is queried.
 func TestRunRefused(t *testing.T) {
 	noTime, noPatience, noList := newOptions(), newOptions(), newOptions()
 	noTime.Timeout, noPatience.Talk.Patience, noList.List = 0, 0, "missing.csv"
@@ -133,7 +133,7 @@ func drawn(width int, devices ...fleet.Device) string {
 	return out.String()
 }
 
-// Several phones are a table, without a column in which none says anything, and with short names on a narrow terminal.
+// TestDrawPhones checks the table: empty columns are left out, and long names are shortened on a narrow terminal.
 func TestDrawPhones(t *testing.T) {
 	d := fleet.Device{Type: "OpenScape Desk Phone CP600", SoftwareType: "Unify HFA", Version: "V1 R4.9.0", MAC: "00:1A:E8:00:00:01"}
 	text := drawn(120, d, fleet.Device{}, d)
@@ -151,7 +151,7 @@ func TestDrawPhones(t *testing.T) {
 	}
 }
 
-// A single phone has a row for each value, also for one that it does not say; one that did not answer has none.
+// TestDrawPhone checks that a single phone has a row for each value.
 func TestDrawPhone(t *testing.T) {
 	text := drawn(80, fleet.Device{Type: "OpenStage 40", SoftwareType: "Siemens SIP", Version: "V3 R1.41.0"})
 	if strings.Count(text, "\n  ") != 4 || !strings.HasPrefix(text, "192.0.2.1\n") || !strings.Contains(text, "Siemens SIP V3 R1.41.0") {

@@ -97,7 +97,7 @@ func newRollout(t *testing.T, addresses []string, args ...string) (*rollout, *ma
 	return r, m
 }
 
-// Pages that are not those of different phones are refused.
+// TestOnePageEach checks that two phones with one web page are refused.
 func TestOnePageEach(t *testing.T) {
 	for _, test := range []struct {
 		addresses []string
@@ -115,23 +115,23 @@ func TestOnePageEach(t *testing.T) {
 	}
 }
 
-// The password of the pages is looked for once, and is named after the page if there is only one.
+// TestWebPassword checks which password is used for the web pages, and whose it is called in a prompt.
 func TestWebPassword(t *testing.T) {
-	r, m := newRollout(t, []string{"192.0.2.50"}, "--web")
+	r, _ := newRollout(t, []string{"192.0.2.50"}, "--web")
 	if _, err := r.webPassword(t.Context()); exit.Classify(err).Code != exit.CodeSettings || len(exit.Classify(err).Hints) != 1 {
 		t.Errorf("%v", err)
 	}
 	if !strings.Contains(r.o.Route.Password.Whose, "192.0.2.50") {
 		t.Error(r.o.Route.Password.Whose)
 	}
-	r, m = newRollout(t, []string{"192.0.2.50", "192.0.2.51"}, "--web")
+	r, m := newRollout(t, []string{"192.0.2.50", "192.0.2.51"}, "--web")
 	m.Pass.Variable = secret.New("canary")
 	if secret, err := r.webPassword(t.Context()); err != nil || secret.Reveal() != "canary" || strings.Contains(r.o.Route.Password.Whose, "192.0.2") {
 		t.Errorf("%v, %s", err, r.o.Route.Password.Whose)
 	}
 }
 
-// An image that suits no phone, as far as is known, is worth no question; one that may suit one of them is.
+// TestHopeless checks that an image that cannot suit any phone is found before phones are contacted.
 func TestHopeless(t *testing.T) {
 	levels, err := bind.ParseLevels("1-3")
 	if err != nil {
@@ -159,7 +159,7 @@ func TestHopeless(t *testing.T) {
 	}
 }
 
-// What is said about server and phones is read before the image is opened.
+// TestSettle checks that flags and settings are validated before the image is opened.
 func TestSettle(t *testing.T) {
 	for _, test := range []struct {
 		args []string
@@ -189,7 +189,7 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// Hints about a phone's page are only for who sends by the page.
+// TestFailureContext checks that the page is part of the context on the web route only.
 func TestFailureContext(t *testing.T) {
 	for _, way := range []string{"--web", "--serve"} {
 		r, _ := newRollout(t, []string{"192.0.2.50:8085"}, way)

@@ -77,14 +77,14 @@ func (w *fewLines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// pushOver pushes an image by put, as the flags say, and returns the exit code.
-func pushOver(ctx context.Context, t *testing.T, m *machine.Machine, put func(ctx context.Context, o transfer.Options) error, args ...string) exit.Code {
+// pushOver pushes an image by put, and returns the exit code.
+func pushOver(ctx context.Context, t *testing.T, m *machine.Machine, put func(ctx context.Context, o transfer.Options) error) exit.Code {
 	t.Helper()
 	env := envOf(m)
 	env.Dial = func(_ context.Context, _ transfer.Access, o transfer.Options) (transfer.Store, error) {
 		return putStore{o, put}, nil
 	}
-	o := newOptions(t, append([]string{"--minimum-version", "V1 R0.0.0", "--server", "h", "--username", "x"}, args...)...)
+	o := newOptions(t, "--minimum-version", "V1 R0.0.0", "--server", "h", "--username", "x")
 	return m.Report(Run(ctx, env, o, clitest.Image(t, "cp600.bind", nil), nil))
 }
 
@@ -190,7 +190,7 @@ func TestPushSentLeft(t *testing.T) {
 	}
 }
 
-// Ctrl-C while nothing is left on the server ends a push as interrupted.
+// TestPushInterrupted checks that an interruption that leaves nothing on the server is reported as one.
 func TestPushInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	m := machine.New(t)
@@ -203,7 +203,7 @@ func TestPushInterrupted(t *testing.T) {
 	}
 }
 
-// A push is told as text and as JSON: what was checked, what went on on the way, and how it ended.
+// TestPushSteps checks how the steps of a push are shown, as text and as JSON.
 func TestPushSteps(t *testing.T) {
 	put := func(_ context.Context, o transfer.Options) error {
 		for _, e := range []transfer.Event{
@@ -262,7 +262,8 @@ func TestPushSteps(t *testing.T) {
 	}
 }
 
-// An image that does not suit the phone, and one of which that is not known, is sent nowhere; nor is it for a dry run.
+// TestPushNothing checks that nothing is sent if the image is incompatible, undetermined, or installed already, and by
+// a dry run.
 func TestPushNothing(t *testing.T) {
 	put := func(context.Context, transfer.Options) error { return errors.New("it is sent") }
 	levels := func(b *bind.Builder) { b.Levels, _ = bind.ParseLevels("1-3") }
@@ -328,7 +329,7 @@ func TestPushUsage(t *testing.T) {
 	}
 }
 
-// Each flag goes with some routes only.
+// TestCheckRoute checks which flags go with which route.
 func TestCheckRoute(t *testing.T) {
 	for _, test := range []struct {
 		args   string

@@ -15,7 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// The answer has a row for what is known, and none for what is not.
+// TestDraw checks the rows of the answer.
 func TestDraw(t *testing.T) {
 	m := machine.New(t)
 	name := clitest.Image(t, "cp600.bind", nil)
@@ -54,7 +54,7 @@ func TestDraw(t *testing.T) {
 	}
 }
 
-// Each proof has words of its own, and another file of the name is not forgotten.
+// TestProofLine checks that each proof has a text of its own.
 func TestProofLine(t *testing.T) {
 	seen := map[string]bool{}
 	for _, proof := range []transfer.Proof{transfer.ProofSize, transfer.ProofDigest, transfer.ProofReadBack} {
@@ -72,7 +72,7 @@ func TestProofLine(t *testing.T) {
 	}
 }
 
-// The rate is that of the whole file, however little time it took; which attempt it was is said if it was not the first.
+// TestTimeLine checks the rate, and that the attempt is shown if it was not the first.
 func TestTimeLine(t *testing.T) {
 	for _, test := range []struct {
 		l    transfer.Location
@@ -89,7 +89,7 @@ func TestTimeLine(t *testing.T) {
 	}
 }
 
-// What an image is, in a line; that it is intact only once its digest was compared.
+// TestImageLine checks that an image is called intact only after its digest was compared.
 func TestImageLine(t *testing.T) {
 	im := &images.Image{Facts: bind.Facts{
 		SoftwareType: bind.Fact[string]{Value: "SIP"}, Version: bind.Fact[bind.Version]{Value: bind.Version{Major: 1}}, Family: bind.Fact[string]{Value: "CP"},

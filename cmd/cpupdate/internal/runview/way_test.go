@@ -117,7 +117,7 @@ func rows(text string) string {
 	return strings.Join(names, " ")
 }
 
-// A single phone has a row for each step, and what is done once more is shown once.
+// TestOnePhone checks that a single phone has one row for each step, even if the step is repeated.
 func TestOnePhone(t *testing.T) {
 	for _, test := range []struct {
 		events []fleet.Event
@@ -148,7 +148,7 @@ func TestOnePhone(t *testing.T) {
 	}
 }
 
-// What a phone is not told has a row of its own, and an image that does not suit it has the whole rule sheet.
+// TestOnePhoneEnds checks the rows of runs that end early.
 func TestOnePhoneEnds(t *testing.T) {
 	refused := &hwcheck.Verdict{Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail, Advice: "Do this."}}}
 	failure := func(kind fleet.Kind) fleet.Event {
@@ -181,7 +181,7 @@ func TestOnePhoneEnds(t *testing.T) {
 	}
 }
 
-// Of several phones each has a line as it ends, and what must not be done is said once.
+// TestManyPhones checks that each of several phones has a line as it ends, and that the warning is shown once.
 func TestManyPhones(t *testing.T) {
 	for name, events := range map[string][]fleet.Event{"served": served(), "by the page": byPage()} {
 		out, errOut := shown(t, 3, events, nil)
@@ -197,7 +197,7 @@ func TestManyPhones(t *testing.T) {
 	}
 }
 
-// With --json each event is a line, but for the visits of a page without --verbose; the last one counts how phones ended.
+// TestLines checks that each event is a line of JSON, followed by a summary.
 func TestLines(t *testing.T) {
 	for _, verbose := range []bool{false, true} {
 		out, errOut := shown(t, 2, byPage(), func(con *console.Console, _ *Report) { con.JSON, con.Verbose = true, verbose })
@@ -222,7 +222,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// A line about a bad end has its exit code, and whether the phone had been told.
+// TestFailedLine checks that the line of a failure has the exit code, and whether the phone had been told.
 func TestFailedLine(t *testing.T) {
 	out, _ := shown(t, 1, []fleet.Event{
 		{Step: fleet.StepChecked, Verdict: fits(), Known: hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 3}}}},
@@ -246,7 +246,7 @@ func TestFailedLine(t *testing.T) {
 	}
 }
 
-// Somebody who is no phone of the plan is no part of the answer.
+// TestOutsider checks that callers that are not part of the plan are shown as notes.
 func TestOutsider(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		con, out, errOut := newConsole()
@@ -259,7 +259,7 @@ func TestOutsider(t *testing.T) {
 	}
 }
 
-// An answer that cannot be written stops the run.
+// TestUnwritten checks that an answer that cannot be written stops the run.
 func TestUnwritten(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		con, _, _ := newConsole()
@@ -277,7 +277,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-// Each end is a word, and different ends of phones with different next steps are different words.
+// TestEndWord checks that each end has a word of its own.
 func TestEndWord(t *testing.T) {
 	seen := map[string]bool{}
 	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Queried} {
@@ -296,7 +296,7 @@ func TestEndWord(t *testing.T) {
 	}
 }
 
-// The end of a phone says what it was, if that was learned.
+// TestEndText checks that the end of a phone says what the phone is, if that is known.
 func TestEndText(t *testing.T) {
 	r := &Report{}
 	failure := &fleet.Failure{Kind: fleet.KindNoCall, Msg: "the reason"}
@@ -315,7 +315,7 @@ func TestEndText(t *testing.T) {
 	}
 }
 
-// The last line counts good ends in their order, then bad ones in that of the alphabet.
+// TestSummaryText checks the order of the counts.
 func TestSummaryText(t *testing.T) {
 	doc := summaryDoc{Phones: 6, Outcomes: map[string]int{"checked": 1, "updated": 2}, Failures: map[string]int{"unreachable": 1, "busy": 2}}
 	text := doc.text()
@@ -328,7 +328,7 @@ func TestSummaryText(t *testing.T) {
 	}
 }
 
-// Who reads the last line of --json only learns the exit code of the run.
+// TestSummary checks that the last line of JSON holds the exit code of the run.
 func TestSummary(t *testing.T) {
 	for _, test := range []struct {
 		ended error
@@ -348,7 +348,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// A step in words has how long the next one may take, unless that is nothing.
+// TestStepText checks that a step is shown with its limit.
 func TestStepText(t *testing.T) {
 	for _, test := range []struct {
 		event fleet.Event
@@ -374,7 +374,7 @@ func TestStepText(t *testing.T) {
 	}
 }
 
-// How fast it went is only said if it took long enough to be measured.
+// TestRateLine checks that the rate is shown only if the time was long enough to be measured.
 func TestRateLine(t *testing.T) {
 	for _, test := range []struct {
 		size int64
@@ -389,7 +389,7 @@ func TestRateLine(t *testing.T) {
 	}
 }
 
-// What a page answers is quoted, and that it said nothing is not taken for an answer.
+// TestAnswerLine checks that the words of a page are quoted, and that silence is not shown as an answer.
 func TestAnswerLine(t *testing.T) {
 	words, none, broken := answerLine(fleet.Event{Text: "thank\x1byou"}), answerLine(fleet.Event{}), answerLine(fleet.Event{Err: errors.New("cut"), Text: "x"})
 	if !strings.HasPrefix(words, `the page says "thank\x1byou"; `) || none == "" || none == words || !strings.HasSuffix(broken, "cut") {
@@ -397,6 +397,7 @@ func TestAnswerLine(t *testing.T) {
 	}
 }
 
+// TestDeviceTexts checks how a device and its software are shown.
 func TestDeviceTexts(t *testing.T) {
 	for _, test := range []struct {
 		d           fleet.Device
@@ -415,7 +416,7 @@ func TestDeviceTexts(t *testing.T) {
 	}
 }
 
-// Every step leaves a phone in a state, or where it was.
+// TestStates checks that the state of a phone moves forward with each step.
 func TestStates(t *testing.T) {
 	con, _, _ := newConsole()
 	for _, events := range [][]fleet.Event{served(), byPage()} {

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// A phone that has started is shown with all that it is, and without what it is not.
+// TestStartedText checks that the line of a started phone holds all that is configured, and nothing else.
 func TestStartedText(t *testing.T) {
 	bare := phonesim.Config{DeviceType: "OpenStage 40", MAC: "00:1A:E8:00:00:01", SoftwareType: "Siemens SIP", Version: bind.Version{Major: 3}}
 	full := bare
@@ -35,7 +35,7 @@ func TestStartedText(t *testing.T) {
 	}
 }
 
-// What happens to a phone is a line with what is known of it.
+// TestEventText checks the line of an event.
 func TestEventText(t *testing.T) {
 	for _, test := range []struct {
 		event phonesim.Event
@@ -63,7 +63,7 @@ func TestEventText(t *testing.T) {
 	}
 }
 
-// What became of a phone counts what happened to it; uploads are only told of where there were any.
+// TestStateText checks the line of the final state.
 func TestStateText(t *testing.T) {
 	state := phonesim.State{Address: "127.0.0.1:8085", SoftwareType: "SIP", Version: bind.Version{Major: 1}, Status: "in a call", Instructed: 1, Fetches: 2, Bytes: 1024}
 	text := newStateDoc(0, state).text()
@@ -80,7 +80,7 @@ func TestStateText(t *testing.T) {
 	}
 }
 
-// With --quiet phones are there, and nothing is said of them.
+// TestQuiet checks that nothing is shown with --quiet.
 func TestQuiet(t *testing.T) {
 	con, out, _ := newConsole()
 	con.Quiet = true
@@ -93,7 +93,7 @@ func TestQuiet(t *testing.T) {
 	show.event(0, phonesim.Event{Kind: phonesim.Instructed}) // comes too late to be shown
 }
 
-// Every fault has a line, as text and as JSON.
+// TestListFaults checks that every fault is listed, as text and as JSON.
 func TestListFaults(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		con, out, _ := newConsole()

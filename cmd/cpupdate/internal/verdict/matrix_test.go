@@ -67,7 +67,7 @@ func matrix(t *testing.T, loaded []*images.Image, phones []hwcheck.ListedPhone, 
 	return doc, out.String()
 }
 
-// A matrix counts the phones that an image fits and those of which it cannot be told, and ends with 10 unless all fit.
+// TestMatrixFailure checks the counts, the error and the colour of a matrix.
 func TestMatrixFailure(t *testing.T) {
 	for _, test := range []struct {
 		levels           []uint16
@@ -94,7 +94,7 @@ func TestMatrixFailure(t *testing.T) {
 	}
 }
 
-// Columns for which there is no room on the terminal stand in a block of their own.
+// TestMatrixBlocks checks that columns that do not fit the terminal go into a block of their own.
 func TestMatrixBlocks(t *testing.T) {
 	var loaded []*images.Image
 	for range 30 {
@@ -116,7 +116,7 @@ func TestMatrixBlocks(t *testing.T) {
 	}
 }
 
-// Phones that no image fits for the same reasons are told of together; how many of them by name is a question of --verbose.
+// TestMisfits checks that phones with the same reasons are grouped.
 func TestMisfits(t *testing.T) {
 	loaded := []*images.Image{cp600(t), damaged(cp600(t))}
 	phones := listed(4, 4, 4, 4, 4, 5, 0)
@@ -139,7 +139,7 @@ func TestMisfits(t *testing.T) {
 	}
 }
 
-// What a phone may get by override only is marked, with the reason.
+// TestOverrides checks that phones that get an image by override only are marked, with the reason.
 func TestOverrides(t *testing.T) {
 	phones := listed(3, 4, 5)
 	phones[1].Override, phones[1].Reason = true, "lab\x1bphone"
@@ -150,7 +150,7 @@ func TestOverrides(t *testing.T) {
 	}
 }
 
-// Each verdict has a word that fits its column.
+// TestCellWord checks that each verdict has a word that fits its column.
 func TestCellWord(t *testing.T) {
 	seen := map[string]bool{}
 	for _, v := range []hwcheck.Verdict{
@@ -168,14 +168,14 @@ func TestCellWord(t *testing.T) {
 	}
 }
 
-// A matrix without any image that can be used says what is wrong with them, and has no table.
+// TestMatrixWithoutImages checks the matrix if no image can be used.
 func TestMatrixWithoutImages(t *testing.T) {
 	if _, text := matrix(t, []*images.Image{damaged(cp600(t))}, listed(3), 80, false); strings.Contains(text, "known as") || !strings.Contains(text, "SHA-256") {
 		t.Errorf("%s", text)
 	}
 }
 
-// Whatever a list has of a phone names it, and what decides about it stands beside.
+// TestListedName checks the name of a phone of a list, and what is known of it.
 func TestListedName(t *testing.T) {
 	number, err := hwcheck.ParsePartNumber("S30817-S7720-A101-4")
 	if err != nil {
@@ -197,7 +197,7 @@ func TestListedName(t *testing.T) {
 	}
 }
 
-// A matrix as JSON has the names of docs/json.md and no others; of the findings it has those that stand in the way.
+// TestMatrixNames checks that the JSON has the documented names only.
 func TestMatrixNames(t *testing.T) {
 	doc, _ := matrix(t, []*images.Image{cp600(t)}, listed(4), 80, false)
 	doc.Phones[0].Why = "why"

@@ -61,7 +61,7 @@ func running(v bind.Version) hwcheck.Phone {
 	return p
 }
 
-// Each answer ends a command with its own exit code, and with a next step for each rule that decided.
+// TestError checks the exit code and the hints of each answer.
 func TestError(t *testing.T) {
 	im := cp600(t)
 	for _, test := range []struct {
@@ -93,7 +93,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// The line about an image that may go out has what decided, and what was lifted.
+// TestCompatibleLine checks that the line names what decided, and what was overridden.
 func TestCompatibleLine(t *testing.T) {
 	im := cp600(t)
 	line := CompatibleLine(hwcheck.Check(im.Facts, ofLevel(3), hwcheck.Policy{}))
@@ -114,7 +114,7 @@ func sheet(im *images.Image, p hwcheck.Phone, policy hwcheck.Policy, width int, 
 	return out.String(), v
 }
 
-// The sheet has a line for each rule, those first that decide, and fits the terminal.
+// TestSheetText checks that the sheet has a line for each rule, the deciding ones first, and fits the terminal.
 func TestSheetText(t *testing.T) {
 	note := "for the second floor"
 	for _, test := range []struct {
@@ -194,7 +194,7 @@ func TestSheetText(t *testing.T) {
 	}
 }
 
-// Different answers are different words.
+// TestAnswerText checks that each answer has a text of its own.
 func TestAnswerText(t *testing.T) {
 	over := []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Overridden}}
 	seen := map[string]bool{}
@@ -216,7 +216,7 @@ func TestAnswerText(t *testing.T) {
 	}
 }
 
-// Each outcome has a word that fits its column.
+// TestOutcomeWord checks that each outcome has a word that fits its column.
 func TestOutcomeWord(t *testing.T) {
 	seen := map[string]bool{}
 	for _, o := range []hwcheck.Outcome{hwcheck.Pass, hwcheck.Fail, hwcheck.Unknown, hwcheck.Overridden, hwcheck.NotChecked, hwcheck.NotApplicable, "other"} {
@@ -228,7 +228,7 @@ func TestOutcomeWord(t *testing.T) {
 	}
 }
 
-// Every rule but the one about the image itself can be told with flags.
+// TestFlagsFor checks that every rule about the phone names the flags that it needs.
 func TestFlagsFor(t *testing.T) {
 	v := hwcheck.Check(cp600(t).Facts, hwcheck.Phone{}, hwcheck.Policy{})
 	for _, f := range v.Findings {
@@ -238,7 +238,7 @@ func TestFlagsFor(t *testing.T) {
 	}
 }
 
-// A phone is called by the best that is known of it.
+// TestPhoneName checks which of the known facts names a phone.
 func TestPhoneName(t *testing.T) {
 	number, err := hwcheck.ParsePartNumber("S30817-S7720-A101-4")
 	if err != nil {
@@ -262,7 +262,7 @@ func TestPhoneName(t *testing.T) {
 	}
 }
 
-// The sheet as JSON has the image without its bytes, and each claim with who states it.
+// TestSheetDoc checks the JSON of a rule sheet.
 func TestSheetDoc(t *testing.T) {
 	p := running(bind.Version{Major: 1})
 	p.Level = append(p.Level, hwcheck.Claim[uint16]{Value: 4, Origin: hwcheck.Rules, Where: "table.toml, line 7"})
@@ -298,7 +298,7 @@ func TestSheetDoc(t *testing.T) {
 	}
 }
 
-// An image that is whole and not signed as it must be is called otherwise than a damaged one.
+// TestNotTrusted checks that an unsigned image is not called damaged.
 func TestNotTrusted(t *testing.T) {
 	im := cp600(t)
 	im.Cause, im.Err = errors.New("not signed"), errors.New("not signed")
