@@ -63,8 +63,8 @@ func TestSharedAddress(t *testing.T) {
 	})
 }
 
-// The second door serves for a phone whose contact port cannot be reached, and its restart is seen there.
-func TestSecondDoor(t *testing.T) {
+// The alternative port serves for a phone whose contact port cannot be reached, and its restart is seen there.
+func TestAltPort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := set(t, fleet.Options{})
