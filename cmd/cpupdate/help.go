@@ -66,8 +66,8 @@ func helpText(cmd *cobra.Command, width int) string {
 		b.WriteString("\nCommands:\n")
 		for _, child := range cmd.Commands() {
 			if child.IsAvailableCommand() || child.Name() == "help" {
-				text := console.Wrap(child.Short, child.NamePadding()+3, width)
-				fmt.Fprintf(&b, "  %-*s %s\n", child.NamePadding(), child.Name(), text)
+				line := (&console.Console{Width: width}).Layout(2, child.NamePadding()-1)
+				fmt.Fprintln(&b, line.Line(console.Cells(child.Name(), child.Short)...))
 			}
 		}
 	}

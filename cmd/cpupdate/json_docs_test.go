@@ -69,7 +69,7 @@ func TestDocsJSON(t *testing.T) {
 	var out bytes.Buffer
 	show := runview.NewReport(&console.Console{Out: &out, JSON: true}, []fleet.Target{{Address: "phone"}}, nil, 0, func(err error) { t.Error(err) })
 	show.Event(fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")})
-	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")})
+	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller, Err: errors.New("who")})
 	seen.lines(t, out.String())
 	for event, fields := range want {
 		got := seen.events[event]

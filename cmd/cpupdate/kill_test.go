@@ -97,14 +97,14 @@ func afterwards(t *testing.T, phone *phonesim.Phone, image string, flags []strin
 	if r.code != exit.CodeOK || !strings.Contains(r.out, `"software_version": "`+runs+`"`) {
 		t.Errorf("the phone runs %s, and phone says, with exit code %d:\n%s%s", runs, r.code, r.out, r.errOut)
 	}
-	want, times := "updated", phone.State().Told+1
+	want, times := "updated", phone.State().Instructed+1
 	if runs == versionNew {
 		want, times = "nothing-to-do", times-1
 	}
 	a, out, errOut := testApp(t, nil)
 	c := run(t.Context(), a, append([]string{"push", image, phone.Address(), "--serve", "--json", "--hw-level", "3"}, flags...))
 	last := lastLine(t, pushLines(t, out.String()))
-	if c != exit.CodeOK || last.Outcome != want || phone.State().Told != times || phone.State().Version.String() != versionNew {
+	if c != exit.CodeOK || last.Outcome != want || phone.State().Instructed != times || phone.State().Version.String() != versionNew {
 		t.Errorf("the second push ends with %d: %+v, want %s\n%s\n%+v", c, last, want, errOut, phone.State())
 	}
 }
@@ -184,7 +184,7 @@ func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (t
 		select {
 		case e := <-events:
 			switch e.Kind {
-			case phonesim.Told:
+			case phonesim.Instructed:
 				told = true
 			case phonesim.CallFailed, phonesim.Ended, phonesim.Aborted, phonesim.FetchEnded, phonesim.Refused:
 				if !told || e.Kind == phonesim.FetchEnded {

@@ -113,8 +113,8 @@ func (row *faultRow) check(t *testing.T, r ran, state phonesim.State) {
 	if state.Version.String() != row.version {
 		t.Errorf("the phone runs %s, want %s", state.Version, row.version)
 	}
-	if row.asked >= 0 && state.Told != row.asked || row.asked < 0 && state.Told < 2 {
-		t.Errorf("the phone was told %d times, want %d", state.Told, row.asked)
+	if row.asked >= 0 && state.Instructed != row.asked || row.asked < 0 && state.Instructed < 2 {
+		t.Errorf("the phone was told %d times, want %d", state.Instructed, row.asked)
 	}
 	last, summary := lastLine(t, lines), lines[len(lines)-1]
 	if row.code == exit.CodeOK {

@@ -81,7 +81,7 @@ func TestWrongPhones(t *testing.T) {
 			if c != test.code || !strings.Contains(out.String(), `"`+test.kinds+`":1`) {
 				t.Errorf("exit code %d, want %d and %s\n%s%s", c, test.code, test.kinds, out, errOut)
 			}
-			if told := stranger.State().Told; told != 0 {
+			if told := stranger.State().Instructed; told != 0 {
 				t.Errorf("a phone was told %d times", told)
 			}
 		})
@@ -101,7 +101,7 @@ func TestOnePhoneTwice(t *testing.T) {
 	c := run(t.Context(), a, append([]string{"push", image, "--phones", list, "--serve", "--json"}, flags...))
 	lines := pushLines(t, out.String())
 	summary := lines[len(lines)-1]
-	if c != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Told != 1 {
-		t.Errorf("exit code %d, told %d times\n%s%s", c, phone.State().Told, out, errOut)
+	if c != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Instructed != 1 {
+		t.Errorf("exit code %d, told %d times\n%s%s", c, phone.State().Instructed, out, errOut)
 	}
 }

@@ -44,10 +44,10 @@ func callRows() []faultRow {
 	return []faultRow{
 		named(old(exit.CodeUnreachable, "no-call-back", "call", firewall),
 			"never calls", "ignores-contact", "--patience", "1500ms"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", modern), "TLS 1.0", "tls-1.0-only"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", modern), "RSA key exchange", "rsa-kex-only"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
-		named(old(exit.CodeRejected, "garbled", "what it says cannot be understood", "check that it is a phone of this family"), "bad XML", "bad-xml"),
+		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "TLS 1.0", "tls-1.0-only"),
+		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "RSA key exchange", "rsa-kex-only"),
+		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
+		named(old(exit.CodeRejected, "garbled", "its message cannot be parsed", "check that it is a phone of this family"), "bad XML", "bad-xml"),
 		{
 			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",
 			steps: stepsOfDone, version: versionNew, asked: 1,
@@ -74,7 +74,7 @@ func checkRows() []faultRow {
 		},
 		{
 			name: "never says its version", faults: "never-version", code: exit.CodeUnknown, kind: "unknown",
-			says: "cannot be told: downgrade, same-version", hint: "--running", steps: "contacted reading called-back checked failed", version: versionOld,
+			says: "cannot be determined: downgrade, same-version", hint: "--running", steps: "contacted reading called-back checked failed", version: versionOld,
 		},
 		{
 			name: "runs it already", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 1, Release: 9, Fix: 2} }, kind: "nothing-to-do",
@@ -82,15 +82,15 @@ func checkRows() []faultRow {
 		},
 		{
 			name: "another model", change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" }, code: exit.CodeRefused, kind: "refused",
-			says: "does not suit it: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
+			says: "the image is not compatible: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
 		},
 		{
 			name: "another type of software", change: func(c *phonesim.Config) { c.SoftwareType = "Unify SIP" }, code: exit.CodeRefused, kind: "refused",
-			says: "does not suit it: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
+			says: "the image is not compatible: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
 		},
 		{
 			name: "runs a newer version", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 2} }, code: exit.CodeRefused, kind: "refused",
-			says: "does not suit it: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
+			says: "the image is not compatible: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
 		},
 	}
 }
@@ -106,7 +106,7 @@ func toldRows() []faultRow {
 		},
 		{
 			name: "in a call for ever", faults: "busy-forever", args: []string{"--patience", "1500ms"}, code: exit.CodeUnreachable, kind: "busy",
-			says: "it is in a call", hint: "--priority immediate", steps: round + "( " + round + ")* failed", version: versionOld, asked: -1,
+			says: "it has been in a call for ", hint: "--priority immediate", steps: round + "( " + round + ")* failed", version: versionOld, asked: -1,
 		},
 		{
 			name: "in a call", faults: "busy", change: untilBusy, kind: "updated",
@@ -188,7 +188,7 @@ func installRows() []faultRow {
 		bad("back with another version", "restarts-with-other-version", "old-version", "which is neither the old nor the new software", "query it again later",
 			stepsToRestart+" back contacted called-back failed", "V1 R9.2.1"),
 		neverBack, elsewhere, secure,
-		bad("back with another MAC", "comes-back-other-mac", "another-phone", "another phone answers there", "which phone has that address now",
+		bad("back with another MAC", "comes-back-other-mac", "another-phone", "another phone answers at this address", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),
 		bad("another MAC at its second call", "other-mac", "another-phone", "which it reported before", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),

@@ -74,7 +74,7 @@ func webReachRows() []faultRow {
 	slow.args = []string{"--timeout", "5s"}
 	off := bad("page switched off", "", exit.CodeUnreachable, "page-unreachable", "its web page cannot be reached", "--web-port")
 	off.args = []string{"--web-port", "1"}
-	wrong := bad("wrong password", "", exit.CodeSettings, "wrong-password", "which is not tried a second time", "with a browser, once")
+	wrong := bad("wrong password", "", exit.CodeSettings, "wrong-password", "which is not sent a second time", "with a browser, once")
 	wrong.args = []string{"--password-file", "WRONG"}
 	pinned := bad("another key", "", exit.CodeSettings, "page-trust", "which is not the pinned one", "--pin sha256:")
 	pinned.args = []string{"--pin", "sha256:" + strings.Repeat("0", 64)}
@@ -114,11 +114,11 @@ func webFormRows() []faultRow {
 		{name: "page without a version", faults: "web-no-version", kind: "updated", steps: webDone, version: versionNew},
 		{
 			name: "nobody says the version", faults: "web-no-version " + noInterface, code: exit.CodeUnknown, kind: "unknown",
-			says: "cannot be told", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
+			says: "cannot be determined", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "says hostile texts", faults: "web-hostile-text", code: exit.CodeUnknown, kind: "unknown",
-			says: "cannot be told: family-model", hint: "Find out which model the phone is", steps: webByCall + webSeen + "failed", version: versionOld,
+			says: "cannot be determined: family-model", hint: "Find out which model the phone is", steps: webByCall + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "runs it already, by page", faults: noInterface, change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
@@ -126,7 +126,7 @@ func webFormRows() []faultRow {
 		},
 		{
 			name: "another model, by page", faults: noInterface, change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" },
-			code: exit.CodeRefused, kind: "refused", says: "does not suit it: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
+			code: exit.CodeRefused, kind: "refused", says: "the image is not compatible: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "another phone's page", faults: "web-other-mac", code: exit.CodeSettings, kind: "another-phone",

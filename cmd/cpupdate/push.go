@@ -51,6 +51,12 @@ line.`,
 			return push.Run(cmd.Context(), a.env(), o, args[0], args[1:])
 		},
 	}
+	addPushFlags(a, cmd, &o)
+	return cmd
+}
+
+// addPushFlags declares the flags of push, the common ones first.
+func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")
 	o.Phones.AddFlags(flags)
@@ -70,7 +76,6 @@ line.`,
 	o.Image.AddTrustFlags(flags)
 	defer console.Group(flags, "Output")()
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
-	return cmd
 }
 
 // imageToPush rejects standard input as the image; further arguments are phones.

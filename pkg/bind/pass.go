@@ -19,9 +19,13 @@ func (f *File) NewPass(whole bool) *Pass {
 	return &Pass{file: f, sums: f.newSums(whole)}
 }
 
-// Write processes the next bytes of the image. It never fails.
+// Write processes the next bytes of the image. It fails at the first byte of header or trailer that is not what it was.
+// The error is a [*FormatError].
 func (p *Pass) Write(b []byte) (int, error) {
 	p.sums.add(p.at, b)
+	if damage := p.sums.changed; damage != nil {
+		return 0, damage
+	}
 	p.at += int64(len(b))
 	return len(b), nil
 }

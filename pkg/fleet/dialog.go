@@ -147,7 +147,7 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 	e := (*wpi.ContactError)(nil)
 	switch {
 	case errors.Is(err, errTwice):
-		return failf(KindTwice, "%s is already a phone of the plan, under another name", address)
+		return failf(KindDuplicate, "%s is already a phone of the plan, under another name", address)
 	case ctx.Err() != nil:
 		return errStopped
 	case errors.As(err, &e) && (e.Kind == wpi.ContactRefused || e.Kind == wpi.ContactNoPhone):

@@ -87,11 +87,11 @@ func (f *facts) rightPhone() error {
 	}
 	switch {
 	case want != "" && said == "":
-		return failf(KindOther, "it does not report its MAC address, so it may be another phone than %s", want)
+		return failf(KindAnotherPhone, "it does not report its MAC address, so it may be another phone than %s", want)
 	case want != "" && said != want:
-		return failf(KindOther, "another phone answers at this address: its MAC address is %s instead of %s, %s", said, want, whose)
+		return failf(KindAnotherPhone, "another phone answers at this address: its MAC address is %s instead of %s, %s", said, want, whose)
 	case !f.claim(said):
-		return failf(KindTwice, "its MAC address, %s, belongs to another phone of the plan", said)
+		return failf(KindDuplicate, "its MAC address, %s, belongs to another phone of the plan", said)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (f *facts) rightPhone() error {
 // rightPage returns an error unless the page is that of the phone that is meant.
 func (f *facts) rightPage() error {
 	if said := f.onPage.MAC; said != "" && f.byCall.MAC != "" && said != f.byCall.MAC {
-		return failf(KindOther, "its web page reports MAC address %s, but the phone that called back reports %s", said, f.byCall.MAC)
+		return failf(KindAnotherPhone, "its web page reports MAC address %s, but the phone that called back reports %s", said, f.byCall.MAC)
 	}
 	return f.rightPhone()
 }

@@ -94,8 +94,8 @@ func (f *follower) noteFetch() {
 		if !f.saysFailed {
 			f.silence.restart()
 		}
-		f.slot.free()
 		f.reporter.report(Event{Step: StepFetched, Fetch: now, Limit: f.silence.left()})
+		f.slot.free()
 	case now.Sent > before.Sent || now.Requests > before.Requests || now.Cut != before.Cut:
 		f.reporter.report(Event{Step: StepFetching, Fetch: now, Limit: f.silence.left()})
 	}

@@ -146,8 +146,8 @@ func TestProblems(t *testing.T) {
 		}
 		var err error
 		for i, e := range c.errs {
-			r.Troubled(here, e)
-			r.Troubled(here, e) // it tries again at once
+			r.OnError(here, e)
+			r.OnError(here, e) // it tries again at once
 			err = p.problems.failure(c.end && i == len(c.errs)-1, p.shared())
 		}
 		got, failure := Kind(""), (*Failure)(nil)

@@ -105,7 +105,7 @@ func (p *phone) run(ctx, early context.Context) Result {
 		if !errors.As(err, &f) {
 			f = p.interrupted(ctx)
 		}
-		f.Told = p.result.Told
+		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}
 	shown := p.runner.events.redact().result(p.result)
@@ -126,7 +126,7 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	if p.result.Told {
+	if p.result.Instructed {
 		return failf(KindInterrupted, "interrupted after the update command was sent; the phone may still update")
 	}
 	return failf(KindInterrupted, "interrupted before the update command was sent")
@@ -155,7 +155,7 @@ func (p *phone) update(ctx context.Context) error {
 		if !errors.Is(err, errBusy) {
 			return err
 		}
-		p.result.Told = false
+		p.result.Instructed = false
 		p.withdraw()
 		if limit, err = p.dialog.busyAgain(limit); err != nil {
 			return err
@@ -172,9 +172,9 @@ func (p *phone) instruct(c *call) (bool, error) {
 		return false, err
 	}
 	p.problems.clear()
-	p.result.Told, p.dialog.instructed = true, c.Session
+	p.result.Instructed, p.dialog.instructed = true, c.Session
 	p.dialog.reply(c, *message)
-	p.report(Event{Step: StepTold, Limit: p.runner.options.Patience})
+	p.report(Event{Step: StepInstructed, Limit: p.runner.options.Patience})
 	return true, nil
 }
 
@@ -182,7 +182,7 @@ func (p *phone) instruct(c *call) (bool, error) {
 func (p *phone) answer() (*wpi.ServiceMessage, error) {
 	p.result.Known = p.known()
 	if p.runner.plan.Image == nil {
-		p.result.Outcome = Looked
+		p.result.Outcome = Queried
 		return nil, nil //nolint:nilnil // no command is no error
 	}
 	if ended, err := p.decide(); ended || err != nil {

@@ -74,7 +74,7 @@ func (f *follower) halfway(ctx context.Context) error {
 	err := f.verify(ctx, limit)
 	failure := (*Failure)(nil)
 	switch {
-	case err == nil, !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
+	case err == nil, !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
 		return err
 	}
 	return cut

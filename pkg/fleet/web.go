@@ -83,7 +83,7 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		return err
 	}
 	v := p.newVisit()
-	defer func() { p.result.Told, p.result.Upload = v.upload.whole, v.upload.reported }()
+	defer func() { p.result.Instructed, p.result.Upload = v.upload.whole, v.upload.reported }()
 	defer v.end(ctx)
 	if err := v.confirmFirst(early); err != nil {
 		return err
@@ -117,7 +117,7 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 // confirmFirst asks the phone to call: what it says there is documented, what its page says is not. One that does not call is
 // known by its page alone.
 func (v *visit) confirmFirst(ctx context.Context) error {
-	within := min(v.options.Patience, v.options.Witness)
+	within := min(v.options.Patience, v.options.ConfirmFirst)
 	err := v.dialog.query(ctx, time.Now().Add(within))
 	if err == nil {
 		v.called, v.facts.byCall = true, v.facts.after
@@ -125,7 +125,7 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	}
 	failure := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
+	case !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
 		return err
 	case failure.Kind == KindNoCall:
 		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))
@@ -201,7 +201,7 @@ func (v *visit) while(work func()) {
 
 // end waits a short time for whoever logs out.
 func (v *visit) end(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.options.Parting)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.options.FinalStatus)
 	defer cancel()
 	v.untilLeft(ctx)
 	v.mu.Lock()

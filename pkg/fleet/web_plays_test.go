@@ -229,7 +229,7 @@ func (zeros) ReadAt(b []byte, _ int64) (int, error) {
 type suspicious struct{}
 
 func (suspicious) Write(b []byte) (int, error) { return len(b), nil }
-func (suspicious) Check([32]byte) error        { return fmt.Errorf("the file is not what it was") }
+func (suspicious) Check() error                { return fmt.Errorf("the file is not what it was") }
 
 func webAfterPlays() []play {
 	after := func(faults, end, steps string, updated bool, restarts int, change func(*play)) play {

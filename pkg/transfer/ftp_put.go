@@ -111,9 +111,11 @@ func (p *ftpPut) sendAndProve(ctx context.Context) error {
 	p.sending = newHashingReader(ctx, p.u, p.o, p.control.digestCommand() != "")
 	defer func() {
 		p.sent = p.sending.out
-		p.sending.close()
 		p.sending = nil
 	}()
+	if err := p.sending.fill(); err != nil { // a file whose start is wrong is never begun on a server
+		return err
+	}
 	if err := p.send(ctx); err != nil {
 		return err
 	}

@@ -30,6 +30,13 @@ func (b *body) Read(p []byte) (int, error) {
 	return b.reader.Read(p)
 }
 
+// fill reads the first chunk, so that a file whose start is wrong is never begun on a server.
+func (b *body) fill() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reader.fill()
+}
+
 // Close is called by net/http whenever it likes; stop is what ends the reader.
 func (b *body) Close() error { return nil }
 
@@ -41,10 +48,7 @@ func (b *body) stop() {
 	b.cancel()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.over {
-		b.over = true
-		b.reader.close()
-	}
+	b.over = true
 }
 
 func (b *body) complete() bool {

@@ -93,6 +93,9 @@ func (p *httpsPut) lookForOld(ctx context.Context) error {
 func (p *httpsPut) send(ctx context.Context, expect bool) error {
 	answer, err := p.do(ctx, "sending", func() (*http.Request, error) {
 		p.renew(ctx)
+		if err := p.body.fill(); err != nil {
+			return nil, err
+		}
 		r, err := http.NewRequestWithContext(ctx, http.MethodPut, p.access.FileURL(p.u.Name), p.body)
 		if err != nil {
 			return nil, err

@@ -74,7 +74,6 @@ func (u Upload) needSHA256(ctx context.Context, l *Location) error {
 		return nil
 	}
 	r := newHashingReader(ctx, u, Options{}, true)
-	defer r.close()
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return err
 	}

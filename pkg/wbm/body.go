@@ -3,10 +3,8 @@ package wbm
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"mime/multipart"
 	"net/textproto"
@@ -29,17 +27,16 @@ type body struct {
 	complete    atomic.Bool                   // all of it is sent
 	interrupted func() error                  // why the upload is interrupted, nil if it is not
 
-	mu     sync.Mutex
-	over   bool // Watch and Sent are not called any more
-	image  Image
-	at     int64 // bytes of the image that were read
-	digest hash.Hash
+	mu    sync.Mutex
+	over  bool // Watch and Sent are not called any more
+	image Image
+	at    int64 // bytes of the image that were read
 }
 
 // newBody encodes a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
 // first field for files; there is one.
 func newBody(f *htmlform.Form, image Image) *body {
-	b := &body{image: image, digest: sha256.New()}
+	b := &body{image: image}
 	b.PipeReader, b.pipe = io.Pipe()
 	var text bytes.Buffer
 	w := multipart.NewWriter(&text)
@@ -151,13 +148,12 @@ func (b *imageReader) Read(p []byte) (int, error) {
 
 // check shows bytes to the watcher, and asks it after the last ones.
 func (b *imageReader) check(piece []byte, last bool) error {
-	b.digest.Write(piece)
 	if b.image.Watch == nil {
 		return nil
 	}
 	_, err := b.image.Watch.Write(piece)
 	if err == nil && last {
-		err = b.image.Watch.Check([32]byte(b.digest.Sum(nil)))
+		err = b.image.Watch.Check()
 	}
 	if err != nil {
 		return &Error{Kind: KindSource, Msg: "the file is not the image any more", Err: err}

@@ -14,8 +14,8 @@ import (
 // A Watcher sees the bytes that are sent.
 type Watcher interface {
 	io.Writer
-	// Check is given the SHA-256 of the whole file, before the last bytes are sent; its error ends the upload.
-	Check(sum [32]byte) error
+	// Check is called after the last byte was written and before it is sent; its error ends the upload.
+	Check() error
 }
 
 // An Image is the file that is sent.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"net"
 	"net/http"
@@ -41,17 +42,22 @@ func zeroImage(size int64) wbm.Image {
 // A watcher watches, and objects if it has an error.
 type watcher struct {
 	n            int64
-	sum          [32]byte
+	sum          [32]byte // of all that was written, set by Check
+	digest       hash.Hash
 	write, check error
 }
 
 func (w *watcher) Write(p []byte) (int, error) {
 	w.n += int64(len(p))
+	if w.digest == nil {
+		w.digest = sha256.New()
+	}
+	w.digest.Write(p)
 	return len(p), w.write
 }
 
-func (w *watcher) Check(sum [32]byte) error {
-	w.sum = sum
+func (w *watcher) Check() error {
+	w.sum = [32]byte(w.digest.Sum(nil))
 	return w.check
 }
 

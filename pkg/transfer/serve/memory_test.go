@@ -7,80 +7,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// A memoryListener takes connections in memory.
-type memoryListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (l *memoryListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *memoryListener) Addr() net.Addr { return memoryAddr("192.0.2.1:8443") }
-
-func (l *memoryListener) Close() error {
-	close(l.done)
-	return nil
-}
-
-type memoryAddr string
-
-func (memoryAddr) Network() string  { return "memory" }
-func (a memoryAddr) String() string { return string(a) }
-
-// A memoryConn is the server's end of a connection in memory.
-type memoryConn struct{ net.Conn }
-
-func (memoryConn) RemoteAddr() net.Addr { return memoryAddr("192.0.2.50:40000") }
-
-// dial connects, and makes the handshake.
-func (l *memoryListener) dial(t *testing.T, pool *x509.CertPool) *tls.Conn {
+// inMemory serves a file on a network in memory, and returns a client's connection and the file's offer.
+func inMemory(t *testing.T, size int64) (*tls.Conn, *serve.Offer) {
 	t.Helper()
-	here, there := net.Pipe()
-	l.conns <- memoryConn{there}
-	c := tls.Client(here, &tls.Config{RootCAs: pool, ServerName: "localhost", MinVersion: tls.VersionTLS12})
-	if err := c.HandshakeContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// inMemory serves a file to 192.0.2.50 on a listener in memory.
-func inMemory(t *testing.T, size int) (*memoryListener, *x509.CertPool, *serve.Offer) {
-	t.Helper()
-	certificate, err := serve.MakeCertificate([]string{"localhost"}, time.Now())
+	const here = "192.0.2.1:8443"
+	client := netip.MustParseAddr("192.0.2.50")
+	certificate, err := serve.MakeCertificate([]string{"192.0.2.1"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate.Leaf)
-	l := &memoryListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	network := memnet.New()
+	l, err := network.Listen(t.Context(), "tcp", here)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := serve.New(serve.Options{Listener: l, Certificate: certificate, Stall: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	if s.Addr() != netip.MustParseAddrPort("192.0.2.1:8443") {
+	if s.Addr() != netip.MustParseAddrPort(here) {
 		t.Errorf("it listens on %s", s.Addr())
 	}
-	file := io.NewSectionReader(zeros{}, 0, int64(size))
-	return l, pool, s.Offer(serve.Offering{Name: name, Content: file, Clients: []netip.Addr{netip.MustParseAddr("192.0.2.50")}})
+	raw, err := network.DialFrom(t.Context(), client, "tcp", here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(certificate.Leaf)
+	c := tls.Client(raw, &tls.Config{RootCAs: pool, ServerName: "192.0.2.1", MinVersion: tls.VersionTLS12})
+	t.Cleanup(func() { _ = c.Close() })
+	return c, s.Offer(serve.Offering{Name: name, Content: io.NewSectionReader(zeros{}, 0, size), Clients: []netip.Addr{client}})
 }
 
 type zeros struct{}
@@ -93,11 +60,9 @@ func TestServeInMemory(t *testing.T) {
 	t.Parallel()
 	for pause, whole := range map[time.Duration]bool{9 * time.Minute: true, 11 * time.Minute: false} {
 		synctest.Test(t, func(t *testing.T) {
-			const size = 1 << 20
-			l, pool, offer := inMemory(t, size)
-			c := l.dial(t, pool)
-			defer c.Close()
-			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", offer.Path()); err != nil {
+			const size = 16 << 20
+			c, offer := inMemory(t, size)
+			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", offer.Path()); err != nil {
 				t.Fatal(err)
 			}
 			response, err := http.ReadResponse(bufio.NewReader(c), nil)

@@ -38,8 +38,8 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
 		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
 		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
-		{fleet.KindOther, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
-		{fleet.KindTwice, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
+		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
+		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
 		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
 		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
 		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
@@ -71,7 +71,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 			continue
 		}
 		c, hint := row.code, row.Hint
-		if f.Told {
+		if f.Instructed {
 			c, hint = cmp.Or(row.told, c), cmp.Or(row.own, hint)
 		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
@@ -99,7 +99,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
-			if r.Told {
+			if r.Instructed {
 				told++
 			}
 		}

@@ -21,7 +21,7 @@ func TestRunFailure(t *testing.T) {
 	phones := []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}
 	image := &fleet.Image{Source: fleet.Elsewhere(wpi.Deployment{})}
 	stopped := func(told bool) fleet.Result {
-		return fleet.Result{Told: told, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Told: told}}
+		return fleet.Result{Instructed: told, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Instructed: told}}
 	}
 	refused := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused}, Verdict: &hwcheck.Verdict{Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: "x", Outcome: hwcheck.Unknown}}}}
 	for _, test := range []struct {
@@ -87,7 +87,7 @@ func TestPhoneTables(t *testing.T) {
 
 // failure is what a bad end of a kind comes to.
 func failure(kind fleet.Kind, told bool) *exit.Error {
-	return PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told, Msg: "why"}})
+	return PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: told, Msg: "why"}})
 }
 
 // TestRefusedPhone checks that an incompatible phone gets the exit code and the hint of the rule sheet.
@@ -142,7 +142,7 @@ func TestPageHints(t *testing.T) {
 func TestRunFailureOfMany(t *testing.T) {
 	var plan fleet.Plan
 	var results []fleet.Result
-	kinds := []fleet.Kind{"", fleet.KindBusy, fleet.KindBusy, fleet.KindCut, fleet.KindTLS, fleet.KindTwice, fleet.KindNoCall, fleet.KindNoPhone, fleet.KindGarbled, fleet.KindOther, fleet.KindSource, fleet.KindNotTaken}
+	kinds := []fleet.Kind{"", fleet.KindBusy, fleet.KindBusy, fleet.KindCut, fleet.KindTLS, fleet.KindDuplicate, fleet.KindNoCall, fleet.KindNoPhone, fleet.KindGarbled, fleet.KindAnotherPhone, fleet.KindSource, fleet.KindNotTaken}
 	for i, kind := range kinds {
 		plan.Phones = append(plan.Phones, fleet.Target{Address: fmt.Sprintf("p%d", i)})
 		r := fleet.Result{}

@@ -86,7 +86,7 @@ func (s *Server) ServeFTP() error {
 
 // serving returns the options that both servers have in common.
 func (s *Server) serving(address string) serve.Options {
-	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.Troubled, Stall: s.Options.Patience, Rate: s.line.Rate}
+	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.OnError, Stall: s.Options.Patience, Rate: s.line.Rate}
 }
 
 // onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.

@@ -381,11 +381,11 @@ func TestOtherPage(t *testing.T) {
 		{"the page alone", "", "", first, true, ""},
 		{"another spelling", first, "", "001ae8000001", true, ""},
 		{"the call and the page", "", first, first, true, ""},
-		{"the call says another", "", first, second, false, fleet.KindOther},
-		{"the list says another", second, "", first, false, fleet.KindOther},
-		{"the list says another than the call", second, first, "", false, fleet.KindOther},
+		{"the call says another", "", first, second, false, fleet.KindAnotherPhone},
+		{"the list says another", second, "", first, false, fleet.KindAnotherPhone},
+		{"the list says another than the call", second, first, "", false, fleet.KindAnotherPhone},
 		{"not said yet", first, "", "", false, ""},
-		{"never said", first, "", "", true, fleet.KindOther},
+		{"never said", first, "", "", true, fleet.KindAnotherPhone},
 	} {
 		x := &examination{targets: []fleet.Target{{Address: "a", MAC: test.list}}}
 		if test.called != "" {
@@ -400,7 +400,7 @@ func TestOtherPage(t *testing.T) {
 	if f := x.otherPage(0, wbm.Facts{MAC: first}, false); f != nil {
 		t.Errorf("%+v", f)
 	}
-	if f := x.otherPage(1, wbm.Facts{MAC: first}, false); f == nil || f.Kind != fleet.KindTwice {
+	if f := x.otherPage(1, wbm.Facts{MAC: first}, false); f == nil || f.Kind != fleet.KindDuplicate {
 		t.Errorf("one phone twice: %+v", f)
 	}
 }
@@ -435,7 +435,7 @@ func TestNotMeant(t *testing.T) {
 	if why := x.notMeant(0); why != "" {
 		t.Error(why)
 	}
-	for kind, want := range map[fleet.Kind]bool{fleet.KindOther: true, fleet.KindTwice: true, fleet.KindNoCall: false} {
+	for kind, want := range map[fleet.Kind]bool{fleet.KindAnotherPhone: true, fleet.KindDuplicate: true, fleet.KindNoCall: false} {
 		x.asked = []fleet.Result{{Failure: &fleet.Failure{Kind: kind}}}
 		if why := x.notMeant(0); (why != "") != want {
 			t.Errorf("%s: %q", kind, why)

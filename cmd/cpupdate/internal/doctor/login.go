@@ -66,9 +66,9 @@ func (x *examination) notMeant(i int) string {
 	switch f := x.failed(i); {
 	case f == nil:
 		return ""
-	case f.Kind == fleet.KindOther:
+	case f.Kind == fleet.KindAnotherPhone:
 		return "it is a different phone"
-	case f.Kind == fleet.KindTwice:
+	case f.Kind == fleet.KindDuplicate:
 		return "it is a phone that is already named"
 	}
 	return ""
@@ -96,7 +96,7 @@ func (x *examination) otherPage(i int, facts wbm.Facts, last bool) *fleet.Failur
 		said = page
 	}
 	other := func(format string, args ...any) *fleet.Failure {
-		return &fleet.Failure{Kind: fleet.KindOther, Msg: fmt.Sprintf(format, args...)}
+		return &fleet.Failure{Kind: fleet.KindAnotherPhone, Msg: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case page != "" && called != "" && page != called:
@@ -109,7 +109,7 @@ func (x *examination) otherPage(i int, facts wbm.Facts, last bool) *fleet.Failur
 		return other("a different phone answers at this address: its MAC address is %s, but the list has %s", said, want)
 	}
 	if first := x.firstWith(said, i); first != i {
-		return &fleet.Failure{Kind: fleet.KindTwice, Msg: fmt.Sprintf("its MAC address %s belongs to another phone that is named", said)}
+		return &fleet.Failure{Kind: fleet.KindDuplicate, Msg: fmt.Sprintf("its MAC address %s belongs to another phone that is named", said)}
 	}
 	return nil
 }

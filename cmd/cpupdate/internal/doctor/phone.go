@@ -70,7 +70,7 @@ func phoneCall(ctx context.Context, x *examination, i int) finding {
 	}
 	f := x.badPhone(i, advice.Context{List: x.o.List}, r)
 	switch r.Failure.Kind { //nolint:exhaustive // the other kinds need no more hints
-	case fleet.KindOther, fleet.KindTwice:
+	case fleet.KindAnotherPhone, fleet.KindDuplicate:
 		f.Needed = true // no route may update a phone other than the named one
 	case fleet.KindNoCall:
 		contact, _ := hwcheck.ContactAddress(x.targets[i].Address) // targets has checked it

@@ -90,8 +90,8 @@ func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, resul
 	table.Draw(w)
 }
 
-// phoneTable is the table with its head; in short without what most devices are called alike. A phone that did not
-// answer has a single cell besides its name. A column in which no phone says anything is left out.
+// phoneTable returns the table, with its header; short leaves out the common beginning of device names. A phone that did
+// not answer has one cell besides its name. A column without any value is left out.
 func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
 	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
 	said := make([]bool, len(rows[0]))

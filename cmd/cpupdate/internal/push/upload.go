@@ -115,7 +115,7 @@ func (p *upload) tell(e transfer.Event) {
 	}
 }
 
-// note says a step to a person.
+// note writes a note about a step that a person should know of.
 func (p *upload) note(e transfer.Event) {
 	text := ""
 	switch e.Step {

@@ -99,7 +99,7 @@ type pagePass struct {
 }
 
 // Check calls that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check([32]byte) error {
+func (p *pagePass) Check() error {
 	p.checking.Lock()
 	defer p.checking.Unlock()
 	return p.Pass.Check()

@@ -79,7 +79,7 @@ func newPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
 		doc.Why = e.Err.Error()
 	}
 	if failed != nil {
-		doc.Error, doc.Told = exit.NewErrorDoc(failed), new(e.Failure.Told)
+		doc.Error, doc.Told = exit.NewErrorDoc(failed), new(e.Failure.Instructed)
 	}
 	return doc
 }

@@ -184,7 +184,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		if !p.busy || e.Verdict.Answer != hwcheck.Compatible {
 			r.checked(e)
 		}
-	case fleet.StepTold:
+	case fleet.StepInstructed:
 		r.told(e, p)
 	case fleet.StepReading, fleet.StepAccepted:
 		if r.con.Verbose {
@@ -204,7 +204,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		r.aside(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", console.Span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
-	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
+	case fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller:
 		r.aside(name, stepText(e))
 	case fleet.StepDone:
 		r.done(e, p)
@@ -263,7 +263,7 @@ func (r *Report) done(e fleet.Event, p *phoneProgress) {
 		r.row(console.Green, "verified", fmt.Sprintf("runs %s, in %s", Typed(e.Device), console.Span(took)))
 	case fleet.Checked:
 		r.row(console.Yellow, "dry run", r.untold())
-	case fleet.NothingToDo, fleet.Looked:
+	case fleet.NothingToDo, fleet.Queried:
 	}
 }
 

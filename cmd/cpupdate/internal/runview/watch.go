@@ -79,7 +79,7 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 func (w *Watch) beginning(patience time.Duration) string {
 	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.targets), w.port)
 	if w.Web {
-		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.UsualWitness)))
+		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.DefaultConfirmFirst)))
 	}
 	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
 }
@@ -111,12 +111,12 @@ func (w *Watch) note(e fleet.Event) {
 			w.doubted = true
 			w.aside("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.port))
 		}
-	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
+	case fleet.StepReading, fleet.StepCalled, fleet.StepCallError:
 		w.called = true
 		if *before == stateNotCalled {
 			*before = stateAsked
 		}
-	case fleet.StepSilent, fleet.StepStranger, fleet.StepPageOnly, fleet.StepVisited:
+	case fleet.StepSilent, fleet.StepUnknownCaller, fleet.StepPageOnly, fleet.StepVisited:
 	default:
 		*before = stateAfter(e.Step)
 	}
@@ -125,7 +125,7 @@ func (w *Watch) note(e fleet.Event) {
 // stateAfter returns the state of a phone after a step.
 func stateAfter(step fleet.Step) phoneState {
 	return map[fleet.Step]phoneState{
-		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepTold: stateTold, fleet.StepAccepted: stateTold,
+		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepInstructed: stateTold, fleet.StepAccepted: stateTold,
 		fleet.StepPage: stateAsked, fleet.StepLoggedIn: stateAsked, fleet.StepFound: stateAsked,
 		fleet.StepSending: stateSending, fleet.StepSent: stateInstalling, fleet.StepAnswered: stateInstalling,
 		fleet.StepFetching: stateFetching, fleet.StepFetched: stateInstalling, fleet.StepRestarting: stateRestarting,
@@ -175,7 +175,7 @@ func (w *Watch) heard(e fleet.Event) bool {
 		return w.others <= most
 	case w.con.Verbose:
 		return true
-	case e.Step != fleet.StepTrouble:
+	case e.Step != fleet.StepCallError:
 		return false
 	}
 	remote, _, _ := strings.Cut(e.Err.Error(), ": ")
@@ -193,7 +193,7 @@ func (w *Watch) looking(e fleet.Event) {
 	w.note(e)
 	switch {
 	case e.Phone == fleet.NoPhone:
-		if (e.Step == fleet.StepTrouble || w.con.Verbose) && w.heard(e) {
+		if (e.Step == fleet.StepCallError || w.con.Verbose) && w.heard(e) {
 			w.aside("a caller", e.Err.Error())
 		}
 	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):

@@ -41,7 +41,7 @@ func TestStatusLine(t *testing.T) {
 		{fleet.StepRestarting},
 		{fleet.StepRestarting},
 		{fleet.StepBack, fleet.StepContacted, fleet.StepSilent},
-		{fleet.StepTold},
+		{fleet.StepInstructed},
 		{fleet.StepBusy},
 		{fleet.StepChecked},
 		{fleet.StepReading},
@@ -50,7 +50,7 @@ func TestStatusLine(t *testing.T) {
 			w.note(fleet.Event{Phone: i, Step: step, Attempt: 2})
 		}
 	}
-	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
+	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller})
 	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
 	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -68,7 +68,7 @@ func TestStatusLine(t *testing.T) {
 // TestNobodyCalls doubts the firewall once, when phones are asked once more and none of them called.
 func TestNobodyCalls(t *testing.T) {
 	first, again := fleet.Event{Step: fleet.StepContacted, Attempt: 1}, fleet.Event{Step: fleet.StepContacted, Attempt: 2}
-	called, trouble := fleet.Event{Phone: 1, Step: fleet.StepCalled}, fleet.Event{Phone: 1, Step: fleet.StepTrouble, Err: errors.New("x")}
+	called, trouble := fleet.Event{Phone: 1, Step: fleet.StepCalled}, fleet.Event{Phone: 1, Step: fleet.StepCallError, Err: errors.New("x")}
 	for _, test := range []struct {
 		events []fleet.Event
 		want   int
@@ -107,7 +107,7 @@ func TestCallers(t *testing.T) {
 				event = newWatch(con, make([]fleet.Target, 3)).looking
 			}
 			for i := range 300 {
-				for _, step := range []fleet.Step{fleet.StepTrouble, fleet.StepStranger} {
+				for _, step := range []fleet.Step{fleet.StepCallError, fleet.StepUnknownCaller} {
 					event(fleet.Event{Phone: fleet.NoPhone, Step: step, Err: fmt.Errorf("fe80::%d: no TLS", 1+i%2)})
 				}
 			}

@@ -227,7 +227,7 @@ type stateDoc struct {
 func newStateDoc(i int, s phonesim.State) stateDoc {
 	return stateDoc{
 		1, "state", i + 1, s.Address, s.MAC, s.SoftwareType, s.Version.String(), strings.ReplaceAll(string(s.Status), " ", "-"),
-		s.Contacts, s.Calls, s.Told, s.Fetches, s.Bytes, s.Restarts, s.Refusal, s.WebAddress, s.Logins, s.Uploads, s.UploadBytes,
+		s.Contacts, s.Calls, s.Instructed, s.Fetches, s.Bytes, s.Restarts, s.Refusal, s.WebAddress, s.Logins, s.Uploads, s.UploadBytes,
 	}
 }
 

@@ -192,7 +192,7 @@ func TestSimulatedEventsAreText(t *testing.T) {
 		con.JSON = asJSON
 		show := newSimShow(con, 1, func(err error) { t.Error(err) })
 		show.begin(nil, nil, hostile)
-		show.event(0, phonesim.Event{Kind: phonesim.Told, Detail: hostile + "\x1b[2J\xff"})
+		show.event(0, phonesim.Event{Kind: phonesim.Instructed, Detail: hostile + "\x1b[2J\xff"})
 		show.event(0, phonesim.Event{Kind: phonesim.Refused, Detail: hostile})
 		if err := show.put(stateDoc{Refusal: hostile}, stateDoc{Refusal: hostile}.text()); err != nil {
 			t.Error(err)

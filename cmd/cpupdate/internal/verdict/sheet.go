@@ -194,7 +194,7 @@ func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 const (
 	outcomeWidth = 8
 	ruleWidth    = 15
-	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
+	textColumn   = 2 + outcomeWidth + 1 + ruleWidth + 2
 )
 
 // sheetColumns returns the width of the image's values in the findings. A longer value gets a line of its own.
@@ -219,11 +219,11 @@ func stops(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Fail || f.Outcome == hwcheck.Unknown || f.Outcome == hwcheck.Overridden
 }
 
-// findingText returns the values of image and phone, or why there is nothing to compare.
+// findingText returns the line of a finding: the values of image and phone, or why there is nothing to compare.
 func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string {
 	word, color := outcomeWord(f.Outcome)
 	start := []console.Cell{color.Cell(word), console.Plain.Cell(string(f.Rule))}
-	line := con.Layout(2, outcomeWidth, ruleWidth)
+	line := con.Layout(2, outcomeWidth-1, ruleWidth)
 	if brief(f) {
 		reason := f.Reason
 		if f.Rule == hwcheck.ImageIntact {
@@ -242,7 +242,7 @@ func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string
 	if image == "" {
 		image = "not stated"
 	}
-	beside := con.Layout(2, outcomeWidth, ruleWidth, len("image ")+imageWidth)
+	beside := con.Layout(2, outcomeWidth-1, ruleWidth, len("image ")+imageWidth)
 	beside.Lead = "phone "
 	if sides := append(start, console.Plain.Cell("image "+image), console.Plain.Cell(phone)); beside.Fits(sides...) {
 		return beside.Line(sides...)
