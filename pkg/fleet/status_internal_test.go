@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -31,8 +32,8 @@ func TestSaysFailed(t *testing.T) {
 			note(state)
 			f.fetch.advance(f.fetches.state())
 		}
-		if got := f.failed().(*Failure).Kind; got != test.want { //nolint:forcetypeassert // failed returns no other
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		if got := (*Failure)(nil); !errors.As(f.failed(), &got) || got.Kind != test.want {
+			t.Errorf("%s: %v, want %s", test.name, f.failed(), test.want)
 		}
 		if !f.fetch.counted(f.fetches.state()) {
 			t.Errorf("%s: the count is not final", test.name)
