@@ -181,9 +181,9 @@ func HostOf(access transfer.Access) string {
 	return u.Hostname()
 }
 
-// UsablePassword returns the stored password, if it was stored for this server.
-func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (secret.Secret, error) {
-	stored, err := pass.Password(ctx, p.Place, p.Name)
+// Usable returns the stored password, if it was stored for this server.
+func (s *Store) Usable(ctx context.Context, p *settings.Profile) (secret.Secret, error) {
+	stored, err := s.Password(ctx, p.Place, p.Name)
 	if err != nil {
 		return secret.Secret{}, err
 	}
