@@ -22,11 +22,11 @@ import (
 
 // A Machine is what functions of the command are handed. Nobody types anything, and there is no keyring.
 type Machine struct {
-	Con      *console.Console
-	Settings    *settings.Store
-	Passwords     *credentials.Store
-	KnownHosts    *knownhosts.Store
-	Out, Err *bytes.Buffer // what was written to the streams
+	Con        *console.Console
+	Settings   *settings.Store
+	Passwords  *credentials.Store
+	KnownHosts *knownhosts.Store
+	Out, Err   *bytes.Buffer // what was written to the streams
 }
 
 // New returns a machine on which nothing is stored.
