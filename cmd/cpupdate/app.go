@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
@@ -71,4 +73,10 @@ func wire(con *console.Console, store *settings.Store, pass *credentials.Store, 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
 	return push.Env{Con: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
+}
+
+// queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.
+func queriesOnly(flags *pflag.FlagSet) {
+	flags.Lookup("parallel").Usage = "how many phones are queried at the same time: a `NUMBER` up to 10000"
+	flags.Lookup("probe-interval").Hidden = true
 }

@@ -19,7 +19,7 @@ func newHelp(a *app) *cobra.Command {
 		Short: "Show help for a command, or the exit codes",
 		Long: `Show help for a command.
 
-  cpupdate help exit-codes    list the exit codes, and say where a retry can help`,
+  cpupdate help exit-codes    list the exit codes, and where a retry can help`,
 		Args:      cobra.MaximumNArgs(2),
 		ValidArgs: []string{"exit-codes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,6 +72,9 @@ func helpText(cmd *cobra.Command, width int) string {
 		}
 	}
 	for paragraph := range strings.SplitSeq(cmd.Long, "\n\n") {
+		if paragraph == "" {
+			continue
+		}
 		if !strings.HasPrefix(paragraph, " ") { // else it is a table
 			paragraph = console.Wrap(paragraph, 0, width)
 		}

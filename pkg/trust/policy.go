@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("its key has changed: it is now %s, and was %s", e.Presented, knownText(e.Known))
 	case e.Err != nil:
 		// The key comes first: the text after it may quote the certificate, which may name another key.
-		return fmt.Sprintf("its key is %s, which is not trusted: %s", e.Presented, e.Reason())
+		return fmt.Sprintf("its key is %s: %s", e.Presented, e.Reason())
 	case e.Pinned:
 		return fmt.Sprintf("its key is %s, which is not the pinned one", e.Presented)
 	}
