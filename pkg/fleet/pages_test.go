@@ -48,7 +48,7 @@ func TestPages(t *testing.T) {
 				asked := 0
 				s.byPage(sim, false, func(w *fleet.Web) {
 					w.Password, w.Image = secret.Secret{}, nil
-					w.Admit = func(context.Context, int, fleet.Device) (secret.Secret, *fleet.Failure) {
+					w.Admit = func(context.Context, fleet.Device) (secret.Secret, *fleet.Failure) {
 						asked++
 						time.Sleep(time.Hour)
 						if c.refuse {

@@ -30,7 +30,7 @@ type Web struct {
 	DryRun bool // phones are examined up to the form, and sent nothing
 	// Admit, if not nil, returns the password for a phone that says this of itself, before the page gets it. A failure ends
 	// the visit. No patience passes meanwhile.
-	Admit func(ctx context.Context, number int, d Device) (secret.Secret, *Failure)
+	Admit func(ctx context.Context, d Device) (secret.Secret, *Failure)
 }
 
 // A visit takes the image to one phone by its web page. Whatever takes long there is done by another goroutine while the

@@ -78,7 +78,7 @@ func (v *visit) admit(ctx context.Context, patience *time.Timer) error {
 	}
 	patience.Stop()
 	var failure *Failure
-	v.while(func() { v.password, failure = v.web.Admit(ctx, v.number, v.facts.after) })
+	v.while(func() { v.password, failure = v.web.Admit(ctx, v.facts.after) })
 	if failure != nil {
 		return failure
 	}

@@ -14,14 +14,13 @@ import (
 
 // A pageVisit is one visit to the web page of a phone, up to the upload form.
 type pageVisit struct {
-	who      string // its name in findings
-	stage    string // the check that the visit has reached
-	err      error
-	where    string // the check that failed, "" if none did
-	title    string
-	untold   string // why the password was not sent to the page
-	loggedIn bool
-	form     string
+	who    string // its name in findings
+	stage  string // the check that the visit has reached
+	err    error
+	where  string // the check that failed, "" if none did
+	title  string
+	untold string // why the password was not sent to the page
+	form   string
 }
 
 // pagePort connects to the port of the page.
@@ -84,8 +83,9 @@ func (x *examination) pageRoute(i int, v *pageVisit) (*fleet.Web, error) {
 	return &fleet.Web{
 		Port: port, Timeout: x.o.Timeout, Password: x.pagePassword, DryRun: true,
 		TLS: func(int) *tls.Config { return policy.TLS(host) },
-		Admit: func(ctx context.Context, _ int, d fleet.Device) (secret.Secret, *fleet.Failure) {
-			return x.pagePassword, x.admit(ctx, i, v, d)
+		Admit: func(ctx context.Context, d fleet.Device) (secret.Secret, *fleet.Failure) {
+			failure := x.admit(ctx, i, v, d) // it may prompt for the password
+			return x.pagePassword, failure
 		},
 	}, err
 }
@@ -100,7 +100,7 @@ func (x *examination) noteVisit(i int, v *pageVisit, e fleet.Event) {
 	case fleet.StepPage:
 		v.title = e.Text
 	case fleet.StepLoggedIn:
-		v.loggedIn, v.stage = true, "form"
+		v.stage = "form"
 	case fleet.StepFound:
 		v.form = "the field " + e.Form.Field + " of " + e.Form.Page
 	}
@@ -162,7 +162,7 @@ func pageStart(ctx context.Context, x *examination, i int) finding {
 
 func pageLogin(ctx context.Context, x *examination, i int) finding {
 	return x.atPage(ctx, i, "login", func(v *pageVisit) finding {
-		if !v.loggedIn {
+		if v.untold != "" {
 			f := skipped("skipped: " + v.untold)
 			f.reason = v.untold
 			return f
