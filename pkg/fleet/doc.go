@@ -1,6 +1,6 @@
 // Package fleet updates phones, one or thousands of them: each phone gets a contact request, calls back and says what it is,
 // is checked, gets the update command, and is followed until it reports the new version itself. A plan without an image only
-// queries the phones.
+// queries the phones, or examines their web pages.
 //
 // Each phone is a state machine of its own. Its steps are events; how it ended is a [Result]. Nothing but the version that
 // the phone reports is success.

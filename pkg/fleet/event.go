@@ -28,7 +28,7 @@ const (
 	StepPageOnly      Step = "page-only"   // Err: why the phone is known by its web page alone
 	StepPage          Step = "page"        // Text: the title of its web page, which was read
 	StepLoggedIn      Step = "logged-in"   // the page accepted the password
-	StepFound         Step = "found"       // Device, Text: the form for an image
+	StepFound         Step = "found"       // Device, Form, Text: the form for an image
 	StepSending       Step = "sending"     // Upload, Limit
 	StepSent          Step = "sent"        // Upload, Limit: every byte is sent
 	StepAnswered      Step = "answered"    // Text or Err, Limit: the page's answer to the image, which proves nothing
@@ -55,6 +55,7 @@ type Event struct {
 	Known   hwcheck.Phone // with Verdict: what was checked
 	Fetch   serve.Fetch
 	Upload  Upload
+	Form    Form
 	Text    string
 	Outcome Outcome
 	Failure *Failure
@@ -85,12 +86,18 @@ type Upload struct {
 	Complete   bool
 }
 
+// A Form is the form for an image on a phone's web page.
+type Form struct {
+	Page  string // path and query of its page
+	Field string // name of the field for the file
+}
+
 // An Outcome is a good end.
 type Outcome string
 
 // The outcomes.
 const (
-	Queried     Outcome = "looked"        // the plan has no image, and it answered
+	Queried     Outcome = "looked"        // the plan has no image, and it answered, or its page has the form
 	Checked     Outcome = "checked"       // it may get the image, and the plan has no source
 	NothingToDo Outcome = "nothing-to-do" // it runs this version already
 	Updated     Outcome = "updated"       // it reports the new version

@@ -96,6 +96,15 @@ func (f *facts) rightPhone() error {
 	return nil
 }
 
+// rightPageSoFar returns an error if the page is known to be that of another phone, before it gets a password: it may still
+// omit its MAC address.
+func (f *facts) rightPageSoFar() error {
+	if f.after.MAC == "" {
+		return nil
+	}
+	return f.rightPage()
+}
+
 // rightPage returns an error unless the page is that of the phone that is meant.
 func (f *facts) rightPage() error {
 	if said := f.onPage.MAC; said != "" && f.byCall.MAC != "" && said != f.byCall.MAC {

@@ -90,10 +90,13 @@ func (p *phone) run(ctx, early context.Context) Result {
 	defer cancel()
 	err := errStopped
 	if p.slot.take(early) {
-		if i := p.runner.plan.Image; i != nil && i.Web != nil {
-			err = p.updateByPage(ctx, early)
-		} else {
+		switch plan := &p.runner.plan; {
+		case plan.web() == nil:
 			err = p.update(ctx)
+		case plan.Image == nil:
+			err = p.examinePage(early)
+		default:
+			err = p.updateByPage(ctx, early)
 		}
 	}
 	p.slot.free()

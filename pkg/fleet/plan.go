@@ -18,6 +18,7 @@ type Plan struct {
 	Phones []Target
 	Table  *hwcheck.Table // completes what is known of the phones; may be nil
 	Image  *Image         // nil: the phones are only queried
+	Pages  *Web           // without an image: the phones are not contacted, and their web pages are examined up to the form
 
 	// Back returns where a phone has to call back, given the local address that reaches it.
 	Back func(local netip.Addr) (host string, port int)
@@ -30,6 +31,15 @@ type Target struct {
 	Known    hwcheck.Phone // stated by flag or list
 	Override bool          // the manual's Override, for this phone
 	Reason   string        // why
+	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
+}
+
+// web returns how the phones' web pages are visited, nil if they are not.
+func (p *Plan) web() *Web {
+	if p.Image != nil {
+		return p.Image.Web
+	}
+	return p.Pages
 }
 
 // An Image is the software to install.

@@ -96,8 +96,8 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
-		if plan.Image != nil && plan.Image.Web != nil {
-			page := pageAddress(address, plan.Image.Web.Port)
+		if web := plan.web(); web != nil {
+			page := pageAddress(address, web.Port)
 			if first, twice := pages[page]; twice {
 				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is the same as that of phone %d", i+1, t.Address, page, first+1)
 			}
@@ -105,8 +105,8 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 		}
 		phones = append(phones, newPhone(r, i, t, address))
 	}
-	if plan.Image != nil && plan.Image.Web != nil {
-		r.events.hide(plan.Image.Web.Password)
+	if web := plan.web(); web != nil {
+		r.events.hide(web.Password)
 	}
 	return phones, nil
 }

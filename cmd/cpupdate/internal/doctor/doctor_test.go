@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -23,7 +22,6 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
 // newExamination is one that has not looked at anything, for a route that the flags name.
@@ -367,64 +365,46 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// TestOtherPage checks that the page, the call and the list have to name the same phone.
-func TestOtherPage(t *testing.T) {
-	const first, second = "00:1A:E8:00:00:01", "00:1A:E8:00:00:02"
-	for _, test := range []struct {
-		name         string
-		list, called string // of the first phone
-		page         string
-		last         bool
-		want         fleet.Kind
-	}{
-		{"nobody says anything", "", "", "", true, ""},
-		{"the page alone", "", "", first, true, ""},
-		{"another spelling", first, "", "001ae8000001", true, ""},
-		{"the call and the page", "", first, first, true, ""},
-		{"the call says another", "", first, second, false, fleet.KindAnotherPhone},
-		{"the list says another", second, "", first, false, fleet.KindAnotherPhone},
-		{"the list says another than the call", second, first, "", false, fleet.KindAnotherPhone},
-		{"not said yet", first, "", "", false, ""},
-		{"never said", first, "", "", true, fleet.KindAnotherPhone},
-	} {
-		x := &examination{targets: []fleet.Target{{Address: "a", MAC: test.list}}}
-		if test.called != "" {
-			x.asked = []fleet.Result{{After: fleet.Device{MAC: test.called}}}
-		}
-		f := x.otherPage(0, wbm.Facts{MAC: test.page}, test.last)
-		if (f == nil) != (test.want == "") || f != nil && (f.Kind != test.want || f.Msg == "") {
-			t.Errorf("%s: %+v", test.name, f)
-		}
-	}
+// TestDuplicate checks that a MAC address belongs to the phone that reported it first, and to one that called back before
+// any page.
+func TestDuplicate(t *testing.T) {
+	first := fleet.Device{MAC: "00:1A:E8:00:00:01"}
 	x := &examination{targets: make([]fleet.Target, 2)}
-	if f := x.otherPage(0, wbm.Facts{MAC: first}, false); f != nil {
-		t.Errorf("%+v", f)
+	for i, d := range []fleet.Device{{}, {}} {
+		if f := x.duplicate(i, d); f != nil {
+			t.Errorf("nobody says anything: %+v", f)
+		}
 	}
-	if f := x.otherPage(1, wbm.Facts{MAC: first}, false); f == nil || f.Kind != fleet.KindDuplicate {
+	for range 2 {
+		if f := x.duplicate(0, first); f != nil {
+			t.Errorf("%+v", f)
+		}
+	}
+	if f := x.duplicate(1, first); f == nil || f.Kind != fleet.KindDuplicate || f.Msg == "" {
 		t.Errorf("one phone twice: %+v", f)
 	}
-}
-
-// TestMACOf checks that MAC addresses are normalised, and other texts are bounded.
-func TestMACOf(t *testing.T) {
-	for text, want := range map[string]string{"": "", "00-1a-e8-00-00-01": "00:1A:E8:00:00:01", "odd": "odd", strings.Repeat("x", 100): strings.Repeat("x", 64)} {
-		if got := macOf(text); got != want {
-			t.Errorf("%q: %q", text, got)
-		}
+	x = &examination{targets: make([]fleet.Target, 2), asked: []fleet.Result{{}, {After: first}}}
+	if f := x.duplicate(0, first); f == nil || f.Kind != fleet.KindDuplicate {
+		t.Errorf("the page of a phone that called back: %+v", f)
+	}
+	if f := x.duplicate(1, first); f != nil {
+		t.Errorf("%+v", f)
 	}
 }
 
 // TestHeed checks that no page gets the password after one has refused it, or has locked the login.
 func TestHeed(t *testing.T) {
-	for kind, want := range map[wbm.Kind]bool{wbm.KindPassword: true, wbm.KindLocked: true, wbm.KindTLS: false} {
+	login := &pageVisit{stage: "login"}
+	for kind, want := range map[fleet.Kind]bool{fleet.KindPassword: true, fleet.KindLocked: true, fleet.KindPageTLS: false} {
 		x := &examination{targets: []fleet.Target{{Address: "192.0.2.50"}}}
-		x.heed(0, fmt.Errorf("page: %w", &wbm.Error{Kind: kind}))
+		x.heed(0, login, &fleet.Failure{Kind: kind})
 		if strings.Contains(x.noMoreLogins, "192.0.2.50") != want {
 			t.Errorf("%s: %q", kind, x.noMoreLogins)
 		}
 	}
 	x := &examination{targets: make([]fleet.Target, 1)}
-	if x.heed(0, errors.New("odd")); x.noMoreLogins != "" {
+	x.heed(0, login, &fleet.Failure{})
+	if x.heed(0, &pageVisit{stage: "start"}, &fleet.Failure{Kind: fleet.KindLocked}); x.noMoreLogins != "" {
 		t.Error(x.noMoreLogins)
 	}
 }
