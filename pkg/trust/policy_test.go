@@ -83,7 +83,7 @@ func TestErrorQuotes(t *testing.T) {
 			e.Err = c.err(certificate)
 		}
 		text := e.Error()
-		if len(text) > 500 || !strings.HasPrefix(text, "its key is "+trust.PinOf(certificate).String()+", which") || !utf8.ValidString(text) || !strings.Contains(text, c.says) {
+		if len(text) > 500 || !strings.HasPrefix(text, "its key is "+trust.PinOf(certificate).String()+": ") || !utf8.ValidString(text) || !strings.Contains(text, c.says) {
 			t.Errorf("%s: %d bytes: %q", name, len(text), text)
 		}
 	}
