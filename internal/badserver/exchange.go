@@ -121,7 +121,7 @@ func (x *Exchange) Stall() {
 // Reply answers so; body and effect are as usual.
 func Reply(raw string) Answer {
 	return func(x *Exchange) {
-		x.Usual()
+		x.Default()
 		x.Send(raw)
 	}
 }
@@ -178,13 +178,13 @@ func Drip(first, piece string) Answer {
 
 // BendReply does as usual and changes the whole answer.
 func BendReply(change func(answer string) string) Answer {
-	return func(x *Exchange) { x.Send(change(x.Usual())) }
+	return func(x *Exchange) { x.Send(change(x.Default())) }
 }
 
 // Store takes the file and changes it; a nil result stores nothing.
 func Store(change func([]byte) []byte) Answer {
 	return func(x *Exchange) {
-		answer := x.Usual()
+		answer := x.Default()
 		name := x.Request.URL.Path
 		content, _ := x.s.file(name)
 		if content = change(bytes.Clone(content)); content == nil {

@@ -172,7 +172,7 @@ func (x *Exchange) answer() {
 	if do := x.s.fault(x.Request.Method); do != nil {
 		do(x)
 	} else {
-		x.Send(x.Usual())
+		x.Send(x.Default())
 	}
 	if x.over {
 		return
@@ -217,8 +217,8 @@ func Response(status int, body string, header ...string) string {
 	return text + "\r\n" + body
 }
 
-// Usual does what the request asks for and returns the whole answer, which is not sent yet.
-func (x *Exchange) Usual() string {
+// Default does what the request asks for and returns the whole answer, which is not sent yet.
+func (x *Exchange) Default() string {
 	if x.s.login != nil {
 		if refusal := x.s.login(x); refusal != "" {
 			return refusal

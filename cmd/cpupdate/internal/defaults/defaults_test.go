@@ -59,7 +59,7 @@ func TestSetAndUnset(t *testing.T) {
 	mustBe(t, exit.CodeOK, set(t.Context(), t, m, "", "--method", "ftps", "--server", "files.example", "--port", "2121", "--hw-level", "3"))
 	doc := answer(t, m)
 	if !doc.Stored || doc.Settings["server"].Value != "files.example" || doc.Settings["port"].Value != 2121.0 || doc.Settings["hw_level"].Value != 3.0 ||
-		doc.Settings["server"].Origin != originStored || doc.Settings["username"].Origin != originUnset || doc.Settings["ca"].Origin != originUsual {
+		doc.Settings["server"].Origin != originStored || doc.Settings["username"].Origin != originUnset || doc.Settings["ca"].Origin != originDefault {
 		t.Errorf("%+v", doc)
 	}
 	if !strings.Contains(m.Err.String(), "username") {
@@ -76,7 +76,7 @@ func TestSetAndUnset(t *testing.T) {
 		t.Errorf("%+v", doc.Settings)
 	}
 	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "", false, []string{"port", "hw-level"}))
-	if doc := answer(t, m); doc.Settings["port"].Origin != originUsual || doc.Settings["hw_level"].Origin != originUnset || doc.Settings["server"].Origin != originStored {
+	if doc := answer(t, m); doc.Settings["port"].Origin != originDefault || doc.Settings["hw_level"].Origin != originUnset || doc.Settings["server"].Origin != originStored {
 		t.Errorf("%+v", doc)
 	}
 	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "berlin", false, []string{"password"}))
@@ -195,8 +195,8 @@ func TestRows(t *testing.T) {
 	for _, method := range []transfer.Method{"", transfer.FTP, transfer.FTPS, transfer.HTTPS} {
 		p := &settings.Profile{Access: transfer.Access{Method: method}}
 		for _, name := range settings.Names() {
-			doc, text, hide := usual(p, name)
-			if text == "" || doc.Origin != originUsual && doc.Origin != originUnset || doc.Origin == originUnset && doc.Value != nil || hide && doc.Value != nil {
+			doc, text, hide := defaultSetting(p, name)
+			if text == "" || doc.Origin != originDefault && doc.Origin != originUnset || doc.Origin == originUnset && doc.Value != nil || hide && doc.Value != nil {
 				t.Errorf("%s by %q: %+v, %q, hidden %v", name, method, doc, text, hide)
 			}
 		}

@@ -43,11 +43,11 @@ func AddLegacyFlag(flags *pflag.FlagSet, legacy *bool) {
 // Add makes the key of a peer known: one that is stated, or the one that it presents.
 func Add(ctx context.Context, con *console.Console, hosts *knownhosts.Store, o AddOptions, name string) error {
 	const command = "trust add"
-	method, usual := transfer.Method(o.method), 443
+	method, defaultPort := transfer.Method(o.method), 443
 	if method == transfer.FTPS {
-		usual = 21
+		defaultPort = 21
 	}
-	peer, err := knownhosts.ParsePeer(command, name, usual)
+	peer, err := knownhosts.ParsePeer(command, name, defaultPort)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (o *Route) Validate() error {
 	switch {
 	case o.Web.On:
 		return o.validateWeb()
-	case o.Web.Port != usualWebPort && o.Web.Port != 0:
+	case o.Web.Port != defaultWebPort && o.Web.Port != 0:
 		return exit.Usage(o.Command, "--web-port needs --web")
 	case o.Serve:
 		return o.validateServe()
