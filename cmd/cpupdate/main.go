@@ -74,5 +74,5 @@ func (a *app) inFolder(folder string) *app {
 		con = *con.Silent()
 	}
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
-	return wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)
+	return wire(&con, store, &credentials.Store{Console: &con, Settings: store}, a.around)
 }

@@ -90,8 +90,8 @@ func comparePage(t *testing.T, path string, least int, choose func(info string) 
 	}
 }
 
-// withoutVarying leaves out lines that are not printed each time: the port if the usual one is taken, and how far it is every few
-// seconds. Where several phones are told a port, it is the usual one.
+// withoutVarying leaves out lines that are not printed each time: the port if the default one is taken, and how far it is every few
+// seconds. Where several phones are told a port, it is the default one.
 func withoutVarying(text string) string {
 	text = regexp.MustCompile(`(?m)^(note: this machine: phones call back on port \d+|(note: )?all phones: .*)\n`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`\bcall back on port \d+`).ReplaceAllString(text, "call back on port 18443")
@@ -119,7 +119,7 @@ func steady(text string) string {
 	})
 }
 
-// asExample writes files.example for the server of a test, and its usual port where a port is told.
+// asExample writes files.example for the server of a test, and its default port where a port is told.
 func asExample(text, address string, defaultPort int) string {
 	host, _, _ := strings.Cut(address, ":")
 	text = strings.ReplaceAll(text, "://"+address, "://files.example")

@@ -12,13 +12,13 @@ type Call struct {
 	Step string
 	Arg  string // of a command; at Incoming and Complete the whole name of the file
 
-	s     *session
-	conn  *net.TCPConn // the connection that Raw, Close and Reset mean
+	s        *session
+	conn     *net.TCPConn // the connection that Raw, Close and Reset mean
 	fallback func() string
-	sent  string
+	sent     string
 }
 
-// Default does what the server usually does and returns its reply, which is not sent yet.
+// Default does what the server does without a fault, and returns its reply, which is not sent yet.
 func (c *Call) Default() string {
 	reply := c.fallback()
 	if c.Step == Incoming {
@@ -76,7 +76,7 @@ func (c *Call) Silence() {
 // Say replies so and does nothing.
 func Say(raw string) Action { return func(c *Call) { c.Send(raw) } }
 
-// DoAndSay does as usual, and replies so.
+// DoAndSay takes the default action and sends this reply.
 func DoAndSay(raw string) Action {
 	return func(c *Call) {
 		c.Default()
@@ -84,7 +84,7 @@ func DoAndSay(raw string) Action {
 	}
 }
 
-// Bend does as usual and changes the reply.
+// Bend takes the default action and changes the reply.
 func Bend(change func(reply string) string) Action {
 	return func(c *Call) { c.Send(change(c.Default())) }
 }
@@ -97,19 +97,19 @@ func SayAndClose(raw string) Action {
 	}
 }
 
-// Silence never answers, but does as usual.
+// Silence takes the default action, but never answers.
 func Silence(c *Call) {
 	c.Default()
 	c.Silence()
 }
 
-// Cut does as usual and closes the connection instead of a reply.
+// Cut takes the default action and closes the connection instead of a reply.
 func Cut(c *Call) {
 	c.Default()
 	c.Close()
 }
 
-// Reset does as usual and resets the connection instead of a reply.
+// Reset takes the default action and resets the connection instead of a reply.
 func Reset(c *Call) {
 	c.Default()
 	c.Reset()

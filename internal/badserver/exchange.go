@@ -118,7 +118,7 @@ func (x *Exchange) Stall() {
 	x.Silence()
 }
 
-// Reply answers so; body and effect are as usual.
+// Reply answers so; body and effect are as by default.
 func Reply(raw string) Answer {
 	return func(x *Exchange) {
 		x.Default()
@@ -176,7 +176,7 @@ func Drip(first, piece string) Answer {
 	}
 }
 
-// BendReply does as usual and changes the whole answer.
+// BendReply takes the default action and changes the whole answer.
 func BendReply(change func(answer string) string) Answer {
 	return func(x *Exchange) { x.Send(change(x.Default())) }
 }

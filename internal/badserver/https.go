@@ -31,7 +31,7 @@ type HTTPS struct {
 // An HTTPFault changes an [HTTPS] server before it starts.
 type HTTPFault func(*HTTPS)
 
-// An Answer is what the server does with a request instead of the usual.
+// An Answer is what the server does with a request instead of the default.
 type Answer func(*Exchange)
 
 type plannedAnswer struct {
@@ -158,7 +158,7 @@ func (x *Exchange) leave(end End) {
 	}
 }
 
-// answer does what a fault wants, or else the usual.
+// answer does what a fault wants, or else the default.
 func (x *Exchange) answer() {
 	// The entry is in its place before the answer is; what came is added afterwards.
 	place := x.s.open(Entry{
@@ -227,7 +227,7 @@ func (x *Exchange) Default() string {
 	name := x.Request.URL.Path
 	switch x.Request.Method {
 	case http.MethodPut:
-		return x.usualPut(name)
+		return x.defaultPut(name)
 	case http.MethodDelete:
 		if !x.s.remove(name) {
 			return Response(http.StatusNotFound, "")
@@ -250,7 +250,7 @@ func (x *Exchange) Default() string {
 	return Response(http.StatusMethodNotAllowed, "", "Allow: GET, HEAD, PUT, DELETE")
 }
 
-func (x *Exchange) usualPut(name string) string {
+func (x *Exchange) defaultPut(name string) string {
 	_, there := x.s.file(name)
 	if there && x.Request.Header.Get("If-None-Match") == "*" {
 		return Response(http.StatusPreconditionFailed, "")

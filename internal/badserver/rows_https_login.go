@@ -48,7 +48,7 @@ func httpLoginRows() []HTTPSRow {
 	}
 }
 
-// httpErrorPageRows refuse with a body that does harm where it is shown.
+// httpErrorPageRows refuse with a body that is unsafe to show.
 func httpErrorPageRows() []HTTPSRow {
 	refuse := func(name, body string, lines ...string) HTTPSRow {
 		return on(name, ReplyOnly(Response(http.StatusForbidden, body, lines...)))

@@ -77,7 +77,7 @@ func digestRows() []FTPRow {
 	}})
 }
 
-// renameRows are servers with whom renaming goes wrong.
+// renameRows are servers on which renaming fails.
 func renameRows() []FTPRow {
 	gone := func(c *Call) {
 		reply, name := c.Default(), c.s.path(c.Arg)

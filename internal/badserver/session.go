@@ -64,7 +64,7 @@ func (s *session) leave(end End) {
 	}
 }
 
-// step takes the usual reply, or what a fault makes of it, and returns what was sent.
+// step takes the default reply, or what a fault makes of it, and returns what was sent.
 func (s *session) step(name, arg string, fallback func() string) string {
 	c := &Call{Step: name, Arg: arg, s: s, conn: s.tcp, fallback: fallback}
 	if do := s.srv.fault(name); do != nil {

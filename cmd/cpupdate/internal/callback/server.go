@@ -98,7 +98,7 @@ func onlyHere(targets []fleet.Target) bool {
 	})
 }
 
-// tryPorts listens on the address told, or else on the default port, or on a free port if the default is in use.
+// tryPorts listens on the requested address, or else on the default port, or on a free port if the default is in use.
 func (s *Server) tryPorts(requested string, defaultPort int, listen func(address string) error) error {
 	host := ""
 	if s.near && s.Options.Advertise == "" {

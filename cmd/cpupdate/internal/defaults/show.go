@@ -40,7 +40,7 @@ const (
 	originStored   = "settings"
 	originPassword = "passwords"
 	originKeyring  = "keyring"
-	originDefault    = "usual"
+	originDefault  = "usual"
 	originUnset    = "not set"
 )
 
@@ -191,7 +191,7 @@ func value(p *settings.Profile, name string) any {
 	return p.Texts[name][0]
 }
 
-// defaultSetting returns what applies where a setting is not stored, and whether the setting has no meaning beside the stored
+// defaultSetting returns the default of a setting that is not stored, and whether the setting has no meaning beside the stored
 // ones.
 func defaultSetting(p *settings.Profile, name string) (doc settingDoc, text string, hide bool) {
 	method := cmp.Or(p.Access.Method, transfer.FTP)
