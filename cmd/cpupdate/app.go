@@ -46,7 +46,7 @@ func newApp() *app {
 		store.Folder = filepath.Join(folder, "cpupdate")
 	}
 	pass := &credentials.Store{
-		Con: con, Settings: store,
+		Console: con, Settings: store,
 		Keyring: credentials.SystemKeyring{Bus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, KeyringSetting: os.Getenv(credentials.KeyringVariable),
 	}
 	if password := os.Getenv(credentials.PasswordVariable); password != "" {
@@ -65,14 +65,14 @@ func newApp() *app {
 // wire returns the app of the parts.
 func wire(con *console.Console, store *settings.Store, pass *credentials.Store, around doctor.Surroundings) *app {
 	return &app{
-		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Con: con, Settings: store}, around: around,
+		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Console: con, Settings: store}, around: around,
 		open: bind.Open, dial: transfer.Dial, clock: time.Now,
 	}
 }
 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
-	return push.Env{Con: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
+	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
 }
 
 // queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.

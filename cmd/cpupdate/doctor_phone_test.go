@@ -84,9 +84,9 @@ func TestDoctorPhone(t *testing.T) {
 	}
 }
 
-// TestDoctorUsualPort checks that a free port is used if the default port is in use, with a warning, because no
+// TestDoctorDefaultPort checks that a free port is used if the default port is in use, with a warning, because no
 // firewall allows it.
-func TestDoctorUsualPort(t *testing.T) {
+func TestDoctorDefaultPort(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:18443")
 	if err == nil { // otherwise another program has it

@@ -65,7 +65,7 @@ func TestDocsJSON(t *testing.T) {
 			})
 		}
 	})
-	// A stranger needs a second program, and a page that breaks off with the last byte has luck.
+	// An unknown key needs a second program, and a page that breaks off with the last byte depends on timing.
 	var out bytes.Buffer
 	show := runview.NewReport(&console.Console{Out: &out, JSON: true}, []fleet.Target{{Address: "phone"}}, nil, 0, func(err error) { t.Error(err) })
 	show.Event(fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")})

@@ -19,9 +19,9 @@ import (
 
 // A kill is a step at which push is ended from outside, and what has become of the phone by then.
 type kill struct {
-	step    string
-	told    bool   // surely, if push has the time to end what it says
-	version string // that it runs in the end; "" for either
+	step       string
+	instructed bool   // the phone got the update command for certain, if push has the time to report that
+	version    string // that it runs in the end; "" for either
 }
 
 func kills() []kill {
@@ -29,11 +29,11 @@ func kills() []kill {
 		{step: "contacted"},
 		{step: "called-back"},
 		{step: "checked"},
-		{step: "told", told: true},
-		{step: "fetching", told: true, version: versionOld},
-		{step: "fetched", told: true, version: versionNew},
-		{step: "restarting", told: true, version: versionNew},
-		{step: "back", told: true, version: versionNew},
+		{step: "told", instructed: true},
+		{step: "fetching", instructed: true, version: versionOld},
+		{step: "fetched", instructed: true, version: versionNew},
+		{step: "restarting", instructed: true, version: versionNew},
+		{step: "back", instructed: true, version: versionNew},
 	}
 }
 
@@ -74,16 +74,16 @@ func testKilledPush(t *testing.T, k kill, how os.Signal, image string, flags []s
 	} else if p.cmd.ProcessState.Success() {
 		t.Error("a push that was killed ended well")
 	}
-	told := quiet(t, phone, events)
-	if cutOff := how == os.Kill && k.step == "told"; k.told && !told && !cutOff {
+	instructed := quiet(t, phone, events)
+	if cutOff := how == os.Kill && k.step == "told"; k.instructed && !instructed && !cutOff {
 		t.Error("the phone was not told")
 	}
 	// Who says that a phone was not told has to be right; whether what it was told arrived nobody can know.
-	if how == os.Interrupt && last.Told != nil && !*last.Told && told {
+	if how == os.Interrupt && last.Told != nil && !*last.Told && instructed {
 		t.Error("the phone is said not to have been told, and was")
 	}
 	state := phone.State()
-	if got := state.Version.String(); k.version != "" && got != k.version || !told && got != versionOld {
+	if got := state.Version.String(); k.version != "" && got != k.version || !instructed && got != versionOld {
 		t.Errorf("the phone runs %s, want %s", got, k.version)
 	}
 	afterwards(t, phone, image, flags)
@@ -177,7 +177,7 @@ func watchedPhone(t *testing.T) (*phonesim.Phone, <-chan phonesim.Event) {
 }
 
 // quiet waits until the phone has done what it was told, if it was, and reports whether it was.
-func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (told bool) {
+func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (instructed bool) {
 	t.Helper()
 	limit := time.After(30 * time.Second)
 	for {
@@ -185,13 +185,13 @@ func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (t
 		case e := <-events:
 			switch e.Kind {
 			case phonesim.Instructed:
-				told = true
+				instructed = true
 			case phonesim.CallFailed, phonesim.Ended, phonesim.Aborted, phonesim.FetchEnded, phonesim.Refused:
-				if !told || e.Kind == phonesim.FetchEnded {
-					return told
+				if !instructed || e.Kind == phonesim.FetchEnded {
+					return instructed
 				}
 			case phonesim.Started:
-				return told
+				return instructed
 			}
 		case <-limit:
 			t.Fatalf("the phone does not come to rest: %+v", phone.State())

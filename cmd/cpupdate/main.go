@@ -74,7 +74,7 @@ func (a *app) inFolder(folder string) *app {
 		con = *con.Silent()
 	}
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
-	inner := wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)
+	inner := wire(&con, store, &credentials.Store{Console: &con, Settings: store}, a.around)
 	inner.open, inner.dial, inner.clock = a.open, a.dial, a.clock
 	return inner
 }

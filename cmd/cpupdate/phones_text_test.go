@@ -23,9 +23,9 @@ func TestPhoneInCall(t *testing.T) {
 	}
 }
 
-// TestUsualPortTaken asks a phone while another program has the port that phones usually call: a free one is taken, and
+// TestDefaultPortTaken asks a phone while another program has the port that phones usually call: a free one is taken, and
 // with --verbose it is named.
-func TestUsualPortTaken(t *testing.T) {
+func TestDefaultPortTaken(t *testing.T) {
 	listen := net.ListenConfig{}
 	if other, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:18443"); err == nil { // else it is taken already
 		defer other.Close()

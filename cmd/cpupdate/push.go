@@ -68,7 +68,7 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	end()
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
 	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")

@@ -156,7 +156,7 @@ func (s *docShell) withPhone(phone *phonesim.Phone) func(string) string {
 	}
 }
 
-// withPage makes a line that is for the usual port of a page, a key that is known, and the password in a file, one for a
+// withPage makes a line that is for the default port of a page, a key that is known, and the password in a file, one for a
 // simulated phone.
 func (s *docShell) withPage(line string, phone *phonesim.Phone) string {
 	page := phone.State().WebAddress

@@ -54,10 +54,10 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 	for _, sentence := range sentences {
 		fmt.Fprintf(&out, "- *%s*\n", sentence)
 	}
-	asked, told := failureOf(kind, false), failureOf(kind, true)
+	asked, instructed := failureOf(kind, false), failureOf(kind, true)
 	fmt.Fprintf(&out, "- exit code %s\n", codeText(asked.Code, ""))
-	if told.Code != asked.Code {
-		fmt.Fprintf(&out, "- exit code %s\n", codeText(told.Code, " if the phone had been told before"))
+	if instructed.Code != asked.Code {
+		fmt.Fprintf(&out, "- exit code %s\n", codeText(instructed.Code, " if the phone had been told before"))
 	}
 	if kind != fleet.KindRefused && kind != fleet.KindUnknown { // the sheet has theirs
 		fmt.Fprintf(&out, "- next step: %s\n", strings.Join(asked.Hints, "; "))
@@ -66,8 +66,8 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 }
 
 // failureOf is what advice makes of a kind.
-func failureOf(kind fleet.Kind, told bool) *exit.Error {
-	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: told}}
+func failureOf(kind fleet.Kind, instructed bool) *exit.Error {
+	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: instructed}}
 	answers := map[fleet.Kind]hwcheck.Verdict{
 		fleet.KindRefused: {Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail}}},
 		fleet.KindUnknown: {Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Unknown}}},

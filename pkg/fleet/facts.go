@@ -116,7 +116,7 @@ func (f *facts) rightPage() error {
 // claims joins what is stated of the phone with what it says.
 func (f *facts) claims() hwcheck.Phone {
 	k := f.target.Known
-	k.Asked = true
+	k.Queried = true
 	if f.byCall == (Device{}) {
 		return withDevice(k, f.after, "")
 	}
@@ -139,7 +139,7 @@ func withClaim[T any](stated []hwcheck.Claim[T], value T, where string, said boo
 	if !said {
 		return stated
 	}
-	return append(stated[:len(stated):len(stated)], hwcheck.Claim[T]{Value: value, Origin: hwcheck.Asked, Where: where})
+	return append(stated[:len(stated):len(stated)], hwcheck.Claim[T]{Value: value, Origin: hwcheck.Reported, Where: where})
 }
 
 // runs reports whether a phone that says this of itself runs what the image holds.

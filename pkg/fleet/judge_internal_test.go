@@ -174,7 +174,7 @@ func TestContactPort(t *testing.T) {
 	}
 }
 
-// A call is from who owns its conversation, if it does not say from whom it is.
+// A call without a sender is from the owner of its conversation.
 func TestCaller(t *testing.T) {
 	t.Parallel()
 	here := netip.MustParseAddr("127.0.0.1")

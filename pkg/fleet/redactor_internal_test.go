@@ -34,7 +34,7 @@ func TestRedactor(t *testing.T) {
 	t.Parallel()
 	const password = "page-canary-2c7d"
 	v := newRedactor(secret.New(password))
-	verdict := &hwcheck.Verdict{Findings: []hwcheck.Finding{{Phone: hwcheck.Said{Value: password, From: password}, Image: hwcheck.Said{Value: password, From: password}, Reason: password, Advice: password}}}
+	verdict := &hwcheck.Verdict{Findings: []hwcheck.Finding{{Phone: hwcheck.Statement{Value: password, From: password}, Image: hwcheck.Statement{Value: password, From: password}, Reason: password, Advice: password}}}
 	known := hwcheck.Phone{Device: []hwcheck.Claim[string]{{Value: password}}, SoftwareType: []hwcheck.Claim[string]{{Value: password}}}
 	d := Device{password, password, password, password, password}
 	failure := &Failure{Msg: password, Err: errors.Join(io.EOF, errors.New(password))}

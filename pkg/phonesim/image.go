@@ -97,7 +97,7 @@ func (m *image) facts() (bind.Facts, error) {
 
 // refusal returns why the phone does not install an image: "" if it does. The manual has two rules (p. 95): an image that
 // states hardware levels has to state the phone's, and one that states none must not be older than the lowest version
-// that the hardware is known to need. Override lifts these. That a phone looks at family and model too is assumed.
+// that the hardware is known to need. Override permits these. That a phone checks family and model too is assumed.
 func (p *Phone) refusal(facts bind.Facts) string {
 	family, model := splitDevice(p.c.DeviceType)
 	switch {

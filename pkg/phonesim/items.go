@@ -124,10 +124,10 @@ func (p *Phone) value(name string) string {
 }
 
 // readItems answers with the items that were asked for (the guide, p. 45).
-func (c *conversation) readItems(asked []wpi.Item) []wpi.Item {
+func (c *conversation) readItems(requested []wpi.Item) []wpi.Item {
 	all := c.allItems()
 	var items []wpi.Item
-	for _, i := range asked {
+	for _, i := range requested {
 		at := slices.IndexFunc(all, func(known wpi.Item) bool { return known.Name == i.Name })
 		if at < 0 {
 			items = append(items, wpi.Item{Name: i.Name, Index: i.Index, Status: c.missing(i.Name)})

@@ -17,11 +17,11 @@ import (
 
 // A PhoneRow maps a kind of failure with a phone to the exit code and the hint.
 type PhoneRow struct {
-	Kind fleet.Kind
-	code exit.Code
-	told exit.Code // the code after the update command was sent; 0: the same
-	Hint string
-	own  string // the hint after the update command was sent; "": the same
+	Kind       fleet.Kind
+	code       exit.Code
+	instructed exit.Code // the code after the update command was sent; 0: the same
+	Hint       string
+	own        string // the hint after the update command was sent; "": the same
 }
 
 // A Context is what hints need to know of the command.
@@ -72,7 +72,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		}
 		c, hint := row.code, row.Hint
 		if f.Instructed {
-			c, hint = cmp.Or(row.told, c), cmp.Or(row.own, hint)
+			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
 		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
@@ -90,7 +90,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
-	interrupted, told := false, 0
+	interrupted, instructed := false, 0
 	for i, r := range results {
 		if r.Failure == nil {
 			continue
@@ -100,7 +100,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
 			if r.Instructed {
-				told++
+				instructed++
 			}
 		}
 	}
@@ -110,9 +110,9 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case len(results) == 1:
 		return bad[0]
 	case interrupted && plan.Image == nil:
-		return exit.Errorf(exit.CodeInterrupted, "query them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
+		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), toldAlready(told))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -121,8 +121,8 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), ShortList(names)), hintsOf(in, results, bad)...)
 }
 
-// askAgain returns the command that queries the failed phones.
-func askAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
+// queryAgain returns the command that queries the failed phones.
+func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
 		return "cpupdate phone --phones " + in.List
 	}
@@ -146,8 +146,8 @@ func badEnd(plan fleet.Plan, n int) string {
 	return console.IsAre(n) + " not updated"
 }
 
-// toldAlready says how many phones got the update command and can no longer be stopped.
-func toldAlready(n int) string {
+// instructedText says how many phones got the update command and can no longer be stopped.
+func instructedText(n int) string {
 	switch n {
 	case 0:
 		return "no update command was sent"

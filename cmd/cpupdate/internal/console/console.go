@@ -29,8 +29,8 @@ type Console struct {
 
 	JSON, Quiet, Verbose, NoColor bool
 
-	silent     bool // the output is silence
-	legacySaid bool // the warning about --legacy-tls was printed
+	silent       bool // the output is silence
+	legacyWarned bool // the warning about --legacy-tls was printed
 }
 
 // Silent returns a console that prints nothing, not even errors, and where CanPrompt is false.

@@ -18,7 +18,7 @@ type Output interface {
 	Emit(doc any, text func(w io.Writer)) error
 	Note(kind, file, message string)
 	Remark(kind, about, message string)
-	Said(line string)
+	Dialog(line string)
 	Report(err error)
 
 	// meter returns a function that draws the progress, or nil, and the interval at which to call it.
@@ -52,8 +52,8 @@ func (c *Console) Note(kind, file, message string) { c.Output().Note(kind, file,
 // Remark writes a note about something other than a file: a phone, a setting, this machine.
 func (c *Console) Remark(kind, about, message string) { c.Output().Remark(kind, about, message) }
 
-// Said writes a line of the dialogue with a server if --verbose is set.
-func (c *Console) Said(line string) { c.Output().Said(line) }
+// Dialog writes a line of the dialogue with a server if --verbose is set.
+func (c *Console) Dialog(line string) { c.Output().Dialog(line) }
 
 // Report writes the error of a command and returns its exit code.
 func (c *Console) Report(err error) exit.Code {
@@ -92,7 +92,7 @@ func (o textOutput) Remark(kind, about, message string) {
 	}
 }
 
-func (o textOutput) Said(line string) {
+func (o textOutput) Dialog(line string) {
 	if o.c.Verbose && !o.c.Quiet {
 		fmt.Fprintln(o.c.Err, Escape(line))
 	}
@@ -132,7 +132,7 @@ func (o jsonOutput) note(kind, key, subject, message string) {
 	_ = writeJSON(o.c.Err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 }
 
-func (o jsonOutput) Said(line string) {
+func (o jsonOutput) Dialog(line string) {
 	if o.c.Verbose && !o.c.Quiet {
 		_ = writeJSON(o.c.Err, map[string]any{"schema": 1, "said": line}, false)
 	}
@@ -153,7 +153,7 @@ func (silence) Part(func(w io.Writer)) error                 { return nil }
 func (silence) Emit(any, func(w io.Writer)) error            { return nil }
 func (silence) Note(string, string, string)                  {}
 func (silence) Remark(string, string, string)                {}
-func (silence) Said(string)                                  {}
+func (silence) Dialog(string)                                {}
 func (silence) Report(error)                                 {}
 func (silence) meter(*Progress) (func(int64), time.Duration) { return nil, 0 }
 

@@ -113,8 +113,8 @@ func (p *Progress) Show() {
 	}
 }
 
-// Aside clears the bar and calls say, which may write other lines.
-func (p *Progress) Aside(say func()) {
+// WithoutBar clears the bar and calls say, which may write other lines.
+func (p *Progress) WithoutBar(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {

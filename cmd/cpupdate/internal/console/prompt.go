@@ -51,9 +51,9 @@ func readLine(con *Console) (string, error) {
 
 // WarnLegacy prints once per run what --legacy-tls gives up.
 func (c *Console) WarnLegacy(legacy bool) {
-	if !legacy || c.legacySaid {
+	if !legacy || c.legacyWarned {
 		return
 	}
-	c.legacySaid = true
+	c.legacyWarned = true
 	c.Remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

@@ -18,9 +18,9 @@ const keyringService = "cpupdate"
 
 // A Keyring stores texts outside of cpupdate's files. Each method may wait until a person unlocks it.
 type Keyring interface {
-	Get(item string) (string, error) // errNoItem if there is no such item
+	Get(item string) (string, error) // ErrNoItem if there is no such item
 	Set(item, text string) error     // replaces an existing item
-	Delete(item string) error        // errNoItem if there is no such item
+	Delete(item string) error        // ErrNoItem if there is no such item
 }
 
 var (

@@ -26,7 +26,7 @@ const MaxPassword = 4096
 // that cpupdate starts do not get it.
 const PasswordVariable = "CPUPDATE_PASSWORD" //nolint:gosec // a name, no password
 
-// The origins of a password that passwordOptions.resolve returns.
+// The origins of a password that [Source.Resolve] returns.
 const (
 	fromStdin    = "--password-stdin"
 	fromFile     = "--password-file"

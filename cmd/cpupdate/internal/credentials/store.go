@@ -12,7 +12,7 @@ import (
 
 // A Store keeps passwords: in the system's keyring or in a file beside the settings.
 type Store struct {
-	Con      *console.Console
+	Console  *console.Console
 	Settings *settings.Store
 
 	Variable       secret.Secret // $CPUPDATE_PASSWORD

@@ -134,7 +134,7 @@ func (d *demonstration) verify(n int, s demoStep) error {
 		state := phone.State()
 		if got := (demoState{state.Instructed, state.Restarts}); got != s.after[i] {
 			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was sent the update command %s and restarted %s, not %s and %s",
-				n, i+1, console.Times(got.told), console.Times(got.restarts), console.Times(s.after[i].told), console.Times(s.after[i].restarts))
+				n, i+1, console.Times(got.instructed), console.Times(got.restarts), console.Times(s.after[i].instructed), console.Times(s.after[i].restarts))
 		}
 	}
 	return nil

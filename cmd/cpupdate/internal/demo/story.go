@@ -96,7 +96,7 @@ type demoStep struct {
 }
 
 // A demoState counts how often a phone received the update command, and how often it restarted.
-type demoState struct{ told, restarts int }
+type demoState struct{ instructed, restarts int }
 
 // story returns the steps.
 func (d *demonstration) story() []demoStep {

@@ -37,7 +37,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
 		if r.con.Verbose || e.Step == fleet.StepBusy {
-			r.aside(r.targets[e.Phone].Address, stepText(e))
+			r.noteAbout(r.targets[e.Phone].Address, stepText(e))
 		}
 	}
 	if r.progress == nil {

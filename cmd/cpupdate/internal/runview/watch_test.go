@@ -94,7 +94,7 @@ func TestNobodyCalls(t *testing.T) {
 func TestCallers(t *testing.T) {
 	for _, test := range []struct {
 		json, verbose bool
-		want          int // of 300 times trouble from two addresses, and as many strangers
+		want          int // of 300 times trouble from two addresses, and as many unknown callers
 	}{
 		{want: 2}, {verbose: true, want: 600}, {json: true, want: 100}, {json: true, verbose: true, want: 100},
 	} {
@@ -104,7 +104,7 @@ func TestCallers(t *testing.T) {
 			r := NewReport(con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
 			event := r.Event
 			if looking {
-				event = newWatch(con, make([]fleet.Target, 3)).looking
+				event = newWatch(con, make([]fleet.Target, 3)).queryEvent
 			}
 			for i := range 300 {
 				for _, step := range []fleet.Step{fleet.StepCallError, fleet.StepUnknownCaller} {

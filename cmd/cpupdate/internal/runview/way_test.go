@@ -32,7 +32,7 @@ func newVersion() fleet.Device {
 // fits is a verdict without any objection.
 func fits() *hwcheck.Verdict {
 	return &hwcheck.Verdict{Answer: hwcheck.Compatible, Findings: []hwcheck.Finding{{
-		Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Pass, Image: hwcheck.Said{Value: "1-3"}, Phone: hwcheck.Said{Value: "3", From: "flag"},
+		Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Pass, Image: hwcheck.Statement{Value: "1-3"}, Phone: hwcheck.Statement{Value: "3", From: "flag"},
 	}}}
 }
 

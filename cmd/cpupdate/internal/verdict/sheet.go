@@ -17,18 +17,18 @@ import (
 
 // CompatibleLine says in one line why an image may be sent.
 func CompatibleLine(v hwcheck.Verdict) string {
-	lifted := []string{}
+	overridden := []string{}
 	text := "compatible"
 	for _, f := range v.Findings {
 		switch {
 		case f.Outcome == hwcheck.Overridden:
-			lifted = append(lifted, string(f.Rule))
+			overridden = append(overridden, string(f.Rule))
 		case f.Outcome == hwcheck.Pass && (f.Rule == hwcheck.HardwareLevel || f.Rule == hwcheck.MinimumVersion):
 			text += fmt.Sprintf(": %s, image %s, phone %s (%s)", f.Rule, f.Image.Value, f.Phone.Value, f.Phone.From)
 		}
 	}
-	if len(lifted) > 0 {
-		text += ", overridden: " + strings.Join(lifted, ", ")
+	if len(overridden) > 0 {
+		text += ", overridden: " + strings.Join(overridden, ", ")
 	}
 	return text
 }
@@ -260,14 +260,14 @@ func advice(f hwcheck.Finding) string {
 		text = strings.TrimSuffix(text, ".") + " (" + flags + ")."
 	}
 	switch {
-	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Lifted == hwcheck.Pass:
+	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Overridden == hwcheck.Pass:
 		return "The phone already runs this version; it is installed again because of --reinstall."
 	case f.Outcome == hwcheck.Overridden:
-		return "Would be " + string(f.Lifted) + "; overridden by --" + f.Lift + "."
-	case f.Lift == "":
+		return "Would be " + string(f.Overridden) + "; overridden by --" + f.Override + "."
+	case f.Override == "":
 		return text
 	}
-	return text + " Or override it with --" + f.Lift + "."
+	return text + " Or override it with --" + f.Override + "."
 }
 
 // flagsFor returns the flags with which to state what a rule needs to know about a phone.

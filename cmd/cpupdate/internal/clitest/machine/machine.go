@@ -22,7 +22,7 @@ import (
 
 // A Machine is what functions of the command are handed. Nobody types anything, and there is no keyring.
 type Machine struct {
-	Con        *console.Console
+	Console    *console.Console
 	Settings   *settings.Store
 	Passwords  *credentials.Store
 	KnownHosts *knownhosts.Store
@@ -38,7 +38,7 @@ func New(t testing.TB) *Machine {
 		Ask: func(context.Context, string) (string, error) { return "", io.EOF },
 	}
 	store := &settings.Store{Folder: t.TempDir()}
-	return &Machine{con, store, &credentials.Store{Con: con, Settings: store}, &knownhosts.Store{Con: con, Settings: store}, &out, &errOut}
+	return &Machine{con, store, &credentials.Store{Console: con, Settings: store}, &knownhosts.Store{Console: con, Settings: store}, &out, &errOut}
 }
 
 // Put writes a file of the settings folder.
@@ -51,7 +51,7 @@ func (m *Machine) Put(t testing.TB, name, text string) {
 }
 
 // Report writes the error as a command does that ends with it, and returns the exit code.
-func (m *Machine) Report(err error) exit.Code { return m.Con.Report(err) }
+func (m *Machine) Report(err error) exit.Code { return m.Console.Report(err) }
 
 // Failure is the last error that was written as JSON.
 func (m *Machine) Failure(t testing.TB) exit.ErrorDoc {
