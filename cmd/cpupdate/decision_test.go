@@ -19,7 +19,7 @@ import (
 // A decision is one row of the decision table: an image, what is said of the phone, and what must come of it.
 type decision struct {
 	name    string // what a person would say
-	image   string // one of decisionImages
+	image   string // one that writeDecisionImages writes
 	flags   string // after "check IMAGE --json"; @ stands for the folder of the images
 	exit    exit.Code
 	verdict string // "" if no sheet is printed; "nothing to do" is compatible for that reason

@@ -105,6 +105,7 @@ func steady(text string) string {
 		{`(?m)^(  (?:fetch|sent) +\S+ \S+).*$`, "$1"},
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`\b\d\d:\d\d:\d\d\b`, "CLOCK"},
+		{`\bat most \d+ min [0-9.]+ s\b`, "at most TIME min"},
 		{`\bat most [0-9.hms]+`, "at most TIME"},
 		{`\bin\s+(\d+ min )?\d+(\.\d)? s\b`, "in TIME"},
 	} {

@@ -182,7 +182,7 @@ func TestMeetAsks(t *testing.T) {
 		a, _ := terminalApp(t, "yes\n")
 		a.con.InTerminal, a.con.JSON = c.terminal, c.json
 		shaken := 0
-		got, err := a.hosts.Meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
+		got, err := a.hosts.VerifyOnFirstUse(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
 			shaken++
 			if p.Legacy != c.policy.Legacy {
 				t.Errorf("%s: %+v", c.name, p)
@@ -202,7 +202,7 @@ func TestMeetAsks(t *testing.T) {
 	// An unreachable peer, and a peer with a changed key, are left to the real connection.
 	for _, err := range []error{nil, io.EOF, &trust.Error{Pinned: true}, &trust.Error{Known: known.Known}} {
 		a, _ := terminalApp(t, "")
-		if _, got := a.hosts.Meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
+		if _, got := a.hosts.VerifyOnFirstUse(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
@@ -270,7 +270,7 @@ func TestHostileCertificate(t *testing.T) {
 		}
 		a, said := terminalApp(t, "")
 		e := &trust.Error{Presented: trust.PinOf(certificate), Certificate: certificate, Err: errors.New(text)}
-		knownhosts.ShowStranger(a.con, "files.example:443", e)
+		knownhosts.ShowPresentedKey(a.con, "files.example:443", e)
 		lines := strings.Split(strings.TrimSuffix(said(), "\n"), "\n")
 		if problem := notPlain(said()); problem != "" || len(said()) > 2000 {
 			t.Errorf("%s: %d bytes, %s", name, len(said()), problem)

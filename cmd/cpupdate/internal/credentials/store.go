@@ -1,3 +1,5 @@
+// Package credentials finds passwords and keeps them: where one comes from (a flag, the environment, the store, a prompt), and
+// where it is stored (the system's keyring, or a file beside the settings).
 package credentials
 
 import (

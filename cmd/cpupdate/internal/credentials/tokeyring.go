@@ -19,6 +19,9 @@ func (p *Store) MoveToKeyring(ctx context.Context) (moved []string, err error) {
 	if place.Passwords == "" {
 		return nil, exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system has no settings folder")
 	}
+	if inFile, _, err := Count(place); err != nil || inFile <= 0 {
+		return nil, err
+	}
 	unlock, err := atomicfile.Lock(ctx, place.Config)
 	if err != nil {
 		return nil, err

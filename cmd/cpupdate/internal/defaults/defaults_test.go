@@ -27,7 +27,7 @@ func set(ctx context.Context, t *testing.T, m *machine.Machine, profile string, 
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return Set(ctx, m.Con, m.Pass, o)
+	return Set(ctx, m.Con, m.Passwords, o)
 }
 
 // answer is what was written to standard output, and forgets it.
@@ -75,15 +75,15 @@ func TestSetAndUnset(t *testing.T) {
 	if pins, ok := doc.Settings["pin"].Value.([]any); !ok || len(pins) != 1 || pins[0] != pin || doc.Settings["ca"].Origin != originUnset {
 		t.Errorf("%+v", doc.Settings)
 	}
-	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Pass, "", false, []string{"port", "hw-level"}))
+	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "", false, []string{"port", "hw-level"}))
 	if doc := answer(t, m); doc.Settings["port"].Origin != originUsual || doc.Settings["hw_level"].Origin != originUnset || doc.Settings["server"].Origin != originStored {
 		t.Errorf("%+v", doc)
 	}
-	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Pass, "berlin", false, []string{"password"}))
+	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "berlin", false, []string{"password"}))
 	if doc := answer(t, m); doc.Settings["password"].Origin != originUnset || !doc.Stored {
 		t.Errorf("%+v", doc)
 	}
-	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Pass, "berlin", true, nil))
+	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "berlin", true, nil))
 	if doc := answer(t, m); doc.Stored || len(doc.Profiles) != 0 {
 		t.Errorf("%+v", doc)
 	}
@@ -107,21 +107,21 @@ func TestSetRefused(t *testing.T) {
 		{exit.CodeUsage, set(t.Context(), t, m, "", "--password-stdin", "--password-file", "x")},
 		{exit.CodeSettings, set(t.Context(), t, m, "", "--server", "x", "--password-file", filepath.Join(t.TempDir(), "missing"))},
 		{exit.CodeInterrupted, set(stopped, t, m, "", "--server", "x")},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "", false, nil)},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "", true, []string{"server"})},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "", false, []string{"colour"})},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "no good name", true, nil)},
-		{exit.CodeInterrupted, Unset(stopped, m.Pass, "", false, []string{"server"})},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "", false, nil)},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "", true, []string{"server"})},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "", false, []string{"colour"})},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "no good name", true, nil)},
+		{exit.CodeInterrupted, Unset(stopped, m.Passwords, "", false, []string{"server"})},
 	} {
 		mustBe(t, test.code, test.err)
 	}
-	if left, err := os.ReadDir(m.Store.Folder); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(m.Settings.Folder); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
 	}
 	m.Put(t, "config.toml", "server = \n")
 	mustBe(t, exit.CodeSettings, set(t.Context(), t, m, "", "--server", "x"))
-	mustBe(t, exit.CodeSettings, Unset(t.Context(), m.Pass, "", false, []string{"server"}))
-	mustBe(t, exit.CodeSettings, Show(t.Context(), m.Con, m.Store, m.Pass, "", false))
+	mustBe(t, exit.CodeSettings, Unset(t.Context(), m.Passwords, "", false, []string{"server"}))
+	mustBe(t, exit.CodeSettings, Show(t.Context(), m.Con, m.Settings, m.Passwords, "", false))
 }
 
 // shown are the defaults as text.
@@ -131,7 +131,7 @@ func shown(t *testing.T, config, name string, origin bool) string {
 	if config != "" {
 		m.Put(t, "config.toml", config)
 	}
-	if err := Show(t.Context(), m.Con, m.Store, m.Pass, name, origin); err != nil {
+	if err := Show(t.Context(), m.Con, m.Settings, m.Passwords, name, origin); err != nil {
 		t.Fatal(err)
 	}
 	return m.Out.String() + m.Err.String()
@@ -177,7 +177,7 @@ func TestPasswordRow(t *testing.T) {
 	} {
 		m.Put(t, "passwords.toml", passwords)
 		m.Con.JSON = true
-		if err := Show(t.Context(), m.Con, m.Store, m.Pass, "", false); err != nil {
+		if err := Show(t.Context(), m.Con, m.Settings, m.Passwords, "", false); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(m.Out.String(), "canary") {

@@ -27,7 +27,7 @@ func try(ctx context.Context, t *testing.T, m *machine.Machine, dial option.Dial
 	flags := pflag.NewFlagSet("defaults test", pflag.ContinueOnError)
 	line.AddFlags(flags)
 	route := option.Route{Command: "defaults test", UseDefaults: true}
-	c := m.Report(Test(ctx, m.Con, m.Store, m.Pass, m.Hosts, dial, route, line))
+	c := m.Report(Test(ctx, m.Con, m.Settings, m.Passwords, m.KnownHosts, dial, route, line))
 	if m.Con.JSON && m.Out.Len() > 0 && !json.Valid(m.Out.Bytes()) {
 		t.Errorf("the answer is no JSON: %s", m.Out)
 	}
@@ -71,7 +71,7 @@ func TestDefaultsTest(t *testing.T) {
 		for _, asJSON := range []bool{false, true} {
 			m := machine.New(t)
 			m.Put(t, "config.toml", stored)
-			m.Con.JSON, m.Pass.Variable = asJSON, secret.New("canary")
+			m.Con.JSON, m.Passwords.Variable = asJSON, secret.New("canary")
 			var got transfer.Access
 			c := try(t.Context(), t, m, func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
 				got = access
@@ -147,7 +147,7 @@ func TestDefaultsTestNothingStored(t *testing.T) {
 		t.Errorf("exit code %d", c)
 	}
 	route := option.Route{Command: "defaults test", UseDefaults: true}
-	if err := Test(t.Context(), m.Con, m.Store, m.Pass, m.Hosts, dial, route, option.Connection{}); exit.Classify(err).Code != exit.CodeUsage {
+	if err := Test(t.Context(), m.Con, m.Settings, m.Passwords, m.KnownHosts, dial, route, option.Connection{}); exit.Classify(err).Code != exit.CodeUsage {
 		t.Errorf("no time to wait: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func newExamination(t *testing.T, addresses []string, args ...string) (*examinat
 	t.Helper()
 	o := newOptions(t, args...)
 	m := machine.New(t)
-	x := &examination{con: m.Con, store: m.Store, pass: m.Pass, hosts: m.Hosts, o: &o, clock: time.Now, now: time.Now()}
+	x := &examination{con: m.Con, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: &o, clock: time.Now, now: time.Now()}
 	return x, m, x.settle(addresses)
 }
 
@@ -55,7 +55,7 @@ func newOptions(t *testing.T, args ...string) Options {
 // run asks the doctor on a machine.
 func run(ctx context.Context, t *testing.T, m *machine.Machine, clock func() time.Time, args ...string) exit.Code {
 	t.Helper()
-	env := Env{Env: push.Env{Con: m.Con, Settings: m.Store, Passwords: m.Pass, KnownHosts: m.Hosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
+	env := Env{Env: push.Env{Con: m.Con, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
 	return m.Report(Run(ctx, env, newOptions(t, args...), nil))
 }
 
@@ -310,8 +310,8 @@ func TestFolder(t *testing.T) {
 		err    error
 		want   state
 	}{
-		{m.Store.Folder, nil, stateWell},
-		{m.Store.Folder + "-missing", nil, stateWell},
+		{m.Settings.Folder, nil, stateWell},
+		{m.Settings.Folder + "-missing", nil, stateWell},
 		{clitest.File(t, "file", nil), nil, stateBad},
 		{"", errors.New("no home"), stateBad},
 	} {

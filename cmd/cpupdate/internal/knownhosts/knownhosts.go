@@ -1,3 +1,5 @@
+// Package knownhosts keeps the known keys of servers and phones: it verifies on first use, shows a presented key, prompts and
+// remembers.
 package knownhosts
 
 import (
@@ -35,24 +37,24 @@ func (h *Store) PolicyFor(base trust.Policy, peer string) (trust.Policy, error) 
 	return base, err
 }
 
-// Meet performs a TLS handshake with a peer before the real connection, if there is a person to prompt. An untrusted
+// VerifyOnFirstUse performs a TLS handshake with a peer before the real connection, if there is a person to prompt. An untrusted
 // peer is shown, and its key is stored if the person accepts it. Another error ends meet only if shake returns a
 // [*failure] of settings: then no password is requested in vain. An unreachable peer is no error here; the real
 // connection will report it.
-func (h *Store) Meet(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
-	if !CanIntroduce(h.Con, p) {
+func (h *Store) VerifyOnFirstUse(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
+	if !CanPromptFor(h.Con, p) {
 		return p, nil
 	}
-	return h.Acquaint(ctx, peer, p, shake(ctx, p))
+	return h.AcceptAfter(ctx, peer, p, shake(ctx, p))
 }
 
-// CanIntroduce reports whether there is a person to prompt about a peer, and something to decide.
-func CanIntroduce(c *console.Console, p trust.Policy) bool {
+// CanPromptFor reports whether there is a person to prompt about a peer, and something to decide.
+func CanPromptFor(c *console.Console, p trust.Policy) bool {
 	return c.CanPrompt() && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
-// Acquaint handles the result of a handshake with a peer.
-func (h *Store) Acquaint(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
+// AcceptAfter handles the result of a handshake with a peer.
+func (h *Store) AcceptAfter(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
 	if ctx.Err() != nil {
 		return p, ctx.Err()
 	}
@@ -63,7 +65,7 @@ func (h *Store) Acquaint(ctx context.Context, peer string, p trust.Policy, shake
 		}
 		return p, nil
 	}
-	if err := Introduce(h.Con, ctx, peer, stranger); err != nil {
+	if err := PromptForKey(ctx, h.Con, peer, stranger); err != nil {
 		return p, err
 	}
 	known := trust.Known{Pin: stranger.Presented, Since: time.Now()}
@@ -71,9 +73,9 @@ func (h *Store) Acquaint(ctx context.Context, peer string, p trust.Policy, shake
 	return p, h.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: SubjectComment(stranger.Certificate)})
 }
 
-// Introduce shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
-func Introduce(c *console.Console, ctx context.Context, peer string, stranger *trust.Error) error {
-	ShowStranger(c, peer, stranger)
+// PromptForKey shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
+func PromptForKey(ctx context.Context, c *console.Console, peer string, stranger *trust.Error) error {
+	ShowPresentedKey(c, peer, stranger)
 	answer, err := c.Question(ctx, "Trust it from now on? Type yes: ")
 	switch {
 	case ctx.Err() != nil:

@@ -135,7 +135,7 @@ func (o *AddOptions) hinted(err error) error {
 // ask prompts whether to trust the peer; without a terminal it returns an error with the key.
 func (o *AddOptions) ask(ctx context.Context, con *console.Console, peer string, stranger *trust.Error) error {
 	if con.CanPrompt() {
-		return knownhosts.Introduce(con, ctx, peer, stranger)
+		return knownhosts.PromptForKey(ctx, con, peer, stranger)
 	}
 	pin := stranger.Presented.String()
 	return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),

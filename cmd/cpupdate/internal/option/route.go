@@ -197,7 +197,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
 	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch}
-	d.password = func(ctx context.Context) (secret.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
+	d.password = func(ctx context.Context) (secret.Secret, error) { return pass.Usable(ctx, p) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
 	}
@@ -249,7 +249,7 @@ func (o *Route) meet(ctx context.Context, con *console.Console, hosts *knownhost
 	if d.Trust, err = hosts.PolicyFor(d.Trust, peer); err != nil {
 		return err
 	}
-	d.Trust, err = hosts.Meet(ctx, peer, d.Trust, func(ctx context.Context, p trust.Policy) error {
+	d.Trust, err = hosts.VerifyOnFirstUse(ctx, peer, d.Trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
 		return advice.TransferFailure("", transfer.Handshake(ctx, d.Access, line))
 	})

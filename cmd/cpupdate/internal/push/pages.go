@@ -28,7 +28,7 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 		if policies[i], err = r.hosts.PolicyAmong(base, r.pageOf(i), len(r.targets)); err != nil {
 			return nil, err
 		}
-		if knownhosts.CanIntroduce(r.con, policies[i]) {
+		if knownhosts.CanPromptFor(r.con, policies[i]) {
 			strangers++
 		}
 	}
@@ -38,7 +38,7 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 	var all sync.WaitGroup
 	slots := make(chan struct{}, r.o.Talk.Parallel)
 	for i, p := range policies {
-		if !knownhosts.CanIntroduce(r.con, p) {
+		if !knownhosts.CanPromptFor(r.con, p) {
 			continue
 		}
 		all.Go(func() {
@@ -49,11 +49,11 @@ func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Pol
 	}
 	all.Wait()
 	for i, p := range policies {
-		if !knownhosts.CanIntroduce(r.con, p) {
+		if !knownhosts.CanPromptFor(r.con, p) {
 			continue
 		}
 		var err error
-		if policies[i], err = r.hosts.Acquaint(ctx, r.pageOf(i), p, ended[i]); err == nil {
+		if policies[i], err = r.hosts.AcceptAfter(ctx, r.pageOf(i), p, ended[i]); err == nil {
 			continue
 		}
 		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {

@@ -28,7 +28,7 @@ func envOf(m *machine.Machine) Env {
 	dial := func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
 		return nil, errors.New("no server in this test")
 	}
-	return Env{Con: m.Con, Settings: m.Store, Passwords: m.Pass, KnownHosts: m.Hosts, Open: bind.Open, Dial: dial}
+	return Env{Con: m.Con, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: dial}
 }
 
 // newOptions are what flags say.
@@ -165,7 +165,7 @@ func TestPushSentLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		m := machine.New(t)
 		m.Con.JSON = asJSON
-		l, err := images.NewLoader(m.Con, m.Store, bind.Open, images.Options{})
+		l, err := images.NewLoader(m.Con, m.Settings, bind.Open, images.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,7 +381,7 @@ func dialFrom(t *testing.T, config, password string, args ...string) dialled {
 	if config != "" {
 		m.Put(t, "config.toml", config)
 	}
-	m.Pass.Variable = secret.New(password)
+	m.Passwords.Variable = secret.New(password)
 	env := envOf(m)
 	env.Dial = func(_ context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
 		d.access, d.trust, d.times = access, o.Trust, d.times+1

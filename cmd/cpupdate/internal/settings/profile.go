@@ -59,6 +59,7 @@ func (p *Profile) Empty() bool { return len(p.Texts) == 0 }
 // Title returns the profile's name for use in a sentence.
 func (p *Profile) Title() string { return ProfileTitle(p.Name) }
 
+// ProfileTitle returns the name of a profile in a sentence: "defaults", "profile berlin".
 func ProfileTitle(name string) string {
 	if name == "" {
 		return "defaults"
@@ -185,6 +186,7 @@ func storedClaim[T any](claims *[]hwcheck.Claim[T], text string, origin hwcheck.
 	return err
 }
 
+// ParsePins parses pins, sha256:HEX each; at most 64.
 func ParsePins(texts []string) ([]trust.Pin, error) {
 	if len(texts) > tomledit.MaxPins {
 		return nil, fmt.Errorf("at most %d are allowed", tomledit.MaxPins)

@@ -22,11 +22,11 @@ import (
 
 // A Machine is what functions of the command are handed. Nobody types anything, and there is no keyring.
 type Machine struct {
-	Con      *console.Console
-	Store    *settings.Store
-	Pass     *credentials.Store
-	Hosts    *knownhosts.Store
-	Out, Err *bytes.Buffer // what was written to the streams
+	Con        *console.Console
+	Settings   *settings.Store
+	Passwords  *credentials.Store
+	KnownHosts *knownhosts.Store
+	Out, Err   *bytes.Buffer // what was written to the streams
 }
 
 // New returns a machine on which nothing is stored.
@@ -44,7 +44,7 @@ func New(t testing.TB) *Machine {
 // Put writes a file of the settings folder.
 func (m *Machine) Put(t testing.TB, name, text string) {
 	t.Helper()
-	path := filepath.Join(m.Store.Folder, name)
+	path := filepath.Join(m.Settings.Folder, name)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
