@@ -135,7 +135,7 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	return failf(KindInterrupted, "interrupted before the update command was sent")
 }
 
-// update takes a phone through its provisioning interface: it is asked to call, identified, checked, instructed and followed.
+// update takes a phone through its provisioning interface: it gets contact requests, is identified, checked, instructed and followed.
 func (p *phone) update(ctx context.Context) error {
 	if err := p.noneFits(); err != nil {
 		return err

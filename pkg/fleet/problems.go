@@ -24,7 +24,7 @@ const (
 	problemKinds
 )
 
-// problems are what went wrong with a phone's calls and fetches since it was asked to call, or got the update command. They
+// problems are what went wrong with a phone's calls and fetches since the first contact request, or the update command. They
 // are safe for concurrent use.
 type problems struct {
 	mu       sync.Mutex
@@ -66,7 +66,7 @@ func (p *problems) first(shared bool, kinds ...problemKind) error {
 // contactsForTLS is after how many contacts without TLS a phone is given up.
 const contactsForTLS = 2
 
-// failure returns what is wrong with the phone's calls since it was asked, or nil. It counts contacts: the phone had time to
+// failure returns what is wrong with the phone's calls since the first contact request, or nil. It counts contacts: the phone had time to
 // try again, as phones of several TLS versions do. One contact without TLS is no reason to give up before the end.
 func (p *problems) failure(final, shared bool) error {
 	p.mu.Lock()
@@ -118,7 +118,7 @@ func (r *Runner) garbled(remote netip.Addr, err error) {
 	r.problem(remote, problemGarbled, err)
 }
 
-// unknownCaller reports somebody who is not one of the phones that were asked to call.
+// unknownCaller reports a call from an address that got no contact request.
 func (r *Runner) unknownCaller(remote netip.Addr, err error) {
 	r.events.report(Event{Phone: NoPhone, Step: StepUnknownCaller, Err: fmt.Errorf("%s: %w", remote, err)})
 }

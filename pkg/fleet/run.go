@@ -111,10 +111,10 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 	return phones, nil
 }
 
-// errUnknownCaller reports a call of somebody who was not asked.
+// errUnknownCaller reports a call from an address that got no contact request.
 var errUnknownCaller = errors.New("a call without a contact request")
 
-// answer finds the phone that calls, and has it answer. Only phones that were asked to call are answered.
+// answer finds the phone that calls, and has it answer. Only phones that got a contact request are answered.
 func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, error) {
 	p := r.registry.caller(c)
 	if p == nil {

@@ -82,7 +82,7 @@ func pageAddress(contact, port string) string {
 	return net.JoinHostPort(host, cmp.Or(port, defaultPage))
 }
 
-// updateByPage takes a phone through its web page: it is asked what it is, its page is examined, it is checked, sent the
+// updateByPage takes a phone through its web page: it gets contact requests, its page is examined, it is checked, sent the
 // image and followed.
 func (p *phone) updateByPage(ctx, early context.Context) error {
 	if err := p.noneFits(); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// failed describes an upload that ended badly, or a run that was stopped. The phone is asked what it runs: that is what
+// failed describes an upload that ended badly, or a run that was stopped. The phone is queried: what it runs is what
 // somebody has to know of it now.
 func (v *visit) failed(ctx context.Context, err error) error {
 	v.leave()

@@ -90,7 +90,7 @@ func (v *visit) noteSent() {
 }
 
 // send sends the image. nil is a phone that has every byte, and whose page did not refuse: it is to be followed. The
-// error is not complete yet: nobody asked the phone what it runs.
+// error is not complete yet: the phone is not queried yet.
 func (v *visit) send(ctx context.Context) error {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
