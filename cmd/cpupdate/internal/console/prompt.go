@@ -20,8 +20,8 @@ func (c *Console) Question(ctx context.Context, text string) (string, error) {
 		answered <- answer{line, err}
 	}()
 	select {
-	case said := <-answered:
-		return said.line, said.err
+	case entered := <-answered:
+		return entered.line, entered.err
 	case <-ctx.Done():
 		if !c.ErrTerminal { // otherwise the signal has already ended the line
 			fmt.Fprintln(c.Err)
