@@ -18,7 +18,7 @@ const (
 	contactPath    = "/contact_dls.html/ContactDLS"
 	maxContact     = 64 << 10 // bytes of one request
 	overload       = time.Second
-	webBuffer      = 256 << 10             // bytes that the system takes of an image before the phone does: phones have little memory (assumed)
+	receiveBuffer  = 256 << 10             // bytes that the system takes of an image before the phone does: phones have little memory (assumed)
 	bindPause      = 50 * time.Millisecond // between two attempts to have the own port again
 	defaultService = "18443"
 )
@@ -152,8 +152,8 @@ func (r *boot) accept(ctx context.Context, crash func(), d *listener) {
 			crash()
 			return
 		}
-		if buffered, ok := conn.(interface{ SetReadBuffer(bytes int) error }); ok && d.web {
-			_ = buffered.SetReadBuffer(webBuffer)
+		if d.web {
+			limitBuffer(conn)
 		}
 		visitors.Go(func() {
 			l := newIdleConn(ctx, conn, r.p.c.Timeout)
