@@ -79,13 +79,13 @@ func (p *Phone) dial(ctx context.Context, address string) (*idleConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	limitBuffer(conn)
+	limitBuffer(conn, fetchBuffer)
 	return newIdleConn(ctx, conn, p.c.Timeout), nil
 }
 
 // limitBuffer bounds what the system takes of an image before the phone does: a phone that stops reading stops the sender.
-func limitBuffer(conn net.Conn) {
+func limitBuffer(conn net.Conn, bytes int) {
 	if buffered, ok := conn.(interface{ SetReadBuffer(bytes int) error }); ok {
-		_ = buffered.SetReadBuffer(receiveBuffer) // else the system's own limit counts
+		_ = buffered.SetReadBuffer(bytes) // else the system's own limit counts
 	}
 }

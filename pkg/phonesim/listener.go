@@ -18,7 +18,8 @@ const (
 	contactPath    = "/contact_dls.html/ContactDLS"
 	maxContact     = 64 << 10 // bytes of one request
 	overload       = time.Second
-	receiveBuffer  = 256 << 10             // bytes that the system takes of an image before the phone does: phones have little memory (assumed)
+	fetchBuffer    = 64 << 10              // bytes that the system takes of a fetched image before the phone does: phones have little memory (assumed)
+	uploadBuffer   = 256 << 10             // the same of an upload to its web page
 	bindPause      = 50 * time.Millisecond // between two attempts to have the own port again
 	defaultService = "18443"
 )
@@ -153,7 +154,7 @@ func (r *boot) accept(ctx context.Context, crash func(), d *listener) {
 			return
 		}
 		if d.web {
-			limitBuffer(conn)
+			limitBuffer(conn, uploadBuffer)
 		}
 		visitors.Go(func() {
 			l := newIdleConn(ctx, conn, r.p.c.Timeout)
