@@ -2,7 +2,7 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=.ci/tools.mod
 FUZZ  ?= 500000x
 
-.PHONY: test check fuzz bench docs dist
+.PHONY: test check cover fuzz bench docs dist
 
 test:
 	$(GO) test ./...
@@ -14,6 +14,9 @@ check:
 	$(GO) mod tidy -diff
 	$(GO) test ./...
 	$(GO) test -race ./...
+
+cover:
+	.ci/cover
 
 fuzz:
 	FUZZ=$(FUZZ) .ci/fuzz

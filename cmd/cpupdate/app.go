@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
@@ -44,7 +46,7 @@ func newApp() *app {
 		store.Folder = filepath.Join(folder, "cpupdate")
 	}
 	pass := &credentials.Store{
-		Con: con, Settings: store,
+		Console: con, Settings: store,
 		Keyring: credentials.SystemKeyring{Bus: os.Getenv("DBUS_SESSION_BUS_ADDRESS")}, KeyringSetting: os.Getenv(credentials.KeyringVariable),
 	}
 	if password := os.Getenv(credentials.PasswordVariable); password != "" {
@@ -63,12 +65,18 @@ func newApp() *app {
 // wire returns the app of the parts.
 func wire(con *console.Console, store *settings.Store, pass *credentials.Store, around doctor.Surroundings) *app {
 	return &app{
-		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Con: con, Settings: store}, around: around,
+		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Console: con, Settings: store}, around: around,
 		open: bind.Open, dial: transfer.Dial, clock: time.Now,
 	}
 }
 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
-	return push.Env{Con: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
+	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
+}
+
+// queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.
+func queriesOnly(flags *pflag.FlagSet) {
+	flags.Lookup("parallel").Usage = "how many phones are queried at the same time: a `NUMBER` up to 10000"
+	flags.Lookup("probe-interval").Hidden = true
 }

@@ -165,8 +165,8 @@ func (row canaryRow) run(r *canaryRun, source canarySource, image string, mode [
 	switch {
 	case phone == nil && c != row.code:
 		r.t.Errorf("exit code %d, want %d\n%s", c, row.code, r.said.String())
-	case phone != nil && phone.State().Told != 1: // what becomes of it is looked at elsewhere
-		r.t.Errorf("exit code %d, and the phone was told %d times\n%s", c, phone.State().Told, r.said.String())
+	case phone != nil && phone.State().Instructed != 1: // what becomes of it is looked at elsewhere
+		r.t.Errorf("exit code %d, and the phone was told %d times\n%s", c, phone.State().Instructed, r.said.String())
 	}
 	if row.command == "defaults unset password" || row.command == "defaults unset --all" {
 		r.allowed = nil // it is nowhere now

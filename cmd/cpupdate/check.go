@@ -52,7 +52,8 @@ hardware.toml in the settings folder.`,
 	end()
 	o.Image.AddFlags(flags)
 	o.Phones.Permit.AddFlags(flags)
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
+	queriesOnly(flags)
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd

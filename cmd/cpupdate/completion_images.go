@@ -19,7 +19,7 @@ import (
 // The limits of completion, which has to be fast: a person waits for it.
 const (
 	maxCompletions   = 1000
-	maxImagesLooked  = 256
+	maxImagesRead    = 256
 	maxFolderEntries = 10_000
 	completionLimit  = time.Second
 )
@@ -50,7 +50,7 @@ type imageCompletion struct {
 	anyFile        bool
 	end            time.Time
 	folder, prefix string
-	looked         int
+	imagesRead     int
 	offers         []string
 	folders        int
 }
@@ -98,8 +98,8 @@ func (c *imageCompletion) offer(entry fs.DirEntry) {
 	case info.IsDir():
 		c.folders++
 		c.offers = append(c.offers, path+string(filepath.Separator))
-	case info.Mode().IsRegular() && info.Size() > 0 && c.looked < maxImagesLooked:
-		c.looked++
+	case info.Mode().IsRegular() && info.Size() > 0 && c.imagesRead < maxImagesRead:
+		c.imagesRead++
 		if text, ok := c.describe(path); ok {
 			c.offers = append(c.offers, strings.TrimSuffix(path+"\t"+text, "\t"))
 		}

@@ -70,12 +70,12 @@ func TestCompletionHostile(t *testing.T) {
 // TestCompletionIsBounded: of a large folder only so many files are looked into.
 func TestCompletionIsBounded(t *testing.T) {
 	folder := t.TempDir()
-	for i := range maxImagesLooked + 50 {
+	for i := range maxImagesRead + 50 {
 		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("f%04d", i)), bytes.Repeat([]byte{1}, 100), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, opened := offered(t, folder+string(filepath.Separator)); opened == 0 || opened > maxImagesLooked {
+	if _, opened := offered(t, folder+string(filepath.Separator)); opened == 0 || opened > maxImagesRead {
 		t.Errorf("%d files were opened", opened)
 	}
 	if _, opened := offered(t, filepath.Join(folder, "f030")); opened == 0 || opened > 10 {

@@ -19,7 +19,7 @@ import (
 // A decision is one row of the decision table: an image, what is said of the phone, and what must come of it.
 type decision struct {
 	name    string // what a person would say
-	image   string // one of decisionImages
+	image   string // one that writeDecisionImages writes
 	flags   string // after "check IMAGE --json"; @ stands for the folder of the images
 	exit    exit.Code
 	verdict string // "" if no sheet is printed; "nothing to do" is compatible for that reason
@@ -45,17 +45,17 @@ type decidedSheet struct {
 }
 
 type decidedFinding struct {
-	Rule    string      `json:"rule"`
-	Outcome string      `json:"outcome"`
-	Image   decidedSaid `json:"image"`
-	Phone   decidedSaid `json:"phone"`
-	Reason  string      `json:"reason"`
-	Advice  string      `json:"advice"`
-	Lift    string      `json:"lift"`
-	Lifted  string      `json:"lifted"`
+	Rule       string           `json:"rule"`
+	Outcome    string           `json:"outcome"`
+	Image      decidedStatement `json:"image"`
+	Phone      decidedStatement `json:"phone"`
+	Reason     string           `json:"reason"`
+	Advice     string           `json:"advice"`
+	Override   string           `json:"lift"`
+	Overridden string           `json:"lifted"`
 }
 
-type decidedSaid struct {
+type decidedStatement struct {
 	Value string `json:"value"`
 	From  string `json:"from"`
 }
@@ -103,10 +103,10 @@ func TestDecisionShown(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, out, _ := runDecision(t, folder, "", test.image, test.flags)
 			f := oneSheet(t, out).find(test.rule)
-			if want := (decidedSaid{test.imageSays, test.imageFrom}); f.Image != want {
+			if want := (decidedStatement{test.imageSays, test.imageFrom}); f.Image != want {
 				t.Errorf("got of the image %+v, want %+v", f.Image, want)
 			}
-			if want := (decidedSaid{test.phoneSays, test.phoneFrom}); f.Phone != want {
+			if want := (decidedStatement{test.phoneSays, test.phoneFrom}); f.Phone != want {
 				t.Errorf("got of the phone %+v, want %+v", f.Phone, want)
 			}
 		})
@@ -307,7 +307,7 @@ func (s decidedSheet) find(rule string) decidedFinding {
 	return decidedFinding{}
 }
 
-// checkFinding holds a finding to its form: a known outcome, an advice of one sentence, and the lift of its rule.
+// checkFinding holds a finding to its form: a known outcome, an advice of one sentence, and the permission that overrides its rule.
 func checkFinding(t *testing.T, f decidedFinding) {
 	t.Helper()
 	if !slices.Contains([]string{"pass", "fail", "unknown", "not checked", "not applicable", "overridden"}, f.Outcome) {
@@ -316,18 +316,18 @@ func checkFinding(t *testing.T, f decidedFinding) {
 	if f.Outcome != "pass" && !isSentence(f.Advice) {
 		t.Errorf("%s is %s: got advice %q, want one sentence with a capital and a full stop", f.Rule, f.Outcome, f.Advice)
 	}
-	lifts := map[string]string{
+	overrides := map[string]string{
 		"hardware-level": "override", "minimum-version": "override", "stepping-stone": "override",
 		"software-type": "allow-type-change", "downgrade": "allow-downgrade", "same-version": "reinstall",
 	}
-	if f.Lift != "" && f.Lift != lifts[f.Rule] {
-		t.Errorf("%s: got lift %q, want %q", f.Rule, f.Lift, lifts[f.Rule])
+	if f.Override != "" && f.Override != overrides[f.Rule] {
+		t.Errorf("%s: got lift %q, want %q", f.Rule, f.Override, overrides[f.Rule])
 	}
-	if (f.Outcome == "fail" || f.Outcome == "overridden") && f.Lift != lifts[f.Rule] {
-		t.Errorf("%s is %s: got lift %q, want %q", f.Rule, f.Outcome, f.Lift, lifts[f.Rule])
+	if (f.Outcome == "fail" || f.Outcome == "overridden") && f.Override != overrides[f.Rule] {
+		t.Errorf("%s is %s: got lift %q, want %q", f.Rule, f.Outcome, f.Override, overrides[f.Rule])
 	}
-	if (f.Outcome == "overridden") != (f.Lifted != "") {
-		t.Errorf("%s is %s: got lifted %q, want what was overridden, and only then", f.Rule, f.Outcome, f.Lifted)
+	if (f.Outcome == "overridden") != (f.Overridden != "") {
+		t.Errorf("%s is %s: got lifted %q, want what was overridden, and only then", f.Rule, f.Outcome, f.Overridden)
 	}
 }
 

@@ -51,8 +51,9 @@ the first FAIL.`,
 	// doctor waits less long than an update does, and sends one contact request only.
 	o.Talk.Patience = time.Minute
 	flags.Lookup("patience").DefValue = o.Talk.Patience.String()
-	for _, name := range []string{"contact-interval", "probe-interval"} {
-		flags.Lookup(name).Hidden = true
-	}
+	queriesOnly(flags)
+	flags.Lookup("contact-interval").Hidden = true
+	flags.Lookup("serve").Usage = "check the route of push --serve: phones fetch the image from this machine"
+	flags.Lookup("web").Usage = "check the route of push --web: the image is sent to each phone's own web page"
 	return cmd
 }

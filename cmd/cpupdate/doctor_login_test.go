@@ -42,7 +42,7 @@ func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Co
 	return phones, append(args, oneCertificate(t)...), wrong
 }
 
-// statesOf are the states of a check, phone by phone.
+// statesOf returns the states of a check, phone by phone.
 func statesOf(doc doctorAnswer, group, check string) string {
 	var states []string
 	for _, f := range doc.Checks {

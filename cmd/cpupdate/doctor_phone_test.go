@@ -84,9 +84,9 @@ func TestDoctorPhone(t *testing.T) {
 	}
 }
 
-// TestDoctorUsualPort checks that a free port is used if the default port is in use, with a warning, because no
+// TestDoctorDefaultPort checks that a free port is used if the default port is in use, with a warning, because no
 // firewall allows it.
-func TestDoctorUsualPort(t *testing.T) {
+func TestDoctorDefaultPort(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:18443")
 	if err == nil { // otherwise another program has it
@@ -117,14 +117,14 @@ func TestDoctorPage(t *testing.T) {
 			"web page/login skipped skipped: no password given", "web page/form skipped skipped: no password given",
 		}},
 		"wrong password": {pagePassword("wr0ng"), doctorPage("", true), exit.CodeSettings, []string{
-			"web page/login failed .*refuses the password.* check the administrator's password", "web page/form skipped skipped: the login failed",
+			"web page/login failed .*rejects the password.* check the administrator's password", "web page/form skipped skipped: the login failed",
 		}},
-		"locked out": {pagePassword(phonesim.DefaultPassword), doctorPage("web-password-suspended", true), exit.CodeSettings, []string{"web page/login failed .*takes no password for now"}},
+		"locked out": {pagePassword(phonesim.DefaultPassword), doctorPage("web-password-suspended", true), exit.CodeSettings, []string{"web page/login failed .*accepts no password for now"}},
 		"a stranger": {pagePassword(phonesim.DefaultPassword), doctorPage("", false), exit.CodeSettings, []string{
-			"web page/certificate failed .*not one to trust.*--pin sha256:", "web page/start skipped skipped: the page's certificate is not trusted",
+			"web page/certificate failed .*certificate is not trusted.*--pin sha256:", "web page/start skipped skipped: the page's certificate is not trusted",
 		}},
 		"no form":    {pagePassword(phonesim.DefaultPassword), doctorPage("web-no-form", true), exit.CodeRejected, []string{"web page/login ok", "web page/form failed .*no form"}},
-		"leads away": {pagePassword(phonesim.DefaultPassword), doctorPage("web-redirect-http", true), exit.CodeRejected, []string{"web page/start failed .*leads elsewhere"}},
+		"leads away": {pagePassword(phonesim.DefaultPassword), doctorPage("web-redirect-http", true), exit.CodeRejected, []string{"web page/start failed .*leads to another host"}},
 		"old":        {pagePassword(phonesim.DefaultPassword), doctorPage("web-tls-1.0", true), exit.CodeSettings, []string{"web page/certificate failed .*--legacy-tls"}},
 		"old, allowed": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
 			return append(doctorPage("web-tls-1.0", true)(t), "--legacy-tls")

@@ -15,7 +15,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := badserver.NewFTP(t, badserver.Once("STOR", func(c *badserver.Call) {
-		c.Send(c.Usual())
+		c.Send(c.Default())
 		cancel()
 	}))
 	a, out, errOut := testApp(t, nil)
@@ -37,7 +37,7 @@ func TestDoctorLeavesBehind(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		s := badserver.NewFTP(t, badserver.Once("STOR", func(c *badserver.Call) {
-			c.Send(c.Usual())
+			c.Send(c.Default())
 			cancel()
 		}), badserver.Always("DELE", badserver.Say("550 Nobody removes anything here.\r\n")))
 		a, out, errOut := testApp(t, nil)

@@ -125,7 +125,7 @@ func (c doctorCase) check(t *testing.T) {
 		case f.State != "failed" && f.Error != nil, f.State == "ok" && len(f.Hints) > 0:
 			t.Errorf("a line that did not fail has an error, or a next step for nothing: %+v", f)
 		case f.State == "skipped" && f.Text == "":
-			t.Errorf("a line does not say why it was not looked at: %+v", f)
+			t.Errorf("a line does not say why it was skipped: %+v", f)
 		}
 	}
 }
@@ -288,7 +288,7 @@ func TestDoctorUsage(t *testing.T) {
 	}
 }
 
-// lines writes findings as doctorCase.want has them.
+// lines returns the findings in the format of doctorCase.want.
 func lines(doc doctorAnswer) []string {
 	var out []string
 	for _, f := range doc.Checks {

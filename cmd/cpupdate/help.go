@@ -19,7 +19,7 @@ func newHelp(a *app) *cobra.Command {
 		Short: "Show help for a command, or the exit codes",
 		Long: `Show help for a command.
 
-  cpupdate help exit-codes    list the exit codes, and say where a retry can help`,
+  cpupdate help exit-codes    list the exit codes, and where a retry can help`,
 		Args:      cobra.MaximumNArgs(2),
 		ValidArgs: []string{"exit-codes"},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,12 +66,15 @@ func helpText(cmd *cobra.Command, width int) string {
 		b.WriteString("\nCommands:\n")
 		for _, child := range cmd.Commands() {
 			if child.IsAvailableCommand() || child.Name() == "help" {
-				text := console.Wrap(child.Short, child.NamePadding()+3, width)
-				fmt.Fprintf(&b, "  %-*s %s\n", child.NamePadding(), child.Name(), text)
+				line := (&console.Console{Width: width}).Layout(2, child.NamePadding()-1)
+				fmt.Fprintln(&b, line.Line(console.Cells(child.Name(), child.Short)...))
 			}
 		}
 	}
 	for paragraph := range strings.SplitSeq(cmd.Long, "\n\n") {
+		if paragraph == "" {
+			continue
+		}
 		if !strings.HasPrefix(paragraph, " ") { // else it is a table
 			paragraph = console.Wrap(paragraph, 0, width)
 		}

@@ -15,7 +15,7 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/trust"},
+		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
 		"internal/forge":            {module + "pkg/bind"},
 		"internal/memnet":           {},
 		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
@@ -37,7 +37,7 @@ func arrows() map[string][]string {
 		"pkg/wpi":      {module + "pkg/internal/netconn"},
 		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
-			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
+			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
 		},
 	}
 }

@@ -65,11 +65,11 @@ func TestDocsJSON(t *testing.T) {
 			})
 		}
 	})
-	// A stranger needs a second program, and a page that breaks off with the last byte has luck.
+	// An unknown key needs a second program, and a page that breaks off with the last byte depends on timing.
 	var out bytes.Buffer
 	show := runview.NewReport(&console.Console{Out: &out, JSON: true}, []fleet.Target{{Address: "phone"}}, nil, 0, func(err error) { t.Error(err) })
 	show.Event(fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")})
-	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger, Err: errors.New("who")})
+	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller, Err: errors.New("who")})
 	seen.lines(t, out.String())
 	for event, fields := range want {
 		got := seen.events[event]

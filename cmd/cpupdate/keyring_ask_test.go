@@ -172,7 +172,7 @@ func TestKeyringInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 	p := &settings.Profile{Place: s.store.Place(), Access: transfer.Access{Server: oldServer}}
-	if _, err := credentials.UsablePassword(p, ctx, s.pass); exit.Classify(err).Code != exit.CodeInterrupted {
+	if _, err := s.pass.Usable(ctx, p); exit.Classify(err).Code != exit.CodeInterrupted {
 		t.Error(err)
 	}
 }

@@ -131,8 +131,8 @@ func (s *session) lock() {
 	}
 }
 
-// witness returns what another program finds in the keyring for the heading of a table.
-func (s *session) witness(heading string) string {
+// storedSecret returns what another program finds in the keyring for the heading of a table.
+func (s *session) storedSecret(heading string) string {
 	s.t.Helper()
 	item := filepath.Join(s.home, "cpupdate", "passwords.toml") + " [" + heading + "]"
 	cmd := exec.CommandContext(s.t.Context(), "secret-tool", "lookup", "service", "cpupdate", "username", item)

@@ -37,7 +37,7 @@ func TestSystemKeyring(t *testing.T) {
 	if got := s.file(); got != "[defaults]\nkeyring = true\n" {
 		t.Errorf("the file holds %q", got)
 	}
-	if got := s.witness("defaults"); !strings.Contains(got, badserver.Password) || !strings.Contains(got, `method = "ftps"`) {
+	if got := s.storedSecret("defaults"); !strings.Contains(got, badserver.Password) || !strings.Contains(got, `method = "ftps"`) {
 		t.Errorf("secret-tool finds %q", got)
 	}
 	s.want(s.cpupdate("", "push", image, "--use-defaults"), exit.CodeOK, "", "")
@@ -47,7 +47,7 @@ func TestSystemKeyring(t *testing.T) {
 	s.want(s.cpupdate("", "defaults", "show", "--json"), exit.CodeOK, "\"origin\": \"keyring\",\n      \"where\": \"the system's keyring\"\n", "")
 	// It is stored in the keyring at once, for a profile.
 	s.want(s.cpupdate("another", "defaults", "set", "--profile", "berlin", "--server", "x", "--username", "y", "--password-stdin"), exit.CodeOK, "stored in the system's keyring\n", "note: profile berlin: the password is stored in the system's keyring")
-	if got := s.witness("profile.berlin"); !strings.Contains(got, "another") {
+	if got := s.storedSecret("profile.berlin"); !strings.Contains(got, "another") {
 		t.Errorf("secret-tool finds %q", got)
 	}
 	// The keyring is disabled.
@@ -56,7 +56,7 @@ func TestSystemKeyring(t *testing.T) {
 	// What is removed is stored nowhere.
 	s.want(s.cpupdate("", "defaults", "unset", "--profile", "berlin", "--all"), exit.CodeOK, "", "")
 	s.want(s.cpupdate("", "defaults", "unset", "password"), exit.CodeOK, "not stored\n", "")
-	if left := s.witness("profile.berlin") + s.witness("defaults") + s.file(); left != "" {
+	if left := s.storedSecret("profile.berlin") + s.storedSecret("defaults") + s.file(); left != "" {
 		t.Errorf("left is %q", left)
 	}
 }

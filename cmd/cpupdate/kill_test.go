@@ -19,9 +19,9 @@ import (
 
 // A kill is a step at which push is ended from outside, and what has become of the phone by then.
 type kill struct {
-	step    string
-	told    bool   // surely, if push has the time to end what it says
-	version string // that it runs in the end; "" for either
+	step       string
+	instructed bool   // the phone got the update command for certain, if push has the time to report that
+	version    string // that it runs in the end; "" for either
 }
 
 func kills() []kill {
@@ -29,11 +29,11 @@ func kills() []kill {
 		{step: "contacted"},
 		{step: "called-back"},
 		{step: "checked"},
-		{step: "told", told: true},
-		{step: "fetching", told: true, version: versionOld},
-		{step: "fetched", told: true, version: versionNew},
-		{step: "restarting", told: true, version: versionNew},
-		{step: "back", told: true, version: versionNew},
+		{step: "told", instructed: true},
+		{step: "fetching", instructed: true, version: versionOld},
+		{step: "fetched", instructed: true, version: versionNew},
+		{step: "restarting", instructed: true, version: versionNew},
+		{step: "back", instructed: true, version: versionNew},
 	}
 }
 
@@ -74,16 +74,16 @@ func testKilledPush(t *testing.T, k kill, how os.Signal, image string, flags []s
 	} else if p.cmd.ProcessState.Success() {
 		t.Error("a push that was killed ended well")
 	}
-	told := quiet(t, phone, events)
-	if cutOff := how == os.Kill && k.step == "told"; k.told && !told && !cutOff {
+	instructed := quiet(t, phone, events)
+	if cutOff := how == os.Kill && k.step == "told"; k.instructed && !instructed && !cutOff {
 		t.Error("the phone was not told")
 	}
 	// Who says that a phone was not told has to be right; whether what it was told arrived nobody can know.
-	if how == os.Interrupt && last.Told != nil && !*last.Told && told {
+	if how == os.Interrupt && last.Told != nil && !*last.Told && instructed {
 		t.Error("the phone is said not to have been told, and was")
 	}
 	state := phone.State()
-	if got := state.Version.String(); k.version != "" && got != k.version || !told && got != versionOld {
+	if got := state.Version.String(); k.version != "" && got != k.version || !instructed && got != versionOld {
 		t.Errorf("the phone runs %s, want %s", got, k.version)
 	}
 	afterwards(t, phone, image, flags)
@@ -97,14 +97,14 @@ func afterwards(t *testing.T, phone *phonesim.Phone, image string, flags []strin
 	if r.code != exit.CodeOK || !strings.Contains(r.out, `"software_version": "`+runs+`"`) {
 		t.Errorf("the phone runs %s, and phone says, with exit code %d:\n%s%s", runs, r.code, r.out, r.errOut)
 	}
-	want, times := "updated", phone.State().Told+1
+	want, times := "updated", phone.State().Instructed+1
 	if runs == versionNew {
 		want, times = "nothing-to-do", times-1
 	}
 	a, out, errOut := testApp(t, nil)
 	c := run(t.Context(), a, append([]string{"push", image, phone.Address(), "--serve", "--json", "--hw-level", "3"}, flags...))
 	last := lastLine(t, pushLines(t, out.String()))
-	if c != exit.CodeOK || last.Outcome != want || phone.State().Told != times || phone.State().Version.String() != versionNew {
+	if c != exit.CodeOK || last.Outcome != want || phone.State().Instructed != times || phone.State().Version.String() != versionNew {
 		t.Errorf("the second push ends with %d: %+v, want %s\n%s\n%+v", c, last, want, errOut, phone.State())
 	}
 }
@@ -177,21 +177,21 @@ func watchedPhone(t *testing.T) (*phonesim.Phone, <-chan phonesim.Event) {
 }
 
 // quiet waits until the phone has done what it was told, if it was, and reports whether it was.
-func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (told bool) {
+func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (instructed bool) {
 	t.Helper()
 	limit := time.After(30 * time.Second)
 	for {
 		select {
 		case e := <-events:
 			switch e.Kind {
-			case phonesim.Told:
-				told = true
+			case phonesim.Instructed:
+				instructed = true
 			case phonesim.CallFailed, phonesim.Ended, phonesim.Aborted, phonesim.FetchEnded, phonesim.Refused:
-				if !told || e.Kind == phonesim.FetchEnded {
-					return told
+				if !instructed || e.Kind == phonesim.FetchEnded {
+					return instructed
 				}
 			case phonesim.Started:
-				return told
+				return instructed
 			}
 		case <-limit:
 			t.Fatalf("the phone does not come to rest: %+v", phone.State())

@@ -74,5 +74,20 @@ func (a *app) inFolder(folder string) *app {
 		con = *con.Silent()
 	}
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
-	return wire(&con, store, &credentials.Store{Con: &con, Settings: store}, a.around)
+	inner := wire(&con, store, &credentials.Store{Console: &con, Settings: store}, a.around)
+	inner.open, inner.dial, inner.clock = a.open, a.dial, a.clock
+	return inner
+}
+
+// wantsJSON looks for --json before cobra parses the flags: errors in the command line itself are JSON too.
+func wantsJSON(args []string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if arg == "--json" || strings.HasPrefix(arg, "--json=t") || arg == "--json=1" {
+			return true
+		}
+	}
+	return false
 }

@@ -71,7 +71,7 @@ func comparePage(t *testing.T, path string, least int, choose func(info string) 
 			out.WriteString(line)
 		case strings.HasPrefix(line, "$ ") && !ran:
 			commands++
-			out.WriteString(line + usual(run(strings.TrimSpace(strings.TrimPrefix(line, "$ ")))))
+			out.WriteString(line + withoutVarying(run(strings.TrimSpace(strings.TrimPrefix(line, "$ ")))))
 			ran = whole
 		}
 	}
@@ -90,9 +90,9 @@ func comparePage(t *testing.T, path string, least int, choose func(info string) 
 	}
 }
 
-// usual leaves out lines that are not printed each time: the port if the usual one is taken, and how far it is every few
-// seconds. Where several phones are told a port, it is the usual one.
-func usual(text string) string {
+// withoutVarying leaves out lines that are not printed each time: the port if the default one is taken, and how far it is every few
+// seconds. Where several phones are told a port, it is the default one.
+func withoutVarying(text string) string {
 	text = regexp.MustCompile(`(?m)^(note: this machine: phones call back on port \d+|(note: )?all phones: .*)\n`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`\bcall back on port \d+`).ReplaceAllString(text, "call back on port 18443")
 }
@@ -105,6 +105,7 @@ func steady(text string) string {
 		{`(?m)^(  (?:fetch|sent) +\S+ \S+).*$`, "$1"},
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`\b\d\d:\d\d:\d\d\b`, "CLOCK"},
+		{`\bat most \d+ min [0-9.]+ s\b`, "at most TIME min"},
 		{`\bat most [0-9.hms]+`, "at most TIME"},
 		{`\bin\s+(\d+ min )?\d+(\.\d)? s\b`, "in TIME"},
 	} {
@@ -118,10 +119,10 @@ func steady(text string) string {
 	})
 }
 
-// asExample writes files.example for the server of a test, and its usual port where a port is told.
-func asExample(text, address string, usualPort int) string {
+// asExample writes files.example for the server of a test, and its default port where a port is told.
+func asExample(text, address string, defaultPort int) string {
 	host, _, _ := strings.Cut(address, ":")
 	text = strings.ReplaceAll(text, "://"+address, "://files.example")
-	text = strings.ReplaceAll(text, address, fmt.Sprintf("files.example:%d", usualPort))
+	text = strings.ReplaceAll(text, address, fmt.Sprintf("files.example:%d", defaultPort))
 	return strings.ReplaceAll(text, host, "files.example")
 }

@@ -33,12 +33,12 @@ type peerServer struct {
 	certificate atomic.Pointer[tls.Certificate]
 	config      *tls.Config
 
-	mu    sync.Mutex
-	said  []string // commands by FTPS, requests by HTTPS
-	files map[string][]byte
-	meets int // handshakes that were begun
-	swap  int // the handshake from which on the next certificate is shown; 0 is never
-	next  *tls.Certificate
+	mu         sync.Mutex
+	said       []string // commands by FTPS, requests by HTTPS
+	files      map[string][]byte
+	handshakes int // handshakes that were begun
+	swap       int // the handshake from which on the next certificate is shown; 0 is never
+	next       *tls.Certificate
 }
 
 // A madeCertificate is what a peer's certificate says. The zero value is a good one that is signed by nobody.
@@ -74,7 +74,7 @@ func startPeer(t testing.TB, kind string, certificate *tls.Certificate, config *
 	s.config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.meets++; s.swap > 0 && s.meets >= s.swap {
+		if s.handshakes++; s.swap > 0 && s.handshakes >= s.swap {
 			return s.next, nil
 		}
 		return s.certificate.Load(), nil
@@ -92,7 +92,7 @@ func startPeer(t testing.TB, kind string, certificate *tls.Certificate, config *
 				if err != nil {
 					return
 				}
-				all.Go(func() { s.talk(conn) })
+				all.Go(func() { s.serveControl(conn) })
 			}
 		})
 		t.Cleanup(func() {
@@ -152,8 +152,8 @@ func (s *peerServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// talk is one control connection: TLS, and then no login.
-func (s *peerServer) talk(conn net.Conn) {
+// serveControl is one control connection: TLS, and then no login.
+func (s *peerServer) serveControl(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	secure := conn

@@ -159,8 +159,8 @@ func TestInterruptedQuestion(t *testing.T) {
 func TestMeetAsks(t *testing.T) {
 	t.Parallel()
 	certificate := madeCertificate{}.make(t)
-	stranger := &trust.Error{Presented: trust.PinOf(certificate.Leaf), Certificate: certificate.Leaf}
-	policy, err := (&option.Trust{Ca: clitest.File(t, "ca.pem", []byte(clitest.Authority))}).Trust("push")
+	unknown := &trust.Error{Presented: trust.PinOf(certificate.Leaf), Certificate: certificate.Leaf}
+	policy, err := (&option.Trust{CA: clitest.File(t, "ca.pem", []byte(clitest.Authority))}).Trust("push")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestMeetAsks(t *testing.T) {
 		name           string
 		policy         trust.Policy
 		terminal, json bool
-		shakes         bool
+		handshake      bool
 	}{
 		{"a script", trust.Policy{}, false, false, false},
 		{"a terminal", trust.Policy{}, true, false, true},
@@ -181,28 +181,28 @@ func TestMeetAsks(t *testing.T) {
 	} {
 		a, _ := terminalApp(t, "yes\n")
 		a.con.InTerminal, a.con.JSON = c.terminal, c.json
-		shaken := 0
-		got, err := a.hosts.Meet(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
-			shaken++
+		handshakes := 0
+		got, err := a.hosts.VerifyOnFirstUse(t.Context(), "Host:443", c.policy, func(_ context.Context, p trust.Policy) error {
+			handshakes++
 			if p.Legacy != c.policy.Legacy {
 				t.Errorf("%s: %+v", c.name, p)
 			}
-			return stranger
+			return unknown
 		})
-		if err != nil || (shaken == 1) != c.shakes || got.Legacy != c.policy.Legacy {
-			t.Errorf("%s: %v, shaken %d", c.name, err, shaken)
+		if err != nil || (handshakes == 1) != c.handshake || got.Legacy != c.policy.Legacy {
+			t.Errorf("%s: %v, shaken %d", c.name, err, handshakes)
 		}
-		if c.shakes && (len(got.Known) != 1 || got.Known[0].Pin != stranger.Presented) {
+		if c.handshake && (len(got.Known) != 1 || got.Known[0].Pin != unknown.Presented) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
-		if again, err := a.hosts.PolicyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.shakes {
+		if again, err := a.hosts.PolicyFor(trust.Policy{}, "host:0443"); err != nil || (len(again.Known) == 1) != c.handshake {
 			t.Errorf("%s: %+v, %v", c.name, again, err)
 		}
 	}
 	// An unreachable peer, and a peer with a changed key, are left to the real connection.
 	for _, err := range []error{nil, io.EOF, &trust.Error{Pinned: true}, &trust.Error{Known: known.Known}} {
 		a, _ := terminalApp(t, "")
-		if _, got := a.hosts.Meet(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
+		if _, got := a.hosts.VerifyOnFirstUse(t.Context(), "host:443", trust.Policy{}, func(context.Context, trust.Policy) error { return err }); got != nil {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
@@ -270,7 +270,7 @@ func TestHostileCertificate(t *testing.T) {
 		}
 		a, said := terminalApp(t, "")
 		e := &trust.Error{Presented: trust.PinOf(certificate), Certificate: certificate, Err: errors.New(text)}
-		knownhosts.ShowStranger(a.con, "files.example:443", e)
+		knownhosts.ShowPresentedKey(a.con, "files.example:443", e)
 		lines := strings.Split(strings.TrimSuffix(said(), "\n"), "\n")
 		if problem := notPlain(said()); problem != "" || len(said()) > 2000 {
 			t.Errorf("%s: %d bytes, %s", name, len(said()), problem)

@@ -28,7 +28,8 @@ let the phone in (--listen).`,
 	end := console.Group(flags, "Phones")
 	flags.StringVar(&o.List, "phones", "", "query the phones of the list in `FILE` (CSV)")
 	end()
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
+	queriesOnly(flags)
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd

@@ -18,24 +18,24 @@ type faultRow struct {
 	change func(c *phonesim.Config)
 	args   []string // besides --serve
 
-	code    exit.Code
-	kind    string // of a bad end, else the outcome
-	says    string // a part of the error's sentence
-	hint    string // a part of a hint
-	told    bool   // what the error says of that
-	steps   string // an expression for all of them
-	version string // that the phone runs in the end
-	asked   int    // how often the phone was told in truth; -1 for more than once
-	only    string // the method, "" for both
-	large   bool   // the image does not fit into the network's buffers
+	code       exit.Code
+	kind       string // of a bad end, else the outcome
+	says       string // a part of the error's sentence
+	hint       string // a part of a hint
+	instructed bool   // whether the error says that it got the update command
+	steps      string // an expression for all of them
+	version    string // that the phone runs in the end
+	commands   int    // how often the phone got the update command; -1 for more than once
+	only       string // the method, "" for both
+	large      bool   // the image does not fit into the network's buffers
 }
 
 const (
-	stepsToTold     = "contacted called-back checked told"
-	stepsToFetched  = stepsToTold + " fetched"
-	stepsToRestart  = stepsToFetched + " restarting"
-	stepsOfDone     = stepsToRestart + " back contacted called-back done"
-	stepsOfRejected = stepsToFetched + " contacted called-back failed"
+	stepsToInstructed = "contacted called-back checked told"
+	stepsToFetched    = stepsToInstructed + " fetched"
+	stepsToRestart    = stepsToFetched + " restarting"
+	stepsOfDone       = stepsToRestart + " back contacted called-back done"
+	stepsOfRejected   = stepsToFetched + " contacted called-back failed"
 )
 
 // shortPatience is for phones that only patience ends with.
@@ -47,7 +47,7 @@ func untilBusy(c *phonesim.Config) { c.CallLength = time.Hour }
 // faultTable is the table, in the order of the steps of an update.
 func faultTable() []faultRow {
 	var rows []faultRow
-	for _, part := range [][]faultRow{reachRows(), callRows(), checkRows(), toldRows(), fetchRows(), installRows(), oddRows()} {
+	for _, part := range [][]faultRow{reachRows(), callRows(), checkRows(), instructedRows(), fetchRows(), installRows(), oddRows()} {
 		rows = append(rows, part...)
 	}
 	return rows
@@ -113,8 +113,8 @@ func (row *faultRow) check(t *testing.T, r ran, state phonesim.State) {
 	if state.Version.String() != row.version {
 		t.Errorf("the phone runs %s, want %s", state.Version, row.version)
 	}
-	if row.asked >= 0 && state.Told != row.asked || row.asked < 0 && state.Told < 2 {
-		t.Errorf("the phone was told %d times, want %d", state.Told, row.asked)
+	if row.commands >= 0 && state.Instructed != row.commands || row.commands < 0 && state.Instructed < 2 {
+		t.Errorf("the phone was told %d times, want %d", state.Instructed, row.commands)
 	}
 	last, summary := lastLine(t, lines), lines[len(lines)-1]
 	if row.code == exit.CodeOK {
@@ -144,8 +144,8 @@ func (row *faultRow) checkError(t *testing.T, r ran, last, summary pushLine) {
 	if again := row.code == exit.CodeUnreachable; e.Code != row.code || e.Retryable == nil || *e.Retryable != again {
 		t.Errorf("code %d, retryable %v, want %v", e.Code, e.Retryable, again)
 	}
-	if last.Error == nil || last.Error.Message != e.Message || last.Told == nil || *last.Told != row.told {
-		t.Errorf("the last line is %+v, told %v, want %v", last, last.Told, row.told)
+	if last.Error == nil || last.Error.Message != e.Message || last.Told == nil || *last.Told != row.instructed {
+		t.Errorf("the last line is %+v, told %v, want %v", last, last.Told, row.instructed)
 	}
 }
 

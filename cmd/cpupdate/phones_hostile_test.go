@@ -65,7 +65,7 @@ func TestWrongPhones(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := func(c *phonesim.Config) { c.MAC = "00:1A:E8:00:00:02" }
-	stranger := startPhone(t, "", other)
+	otherPhone := startPhone(t, "", other)
 	for _, test := range []struct {
 		name  string
 		list  []string
@@ -73,7 +73,7 @@ func TestWrongPhones(t *testing.T) {
 		kinds string // that the summary counts
 	}{
 		{"nobody there", []string{"address,hw_level", closed.Address() + ",3"}, exit.CodeUnreachable, "unreachable"},
-		{"another MAC", []string{"address,mac,hw_level", stranger.Address() + ",00:1A:E8:00:00:09,3"}, exit.CodeSettings, "another-phone"},
+		{"another MAC", []string{"address,mac,hw_level", otherPhone.Address() + ",00:1A:E8:00:00:09,3"}, exit.CodeSettings, "another-phone"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a, out, errOut := testApp(t, nil)
@@ -81,8 +81,8 @@ func TestWrongPhones(t *testing.T) {
 			if c != test.code || !strings.Contains(out.String(), `"`+test.kinds+`":1`) {
 				t.Errorf("exit code %d, want %d and %s\n%s%s", c, test.code, test.kinds, out, errOut)
 			}
-			if told := stranger.State().Told; told != 0 {
-				t.Errorf("a phone was told %d times", told)
+			if instructed := otherPhone.State().Instructed; instructed != 0 {
+				t.Errorf("a phone was told %d times", instructed)
 			}
 		})
 	}
@@ -101,7 +101,7 @@ func TestOnePhoneTwice(t *testing.T) {
 	c := run(t.Context(), a, append([]string{"push", image, "--phones", list, "--serve", "--json"}, flags...))
 	lines := pushLines(t, out.String())
 	summary := lines[len(lines)-1]
-	if c != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Told != 1 {
-		t.Errorf("exit code %d, told %d times\n%s%s", c, phone.State().Told, out, errOut)
+	if c != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Instructed != 1 {
+		t.Errorf("exit code %d, told %d times\n%s%s", c, phone.State().Instructed, out, errOut)
 	}
 }

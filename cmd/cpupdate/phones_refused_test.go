@@ -30,8 +30,8 @@ func TestDamagedServed(t *testing.T) {
 				t.Errorf("%s, %d phones: exit code %d\n%s", method, len(phones), r.code, r.errOut)
 			}
 		}
-		if told := first.State().Told + second.State().Told; told != 0 {
-			t.Errorf("%s: phones were told %d times", method, told)
+		if instructed := first.State().Instructed + second.State().Instructed; instructed != 0 {
+			t.Errorf("%s: phones were told %d times", method, instructed)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func reachRows() []faultRow {
 			name: "no contact port", faults: "no-contact-port", code: exit.CodeUnreachable, kind: "unreachable",
 			says: "it cannot be reached", hint: "no firewall blocks its contact port (8085 by default)", steps: "failed", version: versionOld,
 		},
-		{name: "contact by GET", faults: "get-only", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+		{name: "contact by GET", faults: "get-only", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
 	}
 }
 
@@ -44,23 +44,23 @@ func callRows() []faultRow {
 	return []faultRow{
 		named(old(exit.CodeUnreachable, "no-call-back", "call", firewall),
 			"never calls", "ignores-contact", "--patience", "1500ms"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", modern), "TLS 1.0", "tls-1.0-only"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", modern), "RSA key exchange", "rsa-kex-only"),
-		named(old(exit.CodeSettings, "tls", "it calls, but there is no TLS", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
-		named(old(exit.CodeRejected, "garbled", "what it says cannot be understood", "check that it is a phone of this family"), "bad XML", "bad-xml"),
+		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "TLS 1.0", "tls-1.0-only"),
+		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "RSA key exchange", "rsa-kex-only"),
+		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
+		named(old(exit.CodeRejected, "garbled", "its message cannot be parsed", "check that it is a phone of this family"), "bad XML", "bad-xml"),
 		{
 			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",
-			steps: stepsOfDone, version: versionNew, asked: 1,
+			steps: stepsOfDone, version: versionNew, commands: 1,
 		},
 		{
 			name: "RSA key exchange, let in", faults: "rsa-kex-only", args: []string{"--legacy-tls"}, kind: "updated",
-			steps: stepsOfDone, version: versionNew, asked: 1,
+			steps: stepsOfDone, version: versionNew, commands: 1,
 		},
 		{
 			name: "calls late", faults: "calls-late", change: func(c *phonesim.Config) { c.CallDelay = 300 * time.Millisecond }, kind: "updated",
-			steps: stepsOfDone, version: versionNew, asked: 1,
+			steps: stepsOfDone, version: versionNew, commands: 1,
 		},
-		{name: "calls twice", faults: "calls-twice", kind: "updated", steps: ".*done", version: versionNew, asked: 1},
+		{name: "calls twice", faults: "calls-twice", kind: "updated", steps: ".*done", version: versionNew, commands: 1},
 	}
 }
 
@@ -70,11 +70,11 @@ func checkRows() []faultRow {
 	return []faultRow{
 		{
 			name: "says its version when asked", faults: "no-version", kind: "updated",
-			steps: "contacted reading called-back checked told fetched restarting back contacted reading called-back done", version: versionNew, asked: 1,
+			steps: "contacted reading called-back checked told fetched restarting back contacted reading called-back done", version: versionNew, commands: 1,
 		},
 		{
 			name: "never says its version", faults: "never-version", code: exit.CodeUnknown, kind: "unknown",
-			says: "cannot be told: downgrade, same-version", hint: "--running", steps: "contacted reading called-back checked failed", version: versionOld,
+			says: "cannot be determined: downgrade, same-version", hint: "--running", steps: "contacted reading called-back checked failed", version: versionOld,
 		},
 		{
 			name: "runs it already", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 1, Release: 9, Fix: 2} }, kind: "nothing-to-do",
@@ -82,71 +82,71 @@ func checkRows() []faultRow {
 		},
 		{
 			name: "another model", change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" }, code: exit.CodeRefused, kind: "refused",
-			says: "does not suit it: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
+			says: "the image is not compatible: family-model", hint: "Use an image for", steps: stepsToFailed, version: versionOld,
 		},
 		{
 			name: "another type of software", change: func(c *phonesim.Config) { c.SoftwareType = "Unify SIP" }, code: exit.CodeRefused, kind: "refused",
-			says: "does not suit it: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
+			says: "the image is not compatible: software-type", hint: "--allow-type-change", steps: stepsToFailed, version: versionOld,
 		},
 		{
 			name: "runs a newer version", change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 2} }, code: exit.CodeRefused, kind: "refused",
-			says: "does not suit it: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
+			says: "the image is not compatible: downgrade", hint: "--allow-downgrade", steps: stepsToFailed, version: "V2 R0.0.0",
 		},
 	}
 }
 
-// toldRows are phones that answer when they are told.
-func toldRows() []faultRow {
+// instructedRows are phones that answer when they are told.
+func instructedRows() []faultRow {
 	const round = "contacted called-back checked told busy"
 	return []faultRow{
-		{name: "accepts", faults: "accepts", kind: "updated", steps: stepsToTold + " accepted fetched restarting back contacted called-back done", version: versionNew, asked: 1},
+		{name: "accepts", faults: "accepts", kind: "updated", steps: stepsToInstructed + " accepted fetched restarting back contacted called-back done", version: versionNew, commands: 1},
 		{
-			name: "refuses", faults: "refuse-deployment", code: exit.CodeRejected, kind: "not-taken", told: true,
-			says: "it refused the update", hint: "its settings may forbid updates", steps: stepsToTold + " failed", version: versionOld, asked: 1,
+			name: "refuses", faults: "refuse-deployment", code: exit.CodeRejected, kind: "not-taken", instructed: true,
+			says: "it refused the update", hint: "its settings may forbid updates", steps: stepsToInstructed + " failed", version: versionOld, commands: 1,
 		},
 		{
 			name: "in a call for ever", faults: "busy-forever", args: []string{"--patience", "1500ms"}, code: exit.CodeUnreachable, kind: "busy",
-			says: "it is in a call", hint: "--priority immediate", steps: round + "( " + round + ")* failed", version: versionOld, asked: -1,
+			says: "it has been in a call for ", hint: "--priority immediate", steps: round + "( " + round + ")* failed", version: versionOld, commands: -1,
 		},
 		{
 			name: "in a call", faults: "busy", change: untilBusy, kind: "updated",
-			steps: round + "( " + round + ")*( contacted)? called-back checked told fetched restarting back contacted called-back done", version: versionNew, asked: -1,
+			steps: round + "( " + round + ")*( contacted)? called-back checked told fetched restarting back contacted called-back done", version: versionNew, commands: -1,
 		},
 		{
 			name: "in a call, and forgets", faults: "busy-no-solicited", change: untilBusy, kind: "updated",
-			steps: round + "( " + round + ")* " + stepsOfDone, version: versionNew, asked: -1,
+			steps: round + "( " + round + ")* " + stepsOfDone, version: versionNew, commands: -1,
 		},
 		{
 			name: "in a call, immediate", faults: "busy-forever", args: []string{"--priority", "immediate"}, kind: "updated",
-			steps: stepsOfDone, version: versionNew, asked: 1,
+			steps: stepsOfDone, version: versionNew, commands: 1,
 		},
-		{name: "says nothing", faults: "silent-deployment", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+		{name: "says nothing", faults: "silent-deployment", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
 	}
 }
 
 // fetchRows are phones that do not fetch, or not as others do.
 func fetchRows() []faultRow {
 	cut := faultRow{
-		code: exit.CodeUnreachable, kind: "cut", told: true, says: " of 3145", hint: "the phone keeps its old software",
-		steps: stepsToTold + " fetching failed", version: versionOld, asked: 1,
+		code: exit.CodeUnreachable, kind: "cut", instructed: true, says: " of 3145", hint: "the phone keeps its old software",
+		steps: stepsToInstructed + " fetching failed", version: versionOld, commands: 1,
 	}
 	stalls, cuts, says := cut, cut, cut
 	stalls.name, stalls.faults, stalls.args = "stalls", "stalls-mid-download", shortPatience()
 	cuts.name, cuts.faults, cuts.args = "cuts", "cut-mid-download", shortPatience()
-	stalls.steps = stepsToTold + " fetching( contacted)*( called-back)? failed" // it is asked before it is given up
+	stalls.steps = stepsToInstructed + " fetching( contacted)*( called-back)? failed" // it is asked before it is given up
 	cuts.steps = stalls.steps
 	says.name, says.faults, says.says = "cuts, and says so", "cut-mid-download status-ok", "it reports that its update failed, after "
 	never := faultRow{
-		args: shortPatience(), code: exit.CodeUnreachable, kind: "never-fetched", told: true, says: "it received the update command, but did not request the image within",
-		hint: "no firewall blocks it", steps: stepsToTold + " failed", version: versionOld, asked: 1,
+		args: shortPatience(), code: exit.CodeUnreachable, kind: "never-fetched", instructed: true, says: "it received the update command, but did not request the image within",
+		hint: "no firewall blocks it", steps: stepsToInstructed + " failed", version: versionOld, commands: 1,
 	}
 	fetchless, plain := never, never
 	fetchless.name, fetchless.faults = "never fetches", "never-fetches"
-	plain.name, plain.faults, plain.only, plain.steps = "fetches without TLS", "fetch-no-tls", "https", stepsToTold+" failed"
+	plain.name, plain.faults, plain.only, plain.steps = "fetches without TLS", "fetch-no-tls", "https", stepsToInstructed+" failed"
 	return []faultRow{
 		fetchless, plain, stalls, cuts, says,
-		{name: "cuts and goes on", faults: "cut-and-resumes", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
-		{name: "fetches twice", faults: "fetches-twice", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+		{name: "cuts and goes on", faults: "cut-and-resumes", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
+		{name: "fetches twice", faults: "fetches-twice", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
 	}
 }
 
@@ -154,15 +154,15 @@ func fetchRows() []faultRow {
 func installRows() []faultRow {
 	rejected := func(name, faults string) faultRow {
 		return faultRow{
-			name: name, faults: faults, args: shortPatience(), code: exit.CodeRejected, kind: "rejected", told: true,
+			name: name, faults: faults, args: shortPatience(), code: exit.CodeRejected, kind: "rejected", instructed: true,
 			says: "it fetched the whole image", hint: "the phone rejected the image itself",
-			steps: stepsOfRejected, version: versionOld, asked: 1,
+			steps: stepsOfRejected, version: versionOld, commands: 1,
 		}
 	}
 	bad := func(name, faults, kind, says, hint, steps, version string) faultRow {
 		return faultRow{
-			name: name, faults: faults, code: exit.CodeUnverified, kind: kind, told: true,
-			says: says, hint: hint, steps: steps, version: version, asked: 1,
+			name: name, faults: faults, code: exit.CodeUnverified, kind: kind, instructed: true,
+			says: says, hint: hint, steps: steps, version: version, commands: 1,
 		}
 	}
 	neverBack := bad("never back", "never-comes-back", "never-back", "it went down to restart and did not come back within", "do not cut its power", stepsToRestart+" failed", versionOld)
@@ -175,26 +175,26 @@ func installRows() []faultRow {
 		rejected("takes its level for unsuitable", "level-unsuitable"),
 		rejected("loses a byte", "truncated"),
 		{
-			name: "says that it failed", faults: "status-failed", code: exit.CodeRejected, kind: "says-failed", told: true,
-			says: "it reports that its update failed", hint: "check the phone's display", steps: stepsToFetched + " failed", version: versionOld, asked: 1,
+			name: "says that it failed", faults: "status-failed", code: exit.CodeRejected, kind: "says-failed", instructed: true,
+			says: "it reports that its update failed", hint: "check the phone's display", steps: stepsToFetched + " failed", version: versionOld, commands: 1,
 		},
-		{name: "says that it is well", faults: "status-ok", kind: "updated", steps: stepsOfDone, version: versionNew, asked: 1},
+		{name: "says that it is well", faults: "status-ok", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
 		{
 			name: "does not look at it", faults: "takes-any-image", kind: "updated",
-			steps: stepsOfDone, version: versionNew, asked: 1,
+			steps: stepsOfDone, version: versionNew, commands: 1,
 		},
 		bad("back with the old version", "reboots-with-old-version", "old-version", "it restarted and still runs V1 R4.9.0", "query it again later",
 			stepsToRestart+" back contacted called-back failed", versionOld),
 		bad("back with another version", "restarts-with-other-version", "old-version", "which is neither the old nor the new software", "query it again later",
 			stepsToRestart+" back contacted called-back failed", "V1 R9.2.1"),
 		neverBack, elsewhere, secure,
-		bad("back with another MAC", "comes-back-other-mac", "another-phone", "another phone answers there", "which phone has that address now",
+		bad("back with another MAC", "comes-back-other-mac", "another-phone", "another phone answers at this address", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),
 		bad("another MAC at its second call", "other-mac", "another-phone", "which it reported before", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),
 		{
-			name: "does not call after it refused", faults: "reject-image contact-gap", args: shortPatience(), code: exit.CodeUnverified, kind: "no-answer", told: true,
-			says: "it was not observed to restart, and does not report its version", hint: "query it again", steps: stepsToFetched + " contacted failed", version: versionOld, asked: 1,
+			name: "does not call after it refused", faults: "reject-image contact-gap", args: shortPatience(), code: exit.CodeUnverified, kind: "no-answer", instructed: true,
+			says: "it was not observed to restart, and does not report its version", hint: "query it again", steps: stepsToFetched + " contacted failed", version: versionOld, commands: 1,
 		},
 	}
 }
@@ -206,10 +206,10 @@ func oddRows() []faultRow {
 		"close-connections", "part-number-unknown", "failed-items", "no-contact-uri", "padded", "attributes-reversed", "constant-nonce", "fragments",
 		"old-xml", "contact-gap", "padded attributes-reversed constant-nonce fragments old-xml close-connections accepts status-ok",
 	} {
-		rows = append(rows, faultRow{name: faults, faults: faults, kind: "updated", steps: "contacted .* done", version: versionNew, asked: 1})
+		rows = append(rows, faultRow{name: faults, faults: faults, kind: "updated", steps: "contacted .* done", version: versionNew, commands: 1})
 	}
 	return append(rows,
-		faultRow{name: "start-up to us", faults: "start-up-to-last", kind: "updated", steps: stepsToRestart + "( back( contacted called-back)?)? done", version: versionNew, asked: 1},
-		faultRow{name: "reports in the same call", faults: "status-same-call accepts status-ok", kind: "updated", steps: "contacted .* done", version: versionNew, asked: 1},
+		faultRow{name: "start-up to us", faults: "start-up-to-last", kind: "updated", steps: stepsToRestart + "( back( contacted called-back)?)? done", version: versionNew, commands: 1},
+		faultRow{name: "reports in the same call", faults: "status-same-call accepts status-ok", kind: "updated", steps: "contacted .* done", version: versionNew, commands: 1},
 	)
 }

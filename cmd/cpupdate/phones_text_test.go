@@ -13,8 +13,8 @@ func TestPhoneInCall(t *testing.T) {
 	image, flags := phoneImage(t), serviceFlags(t)
 	phone := startPhone(t, "busy-no-solicited", untilBusy)
 	r := runHere(t, nil, append([]string{"push", image, phone.Address(), "--serve", "--hw-level", "3"}, flags...)...)
-	if r.code != exit.CodeOK || phone.State().Told < 2 {
-		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Told, r.out, r.errOut)
+	if r.code != exit.CodeOK || phone.State().Instructed < 2 {
+		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Instructed, r.out, r.errOut)
 	}
 	for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
 		if n := strings.Count(r.out, row); n != 1 {
@@ -23,9 +23,9 @@ func TestPhoneInCall(t *testing.T) {
 	}
 }
 
-// TestUsualPortTaken asks a phone while another program has the port that phones usually call: a free one is taken, and
+// TestDefaultPortTaken asks a phone while another program has the port that phones usually call: a free one is taken, and
 // with --verbose it is named.
-func TestUsualPortTaken(t *testing.T) {
+func TestDefaultPortTaken(t *testing.T) {
 	listen := net.ListenConfig{}
 	if other, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:18443"); err == nil { // else it is taken already
 		defer other.Close()

@@ -74,14 +74,14 @@ func webReachRows() []faultRow {
 	slow.args = []string{"--timeout", "5s"}
 	off := bad("page switched off", "", exit.CodeUnreachable, "page-unreachable", "its web page cannot be reached", "--web-port")
 	off.args = []string{"--web-port", "1"}
-	wrong := bad("wrong password", "", exit.CodeSettings, "wrong-password", "which is not tried a second time", "with a browser, once")
+	wrong := bad("wrong password", "", exit.CodeSettings, "wrong-password", "which is not sent a second time", "with a browser, once")
 	wrong.args = []string{"--password-file", "WRONG"}
 	pinned := bad("another key", "", exit.CodeSettings, "page-trust", "which is not the pinned one", "--pin sha256:")
 	pinned.args = []string{"--pin", "sha256:" + strings.Repeat("0", 64)}
-	stranger := bad("a key that nobody knows", "", exit.CodeSettings, "page-trust", "its web page's certificate is not trusted", "cpupdate trust add 127.0.0.1:")
-	stranger.args = []string{"--pin", "NONE"}
+	unknownKey := bad("a key that nobody knows", "", exit.CodeSettings, "page-trust", "its web page's certificate is not trusted", "cpupdate trust add 127.0.0.1:")
+	unknownKey.args = []string{"--pin", "NONE"}
 	return []faultRow{
-		slow, off, wrong, pinned, stranger,
+		slow, off, wrong, pinned, unknownKey,
 		bad("TLS 1.0", "web-tls-1.0", exit.CodeSettings, "page-tls", "no TLS connection to its web page can be established", "--legacy-tls"),
 		bad("RSA key exchange", "web-rsa-kex", exit.CodeSettings, "page-tls", "no TLS connection to its web page can be established", "--legacy-tls"),
 		bad("leads to plain HTTP", "web-redirect-http", exit.CodeRejected, "page-foreign", "its web page leads to another host", "nothing was sent there"),
@@ -114,11 +114,11 @@ func webFormRows() []faultRow {
 		{name: "page without a version", faults: "web-no-version", kind: "updated", steps: webDone, version: versionNew},
 		{
 			name: "nobody says the version", faults: "web-no-version " + noInterface, code: exit.CodeUnknown, kind: "unknown",
-			says: "cannot be told", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
+			says: "cannot be determined", hint: "--running", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "says hostile texts", faults: "web-hostile-text", code: exit.CodeUnknown, kind: "unknown",
-			says: "cannot be told: family-model", hint: "Find out which model the phone is", steps: webByCall + webSeen + "failed", version: versionOld,
+			says: "cannot be determined: family-model", hint: "Find out which model the phone is", steps: webByCall + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "runs it already, by page", faults: noInterface, change: func(c *phonesim.Config) { c.Version = bind.Version{Major: 1, Release: 9, Fix: 2} },
@@ -126,7 +126,7 @@ func webFormRows() []faultRow {
 		},
 		{
 			name: "another model, by page", faults: noInterface, change: func(c *phonesim.Config) { c.DeviceType = "OpenScape Desk Phone CP400" },
-			code: exit.CodeRefused, kind: "refused", says: "does not suit it: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
+			code: exit.CodeRefused, kind: "refused", says: "the image is not compatible: family-model", hint: "Use an image for", steps: webByPage + webSeen + "failed", version: versionOld,
 		},
 		{
 			name: "another phone's page", faults: "web-other-mac", code: exit.CodeSettings, kind: "another-phone",
@@ -151,22 +151,22 @@ func webSendRows() []faultRow {
 	forgets.large = false
 	forgets.args = nil
 	forgets.name, forgets.faults, forgets.says = "forgets who is there", "web-logs-out", "it logged us out"
-	forgets.steps, forgets.told = webByCall+webSeen+"sending sent answered failed", true
+	forgets.steps, forgets.instructed = webByCall+webSeen+"sending sent answered failed", true
 	refuses := faultRow{
-		name: "refuses", faults: "web-refuses", code: exit.CodeRejected, kind: "page-refused", told: true,
+		name: "refuses", faults: "web-refuses", code: exit.CodeRejected, kind: "page-refused", instructed: true,
 		says: "it refused the image: Transfer failed: the image is not accepted; the phone still runs V1 R4.9.0", hint: "see the page's message above",
 		steps: webByCall + webSent + "failed", version: versionOld,
 	}
 	level, early := refuses, refuses
 	level.name, level.faults = "refuses its level, by page", "level-unsuitable "+noInterface
 	level.steps = webByPage + webSent + "failed"
-	early.name, early.faults, early.told, early.large = "refuses half way", "web-refuses-early", false, true
+	early.name, early.faults, early.instructed, early.large = "refuses half way", "web-refuses-early", false, true
 	early.says, early.steps = "the phone still runs V1 R4.9.0", webByCall+webSeen+"sending failed"
 	return []faultRow{
 		cuts, stalls, forgets, refuses, level, early,
 		{name: "answers without end", faults: "web-huge-answer", kind: "updated", steps: webDone, version: versionNew},
 		{
-			name: "says ok, and stays", faults: "web-says-ok-stays", args: webPatience(), code: exit.CodeRejected, kind: "rejected", told: true,
+			name: "says ok, and stays", faults: "web-says-ok-stays", args: webPatience(), code: exit.CodeRejected, kind: "rejected", instructed: true,
 			says: "its web page accepted the image, but it did not restart within 8 s and runs V1 R4.9.0", hint: "the phone rejected the image itself",
 			steps: webByCall + webSent + "contacted called-back failed", version: versionOld,
 		},
@@ -175,7 +175,7 @@ func webSendRows() []faultRow {
 
 func webAfterRows() []faultRow {
 	bad := func(name, faults, kind, says, hint, steps, version string) faultRow {
-		return faultRow{name: name, faults: faults, code: exit.CodeUnverified, kind: kind, told: true, says: says, hint: hint, steps: steps, version: version}
+		return faultRow{name: name, faults: faults, code: exit.CodeUnverified, kind: kind, instructed: true, says: says, hint: hint, steps: steps, version: version}
 	}
 	never := bad("never back, by page", "never-comes-back "+noInterface, "never-back", "did not come back within", "do not cut its power",
 		webByPage+webSent+"restarting failed", versionOld)

@@ -51,6 +51,12 @@ line.`,
 			return push.Run(cmd.Context(), a.env(), o, args[0], args[1:])
 		},
 	}
+	addPushFlags(a, cmd, &o)
+	return cmd
+}
+
+// addPushFlags declares the flags of push, the common ones first.
+func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")
 	o.Phones.AddFlags(flags)
@@ -62,7 +68,7 @@ line.`,
 	end()
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
 	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
@@ -70,7 +76,6 @@ line.`,
 	o.Image.AddTrustFlags(flags)
 	defer console.Group(flags, "Output")()
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
-	return cmd
 }
 
 // imageToPush rejects standard input as the image; further arguments are phones.

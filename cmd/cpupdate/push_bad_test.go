@@ -44,7 +44,7 @@ func badRows() []badRow {
 }
 
 // TestPushToBadServers pushes an image to every server that misbehaves, as a person and as a program would. Whatever
-// happens is told with an exit code of the table, in text that cannot harm a terminal and that never holds the password;
+// happens is reported with an exit code of the table, in text that is safe on a terminal and that never holds the password;
 // no failure ends with 0, and no success with the file missing.
 func TestPushToBadServers(t *testing.T) {
 	image := clitest.Image(t, "cp600.bind", nil)

@@ -133,10 +133,10 @@ func TestPushOfShrinkingFile(t *testing.T) {
 
 // A changedServer is a server that files are pushed to which change.
 type changedServer struct {
-	flags  []string
-	files  func() map[string][]byte
-	log    func() []badserver.Entry
-	settle func()
+	flags []string
+	files func() map[string][]byte
+	log   func() []badserver.Entry
+	check func()
 }
 
 func startChangedServer(t *testing.T, method transfer.Method) changedServer {
@@ -174,7 +174,7 @@ func pushChanged(t *testing.T, c changedFile, s changedServer, json bool, change
 		args = append(args, "--json")
 	}
 	code := run(t.Context(), a, args)
-	s.settle()
+	s.check()
 	return ran{code, out.String(), errOut.String()}
 }
 

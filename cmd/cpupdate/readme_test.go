@@ -107,7 +107,7 @@ func onePhone(t *testing.T) *phonesim.Phone {
 	return phone
 }
 
-// TestReadme runs every console block of the README and of three pages of docs, each page in order and in one folder, and
+// TestReadme runs every console block of the README and of four pages of docs, each page in order and in one folder, and
 // compares what it prints. What stands behind "console" says where: in a second terminal, against a simulated phone
 // instead of 192.0.2.50, or against a server instead of files.example.
 func TestReadme(t *testing.T) {
@@ -115,6 +115,7 @@ func TestReadme(t *testing.T) {
 	top := filepath.Join("..", "..")
 	for name, commands := range map[string]int{
 		filepath.Join(top, "README.md"):           7,
+		filepath.Join(top, "docs", "demo.md"):     1,
 		filepath.Join(top, "docs", "tour.md"):     15,
 		filepath.Join(top, "docs", "settings.md"): 8,
 		filepath.Join(top, "docs", "web.md"):      3,
@@ -155,7 +156,7 @@ func (s *docShell) withPhone(phone *phonesim.Phone) func(string) string {
 	}
 }
 
-// withPage makes a line that is for the usual port of a page, a key that is known, and the password in a file, one for a
+// withPage makes a line that is for the default port of a page, a key that is known, and the password in a file, one for a
 // simulated phone.
 func (s *docShell) withPage(line string, phone *phonesim.Phone) string {
 	page := phone.State().WebAddress

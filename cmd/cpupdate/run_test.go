@@ -39,7 +39,7 @@ func testApp(t *testing.T, stdin io.Reader) (*app, *bytes.Buffer, *bytes.Buffer)
 // newTestApp returns an app with a console and a folder for settings.
 func newTestApp(con *console.Console, folder string) *app {
 	store := &settings.Store{Folder: folder}
-	return wire(con, store, &credentials.Store{Con: con, Settings: store}, doctor.Surroundings{})
+	return wire(con, store, &credentials.Store{Console: con, Settings: store}, doctor.Surroundings{})
 }
 
 // runHere runs a command line and checks what holds for each: a failure says one error, and success says none.

@@ -90,11 +90,11 @@ func newPageSite(t *testing.T, page *docPage) *pageSite {
 func (s *pageSite) shell(line string) string {
 	line = strings.ReplaceAll(line, "https://files.example/", "https://"+s.address+"/")
 	line = strings.ReplaceAll(line, "--server files.example", fmt.Sprintf("--server 127.0.0.1 --port %d", s.port))
-	usual := 21
+	defaultPort := 21
 	if strings.Contains(line, "https://") {
-		usual = 443
+		defaultPort = 443
 	}
-	return asExample(s.run(line), s.address, usual)
+	return asExample(s.run(line), s.address, defaultPort)
 }
 
 // run runs shell lines in the folder of the site.

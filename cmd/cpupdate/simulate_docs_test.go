@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// The page of the simulated phone has the table of faults.
+// TestDocsFaults compares docs/simulate.md with the table of faults.
 func TestDocsFaults(t *testing.T) {
 	page := readPage(t, "simulate.md")
 	const head = "| fault | the phone |\n|---|---|\n"

@@ -54,10 +54,10 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 	for _, sentence := range sentences {
 		fmt.Fprintf(&out, "- *%s*\n", sentence)
 	}
-	asked, told := failureOf(kind, false), failureOf(kind, true)
+	asked, instructed := failureOf(kind, false), failureOf(kind, true)
 	fmt.Fprintf(&out, "- exit code %s\n", codeText(asked.Code, ""))
-	if told.Code != asked.Code {
-		fmt.Fprintf(&out, "- exit code %s\n", codeText(told.Code, " if the phone had been told before"))
+	if instructed.Code != asked.Code {
+		fmt.Fprintf(&out, "- exit code %s\n", codeText(instructed.Code, " if the phone had been told before"))
 	}
 	if kind != fleet.KindRefused && kind != fleet.KindUnknown { // the sheet has theirs
 		fmt.Fprintf(&out, "- next step: %s\n", strings.Join(asked.Hints, "; "))
@@ -66,8 +66,8 @@ func phoneLines(kind fleet.Kind, sentences []string) string {
 }
 
 // failureOf is what advice makes of a kind.
-func failureOf(kind fleet.Kind, told bool) *exit.Error {
-	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told}}
+func failureOf(kind fleet.Kind, instructed bool) *exit.Error {
+	r := fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: instructed}}
 	answers := map[fleet.Kind]hwcheck.Verdict{
 		fleet.KindRefused: {Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail}}},
 		fleet.KindUnknown: {Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Unknown}}},
@@ -106,7 +106,7 @@ func replaceRows(t *testing.T, text, head, rows string) string {
 	return before + head + rows + after
 }
 
-// replaceList replaces the list at the beginning of a section, which has to print more details besides.
+// replaceList replaces the list at the beginning of a section, which must have more text than the list.
 func replaceList(t *testing.T, text, heading, list string) string {
 	t.Helper()
 	before, after, found := strings.Cut(text, "\n### "+heading+"\n\n")
@@ -190,7 +190,8 @@ func sentencesOfFleet(t *testing.T) map[string][]string {
 	return said
 }
 
-// sentenceOf returns kind and text of failf(KIND, TEXT, ...), &Failure{Kind: KIND, Msg: TEXT} and f.Kind, f.Msg = KIND, TEXT.
+// sentenceOf returns kind and text of failf(KIND, TEXT, ...), &Failure{Kind: KIND, Msg: TEXT}, {Kind: KIND, Msg: TEXT} in a
+// table, and f.Kind, f.Msg = KIND, TEXT.
 func sentenceOf(n ast.Node) (kind ast.Expr, text string) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -199,7 +200,7 @@ func sentenceOf(n ast.Node) (kind ast.Expr, text string) {
 		}
 	case *ast.CompositeLit:
 		for _, element := range n.Elts {
-			if pair, ok := element.(*ast.KeyValueExpr); ok && isName(n.Type, "Failure") {
+			if pair, ok := element.(*ast.KeyValueExpr); ok && (n.Type == nil || isName(n.Type, "Failure")) { // in a table the type is left out
 				switch {
 				case isName(pair.Key, "Kind"):
 					kind = pair.Value

@@ -26,7 +26,7 @@ func TestKilledUpload(t *testing.T) {
 		how        os.Signal
 		rate       string
 		runs       string // "" for either
-		told       bool
+		instructed bool
 	}{
 		{"sending", "interrupted after ", os.Interrupt, "300k", versionOld, false},
 		{"sending", "", os.Kill, "300k", versionOld, false},
@@ -55,9 +55,9 @@ func TestKilledUpload(t *testing.T) {
 			}
 			last := p.rest()
 			if k.how == os.Interrupt {
-				checkInterruptedUpload(p, last, k.says, k.told)
+				checkInterruptedUpload(p, last, k.says, k.instructed)
 			}
-			if k.told {
+			if k.instructed {
 				awaitEvent(t, events, phonesim.Started)
 			} else {
 				awaitEvent(t, events, phonesim.Cancelled)
@@ -66,7 +66,7 @@ func TestKilledUpload(t *testing.T) {
 				t.Errorf("the phone runs %s", got)
 			}
 			want := "updated"
-			if k.told {
+			if k.instructed {
 				want = "nothing-to-do"
 			}
 			a, out, errOut := testApp(t, nil)
@@ -104,16 +104,16 @@ func awaitEvent(t *testing.T, events <-chan phonesim.Event, kind phonesim.Kind) 
 	}
 }
 
-func checkInterruptedUpload(p *pushProcess, last pushLine, says string, told bool) {
+func checkInterruptedUpload(p *pushProcess, last pushLine, says string, instructed bool) {
 	p.t.Helper()
 	e := ran{errOut: <-p.err}.failure(p.t)
 	if p.cmd.ProcessState.ExitCode() != int(exit.CodeInterrupted) || e.Kind != "interrupted" || !strings.Contains(e.Message, says) {
 		p.t.Errorf("it ended with %v: %+v", p.cmd.ProcessState, e)
 	}
-	if !told && !strings.HasSuffix(e.Message, "the phone still runs "+versionOld) {
+	if !instructed && !strings.HasSuffix(e.Message, "the phone still runs "+versionOld) {
 		p.t.Errorf("it says %q", e.Message)
 	}
-	if last.Event != "failed" || last.Told == nil || *last.Told != told {
+	if last.Event != "failed" || last.Told == nil || *last.Told != instructed {
 		p.t.Errorf("the last line of the phone is %+v", last)
 	}
 }

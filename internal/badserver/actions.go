@@ -12,15 +12,15 @@ type Call struct {
 	Step string
 	Arg  string // of a command; at Incoming and Complete the whole name of the file
 
-	s     *session
-	conn  *net.TCPConn // the connection that Raw, Close and Reset mean
-	usual func() string
-	sent  string
+	s        *session
+	conn     *net.TCPConn // the connection that Raw, Close and Reset mean
+	fallback func() string
+	sent     string
 }
 
-// Usual does what the server usually does and returns its reply, which is not sent yet.
-func (c *Call) Usual() string {
-	reply := c.usual()
+// Default does what the server does without a fault, and returns its reply, which is not sent yet.
+func (c *Call) Default() string {
+	reply := c.fallback()
 	if c.Step == Incoming {
 		c.s.outcome = reply
 	}
@@ -76,17 +76,17 @@ func (c *Call) Silence() {
 // Say replies so and does nothing.
 func Say(raw string) Action { return func(c *Call) { c.Send(raw) } }
 
-// DoAndSay does as usual, and replies so.
+// DoAndSay takes the default action and sends this reply.
 func DoAndSay(raw string) Action {
 	return func(c *Call) {
-		c.Usual()
+		c.Default()
 		c.Send(raw)
 	}
 }
 
-// Bend does as usual and changes the reply.
+// Bend takes the default action and changes the reply.
 func Bend(change func(reply string) string) Action {
-	return func(c *Call) { c.Send(change(c.Usual())) }
+	return func(c *Call) { c.Send(change(c.Default())) }
 }
 
 // SayAndClose replies so, does nothing, and closes the connection.
@@ -97,27 +97,27 @@ func SayAndClose(raw string) Action {
 	}
 }
 
-// Silence never answers, but does as usual.
+// Silence takes the default action, but never answers.
 func Silence(c *Call) {
-	c.Usual()
+	c.Default()
 	c.Silence()
 }
 
-// Cut does as usual and closes the connection instead of a reply.
+// Cut takes the default action and closes the connection instead of a reply.
 func Cut(c *Call) {
-	c.Usual()
+	c.Default()
 	c.Close()
 }
 
-// Reset does as usual and resets the connection instead of a reply.
+// Reset takes the default action and resets the connection instead of a reply.
 func Reset(c *Call) {
-	c.Usual()
+	c.Default()
 	c.Reset()
 }
 
 // Slowly sends the reply byte by byte.
 func Slowly(c *Call) {
-	reply := c.Usual()
+	reply := c.Default()
 	for _, b := range []byte(reply) {
 		if !c.Send(string([]byte{b})) {
 			return
@@ -147,7 +147,7 @@ func EndlessAfter(first, piece string) Action {
 // Change receives the file and changes it.
 func Change(change func([]byte) []byte) Action {
 	return func(c *Call) {
-		c.Usual()
+		c.Default()
 		content, _ := c.s.srv.file(c.Arg)
 		c.s.srv.Put(c.Arg, change(bytes.Clone(content)))
 	}

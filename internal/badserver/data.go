@@ -26,7 +26,7 @@ func (s *session) accept() (*net.TCPConn, net.Conn, error) {
 	}
 	conn := tls.Server(tcp, s.srv.data)
 	c := &Call{Step: DataTLS, s: s, conn: tcp}
-	c.usual = func() string {
+	c.fallback = func() string {
 		err = conn.HandshakeContext(context.Background())
 		return ""
 	}
@@ -34,7 +34,7 @@ func (s *session) accept() (*net.TCPConn, net.Conn, error) {
 		err = errors.New("a fault was planned")
 		do(c)
 	} else {
-		c.Usual()
+		c.Default()
 	}
 	if err == nil && s.srv.reuse && !conn.ConnectionState().DidResume {
 		err = errors.New("a new session")

@@ -107,7 +107,7 @@ func DropControl(farewell string) Action {
 
 // Crippled takes the file as a server does that thinks it is text, unless TYPE I was said.
 func Crippled(c *Call) {
-	c.Usual()
+	c.Default()
 	if !c.s.ascii {
 		return
 	}
@@ -121,7 +121,7 @@ func Crippled(c *Call) {
 // Intruder has somebody else connect to the data port before the client knows it, and send this content.
 func Intruder(content string) Action {
 	return func(c *Call) {
-		reply := c.Usual()
+		reply := c.Default()
 		if conn, err := connectTo(c.s.passive.Addr()); err == nil {
 			_, _ = io.WriteString(conn, content)
 			_ = conn.Close()
@@ -132,14 +132,14 @@ func Intruder(content string) Action {
 
 // ClosedPort opens a port for EPSV or PASV, and closes it again.
 func ClosedPort(c *Call) {
-	reply := c.Usual()
+	reply := c.Default()
 	c.s.closePassive()
 	c.Send(reply)
 }
 
 // BlockedPort opens a port for EPSV or PASV that answers nobody.
 func BlockedPort(c *Call) {
-	reply := c.Usual()
+	reply := c.Default()
 	block(&c.s.srv.core, c.s.passive)
 	c.Send(reply)
 }

@@ -118,10 +118,10 @@ func (x *Exchange) Stall() {
 	x.Silence()
 }
 
-// Reply answers so; body and effect are as usual.
+// Reply answers so; body and effect are as by default.
 func Reply(raw string) Answer {
 	return func(x *Exchange) {
-		x.Usual()
+		x.Default()
 		x.Send(raw)
 	}
 }
@@ -176,15 +176,15 @@ func Drip(first, piece string) Answer {
 	}
 }
 
-// BendReply does as usual and changes the whole answer.
+// BendReply takes the default action and changes the whole answer.
 func BendReply(change func(answer string) string) Answer {
-	return func(x *Exchange) { x.Send(change(x.Usual())) }
+	return func(x *Exchange) { x.Send(change(x.Default())) }
 }
 
 // Store takes the file and changes it; a nil result stores nothing.
 func Store(change func([]byte) []byte) Answer {
 	return func(x *Exchange) {
-		answer := x.Usual()
+		answer := x.Default()
 		name := x.Request.URL.Path
 		content, _ := x.s.file(name)
 		if content = change(bytes.Clone(content)); content == nil {

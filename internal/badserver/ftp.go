@@ -42,7 +42,7 @@ type planned struct {
 	do   Action
 }
 
-// An Action is what the server does at a step instead of the usual.
+// An Action is what the server does at a step instead of the default.
 type Action func(*Call)
 
 // The steps that are no verb.

@@ -31,7 +31,7 @@ type HTTPS struct {
 // An HTTPFault changes an [HTTPS] server before it starts.
 type HTTPFault func(*HTTPS)
 
-// An Answer is what the server does with a request instead of the usual.
+// An Answer is what the server does with a request instead of the default.
 type Answer func(*Exchange)
 
 type plannedAnswer struct {
@@ -158,7 +158,7 @@ func (x *Exchange) leave(end End) {
 	}
 }
 
-// answer does what a fault wants, or else the usual.
+// answer does what a fault wants, or else the default.
 func (x *Exchange) answer() {
 	// The entry is in its place before the answer is; what came is added afterwards.
 	place := x.s.open(Entry{
@@ -172,7 +172,7 @@ func (x *Exchange) answer() {
 	if do := x.s.fault(x.Request.Method); do != nil {
 		do(x)
 	} else {
-		x.Send(x.Usual())
+		x.Send(x.Default())
 	}
 	if x.over {
 		return
@@ -217,8 +217,8 @@ func Response(status int, body string, header ...string) string {
 	return text + "\r\n" + body
 }
 
-// Usual does what the request asks for and returns the whole answer, which is not sent yet.
-func (x *Exchange) Usual() string {
+// Default does what the request asks for and returns the whole answer, which is not sent yet.
+func (x *Exchange) Default() string {
 	if x.s.login != nil {
 		if refusal := x.s.login(x); refusal != "" {
 			return refusal
@@ -227,7 +227,7 @@ func (x *Exchange) Usual() string {
 	name := x.Request.URL.Path
 	switch x.Request.Method {
 	case http.MethodPut:
-		return x.usualPut(name)
+		return x.defaultPut(name)
 	case http.MethodDelete:
 		if !x.s.remove(name) {
 			return Response(http.StatusNotFound, "")
@@ -250,7 +250,7 @@ func (x *Exchange) Usual() string {
 	return Response(http.StatusMethodNotAllowed, "", "Allow: GET, HEAD, PUT, DELETE")
 }
 
-func (x *Exchange) usualPut(name string) string {
+func (x *Exchange) defaultPut(name string) string {
 	_, there := x.s.file(name)
 	if there && x.Request.Header.Get("If-None-Match") == "*" {
 		return Response(http.StatusPreconditionFailed, "")

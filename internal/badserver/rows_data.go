@@ -130,7 +130,7 @@ func storedRows() []FTPRow {
 		with(row("stores-a-changed-byte-xsha256", Incoming, Change(flip)), Feature("XSHA256")),
 		row("stores-a-changed-byte-unseen", Incoming, Change(flip)),
 		row("forgets-the-file", Incoming, func(c *Call) {
-			c.Usual()
+			c.Default()
 			c.s.srv.remove(c.Arg)
 		}),
 	}

@@ -49,7 +49,7 @@ func statusRows() []HTTPSRow {
 		{Name: "https-well-behaved"},
 		on("expect-ignored", func(x *Exchange) {
 			x.continued = true
-			x.Send(x.Usual())
+			x.Send(x.Default())
 		}),
 		on("expect-417", func(x *Exchange) {
 			if x.expects() {
@@ -57,7 +57,7 @@ func statusRows() []HTTPSRow {
 				x.Linger()
 				return
 			}
-			x.Send(x.Usual())
+			x.Send(x.Default())
 		}),
 		on("expect-417-always", ReplyOnly(Response(http.StatusExpectationFailed, ""))),
 	}
@@ -131,7 +131,7 @@ func httpFloodRows() []HTTPSRow {
 	page := strings.Repeat("x", 1<<20)
 	huge := func(first string) Answer {
 		return func(x *Exchange) {
-			x.Usual()
+			x.Default()
 			x.Send(first)
 			for range 1 << 10 {
 				if !x.Send(page) {
@@ -154,7 +154,7 @@ func httpFloodRows() []HTTPSRow {
 		on("body-1g", huge(ok+"Content-Length: 1073741824\r\n\r\n")),
 		on("body-endless-error", EndlessReply("HTTP/1.1 403 Forbidden\r\n\r\n", "go away ")),
 		on("chunks-endless", func(x *Exchange) {
-			x.Usual()
+			x.Default()
 			EndlessReply(ok+"Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n")(x)
 		}),
 		onMethod("get-endless", http.MethodGet, EndlessReply("HTTP/1.1 200 OK\r\n\r\n", "x")),
@@ -173,7 +173,7 @@ func httpReplyRows() []HTTPSRow {
 		on("http-9", Reply("HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n")),
 		on("http-1.0", func(x *Exchange) {
 			x.continued = true
-			x.Usual()
+			x.Default()
 			x.Send("HTTP/1.0 200 OK\r\n\r\nstored\n")
 			x.Close()
 		}),
@@ -182,19 +182,19 @@ func httpReplyRows() []HTTPSRow {
 		on("201-negative-length", Reply("HTTP/1.1 201 Created\r\nContent-Length: -5\r\n\r\n")),
 		on("201-two-lengths", Reply("HTTP/1.1 201 Created\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n")),
 		on("201-cut-in-header", func(x *Exchange) {
-			x.Usual()
+			x.Default()
 			x.Send("HTTP/1.1 201 Created\r\nContent-Le")
 			x.Close()
 		}),
 		on("201-cut-in-body", func(x *Exchange) {
-			x.Usual()
+			x.Default()
 			x.Send("HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nhalf")
 			x.Close()
 		}),
 		on("101-switching", Reply("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")),
 		on("bare-lf-answer", BendReply(func(answer string) string { return strings.ReplaceAll(answer, "\r\n", "\n") })),
 		on("split-answer", func(x *Exchange) {
-			for _, b := range []byte(x.Usual()) {
+			for _, b := range []byte(x.Default()) {
 				x.Send(string([]byte{b}))
 			}
 		}),

@@ -48,7 +48,7 @@ func httpLoginRows() []HTTPSRow {
 	}
 }
 
-// httpErrorPageRows refuse with a body that does harm where it is shown.
+// httpErrorPageRows refuse with a body that is unsafe to show.
 func httpErrorPageRows() []HTTPSRow {
 	refuse := func(name, body string, lines ...string) HTTPSRow {
 		return on(name, ReplyOnly(Response(http.StatusForbidden, body, lines...)))
@@ -114,7 +114,7 @@ func connectRows() []HTTPSRow {
 // httpLostRows lose the answer, or never give one.
 func httpLostRows() []HTTPSRow {
 	closeBy := func(x *Exchange) {
-		x.Usual()
+		x.Default()
 		x.Close()
 	}
 	forget := func(x *Exchange) {
@@ -137,7 +137,7 @@ func httpLostRows() []HTTPSRow {
 		on("https-cut-in-the-middle", inTheMiddle((*Exchange).Close)),
 		on("https-reset-in-the-middle", inTheMiddle((*Exchange).Reset)),
 		silent("https-silent-after-body", func(x *Exchange) {
-			x.Usual()
+			x.Default()
 			x.Silence()
 		}),
 		silent("https-silent-not-stored", func(x *Exchange) { x.Silence() }),

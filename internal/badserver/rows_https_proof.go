@@ -23,7 +23,7 @@ func httpStoredRows() []HTTPSRow {
 		onMethod("get-changed", http.MethodGet, changedRead),
 		onMethod("get-404", http.MethodGet, func(x *Exchange) { x.Send(Response(http.StatusNotFound, "")) }),
 		onMethod("get-cut", http.MethodGet, func(x *Exchange) {
-			answer := x.Usual()
+			answer := x.Default()
 			x.Send(answer[:len(answer)/2])
 			x.Close()
 		}),
@@ -78,7 +78,7 @@ func headRows() []HTTPSRow {
 func httpDigestRows() []HTTPSRow {
 	tell := func(name string, lines func(sum []byte) []string) HTTPSRow {
 		do := func(x *Exchange) {
-			answer := x.Usual()
+			answer := x.Default()
 			if content, ok := x.s.file(x.Request.URL.Path); ok {
 				sum := sha256.Sum256(content)
 				answer = header(answer, lines(sum[:])...)

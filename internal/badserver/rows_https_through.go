@@ -49,7 +49,7 @@ func httpThroughRows() []HTTPSRow {
 func httpDripRows() []HTTPSRow {
 	full := "HTTP/1.1 507 Insufficient Storage\r\n"
 	stored := func(x *Exchange) {
-		x.Usual()
+		x.Default()
 		Drip("HTTP/1.1 201 Created\r\nContent-Length: 1000000\r\n\r\n", ".")(x)
 	}
 	rows := []HTTPSRow{

@@ -38,7 +38,7 @@ func second(step string, do Action) Fault {
 				do(c)
 				return
 			}
-			c.Send(c.Usual())
+			c.Send(c.Default())
 		})(s)
 	}
 }

@@ -62,7 +62,7 @@ func digestRows() []FTPRow {
 			{Name: "xsha256-" + name, Faults: []Fault{Feature(xsha), Always("XSHA256", do)}},
 		}
 	}
-	rows := both("right", func(c *Call) { c.Send(c.Usual()) })
+	rows := both("right", func(c *Call) { c.Send(c.Default()) })
 	rows = append(rows, both("uppercase", digits(strings.ToUpper))...)
 	rows = append(rows, both("wrong", digits(wrong))...)
 	rows = append(rows, both("too-short", digits(short))...)
@@ -77,10 +77,10 @@ func digestRows() []FTPRow {
 	}})
 }
 
-// renameRows are servers with whom renaming goes wrong.
+// renameRows are servers on which renaming fails.
 func renameRows() []FTPRow {
 	gone := func(c *Call) {
-		reply, name := c.Usual(), c.s.path(c.Arg)
+		reply, name := c.Default(), c.s.path(c.Arg)
 		c.s.srv.remove(name)
 		c.Send(reply)
 	}

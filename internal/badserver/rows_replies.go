@@ -2,7 +2,7 @@ package badserver
 
 import "strings"
 
-// everyStep is the usual dialogue of a client that sends a file.
+// everyStep is the default dialogue of a client that sends a file.
 func everyStep() []string {
 	return []string{Greeting, "USER", "PASS", "FEAT", "TYPE", "CWD", "EPSV", "STOR", Complete, "SIZE", "RNFR", "RNTO"}
 }
@@ -79,7 +79,7 @@ func floodRows() []FTPRow {
 // Escapes is what would do things to a terminal.
 const Escapes = "\x1b[2J\x1b]0;owned\x07\x9b31m\u009b\u202e\x00\x08\x7f"
 
-// hostileRows are replies that do harm where they are shown.
+// hostileRows are replies that are unsafe to show.
 func hostileRows() []FTPRow {
 	return []FTPRow{
 		row("greeting-escapes", Greeting, Say("220 "+Escapes+"\r\n")),

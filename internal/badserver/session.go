@@ -64,13 +64,13 @@ func (s *session) leave(end End) {
 	}
 }
 
-// step takes the usual reply, or what a fault makes of it, and returns what was sent.
-func (s *session) step(name, arg string, usual func() string) string {
-	c := &Call{Step: name, Arg: arg, s: s, conn: s.tcp, usual: usual}
+// step takes the default reply, or what a fault makes of it, and returns what was sent.
+func (s *session) step(name, arg string, fallback func() string) string {
+	c := &Call{Step: name, Arg: arg, s: s, conn: s.tcp, fallback: fallback}
 	if do := s.srv.fault(name); do != nil {
 		do(c)
 	} else {
-		c.Send(c.Usual())
+		c.Send(c.Default())
 	}
 	return c.sent
 }
@@ -144,12 +144,12 @@ func (s *session) stor(arg string) {
 	})
 	if !s.over && strings.HasPrefix(sent, "1") {
 		c := &Call{Step: Incoming, Arg: name, s: s, conn: s.tcp}
-		c.usual = func() string { return s.receive(name, nil) }
+		c.fallback = func() string { return s.receive(name, nil) }
 		s.outcome = ""
 		if do := s.srv.fault(Incoming); do != nil {
 			do(c)
 		} else {
-			c.Usual()
+			c.Default()
 		}
 		if !s.over && s.outcome != "" {
 			s.step(Complete, name, func() string { return s.outcome })

@@ -47,9 +47,9 @@ func (p *phone) conclude(known hwcheck.Phone, v hwcheck.Verdict) (ended bool, er
 		p.result.Outcome = NothingToDo
 		return true, nil
 	case v.Answer == hwcheck.NotCompatible:
-		return true, failf(KindRefused, "the image is not compatible with it: %s", rules(v, hwcheck.Fail))
+		return true, failf(KindRefused, "the image is not compatible: %s", rules(v, hwcheck.Fail))
 	case v.Answer == hwcheck.CannotTell:
-		return true, failf(KindUnknown, "whether the image is compatible with it cannot be determined: %s", rules(v, hwcheck.Unknown))
+		return true, failf(KindUnknown, "whether the image is compatible cannot be determined: %s", rules(v, hwcheck.Unknown))
 	case image.Source == nil && (image.Web == nil || image.Web.DryRun):
 		p.result.Outcome = Checked
 		return true, nil

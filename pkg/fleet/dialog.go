@@ -75,7 +75,7 @@ func (d *dialog) ofUpdate(c *call) bool { return !d.cookies || c.cookie && c.Ses
 func (d *dialog) ask(ctx context.Context, limit time.Time) (*call, error) {
 	patience := time.NewTimer(time.Until(limit))
 	defer patience.Stop()
-	reached := d.busy // it was, to say so
+	reached := d.busy // it was reached then
 	d.problems.clear()
 	for time.Now().Before(limit) {
 		next := time.NewTimer(time.Until(d.nextContact))
@@ -112,14 +112,14 @@ func (d *dialog) ask(ctx context.Context, limit time.Time) (*call, error) {
 	return nil, d.noCall()
 }
 
-// errNoTime is a contact that took longer than the phone may be silent.
+// errNoTime reports a contact request that took longer than the phone may be silent.
 var errNoTime = errors.New("no answer in time")
 
-// contact asks the phone once to call. A phone may call before it answers, and answer only when its call ends: then
-// the call is returned, and the rest of the contact goes on by itself.
+// contact sends one contact request. A phone may call before it answers, and answer only when its call ends: then the call is
+// returned, and the rest of the request goes on by itself.
 func (d *dialog) contact(ctx context.Context, limit time.Time) (*call, error) {
 	within, cancel := context.WithDeadlineCause(ctx, limit, errNoTime)
-	d.contacts.Wait() // for one that goes on: it lasts no longer than its time-out
+	d.contacts.Wait() // for one that goes on: it lasts no longer than its timeout
 	d.attempts++
 	request := d.request()
 	sent := make(chan error, 1)
@@ -147,7 +147,7 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 	e := (*wpi.ContactError)(nil)
 	switch {
 	case errors.Is(err, errTwice):
-		return failf(KindTwice, "%s is already a phone of the plan, under another name", address)
+		return failf(KindDuplicate, "%s is already a phone of the plan, under another name", address)
 	case ctx.Err() != nil:
 		return errStopped
 	case errors.As(err, &e) && (e.Kind == wpi.ContactRefused || e.Kind == wpi.ContactNoPhone):
@@ -171,7 +171,7 @@ func (d *dialog) noCall() error {
 	}
 }
 
-// busyTimes is how often a phone may say that it is busy for each contact: it is asked to call when it no longer is.
+// busyTimes is how often a phone may say that it is busy for each contact request.
 const busyTimes = 8
 
 // errBusy reports a phone in a call: it did not take the update command, and may get it again.

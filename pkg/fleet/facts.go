@@ -87,19 +87,28 @@ func (f *facts) rightPhone() error {
 	}
 	switch {
 	case want != "" && said == "":
-		return failf(KindOther, "it does not report its MAC address, so it may be another phone than %s", want)
+		return failf(KindAnotherPhone, "it does not report its MAC address, so it may be another phone than %s", want)
 	case want != "" && said != want:
-		return failf(KindOther, "another phone answers at this address: its MAC address is %s instead of %s, %s", said, want, whose)
+		return failf(KindAnotherPhone, "another phone answers at this address: its MAC address is %s instead of %s, %s", said, want, whose)
 	case !f.claim(said):
-		return failf(KindTwice, "its MAC address, %s, belongs to another phone of the plan", said)
+		return failf(KindDuplicate, "its MAC address, %s, belongs to another phone of the plan", said)
 	}
 	return nil
+}
+
+// rightPageSoFar returns an error if the page is known to be that of another phone, before it gets a password: it may still
+// omit its MAC address.
+func (f *facts) rightPageSoFar() error {
+	if f.after.MAC == "" {
+		return nil
+	}
+	return f.rightPage()
 }
 
 // rightPage returns an error unless the page is that of the phone that is meant.
 func (f *facts) rightPage() error {
 	if said := f.onPage.MAC; said != "" && f.byCall.MAC != "" && said != f.byCall.MAC {
-		return failf(KindOther, "its web page reports MAC address %s, but the phone that called back reports %s", said, f.byCall.MAC)
+		return failf(KindAnotherPhone, "its web page reports MAC address %s, but the phone that called back reports %s", said, f.byCall.MAC)
 	}
 	return f.rightPhone()
 }
@@ -107,7 +116,7 @@ func (f *facts) rightPage() error {
 // claims joins what is stated of the phone with what it says.
 func (f *facts) claims() hwcheck.Phone {
 	k := f.target.Known
-	k.Asked = true
+	k.Queried = true
 	if f.byCall == (Device{}) {
 		return withDevice(k, f.after, "")
 	}
@@ -130,7 +139,7 @@ func withClaim[T any](stated []hwcheck.Claim[T], value T, where string, said boo
 	if !said {
 		return stated
 	}
-	return append(stated[:len(stated):len(stated)], hwcheck.Claim[T]{Value: value, Origin: hwcheck.Asked, Where: where})
+	return append(stated[:len(stated):len(stated)], hwcheck.Claim[T]{Value: value, Origin: hwcheck.Reported, Where: where})
 }
 
 // runs reports whether a phone that says this of itself runs what the image holds.

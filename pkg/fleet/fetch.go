@@ -74,8 +74,8 @@ func (p *fetchProgress) advance(now serve.Fetch) bool {
 	return true
 }
 
-// counted reports whether the count of what the phone fetched is final: one that has it all may say so before its last bytes
-// were seen to be confirmed.
+// counted reports whether the count of what the phone fetched is final. Bytes that only may have arrived do not count: the
+// connection on which they were sent may yet be seen to be cut.
 func (p *fetchProgress) counted(now serve.Fetch) bool {
-	return !p.watched || p.complete || now.Open == 0
+	return !p.watched || now.Complete || now.Open == 0
 }

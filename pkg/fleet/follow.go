@@ -32,7 +32,7 @@ type follower struct {
 	accepted   bool
 	reported   bool // it says that it has the image
 	saysFailed bool // it says that its update failed, and what it fetched is still being counted
-	queried    bool // it is asked what it runs
+	queried    bool // it is queried for what it runs
 }
 
 // A restart is when a phone was seen to go down and to be back.
@@ -94,8 +94,8 @@ func (f *follower) noteFetch() {
 		if !f.saysFailed {
 			f.silence.restart()
 		}
-		f.slot.free()
 		f.reporter.report(Event{Step: StepFetched, Fetch: now, Limit: f.silence.left()})
+		f.slot.free()
 	case now.Sent > before.Sent || now.Requests > before.Requests || now.Cut != before.Cut:
 		f.reporter.report(Event{Step: StepFetching, Fetch: now, Limit: f.silence.left()})
 	}
@@ -114,9 +114,9 @@ func (f *follower) answer(c *call) {
 	reply := wpi.CleanUp()
 	switch {
 	case f.visit != nil && (m.Reason == wpi.ReplyTo || m.Reason == wpi.PhoneCleanUp || m.Reason == wpi.FileStatus):
-		// It was asked nothing but what it is.
+		// It was queried for nothing but what it is.
 	case m.Reason == wpi.ReplyTo && m.Action != "" && !strings.EqualFold(m.Action, wpi.ActionSoftwareDeployment):
-		// To something that it was asked before.
+		// To an earlier query.
 	case m.Reason == wpi.ReplyTo && m.Status == wpi.Busy:
 		if f.mayRetry(c) {
 			reply = wpi.CleanUpAndCall()

@@ -126,7 +126,7 @@ func newStage(t *testing.T, w setting) *stage {
 	l, err := s.net.Listen(t.Context(), "tcp", machine+":18443")
 	fatal(t, err)
 	s.https, err = serve.New(serve.Options{
-		Listener: l, Certificate: certificate, Legacy: w.legacy, Rate: rate, Handler: s.runner.Calls(), OnError: s.runner.Troubled,
+		Listener: l, Certificate: certificate, Legacy: w.legacy, Rate: rate, Handler: s.runner.Calls(), OnError: s.runner.OnError,
 	})
 	fatal(t, err)
 	t.Cleanup(func() { fatal(t, s.https.Close()) })
@@ -234,7 +234,7 @@ func ending(r fleet.Result) string {
 
 // waits are the steps that begin a wait, and must say how long it is.
 var waits = map[fleet.Step]bool{
-	fleet.StepContacted: true, fleet.StepReading: true, fleet.StepTold: true, fleet.StepAccepted: true, fleet.StepBusy: true, fleet.StepFetching: true,
+	fleet.StepContacted: true, fleet.StepReading: true, fleet.StepInstructed: true, fleet.StepAccepted: true, fleet.StepBusy: true, fleet.StepFetching: true,
 	fleet.StepFetched: true, fleet.StepRestarting: true, fleet.StepBack: true, fleet.StepSilent: true,
 	fleet.StepSending: true, fleet.StepSent: true, fleet.StepAnswered: true,
 }
@@ -261,7 +261,7 @@ func (s *stage) agree(results []fleet.Result) error {
 		if e.Failure != r.Failure || e.Outcome != r.Outcome || (r.Failure == nil) != (e.Step == fleet.StepDone) || e.Device != r.After {
 			return fmt.Errorf("phone %d: the event says %s %v %v, the result %s", i, e.Outcome, e.Step, e.Device, ending(r))
 		}
-		if r.Failure != nil && r.Failure.Told != r.Told {
+		if r.Failure != nil && r.Failure.Instructed != r.Instructed {
 			return fmt.Errorf("phone %d: told or not?", i)
 		}
 	}

@@ -146,8 +146,8 @@ func TestProblems(t *testing.T) {
 		}
 		var err error
 		for i, e := range c.errs {
-			r.Troubled(here, e)
-			r.Troubled(here, e) // it tries again at once
+			r.OnError(here, e)
+			r.OnError(here, e) // it tries again at once
 			err = p.problems.failure(c.end && i == len(c.errs)-1, p.shared())
 		}
 		got, failure := Kind(""), (*Failure)(nil)
@@ -174,7 +174,7 @@ func TestContactPort(t *testing.T) {
 	}
 }
 
-// A call is from who owns its conversation, if it does not say from whom it is.
+// A call without a sender is from the owner of its conversation.
 func TestCaller(t *testing.T) {
 	t.Parallel()
 	here := netip.MustParseAddr("127.0.0.1")

@@ -90,10 +90,13 @@ func (p *phone) run(ctx, early context.Context) Result {
 	defer cancel()
 	err := errStopped
 	if p.slot.take(early) {
-		if i := p.runner.plan.Image; i != nil && i.Web != nil {
-			err = p.updateByPage(ctx, early)
-		} else {
+		switch plan := &p.runner.plan; {
+		case plan.web() == nil:
 			err = p.update(ctx)
+		case plan.Image == nil:
+			err = p.examinePage(early)
+		default:
+			err = p.updateByPage(ctx, early)
 		}
 	}
 	p.slot.free()
@@ -105,7 +108,7 @@ func (p *phone) run(ctx, early context.Context) Result {
 		if !errors.As(err, &f) {
 			f = p.interrupted(ctx)
 		}
-		f.Told = p.result.Told
+		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}
 	shown := p.runner.events.redact().result(p.result)
@@ -126,13 +129,13 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	if p.result.Told {
+	if p.result.Instructed {
 		return failf(KindInterrupted, "interrupted after the update command was sent; the phone may still update")
 	}
 	return failf(KindInterrupted, "interrupted before the update command was sent")
 }
 
-// update takes a phone through its provisioning interface: it is asked to call, identified, checked, instructed and followed.
+// update takes a phone through its provisioning interface: it gets contact requests, is identified, checked, instructed and followed.
 func (p *phone) update(ctx context.Context) error {
 	if err := p.noneFits(); err != nil {
 		return err
@@ -155,7 +158,7 @@ func (p *phone) update(ctx context.Context) error {
 		if !errors.Is(err, errBusy) {
 			return err
 		}
-		p.result.Told = false
+		p.result.Instructed = false
 		p.withdraw()
 		if limit, err = p.dialog.busyAgain(limit); err != nil {
 			return err
@@ -172,9 +175,9 @@ func (p *phone) instruct(c *call) (bool, error) {
 		return false, err
 	}
 	p.problems.clear()
-	p.result.Told, p.dialog.instructed = true, c.Session
+	p.result.Instructed, p.dialog.instructed = true, c.Session
 	p.dialog.reply(c, *message)
-	p.report(Event{Step: StepTold, Limit: p.runner.options.Patience})
+	p.report(Event{Step: StepInstructed, Limit: p.runner.options.Patience})
 	return true, nil
 }
 
@@ -182,7 +185,7 @@ func (p *phone) instruct(c *call) (bool, error) {
 func (p *phone) answer() (*wpi.ServiceMessage, error) {
 	p.result.Known = p.known()
 	if p.runner.plan.Image == nil {
-		p.result.Outcome = Looked
+		p.result.Outcome = Queried
 		return nil, nil //nolint:nilnil // no command is no error
 	}
 	if ended, err := p.decide(); ended || err != nil {

@@ -13,43 +13,53 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A Plan is what is to be done with which phones.
+// A Plan says what to do with which phones.
 type Plan struct {
 	Phones []Target
 	Table  *hwcheck.Table // completes what is known of the phones; may be nil
-	Image  *Image         // nil: the phones are only looked at
+	Image  *Image         // nil: the phones are only queried
+	Pages  *Web           // without an image: the phones are not contacted, and their web pages are examined up to the form
 
-	// Back is where a phone shall call, given the local address that reaches it.
+	// Back returns where a phone has to call back, given the local address that reaches it.
 	Back func(local netip.Addr) (host string, port int)
 }
 
-// A Target is one phone, and what is stated of it. Only phones that are targets are ever spoken to.
+// A Target is one phone, and what is stated of it. Only targets are ever contacted.
 type Target struct {
-	Address  string        // HOST, HOST:PORT or [IPv6]:PORT of the contact port
-	MAC      string        // as 00:1A:E8:12:34:56; another phone at the address is not touched; "" is any
+	Address  string        // of the contact port: HOST, HOST:PORT or [IPv6]:PORT
+	MAC      string        // as 00:1A:E8:12:34:56; a phone with another one is left alone; "" accepts any
 	Known    hwcheck.Phone // stated by flag or list
 	Override bool          // the manual's Override, for this phone
 	Reason   string        // why
+	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
 }
 
-// An Image is what the phones shall run.
+// web returns how the phones' web pages are visited, nil if they are not.
+func (p *Plan) web() *Web {
+	if p.Image != nil {
+		return p.Image.Web
+	}
+	return p.Pages
+}
+
+// An Image is the software to install.
 type Image struct {
 	Facts    bind.Facts
 	Policy   hwcheck.Policy // for all phones; Override and Reason are those of the target
 	Priority wpi.Priority
-	Source   Source // nil: the phones are checked, and told nothing
-	Web      *Web   // instead of a source: it is sent into their web pages
+	Source   Source // nil: the phones are checked, and get no update command
+	Web      *Web   // instead of a source: the image is uploaded to their web pages
 }
 
-// A Source is where phones fetch the image.
+// A Source is a server from which phones fetch the image.
 type Source interface {
-	// Grant opens it to one phone.
+	// Grant gives one phone access.
 	Grant(Request) (*Grant, error)
 }
 
-// A Request asks a source for one phone's access.
+// A Request asks a source for access for one phone.
 type Request struct {
-	Phone netip.Addr        // who will fetch
+	Phone netip.Addr        // the address that will fetch
 	Local netip.Addr        // the address of this machine that the phone reaches
 	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
 }
@@ -61,53 +71,53 @@ type Grant struct {
 	Withdraw   func()         // ends the access; may be nil
 }
 
-// Options are how patient the run is. The zero value is the usual.
+// Options say how long a run waits for what, and how it reaches phones. The zero value means the defaults.
 type Options struct {
-	ContactInterval time.Duration // the shortest time between two contacts of one phone; 60 s if 0
-	Patience        time.Duration // the longest silence of a phone; 10 min if 0. See the package's text on what ends it
-	Probe           time.Duration // how often a bare connect looks whether a phone restarts; 2 s if 0
-	Timeout         time.Duration // of one contact; 10 s if 0
-	Parallel        int           // how many phones are asked and fetch at once; 16 if 0
-	Witness         time.Duration // how long a phone is asked to call before its web page is visited; 20 s if 0, never longer than Patience
-	Parting         time.Duration // how long a phone is asked what it runs after an upload that ended badly, or a stop; 8 s if 0
-	Doubt           time.Duration // how long a phone is watched for a restart that has the whole image and whose page speaks against it; 15 Probes if 0, never longer than Patience
-	SecondDoor      string        // port of the other door for contacts, by HTTPS; 443 if ""
+	ContactInterval time.Duration // shortest time between two contact requests to one phone (default 60 s)
+	Patience        time.Duration // longest silence of a phone (default 10 min); the package comment says what ends it
+	Probe           time.Duration // interval of the connects that detect a restart (default 2 s)
+	Timeout         time.Duration // of one contact request (default 10 s)
+	Parallel        int           // how many phones are contacted and fetch at a time (default 16)
+	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
+	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
+	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
+	AltPort         string        // HTTPS port that accepts contact requests too (default 443)
 
 	// Dial connects to phones, and Lookup finds the addresses of a name; nil means [net.Dialer.DialContext] and
 	// [net.Resolver.LookupNetIP]. The networks are "tcp" and "ip".
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
-	// Event, if not nil, is told everything that happens, one event at a time. It holds up the run while it works.
+	// Event, if not nil, is called with everything that happens, one event at a time. The run waits for it.
 	Event func(Event)
 }
 
-// The usual patience. A phone may ignore contacts that come within its contact gap, 300 s as delivered (OpenStage SIP
+// The defaults. A phone may ignore contact requests within its contact gap, 300 s as delivered (OpenStage SIP
 // administration manual A31003-O1010-M100-17, p. 3-26); more than one a minute was seen to crash phones.
 const (
-	usualInterval = time.Minute
-	usualPatience = 10 * time.Minute
-	usualProbe    = 2 * time.Second
-	usualTimeout  = 10 * time.Second
-	usualParallel = 16
-	usualDoor     = "443"
-	UsualWitness  = 20 * time.Second
-	usualParting  = 8 * time.Second
-	usualDoubt    = 15 // probes
+	defaultInterval     = time.Minute
+	defaultPatience     = 10 * time.Minute
+	defaultProbe        = 2 * time.Second
+	defaultTimeout      = 10 * time.Second
+	defaultParallel     = 16
+	defaultAltPort      = "443"
+	DefaultConfirmFirst = 20 * time.Second
+	defaultFinalStatus  = 8 * time.Second
+	defaultRefusalWatch = 15 // probes
 )
 
-// complete puts the usual in the place of what is not given.
+// complete sets the defaults for what is not given.
 func (o Options) complete() Options {
-	setDefault(&o.ContactInterval, usualInterval)
-	setDefault(&o.Patience, usualPatience)
-	setDefault(&o.Probe, usualProbe)
-	setDefault(&o.Timeout, usualTimeout)
-	setDefault(&o.Parallel, usualParallel)
-	setDefault(&o.SecondDoor, usualDoor)
-	setDefault(&o.Witness, UsualWitness)
-	setDefault(&o.Parting, usualParting)
-	setDefault(&o.Doubt, usualDoubt*o.Probe)
-	o.Doubt = min(o.Doubt, o.Patience)
+	setDefault(&o.ContactInterval, defaultInterval)
+	setDefault(&o.Patience, defaultPatience)
+	setDefault(&o.Probe, defaultProbe)
+	setDefault(&o.Timeout, defaultTimeout)
+	setDefault(&o.Parallel, defaultParallel)
+	setDefault(&o.AltPort, defaultAltPort)
+	setDefault(&o.ConfirmFirst, DefaultConfirmFirst)
+	setDefault(&o.FinalStatus, defaultFinalStatus)
+	setDefault(&o.RefusalWatch, defaultRefusalWatch*o.Probe)
+	o.RefusalWatch = min(o.RefusalWatch, o.Patience)
 	if o.Lookup == nil {
 		o.Lookup = net.DefaultResolver.LookupNetIP
 	}
@@ -125,9 +135,9 @@ func (o Options) dial() func(ctx context.Context, network, address string) (net.
 	return o.Dial
 }
 
-func setDefault[T cmp.Ordered](field *T, usual T) {
+func setDefault[T cmp.Ordered](field *T, value T) {
 	var zero T
 	if *field <= zero {
-		*field = usual
+		*field = value
 	}
 }

@@ -2,6 +2,8 @@ package fleet_test
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -65,7 +68,7 @@ func (p play) with(also string, change func(*play)) play {
 
 func plays() []play {
 	var all []play
-	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), webPlays()} {
+	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays(), webPlays()} {
 		all = append(all, part...)
 	}
 	return all
@@ -281,6 +284,33 @@ func reinstallPlays() []play {
 	}
 }
 
+func ftpPlays() []play {
+	ftp := func(p *play) {
+		p.plan = func(s *stage) {
+			s.plan.Image.Source = ftpSource(s)
+		}
+	}
+	return []play{
+		updated("").with("ftp", ftp),
+		updated("cut-and-resumes").with("ftp", ftp),
+		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted called-back failed").with("ftp", ftp),
+		toldOnly("never-fetches", "never-fetched", asked+"failed").with("ftp", ftp),
+		toldOnly("", "never-fetched", asked+"failed").with("ftp, wrong login", func(p *play) {
+			p.plan = func(s *stage) { s.plan.Image.Source = wrongLogin{ftpSource(s)} }
+		}),
+	}
+}
+
+type wrongLogin struct{ fleet.Source }
+
+func (w wrongLogin) Grant(r fleet.Request) (*fleet.Grant, error) {
+	g, err := w.Source.Grant(r)
+	if err == nil {
+		g.Deployment.Password = "wrong"
+	}
+	return g, err
+}
+
 // TestPlays plays them all, in virtual time.
 func TestPlays(t *testing.T) {
 	t.Parallel()
@@ -353,10 +383,10 @@ func (p play) compare(s *stage, results []fleet.Result, state phonesim.State) {
 		}
 	}
 	differ("end", ending(r), p.end)
-	differ("told", r.Told, p.told)
+	differ("told", r.Instructed, p.told)
 	differ("agreement", s.agree(results), error(nil))
 	differ("steps", steps, p.steps)
-	differ("how often told", state.Told, p.tolds)
+	differ("how often told", state.Instructed, p.tolds)
 	differ("restarts", state.Restarts, p.restarts)
 	if p.end == "old-version" {
 		differ("updated", state.Version == s.image.facts.Version.Value, false)
@@ -368,4 +398,17 @@ func (p play) compare(s *stage, results []fleet.Result, state phonesim.State) {
 			s.t.Errorf("%s tells a password", e.Step)
 		}
 	}
+}
+
+// ftpSource serves the image by FTP.
+func ftpSource(s *stage) fleet.Source {
+	listen := func(port string) (net.Listener, error) { return s.net.Listen(s.t.Context(), "tcp", machine+port) }
+	l, err := listen(":2121")
+	fatal(s.t, err)
+	server, err := serve.NewFTP(serve.Options{
+		Listener: l, DataListener: func() (net.Listener, error) { return listen(":0") }, Rate: rate, OnError: s.runner.OnError,
+	})
+	fatal(s.t, err)
+	s.t.Cleanup(func() { fatal(s.t, server.Close()) })
+	return fleet.ServedByFTP(server, name, s.image.content, func(local netip.Addr) (string, int) { return local.String(), int(server.Addr().Port()) })
 }

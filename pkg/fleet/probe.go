@@ -2,12 +2,11 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"net"
-	"slices"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // A sign is what a bare connect says of a phone.
@@ -26,13 +25,6 @@ const (
 	// (Linux): such an error is also that of a cable that is out here. It is no shorter if probes are more frequent: a busy
 	// machine would take its own slowness for a phone that is gone.
 	maxProbe = 2 * time.Second
-)
-
-// What Windows says, which syscall knows under no name that all systems have.
-const (
-	wsaReset   = 10054
-	wsaTimeout = 10060
-	wsaRefused = 10061
 )
 
 // A prober looks with bare connects whether a phone is there: a restart shows in that.
@@ -107,18 +99,12 @@ func (f *follower) noteProbe(err error) {
 	}
 }
 
-// signOf tells a phone that is gone from a machine that cannot look. Only a refusal, a reset and silence come from there:
-// that there is no route, address, descriptor or permission is said on this side, or by somebody in between.
+// signOf tells a phone that is gone from a machine that cannot look.
 func signOf(err error) sign {
-	code, timeout := syscall.Errno(0), net.Error(nil)
 	switch {
 	case err == nil:
 		return signThere
-	case errors.As(err, &code):
-		if slices.Contains([]syscall.Errno{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, wsaRefused, wsaReset, wsaTimeout}, code) {
-			return signGone
-		}
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case netconn.IsPeerGone(err):
 		return signGone
 	}
 	return signNone

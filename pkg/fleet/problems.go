@@ -1,16 +1,13 @@
 package fleet
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"sync"
-	"syscall"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -27,7 +24,7 @@ const (
 	problemKinds
 )
 
-// problems are what went wrong with a phone's calls and fetches since it was asked to call, or got the update command. They
+// problems are what went wrong with a phone's calls and fetches since the first contact request, or the update command. They
 // are safe for concurrent use.
 type problems struct {
 	mu       sync.Mutex
@@ -69,7 +66,7 @@ func (p *problems) first(shared bool, kinds ...problemKind) error {
 // contactsForTLS is after how many contacts without TLS a phone is given up.
 const contactsForTLS = 2
 
-// failure returns what is wrong with the phone's calls since it was asked, or nil. It counts contacts: the phone had time to
+// failure returns what is wrong with the phone's calls since the first contact request, or nil. It counts contacts: the phone had time to
 // try again, as phones of several TLS versions do. One contact without TLS is no reason to give up before the end.
 func (p *problems) failure(final, shared bool) error {
 	p.mu.Lock()
@@ -88,9 +85,9 @@ func (p *problems) failure(final, shared bool) error {
 	return nil
 }
 
-// Troubled takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
+// OnError takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
 // calls it.
-func (r *Runner) Troubled(remote netip.Addr, err error) {
+func (r *Runner) OnError(remote netip.Addr, err error) {
 	handshake := (*serve.HandshakeError)(nil)
 	switch {
 	case errors.As(err, &handshake) && hungUp(err):
@@ -107,9 +104,8 @@ func (r *Runner) Troubled(remote netip.Addr, err error) {
 
 // hungUp reports whether a handshake ended without a word of TLS that speaks against it, as a bare connect's does.
 func hungUp(err error) bool {
-	timeout := net.Error(nil)
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.Errno(wsaReset)) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout()
+	class := netconn.Classify(err)
+	return class == netconn.Broken || class == netconn.Timeout
 }
 
 // garbled takes note of a call that could not be understood, or that is no call.
@@ -122,15 +118,15 @@ func (r *Runner) garbled(remote netip.Addr, err error) {
 	r.problem(remote, problemGarbled, err)
 }
 
-// unknownCaller reports somebody who is not one of the phones that were asked to call.
+// unknownCaller reports a call from an address that got no contact request.
 func (r *Runner) unknownCaller(remote netip.Addr, err error) {
-	r.events.report(Event{Phone: NoPhone, Step: StepStranger, Err: fmt.Errorf("%s: %w", remote, err)})
+	r.events.report(Event{Phone: NoPhone, Step: StepUnknownCaller, Err: fmt.Errorf("%s: %w", remote, err)})
 }
 
 // problem notes and reports what went wrong with a call.
 func (r *Runner) problem(remote netip.Addr, kind problemKind, err error) {
 	number := r.note(remote, kind, err)
-	r.events.report(Event{Phone: number, Step: StepTrouble, Err: fmt.Errorf("%s: %w", remote, err)})
+	r.events.report(Event{Phone: number, Step: StepCallError, Err: fmt.Errorf("%s: %w", remote, err)})
 }
 
 // note notes what went wrong for the phones at an address: they may try again. It returns the number of the phone if

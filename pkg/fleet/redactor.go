@@ -22,6 +22,7 @@ func (r redactor) event(e Event) Event {
 		return e
 	}
 	e.Device, e.Verdict, e.Known = r.device(e.Device), r.verdict(e.Verdict), r.phone(e.Known)
+	e.Form = Form{Page: r.Scrub(e.Form.Page), Field: r.Scrub(e.Form.Field)}
 	e.Text, e.Failure, e.Err = r.Scrub(e.Text), r.failure(e.Failure), r.err(e.Err)
 	return e
 }

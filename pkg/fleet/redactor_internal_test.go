@@ -34,14 +34,14 @@ func TestRedactor(t *testing.T) {
 	t.Parallel()
 	const password = "page-canary-2c7d"
 	v := newRedactor(secret.New(password))
-	verdict := &hwcheck.Verdict{Findings: []hwcheck.Finding{{Phone: hwcheck.Said{Value: password, From: password}, Image: hwcheck.Said{Value: password, From: password}, Reason: password, Advice: password}}}
+	verdict := &hwcheck.Verdict{Findings: []hwcheck.Finding{{Phone: hwcheck.Statement{Value: password, From: password}, Image: hwcheck.Statement{Value: password, From: password}, Reason: password, Advice: password}}}
 	known := hwcheck.Phone{Device: []hwcheck.Claim[string]{{Value: password}}, SoftwareType: []hwcheck.Claim[string]{{Value: password}}}
 	d := Device{password, password, password, password, password}
 	failure := &Failure{Msg: password, Err: errors.Join(io.EOF, errors.New(password))}
-	e := v.event(Event{Device: d, Verdict: verdict, Known: known, Text: password, Failure: failure, Err: failure})
+	e := v.event(Event{Device: d, Verdict: verdict, Known: known, Form: Form{password, password}, Text: password, Failure: failure, Err: failure})
 	r := v.result(Result{Failure: failure, Before: d, After: d, Known: known, Verdict: verdict})
 	for _, said := range []string{
-		e.Device.Type, e.Device.SoftwareType, e.Device.Version, e.Device.PartNumber, e.Device.MAC, e.Text, e.Failure.Error(), e.Err.Error(),
+		e.Device.Type, e.Device.SoftwareType, e.Device.Version, e.Device.PartNumber, e.Device.MAC, e.Form.Page, e.Form.Field, e.Text, e.Failure.Error(), e.Err.Error(),
 		e.Known.Device[0].Value, e.Known.SoftwareType[0].Value, r.Before.Type, r.After.Type, r.Failure.Msg, r.Known.Device[0].Value,
 		e.Verdict.Findings[0].Phone.Value, e.Verdict.Findings[0].Phone.From, e.Verdict.Findings[0].Image.Value, e.Verdict.Findings[0].Image.From,
 		e.Verdict.Findings[0].Reason, e.Verdict.Findings[0].Advice, r.Verdict.Findings[0].Reason,

@@ -168,7 +168,7 @@ func (r *registry) claimPages(p *phone, port uint16, found []netip.Addr) error {
 	for _, ip := range found {
 		page := netip.AddrPortFrom(ip.Unmap(), port)
 		if other := r.pages[page]; other != nil && other != p {
-			return failf(KindTwice, "its web page, %s, belongs to another phone of the plan", page)
+			return failf(KindDuplicate, "its web page, %s, belongs to another phone of the plan", page)
 		}
 		r.pages[page] = p
 	}
@@ -184,7 +184,7 @@ func (p *phone) request() wpi.Contact {
 	}
 	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.runner.plan.Back, Timeout: o.Timeout, Dial: o.Dial}
 	if port == hwcheck.ContactPort {
-		request.AltAddress = net.JoinHostPort(host, o.SecondDoor)
+		request.AltAddress = net.JoinHostPort(host, o.AltPort)
 	}
 	request.Reached = func(c wpi.Contacted) error {
 		n, _ := strconv.ParseUint(port, 10, 16)

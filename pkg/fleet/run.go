@@ -96,8 +96,8 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
-		if plan.Image != nil && plan.Image.Web != nil {
-			page := pageAddress(address, plan.Image.Web.Port)
+		if web := plan.web(); web != nil {
+			page := pageAddress(address, web.Port)
 			if first, twice := pages[page]; twice {
 				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is the same as that of phone %d", i+1, t.Address, page, first+1)
 			}
@@ -105,16 +105,16 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 		}
 		phones = append(phones, newPhone(r, i, t, address))
 	}
-	if plan.Image != nil && plan.Image.Web != nil {
-		r.events.hide(plan.Image.Web.Password)
+	if web := plan.web(); web != nil {
+		r.events.hide(web.Password)
 	}
 	return phones, nil
 }
 
-// errUnknownCaller reports a call of somebody who was not asked.
+// errUnknownCaller reports a call from an address that got no contact request.
 var errUnknownCaller = errors.New("a call without a contact request")
 
-// answer finds the phone that calls, and has it answer. Only phones that were asked to call are answered.
+// answer finds the phone that calls, and has it answer. Only phones that got a contact request are answered.
 func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, error) {
 	p := r.registry.caller(c)
 	if p == nil {

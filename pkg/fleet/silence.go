@@ -64,7 +64,7 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 	return f.verify(ctx, f.options.Patience)
 }
 
-// halfway queries a phone that asked for the image and was not seen to get all of it. What it reports counts: it may have had
+// halfway queries a phone that requested the image and was not seen to get all of it. What it reports counts: it may have had
 // the rest in a way that cannot be seen, and only a phone that got the command knew where to ask.
 func (f *follower) halfway(ctx context.Context) error {
 	limit := min(f.options.Patience, halfwayContacts*f.options.ContactInterval)
@@ -74,7 +74,7 @@ func (f *follower) halfway(ctx context.Context) error {
 	err := f.verify(ctx, limit)
 	failure := (*Failure)(nil)
 	switch {
-	case err == nil, !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
+	case err == nil, !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
 		return err
 	}
 	return cut

@@ -10,15 +10,15 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A file is what a source hands out.
+// A file is what a source serves.
 type file struct {
 	name    string
 	content *io.SectionReader
 	back    func(local netip.Addr) (host string, port int)
 }
 
-// Served is this machine as the source, by HTTPS: each phone has a URL of its own. Back is how a phone reaches the
-// server, given the local address that reaches the phone.
+// Served returns this machine as the source, by HTTPS: each phone gets a URL of its own. back returns where a phone reaches
+// the server, given the local address that reaches the phone.
 func Served(s *serve.Server, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
 	return &served{s, file{name, content, back}}
 }
@@ -39,7 +39,7 @@ func (f *file) offering(r Request) serve.Offering {
 	return serve.Offering{Name: f.name, Content: f.content, Clients: []netip.Addr{r.Phone}, Watch: r.Watch}
 }
 
-// Elsewhere is a server that holds the image already: every phone is told the same.
+// Elsewhere returns a server that holds the image already as the source: every phone gets the same command.
 func Elsewhere(d wpi.Deployment) Source { return elsewhere{d} }
 
 type elsewhere struct{ deployment wpi.Deployment }

@@ -8,7 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// ServedByFTP is this machine as the source, by FTP: each phone has a login of its own, for once.
+// ServedByFTP returns this machine as the source, by FTP: each phone gets a login of its own, for one fetch.
 func ServedByFTP(s *serve.FTPServer, name string, content *io.SectionReader, back func(local netip.Addr) (string, int)) Source {
 	return &servedByFTP{s, file{name, content, back}}
 }

@@ -34,7 +34,7 @@ func (f *follower) failed() error {
 	switch {
 	case f.fetch.watched && state.Requests == 0:
 		return f.because(failf(KindNeverFetch, "it reports that its update failed, and never requested the image"))
-	case f.fetch.watched && !f.fetch.complete:
+	case f.fetch.watched && !state.Complete && (state.Cut || !f.fetch.complete):
 		return failf(KindCut, "it reports that its update failed, after %d of %d bytes", state.Sent, state.Size)
 	}
 	return failf(KindSaysFailed, "it reports that its update failed")

@@ -29,14 +29,14 @@ func TestTwice(t *testing.T) {
 		p := s.phone(1, nil)
 		s.net.Name("phone.example", netip.MustParseAddr(hostOf(1)))
 		results := s.run(p.Address(), "phone.example:8085")
-		if ends := ending(results[0]) + ending(results[1]); ends != "updatedtwice" && ends != "twiceupdated" || p.State().Told != 1 {
-			t.Error(ends, p.State().Told)
+		if ends := ending(results[0]) + ending(results[1]); ends != "updatedtwice" && ends != "twiceupdated" || p.State().Instructed != 1 {
+			t.Error(ends, p.State().Instructed)
 		}
 		s = set(t, fleet.Options{})
 		one, other := s.phone(2, nil), s.phone(3, func(c *phonesim.Config) { c.MAC = macOf(2) })
 		results = s.run(one.Address(), other.Address())
 		ends := ending(results[0]) + ending(results[1])
-		if ends != "updatedtwice" && ends != "twiceupdated" || one.State().Told+other.State().Told != 1 {
+		if ends != "updatedtwice" && ends != "twiceupdated" || one.State().Instructed+other.State().Instructed != 1 {
 			t.Error(ends)
 		}
 		if err := s.agree(results); err != nil {
@@ -63,8 +63,8 @@ func TestSharedAddress(t *testing.T) {
 	})
 }
 
-// The second door serves for a phone whose contact port cannot be reached, and its restart is seen there.
-func TestSecondDoor(t *testing.T) {
+// The alternative port serves for a phone whose contact port cannot be reached, and its restart is seen there.
+func TestAltPort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := set(t, fleet.Options{})
@@ -72,7 +72,7 @@ func TestSecondDoor(t *testing.T) {
 			c.Listen, c.ListenSecure = hostOf(1)+":1", hostOf(1)+":443"
 		}, "no-contact-uri")
 		results := s.run(hostOf(1) + ":8085")
-		if ending(results[0]) != "updated" || p.State().Told != 1 || results[0].Down.IsZero() {
+		if ending(results[0]) != "updated" || p.State().Instructed != 1 || results[0].Down.IsZero() {
 			t.Errorf("%s %+v", ending(results[0]), p.State())
 		}
 	})
@@ -82,7 +82,7 @@ func TestSecondDoor(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, step := range []fleet.Step{
-		fleet.StepContacted, fleet.StepCalled, fleet.StepChecked, fleet.StepTold, fleet.StepFetching, fleet.StepFetched, fleet.StepRestarting, fleet.StepBack,
+		fleet.StepContacted, fleet.StepCalled, fleet.StepChecked, fleet.StepInstructed, fleet.StepFetching, fleet.StepFetched, fleet.StepRestarting, fleet.StepBack,
 	} {
 		t.Run(string(step), func(t *testing.T) {
 			t.Parallel()
@@ -93,7 +93,7 @@ func TestInterrupted(t *testing.T) {
 				defer stop(nil)
 				told, stopped := false, time.Time{}
 				s.hear = func(e fleet.Event) {
-					told = told || e.Step == fleet.StepTold
+					told = told || e.Step == fleet.StepInstructed
 					if e.Step == step {
 						stopped = time.Now()
 						stop(&fleet.Failure{Kind: fleet.KindCut, Msg: "another phone's"})
@@ -103,7 +103,7 @@ func TestInterrupted(t *testing.T) {
 				if ending(results[0]) != "interrupted" {
 					t.Fatal(ending(results[0]))
 				}
-				if told != results[0].Told {
+				if told != results[0].Instructed {
 					t.Error("told or not?")
 				}
 				if after := time.Since(stopped); after > 0 {
@@ -125,7 +125,7 @@ func TestLeavesNothing(t *testing.T) { //nolint:paralleltest // counts goroutine
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		s.hear = func(e fleet.Event) {
-			if e.Step == fleet.StepTold {
+			if e.Step == fleet.StepInstructed {
 				stop()
 			}
 		}
@@ -184,7 +184,7 @@ func introduction(reason, address string) wpi.PhoneMessage {
 func (s *stage) start(address string) <-chan []fleet.Result {
 	told, ended := make(chan struct{}), make(chan []fleet.Result, 1)
 	s.hear = func(e fleet.Event) {
-		if e.Step == fleet.StepTold {
+		if e.Step == fleet.StepInstructed {
 			close(told)
 		}
 	}
@@ -218,8 +218,8 @@ func TestLiar(t *testing.T) {
 			}
 		}
 		results := <-ended
-		if ending(results[0]) != "unproven" || p.State().Told != 1 {
-			t.Error(ending(results[0]), p.State().Told)
+		if ending(results[0]) != "unproven" || p.State().Instructed != 1 {
+			t.Error(ending(results[0]), p.State().Instructed)
 		}
 		if got := s.say(hostOf(1), introduction(wpi.Solicited, p.Address())); got != wpi.ActionCleanUp {
 			t.Errorf("after the end: %s", got)
@@ -285,7 +285,7 @@ func TestMany(t *testing.T) {
 		}
 		results := s.run(addresses...)
 		for n, r := range results {
-			if ending(r) != "updated" || r.After.MAC != macOf(n) || phones[n].State().Told != 1 {
+			if ending(r) != "updated" || r.After.MAC != macOf(n) || phones[n].State().Instructed != 1 {
 				t.Errorf("%d: %s %v", n, ending(r), r.Failure)
 			}
 		}
@@ -312,7 +312,7 @@ func TestInterruptCutsFetch(t *testing.T) {
 			}
 		}
 		results := s.runUntil(ctx, p.Address())
-		if ending(results[0]) != "interrupted" || !results[0].Told {
+		if ending(results[0]) != "interrupted" || !results[0].Instructed {
 			t.Fatal(ending(results[0]))
 		}
 		if state := p.State(); state.Version != oldVersion || state.Fetches != 0 || state.Restarts != 0 {

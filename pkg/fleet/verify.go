@@ -59,7 +59,7 @@ func (f *follower) askAgain(ctx context.Context, limit time.Time) (*call, error)
 func (f *follower) noAnswer(err error) error {
 	cause := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &cause), cause.Kind == KindOther, cause.Kind == KindTwice:
+	case !errors.As(err, &cause), cause.Kind == KindAnotherPhone, cause.Kind == KindDuplicate:
 		return err
 	case cause.Kind == KindUnreachable && f.restart.back.IsZero():
 		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it went down and did not come back within %s", span(f.options.Patience)), Err: cause}

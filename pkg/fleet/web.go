@@ -28,6 +28,9 @@ type Web struct {
 	// ends. Its Sent is set here.
 	Image  func(context.Context) wbm.Image
 	DryRun bool // phones are examined up to the form, and sent nothing
+	// Admit, if not nil, returns the password for a phone that says this of itself, before the page gets it. A failure ends
+	// the visit. No patience passes meanwhile.
+	Admit func(ctx context.Context, d Device) (secret.Secret, *Failure)
 }
 
 // A visit takes the image to one phone by its web page. Whatever takes long there is done by another goroutine while the
@@ -42,6 +45,8 @@ type visit struct {
 	number   int // of the phone
 	web      *Web
 	address  string                                      // HOST:PORT of the page
+	password secret.Secret                               // of the page
+	hide     func(secret.Secret)                         // redacts a password from now on
 	claim    func(port uint16, found []netip.Addr) error // notes where the page is
 	lockOut  func()                                      // leaves alone the phones that are not sent the image yet
 
@@ -62,11 +67,12 @@ type visit struct {
 const defaultPage = "443"
 
 func (p *phone) newVisit() *visit {
-	web := p.runner.plan.Image.Web
+	web := p.runner.plan.web()
 	return &visit{
 		reporter: p, decider: p, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
-		web: web, address: pageAddress(p.address, web.Port), lockOut: p.runner.stopUploads, upload: upload{changed: make(chan struct{}, 1)},
-		claim: func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
+		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads,
+		upload: upload{changed: make(chan struct{}, 1)},
+		claim:  func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
 	}
 }
 
@@ -76,14 +82,14 @@ func pageAddress(contact, port string) string {
 	return net.JoinHostPort(host, cmp.Or(port, defaultPage))
 }
 
-// updateByPage takes a phone through its web page: it is asked what it is, its page is examined, it is checked, sent the
+// updateByPage takes a phone through its web page: it gets contact requests, its page is examined, it is checked, sent the
 // image and followed.
 func (p *phone) updateByPage(ctx, early context.Context) error {
 	if err := p.noneFits(); err != nil {
 		return err
 	}
 	v := p.newVisit()
-	defer func() { p.result.Told, p.result.Upload = v.upload.whole, v.upload.reported }()
+	defer func() { p.result.Instructed, p.result.Upload = v.upload.whole, v.upload.reported }()
 	defer v.end(ctx)
 	if err := v.confirmFirst(early); err != nil {
 		return err
@@ -114,10 +120,23 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 	return v.failed(ctx, err)
 }
 
+// examinePage visits the web page of a phone up to the form, and logs out.
+func (p *phone) examinePage(ctx context.Context) error {
+	v := p.newVisit()
+	defer v.end(ctx)
+	defer v.leave()
+	p.facts.byCall, p.facts.after = p.target.Called, p.target.Called
+	if err := v.arrive(ctx); err != nil {
+		return err
+	}
+	p.result.Known, p.result.Outcome = p.known(), Queried
+	return nil
+}
+
 // confirmFirst asks the phone to call: what it says there is documented, what its page says is not. One that does not call is
 // known by its page alone.
 func (v *visit) confirmFirst(ctx context.Context) error {
-	within := min(v.options.Patience, v.options.Witness)
+	within := min(v.options.Patience, v.options.ConfirmFirst)
 	err := v.dialog.query(ctx, time.Now().Add(within))
 	if err == nil {
 		v.called, v.facts.byCall = true, v.facts.after
@@ -125,7 +144,7 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	}
 	failure := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &failure), failure.Kind == KindOther, failure.Kind == KindTwice:
+	case !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
 		return err
 	case failure.Kind == KindNoCall:
 		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))
@@ -154,21 +173,24 @@ var errLongWay = errors.New("its pages take too long")
 
 // arrive asks the page what the phone is, and finds the form. The page has one patience for all of that.
 func (v *visit) arrive(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, v.options.Patience, errLongWay)
-	defer cancel()
-	if err := v.open(ctx); err != nil {
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(v.options.Patience, func() { cancel(errLongWay) })
+	defer patience.Stop()
+	if err := v.open(within); err != nil {
 		return err
 	}
 	v.facts.readPage(v.session.Facts())
-	if v.facts.after.MAC != "" { // a password is not for another phone
-		if err := v.facts.rightPage(); err != nil {
-			return err
-		}
-	}
-	if err := v.login(ctx); err != nil {
+	if err := v.facts.rightPageSoFar(); err != nil {
 		return err
 	}
-	if err := v.find(ctx); err != nil {
+	if err := v.admit(ctx, patience); err != nil {
+		return err
+	}
+	if err := v.login(within); err != nil {
+		return err
+	}
+	if err := v.find(within); err != nil {
 		return err
 	}
 	v.facts.readPage(v.session.Facts())
@@ -176,7 +198,10 @@ func (v *visit) arrive(ctx context.Context) error {
 		return err
 	}
 	v.facts.before = v.facts.after
-	v.reporter.report(Event{Step: StepFound, Device: v.facts.after, Text: bounded(v.form.Page + ", " + v.form.Field)})
+	v.reporter.report(Event{
+		Step: StepFound, Device: v.facts.after, Form: Form{Page: v.facts.cut(v.form.Page), Field: v.facts.cut(v.form.Field)},
+		Text: bounded(v.form.Page + ", " + v.form.Field),
+	})
 	return nil
 }
 
@@ -201,7 +226,7 @@ func (v *visit) while(work func()) {
 
 // end waits a short time for whoever logs out.
 func (v *visit) end(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.options.Parting)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), v.options.FinalStatus)
 	defer cancel()
 	v.untilLeft(ctx)
 	v.mu.Lock()

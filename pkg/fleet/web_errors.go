@@ -29,33 +29,33 @@ func (v *visit) pageFailure(ctx context.Context, err error) error {
 func PageFailure(e *wbm.Error) *Failure {
 	failure, known := pageFailures()[e.Kind]
 	if !known {
-		failure = Failure{Kind: KindPageOdd, Msg: "its web page cannot be parsed"}
+		failure = failf(KindPageOdd, "its web page cannot be parsed")
 	}
 	failure.Err = e
 	switch e.Kind { //nolint:exhaustive // of the others the page's own words say more than ours
 	case wbm.KindUnreachable, wbm.KindTimeout, wbm.KindBroken, wbm.KindTLS, wbm.KindTrust:
 		failure.Err = e.Err
 	}
-	return &failure
+	return failure
 }
 
 // pageFailures is the table of how a visit fails for the phone. Where there is no text, visit.failed says it.
-func pageFailures() map[wbm.Kind]Failure {
-	return map[wbm.Kind]Failure{
-		wbm.KindUnreachable: {Kind: KindPageUnreachable, Msg: "its web page cannot be reached"},
-		wbm.KindTimeout:     {Kind: KindPageBroken, Msg: "its web page does not answer in time"},
-		wbm.KindBroken:      {Kind: KindPageBroken, Msg: "the connection to its web page broke"},
-		wbm.KindSession:     {Kind: KindPageBroken, Msg: "its web page ended the session"},
-		wbm.KindTLS:         {Kind: KindPageTLS, Msg: "no TLS connection to its web page can be established"},
-		wbm.KindTrust:       {Kind: KindPageTrust, Msg: "its web page's certificate is not trusted"},
-		wbm.KindPassword:    {Kind: KindPassword, Msg: "its web page rejects the password, which is not sent a second time"},
-		wbm.KindLocked:      {Kind: KindLocked, Msg: "its web page accepts no password for now, after too many wrong ones"},
-		wbm.KindChange:      {Kind: KindNewPassword, Msg: "its web page requires a password change first"},
-		wbm.KindNoLogin:     {Kind: KindNoLogin, Msg: "its web page has no known login form"},
-		wbm.KindNoForm:      {Kind: KindNoForm, Msg: "its web page has no image upload form"},
-		wbm.KindManyForms:   {Kind: KindManyForms, Msg: "its web page has several forms that might be for an image upload"},
-		wbm.KindForeign:     {Kind: KindPageForeign, Msg: "its web page leads to another host"},
-		wbm.KindSource:      {Kind: KindImage},
-		wbm.KindRefused:     {Kind: KindPageRefused},
+func pageFailures() map[wbm.Kind]*Failure {
+	return map[wbm.Kind]*Failure{
+		wbm.KindUnreachable: failf(KindPageUnreachable, "its web page cannot be reached"),
+		wbm.KindTimeout:     failf(KindPageBroken, "its web page does not answer in time"),
+		wbm.KindBroken:      failf(KindPageBroken, "the connection to its web page broke"),
+		wbm.KindSession:     failf(KindPageBroken, "its web page ended the session"),
+		wbm.KindTLS:         failf(KindPageTLS, "no TLS connection to its web page can be established"),
+		wbm.KindTrust:       failf(KindPageTrust, "its web page's certificate is not trusted"),
+		wbm.KindPassword:    failf(KindPassword, "its web page rejects the password, which is not sent a second time"),
+		wbm.KindLocked:      failf(KindLocked, "its web page accepts no password for now, after too many wrong ones"),
+		wbm.KindChange:      failf(KindNewPassword, "its web page requires a password change first"),
+		wbm.KindNoLogin:     failf(KindNoLogin, "its web page has no known login form"),
+		wbm.KindNoForm:      failf(KindNoForm, "its web page has no image upload form"),
+		wbm.KindManyForms:   failf(KindManyForms, "its web page has several forms that might be for an image upload"),
+		wbm.KindForeign:     failf(KindPageForeign, "its web page leads to another host"),
+		wbm.KindSource:      failf(KindImage, ""),
+		wbm.KindRefused:     failf(KindPageRefused, ""),
 	}
 }

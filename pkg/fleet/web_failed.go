@@ -10,7 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// failed describes an upload that ended badly, or a run that was stopped. The phone is asked what it runs: that is what
+// failed describes an upload that ended badly, or a run that was stopped. The phone is queried: what it runs is what
 // somebody has to know of it now.
 func (v *visit) failed(ctx context.Context, err error) error {
 	v.leave()
@@ -48,7 +48,7 @@ func words(err error) string {
 // finalStatus asks the phone what it runs, for a short time and even if the run was stopped: by its page, which waits for
 // nothing, and if that does not answer by the interface, if a contact is due.
 func (v *visit) finalStatus(ctx context.Context) string {
-	limit := time.Now().Add(v.options.Parting)
+	limit := time.Now().Add(v.options.FinalStatus)
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	d, err := v.statusByPage(ctx)
@@ -91,5 +91,5 @@ func (v *visit) statusByPage(ctx context.Context) (Device, error) {
 // isOther reports whether another phone answers than the one that is meant.
 func isOther(err error) bool {
 	failure := (*Failure)(nil)
-	return errors.As(err, &failure) && (failure.Kind == KindOther || failure.Kind == KindTwice)
+	return errors.As(err, &failure) && (failure.Kind == KindAnotherPhone || failure.Kind == KindDuplicate)
 }

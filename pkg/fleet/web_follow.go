@@ -13,7 +13,7 @@ func (p *phone) followPage(ctx context.Context, v *visit, refusal error) error {
 	f := p.newFollower()
 	f.visit, f.fetch.whole, f.fetch.complete, f.refusal = v, true, true, refusal
 	if refusal != nil {
-		f.silence.end(f.options.Doubt)
+		f.silence.end(f.options.RefusalWatch)
 	}
 	return p.followed(f, f.watch(ctx))
 }

@@ -20,7 +20,7 @@ func (v *visit) timeout() time.Duration { return cmp.Or(v.web.Timeout, defaultPa
 // pageOptions returns how the page is spoken to.
 func (v *visit) pageOptions() wbm.Options {
 	return wbm.Options{
-		TLS: v.web.TLS(v.number), Secret: v.web.Password, Timeout: v.timeout(), Patience: v.options.Patience, Dial: v.options.Dial,
+		TLS: v.web.TLS(v.number), Secret: v.password, Timeout: v.timeout(), Patience: v.options.Patience, Dial: v.options.Dial,
 		Event: func(e wbm.Event) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
@@ -71,9 +71,25 @@ func (v *visit) claimPage(ctx context.Context) error {
 	return v.claim(uint16(number), found)
 }
 
+// admit asks whether the page gets the password, and stops the patience meanwhile.
+func (v *visit) admit(ctx context.Context, patience *time.Timer) error {
+	if v.web.Admit == nil {
+		return nil
+	}
+	patience.Stop()
+	var failure *Failure
+	v.while(func() { v.password, failure = v.web.Admit(ctx, v.facts.after) })
+	if failure != nil {
+		return failure
+	}
+	v.hide(v.password)
+	patience.Reset(v.options.Patience)
+	return nil
+}
+
 // login sends the password, for the first time.
 func (v *visit) login(ctx context.Context) (err error) {
-	v.while(func() { err = v.session.Login(ctx, v.web.Password) })
+	v.while(func() { err = v.session.Login(ctx, v.password) })
 	if err != nil {
 		return v.pageFailure(ctx, err)
 	}
@@ -133,7 +149,7 @@ func (v *visit) loginAgain(ctx context.Context, s *wbm.Session) error {
 	v.mu.Lock()
 	v.posted = false
 	v.mu.Unlock()
-	err := s.Login(ctx, v.web.Password)
+	err := s.Login(ctx, v.password)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.mayLogin = !v.posted

@@ -90,7 +90,7 @@ func (v *visit) noteSent() {
 }
 
 // send sends the image. nil is a phone that has every byte, and whose page did not refuse: it is to be followed. The
-// error is not complete yet: nobody asked the phone what it runs.
+// error is not complete yet: the phone is not queried yet.
 func (v *visit) send(ctx context.Context) error {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -127,10 +127,10 @@ func (v *visit) sent(ctx context.Context, answer wbm.Answer, err error) error {
 		v.reporter.report(Event{Step: StepAnswered, Text: answer.Words, Limit: v.options.Patience})
 		return nil
 	case err == nil:
-		v.reporter.report(Event{Step: StepAnswered, Text: answer.Words, Limit: v.options.Doubt})
+		v.reporter.report(Event{Step: StepAnswered, Text: answer.Words, Limit: v.options.RefusalWatch})
 		return &Failure{Kind: KindPageRefused, Err: errors.New(answer.Words)}
 	case errors.As(err, &e) && e.Whole && (e.Kind == wbm.KindRefused || e.Kind == wbm.KindSession):
-		v.reporter.report(Event{Step: StepAnswered, Err: e, Limit: v.options.Doubt})
+		v.reporter.report(Event{Step: StepAnswered, Err: e, Limit: v.options.RefusalWatch})
 	case errors.As(err, &e) && e.Whole && e.Kind != wbm.KindSource:
 		// A phone that restarts takes its page with it in the middle of an answer (observed: UnifyConfigurator, of Restart).
 		// Whatever else is wrong with the answer, the phone has the image, and may install it.

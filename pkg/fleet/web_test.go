@@ -81,7 +81,7 @@ func TestInterruptedUpload(t *testing.T) {
 				}
 				results := s.runUntil(ctx, sim.Address())
 				r := results[0]
-				if ending(r) != "interrupted" || r.Told || !strings.Contains(fmt.Sprint(r.Failure), c.says) || !strings.Contains(r.Failure.Msg, " of 512.") {
+				if ending(r) != "interrupted" || r.Instructed || !strings.Contains(fmt.Sprint(r.Failure), c.says) || !strings.Contains(r.Failure.Msg, " of 512.") {
 					t.Errorf("%s: %v", ending(r), r.Failure)
 				}
 				if err := s.agree(results); err != nil {

@@ -114,8 +114,8 @@ func TestOtherConversation(t *testing.T) {
 			}
 		}
 		results := <-ended
-		if ending(results[0]) != "never-fetched" || strings.Contains(s.steps(), "busy") || p.State().Told != 1 {
-			t.Error(ending(results[0]), s.steps(), p.State().Told)
+		if ending(results[0]) != "never-fetched" || strings.Contains(s.steps(), "busy") || p.State().Instructed != 1 {
+			t.Error(ending(results[0]), s.steps(), p.State().Instructed)
 		}
 	})
 }
@@ -128,7 +128,7 @@ func TestOwnStatus(t *testing.T) {
 		p := s.phone(1, nil, "never-fetches")
 		heard := make(chan struct{})
 		s.hear = func(e fleet.Event) {
-			if e.Step != fleet.StepTold {
+			if e.Step != fleet.StepInstructed {
 				return
 			}
 			go func() {
@@ -151,7 +151,7 @@ func TestSaysNoMAC(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := set(t, fleet.Options{})
-		relay := s.newDoor(func(s *stage, address string) {
+		relay := s.newContactServer(func(s *stage, address string) {
 			m := introduction(wpi.Solicited, address)
 			m.Items[4].Value = ""
 			_ = s.say(hostOf(1), m)
@@ -172,13 +172,13 @@ func TestCallBeforeAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := set(t, fleet.Options{})
-		door := s.newDoor(func(s *stage, _ string) { _ = s.say(hostOf(1), introduction(wpi.Solicited, "192.0.2.1:8085")) })
+		server := s.newContactServer(func(s *stage, _ string) { _ = s.say(hostOf(1), introduction(wpi.Solicited, "192.0.2.1:8085")) })
 		s.plan.Image = nil
-		door.stage <- s
-		if results := s.run(door.address); ending(results[0]) != "looked" || results[0].Took > time.Minute {
+		server.stage <- s
+		if results := s.run(server.address); ending(results[0]) != "looked" || results[0].Took > time.Minute {
 			t.Error(ending(results[0]), results[0].Failure, results[0].Took)
 		}
-		<-door.done
+		<-server.done
 	})
 }
 
@@ -191,7 +191,7 @@ func TestHalfway(t *testing.T) {
 			source := &granted{Source: s.plan.Image.Source}
 			s.plan.Image.Source = source
 			calls := 0
-			door := s.newDoor(func(s *stage, address string) {
+			server := s.newContactServer(func(s *stage, address string) {
 				m := introduction(wpi.Solicited, address)
 				m.Items[2].Value = oldVersion.String()
 				if calls++; calls > 1 {
@@ -203,15 +203,15 @@ func TestHalfway(t *testing.T) {
 			})
 			s.hear = func(e fleet.Event) {
 				if e.Step == fleet.StepSilent {
-					door.stage <- s
+					server.stage <- s
 				}
 			}
-			door.stage <- s
-			if results := s.run(door.address); ending(results[0]) != want || results[0].Fetch.Complete {
+			server.stage <- s
+			if results := s.run(server.address); ending(results[0]) != want || results[0].Fetch.Complete {
 				t.Error(running, ending(results[0]), results[0].Failure, s.steps())
 			}
-			<-door.done
-			<-door.done
+			<-server.done
+			<-server.done
 		}
 	})
 }
@@ -228,8 +228,8 @@ func TestPatienceEndsContact(t *testing.T) {
 	})
 }
 
-// Who reads the events slowly does not hold up strangers.
-func TestStrangersDoNotWait(t *testing.T) {
+// A caller that reads the events slowly does not hold up calls from elsewhere.
+func TestUnknownCallersDoNotWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := set(t, fleet.Options{})
@@ -263,18 +263,18 @@ func TestStrangersDoNotWait(t *testing.T) {
 	})
 }
 
-// A door takes contacts, and has something done before it answers them.
-type door struct {
+// A contactServer takes contact requests, and has something done before it answers them.
+type contactServer struct {
 	address string
 	stage   chan *stage
 	done    chan struct{} // told when that was done
 }
 
-func (s *stage) newDoor(before func(s *stage, address string)) *door {
+func (s *stage) newContactServer(before func(s *stage, address string)) *contactServer {
 	s.t.Helper()
 	l, err := s.net.Listen(s.t.Context(), "tcp", hostOf(1)+":8085")
 	fatal(s.t, err)
-	d := &door{l.Addr().String(), make(chan *stage, 1), make(chan struct{}, 2)}
+	d := &contactServer{l.Addr().String(), make(chan *stage, 1), make(chan struct{}, 2)}
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		select {
 		case s := <-d.stage:

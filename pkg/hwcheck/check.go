@@ -59,9 +59,9 @@ func (a Answer) String() string {
 // MarshalText returns the answer in words.
 func (a Answer) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// A Said is a value as one side states it, with its origin: From names the place for people, Origin the kind for
+// A Statement is a value as one side states it, with its origin: From names the place for people, Origin the kind for
 // programs ("header", "flag", or "flag, rules" if two disagree). The zero Said is no statement.
-type Said struct {
+type Statement struct {
 	Value  string `json:"value"`
 	Origin string `json:"origin"`
 	From   string `json:"from"`
@@ -70,22 +70,22 @@ type Said struct {
 // A Finding is the result of one rule. Reason says why in a few words. Advice is one sentence on how to make it pass,
 // and is empty only for Pass. Lift names the permission that overrides the finding, "" if none does.
 type Finding struct {
-	Rule    Rule    `json:"rule"`
-	Outcome Outcome `json:"outcome"`
-	Image   Said    `json:"image"`
-	Phone   Said    `json:"phone"`
-	Reason  string  `json:"reason"`
-	Advice  string  `json:"advice"`
-	Lift    string  `json:"lift"`
-	Lifted  Outcome `json:"lifted,omitempty"` // the outcome that was overridden
+	Rule       Rule      `json:"rule"`
+	Outcome    Outcome   `json:"outcome"`
+	Image      Statement `json:"image"`
+	Phone      Statement `json:"phone"`
+	Reason     string    `json:"reason"`
+	Advice     string    `json:"advice"`
+	Override   string    `json:"lift"`
+	Overridden Outcome   `json:"lifted,omitempty"` // the outcome that was overridden
 }
 
 // The permissions that override findings.
 const (
-	LiftOverride  = "override"
-	LiftType      = "allow-type-change"
-	LiftDowngrade = "allow-downgrade"
-	LiftReinstall = "reinstall"
+	PermitOverride   = "override"
+	PermitTypeChange = "allow-type-change"
+	PermitDowngrade  = "allow-downgrade"
+	PermitReinstall  = "reinstall"
 )
 
 // A Policy is what the user permits and requires.
@@ -116,12 +116,12 @@ func Check(facts bind.Facts, phone Phone, policy Policy) Verdict {
 	v := Verdict{NothingToDo: nothingToDo, Findings: []Finding{
 		Intact(facts, policy),
 		family,
-		c.override(c.hardwareLevel(), LiftOverride, policy.Override),
-		c.override(c.minimumVersion(fit), LiftOverride, policy.Override),
-		c.override(c.steppingStone(), LiftOverride, policy.Override),
-		c.override(softwareType, LiftType, policy.AllowTypeChange),
-		c.override(c.downgrade(), LiftDowngrade, policy.AllowDowngrade),
-		c.override(same, LiftReinstall, policy.Reinstall),
+		c.override(c.hardwareLevel(), PermitOverride, policy.Override),
+		c.override(c.minimumVersion(fit), PermitOverride, policy.Override),
+		c.override(c.steppingStone(), PermitOverride, policy.Override),
+		c.override(softwareType, PermitTypeChange, policy.AllowTypeChange),
+		c.override(c.downgrade(), PermitDowngrade, policy.AllowDowngrade),
+		c.override(same, PermitReinstall, policy.Reinstall),
 	}}
 	if policy.Override {
 		v.Reason = policy.Reason
@@ -165,9 +165,9 @@ func (c *evaluation) override(f Finding, permission string, given bool) Finding 
 	if f.Outcome != Fail && f.Outcome != Unknown {
 		return f
 	}
-	f.Lift = permission
+	f.Override = permission
 	if given {
-		f.Lifted, f.Outcome = f.Outcome, Overridden
+		f.Overridden, f.Outcome = f.Outcome, Overridden
 	}
 	return f
 }

@@ -5,7 +5,7 @@ import "github.com/cpupdate/cpupdate/pkg/bind"
 // Intact evaluates the first rule, image-intact, which needs no phone.
 func Intact(facts bind.Facts, policy Policy) Finding {
 	in := facts.Integrity
-	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Said{integrityText(in), string(facts.Format), string(facts.Format)}}
+	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Statement{integrityText(in), string(facts.Format), string(facts.Format)}}
 	switch {
 	case in.Digest == bind.Wrong && in.Damage != nil && in.Damage.Problem == bind.Disagrees:
 		f.Outcome, f.Reason = Fail, "the descriptor belongs to another image"

@@ -138,11 +138,11 @@ func naiveOpinion(s situation) opinion {
 
 	// Permissions override what fails and what is unknown, each for the rules that name it.
 	for _, rule := range []string{"hardware-level", "minimum-version", "stepping-stone"} {
-		o.liftIf(s.Override, rule)
+		o.overrideIf(s.Override, rule)
 	}
-	o.liftIf(s.TypeChange, "software-type")
-	o.liftIf(s.Down, "downgrade")
-	o.liftIf(s.Reinstall, "same-version")
+	o.overrideIf(s.TypeChange, "software-type")
+	o.overrideIf(s.Down, "downgrade")
+	o.overrideIf(s.Reinstall, "same-version")
 
 	fail, unknown := false, false
 	for _, outcome := range o.Outcomes {
@@ -168,7 +168,7 @@ func naiveOpinion(s situation) opinion {
 	return o
 }
 
-func (o opinion) liftIf(permitted bool, rule string) {
+func (o opinion) overrideIf(permitted bool, rule string) {
 	if permitted && (o.Outcomes[rule] == "fail" || o.Outcomes[rule] == "unknown") {
 		o.Outcomes[rule] = "overridden"
 	}
@@ -198,11 +198,11 @@ func naiveFamilyModel(s situation, missing string) string {
 		if strings.ToLower(naiveLastWord(device)) != first {
 			return "unknown"
 		}
-		if said := naiveFamily(device); said != "" {
-			if family != "" && family != said {
+		if statement := naiveFamily(device); statement != "" {
+			if family != "" && family != statement {
 				return "unknown"
 			}
-			family = said
+			family = statement
 		}
 	}
 	if s.Family == "" && len(s.Models) == 0 {
@@ -427,7 +427,7 @@ func drawSituation(r *rand.Rand) situation {
 		}
 	}
 	for range 16 {
-		s.Origins = append(s.Origins, pick(r, hwcheck.Flag, hwcheck.List, hwcheck.Asked, hwcheck.Rules))
+		s.Origins = append(s.Origins, pick(r, hwcheck.Flag, hwcheck.List, hwcheck.Reported, hwcheck.Rules))
 	}
 	return s
 }
@@ -437,15 +437,15 @@ func claimed[T any](r *rand.Rand, draw func() T) []T {
 	if chance(r, 20) {
 		return nil
 	}
-	said := []T{draw()}
-	for chance(r, 30) && len(said) < 3 {
+	statement := []T{draw()}
+	for chance(r, 30) && len(statement) < 3 {
 		if chance(r, 70) {
-			said = append(said, said[0])
+			statement = append(statement, statement[0])
 		} else {
-			said = append(said, draw())
+			statement = append(statement, draw())
 		}
 	}
-	return said
+	return statement
 }
 
 // drawVersion draws one of 47 versions, never the zero one, and often the same.
@@ -525,7 +525,7 @@ func (s situation) phone() hwcheck.Phone {
 		SoftwareType: claims(s.Types, s.Origins[6:], sameText),
 		Running:      claims(s.Running, s.Origins[9:], versionOf),
 		Minimum:      claims(s.Minimum, s.Origins[12:], versionOf),
-		Asked:        s.Asked,
+		Queried:      s.Asked,
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	Flag     Origin = "flag"     // stated on the command line
 	List     Origin = "list"     // stated in a phone list
 	Stored   Origin = "settings" // stated in the stored settings
-	Asked    Origin = "phone"    // reported by the phone itself
+	Reported Origin = "phone"    // reported by the phone itself
 	Rules    Origin = "rules"    // looked up in a hardware table
 	Inferred Origin = "inferred" // derived from another value
 )
@@ -36,15 +36,15 @@ type Phone struct {
 	SoftwareType []Claim[string]
 	Running      []Claim[bind.Version]
 	Minimum      []Claim[bind.Version] // lowest version known to run on this hardware
-	Asked        bool                  // the phone was queried: a value that it did not report is unknown, not merely unchecked
+	Queried      bool                  // the phone was queried: a value that it did not report is unknown, not merely unchecked
 }
 
 // A resolved value is the result of a list of claims.
 type resolved[T any] struct {
-	value    T
-	known    bool // at least one claim, and all agree
-	disagree bool
-	said     Said
+	value     T
+	known     bool // at least one claim, and all agree
+	disagree  bool
+	statement Statement
 }
 
 // resolve compares claims by key and keeps the first.
@@ -52,26 +52,26 @@ func resolve[T any, K comparable](claims []Claim[T], key func(T) K, text func(T)
 	if len(claims) == 0 {
 		return resolved[T]{}
 	}
-	out := resolved[T]{value: claims[0].Value, known: true, said: say(claims[0], text)}
+	out := resolved[T]{value: claims[0].Value, known: true, statement: statementOf(claims[0], text)}
 	for _, claim := range claims[1:] {
 		if key(claim.Value) != key(claims[0].Value) {
 			out.disagree, out.known = true, false
-			next := say(claim, text)
-			out.said.Value += " / " + next.Value
-			out.said.From += " / " + next.From
-			out.said.Origin += ", " + next.Origin
+			next := statementOf(claim, text)
+			out.statement.Value += " / " + next.Value
+			out.statement.From += " / " + next.From
+			out.statement.Origin += ", " + next.Origin
 		}
 	}
 	return out
 }
 
-// say returns a claim as a statement for the findings.
-func say[T any](c Claim[T], text func(T) string) Said {
+// statementOf returns a claim as a statement for the findings.
+func statementOf[T any](c Claim[T], text func(T) string) Statement {
 	from := string(c.Origin)
 	if c.Where != "" {
 		from = c.Where
 	}
-	return Said{text(c.Value), string(c.Origin), from}
+	return Statement{text(c.Value), string(c.Origin), from}
 }
 
 // same returns its argument. It is the key of values that are compared unchanged, and the text of values that are text.

@@ -12,7 +12,7 @@ import (
 type evaluation struct {
 	facts   bind.Facts
 	policy  Policy
-	asked   bool
+	queried bool
 	device  resolved[string]
 	family  resolved[string]
 	level   resolved[uint16]
@@ -23,7 +23,7 @@ type evaluation struct {
 
 func newEvaluation(facts bind.Facts, p Phone, policy Policy) *evaluation {
 	return &evaluation{
-		facts: facts, policy: policy, asked: p.Asked,
+		facts: facts, policy: policy, queried: p.Queried,
 		device:  resolve(p.Device, model, same),
 		family:  resolve(families(p.Device), fold, same),
 		level:   resolve(p.Level, same, levelText),
@@ -35,26 +35,26 @@ func newEvaluation(facts bind.Facts, p Phone, policy Policy) *evaluation {
 
 // missing returns the outcome for a value that is missing for the phone.
 func (c *evaluation) missing() Outcome {
-	if c.asked {
+	if c.queried {
 		return Unknown
 	}
 	return NotChecked
 }
 
-// imageSaid returns a value that the image states.
-func imageSaid[T any](f bind.Fact[T]) Said {
+// imageStatement returns a value that the image states.
+func imageStatement[T any](f bind.Fact[T]) Statement {
 	if !f.Known() {
-		return Said{}
+		return Statement{}
 	}
 	from := string(f.Source)
 	if f.Confidence == bind.Observed {
 		from += ", observed"
 	}
-	return Said{fmt.Sprint(f.Value), string(f.Source), from}
+	return Statement{fmt.Sprint(f.Value), string(f.Source), from}
 }
 
 func (c *evaluation) familyModel() Finding {
-	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.said}
+	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.statement}
 	platform := c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
 	models := c.facts.Models.Value
 	listed := slices.ContainsFunc(models, func(m string) bool { return model(m) == model(c.device.value) })
@@ -85,18 +85,18 @@ func (c *evaluation) familyOpen() bool {
 }
 
 // imageDevice returns the phones that the image is for.
-func (c *evaluation) imageDevice() Said {
-	said := imageSaid(c.facts.Family)
+func (c *evaluation) imageDevice() Statement {
+	statement := imageStatement(c.facts.Family)
 	switch {
 	case c.facts.Models.Known():
-		models := imageSaid(c.facts.Models)
-		said = Said{strings.TrimPrefix(said.Value+": "+strings.Join(c.facts.Models.Value, ", "), ": "), models.Origin, models.From}
+		models := imageStatement(c.facts.Models)
+		statement = Statement{strings.TrimPrefix(statement.Value+": "+strings.Join(c.facts.Models.Value, ", "), ": "), models.Origin, models.From}
 	case c.facts.Platform.Known():
-		said = imageSaid(c.facts.Platform)
-	case said.Value != "":
-		said.Value += ", every model"
+		statement = imageStatement(c.facts.Platform)
+	case statement.Value != "":
+		statement.Value += ", every model"
 	}
-	return said
+	return statement
 }
 
 // correctable returns advice for a value that was only observed.
@@ -108,7 +108,7 @@ func (c *evaluation) correctable() string {
 }
 
 func (c *evaluation) hardwareLevel() Finding {
-	f := Finding{Rule: HardwareLevel, Outcome: Pass, Image: imageSaid(c.facts.Levels), Phone: c.level.said}
+	f := Finding{Rule: HardwareLevel, Outcome: Pass, Image: imageStatement(c.facts.Levels), Phone: c.level.statement}
 	switch {
 	case !c.facts.Levels.Known():
 		return f.with(NotApplicable, "the image states no hardware levels", "Nothing to do: minimum-version applies instead.")
@@ -124,7 +124,7 @@ func (c *evaluation) hardwareLevel() Finding {
 
 // minimumVersion may use the phone's current version, but only if image and phone match in family, model and type.
 func (c *evaluation) minimumVersion(fit Outcome) Finding {
-	f := Finding{Rule: MinimumVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.minimum.said}
+	f := Finding{Rule: MinimumVersion, Outcome: Pass, Image: imageStatement(c.facts.Version), Phone: c.minimum.statement}
 	version := c.facts.Version.Value
 	switch {
 	case c.facts.Levels.Known():
@@ -138,7 +138,7 @@ func (c *evaluation) minimumVersion(fit Outcome) Finding {
 	case c.minimum.known:
 		return f
 	case c.running.known && fit == Pass && version.Compare(c.running.value) >= 0:
-		f.Phone = Said{c.running.value.String(), string(Inferred), string(Inferred) + ": its current version"}
+		f.Phone = Statement{c.running.value.String(), string(Inferred), string(Inferred) + ": its current version"}
 		f.Reason = fmt.Sprintf("the phone runs %s, so its hardware supports that version and newer ones", c.running.value)
 		return f
 	}
@@ -187,7 +187,7 @@ func (c *evaluation) gaps() string {
 }
 
 func (c *evaluation) steppingStone() Finding {
-	f := Finding{Rule: SteppingStone, Outcome: Pass, Image: imageSaid(c.facts.UpdateFrom), Phone: c.running.said}
+	f := Finding{Rule: SteppingStone, Outcome: Pass, Image: imageStatement(c.facts.UpdateFrom), Phone: c.running.statement}
 	stone := c.facts.UpdateFrom
 	switch {
 	case !stone.Known():
@@ -203,7 +203,7 @@ func (c *evaluation) steppingStone() Finding {
 }
 
 func (c *evaluation) softwareType() Finding {
-	f := Finding{Rule: SoftwareType, Outcome: Pass, Image: imageSaid(c.facts.SoftwareType), Phone: c.kind.said}
+	f := Finding{Rule: SoftwareType, Outcome: Pass, Image: imageStatement(c.facts.SoftwareType), Phone: c.kind.statement}
 	switch {
 	case c.kind.disagree:
 		return f.with(Unknown, "sources disagree on the phone's software type", "Find out which type the phone runs and state only that.")
@@ -218,7 +218,7 @@ func (c *evaluation) softwareType() Finding {
 }
 
 func (c *evaluation) downgrade() Finding {
-	f := Finding{Rule: Downgrade, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
+	f := Finding{Rule: Downgrade, Outcome: Pass, Image: imageStatement(c.facts.Version), Phone: c.running.statement}
 	if found, ok := c.versionsMissing(f); ok {
 		return found
 	}
@@ -231,7 +231,7 @@ func (c *evaluation) downgrade() Finding {
 // sameVersion also reports whether there is nothing to do: everything is compatible, and the phone already runs this
 // version.
 func (c *evaluation) sameVersion(fit Outcome) (Finding, bool) {
-	f := Finding{Rule: SameVersion, Outcome: Pass, Image: imageSaid(c.facts.Version), Phone: c.running.said}
+	f := Finding{Rule: SameVersion, Outcome: Pass, Image: imageStatement(c.facts.Version), Phone: c.running.statement}
 	if found, ok := c.versionsMissing(f); ok {
 		return found, false
 	}
@@ -244,10 +244,10 @@ func (c *evaluation) sameVersion(fit Outcome) (Finding, bool) {
 	case fit != Pass:
 		return f.with(fit, "the same version number, but not known to be of the same model and software type", "State "+c.gaps()+" to have it checked."), false
 	case c.policy.Reinstall:
-		f.Lift, f.Lifted = LiftReinstall, Pass
+		f.Override, f.Overridden = PermitReinstall, Pass
 		return f.with(Overridden, "the phone already runs this version, which is installed again", "Nothing to do."), false
 	}
-	f.Lift, f.Reason = LiftReinstall, "nothing to do: the phone already runs this version"
+	f.Override, f.Reason = PermitReinstall, "nothing to do: the phone already runs this version"
 	return f, true
 }
 

@@ -308,7 +308,7 @@ func TestCompleteAdds(t *testing.T) {
 	phone := partPhone(t, "S30817-S7720-A101-1")
 	phone.Device = []hwcheck.Claim[string]{{Value: "CP400", Origin: hwcheck.Flag}}
 	phone.Level = []hwcheck.Claim[uint16]{{Value: 2, Origin: hwcheck.List}}
-	phone.Minimum = []hwcheck.Claim[bind.Version]{{Value: version(t, "V1 R1.0.0"), Origin: hwcheck.Asked}}
+	phone.Minimum = []hwcheck.Claim[bind.Version]{{Value: version(t, "V1 R1.0.0"), Origin: hwcheck.Reported}}
 	checkCompleted(t, table.Complete(phone), "CP400, CP600 (line 2)", "2, 3 (line 2)", "V1 R1.0.0, V1 R4.9.0 (line 2)")
 }
 
@@ -449,14 +449,14 @@ func checkClaims[T any](t *testing.T, what string, claims []hwcheck.Claim[T], wa
 	t.Helper()
 	var all []string
 	for _, c := range claims {
-		said := text(c.Value)
+		statement := text(c.Value)
 		if where, found := strings.CutPrefix(c.Where, "site.toml, "); found {
-			said += " (" + where + ")"
+			statement += " (" + where + ")"
 		}
 		if (c.Origin == hwcheck.Rules) != (c.Where != "") {
 			t.Errorf("got origin %q and place %q of %s, want a place for what comes from the table", c.Origin, c.Where, what)
 		}
-		all = append(all, said)
+		all = append(all, statement)
 	}
 	if got := strings.Join(all, ", "); got != want {
 		t.Errorf("got %s %q, want %q", what, got, want)

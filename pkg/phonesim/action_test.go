@@ -56,8 +56,8 @@ func TestContact(t *testing.T) {
 	})
 }
 
-// TestSecureDoor: the contact path is also served by TLS, with a certificate of the phone's own.
-func TestSecureDoor(t *testing.T) {
+// TestSecureListener: the contact path is also served by TLS, with a certificate of the phone's own.
+func TestSecureListener(t *testing.T) {
 	t.Parallel()
 	inMemory(t, func(t *world) {
 		s := newService(t)

@@ -77,7 +77,7 @@ type Config struct {
 	// Network is what the phone listens and calls on; nil is the system's network.
 	Network Network
 
-	// Event is told everything that happens to the phone, one after another; it must return soon, and must not call
+	// Event is called with everything that happens to the phone, one event at a time; it must return soon, and must not call
 	// [Phone.Close]. With several phones it is called by several at a time.
 	Event func(Event)
 }

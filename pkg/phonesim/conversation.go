@@ -17,73 +17,73 @@ const maxExchanges = 1000
 
 // A conversation is what a phone and its service say to each other, from the phone's call to CleanUp.
 type conversation struct {
-	r      *run
+	r      *boot
 	target string
 	nonce  string // of the last message
 	cookie string
-	line   *line
+	conn   *idleConn
 	stream net.Conn // the line, made safe
 	reader *bufio.Reader
 	left   []wpi.Item // fragments that were not asked for yet
 	called bool       // the first message was answered
 
-	// What the phone is to do when it is over.
+	// What the phone has to do when the conversation ends.
 	order   *order
 	restart bool
 }
 
-// A misunderstanding is an answer that the phone does not understand.
-type misunderstanding string
+// A protocolError is an answer that the phone does not understand.
+type protocolError string
 
-func (m misunderstanding) Error() string { return string(m) }
+func (m protocolError) Error() string { return string(m) }
 
-func (r *run) newConversation(target string) *conversation {
+func (r *boot) newConversation(target string) *conversation {
 	return &conversation{r: r, target: target}
 }
 
-// hold holds the conversation, and reports whether the service was reached.
-func (c *conversation) hold(ctx context.Context, message *wpi.PhoneMessage) bool {
+// converse holds the conversation, and reports whether the service was reached.
+func (c *conversation) converse(ctx context.Context, message *wpi.PhoneMessage) bool {
 	defer c.close()
 	reason := message.Reason
 	for range maxExchanges {
 		answer, err := c.post(ctx, message)
-		if m := misunderstanding(""); errors.As(err, &m) {
+		if m := protocolError(""); errors.As(err, &m) {
 			c.abort(ctx, string(m))
 			return true
 		}
 		if err != nil {
-			c.r.p.tell(Event{Kind: CallFailed, Detail: err.Error()})
+			c.r.p.report(Event{Kind: CallFailed, Detail: err.Error()})
 			return c.called
 		}
 		if !c.called {
 			c.called = true
 			c.r.promised = "" // kept; the answer may ask for another
 			c.r.p.set(func(s *State) { s.Calls++ })
-			c.r.p.tell(Event{Kind: Called, Detail: reason})
+			c.r.p.report(Event{Kind: Called, Detail: reason})
 		}
 		if answer == nil {
 			break
 		}
-		if message = c.obey(ctx, answer); message == nil {
+		if message = c.handle(ctx, answer); message == nil {
 			break
 		}
 	}
-	c.r.p.tell(Event{Kind: Ended})
+	c.r.p.report(Event{Kind: Ended})
 	return true
 }
 
-// abort says that the phone did not understand, and ends the conversation whatever the answer (the guide, p. 13).
+// abort reports that the phone did not understand, and ends the conversation whatever the answer (the guide, p. 13).
 func (c *conversation) abort(ctx context.Context, why string) {
 	c.order, c.restart = nil, false
-	c.r.p.tell(Event{Kind: Aborted, Detail: why})
+	c.r.p.report(Event{Kind: Aborted, Detail: why})
 	m := c.message(wpi.PhoneCleanUp, wpi.Item{Name: wpi.ItemCleanUpReason, Value: why})
 	m.Fragment = wpi.FragmentFinal
 	_, _ = c.post(ctx, m) // there is nobody to tell
-	c.r.p.tell(Event{Kind: Ended})
+	c.r.p.report(Event{Kind: Ended})
 }
 
-// first returns the message with which the phone calls.
-func (c *conversation) first(reason string) *wpi.PhoneMessage {
+// firstMessage returns the message with which the phone calls.
+func (c *conversation) firstMessage(reason string) *wpi.PhoneMessage {
 	p := c.r.p
 	p.mu.Lock()
 	p.held++
@@ -119,8 +119,8 @@ func (c *conversation) fragment(m *wpi.PhoneMessage) {
 	m.Fragment, c.left, m.Items = wpi.FragmentNext, m.Items[half:], m.Items[:half]
 }
 
-// fresh returns a nonce: 32 capital hexadecimal digits (observed).
-func (c *conversation) fresh() string {
+// newNonce returns a nonce: 32 capital hexadecimal digits (observed).
+func (c *conversation) newNonce() string {
 	if c.r.p.traits.constantNonce {
 		return "0123456789ABCDEF0123456789ABCDEF"
 	}
@@ -129,17 +129,17 @@ func (c *conversation) fresh() string {
 	return fmt.Sprintf("%X", b)
 }
 
-// obey does what the service says, and returns what the phone says to that: nil at the end of the conversation.
-func (c *conversation) obey(ctx context.Context, m *wpi.ServiceMessage) *wpi.PhoneMessage {
+// handle carries out an action of the service, and returns the phone's reply: nil at the end of the conversation.
+func (c *conversation) handle(ctx context.Context, m *wpi.ServiceMessage) *wpi.PhoneMessage {
 	if m.Action != wpi.ActionGetNextFragment {
 		c.left = nil
 	}
 	switch m.Action {
 	case wpi.ActionReadItems:
-		c.r.p.tell(Event{Kind: WasRead, Detail: itemNames(m.Items)})
+		c.r.p.report(Event{Kind: WasRead, Detail: itemNames(m.Items)})
 		return c.reply(m.Action, wpi.Accepted, c.readItems(m.Items)...)
 	case wpi.ActionReadAllItems:
-		c.r.p.tell(Event{Kind: WasRead, Detail: "everything"})
+		c.r.p.report(Event{Kind: WasRead, Detail: "everything"})
 		reply := c.reply(m.Action, wpi.Accepted, c.allItems()...)
 		if c.r.p.traits.fragments {
 			c.fragment(reply)
@@ -183,29 +183,29 @@ func (c *conversation) cleanUp(items []wpi.Item) {
 	}
 }
 
-// deploy takes an order, for when the conversation is over, or refuses it.
+// deploy accepts an order, to be carried out when the conversation ends, or refuses it.
 func (c *conversation) deploy(ctx context.Context, m *wpi.ServiceMessage) *wpi.PhoneMessage {
 	p := c.r.p
 	o, err := newOrder(m)
 	if o.software {
-		p.set(func(s *State) { s.Told++ })
+		p.set(func(s *State) { s.Instructed++ })
 	}
 	switch {
 	case err != nil:
-		p.tell(Event{Kind: Declined, Detail: err.Error()})
+		p.report(Event{Kind: Declined, Detail: err.Error()})
 		return nil // assumed: nothing is published
 	case c.r.inCall() && !o.immediate:
 		// That it is refused is the guide's word (p. 56), the form is assumed.
-		p.tell(Event{Kind: Busy, Detail: m.Action})
+		p.report(Event{Kind: Busy, Detail: m.Action})
 		return c.reply(m.Action, wpi.Busy)
 	}
-	p.tell(Event{Kind: Told, Detail: o.String()})
+	p.report(Event{Kind: Instructed, Detail: o.String()})
 	switch {
 	case o.software && p.traits.reply == wpi.Failed:
-		p.tell(Event{Kind: Declined, Detail: "it refuses deployments"})
+		p.report(Event{Kind: Declined, Detail: "it refuses deployments"})
 		return c.reply(m.Action, wpi.Failed)
 	case o.software && p.traits.neverFetches:
-		p.tell(Event{Kind: Declined, Detail: "it never fetches"})
+		p.report(Event{Kind: Declined, Detail: "it never fetches"})
 		return nil
 	case !o.software && p.traits.sameConversation:
 		_, report := c.r.execute(ctx, o)

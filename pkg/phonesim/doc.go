@@ -5,9 +5,9 @@
 //		Level: 3, SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9},
 //	})
 //
-// It listens on its contact port, calls back by HTTPS when it is asked to, says what it is and runs, obeys, fetches images
-// by FTP or HTTPS, and looks at them itself: it shares no rule with the packages that it is to try. An image that does
-// not suit it is dropped without a restart; one that does is installed, and the phone is gone for a while and comes back
+// It listens on its contact port, calls back by HTTPS after a contact request, says what it is and runs, obeys, fetches images
+// by FTP or HTTPS, and evaluates them itself: it shares no rule with the packages that it is to try. An image that is
+// not compatible is dropped without a restart; one that is gets installed, and the phone is gone for a while and comes back
 // with the new version.
 //
 // How phones talk is in the developer's guide A31003-S2000-R102-16-7620, here called the guide; how they choose what to
@@ -18,6 +18,6 @@
 // With Config.Web it has the phones' own web page as well: a browser can log in there and upload an image. What is publicly
 // known of that page is said where it stands; the rest is assumed.
 //
-// What it cannot do: FTP in active mode, and the account (ACCT) of an FTP login, which a phone may know. It keeps nothing
+// It does not support FTP in active mode, and the account (ACCT) of an FTP login, which a phone may know. It keeps nothing
 // that it fetched, and nothing on disk.
 package phonesim

@@ -6,22 +6,22 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A Kind is what an event tells.
+// A Kind is a kind of event.
 type Kind string
 
 // The kinds of events.
 const (
-	Started    Kind = "started"     // it runs Version and listens; not told of the first start
+	Started    Kind = "started"     // it runs Version and listens; not reported for the first start
 	Contacted  Kind = "contacted"   // it was asked to call; Detail is where
 	Ignored    Kind = "ignored"     // a contact that changes nothing; Detail is why
 	Overloaded Kind = "overloaded"  // the contact port has closed
 	Called     Kind = "called"      // it called, and was answered; Detail is the reason for the call
 	CallFailed Kind = "call failed" // nobody answered, or nobody it trusts; Detail is why
-	Ended      Kind = "ended"       // the conversation is over
+	Ended      Kind = "ended"       // the conversation has ended
 	Aborted    Kind = "aborted"     // it did not understand an answer; Detail is why
 	WasRead    Kind = "read"        // items were read
 	Written    Kind = "written"     // items were written
-	Told       Kind = "told"        // it was told to fetch; Detail is what
+	Instructed Kind = "told"        // it got an order to fetch; Detail is what
 	Busy       Kind = "busy"        // it refused an action for being in a call; Detail is the action
 	Declined   Kind = "declined"    // it will not fetch; Detail is why
 	Fetching   Kind = "fetching"    // it asks for the file
@@ -44,7 +44,7 @@ const (
 	CallEnds   Kind = "hung up"
 )
 
-// An Event is something that happened to a phone. Detail may hold what services and servers sent, cut to 200 bytes but
+// An Event reports something that happened to a phone. Detail may hold what services and servers sent, cut to 200 bytes but
 // not escaped; it never holds a password.
 type Event struct {
 	Time    time.Time
@@ -69,7 +69,7 @@ const (
 	StatusGone       Status = "gone" // for good
 )
 
-// A State is what a phone is, and what it has been through.
+// A State says what a phone is and does, and what happened to it so far.
 type State struct {
 	Address      string // HOST:PORT of the contact port
 	WebAddress   string // HOST:PORT of the web page, "" without one
@@ -78,13 +78,13 @@ type State struct {
 	Version      bind.Version
 	Status       Status
 
-	Contacts int    // how often it was asked to call
-	Calls    int    // how often it called and was answered
-	Told     int    // how often it was told to fetch software
-	Fetches  int    // how many files it had as a whole
-	Bytes    int64  // of all fetches, whole or not
-	Restarts int    // how often it came back
-	Refusal  string // why it did not install the last image; "" if it did
+	Contacts   int    // how often it was asked to call
+	Calls      int    // how often it called and was answered
+	Instructed int    // how often it got an order to fetch software
+	Fetches    int    // how many files it had as a whole
+	Bytes      int64  // of all fetches, whole or not
+	Restarts   int    // how often it came back
+	Refusal    string // why it did not install the last image; "" if it did
 
 	Logins      int     // how often somebody logged in at the web page
 	Uploads     int     // how many images it got as a whole there
@@ -95,16 +95,16 @@ type State struct {
 
 const maxDetail = 200
 
-// tell reports an event.
-func (p *Phone) tell(e Event) {
+// report reports an event.
+func (p *Phone) report(e Event) {
 	if p.c.Event == nil {
 		return
 	}
 	if len(e.Detail) > maxDetail {
 		e.Detail = e.Detail[:maxDetail]
 	}
-	p.telling.Lock()
-	defer p.telling.Unlock()
+	p.reporting.Lock()
+	defer p.reporting.Unlock()
 	e.Time, e.Phone = time.Now(), p.c.MAC
 	if e.Version.IsZero() {
 		e.Version = p.State().Version

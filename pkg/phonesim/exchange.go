@@ -18,10 +18,10 @@ import (
 
 const servicePath = "/DeploymentService/LoginService" // fixed in the firmware (observed)
 
-// post sends a message and returns what the service says to it: nil ends the conversation. The error is a misunderstanding
-// where the answer cannot be understood.
+// post sends a message and returns the service's answer: nil ends the conversation. The error is a protocolError
+// if the answer cannot be understood.
 func (c *conversation) post(ctx context.Context, m *wpi.PhoneMessage) (*wpi.ServiceMessage, error) {
-	m.Nonce = c.fresh()
+	m.Nonce = c.newNonce()
 	c.nonce = m.Nonce
 	body := c.r.p.style(m)
 	fresh := c.stream == nil
@@ -49,21 +49,21 @@ func (c *conversation) post(ctx context.Context, m *wpi.PhoneMessage) (*wpi.Serv
 func (c *conversation) understand(response *response) (*wpi.ServiceMessage, error) {
 	if c.r.p.traits.old {
 		if problem := oldProblem(response); problem != "" {
-			return nil, misunderstanding(problem)
+			return nil, protocolError(problem)
 		}
 	}
 	answer, err := wpi.ParseServiceMessage(response.text)
 	if err != nil {
-		return nil, misunderstanding(err.Error())
+		return nil, protocolError(err.Error())
 	}
 	if answer.Nonce != c.nonce {
-		return nil, misunderstanding("the nonce does not match the message")
+		return nil, protocolError("the nonce does not match the message")
 	}
 	return answer, nil
 }
 
-// oldProblem says what old firmware stumbles over: chunks (the guide, p. 12: up to V2R2), the entities for & < >
-// (observed: 2009), and whatever stands before the XML (observed).
+// oldProblem returns what old firmware cannot read: chunks (the guide, p. 12: up to V2R2), the entities for & < >
+// (observed: 2009), and text before the XML (observed).
 func oldProblem(response *response) string {
 	entity := regexp.MustCompile(`(?i)&(amp|lt|gt|#0*38|#0*60|#0*62|#x0*26|#x0*3c|#x0*3e);`)
 	switch {
@@ -95,7 +95,7 @@ func (c *conversation) send(ctx context.Context, body []byte) (*response, error)
 		if err != nil {
 			return nil, err
 		}
-		c.line, c.stream, c.reader = l, stream, bufio.NewReader(stream)
+		c.conn, c.stream, c.reader = l, stream, bufio.NewReader(stream)
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\nHost: %s\r\n", servicePath, c.target)
@@ -127,20 +127,20 @@ func (c *conversation) send(ctx context.Context, body []byte) (*response, error)
 	}, nil
 }
 
-// dialTLS opens a safe connection.
-func (p *Phone) dialTLS(ctx context.Context, address string) (*line, net.Conn, error) {
+// dialTLS opens a TLS connection.
+func (p *Phone) dialTLS(ctx context.Context, address string) (*idleConn, net.Conn, error) {
 	l, err := p.dial(ctx, address)
 	if err != nil {
 		return nil, nil, err
 	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		l.hangUp()
+		l.end()
 		return nil, nil, err
 	}
 	stream := tls.Client(l, p.clientTLS(host))
 	if err := stream.HandshakeContext(ctx); err != nil {
-		l.hangUp()
+		l.end()
 		return nil, nil, fmt.Errorf("the TLS handshake: %w", err)
 	}
 	return l, stream, nil
@@ -152,6 +152,6 @@ func (c *conversation) close() {
 		return
 	}
 	_ = c.stream.Close()
-	c.line.hangUp()
-	c.line, c.stream, c.reader = nil, nil, nil
+	c.conn.end()
+	c.conn, c.stream, c.reader = nil, nil, nil
 }

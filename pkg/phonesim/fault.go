@@ -72,7 +72,7 @@ type row struct {
 	set      func(*Config, *traits)
 }
 
-// rows is the table of faults, in the order of the steps of an update.
+// rows returns the table of faults, in the order of the steps of an update.
 func rows() []row {
 	var all []row
 	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows()} {

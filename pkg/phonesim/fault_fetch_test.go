@@ -17,7 +17,7 @@ func told(t *world, image []byte, faults ...string) (*service, *watched) {
 	s.file = image
 	p := start(t, cp600(), faults...)
 	s.say(solicit(t, p.Address(), s), "SoftwareDeployment", httpsItems(s, "normal")...)
-	p.await(phonesim.Told)
+	p.await(phonesim.Instructed)
 	return s, p
 }
 

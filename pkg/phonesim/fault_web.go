@@ -12,7 +12,7 @@ type webTraits struct {
 	refuses, otherMAC                         bool
 }
 
-// webRows are the faults of the web page. They change nothing in a phone without one.
+// webRows returns the faults of the web page. They change nothing in a phone without one.
 func webRows() []row {
 	set := func(field func(*webTraits) *bool) func(*Config, *traits) {
 		return func(_ *Config, t *traits) { *field(&t.web) = true }

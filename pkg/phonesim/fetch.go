@@ -11,27 +11,27 @@ import (
 
 const (
 	fetchChunk = 16 << 10
-	someBytes  = 64 << 10 // half of a file whose size nobody told
+	someBytes  = 64 << 10 // half of a file of unknown size
 )
 
-// errCut is a connection that the phone itself has cut.
+// errCut reports a connection that the phone itself has cut.
 var errCut = errors.New("it cut the connection")
 
-// execute fetches what was ordered. It returns what the phone will run if it has to restart, and what it says of the
+// execute fetches what was ordered. It returns what the phone will run if it has to restart, and what it reports of the
 // fetch, nil for nothing.
-func (r *run) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessage) {
+func (r *boot) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessage) {
 	if !r.p.begin(StatusFetching) { // assumed: nothing is published
-		r.p.tell(Event{Kind: Declined, Detail: "an image is being uploaded to its web page"})
+		r.p.report(Event{Kind: Declined, Detail: "an image is being uploaded to its web page"})
 		return nil, nil
 	}
 	if !o.software {
 		ok := true
 		for _, f := range o.files {
-			ok = r.get(ctx, f, io.Discard) == nil && ok
+			ok = r.download(ctx, f, io.Discard) == nil && ok
 		}
 		r.p.set(func(s *State) { s.Status = StatusIdle })
 		if ok {
-			r.p.tell(Event{Kind: Stored, Detail: o.String()})
+			r.p.report(Event{Kind: Stored, Detail: o.String()})
 		}
 		if o.several {
 			return nil, nil
@@ -41,7 +41,7 @@ func (r *run) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessag
 	next := r.update(ctx, o)
 	if next != nil {
 		r.p.set(func(s *State) { s.Status = StatusInstalling })
-		r.p.tell(Event{Kind: Installing, Version: next.version})
+		r.p.report(Event{Kind: Installing, Version: next.version})
 	}
 	if !r.p.traits.reports {
 		return next, nil
@@ -49,49 +49,49 @@ func (r *run) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessag
 	return next, r.report(o, next != nil)
 }
 
-// update fetches an image and looks at it. It returns nil if the phone stays what it is.
-func (r *run) update(ctx context.Context, o *order) *restart {
+// update fetches an image and evaluates it. It returns nil if the phone stays what it is.
+func (r *boot) update(ctx context.Context, o *order) *restart {
 	t := &r.p.traits
 	arriving := newImage()
-	if err := r.get(ctx, o.files[0], arriving); err != nil {
+	if err := r.download(ctx, o.files[0], arriving); err != nil {
 		return nil
 	}
 	if t.fetchesTwice {
 		arriving = newImage()
-		if err := r.get(ctx, o.files[0], arriving); err != nil {
+		if err := r.download(ctx, o.files[0], arriving); err != nil {
 			return nil
 		}
 	}
 	return r.decide(o, arriving)
 }
 
-// decide says what the phone does with an image, and returns nil if it stays what it is.
-func (r *run) decide(o *order, arriving *image) *restart {
+// decide decides what the phone does with an image, and returns nil if it stays what it is.
+func (r *boot) decide(o *order, arriving *image) *restart {
 	t := &r.p.traits
 	if t.truncated {
 		arriving.size--
 	}
-	next, refusal := r.look(o, arriving)
+	next, refusal := r.evaluate(o, arriving)
 	if t.refusal != "" {
 		refusal = t.refusal
 	}
 	r.p.set(func(s *State) { s.Refusal = refusal })
 	if refusal != "" {
 		r.p.set(func(s *State) { s.Status = StatusIdle }) // before anybody hears of it: contacts count again
-		r.p.tell(Event{Kind: Refused, Detail: refusal})
+		r.p.report(Event{Kind: Refused, Detail: refusal})
 		return nil
 	}
 	return next
 }
 
-// look decides on an image.
-func (r *run) look(o *order, arriving *image) (*restart, string) {
+// evaluate returns what the phone will run with an image, or why it does not install it.
+func (r *boot) evaluate(o *order, arriving *image) (*restart, string) {
 	state := r.p.State()
 	next := &restart{version: state.Version, softwareType: state.SoftwareType, update: true}
 	facts, err := arriving.facts()
 	switch {
 	case err == nil:
-		if refusal := r.p.judge(facts); refusal != "" {
+		if refusal := r.p.refusal(facts); refusal != "" {
 			return nil, refusal
 		}
 		next.version = facts.Version.Value
@@ -119,32 +119,32 @@ func (r *run) look(o *order, arriving *image) (*restart, string) {
 	return next, ""
 }
 
-// get fetches one file into w.
-func (r *run) get(ctx context.Context, f fetch, w io.Writer) error {
+// download fetches one file into w.
+func (r *boot) download(ctx context.Context, f fetch, w io.Writer) error {
 	if f.remove {
 		return nil
 	}
 	r.p.set(func(s *State) { s.Status = StatusFetching })
-	r.p.tell(Event{Kind: Fetching, Detail: f.String()})
-	got, err := r.attempt(ctx, f, w, 0)
+	r.p.report(Event{Kind: Fetching, Detail: f.String()})
+	got, err := r.downloadFrom(ctx, f, w, 0)
 	if errors.Is(err, errCut) && r.p.traits.resumes {
-		r.p.tell(Event{Kind: Fetching, Detail: f.String(), Bytes: got})
+		r.p.report(Event{Kind: Fetching, Detail: f.String(), Bytes: got})
 		var more int64
-		more, err = r.attempt(ctx, f, w, got)
+		more, err = r.downloadFrom(ctx, f, w, got)
 		got += more
 	}
 	if err != nil {
 		r.p.set(func(s *State) { s.Status = StatusIdle })
-		r.p.tell(Event{Kind: FetchEnded, Detail: err.Error(), Bytes: got})
+		r.p.report(Event{Kind: FetchEnded, Detail: err.Error(), Bytes: got})
 		return err
 	}
 	r.p.set(func(s *State) { s.Fetches++ })
-	r.p.tell(Event{Kind: Fetched, Bytes: got})
+	r.p.report(Event{Kind: Fetched, Bytes: got})
 	return nil
 }
 
-// attempt fetches a file from a byte on, over one connection, and returns how many bytes came.
-func (r *run) attempt(ctx context.Context, f fetch, w io.Writer, from int64) (int64, error) {
+// downloadFrom fetches a file from a byte on, over one connection, and returns how many bytes came.
+func (r *boot) downloadFrom(ctx context.Context, f fetch, w io.Writer, from int64) (int64, error) {
 	open := r.openFTP
 	if f.url != nil {
 		open = r.openHTTPS
@@ -162,7 +162,7 @@ func (r *run) attempt(ctx context.Context, f fetch, w io.Writer, from int64) (in
 			stopAt = someBytes
 		}
 	}
-	got, err := r.pour(s, w, stopAt)
+	got, err := r.receive(s, w, stopAt)
 	if errors.Is(err, errCut) && r.p.traits.stalls {
 		<-ctx.Done() // the connection stays open
 	}
@@ -175,8 +175,8 @@ func (r *run) attempt(ctx context.Context, f fetch, w io.Writer, from int64) (in
 	return got, err
 }
 
-// pour moves the bytes; it stops after so many unless that is -1.
-func (r *run) pour(s *source, w io.Writer, stopAt int64) (int64, error) {
+// receive moves the bytes; it stops after so many unless that is -1.
+func (r *boot) receive(s *source, w io.Writer, stopAt int64) (int64, error) {
 	buffer := make([]byte, fetchChunk)
 	var got int64
 	for {

@@ -38,17 +38,17 @@ func (m *image) Write(b []byte) (int, error) {
 		m.tail = append(m.tail, b...)
 		m.tail = append(m.tail[:0], m.tail[max(len(m.tail)-trailer, 0):]...)
 	}
-	rest := m.take(b)
+	rest := m.keepHeader(b)
 	if len(m.front) == shortHeader && m.header == shortHeader {
 		m.header = headerLength(m.front)
-		rest = m.take(rest)
+		rest = m.keepHeader(rest)
 	}
 	m.payload.Write(rest)
 	return len(b), nil
 }
 
-// take keeps what belongs to the header, and returns the rest.
-func (m *image) take(b []byte) []byte {
+// keepHeader keeps what belongs to the header, and returns the rest.
+func (m *image) keepHeader(b []byte) []byte {
 	n := min(m.header-len(m.front), len(b))
 	m.front = append(m.front, b[:n]...)
 	return b[n:]
@@ -95,10 +95,10 @@ func (m *image) facts() (bind.Facts, error) {
 	return facts, nil
 }
 
-// judge says why the phone does not install an image: "" if it does. The manual has two rules (p. 95): an image that
+// refusal returns why the phone does not install an image: "" if it does. The manual has two rules (p. 95): an image that
 // states hardware levels has to state the phone's, and one that states none must not be older than the lowest version
-// that the hardware is known to need. Override lifts these. That a phone looks at family and model too is assumed.
-func (p *Phone) judge(facts bind.Facts) string {
+// that the hardware is known to need. Override permits these. That a phone checks family and model too is assumed.
+func (p *Phone) refusal(facts bind.Facts) string {
 	family, model := splitDevice(p.c.DeviceType)
 	switch {
 	case facts.Family.Known() && family != "" && !strings.EqualFold(facts.Family.Value, family):

@@ -8,10 +8,10 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// CanaryPassword is what a phone with the fault user-pwd sends as its user's password: it must turn up nowhere.
+// CanaryPassword is the user's password that a phone with the fault user-pwd sends: it must turn up nowhere.
 const CanaryPassword = "User-Canary-41ce"
 
-// basicItems is what a phone says with each first message, in the order that was observed.
+// basicItems returns the items of each first message, in the order that was observed.
 func (c *conversation) basicItems() []wpi.Item {
 	p, t := c.r.p, &c.r.p.traits
 	items := c.identity()
@@ -35,10 +35,10 @@ func (c *conversation) basicItems() []wpi.Item {
 	if t.userPassword {
 		items = append(items, wpi.Item{Name: "user-pwd", Value: CanaryPassword})
 	}
-	return c.spoil(items)
+	return c.applyFaults(items)
 }
 
-// identity is what the phone is.
+// identity returns the items that say what the phone is.
 func (c *conversation) identity() []wpi.Item {
 	device := c.r.p.c.DeviceType
 	if c.r.p.traits.hostile {
@@ -56,14 +56,14 @@ func (c *conversation) identity() []wpi.Item {
 	return items
 }
 
-// hostileText is what a terminal must not be given, and more of it than anybody wants to read. XML has no ESC: CSI is the
+// hostileText returns control sequences for terminals, and more text than anybody wants to read. XML has no ESC: CSI is the
 // same in one character.
 func hostileText(device string) string {
 	return device + " \u009b2J\u009b31m\u202eevil\r\nphone: verified\u0085" + strings.Repeat("x", 60_000)
 }
 
-// spoil puts statuses and filling where faults want them.
-func (c *conversation) spoil(items []wpi.Item) []wpi.Item {
+// applyFaults adds the statuses and the filling that faults want.
+func (c *conversation) applyFaults(items []wpi.Item) []wpi.Item {
 	t := &c.r.p.traits
 	if t.failedItems {
 		failing := []string{"gigabit-ethernet-enabled", wpi.ItemPartNumber, "e164"}
@@ -80,19 +80,19 @@ func (c *conversation) spoil(items []wpi.Item) []wpi.Item {
 	return items
 }
 
-// contactURI is where the phone may be contacted, as it sees itself.
+// contactURI returns where the phone takes contact requests, as it sees itself.
 func (c *conversation) contactURI() string {
 	address := c.r.p.Address()
 	host, port, err := net.SplitHostPort(address)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) && c.line != nil {
-		if own, _, err := net.SplitHostPort(c.line.LocalAddr().String()); err == nil {
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) && c.conn != nil {
+		if own, _, err := net.SplitHostPort(c.conn.LocalAddr().String()); err == nil {
 			address = net.JoinHostPort(own, port)
 		}
 	}
 	return "http://" + address + contactPath
 }
 
-// number is the phone's number, which can be written.
+// number returns the phone's number, which can be written.
 func (p *Phone) number() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,7 +102,7 @@ func (p *Phone) number() string {
 	return p.c.E164
 }
 
-// allItems is everything that the phone gives away.
+// allItems returns all items that can be read.
 func (c *conversation) allItems() []wpi.Item {
 	items := c.basicItems()
 	if t := &c.r.p.traits; t.noVersion {
@@ -124,10 +124,10 @@ func (p *Phone) value(name string) string {
 }
 
 // readItems answers with the items that were asked for (the guide, p. 45).
-func (c *conversation) readItems(asked []wpi.Item) []wpi.Item {
+func (c *conversation) readItems(requested []wpi.Item) []wpi.Item {
 	all := c.allItems()
 	var items []wpi.Item
-	for _, i := range asked {
+	for _, i := range requested {
 		at := slices.IndexFunc(all, func(known wpi.Item) bool { return known.Name == i.Name })
 		if at < 0 {
 			items = append(items, wpi.Item{Name: i.Name, Index: i.Index, Status: c.missing(i.Name)})
@@ -138,7 +138,7 @@ func (c *conversation) readItems(asked []wpi.Item) []wpi.Item {
 	return items
 }
 
-// missing is the status of an item that the phone does not give away.
+// missing returns the status of an item that cannot be read.
 func (c *conversation) missing(name string) string {
 	switch name {
 	case wpi.ItemSoftwareVersion, wpi.ItemPartNumber, wpi.ItemContactURI, "e164", "basic-e164":
@@ -147,16 +147,16 @@ func (c *conversation) missing(name string) string {
 	return "unknown item"
 }
 
-// writable are the items that can be written; there are hundreds more in a real phone.
+// writable returns the items that can be written; there are hundreds more in a real phone.
 func writable() []string { return []string{"e164", "basic-e164", "display-id", "dls-addr", "ntp-addr"} }
 
 // write takes what is written, and answers with the items that it could not take alone (the guide, pp. 60, 78).
 func (c *conversation) write(items []wpi.Item) *wpi.PhoneMessage {
 	if c.r.inCall() {
-		c.r.p.tell(Event{Kind: Busy, Detail: wpi.ActionWriteItems})
+		c.r.p.report(Event{Kind: Busy, Detail: wpi.ActionWriteItems})
 		return c.reply(wpi.ActionWriteItems, wpi.Busy)
 	}
-	c.r.p.tell(Event{Kind: Written, Detail: itemNames(items)})
+	c.r.p.report(Event{Kind: Written, Detail: itemNames(items)})
 	var problems []wpi.Item
 	for _, i := range items {
 		if status := c.writeItem(i); status != "" {
@@ -197,5 +197,3 @@ func itemNames(items []wpi.Item) string {
 	}
 	return strings.Join(names, " ")
 }
-
-func upper(s string) string { return strings.ToUpper(s) }

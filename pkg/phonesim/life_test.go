@@ -43,7 +43,7 @@ func goroutines() string {
 // TestClose: a phone can be closed at any moment, more than once, and its port is free then.
 func TestClose(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []phonesim.Kind{"", phonesim.Contacted, phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone, phonesim.CallBegins, phonesim.Uploading} {
+	for _, kind := range []phonesim.Kind{"", phonesim.Contacted, phonesim.Instructed, phonesim.Fetching, phonesim.Restarting, phonesim.Gone, phonesim.CallBegins, phonesim.Uploading} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *world) {
@@ -67,7 +67,7 @@ func TestClose(t *testing.T) {
 				switch kind {
 				case phonesim.Contacted:
 					contact(t, address, s.address())
-				case phonesim.Told, phonesim.Fetching, phonesim.Restarting, phonesim.Gone:
+				case phonesim.Instructed, phonesim.Fetching, phonesim.Restarting, phonesim.Gone:
 					s.say(solicit(t, address, s), "SoftwareDeployment", httpsItems(s, "normal")...)
 				}
 				if kind != "" {

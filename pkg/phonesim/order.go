@@ -12,7 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// An order is what a phone was told to fetch.
+// An order says what the phone has to fetch.
 type order struct {
 	software  bool // or files such as a logo
 	immediate bool
@@ -22,7 +22,7 @@ type order struct {
 	several   bool   // files of several indexes: no status is drawn (the guide, p. 55)
 }
 
-// A fetch is where one file lies. It never prints its login.
+// A fetch says where one file lies. It never prints its login.
 type fetch struct {
 	url                *url.URL // by HTTPS, or nil
 	server, path, name string   // by FTP
@@ -31,7 +31,7 @@ type fetch struct {
 	remove             bool
 }
 
-// String says where the file lies.
+// String returns where the file lies.
 func (f fetch) String() string {
 	if f.url != nil {
 		return f.url.Redacted()
@@ -131,8 +131,8 @@ func (f *fetch) takeURL(base string) error {
 	return nil
 }
 
-// report is the status message of a file (the guide, p. 54).
-func (r *run) report(o *order, ok bool) *wpi.PhoneMessage {
+// report returns the status message of a file (the guide, p. 54).
+func (r *boot) report(o *order, ok bool) *wpi.PhoneMessage {
 	c := r.newConversation("")
 	file := o.files[0]
 	name, fileType, status := file.name, file.fileType, "ok"

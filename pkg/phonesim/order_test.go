@@ -36,7 +36,7 @@ func TestOrders(t *testing.T) {
 				p.await(phonesim.Declined)
 				p.await(phonesim.Ended)
 				p.never(phonesim.Fetching)
-				if p.State().Told != 1 {
+				if p.State().Instructed != 1 {
 					t.Error("it does not know that it was told")
 				}
 			})

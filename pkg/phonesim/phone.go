@@ -5,20 +5,21 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
-// A Phone is a phone. It is safe for concurrent use.
+// A Phone is a simulated phone. It is safe for concurrent use.
 type Phone struct {
 	c      Config
 	traits traits // never changed
 	cancel context.CancelFunc
 	living sync.WaitGroup
 
-	telling sync.Mutex
+	reporting sync.Mutex
 
 	mu         sync.Mutex
 	state      State // its Status holds no call
@@ -27,9 +28,9 @@ type Phone struct {
 	secure     bool        // secure mode
 	page       *tls.Config // what the web page is served with; nil without TLS ports
 	written    map[string]string
-	now        *run   // what is up, nil while nothing is
+	now        *boot  // what is up, nil while nothing is
 	held       int    // conversations
-	lastTarget string // whom it called last
+	lastTarget string // where it called last
 }
 
 // Start starts a phone, which listens when Start returns. The first thing that it does is to call its service, if it has one.
@@ -42,8 +43,8 @@ func Start(c Config) (*Phone, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure, written: map[string]string{}}
 	p.state = State{MAC: c.MAC, SoftwareType: c.SoftwareType, Version: c.Version, Status: StatusIdle}
-	at := places{c.Listen, c.ListenSecure, c.Web}
-	doors, err := p.open(ctx, at)
+	at := addresses{c.Listen, c.ListenSecure, c.Web}
+	listeners, err := p.listen(ctx, at)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -54,8 +55,8 @@ func Start(c Config) (*Phone, error) {
 	if t.inCall && !t.forEver {
 		p.hangUp = time.AfterFunc(c.CallLength, p.HangUp)
 	}
-	first := p.newRun()
-	p.living.Go(func() { p.live(ctx, first, doors, at) })
+	first := p.newBoot()
+	p.living.Go(func() { p.run(ctx, first, listeners, at) })
 	return p, nil
 }
 
@@ -88,12 +89,12 @@ func (p *Phone) setInCall(inCall bool) {
 		return
 	}
 	if inCall {
-		p.tell(Event{Kind: CallBegins})
+		p.report(Event{Kind: CallBegins})
 		return
 	}
-	p.tell(Event{Kind: CallEnds})
+	p.report(Event{Kind: CallEnds})
 	if r != nil {
-		r.free()
+		r.callEnded()
 	}
 }
 
@@ -109,52 +110,52 @@ func (p *Phone) Close() error {
 	return nil
 }
 
-// A restart is what a phone will run when it is back.
+// A restart says what a phone will run when it is back.
 type restart struct {
 	version      bind.Version
 	softwareType string
 	update       bool // an image was installed
 }
 
-// live is a phone's life: up, gone for a while, up again.
-func (p *Phone) live(ctx context.Context, r *run, doors []*door, at places) {
+// run runs the phone until it is closed: up, gone for a while, up again.
+func (p *Phone) run(ctx context.Context, r *boot, listeners []*listener, at addresses) {
 	for {
-		next := r.up(ctx, doors)
+		next := r.run(ctx, listeners)
 		if next == nil {
 			return
 		}
 		if next.update && p.traits.neverBack {
 			p.set(func(s *State) { s.Status = StatusGone })
-			p.tell(Event{Kind: Gone})
+			p.report(Event{Kind: Gone})
 			return
 		}
 		p.set(func(s *State) { s.Status = StatusRestarting })
-		p.tell(Event{Kind: Restarting})
+		p.report(Event{Kind: Restarting})
 		if !pause(ctx, p.c.RestartTime) {
 			return
 		}
 		if p.c.Down != nil {
 			p.c.Down(ctx)
 		}
-		at = p.taken(at, doors)
+		at = p.current(at, listeners)
 		if next.update {
-			at = p.change(next, at)
+			at = p.applyUpdate(next, at)
 		}
 		var err error
-		if doors, err = p.reopen(ctx, at); err != nil {
+		if listeners, err = p.listenAgain(ctx, at); err != nil {
 			return
 		}
 		p.set(func(s *State) {
 			s.Status = StatusIdle
 			s.Restarts++
 		})
-		r = p.newRun()
-		p.tell(Event{Kind: Started})
+		r = p.newBoot()
+		p.report(Event{Kind: Started})
 	}
 }
 
-// change makes the phone what it is after an update, and returns where it will listen.
-func (p *Phone) change(next *restart, at places) places {
+// applyUpdate makes the phone what it is after an update, and returns where it will listen.
+func (p *Phone) applyUpdate(next *restart, at addresses) addresses {
 	p.set(func(s *State) {
 		s.Version, s.SoftwareType = next.version, next.softwareType
 		if p.traits.otherMACAfter {
@@ -173,7 +174,7 @@ func (p *Phone) change(next *restart, at places) places {
 	return at
 }
 
-// freePort is any port of the same host.
+// freePort returns an address of the same host with any port.
 func freePort(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -182,7 +183,7 @@ func freePort(address string) string {
 	return net.JoinHostPort(host, "0")
 }
 
-// begin takes up something that a phone does alone, and reports whether it was free for it.
+// begin enters a status that excludes all others, and reports whether the phone was idle.
 func (p *Phone) begin(s Status) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -207,10 +208,10 @@ func otherMAC(mac string) string {
 		return mac
 	}
 	hardware[len(hardware)-1] ^= 0x80
-	return upper(hardware.String())
+	return strings.ToUpper(hardware.String())
 }
 
-// pause waits, and reports whether the phone lives on.
+// pause waits, and reports whether the context is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

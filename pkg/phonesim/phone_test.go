@@ -158,7 +158,7 @@ func TestStyles(t *testing.T) {
 				}
 				answers(asked, "CleanUp")
 				p.await(phonesim.Restarting)
-				if state := p.State(); state.Told != 1 || state.Restarts != 1 || state.Calls < 3 || state.Refusal != "" {
+				if state := p.State(); state.Instructed != 1 || state.Restarts != 1 || state.Calls < 3 || state.Refusal != "" {
 					t.Errorf("the phone's state is %+v", state)
 				}
 			})

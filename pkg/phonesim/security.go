@@ -55,7 +55,7 @@ func rsaSuites() []uint16 {
 }
 
 // pageTLS returns what the phone serves its web page with, as long as it has one: the same over restarts.
-func (p *Phone) pageTLS(at places) (*tls.Config, error) {
+func (p *Phone) pageTLS(at addresses) (*tls.Config, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.page != nil || at.secure == "" && at.web == "" {
@@ -83,7 +83,7 @@ func (p *Phone) pageTLS(at places) (*tls.Config, error) {
 	return c, nil
 }
 
-// ownCertificate is one that nobody but itself has signed, for a name and no address. Old phones have RSA keys.
+// ownCertificate returns a self-signed certificate for a name and no address. Old phones have RSA keys.
 func ownCertificate(name string, old bool) (tls.Certificate, error) {
 	var key crypto.Signer
 	var err error

@@ -22,8 +22,8 @@ type source struct {
 	close func() error
 }
 
-// openHTTPS asks for a file by HTTPS. The certificate is not looked at, as for calls (assumed), and nothing is redirected.
-func (r *run) openHTTPS(ctx context.Context, f fetch, from int64) (*source, error) {
+// openHTTPS requests a file by HTTPS. The certificate is not verified, as for calls (assumed), and redirects are not followed.
+func (r *boot) openHTTPS(ctx context.Context, f fetch, from int64) (*source, error) {
 	address := f.url.Host
 	if f.url.Port() == "" {
 		address = net.JoinHostPort(f.url.Hostname(), "443")
@@ -34,7 +34,7 @@ func (r *run) openHTTPS(ctx context.Context, f fetch, from int64) (*source, erro
 	}
 	end := func() {
 		_ = stream.Close()
-		l.hangUp()
+		l.end()
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", f.url.RequestURI(), f.url.Host)
@@ -65,7 +65,7 @@ func (r *run) openHTTPS(ctx context.Context, f fetch, from int64) (*source, erro
 }
 
 // dialFetch connects to a file server by TLS.
-func (r *run) dialFetch(ctx context.Context, address string) (*line, net.Conn, error) {
+func (r *boot) dialFetch(ctx context.Context, address string) (*idleConn, net.Conn, error) {
 	if !r.p.traits.plainFetch {
 		return r.p.dialTLS(ctx, address)
 	}
@@ -73,12 +73,12 @@ func (r *run) dialFetch(ctx context.Context, address string) (*line, net.Conn, e
 	return l, l, err
 }
 
-// openFTP asks for a file by FTP, in passive mode.
-func (r *run) openFTP(ctx context.Context, f fetch, from int64) (*source, error) {
-	var lines []*line
+// openFTP requests a file by FTP, in passive mode.
+func (r *boot) openFTP(ctx context.Context, f fetch, from int64) (*source, error) {
+	var lines []*idleConn
 	end := func() {
 		for _, l := range lines {
-			l.hangUp()
+			l.end()
 		}
 	}
 	dial := func(_, address string) (net.Conn, error) {

@@ -28,25 +28,25 @@ const (
 	afterEarly = 1 << 20                // bytes that are still read when the answer was given early
 )
 
-// A site is what the web page remembers. A restart forgets it.
-type site struct {
+// A webState holds what the web page remembers. A restart forgets it.
+type webState struct {
 	mu        sync.Mutex
 	sessions  []*session
 	wrong     int // passwords in a row
 	suspended time.Time
 }
 
-// A visit is one request to the web page.
-type visit struct {
-	r       *run
+// A webRequest is one request to the web page.
+type webRequest struct {
+	r       *boot
 	ctx     context.Context
-	line    *line
+	line    *idleConn
 	request *http.Request
 	body    io.Reader
-	session *session // nil for whom nobody knows
+	session *session // nil without one
 }
 
-// A webAnswer is what a visit is answered with.
+// A webAnswer is the answer to a request.
 type webAnswer struct {
 	status   int    // 0 is 200
 	cookie   string // to be set, "" for none
@@ -60,8 +60,8 @@ type webAnswer struct {
 	after    func() // done when the answer is out, or nobody wants it; nil for nothing
 }
 
-// browse answers the requests on a connection to the web page.
-func (r *run) browse(ctx context.Context, l *line, conn net.Conn, crash func()) {
+// servePage answers the requests on a connection to the web page.
+func (r *boot) servePage(ctx context.Context, l *idleConn, conn net.Conn, crash func()) {
 	limited := &io.LimitedReader{R: conn, N: maxContact}
 	reader := bufio.NewReader(limited)
 	for {
@@ -75,7 +75,7 @@ func (r *run) browse(ctx context.Context, l *line, conn net.Conn, crash func()) 
 		if request.URL.Path == contactPath && !r.p.traits.noContactPort {
 			again = r.answerContact(crash, conn, request) // the web page takes contacts too (observed)
 		} else {
-			again = r.receiveVisit(ctx, l, conn, request)
+			again = r.serveRequest(ctx, l, conn, request)
 		}
 		if !again || request.Close {
 			return
@@ -83,14 +83,14 @@ func (r *run) browse(ctx context.Context, l *line, conn net.Conn, crash func()) 
 	}
 }
 
-// receiveVisit answers one request, and reports whether the connection may be used for another.
-func (r *run) receiveVisit(ctx context.Context, l *line, conn net.Conn, request *http.Request) bool {
+// serveRequest answers one request, and reports whether the connection may be used for another.
+func (r *boot) serveRequest(ctx context.Context, l *idleConn, conn net.Conn, request *http.Request) bool {
 	if strings.EqualFold(request.Header.Get("Expect"), "100-continue") {
 		if _, err := io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
 			return false
 		}
 	}
-	v := &visit{r: r, ctx: ctx, line: l, request: request, body: request.Body, session: r.site.known(request)}
+	v := &webRequest{r: r, ctx: ctx, line: l, request: request, body: request.Body, session: r.site.sessionOf(request)}
 	answer := v.answer()
 	if answer.silent {
 		return false
@@ -138,7 +138,7 @@ func (a *webAnswer) write(ctx context.Context, w io.Writer, last bool) error {
 		body = body[:len(body)/2]
 	}
 	if a.slow {
-		return drip(ctx, w, head.String()+body)
+		return writeSlowly(ctx, w, head.String()+body)
 	}
 	if _, err := io.WriteString(w, head.String()+body); err != nil || !a.huge {
 		return err
@@ -152,8 +152,8 @@ func (a *webAnswer) write(ctx context.Context, w io.Writer, last bool) error {
 	return nil
 }
 
-// drip sends a text byte by byte.
-func drip(ctx context.Context, w io.Writer, text string) error {
+// writeSlowly sends a text byte by byte.
+func writeSlowly(ctx context.Context, w io.Writer, text string) error {
 	for i := range len(text) {
 		if _, err := io.WriteString(w, text[i:i+1]); err != nil {
 			return err

@@ -15,8 +15,8 @@ const (
 // tokenField is the hidden field whose value changes with every view (assumed: pages that were observed have none).
 const tokenField = "WEBMv_Admin_Token" //nolint:gosec // a name, no password
 
-// loginForm asks for the password.
-func (v *visit) loginForm() string {
+// loginForm returns the form for the password.
+func (v *webRequest) loginForm() string {
 	l := v.r.p.login()
 	return fmt.Sprintf(`<form id="login" method="post" action="page.cmd">
 <input type="hidden" name="page_submit" value="%s">
@@ -26,13 +26,13 @@ func (v *visit) loginForm() string {
 `, l.page, l.field)
 }
 
-// passwordForm demands a new password (its names are assumed; that it is demanded is the manuals').
-func (v *visit) passwordForm() string {
+// passwordForm returns the form for a new password (its names are assumed; that it is required is the manuals').
+func (v *webRequest) passwordForm() string {
 	return errorText("Please change the password") + simpleForm(pagePassword, `<p><label>New password <input type="password" name="new-password"></label></p>
 <p><label>Confirm password <input type="password" name="confirm-password"></label></p>`, "Submit")
 }
 
-// simpleForm is a form without a file.
+// simpleForm returns a form without a file.
 func simpleForm(name, fields, button string) string {
 	return fmt.Sprintf(`<form method="post" action="page.cmd">
 <input type="hidden" name="page_submit" value="%s">
@@ -42,10 +42,10 @@ func simpleForm(name, fields, button string) string {
 `, name, fields, button)
 }
 
-// applicationForm is the form for the phone application. What can be set, and that an image can come from the browser's
+// applicationForm returns the form for the phone application. What can be set, and that an image can come from the browser's
 // machine, is the manual's (CP HFA administration manual A31003-C1000-M102-5, 3.9.3); the names of the fields follow those that
 // were observed for other files, with a prefix of their own that is assumed.
-func (v *visit) applicationForm(prefix, token string, file bool) string {
+func (v *webRequest) applicationForm(prefix, token string, file bool) string {
 	action := "page.cmd"
 	if v.r.p.traits.web.foreign {
 		action = "https://192.0.2.77/page.cmd"
@@ -68,7 +68,7 @@ func (v *visit) applicationForm(prefix, token string, file bool) string {
 	return b.String()
 }
 
-// serverFields are those for a file on a server (the manual, 3.9.4; names: a public logo uploader for OpenStage 40/60).
+// serverFields writes the fields for a file on a server (the manual, 3.9.4; names: a public logo uploader for OpenStage 40/60).
 func serverFields(b *strings.Builder, prefix string) {
 	fmt.Fprintf(b, `<p><label>Download method <select name="dl-%[1]s-method"><option value="0">FTP</option><option value="1">HTTPS</option></select></label></p>
 <p><label>Server address <input type="text" name="dl-%[1]s-addr" value=""></label></p>
@@ -81,9 +81,9 @@ func serverFields(b *strings.Builder, prefix string) {
 `, prefix)
 }
 
-// logoForm is the form for a logo (observed: a public logo uploader for OpenStage 40/60, without the field for a file of the
+// logoForm returns the form for a logo (observed: a public logo uploader for OpenStage 40/60, without the field for a file of the
 // browser's machine).
-func (v *visit) logoForm(file bool) string {
+func (v *webRequest) logoForm(file bool) string {
 	var b strings.Builder
 	beginForm(&b, "page.cmd", pageLogo, v.r.site.token(v.session, pageLogo), kindLogo)
 	b.WriteString(`<input type="hidden" name="WEBMv_Admin_Download_FileName" value="dl-lgo-file">

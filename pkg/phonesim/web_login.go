@@ -22,10 +22,10 @@ type login struct {
 	frames      bool // the page comes in frames (assumed for older firmware)
 }
 
-// newLogin is that of firmware V3 and of a CP400 (observed: three public scripts).
+// newLogin returns the form of firmware V3 and of a CP400 (observed: three public scripts).
 func newLogin() login { return login{"WEBMp_Admin_Login", "AdminPassword", false} }
 
-// olderLogin and oldLogin are of older firmware (observed: a public scanner of phones).
+// olderLogin and oldLogin return those of older firmware (observed: a public scanner of phones).
 func olderLogin() login { return login{"WEBMp_AdminLogin", "WEBMv-Admin-Password", true} }
 func oldLogin() login   { return login{"WEBMp_AdminLogin", "AdminPassword", true} }
 
@@ -37,15 +37,15 @@ func (p *Phone) login() login {
 	return newLogin()
 }
 
-// A session is somebody who has logged in.
+// A session is a login that has not ended.
 type session struct {
 	id     string
 	change bool              // a new password is demanded first
 	tokens map[string]string // of the last view of each page with a form for a file
 }
 
-// known returns the session of a request, nil if it has none.
-func (s *site) known(request *http.Request) *session {
+// sessionOf returns the session of a request, nil if it has none.
+func (s *webState) sessionOf(request *http.Request) *session {
 	cookie, err := request.Cookie(cookieName)
 	if err != nil {
 		return nil
@@ -59,8 +59,8 @@ func (s *site) known(request *http.Request) *session {
 	return s.sessions[at]
 }
 
-// enter opens a session. The oldest makes room.
-func (s *site) enter(change bool) *session {
+// newSession opens a session. The oldest makes room.
+func (s *webState) newSession(change bool) *session {
 	one := &session{id: fmt.Sprintf("%d|%d", number(), number()), change: change, tokens: map[string]string{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,38 +71,38 @@ func (s *site) enter(change bool) *session {
 	return one
 }
 
-// leave ends a session.
-func (s *site) leave(one *session) {
+// endSession ends a session.
+func (s *webState) endSession(one *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions = slices.DeleteFunc(s.sessions, func(other *session) bool { return other == one })
 }
 
-// token returns a new one for a page, which makes the one before worthless.
-func (s *site) token(one *session, page string) string {
+// token returns a new token for a page, which makes the one before worthless.
+func (s *webState) token(one *session, page string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one.tokens[page] = fmt.Sprint(number())
 	return one.tokens[page]
 }
 
-// valid reports whether the token is that of the last view of the page.
-func (s *site) valid(one *session, page, token string) bool {
+// isValid reports whether the token is that of the last view of the page.
+func (s *webState) isValid(one *session, page, token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return token != "" && one.tokens[page] == token
 }
 
-// number is one that nobody can guess, and never 0.
+// number returns a number that cannot be guessed, and is never 0.
 func number() uint32 {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	return binary.BigEndian.Uint32(b[:]) | 1
 }
 
-// try looks at a password, and says what is wrong: "" if it is right. The texts were observed in a public script for
+// checkPassword returns what is wrong with a password: "" if it is right. The texts were observed in a public script for
 // administrators.
-func (r *run) try(password string) string {
+func (r *boot) checkPassword(password string) string {
 	s := &r.site
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,25 +121,25 @@ func (r *run) try(password string) string {
 }
 
 // logIn answers the form of login. next is the page that is shown then, "" for the overview.
-func (v *visit) logIn(password, next string) *webAnswer {
-	if problem := v.r.try(password); problem != "" {
-		v.r.p.tell(Event{Kind: NoLogin, Detail: problem})
+func (v *webRequest) logIn(password, next string) *webAnswer {
+	if problem := v.r.checkPassword(password); problem != "" {
+		v.r.p.report(Event{Kind: NoLogin, Detail: problem})
 		return &webAnswer{cookie: nobody, body: v.document(errorText(problem) + v.loginForm())}
 	}
-	v.session = v.r.site.enter(v.r.p.traits.web.change)
+	v.session = v.r.site.newSession(v.r.p.traits.web.change)
 	v.r.p.set(func(s *State) { s.Logins++ })
-	v.r.p.tell(Event{Kind: LoggedIn})
-	answer := v.show(next)
+	v.r.p.report(Event{Kind: LoggedIn})
+	answer := v.page(next)
 	answer.cookie = v.session.id
 	return answer
 }
 
 // logOut ends the session (observed: page.cmd with user=none).
-func (v *visit) logOut() *webAnswer {
+func (v *webRequest) logOut() *webAnswer {
 	if v.session != nil {
-		v.r.site.leave(v.session)
+		v.r.site.endSession(v.session)
 		v.session = nil
-		v.r.p.tell(Event{Kind: LoggedOut})
+		v.r.p.report(Event{Kind: LoggedOut})
 	}
 	return &webAnswer{cookie: nobody, body: v.document(v.loginForm())}
 }

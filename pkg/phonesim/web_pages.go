@@ -47,7 +47,7 @@ func menuEntries() []menuEntry {
 }
 
 // answer answers a request.
-func (v *visit) answer() *webAnswer {
+func (v *webRequest) answer() *webAnswer {
 	t := &v.r.p.traits.web
 	query := v.request.URL.Query()
 	post := v.request.Method == http.MethodPost
@@ -67,12 +67,12 @@ func (v *visit) answer() *webAnswer {
 	case v.session == nil && query.Get("page") == pageFrame:
 		return &webAnswer{body: v.document("")}
 	}
-	return v.show(query.Get("page"))
+	return v.page(query.Get("page"))
 }
 
-// index is the start page: for older firmware in frames, else the form of login or what comes after it.
-func (v *visit) index() *webAnswer {
-	answer := v.show("")
+// index returns the start page: for older firmware in frames, else the form of login or what comes after it.
+func (v *webRequest) index() *webAnswer {
+	answer := v.page("")
 	if v.r.p.login().frames {
 		answer.body = v.head() + fmt.Sprintf(`<frameset cols="30%%,70%%">
 <frame name="menu" src="page.cmd?page=%s&amp;lang=en">
@@ -88,8 +88,8 @@ func (v *visit) index() *webAnswer {
 	return answer
 }
 
-// show is a page, for whom may see it: for others the form of login.
-func (v *visit) show(name string) *webAnswer {
+// page returns a page, or the form of login if there is no session.
+func (v *webRequest) page(name string) *webAnswer {
 	entry, known := v.entry(name)
 	switch {
 	case v.session == nil:
@@ -105,12 +105,12 @@ func (v *visit) show(name string) *webAnswer {
 }
 
 // entry finds a page by its name; no name is the overview.
-func (v *visit) entry(name string) (menuEntry, bool) {
+func (v *webRequest) entry(name string) (menuEntry, bool) {
 	if name == "" || name == v.r.p.login().page {
 		name = pageOverview
 	}
 	t := &v.r.p.traits.web
-	if n, ok := level(name); ok && t.loop {
+	if n, ok := menuLevel(name); ok && t.loop {
 		return menuEntry{name, fmt.Sprintf("Menu %d", n)}, true
 	}
 	if n, found := strings.CutPrefix(name, pageNothing); found && t.thousand {
@@ -125,15 +125,15 @@ func (v *visit) entry(name string) (menuEntry, bool) {
 	return menuEntry{}, false
 }
 
-// level is the number of a page in the menu without end.
-func level(name string) (uint64, bool) {
+// menuLevel returns the number of a page in the menu without end.
+func menuLevel(name string) (uint64, bool) {
 	digits, found := strings.CutPrefix(name, pageLevel)
 	n, err := strconv.ParseUint(digits, 10, 32)
 	return n, found && err == nil
 }
 
-// menu lists the pages that can be reached from a page.
-func (v *visit) menu(from string) string {
+// menu returns the list of the pages that can be reached from a page.
+func (v *webRequest) menu(from string) string {
 	var b strings.Builder
 	b.WriteString(`<ul id="menu">` + "\n")
 	link := func(name, title string) {
@@ -150,15 +150,15 @@ func (v *visit) menu(from string) string {
 		}
 	}
 	if v.r.p.traits.web.loop {
-		n, _ := level(from)
+		n, _ := menuLevel(from)
 		link(fmt.Sprintf("%s%d", pageLevel, n+1), fmt.Sprintf("Menu %d", n+1))
 	}
 	b.WriteString(`<li><a href="page.cmd?user=none">Logout</a></li>` + "\n</ul>\n")
 	return b.String()
 }
 
-// content is what a page holds beneath the menu.
-func (v *visit) content(name string) string {
+// content returns what a page holds beneath the menu.
+func (v *webRequest) content(name string) string {
 	t := &v.r.p.traits.web
 	switch name {
 	case pageOverview:
@@ -185,8 +185,8 @@ func (v *visit) content(name string) string {
 	return simpleForm(name, `<p><label>Value <input type="text" name="value" value=""></label></p>`, "Submit")
 }
 
-// overview is what the phone says of itself (its labels are assumed).
-func (v *visit) overview() string {
+// overview returns the table of what the phone is (its labels are assumed).
+func (v *webRequest) overview() string {
 	p := v.r.p
 	state := p.State()
 	rows := [][2]string{{"Device type", v.device()}, {"Software type", state.SoftwareType}}
@@ -208,8 +208,8 @@ func (v *visit) overview() string {
 	return b.String()
 }
 
-// device is the device type as the page shows it.
-func (v *visit) device() string {
+// device returns the device type as the page shows it.
+func (v *webRequest) device() string {
 	device := v.r.p.c.DeviceType
 	if v.r.p.traits.web.hostile {
 		device = "\x1b[2J\x1b]0;evil\x07" + hostileText(device)
@@ -217,9 +217,9 @@ func (v *visit) device() string {
 	return device
 }
 
-// title names the family: "... IP Phone Admin" for an OpenStage, "OpenScape Desk Phone IP Admin" (observed: a public scanner
+// title returns the title with the family: "... IP Phone Admin" for an OpenStage, "OpenScape Desk Phone IP Admin" (observed: a public scanner
 // of phones); the one for CP is assumed.
-func (v *visit) title() string {
+func (v *webRequest) title() string {
 	family, model := splitDevice(v.r.p.c.DeviceType)
 	switch {
 	case v.r.p.traits.web.hostile:
@@ -232,15 +232,15 @@ func (v *visit) title() string {
 	return family + " Admin"
 }
 
-// head is the beginning of every page.
-func (v *visit) head() string {
+// head returns the beginning of every page.
+func (v *webRequest) head() string {
 	return `<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>` + html.EscapeString(v.title()) + "</title></head>\n"
 }
 
-// document is a page. Its banner shows the device type (the guide).
-func (v *visit) document(content string) string {
+// document returns a page. Its banner shows the device type (the guide).
+func (v *webRequest) document(content string) string {
 	return v.head() + `<body>
 <div id="banner">` + html.EscapeString(v.device()) + "</div>\n" + content + "</body>\n</html>\n"
 }

@@ -49,7 +49,7 @@ func (p *Part) set(value string) {
 	}
 }
 
-// copy is what may be given away.
+// copy returns what may leave the package.
 func (u *Upload) copy() *Upload {
 	c := *u
 	c.Parts = slices.Clone(u.Parts)

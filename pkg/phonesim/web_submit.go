@@ -8,7 +8,7 @@ import (
 )
 
 // submit answers a form.
-func (v *visit) submit() *webAnswer {
+func (v *webRequest) submit() *webAnswer {
 	if strings.HasPrefix(v.request.Header.Get("Content-Type"), "multipart/form-data") {
 		return v.upload()
 	}
@@ -26,25 +26,25 @@ func (v *visit) submit() *webAnswer {
 	}
 	entry, known := v.entry(name)
 	if !known && name != pagePassword {
-		return v.show(name)
+		return v.page(name)
 	}
 	v.r.p.set(func(s *State) { s.Changes++ })
-	v.r.p.tell(Event{Kind: Changed, Detail: name})
+	v.r.p.report(Event{Kind: Changed, Detail: name})
 	if name == pageRestart {
 		// It drops the connection in the middle of the answer (observed: a public script for administrators).
 		return &webAnswer{cut: true, body: v.document(successText("The phone restarts")), after: func() {
 			state := v.r.p.State()
-			v.r.fall(&restart{version: state.Version, softwareType: state.SoftwareType})
+			v.r.goDown(&restart{version: state.Version, softwareType: state.SoftwareType})
 		}}
 	}
 	if v.session.change {
-		return v.show("")
+		return v.page("")
 	}
 	return &webAnswer{body: v.document(v.menu(entry.name) + successText("The changes are stored") + v.content(entry.name))}
 }
 
-// fall makes the phone restart.
-func (r *run) fall(next *restart) {
+// goDown makes the phone restart.
+func (r *boot) goDown(next *restart) {
 	select {
 	case r.due <- next:
 	default: // it does already

@@ -12,9 +12,9 @@ import (
 
 const maxParts = 100 // of one form
 
-// A form is what came of a form with a file, part after part.
+// A form is what has arrived of a form with a file, part after part.
 type form struct {
-	visit  *visit
+	visit  *webRequest
 	seen   *Upload
 	fields map[string]string
 	image  *image // the file for the phone application, nil until it comes
@@ -23,11 +23,11 @@ type form struct {
 	got    int64  // bytes of the image
 }
 
-// upload takes a form with a file as it comes in: nothing of it is held but what the phone looks at.
-func (v *visit) upload() *webAnswer {
+// upload takes a form with a file as it arrives: nothing of it is kept but what the phone evaluates.
+func (v *webRequest) upload() *webAnswer {
 	t := &v.r.p.traits.web
 	if t.logsOut && v.session != nil {
-		v.r.site.leave(v.session)
+		v.r.site.endSession(v.session)
 		v.session = nil
 	}
 	f := &form{visit: v, seen: newUpload(v.request), fields: map[string]string{}}
@@ -36,38 +36,38 @@ func (v *visit) upload() *webAnswer {
 		if v.request.ContentLength < 0 {
 			stopAt = someBytes
 		}
-		v.body = &stopped{v.body, stopAt}
+		v.body = &halfBody{v.body, stopAt}
 	}
 	err := f.read(v.body)
 	switch {
 	case errors.Is(err, errCut):
-		return f.halfWay()
+		return f.atHalf()
 	case err != nil:
-		return f.broken(err)
+		return f.cutOff(err)
 	case f.fields["page_submit"] == pageLogo && v.session != nil:
 		v.r.p.set(func(s *State) { s.Changes++ })
-		v.r.p.tell(Event{Kind: Changed, Detail: pageLogo})
-		return v.finished(pageLogo, successText("Transfer completed successfully")) // the text was observed for a logo
+		v.r.p.report(Event{Kind: Changed, Detail: pageLogo})
+		return v.resultPage(pageLogo, successText("Transfer completed successfully")) // the text was observed for a logo
 	case f.denied == "" && f.image == nil:
 		f.denied = "no file was received"
 	}
 	if f.image == nil {
-		v.r.p.tell(Event{Kind: NotTaken, Detail: f.denied})
+		v.r.p.report(Event{Kind: NotTaken, Detail: f.denied})
 		if v.session == nil {
 			return &webAnswer{cookie: nobody, body: v.document(v.loginForm())}
 		}
-		return v.finished(pageApplication, errorText("Transfer failed: "+f.denied))
+		return v.resultPage(pageApplication, errorText("Transfer failed: "+f.denied))
 	}
 	return f.complete()
 }
 
-// stopped reads so many bytes and no more.
-type stopped struct {
+// halfBody reads so many bytes and no more.
+type halfBody struct {
 	r    io.Reader
 	left int64
 }
 
-func (s *stopped) Read(b []byte) (int, error) {
+func (s *halfBody) Read(b []byte) (int, error) {
 	if s.left <= 0 {
 		return 0, errCut
 	}
@@ -110,18 +110,18 @@ func (f *form) take(part *multipart.Part) error {
 		return err
 	}
 	w := io.Discard
-	if f.mayTake(seen) {
+	if f.accepts(seen) {
 		f.image, f.name = newImage(), seen.FileName
 		w = f.image
-		f.visit.r.p.tell(Event{Kind: Uploading, Detail: f.name})
+		f.visit.r.p.report(Event{Kind: Uploading, Detail: f.name})
 	}
-	n, err := f.pour(w, part)
+	n, err := f.receive(w, part)
 	seen.Length = n
 	return err
 }
 
-// mayTake decides on a file by what came before it. Only one is taken at a time.
-func (f *form) mayTake(seen *Part) bool {
+// accepts reports whether a file is accepted, by the fields before it. Only one is accepted at a time.
+func (f *form) accepts(seen *Part) bool {
 	v := f.visit
 	switch {
 	case f.image != nil || f.denied != "" || f.fields["page_submit"] == pageLogo && v.session != nil:
@@ -132,7 +132,7 @@ func (f *form) mayTake(seen *Part) bool {
 		f.denied = "the form has no such file"
 	case f.fields["WEBMv_Admin_Download_FileType"] != kindApplication:
 		f.denied = "it is not a file for the phone application"
-	case !v.r.site.valid(v.session, pageApplication, f.fields[tokenField]):
+	case !v.r.site.isValid(v.session, pageApplication, f.fields[tokenField]):
 		f.denied = "the page has expired"
 	case seen.FileName == "":
 		f.denied = "no file was chosen"
@@ -142,8 +142,8 @@ func (f *form) mayTake(seen *Part) bool {
 	return f.denied == ""
 }
 
-// pour moves the bytes of a file.
-func (f *form) pour(w io.Writer, r io.Reader) (int64, error) {
+// receive moves the bytes of a file.
+func (f *form) receive(w io.Writer, r io.Reader) (int64, error) {
 	buffer := make([]byte, fetchChunk)
 	var got int64
 	for {
@@ -163,18 +163,18 @@ func (f *form) pour(w io.Writer, r io.Reader) (int64, error) {
 	}
 }
 
-// cancel drops what came of an image: the phone stays what it is, as when somebody leaves the page (CP HFA administration
+// cancel drops what arrived of an image: the phone stays what it is, as when somebody leaves the page (CP HFA administration
 // manual A31003-C1000-M102-5, 3.9.3.1).
 func (f *form) cancel(why string) {
 	if f.image == nil {
 		return
 	}
 	f.visit.r.p.set(func(s *State) { s.Status = StatusIdle })
-	f.visit.r.p.tell(Event{Kind: Cancelled, Detail: why, Bytes: f.got})
+	f.visit.r.p.report(Event{Kind: Cancelled, Detail: why, Bytes: f.got})
 }
 
-// broken is a form that did not come to its end.
-func (f *form) broken(err error) *webAnswer {
+// cutOff cancels a form that did not come to its end.
+func (f *form) cutOff(err error) *webAnswer {
 	var network net.Error
 	why := "the connection ended early"
 	if errors.As(err, &network) && network.Timeout() {
@@ -184,8 +184,8 @@ func (f *form) broken(err error) *webAnswer {
 	return &webAnswer{silent: true}
 }
 
-// halfWay does what the phone's faults make it do there.
-func (f *form) halfWay() *webAnswer {
+// atHalf does what the phone's faults make it do after half of an image.
+func (f *form) atHalf() *webAnswer {
 	v := f.visit
 	t := &v.r.p.traits.web
 	switch {
@@ -207,36 +207,36 @@ func (f *form) halfWay() *webAnswer {
 	return &webAnswer{hangUp: true, body: v.document(v.menu(pageApplication) + errorText("Transfer failed: the image is not accepted"))}
 }
 
-// complete decides on an image that came as a whole.
+// complete decides on an image that arrived as a whole.
 func (f *form) complete() *webAnswer {
 	v, t := f.visit, &f.visit.r.p.traits.web
 	v.r.p.set(func(s *State) { s.Uploads++ })
-	v.r.p.tell(Event{Kind: Uploaded, Bytes: f.got, Detail: f.name})
+	v.r.p.report(Event{Kind: Uploaded, Bytes: f.got, Detail: f.name})
 	failed, done := errorText("Transfer failed: the image is not accepted"), successText("Transfer completed successfully")
 	if t.refuses || t.staysOld {
 		refusal := "it accepts no image at its web page"
 		v.r.p.set(func(s *State) { s.Refusal, s.Status = refusal, StatusIdle })
-		v.r.p.tell(Event{Kind: Refused, Detail: refusal})
+		v.r.p.report(Event{Kind: Refused, Detail: refusal})
 		if t.staysOld {
 			failed = done
 		}
-		return v.finished(pageApplication, failed)
+		return v.resultPage(pageApplication, failed)
 	}
 	next := v.r.decide(&order{}, f.image)
 	if next == nil {
-		return v.finished(pageApplication, failed)
+		return v.resultPage(pageApplication, failed)
 	}
 	v.r.p.set(func(s *State) { s.Status = StatusInstalling })
-	answer := v.finished(pageApplication, done)
+	answer := v.resultPage(pageApplication, done)
 	answer.after = func() {
-		v.r.p.tell(Event{Kind: Installing, Version: next.version})
-		v.r.fall(next)
+		v.r.p.report(Event{Kind: Installing, Version: next.version})
+		v.r.goDown(next)
 	}
 	return answer
 }
 
-// finished is the page after a form with a file.
-func (v *visit) finished(name, message string) *webAnswer {
+// resultPage returns the page after a form with a file.
+func (v *webRequest) resultPage(name, message string) *webAnswer {
 	if v.r.p.traits.web.hostile {
 		message = strings.Replace(message, "Transfer", "\x1b[31m\u202eTransfer", 1)
 	}

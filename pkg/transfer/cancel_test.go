@@ -84,7 +84,7 @@ func cancelAt(t *testing.T, s server, through bool, moment int) (reached, done b
 // A rename that is under way is waited for, however slow the server is: else nobody would know which name the file has.
 func TestCancelWhileRenaming(t *testing.T) {
 	slow := func(c *badserver.Call) {
-		reply := c.Usual()
+		reply := c.Default()
 		timer := time.NewTimer(700 * time.Millisecond)
 		defer timer.Stop()
 		<-timer.C

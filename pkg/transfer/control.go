@@ -281,4 +281,4 @@ func (c *control) logReply(r reply) {
 }
 
 // log tells a line of the dialogue, without secrets.
-func (c *control) log(line string) { c.o.tell(Event{Step: StepSaid, Text: c.access.scrub(line)}) }
+func (c *control) log(line string) { c.o.tell(Event{Step: StepDialog, Text: c.access.scrub(line)}) }

@@ -18,17 +18,17 @@ import (
 // A dataConn is a data connection as the FTP library sees it. An upload's ends with a reset unless every byte is out,
 // and otherwise not before the server has taken them all.
 type dataConn struct {
-	net.Conn // tcp, or TLS on it
-	tcp      *netconn.Conn
-	control  *control
-	secure   *tls.Conn   // nil by plain FTP
-	complete func() bool // nil for a download
-	flowing  atomic.Bool // bytes are on their way
-	begun    int         // 1xx answers while it runs
-	atEnd    bool        // a download was read to its end
-	room     int64       // bytes that a listing may still have; -1: any number
-	shaken   bool        // the TLS handshake was made
-	stop     func() bool // ends the watch over the context
+	net.Conn      // tcp, or TLS on it
+	tcp           *netconn.Conn
+	control       *control
+	secure        *tls.Conn   // nil by plain FTP
+	complete      func() bool // nil for a download
+	flowing       atomic.Bool // bytes are on their way
+	begun         int         // 1xx answers while it runs
+	atEnd         bool        // a download was read to its end
+	room          int64       // bytes that a listing may still have; -1: any number
+	handshakeDone bool        // the TLS handshake was made
+	stop          func() bool // ends the watch over the context
 }
 
 // A dataError is a data connection that could not be opened.
@@ -106,7 +106,7 @@ func (d *dataConn) handleReply(code int) (stale bool) {
 
 // Handshake makes the TLS handshake; by plain FTP there is none. The library calls it when nothing was written.
 func (d *dataConn) Handshake() error {
-	if d.secure == nil || d.shaken {
+	if d.secure == nil || d.handshakeDone {
 		return nil
 	}
 	// Bytes that drip in are no silence; the whole of it has a limit.
@@ -116,7 +116,7 @@ func (d *dataConn) Handshake() error {
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	d.shaken = err == nil
+	d.handshakeDone = err == nil
 	return err
 }
 

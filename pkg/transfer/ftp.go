@@ -72,7 +72,7 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 		s.control = newControl(c, c, r, greeting, s.access, s.o)
 		return nil, nil //nolint:nilnil // there is no TLS
 	}
-	s.tell(StepSaid, "> AUTH TLS")
+	s.tell(StepDialog, "> AUTH TLS")
 	if _, err := c.Write([]byte("AUTH TLS\r\n")); err != nil {
 		return nil, s.fail(ctx, "starting TLS", err)
 	}
@@ -107,7 +107,7 @@ func (s *ftpStore) readFinal(c *netconn.Conn, r *bufio.Reader) (reply, error) {
 			return reply{}, err
 		}
 		for _, line := range answer.lines {
-			s.tell(StepSaid, s.access.scrub("< "+strconv.Itoa(answer.code)+" "+line))
+			s.tell(StepDialog, s.access.scrub("< "+strconv.Itoa(answer.code)+" "+line))
 		}
 		if answer.code >= 200 {
 			return answer, nil
@@ -150,8 +150,8 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 // loginError returns the error of a login that failed, in the words of the server's last answer: the library logs in with several
 // commands, and does not always tell what the answer's code was.
 func (s *ftpStore) loginError(ctx context.Context, err error) error {
-	said := (*textproto.Error)(nil)
-	if last := s.control.last; !s.control.broken && last.code >= 400 && !errors.As(err, &said) {
+	serverErr := (*textproto.Error)(nil)
+	if last := s.control.last; !s.control.broken && last.code >= 400 && !errors.As(err, &serverErr) {
 		err = replyError(last)
 	}
 	if s.control.kept != nil && s.control.kept.reply.code == 421 {
@@ -271,10 +271,10 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 
 // How long cleaning up may take: by default, after an interrupt, and when the server was silent already.
 const (
-	cleanUpLimit    = 5 * time.Second
-	cancelledLimit  = time.Second
-	silentLimit     = 700 * time.Millisecond
-	lookAfterSilent = 2 * time.Second
+	cleanUpLimit     = 5 * time.Second
+	cancelledLimit   = time.Second
+	silentLimit      = 700 * time.Millisecond
+	queryAfterSilent = 2 * time.Second
 )
 
 // cleanupContext returns a context for cleaning up, which an interrupt does not end, and which is short.

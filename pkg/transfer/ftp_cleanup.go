@@ -92,9 +92,9 @@ func (s *ftpStore) remove(ctx context.Context, name string) error {
 	if err == nil {
 		return nil
 	}
-	said := (*textproto.Error)(nil)
-	if errors.As(err, &said) && !permissionWords().MatchString(strings.ToLower(said.Msg)) {
-		if size, lookErr := s.size(ctx, name); lookErr == nil && !size.there && size.known {
+	serverErr := (*textproto.Error)(nil)
+	if errors.As(err, &serverErr) && !permissionWords().MatchString(strings.ToLower(serverErr.Msg)) {
+		if size, sizeErr := s.size(ctx, name); sizeErr == nil && !size.there && size.known {
 			return nil
 		}
 	}

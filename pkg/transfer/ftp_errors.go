@@ -18,9 +18,9 @@ func (s *ftpStore) refuse(op string, kind Kind, r reply) *Error {
 
 // fail turns any error into what Put returns. The server's own words win over what the network says.
 func (s *ftpStore) fail(ctx context.Context, op string, err error) error {
-	said := (*textproto.Error)(nil)
+	serverErr := (*textproto.Error)(nil)
 	done := (*Error)(nil)
-	if ctx.Err() != nil || errors.As(err, &done) || !errors.As(err, &said) {
+	if ctx.Err() != nil || errors.As(err, &done) || !errors.As(err, &serverErr) {
 		err = s.peer.fail(ctx, op, err)
 		if done == nil && errors.As(err, &done) {
 			done.Data = done.Data || s.asksForData()
@@ -30,8 +30,8 @@ func (s *ftpStore) fail(ctx context.Context, op string, err error) error {
 	if source := (*SourceError)(nil); errors.As(err, &source) {
 		return source
 	}
-	e := s.refuse(op, replyKind(op, err), reply{said.Code, []string{said.Msg}})
-	e.Data = said.Code == 425 || s.asksForData()
+	e := s.refuse(op, replyKind(op, err), reply{serverErr.Code, []string{serverErr.Msg}})
+	e.Data = serverErr.Code == 425 || s.asksForData()
 	return e
 }
 
@@ -43,12 +43,12 @@ func (s *ftpStore) asksForData() bool {
 // replyKind returns the kind of a reply, by its code (RFC 959, 4.2) and by the step; servers use one code for many things,
 // so that their words have to help. It returns "" if err holds no reply.
 func replyKind(op string, err error) Kind {
-	said := (*textproto.Error)(nil)
-	if !errors.As(err, &said) {
+	serverErr := (*textproto.Error)(nil)
+	if !errors.As(err, &serverErr) {
 		return ""
 	}
-	text := strings.ToLower(said.Msg)
-	switch code := said.Code; {
+	text := strings.ToLower(serverErr.Msg)
+	switch code := serverErr.Code; {
 	case code == 421 || code == 450:
 		return KindBusy
 	case op == "starting TLS" || op == "protecting the data":

@@ -64,7 +64,7 @@ func (p *ftpPut) prepare(ctx context.Context) error {
 	if err := p.ready(ctx, p.u.MakeFolder); err != nil {
 		return err
 	}
-	if err := p.lookForOld(ctx); err != nil {
+	if err := p.queryExisting(ctx); err != nil {
 		return err
 	}
 	if p.u.InPlace {
@@ -87,8 +87,8 @@ func (p *ftpPut) prepare(ctx context.Context) error {
 	return nil
 }
 
-// lookForOld notes whether a file of the name is there, which may be the end of it.
-func (p *ftpPut) lookForOld(ctx context.Context) error {
+// queryExisting notes whether a file of the name is there, which may be the end of it.
+func (p *ftpPut) queryExisting(ctx context.Context) error {
 	size, err := p.size(ctx, p.u.Name)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (p *ftpPut) send(ctx context.Context) error {
 		p.control.skipEPSV = true
 		err = p.store()
 	}
-	if said := (*textproto.Error)(nil); errors.As(err, &said) && said.Code == 532 && p.access.Account != "" {
+	if serverErr := (*textproto.Error)(nil); errors.As(err, &serverErr) && serverErr.Code == 532 && p.access.Account != "" {
 		if answer, _ := p.control.ask("ACCT " + p.access.Account); answer.code >= 200 && answer.code < 300 {
 			err = p.store()
 		}
@@ -146,7 +146,7 @@ func (p *ftpPut) send(ctx context.Context) error {
 	if !p.sending.complete() || !p.inDoubt(failure) {
 		return failure
 	}
-	return p.lookFor(ctx, failure)
+	return p.queryFile(ctx, failure)
 }
 
 // store has the library send the file, and notes whether the server may have begun to write it.
@@ -168,13 +168,13 @@ func (p *ftpPut) inDoubt(err error) bool {
 	return e.Code == 0 && (e.Kind == KindBroken || e.Kind == KindTimeout) || e.Code == 421
 }
 
-// lookFor asks, on a new connection, whether a file that was sent to its last byte is there, since the server's last
+// queryFile asks, on a new connection, whether a file that was sent to its last byte is there, since the server's last
 // word was lost.
-func (p *ftpPut) lookFor(ctx context.Context, failure error) error {
-	p.tell(StepLook, failure.Error())
+func (p *ftpPut) queryFile(ctx context.Context, failure error) error {
+	p.tell(StepQuery, failure.Error())
 	whole := ctx
 	if p.control.late {
-		limited, cancel := context.WithTimeoutCause(ctx, lookAfterSilent, os.ErrDeadlineExceeded)
+		limited, cancel := context.WithTimeoutCause(ctx, queryAfterSilent, os.ErrDeadlineExceeded)
 		defer cancel()
 		ctx = limited
 	}
@@ -202,7 +202,7 @@ func (p *ftpPut) reconnect(ctx context.Context) error {
 // rename gives the file its name. Once asked for it is not interrupted: nobody would know which name the file has.
 func (p *ftpPut) rename(ctx context.Context) error {
 	if p.u.NoOverwrite {
-		if err := p.lookForOld(ctx); err != nil {
+		if err := p.queryExisting(ctx); err != nil {
 			return err
 		}
 	}
@@ -220,14 +220,14 @@ func (p *ftpPut) rename(ctx context.Context) error {
 	}
 	failure := p.fail(ctx, "renaming", err)
 	if p.inDoubt(failure) {
-		return p.lookForName(ctx, whole, failure)
+		return p.queryName(ctx, whole, failure)
 	}
 	e := (*Error)(nil)
 	if !errors.As(failure, &e) || e.Temporary() {
 		return failure
 	}
-	said := (*textproto.Error)(nil)
-	if errors.As(err, &said) && said.Code != 500 && said.Code != 502 && said.Code != 504 && p.location.Replaced {
+	serverErr := (*textproto.Error)(nil)
+	if errors.As(err, &serverErr) && serverErr.Code != 500 && serverErr.Code != 502 && serverErr.Code != 504 && p.location.Replaced {
 		e.Kind = KindExists
 		return e
 	}
@@ -235,9 +235,9 @@ func (p *ftpPut) rename(ctx context.Context) error {
 	return p.fallBack(whole, e)
 }
 
-// lookForName asks whether the file has its name, since the server's word on that was lost.
-func (p *ftpPut) lookForName(ctx, whole context.Context, failure error) error {
-	p.tell(StepLook, failure.Error())
+// queryName asks whether the file has its name, since the server's word on that was lost.
+func (p *ftpPut) queryName(ctx, whole context.Context, failure error) error {
+	p.tell(StepQuery, failure.Error())
 	if err := p.reconnect(ctx); err != nil {
 		return failure
 	}
@@ -249,7 +249,7 @@ func (p *ftpPut) lookForName(ctx, whole context.Context, failure error) error {
 		return p.proveName(ctx)
 	}
 	err = p.client.Rename(p.target, p.u.Name)
-	if said := (*textproto.Error)(nil); err != nil && !size.known && errors.As(err, &said) && said.Code == 550 {
+	if serverErr := (*textproto.Error)(nil); err != nil && !size.known && errors.As(err, &serverErr) && serverErr.Code == 550 {
 		// It may have its name already, or nobody may rename it: only reading it tells.
 		temporary := p.target
 		p.target, p.control.ctx = p.u.Name, whole

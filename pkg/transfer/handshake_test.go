@@ -14,7 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
-// A peer is a server to shake hands with.
+// A peer is a server for a handshake.
 type peer interface {
 	Access() transfer.Access
 	Trust() trust.Policy
@@ -50,7 +50,7 @@ func TestHandshake(t *testing.T) {
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != transfer.KindTrust || e.Server != s.Access().Address() || stranger == nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if !stranger.Stranger() || stranger.Presented != s.Pin() || stranger.Certificate == nil {
+		if !stranger.UnknownPeer() || stranger.Presented != s.Pin() || stranger.Certificate == nil {
 			t.Errorf("%s: %+v", name, stranger)
 		}
 		if err := transfer.Handshake(t.Context(), s.Access(), transfer.Options{Trust: trust.Policy{Known: []trust.Known{{Pin: s.Pin()}}}}); err != nil {
@@ -99,7 +99,7 @@ func TestKnownKeyIsHeld(t *testing.T) {
 		s := row.Start(t)
 		err := putKnown(t, s.Access(), s.Pin())
 		e := trust.AsError(err)
-		if e == nil || len(e.Known) != 1 || e.Presented == s.Pin() || e.Stranger() {
+		if e == nil || len(e.Known) != 1 || e.Presented == s.Pin() || e.UnknownPeer() {
 			t.Errorf("%s: %v", row.Name, err)
 		}
 		s.WaitClosed()

@@ -8,11 +8,11 @@ import (
 
 // A body is a hashingReader as net/http wants it, which may go on reading a body for a while after it has the answer.
 type body struct {
-	mu     sync.Mutex
-	reader *hashingReader
-	cancel context.CancelFunc
-	over   bool
-	asked  bool // somebody began to read
+	mu      sync.Mutex
+	reader  *hashingReader
+	cancel  context.CancelFunc
+	over    bool
+	started bool // somebody began to read
 }
 
 func newBody(ctx context.Context, u Upload, o Options, whole bool) *body {
@@ -23,7 +23,7 @@ func newBody(ctx context.Context, u Upload, o Options, whole bool) *body {
 func (b *body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asked = true
+	b.started = true
 	if b.over {
 		return 0, io.ErrClosedPipe
 	}
@@ -64,11 +64,11 @@ func (b *body) sum() *[32]byte {
 }
 
 // sent is how many bytes of the file have gone out, or were about to, and whether any were wanted. A nil body has none.
-func (b *body) sent() (n int64, asked bool) {
+func (b *body) sent() (n int64, started bool) {
 	if b == nil {
 		return 0, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.reader.out, b.asked
+	return b.reader.out, b.started
 }

@@ -47,12 +47,12 @@ func (p *httpsPut) isOld(now httpsState) (old, sure bool) {
 func (p *httpsPut) resolve(ctx context.Context, failure error) error {
 	e := (*Error)(nil)
 	replied := errors.As(failure, &e) && e.Code >= 300 && e.Code < 600
-	if p.noteTouched(); !p.asked || replied && e.Kind == KindExists {
+	if p.noteTouched(); !p.requested || replied && e.Kind == KindExists {
 		return failure
 	}
 	earlier := p.there // what an earlier attempt left
 	p.there = true
-	p.tell(StepLook, failure.Error())
+	p.tell(StepQuery, failure.Error())
 	wrong := !p.body.complete() || replied && !e.Temporary()
 	if !wrong {
 		err := p.readAnyway(ctx, failure)

@@ -91,7 +91,7 @@ func (s *httpsStore) blameLogin(request *http.Request, err error) error {
 
 // exchange sends a request and reads the answer. It reports whether the connection was used before.
 func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Request) (answer *httpAnswer, reused bool, err error) {
-	s.tell(StepSaid, "> "+request.Method+" "+request.URL.RequestURI())
+	s.tell(StepDialog, "> "+request.Method+" "+request.URL.RequestURI())
 	w := newHeadWatch(request.Context(), s)
 	response, err := s.client.Do(request.WithContext(w.ctx))
 	w.stop()
@@ -100,7 +100,7 @@ func (s *httpsStore) exchange(ctx context.Context, op string, request *http.Requ
 		return nil, w.reused.Load(), s.fail(w.blame(ctx), op, err)
 	}
 	status := s.words(response.Status)
-	s.tell(StepSaid, "< "+status)
+	s.tell(StepDialog, "< "+status)
 	answer = &httpAnswer{response, strings.TrimSpace(strings.TrimPrefix(status, strconv.Itoa(response.StatusCode)))}
 	if request.Method == http.MethodGet && response.StatusCode == http.StatusOK {
 		response.Body = &watchedBody{response.Body, w}

@@ -40,11 +40,11 @@ func (p *httpsPut) compare(ctx context.Context) error {
 		return err
 	}
 	want := p.u.Content.Size()
-	told := answer.StatusCode == http.StatusOK && answer.ContentLength >= 0
+	reported := answer.StatusCode == http.StatusOK && answer.ContentLength >= 0
 	switch {
-	case told && answer.ContentLength != want:
+	case reported && answer.ContentLength != want:
 		return p.wrong(ctx, fmt.Errorf("the server has %d bytes, and %d were sent", answer.ContentLength, want))
-	case told:
+	case reported:
 		p.location.proof(ProofSize)
 	case isGone(answer.StatusCode):
 		return p.unproven(answer, errors.New("the server took the file, and now says that it does not exist"))

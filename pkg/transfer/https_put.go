@@ -37,13 +37,13 @@ type httpsPut struct {
 	there       bool       // the file is there, or may be, and was not proven
 	before      httpsState // what the server told of the file that was there before
 	tellsDigest bool       // the server told the digest of that file, and will tell that of ours
-	asked       bool       // a request has begun to send the file, and the server to write it perhaps
+	requested   bool       // a request has begun to send the file, and the server to write it perhaps
 	touched     int64      // the most bytes that any request has sent
 	location    Location
 }
 
 func (p *httpsPut) run(ctx context.Context) error {
-	if err := p.lookForOld(ctx); err != nil {
+	if err := p.queryExisting(ctx); err != nil {
 		return err
 	}
 	p.tell(StepSend, p.u.Name)
@@ -62,8 +62,8 @@ func (p *httpsPut) run(ctx context.Context) error {
 	return err
 }
 
-// lookForOld asks whether a file of the name is there. This also completes the login before the file goes out.
-func (p *httpsPut) lookForOld(ctx context.Context) error {
+// queryExisting asks whether a file of the name is there. This also completes the login before the file goes out.
+func (p *httpsPut) queryExisting(ctx context.Context) error {
 	if p.access.Username != "" && !p.login.known() {
 		p.tell(StepLogin, p.access.Username)
 	}
@@ -142,8 +142,8 @@ func (p *httpsPut) renew(ctx context.Context) {
 
 // noteTouched notes how much the server may have written.
 func (p *httpsPut) noteTouched() {
-	n, asked := p.body.sent()
-	p.touched, p.asked = max(p.touched, n), p.asked || asked
+	n, requested := p.body.sent()
+	p.touched, p.requested = max(p.touched, n), p.requested || requested
 }
 
 // Try writes a small file as Put would, and removes it again.

@@ -57,8 +57,8 @@ func (p *peer) fail(ctx context.Context, op string, err error) error {
 	}
 	data := (*dataError)(nil)
 	e := &Error{Op: op, Server: p.address, Data: errors.As(err, &data)}
-	if stranger := trust.AsError(err); stranger != nil {
-		err = stranger
+	if presented := trust.AsError(err); presented != nil {
+		err = presented
 	}
 	e.Kind, e.Err = networkKind(err), p.cause(err)
 	return e

@@ -165,7 +165,7 @@ func faultReply(t *testing.T, s site, proxy *realservers.Proxy) {
 		got := s.put(t, transfer.Options{}, u)
 		got.succeeds(t)
 		s.eventuallyHolds(t, only(file))
-		if got.Attempts != 1 || got.count(transfer.StepLook, "") != 1 || inPlace && !slices.Contains(got.Proofs, transfer.ProofReadBack) {
+		if got.Attempts != 1 || got.count(transfer.StepQuery, "") != 1 || inPlace && !slices.Contains(got.Proofs, transfer.ProofReadBack) {
 			t.Errorf("%+v\n%s", got.Location, got.events)
 		}
 		s.empty(t)

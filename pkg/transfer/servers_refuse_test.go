@@ -159,7 +159,7 @@ func TestServersLogin(t *testing.T) {
 			s.access.Username, s.access.Password = wrong.username, secret.New(wrong.password)
 			got := s.put(t, transfer.Options{Retries: 2, Timeout: 15 * time.Second}, upload(content(0)))
 			refused(t, got, transfer.KindLogin)
-			if got.count(transfer.StepSaid, "> PASS") > 1 || got.count(transfer.StepSaid, "> HEAD") > 2 || got.count(transfer.StepSaid, "> PUT") > 0 {
+			if got.count(transfer.StepDialog, "> PASS") > 1 || got.count(transfer.StepDialog, "> HEAD") > 2 || got.count(transfer.StepDialog, "> PUT") > 0 {
 				t.Error(got.events)
 			}
 			s.holds(t, nothing())

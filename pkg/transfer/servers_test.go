@@ -75,7 +75,7 @@ func (m model) start(t *testing.T, o realservers.Options) site {
 	return site{m, s, s.Access, s.Folder}
 }
 
-// sub makes a folder below, which belongs to whom the login folder belongs.
+// sub makes a folder below, with the owner of the login folder.
 func (s site) sub(t *testing.T, name string) site {
 	t.Helper()
 	s = s.down(name)

@@ -64,7 +64,7 @@ func (s site) distrusted(t *testing.T, got outcome, pinned bool) {
 	case trust.Presented != s.server.Pin || trust.Pinned != pinned || !strings.Contains(e.Error(), s.server.Pin.String()):
 		t.Errorf("%+v: %v", trust, e)
 	}
-	if got.count(transfer.StepRetry, "") != 0 || got.count(transfer.StepSaid, "> PASS") != 0 || got.count(transfer.StepSend, "") != 0 {
+	if got.count(transfer.StepRetry, "") != 0 || got.count(transfer.StepDialog, "> PASS") != 0 || got.count(transfer.StepSend, "") != 0 {
 		t.Error(got.events)
 	}
 	s.holds(t, nothing())

@@ -122,9 +122,9 @@ const (
 	StepCheck   Step = "check"    // Text is what is compared
 	StepRename  Step = "rename"   // Text is the new name
 	StepRemove  Step = "remove"   // Text is what is removed again
-	StepLook    Step = "look"     // Text is why the server is queried about the file
+	StepQuery   Step = "look"     // Text is why the server is queried about the file
 	StepRetry   Step = "retry"    // Wait and Err are set
-	StepSaid    Step = "said"     // Text is a line of the dialogue, without secrets: "> " sent, "< " received
+	StepDialog  Step = "said"     // Text is a line of the dialogue, without secrets: "> " sent, "< " received
 )
 
 // Dial returns the folder that the access data names. By FTP and FTPS it connects and logs in; by HTTPS it sends nothing

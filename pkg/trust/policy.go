@@ -52,7 +52,7 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("its key has changed: it is now %s, and was %s", e.Presented, knownText(e.Known))
 	case e.Err != nil:
 		// The key comes first: the text after it may quote the certificate, which may name another key.
-		return fmt.Sprintf("its key is %s, which is not trusted: %s", e.Presented, e.Reason())
+		return fmt.Sprintf("its key is %s: %s", e.Presented, e.Reason())
 	case e.Pinned:
 		return fmt.Sprintf("its key is %s, which is not the pinned one", e.Presented)
 	}
@@ -118,9 +118,9 @@ func namesText(c *x509.Certificate) string {
 
 func quoted(text string, most int) string { return strconv.Quote(secret.Cut(text, most)) }
 
-// Stranger reports whether the peer is only unknown: no authority has signed its certificate, but nothing else is
+// UnknownPeer reports whether the peer is only unknown: no authority has signed its certificate, but nothing else is
 // wrong. A person may then be prompted to accept it.
-func (e *Error) Stranger() bool { return !e.Pinned && len(e.Known) == 0 }
+func (e *Error) UnknownPeer() bool { return !e.Pinned && len(e.Known) == 0 }
 
 // TLS returns the configuration for TLS connections to a host: a name, or an IP address without brackets. Use one
 // configuration for connections that belong together: it stores the sessions that later ones resume.

@@ -70,12 +70,12 @@ func TestErrorQuotes(t *testing.T) {
 		err   func(*x509.Certificate) error
 		says  string
 	}{
-		"another name":  {[]string{"files.example"}, nil, `which is not trusted: its certificate is for "files.example", and not for "host"`},
+		"another name":  {[]string{"files.example"}, nil, `its certificate is for "files.example", and not for "host"`},
 		"no name":       {nil, nil, `its certificate is for no name, and not for "host"`},
 		"a key in it":   {[]string{other, "a", "b", "c"}, nil, `its certificate is for "` + other + `", "a", "b" and 1 more, and not`},
 		"a quote":       {[]string{`a", and not for "b`}, nil, `is for "a\", and not for \"b", and not for "host"`},
 		"long":          {[]string{strings.Repeat("é", 10<<10), strings.Repeat("x", 10<<10)}, nil, `...", "xxx`},
-		"another error": {nil, func(*x509.Certificate) error { return errors.New(strings.Repeat("é", 10<<10)) }, "which is not trusted: ééé"},
+		"another error": {nil, func(*x509.Certificate) error { return errors.New(strings.Repeat("é", 10<<10)) }, ": ééé"},
 	} {
 		certificate := &x509.Certificate{RawSubjectPublicKeyInfo: []byte("key"), DNSNames: c.names}
 		e := &trust.Error{Presented: trust.PinOf(certificate), Err: x509.HostnameError{Certificate: certificate, Host: "host"}}
@@ -83,7 +83,7 @@ func TestErrorQuotes(t *testing.T) {
 			e.Err = c.err(certificate)
 		}
 		text := e.Error()
-		if len(text) > 500 || !strings.HasPrefix(text, "its key is "+trust.PinOf(certificate).String()+", which") || !utf8.ValidString(text) || !strings.Contains(text, c.says) {
+		if len(text) > 500 || !strings.HasPrefix(text, "its key is "+trust.PinOf(certificate).String()+": ") || !utf8.ValidString(text) || !strings.Contains(text, c.says) {
 			t.Errorf("%s: %d bytes: %q", name, len(text), text)
 		}
 	}

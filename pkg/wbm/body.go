@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
@@ -24,7 +25,9 @@ type body struct {
 	length      int64
 	parts       io.Reader
 	paused      atomic.Pointer[chan struct{}] // closed when the body goes on; nil if it is not paused
+	given       atomic.Int64                  // how many bytes of it net/http has
 	complete    atomic.Bool                   // all of it is sent
+	completed   chan struct{}                 // closed then
 	interrupted func() error                  // why the upload is interrupted, nil if it is not
 
 	mu    sync.Mutex
@@ -36,7 +39,7 @@ type body struct {
 // newBody encodes a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
 // first field for files; there is one.
 func newBody(f *htmlform.Form, image Image) *body {
-	b := &body{image: image}
+	b := &body{image: image, completed: make(chan struct{})}
 	b.PipeReader, b.pipe = io.Pipe()
 	var text bytes.Buffer
 	w := multipart.NewWriter(&text)
@@ -85,7 +88,9 @@ func (b *body) Read(p []byte) (int, error) {
 	if paused := b.paused.Load(); paused != nil {
 		<-*paused
 	}
-	return b.PipeReader.Read(p)
+	n, err := b.PipeReader.Read(p)
+	b.given.Add(int64(n))
+	return n, err
 }
 
 // pause holds back what is not read yet.
@@ -105,8 +110,32 @@ func (b *body) resume() {
 func (b *body) sent() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.complete.Store(true); b.image.Sent != nil && !b.over {
+	if b.complete.Swap(true) {
+		return
+	}
+	close(b.completed)
+	if b.image.Sent != nil && !b.over {
 		b.image.Sent(b.at)
+	}
+}
+
+// wrote notes that what net/http has of the body is sent.
+func (b *body) wrote() {
+	if b.given.Load() == b.length {
+		b.sent()
+	}
+}
+
+// await waits for the write of the last bytes to return, if it is under way: their answer may be here before that.
+func (b *body) await(limit time.Duration) {
+	if b.given.Load() < b.length {
+		return
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-b.completed:
+	case <-timer.C:
 	}
 }
 

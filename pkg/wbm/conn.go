@@ -123,6 +123,9 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.lost.Store(true)
 		return len(p), nil
 	}
+	if err == nil && c.upload != nil {
+		c.upload.wrote()
+	}
 	return n, err
 }
 

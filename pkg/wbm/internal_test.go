@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
@@ -155,5 +157,34 @@ Content-Disposition: form-data; name="b"
 `, "\n", "\r\n"), "--B", "--"+boundary)
 	if err != nil || string(text) != want || b.length != int64(len(want)) {
 		t.Errorf("%d bytes are announced, %v:\n%s", b.length, err, text)
+	}
+}
+
+// TestAnswerBeforeWriteReturns checks that an answer to the whole image does not count as early because it is here before
+// the write of the last bytes has returned.
+func TestAnswerBeforeWriteReturns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		given    int64 // to the connection, of 10 bytes
+		sent     bool  // after a second
+		waits    time.Duration
+		complete bool
+	}{
+		{9, false, 0, false},
+		{10, true, time.Second, true},
+		{10, false, refusalGrace, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &body{length: 10, completed: make(chan struct{})}
+			b.given.Store(c.given)
+			if c.sent {
+				time.AfterFunc(time.Second, b.wrote)
+			}
+			begun := time.Now()
+			b.await(refusalGrace)
+			if waited := time.Since(begun); waited != c.waits || b.complete.Load() != c.complete {
+				t.Errorf("%+v: waited %s, complete %t", c, waited, b.complete.Load())
+			}
+		})
 	}
 }

@@ -43,13 +43,16 @@ func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error)
 	b.start()
 	response, err := c.roundTrip(h)
 	if err != nil {
+		if ctx.Err() == nil {
+			b.await(refusalGrace)
+		}
 		err = s.uploadError(ctx, b, err)
 		s.abort()
 		return nil, err
 	}
 	patience.Stop()
 	defer time.AfterFunc(s.o.Timeout, func() { cancel(errSilent()) }).Stop()
-	if b.complete.Load() {
+	if b.await(refusalGrace); b.complete.Load() {
 		c.normal.Store(true)
 		c.raw.CloseNormally()
 	}

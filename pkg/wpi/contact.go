@@ -146,13 +146,13 @@ func (c Contact) dial(ctx context.Context, address string) (net.Conn, error) {
 }
 
 // contacted says what the two ends of a connection are.
-func contacted(conn net.Conn, door, method string) Contacted {
+func contacted(conn net.Conn, scheme, method string) Contacted {
 	local, _ := netip.ParseAddrPort(conn.LocalAddr().String())
 	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String())
 	return Contacted{
 		Local:  local.Addr().Unmap(),
 		Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()),
-		Scheme: door, Method: method,
+		Scheme: scheme, Method: method,
 	}
 }
 

@@ -120,8 +120,8 @@ func TestSecretsAreNotShown(t *testing.T) {
 	phone := wpi.PhoneMessage{Items: m.Items}
 	call := wpi.Call{Message: &phone, Session: &wpi.Session{ID: canary, Owner: &m}}
 	within := struct {
-		D *wpi.Deployment
-		S *wpi.ServiceMessage
+		Deployment *wpi.Deployment
+		Message    *wpi.ServiceMessage
 	}{&d, &m}
 	for _, value := range []any{d, &d, withLogin, &withLogin, opaque, unfit, m, &m, phone, &phone, call, &call, within, m.Items, m.Items[0], &m.Items[0], []any{d, m}, map[string]any{"x": d}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {

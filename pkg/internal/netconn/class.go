@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -58,6 +59,23 @@ func IsDial(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
+// What Windows says, which syscall knows under no name that all systems have.
+const (
+	wsaReset   = 10054
+	wsaTimeout = 10060
+	wsaRefused = 10061
+)
+
+// IsPeerGone reports whether a failed connect says that the peer is not there: it was refused, reset or not answered. That
+// there is no route, address, descriptor or permission is said on this side, or by a router, and says nothing of the peer.
+func IsPeerGone(err error) bool {
+	code, timeout := syscall.Errno(0), net.Error(nil)
+	if errors.As(err, &code) {
+		return slices.Contains([]syscall.Errno{syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ETIMEDOUT, wsaRefused, wsaReset, wsaTimeout}, code)
+	}
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
 // Cause returns what helps of an error, without the request, the addresses and the system call: messages name those
 // themselves.
 func Cause(err error) error {
@@ -85,7 +103,7 @@ func isTimeout(err error) bool {
 }
 
 func isBroken(err error) bool {
-	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED} {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED, syscall.Errno(wsaReset)} {
 		if errors.Is(err, end) {
 			return true
 		}

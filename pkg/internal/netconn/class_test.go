@@ -74,6 +74,24 @@ func TestIsDial(t *testing.T) {
 	}
 }
 
+func TestIsPeerGone(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		op("dial", os.NewSyscallError("connect", syscall.ECONNREFUSED)): true,
+		op("dial", syscall.ECONNRESET):                                  true,
+		op("dial", os.ErrDeadlineExceeded):                              true,
+		context.DeadlineExceeded:                                        true,
+		op("dial", syscall.Errno(10061)):                                true,
+		op("dial", syscall.EHOSTUNREACH):                                false,
+		op("dial", syscall.EMFILE):                                      false,
+		io.EOF:                                                          false,
+	} {
+		if got := netconn.IsPeerGone(err); got != want {
+			t.Errorf("%v: %t", err, got)
+		}
+	}
+}
+
 // A cause names neither addresses nor calls.
 func TestCause(t *testing.T) {
 	t.Parallel()

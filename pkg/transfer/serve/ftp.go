@@ -32,8 +32,8 @@ type FTPServer struct {
 	pace     *pace
 }
 
-// NewFTP listens at once, and serves until [FTPServer.Close]. It does not use Certificate, Legacy and Handler. Data
-// connections are TCP connections of this machine, whatever the Listener is. The error is that of listening.
+// NewFTP listens at once, and serves until [FTPServer.Close]. It does not use Certificate, Legacy and Handler. Active
+// data connections are TCP connections of this machine, whatever the Listener is. The error is that of listening.
 func NewFTP(o Options) (*FTPServer, error) {
 	s := &FTPServer{options: o.complete(), offers: registry{offers: map[string]*Offer{}, cache: newChunkCache()}, buffers: newBuffers()}
 	l, err := newListener(s.options, s.serveConn)
@@ -136,8 +136,16 @@ func (c *ftpSession) AuthUser(_ ftpserver.ClientContext, username, password stri
 // WrapPassiveListener keeps all but the client from the data connection, and remembers the listener: the library forgets
 // to close some.
 func (c *ftpSession) WrapPassiveListener(listener net.Listener) (net.Listener, error) {
-	c.setListener(listener)
-	return &dataListener{listener, c.control.remote}, nil
+	l := &dataListener{Listener: listener, client: c.control.remote}
+	if open := c.server.options.DataListener; open != nil {
+		other, err := open()
+		if err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+		l.Listener, l.unused = other, listener
+	}
+	c.setListener(l)
+	return l, nil
 }
 
 // setListener closes the listener for data connections, and remembers another, if there is one.
@@ -185,10 +193,22 @@ func (r *request) abort() {
 type dataListener struct {
 	net.Listener
 	client netip.Addr
+	unused net.Listener // the library's, on which it sets deadlines; nil if that is the Listener
+}
+
+// Close closes the listener of the library too.
+func (l *dataListener) Close() error {
+	if l.unused != nil {
+		_ = l.unused.Close()
+	}
+	return l.Listener.Close()
 }
 
 func (l *dataListener) Accept() (net.Conn, error) {
-	for { // ends with the deadline that the library sets on what is below
+	if limited, ok := l.Listener.(interface{ SetDeadline(at time.Time) error }); ok && l.unused != nil {
+		_ = limited.SetDeadline(time.Now().Add(maxDataWait))
+	}
+	for { // ends with that deadline, or the one that the library sets
 		conn, err := l.Listener.Accept()
 		if err != nil || addrPort(conn.RemoteAddr()).Addr() == l.client {
 			return conn, err

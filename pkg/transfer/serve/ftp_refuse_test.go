@@ -12,7 +12,7 @@ func TestServeFTPRefuses(t *testing.T) {
 	d := openFTP(t)
 	o, _ := d.offer(content(1000))
 	other, _ := d.offer(content(1000), elsewhere)
-	c := d.talk(loopback)
+	c := d.dialogue(loopback)
 	for _, command := range []string{"RETR " + name, "LIST", "PASV", "EPSV", "PORT 127,0,0,1,4,1", "STOR x", "STAT", "HELP", "AUTH TLS", "XCUP"} {
 		if reply := c.say(command); !strings.HasPrefix(reply, "530") {
 			t.Errorf("%s without login: %s", command, reply)
@@ -59,7 +59,7 @@ func TestServeFTPRefuses(t *testing.T) {
 		{username, password.Reveal()}, // from the wrong address
 		{"cp00000000", password.Reveal()}, {username, ""}, {"", ""}, {"anonymous", "a@example.net"},
 	} {
-		c := d.talk(loopback)
+		c := d.dialogue(loopback)
 		c.say("USER " + login[0])
 		if reply := c.say("PASS " + login[1]); reply != "530 Authentication error: refused" {
 			t.Errorf("%q: %s", login, reply)
@@ -68,7 +68,7 @@ func TestServeFTPRefuses(t *testing.T) {
 			t.Error("it may try again")
 		}
 	}
-	c = d.talk(loopback)
+	c = d.dialogue(loopback)
 	_ = c.PrintfLine("%s", "USER "+strings.Repeat("x", 5000)) // it may be closed before all of that is out
 	if answer, _ := io.ReadAll(c.raw); len(answer) > 100 {
 		t.Errorf("a long line: %q", answer)

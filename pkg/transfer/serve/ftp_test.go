@@ -107,7 +107,7 @@ func TestServeFTPForeignData(t *testing.T) {
 	d := openFTP(t)
 	file := content(1 << 20)
 	o, w := d.offer(file)
-	c := d.talk(loopback).login(o)
+	c := d.dialogue(loopback).login(o)
 	port := c.port()
 	dialer := &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(elsewhere, 0))}
 	thief, err := dialer.DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
@@ -149,7 +149,7 @@ func TestServeFTPCut(t *testing.T) {
 		d := openFTPWith(t, func(o *serve.Options) { o.Timeout = time.Second })
 		file := content(16 << 20)
 		o, w := d.offer(file)
-		c := d.talk(loopback).login(o)
+		c := d.dialogue(loopback).login(o)
 		data := c.data()
 		c.say("RETR " + name)
 		if _, err := io.CopyN(io.Discard, data, 1<<20); err != nil {
@@ -198,11 +198,11 @@ func TestServeFTPCut(t *testing.T) {
 func TestServeFTPIdle(t *testing.T) {
 	t.Parallel()
 	d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 200 * time.Millisecond })
-	c := d.talk(loopback)
+	c := d.dialogue(loopback)
 	if reply := c.read(); !strings.HasPrefix(reply, "221") {
 		t.Error(reply)
 	}
-	c = d.talk(loopback)
+	c = d.dialogue(loopback)
 	if _, err := io.WriteString(c.raw, "USER half a line"); err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestServeFTPIdle(t *testing.T) {
 	// Who leaves after the command still gets the file.
 	file := content(1 << 20)
 	o, w := d.offer(file)
-	c = d.talk(loopback).login(o)
+	c = d.dialogue(loopback).login(o)
 	c.say("TYPE A") // asked for by some, and never meant
 	data := c.data()
 	if err := c.PrintfLine("RETR %s", name); err != nil {

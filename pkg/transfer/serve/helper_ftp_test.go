@@ -43,8 +43,8 @@ type dialogue struct {
 	raw net.Conn
 }
 
-// talk connects from an address and reads the greeting.
-func (d *desk) talk(from netip.Addr) *dialogue {
+// dialogue connects from an address and reads the greeting.
+func (d *desk) dialogue(from netip.Addr) *dialogue {
 	d.t.Helper()
 	dialer := &net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	raw, err := dialer.DialContext(d.t.Context(), "tcp", d.handing.Addr().String())
@@ -118,7 +118,7 @@ func (d *desk) half(o *serve.Offer) {
 		d.get(d.dial(), o.Path(), 1000)
 		return
 	}
-	c := d.talk(loopback).login(o)
+	c := d.dialogue(loopback).login(o)
 	conn := c.data()
 	c.say("RETR " + name)
 	if _, err := io.CopyN(io.Discard, conn, 1000); err != nil {

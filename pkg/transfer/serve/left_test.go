@@ -59,7 +59,7 @@ func (d *desk) fetch(o *serve.Offer, from, bytesToRead int) *net.TCPConn {
 		d.get(conn, o.Path()+fmt.Sprintf(" HTTP/1.1\r\nRange: bytes=%d-\r\nX:", from), bytesToRead)
 		return raw
 	}
-	c := d.talk(loopback).login(o)
+	c := d.dialogue(loopback).login(o)
 	conn := connect(net.JoinHostPort("127.0.0.1", c.port()))
 	c.say(fmt.Sprintf("REST %d", from))
 	c.say("RETR " + name)

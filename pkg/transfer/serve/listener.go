@@ -15,14 +15,14 @@ const (
 	maxConns     = 8192
 	maxConnsEach = 4096 // from one address: behind it may be a thousand phones
 
-	maxStrangers     = 64
-	maxStrangersEach = 16
-	strangerTimeout  = 10 * time.Second
+	maxUnknown     = 64
+	maxUnknownEach = 16
+	unknownTimeout = 10 * time.Second
 )
 
-// ErrCrowded is told to [Options.OnError] when there are more connections from addresses that are not known than are
-// taken. It is told once, of the first that is turned away.
-var ErrCrowded = errors.New("too many connections from unknown addresses")
+// ErrTooManyConns is passed to [Options.OnError] when there are more connections from unknown addresses than are
+// accepted. It is passed once, for the first one that is refused.
+var ErrTooManyConns = errors.New("too many connections from unknown addresses")
 
 // A listener takes connections, within limits.
 type listener struct {
@@ -34,10 +34,10 @@ type listener struct {
 
 	mu        sync.Mutex
 	closed    bool
-	crowded   bool // ErrCrowded was told
+	overLimit bool // ErrTooManyConns was reported
 	conns     map[*conn]struct{}
 	known     connLimiter
-	strangers connLimiter
+	unknown   connLimiter
 }
 
 // A connLimiter counts the connections of a kind.
@@ -79,12 +79,12 @@ func (c *conn) timeout(limit time.Duration) time.Duration {
 	if c.known {
 		return limit
 	}
-	return min(limit, strangerTimeout)
+	return min(limit, unknownTimeout)
 }
 
 // deadline returns the deadline for the client where others have limit; the zero time is none.
 func (c *conn) deadline(limit time.Time) time.Time {
-	if latest := time.Now().Add(strangerTimeout); !c.known && limit.After(latest) {
+	if latest := time.Now().Add(unknownTimeout); !c.known && limit.After(latest) {
 		return latest
 	}
 	return limit
@@ -104,8 +104,8 @@ func newListener(o Options, serve func(*conn)) (*listener, error) {
 	}
 	return &listener{
 		Listener: below, options: o, serve: serve, done: make(chan struct{}), conns: map[*conn]struct{}{},
-		known:     connLimiter{most: maxConns, mostEach: maxConnsEach, each: map[netip.Addr]int{}},
-		strangers: connLimiter{most: maxStrangers, mostEach: maxStrangersEach, each: map[netip.Addr]int{}},
+		known:   connLimiter{most: maxConns, mostEach: maxConnsEach, each: map[netip.Addr]int{}},
+		unknown: connLimiter{most: maxUnknown, mostEach: maxUnknownEach, each: map[netip.Addr]int{}},
 	}, nil
 }
 
@@ -159,8 +159,8 @@ func (l *listener) admit(raw net.Conn) {
 	if room {
 		l.conns[c] = struct{}{}
 	}
-	first := !room && !l.closed && !c.known && !l.crowded
-	l.crowded = l.crowded || first
+	first := !room && !l.closed && !c.known && !l.overLimit
+	l.overLimit = l.overLimit || first
 	l.mu.Unlock()
 	if room {
 		l.work.Go(func() { l.serve(c) })
@@ -168,7 +168,7 @@ func (l *listener) admit(raw net.Conn) {
 	}
 	netconn.Reset(raw)
 	if first {
-		l.options.OnError(c.remote, ErrCrowded)
+		l.options.OnError(c.remote, ErrTooManyConns)
 	}
 }
 
@@ -177,7 +177,7 @@ func (l *listener) limiter(c *conn) *connLimiter {
 	if c.known {
 		return &l.known
 	}
-	return &l.strangers
+	return &l.unknown
 }
 
 // Close closes the connection and makes room for another.

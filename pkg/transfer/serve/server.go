@@ -20,8 +20,10 @@ type Options struct {
 	// Address is where to listen, HOST:PORT: an empty host is every address of this machine, port 0 takes a free one.
 	Address string
 	// Listener, if not nil, is used instead of Address. Its connections have to come from IP addresses. The server closes it.
-	Listener    net.Listener
-	Certificate tls.Certificate // what clients are shown; by FTP there is none
+	Listener net.Listener
+	// DataListener, if not nil, opens the port of a passive data connection by FTP. If nil, it is a TCP port of this machine.
+	DataListener func() (net.Listener, error)
+	Certificate  tls.Certificate // what clients are shown; by FTP there is none
 	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC or 3DES, as old phones.
 	// Without it TLS 1.2 is the least.
 	Legacy bool
@@ -39,7 +41,7 @@ type Options struct {
 	// must not wait.
 	Known func(remote netip.Addr) bool
 	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], [ErrNotOffered] or, once,
-	// [ErrCrowded]. It is called by many goroutines, and must not wait.
+	// [ErrTooManyConns]. It is called by many goroutines, and must not wait.
 	OnError func(remote netip.Addr, err error)
 }
 

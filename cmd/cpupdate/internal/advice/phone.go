@@ -17,11 +17,11 @@ import (
 
 // A PhoneRow maps a kind of failure with a phone to the exit code and the hint.
 type PhoneRow struct {
-	Kind fleet.Kind
-	code exit.Code
-	told exit.Code // the code after the update command was sent; 0: the same
-	Hint string
-	own  string // the hint after the update command was sent; "": the same
+	Kind       fleet.Kind
+	code       exit.Code
+	instructed exit.Code // the code after the update command was sent; 0: the same
+	Hint       string
+	own        string // the hint after the update command was sent; "": the same
 }
 
 // A Context is what hints need to know of the command.
@@ -38,8 +38,8 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
 		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
 		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
-		{fleet.KindOther, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
-		{fleet.KindTwice, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
+		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
+		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
 		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
 		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
 		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
@@ -71,8 +71,8 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 			continue
 		}
 		c, hint := row.code, row.Hint
-		if f.Told {
-			c, hint = cmp.Or(row.told, c), cmp.Or(row.own, hint)
+		if f.Instructed {
+			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
 		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
@@ -90,7 +90,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
-	interrupted, told := false, 0
+	interrupted, instructed := false, 0
 	for i, r := range results {
 		if r.Failure == nil {
 			continue
@@ -99,8 +99,8 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
-			if r.Told {
-				told++
+			if r.Instructed {
+				instructed++
 			}
 		}
 	}
@@ -110,9 +110,9 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case len(results) == 1:
 		return bad[0]
 	case interrupted && plan.Image == nil:
-		return exit.Errorf(exit.CodeInterrupted, "query them again: "+askAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
+		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+askAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), toldAlready(told))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -121,8 +121,8 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), ShortList(names)), hintsOf(in, results, bad)...)
 }
 
-// askAgain returns the command that queries the failed phones.
-func askAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
+// queryAgain returns the command that queries the failed phones.
+func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
 		return "cpupdate phone --phones " + in.List
 	}
@@ -146,8 +146,8 @@ func badEnd(plan fleet.Plan, n int) string {
 	return console.IsAre(n) + " not updated"
 }
 
-// toldAlready says how many phones got the update command and can no longer be stopped.
-func toldAlready(n int) string {
+// instructedText says how many phones got the update command and can no longer be stopped.
+func instructedText(n int) string {
 	switch n {
 	case 0:
 		return "no update command was sent"

@@ -20,8 +20,8 @@ import (
 func TestRunFailure(t *testing.T) {
 	phones := []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}
 	image := &fleet.Image{Source: fleet.Elsewhere(wpi.Deployment{})}
-	stopped := func(told bool) fleet.Result {
-		return fleet.Result{Told: told, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Told: told}}
+	stopped := func(instructed bool) fleet.Result {
+		return fleet.Result{Instructed: instructed, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Instructed: instructed}}
 	}
 	refused := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused}, Verdict: &hwcheck.Verdict{Answer: hwcheck.CannotTell, Findings: []hwcheck.Finding{{Rule: "x", Outcome: hwcheck.Unknown}}}}
 	for _, test := range []struct {
@@ -66,12 +66,12 @@ func TestPhoneTables(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 		kinds = append(kinds, row.Kind)
-		asked, told := failure(row.Kind, false), failure(row.Kind, true)
-		if asked.Code != row.code || told.Code != cmp.Or(row.told, row.code) || len(asked.Hints) != 1 || len(told.Hints) != 1 {
-			t.Errorf("%s: %d, %q; if told %d, %q", row.Kind, asked.Code, asked.Hints, told.Code, told.Hints)
+		asked, instructed := failure(row.Kind, false), failure(row.Kind, true)
+		if asked.Code != row.code || instructed.Code != cmp.Or(row.instructed, row.code) || len(asked.Hints) != 1 || len(instructed.Hints) != 1 {
+			t.Errorf("%s: %d, %q; if told %d, %q", row.Kind, asked.Code, asked.Hints, instructed.Code, instructed.Hints)
 		}
-		if (asked.Hints[0] != told.Hints[0]) != (row.own != "") || strings.Contains(asked.Hints[0], "PHONE") {
-			t.Errorf("%s: %q, if told %q", row.Kind, asked.Hints, told.Hints)
+		if (asked.Hints[0] != instructed.Hints[0]) != (row.own != "") || strings.Contains(asked.Hints[0], "PHONE") {
+			t.Errorf("%s: %q, if told %q", row.Kind, asked.Hints, instructed.Hints)
 		}
 		if !strings.HasPrefix(asked.Error(), "192.0.2.50: ") {
 			t.Errorf("%s: %v does not begin with the phone", row.Kind, asked)
@@ -86,8 +86,8 @@ func TestPhoneTables(t *testing.T) {
 }
 
 // failure is what a bad end of a kind comes to.
-func failure(kind fleet.Kind, told bool) *exit.Error {
-	return PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Told: told, Msg: "why"}})
+func failure(kind fleet.Kind, instructed bool) *exit.Error {
+	return PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Instructed: instructed, Msg: "why"}})
 }
 
 // TestRefusedPhone checks that an incompatible phone gets the exit code and the hint of the rule sheet.
@@ -123,13 +123,13 @@ func TestPageHints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.Error{Presented: pin, Err: x509.UnknownAuthorityError{}}}
+	untrusted := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.Error{Presented: pin, Err: x509.UnknownAuthorityError{}}}
 	page := Context{Page: func(address string) string { return address + ":443" }}
-	f := PhoneFailure("a", page, fleet.Result{Failure: stranger})
+	f := PhoneFailure("a", page, fleet.Result{Failure: untrusted})
 	if hints := strings.Join(f.Hints, "\n"); f.Code != exit.CodeSettings || !strings.Contains(hints, pin.String()) || !strings.Contains(hints, "cpupdate trust add a:443") {
 		t.Errorf("%d, %q", f.Code, f.Hints)
 	}
-	if f := PhoneFailure("a", Context{}, fleet.Result{Failure: stranger}); len(f.Hints) != 1 || strings.Contains(f.Hints[0], pin.String()) {
+	if f := PhoneFailure("a", Context{}, fleet.Result{Failure: untrusted}); len(f.Hints) != 1 || strings.Contains(f.Hints[0], pin.String()) {
 		t.Errorf("without a page: %q", f.Hints)
 	}
 	weak := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.WeakKeyError{}}
@@ -142,7 +142,7 @@ func TestPageHints(t *testing.T) {
 func TestRunFailureOfMany(t *testing.T) {
 	var plan fleet.Plan
 	var results []fleet.Result
-	kinds := []fleet.Kind{"", fleet.KindBusy, fleet.KindBusy, fleet.KindCut, fleet.KindTLS, fleet.KindTwice, fleet.KindNoCall, fleet.KindNoPhone, fleet.KindGarbled, fleet.KindOther, fleet.KindSource, fleet.KindNotTaken}
+	kinds := []fleet.Kind{"", fleet.KindBusy, fleet.KindBusy, fleet.KindCut, fleet.KindTLS, fleet.KindDuplicate, fleet.KindNoCall, fleet.KindNoPhone, fleet.KindGarbled, fleet.KindAnotherPhone, fleet.KindSource, fleet.KindNotTaken}
 	for i, kind := range kinds {
 		plan.Phones = append(plan.Phones, fleet.Target{Address: fmt.Sprintf("p%d", i)})
 		r := fleet.Result{}

@@ -71,8 +71,8 @@ func serverFailure(err error, e *transfer.Error) error {
 			f.Code, f.Hints = row.Code, []string{row.Hint}
 		}
 	}
-	if stranger := trust.AsError(err); stranger != nil {
-		f.Hints = knownhosts.TrustHints(e.Server, stranger)
+	if presented := trust.AsError(err); presented != nil {
+		f.Hints = knownhosts.TrustHints(e.Server, presented)
 	}
 	if hints := knownhosts.WeakKeyHints(err); hints != nil {
 		f.Hints = hints

@@ -35,11 +35,11 @@ func pageHints(name string, in Context, f *fleet.Failure) []string {
 	if hints := knownhosts.WeakKeyHints(f); hints != nil {
 		return hints
 	}
-	stranger := trust.AsError(f)
-	if in.Page == nil || stranger == nil {
+	presented := trust.AsError(f)
+	if in.Page == nil || presented == nil {
 		return nil
 	}
-	return knownhosts.TrustHints(in.Page(name), stranger)
+	return knownhosts.TrustHints(in.Page(name), presented)
 }
 
 // stopped reports whether the run was stopped because a phone is locked out.

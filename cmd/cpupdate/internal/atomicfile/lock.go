@@ -55,6 +55,7 @@ func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	}
 }
 
+// CannotStore returns the error of a settings file that could not be written, nil if err is nil.
 func CannotStore(path string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err

@@ -76,8 +76,8 @@ func (s *Server) ServeFTP() error {
 	const port = 2121
 	host, _, _ := net.SplitHostPort(s.Options.Listen) // checked by validate
 	return s.tryPorts("", port, func(address string) (err error) {
-		if usualHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
-			address = net.JoinHostPort(cmp.Or(host, usualHost), port)
+		if defaultHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
+			address = net.JoinHostPort(cmp.Or(host, defaultHost), port)
 		}
 		s.FTP, err = serve.NewFTP(s.serving(address))
 		return err
@@ -86,7 +86,7 @@ func (s *Server) ServeFTP() error {
 
 // serving returns the options that both servers have in common.
 func (s *Server) serving(address string) serve.Options {
-	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.Troubled, Stall: s.Options.Patience, Rate: s.line.Rate}
+	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.OnError, Stall: s.Options.Patience, Rate: s.line.Rate}
 }
 
 // onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.
@@ -98,15 +98,15 @@ func onlyHere(targets []fleet.Target) bool {
 	})
 }
 
-// tryPorts listens on the address told, or else on the default port, or on a free port if the default is in use.
-func (s *Server) tryPorts(told string, usual int, listen func(address string) error) error {
+// tryPorts listens on the requested address, or else on the default port, or on a free port if the default is in use.
+func (s *Server) tryPorts(requested string, defaultPort int, listen func(address string) error) error {
 	host := ""
 	if s.near && s.Options.Advertise == "" {
 		host = "127.0.0.1"
 	}
-	address := cmp.Or(told, net.JoinHostPort(host, strconv.Itoa(usual)))
+	address := cmp.Or(requested, net.JoinHostPort(host, strconv.Itoa(defaultPort)))
 	err := listen(address)
-	if err != nil && told == "" { // in use, or not permitted: the error differs between systems
+	if err != nil && requested == "" { // in use, or not permitted: the error differs between systems
 		err = listen(net.JoinHostPort(host, "0"))
 	}
 	if err != nil {

@@ -88,8 +88,8 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// TestUsualPort checks the default port: on loopback if all phones are on this machine, and a free one if it is taken.
-func TestUsualPort(t *testing.T) {
+// TestDefaultPort checks the default port: on loopback if all phones are on this machine, and a free one if it is taken.
+func TestDefaultPort(t *testing.T) {
 	first, _, err := listen(t, &option.Listen{}, nil, "127.0.0.1:8085", "127.0.0.2")
 	if err != nil {
 		t.Fatal(err)

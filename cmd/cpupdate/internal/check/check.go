@@ -24,7 +24,7 @@ type Options struct {
 	Phones   option.Phones
 	Hardware string
 	Timeout  time.Duration
-	Talk     option.Listen
+	Listen   option.Listen
 }
 
 // Run checks an image, or the images of a folder, for the phones that are described, listed or queried.
@@ -67,7 +67,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 // also returns the results of phones that did not answer, by address.
 func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	if len(addresses) > 0 {
-		return o.askedPhones(ctx, con, table, addresses)
+		return o.queryPhones(ctx, con, table, addresses)
 	}
 	var phones []hwcheck.ListedPhone
 	var err error
@@ -84,15 +84,15 @@ func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table
 	return phones, nil, table.CompleteAll(ctx, phones)
 }
 
-// askedPhones queries phones. It returns an error for a single phone that does not answer; of several phones, those that
+// queryPhones queries phones. It returns an error for a single phone that does not answer; of several phones, those that
 // do not answer stay unknown.
-func (o *Options) askedPhones(ctx context.Context, con *console.Console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
+func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
 	targets, err := o.Phones.Targets("check", addresses, hwcheck.Phone{})
 	if err != nil {
 		return nil, nil, err
 	}
 	plan := fleet.Plan{Phones: targets, Table: table}
-	results, err := runview.Ask(ctx, con, o.Talk, o.Timeout, &plan)
+	results, err := runview.Query(ctx, con, o.Listen, o.Timeout, &plan)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +107,7 @@ func (o *Options) askedPhones(ctx context.Context, con *console.Console, table *
 			silent[p.Address] = r
 			con.Remark("warning", p.Address, r.Failure.Error())
 			p.Phone = table.Complete(targets[i].Known)
-			p.Phone.Asked = true
+			p.Phone.Queried = true
 		}
 		phones = append(phones, p)
 	}
@@ -126,7 +126,7 @@ func (o *Options) validate(image string, addresses []string) error {
 	case o.Timeout <= 0:
 		return exit.Usage("check", "--timeout must be greater than zero")
 	}
-	return cmp.Or(o.Phones.Validate("check", addresses), o.Talk.Validate("check"))
+	return cmp.Or(o.Phones.Validate("check", addresses), o.Listen.Validate("check"))
 }
 
 // checkOne prints the rule sheet of one image and one phone.

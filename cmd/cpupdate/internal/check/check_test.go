@@ -24,7 +24,8 @@ func newOptions(t *testing.T, args ...string) Options {
 	var o Options
 	flags := pflag.NewFlagSet("check", pflag.ContinueOnError)
 	o.Phones.AddFlags(flags)
-	o.Talk.AddFlags(flags)
+	o.Phones.Permit.AddFlags(flags)
+	o.Listen.AddFlags(flags)
 	o.Image.AddFlags(flags)
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "")
 	flags.StringVar(&o.Hardware, "hardware", "", "")
@@ -111,8 +112,8 @@ func TestRun(t *testing.T) {
 	} {
 		for _, asJSON := range []bool{true, false} {
 			m := machine.New(t)
-			m.Con.JSON = asJSON
-			err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t, test.args...), test.image, nil)
+			m.Console.JSON = asJSON
+			err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t, test.args...), test.image, nil)
 			if codeOf(err) != test.code || (m.Out.Len() == 0) != test.none {
 				t.Errorf("%s, %q: %v\n%s", test.image, test.args, err, m.Out)
 			}
@@ -134,23 +135,23 @@ func TestAskOne(t *testing.T) {
 		{[]string{"--hw-level=3"}, exit.CodeOK}, {[]string{"--hw-level=4"}, exit.CodeRefused}, {nil, exit.CodeUnknown},
 	} {
 		m := machine.New(t)
-		m.Con.JSON = true
-		err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t, test.args...), image, []string{phone})
+		m.Console.JSON = true
+		err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t, test.args...), image, []string{phone})
 		if codeOf(err) != test.code || !strings.Contains(m.Out.String(), `"V1 R4.9.0"`) {
 			t.Errorf("%q: %v\n%s", test.args, err, m.Out)
 		}
 	}
 	m := machine.New(t)
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t), image, []string{"127.0.0.1:1"}); codeOf(err) != exit.CodeUnreachable || m.Out.Len() > 0 {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t), image, []string{"127.0.0.1:1"}); codeOf(err) != exit.CodeUnreachable || m.Out.Len() > 0 {
 		t.Errorf("%v\n%s", err, m.Out)
 	}
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t), clitest.File(t, "notes", []byte("notes of mine")), []string{"127.0.0.1:1"}); codeOf(err) != exit.CodeImage {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t), clitest.File(t, "notes", []byte("notes of mine")), []string{"127.0.0.1:1"}); codeOf(err) != exit.CodeImage {
 		t.Errorf("what is no image is not said before phones are asked: %v", err)
 	}
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t), "-", []string{phone}); codeOf(err) != exit.CodeUsage {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t), "-", []string{phone}); codeOf(err) != exit.CodeUsage {
 		t.Errorf("%v", err)
 	}
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t), image, []string{"x y"}); codeOf(err) != exit.CodeUsage {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t), image, []string{"x y"}); codeOf(err) != exit.CodeUsage {
 		t.Errorf("%v", err)
 	}
 }
@@ -160,8 +161,8 @@ func TestAskMany(t *testing.T) {
 	image, phone := cp600(t), startPhone(t)
 	list := clitest.File(t, "site.csv", []byte("address,hw_level,note\n"+phone+",3,\n127.0.0.1:1,,\n"))
 	m := machine.New(t)
-	m.Con.JSON = true
-	err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t, "--phones="+list), image, []string{phone, "127.0.0.1:1"})
+	m.Console.JSON = true
+	err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t, "--phones="+list), image, []string{phone, "127.0.0.1:1"})
 	var doc struct {
 		Fitting, Unknown int
 		Phones           []struct {
@@ -176,7 +177,7 @@ func TestAskMany(t *testing.T) {
 		t.Errorf("%s", m.Out)
 	}
 	m = machine.New(t)
-	_ = Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t), image, []string{phone, "127.0.0.1:1"})
+	_ = Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t), image, []string{phone, "127.0.0.1:1"})
 	if !strings.Contains(m.Err.String(), "127.0.0.1:1") || !strings.Contains(m.Out.String(), "127.0.0.1:1") {
 		t.Errorf("%s%s", m.Out, m.Err)
 	}
@@ -189,11 +190,11 @@ func TestInterrupted(t *testing.T) {
 	cancel()
 	m := machine.New(t)
 	for _, addresses := range [][]string{nil, {phone}, {phone, "127.0.0.1:1"}} {
-		if err := Run(ctx, m.Con, m.Store, bind.Open, newOptions(t, "--hw-level=3"), image, addresses); codeOf(err) != exit.CodeInterrupted || m.Out.Len() > 0 {
+		if err := Run(ctx, m.Console, m.Settings, bind.Open, newOptions(t, "--hw-level=3"), image, addresses); codeOf(err) != exit.CodeInterrupted || m.Out.Len() > 0 {
 			t.Errorf("%q: %v\n%s", addresses, err, m.Out)
 		}
 	}
-	if err := Run(ctx, m.Con, m.Store, bind.Open, newOptions(t, "--hw-level=3"), filepath.Dir(image), nil); codeOf(err) != exit.CodeInterrupted {
+	if err := Run(ctx, m.Console, m.Settings, bind.Open, newOptions(t, "--hw-level=3"), filepath.Dir(image), nil); codeOf(err) != exit.CodeInterrupted {
 		t.Errorf("a folder: %v", err)
 	}
 }
@@ -202,7 +203,7 @@ func TestInterrupted(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	image := clitest.Image(t, "cp600_V2_R1_0_0.bind", func(b *bind.Builder) { b.Levels, _ = bind.ParseLevels("1-3") })
 	m := machine.New(t)
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, newOptions(t, "--hw-level=3"), image, nil); err != nil {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, newOptions(t, "--hw-level=3"), image, nil); err != nil {
 		t.Fatal(err)
 	}
 	f, err := bind.Open(image)

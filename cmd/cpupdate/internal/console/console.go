@@ -1,5 +1,5 @@
-// Package console is where the command meets people and programs: its streams and its terminal, prompting, the answer as
-// text or as JSON, notes, progress, tables, wrapped and escaped text, and how numbers and times are written.
+// Package console holds what the command reads and prints: its streams and terminal, prompts, answers as text or as JSON,
+// notes, progress, tables, wrapped and escaped text, and the format of numbers and times.
 package console
 
 import (
@@ -29,21 +29,21 @@ type Console struct {
 
 	JSON, Quiet, Verbose, NoColor bool
 
-	silent     bool // nothing is said at all
-	legacySaid bool // the warning about --legacy-tls was printed
+	silent       bool // the output is silence
+	legacyWarned bool // the warning about --legacy-tls was printed
 }
 
-// Silent returns a console that says nothing, and where nobody can be prompted.
+// Silent returns a console that prints nothing, not even errors, and where CanPrompt is false.
 func (c *Console) Silent() *Console {
 	silent := *c
 	silent.silent, silent.ErrTerminal = true, false
 	return &silent
 }
 
-// CanPrompt reports whether somebody can be prompted: a person at a terminal, who sees what it is about.
+// CanPrompt reports whether a person can be prompted: stdin is a terminal, and the output is text.
 func (c *Console) CanPrompt() bool { return c.InTerminal && !c.JSON && !c.silent }
 
-// ErrColumns returns how wide stderr is.
+// ErrColumns returns the width of stderr.
 func (c *Console) ErrColumns() int {
 	if c.ErrTerminal {
 		return c.ErrWidth()

@@ -37,7 +37,7 @@ func Escape(s string) string {
 	return b.String()
 }
 
-// beginning returns at most so many bytes of a text, and no half of a character or of its accents.
+// beginning returns the first bytes of a text, and cuts it between grapheme clusters.
 func beginning(text string, bytes int) string {
 	if len(text) <= bytes {
 		return text

@@ -10,23 +10,22 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// An Output says what a command has to say: its answer on stdout, notes on the way and the error that ends it on stderr. As
-// text it is for people, as JSON for programs, and silence says nothing at all. A quiet one leaves out the notes; as text
-// the answer too, which the exit code tells. What the methods do is said at those of Console.
+// An Output writes the answer of a command to stdout, and its notes and its error to stderr: as text for people, as JSON for
+// programs, or not at all. With --quiet it leaves out the notes, and a text answer too. Console documents its methods.
 type Output interface {
 	Print(doc any, text func(w io.Writer)) error
 	Part(text func(w io.Writer)) error
 	Emit(doc any, text func(w io.Writer)) error
 	Note(kind, file, message string)
 	Remark(kind, about, message string)
-	Said(line string)
+	Dialog(line string)
 	Report(err error)
 
-	// meter returns what draws how much was sent, and how often it does, or nil.
+	// meter returns a function that draws the progress, or nil, and the interval at which to call it.
 	meter(p *Progress) (draw func(sent int64), interval time.Duration)
 }
 
-// Output returns the output that the flags ask for. They may not be parsed yet.
+// Output returns the output that the flags select. It can be called before they are parsed.
 func (c *Console) Output() Output {
 	switch {
 	case c.silent:
@@ -38,23 +37,23 @@ func (c *Console) Output() Output {
 }
 
 // Print writes a command's answer: the document as JSON, or the output of text. It writes nothing before the answer is
-// complete.
+// complete. Without text, the answer was shown in parts.
 func (c *Console) Print(doc any, text func(w io.Writer)) error { return c.Output().Print(doc, text) }
 
-// Part writes a part of an answer as text: as JSON the whole of it is printed in the end.
+// Part writes a part of a text answer. As JSON, Print writes the whole answer at the end.
 func (c *Console) Part(text func(w io.Writer)) error { return c.Output().Part(text) }
 
-// Emit writes one object of an answer that is one object a line, or what text writes, or notes instead.
+// Emit writes one object of an answer that has one JSON object a line, or the output of text, which may write notes instead.
 func (c *Console) Emit(doc any, text func(w io.Writer)) error { return c.Output().Emit(doc, text) }
 
 // Note writes one line about a file to stderr that is neither answer nor error.
 func (c *Console) Note(kind, file, message string) { c.Output().Note(kind, file, message) }
 
-// Remark writes a note about what is no file: a phone, a setting, this machine.
+// Remark writes a note about something other than a file: a phone, a setting, this machine.
 func (c *Console) Remark(kind, about, message string) { c.Output().Remark(kind, about, message) }
 
-// Said writes a line of the dialogue with a server if --verbose is set.
-func (c *Console) Said(line string) { c.Output().Said(line) }
+// Dialog writes a line of the dialogue with a server if --verbose is set.
+func (c *Console) Dialog(line string) { c.Output().Dialog(line) }
 
 // Report writes the error of a command and returns its exit code.
 func (c *Console) Report(err error) exit.Code {
@@ -65,7 +64,7 @@ func (c *Console) Report(err error) exit.Code {
 	return exit.Classify(err).Code
 }
 
-// A textOutput is an Output for people.
+// A textOutput writes text for people.
 type textOutput struct{ c *Console }
 
 func (o textOutput) Print(_ any, text func(w io.Writer)) error { return o.Part(text) }
@@ -93,7 +92,7 @@ func (o textOutput) Remark(kind, about, message string) {
 	}
 }
 
-func (o textOutput) Said(line string) {
+func (o textOutput) Dialog(line string) {
 	if o.c.Verbose && !o.c.Quiet {
 		fmt.Fprintln(o.c.Err, Escape(line))
 	}
@@ -107,7 +106,7 @@ func (o textOutput) Report(err error) {
 	}
 }
 
-// A jsonOutput is an Output for programs. Nothing is left to tell a note or an error to if stderr cannot be written.
+// A jsonOutput writes JSON for programs. An error of writing to stderr cannot be reported anywhere.
 type jsonOutput struct{ c *Console }
 
 func (o jsonOutput) Print(doc any, _ func(w io.Writer)) error {
@@ -124,7 +123,7 @@ func (o jsonOutput) Note(kind, file, message string) { o.note(kind, "file", file
 
 func (o jsonOutput) Remark(kind, about, message string) { o.note(kind, "about", about, message) }
 
-// note writes a note; key is what names its subject.
+// note writes a note; key is the name of its subject.
 func (o jsonOutput) note(kind, key, subject, message string) {
 	if o.c.Quiet {
 		return
@@ -133,7 +132,7 @@ func (o jsonOutput) note(kind, key, subject, message string) {
 	_ = writeJSON(o.c.Err, map[string]any{"schema": 1, strings.ReplaceAll(kind, " ", "_"): note}, false)
 }
 
-func (o jsonOutput) Said(line string) {
+func (o jsonOutput) Dialog(line string) {
 	if o.c.Verbose && !o.c.Quiet {
 		_ = writeJSON(o.c.Err, map[string]any{"schema": 1, "said": line}, false)
 	}
@@ -146,7 +145,7 @@ func (o jsonOutput) Report(err error) {
 	}{1, exit.NewErrorDoc(err)}, false)
 }
 
-// A silence is an Output for nobody.
+// A silence writes nothing.
 type silence struct{}
 
 func (silence) Print(any, func(w io.Writer)) error           { return nil }
@@ -154,7 +153,7 @@ func (silence) Part(func(w io.Writer)) error                 { return nil }
 func (silence) Emit(any, func(w io.Writer)) error            { return nil }
 func (silence) Note(string, string, string)                  {}
 func (silence) Remark(string, string, string)                {}
-func (silence) Said(string)                                  {}
+func (silence) Dialog(string)                                {}
 func (silence) Report(error)                                 {}
 func (silence) meter(*Progress) (func(int64), time.Duration) { return nil, 0 }
 

@@ -86,7 +86,7 @@ func TestSaid(t *testing.T) {
 		if test.silent {
 			c = c.Silent()
 		}
-		c.Said("220 \x1b")
+		c.Dialog("220 \x1b")
 		if out.String() != "" || errOut.String() != test.want {
 			t.Errorf("%+v: %q %q", test, out, errOut)
 		}

@@ -10,13 +10,13 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// The intervals at which progress is shown: a moving bar on a terminal, a line now and then elsewhere, JSON lines.
+// The intervals at which progress is shown: a moving bar on a terminal, a line now and then elsewhere.
 const (
 	barInterval  = 100 * time.Millisecond
 	lineInterval = 5 * time.Second
 )
 
-// JSONInterval is the time between two lines of --json about how much was sent.
+// JSONInterval is the interval at which progress is shown as JSON lines.
 const JSONInterval = time.Second
 
 // A Progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
@@ -28,7 +28,7 @@ type Progress struct {
 	Size  int64
 	Sent  atomic.Int64
 	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
-	draw  func(sent int64) // nil if nobody is to see it
+	draw  func(sent int64) // nil if nothing is shown
 
 	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
@@ -36,7 +36,7 @@ type Progress struct {
 	done sync.WaitGroup
 }
 
-// StartProgress begins to show how much is out, with emit for --json; End must be called.
+// StartProgress starts to show progress; emit writes a JSON line. The caller must call End.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
 	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
 	p.Restart()
@@ -47,7 +47,7 @@ func (c *Console) StartProgress(name, whole string, size int64, emit func(doc an
 	return p
 }
 
-// meter draws a bar on a terminal that is wide enough, else a line now and then.
+// meter draws a bar on a terminal that is wide enough, and lines elsewhere.
 func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
 	switch width := o.c.ErrColumns(); {
 	case o.c.Quiet:
@@ -67,7 +67,7 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 	}, lineInterval
 }
 
-// meter emits an object now and then.
+// meter emits JSON lines.
 func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
 	return func(sent int64) { p.emit(progressDoc{1, "progress", sent, p.Size}) }, JSONInterval
 }
@@ -104,7 +104,7 @@ func (p *Progress) run(interval time.Duration) {
 	}
 }
 
-// Show draws how much is out, if anything is.
+// Show draws how much has been sent, if anything has.
 func (p *Progress) Show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,8 +113,8 @@ func (p *Progress) Show() {
 	}
 }
 
-// Aside clears the bar and calls say, which may write other lines.
-func (p *Progress) Aside(say func()) {
+// WithoutBar clears the bar and calls say, which may write other lines.
+func (p *Progress) WithoutBar(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {
@@ -132,11 +132,11 @@ func (p *Progress) End() {
 	}
 }
 
-// The minimum widths of terminals, in columns, for what the bar shows.
+// The widths of terminals, in columns, from which on the bar shows more.
 const (
 	narrowest = 20 // a bar at all
-	middling  = 50 // also bytes and rate
-	wide      = 70 // also times
+	middling  = 50 // bytes and rate
+	wide      = 70 // times
 )
 
 // newBar returns a bar that fits on one line.
@@ -149,7 +149,7 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 		rest += 16 // "[12m34s:12m34s]"
 	}
 	options := []progressbar.Option{
-		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // the wrapper hides the file, which the library would sync after each drawing
+		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
 		progressbar.OptionSetWidth(max(width-rest, 4)),
 		progressbar.OptionShowBytes(width >= middling),
 		progressbar.OptionShowTotalBytes(width >= middling),
@@ -164,7 +164,7 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, options...)
 }
 
-// A progressDoc is the JSON line of progress.
+// progressDoc is a line of --json.
 type progressDoc struct {
 	Schema int    `json:"schema"`
 	Event  string `json:"event"`

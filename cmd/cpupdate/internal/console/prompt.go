@@ -20,8 +20,8 @@ func (c *Console) Question(ctx context.Context, text string) (string, error) {
 		answered <- answer{line, err}
 	}()
 	select {
-	case said := <-answered:
-		return said.line, said.err
+	case entered := <-answered:
+		return entered.line, entered.err
 	case <-ctx.Done():
 		if !c.ErrTerminal { // otherwise the signal has already ended the line
 			fmt.Fprintln(c.Err)
@@ -51,9 +51,9 @@ func readLine(con *Console) (string, error) {
 
 // WarnLegacy prints once per run what --legacy-tls gives up.
 func (c *Console) WarnLegacy(legacy bool) {
-	if !legacy || c.legacySaid {
+	if !legacy || c.legacyWarned {
 		return
 	}
-	c.legacySaid = true
+	c.legacyWarned = true
 	c.Remark("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

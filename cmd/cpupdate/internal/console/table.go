@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// A Cell is a text of a line, and how it is set off.
+// A Cell is a text in a line, with its style.
 type Cell struct {
 	Text  string
 	Style Style
 }
 
-// Cell returns a cell that is set off in this style.
+// Cell returns a cell in this style.
 func (s Style) Cell(text string) Cell { return Cell{text, s} }
 
 // Cells returns plain cells.
@@ -24,16 +24,16 @@ func Cells(texts ...string) []Cell {
 	return cells
 }
 
-// gap is what stands between two cells.
+// gap is the number of blanks between two cells.
 const gap = 2
 
-// A Layout is where the cells of a line stand: behind the indent, each in its column, two blanks apart. A cell that is
-// wider than its column moves the others on. The last cell has the rest of the line, and goes on below itself.
+// A Layout places the cells of a line: an indent, then columns with two blanks between them. A cell that is wider than its
+// column shifts the cells after it. The last cell gets the rest of the line, and is wrapped below itself.
 type Layout struct {
 	Indent int
 	Widths []int  // in columns, of all cells but the last
-	Lead   string // stands right before the last cell, which goes on behind it
-	Width  int    // of the terminal, in columns; 0: a line is as long as it is
+	Lead   string // text before the last cell, which is wrapped to the right of it
+	Width  int    // of the terminal, in columns; 0: lines are not wrapped
 
 	console *Console
 }
@@ -43,22 +43,31 @@ func (c *Console) Layout(indent int, widths ...int) Layout {
 	return Layout{Indent: indent, Widths: widths, Width: c.Width, console: c}
 }
 
-// Line returns a line without its end. What is in the cells is escaped here.
+// Line returns a line without line break. It escapes the cells.
 func (l Layout) Line(cells ...Cell) string { return l.line(escaped(cells)) }
 
-// Fits reports whether a line with these cells needs no second one.
+// Fits reports whether the cells fit on one line.
 func (l Layout) Fits(cells ...Cell) bool { return l.Width == 0 || l.columns(escaped(cells)) <= l.Width }
 
-// columns returns how long a line is that is not wrapped.
+// columns returns the width of a line that is not wrapped.
 func (l Layout) columns(cells []Cell) int {
-	columns, last := l.Indent, len(cells)-1
+	column, last := l.Indent, len(cells)-1
 	for i, cell := range cells[:last] {
-		columns += max(l.Widths[i], Columns(cell.Text)) + gap
+		column = l.next(i, column, column+Columns(cell.Text))
 	}
-	return columns + Columns(l.Lead) + Columns(cells[last].Text)
+	return column + Columns(l.Lead) + Columns(cells[last].Text)
 }
 
-// line puts cells that are escaped into a line. Where the terminal is too narrow for them they go on below.
+// next returns the column after the cell i, which begins at start and ends at end. A cell may use one blank of the gap.
+func (l Layout) next(i, start, end int) int {
+	next := start + l.Widths[i] + gap
+	if end < next {
+		return next
+	}
+	return end + gap
+}
+
+// line returns a line of escaped cells. On a terminal that is too narrow it continues on the next lines.
 func (l Layout) line(cells []Cell) string {
 	var b strings.Builder
 	column, written, last := l.Indent, 0, len(cells)-1
@@ -78,12 +87,12 @@ func (l Layout) line(cells []Cell) string {
 		written = column
 	}
 	for i, cell := range cells[:last] {
-		text, next := cell.Text, column+l.Widths[i]
-		if l.Width > 0 && column+Columns(text) > l.Width {
-			text, next = wrap(text, column, below, l.Width), 0
+		text, start := cell.Text, column
+		if l.Width > 0 && start+Columns(text) > l.Width {
+			text, start = wrap(text, start, below, l.Width), below
 		}
 		write(text, l.console.Paint(cell.Style, text))
-		column = max(column, next) + gap
+		column = l.next(i, start, column)
 	}
 	text, lead := cells[last].Text, Columns(l.Lead)
 	if l.Width > 0 {
@@ -108,10 +117,10 @@ func escaped(cells []Cell) []Cell {
 	return safe
 }
 
-// A Table is lines whose columns are as wide as what is in them.
+// A Table is a layout whose columns are as wide as their widest cells.
 type Table struct {
-	Layout     // its widths are the least
-	Limit  int // a cell of more columns does not widen its own; 0: all do
+	Layout     // with the minimum widths
+	Limit  int // a wider cell does not widen its column; 0: every cell does
 	rows   [][]Cell
 }
 
@@ -134,7 +143,7 @@ func (t *Table) Row(cells ...Cell) {
 	}
 }
 
-// Columns returns how long the longest line is that has as many cells as the first one.
+// Columns returns the width of the widest row with as many cells as the first row.
 func (t *Table) Columns() int {
 	columns := 0
 	for _, row := range t.rows {

@@ -73,28 +73,42 @@ func TestNewAtTerminal(t *testing.T) {
 	}
 }
 
-// A password is not shown while it is typed.
+// askOn asks for a password on a terminal, and returns once the terminal does not echo.
+func askOn(ctx context.Context, t *testing.T, master *os.File) (answered chan typed) {
+	t.Helper()
+	answered = make(chan typed, 1)
+	go func() {
+		text, err := askPassword(ctx, "Password: ")
+		answered <- typed{text, err}
+	}()
+	readUntil(t, master, "Password: ")
+	for echoes(t, master) {
+		runtime.Gosched()
+	}
+	return answered
+}
+
+// A typed is a password that was typed, or why none was.
+type typed struct {
+	text string
+	err  error
+}
+
+// echoes reports whether the terminal shows what is typed.
+func echoes(t *testing.T, master *os.File) bool {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// The terminal does not show a password while it is typed.
 func TestAskPassword(t *testing.T) {
 	master, slave := openTerminal(t)
 	setStreams(t, slave)
-	type answer struct {
-		text string
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		text, err := askPassword(t.Context(), "Password: ")
-		answered <- answer{text, err}
-	}()
-	readUntil(t, master, "Password: ")
-	for echo := true; echo; { // the terminal may be asked a moment later
-		state, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
-		if err != nil {
-			t.Fatal(err)
-		}
-		echo = state.Lflag&unix.ECHO != 0
-		runtime.Gosched()
-	}
+	answered := askOn(t.Context(), t, master)
 	if _, err := master.WriteString("s3cret\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -106,17 +120,14 @@ func TestAskPassword(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the question for a password, and the terminal shows again what is typed.
+// Ctrl-C ends the question for a password, and the terminal echoes again.
 func TestAskPasswordInterrupted(t *testing.T) {
 	master, slave := openTerminal(t)
 	setStreams(t, slave)
 	ctx, cancel := context.WithCancel(t.Context())
+	answered := askOn(ctx, t, master)
 	cancel()
-	if _, err := askPassword(ctx, "Password: "); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	state, err := unix.IoctlGetTermios(int(master.Fd()), unix.TCGETS)
-	if err != nil || state.Lflag&unix.ECHO == 0 {
-		t.Errorf("%+v, %v", state, err)
+	if a := <-answered; !errors.Is(a.err, context.Canceled) || !echoes(t, master) {
+		t.Error(a.err)
 	}
 }

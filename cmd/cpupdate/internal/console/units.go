@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Bytes writes a number of bytes with its unit: "312 bytes", "41.3 MiB".
+// Bytes formats a number of bytes with its unit: "312 bytes", "41.3 MiB".
 func Bytes(n int64) string {
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	if n < 1024 {
@@ -19,7 +19,7 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %s", value, units[0])
 }
 
-// Span writes a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
+// Span formats a time span with its unit: "30 ms", "0.8 s", "42 s", "10 min", "2 min 21 s".
 func Span(d time.Duration) string {
 	tenths := d.Round(100 * time.Millisecond)
 	d = d.Round(time.Millisecond)
@@ -40,10 +40,10 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d min %d s", minutes, seconds)
 }
 
-// Clock writes the time of day.
+// Clock formats the local time of day.
 func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
 
-// Plural writes a count with its noun.
+// Plural formats a count with its noun.
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -51,13 +51,13 @@ func Plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Times writes how often something was done: "1 time", "3 times".
+// Times returns text such as "1 time" and "3 times".
 func Times(n int) string { return Plural(n, "time") }
 
-// PluralAre writes "1 phone is", "3 phones are".
+// PluralAre returns text such as "1 phone is" and "3 phones are".
 func PluralAre(n int, noun string) string { return Plural(n, noun) + " " + IsAre(n) }
 
-// IsAre writes the verb for so many.
+// IsAre returns "is" for one and "are" for any other count.
 func IsAre(n int) string {
 	if n == 1 {
 		return "is"
@@ -65,7 +65,7 @@ func IsAre(n int) string {
 	return "are"
 }
 
-// Nth writes a count as an ordinal: "first time", "4th time", "21st time".
+// Nth formats a count as an ordinal: "first time", "4th time", "21st time".
 func Nth(n int) string {
 	switch n {
 	case 1:
@@ -82,5 +82,5 @@ func Nth(n int) string {
 	return fmt.Sprintf("%d%s time", n, suffix)
 }
 
-// ShortHex writes a digest so that two can be told apart by eye.
+// ShortHex formats the first and last bytes of a digest, enough to tell two apart by eye.
 func ShortHex(sum [32]byte) string { return fmt.Sprintf("%x...%x", sum[:4], sum[30:]) }

@@ -13,19 +13,28 @@ func TestSpan(t *testing.T) {
 	}{
 		{0, "0 ms"},
 		{30*time.Millisecond + 400*time.Microsecond, "30 ms"},
-		{99 * time.Millisecond, "99 ms"},
 		{100 * time.Millisecond, "0.1 s"},
-		{300 * time.Millisecond, "0.3 s"},
-		{time.Second, "1 s"},
-		{1999 * time.Millisecond, "2 s"},
-		{2 * time.Second, "2 s"},
 		{9940 * time.Millisecond, "9.9 s"},
 		{9960 * time.Millisecond, "10 s"},
-		{42 * time.Second, "42 s"},
-		{59900 * time.Millisecond, "1 min"},
-		{9*time.Minute + 40*time.Second, "9 min 40 s"},
-		{10 * time.Minute, "10 min"},
 		{3 * time.Hour, "180 min"},
+		{1499 * time.Microsecond, "1 ms"},
+		{99 * time.Millisecond, "99 ms"},
+		{99900 * time.Microsecond, "0.1 s"},
+		{849 * time.Millisecond, "0.8 s"},
+		{time.Second, "1 s"},
+		{9949 * time.Millisecond, "9.9 s"},
+		{9950 * time.Millisecond, "10 s"},
+		{59 * time.Second, "59 s"},
+		{time.Minute, "1 min"},
+		{141 * time.Second, "2 min 21 s"},
+		{90 * time.Minute, "90 min"},
+		{10 * time.Minute, "10 min"},
+		{9*time.Minute + 40*time.Second, "9 min 40 s"},
+		{59900 * time.Millisecond, "1 min"},
+		{42 * time.Second, "42 s"},
+		{2 * time.Second, "2 s"},
+		{1999 * time.Millisecond, "2 s"},
+		{300 * time.Millisecond, "0.3 s"},
 	} {
 		if got := Span(test.span); got != test.want {
 			t.Errorf("%v is %q, want %q", test.span, got, test.want)
@@ -35,8 +44,9 @@ func TestSpan(t *testing.T) {
 
 func TestNth(t *testing.T) {
 	for n, want := range map[int]string{
-		1: "first", 2: "second", 3: "third", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th", 20: "20th", 21: "21st", 22: "22nd",
-		23: "23rd", 24: "24th", 100: "100th", 101: "101st", 111: "111th", 112: "112th", 122: "122nd", 213: "213th",
+		1: "first", 2: "second", 3: "third", 4: "4th", 10: "10th", 11: "11th", 12: "12th", 13: "13th", 14: "14th", 20: "20th",
+		21: "21st", 22: "22nd", 23: "23rd", 24: "24th", 100: "100th", 101: "101st", 111: "111th", 112: "112th", 113: "113th",
+		121: "121st", 122: "122nd", 213: "213th", 1002: "1002nd", 1013: "1013th",
 	} {
 		if got := Nth(n); got != want+" time" {
 			t.Errorf("%d is %q, want %q", n, got, want+" time")

@@ -8,7 +8,7 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// Columns returns how many columns of a terminal the text takes: two for a wide character, none for a combining mark.
+// Columns returns the width of text in columns of a terminal: two for a wide character, none for a combining mark.
 func Columns(text string) int {
 	if isASCII(text) {
 		return len(text)
@@ -31,9 +31,9 @@ func isASCII(text string) bool {
 	return true
 }
 
-// firstCluster takes the first characters off a text that belong together, a letter and its accents. Where terminals
-// differ it returns the wider width, and no more characters than are sure to fit on a narrow line: one that the terminal
-// breaks could pass for a line of ours.
+// firstCluster splits the first grapheme cluster off a text, such as a letter with its accents. Where terminals differ, it
+// returns the greater width, and it breaks a cluster that may be very wide: a line that the terminal broke itself could
+// pass for one of ours.
 func firstCluster(text string) (cluster, rest string, width int) {
 	const longest, widest = 64, 4 // in bytes, in columns
 	cluster, _, width, _ = uniseg.FirstGraphemeClusterInString(text[:min(len(text), longest)], -1)
@@ -48,12 +48,12 @@ func firstCluster(text string) (cluster, rest string, width int) {
 	return cluster, text[len(cluster):], max(width, apart)
 }
 
-// runeColumns returns the columns of a character that a terminal draws by itself.
+// runeColumns returns the width of a character that a terminal draws separately.
 func runeColumns(r rune) int {
 	switch {
-	case r >= 0x1F3FB && r <= 0x1F3FF: // a skin tone, drawn as a patch of its own where it colours nothing
+	case r >= 0x1F3FB && r <= 0x1F3FF: // a skin tone, which some terminals draw as a patch of colour
 		return 2
-	case r >= 0x1160 && r <= 0x11FF, r >= 0xD7B0 && r <= 0xD7FF: // a vowel or a final of Hangul, drawn into the letter before it
+	case r >= 0x1160 && r <= 0x11FF, r >= 0xD7B0 && r <= 0xD7FF: // a vowel or final of Hangul, which is drawn into the letter before it
 		return 0
 	}
 	return uniseg.StringWidth(string(r))
@@ -61,19 +61,19 @@ func runeColumns(r rune) int {
 
 func blanks(n int) string { return strings.Repeat(" ", max(n, 0)) }
 
-// leastRoom is how many columns a text gets on a line, or all of them on a narrower terminal.
+// leastRoom is the minimum number of columns for text on a line; a narrower terminal gives all of its columns.
 const leastRoom = 16
 
-// Wrap breaks text into lines of at most width columns; all but the first start with indent blanks. It breaks between
-// words, and within one that is longer than a line, since what the terminal itself breaks off would pass for a line of
-// ours. Only a digest stays whole, to be copied. Text that is painted already has no place here.
+// Wrap breaks text into lines of at most width columns; all but the first start with indent blanks. It breaks
+// between words, and within a word that is longer than a line: a line that the terminal broke itself could pass for one
+// of ours. Only a digest stays whole, so that it can be copied. The text must not be painted yet.
 func Wrap(text string, indent, width int) string { return wrap(text, indent, indent, width) }
 
-// wrap is Wrap for text whose first line starts at a column.
+// wrap breaks text whose first line starts at a column.
 func wrap(text string, column, indent, width int) string {
 	indent = max(min(indent, width-leastRoom), 0)
 	var b strings.Builder
-	empty := true // nothing was written on this line
+	empty := true // no text on this line yet
 	turn := func() {
 		b.WriteString("\n" + blanks(indent))
 		column, empty = indent, true

@@ -44,7 +44,7 @@ func (p *Store) Change(ctx context.Context, c Change) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.apply(ctx, p.Con, p.Settings, p, place), unlock())
+	return errors.Join(c.apply(ctx, p.Console, p.Settings, p, place), unlock())
 }
 
 // apply changes passwords first: a profile that is removed leaves none behind.

@@ -25,7 +25,7 @@ func TestConcurrentChanges(t *testing.T) {
 	for i := range 12 {
 		all.Go(func() {
 			con := &console.Console{Quiet: true, Err: io.Discard}
-			pass := &Store{Con: con, Settings: &settings.Store{Folder: folder}}
+			pass := &Store{Console: con, Settings: &settings.Store{Folder: folder}}
 			password := secret.New(fmt.Sprint("secret", i))
 			c := Change{Profile: fmt.Sprint("p", i), Set: []settings.Given{{Name: "server", Texts: []string{fmt.Sprint("x", i)}}}, Password: &password}
 			if err := pass.Change(t.Context(), c); err != nil {
@@ -35,7 +35,7 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 	all.Wait()
 	con := &console.Console{Quiet: true, Err: io.Discard}
-	pass := &Store{Con: con, Settings: &settings.Store{Folder: folder}}
+	pass := &Store{Console: con, Settings: &settings.Store{Folder: folder}}
 	for i := range 12 {
 		p, err := pass.Settings.Profile(fmt.Sprint("p", i))
 		if err != nil || p.Access.Server != fmt.Sprint("x", i) {

@@ -18,14 +18,16 @@ const keyringService = "cpupdate"
 
 // A Keyring stores texts outside of cpupdate's files. Each method may wait until a person unlocks it.
 type Keyring interface {
-	Get(item string) (string, error) // errNoItem if there is no such item
+	Get(item string) (string, error) // ErrNoItem if there is no such item
 	Set(item, text string) error     // replaces an existing item
-	Delete(item string) error        // errNoItem if there is no such item
+	Delete(item string) error        // ErrNoItem if there is no such item
 }
 
 var (
+	// ErrNoKeyring is a system without a keyring.
 	ErrNoKeyring = errors.New("this system has no keyring")
-	ErrNoItem    = errors.New("there is no such item in the keyring")
+	// ErrNoItem is a keyring that does not hold the item.
+	ErrNoItem = errors.New("there is no such item in the keyring")
 )
 
 // SystemKeyring is the keyring of this system: the Keychain of macOS, the Credential Manager of Windows, and elsewhere
@@ -34,6 +36,7 @@ type SystemKeyring struct {
 	Bus string // $DBUS_SESSION_BUS_ADDRESS
 }
 
+// Get returns an item. The error is ErrNoItem if there is no such item.
 func (k SystemKeyring) Get(item string) (text string, err error) {
 	err = k.call(func() (err error) {
 		text, err = oskeyring.Get(keyringService, item)
@@ -42,10 +45,12 @@ func (k SystemKeyring) Get(item string) (text string, err error) {
 	return text, err
 }
 
+// Set writes an item in the place of what was there.
 func (k SystemKeyring) Set(item, text string) error {
 	return k.call(func() error { return oskeyring.Set(keyringService, item, text) })
 }
 
+// Delete removes an item. The error is ErrNoItem if there is no such item.
 func (k SystemKeyring) Delete(item string) error {
 	return k.call(func() error { return oskeyring.Delete(keyringService, item) })
 }

@@ -26,7 +26,7 @@ const MaxPassword = 4096
 // that cpupdate starts do not get it.
 const PasswordVariable = "CPUPDATE_PASSWORD" //nolint:gosec // a name, no password
 
-// The origins of a password that passwordOptions.resolve returns.
+// The origins of a password that [Source.Resolve] returns.
 const (
 	fromStdin    = "--password-stdin"
 	fromFile     = "--password-file"
@@ -46,6 +46,7 @@ type Source struct {
 	NoVariable    bool   // ignore $CPUPDATE_PASSWORD: it is meant for another peer
 }
 
+// AddFlags adds the flags that name the source of a password.
 func (o *Source) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.Stdin, "password-stdin", false, "read the password from standard input; a terminal does not show it")
 	flags.StringVar(&o.File, "password-file", "", "read the password from `FILE`, without the line break at its end")

@@ -151,5 +151,5 @@ func newTestStore(t *testing.T, in io.Reader) (*console.Console, *Store, *bytes.
 		In: in, Out: io.Discard, Err: &errOut, Width: 80,
 		Ask: func(context.Context, string) (string, error) { return "", io.EOF },
 	}
-	return con, &Store{Con: con, Settings: &settings.Store{Folder: t.TempDir()}}, &errOut
+	return con, &Store{Console: con, Settings: &settings.Store{Folder: t.TempDir()}}, &errOut
 }

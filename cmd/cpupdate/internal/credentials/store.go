@@ -1,3 +1,5 @@
+// Package credentials finds passwords and keeps them: where one comes from (a flag, the environment, the store, a prompt), and
+// where it is stored (the system's keyring, or a file beside the settings).
 package credentials
 
 import (
@@ -10,7 +12,7 @@ import (
 
 // A Store keeps passwords: in the system's keyring or in a file beside the settings.
 type Store struct {
-	Con      *console.Console
+	Console  *console.Console
 	Settings *settings.Store
 
 	Variable       secret.Secret // $CPUPDATE_PASSWORD

@@ -181,17 +181,17 @@ func HostOf(access transfer.Access) string {
 	return u.Hostname()
 }
 
-// UsablePassword returns the stored password, if it was stored for this server.
-func UsablePassword(p *settings.Profile, ctx context.Context, pass *Store) (secret.Secret, error) {
-	stored, err := pass.Password(ctx, p.Place, p.Name)
+// Usable returns the stored password, if it was stored for this server.
+func (p *Store) Usable(ctx context.Context, profile *settings.Profile) (secret.Secret, error) {
+	stored, err := p.Password(ctx, profile.Place, profile.Name)
 	if err != nil {
 		return secret.Secret{}, err
 	}
 	if stored.Trouble != nil {
-		return secret.Secret{}, stored.Trouble.failure(p.Name)
+		return secret.Secret{}, stored.Trouble.failure(profile.Name)
 	}
-	if problem := stored.Misfit(p.Access); problem != "" {
-		return secret.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+p.SetPassword(), "%s: %s", p.Title(), problem)
+	if problem := stored.Misfit(profile.Access); problem != "" {
+		return secret.Secret{}, exit.Errorf(exit.CodeSettings, "store it again: "+profile.SetPassword(), "%s: %s", profile.Title(), problem)
 	}
 	return stored.Secret, nil
 }

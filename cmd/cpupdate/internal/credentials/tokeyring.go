@@ -3,6 +3,7 @@ package credentials
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -18,6 +19,9 @@ func (p *Store) MoveToKeyring(ctx context.Context) (moved []string, err error) {
 	place := p.Settings.Place()
 	if place.Passwords == "" {
 		return nil, exit.Errorf(exit.CodeSettings, "name a settings file with --config FILE", "this system has no settings folder")
+	}
+	if inFile, _, err := Count(place); err != nil || inFile <= 0 {
+		return nil, err
 	}
 	unlock, err := atomicfile.Lock(ctx, place.Config)
 	if err != nil {
@@ -62,10 +66,23 @@ func (p *Store) moveOne(ctx context.Context, place settings.Place, file *setting
 		return err
 	}
 	if err := p.intoKeyring(ctx, item, text); err != nil {
-		if trouble := keyringErrorOf(err); trouble != nil {
-			return trouble.failure(table.Name)
-		}
-		return err
+		return notMoved(err, place.Passwords, table.Name)
 	}
 	return changeFile(place.Passwords, passwordForm(), func(e *tomledit.Edit) error { return markInKeyring(e, table.Name) })
+}
+
+// notMoved returns the error of a password that the keyring did not take. It stays in the file.
+func notMoved(err error, file, profile string) error {
+	trouble := keyringErrorOf(err)
+	if trouble == nil {
+		return err
+	}
+	hint := "unlock the keyring, and run the command again"
+	switch trouble.Problem {
+	case KeyringOff:
+		hint = "unset " + KeyringVariable + ", and run the command again"
+	case keyringNone:
+		hint = "run the command where a keyring is available; until then the file works as before"
+	}
+	return exit.New(exit.CodeSettings, fmt.Errorf("%s: the password stays in %s: %w", settings.ProfileTitle(profile), file, trouble), hint)
 }

@@ -123,5 +123,5 @@ func Unset(ctx context.Context, pass *credentials.Store, profile string, all boo
 	if err := pass.Change(ctx, change); err != nil {
 		return err
 	}
-	return Show(ctx, pass.Con, pass.Settings, pass, profile, false)
+	return Show(ctx, pass.Console, pass.Settings, pass, profile, false)
 }

@@ -27,7 +27,7 @@ func set(ctx context.Context, t *testing.T, m *machine.Machine, profile string, 
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return Set(ctx, m.Con, m.Pass, o)
+	return Set(ctx, m.Console, m.Passwords, o)
 }
 
 // answer is what was written to standard output, and forgets it.
@@ -55,11 +55,11 @@ func mustBe(t *testing.T, want exit.Code, err error) {
 // TestSetAndUnset stores settings step by step, in a profile and as defaults, and removes them again.
 func TestSetAndUnset(t *testing.T) {
 	m := machine.New(t)
-	m.Con.JSON = true
+	m.Console.JSON = true
 	mustBe(t, exit.CodeOK, set(t.Context(), t, m, "", "--method", "ftps", "--server", "files.example", "--port", "2121", "--hw-level", "3"))
 	doc := answer(t, m)
 	if !doc.Stored || doc.Settings["server"].Value != "files.example" || doc.Settings["port"].Value != 2121.0 || doc.Settings["hw_level"].Value != 3.0 ||
-		doc.Settings["server"].Origin != originStored || doc.Settings["username"].Origin != originUnset || doc.Settings["ca"].Origin != originUsual {
+		doc.Settings["server"].Origin != originStored || doc.Settings["username"].Origin != originUnset || doc.Settings["ca"].Origin != originDefault {
 		t.Errorf("%+v", doc)
 	}
 	if !strings.Contains(m.Err.String(), "username") {
@@ -75,15 +75,15 @@ func TestSetAndUnset(t *testing.T) {
 	if pins, ok := doc.Settings["pin"].Value.([]any); !ok || len(pins) != 1 || pins[0] != pin || doc.Settings["ca"].Origin != originUnset {
 		t.Errorf("%+v", doc.Settings)
 	}
-	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Pass, "", false, []string{"port", "hw-level"}))
-	if doc := answer(t, m); doc.Settings["port"].Origin != originUsual || doc.Settings["hw_level"].Origin != originUnset || doc.Settings["server"].Origin != originStored {
+	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "", false, []string{"port", "hw-level"}))
+	if doc := answer(t, m); doc.Settings["port"].Origin != originDefault || doc.Settings["hw_level"].Origin != originUnset || doc.Settings["server"].Origin != originStored {
 		t.Errorf("%+v", doc)
 	}
-	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Pass, "berlin", false, []string{"password"}))
+	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "berlin", false, []string{"password"}))
 	if doc := answer(t, m); doc.Settings["password"].Origin != originUnset || !doc.Stored {
 		t.Errorf("%+v", doc)
 	}
-	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Pass, "berlin", true, nil))
+	mustBe(t, exit.CodeOK, Unset(t.Context(), m.Passwords, "berlin", true, nil))
 	if doc := answer(t, m); doc.Stored || len(doc.Profiles) != 0 {
 		t.Errorf("%+v", doc)
 	}
@@ -107,21 +107,21 @@ func TestSetRefused(t *testing.T) {
 		{exit.CodeUsage, set(t.Context(), t, m, "", "--password-stdin", "--password-file", "x")},
 		{exit.CodeSettings, set(t.Context(), t, m, "", "--server", "x", "--password-file", filepath.Join(t.TempDir(), "missing"))},
 		{exit.CodeInterrupted, set(stopped, t, m, "", "--server", "x")},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "", false, nil)},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "", true, []string{"server"})},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "", false, []string{"colour"})},
-		{exit.CodeUsage, Unset(t.Context(), m.Pass, "no good name", true, nil)},
-		{exit.CodeInterrupted, Unset(stopped, m.Pass, "", false, []string{"server"})},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "", false, nil)},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "", true, []string{"server"})},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "", false, []string{"colour"})},
+		{exit.CodeUsage, Unset(t.Context(), m.Passwords, "no good name", true, nil)},
+		{exit.CodeInterrupted, Unset(stopped, m.Passwords, "", false, []string{"server"})},
 	} {
 		mustBe(t, test.code, test.err)
 	}
-	if left, err := os.ReadDir(m.Store.Folder); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(m.Settings.Folder); err != nil || len(left) > 0 {
 		t.Errorf("%v, %v", left, err)
 	}
 	m.Put(t, "config.toml", "server = \n")
 	mustBe(t, exit.CodeSettings, set(t.Context(), t, m, "", "--server", "x"))
-	mustBe(t, exit.CodeSettings, Unset(t.Context(), m.Pass, "", false, []string{"server"}))
-	mustBe(t, exit.CodeSettings, Show(t.Context(), m.Con, m.Store, m.Pass, "", false))
+	mustBe(t, exit.CodeSettings, Unset(t.Context(), m.Passwords, "", false, []string{"server"}))
+	mustBe(t, exit.CodeSettings, Show(t.Context(), m.Console, m.Settings, m.Passwords, "", false))
 }
 
 // shown are the defaults as text.
@@ -131,7 +131,7 @@ func shown(t *testing.T, config, name string, origin bool) string {
 	if config != "" {
 		m.Put(t, "config.toml", config)
 	}
-	if err := Show(t.Context(), m.Con, m.Store, m.Pass, name, origin); err != nil {
+	if err := Show(t.Context(), m.Console, m.Settings, m.Passwords, name, origin); err != nil {
 		t.Fatal(err)
 	}
 	return m.Out.String() + m.Err.String()
@@ -176,8 +176,8 @@ func TestPasswordRow(t *testing.T) {
 		"": originUnset, "[defaults]\npassword = \"canary\"\n": originPassword, "[defaults]\nkeyring = true\n": originKeyring,
 	} {
 		m.Put(t, "passwords.toml", passwords)
-		m.Con.JSON = true
-		if err := Show(t.Context(), m.Con, m.Store, m.Pass, "", false); err != nil {
+		m.Console.JSON = true
+		if err := Show(t.Context(), m.Console, m.Settings, m.Passwords, "", false); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(m.Out.String(), "canary") {
@@ -195,8 +195,8 @@ func TestRows(t *testing.T) {
 	for _, method := range []transfer.Method{"", transfer.FTP, transfer.FTPS, transfer.HTTPS} {
 		p := &settings.Profile{Access: transfer.Access{Method: method}}
 		for _, name := range settings.Names() {
-			doc, text, hide := usual(p, name)
-			if text == "" || doc.Origin != originUsual && doc.Origin != originUnset || doc.Origin == originUnset && doc.Value != nil || hide && doc.Value != nil {
+			doc, text, hide := defaultSetting(p, name)
+			if text == "" || doc.Origin != originDefault && doc.Origin != originUnset || doc.Origin == originUnset && doc.Value != nil || hide && doc.Value != nil {
 				t.Errorf("%s by %q: %+v, %q, hidden %v", name, method, doc, text, hide)
 			}
 		}
@@ -206,7 +206,7 @@ func TestRows(t *testing.T) {
 // TestSetUnread checks that an answer that cannot be written is an error.
 func TestSetUnread(t *testing.T) {
 	m := machine.New(t)
-	m.Con.Out = brokenWriter{}
+	m.Console.Out = brokenWriter{}
 	if err := set(t.Context(), t, m, "", "--server", "x"); exit.Classify(err).Code != exit.CodeInternal || errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}

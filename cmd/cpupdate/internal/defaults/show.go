@@ -40,7 +40,7 @@ const (
 	originStored   = "settings"
 	originPassword = "passwords"
 	originKeyring  = "keyring"
-	originUsual    = "usual"
+	originDefault  = "usual"
 	originUnset    = "not set"
 )
 
@@ -114,7 +114,7 @@ func drawRows(w io.Writer, con *console.Console, rows []settingRow, origin bool)
 		case row.hide:
 		case origin:
 			table.Row(console.Cells(row.name, row.text, why)...)
-		case row.doc.Origin == originUsual && row.doc.Value != nil:
+		case row.doc.Origin == originDefault && row.doc.Value != nil:
 			table.Row(console.Cells(row.name, row.text+" ("+why+")")...)
 		default:
 			table.Row(console.Cells(row.name, row.text)...)
@@ -128,7 +128,7 @@ func (r settingRow) why() string {
 	switch r.doc.Origin {
 	case originUnset:
 		return ""
-	case originUsual:
+	case originDefault:
 		return "default" + r.more
 	}
 	return r.doc.Where
@@ -143,7 +143,7 @@ func rows(p *settings.Profile, password credentials.Password) []settingRow {
 			row.doc = settingDoc{Value: value(p, name), Origin: originStored, Where: p.Where[name]}
 			row.text = strings.Join(texts, ", ")
 		} else {
-			row.doc, row.text, row.hide = usual(p, name)
+			row.doc, row.text, row.hide = defaultSetting(p, name)
 			if name == transfer.SettingPort {
 				row.more = " for " + string(cmp.Or(p.Access.Method, transfer.FTP))
 			}
@@ -191,15 +191,15 @@ func value(p *settings.Profile, name string) any {
 	return p.Texts[name][0]
 }
 
-// usual returns what applies where a setting is not stored, and whether the setting has no meaning beside the stored
+// defaultSetting returns the default of a setting that is not stored, and whether the setting has no meaning beside the stored
 // ones.
-func usual(p *settings.Profile, name string) (doc settingDoc, text string, hide bool) {
+func defaultSetting(p *settings.Profile, name string) (doc settingDoc, text string, hide bool) {
 	method := cmp.Or(p.Access.Method, transfer.FTP)
 	web := method == transfer.HTTPS
 	unset := settingDoc{Origin: originUnset}
 	switch name {
 	case transfer.SettingMethod:
-		return settingDoc{Value: string(method), Origin: originUsual}, string(method), false
+		return settingDoc{Value: string(method), Origin: originDefault}, string(method), false
 	case transfer.SettingServer:
 		return unset, "not set", p.Access.BaseURL != ""
 	case transfer.SettingPort:
@@ -207,20 +207,20 @@ func usual(p *settings.Profile, name string) (doc settingDoc, text string, hide 
 		if web {
 			port = 443
 		}
-		return settingDoc{Value: port, Origin: originUsual}, fmt.Sprint(port), p.Access.BaseURL != ""
+		return settingDoc{Value: port, Origin: originDefault}, fmt.Sprint(port), p.Access.BaseURL != ""
 	case transfer.SettingAccount:
 		return unset, "none", web
 	case transfer.SettingUsername:
 		return unset, "not set", false
 	case transfer.SettingPath:
-		return settingDoc{Origin: originUsual}, "the login folder", web
+		return settingDoc{Origin: originDefault}, "the login folder", web
 	case transfer.SettingBaseURL:
 		return unset, "not set", !web || p.Access.Server != ""
 	case settings.KeyCA:
 		if len(p.Pins) > 0 {
 			return unset, "none: only the pin counts", false
 		}
-		return settingDoc{Origin: originUsual}, "the system's authorities", method == transfer.FTP
+		return settingDoc{Origin: originDefault}, "the system's authorities", method == transfer.FTP
 	case settings.KeyPin:
 		return unset, "none", method == transfer.FTP
 	case settings.KeyFetchURL, settings.KeyFetchUsername, settings.KeyFetchPassword:

@@ -49,7 +49,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	}
 	options.Trust = d.Trust
 	con.KeepPipes()
-	t := &trial{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
+	t := &testRun{con: con, dial: dial, doc: tryDoc{Schema: 1, Profile: route.Profile, Steps: []stepDoc{}}}
 	err = t.run(ctx, d.Access, options)
 	if printErr := con.Print(t.doc, nil); err == nil {
 		err = printErr
@@ -57,9 +57,9 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	return d.Hinted(advice.ServerEnded(ctx, "", err))
 }
 
-// A trial runs a test upload and prints its steps. A step is announced when it begins; it has succeeded when the next
+// A testRun runs a test upload and prints its steps. A step is announced when it begins; it has succeeded when the next
 // one begins.
-type trial struct {
+type testRun struct {
 	con   *console.Console
 	dial  option.DialFunc
 	doc   tryDoc
@@ -67,8 +67,8 @@ type trial struct {
 	lost  error // why they could not be printed
 }
 
-func (t *trial) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
-	options.Event = t.tell
+func (t *testRun) run(ctx context.Context, access transfer.Access, options transfer.Options) error {
+	options.Event = t.record
 	store, err := t.dial(ctx, access, options)
 	if err == nil {
 		err = store.Try(ctx)
@@ -84,11 +84,11 @@ func (t *trial) run(ctx context.Context, access transfer.Access, options transfe
 	return cmp.Or(err, t.lost)
 }
 
-// tell records a step.
-func (t *trial) tell(e transfer.Event) {
+// record records a step.
+func (t *testRun) record(e transfer.Event) {
 	switch e.Step {
-	case transfer.StepSaid:
-		t.con.Said(e.Text)
+	case transfer.StepDialog:
+		t.con.Dialog(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
 		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait)))
@@ -99,7 +99,7 @@ func (t *trial) tell(e transfer.Event) {
 }
 
 // ended prints the result of the last step, once.
-func (t *trial) ended(ok bool) {
+func (t *testRun) ended(ok bool) {
 	if len(t.doc.Steps) == t.shown {
 		return
 	}

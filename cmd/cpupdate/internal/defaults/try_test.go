@@ -27,8 +27,8 @@ func try(ctx context.Context, t *testing.T, m *machine.Machine, dial option.Dial
 	flags := pflag.NewFlagSet("defaults test", pflag.ContinueOnError)
 	line.AddFlags(flags)
 	route := option.Route{Command: "defaults test", UseDefaults: true}
-	c := m.Report(Test(ctx, m.Con, m.Store, m.Pass, m.Hosts, dial, route, line))
-	if m.Con.JSON && m.Out.Len() > 0 && !json.Valid(m.Out.Bytes()) {
+	c := m.Report(Test(ctx, m.Console, m.Settings, m.Passwords, m.KnownHosts, dial, route, line))
+	if m.Console.JSON && m.Out.Len() > 0 && !json.Valid(m.Out.Bytes()) {
 		t.Errorf("the answer is no JSON: %s", m.Out)
 	}
 	if errs := strings.Count(m.Err.String(), "cpupdate: ") + strings.Count(m.Err.String(), `{"schema":1,"error":`); (errs == 0) != (c == exit.CodeOK) || errs > 1 {
@@ -45,7 +45,7 @@ type tryStore struct {
 
 func (s tryStore) Try(context.Context) error {
 	s.options.Event(transfer.Event{Step: transfer.StepFolder, Text: "firm\x1bware"})
-	s.options.Event(transfer.Event{Step: transfer.StepSaid, Text: "> NOOP"})
+	s.options.Event(transfer.Event{Step: transfer.StepDialog, Text: "> NOOP"})
 	s.options.Event(transfer.Event{Step: transfer.StepSend, Text: "cpupdate-test"})
 	return s.err
 }
@@ -71,7 +71,7 @@ func TestDefaultsTest(t *testing.T) {
 		for _, asJSON := range []bool{false, true} {
 			m := machine.New(t)
 			m.Put(t, "config.toml", stored)
-			m.Con.JSON, m.Pass.Variable = asJSON, secret.New("canary")
+			m.Console.JSON, m.Passwords.Variable = asJSON, secret.New("canary")
 			var got transfer.Access
 			c := try(t.Context(), t, m, func(_ context.Context, access transfer.Access, options transfer.Options) (transfer.Store, error) {
 				got = access
@@ -92,7 +92,7 @@ func TestDefaultsTest(t *testing.T) {
 	}
 }
 
-// A leavingStore is a server on which something stays when Ctrl-C ends the trial.
+// A leavingStore is a server on which something stays when Ctrl-C ends the test upload.
 type leavingStore struct {
 	tryStore
 	cancel func()
@@ -103,12 +103,12 @@ func (s leavingStore) Try(context.Context) error {
 	return &transfer.Error{Op: "sending", Left: "ftp://h/cpupdate-test.txt", Err: context.Canceled}
 }
 
-// Whatever ended the trial, what it left behind is told.
+// Whatever ended the test upload, what it left behind is reported.
 func TestDefaultsTestLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		m := machine.New(t)
 		m.Put(t, "config.toml", stored)
-		m.Con.JSON = asJSON
+		m.Console.JSON = asJSON
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		c := try(ctx, t, m, func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
@@ -147,7 +147,7 @@ func TestDefaultsTestNothingStored(t *testing.T) {
 		t.Errorf("exit code %d", c)
 	}
 	route := option.Route{Command: "defaults test", UseDefaults: true}
-	if err := Test(t.Context(), m.Con, m.Store, m.Pass, m.Hosts, dial, route, option.Connection{}); exit.Classify(err).Code != exit.CodeUsage {
+	if err := Test(t.Context(), m.Console, m.Settings, m.Passwords, m.KnownHosts, dial, route, option.Connection{}); exit.Classify(err).Code != exit.CodeUsage {
 		t.Errorf("no time to wait: %v", err)
 	}
 }
@@ -157,7 +157,7 @@ func TestDefaultsTestUnread(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		m := machine.New(t)
 		m.Put(t, "config.toml", stored)
-		m.Con.JSON, m.Con.Out = asJSON, brokenWriter{}
+		m.Console.JSON, m.Console.Out = asJSON, brokenWriter{}
 		c := try(t.Context(), t, m, func(_ context.Context, _ transfer.Access, options transfer.Options) (transfer.Store, error) {
 			return tryStore{options, nil}, nil
 		})

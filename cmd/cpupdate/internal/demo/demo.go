@@ -132,9 +132,9 @@ func (d *demonstration) step(ctx context.Context, n int, s demoStep) error {
 func (d *demonstration) verify(n int, s demoStep) error {
 	for i, phone := range d.phones {
 		state := phone.State()
-		if got := (demoState{state.Told, state.Restarts}); got != s.after[i] {
+		if got := (demoState{state.Instructed, state.Restarts}); got != s.after[i] {
 			return exit.Errorf(exit.CodeInternal, demoHint, "step %d of the demo: phone %d was sent the update command %s and restarted %s, not %s and %s",
-				n, i+1, console.Times(got.told), console.Times(got.restarts), console.Times(s.after[i].told), console.Times(s.after[i].restarts))
+				n, i+1, console.Times(got.instructed), console.Times(got.restarts), console.Times(s.after[i].instructed), console.Times(s.after[i].restarts))
 		}
 	}
 	return nil
@@ -142,7 +142,7 @@ func (d *demonstration) verify(n int, s demoStep) error {
 
 // seenByPhone returns what happened to the simulated phone.
 func seenByPhone(s phonesim.State) string {
-	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", console.Times(s.Told), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
+	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", console.Times(s.Instructed), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
 	if s.Refusal != "" {
 		text += " It rejected the image: " + s.Refusal + "."
 	}

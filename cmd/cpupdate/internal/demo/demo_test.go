@@ -169,8 +169,8 @@ func TestDemoNoPlace(t *testing.T) {
 
 // TestSeenByPhone checks that the text names the reason why the phone refused the image.
 func TestSeenByPhone(t *testing.T) {
-	text := seenByPhone(phonesim.State{Told: 1, Fetches: 2})
-	refused := seenByPhone(phonesim.State{Told: 1, Fetches: 2, Refusal: "not mine"})
+	text := seenByPhone(phonesim.State{Instructed: 1, Fetches: 2})
+	refused := seenByPhone(phonesim.State{Instructed: 1, Fetches: 2, Refusal: "not mine"})
 	if !strings.HasPrefix(refused, text) || !strings.HasSuffix(refused, "not mine.") {
 		t.Errorf("%q, %q", text, refused)
 	}

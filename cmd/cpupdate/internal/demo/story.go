@@ -20,8 +20,8 @@ is contacted. The push flags from --patience on are for the demo only: they make
 the waits short. Real phones take minutes.
 `
 	endText = `
-The demo is complete, and nothing of it is left. To continue with simulated phones,
-see: cpupdate help simulate. To update a real phone:
+The demo is complete, and nothing of it is left. To continue with simulated
+phones, see: cpupdate help simulate. To update a real phone:
 cpupdate push IMAGE ADDRESS --serve --hw-level LEVEL
 `
 	keptText = `
@@ -96,7 +96,7 @@ type demoStep struct {
 }
 
 // A demoState counts how often a phone received the update command, and how often it restarted.
-type demoState struct{ told, restarts int }
+type demoState struct{ instructed, restarts int }
 
 // story returns the steps.
 func (d *demonstration) story() []demoStep {

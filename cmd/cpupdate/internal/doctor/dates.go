@@ -46,7 +46,7 @@ func (x *examination) shownBy(who string) finding {
 			return c.finding(x.now)
 		}
 	}
-	return mind("no certificate was presented")
+	return warn("no certificate was presented")
 }
 
 // soon is the time before expiry from which a certificate is reported as a warning.
@@ -57,9 +57,9 @@ func (c seenCertificate) finding(now time.Time) finding {
 	text := c.name() + ", " + c.dates(now)
 	switch {
 	case now.After(c.leaf.NotAfter), now.Before(c.leaf.NotBefore):
-		return mind(text+"; accepted because its key is known", "have the certificate renewed, and check this machine's clock")
+		return warn(text+"; accepted because its key is known", "have the certificate renewed, and check this machine's clock")
 	case c.leaf.NotAfter.Sub(now) < soon:
-		return mind(text, "have the certificate renewed before it expires")
+		return warn(text, "have the certificate renewed before it expires")
 	}
 	return well(text)
 }
@@ -130,7 +130,7 @@ func clockServer(ctx context.Context, x *examination, _ int) finding {
 		if apart < 0 {
 			word = "behind"
 		}
-		return mind(fmt.Sprintf("this clock is %s %s the server's", console.Span(apart.Abs()), word), "set the clock that is wrong, preferably by NTP")
+		return warn(fmt.Sprintf("this clock is %s %s the server's", console.Span(apart.Abs()), word), "set the clock that is wrong, preferably by NTP")
 	}
 	return well("the same as this machine's")
 }
@@ -162,7 +162,7 @@ func clockValidity(_ context.Context, x *examination, _ int) finding {
 	}
 	for _, c := range x.seen {
 		if x.now.Before(c.leaf.NotBefore) || x.now.After(c.leaf.NotAfter) {
-			return mind(fmt.Sprintf("by this clock, the certificate of the %s is not valid: %s", c.of, c.dates(x.now)), "find out which is wrong, the clock or the certificate")
+			return warn(fmt.Sprintf("by this clock, the certificate of the %s is not valid: %s", c.of, c.dates(x.now)), "find out which is wrong, the clock or the certificate")
 		}
 	}
 	return well("the presented certificates are valid now")
@@ -189,9 +189,9 @@ func certificateService(_ context.Context, x *examination, _ int) finding {
 		return bad(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
 			"certificate %s: %s", x.o.Talk.Cert, text))
 	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
-		return mind(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
+		return warn(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
 	case leaf.NotAfter.Sub(x.now) < soon:
-		return mind(text, "have the certificate renewed before it expires")
+		return warn(text, "have the certificate renewed before it expires")
 	}
 	return well(text)
 }

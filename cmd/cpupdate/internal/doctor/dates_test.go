@@ -25,16 +25,16 @@ func TestSeenCertificate(t *testing.T) {
 		want       state
 		dates      string
 	}{
-		{-day, 98 * day, stateWell, "expires 2027-03-07, in 98 days"},
-		{-day, 30 * day, stateWell, "expires 2026-12-29, in 30 days"},
-		{-day, 29 * day, stateMind, "expires 2026-12-28, in 29 days"},
-		{-day, time.Hour, stateMind, "expires 2026-11-29 13:00 UTC"},
-		{-2 * day, -day, stateMind, "expired 2026-11-28"},
-		{day, 98 * day, stateMind, "valid from 2026-11-30"},
+		{-day, 98 * day, stateOK, "expires 2027-03-07, in 98 days"},
+		{-day, 30 * day, stateOK, "expires 2026-12-29, in 30 days"},
+		{-day, 29 * day, stateWarn, "expires 2026-12-28, in 29 days"},
+		{-day, time.Hour, stateWarn, "expires 2026-11-29 13:00 UTC"},
+		{-2 * day, -day, stateWarn, "expired 2026-11-28"},
+		{day, 98 * day, stateWarn, "valid from 2026-11-30"},
 	} {
 		c := seenCertificate{"server", leafAt(now.Add(test.begin), now.Add(test.end), "files.example")}
 		f := c.finding(now)
-		if f.State != test.want || c.dates(now) != test.dates || !strings.HasPrefix(f.Text, "files.example, "+test.dates) || (len(f.Hints) > 0) != (test.want == stateMind) {
+		if f.State != test.want || c.dates(now) != test.dates || !strings.HasPrefix(f.Text, "files.example, "+test.dates) || (len(f.Hints) > 0) != (test.want == stateWarn) {
 			t.Errorf("%+v, want %s", f, test.dates)
 		}
 	}
@@ -65,10 +65,10 @@ func TestCertificatesSeen(t *testing.T) {
 	if f := clockValidity(t.Context(), x, -1); f.State != stateSkip {
 		t.Errorf("%+v", f)
 	}
-	if f := certificatesSeen(t.Context(), x, -1); f.State != stateWell {
+	if f := certificatesSeen(t.Context(), x, -1); f.State != stateOK {
 		t.Errorf("%+v", f)
 	}
-	if f := x.shownBy("server"); f.State != stateMind {
+	if f := x.shownBy("server"); f.State != stateWarn {
 		t.Errorf("%+v", f)
 	}
 	good, ended := leafAt(x.now.Add(-time.Hour), x.now.Add(9999*time.Hour), "good"), leafAt(x.now.Add(-2*time.Hour), x.now.Add(-time.Hour), "old")
@@ -76,23 +76,23 @@ func TestCertificatesSeen(t *testing.T) {
 	for range 2 {
 		x.certificateOf("server")(good)
 	}
-	if f := clockValidity(t.Context(), x, -1); f.State != stateWell || len(x.seen) != 1 {
+	if f := clockValidity(t.Context(), x, -1); f.State != stateOK || len(x.seen) != 1 {
 		t.Errorf("%+v", f)
 	}
 	x.certificateOf("page of a")(ended)
 	f := clockValidity(t.Context(), x, -1)
-	if seen := certificatesSeen(t.Context(), x, -1); f.State != stateMind || !strings.Contains(f.Text, "page of a") || strings.Count(seen.Text, "expired")+strings.Count(seen.Text, "expires") != 2 {
+	if seen := certificatesSeen(t.Context(), x, -1); f.State != stateWarn || !strings.Contains(f.Text, "page of a") || strings.Count(seen.Text, "expired")+strings.Count(seen.Text, "expires") != 2 {
 		t.Errorf("%+v, %+v", f, seen)
 	}
-	if f := x.shownBy("page of a"); f.State != stateMind {
+	if f := x.shownBy("page of a"); f.State != stateWarn {
 		t.Errorf("%+v", f)
 	}
 }
 
 // TestClockDate checks that a clock that is earlier than the build of the program is an error.
 func TestClockDate(t *testing.T) {
-	for at, want := range map[time.Time]state{time.Now(): stateWell, builtAt().Add(-48 * time.Hour): stateBad} {
-		if f := clockDate(t.Context(), &examination{now: at}, -1); f.State != want || (len(f.Hints) > 0) != (want == stateBad) {
+	for at, want := range map[time.Time]state{time.Now(): stateOK, builtAt().Add(-48 * time.Hour): stateFailed} {
+		if f := clockDate(t.Context(), &examination{now: at}, -1); f.State != want || (len(f.Hints) > 0) != (want == stateFailed) {
 			t.Errorf("%v: %+v", at, f)
 		}
 	}
@@ -114,19 +114,19 @@ func TestCertificateService(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at, want := range map[time.Time]state{
-		leaf.NotBefore.Add(time.Hour): stateWell, leaf.NotAfter.Add(-time.Hour): stateMind, leaf.NotAfter.Add(time.Hour): stateBad, leaf.NotBefore.Add(-time.Hour): stateBad,
+		leaf.NotBefore.Add(time.Hour): stateOK, leaf.NotAfter.Add(-time.Hour): stateWarn, leaf.NotAfter.Add(time.Hour): stateFailed, leaf.NotBefore.Add(-time.Hour): stateFailed,
 	} {
 		x.now = at
-		if f := certificateService(t.Context(), x, -1); want == stateBad && f.State != want || want != stateBad && f.State == stateBad {
+		if f := certificateService(t.Context(), x, -1); want == stateFailed && f.State != want || want != stateFailed && f.State == stateFailed {
 			t.Errorf("%v: %+v", at, f)
 		}
 	}
 	x.o.Talk.Cert = clitest.File(t, "broken.pem", []byte("x"))
-	if f := certificateService(t.Context(), x, -1); f.State != stateBad {
+	if f := certificateService(t.Context(), x, -1); f.State != stateFailed {
 		t.Errorf("%+v", f)
 	}
 	x.o.Talk.Cert = ""
-	if f := certificateService(t.Context(), x, -1); f.State != stateWell {
+	if f := certificateService(t.Context(), x, -1); f.State != stateOK {
 		t.Errorf("%+v", f)
 	}
 }

@@ -36,7 +36,7 @@ func TestDocsDoctor(t *testing.T) {
 	if len(shown) == 0 {
 		t.Error("doctor.md has no example")
 	}
-	for _, s := range []state{stateWell, stateMind, stateBad, stateSkip} {
+	for _, s := range []state{stateOK, stateWarn, stateFailed, stateSkip} {
 		word, _ := stateWord(s)
 		if !strings.Contains(page, "| `"+strings.TrimSpace(word)+"` | `"+string(s)+"` |") {
 			t.Errorf("doctor.md does not know the state %s", s)
@@ -60,7 +60,7 @@ func TestDocsJSONDoctor(t *testing.T) {
 			t.Errorf("json.md does not know the field %s of doctor", key[1])
 		}
 	}
-	for _, word := range []string{string(routeServer), string(routeServe), string(routeWeb), string(stateWell), string(stateMind), string(stateBad), string(stateSkip)} {
+	for _, word := range []string{string(routeServer), string(routeServe), string(routeWeb), string(stateOK), string(stateWarn), string(stateFailed), string(stateSkip)} {
 		if !strings.Contains(section, "`"+word+"`") {
 			t.Errorf("json.md does not know %s", word)
 		}

@@ -29,11 +29,11 @@ type Options struct {
 
 // Run looks at everything on the route, and returns the error of the first thing that hinders it.
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
-	x := &examination{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
-	if err := x.settle(addresses); err != nil {
+	x := &examination{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
+	if err := x.resolve(addresses); err != nil {
 		return err
 	}
-	env.Con.KeepPipes()
+	env.Console.KeepPipes()
 	defer x.close()
 	if err := x.run(ctx, checks()); err != nil {
 		return err
@@ -68,13 +68,13 @@ type examination struct {
 	found   []finding
 	shown   string // the group whose heading was printed last
 
-	d       *option.Destination // nil if the route has no server, or its settings are invalid
-	trial   *serverTrial
-	station *callback.Server
-	locals  []localAddress
-	probes  []probe
-	asked   []fleet.Result // of the phones that are reachable, nil before they were contacted
-	seen    []seenCertificate
+	d              *option.Destination // nil if the route has no server, or its settings are invalid
+	uploadTest     *uploadResult
+	callbackServer *callback.Server
+	locals         []localAddress
+	probes         []probe
+	asked          []fleet.Result // of the phones that are reachable, nil before they were contacted
+	seen           []seenCertificate
 
 	pagePassword  secret.Secret // of the phones' web pages
 	passwordLater bool          // prompt for it after a page has presented a trusted key
@@ -83,8 +83,8 @@ type examination struct {
 	macs          map[string]int // of the phones that reported one
 }
 
-// settle validates the flags and resolves the route, before any connection is opened.
-func (x *examination) settle(addresses []string) error {
+// resolve validates the flags and resolves the route, before any connection is opened.
+func (x *examination) resolve(addresses []string) error {
 	const command = "doctor"
 	o := x.o
 	if o.Timeout <= 0 {

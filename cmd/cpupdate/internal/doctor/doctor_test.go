@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -23,16 +22,15 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// newExamination is one that has not looked at anything, for a route that the flags name.
+// newExamination returns an examination that has run no check yet, for a route that the flags name.
 func newExamination(t *testing.T, addresses []string, args ...string) (*examination, *machine.Machine, error) {
 	t.Helper()
 	o := newOptions(t, args...)
 	m := machine.New(t)
-	x := &examination{con: m.Con, store: m.Store, pass: m.Pass, hosts: m.Hosts, o: &o, clock: time.Now, now: time.Now()}
-	return x, m, x.settle(addresses)
+	x := &examination{con: m.Console, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: &o, clock: time.Now, now: time.Now()}
+	return x, m, x.resolve(addresses)
 }
 
 // newOptions are what the flags say. What phones are shown is made once.
@@ -55,7 +53,7 @@ func newOptions(t *testing.T, args ...string) Options {
 // run asks the doctor on a machine.
 func run(ctx context.Context, t *testing.T, m *machine.Machine, clock func() time.Time, args ...string) exit.Code {
 	t.Helper()
-	env := Env{Env: push.Env{Con: m.Con, Settings: m.Store, Passwords: m.Pass, KnownHosts: m.Hosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
+	env := Env{Env: push.Env{Console: m.Console, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
 	return m.Report(Run(ctx, env, newOptions(t, args...), nil))
 }
 
@@ -68,7 +66,7 @@ func TestRun(t *testing.T) {
 	}
 	text := m.Out.String()
 	m.Out.Reset()
-	m.Con.JSON = true
+	m.Console.JSON = true
 	c = run(t.Context(), t, m, time.Now)
 	var doc answer
 	if err := json.Unmarshal(m.Out.Bytes(), &doc); err != nil || c != exit.CodeOK || !doc.OK || doc.Route != routeServe || doc.Origin != "nothing" {
@@ -85,13 +83,13 @@ func TestRun(t *testing.T) {
 func TestRunBad(t *testing.T) {
 	old := func() time.Time { return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }
 	m := machine.New(t)
-	m.Con.JSON = true
+	m.Console.JSON = true
 	c := run(t.Context(), t, m, old, "--serve")
 	if e := m.Failure(t); c != exit.CodeSettings || len(e.Hints) == 0 || !strings.Contains(e.Message, groupClock+": date") {
 		t.Errorf("exit code %d, %+v", c, e)
 	}
 	m = machine.New(t)
-	m.Con.JSON = true
+	m.Console.JSON = true
 	m.Put(t, "config.toml", "server = \n")
 	c = run(t.Context(), t, m, old)
 	if e := m.Failure(t); c != exit.CodeSettings || !strings.Contains(e.Message, "2") || !strings.Contains(e.Message, groupSettings+": config") {
@@ -109,7 +107,7 @@ func TestRunEnds(t *testing.T) {
 	}
 	for _, asJSON := range []bool{false, true} {
 		m = machine.New(t)
-		m.Con.Out, m.Con.JSON = brokenWriter{}, asJSON
+		m.Console.Out, m.Console.JSON = brokenWriter{}, asJSON
 		if c := run(t.Context(), t, m, time.Now); c != exit.CodeInternal {
 			t.Errorf("JSON %v: exit code %d", asJSON, c)
 		}
@@ -148,7 +146,7 @@ func TestChoose(t *testing.T) {
 			m.Put(t, "config.toml", test.config)
 		}
 		x.route, x.origin = "", ""
-		err := x.settle(nil)
+		err := x.resolve(nil)
 		if code := codeOf(err); code != test.code || x.route != test.route || x.origin != test.origin {
 			t.Errorf("%q: %s by %s, %v", test.args, x.route, x.origin, err)
 		}
@@ -197,7 +195,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, c := range checks() {
-		depends := slices.ContainsFunc(checks(), func(other inspection) bool { return slices.Contains(other.before(), c.id()) })
+		depends := slices.ContainsFunc(checks(), func(other check) bool { return slices.Contains(other.before(), c.id()) })
 		if depends && c.lost == "" {
 			t.Errorf("%s does not say why what comes after it cannot be looked at", c.id())
 		}
@@ -210,24 +208,24 @@ func TestLook(t *testing.T) {
 		return bad(exit.Errorf(exit.CodeSettings, "do this", "broken"))
 	}
 	fine := func(context.Context, *examination, int) finding { return well("fine") }
-	never := need{whose: noRoute}
+	never := requirement{whose: noRoute}
 	for _, test := range []struct {
 		name   string
-		first  inspection
+		first  check
 		states []state
 	}{
-		{"needed", inspection{lost: "lost", how: fails}, []state{stateBad, stateSkip}},
-		{"mild, and needed", inspection{lost: "lost", mild: true, how: fails}, []state{stateBad, stateSkip}},
-		{"not needed", inspection{lost: "lost", needed: never, how: fails}, []state{stateMind, stateSkip}},
-		{"mild, and not needed", inspection{lost: "lost", mild: true, needed: never, how: fails}, []state{stateMind, stateWell}},
-		{"fine", inspection{lost: "lost", how: fine}, []state{stateWell, stateWell}},
+		{"needed", check{lost: "lost", how: fails}, []state{stateFailed, stateSkip}},
+		{"mild, and needed", check{lost: "lost", optional: true, how: fails}, []state{stateFailed, stateSkip}},
+		{"not needed", check{lost: "lost", requires: never, how: fails}, []state{stateWarn, stateSkip}},
+		{"mild, and not needed", check{lost: "lost", optional: true, requires: never, how: fails}, []state{stateWarn, stateOK}},
+		{"fine", check{lost: "lost", how: fine}, []state{stateOK, stateOK}},
 	} {
 		x, _, err := newExamination(t, nil, "--serve")
 		if err != nil {
 			t.Fatal(err)
 		}
 		test.first.group, test.first.name = groupSettings, "folder"
-		if err := x.run(t.Context(), []inspection{test.first, {group: groupSettings, name: "config", after: "folder", how: fine}}); err != nil {
+		if err := x.run(t.Context(), []check{test.first, {group: groupSettings, name: "config", after: "folder", how: fine}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := []state{x.found[0].State, x.found[1].State}; !slices.Equal(got, test.states) {
@@ -266,37 +264,37 @@ func TestAround(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	look := func(name string, how func(context.Context, *examination, int) finding) {
+	runCheck := func(name string, how func(context.Context, *examination, int) finding) {
 		t.Helper()
 		f := how(t.Context(), x, -1)
-		if f.State != stateWell || f.Text == "" || seen[name+f.Text] {
+		if f.State != stateOK || f.Text == "" || seen[name+f.Text] {
 			t.Errorf("%s: %+v", name, f)
 		}
 		seen[name+f.Text] = true
 	}
-	look("proxy", aroundProxy)
+	runCheck("proxy", aroundProxy)
 	x.around.Proxies = []string{"NO_PROXY"}
-	look("proxy", aroundProxy)
+	runCheck("proxy", aroundProxy)
 	x.around.Proxies = ProxyVariables()
-	look("proxy", aroundProxy)
-	look("input", aroundInput)
-	m.Con.InTerminal = true
-	look("input", aroundInput)
-	look("output", aroundOutput)
+	runCheck("proxy", aroundProxy)
+	runCheck("input", aroundInput)
+	m.Console.InTerminal = true
+	runCheck("input", aroundInput)
+	runCheck("output", aroundOutput)
 	x.around.Terminal = "dumb"
-	look("output", aroundOutput)
+	runCheck("output", aroundOutput)
 	x.around.NoColor = true
-	look("output", aroundOutput)
-	m.Con.ColorOut = true
+	runCheck("output", aroundOutput)
+	m.Console.ColorOut = true
 	x.around = Surroundings{}
-	look("output", aroundOutput)
-	m.Con.NoColor = true
-	look("output", aroundOutput)
-	look("progress", aroundProgress)
+	runCheck("output", aroundOutput)
+	m.Console.NoColor = true
+	runCheck("output", aroundOutput)
+	runCheck("progress", aroundProgress)
 	x.around.CI = true
-	look("progress", aroundProgress)
-	m.Con.ErrTerminal = true
-	look("progress", aroundProgress)
+	runCheck("progress", aroundProgress)
+	m.Console.ErrTerminal = true
+	runCheck("progress", aroundProgress)
 }
 
 // TestFolder checks the settings folder: present, missing, a file, or unknown.
@@ -310,13 +308,13 @@ func TestFolder(t *testing.T) {
 		err    error
 		want   state
 	}{
-		{m.Store.Folder, nil, stateWell},
-		{m.Store.Folder + "-missing", nil, stateWell},
-		{clitest.File(t, "file", nil), nil, stateBad},
-		{"", errors.New("no home"), stateBad},
+		{m.Settings.Folder, nil, stateOK},
+		{m.Settings.Folder + "-missing", nil, stateOK},
+		{clitest.File(t, "file", nil), nil, stateFailed},
+		{"", errors.New("no home"), stateFailed},
 	} {
 		x.store.Folder, x.store.FolderErr = test.folder, test.err
-		if f := doctorFolder(t.Context(), x, -1); f.State != test.want || f.Text == "" || (len(f.Hints) > 0) != (f.State == stateBad) {
+		if f := doctorFolder(t.Context(), x, -1); f.State != test.want || f.Text == "" || (len(f.Hints) > 0) != (f.State == stateFailed) {
 			t.Errorf("%s: %+v", test.folder, f)
 		}
 	}
@@ -328,12 +326,12 @@ func TestLookUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for host, want := range map[string]state{"192.0.2.1": stateWell, "2001:db8::1": stateWell, strings.Repeat("a", 64) + ".invalid": stateBad} {
-		if f := x.lookUp(t.Context(), host, "hint"); f.State != want || !strings.HasPrefix(f.Text, host) || (len(f.Hints) == 2) != (want == stateBad) {
+	for host, want := range map[string]state{"192.0.2.1": stateOK, "2001:db8::1": stateOK, strings.Repeat("a", 64) + ".invalid": stateFailed} {
+		if f := x.lookUp(t.Context(), host, "hint"); f.State != want || !strings.HasPrefix(f.Text, host) || (len(f.Hints) == 2) != (want == stateFailed) {
 			t.Errorf("%s: %+v", host, f)
 		}
 	}
-	if f := x.knock(t.Context(), "127.0.0.1:0", "hint"); f.State != stateBad || len(f.Hints) != 1 || !strings.HasPrefix(f.Text, "127.0.0.1:0: ") {
+	if f := x.knock(t.Context(), "127.0.0.1:0", "hint"); f.State != stateFailed || len(f.Hints) != 1 || !strings.HasPrefix(f.Text, "127.0.0.1:0: ") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -360,71 +358,53 @@ func TestPlace(t *testing.T) {
 		{transfer.HTTPS, []transfer.Event{send}, &transfer.Error{Kind: transfer.KindRedirect}, "upload-folder"},
 		{transfer.FTP, []transfer.Event{folder, send}, &transfer.Error{Kind: transfer.KindDenied}, "writing"},
 	} {
-		trial := &serverTrial{steps: test.steps, err: test.err}
-		if got := trial.place(transfer.Access{Method: test.method}); got != test.want {
+		uploadTest := &uploadResult{steps: test.steps, err: test.err}
+		if got := uploadTest.place(transfer.Access{Method: test.method}); got != test.want {
 			t.Errorf("%s, %v: %v belongs to %s, want %s", test.method, test.steps, test.err, got, test.want)
 		}
 	}
 }
 
-// TestOtherPage checks that the page, the call and the list have to name the same phone.
-func TestOtherPage(t *testing.T) {
-	const first, second = "00:1A:E8:00:00:01", "00:1A:E8:00:00:02"
-	for _, test := range []struct {
-		name         string
-		list, called string // of the first phone
-		page         string
-		last         bool
-		want         fleet.Kind
-	}{
-		{"nobody says anything", "", "", "", true, ""},
-		{"the page alone", "", "", first, true, ""},
-		{"another spelling", first, "", "001ae8000001", true, ""},
-		{"the call and the page", "", first, first, true, ""},
-		{"the call says another", "", first, second, false, fleet.KindOther},
-		{"the list says another", second, "", first, false, fleet.KindOther},
-		{"the list says another than the call", second, first, "", false, fleet.KindOther},
-		{"not said yet", first, "", "", false, ""},
-		{"never said", first, "", "", true, fleet.KindOther},
-	} {
-		x := &examination{targets: []fleet.Target{{Address: "a", MAC: test.list}}}
-		if test.called != "" {
-			x.asked = []fleet.Result{{After: fleet.Device{MAC: test.called}}}
-		}
-		f := x.otherPage(0, wbm.Facts{MAC: test.page}, test.last)
-		if (f == nil) != (test.want == "") || f != nil && (f.Kind != test.want || f.Msg == "") {
-			t.Errorf("%s: %+v", test.name, f)
-		}
-	}
+// TestDuplicate checks that a MAC address belongs to the phone that reported it first, and to one that called back before
+// any page.
+func TestDuplicate(t *testing.T) {
+	first := fleet.Device{MAC: "00:1A:E8:00:00:01"}
 	x := &examination{targets: make([]fleet.Target, 2)}
-	if f := x.otherPage(0, wbm.Facts{MAC: first}, false); f != nil {
-		t.Errorf("%+v", f)
+	for i, d := range []fleet.Device{{}, {}} {
+		if f := x.duplicate(i, d); f != nil {
+			t.Errorf("nobody says anything: %+v", f)
+		}
 	}
-	if f := x.otherPage(1, wbm.Facts{MAC: first}, false); f == nil || f.Kind != fleet.KindTwice {
+	for range 2 {
+		if f := x.duplicate(0, first); f != nil {
+			t.Errorf("%+v", f)
+		}
+	}
+	if f := x.duplicate(1, first); f == nil || f.Kind != fleet.KindDuplicate || f.Msg == "" {
 		t.Errorf("one phone twice: %+v", f)
 	}
-}
-
-// TestMACOf checks that MAC addresses are normalised, and other texts are bounded.
-func TestMACOf(t *testing.T) {
-	for text, want := range map[string]string{"": "", "00-1a-e8-00-00-01": "00:1A:E8:00:00:01", "odd": "odd", strings.Repeat("x", 100): strings.Repeat("x", 64)} {
-		if got := macOf(text); got != want {
-			t.Errorf("%q: %q", text, got)
-		}
+	x = &examination{targets: make([]fleet.Target, 2), asked: []fleet.Result{{}, {After: first}}}
+	if f := x.duplicate(0, first); f == nil || f.Kind != fleet.KindDuplicate {
+		t.Errorf("the page of a phone that called back: %+v", f)
+	}
+	if f := x.duplicate(1, first); f != nil {
+		t.Errorf("%+v", f)
 	}
 }
 
 // TestHeed checks that no page gets the password after one has refused it, or has locked the login.
 func TestHeed(t *testing.T) {
-	for kind, want := range map[wbm.Kind]bool{wbm.KindPassword: true, wbm.KindLocked: true, wbm.KindTLS: false} {
+	login := &pageVisit{stage: "login"}
+	for kind, want := range map[fleet.Kind]bool{fleet.KindPassword: true, fleet.KindLocked: true, fleet.KindPageTLS: false} {
 		x := &examination{targets: []fleet.Target{{Address: "192.0.2.50"}}}
-		x.heed(0, fmt.Errorf("page: %w", &wbm.Error{Kind: kind}))
+		x.heed(0, login, &fleet.Failure{Kind: kind})
 		if strings.Contains(x.noMoreLogins, "192.0.2.50") != want {
 			t.Errorf("%s: %q", kind, x.noMoreLogins)
 		}
 	}
 	x := &examination{targets: make([]fleet.Target, 1)}
-	if x.heed(0, errors.New("odd")); x.noMoreLogins != "" {
+	x.heed(0, login, &fleet.Failure{})
+	if x.heed(0, &pageVisit{stage: "start"}, &fleet.Failure{Kind: fleet.KindLocked}); x.noMoreLogins != "" {
 		t.Error(x.noMoreLogins)
 	}
 }
@@ -435,7 +415,7 @@ func TestNotMeant(t *testing.T) {
 	if why := x.notMeant(0); why != "" {
 		t.Error(why)
 	}
-	for kind, want := range map[fleet.Kind]bool{fleet.KindOther: true, fleet.KindTwice: true, fleet.KindNoCall: false} {
+	for kind, want := range map[fleet.Kind]bool{fleet.KindAnotherPhone: true, fleet.KindDuplicate: true, fleet.KindNoCall: false} {
 		x.asked = []fleet.Result{{Failure: &fleet.Failure{Kind: kind}}}
 		if why := x.notMeant(0); (why != "") != want {
 			t.Errorf("%s: %q", kind, why)
@@ -468,7 +448,7 @@ func TestMachineAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := machineAddress(t.Context(), x, -1)
-	if f.State != stateWell || len(x.locals) == 0 || !x.locals[0].addr.IsLoopback() {
+	if f.State != stateOK || len(x.locals) == 0 || !x.locals[0].addr.IsLoopback() {
 		t.Errorf("%+v, %+v", f, x.locals)
 	}
 	x.o.Talk.Advertise = "update.example"

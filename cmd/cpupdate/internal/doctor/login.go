@@ -7,9 +7,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/secret"
-	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
 // passwordOfPages finds the password of the phones' web pages. If it has to be prompted for, the prompt waits until a
@@ -49,13 +47,12 @@ func (x *examination) askForPages(ctx context.Context) error {
 
 // heed stops all further logins after a wrong password or a locked phone. The password is the same for all pages, and
 // each wrong one may lock another phone.
-func (x *examination) heed(i int, err error) {
-	e := (*wbm.Error)(nil)
+func (x *examination) heed(i int, v *pageVisit, f *fleet.Failure) {
 	switch {
-	case !errors.As(err, &e):
-	case e.Kind == wbm.KindPassword:
+	case v.stage != "login":
+	case f.Kind == fleet.KindPassword:
 		x.noMoreLogins = "the page of " + x.targets[i].Address + " rejects the password"
-	case e.Kind == wbm.KindLocked:
+	case f.Kind == fleet.KindLocked:
 		x.noMoreLogins = "the page of " + x.targets[i].Address + " is locked, and accepts no password for now"
 	}
 }
@@ -66,9 +63,9 @@ func (x *examination) notMeant(i int) string {
 	switch f := x.failed(i); {
 	case f == nil:
 		return ""
-	case f.Kind == fleet.KindOther:
+	case f.Kind == fleet.KindAnotherPhone:
 		return "it is a different phone"
-	case f.Kind == fleet.KindTwice:
+	case f.Kind == fleet.KindDuplicate:
 		return "it is a phone that is already named"
 	}
 	return ""
@@ -82,36 +79,12 @@ func (x *examination) failed(i int) *fleet.Failure {
 	return x.asked[i].Failure
 }
 
-// otherPage checks whose page it is: it must agree with the phone that called back, with the list, and with the other
-// phones. Before the login a page may omit its MAC address; at the last check, the page or the phone that called back
-// must have reported one.
-func (x *examination) otherPage(i int, facts wbm.Facts, last bool) *fleet.Failure {
-	page, want := macOf(facts.MAC), x.targets[i].MAC
-	called := ""
-	if x.asked != nil && x.asked[i].Failure == nil {
-		called = macOf(x.asked[i].After.MAC)
-	}
-	said := called
-	if said == "" {
-		said = page
-	}
-	other := func(format string, args ...any) *fleet.Failure {
-		return &fleet.Failure{Kind: fleet.KindOther, Msg: fmt.Sprintf(format, args...)}
-	}
-	switch {
-	case page != "" && called != "" && page != called:
-		return other("its web page reports MAC address %s, but the phone that called back reports %s", page, called)
-	case said == "" && want != "" && last:
-		return other("it does not report its MAC address, so it may be a phone other than %s", want)
-	case said == "":
+// duplicate returns a failure if a phone reports the MAC address of another one that is named.
+func (x *examination) duplicate(i int, d fleet.Device) *fleet.Failure {
+	if d.MAC == "" || x.firstWith(d.MAC, i) == i {
 		return nil
-	case want != "" && said != want:
-		return other("a different phone answers at this address: its MAC address is %s, but the list has %s", said, want)
 	}
-	if first := x.firstWith(said, i); first != i {
-		return &fleet.Failure{Kind: fleet.KindTwice, Msg: fmt.Sprintf("its MAC address %s belongs to another phone that is named", said)}
-	}
-	return nil
+	return &fleet.Failure{Kind: fleet.KindDuplicate, Msg: fmt.Sprintf("its MAC address %s belongs to another phone that is named", d.MAC)}
 }
 
 // firstWith returns the phone that reported a MAC address first, which may be this one. Phones that called back come
@@ -120,8 +93,8 @@ func (x *examination) firstWith(said string, i int) int {
 	if x.macs == nil {
 		x.macs = map[string]int{}
 		for j, r := range x.asked {
-			if _, found := x.macs[macOf(r.After.MAC)]; r.Failure == nil && !found {
-				x.macs[macOf(r.After.MAC)] = j
+			if _, found := x.macs[r.After.MAC]; r.Failure == nil && !found {
+				x.macs[r.After.MAC] = j
 			}
 		}
 	}
@@ -129,15 +102,6 @@ func (x *examination) firstWith(said string, i int) int {
 		x.macs[said] = i
 	}
 	return x.macs[said]
-}
-
-// macOf returns a MAC address in the form in which addresses are compared; text that is not one is only bounded.
-func macOf(text string) string {
-	if parsed, err := hwcheck.ParseMAC(text); err == nil {
-		return parsed
-	}
-	const most = 64
-	return text[:min(len(text), most)]
 }
 
 // withoutPassword removes the password of the web pages from a finding: phones may repeat it anywhere in their texts.

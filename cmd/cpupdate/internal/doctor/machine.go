@@ -54,7 +54,7 @@ func machineAddress(ctx context.Context, x *examination, _ int) finding {
 	}
 	switch {
 	case len(x.locals) == 0 && len(x.targets) == 0:
-		return mind("this machine has no route to other networks", "check this machine's network")
+		return warn("this machine has no route to other networks", "check this machine's network")
 	case len(x.locals) == 0:
 		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("this machine has no route to the phones: %w", innerError(lost)),
 			"check this machine's network and the phones' addresses; or set the address that phones reach with --advertise"))
@@ -96,17 +96,17 @@ func (x *examination) reaches(ctx context.Context, address string) (netip.Addr, 
 
 // machineCalls opens the port that phones call back to.
 func machineCalls(_ context.Context, x *examination, _ int) finding {
-	talk := &x.o.Talk
-	once := *talk
-	once.Interval = talk.Patience + talk.Patience // one contact request only
-	station, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
+	listenOptions := &x.o.Talk
+	once := *listenOptions
+	once.Interval = listenOptions.Patience + listenOptions.Patience // one contact request only
+	callbackServer, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
 		return bad(err)
 	}
-	x.station = station
-	port := int(station.Server.Addr().Port())
-	if talk.Listen == "" && port != option.CallPort {
-		return mind(fmt.Sprintf("port %d is in use, so a free port is used: %d now, another one next time", option.CallPort, port),
+	x.callbackServer = callbackServer
+	port := int(callbackServer.Server.Addr().Port())
+	if listenOptions.Listen == "" && port != option.CallPort {
+		return warn(fmt.Sprintf("port %d is in use, so a free port is used: %d now, another one next time", option.CallPort, port),
 			"stop the program that uses the port, perhaps a second cpupdate; or set a port that the firewall allows with --listen")
 	}
 	return well(fmt.Sprintf("port %d is free to listen on", port))
@@ -121,20 +121,20 @@ func (x *examination) heard(e fleet.Event) {
 
 // machineFetches opens the port that phones fetch from by FTP.
 func machineFetches(ctx context.Context, x *examination, _ int) finding {
-	if err := x.station.ServeFTP(); err != nil {
+	if err := x.callbackServer.ServeFTP(); err != nil {
 		return bad(err)
 	}
-	port := x.station.FTP.Addr().Port()
+	port := x.callbackServer.FTP.Addr().Port()
 	local := netip.IPv4Unspecified()
 	if len(x.locals) > 0 {
 		local = x.locals[0].addr
 	}
-	host, _ := x.station.BackFTP(local)
+	host, _ := x.callbackServer.BackFTP(local)
 	f := x.knock(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), "allow this port in the firewall of this machine, and the ports from 1024 on for the data")
-	if f.State == stateBad && x.o.Talk.Advertise != "" {
-		return mind(f.Text + "; the address of --advertise may work only from other machines")
+	if f.State == stateFailed && x.o.Talk.Advertise != "" {
+		return warn(f.Text + "; the address of --advertise may work only from other machines")
 	}
-	if f.State == stateWell {
+	if f.State == stateOK {
 		f.Text = fmt.Sprintf("port %d, by ftp, and another port for each fetch", port)
 	}
 	return f
@@ -148,14 +148,14 @@ func machineReached(ctx context.Context, x *examination, _ int) finding {
 	}
 	var reached []string
 	for _, l := range locals {
-		host, port := x.station.Back(l.addr)
+		host, port := x.callbackServer.Back(l.addr)
 		address := net.JoinHostPort(host, strconv.Itoa(port))
 		if slices.Contains(reached, address) {
 			continue
 		}
 		if err := x.callOurselves(ctx, address); err != nil {
 			if x.o.Talk.Advertise != "" {
-				return mind(fmt.Sprintf("%s does not lead to this machine, tried from here: %v", address, innerError(err)),
+				return warn(fmt.Sprintf("%s does not lead to this machine, tried from here: %v", address, innerError(err)),
 					"this is normal behind NAT; only a phone's call-back shows whether phones reach this machine")
 			}
 			return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
@@ -176,7 +176,7 @@ func (x *examination) callOurselves(ctx context.Context, address string) error {
 		return err
 	}
 	defer conn.Close()
-	ours, err := leafOf(x.station.Certificate)
+	ours, err := leafOf(x.callbackServer.Certificate)
 	if err != nil {
 		return err
 	}

@@ -3,24 +3,24 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
-	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/wbm"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A pageVisit is one visit to the web page of a phone, up to the upload form.
 type pageVisit struct {
-	who      string // its name in findings
-	err      error
-	where    string // the check that failed, "" if none did
-	title    string
-	untold   string // why the password was not sent to the page
-	loggedIn bool
-	form     string
+	who    string // its name in findings
+	stage  string // the check that the visit has reached
+	err    error
+	where  string // the check that failed, "" if none did
+	title  string
+	untold string // why the password was not sent to the page
+	form   string
 }
 
 // pagePort connects to the port of the page.
@@ -29,35 +29,46 @@ func pagePort(ctx context.Context, x *examination, i int) finding {
 	return x.knock(ctx, x.o.Route.Web.Peer(x.targets[i].Address), hint)
 }
 
-// visited visits the page, once: it reads the start page, logs in if there is a password, finds the form, and logs out.
-// It checks that the page belongs to the right phone before the password is sent, as far as that can be known, and
-// again afterwards.
+// visited visits the page, once, as a dry run of push does: the run reads the start page, logs in if there is a password,
+// finds the form, and logs out. It checks that the page belongs to the right phone before the password is sent, as far
+// as that can be known, and again afterwards.
 func (x *examination) visited(ctx context.Context, i int) *pageVisit {
 	if v := x.visits[i]; v != nil {
 		return v
 	}
-	v := &pageVisit{who: "page of " + x.targets[i].Address}
+	v := &pageVisit{who: "page of " + x.targets[i].Address, stage: "start"}
 	if x.visits == nil {
 		x.visits = map[int]*pageVisit{}
 	}
 	x.visits[i] = v
-	session, err := x.openPage(ctx, v, i)
+	web, err := x.pageRoute(i, v)
 	if err != nil {
-		v.failed(err, "start")
+		v.failed(err)
 		return v
 	}
-	v.title = session.Facts().Title
-	if failure := x.otherPage(i, session.Facts(), false); failure != nil {
-		v.failed(failure, "start")
-	} else {
-		x.enterPage(ctx, i, v, session)
+	target := fleet.Target{Address: x.targets[i].Address, MAC: x.targets[i].MAC}
+	if x.asked != nil && x.asked[i].Failure == nil {
+		target.Called = x.asked[i].After
 	}
-	_ = session.Close() // it never fails
+	runner := fleet.New(fleet.Options{FinalStatus: x.o.Timeout, Event: func(e fleet.Event) { x.noteVisit(i, v, e) }})
+	results, err := runner.Run(ctx, fleet.Plan{Phones: []fleet.Target{target}, Pages: web})
+	switch {
+	case err != nil:
+		v.failed(err)
+	case v.untold != "" || v.err != nil: // the visit was ended before the login
+	case results[0].Failure != nil:
+		x.heed(i, v, results[0].Failure)
+		v.failed(results[0].Failure)
+	default:
+		if failure := x.duplicate(i, results[0].After); failure != nil {
+			v.failed(failure)
+		}
+	}
 	return v
 }
 
-// openPage reads the start page.
-func (x *examination) openPage(ctx context.Context, v *pageVisit, i int) (*wbm.Session, error) {
+// pageRoute returns how the page is visited.
+func (x *examination) pageRoute(i int, v *pageVisit) (*fleet.Web, error) {
 	address := x.o.Route.Web.Peer(x.targets[i].Address)
 	policy, err := x.o.Route.Trust.Trust("doctor")
 	if err == nil {
@@ -68,53 +79,56 @@ func (x *examination) openPage(ctx context.Context, v *pageVisit, i int) (*wbm.S
 		return nil, err
 	}
 	policy.Seen = x.certificateOf(v.who)
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	return wbm.Open(ctx, address, wbm.Options{
-		TLS: policy.TLS(host), Timeout: x.o.Timeout, Secret: x.pagePassword,
-		Event: func(e wbm.Event) {
-			if x.con.Verbose {
-				x.con.Remark("note", x.targets[i].Address, strings.TrimSpace(string(e.Step)+" "+e.Text))
-			}
+	host, port, err := net.SplitHostPort(address)
+	return &fleet.Web{
+		Port: port, Timeout: x.o.Timeout, Password: x.pagePassword, DryRun: true,
+		TLS: func(int) *tls.Config { return policy.TLS(host) },
+		Admit: func(ctx context.Context, d fleet.Device) (secret.Secret, *fleet.Failure) {
+			failure := x.admit(ctx, i, v, d) // it may prompt for the password
+			return x.pagePassword, failure
 		},
-	})
+	}, err
 }
 
-// enterPage logs in, once, and looks for the form.
-func (x *examination) enterPage(ctx context.Context, i int, v *pageVisit, session *wbm.Session) {
+// noteVisit notes how far a visit is.
+func (x *examination) noteVisit(i int, v *pageVisit, e fleet.Event) {
+	switch e.Step { //nolint:exhaustive // the other events do not matter
+	case fleet.StepVisited:
+		if x.con.Verbose {
+			x.con.Remark("note", x.targets[i].Address, e.Text)
+		}
+	case fleet.StepPage:
+		v.title = e.Text
+	case fleet.StepLoggedIn:
+		v.stage = "form"
+	case fleet.StepFound:
+		v.form = "the field " + e.Form.Field + " of " + e.Form.Page
+	}
+}
+
+// admit decides whether the page of a phone gets the password. It prompts for the password if that is due.
+func (x *examination) admit(ctx context.Context, i int, v *pageVisit, d fleet.Device) *fleet.Failure {
+	if failure := x.duplicate(i, d); failure != nil {
+		return failure
+	}
+	v.stage = "login"
 	if err := x.askForPages(ctx); err != nil {
-		v.failed(err, "login")
-		return
+		v.failed(err)
+		return &fleet.Failure{Kind: fleet.KindStopped, Msg: "there is no password", Err: err}
 	}
 	if x.pagePassword.Reveal() == "" && x.noMoreLogins == "" {
 		x.noMoreLogins = "no password given"
 	}
 	if v.untold = x.noMoreLogins; v.untold != "" {
-		return
+		return &fleet.Failure{Kind: fleet.KindStopped, Msg: v.untold}
 	}
-	if err := session.Login(ctx, x.pagePassword); err != nil {
-		v.failed(err, "login")
-		x.heed(i, err)
-		return
-	}
-	v.loggedIn = true
-	form, err := session.Find(ctx)
-	if err != nil {
-		v.failed(err, "form")
-		return
-	}
-	if failure := x.otherPage(i, session.Facts(), true); failure != nil {
-		v.failed(failure, "form")
-		return
-	}
-	v.form = "the field " + form.Field + " of " + form.Page
+	return nil
 }
 
-func (v *pageVisit) failed(err error, where string) {
-	v.err, v.where = err, where
-	if e := (*wbm.Error)(nil); errors.As(err, &e) && (e.Kind == wbm.KindTrust || e.Kind == wbm.KindTLS) {
+// failed notes that a check of the visit failed: the one that it had reached, or that of the certificate.
+func (v *pageVisit) failed(err error) {
+	v.err, v.where = err, v.stage
+	if f := (*fleet.Failure)(nil); errors.As(err, &f) && (f.Kind == fleet.KindPageTrust || f.Kind == fleet.KindPageTLS) {
 		v.where = "certificate"
 	}
 }
@@ -122,12 +136,10 @@ func (v *pageVisit) failed(err error, where string) {
 // atPage returns the finding of a check that is part of the visit: success, or the visit's failure.
 func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) finding) finding {
 	v := x.visited(ctx, i)
-	e, failure := (*wbm.Error)(nil), (*fleet.Failure)(nil)
+	failure := (*fleet.Failure)(nil)
 	switch {
 	case v.where != name:
 		return words(v)
-	case errors.As(v.err, &e):
-		failure = fleet.PageFailure(e)
 	case !errors.As(v.err, &failure):
 		return bad(v.err)
 	}
@@ -150,7 +162,7 @@ func pageStart(ctx context.Context, x *examination, i int) finding {
 
 func pageLogin(ctx context.Context, x *examination, i int) finding {
 	return x.atPage(ctx, i, "login", func(v *pageVisit) finding {
-		if !v.loggedIn {
+		if v.untold != "" {
 			f := skipped("skipped: " + v.untold)
 			f.reason = v.untold
 			return f

@@ -41,7 +41,7 @@ func (x *examination) probe(ctx context.Context, address string) probe {
 	host, _, _ := net.SplitHostPort(contact)
 	hint := hintOf(advice.PhoneTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindUnreachable, row.Hint })
 	p := probe{name: x.lookUp(ctx, host, hint)}
-	if p.name.State == stateWell {
+	if p.name.State == stateOK {
 		p.port = x.knock(ctx, contact, hint)
 	}
 	return p
@@ -55,12 +55,12 @@ func phonePort(ctx context.Context, x *examination, i int) finding { return x.pr
 
 // phoneCall checks whether the phone called back.
 func phoneCall(ctx context.Context, x *examination, i int) finding {
-	if x.station == nil {
+	if x.callbackServer == nil {
 		f := skipped("skipped: there is no port for phones to call back")
 		f.reason = "there is no port for phones to call back"
 		return f
 	}
-	if err := x.ask(ctx); err != nil {
+	if err := x.query(ctx); err != nil {
 		return bad(err)
 	}
 	r := x.asked[i]
@@ -70,7 +70,7 @@ func phoneCall(ctx context.Context, x *examination, i int) finding {
 	}
 	f := x.badPhone(i, advice.Context{List: x.o.List}, r)
 	switch r.Failure.Kind { //nolint:exhaustive // the other kinds need no more hints
-	case fleet.KindOther, fleet.KindTwice:
+	case fleet.KindAnotherPhone, fleet.KindDuplicate:
 		f.Needed = true // no route may update a phone other than the named one
 	case fleet.KindNoCall:
 		contact, _ := hwcheck.ContactAddress(x.targets[i].Address) // targets has checked it
@@ -95,28 +95,28 @@ func (x *examination) back(i int) string {
 	for _, l := range x.locals {
 		for _, name := range l.phones {
 			if name == x.targets[i].Address {
-				host, port := x.station.Back(l.addr)
+				host, port := x.callbackServer.Back(l.addr)
 				return net.JoinHostPort(host, strconv.Itoa(port))
 			}
 		}
 	}
-	return fmt.Sprintf("port %d", x.station.Server.Addr().Port())
+	return fmt.Sprintf("port %d", x.callbackServer.Server.Addr().Port())
 }
 
-// ask sends a contact request to all reachable phones, once, and records what they report.
-func (x *examination) ask(ctx context.Context) error {
+// query sends a contact request to all reachable phones, once, and records what they report.
+func (x *examination) query(ctx context.Context) error {
 	if x.asked != nil {
 		return nil
 	}
 	var targets []fleet.Target
 	var numbers []int
 	for i, t := range x.targets {
-		if x.probes[i].port.State == stateWell {
+		if x.probes[i].port.State == stateOK {
 			targets, numbers = append(targets, t), append(numbers, i)
 		}
 	}
 	x.wait(len(targets))
-	results, err := x.station.Runner.Run(ctx, fleet.Plan{Phones: targets, Back: x.station.Back})
+	results, err := x.callbackServer.Runner.Run(ctx, fleet.Plan{Phones: targets, Back: x.callbackServer.Back})
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func phoneRuns(_ context.Context, x *examination, i int) finding {
 		}
 	}
 	if len(words) == 0 {
-		return mind("it does not report what it is")
+		return warn("it does not report what it is")
 	}
 	return well(strings.Join(words, ", "))
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // run runs the checks one after another, with those of each phone together.
-func (x *examination) run(ctx context.Context, table []inspection) error {
+func (x *examination) run(ctx context.Context, table []check) error {
 	for len(table) > 0 {
 		group := table[0].group
-		n := slices.IndexFunc(table, func(c inspection) bool { return c.group != group })
+		n := slices.IndexFunc(table, func(c check) bool { return c.group != group })
 		if n < 0 {
 			n = len(table)
 		}
-		if err := x.lookAt(ctx, table[:n]); err != nil {
+		if err := x.runGroup(ctx, table[:n]); err != nil {
 			return err
 		}
 		table = table[n:]
@@ -27,8 +27,8 @@ func (x *examination) run(ctx context.Context, table []inspection) error {
 	return nil
 }
 
-// lookAt runs the checks of a group.
-func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
+// runGroup runs the checks of a group.
+func (x *examination) runGroup(ctx context.Context, checks []check) error {
 	if why := x.leftOut(checks[0].group); why != "" {
 		return x.add(skipped(why).named(checks[0].group, "", ""))
 	}
@@ -41,10 +41,10 @@ func (x *examination) lookAt(ctx context.Context, checks []inspection) error {
 	}
 	for _, i := range subjects {
 		for _, c := range checks {
-			if !c.needed.applies(x) {
+			if !c.requires.applies(x) {
 				continue
 			}
-			f := x.look(ctx, c, i)
+			f := x.runCheck(ctx, c, i)
 			if ctx.Err() != nil {
 				return cmp.Or(x.leftBehind(ctx), ctx.Err())
 			}
@@ -69,8 +69,8 @@ func (x *examination) leftOut(group string) string {
 	return ""
 }
 
-// look runs one check, unless a check that it depends on failed.
-func (x *examination) look(ctx context.Context, c inspection, i int) finding {
+// runCheck runs one check, unless a check that it depends on failed.
+func (x *examination) runCheck(ctx context.Context, c check, i int) finding {
 	about := ""
 	if i >= 0 {
 		about = x.targets[i].Address
@@ -83,13 +83,13 @@ func (x *examination) look(ctx context.Context, c inspection, i int) finding {
 		f = c.how(ctx, x, i)
 	}
 	f = f.named(c.group, c.name, about)
-	f.Needed = f.Needed || c.needed.holds(x)
-	if f.State == stateBad {
-		if f.Needed || !c.mild {
+	f.Needed = f.Needed || c.requires.holds(x)
+	if f.State == stateFailed {
+		if f.Needed || !c.optional {
 			f.reason = c.lost
 		}
 		if !f.Needed {
-			f.State = stateMind
+			f.State = stateWarn
 		}
 	}
 	return f
@@ -105,7 +105,7 @@ func (x *examination) reason(before []string, about string) string {
 			reason = x.found[i].reason
 		} else {
 			table := checks()
-			i = slices.IndexFunc(table, func(c inspection) bool { return c.id() == id })
+			i = slices.IndexFunc(table, func(c check) bool { return c.id() == id })
 			reason = x.reason(table[i].before(), about)
 		}
 		if reason != "" {
@@ -120,7 +120,7 @@ func (x *examination) verdict() error {
 	var first *finding
 	n := 0
 	for i, f := range x.found {
-		if f.State != stateBad {
+		if f.State != stateFailed {
 			continue
 		}
 		if n++; first == nil {
@@ -139,16 +139,16 @@ func (x *examination) verdict() error {
 
 // leftBehind returns an error if the small file may still be on the server.
 func (x *examination) leftBehind(ctx context.Context) error {
-	if x.trial == nil || advice.LeftBy(x.trial.err) == nil {
+	if x.uploadTest == nil || advice.LeftBy(x.uploadTest.err) == nil {
 		return nil
 	}
-	return advice.ServerEnded(ctx, "", x.trial.err)
+	return advice.ServerEnded(ctx, "", x.uploadTest.err)
 }
 
 // close stops listening for phones.
 func (x *examination) close() {
-	if x.station != nil {
-		_ = x.station.Close() // nothing depends on it any more
+	if x.callbackServer != nil {
+		_ = x.callbackServer.Close() // nothing depends on it any more
 	}
 }
 

@@ -80,18 +80,18 @@ func hintOf[Row any](table []Row, of func(Row) (right bool, hint string)) string
 	return ""
 }
 
-// A serverTrial is the result of one test upload.
-type serverTrial struct {
+// An uploadResult is the result of one test upload.
+type uploadResult struct {
 	steps []transfer.Event
 	err   error
 	where string // the check that failed, "" if none did
 }
 
 // reached reports whether a step has begun.
-func (t *serverTrial) reached(step transfer.Step) bool { return t.text(step) != nil }
+func (t *uploadResult) reached(step transfer.Step) bool { return t.text(step) != nil }
 
 // text returns the text of a step, nil if it has not begun.
-func (t *serverTrial) text(step transfer.Step) *string {
+func (t *uploadResult) text(step transfer.Step) *string {
 	for _, e := range t.steps {
 		if e.Step == step {
 			return &e.Text
@@ -100,18 +100,18 @@ func (t *serverTrial) text(step transfer.Step) *string {
 	return nil
 }
 
-// tried writes a small file on the server, and removes it again.
-func (x *examination) tried(ctx context.Context) *serverTrial {
-	if x.trial != nil {
-		return x.trial
+// testUpload writes a small file on the server, and removes it again.
+func (x *examination) testUpload(ctx context.Context) *uploadResult {
+	if x.uploadTest != nil {
+		return x.uploadTest
 	}
-	t := &serverTrial{}
-	x.trial = t
+	t := &uploadResult{}
+	x.uploadTest = t
 	options := x.line()
 	options.Trust = x.d.Trust
 	options.Event = func(e transfer.Event) {
-		if e.Step == transfer.StepSaid {
-			x.con.Said(e.Text)
+		if e.Step == transfer.StepDialog {
+			x.con.Dialog(e.Text)
 			return
 		}
 		t.steps = append(t.steps, e)
@@ -130,7 +130,7 @@ func (x *examination) tried(ctx context.Context) *serverTrial {
 }
 
 // place returns the check that the test upload failed at.
-func (t *serverTrial) place(access transfer.Access) string {
+func (t *uploadResult) place(access transfer.Access) string {
 	e := (*transfer.Error)(nil)
 	if !errors.As(t.err, &e) {
 		return "writing"
@@ -152,8 +152,8 @@ func (t *serverTrial) place(access transfer.Access) string {
 }
 
 // at returns the finding of a check that is part of the test upload: success, or the upload's failure.
-func (x *examination) at(ctx context.Context, name string, words func(*serverTrial) finding) finding {
-	t := x.tried(ctx)
+func (x *examination) at(ctx context.Context, name string, words func(*uploadResult) finding) finding {
+	t := x.testUpload(ctx)
 	if t.where != name {
 		return words(t)
 	}
@@ -176,11 +176,11 @@ func serverCertificate(ctx context.Context, x *examination, _ int) finding {
 		}
 		return x.shownBy("server")
 	}
-	return x.at(ctx, "certificate", func(*serverTrial) finding { return x.shownBy("server") })
+	return x.at(ctx, "certificate", func(*uploadResult) finding { return x.shownBy("server") })
 }
 
 func serverLogin(ctx context.Context, x *examination, _ int) finding {
-	return x.at(ctx, "login", func(*serverTrial) finding {
+	return x.at(ctx, "login", func(*uploadResult) finding {
 		if x.d.Access.Username == "" {
 			return well("the server requires no login")
 		}
@@ -189,17 +189,17 @@ func serverLogin(ctx context.Context, x *examination, _ int) finding {
 }
 
 func serverFolder(ctx context.Context, x *examination, _ int) finding {
-	return x.at(ctx, "upload-folder", func(*serverTrial) finding { return well(x.d.Access.FileURL("")) })
+	return x.at(ctx, "upload-folder", func(*uploadResult) finding { return well(x.d.Access.FileURL("")) })
 }
 
 func serverData(ctx context.Context, x *examination, _ int) finding {
-	return x.at(ctx, "data", func(*serverTrial) finding { return well("passive mode works") })
+	return x.at(ctx, "data", func(*uploadResult) finding { return well("passive mode works") })
 }
 
 func serverWriting(ctx context.Context, x *examination, _ int) finding {
-	return x.at(ctx, "writing", func(t *serverTrial) finding {
+	return x.at(ctx, "writing", func(t *uploadResult) finding {
 		if why := t.text(transfer.StepInPlace); why != nil {
-			return mind(*why + ": a file has its final name before it is complete")
+			return warn(*why + ": a file has its final name before it is complete")
 		}
 		return well("a small file was written and removed again")
 	})
@@ -208,7 +208,7 @@ func serverWriting(ctx context.Context, x *examination, _ int) finding {
 // serverProof reports what the server says about the small file.
 func serverProof(ctx context.Context, x *examination, _ int) finding {
 	digest := false
-	for _, e := range x.tried(ctx).steps {
+	for _, e := range x.testUpload(ctx).steps {
 		digest = digest || e.Step == transfer.StepCheck && e.Text == string(transfer.ProofDigest)
 	}
 	if digest {

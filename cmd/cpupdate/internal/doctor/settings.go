@@ -36,7 +36,7 @@ func doctorFolder(_ context.Context, x *examination, _ int) finding {
 		return bad(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return mind(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
+		return warn(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
 	}
 	return well(x.store.Folder)
 }
@@ -103,11 +103,11 @@ func settingsHardware(_ context.Context, x *examination, _ int) finding {
 	return well("the built-in table, and your own " + settings.HardwareFile)
 }
 
-// asksKnown reports whether the list of known keys decides on this route which peers are trusted.
-func (x *examination) asksKnown() bool {
+// usesKnownKeys reports whether the list of known keys decides on this route which peers are trusted.
+func (x *examination) usesKnownKeys() bool {
 	if x.byPage() {
 		t := x.o.Route.Trust
-		return t.Ca == "" && (len(t.Pins) == 0 || len(x.targets) > 1)
+		return t.CA == "" && (len(t.Pins) == 0 || len(x.targets) > 1)
 	}
 	return x.safe() && x.d.Trust.Authorities == nil && len(x.d.Trust.Pins) == 0
 }
@@ -121,7 +121,7 @@ func settingsKnown(_ context.Context, x *examination, _ int) finding {
 	case !f.There:
 		return well("no keys of servers or phones are known")
 	}
-	if !x.byPage() && x.asksKnown() {
+	if !x.byPage() && x.usesKnownKeys() {
 		x.d.Trust.Known = list.Find(x.d.Access.Address())
 	}
 	return well(fmt.Sprintf("%s: %s", f.Path, console.Plural(len(list.Entries()), "key")))
@@ -140,7 +140,7 @@ func settingsComplete(_ context.Context, x *examination, _ int) finding {
 		text += ", as " + d.Access.Username
 	}
 	if len(x.targets) > 0 && d.Access.Method == transfer.FTPS && d.Fetch.URL == "" {
-		return mind(text+"; phones do not fetch by ftps", "use push with --fetch-url to set the URL from which phones fetch the image")
+		return warn(text+"; phones do not fetch by ftps", "use push with --fetch-url to set the URL from which phones fetch the image")
 	}
 	return well(text)
 }
@@ -154,16 +154,16 @@ func settingsPassword(ctx context.Context, x *examination, _ int) finding {
 		return x.passwordOfPages(ctx)
 	}
 	con := x.con.Silent()
-	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Con: con, Settings: x.store}, x.d, x.line()); err != nil {
+	if err := x.o.Route.Login(ctx, con, x.pass, &knownhosts.Store{Console: con, Settings: x.store}, x.d, x.line()); err != nil {
 		return bad(err)
 	}
 	switch {
 	case !option.WantsPassword(x.d.Access):
 		return well("no password is needed")
 	case x.d.Access.Password.Reveal() == "":
-		return mind("no password given", passwordSources+"; or store it")
+		return warn("no password given", passwordSources+"; or store it")
 	case settings.PlainFTP(x.d.Access):
-		return mind("a password is given; with plain ftp anyone on the network path can read it", "use ftps or https to protect it")
+		return warn("a password is given; with plain ftp anyone on the network path can read it", "use ftps or https to protect it")
 	}
 	return well("a password is given")
 }

@@ -20,11 +20,11 @@ type answer struct {
 
 // add records a line, and prints it at once, because some checks take long.
 func (x *examination) add(f finding) error {
-	if f.Hints == nil || f.State == stateWell || f.State == stateSkip {
+	if f.Hints == nil || f.State == stateOK || f.State == stateSkip {
 		f.Hints = []string{}
 	}
 	f = x.withoutPassword(f)
-	if f.err != nil && f.State == stateBad {
+	if f.err != nil && f.State == stateFailed {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
 	x.found = append(x.found, f)
@@ -57,11 +57,11 @@ func (x *examination) draw(w io.Writer, f finding) {
 // stateWord returns a state as a word of four letters: colour alone carries no meaning.
 func stateWord(s state) (string, console.Style) {
 	switch s {
-	case stateWell:
+	case stateOK:
 		return "ok  ", console.Green
-	case stateMind:
+	case stateWarn:
 		return "warn", console.Yellow
-	case stateBad:
+	case stateFailed:
 		return "FAIL", console.Red
 	case stateSkip:
 	}
@@ -103,7 +103,7 @@ func (x *examination) end(clear bool) error {
 	for _, s := range []struct {
 		state state
 		word  string
-	}{{stateBad, "FAIL"}, {stateWell, "ok"}, {stateMind, "warn"}, {stateSkip, "skipped"}} {
+	}{{stateFailed, "FAIL"}, {stateOK, "ok"}, {stateWarn, "warn"}, {stateSkip, "skipped"}} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(" %d %s,", n, s.word)
 		}

@@ -14,7 +14,7 @@ import (
 // perLine is the number of bytes on one line of the hex view: eight leave room for the meaning on 80 columns.
 const perLine = 8
 
-// A hexView draws bytes: their offset, themselves, their text, and what they mean.
+// A hexView writes bytes: their offset, their values, their text and their meaning.
 type hexView struct {
 	console.Layout
 	w    io.Writer
@@ -24,7 +24,7 @@ type hexView struct {
 // line writes a line of the view.
 func (v hexView) line(cells ...console.Cell) { fmt.Fprintln(v.w, v.Line(cells...)) }
 
-// at writes a line about what is at an offset.
+// at writes a line with an offset and a text.
 func (v hexView) at(offset int64, text string) {
 	v.line(console.Cells(fmt.Sprintf("%08x", offset), text)...)
 }

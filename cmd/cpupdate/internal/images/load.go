@@ -41,7 +41,7 @@ func (o *Options) AddTrustFlags(flags *pflag.FlagSet) {
 
 // A Loader reads images as the options say.
 type Loader struct {
-	Con        *console.Console
+	Console    *console.Console
 	Open       func(name string) (*bind.File, error)
 	HeaderOnly bool
 	SHA256     bool // always compute the digest of the whole file
@@ -64,7 +64,7 @@ func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Opt
 	}
 	// With a trusted key, a signature is required: otherwise an attacker could remove the signature.
 	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
-	return &Loader{Con: con, Open: open, HeaderOnly: o.HeaderOnly, keys: keys, Policy: policy}, nil
+	return &Loader{Console: con, Open: open, HeaderOnly: o.HeaderOnly, keys: keys, Policy: policy}, nil
 }
 
 // An Image is one image as far as it could be read. err is set if something is wrong with it; facts are set anyway if
@@ -89,15 +89,15 @@ func (im *Image) failed(cause error) *Image {
 
 // Load reads one image and closes the file.
 func (l *Loader) Load(ctx context.Context, name string) *Image {
-	f, im := l.Look(ctx, name)
+	f, im := l.LoadOpen(ctx, name)
 	if f != nil {
 		_ = f.Close() // nothing was written
 	}
 	return im
 }
 
-// Look reads one image and leaves the file open.
-func (l *Loader) Look(ctx context.Context, name string) (*bind.File, *Image) {
+// LoadOpen reads one image and leaves the file open.
+func (l *Loader) LoadOpen(ctx context.Context, name string) (*bind.File, *Image) {
 	im := &Image{Name: name}
 	f, err := l.openImage(ctx, name)
 	if err != nil {
@@ -122,11 +122,11 @@ func (l *Loader) Look(ctx context.Context, name string) (*bind.File, *Image) {
 }
 
 func (l *Loader) openImage(ctx context.Context, name string) (*bind.File, error) {
-	if name == "-" && l.Con.InTerminal {
+	if name == "-" && l.Console.InTerminal {
 		return nil, errTerminal
 	}
 	if name == "-" {
-		return bind.NewStream(console.Interruptible(ctx, l.Con.In))
+		return bind.NewStream(console.Interruptible(ctx, l.Console.In))
 	}
 	return l.Open(name)
 }
@@ -210,7 +210,7 @@ func filesIn(folder string) ([]Target, error) {
 
 // LoadAll reads the targets one after another and calls look for each. It skips files in a folder that are not images
 // and returns their names with the reasons. It returns an error if no image is left.
-func (l *Loader) LoadAll(ctx context.Context, all []Target, look func(*Image) error) ([]PassedOver, error) {
+func (l *Loader) LoadAll(ctx context.Context, all []Target, each func(*Image) error) ([]PassedOver, error) {
 	var passed []PassedOver
 	for _, t := range all {
 		im := l.Load(ctx, t.name)
@@ -219,13 +219,13 @@ func (l *Loader) LoadAll(ctx context.Context, all []Target, look func(*Image) er
 		}
 		if t.InFolder && !im.isBind() {
 			passed = append(passed, PassedOver{t.name, im.Cause.Error()})
-			l.Con.Note("passed over", t.name, im.Cause.Error())
+			l.Console.Note("passed over", t.name, im.Cause.Error())
 			continue
 		}
 		for _, warning := range im.Warnings {
-			l.Con.Note("warning", t.name, warning)
+			l.Console.Note("warning", t.name, warning)
 		}
-		if err := look(im); err != nil {
+		if err := each(im); err != nil {
 			return passed, err
 		}
 	}

@@ -181,11 +181,11 @@ func TestLoaderKeys(t *testing.T) {
 // TestStandardInput checks that an image can be read from standard input, but not from a terminal.
 func TestStandardInput(t *testing.T) {
 	l := newTestLoader(t)
-	l.Con.In = bytes.NewReader(mustRead(t, clitest.Image(t, "a.bind", nil)))
+	l.Console.In = bytes.NewReader(mustRead(t, clitest.Image(t, "a.bind", nil)))
 	if im := l.Load(t.Context(), "-"); im.Err != nil || im.State() != stateIntact || len(im.Warnings) > 0 {
 		t.Errorf("%s, %v, %q", im.State(), im.Err, im.Warnings)
 	}
-	l.Con.InTerminal = true
+	l.Console.InTerminal = true
 	if im := l.Load(t.Context(), "-"); !errors.Is(im.Err, errTerminal) || !strings.HasPrefix(im.Err.Error(), DisplayName("-")+": ") {
 		t.Errorf("%v", im.Err)
 	}
@@ -263,7 +263,7 @@ func TestLoadAll(t *testing.T) {
 	} {
 		l := newTestLoader(t)
 		con, errOut := newConsole()
-		l.Con = con
+		l.Console = con
 		seen := 0
 		passed, err := l.LoadAll(t.Context(), test.all, func(*Image) error { seen++; return nil })
 		if seen != test.seen || len(passed) != test.passed || (err != nil) != (test.code != exit.CodeOK) || err != nil && exit.Classify(err).Code != test.code {
@@ -296,7 +296,7 @@ func TestLoadAllEnds(t *testing.T) {
 func TestLoadAllWarns(t *testing.T) {
 	l := newTestLoader(t)
 	con, errOut := newConsole()
-	l.Con = con
+	l.Console = con
 	image := clitest.Image(t, "cp600_V2_R1_0_0.bind", nil)
 	im := l.Load(t.Context(), image)
 	if _, err := l.LoadAll(t.Context(), []Target{{image, false}}, func(*Image) error { return nil }); err != nil {

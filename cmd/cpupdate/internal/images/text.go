@@ -68,19 +68,19 @@ func headline(im *Image) (about string, color console.Style, verdict string) {
 }
 
 // A row is one line of an image's facts: its name, its value, and a remark next to it.
-type row struct{ name, value, remark string }
+type row struct{ name, value, comment string }
 
 // printRow writes a row. A remark that does not fit on the line goes below its value.
 func printRow(w io.Writer, con *console.Console, r row) {
 	const nameWidth, valueWidth, valueColumn = 16, 30, 20
 	name, value := console.Plain.Cell(r.name), console.Plain.Cell(r.value)
-	if beside := con.Layout(2, nameWidth, valueWidth); beside.Fits(name, value, console.Plain.Cell(r.remark)) {
-		fmt.Fprintln(w, beside.Line(name, value, console.Faint.Cell(r.remark)))
+	if beside := con.Layout(2, nameWidth, valueWidth); beside.Fits(name, value, console.Plain.Cell(r.comment)) {
+		fmt.Fprintln(w, beside.Line(name, value, console.Faint.Cell(r.comment)))
 		return
 	}
 	fmt.Fprintln(w, con.Layout(2, nameWidth).Line(name, value))
-	if r.remark != "" {
-		fmt.Fprintln(w, con.Layout(valueColumn).Line(console.Faint.Cell("("+r.remark+")")))
+	if r.comment != "" {
+		fmt.Fprintln(w, con.Layout(valueColumn).Line(console.Faint.Cell("("+r.comment+")")))
 	}
 }
 
@@ -96,7 +96,7 @@ func imageRows(im *Image) []row {
 	}
 	rows = append(rows, softwareRows(f)...)
 	rows = append(rows,
-		row{"hardware levels", orNone(f.Levels.Known(), f.Levels.Value.String()), ruleRemark(im)})
+		row{"hardware levels", orNone(f.Levels.Known(), f.Levels.Value.String()), ruleComment(im)})
 	if f.UpdateFrom.Known() {
 		rows = append(rows, row{"update from", f.UpdateFrom.Value.String() + " or newer", ""})
 	}
@@ -132,8 +132,8 @@ func otherFields(im *Image) string {
 	return strings.Join(names, ", ")
 }
 
-// ruleRemark says which of the manual's two rules applies, and whether a descriptor states it.
-func ruleRemark(im *Image) string {
+// ruleComment says which of the manual's two rules applies, and whether a descriptor states it.
+func ruleComment(im *Image) string {
 	rule := fmt.Sprintf("rule %d applies", im.rule())
 	if im.Facts.Levels.Source == bind.FromDescriptor {
 		return "stated, " + rule

@@ -67,8 +67,8 @@ func TestRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.Con.In, m.Con.JSON = bytes.NewReader(content), asJSON
-			err = Run(t.Context(), m.Con, m.Store, bind.Open, test.o, test.args)
+			m.Console.In, m.Console.JSON = bytes.NewReader(content), asJSON
+			err = Run(t.Context(), m.Console, m.Settings, bind.Open, test.o, test.args)
 			if codeOf(err) != test.code {
 				t.Errorf("%q: %v", test.args, err)
 			}
@@ -97,10 +97,10 @@ func TestRun(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	good, missing := clitest.Image(t, "a.bind", nil), filepath.Join(t.TempDir(), "missing.bind")
 	m := machine.New(t)
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, Options{}, []string{missing}); codeOf(err) != exit.CodeImage || m.Out.Len() > 0 {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, Options{}, []string{missing}); codeOf(err) != exit.CodeImage || m.Out.Len() > 0 {
 		t.Errorf("%v\n%s", err, m.Out)
 	}
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, Options{}, []string{good, missing}); codeOf(err) != exit.CodeImage || !strings.Contains(m.Out.String(), "missing.bind") {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, Options{}, []string{good, missing}); codeOf(err) != exit.CodeImage || !strings.Contains(m.Out.String(), "missing.bind") {
 		t.Errorf("%v\n%s", err, m.Out)
 	}
 }
@@ -119,13 +119,13 @@ func TestRefused(t *testing.T) {
 		"no image at all":      {[]string{filepath.Dir(clitest.File(t, "notes", []byte("notes of mine")))}, Options{}, exit.CodeImage},
 	} {
 		m := machine.New(t)
-		if err := Run(t.Context(), m.Con, m.Store, bind.Open, test.o, test.args); codeOf(err) != test.code || m.Out.Len() > 0 {
+		if err := Run(t.Context(), m.Console, m.Settings, bind.Open, test.o, test.args); codeOf(err) != test.code || m.Out.Len() > 0 {
 			t.Errorf("%s: %v\n%s", name, err, m.Out)
 		}
 	}
 	m := machine.New(t)
 	m.Put(t, filepath.Join("trusted-keys", "a.pem"), "x")
-	if err := Run(t.Context(), m.Con, m.Store, bind.Open, Options{}, []string{image}); codeOf(err) != exit.CodeSettings {
+	if err := Run(t.Context(), m.Console, m.Settings, bind.Open, Options{}, []string{image}); codeOf(err) != exit.CodeSettings {
 		t.Errorf("a key that is none: %v", err)
 	}
 }
@@ -136,12 +136,12 @@ func TestEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m := machine.New(t)
-	if err := Run(ctx, m.Con, m.Store, bind.Open, Options{}, []string{image, image}); codeOf(err) != exit.CodeInterrupted || m.Out.Len() > 0 {
+	if err := Run(ctx, m.Console, m.Settings, bind.Open, Options{}, []string{image, image}); codeOf(err) != exit.CodeInterrupted || m.Out.Len() > 0 {
 		t.Errorf("%v\n%s", err, m.Out)
 	}
 	for _, asJSON := range []bool{false, true} {
-		m.Con.Out, m.Con.JSON = brokenWriter{}, asJSON
-		if err := Run(t.Context(), m.Con, m.Store, bind.Open, Options{}, []string{image}); codeOf(err) != exit.CodeInternal {
+		m.Console.Out, m.Console.JSON = brokenWriter{}, asJSON
+		if err := Run(t.Context(), m.Console, m.Settings, bind.Open, Options{}, []string{image}); codeOf(err) != exit.CodeInternal {
 			t.Errorf("JSON %v: %v", asJSON, err)
 		}
 	}

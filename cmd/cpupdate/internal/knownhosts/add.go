@@ -36,7 +36,7 @@ func (h *Store) AddPins(ctx context.Context, peer string, pins []trust.Pin, comm
 		return h.SayTrusted(peer, nil, "its key is already known")
 	}
 	if total > len(added) {
-		h.Con.Remark("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", console.Plural(total, "key"), peer))
+		h.Console.Remark("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", console.Plural(total, "key"), peer))
 	}
 	return h.SayTrusted(peer, added, "its key is known from now on: "+path)
 }
@@ -52,5 +52,5 @@ func (h *Store) SayTrusted(peer string, added []trust.Pin, text string) error {
 	for _, pin := range added {
 		doc.Added = append(doc.Added, pin.String())
 	}
-	return h.Con.Print(doc, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", console.Escape(peer), console.Escape(text)) })
+	return h.Console.Print(doc, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", console.Escape(peer), console.Escape(text)) })
 }

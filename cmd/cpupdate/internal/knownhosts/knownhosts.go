@@ -1,3 +1,5 @@
+// Package knownhosts keeps the known keys of servers and phones: it verifies on first use, shows a presented key, prompts and
+// remembers.
 package knownhosts
 
 import (
@@ -35,53 +37,53 @@ func (h *Store) PolicyFor(base trust.Policy, peer string) (trust.Policy, error) 
 	return base, err
 }
 
-// Meet performs a TLS handshake with a peer before the real connection, if there is a person to prompt. An untrusted
-// peer is shown, and its key is stored if the person accepts it. Another error ends meet only if shake returns a
-// [*failure] of settings: then no password is requested in vain. An unreachable peer is no error here; the real
-// connection will report it.
-func (h *Store) Meet(ctx context.Context, peer string, p trust.Policy, shake func(context.Context, trust.Policy) error) (trust.Policy, error) {
-	if !CanIntroduce(h.Con, p) {
+// VerifyOnFirstUse performs a TLS handshake with a peer before the real connection, if there is a person to prompt. An untrusted
+// peer is shown, and its key is stored if the person accepts it. It returns another error of the handshake only if
+// that is an [*exit.Error] with the code of settings: then no password is requested in vain. An unreachable peer is no
+// error here; the real connection will report it.
+func (h *Store) VerifyOnFirstUse(ctx context.Context, peer string, p trust.Policy, handshake func(context.Context, trust.Policy) error) (trust.Policy, error) {
+	if !CanPromptFor(h.Console, p) {
 		return p, nil
 	}
-	return h.Acquaint(ctx, peer, p, shake(ctx, p))
+	return h.AcceptAfter(ctx, peer, p, handshake(ctx, p))
 }
 
-// CanIntroduce reports whether there is a person to prompt about a peer, and something to decide.
-func CanIntroduce(c *console.Console, p trust.Policy) bool {
+// CanPromptFor reports whether there is a person to prompt about a peer, and something to decide.
+func CanPromptFor(c *console.Console, p trust.Policy) bool {
 	return c.CanPrompt() && p.Authorities == nil && len(p.Pins) == 0 && len(p.Known) == 0
 }
 
-// Acquaint handles the result of a handshake with a peer.
-func (h *Store) Acquaint(ctx context.Context, peer string, p trust.Policy, shaken error) (trust.Policy, error) {
+// AcceptAfter handles the result of a handshake with a peer.
+func (h *Store) AcceptAfter(ctx context.Context, peer string, p trust.Policy, handshakeErr error) (trust.Policy, error) {
 	if ctx.Err() != nil {
 		return p, ctx.Err()
 	}
-	stranger := trust.AsError(shaken)
-	if stranger == nil || !stranger.Stranger() {
-		if own := (*exit.Error)(nil); errors.As(shaken, &own) && own.Code == exit.CodeSettings {
-			return p, shaken
+	presented := trust.AsError(handshakeErr)
+	if presented == nil || !presented.UnknownPeer() {
+		if own := (*exit.Error)(nil); errors.As(handshakeErr, &own) && own.Code == exit.CodeSettings {
+			return p, handshakeErr
 		}
 		return p, nil
 	}
-	if err := Introduce(h.Con, ctx, peer, stranger); err != nil {
+	if err := PromptForKey(ctx, h.Console, peer, presented); err != nil {
 		return p, err
 	}
-	known := trust.Known{Pin: stranger.Presented, Since: time.Now()}
+	known := trust.Known{Pin: presented.Presented, Since: time.Now()}
 	p.Known = []trust.Known{known}
-	return p, h.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: SubjectComment(stranger.Certificate)})
+	return p, h.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: SubjectComment(presented.Certificate)})
 }
 
-// Introduce shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
-func Introduce(c *console.Console, ctx context.Context, peer string, stranger *trust.Error) error {
-	ShowStranger(c, peer, stranger)
+// PromptForKey shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
+func PromptForKey(ctx context.Context, c *console.Console, peer string, presented *trust.Error) error {
+	ShowPresentedKey(c, peer, presented)
 	answer, err := c.Question(ctx, "Trust it from now on? Type yes: ")
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted: %w", peer, stranger.Presented, err), TrustHints(peer, stranger)...)
+		return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted: %w", peer, presented.Presented, err), TrustHints(peer, presented)...)
 	case answer != "yes":
-		return exit.Errorf(exit.CodeSettings, "compare the key first, then run the command again; only the whole word yes accepts the key", "%s: its key %s is not trusted", peer, stranger.Presented)
+		return exit.Errorf(exit.CodeSettings, "compare the key first, then run the command again; only the whole word yes accepts the key", "%s: its key %s is not trusted", peer, presented.Presented)
 	}
 	return nil
 }
@@ -92,7 +94,7 @@ func (h *Store) remember(ctx context.Context, e trust.Entry) error {
 	if err != nil {
 		return notRemembered(e.Peer, err)
 	}
-	h.Con.Note("note", path, "now has the key of "+e.Peer)
+	h.Console.Note("note", path, "now has the key of "+e.Peer)
 	return nil
 }
 

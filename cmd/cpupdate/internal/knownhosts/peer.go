@@ -11,10 +11,10 @@ import (
 )
 
 // ParsePeer parses PEER, with the default port if it has none.
-func ParsePeer(command, text string, usual int) (string, error) {
+func ParsePeer(command, text string, defaultPort int) (string, error) {
 	peer, err := trust.ParsePeer(text)
 	if err != nil {
-		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(usual)))
+		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(defaultPort)))
 	}
 	if err != nil {
 		return "", exit.Usage(command, "%s is not a peer: use HOST, HOST:PORT or [IPv6]:PORT", exit.ShownArgument(text))

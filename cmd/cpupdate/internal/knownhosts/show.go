@@ -20,9 +20,9 @@ const (
 	maxCertificateNames = 3
 )
 
-// ShowStranger prints on stderr what a person needs to decide whether to trust a peer. The fingerprint comes last:
+// ShowPresentedKey prints on stderr what a person needs to decide whether to trust a peer. The fingerprint comes last:
 // nothing that the certificate says can take its place, or push it off the screen.
-func ShowStranger(c *console.Console, peer string, e *trust.Error) {
+func ShowPresentedKey(c *console.Console, peer string, e *trust.Error) {
 	// Text of a certificate never begins a line: it could look like a line of cpupdate.
 	layout := c.Layout(2, 11)
 	layout.Width = c.ErrColumns()

@@ -7,6 +7,6 @@ import (
 
 // A Store holds the known keys of servers and phones.
 type Store struct {
-	Con      *console.Console
+	Console  *console.Console
 	Settings *settings.Store
 }

@@ -43,11 +43,11 @@ func AddLegacyFlag(flags *pflag.FlagSet, legacy *bool) {
 // Add makes the key of a peer known: one that is stated, or the one that it presents.
 func Add(ctx context.Context, con *console.Console, hosts *knownhosts.Store, o AddOptions, name string) error {
 	const command = "trust add"
-	method, usual := transfer.Method(o.method), 443
+	method, defaultPort := transfer.Method(o.method), 443
 	if method == transfer.FTPS {
-		usual = 21
+		defaultPort = 21
 	}
-	peer, err := knownhosts.ParsePeer(command, name, usual)
+	peer, err := knownhosts.ParsePeer(command, name, defaultPort)
 	if err != nil {
 		return err
 	}
@@ -64,24 +64,24 @@ func Add(ctx context.Context, con *console.Console, hosts *knownhosts.Store, o A
 	}
 	comment := o.comment
 	if len(pins) == 0 {
-		stranger, err := o.look(ctx, con, hosts, method, peer)
-		if err != nil || stranger == nil {
+		presented, err := o.probe(ctx, con, hosts, method, peer)
+		if err != nil || presented == nil {
 			return err
 		}
-		if err := o.ask(ctx, con, peer, stranger); err != nil {
+		if err := o.confirm(ctx, con, peer, presented); err != nil {
 			return err
 		}
-		pins = []trust.Pin{stranger.Presented}
+		pins = []trust.Pin{presented.Presented}
 		if comment == "" {
-			comment = knownhosts.SubjectComment(stranger.Certificate)
+			comment = knownhosts.SubjectComment(presented.Certificate)
 		}
 	}
 	return hosts.AddPins(ctx, peer, pins, comment)
 }
 
-// look connects and returns the key that the peer presents. If that key is already known, it prints that and returns
+// probe connects and returns the key that the peer presents. If that key is already known, it prints that and returns
 // nil.
-func (o *AddOptions) look(ctx context.Context, con *console.Console, hosts *knownhosts.Store, method transfer.Method, peer string) (*trust.Error, error) {
+func (o *AddOptions) probe(ctx context.Context, con *console.Console, hosts *knownhosts.Store, method transfer.Method, peer string) (*trust.Error, error) {
 	access, err := knownhosts.PeerAccess(method, peer)
 	if err != nil {
 		return nil, settings.UsageError("trust add", err)
@@ -91,22 +91,22 @@ func (o *AddOptions) look(ctx context.Context, con *console.Console, hosts *know
 		return nil, err
 	}
 	con.WarnLegacy(o.legacy)
-	shake := func(p trust.Policy) error {
+	handshake := func(p trust.Policy) error {
 		return transfer.Handshake(ctx, access, transfer.Options{Trust: p, Timeout: o.timeout})
 	}
-	err = shake(policy)
+	err = handshake(policy)
 	switch {
 	case err == nil && len(policy.Known) > 0:
 		return nil, hosts.SayTrusted(peer, nil, "its key is already known")
 	case err == nil:
 		// An authority has signed its certificate; without authorities the key is returned.
-		err = shake(trust.Policy{Authorities: x509.NewCertPool(), Legacy: o.legacy})
+		err = handshake(trust.Policy{Authorities: x509.NewCertPool(), Legacy: o.legacy})
 		if vouched := trust.AsError(err); vouched != nil {
 			vouched.Err = nil
 		}
 	}
-	if stranger := trust.AsError(err); ctx.Err() == nil && stranger != nil && stranger.Stranger() {
-		return stranger, nil
+	if presented := trust.AsError(err); ctx.Err() == nil && presented != nil && presented.UnknownPeer() {
+		return presented, nil
 	}
 	return nil, o.hinted(advice.ServerEnded(ctx, "", err))
 }
@@ -132,12 +132,12 @@ func (o *AddOptions) hinted(err error) error {
 	return exit.New(own.Code, own.Err, hint)
 }
 
-// ask prompts whether to trust the peer; without a terminal it returns an error with the key.
-func (o *AddOptions) ask(ctx context.Context, con *console.Console, peer string, stranger *trust.Error) error {
+// confirm prompts whether to trust the peer; without a terminal it returns an error with the key.
+func (o *AddOptions) confirm(ctx context.Context, con *console.Console, peer string, presented *trust.Error) error {
 	if con.CanPrompt() {
-		return knownhosts.Introduce(con, ctx, peer, stranger)
+		return knownhosts.PromptForKey(ctx, con, peer, presented)
 	}
-	pin := stranger.Presented.String()
+	pin := presented.Presented.String()
 	return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),
 		"compare it with the key from the administrator, or from the phone itself; only if they are the same: cpupdate trust add "+peer+" --pin "+pin)
 }

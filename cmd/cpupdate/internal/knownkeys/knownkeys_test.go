@@ -29,7 +29,7 @@ func add(t *testing.T, m *machine.Machine, peer string, args ...string) error {
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return Add(t.Context(), m.Con, m.Hosts, o, peer)
+	return Add(t.Context(), m.Console, m.KnownHosts, o, peer)
 }
 
 func codeOf(err error) exit.Code {
@@ -43,15 +43,15 @@ func codeOf(err error) exit.Code {
 func listed(t *testing.T, m *machine.Machine) []knownKeyDoc {
 	t.Helper()
 	m.Out.Reset()
-	m.Con.JSON = true
-	if err := List(m.Con, m.Hosts); err != nil {
+	m.Console.JSON = true
+	if err := List(m.Console, m.KnownHosts); err != nil {
 		t.Fatal(err)
 	}
 	var doc struct{ Keys []knownKeyDoc }
 	if err := json.Unmarshal(m.Out.Bytes(), &doc); err != nil {
 		t.Fatalf("%v in %s", err, m.Out)
 	}
-	m.Con.JSON = false
+	m.Console.JSON = false
 	m.Out.Reset()
 	return doc.Keys
 }
@@ -62,7 +62,7 @@ func TestAddListRemove(t *testing.T) {
 	if keys := listed(t, m); len(keys) != 0 {
 		t.Errorf("%v", keys)
 	}
-	if err := List(m.Con, m.Hosts); err != nil || !strings.Contains(m.Out.String(), settings.KnownKeysFile) {
+	if err := List(m.Console, m.KnownHosts); err != nil || !strings.Contains(m.Out.String(), settings.KnownKeysFile) {
 		t.Errorf("%v, %s", err, m.Out)
 	}
 	for _, err := range []error{
@@ -86,7 +86,7 @@ func TestAddListRemove(t *testing.T) {
 	if peers["files.example:443"] != 2 || peers["ftp.example:21"] != 1 || peers["192.0.2.50:4430"] != 1 {
 		t.Errorf("%v", peers)
 	}
-	if err := List(m.Con, m.Hosts); err != nil {
+	if err := List(m.Console, m.KnownHosts); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range keys {
@@ -94,10 +94,10 @@ func TestAddListRemove(t *testing.T) {
 			t.Errorf("%+v is missing\n%s", k, m.Out)
 		}
 	}
-	if err := Remove(t.Context(), m.Con, m.Hosts, "files.example", []string{pinOf("1")}); err != nil {
+	if err := Remove(t.Context(), m.Console, m.KnownHosts, "files.example", []string{pinOf("1")}); err != nil {
 		t.Error(err)
 	}
-	if err := Remove(t.Context(), m.Con, m.Hosts, "192.0.2.50:4430", nil); err != nil {
+	if err := Remove(t.Context(), m.Console, m.KnownHosts, "192.0.2.50:4430", nil); err != nil {
 		t.Error(err)
 	}
 	if keys := listed(t, m); len(keys) != 2 {
@@ -123,13 +123,13 @@ func TestRemoveUnknown(t *testing.T) {
 		{"files.example", []string{"x"}, exit.CodeUsage, ""},
 		{"x y", nil, exit.CodeUsage, ""},
 	} {
-		err := Remove(t.Context(), m.Con, m.Hosts, test.peer, test.pins)
+		err := Remove(t.Context(), m.Console, m.KnownHosts, test.peer, test.pins)
 		if codeOf(err) != test.code || !strings.Contains(strings.Join(exit.Classify(err).Hints, " "), test.hint) {
 			t.Errorf("%s, %q: %v, %q", test.peer, test.pins, err, exit.Classify(err).Hints)
 		}
 	}
 	m.Put(t, settings.KnownKeysFile, "x\n")
-	if err := List(m.Con, m.Hosts); codeOf(err) != exit.CodeSettings {
+	if err := List(m.Console, m.KnownHosts); codeOf(err) != exit.CodeSettings {
 		t.Errorf("a list that is broken: %v", err)
 	}
 }
@@ -163,12 +163,12 @@ func TestAddShown(t *testing.T) {
 		code     exit.Code
 	}{{false, "", exit.CodeSettings}, {true, "no\n", exit.CodeSettings}, {true, "yes\n", exit.CodeOK}} {
 		m := machine.New(t)
-		m.Con.InTerminal, m.Con.In = test.terminal, strings.NewReader(test.typed)
+		m.Console.InTerminal, m.Console.In = test.terminal, strings.NewReader(test.typed)
 		err := add(t, m, peer)
 		if codeOf(err) != test.code || err != nil && !strings.Contains(err.Error(), pin) {
 			t.Errorf("typed %q: %v", test.typed, err)
 		}
-		m.Con.InTerminal = false
+		m.Console.InTerminal = false
 		keys := listed(t, m)
 		if (len(keys) == 1) != (err == nil) || err == nil && keys[0].Pin != pin {
 			t.Errorf("typed %q: %+v", test.typed, keys)

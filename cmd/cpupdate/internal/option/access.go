@@ -67,22 +67,22 @@ func (o *Access) access(command string) (transfer.Access, error) {
 
 // Trust say how to verify the server's certificate.
 type Trust struct {
-	Ca   string
+	CA   string
 	Pins []string
 }
 
 // AddFlags declares the flags.
 func (o *Trust) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Trust")()
-	flags.StringVar(&o.Ca, settings.KeyCA, "", "verify the server's certificate with the CA certificates in `FILE` (PEM), not with those of the system")
+	flags.StringVar(&o.CA, settings.KeyCA, "", "verify the server's certificate with the CA certificates in `FILE` (PEM), not with those of the system")
 	flags.StringArrayVar(&o.Pins, settings.KeyPin, nil, "accept the server's certificate if its public key has this digest, `sha256:HEX`; may be repeated")
 }
 
 // Given returns the settings that are given as flags.
 func (o *Trust) Given() []settings.Given {
 	var out []settings.Given
-	if o.Ca != "" {
-		out = append(out, settings.Given{Name: settings.KeyCA, Texts: []string{o.Ca}})
+	if o.CA != "" {
+		out = append(out, settings.Given{Name: settings.KeyCA, Texts: []string{o.CA}})
 	}
 	if len(o.Pins) > 0 {
 		out = append(out, settings.Given{Name: settings.KeyPin, Texts: o.Pins})
@@ -97,8 +97,8 @@ func (o *Trust) Trust(command string) (trust.Policy, error) {
 		return trust.Policy{}, exit.Usage(command, "--%s: %v", settings.KeyPin, err)
 	}
 	policy := trust.Policy{Pins: pins}
-	if o.Ca != "" {
-		policy.Authorities, err = settings.ReadAuthorities(o.Ca)
+	if o.CA != "" {
+		policy.Authorities, err = settings.ReadAuthorities(o.CA)
 	}
 	return policy, err
 }
@@ -110,7 +110,7 @@ func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, erro
 		return given, err
 	}
 	q := *p
-	q.Ca = cmp.Or(o.Ca, p.Ca)
+	q.CA = cmp.Or(o.CA, p.CA)
 	if len(given.Pins) > 0 {
 		q.Pins = given.Pins
 	}

@@ -33,7 +33,7 @@ func TestAccessOptions(t *testing.T) {
 		t.Errorf("a wrong pin: %v", err)
 	}
 	for _, name := range []string{clitest.File(t, "empty.pem", nil), ca + ".missing"} {
-		if _, err := (&Trust{Ca: name}).Trust("push"); exit.Classify(err).Code != exit.CodeSettings {
+		if _, err := (&Trust{CA: name}).Trust("push"); exit.Classify(err).Code != exit.CodeSettings {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

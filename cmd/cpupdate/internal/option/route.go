@@ -75,7 +75,7 @@ func (o *Route) Validate() error {
 	switch {
 	case o.Web.On:
 		return o.validateWeb()
-	case o.Web.Port != usualWebPort && o.Web.Port != 0:
+	case o.Web.Port != defaultWebPort && o.Web.Port != 0:
 		return exit.Usage(o.Command, "--web-port needs --web")
 	case o.Serve:
 		return o.validateServe()
@@ -181,9 +181,9 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 	if err != nil {
 		return nil, err
 	}
-	asked := o.UseDefaults || o.Profile != ""
+	requested := o.UseDefaults || o.Profile != ""
 	switch {
-	case p.Empty() && asked:
+	case p.Empty() && requested:
 		s, err := store.Read()
 		if err != nil {
 			return nil, err
@@ -193,11 +193,11 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 		return nil, exit.New(exit.CodeUsage, ErrNoServer,
 			"name the server: --method ftps --server HOST --username NAME --path FOLDER",
 			"or store it once, and use it with --use-defaults: cpupdate defaults set --method ftps --server HOST --username NAME")
-	case !asked:
+	case !requested:
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
 	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch}
-	d.password = func(ctx context.Context) (secret.Secret, error) { return credentials.UsablePassword(p, ctx, pass) }
+	d.password = func(ctx context.Context) (secret.Secret, error) { return pass.Usable(ctx, p) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 
 // Login verifies the server and adds the password. No password is requested before the server is verified.
 func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentials.Store, hosts *knownhosts.Store, d *Destination, line transfer.Options) error {
-	if err := o.meet(ctx, con, hosts, d, line); err != nil {
+	if err := o.verifyServer(ctx, con, hosts, d, line); err != nil {
 		return err
 	}
 	who := d.Access.Username
@@ -238,8 +238,8 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 	return o.storedProblem(d.Access.Validate())
 }
 
-// meet verifies the certificate of a server, and asks whether to accept an unknown key.
-func (o *Route) meet(ctx context.Context, con *console.Console, hosts *knownhosts.Store, d *Destination, line transfer.Options) (err error) {
+// verifyServer verifies the certificate of a server, and asks whether to accept an unknown key.
+func (o *Route) verifyServer(ctx context.Context, con *console.Console, hosts *knownhosts.Store, d *Destination, line transfer.Options) (err error) {
 	if settings.PlainFTP(d.Access) {
 		return nil
 	}
@@ -249,7 +249,7 @@ func (o *Route) meet(ctx context.Context, con *console.Console, hosts *knownhost
 	if d.Trust, err = hosts.PolicyFor(d.Trust, peer); err != nil {
 		return err
 	}
-	d.Trust, err = hosts.Meet(ctx, peer, d.Trust, func(ctx context.Context, p trust.Policy) error {
+	d.Trust, err = hosts.VerifyOnFirstUse(ctx, peer, d.Trust, func(ctx context.Context, p trust.Policy) error {
 		line.Trust = p
 		return advice.TransferFailure("", transfer.Handshake(ctx, d.Access, line))
 	})

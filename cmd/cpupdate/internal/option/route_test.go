@@ -142,7 +142,7 @@ func TestDestination(t *testing.T) {
 		if test.stored != "" {
 			m.Put(t, "config.toml", test.stored)
 		}
-		d, err := newRoute(t, strings.Fields(test.args)...).Destination(m.Con, m.Store, m.Pass)
+		d, err := newRoute(t, strings.Fields(test.args)...).Destination(m.Console, m.Settings, m.Passwords)
 		if codeOf(err) != test.code || (m.Err.Len() > 0) != test.note {
 			t.Errorf("%q: %v\n%s", test.args, err, m.Err)
 			continue
@@ -159,16 +159,16 @@ func TestDestination(t *testing.T) {
 // TestNoServer checks the hints if no server is named.
 func TestNoServer(t *testing.T) {
 	m := machine.New(t)
-	if _, err := newRoute(t).Destination(m.Con, m.Store, m.Pass); !errors.Is(err, ErrNoServer) {
+	if _, err := newRoute(t).Destination(m.Console, m.Settings, m.Passwords); !errors.Is(err, ErrNoServer) {
 		t.Errorf("%v", err)
 	}
 	m.Put(t, "config.toml", "[profile.berlin]\nserver = \"h\"\n")
-	_, err := newRoute(t, "--use-defaults").Destination(m.Con, m.Store, m.Pass)
+	_, err := newRoute(t, "--use-defaults").Destination(m.Console, m.Settings, m.Passwords)
 	if hints := exit.Classify(err).Hints; len(hints) != 2 || !strings.Contains(hints[0], "berlin") {
 		t.Errorf("%q", hints)
 	}
 	m.Put(t, "config.toml", "[profile.berlin]\nusername = \"h\"\n")
-	_, err = newRoute(t, "--profile", "berlin").Destination(m.Con, m.Store, m.Pass)
+	_, err = newRoute(t, "--profile", "berlin").Destination(m.Console, m.Settings, m.Passwords)
 	if hints := exit.Classify(err).Hints; len(hints) != 1 || !strings.Contains(hints[0], "--profile berlin --server") {
 		t.Errorf("%q", hints)
 	}
@@ -187,7 +187,7 @@ func TestTrustInstead(t *testing.T) {
 	}{
 		{nil, old, false}, {[]string{"--ca", ca}, old, true}, {[]string{"--pin", other}, other, false}, {[]string{"--pin", other, "--ca", ca}, other, true},
 	} {
-		d, err := newRoute(t, append(test.args, "--use-defaults")...).Destination(m.Con, m.Store, m.Pass)
+		d, err := newRoute(t, append(test.args, "--use-defaults")...).Destination(m.Console, m.Settings, m.Passwords)
 		if err != nil || len(d.Trust.Pins) != 1 || d.Trust.Pins[0].String() != test.pin || (d.Trust.Authorities != nil) != test.ca {
 			t.Errorf("%q: %+v, %v", test.args, d, err)
 		}
@@ -209,13 +209,13 @@ func TestLogin(t *testing.T) {
 		{[]string{"--username", "cp", "--password-file", file + ".missing"}, "", exit.CodeSettings},
 	} {
 		m := machine.New(t)
-		m.Pass.Variable = secret.New("canary")
+		m.Passwords.Variable = secret.New("canary")
 		o := newRoute(t, append([]string{"--server", "h"}, test.args...)...)
-		d, err := o.Destination(m.Con, m.Store, m.Pass)
+		d, err := o.Destination(m.Console, m.Settings, m.Passwords)
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = o.Login(t.Context(), m.Con, m.Pass, m.Hosts, d, transfer.Options{})
+		err = o.Login(t.Context(), m.Console, m.Passwords, m.KnownHosts, d, transfer.Options{})
 		if warned := m.Err.Len() > 0; codeOf(err) != test.code || d.Access.Password.Reveal() != test.want || warned != (test.want != "") {
 			t.Errorf("%q: %q, %v\n%s", test.args, d.Access.Password.Reveal(), err, m.Err)
 		}
@@ -229,11 +229,11 @@ func TestLoginStored(t *testing.T) {
 	m.Put(t, "passwords.toml", "[defaults]\npassword = \"canary\"\n")
 	for _, args := range [][]string{{"--use-defaults"}, {"--server", "other.example", "--username", "cp"}} {
 		o := newRoute(t, args...)
-		d, err := o.Destination(m.Con, m.Store, m.Pass)
+		d, err := o.Destination(m.Console, m.Settings, m.Passwords)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := o.Login(t.Context(), m.Con, m.Pass, m.Hosts, d, transfer.Options{}); err != nil {
+		if err := o.Login(t.Context(), m.Console, m.Passwords, m.KnownHosts, d, transfer.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := d.Access.Password.Reveal(); (got == "canary") != (d.Origin != "flags") {
@@ -247,18 +247,18 @@ func TestLoginUnknown(t *testing.T) {
 	m := machine.New(t)
 	m.Put(t, settings.KnownKeysFile, "x\n")
 	o := newRoute(t, "--method", "ftps", "--server", "h", "--username", "cp", "--password-file", "missing")
-	d, err := o.Destination(m.Con, m.Store, m.Pass)
+	d, err := o.Destination(m.Console, m.Settings, m.Passwords)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Login(t.Context(), m.Con, m.Pass, m.Hosts, d, transfer.Options{}); codeOf(err) != exit.CodeSettings || strings.Contains(err.Error(), "missing") {
+	if err := o.Login(t.Context(), m.Console, m.Passwords, m.KnownHosts, d, transfer.Options{}); codeOf(err) != exit.CodeSettings || strings.Contains(err.Error(), "missing") {
 		t.Errorf("%v", err)
 	}
 	m.Put(t, settings.KnownKeysFile, "")
-	m.Con.InTerminal = true
+	m.Console.InTerminal = true
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := o.Login(ctx, m.Con, m.Pass, m.Hosts, d, transfer.Options{}); !errors.Is(err, context.Canceled) {
+	if err := o.Login(ctx, m.Console, m.Passwords, m.KnownHosts, d, transfer.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

@@ -31,14 +31,14 @@ type Connection struct {
 	retries int
 }
 
-// usualRetries is the default of --retries.
-const usualRetries = 2
+// defaultRetries is the default of --retries.
+const defaultRetries = 2
 
 // AddFlags declares the flags.
 func (o *Connection) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait for a server (`DURATION`, such as 10s)")
-	flags.IntVar(&o.retries, "retries", usualRetries, "how often to retry after a temporary error: a `NUMBER` up to 100")
+	flags.IntVar(&o.retries, "retries", defaultRetries, "how often to retry after a temporary error: a `NUMBER` up to 100")
 }
 
 // Options returns timeout and retries as package transfer takes them.
@@ -78,7 +78,7 @@ func (o *Upload) OnlySent() string {
 		{"no-overwrite", o.NoOverwrite},
 		{"verify", o.Verify != "size"},
 		{"sha256", o.SHA256},
-		{"retries", o.line.retries != usualRetries},
+		{"retries", o.line.retries != defaultRetries},
 	} {
 		if f.given {
 			return f.name

@@ -11,8 +11,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-// usualWebPort is the default port of the phones' web pages.
-const usualWebPort = 443
+// defaultWebPort is the default port of the phones' web pages.
+const defaultWebPort = 443
 
 // WebPage say whether and how to use the phones' own web pages.
 type WebPage struct {
@@ -23,7 +23,7 @@ type WebPage struct {
 func (o *WebPage) addFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Web page")()
 	flags.BoolVar(&o.On, "web", false, "send the image to each phone's own web page, as \"upgrade using file\" does there")
-	flags.IntVar(&o.Port, "web-port", usualWebPort, "the `PORT` of the phones' web pages")
+	flags.IntVar(&o.Port, "web-port", defaultWebPort, "the `PORT` of the phones' web pages")
 }
 
 // Peer returns the address of a phone's page, HOST:PORT.

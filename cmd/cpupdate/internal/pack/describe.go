@@ -56,7 +56,7 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 	if err := writeDescriptor(path, text, key, o.Force); err != nil {
 		return err
 	}
-	im := (&images.Loader{Con: con, Open: open}).Load(ctx, name)
+	im := (&images.Loader{Console: con, Open: open}).Load(ctx, name)
 	if im.Err != nil {
 		return im.Err
 	}

@@ -77,7 +77,7 @@ func Run(ctx context.Context, con *console.Console, o Options, name string) erro
 	err = atomicfile.Write(o.Output, o.Force, func(w io.Writer) error { return buildError(build(ctx, w, section)) },
 		func(temporary string) error { // read it back as other commands do, with a descriptor next to it
 			open := func(name string) (*bind.File, error) { return bind.OpenAs(temporary, name) }
-			im = (&images.Loader{Con: con, Open: open}).Load(ctx, o.Output)
+			im = (&images.Loader{Console: con, Open: open}).Load(ctx, o.Output)
 			if format := (*bind.FormatError)(nil); errors.As(im.Cause, &format) && format.Format == bind.Descriptor {
 				return exit.New(exit.CodeImage, im.Err, "remove the descriptor next to it, which is for another image, or name another file with --output")
 			}

@@ -20,7 +20,7 @@ import (
 type Options struct {
 	List    string
 	Timeout time.Duration
-	Talk    option.Listen
+	Listen  option.Listen
 }
 
 // Run queries the phones, and shows what they say.
@@ -31,7 +31,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if o.Timeout <= 0 {
 		return exit.Usage("phone", "--timeout must be greater than zero")
 	}
-	if err := o.Talk.Validate("phone"); err != nil {
+	if err := o.Listen.Validate("phone"); err != nil {
 		return err
 	}
 	phones := option.Phones{List: o.List}
@@ -40,33 +40,33 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 		return err
 	}
 	plan := fleet.Plan{Phones: targets}
-	results, err := runview.Ask(ctx, con, o.Talk, o.Timeout, &plan)
+	results, err := runview.Query(ctx, con, o.Listen, o.Timeout, &plan)
 	if err != nil {
 		return err
 	}
-	if err := con.Print(newLookDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
+	if err := con.Print(newPhonesDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
 	return advice.RunFailure(plan, advice.Context{}, results)
 }
 
-// A lookDoc is the JSON answer of phone.
-type lookDoc struct {
+// A phonesDoc is the JSON answer of phone.
+type phonesDoc struct {
 	Schema int        `json:"schema"`
-	Phones []askedDoc `json:"phones"`
+	Phones []phoneDoc `json:"phones"`
 }
 
-// An askedDoc is one phone: what it reports, or why it did not answer.
-type askedDoc struct {
+// A phoneDoc holds what a phone reports, or why it did not answer.
+type phoneDoc struct {
 	Address string             `json:"address"`
 	Device  *runview.DeviceDoc `json:"device"` // null if it did not answer
 	Error   *exit.ErrorDoc     `json:"error,omitempty"`
 }
 
-func newLookDoc(targets []fleet.Target, results []fleet.Result) lookDoc {
-	doc := lookDoc{Schema: 1, Phones: []askedDoc{}}
+func newPhonesDoc(targets []fleet.Target, results []fleet.Result) phonesDoc {
+	doc := phonesDoc{Schema: 1, Phones: []phoneDoc{}}
 	for i, r := range results {
-		row := askedDoc{Address: targets[i].Address, Device: runview.NewDeviceDoc(r.After)}
+		row := phoneDoc{Address: targets[i].Address, Device: runview.NewDeviceDoc(r.After)}
 		if r.Failure != nil {
 			row.Error = exit.NewErrorDoc(advice.PhoneFailure(targets[i].Address, advice.Context{}, r))
 		}
@@ -90,11 +90,11 @@ func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, resul
 	table.Draw(w)
 }
 
-// phoneTable is the table with its head; in short without what most devices are called alike. A phone that did not
-// answer has a single cell besides its name. A column in which no phone says anything is left out.
+// phoneTable returns the table, with its header; short leaves out the common beginning of device names. A phone that did
+// not answer has one cell besides its name. A column without any value is left out.
 func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
 	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
-	said := make([]bool, len(rows[0]))
+	filled := make([]bool, len(rows[0]))
 	for i, r := range results {
 		d := r.After
 		if short {
@@ -105,7 +105,7 @@ func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Re
 			row = []string{targets[i].Address, r.Failure.Error()}
 		}
 		for j, cell := range row {
-			said[j] = said[j] || cell != "" && r.Failure == nil
+			filled[j] = filled[j] || cell != "" && r.Failure == nil
 		}
 		rows = append(rows, row)
 	}
@@ -114,7 +114,7 @@ func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Re
 	for _, row := range rows {
 		var cells []console.Cell
 		for j, cell := range row {
-			if said[j] || j == 0 || len(row) < len(said) {
+			if filled[j] || j == 0 || len(row) < len(filled) {
 				cells = append(cells, console.Plain.Cell(cell))
 			}
 		}

@@ -23,7 +23,7 @@ import (
 // TestDocsJSONPhone compares the answer of phone with docs/json.md.
 func TestDocsJSONPhone(t *testing.T) {
 	section := clitest.Section(t, "json.md", "## Phones")
-	doc := newLookDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
+	doc := newPhonesDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
 		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
 		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
 	}})
@@ -47,7 +47,7 @@ func newConsole(width int) (con *console.Console, out, errOut *bytes.Buffer) {
 
 // newOptions are the flags of phone as they are without any.
 func newOptions() Options {
-	return Options{Timeout: 10 * time.Second, Talk: option.Listen{
+	return Options{Timeout: 10 * time.Second, Listen: option.Listen{
 		Listen: "127.0.0.1:0", Patience: 20 * time.Second, Interval: time.Second, Probe: time.Second, Parallel: 2,
 	}}
 }
@@ -81,7 +81,7 @@ func TestRun(t *testing.T) {
 	if err := Run(t.Context(), con, newOptions(), addresses[:1]); err != nil {
 		t.Fatal(err)
 	}
-	var doc lookDoc
+	var doc phonesDoc
 	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || len(doc.Phones) != 1 || doc.Phones[0].Device.MAC != "00:1A:E8:00:00:01" || doc.Phones[0].Error != nil {
 		t.Errorf("%v in %s", err, out)
 	}
@@ -90,14 +90,14 @@ func TestRun(t *testing.T) {
 // TestRunRefused checks that invalid flags are refused before any phone is queried.
 func TestRunRefused(t *testing.T) {
 	noTime, noPatience, noList := newOptions(), newOptions(), newOptions()
-	noTime.Timeout, noPatience.Talk.Patience, noList.List = 0, 0, "missing.csv"
+	noTime.Timeout, noPatience.Listen.Patience, noList.List = 0, 0, "missing.csv"
 	taken := newOptions()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	taken.Talk.Listen = l.Addr().String()
+	taken.Listen.Listen = l.Addr().String()
 	for name, test := range map[string]struct {
 		o         Options
 		addresses []string

@@ -11,7 +11,7 @@ import (
 
 // Env is what a push uses of the process: streams, stored settings, passwords and keys, files and the network.
 type Env struct {
-	Con        *console.Console
+	Console    *console.Console
 	Settings   *settings.Store
 	Passwords  *credentials.Store
 	KnownHosts *knownhosts.Store

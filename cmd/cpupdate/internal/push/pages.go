@@ -17,43 +17,43 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
-// meetPages decides which keys of web pages are trusted, before a password is requested. It performs all handshakes at
+// trustPages decides which keys of web pages are trusted, before a password is requested. It performs all handshakes at
 // once, then prompts for one page after another.
-func (r *rollout) meetPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
+func (r *rollout) trustPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
 	policies := make([]trust.Policy, len(r.targets))
 	ended := make([]error, len(r.targets))
-	strangers := 0
+	unknown := 0
 	for i := range r.targets {
 		var err error
 		if policies[i], err = r.hosts.PolicyAmong(base, r.pageOf(i), len(r.targets)); err != nil {
 			return nil, err
 		}
-		if knownhosts.CanIntroduce(r.con, policies[i]) {
-			strangers++
+		if knownhosts.CanPromptFor(r.con, policies[i]) {
+			unknown++
 		}
 	}
-	if strangers > 1 {
-		r.con.Remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", strangers))
+	if unknown > 1 {
+		r.con.Remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", unknown))
 	}
 	var all sync.WaitGroup
-	slots := make(chan struct{}, r.o.Talk.Parallel)
+	slots := make(chan struct{}, r.o.Listen.Parallel)
 	for i, p := range policies {
-		if !knownhosts.CanIntroduce(r.con, p) {
+		if !knownhosts.CanPromptFor(r.con, p) {
 			continue
 		}
 		all.Go(func() {
 			slots <- struct{}{}
-			ended[i] = r.shake(ctx, i, p)
+			ended[i] = r.handshake(ctx, i, p)
 			<-slots
 		})
 	}
 	all.Wait()
 	for i, p := range policies {
-		if !knownhosts.CanIntroduce(r.con, p) {
+		if !knownhosts.CanPromptFor(r.con, p) {
 			continue
 		}
 		var err error
-		if policies[i], err = r.hosts.Acquaint(ctx, r.pageOf(i), p, ended[i]); err == nil {
+		if policies[i], err = r.hosts.AcceptAfter(ctx, r.pageOf(i), p, ended[i]); err == nil {
 			continue
 		}
 		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
@@ -73,8 +73,8 @@ func (r *rollout) webHost(number int) string {
 	return host
 }
 
-// shake performs a TLS handshake with the web page of a phone, and no more.
-func (r *rollout) shake(ctx context.Context, number int, p trust.Policy) error {
+// handshake performs a TLS handshake with the web page of a phone, and no more.
+func (r *rollout) handshake(ctx context.Context, number int, p trust.Policy) error {
 	access, err := knownhosts.PeerAccess(transfer.HTTPS, r.pageOf(number))
 	if err != nil {
 		return settings.UsageError("push", err)

@@ -59,13 +59,13 @@ func TestPagesAtOnce(t *testing.T) {
 	t.Parallel()
 	addresses, port := pagesAtOnce(t, 3)
 	m := machine.New(t)
-	m.Con.In, m.Con.InTerminal = strings.NewReader("yes\nno\nyes\n"), true
-	r := &rollout{con: m.Con, hosts: m.Hosts, im: &images.Image{}, options: transfer.Options{Timeout: 10 * time.Second}}
-	r.o.Route.Web.Port, r.o.Talk.Parallel = port, 3
+	m.Console.In, m.Console.InTerminal = strings.NewReader("yes\nno\nyes\n"), true
+	r := &rollout{con: m.Console, hosts: m.KnownHosts, im: &images.Image{}, options: transfer.Options{Timeout: 10 * time.Second}}
+	r.o.Route.Web.Port, r.o.Listen.Parallel = port, 3
 	for _, address := range addresses {
 		r.targets = append(r.targets, fleet.Target{Address: address})
 	}
-	policies, err := r.meetPages(t.Context(), trust.Policy{})
+	policies, err := r.trustPages(t.Context(), trust.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestPagesAtOnce(t *testing.T) {
 func newRollout(t *testing.T, addresses []string, args ...string) (*rollout, *machine.Machine) {
 	t.Helper()
 	m := machine.New(t)
-	r := &rollout{con: m.Con, store: m.Store, pass: m.Pass, hosts: m.Hosts, o: newOptions(t, args...), im: &images.Image{Name: "cp600.bind"}}
+	r := &rollout{con: m.Console, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: newOptions(t, args...), im: &images.Image{Name: "cp600.bind"}}
 	for _, address := range addresses {
 		r.targets = append(r.targets, fleet.Target{Address: address})
 	}
@@ -125,7 +125,7 @@ func TestWebPassword(t *testing.T) {
 		t.Error(r.o.Route.Password.Whose)
 	}
 	r, m := newRollout(t, []string{"192.0.2.50", "192.0.2.51"}, "--web")
-	m.Pass.Variable = secret.New("canary")
+	m.Passwords.Variable = secret.New("canary")
 	if secret, err := r.webPassword(t.Context()); err != nil || secret.Reveal() != "canary" || strings.Contains(r.o.Route.Password.Whose, "192.0.2") {
 		t.Errorf("%v, %s", err, r.o.Route.Password.Whose)
 	}
@@ -148,12 +148,12 @@ func TestHopeless(t *testing.T) {
 		{[]fleet.Target{{Known: level(4), Override: true}}, false},
 	} {
 		r, m := newRollout(t, nil, "--serve")
-		if r.table, err = m.Store.HardwareTable(""); err != nil {
+		if r.table, err = m.Settings.HardwareTable(""); err != nil {
 			t.Fatal(err)
 		}
 		r.targets = test.targets
 		r.im.Facts = bind.Facts{Levels: bind.Fact[bind.Levels]{Value: levels, Origin: bind.Origin{Source: bind.Header}}, Integrity: bind.Integrity{Digest: bind.Right}}
-		if got := r.hopeless(); got != test.want {
+		if got := r.noneFits(); got != test.want {
 			t.Errorf("%+v: %v", test.targets, got)
 		}
 	}
@@ -179,7 +179,7 @@ func TestSettle(t *testing.T) {
 		{nil, exit.CodeUsage, option.ErrNoServer.Error()},
 	} {
 		r, _ := newRollout(t, nil, test.args...)
-		err := r.settle("folder/cp600.bind", []string{"192.0.2.50"})
+		err := r.resolve("folder/cp600.bind", []string{"192.0.2.50"})
 		switch {
 		case test.code == exit.CodeOK && (err != nil || r.o.Upload.Filename != "cp600.bind" || len(r.targets) != 1):
 			t.Errorf("%q: %v", test.args, err)

@@ -43,11 +43,11 @@ type rollout struct {
 
 // pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &rollout{con: env.Con, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
-	if err := r.settle(name, addresses); err != nil {
+	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
+	if err := r.resolve(name, addresses); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
+	l, err := images.NewLoader(env.Console, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -57,14 +57,14 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 	}
 	defer r.file.Close()
 	r.policy = o.Phones.Permit.Policy(l.Policy)
-	env.Con.KeepPipes()
+	env.Console.KeepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	return r.run(ctx, stop)
 }
 
-// settle reads all settings of server and phones before anything is opened.
-func (r *rollout) settle(name string, addresses []string) (err error) {
+// resolve reads all settings of server and phones before anything is opened.
+func (r *rollout) resolve(name string, addresses []string) (err error) {
 	o := &r.o
 	if r.options, err = o.Upload.Options(); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (r *rollout) settle(name string, addresses []string) (err error) {
 	if r.table, err = r.store.HardwareTable(o.Hardware); err != nil {
 		return err
 	}
-	return r.tellable()
+	return r.checkDeployment()
 }
 
 // orServe adds to the error that no server is named the hint that --serve needs none.
@@ -100,8 +100,8 @@ func orServe(err error) error {
 	return err
 }
 
-// tellable checks, before anything is sent, that phones can be given the address of the image.
-func (r *rollout) tellable() error {
+// checkDeployment checks, before anything is sent, that phones can be given the address of the image.
+func (r *rollout) checkDeployment() error {
 	if r.o.Route.Web.On {
 		return nil // its page is given no address
 	}
@@ -118,9 +118,9 @@ func (r *rollout) tellable() error {
 	return nil
 }
 
-// hopeless reports whether the image is incompatible with all phones, as far as is known without querying them. Then
+// noneFits reports whether the image is incompatible with all phones, as far as is known without querying them. Then
 // nothing has to be sent.
-func (r *rollout) hopeless() bool {
+func (r *rollout) noneFits() bool {
 	return !slices.ContainsFunc(r.targets, func(t fleet.Target) bool {
 		policy := r.policy
 		policy.Override, policy.Reason = t.Override, t.Reason
@@ -135,7 +135,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 		size = r.file.Image().Size()
 	}
 	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
-	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Talk.Interval, r.o.Route.Web.On
+	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Listen.Interval, r.o.Route.Web.On
 	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
 	var err error
 	if r.o.Route.Web.On {
@@ -143,19 +143,19 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 			return err
 		}
 	}
-	station, err := callback.Listen(&r.o.Talk, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
+	callbackServer, err := callback.Listen(&r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
 	if err != nil {
 		return err
 	}
-	defer station.Close()
-	if image.Source, err = r.source(ctx, station); err != nil {
+	defer callbackServer.Close()
+	if image.Source, err = r.source(ctx, callbackServer); err != nil {
 		return err
 	}
 	plan := fleet.Plan{
-		Phones: r.targets, Table: r.table, Back: station.Back, Image: image,
+		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image,
 	}
-	end := show.Watch.Begin(station)
-	results, err := station.Runner.Run(ctx, plan)
+	end := show.Watch.Begin(callbackServer)
+	results, err := callbackServer.Runner.Run(ctx, plan)
 	end()
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 	case r.o.Route.Serve:
 		return fleet.Served(s.Server, name, content, s.Back), nil
 	}
-	if r.hopeless() {
+	if r.noneFits() {
 		return fleet.Elsewhere(r.deploy), nil // no phone will be instructed to fetch it
 	}
 	return r.uploaded(ctx)

@@ -25,7 +25,7 @@ type Options struct {
 	Route    option.Route
 	Upload   option.Upload
 	Fetch    option.Fetch
-	Talk     option.Listen
+	Listen   option.Listen
 	Urgency  string
 	DryRun   bool
 }
@@ -33,8 +33,8 @@ type Options struct {
 // Run runs the command: it installs an image on phones, or uploads it.
 func Run(ctx context.Context, env Env, o Options, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.Phones.List != ""
-	o.Route.Legacy = o.Talk.Legacy
-	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.Talk.Validate("push"))
+	o.Route.Legacy = o.Listen.Legacy
+	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.Listen.Validate("push"))
 	if err != nil {
 		return err
 	}
@@ -50,14 +50,14 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	if err != nil {
 		return err
 	}
-	d, err := o.Route.Destination(env.Con, env.Settings, env.Passwords)
+	d, err := o.Route.Destination(env.Console, env.Settings, env.Passwords)
 	if err != nil {
 		return err
 	}
 	if err := o.Upload.Validate(d, name); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Con, env.Settings, env.Open, o.Image)
+	l, err := images.NewLoader(env.Console, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -67,18 +67,18 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 		return err
 	}
 	defer f.Close()
-	sheet, err := o.check(env.Con, env.Settings, im, d, l.Policy)
+	sheet, err := o.check(env.Console, env.Settings, im, d, l.Policy)
 	if err != nil {
 		return err
 	}
-	p := &upload{con: env.Con, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
+	p := &upload{con: env.Console, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
 	return p.run(ctx)
 }
 
 // openToSend opens the image and checks lengths, CRC and signature. Unless the loader reads the header only, it checks
 // the digest too; otherwise the digest is checked while the image is sent.
 func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File, *images.Image, error) {
-	f, im := l.Look(ctx, name)
+	f, im := l.LoadOpen(ctx, name)
 	if im.Err != nil {
 		if f != nil {
 			_ = f.Close()
@@ -86,7 +86,7 @@ func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File,
 		return nil, nil, im.Err
 	}
 	for _, warning := range im.Warnings {
-		l.Con.Note("warning", name, warning)
+		l.Console.Note("warning", name, warning)
 	}
 	return f, im, nil
 }

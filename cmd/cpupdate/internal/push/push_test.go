@@ -28,7 +28,7 @@ func envOf(m *machine.Machine) Env {
 	dial := func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
 		return nil, errors.New("no server in this test")
 	}
-	return Env{Con: m.Con, Settings: m.Store, Passwords: m.Pass, KnownHosts: m.Hosts, Open: bind.Open, Dial: dial}
+	return Env{Console: m.Console, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: dial}
 }
 
 // newOptions are what flags say.
@@ -41,7 +41,7 @@ func newOptions(t *testing.T, args ...string) Options {
 	o.Fetch.AddFlags(flags)
 	o.Phones.AddFlags(flags)
 	o.Phones.Permit.AddFlags(flags)
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
 	o.Image.AddTrustFlags(flags)
 	flags.StringVar(&o.Route.Profile, "profile", "", "")
 	flags.StringVar(&o.Urgency, "priority", "normal", "")
@@ -103,7 +103,7 @@ func TestPushAnswerLost(t *testing.T) {
 			return &transfer.Error{Op: "sending", Left: test.left, Err: ctx.Err()}
 		}
 		m := machine.New(t)
-		m.Con.Out, m.Con.JSON = &fewLines{1}, true
+		m.Console.Out, m.Console.JSON = &fewLines{1}, true
 		c := pushOver(t.Context(), t, m, put)
 		if e := m.Failure(t); c != exit.CodeInternal || e.Message != test.message || e.Left != test.left {
 			t.Errorf("exit code %d\n%s", c, m.Err)
@@ -114,7 +114,7 @@ func TestPushAnswerLost(t *testing.T) {
 // If only the last line is lost the image is on the server.
 func TestPushLastLineLost(t *testing.T) {
 	m := machine.New(t)
-	m.Con.Out, m.Con.JSON = &fewLines{1}, true
+	m.Console.Out, m.Console.JSON = &fewLines{1}, true
 	c := pushOver(t.Context(), t, m, func(context.Context, transfer.Options) error { return nil })
 	if e := m.Failure(t); c != exit.CodeInternal || !slices.Contains(e.Hints, "do not send the image again: it is on the server at ftp://h/cp600.bind") {
 		t.Errorf("exit code %d\n%s", c, m.Err)
@@ -145,7 +145,7 @@ func TestPushLeft(t *testing.T) {
 				return &transfer.Error{Op: "sending", Kind: transfer.KindDenied, Left: "ftp://h/x.part", Err: test.err}
 			}
 			m := machine.New(t)
-			m.Con.JSON = asJSON
+			m.Console.JSON = asJSON
 			c := pushOver(ctx, t, m, put)
 			if !asJSON {
 				if c != test.code || strings.Count(m.Err.String(), "left behind: ftp://h/x.part") != 1 || !strings.Contains(m.Err.String(), test.text) {
@@ -164,8 +164,8 @@ func TestPushLeft(t *testing.T) {
 func TestPushSentLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		m := machine.New(t)
-		m.Con.JSON = asJSON
-		l, err := images.NewLoader(m.Con, m.Store, bind.Open, images.Options{})
+		m.Console.JSON = asJSON
+		l, err := images.NewLoader(m.Console, m.Settings, bind.Open, images.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestPushSentLeft(t *testing.T) {
 		}
 		defer file.Close()
 		left := []string{"ftp://h/a\x1b.part", "ftp://h/b.part"}
-		p := &upload{con: m.Con, d: &option.Destination{Origin: "flags"}, file: file, sheet: &ruleSheet{im: im}, left: left}
+		p := &upload{con: m.Console, d: &option.Destination{Origin: "flags"}, file: file, sheet: &ruleSheet{im: im}, left: left}
 		if err := p.say("sent", "ftp://h/x", transfer.Location{URL: "ftp://h/x", Size: 1, Attempts: 3}); err != nil {
 			t.Fatal(err)
 		}
@@ -209,11 +209,11 @@ func TestPushSteps(t *testing.T) {
 		for _, e := range []transfer.Event{
 			{Step: transfer.StepConnect, Text: "h:21"},
 			{Step: transfer.StepMade, Text: "made-folder"},
-			{Step: transfer.StepSaid, Text: "> NOOP"},
+			{Step: transfer.StepDialog, Text: "> NOOP"},
 			{Step: transfer.StepSend, Text: "x.part"},
 			{Step: transfer.StepInPlace, Text: "in-place-reason"},
 			{Step: transfer.StepRetry, Err: &transfer.Error{Kind: transfer.KindBusy, Server: "h:21"}, Attempt: 2, Wait: time.Second},
-			{Step: transfer.StepLook, Text: "looked-at"},
+			{Step: transfer.StepQuery, Text: "looked-at"},
 		} {
 			o.Event(e)
 		}
@@ -233,12 +233,12 @@ func TestPushSteps(t *testing.T) {
 		t.Error("the dialogue is shown without --verbose")
 	}
 	m = machine.New(t)
-	m.Con.Verbose = true
+	m.Console.Verbose = true
 	if c := pushOver(t.Context(), t, m, put); c != exit.CodeOK || !strings.Contains(m.Err.String(), "> NOOP") {
 		t.Errorf("exit code %d\n%s%s", c, m.Out, m.Err)
 	}
 	m = machine.New(t)
-	m.Con.JSON = true
+	m.Console.JSON = true
 	c := pushOver(t.Context(), t, m, put)
 	var events []string
 	for line := range strings.Lines(m.Out.String()) {
@@ -288,7 +288,7 @@ func TestPushNothing(t *testing.T) {
 	} {
 		for _, asJSON := range []bool{true, false} {
 			m := machine.New(t)
-			m.Con.JSON = asJSON
+			m.Console.JSON = asJSON
 			env := envOf(m)
 			env.Dial = func(_ context.Context, _ transfer.Access, o transfer.Options) (transfer.Store, error) {
 				return putStore{o, put}, nil
@@ -381,7 +381,7 @@ func dialFrom(t *testing.T, config, password string, args ...string) dialled {
 	if config != "" {
 		m.Put(t, "config.toml", config)
 	}
-	m.Pass.Variable = secret.New(password)
+	m.Passwords.Variable = secret.New(password)
 	env := envOf(m)
 	env.Dial = func(_ context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
 		d.access, d.trust, d.times = access, o.Trust, d.times+1
@@ -413,7 +413,7 @@ func TestAnonymousPassword(t *testing.T) {
 	}
 }
 
-// Each flag that says whom to trust replaces what is stored of its own kind, and no more.
+// Each trust flag replaces what is stored of its own kind, and no more.
 func TestTrustFlags(t *testing.T) {
 	ca := clitest.File(t, "ca.pem", []byte(clitest.Authority))
 	old, other := "sha256:"+strings.Repeat("0", 64), "sha256:"+strings.Repeat("1", 64)

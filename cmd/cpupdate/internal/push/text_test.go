@@ -19,7 +19,7 @@ import (
 func TestDraw(t *testing.T) {
 	m := machine.New(t)
 	name := clitest.Image(t, "cp600.bind", nil)
-	l, err := images.NewLoader(m.Con, m.Store, bind.Open, images.Options{})
+	l, err := images.NewLoader(m.Console, m.Settings, bind.Open, images.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestDraw(t *testing.T) {
 		{"sent", "profile berlin", hwcheck.Verdict{}, "image settings size payload sha256 proof time"},
 		{"dry-run", "flags", verdict, "image check size dry"},
 	} {
-		p := &upload{con: m.Con, d: &option.Destination{Origin: test.origin}, file: file, sheet: &ruleSheet{im: im, verdict: test.verdict}}
+		p := &upload{con: m.Console, d: &option.Destination{Origin: test.origin}, file: file, sheet: &ruleSheet{im: im, verdict: test.verdict}}
 		var out bytes.Buffer
 		p.draw(&out, test.event, "ftp://h/\x1b", location)
 		var rows []string

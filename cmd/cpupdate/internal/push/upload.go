@@ -110,12 +110,12 @@ func (p *upload) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if e.Step != transfer.StepSaid || p.con.Verbose {
-		p.progress.Aside(func() { p.emit(newStepLine(e), func(io.Writer) { p.note(e) }) })
+	if e.Step != transfer.StepDialog || p.con.Verbose {
+		p.progress.WithoutBar(func() { p.emit(newStepLine(e), func(io.Writer) { p.note(e) }) })
 	}
 }
 
-// note says a step to a person.
+// note writes a note about a step that a person should know of.
 func (p *upload) note(e transfer.Event) {
 	text := ""
 	switch e.Step {
@@ -123,12 +123,12 @@ func (p *upload) note(e transfer.Event) {
 		text = "created the folder " + e.Text
 	case transfer.StepInPlace:
 		text = "written directly to the final name, because " + e.Text
-	case transfer.StepLook:
+	case transfer.StepQuery:
 		text = "checking whether the upload succeeded: " + e.Text
 	case transfer.StepRetry:
 		text = fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait))
-	case transfer.StepSaid:
-		p.con.Said(e.Text)
+	case transfer.StepDialog:
+		p.con.Dialog(e.Text)
 		return
 	default:
 		return

@@ -51,7 +51,7 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 		Port: strconv.Itoa(r.o.Route.Web.Port), Timeout: r.options.Timeout, DryRun: r.o.DryRun, Image: r.webImage(),
 		TLS: func(number int) *tls.Config { return policies[number].TLS(r.webHost(number)) },
 	}
-	if err := r.onePageEach(); err != nil || r.hopeless() {
+	if err := r.onePageEach(); err != nil || r.noneFits() {
 		return w, err
 	}
 	base, err := r.o.Route.Trust.Trust("push")
@@ -59,7 +59,7 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 		return nil, err
 	}
 	base.Legacy = r.o.Route.Legacy
-	if policies, err = r.meetPages(ctx, base); err != nil {
+	if policies, err = r.trustPages(ctx, base); err != nil {
 		return nil, err
 	}
 	w.Password, err = r.webPassword(ctx)

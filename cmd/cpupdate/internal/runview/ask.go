@@ -11,17 +11,17 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// Ask runs a plan that only queries phones, and shows on stderr what it waits for.
-func Ask(ctx context.Context, con *console.Console, talk option.Listen, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
+// Query runs a plan that only queries phones, and shows on stderr what it waits for.
+func Query(ctx context.Context, con *console.Console, listenOptions option.Listen, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
 	w := newWatch(con, plan.Phones)
-	station, err := callback.Listen(&talk, con, plan.Phones, timeout, transfer.Options{}, w.looking)
+	callbackServer, err := callback.Listen(&listenOptions, con, plan.Phones, timeout, transfer.Options{}, w.queryEvent)
 	if err != nil {
 		return nil, err
 	}
-	defer station.Close()
-	defer w.Begin(station)()
-	plan.Back = station.Back
-	results, err := station.Runner.Run(ctx, *plan)
+	defer callbackServer.Close()
+	defer w.Begin(callbackServer)()
+	plan.Back = callbackServer.Back
+	results, err := callbackServer.Runner.Run(ctx, *plan)
 	for _, r := range results { // of a run without commands
 		if r.Failure != nil && r.Failure.Kind == fleet.KindInterrupted {
 			r.Failure.Msg = "interrupted before it answered"

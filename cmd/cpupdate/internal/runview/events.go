@@ -21,13 +21,13 @@ type phoneEvent struct {
 	Device      *DeviceDoc        `json:"device,omitempty"`
 	Known       *verdict.PhoneDoc `json:"known,omitempty"`
 	*hwcheck.Verdict
-	Fetch   *fetchDoc      `json:"fetch,omitempty"`
-	Upload  *uploadDoc     `json:"upload,omitempty"`
-	Text    string         `json:"text,omitempty"`
-	Outcome string         `json:"outcome,omitempty"`
-	Told    *bool          `json:"told,omitempty"`
-	Error   *exit.ErrorDoc `json:"error,omitempty"`
-	Why     string         `json:"why,omitempty"`
+	Fetch      *fetchDoc      `json:"fetch,omitempty"`
+	Upload     *uploadDoc     `json:"upload,omitempty"`
+	Text       string         `json:"text,omitempty"`
+	Outcome    string         `json:"outcome,omitempty"`
+	Instructed *bool          `json:"told,omitempty"`
+	Error      *exit.ErrorDoc `json:"error,omitempty"`
+	Why        string         `json:"why,omitempty"`
 }
 
 // A DeviceDoc is what a phone reports about itself.
@@ -79,7 +79,7 @@ func newPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
 		doc.Why = e.Err.Error()
 	}
 	if failed != nil {
-		doc.Error, doc.Told = exit.NewErrorDoc(failed), new(e.Failure.Told)
+		doc.Error, doc.Instructed = exit.NewErrorDoc(failed), new(e.Failure.Instructed)
 	}
 	return doc
 }

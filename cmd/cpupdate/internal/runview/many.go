@@ -30,14 +30,14 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 			r.progress = r.con.StartProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
 		}
 		p.sent = e.Upload.Sent
-	case fleet.StepTold:
+	case fleet.StepInstructed:
 		r.warnOnce()
 		fallthrough
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
-		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger,
+		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
 		if r.con.Verbose || e.Step == fleet.StepBusy {
-			r.aside(r.targets[e.Phone].Address, stepText(e))
+			r.noteAbout(r.targets[e.Phone].Address, stepText(e))
 		}
 	}
 	if r.progress == nil {
@@ -125,7 +125,7 @@ func endWord(e fleet.Event) (string, console.Style) {
 		return "nothing to do", console.Green
 	case fleet.Checked:
 		return "compatible", console.Green
-	case fleet.Looked:
+	case fleet.Queried:
 	}
 	return "ok", console.Green
 }
@@ -204,7 +204,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 // text returns "3 phones: 1 updated, 1 busy, 1 incompatible": successes in the order of the outcomes, failures sorted.
 func (doc summaryDoc) text() string {
 	var parts []string
-	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Looked} {
+	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Queried} {
 		if n := doc.Outcomes[string(outcome)]; n > 0 {
 			word, _ := endWord(fleet.Event{Outcome: outcome})
 			parts = append(parts, fmt.Sprintf("%d %s", n, word))

@@ -49,7 +49,7 @@ type phoneProgress struct {
 // NewReport starts a report, which summary ends. An error of writing stops the run.
 func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, size int64, stop func(error)) *Report {
 	r := &Report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), Watch: newWatch(con, targets)}
-	r.Watch.aside = r.aside
+	r.Watch.noteAbout = r.noteAbout
 	for i := range r.phones {
 		r.phones[i].begun = time.Now()
 	}
@@ -136,15 +136,15 @@ func (r *Report) say(err error) {
 // outsider shows an event of a caller that is not in the plan, which is not part of the answer.
 func (r *Report) outsider(e fleet.Event) {
 	if r.Watch.heard(e) {
-		r.say(r.con.Emit(newPhoneEvent("", e, nil), func(io.Writer) { r.aside("a caller", e.Err.Error()) }))
+		r.say(r.con.Emit(newPhoneEvent("", e, nil), func(io.Writer) { r.noteAbout("a caller", e.Err.Error()) }))
 	}
 }
 
-// aside writes a note, above the progress bar if there is one.
-func (r *Report) aside(who, text string) {
+// noteAbout writes a note, above the progress bar if there is one.
+func (r *Report) noteAbout(who, text string) {
 	say := func() { r.con.Remark("note", who, text) }
 	if r.progress != nil {
-		r.progress.Aside(say)
+		r.progress.WithoutBar(say)
 		return
 	}
 	say()
@@ -156,7 +156,7 @@ func (r *Report) line(format string, args ...any) {
 		r.say(r.con.Part(func(w io.Writer) { fmt.Fprintf(w, format+"\n", args...) }))
 	}
 	if r.progress != nil {
-		r.progress.Aside(write)
+		r.progress.WithoutBar(write)
 		return
 	}
 	write()
@@ -175,7 +175,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	name := r.targets[0].Address
 	switch e.Step { //nolint:exhaustive // web handles the others
 	case fleet.StepContacted:
-		r.aside(name, stepText(e))
+		r.noteAbout(name, stepText(e))
 	case fleet.StepCalled:
 		if p.verdict == nil {
 			r.device(e.Device)
@@ -184,11 +184,11 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		if !p.busy || e.Verdict.Answer != hwcheck.Compatible {
 			r.checked(e)
 		}
-	case fleet.StepTold:
-		r.told(e, p)
+	case fleet.StepInstructed:
+		r.instructed(e, p)
 	case fleet.StepReading, fleet.StepAccepted:
 		if r.con.Verbose {
-			r.aside(name, stepText(e))
+			r.noteAbout(name, stepText(e))
 		}
 	case fleet.StepBusy:
 		r.inCall(e, p)
@@ -201,11 +201,11 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		r.row(console.Plain, "fetch", fetchLine(e, p))
 	case fleet.StepRestarting:
 		r.endFetch()
-		r.aside(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", console.Span(e.Limit)))
+		r.noteAbout(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", console.Span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
-	case fleet.StepSilent, fleet.StepTrouble, fleet.StepStranger:
-		r.aside(name, stepText(e))
+	case fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller:
+		r.noteAbout(name, stepText(e))
 	case fleet.StepDone:
 		r.done(e, p)
 	case fleet.StepFailed:
@@ -236,8 +236,8 @@ func (r *Report) checked(e fleet.Event) {
 	r.row(console.Plain, "check", verdict.CompatibleLine(v))
 }
 
-// told shows that the update command was sent. For a phone that was in a call, that was shown before.
-func (r *Report) told(e fleet.Event, p *phoneProgress) {
+// instructed shows that the update command was sent. For a phone that was in a call, that was shown before.
+func (r *Report) instructed(e fleet.Event, p *phoneProgress) {
 	if !p.busy {
 		r.row(console.Plain, "command", fmt.Sprintf("update command sent; waiting at most %s for the next step", console.Span(e.Limit)))
 		r.line("  Keep the phone on LAN and power until the update is verified.")
@@ -262,22 +262,22 @@ func (r *Report) done(e fleet.Event, p *phoneProgress) {
 	case fleet.Updated:
 		r.row(console.Green, "verified", fmt.Sprintf("runs %s, in %s", Typed(e.Device), console.Span(took)))
 	case fleet.Checked:
-		r.row(console.Yellow, "dry run", r.untold())
-	case fleet.NothingToDo, fleet.Looked:
+		r.row(console.Yellow, "dry run", r.dryRunText())
+	case fleet.NothingToDo, fleet.Queried:
 	}
 }
 
 // back shows that the phone has restarted.
 func (r *Report) back(p *phoneProgress) {
-	asked := "its version is queried within " + console.Span(r.Interval)
+	check := "its version is queried within " + console.Span(r.Interval)
 	if p.pageOnly {
-		asked = "its version is read from its web page"
+		check = "its version is read from its web page"
 	}
-	r.row(console.Plain, "restart", fmt.Sprintf("down %s, back %s; %s", console.Clock(p.down), console.Clock(p.back), asked))
+	r.row(console.Plain, "restart", fmt.Sprintf("down %s, back %s; %s", console.Clock(p.down), console.Clock(p.back), check))
 }
 
-// untold says what a dry run did not do.
-func (r *Report) untold() string {
+// dryRunText says what a dry run did not do.
+func (r *Report) dryRunText() string {
 	if r.Context.Page != nil {
 		return "no image was sent"
 	}

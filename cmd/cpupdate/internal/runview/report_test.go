@@ -46,8 +46,8 @@ func TestManyFetch(t *testing.T) {
 		}
 		r.Event(e)
 	}
-	tell(0, fleet.StepTold, 0)
-	tell(1, fleet.StepTold, 0)
+	tell(0, fleet.StepInstructed, 0)
+	tell(1, fleet.StepInstructed, 0)
 	tell(0, fleet.StepFetching, 40)
 	tell(1, fleet.StepFailed, 0)
 	if got := r.progress.Sent.Load(); got != 40 || r.progress.Size != 200 {

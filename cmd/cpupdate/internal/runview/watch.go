@@ -17,10 +17,10 @@ const statusInterval = 30 * time.Second
 // A Watch follows a run for the person who waits: how far the phones are, whether any phone calls back, and who else
 // calls. It writes only notes, with aside.
 type Watch struct {
-	con     *console.Console
-	targets []fleet.Target
-	Web     bool // the image is sent to the phones' pages
-	aside   func(who, text string)
+	con       *console.Console
+	targets   []fleet.Target
+	Web       bool // the image is sent to the phones' pages
+	noteAbout func(who, text string)
 
 	mu      sync.Mutex // guards everything below, and the output of the run
 	port    int        // where phones call back back back
@@ -37,9 +37,9 @@ type phoneState int
 // The states, in the order of an update.
 const (
 	stateNotCalled phoneState = iota
-	stateAsked
+	stateQueried
 	stateBusy
-	stateTold
+	stateInstructed
 	stateFetching
 	stateSending
 	stateInstalling
@@ -54,7 +54,7 @@ const (
 func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
 		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
-		aside: func(who, text string) { con.Remark("note", who, text) },
+		noteAbout: func(who, text string) { con.Remark("note", who, text) },
 	}
 }
 
@@ -64,7 +64,7 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 	if len(w.targets) == 1 || w.con.JSON || w.con.Quiet {
 		return func() {}
 	}
-	w.aside("this machine", w.beginning(s.Options.Patience))
+	w.noteAbout("this machine", w.beginning(s.Options.Patience))
 	ticker, stop := time.NewTicker(statusInterval), make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() { w.run(ticker.C, stop) })
@@ -79,7 +79,7 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 func (w *Watch) beginning(patience time.Duration) string {
 	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.targets), w.port)
 	if w.Web {
-		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.UsualWitness)))
+		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.DefaultConfirmFirst)))
 	}
 	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
 }
@@ -92,7 +92,7 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 			return
 		case <-ticks:
 			w.mu.Lock()
-			w.aside("all phones", w.status())
+			w.noteAbout("all phones", w.status())
 			w.mu.Unlock()
 		}
 	}
@@ -109,14 +109,14 @@ func (w *Watch) note(e fleet.Event) {
 	case fleet.StepContacted:
 		if e.Attempt > 1 && !w.called && !w.doubted {
 			w.doubted = true
-			w.aside("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.port))
+			w.noteAbout("this machine", fmt.Sprintf("no phone has called back on port %d yet; check that this machine's firewall lets phones in", w.port))
 		}
-	case fleet.StepReading, fleet.StepCalled, fleet.StepTrouble:
+	case fleet.StepReading, fleet.StepCalled, fleet.StepCallError:
 		w.called = true
 		if *before == stateNotCalled {
-			*before = stateAsked
+			*before = stateQueried
 		}
-	case fleet.StepSilent, fleet.StepStranger, fleet.StepPageOnly, fleet.StepVisited:
+	case fleet.StepSilent, fleet.StepUnknownCaller, fleet.StepPageOnly, fleet.StepVisited:
 	default:
 		*before = stateAfter(e.Step)
 	}
@@ -125,8 +125,8 @@ func (w *Watch) note(e fleet.Event) {
 // stateAfter returns the state of a phone after a step.
 func stateAfter(step fleet.Step) phoneState {
 	return map[fleet.Step]phoneState{
-		fleet.StepChecked: stateAsked, fleet.StepBusy: stateBusy, fleet.StepTold: stateTold, fleet.StepAccepted: stateTold,
-		fleet.StepPage: stateAsked, fleet.StepLoggedIn: stateAsked, fleet.StepFound: stateAsked,
+		fleet.StepChecked: stateQueried, fleet.StepBusy: stateBusy, fleet.StepInstructed: stateInstructed, fleet.StepAccepted: stateInstructed,
+		fleet.StepPage: stateQueried, fleet.StepLoggedIn: stateQueried, fleet.StepFound: stateQueried,
 		fleet.StepSending: stateSending, fleet.StepSent: stateInstalling, fleet.StepAnswered: stateInstalling,
 		fleet.StepFetching: stateFetching, fleet.StepFetched: stateInstalling, fleet.StepRestarting: stateRestarting,
 		fleet.StepBack: stateBack, fleet.StepFailed: stateFailed, fleet.StepDone: stateDone,
@@ -152,9 +152,9 @@ func (w *Watch) status() string {
 		{stateInstalling, "installing"},
 		{stateFetching, "fetching"},
 		{stateSending, "receiving the image"},
-		{stateTold, "instructed"},
+		{stateInstructed, "instructed"},
 		{stateBusy, "in a call"},
-		{stateAsked, "queried"},
+		{stateQueried, "queried"},
 		{stateNotCalled, "not called back yet"},
 	} {
 		if n := counts[s.state]; n > 0 {
@@ -175,7 +175,7 @@ func (w *Watch) heard(e fleet.Event) bool {
 		return w.others <= most
 	case w.con.Verbose:
 		return true
-	case e.Step != fleet.StepTrouble:
+	case e.Step != fleet.StepCallError:
 		return false
 	}
 	remote, _, _ := strings.Cut(e.Err.Error(), ": ")
@@ -186,17 +186,17 @@ func (w *Watch) heard(e fleet.Event) bool {
 	return true
 }
 
-// looking shows an event of a run that only queries phones.
-func (w *Watch) looking(e fleet.Event) {
+// queryEvent shows an event of a run that only queries phones.
+func (w *Watch) queryEvent(e fleet.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.note(e)
 	switch {
 	case e.Phone == fleet.NoPhone:
-		if (e.Step == fleet.StepTrouble || w.con.Verbose) && w.heard(e) {
-			w.aside("a caller", e.Err.Error())
+		if (e.Step == fleet.StepCallError || w.con.Verbose) && w.heard(e) {
+			w.noteAbout("a caller", e.Err.Error())
 		}
 	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
-		w.aside(w.targets[e.Phone].Address, stepText(e))
+		w.noteAbout(w.targets[e.Phone].Address, stepText(e))
 	}
 }

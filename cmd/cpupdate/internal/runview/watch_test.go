@@ -41,7 +41,7 @@ func TestStatusLine(t *testing.T) {
 		{fleet.StepRestarting},
 		{fleet.StepRestarting},
 		{fleet.StepBack, fleet.StepContacted, fleet.StepSilent},
-		{fleet.StepTold},
+		{fleet.StepInstructed},
 		{fleet.StepBusy},
 		{fleet.StepChecked},
 		{fleet.StepReading},
@@ -50,7 +50,7 @@ func TestStatusLine(t *testing.T) {
 			w.note(fleet.Event{Phone: i, Step: step, Attempt: 2})
 		}
 	}
-	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepStranger})
+	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller})
 	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
 	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -68,7 +68,7 @@ func TestStatusLine(t *testing.T) {
 // TestNobodyCalls doubts the firewall once, when phones are asked once more and none of them called.
 func TestNobodyCalls(t *testing.T) {
 	first, again := fleet.Event{Step: fleet.StepContacted, Attempt: 1}, fleet.Event{Step: fleet.StepContacted, Attempt: 2}
-	called, trouble := fleet.Event{Phone: 1, Step: fleet.StepCalled}, fleet.Event{Phone: 1, Step: fleet.StepTrouble, Err: errors.New("x")}
+	called, trouble := fleet.Event{Phone: 1, Step: fleet.StepCalled}, fleet.Event{Phone: 1, Step: fleet.StepCallError, Err: errors.New("x")}
 	for _, test := range []struct {
 		events []fleet.Event
 		want   int
@@ -94,7 +94,7 @@ func TestNobodyCalls(t *testing.T) {
 func TestCallers(t *testing.T) {
 	for _, test := range []struct {
 		json, verbose bool
-		want          int // of 300 times trouble from two addresses, and as many strangers
+		want          int // of 300 times trouble from two addresses, and as many unknown callers
 	}{
 		{want: 2}, {verbose: true, want: 600}, {json: true, want: 100}, {json: true, verbose: true, want: 100},
 	} {
@@ -104,10 +104,10 @@ func TestCallers(t *testing.T) {
 			r := NewReport(con, make([]fleet.Target, 3), nil, 0, func(err error) { t.Error(err) })
 			event := r.Event
 			if looking {
-				event = newWatch(con, make([]fleet.Target, 3)).looking
+				event = newWatch(con, make([]fleet.Target, 3)).queryEvent
 			}
 			for i := range 300 {
-				for _, step := range []fleet.Step{fleet.StepTrouble, fleet.StepStranger} {
+				for _, step := range []fleet.Step{fleet.StepCallError, fleet.StepUnknownCaller} {
 					event(fleet.Event{Phone: fleet.NoPhone, Step: step, Err: fmt.Errorf("fe80::%d: no TLS", 1+i%2)})
 				}
 			}

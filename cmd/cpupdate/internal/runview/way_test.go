@@ -32,7 +32,7 @@ func newVersion() fleet.Device {
 // fits is a verdict without any objection.
 func fits() *hwcheck.Verdict {
 	return &hwcheck.Verdict{Answer: hwcheck.Compatible, Findings: []hwcheck.Finding{{
-		Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Pass, Image: hwcheck.Said{Value: "1-3"}, Phone: hwcheck.Said{Value: "3", From: "flag"},
+		Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Pass, Image: hwcheck.Statement{Value: "1-3"}, Phone: hwcheck.Statement{Value: "3", From: "flag"},
 	}}}
 }
 
@@ -52,11 +52,11 @@ func served() []fleet.Event {
 		{Step: fleet.StepReading},
 		{Step: fleet.StepCalled, Device: cp600()},
 		{Step: fleet.StepChecked, Verdict: fits()},
-		{Step: fleet.StepTold, Limit: 10 * time.Minute},
+		{Step: fleet.StepInstructed, Limit: 10 * time.Minute},
 		{Step: fleet.StepBusy, Limit: 9 * time.Minute},
 		{Step: fleet.StepCalled, Device: cp600()},
 		{Step: fleet.StepChecked, Verdict: fits()},
-		{Step: fleet.StepTold, Limit: 10 * time.Minute},
+		{Step: fleet.StepInstructed, Limit: 10 * time.Minute},
 		{Step: fleet.StepAccepted},
 		{Step: fleet.StepFetching, Fetch: serve.Fetch{Requests: 1, Sent: 1 << 20, Size: 3 << 20}},
 		{Step: fleet.StepFetched, Fetch: serve.Fetch{Requests: 2, Sent: 3 << 20, Size: 3 << 20, Complete: true}},
@@ -226,7 +226,7 @@ func TestLines(t *testing.T) {
 func TestFailedLine(t *testing.T) {
 	out, _ := shown(t, 1, []fleet.Event{
 		{Step: fleet.StepChecked, Verdict: fits(), Known: hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 3}}}},
-		{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: fleet.KindCut, Told: true, Msg: "the reason"}},
+		{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: fleet.KindCut, Instructed: true, Msg: "the reason"}},
 	}, func(con *console.Console, _ *Report) { con.JSON = true })
 	lines := strings.Split(out, "\n")
 	var checked, failed struct {
@@ -252,7 +252,7 @@ func TestOutsider(t *testing.T) {
 		con, out, errOut := newConsole()
 		con.JSON = asJSON
 		r := NewReport(con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
-		r.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepTrouble, Err: errors.New("192.0.2.9: no TLS")})
+		r.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepCallError, Err: errors.New("192.0.2.9: no TLS")})
 		if (out.Len() > 0) != asJSON || (errOut.Len() > 0) == asJSON || strings.Contains(out.String(), `"phone"`) {
 			t.Errorf("JSON %v: %s%s", asJSON, out, errOut)
 		}
@@ -280,7 +280,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space 
 // TestEndWord checks that each end has a word of its own.
 func TestEndWord(t *testing.T) {
 	seen := map[string]bool{}
-	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Looked} {
+	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Queried} {
 		word, _ := endWord(fleet.Event{Outcome: outcome})
 		if seen[word] {
 			t.Errorf("%s is %q", outcome, word)
@@ -354,7 +354,7 @@ func TestStepText(t *testing.T) {
 		event fleet.Event
 		want  []string
 	}{
-		{fleet.Event{Step: fleet.StepTrouble, Err: errors.New("the reason")}, []string{"the reason"}},
+		{fleet.Event{Step: fleet.StepCallError, Err: errors.New("the reason")}, []string{"the reason"}},
 		{fleet.Event{Step: fleet.StepAnswered, Text: "its words"}, []string{"its words"}},
 		{fleet.Event{Step: fleet.StepVisited, Text: "GET /"}, []string{"GET /"}},
 		{fleet.Event{Step: fleet.StepPage, Text: "start page"}, []string{"start page"}},
@@ -369,7 +369,7 @@ func TestStepText(t *testing.T) {
 			}
 		}
 	}
-	if text := stepText(fleet.Event{Step: fleet.StepTold, Limit: time.Millisecond}); strings.Contains(text, " s") {
+	if text := stepText(fleet.Event{Step: fleet.StepInstructed, Limit: time.Millisecond}); strings.Contains(text, " s") {
 		t.Error(text)
 	}
 }

@@ -13,10 +13,10 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 	name := r.targets[0].Address
 	switch e.Step {
 	case fleet.StepPageOnly:
-		r.aside(name, fmt.Sprintf("identified by its web page only: %v", e.Err))
+		r.noteAbout(name, fmt.Sprintf("identified by its web page only: %v", e.Err))
 	case fleet.StepPage, fleet.StepLoggedIn:
 		if r.con.Verbose {
-			r.aside(name, stepText(e))
+			r.noteAbout(name, stepText(e))
 		}
 	case fleet.StepFound:
 		if p.pageOnly {
@@ -37,10 +37,10 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 	case fleet.StepAnswered:
 		r.endFetch()
 		r.row(console.Plain, "answer", answerLine(e))
-		r.aside(name, "waiting at most "+console.Span(e.Limit)+" for it to restart")
+		r.noteAbout(name, "waiting at most "+console.Span(e.Limit)+" for it to restart")
 	case fleet.StepVisited:
 		if r.con.Verbose {
-			r.aside(name, e.Text)
+			r.noteAbout(name, e.Text)
 		}
 	default:
 		return false

@@ -1,3 +1,5 @@
+// Package settings reads what is stored on this machine: the settings file with its defaults and profiles, trusted keys and
+// the hardware table, and tells where each value came from.
 package settings
 
 import (

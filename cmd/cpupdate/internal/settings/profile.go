@@ -37,14 +37,14 @@ func Names() []string {
 	}
 }
 
-// A FetchAccess is where phones fetch, and as whom, if that is not where the image is sent. The zero value is not set.
+// A FetchAccess is where phones fetch, and with which user, if that differs from the upload. The zero value is not set.
 type FetchAccess struct{ URL, Username, PasswordFile string }
 
 // A Profile is one set of stored settings, or the defaults. It takes nothing from another set.
 type Profile struct {
 	Name   string          // "" for the defaults
 	Access transfer.Access // without the password
-	Ca     string          // file with the trusted authorities, "" for those of the system
+	CA     string          // file with the trusted authorities, "" for those of the system
 	Pins   []trust.Pin
 	Phone  hwcheck.Phone       // what is stated about the site's phones
 	Fetch  FetchAccess         // where phones fetch, and as which user, if that differs from the upload
@@ -59,6 +59,7 @@ func (p *Profile) Empty() bool { return len(p.Texts) == 0 }
 // Title returns the profile's name for use in a sentence.
 func (p *Profile) Title() string { return ProfileTitle(p.Name) }
 
+// ProfileTitle returns the name of a profile in a sentence: "defaults", "profile berlin".
 func ProfileTitle(name string) string {
 	if name == "" {
 		return "defaults"
@@ -69,11 +70,11 @@ func ProfileTitle(name string) string {
 // Trust reads the authorities and returns which peers to trust.
 func (p *Profile) Trust() (trust.Policy, error) {
 	t := trust.Policy{Pins: p.Pins}
-	if p.Ca == "" {
+	if p.CA == "" {
 		return t, nil
 	}
 	var err error
-	t.Authorities, err = ReadAuthorities(p.Ca)
+	t.Authorities, err = ReadAuthorities(p.CA)
 	return t, err
 }
 
@@ -134,7 +135,7 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	switch name {
 	case KeyCA:
 		err = CheckText(text)
-		p.Ca = p.besideConfig(text)
+		p.CA = p.besideConfig(text)
 	case KeyPin:
 		p.Pins, err = ParsePins(texts)
 	case KeyFetchURL:
@@ -185,6 +186,7 @@ func storedClaim[T any](claims *[]hwcheck.Claim[T], text string, origin hwcheck.
 	return err
 }
 
+// ParsePins parses pins, sha256:HEX each; at most 64.
 func ParsePins(texts []string) ([]trust.Pin, error) {
 	if len(texts) > tomledit.MaxPins {
 		return nil, fmt.Errorf("at most %d are allowed", tomledit.MaxPins)

@@ -132,7 +132,7 @@ func (o *placeOptions) ranges(count int) (listen, secure, web portRange, err err
 
 // waitOptions say how long phones take for each step.
 type waitOptions struct {
-	call, install, restart, gap, talk, timeout time.Duration
+	call, install, restart, gap, callLength, timeout time.Duration
 }
 
 func (o *waitOptions) addFlags(flags *pflag.FlagSet) {
@@ -140,7 +140,7 @@ func (o *waitOptions) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.install, "install-time", Seconds(1), "time from the complete image to the restart: `DURATION`")
 	flags.DurationVar(&o.restart, "restart-time", Seconds(5), "time that a restart takes: `DURATION`; real phones take minutes")
 	flags.DurationVar(&o.gap, "contact-gap", 0, "time during which further contact requests are ignored: `DURATION`; real phones ignore them for up to 5m")
-	flags.DurationVar(&o.talk, "call-length", 0, "length of the telephone call that the faults busy and busy-no-solicited simulate: `DURATION` (default 1m)")
+	flags.DurationVar(&o.callLength, "call-length", 0, "length of the telephone call that the faults busy and busy-no-solicited simulate: `DURATION` (default 1m)")
 	flags.DurationVar(&o.timeout, "timeout", phonesim.DefaultTimeout, "how long to wait for an answer, or for the next bytes of a file: `DURATION`")
 }
 
@@ -149,7 +149,7 @@ func (o *waitOptions) validate() error {
 		flag string
 		d    time.Duration
 	}{
-		{"call-delay", o.call}, {"install-time", o.install}, {"restart-time", o.restart}, {"contact-gap", o.gap}, {"call-length", o.talk},
+		{"call-delay", o.call}, {"install-time", o.install}, {"restart-time", o.restart}, {"contact-gap", o.gap}, {"call-length", o.callLength},
 	} {
 		if wait.d < 0 {
 			return exit.Usage("simulate", "--%s %v must not be negative", wait.flag, wait.d)

@@ -51,7 +51,7 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 			Listen: listen.at(i), ListenSecure: secure.at(i), Web: web.at(i), Password: password, Service: o.Place.service,
 			PartNumber: o.phone.Part, E164: countDigits(o.number, i), Level: level, Override: o.override || l.Override,
 			CallDelay: o.wait.call, InstallTime: o.wait.install, RestartTime: o.wait.restart,
-			ContactGap: o.wait.gap, CallLength: o.wait.talk, Timeout: o.wait.timeout,
+			ContactGap: o.wait.gap, CallLength: o.wait.callLength, Timeout: o.wait.timeout,
 			Authorities: pool, Certificate: certificate,
 		}
 		if l.Address != "" && !o.Place.ListenGiven {

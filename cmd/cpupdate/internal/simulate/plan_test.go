@@ -23,7 +23,7 @@ func planOf(t *testing.T, args ...string) ([]simulated, error) {
 	return o.plan(t.Context(), con)
 }
 
-// Every flag reaches the phone that it describes.
+// TestSimulatedConfig checks that every flag reaches the phone that it describes.
 func TestSimulatedConfig(t *testing.T) {
 	list := clitest.File(t, "site.csv", []byte("address,mac,model,hw_level,running\n127.0.0.7:8085,00:1A:E8:00:00:02,CP400,5,V1 R8.0.0\n127.0.0.8,,,,\n"))
 	password := clitest.File(t, "page.secret", []byte("of the page\n"))
@@ -82,7 +82,7 @@ func TestSimulatedConfig(t *testing.T) {
 	}
 }
 
-// What phones trust and show in secure mode is read from files.
+// TestSimulatedTrust checks that what phones trust and present in secure mode is read from files.
 func TestSimulatedTrust(t *testing.T) {
 	certificate, err := serve.MakeCertificate([]string{"phone"}, time.Now())
 	if err != nil {
@@ -109,7 +109,7 @@ func TestSimulatedTrust(t *testing.T) {
 	}
 }
 
-// Every fault that there is can be given, and a wrong name leads to the right one.
+// TestFaultNames checks that every fault can be given, and that a wrong name leads to the right one.
 func TestFaultNames(t *testing.T) {
 	for _, f := range phonesim.Faults() {
 		if n, name, err := faultOf("2="+string(f.Name), 2); err != nil || n != 2 || name != string(f.Name) {

@@ -213,7 +213,7 @@ type stateDoc struct {
 	Status       string `json:"status"`
 	Contacts     int    `json:"contacts"`
 	Calls        int    `json:"calls"`
-	Told         int    `json:"told"`
+	Instructed   int    `json:"told"`
 	Fetches      int    `json:"fetches"`
 	Bytes        int64  `json:"bytes"`
 	Restarts     int    `json:"restarts"`
@@ -227,13 +227,13 @@ type stateDoc struct {
 func newStateDoc(i int, s phonesim.State) stateDoc {
 	return stateDoc{
 		1, "state", i + 1, s.Address, s.MAC, s.SoftwareType, s.Version.String(), strings.ReplaceAll(string(s.Status), " ", "-"),
-		s.Contacts, s.Calls, s.Told, s.Fetches, s.Bytes, s.Restarts, s.Refusal, s.WebAddress, s.Logins, s.Uploads, s.UploadBytes,
+		s.Contacts, s.Calls, s.Instructed, s.Fetches, s.Bytes, s.Restarts, s.Refusal, s.WebAddress, s.Logins, s.Uploads, s.UploadBytes,
 	}
 }
 
 func (d stateDoc) text() string {
 	text := fmt.Sprintf("%-3d %s  runs %s %s, %s; update command received %s, fetched %s (%s), %s", d.Phone, console.Escape(d.Address), console.Escape(d.SoftwareType),
-		console.Escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), console.Plural(d.Told, "time"), console.Plural(d.Fetches, "file"), console.Bytes(d.Bytes), console.Plural(d.Restarts, "restart"))
+		console.Escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), console.Plural(d.Instructed, "time"), console.Plural(d.Fetches, "file"), console.Bytes(d.Bytes), console.Plural(d.Restarts, "restart"))
 	if d.Uploads > 0 || d.UploadBytes > 0 {
 		text += fmt.Sprintf("; uploaded %s (%s)", console.Plural(d.Uploads, "file"), console.Bytes(d.UploadBytes))
 	}

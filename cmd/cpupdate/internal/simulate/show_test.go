@@ -65,7 +65,7 @@ func TestEventText(t *testing.T) {
 
 // TestStateText checks the line of the final state.
 func TestStateText(t *testing.T) {
-	state := phonesim.State{Address: "127.0.0.1:8085", SoftwareType: "SIP", Version: bind.Version{Major: 1}, Status: "in a call", Told: 1, Fetches: 2, Bytes: 1024}
+	state := phonesim.State{Address: "127.0.0.1:8085", SoftwareType: "SIP", Version: bind.Version{Major: 1}, Status: "in a call", Instructed: 1, Fetches: 2, Bytes: 1024}
 	text := newStateDoc(0, state).text()
 	if !strings.Contains(text, "in a call; update command received 1 time, fetched 2 files (1.0 KiB), 0 restarts") {
 		t.Error(text)
@@ -86,11 +86,11 @@ func TestQuiet(t *testing.T) {
 	con.Quiet = true
 	show := newSimShow(con, 1, func(err error) { t.Error(err) })
 	show.begin(nil, nil, "sim.csv")
-	show.event(0, phonesim.Event{Kind: phonesim.Told})
+	show.event(0, phonesim.Event{Kind: phonesim.Instructed})
 	if err := show.end(nil); err != nil || out.Len() > 0 {
 		t.Errorf("%v, %s", err, out)
 	}
-	show.event(0, phonesim.Event{Kind: phonesim.Told}) // comes too late to be shown
+	show.event(0, phonesim.Event{Kind: phonesim.Instructed}) // comes too late to be shown
 }
 
 // TestListFaults checks that every fault is listed, as text and as JSON.

@@ -21,7 +21,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// Phones whose lines nobody can read end, and say why.
+// TestSimulateToNobody checks that phones end with an error if their lines cannot be written.
 func TestSimulateToNobody(t *testing.T) {
 	for name, run := range map[string]func(con *console.Console) error{
 		"text":  func(con *console.Console) error { return simulateIn(t.Context(), t, con) },
@@ -79,7 +79,7 @@ func (w *readyWriter) Write(b []byte) (int, error) {
 	return w.Buffer.Write(b)
 }
 
-// A list is replaced if all of its phones were simulated, and no other file is without --force.
+// TestSimulatedList checks that a list of simulated phones is replaced, and any other file only with --force.
 func TestSimulatedList(t *testing.T) {
 	const header = "address,mac,note\n"
 	for _, test := range []struct {
@@ -119,7 +119,7 @@ func TestSimulatedList(t *testing.T) {
 	}
 }
 
-// Who interrupts phones that have not started yet gets none, and no list.
+// TestSimulateInterruptedAtStart checks that an interrupt before the start leaves no phones, and no list.
 func TestSimulateInterruptedAtStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -133,7 +133,8 @@ func TestSimulateInterruptedAtStart(t *testing.T) {
 	}
 }
 
-// A port that is taken ends phones that have started already, and says which phone had no place.
+// TestSimulatePortTaken checks that a port in use ends the phones that have started already, and that the error names
+// the phone.
 func TestSimulatePortTaken(t *testing.T) {
 	taken, free := listenHere(t), listenHere(t)
 	address, other := taken.Addr().String(), free.Addr().String()
@@ -163,7 +164,7 @@ func listenHere(t *testing.T) net.Listener {
 	return l
 }
 
-// What happens to phones before all of them have started is shown behind the line that says so.
+// TestSimulatedEarlyEvents checks that events before all phones have started are printed after the line that says so.
 func TestSimulatedEarlyEvents(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -184,14 +185,14 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 // hostile is text that turns around what stands behind it on a terminal, breaks the line, or is drawn as nothing.
 const hostile = "a\u202e\u2028\u2800\u3164b"
 
-// Whatever a service sends is shown as text.
+// TestSimulatedEventsAreText checks that whatever a service sends is shown as text.
 func TestSimulatedEventsAreText(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		con, out, _ := newConsole()
 		con.JSON = asJSON
 		show := newSimShow(con, 1, func(err error) { t.Error(err) })
 		show.begin(nil, nil, hostile)
-		show.event(0, phonesim.Event{Kind: phonesim.Told, Detail: hostile + "\x1b[2J\xff"})
+		show.event(0, phonesim.Event{Kind: phonesim.Instructed, Detail: hostile + "\x1b[2J\xff"})
 		show.event(0, phonesim.Event{Kind: phonesim.Refused, Detail: hostile})
 		if err := show.put(stateDoc{Refusal: hostile}, stateDoc{Refusal: hostile}.text()); err != nil {
 			t.Error(err)

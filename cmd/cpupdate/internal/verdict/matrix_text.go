@@ -82,7 +82,7 @@ func letter(i int) string {
 // cellWidth is the width of a column of the table, with the gap before it.
 const cellWidth = 6
 
-// matrixBlocks draws the table, in blocks of as many columns as the terminal is wide enough for.
+// matrixBlocks writes the table, in blocks of as many columns as fit on the terminal.
 func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) {
 	head := []console.Cell{console.Plain.Cell("phone"), console.Plain.Cell("known as")}
 	phones := con.Table(2)

@@ -17,18 +17,18 @@ import (
 
 // CompatibleLine says in one line why an image may be sent.
 func CompatibleLine(v hwcheck.Verdict) string {
-	lifted := []string{}
+	overridden := []string{}
 	text := "compatible"
 	for _, f := range v.Findings {
 		switch {
 		case f.Outcome == hwcheck.Overridden:
-			lifted = append(lifted, string(f.Rule))
+			overridden = append(overridden, string(f.Rule))
 		case f.Outcome == hwcheck.Pass && (f.Rule == hwcheck.HardwareLevel || f.Rule == hwcheck.MinimumVersion):
 			text += fmt.Sprintf(": %s, image %s, phone %s (%s)", f.Rule, f.Image.Value, f.Phone.Value, f.Phone.From)
 		}
 	}
-	if len(lifted) > 0 {
-		text += ", overridden: " + strings.Join(lifted, ", ")
+	if len(overridden) > 0 {
+		text += ", overridden: " + strings.Join(overridden, ", ")
 	}
 	return text
 }
@@ -194,7 +194,7 @@ func outcomeWord(o hwcheck.Outcome) (string, console.Style) {
 const (
 	outcomeWidth = 8
 	ruleWidth    = 15
-	textColumn   = 2 + outcomeWidth + 2 + ruleWidth + 2
+	textColumn   = 2 + outcomeWidth + 1 + ruleWidth + 2
 )
 
 // sheetColumns returns the width of the image's values in the findings. A longer value gets a line of its own.
@@ -219,11 +219,11 @@ func stops(f hwcheck.Finding) bool {
 	return f.Outcome == hwcheck.Fail || f.Outcome == hwcheck.Unknown || f.Outcome == hwcheck.Overridden
 }
 
-// findingText returns the values of image and phone, or why there is nothing to compare.
+// findingText returns the line of a finding: the values of image and phone, or why there is nothing to compare.
 func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string {
 	word, color := outcomeWord(f.Outcome)
 	start := []console.Cell{color.Cell(word), console.Plain.Cell(string(f.Rule))}
-	line := con.Layout(2, outcomeWidth, ruleWidth)
+	line := con.Layout(2, outcomeWidth-1, ruleWidth)
 	if brief(f) {
 		reason := f.Reason
 		if f.Rule == hwcheck.ImageIntact {
@@ -242,7 +242,7 @@ func findingText(con *console.Console, f hwcheck.Finding, imageWidth int) string
 	if image == "" {
 		image = "not stated"
 	}
-	beside := con.Layout(2, outcomeWidth, ruleWidth, len("image ")+imageWidth)
+	beside := con.Layout(2, outcomeWidth-1, ruleWidth, len("image ")+imageWidth)
 	beside.Lead = "phone "
 	if sides := append(start, console.Plain.Cell("image "+image), console.Plain.Cell(phone)); beside.Fits(sides...) {
 		return beside.Line(sides...)
@@ -260,14 +260,14 @@ func advice(f hwcheck.Finding) string {
 		text = strings.TrimSuffix(text, ".") + " (" + flags + ")."
 	}
 	switch {
-	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Lifted == hwcheck.Pass:
+	case f.Outcome == hwcheck.Overridden && f.Rule == hwcheck.SameVersion && f.Overridden == hwcheck.Pass:
 		return "The phone already runs this version; it is installed again because of --reinstall."
 	case f.Outcome == hwcheck.Overridden:
-		return "Would be " + string(f.Lifted) + "; overridden by --" + f.Lift + "."
-	case f.Lift == "":
+		return "Would be " + string(f.Overridden) + "; overridden by --" + f.Override + "."
+	case f.Override == "":
 		return text
 	}
-	return text + " Or override it with --" + f.Lift + "."
+	return text + " Or override it with --" + f.Override + "."
 }
 
 // flagsFor returns the flags with which to state what a rule needs to know about a phone.

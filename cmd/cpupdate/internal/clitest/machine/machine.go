@@ -22,11 +22,11 @@ import (
 
 // A Machine is what functions of the command are handed. Nobody types anything, and there is no keyring.
 type Machine struct {
-	Con      *console.Console
-	Store    *settings.Store
-	Pass     *credentials.Store
-	Hosts    *knownhosts.Store
-	Out, Err *bytes.Buffer // what was written to the streams
+	Console    *console.Console
+	Settings   *settings.Store
+	Passwords  *credentials.Store
+	KnownHosts *knownhosts.Store
+	Out, Err   *bytes.Buffer // what was written to the streams
 }
 
 // New returns a machine on which nothing is stored.
@@ -38,20 +38,20 @@ func New(t testing.TB) *Machine {
 		Ask: func(context.Context, string) (string, error) { return "", io.EOF },
 	}
 	store := &settings.Store{Folder: t.TempDir()}
-	return &Machine{con, store, &credentials.Store{Con: con, Settings: store}, &knownhosts.Store{Con: con, Settings: store}, &out, &errOut}
+	return &Machine{con, store, &credentials.Store{Console: con, Settings: store}, &knownhosts.Store{Console: con, Settings: store}, &out, &errOut}
 }
 
 // Put writes a file of the settings folder.
 func (m *Machine) Put(t testing.TB, name, text string) {
 	t.Helper()
-	path := filepath.Join(m.Store.Folder, name)
+	path := filepath.Join(m.Settings.Folder, name)
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // Report writes the error as a command does that ends with it, and returns the exit code.
-func (m *Machine) Report(err error) exit.Code { return m.Con.Report(err) }
+func (m *Machine) Report(err error) exit.Code { return m.Console.Report(err) }
 
 // Failure is the last error that was written as JSON.
 func (m *Machine) Failure(t testing.TB) exit.ErrorDoc {

@@ -1,3 +1,5 @@
+// Package tomledit reads and edits TOML files of one form, a table for the defaults and one for each profile, in place: what
+// people wrote stays, to the byte. It knows nothing of what the keys mean.
 package tomledit
 
 import (
@@ -21,6 +23,7 @@ type Edit struct {
 	want   map[string]map[string][]string
 }
 
+// NewEdit parses a file that is to be changed. The error is an [*Error] with its place.
 func NewEdit(text []byte, form Form) (*Edit, error) {
 	e := &Edit{Form: form}
 	if err := e.become(text); err != nil {

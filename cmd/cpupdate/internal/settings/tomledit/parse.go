@@ -57,6 +57,7 @@ type Value struct {
 	value      int // where the value starts
 }
 
+// Find returns the value of a key, nil if the table has none.
 func (t *Table) Find(key string) *Value {
 	for i := range t.Values {
 		if t.Values[i].Key == key {
@@ -66,6 +67,7 @@ func (t *Table) Find(key string) *Value {
 	return nil
 }
 
+// Find returns the table of a profile, "" being the defaults, nil if there is none.
 func Find(tables []Table, name string) *Table {
 	for i := range tables {
 		if tables[i].Name == name {

@@ -12,28 +12,28 @@ import (
 	"testing"
 )
 
-// A door answers connections one after the other by hand, and keeps what it was asked.
-type door struct {
-	address string
-	mu      sync.Mutex
-	asked   []string
+// A recorder answers connections one after the other by hand, and keeps the requests that it received.
+type recorder struct {
+	address  string
+	mu       sync.Mutex
+	received []string
 }
 
-func (d *door) requests() []string {
+func (d *recorder) requests() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return append([]string(nil), d.asked...)
+	return append([]string(nil), d.received...)
 }
 
-// listen starts a door on a listener. What each connection does after its request comes from a list, whose last goes on.
-func listen(t *testing.T, l net.Listener, each ...func(conn net.Conn)) *door {
+// listen starts a recorder on a listener. What each connection does after its request comes from a list, whose last goes on.
+func listen(t *testing.T, l net.Listener, each ...func(conn net.Conn)) *recorder {
 	t.Helper()
 	return listenWith(t, l, readRequest, each...)
 }
 
-func listenWith(t *testing.T, l net.Listener, read func(net.Conn) string, each ...func(conn net.Conn)) *door {
+func listenWith(t *testing.T, l net.Listener, read func(net.Conn) string, each ...func(conn net.Conn)) *recorder {
 	t.Helper()
-	d := &door{address: l.Addr().String()}
+	d := &recorder{address: l.Addr().String()}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -44,7 +44,7 @@ func listenWith(t *testing.T, l net.Listener, read func(net.Conn) string, each .
 			}
 			text := read(conn)
 			d.mu.Lock()
-			d.asked = append(d.asked, text)
+			d.received = append(d.received, text)
 			d.mu.Unlock()
 			each[min(n, len(each)-1)](conn)
 			_ = conn.Close()

@@ -56,14 +56,14 @@ func TestServeStrangers(t *testing.T) {
 		if len(turnedAway) > 0 {
 			t.Errorf("%s: %d more are turned away", method, len(turnedAway))
 		}
-		d.troubled(func(err error) bool { return errors.Is(err, serve.ErrCrowded) })
+		d.troubled(func(err error) bool { return errors.Is(err, serve.ErrTooManyConns) })
 		if len(d.trouble) > 0 {
 			t.Errorf("%s: more is told: %v", method, <-d.trouble)
 		}
 	}
 }
 
-// A stranger's connection ends with the answer.
+// The connection of an unknown peer ends with the answer.
 func TestServeStrangerOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t, func(o *serve.Options) { o.Known = func(netip.Addr) bool { return false } })

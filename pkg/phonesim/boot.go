@@ -8,33 +8,33 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A run is what a phone does from one start to the next: it begins with nothing in memory but what it is. The contact gap
-// and what the service asked to be told are forgotten by a restart (the guide, p. 72).
-type run struct {
+// A boot is a phone between one start and the next: it begins with nothing in memory but what it is. The contact gap
+// and the wish of a service to be called are forgotten by a restart (the guide, p. 72).
+type boot struct {
 	p     *Phone
 	calls chan string   // where to call next; one at most
 	freed chan struct{} // a call with somebody has ended
 	due   chan *restart // what somebody at the web page has brought about; one at most
-	site  site          // what the web page remembers
+	site  webState      // what the web page remembers
 
 	// Guarded by the phone's lock.
 	lastContact time.Time // that came
 	lastCounted time.Time // that was not within the gap
 
-	// Of the goroutine in up alone.
+	// Used by the goroutine in run alone.
 	promised string // where to call when there is no call any more, "" if nobody asked for that
 }
 
-func (p *Phone) newRun() *run {
-	r := &run{p: p, calls: make(chan string, 1), freed: make(chan struct{}, 1), due: make(chan *restart, 1)}
+func (p *Phone) newBoot() *boot {
+	r := &boot{p: p, calls: make(chan string, 1), freed: make(chan struct{}, 1), due: make(chan *restart, 1)}
 	p.mu.Lock()
 	p.now = r
 	p.mu.Unlock()
 	return r
 }
 
-// call asks for a call. Several in a short time become one (assumed).
-func (r *run) call(target string) {
+// call requests a call. Several in a short time become one (assumed).
+func (r *boot) call(target string) {
 	select {
 	case <-r.calls:
 	default:
@@ -45,22 +45,22 @@ func (r *run) call(target string) {
 	}
 }
 
-// free says that the phone is in no call any more.
-func (r *run) free() {
+// callEnded notes that the phone is in no call any more.
+func (r *boot) callEnded() {
 	select {
 	case r.freed <- struct{}{}:
 	default:
 	}
 }
 
-// up is a phone from its start to its end: nil if it was closed.
-func (r *run) up(ctx context.Context, doors []*door) *restart {
+// run runs the phone until it goes down, and returns what it will run then: nil if it was closed.
+func (r *boot) run(ctx context.Context, listeners []*listener) *restart {
 	ctx, down := context.WithCancel(ctx)
 	var serving sync.WaitGroup
-	for _, d := range doors {
-		serving.Go(func() { r.tend(ctx, d) })
+	for _, d := range listeners {
+		serving.Go(func() { r.serve(ctx, d) })
 	}
-	next := r.work(ctx)
+	next := r.loop(ctx)
 	down()
 	serving.Wait()
 	if next != nil && !next.update {
@@ -75,15 +75,15 @@ func (r *run) up(ctx context.Context, doors []*door) *restart {
 	return next
 }
 
-// work does one thing after another: a phone has one conversation at a time.
-func (r *run) work(ctx context.Context) *restart {
+// loop does one thing after another: a phone has one conversation at a time.
+func (r *boot) loop(ctx context.Context) *restart {
 	for _, target := range r.atStart() {
-		if next := r.talk(ctx, target, wpi.StartUp); next != nil {
+		if next := r.callService(ctx, target, wpi.StartUp); next != nil {
 			return next
 		}
 	}
 	for {
-		target, next := r.await(ctx)
+		target, next := r.nextTask(ctx)
 		if target == "" {
 			return next
 		}
@@ -92,15 +92,15 @@ func (r *run) work(ctx context.Context) *restart {
 			times = 2
 		}
 		for range times {
-			if next := r.talk(ctx, target, wpi.Solicited); next != nil {
+			if next := r.callService(ctx, target, wpi.Solicited); next != nil {
 				return next
 			}
 		}
 	}
 }
 
-// await waits for something to do: a call, or else a restart, which is nil at the end.
-func (r *run) await(ctx context.Context) (target string, next *restart) {
+// nextTask waits for something to do, and returns where to call, or the restart, which is nil at the end.
+func (r *boot) nextTask(ctx context.Context) (target string, next *restart) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -120,8 +120,8 @@ func (r *run) await(ctx context.Context) (target string, next *restart) {
 	}
 }
 
-// atStart returns whom the phone tells that it has started: its own service, and nobody else (the guide, p. 28).
-func (r *run) atStart() []string {
+// atStart returns where the phone reports its start: to its own service, and to no other (the guide, p. 28).
+func (r *boot) atStart() []string {
 	var targets []string
 	if r.p.c.Service != "" {
 		targets = append(targets, r.p.c.Service)
@@ -135,7 +135,7 @@ func (r *run) atStart() []string {
 }
 
 // afterDelay waits before a call, and returns where to call, which may have changed meanwhile; "" at the end.
-func (r *run) afterDelay(ctx context.Context, target string) string {
+func (r *boot) afterDelay(ctx context.Context, target string) string {
 	if !pause(ctx, r.p.c.CallDelay) {
 		return ""
 	}
@@ -146,13 +146,13 @@ func (r *run) afterDelay(ctx context.Context, target string) string {
 	return target
 }
 
-// talk holds a conversation, and does what it was told in it: then the phone may have to restart. A service that wanted to
-// be called when there is no call, and told so while there was none, is called at once.
-func (r *run) talk(ctx context.Context, target, reason string) *restart {
+// callService holds a conversation, and carries out its orders: then the phone may have to restart. A service that wanted to
+// be called when there is no call, and said so while there was none, is called at once.
+func (r *boot) callService(ctx context.Context, target, reason string) *restart {
 	r.p.set(func(*State) { r.p.lastTarget = target })
 	for ctx.Err() == nil {
 		c := r.newConversation(target)
-		reached := c.hold(ctx, c.first(reason))
+		reached := c.converse(ctx, c.firstMessage(reason))
 		switch {
 		case c.restart:
 			state := r.p.State()
@@ -167,18 +167,18 @@ func (r *run) talk(ctx context.Context, target, reason string) *restart {
 	return nil
 }
 
-func (r *run) inCall() bool {
+func (r *boot) inCall() bool {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
 	return r.p.inCall
 }
 
-// carryOut fetches what the phone was told to, and says how that ended where it does so.
-func (r *run) carryOut(ctx context.Context, target string, o *order) *restart {
+// carryOut fetches what was ordered, and reports how that ended if the phone does so.
+func (r *boot) carryOut(ctx context.Context, target string, o *order) *restart {
 	next, report := r.execute(ctx, o)
 	if report != nil {
 		c := r.newConversation(target)
-		c.hold(ctx, report)
+		c.converse(ctx, report)
 		if next == nil && c.order != nil {
 			return r.carryOut(ctx, target, c.order)
 		}

@@ -18,24 +18,25 @@ const (
 	contactPath    = "/contact_dls.html/ContactDLS"
 	maxContact     = 64 << 10 // bytes of one request
 	overload       = time.Second
-	webBuffer      = 256 << 10             // bytes that the system takes of an image before the phone does: phones have little memory (assumed)
+	fetchBuffer    = 64 << 10              // bytes that the system takes of a fetched image before the phone does: phones have little memory (assumed)
+	uploadBuffer   = 256 << 10             // the same of an upload to its web page
 	bindPause      = 50 * time.Millisecond // between two attempts to have the own port again
 	defaultService = "18443"
 )
 
-// places are where a phone listens: HOST:PORT, "" for nowhere.
-type places struct{ contact, secure, web string }
+// addresses are where a phone listens: HOST:PORT, "" for nowhere.
+type addresses struct{ contact, secure, web string }
 
-// A door is a port on which the phone is asked to call, or visited.
-type door struct {
+// A listener is a port for contact requests, or for the web page.
+type listener struct {
 	listener net.Listener
 	address  string
 	config   *tls.Config // nil for the contact port
 	web      bool        // the web page
 }
 
-// open listens on all ports of the phone.
-func (p *Phone) open(ctx context.Context, at places) ([]*door, error) {
+// listen listens on all ports of the phone.
+func (p *Phone) listen(ctx context.Context, at addresses) ([]*listener, error) {
 	config, err := p.pageTLS(at)
 	if err != nil {
 		return nil, err
@@ -44,45 +45,45 @@ func (p *Phone) open(ctx context.Context, at places) ([]*door, error) {
 	if _, port, _ := net.SplitHostPort(contact); p.traits.noContactPort && port != "0" {
 		at.contact = "" // it may be anybody's meanwhile
 	}
-	var doors []*door
-	for _, d := range []*door{{address: at.contact}, {address: at.secure, config: config}, {address: at.web, config: config, web: true}} {
+	var listeners []*listener
+	for _, d := range []*listener{{address: at.contact}, {address: at.secure, config: config}, {address: at.web, config: config, web: true}} {
 		if d.address == "" {
 			continue
 		}
 		again, err := p.listenOn(ctx, d)
 		if err != nil {
-			shut(doors)
+			closeAll(listeners)
 			return nil, err
 		}
-		doors = append(doors, again)
+		listeners = append(listeners, again)
 	}
 	if at.contact != "" {
-		contact = doors[0].address
+		contact = listeners[0].address
 	}
 	if at.contact != "" && p.traits.noContactPort {
-		shut(doors[:1])
-		doors = doors[1:]
+		closeAll(listeners[:1])
+		listeners = listeners[1:]
 	}
 	p.set(func(s *State) {
 		s.Address = contact
 		if at.web != "" {
-			s.WebAddress = doors[len(doors)-1].address
+			s.WebAddress = listeners[len(listeners)-1].address
 		}
 	})
-	return doors, nil
+	return listeners, nil
 }
 
-// shut closes doors that nobody has come through.
-func shut(doors []*door) {
-	for _, d := range doors {
+// closeAll closes listeners that have no connections yet.
+func closeAll(listeners []*listener) {
+	for _, d := range listeners {
 		_ = d.listener.Close()
 	}
 }
 
-// taken are the places with the ports that the phone has taken.
-func (p *Phone) taken(at places, doors []*door) places {
+// current returns the addresses with the ports that the phone has now.
+func (p *Phone) current(at addresses, listeners []*listener) addresses {
 	at.contact = p.Address()
-	for _, d := range doors {
+	for _, d := range listeners {
 		switch {
 		case d.web:
 			at.web = d.address
@@ -93,12 +94,12 @@ func (p *Phone) taken(at places, doors []*door) places {
 	return at
 }
 
-// reopen listens again where the phone listened before. Somebody else may have the port for a moment.
-func (p *Phone) reopen(ctx context.Context, at places) ([]*door, error) {
+// listenAgain listens again where the phone listened before. Somebody else may have the port for a moment.
+func (p *Phone) listenAgain(ctx context.Context, at addresses) ([]*listener, error) {
 	for {
-		doors, err := p.open(ctx, at)
+		listeners, err := p.listen(ctx, at)
 		if err == nil {
-			return doors, nil
+			return listeners, nil
 		}
 		if !pause(ctx, bindPause) {
 			return nil, context.Cause(ctx)
@@ -106,8 +107,8 @@ func (p *Phone) reopen(ctx context.Context, at places) ([]*door, error) {
 	}
 }
 
-// listenOn opens a door where it is to be, or was before.
-func (p *Phone) listenOn(ctx context.Context, d *door) (*door, error) {
+// listenOn listens where a listener has to be, or was before.
+func (p *Phone) listenOn(ctx context.Context, d *listener) (*listener, error) {
 	l, err := p.c.Network.Listen(ctx, "tcp", d.address)
 	if err != nil {
 		name := "contact port"
@@ -116,11 +117,11 @@ func (p *Phone) listenOn(ctx context.Context, d *door) (*door, error) {
 		}
 		return nil, fmt.Errorf("the phone's %s: %w", name, err)
 	}
-	return &door{l, l.Addr().String(), d.config, d.web}, nil
+	return &listener{l, l.Addr().String(), d.config, d.web}, nil
 }
 
-// tend serves a door as long as the phone is up. Too much load closes it for a while.
-func (r *run) tend(ctx context.Context, d *door) {
+// serve serves a listener as long as the phone is up. Too much load closes it for a while.
+func (r *boot) serve(ctx context.Context, d *listener) {
 	for {
 		open, crash := context.WithCancel(ctx)
 		r.accept(open, crash, d)
@@ -140,7 +141,7 @@ func (r *run) tend(ctx context.Context, d *door) {
 }
 
 // accept takes connections until the context ends, and returns when the last one is closed.
-func (r *run) accept(ctx context.Context, crash func(), d *door) {
+func (r *boot) accept(ctx context.Context, crash func(), d *listener) {
 	stop := context.AfterFunc(ctx, func() { _ = d.listener.Close() })
 	defer stop()
 	var visitors sync.WaitGroup
@@ -152,27 +153,27 @@ func (r *run) accept(ctx context.Context, crash func(), d *door) {
 			crash()
 			return
 		}
-		if buffered, ok := conn.(interface{ SetReadBuffer(bytes int) error }); ok && d.web {
-			_ = buffered.SetReadBuffer(webBuffer)
+		if d.web {
+			limitBuffer(conn, uploadBuffer)
 		}
 		visitors.Go(func() {
-			l := hold(ctx, conn, r.p.c.Timeout)
-			defer l.hangUp()
+			l := newIdleConn(ctx, conn, r.p.c.Timeout)
+			defer l.end()
 			var stream net.Conn = l
 			if d.config != nil {
 				stream = tls.Server(l, d.config)
 			}
 			if d.web {
-				r.browse(ctx, l, stream, crash)
+				r.servePage(ctx, l, stream, crash)
 				return
 			}
-			r.receive(crash, stream)
+			r.serveContacts(crash, stream)
 		})
 	}
 }
 
-// receive answers the requests on a connection.
-func (r *run) receive(crash func(), conn net.Conn) {
+// serveContacts answers the requests on a connection.
+func (r *boot) serveContacts(crash func(), conn net.Conn) {
 	limited := &io.LimitedReader{R: conn, N: maxContact}
 	reader := bufio.NewReader(limited)
 	for {
@@ -188,7 +189,7 @@ func (r *run) receive(crash func(), conn net.Conn) {
 }
 
 // answerContact answers one request, and reports whether the connection may be used for another.
-func (r *run) answerContact(crash func(), conn net.Conn, request *http.Request) bool {
+func (r *boot) answerContact(crash func(), conn net.Conn, request *http.Request) bool {
 	form, err := contactForm(request)
 	status := r.contactStatus(request, form, err)
 	switch r.p.traits.contact {
@@ -202,7 +203,7 @@ func (r *run) answerContact(crash func(), conn net.Conn, request *http.Request) 
 	// The headers are the guide's, p. 15.
 	_, err = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Length: 0\r\nContent-type: text/html\r\nServer: DlsClient\r\n\r\n", status, http.StatusText(status))
 	if status == http.StatusNoContent {
-		r.contact(crash, form)
+		r.noteContact(crash, form)
 	}
 	return err == nil
 }
@@ -219,8 +220,8 @@ func contactForm(request *http.Request) (url.Values, error) {
 	return request.URL.Query(), nil
 }
 
-// contactStatus says how a request is answered. 204 is the guide's (p. 15), the others are assumed.
-func (r *run) contactStatus(request *http.Request, form url.Values, err error) int {
+// contactStatus returns the status of the answer to a request. 204 is the guide's (p. 15), the others are assumed.
+func (r *boot) contactStatus(request *http.Request, form url.Values, err error) int {
 	switch {
 	case request.URL.Path != contactPath || r.p.traits.contact == contactMissing:
 		return http.StatusNotFound
@@ -233,8 +234,8 @@ func (r *run) contactStatus(request *http.Request, form url.Values, err error) i
 	return http.StatusNoContent
 }
 
-// contact is what the phone makes of having been asked to call. The answer has been given: it does not depend on this.
-func (r *run) contact(crash func(), form url.Values) {
+// noteContact takes over a contact request, or ignores it. The answer has been given: it does not depend on this.
+func (r *boot) noteContact(crash func(), form url.Values) {
 	target := r.p.c.Service
 	if host := strings.Trim(form.Get("dls_ip_addr"), "[] "); host != "" {
 		port := form.Get("dls_ip_port")
@@ -265,14 +266,14 @@ func (r *run) contact(crash func(), form url.Values) {
 	}
 	r.p.mu.Unlock()
 	if r.p.traits.overload && since < overload {
-		r.p.tell(Event{Kind: Overloaded})
+		r.p.report(Event{Kind: Overloaded})
 		crash()
 		return
 	}
 	if ignored != "" {
-		r.p.tell(Event{Kind: Ignored, Detail: ignored})
+		r.p.report(Event{Kind: Ignored, Detail: ignored})
 		return
 	}
-	r.p.tell(Event{Kind: Contacted, Detail: target})
+	r.p.report(Event{Kind: Contacted, Detail: target})
 	r.call(target)
 }

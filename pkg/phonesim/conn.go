@@ -7,36 +7,36 @@ import (
 	"time"
 )
 
-// A line is a connection that ends with its context, and on which no read or write waits longer than the limit.
-type line struct {
+// An idleConn is a connection that ends with its context, and on which no read or write waits longer than the limit.
+type idleConn struct {
 	net.Conn
 	limit time.Duration
 	stop  func() bool
 }
 
-// hold makes a connection a line.
-func hold(ctx context.Context, conn net.Conn, limit time.Duration) *line {
-	l := &line{Conn: conn, limit: limit}
+// newIdleConn puts a limit on a connection.
+func newIdleConn(ctx context.Context, conn net.Conn, limit time.Duration) *idleConn {
+	l := &idleConn{Conn: conn, limit: limit}
 	l.stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
 	return l
 }
 
-func (l *line) Read(b []byte) (int, error) {
+func (l *idleConn) Read(b []byte) (int, error) {
 	if err := l.SetReadDeadline(time.Now().Add(l.limit)); err != nil {
 		return 0, err
 	}
 	return l.Conn.Read(b)
 }
 
-func (l *line) Write(b []byte) (int, error) {
+func (l *idleConn) Write(b []byte) (int, error) {
 	if err := l.SetWriteDeadline(time.Now().Add(l.limit)); err != nil {
 		return 0, err
 	}
 	return l.Conn.Write(b)
 }
 
-// hangUp closes the connection.
-func (l *line) hangUp() {
+// end closes the connection.
+func (l *idleConn) end() {
 	l.stop()
 	_ = l.Close()
 }
@@ -59,7 +59,7 @@ func (systemNetwork) DialFrom(ctx context.Context, local netip.Addr, network, ad
 }
 
 // dial connects from the phone's own address, if it has one of the same kind.
-func (p *Phone) dial(ctx context.Context, address string) (*line, error) {
+func (p *Phone) dial(ctx context.Context, address string) (*idleConn, error) {
 	own, _, err := net.SplitHostPort(p.Address())
 	if err != nil {
 		return nil, err
@@ -79,5 +79,13 @@ func (p *Phone) dial(ctx context.Context, address string) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hold(ctx, conn, p.c.Timeout), nil
+	limitBuffer(conn, fetchBuffer)
+	return newIdleConn(ctx, conn, p.c.Timeout), nil
+}
+
+// limitBuffer bounds what the system takes of an image before the phone does: a phone that stops reading stops the sender.
+func limitBuffer(conn net.Conn, bytes int) {
+	if buffered, ok := conn.(interface{ SetReadBuffer(bytes int) error }); ok {
+		_ = buffered.SetReadBuffer(bytes) // else the system's own limit counts
+	}
 }
