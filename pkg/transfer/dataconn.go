@@ -21,7 +21,7 @@ type dataConn struct {
 	net.Conn      // tcp, or TLS on it
 	tcp           *netconn.Conn
 	control       *control
-	secure        *tls.Conn   // nil by plain FTP
+	secure        *secureConn // nil by plain FTP
 	complete      func() bool // nil for a download
 	flowing       atomic.Bool // bytes are on their way
 	begun         int         // 1xx answers while it runs
@@ -71,7 +71,7 @@ func (c *control) openData(address string, config *tls.Config, complete func() b
 	}
 	if config != nil {
 		// The handshake has to wait for the first byte: servers begin theirs after the command.
-		d.secure = tls.Client(tcp, config)
+		d.secure = newSecureConn(tcp, config)
 		d.Conn = d.secure
 	}
 	d.stop = context.AfterFunc(c.ctx, tcp.Reset)

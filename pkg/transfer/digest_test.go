@@ -145,3 +145,20 @@ func TestDigestOfChangedFile(t *testing.T) {
 		})
 	}
 }
+
+// A file goes out in chunks of 256 KiB, also by HTTPS: net/http must not cut them into pieces of its own.
+func TestFileGoesOutInChunks(t *testing.T) {
+	t.Parallel()
+	const chunk = 256 << 10
+	for _, method := range []transfer.Method{transfer.FTP, transfer.HTTPS} {
+		s, file := startRow(t, method, ""), content(3*chunk+5)
+		var sent []int64
+		o := transfer.Options{Trust: s.Trust(), Sent: func(n int64) { sent = append(sent, n) }}
+		if _, err := put(t.Context(), s.Access(), o, upload(file)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(sent, []int64{chunk, 2 * chunk, 3 * chunk, 3*chunk + 5}) {
+			t.Errorf("%s: %d", method, sent)
+		}
+	}
+}

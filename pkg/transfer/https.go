@@ -47,8 +47,8 @@ func (s *httpsStore) newTransport() *http.Transport {
 	config := s.o.Trust.TLS(s.base.Hostname())
 	config.NextProtos = []string{"http/1.1"}
 	return &http.Transport{
-		DialContext:            s.dial,
-		TLSClientConfig:        config,
+		DialTLSContext:         s.dial,
+		TLSClientConfig:        config, // for dial: net/http does not look at it
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 		ExpectContinueTimeout:  min(time.Second, s.o.Timeout),
 		MaxResponseHeaderBytes: maxHeader,
@@ -71,7 +71,12 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	c.ResetOnClose()
 	s.conn.Store(c)
 	c.HoldFailedWrites(min(time.Second, idle))
-	return c, nil
+	secure := newSecureConn(c, s.transport.TLSClientConfig)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return secure, nil
 }
 
 // fail turns the error of a request into what Put returns. The error is that of whichever of reading and writing ended

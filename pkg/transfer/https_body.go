@@ -21,13 +21,23 @@ func newBody(ctx context.Context, u Upload, o Options, whole bool) *body {
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	piece, err := b.take(len(p))
+	return copy(p, piece), err
+}
+
+// take returns the next bytes, at most limit. They hold until the next call.
+func (b *body) take(limit int) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.started = true
 	if b.over {
-		return 0, io.ErrClosedPipe
+		return nil, io.ErrClosedPipe
 	}
-	return b.reader.Read(p)
+	piece, err := b.reader.take(limit)
+	if err == nil {
+		b.reader.count(len(piece))
+	}
+	return piece, err
 }
 
 // fill reads the first chunk, so that a file whose start is wrong is never begun on a server.

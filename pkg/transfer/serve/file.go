@@ -92,13 +92,13 @@ func (a *fileWriter) send() error {
 	if a.server.pace != nil {
 		batch = nil // bytes that wait for more would not be paced evenly
 	}
-	a.conn.startBatch(batch)
+	a.conn.Start(batch)
 	tried, err := a.request.send(a.ResponseWriter, piece, a.server.pace, a.conn.Unconfirmed)
 	a.tried = tried
 	if err == nil {
 		err = http.NewResponseController(a.ResponseWriter).Flush()
 	}
-	if late := a.conn.endBatch(); err == nil {
+	if late := a.conn.End(); err == nil {
 		err = late
 	}
 	giveBack()

@@ -44,18 +44,14 @@ func (b *buffers) borrow() (piece, batch []byte, giveBack func()) {
 
 // A batchConn is the connection below TLS. Writes have the idle limit of a [netconn.Conn]; reads have the deadlines that
 // the HTTP server sets, since between requests another limit holds than within one. While a file goes out, writes are
-// collected in a batch.
+// collected.
 type batchConn struct {
-	*netconn.Conn
+	*netconn.Batch
 	client *conn
-
-	mu     sync.Mutex
-	batch  []byte // records on their way to the system, while a file goes out
-	failed error  // of the last write
 }
 
 func newBatchConn(c *conn, idle time.Duration) *batchConn {
-	return &batchConn{Conn: netconn.New(c.Conn, idle), client: c}
+	return &batchConn{netconn.NewBatch(netconn.New(c.Conn, idle)), c}
 }
 
 func (b *batchConn) Read(p []byte) (int, error) { return b.client.Read(p) }
@@ -64,67 +60,6 @@ func (b *batchConn) SetReadDeadline(t time.Time) error {
 }
 func (b *batchConn) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
 func (b *batchConn) Close() error                  { return b.client.Close() }
-
-func (b *batchConn) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.batch == nil {
-		return b.writeNow(p)
-	}
-	for rest := p; len(rest) > 0; {
-		if len(b.batch) == cap(b.batch) {
-			if err := b.flush(); err != nil {
-				return 0, err
-			}
-		}
-		n := min(len(rest), cap(b.batch)-len(b.batch))
-		b.batch = append(b.batch, rest[:n]...)
-		rest = rest[n:]
-	}
-	return len(p), b.failed
-}
-
-// writeNow writes without a batch. After a failure nothing is written any more, TLS's closing alert included.
-func (b *batchConn) writeNow(p []byte) (int, error) {
-	if b.failed != nil {
-		return 0, b.failed
-	}
-	n, err := b.Conn.Write(p)
-	b.failed = err
-	return n, err
-}
-
-func (b *batchConn) flush() error {
-	if len(b.batch) == 0 {
-		return b.failed
-	}
-	_, err := b.writeNow(b.batch)
-	b.batch = b.batch[:0]
-	return err
-}
-
-// startBatch collects what is written in a buffer from now on, if there is one.
-func (b *batchConn) startBatch(buffer []byte) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.batch = buffer[:0]
-}
-
-// endBatch writes what was collected, and no longer collects.
-func (b *batchConn) endBatch() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	err := b.flush()
-	b.batch = nil
-	return err
-}
-
-// Unconfirmed returns how many of the written bytes were not confirmed at the last look, those in the batch included.
-func (b *batchConn) Unconfirmed() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return int64(len(b.batch)) + b.Conn.Unconfirmed()
-}
 
 // send sends the bytes that were asked for to w, in pieces as large as the buffer, at a pace. unconfirmed returns how many of them the client has
 // not confirmed. tried is how many may have gone out.
