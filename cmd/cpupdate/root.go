@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // newRoot returns the command tree.
@@ -35,9 +38,12 @@ The exit codes are listed by: cpupdate help exit-codes`,
 			}
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
-			return noEmptyFlag(cmd)
+			if err := noEmptyFlag(cmd); err != nil {
+				return err
+			}
+			return noLogin(cmd, args)
 		},
 	}
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpErr = printHelp(a, cmd) })
@@ -105,6 +111,21 @@ func noEmptyFlag(cmd *cobra.Command) error {
 		}
 	})
 	return empty
+}
+
+// noLogin rejects a URL with a login, wherever it is: the list of processes shows the command line, and the settings and the
+// output would show the URL. A password command is not looked into.
+func noLogin(cmd *cobra.Command, args []string) error {
+	var found error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "password-command" && secret.HoldsLogin(f.Value.String()) {
+			found = exit.Usage(helpPath(cmd), "--%s: %s", f.Name, settings.NoLogin)
+		}
+	})
+	if slices.ContainsFunc(args, secret.HoldsLogin) && !strings.HasPrefix(cmd.Name(), "__") { // the shell completes what is typed
+		return exit.Usage(helpPath(cmd), "an argument %s", settings.NoLogin)
+	}
+	return found
 }
 
 // helpPath returns the words that follow "cpupdate help" for the command.

@@ -3,7 +3,9 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -131,6 +134,9 @@ func (s *Settings) unknownProfile(name string) error {
 func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where string) error {
 	p.Texts[name], p.Where[name] = texts, where
 	text := texts[0]
+	if slices.ContainsFunc(texts, secret.HoldsLogin) {
+		return &transfer.SettingError{Setting: name, Problem: NoLogin}
+	}
 	var err error
 	switch name {
 	case KeyCA:
@@ -139,7 +145,10 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	case KeyPin:
 		p.Pins, err = ParsePins(texts)
 	case KeyFetchURL:
-		p.Fetch.URL, err = checkedText(text)
+		p.Fetch.URL = text
+		if err = CheckText(text); err == nil {
+			_, err = ParseFetchURL(text)
+		}
 	case KeyFetchUsername:
 		p.Fetch.Username, err = checkedText(text)
 	case KeyFetchPassword:
@@ -200,6 +209,21 @@ func ParsePins(texts []string) ([]trust.Pin, error) {
 		pins = append(pins, pin)
 	}
 	return pins, nil
+}
+
+// NoLogin is what is wrong with a URL such as ftp://user:password@host/.
+const NoLogin = "holds a URL with a login: give the user as a setting of its own, and the password apart"
+
+// ParseFetchURL parses a URL from which phones fetch. No error shows a password in it.
+func ParseFetchURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case strings.Contains(text, "@") && (err != nil || u.User != nil || u.Host == ""):
+		return nil, errors.New("must not contain a login: use fetch-username and fetch-password-file")
+	case err != nil || u.Hostname() == "" || u.Scheme != "ftp" && u.Scheme != "https":
+		return nil, errors.New("must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
+	}
+	return u, nil
 }
 
 func checkedText(s string) (string, error) { return s, CheckText(s) }
