@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // newRoot returns the command tree.
@@ -114,16 +115,17 @@ func noEmptyFlag(cmd *cobra.Command) error {
 }
 
 // noLogin rejects a URL with a login, wherever it is: the list of processes shows the command line, and the settings and the
-// output would show the URL. A password command is not looked into.
+// output would show the URL. A password command is not looked into; settings that are an address have a check of their own.
 func noLogin(cmd *cobra.Command, args []string) error {
+	own := []string{"password-command", transfer.SettingServer, transfer.SettingBaseURL, settings.KeyFetchURL}
 	var found error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Name != "password-command" && secret.HoldsLogin(f.Value.String()) {
+		if !slices.Contains(own, f.Name) && secret.HoldsLogin(f.Value.String()) {
 			found = exit.Usage(helpPath(cmd), "--%s: %s", f.Name, settings.NoLogin)
 		}
 	})
 	if slices.ContainsFunc(args, secret.HoldsLogin) && !strings.HasPrefix(cmd.Name(), "__") { // the shell completes what is typed
-		return exit.Usage(helpPath(cmd), "an argument %s", settings.NoLogin)
+		return exit.Usage(helpPath(cmd), "an argument is a URL that holds a login: name the file, or the host alone")
 	}
 	return found
 }

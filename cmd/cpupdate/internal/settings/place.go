@@ -91,8 +91,12 @@ func (f *File) Text() []byte { return bytes.TrimPrefix(f.Raw, []byte(byteOrderMa
 // Mark returns the file's byte order mark, if it has one.
 func (f *File) Mark() []byte { return f.Raw[:len(f.Raw)-len(f.Text())] }
 
-// ReadFile reads a settings file. A missing file is no error.
+// ReadFile reads a settings file. A missing file is no error. Where passwords are read, what a process that was killed while
+// it wrote them has left is removed.
 func ReadFile(path string, form tomledit.Form) (*File, error) {
+	if target, err := atomicfile.LinkTarget(path); form.Secret && err == nil {
+		_ = atomicfile.RemoveLeft(target) // in a folder that cannot be written to, nothing is left by us
+	}
 	f := &File{Path: path, Form: form, Mode: 0o600}
 	err := f.Read()
 	if err == nil && form.Secret {

@@ -134,9 +134,6 @@ func (s *Settings) unknownProfile(name string) error {
 func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where string) error {
 	p.Texts[name], p.Where[name] = texts, where
 	text := texts[0]
-	if slices.ContainsFunc(texts, secret.HoldsLogin) {
-		return &transfer.SettingError{Setting: name, Problem: NoLogin}
-	}
 	var err error
 	switch name {
 	case KeyCA:
@@ -162,7 +159,12 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	case KeyMinimum:
 		err = storedClaim(&p.Phone.Minimum, text, origin, where, bind.ParseVersion)
 	default:
-		return p.Access.Set(name, text)
+		if err := p.Access.Set(name, text); err != nil {
+			return err
+		}
+	}
+	if err == nil && slices.ContainsFunc(texts, secret.HoldsLogin) {
+		err = errors.New(NoLogin)
 	}
 	if err != nil {
 		return &transfer.SettingError{Setting: name, Problem: err.Error()}
@@ -212,7 +214,7 @@ func ParsePins(texts []string) ([]trust.Pin, error) {
 }
 
 // NoLogin is what is wrong with a URL such as ftp://user:password@host/.
-const NoLogin = "holds a URL with a login: give the user as a setting of its own, and the password apart"
+const NoLogin = "holds a login: give it as username, and the password apart"
 
 // ParseFetchURL parses a URL from which phones fetch. No error shows a password in it.
 func ParseFetchURL(text string) (*url.URL, error) {
