@@ -115,13 +115,17 @@ func noEmptyFlag(cmd *cobra.Command) error {
 }
 
 // noLogin rejects a URL with a login, wherever it is: the list of processes shows the command line, and the settings and the
-// output would show the URL. A password command is not looked into; settings that are an address have a check of their own.
+// output would show the URL. A password command is not looked into; --server and --base-url have a check of their own.
 func noLogin(cmd *cobra.Command, args []string) error {
-	own := []string{"password-command", transfer.SettingServer, transfer.SettingBaseURL, settings.KeyFetchURL}
+	own := []string{"password-command", transfer.SettingServer, transfer.SettingBaseURL}
 	var found error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if !slices.Contains(own, f.Name) && secret.HoldsLogin(f.Value.String()) {
-			found = exit.Usage(helpPath(cmd), "--%s: %s", f.Name, settings.NoLogin)
+			problem := settings.NoLogin
+			if _, err := settings.ParseFetchURL(f.Value.String()); f.Name == settings.KeyFetchURL && err != nil {
+				problem = err.Error()
+			}
+			found = exit.Usage(helpPath(cmd), "--%s: %s", f.Name, problem)
 		}
 	})
 	if slices.ContainsFunc(args, secret.HoldsLogin) && !strings.HasPrefix(cmd.Name(), "__") { // the shell completes what is typed
