@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -27,6 +28,7 @@ type dialog struct {
 	attempts    int // contact requests so far
 	nextContact time.Time
 	contacts    sync.WaitGroup // requests under way
+	lacking     error          // why this machine could not send the last one, if that may pass
 	busy        bool           // the phone said that it is busy
 	busyCount   int            // how often
 
@@ -103,6 +105,8 @@ func (d *dialog) ask(ctx context.Context, limit time.Time) (*call, error) {
 			return c, nil
 		case err == nil:
 			reached = true
+		case d.lacking != nil:
+			d.reporter.report(Event{Step: StepSilent, Err: err, Limit: left(limit)})
 		case !reached || ctx.Err() != nil:
 			return nil, err
 		default: // it acknowledged a request before, and may be about to call
@@ -136,8 +140,14 @@ func (d *dialog) contact(ctx context.Context, limit time.Time) (*call, error) {
 		c = d.took(&early)
 	}
 	d.nextContact = time.Now().Add(d.options.ContactInterval)
+	d.lacking = nil
 	if err != nil {
-		return nil, d.contactFailure(ctx, request.Address, err)
+		err = d.contactFailure(ctx, request.Address, err)
+		if lack := netconn.AsMachine(err); lack != nil && lack.Passes() {
+			d.lacking = err
+			d.nextContact = time.Now().Add(d.options.Probe) // the phone heard nothing
+		}
+		return nil, err
 	}
 	d.reporter.report(Event{Step: StepContacted, Attempt: d.attempts, Limit: left(limit)})
 	return c, nil
@@ -150,6 +160,8 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 		return failf(KindDuplicate, "%s is already a phone of the plan, under another name", address)
 	case ctx.Err() != nil:
 		return errStopped
+	case netconn.AsMachine(err) != nil:
+		return machineFailure(err)
 	case errors.As(err, &e) && (e.Kind == wpi.ContactRefused || e.Kind == wpi.ContactNoPhone):
 		return &Failure{Kind: KindNoPhone, Msg: "no OpenScape phone answers at this address", Err: err}
 	}
@@ -162,6 +174,8 @@ func (d *dialog) noCall() error {
 	switch {
 	case err != nil:
 		return err
+	case d.lacking != nil:
+		return d.lacking
 	case d.busy:
 		return failf(KindBusy, "it has been in a call for %s", span(d.options.Patience))
 	}
