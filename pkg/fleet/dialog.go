@@ -79,7 +79,14 @@ func (d *dialog) ask(ctx context.Context, limit time.Time) (*call, error) {
 	defer patience.Stop()
 	reached := d.busy // it was reached then
 	d.problems.clear()
-	for time.Now().Before(limit) {
+	over := func() bool {
+		if stoodStill(limit) { // it may have called meanwhile, and found nobody: it is asked once more
+			limit = time.Now().Add(d.options.Patience)
+			patience.Reset(d.options.Patience)
+		}
+		return !time.Now().Before(limit)
+	}
+	for !over() {
 		next := time.NewTimer(time.Until(d.nextContact))
 		select {
 		case c := <-d.calls:
@@ -87,12 +94,15 @@ func (d *dialog) ask(ctx context.Context, limit time.Time) (*call, error) {
 			return d.took(&c), nil
 		case <-patience.C:
 			next.Stop()
-			return nil, d.noCall()
+			if over() {
+				return nil, d.noCall()
+			}
+			continue
 		case <-ctx.Done():
 			next.Stop()
 			return nil, errStopped
 		case <-next.C:
-			if !time.Now().Before(limit) {
+			if over() {
 				return nil, d.noCall()
 			}
 		}
@@ -134,16 +144,23 @@ func (d *dialog) contact(ctx context.Context, limit time.Time) (*call, error) {
 	})
 	var c *call
 	var err error
-	select {
-	case err = <-sent:
-	case early := <-d.calls:
-		c = d.took(&early)
+	watch := newStillWatch()
+	defer watch.stop()
+	for waiting := true; waiting; {
+		select {
+		case err = <-sent:
+			waiting = false
+		case early := <-d.calls:
+			c, waiting = d.took(&early), false
+		case <-watch.ticks.C:
+			watch.look()
+		}
 	}
 	d.nextContact = time.Now().Add(d.options.ContactInterval)
 	d.lacking = nil
 	if err != nil {
 		err = d.contactFailure(ctx, request.Address, err)
-		if lack := netconn.AsMachine(err); lack != nil && lack.Passes() {
+		if lack := netconn.AsMachine(err); lack != nil && lack.Passes() || watch.look() && ctx.Err() == nil {
 			d.lacking = err
 			d.nextContact = time.Now().Add(d.options.Probe) // the phone heard nothing
 		}

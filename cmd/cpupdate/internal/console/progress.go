@@ -27,8 +27,8 @@ type Progress struct {
 	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
-	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
-	draw  func(sent int64) // nil if nothing is shown
+	begun atomic.Pointer[time.Time] // when the attempt began
+	draw  func(sent int64)          // nil if nothing is shown
 
 	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
@@ -39,6 +39,7 @@ type Progress struct {
 // StartProgress starts to show progress; emit writes a JSON line. The caller must call End.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
 	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
+	p.begun.Store(new(time.Now()))
 	p.Restart()
 	var interval time.Duration
 	if p.draw, interval = c.Output().meter(p); p.draw != nil {
@@ -62,7 +63,7 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 			fmt.Fprintf(o.c.Err, "%s: %s\n", Escape(p.name), p.whole)
 			return
 		}
-		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
+		rate := float64(sent) / max(time.Since(*p.begun.Load()).Seconds(), 0.001)
 		fmt.Fprintf(o.c.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
 	}, lineInterval
 }
@@ -74,7 +75,7 @@ func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 
 // Restart records that the transfer starts again from the beginning.
 func (p *Progress) Restart() {
-	p.begun.Store(time.Now().UnixNano())
+	p.begun.Store(new(time.Now()))
 	p.Sent.Store(0)
 }
 
