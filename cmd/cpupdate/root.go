@@ -41,6 +41,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
+			a.store.FindFolder()
 			if err := noEmptyFlag(cmd); err != nil {
 				return err
 			}
