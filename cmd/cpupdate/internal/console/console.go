@@ -25,7 +25,7 @@ type Console struct {
 	ErrWidth    func() int // columns of that terminal
 
 	Terminal io.Writer // the terminal of stdin, where stderr is something else: questions are shown there too
-	Discard  func()    // drops what was typed before a question; may be nil
+	Discard  func()    // drops what was typed before a yes/no question; may be nil
 
 	Ask       func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
 	KeepPipes func()                                                   // from then on, a closed stdout is a write error and does not end the process
@@ -106,15 +106,13 @@ func StderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 // ignored: programs that cpupdate starts would inherit that.
 func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// askPassword reads a line from the terminal of standard input without echo. What was typed before does not count.
+// askPassword reads a line from the terminal of standard input without echo. What was typed before counts, so that a
+// program can type it.
 func (c *Console) askPassword(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
-	}
-	if c.Discard != nil {
-		c.Discard()
 	}
 	fmt.Fprint(c.Prompts(), prompt)
 	type answer struct {
