@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	testscript.Main(m, map[string]func(){"cpupdate": main})
+	testscript.Main(m, map[string]func(){"cpupdate": main, "answering": answering})
 }
 
 // TestScript runs the command as a person would: testdata/script, one file a subject.
