@@ -9,13 +9,15 @@ import (
 	"os"
 )
 
-// A File is an opened image. It is safe for concurrent use once [File.Verify] and [File.CheckSignature] have returned.
+// A File is an opened image. It is safe for concurrent use once [File.Verify] or [File.Seal], and [File.CheckSignature],
+// have returned.
 type File struct {
 	facts   Facts
 	fields  []Field
 	header  []byte            // the first bytes of the file, from which facts were read
 	trailer []byte            // the last bytes of the file, from which facts were read
 	image   *io.SectionReader // nil for a stream
+	seal    *seal             // through which image reads, nil if the file is not sealed
 	stream  io.Reader         // the whole stream from its first byte, nil for a file
 	sealed  *sealedDescriptor // the descriptor beside the image, nil without one
 	close   func() error
@@ -203,7 +205,8 @@ func (f *File) Fields() []Field { return f.fields }
 // about twice as long.
 func (f *File) WantSHA256() { f.wholeDigest = true }
 
-// Image returns the whole file, as it is sent to a phone, or nil for a stream.
+// Image returns the whole file, as it is sent to a phone, or nil for a stream. The file may change while it is sent:
+// compare what is read with a [Pass], or call [File.Seal] before.
 func (f *File) Image() *io.SectionReader { return f.image }
 
 // Close closes the file that [Open] opened; after [NewFile] and [NewStream] it does nothing.
