@@ -142,7 +142,7 @@ func (r *Report) outsider(e fleet.Event) {
 
 // noteAbout writes a note, above the progress bar if there is one.
 func (r *Report) noteAbout(who, text string) {
-	say := func() { r.con.Remark("note", who, text) }
+	say := func() { r.con.NoteAbout("note", who, text) }
 	if r.progress != nil {
 		r.progress.WithoutBar(say)
 		return

@@ -54,7 +54,7 @@ const (
 func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
 		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
-		noteAbout: func(who, text string) { con.Remark("note", who, text) },
+		noteAbout: func(who, text string) { con.NoteAbout("note", who, text) },
 	}
 }
 
