@@ -44,7 +44,7 @@ func (p *Pass) Write(b []byte) (int, error) {
 // Verify. The error is a [*FormatError].
 func (p *Pass) Check() error {
 	if size := p.file.image.Size(); p.at != size {
-		return &FormatError{p.file.facts.Format, Changed, "payload", p.at, fmt.Sprintf("%d bytes were read, but the file had %d when it was opened", p.at, size)}
+		return p.file.changed("payload", p.at, fmt.Sprintf("%d bytes were read, but the file had %d when it was opened", p.at, size))
 	}
 	if p.file.seal != nil {
 		return nil

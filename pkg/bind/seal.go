@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // sealPart is how many bytes of a file have one fingerprint. Readers that read whole parts cost least: they take pieces
@@ -21,12 +22,12 @@ const sealPart = 16 << 10
 type seal struct {
 	content io.ReaderAt
 	size    int64
-	format  Format
+	changed func(field string, at int64, msg string) *FormatError
 	mac     cipher.AEAD
 	tags    []byte // of all parts, in their order
 }
 
-func newSeal(content io.ReaderAt, size int64, format Format) (*seal, error) {
+func newSeal(f *File) (*seal, error) {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	block, err := aes.NewCipher(key)
@@ -37,7 +38,7 @@ func newSeal(content io.ReaderAt, size int64, format Format) (*seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &seal{content: content, size: size, format: format, mac: mac}, nil
+	return &seal{content: f.image, size: f.image.Size(), changed: f.changed, mac: mac}, nil
 }
 
 // add appends the fingerprints of the next bytes: whole parts, but for the end of the file.
@@ -96,14 +97,14 @@ func (s *seal) read(b []byte, start int64) (int, error) {
 		return 0, fmt.Errorf("reading at byte %d: %w", start+int64(n), withoutPath(err))
 	}
 	if n < len(b) {
-		return 0, &FormatError{s.format, Changed, "content", start + int64(n), fmt.Sprintf("the file ends here, but had %d bytes when it was verified", s.size)}
+		return 0, s.changed("content", start+int64(n), fmt.Sprintf("the file ends here, but had %d bytes when it was verified", s.size))
 	}
 	size := int64(s.mac.Overhead())
 	for at := int64(0); at < int64(n); at += sealPart {
 		number := (start + at) / sealPart
 		tag, part := s.tags[number*size:][:size], b[at:min(at+sealPart, int64(n))]
 		if _, err := s.mac.Open(nil, s.nonce(number), tag, part); err != nil {
-			return int(at), &FormatError{s.format, Changed, "content", start + at, fmt.Sprintf("the file has changed since it was verified (in the %d bytes from here)", len(part))}
+			return int(at), s.changed("content", start+at, fmt.Sprintf("the file has changed since it was verified (in the %d bytes from here)", len(part)))
 		}
 	}
 	return n, nil
@@ -113,7 +114,11 @@ func (s *seal) read(b []byte, start int64) (int, error) {
 // out the bytes that were verified and no others: where the file has changed, reading fails with a [*FormatError] whose
 // problem is [Changed]. A stream cannot be sealed.
 func (f *File) Seal(ctx context.Context) error {
-	s, err := newSeal(f.image, f.image.Size(), f.facts.Format)
+	info, err := f.info()
+	if err != nil {
+		return err
+	}
+	s, err := newSeal(f)
 	if err != nil {
 		return err
 	}
@@ -122,8 +127,48 @@ func (f *File) Seal(ctx context.Context) error {
 	if err := f.verify(ctx, sums); err != nil {
 		return err
 	}
-	f.seal, f.image = s, io.NewSectionReader(s, 0, s.size)
+	f.seal, f.image, f.sealedAs = s, io.NewSectionReader(s, 0, s.size), info
 	return nil
+}
+
+// CheckUnchanged reports whether a sealed file is still what was verified. It reads the file only if size or time of the
+// last change are not what they were. The error is that of reading [File.Image].
+func (f *File) CheckUnchanged(ctx context.Context) error {
+	f.checking.Lock()
+	defer f.checking.Unlock()
+	info, err := f.info()
+	if err != nil || info == f.sealedAs {
+		return err
+	}
+	buffer := make([]byte, chunk)
+	for at := int64(0); at < f.image.Size(); at += chunk {
+		if err := checkContext(ctx); err != nil {
+			return err
+		}
+		if n, err := f.image.ReadAt(buffer, at); err != nil && at+int64(n) < f.image.Size() {
+			return err
+		}
+	}
+	f.sealedAs = info
+	return nil
+}
+
+// A fileInfo is what shows at once that a file may have changed.
+type fileInfo struct {
+	size    int64
+	changed time.Time
+}
+
+// info returns the size of the file, and when it was changed last.
+func (f *File) info() (fileInfo, error) {
+	if f.stat == nil {
+		return fileInfo{}, nil
+	}
+	info, err := f.stat()
+	if err != nil {
+		return fileInfo{}, withoutPath(err)
+	}
+	return fileInfo{info.Size(), info.ModTime()}, nil
 }
 
 // StatesDigest reports whether header or descriptor state a digest of the image, with which a [Pass] compares what is

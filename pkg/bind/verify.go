@@ -99,10 +99,7 @@ func (s *sums) comparePart(name string, start int64, part []byte, at int64, b []
 	for part[from-start] == b[from-at] {
 		from++
 	}
-	s.changed = &FormatError{
-		s.file.facts.Format, Changed, name, from,
-		fmt.Sprintf("the byte is 0x%02x, but was 0x%02x when the file was opened", b[from-at], part[from-start]),
-	}
+	s.changed = s.file.changed(name, from, fmt.Sprintf("the byte is 0x%02x, but was 0x%02x when the file was opened", b[from-at], part[from-start]))
 }
 
 func (f *File) hashFile(ctx context.Context, s *sums) error {
@@ -119,7 +116,7 @@ func (f *File) hashFile(ctx context.Context, s *sums) error {
 		case err != nil && !errors.Is(err, io.EOF):
 			return fmt.Errorf("reading at byte %d: %w", at, withoutPath(err))
 		case err != nil && at < size:
-			return &FormatError{f.facts.Format, Changed, "payload", at, fmt.Sprintf("the file ends here, but had %d bytes when it was opened", size)}
+			return f.changed("payload", at, fmt.Sprintf("the file ends here, but had %d bytes when it was opened", size))
 		}
 	}
 	return nil

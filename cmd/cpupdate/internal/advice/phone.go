@@ -91,12 +91,16 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
 	interrupted, instructed := false, 0
+	var image error // why the image could not be sent any more
 	for i, r := range results {
 		if r.Failure == nil {
 			continue
 		}
 		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
 		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if r.Failure.Kind == fleet.KindImage {
+			image = cmp.Or(image, r.Failure.Err)
+		}
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
 			if r.Instructed {
@@ -109,6 +113,8 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		return nil
 	case len(results) == 1:
 		return bad[0]
+	case image != nil:
+		return imageFailure(plan, in, results, image)
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
