@@ -33,25 +33,24 @@ func (r *Runner) imageError() error {
 	return r.image
 }
 
-// becauseOfImage returns what the end of the image means for a phone: a failure of its own if the image, and not the phone,
-// ended its way.
+// becauseOfImage returns how a phone's way ended: a failure of its own if the image, and not the phone, ended it.
 func (p *phone) becauseOfImage(f *Failure) *Failure {
 	cause := p.runner.imageError()
-	if cause == nil || f.Kind == KindImage {
-		return f
-	}
-	byPage, fetch := p.runner.plan.web() != nil, p.fetches.state()
 	ours := f.Kind == KindInterrupted || p.result.Instructed && (f.Kind == KindCut || f.Kind == KindSaysFailed)
-	msg := "the update command was not sent"
-	switch {
-	case !ours:
+	if cause == nil || !ours {
 		return f
-	case byPage:
-		msg = f.Msg // it says how much was sent, and what the phone runs
-	case p.result.Instructed && (fetch.Complete || fetch.Perhaps):
-		msg = "it fetched the whole image as it was verified, and may still update; the run was stopped"
-	case p.result.Instructed:
-		msg = "its fetch was cut off, and it keeps its old software"
 	}
-	return &Failure{Kind: KindImage, Msg: msg, Err: cause}
+	fetch := p.fetches.state()
+	switch {
+	case p.runner.plan.web() != nil:
+		f.Kind = KindImage // the sentence says how much was sent, and what the phone runs
+	case !p.result.Instructed:
+		f = failf(KindImage, "the update command was not sent")
+	case fetch.Complete || fetch.Perhaps:
+		f = failf(KindImage, "it fetched the whole image as it was verified, and may still update; the run was stopped")
+	default:
+		f = failf(KindImage, "its fetch was cut off, and it keeps its old software")
+	}
+	f.Err = cause
+	return f
 }

@@ -25,7 +25,6 @@ func WebTable() []PhoneRow {
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
 		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above, and compare the hardware levels with cpupdate check", ""},
 		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --limit-rate, which all phones share, or --patience; the phone discards an incomplete upload", ""},
-		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
 		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
 	}
 }
