@@ -110,3 +110,25 @@ func (s changedServer) checkSent(t *testing.T, r ran, image sealedImage, c chang
 		t.Errorf("exit code %d; %d files on the server, as it was verified: %t\n%s%s", r.code, len(files), whole, r.out, r.errOut)
 	}
 }
+
+// TestPushChangedBeforePhones: an image that changes while it is sent to a server is announced to no phone.
+func TestPushChangedBeforePhones(t *testing.T) {
+	t.Parallel()
+	for _, image := range sealedImages(t) {
+		for _, c := range changes() {
+			if c.harmless {
+				continue
+			}
+			t.Run(image.format+" "+c.name, func(t *testing.T) {
+				t.Parallel()
+				s := startChangedServer(t, transfer.FTP)
+				phone := startPhone(t, "", nil)
+				r := pushWhile(t, &image, c, s, transfer.StepSend, append([]string{phone.Address()}, serviceFlags(t)...)...)
+				s.checkSent(t, r, image, c, transfer.StepSend)
+				if state := phone.State(); state.Contacts > 0 {
+					t.Errorf("the phone was contacted %d times", state.Contacts)
+				}
+			})
+		}
+	}
+}
