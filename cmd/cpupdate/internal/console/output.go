@@ -172,7 +172,7 @@ func (silence) Print(any, func(w io.Writer)) error           { return nil }
 func (silence) Part(func(w io.Writer)) error                 { return nil }
 func (silence) Emit(any, func(w io.Writer)) error            { return nil }
 func (silence) Note(string, string, string)                  {}
-func (silence) NoteAbout(string, string, string)                {}
+func (silence) NoteAbout(string, string, string)             {}
 func (silence) Dialog(string)                                {}
 func (silence) Report(error)                                 {}
 func (silence) meter(*Progress) (func(int64), time.Duration) { return nil, 0 }
