@@ -124,10 +124,7 @@ func (s *seenFields) push(t *testing.T, image string, faults, args []string, wan
 			t.Fatal(err)
 		}
 	}
-	phone, err := phonesim.Start(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	phone := start(t, config)
 	defer phone.Close()
 	a, out, errOut := testApp(t, nil)
 	way := "--serve"
