@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -100,6 +102,22 @@ func TestDoctorDefaultPort(t *testing.T) {
 	})
 	if r.code != exit.CodeOK || f.State != "warning" || !strings.HasPrefix(f.Text, "port 18443 is in use, so a free port is used") || len(f.Hints) == 0 {
 		t.Errorf("exit code %d, and %+v", r.code, f)
+	}
+}
+
+// withoutDefaultPort runs a command while the port that phones call by default is in use: by this test, or by another
+// program. It runs the command again if the other program left the port meanwhile, so that the command got it.
+func withoutDefaultPort(t *testing.T, args []string, isDefault func(ran) bool) ran {
+	t.Helper()
+	for {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(option.CallPort)))
+		r := runHere(t, nil, args...)
+		if err == nil {
+			_ = l.Close()
+		}
+		if used := isDefault(r); err == nil || !used {
+			return r
+		}
 	}
 }
 

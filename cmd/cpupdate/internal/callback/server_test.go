@@ -24,7 +24,7 @@ import (
 // TestStationPatience: our servers wait for a phone as long as its patience says, and send at the rate that is asked.
 func TestStationPatience(t *testing.T) {
 	s := &Server{Options: &option.Listen{Patience: 7 * time.Minute}, line: transfer.Options{Rate: 99}, Runner: fleet.New(fleet.Options{})}
-	if o := s.serving("127.0.0.1:0"); o.Stall != 7*time.Minute || o.Rate != 99 || o.Address != "127.0.0.1:0" || o.OnError == nil {
+	if o, err := s.serving("127.0.0.1:0"); err != nil || o.Stall != 7*time.Minute || o.Rate != 99 || o.Address != "127.0.0.1:0" || o.OnError == nil {
 		t.Errorf("%+v", o)
 	}
 }
