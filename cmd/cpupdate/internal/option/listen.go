@@ -1,6 +1,7 @@
 package option
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -30,6 +31,14 @@ type Listen struct {
 	Patience          time.Duration
 	Probe             time.Duration
 	Parallel          int
+	Network           Network
+}
+
+// A Network connects to phones, and opens the ports that they call. A field that is nil means the network of the system.
+type Network struct {
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Listen func(address string) (net.Listener, error)
 }
 
 // AddFlags declares the flags.
