@@ -119,19 +119,28 @@ func (o *Offer) notify() {
 // isFor reports whether a client may have the file.
 func (o *Offer) isFor(client netip.Addr) bool { return slices.Contains(o.what.Clients, client) }
 
-// begin begins a request. It returns nil if the offer is withdrawn.
-func (o *Offer) begin() *request {
+// maxRequests is how many requests for one offer are served at a time. It is for one phone.
+const maxRequests = 64
+
+// errTooMany refuses a request beside too many others.
+var errTooMany = errors.New("too many requests for the file at a time")
+
+// begin begins a request. The error is errWithdrawn or errTooMany.
+func (o *Offer) begin() (*request, error) {
 	o.mu.Lock()
 	r := &request{offer: o, content: io.NewSectionReader(o.what.Content, 0, o.what.Content.Size())}
-	if o.withdrawn {
-		o.mu.Unlock()
-		return nil
+	if o.withdrawn || len(o.open) == maxRequests {
+		defer o.mu.Unlock()
+		if o.withdrawn {
+			return nil, errWithdrawn
+		}
+		return nil, errTooMany
 	}
 	o.requested++
 	o.open[r] = struct{}{}
 	o.mu.Unlock()
 	o.notify()
-	return r
+	return r, nil
 }
 
 // A request is one request for the file under way.
