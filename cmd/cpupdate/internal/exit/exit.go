@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -96,9 +97,14 @@ func Errorf(c Code, hint, format string, args ...any) *Error {
 	return New(c, fmt.Errorf(format, args...), hint)
 }
 
-// Usage returns a usage error of the command.
+// Usage returns a usage error of the command. If the error wraps one about a host, its advice is the first hint.
 func Usage(command, format string, args ...any) error {
-	return Errorf(CodeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
+	err := fmt.Errorf(format, args...)
+	help := strings.TrimSpace("cpupdate help " + command)
+	if host := (*address.Error)(nil); errors.As(err, &host) {
+		return New(CodeUsage, err, host.Advice, help)
+	}
+	return New(CodeUsage, err, help)
 }
 
 // ShownArgument quotes an invalid argument, unless it may contain a password, as in ftp://cp:password@host.

@@ -14,6 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -131,6 +132,9 @@ func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, err
 	}
 	if u.User != nil {
 		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must not contain a login: use fetch-username and fetch-password-file")
+	}
+	if _, err := address.Host(u.Hostname()); err != nil {
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
 	}
 	if strings.HasSuffix(u.Path, "/") || u.Path == "" {
 		u = u.JoinPath(filename)

@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -143,7 +145,7 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	case KeyPin:
 		p.Pins, err = ParsePins(texts)
 	case KeyFetchURL:
-		p.Fetch.URL, err = checkedText(text)
+		p.Fetch.URL, err = checkedURL(text)
 	case KeyFetchUsername:
 		p.Fetch.Username, err = checkedText(text)
 	case KeyFetchPassword:
@@ -204,6 +206,15 @@ func ParsePins(texts []string) ([]trust.Pin, error) {
 		pins = append(pins, pin)
 	}
 	return pins, nil
+}
+
+// checkedURL checks a text and, if it is a URL, its host. The rest of it is checked when it is used.
+func checkedURL(s string) (string, error) {
+	err := CheckText(s)
+	if u, noURL := url.Parse(s); err == nil && noURL == nil && u.Host != "" {
+		_, err = address.Host(u.Hostname())
+	}
+	return s, err
 }
 
 func checkedText(s string) (string, error) { return s, CheckText(s) }
