@@ -28,6 +28,8 @@ type Offering struct {
 	Clients []netip.Addr      // the addresses that may fetch it
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
+	// Failed, if not nil, is told that Content cannot be read, before the request is reset. It must not wait.
+	Failed func(error)
 }
 
 // Fetch says how far clients got with a file.

@@ -68,8 +68,12 @@ func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func(
 	defer cache.begin(content)()
 	buffer = buffer[:pace.most(len(buffer))]
 	for at := r.part.from; at < r.part.to; {
-		piece, err := cache.read(content, buffer[:min(int64(len(buffer)), r.part.to-at)], at)
+		most := int64(len(buffer)) - at%int64(len(buffer)) // the next piece begins where a reader's parts may begin
+		piece, err := cache.read(content, buffer[:min(most, r.part.to-at)], at)
 		if err != nil {
+			if r.offer.what.Failed != nil {
+				r.offer.what.Failed(err)
+			}
 			return tried, err
 		}
 		if err := pace.wait(len(piece)); err != nil {
