@@ -140,13 +140,14 @@ func (p *phone) update(ctx context.Context) error {
 	if err := p.noneFits(); err != nil {
 		return err
 	}
-	limit := time.Now().Add(p.runner.options.Patience)
+	patience := p.runner.options.Patience
+	w := p.dialog.await(patience)
 	for {
-		c, err := p.dialog.ask(ctx, limit)
+		c, err := p.firstCall(ctx, w)
 		if err != nil {
 			return err
 		}
-		if c, err = p.dialog.identify(ctx, c); err != nil {
+		if c, err = p.dialog.identify(ctx, c, patience); err != nil {
 			return err
 		}
 		p.facts.before = p.facts.after
@@ -160,8 +161,30 @@ func (p *phone) update(ctx context.Context) error {
 		}
 		p.result.Instructed = false
 		p.withdraw()
-		if limit, err = p.dialog.busyAgain(limit); err != nil {
+		if err = p.dialog.busyAgain(w); err != nil {
 			return err
+		}
+	}
+}
+
+// firstCall asks the phone to call. One that cannot be reached may be restarting: it is tried again, and makes room for
+// other phones meanwhile.
+func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
+	for {
+		c, err := p.dialog.ask(ctx, w)
+		if err == nil || p.runner.options.SkipUnreachable || w.over() || !mayStart(err) {
+			return c, err
+		}
+		p.dialog.unreached(err, w)
+		p.slot.free()
+		if c, stopped := p.dialog.nextTurn(ctx, w); c != nil || stopped != nil {
+			return c, stopped
+		}
+		if w.over() {
+			return nil, err
+		}
+		if !p.slot.take(ctx) {
+			return nil, errStopped
 		}
 	}
 }

@@ -30,6 +30,7 @@ type Listen struct {
 	Patience          time.Duration
 	Probe             time.Duration
 	Parallel          int
+	SkipUnreachable   bool
 }
 
 // AddFlags declares the flags.
@@ -47,6 +48,7 @@ func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "how long to wait for a phone's next step (`DURATION`, such as 10m)")
 	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the minimum time between two contact requests to one phone (`DURATION`, such as 60s)")
 	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often to check whether a phone restarts (`DURATION`, such as 2s)")
+	flags.BoolVar(&o.SkipUnreachable, "skip-unreachable", false, "skip a phone whose first contact request fails; without this flag, cpupdate tries again until --patience ends, because the phone may be restarting")
 	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
 }
 
