@@ -29,6 +29,15 @@ type Context struct {
 	Image string                      // as it was named, "" if there is none
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
+	Waits string                      // what makes the run wait for a phone that cannot be reached, "" if it did
+}
+
+// WaitsForQuery returns what makes a query wait for a phone that cannot be reached, "" if it does.
+func WaitsForQuery(skips bool) string {
+	if !skips {
+		return ""
+	}
+	return "to wait until it can be reached, use --patience 10m"
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -78,6 +87,9 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
+		}
+		if f.Kind == fleet.KindUnreachable && !f.Instructed && in.Waits != "" {
+			hint += "; " + in.Waits
 		}
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
