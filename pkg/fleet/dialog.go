@@ -238,7 +238,7 @@ func (d *dialog) noCall(w *wait) error {
 	case err != nil:
 		return err
 	case d.busy:
-		return failf(KindBusy, "it reported that it is in a call, and did not accept the update command within %s", span(w.patience))
+		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}
 	failure := &Failure{
 		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller, problemTLS, problemGarbled, problemHungUp),

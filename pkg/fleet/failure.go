@@ -57,7 +57,8 @@ type Failure struct { //nolint:errname // it is a way to end, as Outcome is, and
 	Kind       Kind
 	Msg        string // one sentence, without the phone's name
 	Err        error  // the cause, if there is one
-	Instructed bool   // the phone had got the update command, or the image, and may still update
+	Instructed bool   // the phone had got the update command, or the image, and may still update unless it Keeps its software
+	Keeps      bool   // the phone cannot get the rest of the image: it keeps its old software
 }
 
 func (f *Failure) Error() string {

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -27,6 +28,7 @@ type phone struct {
 	fetches  *fetchLog
 	slot     slot
 	grant    *Grant // its access to the image; nil if it has none
+	watched  bool   // its fetching can be seen
 	result   Result
 }
 
@@ -106,6 +108,8 @@ func (p *phone) run(ctx, early context.Context) Result {
 	if err != nil {
 		f := (*Failure)(nil)
 		if !errors.As(err, &f) {
+			p.fetches.settle(lateCount)
+			p.result.Fetch = p.fetches.state()
 			f = p.interrupted(ctx)
 		}
 		f.Instructed = p.result.Instructed
@@ -129,10 +133,22 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	if p.result.Instructed {
-		return failf(KindInterrupted, "interrupted after the update command was sent; the phone may still update")
+	if !p.result.Instructed {
+		return failf(KindInterrupted, "interrupted before the update command was sent")
 	}
-	return failf(KindInterrupted, "interrupted before the update command was sent")
+	const sent = "interrupted after the update command was sent; "
+	switch now := p.result.Fetch; {
+	case !p.watched:
+		return failf(KindInterrupted, sent+"the phone may still update")
+	case now.Complete, !p.result.Down.IsZero():
+		return failf(KindInterrupted, sent+"the phone may still update, since it has the image: keep it on power")
+	case now.Perhaps:
+		return failf(KindInterrupted, sent+"the phone may still update, since it may have the whole image: keep it on power")
+	case now.Requests == 0:
+		return &Failure{Kind: KindInterrupted, Msg: sent + "it keeps its old software, since it had not requested the image", Keeps: true}
+	default:
+		return &Failure{Kind: KindInterrupted, Msg: fmt.Sprintf(sent+"its fetch was cut after %d of %d bytes, and it keeps its old software", now.Sent, now.Size), Keeps: true}
+	}
 }
 
 // update takes a phone through its provisioning interface: it gets contact requests, is identified, checked, instructed and followed.
@@ -151,7 +167,7 @@ func (p *phone) update(ctx context.Context) error {
 			return err
 		}
 		p.facts.before = p.facts.after
-		instructed, err := p.instruct(c)
+		instructed, err := p.instruct(ctx, c)
 		if err != nil || !instructed {
 			return err
 		}
@@ -191,8 +207,11 @@ func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 
 // instruct answers the call in which the phone said what it is: with the update command if the image suits it and is wanted,
 // else with the end of the conversation. It reports whether the phone was instructed.
-func (p *phone) instruct(c *call) (bool, error) {
+func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
 	message, err := p.answer()
+	if err == nil && message != nil && ctx.Err() != nil {
+		err = errStopped // since it was identified
+	}
 	if err != nil || message == nil {
 		p.dialog.reply(c, wpi.CleanUp())
 		return false, err
@@ -230,7 +249,7 @@ func (p *phone) deployment() (*wpi.ServiceMessage, error) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	p.grant = grant
+	p.grant, p.watched = grant, grant.Watched
 	d := grant.Deployment
 	d.Priority = image.Priority
 	d.Version = dotted(image.Facts.Version.Value)

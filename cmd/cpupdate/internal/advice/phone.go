@@ -103,7 +103,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
-	interrupted, instructed := false, 0
+	interrupted, instructed, cut := false, 0, 0
 	for i, r := range results {
 		if r.Failure == nil {
 			continue
@@ -112,7 +112,10 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
-			if r.Instructed {
+			switch {
+			case r.Instructed && r.Failure.Keeps:
+				cut++
+			case r.Instructed:
 				instructed++
 			}
 		}
@@ -125,7 +128,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed, cut))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -159,15 +162,27 @@ func badEnd(plan fleet.Plan, n int) string {
 	return console.IsAre(n) + " not updated"
 }
 
-// instructedText says how many phones got the update command and can no longer be stopped.
-func instructedText(n int) string {
-	switch n {
-	case 0:
-		return "no update command was sent"
-	case 1:
-		return "1 has the update command already and may still update"
+// instructedText says how many phones got the update command and can no longer be stopped, and how many got it and can no
+// longer get the image.
+func instructedText(n, cut int) string {
+	var parts []string
+	if n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s the update command already and may still update", n, hasHave(n)))
 	}
-	return fmt.Sprintf("%d have the update command already and may still update", n)
+	if cut > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s the update command, but not the whole image, and will keep the old software", cut, hasHave(cut)))
+	}
+	if len(parts) == 0 {
+		return "no update command was sent"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func hasHave(n int) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
 }
 
 // ShortList joins the first ten names and counts the others.
