@@ -11,7 +11,7 @@ import (
 func WebTable() []PhoneRow {
 	const compare = "look at the page with a browser, and at the output of --verbose; if it is a phone's page, report the error above"
 	return []PhoneRow{
-		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
+		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
 		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", ""},
 		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with that of the phone: cpupdate help trust", ""},
 		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", ""},

@@ -42,7 +42,7 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	}
 	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel,
-		Timeout: timeout, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
+		Timeout: timeout, SkipUnreachable: o.SkipUnreachable, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
 	})}
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
