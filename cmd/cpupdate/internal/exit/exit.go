@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -85,12 +86,19 @@ type Error struct {
 	Hints []string
 }
 
-func (f *Error) Error() string { return f.Err.Error() }
+// Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
+func (f *Error) Error() string { return secret.WithoutLogins(f.Err.Error()) }
 
 func (f *Error) Unwrap() error { return f.Err }
 
 // New gives an error its exit code and hints.
-func New(c Code, err error, hints ...string) *Error { return &Error{c, err, hints} }
+func New(c Code, err error, hints ...string) *Error {
+	var shown []string
+	for _, hint := range hints {
+		shown = append(shown, secret.WithoutLogins(hint))
+	}
+	return &Error{c, err, shown}
+}
 
 // Errorf returns a failure with a new error that wraps no cause.
 func Errorf(c Code, hint, format string, args ...any) *Error {
