@@ -97,6 +97,10 @@ func connectRows() []HTTPSRow {
 			x.Raw(halfAHello)
 			x.Silence()
 		}),
+		connect("https-tls-drips", func(x *Exchange) {
+			hello(x)
+			Drip(halfAHello, "x")(x)
+		}),
 		{Name: "https-h2-only", Faults: []HTTPFault{func(s *HTTPS) { s.config.NextProtos = []string{"h2"} }}},
 		{Name: "https-tls-too-old", Faults: []HTTPFault{func(s *HTTPS) {
 			s.config.MinVersion, s.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -104,7 +108,7 @@ func connectRows() []HTTPSRow {
 	}
 	for i := range rows {
 		switch rows[i].Name {
-		case "https-silent", "https-tls-silent-in-the-middle":
+		case "https-silent", "https-tls-silent-in-the-middle", "https-tls-drips":
 			rows[i].Silent = true
 		}
 	}

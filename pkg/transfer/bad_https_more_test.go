@@ -143,6 +143,7 @@ func httpConnectWants() map[string]want {
 		"https-tls-too-old":                 noTLS,
 		"https-silent":                      slow,
 		"https-tls-silent-in-the-middle":    slow,
+		"https-tls-drips":                   slow,
 		"https-h2-only":                     either(transfer.KindTLS, transfer.KindBroken, transfer.KindProtocol),
 		"https-certificate-expired":         trust,
 		"https-certificate-other-name":      trust,

@@ -40,7 +40,7 @@ func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
 func (s *ftpStore) connect(ctx context.Context) error {
 	s.drop()
 	s.tell(StepConnect, s.address)
-	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
+	c, err := s.o.connect(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}
@@ -88,10 +88,8 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 	}
 	config := s.o.Trust.TLS(s.access.host())
 	secure := tls.Client(c, config)
-	limited, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, os.ErrDeadlineExceeded)
-	defer cancel()
-	if err := secure.HandshakeContext(limited); err != nil {
-		return nil, s.fail(limited, "starting TLS", err)
+	if err := handshakeWithin(ctx, secure, s.o.Timeout); err != nil {
+		return nil, s.fail(ctx, "starting TLS", err)
 	}
 	s.control = newControl(c, secure, bufio.NewReader(secure), greeting, s.access, s.o)
 	return config, nil

@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"os"
 	"strconv"
-
-	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // Address returns the server's HOST:PORT: of the control connection, or of the base URL. The access data must be valid.
@@ -48,7 +45,7 @@ func Handshake(ctx context.Context, a Access, o Options) error {
 
 func (p *peer) handshakeTLS(ctx context.Context) error {
 	p.tell(StepConnect, p.address)
-	c, err := netconn.Dial(ctx, p.address, p.o.Timeout)
+	c, err := p.o.connect(ctx, p.address, p.o.Timeout)
 	if err != nil {
 		return p.fail(ctx, "connecting", err)
 	}
@@ -56,11 +53,9 @@ func (p *peer) handshakeTLS(ctx context.Context) error {
 	config := p.o.Trust.TLS(host)
 	config.NextProtos = []string{"http/1.1"}
 	secure := tls.Client(c, config)
-	limited, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, os.ErrDeadlineExceeded)
-	defer cancel()
-	if err := secure.HandshakeContext(limited); err != nil {
+	if err := handshakeWithin(ctx, secure, p.o.Timeout); err != nil {
 		c.Reset()
-		return p.fail(limited, "connecting", err)
+		return p.fail(ctx, "connecting", err)
 	}
 	_ = secure.Close() // what was wanted is known
 	return nil
@@ -68,7 +63,7 @@ func (p *peer) handshakeTLS(ctx context.Context) error {
 
 func (s *ftpStore) handshake(ctx context.Context) error {
 	s.tell(StepConnect, s.address)
-	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
+	c, err := s.o.connect(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}

@@ -64,7 +64,7 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	if grace := time.Duration(s.grace.Load()); grace > 0 {
 		idle = min(idle, grace)
 	}
-	c, err := netconn.Dial(ctx, address, idle)
+	c, err := s.o.connect(ctx, address, idle)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	s.conn.Store(c)
 	c.HoldFailedWrites(min(time.Second, idle))
 	secure := newSecureConn(c, s.transport.TLSClientConfig)
-	if err := secure.HandshakeContext(ctx); err != nil {
+	if err := handshakeWithin(ctx, secure.Conn, idle); err != nil {
 		_ = c.Close()
 		return nil, err
 	}

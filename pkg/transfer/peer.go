@@ -2,12 +2,14 @@ package transfer
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -23,6 +25,31 @@ type peer struct {
 
 // tell tells a step.
 func (p *peer) tell(step Step, text string) { p.o.tell(Event{Step: step, Text: text}) }
+
+// connect connects to an address. This may take as long as the idle limit.
+func (o Options) connect(ctx context.Context, address string, idle time.Duration) (*netconn.Conn, error) {
+	if o.Dial == nil {
+		return netconn.Dial(ctx, address, idle)
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, idle, os.ErrDeadlineExceeded)
+	defer cancel()
+	raw, err := o.Dial(limited, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return netconn.New(raw, idle), nil
+}
+
+// handshakeWithin makes the TLS handshake. All of it has the limit: bytes that drip in are no silence.
+func handshakeWithin(ctx context.Context, c *tls.Conn, limit time.Duration) error {
+	limited, cancel := context.WithTimeoutCause(ctx, limit, os.ErrDeadlineExceeded)
+	defer cancel()
+	err := c.HandshakeContext(limited)
+	if err != nil && limited.Err() != nil {
+		return context.Cause(limited)
+	}
+	return err
+}
 
 // scrub returns a server's text without the password: servers repeat what they were sent, the header of a basic login too.
 func (a Access) scrub(text string) string {

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"io"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -88,10 +89,12 @@ func (l *Location) proof(what Proof) {
 // Options say how to talk to a server. The zero value of a field is its default.
 type Options struct {
 	Trust   trust.Policy  // which certificates and keys of the server are accepted
-	Timeout time.Duration // the idle limit, connecting included; 30 s if 0
+	Timeout time.Duration // the idle limit, and the limit of each step before the file flows as a whole; 30 s if 0
 	Retries int           // how often to retry after a temporary error
 	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
 	Rate    int64         // the most bytes a second; 0 is no limit
+	// Dial connects to the server; nil means a TCP connection of this machine. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Event, if not nil, is told every step; one at a time, though not always by the same goroutine.
 	Event func(Event)
