@@ -65,9 +65,9 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 	listening := int(s.Server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
-		con.Remark("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
+		con.NoteAbout("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
 	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.JSON):
-		con.Remark("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
+		con.NoteAbout("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
 	}
 }
 

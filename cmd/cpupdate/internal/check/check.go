@@ -105,7 +105,7 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
 		if r.Failure != nil {
 			silent[p.Address] = r
-			con.Remark("warning", p.Address, r.Failure.Error())
+			con.NoteAbout("warning", p.Address, r.Failure.Error())
 			p.Phone = table.Complete(targets[i].Known)
 			p.Phone.Queried = true
 		}

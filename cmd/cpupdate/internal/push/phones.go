@@ -219,7 +219,7 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 		return nil, err
 	}
 	if r.o.Fetch.Writes(r.d) {
-		r.con.Remark("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
+		r.con.NoteAbout("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
 	}
 	return fleet.Elsewhere(deploy), nil
 }
