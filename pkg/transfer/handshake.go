@@ -31,12 +31,11 @@ func Handshake(ctx context.Context, a Access, o Options) error {
 		return err
 	}
 	o = o.complete()
-	p := peer{a, o, a.Address()}
+	s := &ftpStore{peer: peer{access: a, o: o, address: a.Address()}}
 	switch a.method() {
 	case HTTPS:
-		return p.handshakeTLS(ctx)
+		return s.handshakeTLS(ctx)
 	case FTPS:
-		s := &ftpStore{peer: p}
 		return s.handshake(ctx)
 	case FTP:
 	}
@@ -50,7 +49,7 @@ func (p *peer) handshakeTLS(ctx context.Context) error {
 		return p.fail(ctx, "connecting", err)
 	}
 	host, _, _ := net.SplitHostPort(p.address) // Address has joined them
-	config := p.o.Trust.TLS(host)
+	config := p.config(host)
 	config.NextProtos = []string{"http/1.1"}
 	secure := tls.Client(c, config)
 	if err := handshakeWithin(ctx, secure, p.o.Timeout); err != nil {

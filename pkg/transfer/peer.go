@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
@@ -21,6 +23,21 @@ type peer struct {
 	access  Access
 	o       Options
 	address string // host:port
+
+	wantsCertificate atomic.Bool // the server has asked for a client certificate
+}
+
+// ErrClientCertificate is part of an error of a server that asked for a client certificate before the connection failed.
+var ErrClientCertificate = errors.New("the server asks for a client certificate, and none is presented")
+
+// config returns the configuration for TLS connections to a host.
+func (p *peer) config(host string) *tls.Config {
+	c := p.o.Trust.TLS(host)
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		p.wantsCertificate.Store(true)
+		return &tls.Certificate{}, nil // none: some servers go on without
+	}
+	return c
 }
 
 // tell tells a step.
@@ -88,7 +105,18 @@ func (p *peer) fail(ctx context.Context, op string, err error) error {
 		err = presented
 	}
 	e.Kind, e.Err = networkKind(err), p.cause(err)
+	if p.wantsCertificate.Load() && (e.Kind == KindTLS || e.Kind == KindBroken) {
+		e.Err = withoutCertificate(e.Err)
+	}
 	return e
+}
+
+// withoutCertificate adds to a cause, which may be nil, that the server asked for a client certificate.
+func withoutCertificate(err error) error {
+	if err == nil {
+		return ErrClientCertificate
+	}
+	return fmt.Errorf("%w: %w", ErrClientCertificate, err)
 }
 
 // cause returns the part of an error that the kind does not say; nil if there is none. A server's words in it are hostile

@@ -100,6 +100,8 @@ type Options struct {
 	Event func(Event)
 	// Sent, if not nil, is told after each write how many bytes of the file are out. It must not wait.
 	Sent func(sent int64)
+	// ReadBack, if not nil, is told after each read how many bytes of the file were read back. It must not wait.
+	ReadBack func(read int64)
 }
 
 // Event is a step of what Put and Try do.
@@ -161,6 +163,24 @@ func (o Options) complete() Options {
 	}
 	return o
 }
+
+// A readCounter tells Options.ReadBack how many bytes were written to it.
+type readCounter struct {
+	io.Writer
+	tell func(int64)
+	n    int64
+}
+
+func (c *readCounter) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	if c.n += int64(n); c.tell != nil {
+		c.tell(c.n)
+	}
+	return n, err
+}
+
+// counted returns a writer that tells ReadBack what is written to w.
+func (o Options) counted(w io.Writer) io.Writer { return &readCounter{Writer: w, tell: o.ReadBack} }
 
 // tell passes an event to Event, if that is set.
 func (o Options) tell(e Event) {
