@@ -79,7 +79,7 @@ func serverFailure(err error, e *transfer.Error) error {
 	} else if errors.Is(e, transfer.ErrClientCertificate) { // it may have nothing to do with that
 		f.Hints = append(f.Hints, certificateHint)
 	}
-	if hints := knownhosts.WeakKeyHints(err); hints != nil {
+	if hints := knownhosts.CertificateHints(err); hints != nil {
 		f.Hints = hints
 	}
 	if e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532) {
