@@ -2,7 +2,8 @@ module github.com/cpupdate/cpupdate
 
 go 1.26.0
 
-// Phones and small servers have certificates with a negative serial number; a pin or a known key is enough for them.
+// Phones and small servers have certificates with a negative serial number; a pin or a known key is enough for them. main.go
+// says it again, for go install.
 godebug x509negativeserial=1
 
 require (
