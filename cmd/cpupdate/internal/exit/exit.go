@@ -138,6 +138,7 @@ type ErrorDoc struct {
 	Server    string   `json:"server,omitempty"`
 	ReplyCode int      `json:"reply_code,omitempty"`
 	Left      string   `json:"left,omitempty"`
+	Unsure    bool     `json:"left_unsure,omitempty"` // Left may be there
 }
 
 // NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
@@ -150,7 +151,7 @@ func NewErrorDoc(err error) *ErrorDoc {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
 	}
 	if e := (*transfer.Error)(nil); errors.As(err, &e) {
-		doc.Kind, doc.Server, doc.ReplyCode, doc.Left = string(e.Kind), e.Server, e.Code, e.Left
+		doc.Kind, doc.Server, doc.ReplyCode, doc.Left, doc.Unsure = string(e.Kind), e.Server, e.Code, e.Left, e.Unsure
 	}
 	if e := (*fleet.Failure)(nil); errors.As(err, &e) {
 		doc.Kind = string(e.Kind)
