@@ -48,8 +48,8 @@ func layouts() []layout {
 
 // Open opens the image called name, with the descriptor beside it (name + ".bind.toml") if there is one.
 //
-// The error is a [*FormatError] for an image that is damaged or disagrees with its descriptor, [ErrNotBind] for a
-// file in no known format without a descriptor, [ErrEmpty] for a file without content, a [*NotRegularError] for anything
+// The error is a [*FormatError] for an image that is damaged or disagrees with its descriptor, [ErrNotBind] or
+// a [*ForeignError] for a file in no known format without a descriptor, [ErrEmpty] for a file without content, a [*NotRegularError] for anything
 // but a regular file, or that of the file system.
 func Open(name string) (*File, error) { return OpenAs(name, name) }
 
@@ -83,7 +83,7 @@ func newBeside(r io.ReaderAt, size int64, beside *sealedDescriptor) (*File, erro
 		return f, err
 	}
 	if errors.Is(err, ErrNotBind) {
-		f, err = newDescribedFile(r, size), nil
+		f, err = newDescribedFile(r, size, err), nil
 	}
 	if err != nil {
 		return nil, err
@@ -154,10 +154,13 @@ func NewFile(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// newDescribedFile returns a file of which only the size is known.
-func newDescribedFile(r io.ReaderAt, size int64) *File {
+// newDescribedFile returns a file of which only the size is known, and what err says that it looks like.
+func newDescribedFile(r io.ReaderAt, size int64, err error) *File {
 	f := &File{image: io.NewSectionReader(r, 0, size)}
 	f.facts = Facts{Format: Descriptor, Size: size, PayloadLength: size, Integrity: unread()}
+	if foreign := (*ForeignError)(nil); errors.As(err, &foreign) {
+		f.facts.Content = foreign.Content
+	}
 	return f
 }
 
@@ -186,7 +189,7 @@ func recognise(r io.ReaderAt) (*File, layout, error) {
 			return nil, layout{}, err
 		}
 	}
-	return nil, layout{}, ErrNotBind
+	return nil, layout{}, notBind(r)
 }
 
 // readFront reads length bytes from the start, or fewer if the image has fewer.

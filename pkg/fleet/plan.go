@@ -88,6 +88,7 @@ type Options struct {
 	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
 	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
 	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
+	SkipUnreachable bool          // a phone is given up at once if its first contact request fails; else it is tried for Patience, since it may be restarting
 	AltPort         string        // HTTPS port that accepts contact requests too (default 443)
 
 	// Dial connects to phones, and Lookup finds the addresses of a name; nil means [net.Dialer.DialContext] and

@@ -142,7 +142,10 @@ func (p *phone) examinePage(ctx context.Context) error {
 // known by its page alone.
 func (v *visit) confirmFirst(ctx context.Context) error {
 	within := min(v.options.Patience, v.options.ConfirmFirst)
-	err := v.dialog.query(ctx, time.Now().Add(within))
+	err := v.dialog.query(ctx, v.dialog.await(within))
+	if v.comesBack(ctx, err) {
+		err = v.dialog.query(ctx, v.dialog.await(within))
+	}
 	if err == nil {
 		v.called, v.facts.byCall = true, v.facts.after
 		return nil
@@ -157,6 +160,40 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	v.facts.after = Device{}
 	v.reporter.report(Event{Step: StepPageOnly, Err: err})
 	return nil
+}
+
+// comesBack waits for a phone of which neither the contact port nor the web page can be reached: it may be restarting. It
+// reports whether the page can be reached now, and could not before. The phone makes room for others meanwhile.
+func (v *visit) comesBack(ctx context.Context, err error) bool {
+	w := v.dialog.await(v.options.Patience)
+	for waited := false; mayStart(err) && !v.options.SkipUnreachable && !w.over(); waited = true {
+		if v.pageTakesConnection(ctx) {
+			return waited
+		}
+		v.dialog.unreached(err, w)
+		v.slot.free()
+		within, cancel := context.WithTimeout(ctx, v.options.Probe)
+		v.while(func() { <-within.Done() })
+		cancel()
+		if !v.slot.take(ctx) {
+			return false
+		}
+	}
+	return false
+}
+
+// pageTakesConnection reports whether a bare connect to the page succeeds, or there is no sense in another.
+func (v *visit) pageTakesConnection(ctx context.Context) bool {
+	within, cancel := context.WithTimeout(ctx, maxProbe)
+	defer cancel()
+	var conn net.Conn
+	var err error
+	v.while(func() { conn, err = v.options.dial()(within, "tcp", v.address) })
+	name := (*net.DNSError)(nil)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil || errors.As(err, &name) && name.IsNotFound
 }
 
 // decideEarly reports whether what the phone said when it called is the end: no password is sent for nothing. That the

@@ -66,6 +66,7 @@ func (b *batchConn) Close() error                  { return b.client.Close() }
 func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func() int64) (tried int64, err error) {
 	cache, content := r.offer.registry.cache, r.offer.what.Content
 	defer cache.begin(content)()
+	pace = pace.until(r.offer.over)
 	buffer = buffer[:pace.most(len(buffer))]
 	for at := r.part.from; at < r.part.to; {
 		most := int64(len(buffer)) - at%int64(len(buffer)) // the next piece begins where a reader's parts may begin

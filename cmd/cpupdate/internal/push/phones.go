@@ -175,9 +175,12 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 
 // failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List}
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags}
 	if r.o.Route.Web.On {
 		in.Page = r.o.Route.Web.Peer
+	}
+	if r.o.Listen.SkipUnreachable {
+		in.Waits = "to wait until it can be reached, omit --skip-unreachable"
 	}
 	return in
 }
