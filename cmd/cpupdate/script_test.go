@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,10 @@ func TestMain(m *testing.M) {
 		if err := os.Setenv(credentials.KeyringVariable, credentials.KeyringOff); err != nil {
 			panic(err)
 		}
+	}
+	// Most tests here wait for another process, and not for the processor.
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"cpupdate": main})
 }
