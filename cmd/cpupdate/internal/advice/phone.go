@@ -96,7 +96,14 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 			continue
 		}
 		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
-		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if label := plan.Phones[i].Label(); len(results) == 1 && label != plan.Phones[i].Address {
+			bad[0].Err = fmt.Errorf("%s: %w", label, r.Failure)
+		}
+		name := plan.Phones[i].Address + " ("
+		if label := plan.Phones[i].Label(); label != plan.Phones[i].Address {
+			name = strings.TrimSuffix(label, ")") + ", "
+		}
+		names = append(names, name+string(r.Failure.Kind)+")")
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
 			if r.Instructed {

@@ -80,9 +80,17 @@ func (c Code) Row() Row {
 
 // An Error is an error that ends a command, with its exit code and hints on what to do next.
 type Error struct {
-	Code  Code
-	Err   error
-	Hints []string
+	Code   Code
+	Err    error
+	Hints  []string
+	Faults []Fault // what is wrong with a list, if it is more than one thing
+}
+
+// A Fault is one of several errors in a file.
+type Fault struct {
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
 }
 
 func (f *Error) Error() string { return f.Err.Error() }
@@ -90,7 +98,7 @@ func (f *Error) Error() string { return f.Err.Error() }
 func (f *Error) Unwrap() error { return f.Err }
 
 // New gives an error its exit code and hints.
-func New(c Code, err error, hints ...string) *Error { return &Error{c, err, hints} }
+func New(c Code, err error, hints ...string) *Error { return &Error{Code: c, Err: err, Hints: hints} }
 
 // Errorf returns a failure with a new error that wraps no cause.
 func Errorf(c Code, hint, format string, args ...any) *Error {
@@ -130,13 +138,14 @@ type ErrorDoc struct {
 	Server    string   `json:"server,omitempty"`
 	ReplyCode int      `json:"reply_code,omitempty"`
 	Left      string   `json:"left,omitempty"`
+	Faults    []Fault  `json:"faults,omitempty"`
 }
 
 // NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
 func NewErrorDoc(err error) *ErrorDoc {
 	f := Classify(err)
 	row := f.Code.Row()
-	doc := &ErrorDoc{Code: f.Code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.Hints...)}
+	doc := &ErrorDoc{Code: f.Code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.Hints...), Faults: f.Faults}
 	doc.Retryable = row.MayRetry()
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset

@@ -33,7 +33,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
 		if r.con.Verbose || e.Step == fleet.StepBusy {
-			r.noteAbout(r.targets[e.Phone].Address, stepText(e))
+			r.noteAbout(r.targets[e.Phone].Label(), stepText(e))
 		}
 	}
 	if r.progress == nil {
@@ -97,7 +97,7 @@ func (r *Report) share() string {
 func (r *Report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
 	return r.con.Layout(0, r.endWidth(), r.nameWidth()).Line(
-		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Address), console.Plain.Cell(r.endText(e, p)))
+		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Label()), console.Plain.Cell(r.endText(e, p)))
 }
 
 // endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
@@ -114,10 +114,10 @@ func (r *Report) endWidth() int {
 }
 
 func (r *Report) nameWidth() int {
-	const widest = 24
+	const widest = 40
 	width := 0
 	for _, t := range r.targets {
-		width = max(width, min(console.Columns(t.Address), widest))
+		width = max(width, min(console.Columns(t.Label()), widest))
 	}
 	return width
 }

@@ -115,7 +115,7 @@ func (r *Report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p)), nil))
+	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone], e, r.failed(e, p)), nil))
 }
 
 // failed returns the failure of a phone that failed, or nil.
@@ -136,7 +136,7 @@ func (r *Report) say(err error) {
 // outsider shows an event of a caller that is not in the plan, which is not part of the answer.
 func (r *Report) outsider(e fleet.Event) {
 	if r.Watch.heard(e) {
-		r.say(r.con.Emit(newPhoneEvent("", e, nil), func(io.Writer) { r.noteAbout("a caller", e.Err.Error()) }))
+		r.say(r.con.Emit(newPhoneEvent(fleet.Target{}, e, nil), func(io.Writer) { r.noteAbout("a caller", e.Err.Error()) }))
 	}
 }
 
@@ -172,7 +172,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	if r.web(e, p) {
 		return
 	}
-	name := r.targets[0].Address
+	name := r.targets[0].Label()
 	switch e.Step { //nolint:exhaustive // web handles the others
 	case fleet.StepContacted:
 		r.noteAbout(name, stepText(e))
@@ -287,7 +287,7 @@ func (r *Report) dryRunText() string {
 // startFetch shows the progress of the download, if this machine can see it.
 func (r *Report) startFetch() {
 	if r.size > 0 && r.progress == nil {
-		r.progress = r.con.StartProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
+		r.progress = r.con.StartProgress(r.targets[0].Label(), "fetched", r.size, func(any) {})
 	}
 }
 
