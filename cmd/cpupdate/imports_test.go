@@ -18,7 +18,8 @@ func arrows() map[string][]string {
 		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
 		"internal/forge":            {module + "pkg/bind"},
 		"internal/memnet":           {},
-		"internal/realservers":      {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/ports":            {},
+		"internal/realservers":      {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
 		"internal/testca":           {},
 		"pkg/address":               {"golang.org/x/net/idna"},
 		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
@@ -35,7 +36,7 @@ func arrows() map[string][]string {
 		"pkg/transfer/serve": {
 			module + "pkg/address", module + "pkg/internal/netconn", module + "pkg/secret", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
 		},
-		"pkg/wpi":      {module + "pkg/internal/netconn"},
+		"pkg/wpi":      {module + "pkg/internal/netconn", "golang.org/x/text/encoding/charmap"},
 		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
 			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",

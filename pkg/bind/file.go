@@ -7,18 +7,25 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 )
 
-// A File is an opened image. It is safe for concurrent use once [File.Verify] and [File.CheckSignature] have returned.
+// A File is an opened image. It is safe for concurrent use once [File.Verify] or [File.Seal], and [File.CheckSignature],
+// have returned.
 type File struct {
 	facts   Facts
 	fields  []Field
-	header  []byte            // the first bytes of the file, from which facts were read
-	trailer []byte            // the last bytes of the file, from which facts were read
-	image   *io.SectionReader // nil for a stream
-	stream  io.Reader         // the whole stream from its first byte, nil for a file
-	sealed  *sealedDescriptor // the descriptor beside the image, nil without one
+	header  []byte                      // the first bytes of the file, from which facts were read
+	trailer []byte                      // the last bytes of the file, from which facts were read
+	image   *io.SectionReader           // nil for a stream
+	seal    *seal                       // through which image reads, nil if the file is not sealed
+	stream  io.Reader                   // the whole stream from its first byte, nil for a file
+	sealed  *sealedDescriptor           // the descriptor beside the image, nil without one
+	stat    func() (fs.FileInfo, error) // nil for what is no file of the system
 	close   func() error
+
+	checking sync.Mutex // guards sealedAs once the file is sealed
+	sealedAs fileInfo   // what the file system said when its bytes were last compared
 
 	wholeDigest bool // Verify must compute the whole file's digest, although nothing is compared with it
 }
@@ -57,7 +64,7 @@ func OpenAs(path, name string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, osFile.Close())
 	}
-	f.close = osFile.Close
+	f.stat, f.close = osFile.Stat, osFile.Close
 	return f, nil
 }
 
@@ -206,7 +213,8 @@ func (f *File) Fields() []Field { return f.fields }
 // about twice as long.
 func (f *File) WantSHA256() { f.wholeDigest = true }
 
-// Image returns the whole file, as it is sent to a phone, or nil for a stream.
+// Image returns the whole file, as it is sent to a phone, or nil for a stream. The file may change while it is sent:
+// compare what is read with a [Pass], or call [File.Seal] before.
 func (f *File) Image() *io.SectionReader { return f.image }
 
 // Close closes the file that [Open] opened; after [NewFile] and [NewStream] it does nothing.

@@ -129,6 +129,7 @@ func (c *ftpControl) Write(p []byte) (int, error) {
 		if isLastReply(line) {
 			c.mu.Lock()
 			c.busy = false
+			c.done()
 			_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
 			c.mu.Unlock()
 			select {

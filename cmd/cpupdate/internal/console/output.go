@@ -105,7 +105,7 @@ func (o textOutput) Report(err error) {
 		o.line(fmt.Sprintf("  line %d: %s", fault.Line, Escape(fault.Message)))
 		o.line("    hint: " + Escape(fault.Hint))
 	}
-	for _, hint := range f.Hints {
+	for _, hint := range o.c.Flags.Fit(f.Hints) {
 		text := "hint: " + Escape(hint)
 		before, command, found := strings.Cut(text, ": cpupdate ")
 		if !found || !o.long(text) {
@@ -163,10 +163,12 @@ func (o jsonOutput) Dialog(line string) {
 }
 
 func (o jsonOutput) Report(err error) {
+	doc := exit.NewErrorDoc(err)
+	doc.Hints = append([]string{}, o.c.Flags.Fit(doc.Hints)...)
 	_ = writeJSON(o.c.Err, struct {
 		Schema int            `json:"schema"`
 		Error  *exit.ErrorDoc `json:"error"`
-	}{1, exit.NewErrorDoc(err)}, false)
+	}{1, doc}, false)
 }
 
 // A silence writes nothing.

@@ -36,7 +36,7 @@ func doctorFolder(_ context.Context, x *diagnosis, _ int) finding {
 		return failed(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return warn(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
+		return warn(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+exit.Word(x.store.Folder))
 	}
 	return passed(x.store.Folder)
 }

@@ -54,6 +54,7 @@ type Loader struct {
 	HeaderOnly bool
 	SHA256     bool // always compute the digest of the whole file
 	Foreign    bool // accept a described file that looks like something other than an image
+	Seal       bool // the image will be sent: what is read of it later must be what is verified now
 	keys       []bind.PublicKey
 	Policy     hwcheck.Policy // only what the rule image-intact needs
 }
@@ -120,7 +121,10 @@ func (l *Loader) LoadOpen(ctx context.Context, name string) (*bind.File, *Image)
 	if l.SHA256 {
 		f.WantSHA256()
 	}
-	if !l.HeaderOnly {
+	switch {
+	case l.Seal && !(l.HeaderOnly && f.StatesDigest()): // with HeaderOnly a stated digest is compared while the image is sent
+		err = f.Seal(ctx)
+	case !l.HeaderOnly:
 		err = f.Verify(ctx)
 	}
 	im.Facts, im.fields = f.Facts(), f.Fields()

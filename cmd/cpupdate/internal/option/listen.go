@@ -1,9 +1,11 @@
 package option
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"time"
@@ -28,6 +30,17 @@ type Listen struct {
 	Patience          time.Duration
 	Probe             time.Duration
 	Parallel          int
+	SkipUnreachable   bool
+	Network           Network
+
+	patience *pflag.Flag // nil if there are no flags
+}
+
+// A Network connects to phones, and opens the ports that they call. A field that is nil means the network of the system.
+type Network struct {
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Listen func(address string) (net.Listener, error)
 }
 
 // AddFlags declares the flags.
@@ -43,8 +56,10 @@ func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	end()
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "how long to wait for a phone's next step (`DURATION`, such as 10m)")
+	o.patience = flags.Lookup("patience")
 	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the minimum time between two contact requests to one phone (`DURATION`, such as 60s)")
 	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often to check whether a phone restarts (`DURATION`, such as 2s)")
+	flags.BoolVar(&o.SkipUnreachable, "skip-unreachable", false, "give up a phone at once if its first contact request fails (default: try again until --patience ends, because the phone may be restarting)")
 	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
 }
 
@@ -73,6 +88,14 @@ func (o *Listen) Validate(command string) error {
 		return exit.Usage(command, "--advertise: %w", err)
 	}
 	return nil
+}
+
+// ForQuery returns the options of a command that only queries phones. Somebody waits for its answer: without --patience, a
+// phone that cannot be reached is given up at once.
+func (o *Listen) ForQuery() *Listen {
+	q := *o
+	q.SkipUnreachable = o.SkipUnreachable || o.patience != nil && !o.patience.Changed
+	return &q
 }
 
 // Advertised returns the host that phones are instructed to call, and the port or 0.
