@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -21,7 +22,9 @@ type phoneEvent struct {
 	LimitMillis int64             `json:"limit_ms,omitempty"` // how long the next step may take
 	Device      *DeviceDoc        `json:"device,omitempty"`
 	Known       *verdict.PhoneDoc `json:"known,omitempty"`
+	Before      *DeviceDoc        `json:"before,omitempty"` // what it reported first
 	*hwcheck.Verdict
+	*images.UsedDoc
 	Fetch      *fetchDoc      `json:"fetch,omitempty"`
 	Upload     *uploadDoc     `json:"upload,omitempty"`
 	Text       string         `json:"text,omitempty"`

@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -202,6 +203,7 @@ type summaryDoc struct {
 	Code     exit.Code      `json:"code"` // the exit code of the run
 	Name     string         `json:"name"` // of the code
 	Time     string         `json:"time"`
+	*images.UsedDoc
 }
 
 // Summary ends the answer with the number of phones for each result; ended is the error of the run, or nil.
@@ -209,7 +211,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
 	r.endFetch()
-	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}}
+	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}, UsedDoc: r.image.Used(r.Tool)}
 	doc.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	if ended != nil {
 		doc.Code = exit.Classify(ended).Code

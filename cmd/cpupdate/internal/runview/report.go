@@ -26,6 +26,7 @@ type Report struct {
 
 	Context  advice.Context
 	Interval time.Duration // between two requests to a phone
+	Tool     string        // the version of cpupdate
 
 	Watch    *Watch // its lock guards everything below
 	warned   bool   // whether the warning about LAN and power was shown
@@ -115,7 +116,11 @@ func (r *Report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone], e, r.failed(e, p)), nil))
+	doc := newPhoneEvent(r.targets[e.Phone], e, r.failed(e, p))
+	if e.Step == fleet.StepDone || e.Step == fleet.StepFailed {
+		doc.Before, doc.UsedDoc = NewDeviceDoc(p.before), r.image.Used(r.Tool)
+	}
+	r.say(r.con.Emit(doc, nil))
 }
 
 // failed returns the failure of a phone that failed, or nil.
