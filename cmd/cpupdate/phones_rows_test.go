@@ -155,7 +155,7 @@ func installRows() []faultRow {
 	rejected := func(name, faults string) faultRow {
 		return faultRow{
 			name: name, faults: faults, code: exit.CodeRejected, kind: "rejected", instructed: true,
-			says: "it fetched the whole image", hint: "the phone rejected the image itself",
+			says: "it fetched the whole image", hint: "most often the stated hardware level is wrong",
 			steps: stepsOfRejected, version: versionOld, commands: 1,
 		}
 	}

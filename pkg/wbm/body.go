@@ -29,6 +29,7 @@ type body struct {
 	complete    atomic.Bool                   // all of it is sent
 	completed   chan struct{}                 // closed then
 	interrupted func() error                  // why the upload is interrupted, nil if it is not
+	limitAnswer func(on bool)                 // limits the head of an answer that comes before all is sent
 
 	mu    sync.Mutex
 	over  bool // Sent is not called any more
@@ -39,7 +40,7 @@ type body struct {
 // newBody encodes a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
 // first field for files; there is one.
 func newBody(f *htmlform.Form, image Image) *body {
-	b := &body{image: image, completed: make(chan struct{})}
+	b := &body{image: image, completed: make(chan struct{}), limitAnswer: func(bool) {}}
 	b.PipeReader, b.pipe = io.Pipe()
 	var text bytes.Buffer
 	w := multipart.NewWriter(&text)
@@ -93,14 +94,17 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pause holds back what is not read yet.
+// pause holds back what is not read yet, while the head of an answer is read.
 func (b *body) pause() {
 	paused := make(chan struct{})
-	b.paused.CompareAndSwap(nil, &paused)
+	if b.paused.CompareAndSwap(nil, &paused) && !b.complete.Load() {
+		b.limitAnswer(true)
+	}
 }
 
 // resume ends a pause.
 func (b *body) resume() {
+	b.limitAnswer(false)
 	if paused := b.paused.Swap(nil); paused != nil {
 		close(*paused)
 	}
@@ -113,6 +117,7 @@ func (b *body) sent() {
 	if b.complete.Swap(true) {
 		return
 	}
+	b.limitAnswer(false) // from here on it has Patience
 	close(b.completed)
 	if b.image.Sent != nil && !b.over {
 		b.image.Sent(b.at)

@@ -135,7 +135,7 @@ func TestPageHints(t *testing.T) {
 		t.Errorf("without a page: %q", f.Hints)
 	}
 	weak := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.WeakKeyError{}}
-	if f := PhoneFailure("a", page, fleet.Result{Failure: weak}); !slices.Equal(f.Hints, knownhosts.WeakKeyHints(weak)) || len(f.Hints) == 0 {
+	if f := PhoneFailure("a", page, fleet.Result{Failure: weak}); !slices.Equal(f.Hints, knownhosts.CertificateHints(weak)) || len(f.Hints) == 0 {
 		t.Errorf("a weak key: %q", f.Hints)
 	}
 }

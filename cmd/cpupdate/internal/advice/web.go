@@ -31,7 +31,7 @@ func WebTable() []PhoneRow {
 
 // pageHints returns the hints for a page whose certificate is not trusted.
 func pageHints(name string, in Context, f *fleet.Failure) []string {
-	if hints := knownhosts.WeakKeyHints(f); hints != nil {
+	if hints := knownhosts.CertificateHints(f); hints != nil {
 		return hints
 	}
 	presented := trust.AsError(f)

@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -47,7 +48,7 @@ func Table() []Row {
 		{CodeOK, "ok", "done, or nothing to do", ""},
 		{CodeInternal, "internal", "an unexpected internal error", "no"},
 		{CodeUsage, "usage", "wrong command line", "no"},
-		{CodeImage, "image", "not a bind, damaged, unreadable, or cannot be written", "no"},
+		{CodeImage, "image", "not a bind, damaged, changed while it was used, unreadable, or cannot be written", "no"},
 		{CodeRefused, "refused", "not compatible; the rule sheet says why", "no"},
 		{CodeUnknown, "unknown", "compatibility cannot be determined", "no"},
 		{CodeSettings, "settings", "settings, login, key, list or certificate missing, invalid or rejected", "no"},
@@ -93,12 +94,19 @@ type Fault struct {
 	Hint    string `json:"hint"`
 }
 
-func (f *Error) Error() string { return f.Err.Error() }
+// Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
+func (f *Error) Error() string { return secret.WithoutLogins(f.Err.Error()) }
 
 func (f *Error) Unwrap() error { return f.Err }
 
 // New gives an error its exit code and hints.
-func New(c Code, err error, hints ...string) *Error { return &Error{Code: c, Err: err, Hints: hints} }
+func New(c Code, err error, hints ...string) *Error {
+	var shown []string
+	for _, hint := range hints {
+		shown = append(shown, secret.WithoutLogins(hint))
+	}
+	return &Error{Code: c, Err: err, Hints: shown}
+}
 
 // Errorf returns a failure with a new error that wraps no cause.
 func Errorf(c Code, hint, format string, args ...any) *Error {
@@ -139,6 +147,7 @@ type ErrorDoc struct {
 	ReplyCode int      `json:"reply_code,omitempty"`
 	Left      string   `json:"left,omitempty"`
 	Faults    []Fault  `json:"faults,omitempty"`
+	Unsure    bool     `json:"left_unsure,omitempty"` // Left may be there
 }
 
 // NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
@@ -151,7 +160,7 @@ func NewErrorDoc(err error) *ErrorDoc {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
 	}
 	if e := (*transfer.Error)(nil); errors.As(err, &e) {
-		doc.Kind, doc.Server, doc.ReplyCode, doc.Left = string(e.Kind), e.Server, e.Code, e.Left
+		doc.Kind, doc.Server, doc.ReplyCode, doc.Left, doc.Unsure = string(e.Kind), e.Server, e.Code, e.Left, e.Unsure
 	}
 	if e := (*fleet.Failure)(nil); errors.As(err, &e) {
 		doc.Kind = string(e.Kind)

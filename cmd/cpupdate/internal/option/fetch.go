@@ -3,7 +3,6 @@ package option
 import (
 	"cmp"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -126,12 +125,9 @@ func (o *Fetch) place(d *Destination, filename string) (wpi.Deployment, error) {
 
 // placeOfURL parses --fetch-url. As in every FTP URL, a path starts at the login folder, or with %2F at the root.
 func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Host == "" || u.Scheme != "ftp" && u.Scheme != "https" {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
-	}
-	if u.User != nil {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must not contain a login: use fetch-username and fetch-password-file")
+	u, err := settings.ParseFetchURL(o.URL)
+	if err != nil {
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
 	}
 	if _, err := address.Host(u.Hostname()); err != nil {
 		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
