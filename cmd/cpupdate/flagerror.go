@@ -26,7 +26,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		return exit.New(exit.CodeUsage, fmt.Errorf("--%s: the value is missing", missing.GetFlag().Name), fmt.Sprintf("write --%s %s", missing.GetFlag().Name, kind), help)
 	case errors.As(err, &invalid):
 		problem, hint := badValue(invalid.GetFlag(), invalid.GetValue())
-		return exit.New(exit.CodeUsage, fmt.Errorf("--%s %s: %s", invalid.GetFlag().Name, exit.ShownArgument(invalid.GetValue()), problem), hint, help)
+		shown := fmt.Sprintf(" %q: ", invalid.GetValue())
+		if strings.Contains(invalid.GetValue(), "@") { // it may contain a password
+			shown = ": the value "
+		}
+		return exit.New(exit.CodeUsage, fmt.Errorf("--%s%s%s", invalid.GetFlag().Name, shown, problem), hint, help)
 	}
 	return exit.Usage(helpPath(cmd), "%v", err)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // MaxKeyFile is the maximum size of a key file in bytes.
@@ -153,7 +154,7 @@ func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
 	}
 	failure := exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %s", name, list.Count()), "correct all of these lines; cpupdate help check lists the columns")
 	for _, fault := range list.Faults {
-		failure.Faults = append(failure.Faults, exit.Fault{Line: fault.Line, Message: fault.Msg, Hint: fault.Advice})
+		failure.Faults = append(failure.Faults, exit.Fault{Line: fault.Line, Message: secret.WithoutLogins(fault.Msg), Hint: fault.Advice})
 	}
 	return nil, failure
 }
