@@ -113,7 +113,10 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 			continue
 		}
 		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
-		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if label := plan.Phones[i].Label(); len(results) == 1 && label != plan.Phones[i].Address {
+			bad[0].Err = fmt.Errorf("%s: %w", label, r.Failure)
+		}
+		names = append(names, nameAndKind(plan.Phones[i], r.Failure.Kind))
 		if r.Failure.Kind == fleet.KindImage {
 			image = cmp.Or(image, r.Failure.Err)
 		}
@@ -144,6 +147,14 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		ended = exit.CodeStopped
 	}
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(in, results, bad)...)
+}
+
+// nameAndKind returns "192.0.2.1 (busy)", or with a note "192.0.2.1 (reception, busy)".
+func nameAndKind(t fleet.Target, kind fleet.Kind) string {
+	if label := t.Label(); label != t.Address {
+		return fmt.Sprintf("%s, %s)", strings.TrimSuffix(label, ")"), kind)
+	}
+	return fmt.Sprintf("%s (%s)", t.Address, kind)
 }
 
 // queryAgain returns the command that queries the failed phones.

@@ -103,7 +103,7 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 	var phones []hwcheck.ListedPhone
 	silent := map[string]fleet.Result{}
 	for i, r := range results {
-		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
+		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason, Note: targets[i].Note}
 		if r.Failure != nil {
 			silent[p.Address] = r
 			con.NoteAbout("warning", p.Address, r.Failure.Error())

@@ -110,6 +110,9 @@ func (o *Source) FromFlags(ctx context.Context, con *console.Console) (password 
 		text, err = o.run(ctx, con)
 	}
 	if err == nil {
+		err = NotNothing(origin, text)
+	}
+	if err == nil {
 		password, err = checkedPassword(origin, WithoutLineBreak(text))
 	}
 	if ctx.Err() != nil {
@@ -249,6 +252,14 @@ func errorWithout(err error) error {
 		return e.Err
 	}
 	return exit.WithoutPath(err)
+}
+
+// NotNothing refuses a source without any content: a closed standard input, an empty file, a program that prints nothing.
+func NotNothing(source, text string) error {
+	if strings.TrimPrefix(text, "\ufeff") != "" {
+		return nil
+	}
+	return exit.Errorf(exit.CodeSettings, "check the source of the password; if the password is empty, provide an empty line", "%s: there is no password in it", source)
 }
 
 // WithoutLineBreak removes one line break at the end.

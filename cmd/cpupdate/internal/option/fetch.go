@@ -154,6 +154,9 @@ func (o *Fetch) Login(d *Destination, deploy wpi.Deployment) (wpi.Deployment, er
 		if err != nil {
 			return deploy, exit.New(exit.CodeSettings, err, "name a file with the password that phones log in with")
 		}
+		if err := credentials.NotNothing("password file "+o.PasswordFile, string(text)); err != nil {
+			return deploy, err
+		}
 		deploy.Password = credentials.WithoutLineBreak(string(text))
 	case !o.own():
 		deploy.Password = d.Access.Password.Reveal()

@@ -113,5 +113,9 @@ func sameAddress(address, key string) bool {
 }
 
 func listedTarget(p hwcheck.ListedPhone, stored hwcheck.Phone) fleet.Target {
-	return fleet.Target{Address: p.Address, MAC: p.MAC, Known: WithStored(p.Phone, stored), Override: p.Override, Reason: p.Reason}
+	t := fleet.Target{Address: p.Address, MAC: p.MAC, Known: WithStored(p.Phone, stored), Override: p.Override, Reason: p.Reason}
+	if !settings.IsSimulated(p.Note) {
+		t.Note = p.Note
+	}
+	return t
 }

@@ -58,6 +58,9 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 		return exit.Usage("describe", "--key %s would be overwritten: store the key under another name", o.Key)
 	}
 	if o.DryRun {
+		if description.Content.Name != "" {
+			con.Note("warning", name, "the file is "+description.Content.Name)
+		}
 		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
 		return con.Print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 	}
@@ -119,6 +122,11 @@ func replaceable(path string, d *bind.Description) bool {
 	if again, err := before.Marshal(); err != nil || !bytes.Equal(again, old) {
 		return false
 	}
+	return keeps(before, d)
+}
+
+// keeps reports whether a description states every value of an older one that a person stated.
+func keeps(before, d *bind.Description) bool {
 	for _, name := range before.FromFileName { // not the operator's
 		switch name {
 		case "software_type":

@@ -30,6 +30,7 @@ type rollout struct {
 	pass    *credentials.Store
 	hosts   *knownhosts.Store
 	dial    option.DialFunc
+	version string // of cpupdate
 	o       Options
 	d       *option.Destination // nil if this machine serves
 	file    *bind.File
@@ -43,7 +44,7 @@ type rollout struct {
 
 // pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
+	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, version: env.Version, o: o}
 	if err := r.resolve(name, addresses); err != nil {
 		return err
 	}
@@ -136,6 +137,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 		size = r.file.Image().Size()
 	}
 	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
+	show.Tool = r.version
 	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Listen.Interval, r.o.Route.Web.On
 	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
 	var err error
@@ -207,7 +209,7 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 
 // uploaded uploads the image to the server.
 func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
-	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
+	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, version: r.version, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
 	if err := r.o.Route.Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
 		return nil, err
 	}
@@ -222,6 +224,7 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 		return nil, p.failure(ctx, err)
 	}
 	p.left = location.Left
+	r.im.Facts.Integrity = r.file.Facts().Integrity // with the digest that was computed on the way
 	if err := p.say("sent", r.d.Access.FileURL(r.o.Upload.Filename), location); err != nil {
 		return nil, err
 	}

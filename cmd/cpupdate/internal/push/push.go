@@ -71,7 +71,7 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	if err != nil {
 		return err
 	}
-	p := &upload{con: env.Console, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
+	p := &upload{con: env.Console, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, version: env.Version, o: o, d: d, file: f, sheet: sheet, options: options}
 	return p.run(ctx)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // MaxKeyFile is the maximum size of a key file in bytes.
@@ -119,7 +120,18 @@ func readTable(name string) (*hwcheck.Table, error) {
 	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), "docs/hardware-table.md shows the format")
 }
 
-// ReadPhoneList reads a phone list, which must contain a phone.
+// The notes of a list that simulate wrote: the first marks each phone, the second precedes the address of its web page.
+const (
+	SimulatedNote    = "simulated"
+	SimulatedWebNote = ", web page at "
+)
+
+// IsSimulated reports whether simulate wrote a note. People write others, such as the room.
+func IsSimulated(note string) bool {
+	return note == SimulatedNote || strings.HasPrefix(note, SimulatedNote+SimulatedWebNote)
+}
+
+// ReadPhoneList reads a phone list, which must contain a phone. The error has all that is wrong with the list.
 func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
 	const hint = "use a CSV file with a header line; cpupdate help check lists the columns"
 	f, err := os.Open(name)
@@ -133,5 +145,16 @@ func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
 			return phones, nil
 		}
 	}
-	return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
+	list := (*hwcheck.ListError)(nil)
+	if !errors.As(err, &list) {
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
+	}
+	if len(list.Faults) == 1 {
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, err), list.Faults[0].Advice)
+	}
+	failure := exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %s", name, list.Count()), "correct all of these lines; cpupdate help check lists the columns")
+	for _, fault := range list.Faults {
+		failure.Faults = append(failure.Faults, exit.Fault{Line: fault.Line, Message: secret.WithoutLogins(fault.Msg), Hint: fault.Advice})
+	}
+	return nil, failure
 }

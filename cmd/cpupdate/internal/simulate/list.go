@@ -3,7 +3,6 @@ package simulate
 import (
 	"io"
 	"os"
-	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
@@ -12,10 +11,7 @@ import (
 )
 
 // Note marks each phone in a list that simulate wrote: such a list may be replaced without --force.
-const Note = "simulated"
-
-// webNote follows it, with the address of the phone's web page after it.
-const webNote = ", web page at "
+const Note = settings.SimulatedNote
 
 // mayWrite reports whether the list may replace an existing file: with --force, or if that file is a list of simulated
 // phones only.
@@ -30,7 +26,7 @@ func onlySimulated(name string) bool {
 	}
 	listed, err := settings.ReadPhoneList(name)
 	for _, l := range listed {
-		if l.Note != Note && !strings.HasPrefix(l.Note, Note+webNote) {
+		if !settings.IsSimulated(l.Note) {
 			return false
 		}
 	}
@@ -45,7 +41,7 @@ func writeSimulated(plan []simulated, phones []*phonesim.Phone) func(io.Writer) 
 		l := plan[i].listed
 		l.Address, l.Note = phone.Address(), Note
 		if web := phone.State().WebAddress; web != "" {
-			l.Note += webNote + web
+			l.Note += settings.SimulatedWebNote + web
 		}
 		l.Phone.SoftwareType, l.Phone.Running = nil, nil
 		listed = append(listed, l)
