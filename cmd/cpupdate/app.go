@@ -80,4 +80,5 @@ func (a *app) env() push.Env {
 func queriesOnly(flags *pflag.FlagSet) {
 	flags.Lookup("parallel").Usage = "how many phones are queried at the same time: a `NUMBER` up to 10000"
 	flags.Lookup("probe-interval").Hidden = true
+	flags.Lookup("skip-unreachable").Hidden = true // they do so without --patience
 }

@@ -62,6 +62,9 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	o.Phones.AddFlags(flags)
 	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
 	end()
+	end = console.Group(flags, "Output")
+	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
+	end()
 	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
@@ -74,8 +77,6 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
 	end()
 	o.Image.AddTrustFlags(flags)
-	defer console.Group(flags, "Output")()
-	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
 }
 
 // imageToPush rejects standard input as the image; further arguments are phones.

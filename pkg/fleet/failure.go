@@ -13,6 +13,7 @@ const (
 	KindUnreachable  Kind = "unreachable"   // its contact port does not answer
 	KindNoPhone      Kind = "not-a-phone"   // what answers there is no phone
 	KindNoCall       Kind = "no-call-back"  // it acknowledged contact requests, and did not call back
+	KindNoReply      Kind = "no-reply"      // it called back, and did not answer a query
 	KindTLS          Kind = "tls"           // it calls back, but without a TLS connection: secure mode, or very old
 	KindAnotherPhone Kind = "another-phone" // another MAC address than stated, or than before
 	KindDuplicate    Kind = "twice"         // a phone that is in the plan twice, under two addresses
@@ -56,7 +57,8 @@ type Failure struct { //nolint:errname // it is a way to end, as Outcome is, and
 	Kind       Kind
 	Msg        string // one sentence, without the phone's name
 	Err        error  // the cause, if there is one
-	Instructed bool   // the phone had got the update command, or the image, and may still update
+	Instructed bool   // the phone had got the update command, or the image, and may still update unless it Keeps its software
+	Keeps      bool   // the phone cannot get the rest of the image: it keeps its old software
 }
 
 func (f *Failure) Error() string {
@@ -72,10 +74,14 @@ func failf(kind Kind, format string, args ...any) *Failure {
 	return &Failure{Kind: kind, Msg: fmt.Sprintf(format, args...)}
 }
 
-// span formats a duration as "10 min", "90 s", "2.5 s".
+// span formats a duration as "10 min", "1 min 30 s", "2.5 s".
 func span(d time.Duration) string {
-	if d >= time.Minute && d%time.Minute == 0 {
-		return fmt.Sprintf("%d min", d/time.Minute)
+	if d < time.Minute {
+		return fmt.Sprintf("%g s", d.Round(10*time.Millisecond).Seconds())
 	}
-	return fmt.Sprintf("%g s", d.Round(10*time.Millisecond).Seconds())
+	text := fmt.Sprintf("%d min", d/time.Minute)
+	if seconds := d % time.Minute / time.Second; seconds > 0 {
+		text += fmt.Sprintf(" %d s", seconds)
+	}
+	return text
 }

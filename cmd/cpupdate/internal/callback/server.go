@@ -42,7 +42,7 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	}
 	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel,
-		Timeout: timeout, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
+		Timeout: timeout, SkipUnreachable: o.SkipUnreachable, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
 	})}
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
@@ -68,9 +68,9 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 	listening := int(s.Server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
-		con.Remark("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
+		con.NoteAbout("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
 	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.JSON):
-		con.Remark("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
+		con.NoteAbout("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
 	}
 }
 
