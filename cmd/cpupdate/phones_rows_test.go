@@ -36,8 +36,8 @@ func callRows() []faultRow {
 	old := func(code exit.Code, kind, says, hint string) faultRow {
 		return faultRow{code: code, kind: kind, says: says, hint: hint, steps: "(contacted )*failed", version: versionOld}
 	}
-	named := func(r faultRow, name, faults string, args ...string) faultRow {
-		r.name, r.faults, r.args = name, faults, args
+	named := func(r faultRow, name, faults string) faultRow {
+		r.name, r.faults = name, faults
 		return r
 	}
 	const modern, firewall = "if it is an old phone, use --legacy-tls", "open the port for the phone's call in this machine's firewall"
