@@ -89,7 +89,7 @@ func New() *Console {
 	c.ErrTerminal = StderrTerminal() && os.Getenv("TERM") != "dumb"
 	c.ErrWidth = func() int {
 		width, _, err := term.GetSize(int(os.Stderr.Fd()))
-		if err != nil {
+		if err != nil || width <= 0 {
 			return 80
 		}
 		return width
