@@ -29,9 +29,10 @@ type app struct {
 	hosts  *knownhosts.Store
 	around doctor.Surroundings
 
-	clock func() time.Time
-	open  images.OpenFunc
-	dial  option.DialFunc
+	clock    func() time.Time
+	open     images.OpenFunc
+	dial     option.DialFunc
+	phoneNet option.Network // on which phones are
 
 	parsed  bool  // the flags were read: --json means what it says
 	helpErr error // what kept help from being printed; cobra has no way to return it

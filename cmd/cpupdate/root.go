@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
@@ -37,6 +38,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.parsed = true
+			a.con.Flags = flagsOf(cmd.Flags())
 			return noEmptyFlag(cmd)
 		},
 	}
@@ -105,6 +107,17 @@ func noEmptyFlag(cmd *cobra.Command) error {
 		}
 	})
 	return empty
+}
+
+// flagsOf returns which flags the command line has, for hints.
+func flagsOf(flags *pflag.FlagSet) console.Flags {
+	return console.Flags{
+		Given: flags.Changed,
+		Bool: func(name string) bool {
+			f := flags.Lookup(name)
+			return f != nil && f.Value.Type() == "bool"
+		},
+	}
 }
 
 // helpPath returns the words that follow "cpupdate help" for the command.

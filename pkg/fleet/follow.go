@@ -203,6 +203,9 @@ func (f *follower) cameBack() {
 
 // because adds to a failure what went wrong at the phone's address meanwhile.
 func (f *follower) because(failure *Failure) *Failure {
+	if err := f.problems.first(f.dialog.shared(), problemRequest); err != nil {
+		return &Failure{Kind: KindOtherwise, Msg: "it received the update command, but did not request the image as it was told", Err: err}
+	}
 	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemTLS)
 	return failure
 }

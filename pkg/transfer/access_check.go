@@ -42,7 +42,7 @@ func mayHoldLogin(text string) bool { return strings.Contains(text, "@") }
 // checkPath refuses backslashes, which Windows users type by habit: servers would make one folder of that name.
 func (a Access) checkPath() error {
 	if strings.Contains(a.Path, `\`) {
-		return &SettingError{SettingPath, "holds a backslash: folders on a server are separated by slashes"}
+		return &SettingError{SettingPath, "contains a backslash: folders on a server are separated by slashes"}
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (a Access) checkBaseURL() error {
 	problem := ""
 	switch {
 	case strings.Contains(a.BaseURL, "@") && (err != nil || u.User != nil):
-		problem = "holds a login: give it as username, and the password apart"
+		problem = "contains a login: give the name as username, and the password on its own"
 	case err != nil:
 		problem = "cannot be read as a URL"
 	case u.Scheme != "https":

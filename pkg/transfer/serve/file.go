@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -14,11 +13,13 @@ import (
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn()) //nolint:forcetypeassert // serveConn passes on no other
+	return context.WithValue(ctx, connKey{}, c)
 }
 
-func connOf(r *http.Request) *batchConn {
-	return r.Context().Value(connKey{}).(*batchConn) //nolint:forcetypeassert // of our own making
+// connOf returns the connection of a request, as the HTTP server sees it and below TLS.
+func connOf(r *http.Request) (*requestConn, *batchConn) {
+	c := r.Context().Value(connKey{}).(*requestConn) //nolint:forcetypeassert // serveConn passes on no other
+	return c, c.NetConn().(*batchConn)               //nolint:forcetypeassert // of our own making
 }
 
 // serveFile answers a request for a file from a client that may have it.
@@ -32,13 +33,14 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 	}
 	if r.Method == http.MethodHead {
 		http.ServeContent(w, r, "", time.Time{}, offer.content())
+		s.options.OnError(c.client.remote, &RequestError{Sent: requestLine(r), Why: "it only asks about the file", Head: true})
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the file may take longer than a body
 	q := offer.begin()
 	if q == nil {
 		http.NotFound(w, r)
-		s.options.OnError(c.client.remote, ErrNotOffered)
+		s.options.OnError(c.client.remote, notOffered(r))
 		return
 	}
 	body := &fileWriter{ResponseWriter: w, server: s, conn: c, request: q, gone: r.Context().Done()}

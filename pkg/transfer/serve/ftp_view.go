@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
 	"github.com/spf13/afero"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // An ftpView is what a client that has logged in sees: a folder with one file. It refuses everything else.
@@ -37,7 +39,7 @@ func (v *ftpView) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (v *ftpView) has(name string) bool {
-	return name == "/"+v.offer.what.Name && v.session.server.offers.find(v.offer.key) == v.offer
+	return strings.EqualFold(name, "/"+v.offer.what.Name) && v.session.server.offers.find(v.offer.key) == v.offer
 }
 
 // ReadDir lists the folder.
@@ -58,7 +60,7 @@ func (v *ftpView) GetHandle(name string, flags int, offset int64) (ftpserver.Fil
 	case flags != os.O_RDONLY:
 		return nil, fs.ErrPermission
 	case !v.has(name):
-		v.session.server.options.OnError(v.session.control.remote, ErrNotOffered)
+		v.session.server.options.OnError(v.session.control.remote, &RequestError{Sent: secret.Cut("RETR "+name, maxSent), Why: ErrNotOffered.Error(), Err: ErrNotOffered})
 		return nil, fs.ErrNotExist
 	case offset < 0 || offset > v.offer.what.Content.Size():
 		return nil, errors.New("the offset is beyond the end of the file")

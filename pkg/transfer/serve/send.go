@@ -48,13 +48,18 @@ func (b *buffers) borrow() (piece, batch []byte, giveBack func()) {
 type batchConn struct {
 	*netconn.Batch
 	client *conn
+	begin  []byte // of what came before the handshake was made; nil afterwards
 }
 
 func newBatchConn(c *conn, idle time.Duration) *batchConn {
-	return &batchConn{netconn.NewBatch(netconn.New(c.Conn, idle)), c}
+	return &batchConn{netconn.NewBatch(netconn.New(c.Conn, idle)), c, make([]byte, 0, maxSent)}
 }
 
-func (b *batchConn) Read(p []byte) (int, error) { return b.client.Read(p) }
+func (b *batchConn) Read(p []byte) (int, error) {
+	n, err := b.client.Read(p)
+	b.begin = append(b.begin, p[:min(n, cap(b.begin)-len(b.begin))]...)
+	return n, err
+}
 func (b *batchConn) SetReadDeadline(t time.Time) error {
 	return b.client.SetReadDeadline(b.client.deadline(t))
 }

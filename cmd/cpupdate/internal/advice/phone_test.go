@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -152,9 +153,26 @@ func TestRunFailureOfMany(t *testing.T) {
 		results = append(results, r)
 	}
 	f := exit.Classify(RunFailure(plan, Context{}, results))
-	if f.Code != exit.CodePartial || len(f.Hints) != 5 || !strings.HasPrefix(f.Hints[0], "busy: ") || !strings.HasPrefix(f.Hints[1], "cut: ") {
+	if f.Code != exit.CodePartial || len(f.Hints) != 10 || !strings.HasPrefix(f.Hints[0], "busy: ") || !strings.HasPrefix(f.Hints[1], "cut: ") {
 		t.Errorf("%d, %q", f.Code, f.Hints)
 	}
+	in := Context{List: "Telefone Süd.csv", Flags: console.Flags{
+		Given: func(name string) bool { return name == "legacy-tls" || name == "priority" },
+		Bool:  func(string) bool { return true },
+	}}
+	some := slices.Clone(results)
+	some[1] = fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused, Msg: "why"}, Verdict: &hwcheck.Verdict{Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail, Advice: "Do this."}}}}
+	f = exit.Classify(RunFailure(plan, in, some))
+	for _, want := range []string{
+		"tls: if it is bound to a provisioning service in secure mode, update it with that service",
+		"busy: try again when the phone is not in a call, or wait longer with --patience",
+		"refused: see why with: cpupdate check IMAGE PHONE --phones " + exit.Word("Telefone Süd.csv"),
+	} {
+		if !slices.Contains(f.Hints, want) {
+			t.Errorf("no %q in %q", want, f.Hints)
+		}
+	}
+	f = exit.Classify(RunFailure(plan, Context{}, results))
 	if !strings.HasPrefix(f.Error(), "11 of 12 phones ") || !strings.Contains(f.Error(), "p10 (source)") || strings.Contains(f.Error(), "p11") {
 		t.Error(f)
 	}

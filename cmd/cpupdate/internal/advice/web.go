@@ -23,8 +23,8 @@ func WebTable() []PhoneRow {
 		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
 		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, use --serve: its page has no such form; otherwise " + compare, ""},
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above, and compare the hardware levels with cpupdate check", ""},
-		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --limit-rate, which all phones share, or --patience; the phone discards an incomplete upload", ""},
+		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
+		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", ""},
 		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
 		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
 	}

@@ -97,7 +97,7 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		return nil, nil, err
 	}
 	if ctx.Err() != nil || len(targets) == 1 && results[0].Failure != nil {
-		return nil, nil, advice.RunFailure(plan, advice.Context{Waits: advice.WaitsForQuery(o.Listen.ForQuery().SkipUnreachable)}, results)
+		return nil, nil, advice.RunFailure(plan, advice.Context{List: o.Phones.List, Flags: con.Flags}, results)
 	}
 	var phones []hwcheck.ListedPhone
 	silent := map[string]fleet.Result{}
@@ -105,7 +105,7 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
 		if r.Failure != nil {
 			silent[p.Address] = r
-			con.Remark("warning", p.Address, r.Failure.Error())
+			con.NoteAbout("warning", p.Address, r.Failure.Error())
 			p.Phone = table.Complete(targets[i].Known)
 			p.Phone.Queried = true
 		}

@@ -30,6 +30,8 @@ type Progress struct {
 	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
 	draw  func(sent int64) // nil if nothing is shown
 
+	status atomic.Pointer[string] // what a status bar says, nil for the bar of a transfer
+
 	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
 	stop chan struct{}
@@ -38,7 +40,22 @@ type Progress struct {
 
 // StartProgress starts to show progress; emit writes a JSON line. The caller must call End.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
-	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
+	return c.start(&Progress{emit: emit, name: name, whole: whole, Size: size})
+}
+
+// StartStatus starts to show a bar with a status text instead of bytes and times, on a terminal. Elsewhere nothing is
+// shown. The caller must call End.
+func (c *Console) StartStatus(size int64, status string) *Progress {
+	p := &Progress{emit: func(any) {}, Size: size}
+	p.SetStatus(status)
+	return c.start(p)
+}
+
+// SetStatus changes the text of a status bar.
+func (p *Progress) SetStatus(status string) { p.status.Store(&status) }
+
+func (c *Console) start(p *Progress) *Progress {
+	p.stop = make(chan struct{})
 	p.Restart()
 	var interval time.Duration
 	if p.draw, interval = c.Output().meter(p); p.draw != nil {
@@ -53,9 +70,15 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 	case o.c.Quiet:
 		return nil, 0
 	case o.c.ErrTerminal && width >= narrowest:
-		p.bar = newBar(o.c.Err, width, p.Size)
-		// One byte below the end: at the end, the library would stop drawing.
-		return func(sent int64) { _ = p.bar.Set64(min(sent, p.Size-1)) }, barInterval
+		p.bar = newBar(o.c.Err, width, p.Size, p.status.Load() != nil)
+		return func(sent int64) {
+			if status := p.status.Load(); status != nil {
+				p.bar.Describe(cut(Escape(*status), width-statusRest))
+			}
+			_ = p.bar.Set64(min(sent, p.Size-1)) // one byte below the end: at the end, the library would stop drawing
+		}, barInterval
+	case p.status.Load() != nil:
+		return nil, 0
 	}
 	return func(sent int64) {
 		if sent == p.Size {
@@ -139,8 +162,14 @@ const (
 	wide      = 70 // times
 )
 
-// newBar returns a bar that fits on one line.
-func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
+// statusRest is what a status text leaves of a line, in columns: " 100% [======] ".
+const statusRest = 16
+
+// newBar returns a bar that fits on one line, with a status text or with bytes and times.
+func newBar(w io.Writer, width int, size int64, status bool) *progressbar.ProgressBar {
+	if status {
+		return progressbar.NewOptions64(size, append(barLook(w), progressbar.OptionSetWidth(6), progressbar.OptionSetPredictTime(false))...)
+	}
 	rest := 10 // " 100% |" and "| "
 	if width >= middling {
 		rest += 32 // "(999.9/999.9 MiB, 999.9 MiB/s)"
@@ -148,20 +177,43 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	if width >= wide {
 		rest += 16 // "[12m34s:12m34s]"
 	}
-	options := []progressbar.Option{
-		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+	options := append(
+		barLook(w),
 		progressbar.OptionSetWidth(max(width-rest, 4)),
 		progressbar.OptionShowBytes(width >= middling),
 		progressbar.OptionShowTotalBytes(width >= middling),
 		progressbar.OptionUseIECUnits(true),
 		progressbar.OptionSetElapsedTime(width >= wide),
 		progressbar.OptionSetPredictTime(width >= wide),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
-	}
+	)
 	if width >= middling {
 		options = append(options, progressbar.OptionShowCount())
 	}
 	return progressbar.NewOptions64(size, options...)
+}
+
+// barLook returns the options of all bars.
+func barLook(w io.Writer) []progressbar.Option {
+	return []progressbar.Option{
+		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
+	}
+}
+
+// cut shortens a text to a number of columns.
+func cut(text string, columns int) string {
+	if Columns(text) <= columns {
+		return text
+	}
+	short, used := "", 0
+	for text != "" {
+		cluster, rest, width := firstCluster(text)
+		if used+width > columns-3 {
+			break
+		}
+		short, text, used = short+cluster, rest, used+width
+	}
+	return short + "..."
 }
 
 // progressDoc is a line of --json.

@@ -117,7 +117,7 @@ func TestProgressAside(t *testing.T) {
 	p.Show()
 	p.Resize(2000)
 	p.Show()
-	p.WithoutBar(func() { c.Remark("note", "phone", "restarting") })
+	p.WithoutBar(func() { c.NoteAbout("note", "phone", "restarting") })
 	p.End()
 	said := strings.Split(errOut.String(), "note: phone: restarting\n")
 	if len(said) != 2 || !strings.Contains(said[0], "50%") || !strings.Contains(said[0], "25%") || !strings.HasSuffix(said[0], "\r") {

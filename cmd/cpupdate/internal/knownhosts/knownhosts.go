@@ -125,7 +125,7 @@ func (h *Store) Read() (*trust.List, *settings.File, error) {
 	case runtime.GOOS != "windows" && f.Mode.Perm()&0o022 != 0:
 		// Windows has no such bits: there the folder's permissions protect the file.
 		return nil, nil, knownKeysFailure(f.Path, fmt.Errorf("users other than its owner can change it (mode %03o)", f.Mode.Perm()),
-			"check that you know the key on each line, then run: chmod go-w "+f.Path)
+			"check that you know the key on each line, then run: chmod go-w "+exit.Word(f.Path))
 	}
 	list, err := trust.ParseList(f.Raw)
 	if err != nil {

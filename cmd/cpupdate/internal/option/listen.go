@@ -1,6 +1,7 @@
 package option
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -31,8 +32,16 @@ type Listen struct {
 	Probe             time.Duration
 	Parallel          int
 	SkipUnreachable   bool
+	Network           Network
 
 	patience *pflag.Flag // nil if there are no flags
+}
+
+// A Network connects to phones, and opens the ports that they call. A field that is nil means the network of the system.
+type Network struct {
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Listen func(address string) (net.Listener, error)
 }
 
 // AddFlags declares the flags.

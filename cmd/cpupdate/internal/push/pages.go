@@ -33,7 +33,7 @@ func (r *rollout) trustPages(ctx context.Context, base trust.Policy) ([]trust.Po
 		}
 	}
 	if unknown > 1 {
-		r.con.Remark("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", unknown))
+		r.con.NoteAbout("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", unknown))
 	}
 	var all sync.WaitGroup
 	slots := make(chan struct{}, r.o.Listen.Parallel)

@@ -171,12 +171,9 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 
 // failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List}
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags}
 	if r.o.Route.Web.On {
 		in.Page = r.o.Route.Web.Peer
-	}
-	if r.o.Listen.SkipUnreachable {
-		in.Waits = "to wait until it can be reached, omit --skip-unreachable"
 	}
 	return in
 }
@@ -222,7 +219,7 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 		return nil, err
 	}
 	if r.o.Fetch.Writes(r.d) {
-		r.con.Remark("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
+		r.con.NoteAbout("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
 	}
 	return fleet.Elsewhere(deploy), nil
 }

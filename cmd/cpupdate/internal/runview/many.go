@@ -21,15 +21,11 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		p.ended = true
 		r.line("%s", r.endLine(e, p))
 	case fleet.StepFetching, fleet.StepFetched:
-		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
-			r.progress = r.con.StartProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
-		}
+		r.startStatus(e.Step == fleet.StepFetching)
 		p.sent = e.Fetch.Sent
 	case fleet.StepSending, fleet.StepSent:
 		r.warnOnce()
-		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
-			r.progress = r.con.StartProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
-		}
+		r.startStatus(e.Step == fleet.StepSending)
 		p.sent = e.Upload.Sent
 	case fleet.StepInstructed:
 		r.warnOnce()
@@ -50,7 +46,15 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		return
 	}
 	r.progress.Resize(size)
+	r.progress.SetStatus(r.Watch.status())
 	r.progress.Update(sent)
+}
+
+// startStatus shows how far all phones are while they get the image, if this machine can see it.
+func (r *Report) startStatus(begun bool) {
+	if begun && r.progress == nil && r.size > 0 {
+		r.progress = r.con.StartStatus(r.size*int64(len(r.targets)), r.Watch.status())
+	}
 }
 
 // warnOnce warns once that the phones need LAN and power.
@@ -74,6 +78,20 @@ func (r *Report) moved() (sent, size int64) {
 		}
 	}
 	return sent, size
+}
+
+// share returns how much of the image those phones have that fetch it, " 40 %", or "" if this machine cannot see it.
+func (r *Report) share() string {
+	var sent, size int64
+	for i := range r.phones {
+		if state := r.Watch.states[i]; state == stateFetching || state == stateSending {
+			sent, size = sent+r.phones[i].sent, size+r.size
+		}
+	}
+	if size == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %d %%", sent*100/size)
 }
 
 // endLine returns the line of a phone that has ended: the result, the phone and the reason.

@@ -113,7 +113,11 @@ func (s *Settings) Profile(name string) (*Profile, error) {
 	for _, v := range table.Values {
 		where := fmt.Sprintf("%s, line %d", filepath.Base(s.Config.Path), v.Line)
 		if err := p.Set(v.Key, v.Texts, hwcheck.Stored, where); err != nil {
-			return nil, exit.New(exit.CodeSettings, fmt.Errorf("settings %s: line %d: %w", s.Config.Path, v.Line, err), tomledit.Hint)
+			hint := tomledit.Hint
+			if strings.ContainsFunc(strings.Join(v.Texts, ""), unicode.IsControl) {
+				hint = tomledit.HintBackslash // "C:\temp" has a tab in TOML
+			}
+			return nil, exit.New(exit.CodeSettings, fmt.Errorf("settings %s: line %d: %w", s.Config.Path, v.Line, err), hint)
 		}
 	}
 	return p, nil
