@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -34,22 +35,22 @@ const (
 	maxBlank = 64  // bytes of empty lines before requests that are dropped
 )
 
+// tokenForm finds the secret part of the path of a file, behind its first digits.
+var tokenForm = regexp.MustCompile(`(/[0-9A-Fa-f]{4})[0-9A-Fa-f]{28}`)
+
+// shown bounds a line that a client sent, and leaves out the secret part of a path.
+func shown(line string) string {
+	return secret.Cut(tokenForm.ReplaceAllString(line, "$1..."), maxSent)
+}
+
 // sentOf returns the first line of what a client sent.
 func sentOf(begin []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(begin, "\r\n"), []byte("\n"))
-	return secret.Cut(strings.TrimRight(string(line), "\r"), maxSent)
+	return shown(strings.TrimRight(string(line), "\r"))
 }
 
-// requestLine returns the first line of a request, without the secret part of the path of a file.
-func requestLine(r *http.Request) string {
-	line := r.RequestURI
-	if token, _, isFile := splitPath(r.URL.Path); isFile {
-		if at := strings.Index(strings.ToLower(line), token); at >= 0 {
-			line = line[:at] + token[:4] + "..." + line[at+len(token):]
-		}
-	}
-	return secret.Cut(r.Method+" "+line, maxSent)
-}
+// requestLine returns the method and the target of a request.
+func requestLine(r *http.Request) string { return shown(r.Method + " " + r.RequestURI) }
 
 // plainPath returns a path without its empty parts but the last one.
 func plainPath(path string) string {
