@@ -89,8 +89,12 @@ func (f *follower) noteFetch() {
 	now := f.fetch.now
 	switch {
 	case f.fetch.whole:
-	case now.Complete:
-		f.fetch.whole = true
+	case now.Complete || f.fetch.toEnd():
+		f.fetch.whole = now.Complete
+		if f.fetch.ended {
+			break
+		}
+		f.fetch.ended = true
 		if !f.saysFailed {
 			f.silence.restart()
 		}

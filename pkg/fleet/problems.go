@@ -102,7 +102,9 @@ func (r *Runner) OnError(remote netip.Addr, err error) {
 	case errors.As(err, &handshake):
 		r.problem(remote, problemTLS, err)
 	case errors.As(err, &request) && request.Err == nil && r.Known(remote):
-		if r.note(remote, problemRequest, err); !request.Head {
+		if request.Head { // most often a fetch follows
+			r.note(remote, problemRequest, err)
+		} else {
 			r.problem(remote, problemRequest, err)
 		}
 	case errors.Is(err, serve.ErrNotOffered):

@@ -37,15 +37,22 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the file may take longer than a body
-	q := offer.begin()
+	q := offer.begin(isResumed(r.Header.Get("Range")))
 	if q == nil {
 		http.NotFound(w, r)
 		s.options.OnError(c.client.remote, notOffered(r))
 		return
 	}
 	body := &fileWriter{ResponseWriter: w, server: s, conn: c, request: q, gone: r.Context().Done()}
-	defer func() { q.end(body.tried) }()
+	defer q.end()
 	http.ServeContent(body, r, "", time.Time{}, q.content)
+}
+
+// isResumed reports whether a client asks for the rest of a file from a place: it has what lies before.
+func isResumed(header string) bool {
+	from, found := strings.CutPrefix(header, "bytes=")
+	from, open := strings.CutSuffix(from, "-")
+	return found && open && from != "" && strings.Trim(from, "0123456789") == ""
 }
 
 // content returns the file for one reader.
@@ -60,7 +67,6 @@ type fileWriter struct {
 	conn    *batchConn
 	request *request
 	gone    <-chan struct{} // closed when the client hangs up, or the server closes
-	tried   int64           // bytes that may have gone out
 }
 
 // ReadFrom sends the file. ServeContent reads from the request's content, at the place where it was asked to begin.
@@ -95,8 +101,7 @@ func (a *fileWriter) send() error {
 		batch = nil // bytes that wait for more would not be paced evenly
 	}
 	a.conn.Start(batch)
-	tried, err := a.request.send(a.ResponseWriter, piece, a.server.pace, a.conn.Unconfirmed)
-	a.tried = tried
+	err := a.request.send(a.ResponseWriter, piece, a.server.pace, a.conn.Unconfirmed)
 	if err == nil {
 		err = http.NewResponseController(a.ResponseWriter).Flush()
 	}

@@ -65,7 +65,7 @@ func (v *ftpView) GetHandle(name string, flags int, offset int64) (ftpserver.Fil
 	case offset < 0 || offset > v.offer.what.Content.Size():
 		return nil, errors.New("the offset is beyond the end of the file")
 	}
-	r := v.offer.begin()
+	r := v.offer.begin(offset > 0)
 	if r == nil {
 		return nil, fs.ErrNotExist
 	}
@@ -85,7 +85,6 @@ func (c *ftpSession) setRequest(r *request) {
 type ftpFile struct {
 	session *ftpSession
 	request *request
-	tried   int64 // bytes that may have gone out
 }
 
 // WriteTo sends the file on the data connection. The library leaves all of it to this, and closes the connection then.
@@ -116,8 +115,7 @@ func (f *ftpFile) send(c *netconn.Conn) error {
 		piece = batch
 	}
 	defer giveBack()
-	tried, err := f.request.send(c, piece, s.pace, c.Unconfirmed)
-	f.tried = tried
+	err := f.request.send(c, piece, s.pace, c.Unconfirmed)
 	f.request.out.Store(c.Written()) // of a piece that was cut, too
 	if err == nil {
 		gone := hungUp(c.Conn)
@@ -144,7 +142,7 @@ func hungUp(conn net.Conn) <-chan struct{} {
 // Close ends the request.
 func (f *ftpFile) Close() error {
 	f.session.setRequest(nil)
-	f.request.end(f.tried)
+	f.request.end()
 	return nil
 }
 
