@@ -95,6 +95,7 @@ func (f *ftpFile) WriteTo(w io.Writer) (int64, error) {
 	}
 	c := netconn.New(raw, f.session.server.options.Stall)
 	c.LimitUnsent()
+	c.LimitUnconfirmed()
 	c.ResetOnClose() // to FTP a normal close is the end of the file
 	if err := f.request.attach(c, f.request.part); err != nil {
 		return 0, err

@@ -52,7 +52,9 @@ type batchConn struct {
 }
 
 func newBatchConn(c *conn, idle time.Duration) *batchConn {
-	return &batchConn{netconn.NewBatch(netconn.New(c.Conn, idle)), c, make([]byte, 0, maxSent)}
+	below := netconn.New(c.Conn, idle)
+	below.LimitUnconfirmed()
+	return &batchConn{netconn.NewBatch(below), c, make([]byte, 0, maxSent)}
 }
 
 func (b *batchConn) Read(p []byte) (int, error) {
