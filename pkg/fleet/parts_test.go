@@ -48,7 +48,7 @@ func TestFetchesInParts(t *testing.T) {
 						where, err := url.Parse(source.given[0].URL)
 						fatal(t, err)
 						for _, part := range row.ranges {
-							_ = s.raw(true, fmt.Sprintf("GET %s HTTP/1.1\r\n%s\r\nRange: %s\r\nConnection: close\r\n\r\n", where.Path, host, part), false)
+							s.raw(true, fmt.Sprintf("GET %s HTTP/1.1\r\n%s\r\nRange: %s\r\nConnection: close\r\n\r\n", where.Path, host, part), false)
 						}
 					})
 				})
