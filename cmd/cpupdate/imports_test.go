@@ -21,21 +21,22 @@ func arrows() map[string][]string {
 		"internal/ports":            {},
 		"internal/realservers":      {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
 		"internal/testca":           {},
+		"pkg/address":               {"golang.org/x/net/idna"},
 		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/hwcheck":               {module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/hwcheck":               {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/secret":                {},
-		"pkg/trust":                 {module + "pkg/secret"},
+		"pkg/trust":                 {module + "pkg/address", module + "pkg/secret"},
 		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},
 		"pkg/wbm/internal/htmlform": {module + "pkg/secret", "golang.org/x/net/html", "golang.org/x/net/html/atom"},
 		"pkg/internal/netconn":      {module + "pkg/trust", "golang.org/x/sys/unix"},
 		"pkg/transfer": {
-			module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", "github.com/icholy/digest", "github.com/jlaffaye/ftp",
+			module + "pkg/address", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", "github.com/icholy/digest", "github.com/jlaffaye/ftp",
 			"golang.org/x/time/rate",
 		},
 		"pkg/transfer/serve": {
-			module + "pkg/internal/netconn", module + "pkg/secret", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
+			module + "pkg/address", module + "pkg/internal/netconn", module + "pkg/secret", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
 		},
-		"pkg/wpi":      {module + "pkg/internal/netconn"},
+		"pkg/wpi":      {module + "pkg/internal/netconn", "golang.org/x/text/encoding/charmap"},
 		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
 			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",

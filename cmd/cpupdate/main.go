@@ -1,6 +1,8 @@
 // Command cpupdate installs firmware images on OpenScape Desk Phone CP and OpenStage phones: it reads an image, says
 // before anything is sent whether a phone will accept it, instructs the phone to fetch it, and follows the phone until
 // it reports the new version.
+//
+//go:debug x509negativeserial=1
 package main
 
 import (

@@ -21,7 +21,7 @@ func reachRows() []faultRow {
 		},
 		{
 			name: "contact silent", faults: "contact-silent", code: exit.CodeUnreachable, kind: "unreachable",
-			says: "it cannot be reached", hint: "no firewall blocks its contact port (8085 by default)", steps: "failed", version: versionOld,
+			says: "it cannot be reached", hint: "keep it on power and LAN", steps: "failed", version: versionOld,
 		},
 		{
 			name: "no contact port", faults: "no-contact-port", code: exit.CodeUnreachable, kind: "unreachable",
@@ -156,7 +156,7 @@ func installRows() []faultRow {
 	rejected := func(name, faults string) faultRow {
 		return faultRow{
 			name: name, faults: faults, code: exit.CodeRejected, kind: "rejected", instructed: true,
-			says: "it fetched the whole image", hint: "the phone rejected the image itself",
+			says: "it fetched the whole image", hint: "most often the stated hardware level is wrong",
 			steps: stepsOfRejected, version: versionOld, commands: 1,
 		}
 	}

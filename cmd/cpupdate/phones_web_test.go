@@ -173,7 +173,7 @@ func webSendRows() []faultRow {
 		{name: "answers without end", faults: "web-huge-answer", kind: "updated", steps: webDone, version: versionNew},
 		{
 			name: "says ok, and stays", faults: "web-says-ok-stays", code: exit.CodeRejected, kind: "rejected", instructed: true,
-			says: "its web page accepted the image, but it did not restart within 10 min and runs V1 R4.9.0", hint: "the phone rejected the image itself",
+			says: "its web page accepted the image, but it did not restart within 10 min and runs V1 R4.9.0", hint: "most often the stated hardware level is wrong",
 			steps: webByCall + webSent + "contacted called-back failed", version: versionOld,
 		},
 	}

@@ -112,6 +112,7 @@ func (p *phone) run(ctx, early context.Context) Result {
 			p.result.Fetch = p.fetches.state()
 			f = p.interrupted(ctx)
 		}
+		f = p.becauseOfImage(f)
 		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}
@@ -208,7 +209,7 @@ func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 // instruct answers the call in which the phone said what it is: with the update command if the image suits it and is wanted,
 // else with the end of the conversation. It reports whether the phone was instructed.
 func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
-	message, err := p.answer()
+	message, err := p.answer(ctx)
 	if err == nil && message != nil && ctx.Err() != nil {
 		err = errStopped // since it was identified
 	}
@@ -224,7 +225,7 @@ func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
 }
 
 // answer returns the update command for the phone, or nil if it gets none.
-func (p *phone) answer() (*wpi.ServiceMessage, error) {
+func (p *phone) answer(ctx context.Context) (*wpi.ServiceMessage, error) {
 	p.result.Known = p.known()
 	if p.runner.plan.Image == nil {
 		p.result.Outcome = Queried
@@ -233,19 +234,22 @@ func (p *phone) answer() (*wpi.ServiceMessage, error) {
 	if ended, err := p.decide(); ended || err != nil {
 		return nil, err
 	}
-	return p.deployment()
+	return p.deployment(ctx)
 }
 
 // known joins what is stated of the phone with what it says, and what the hardware table says of that.
 func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.claims()) }
 
 // deployment opens the source to the phone, and returns the update command.
-func (p *phone) deployment() (*wpi.ServiceMessage, error) {
+func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 	fail := func(err error) error {
 		return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
 	}
+	if err := p.runner.checkImage(ctx); err != nil {
+		return nil, err
+	}
 	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
-	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch()})
+	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, fail(err)
 	}

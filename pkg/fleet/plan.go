@@ -49,6 +49,10 @@ type Image struct {
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and get no update command
 	Web      *Web   // instead of a source: the image is uploaded to their web pages
+
+	// Unchanged, if not nil, reports before each update command or upload whether the image is still what was verified. Its
+	// error ends the run.
+	Unchanged func(context.Context) error
 }
 
 // A Source is a server from which phones fetch the image.
@@ -62,6 +66,9 @@ type Request struct {
 	Phone netip.Addr        // the address that will fetch
 	Local netip.Addr        // the address of this machine that the phone reaches
 	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+
+	// Failed is told that the image cannot be read, or is not what was verified any more: that ends the run. It does not wait.
+	Failed func(error)
 }
 
 // A Grant is one phone's access to the image.

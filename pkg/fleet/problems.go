@@ -107,6 +107,8 @@ func (r *Runner) OnError(remote netip.Addr, err error) {
 		} else {
 			r.problem(remote, problemRequest, err)
 		}
+	case errors.Is(err, serve.ErrFull): // shown in any case: phones may not get through
+		r.events.report(Event{Phone: NoPhone, Step: StepCallError, Err: fmt.Errorf("%s: %w", remote, err)})
 	case errors.Is(err, serve.ErrNotOffered):
 		r.note(remote, problemFetch, err)
 		r.unknownCaller(remote, err)

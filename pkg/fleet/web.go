@@ -49,6 +49,7 @@ type visit struct {
 	hide     func(secret.Secret)                         // redacts a password from now on
 	claim    func(port uint16, found []netip.Addr) error // notes where the page is
 	lockOut  func()                                      // leaves alone the phones that are not sent the image yet
+	noImage  func(error)                                 // ends the run: the image is not what was verified any more
 
 	called   bool // the phone called: what counts is what it says there
 	mayLogin bool // the page took the password, and may be sent it once more, after the image
@@ -70,7 +71,7 @@ func (p *phone) newVisit() *visit {
 	web := p.runner.plan.web()
 	return &visit{
 		reporter: p, decider: p, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
-		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads,
+		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
 		upload: upload{changed: make(chan struct{}, 1)},
 		claim:  func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
 	}
@@ -108,6 +109,10 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 	if early.Err() != nil || p.runner.stopped() {
 		v.leave()
 		return errStopped
+	}
+	if err := p.runner.checkImage(ctx); err != nil {
+		v.leave()
+		return err
 	}
 	err := v.send(ctx)
 	if refusal := err; err == nil || v.upload.whole && ctx.Err() == nil {

@@ -2,24 +2,28 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
+	below := c.(*requestConn).below() //nolint:forcetypeassert // serveConn passes on no other
+	return netconn.WithHold(context.WithValue(ctx, connKey{}, c), below.client.hold)
 }
 
 // connOf returns the connection of a request, as the HTTP server sees it and below TLS.
 func connOf(r *http.Request) (*requestConn, *batchConn) {
-	c := r.Context().Value(connKey{}).(*requestConn) //nolint:forcetypeassert // serveConn passes on no other
-	return c, c.NetConn().(*batchConn)               //nolint:forcetypeassert // of our own making
+	c := r.Context().Value(connKey{}).(*requestConn) //nolint:forcetypeassert // of our own making
+	return c, c.below()
 }
 
 // serveFile answers a request for a file from a client that may have it.
@@ -37,14 +41,19 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the file may take longer than a body
-	q := offer.begin(isResumed(r.Header.Get("Range")))
-	if q == nil {
+	q, err := offer.begin(isResumed(r.Header.Get("Range")))
+	if errors.Is(err, errTooMany) {
+		http.Error(w, "503 "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if err != nil {
 		http.NotFound(w, r)
 		s.options.OnError(c.client.remote, notOffered(r))
 		return
 	}
 	body := &fileWriter{ResponseWriter: w, server: s, conn: c, request: q, gone: r.Context().Done()}
 	defer q.end()
+	c.client.hold.Suspend() // until the answer is out: what is fetched is not unread
 	http.ServeContent(body, r, "", time.Time{}, q.content)
 }
 

@@ -28,6 +28,8 @@ type Offering struct {
 	Clients []netip.Addr      // the addresses that may fetch it
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
+	// Failed, if not nil, is told that Content cannot be read, before the request is reset. It must not wait.
+	Failed func(error)
 }
 
 // Fetch says how far clients got with a file.
@@ -147,20 +149,29 @@ func (o *Offer) notify() {
 // isFor reports whether a client may have the file.
 func (o *Offer) isFor(client netip.Addr) bool { return slices.Contains(o.what.Clients, client) }
 
-// begin begins a request; resumes says that the client asked for the rest of the file from a place. It returns nil if the offer
-// is withdrawn.
-func (o *Offer) begin(resumes bool) *request {
+// maxRequests is how many requests for one offer are served at a time. It is for one phone.
+const maxRequests = 64
+
+// errTooMany refuses a request beside too many others.
+var errTooMany = errors.New("too many requests for the file at a time")
+
+// begin begins a request; resumes says that the client asked for the rest of the file from a place. The error is errWithdrawn or
+// errTooMany.
+func (o *Offer) begin(resumes bool) (*request, error) {
 	o.mu.Lock()
 	r := &request{offer: o, resumes: resumes, content: io.NewSectionReader(o.what.Content, 0, o.what.Content.Size())}
-	if o.withdrawn {
-		o.mu.Unlock()
-		return nil
+	if o.withdrawn || len(o.open) == maxRequests {
+		defer o.mu.Unlock()
+		if o.withdrawn {
+			return nil, errWithdrawn
+		}
+		return nil, errTooMany
 	}
 	o.requested++
 	o.open[r] = struct{}{}
 	o.mu.Unlock()
 	o.notify()
-	return r
+	return r, nil
 }
 
 // A request is one request for the file under way.

@@ -75,7 +75,10 @@ func TestFetchInParts(t *testing.T) {
 				q := requests[m.request]
 				switch {
 				case m.to > 0:
-					q = o.begin(m.resumes)
+					q, err := o.begin(m.resumes)
+					if err != nil {
+						t.Fatal(err)
+					}
 					requests[m.request] = q
 					if err := q.attach(nil, span{m.from, m.to}); err != nil {
 						t.Fatal(err)

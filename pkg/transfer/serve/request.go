@@ -84,6 +84,11 @@ type requestConn struct {
 	handled bool   // somebody answers the request
 }
 
+// below returns the connection below TLS.
+func (c *requestConn) below() *batchConn {
+	return c.NetConn().(*batchConn) //nolint:forcetypeassert // of our own making
+}
+
 // handle notes that somebody answers the request.
 func (c *requestConn) handle() {
 	c.mu.Lock()
@@ -96,6 +101,7 @@ func (c *requestConn) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.begin, c.next, c.handled = append(c.begin[:0], c.next...), nil, false
+	c.below().client.done()
 }
 
 func (c *requestConn) Read(p []byte) (int, error) {

@@ -77,8 +77,12 @@ func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func(
 	pace = pace.until(r.offer.over)
 	buffer = buffer[:pace.most(len(buffer))]
 	for at := r.part.from; at < r.part.to; {
-		piece, err := cache.read(content, buffer[:min(int64(len(buffer)), r.part.to-at)], at)
+		most := int64(len(buffer)) - at%int64(len(buffer)) // the next piece begins where a reader's parts may begin
+		piece, err := cache.read(content, buffer[:min(most, r.part.to-at)], at)
 		if err != nil {
+			if r.offer.what.Failed != nil {
+				r.offer.what.Failed(err)
+			}
 			return err
 		}
 		if err := pace.wait(len(piece)); err != nil {

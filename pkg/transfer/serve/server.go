@@ -41,7 +41,7 @@ type Options struct {
 	// must not wait.
 	Known func(remote netip.Addr) bool
 	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], a [*RequestError], [ErrNotOffered]
-	// or, once, [ErrTooManyConns]. It is called by many goroutines, and must not wait.
+	// or, once each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
 	OnError func(remote netip.Addr, err error)
 }
 

@@ -50,6 +50,7 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
 		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, the server is this machine: see --advertise and --listen", ""},
 		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
+		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE"},
 		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
 		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
@@ -97,12 +98,16 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
 	interrupted, instructed, cut := false, 0, 0
+	var image error // why the image could not be sent any more
 	for i, r := range results {
 		if r.Failure == nil {
 			continue
 		}
 		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
 		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if r.Failure.Kind == fleet.KindImage {
+			image = cmp.Or(image, r.Failure.Err)
+		}
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
 			switch {
@@ -118,6 +123,8 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		return nil
 	case len(results) == 1:
 		return bad[0]
+	case image != nil:
+		return imageFailure(plan, in, results, image)
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:

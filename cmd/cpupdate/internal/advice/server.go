@@ -35,7 +35,7 @@ func TransferTable() []TransferRow {
 		{transfer.KindExists, exit.CodeRejected, "use another name with --filename; to replace the existing file, omit --no-overwrite"},
 		{transfer.KindFull, exit.CodeRejected, "free space on the server, or raise the user's quota"},
 		{transfer.KindName, exit.CodeRejected, "choose a plain name with --filename: letters, digits, dots and hyphens"},
-		{transfer.KindRedirect, exit.CodeRejected, "if the address of the redirect is right, use it as --base-url: an upload does not follow redirects"},
+		{transfer.KindRedirect, exit.CodeRejected, "if the address of the redirect is right, use it as --base-url: an upload does not follow redirects; if it is a page to log in, ask the server's administrator for an address that takes a login by HTTP (basic or digest)"},
 		{transfer.KindRefused, exit.CodeRejected, "see the server's message above and its log; with https, check that the folder of --base-url exists; with ftp and ftps, try --in-place, which does not rename"},
 		{transfer.KindProtocol, exit.CodeRejected, "check that --method and --port fit the server; show the dialogue with --verbose"},
 		{transfer.KindUnproven, exit.CodeUnverified, "let no phone fetch this file; send it again, and if that does not help, check the server's disk"},
@@ -74,7 +74,12 @@ func serverFailure(err error, e *transfer.Error) error {
 	if presented := trust.AsError(err); presented != nil {
 		f.Hints = knownhosts.TrustHints(e.Server, presented)
 	}
-	if hints := knownhosts.WeakKeyHints(err); hints != nil {
+	if hint := statusHint(e); hint != "" {
+		f.Hints = []string{hint}
+	} else if errors.Is(e, transfer.ErrClientCertificate) { // it may have nothing to do with that
+		f.Hints = append(f.Hints, certificateHint)
+	}
+	if hints := knownhosts.CertificateHints(err); hints != nil {
 		f.Hints = hints
 	}
 	if e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532) {
@@ -87,6 +92,9 @@ func serverFailure(err error, e *transfer.Error) error {
 }
 
 func leftHint(e *transfer.Error) string {
+	if e.Unsure {
+		return fmt.Sprintf("look for %s on the server, and remove it if it is not wanted", e.Left)
+	}
 	return fmt.Sprintf("remove %s on the server: cpupdate could not remove it", e.Left)
 }
 
@@ -109,7 +117,12 @@ type leftError struct {
 	server *transfer.Error
 }
 
-func (e *leftError) Error() string { return e.err.Error() + "; left behind: " + e.server.Left }
+func (e *leftError) Error() string {
+	if e.server.Unsure {
+		return e.err.Error() + "; may be there: " + e.server.Left
+	}
+	return e.err.Error() + "; left behind: " + e.server.Left
+}
 
 func (e *leftError) Unwrap() error { return e.err }
 

@@ -25,14 +25,13 @@ func WebTable() []PhoneRow {
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
 		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", ""},
-		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
 		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
 	}
 }
 
 // pageHints returns the hints for a page whose certificate is not trusted.
 func pageHints(name string, in Context, f *fleet.Failure) []string {
-	if hints := knownhosts.WeakKeyHints(f); hints != nil {
+	if hints := knownhosts.CertificateHints(f); hints != nil {
 		return hints
 	}
 	presented := trust.AsError(f)

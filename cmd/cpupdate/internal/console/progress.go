@@ -19,7 +19,8 @@ const (
 // JSONInterval is the interval at which progress is shown as JSON lines.
 const JSONInterval = time.Second
 
-// A Progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
+// A Progress shows how much of a file has been sent, and how much of it has been read back if it is: a bar on a terminal,
+// lines elsewhere, JSON lines with --json. The
 // transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type Progress struct {
 	emit  func(doc any) // writes a line of --json
@@ -27,8 +28,9 @@ type Progress struct {
 	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
-	begun atomic.Int64     // when the attempt began, in Unix nanoseconds
-	draw  func(sent int64) // nil if nothing is shown
+	read  atomic.Int64     // bytes that were read back; 0 while the file is sent
+	begun atomic.Int64     // when the attempt, or reading back, began, in Unix nanoseconds
+	draw  func(done int64) // nil if nothing is shown
 
 	status atomic.Pointer[string] // what a status bar says, nil for the bar of a transfer
 
@@ -71,7 +73,14 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 		return nil, 0
 	case o.c.ErrTerminal && width >= narrowest:
 		p.bar = newBar(o.c.Err, width, p.Size, p.status.Load() != nil)
+		sending := p.bar
 		return func(sent int64) {
+			if reading := p.read.Load() > 0; reading == (p.bar == sending) {
+				_ = p.bar.Clear()
+				if p.bar = sending; reading {
+					p.bar = newReadBar(o.c.Err, width, p.Size)
+				}
+			}
 			if status := p.status.Load(); status != nil {
 				p.bar.Describe(cut(Escape(*status), width-statusRest))
 			}
@@ -81,28 +90,43 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 		return nil, 0
 	}
 	return func(sent int64) {
-		if sent == p.Size {
+		doing := ""
+		switch {
+		case p.read.Load() > 0:
+			doing = readingBack + ", "
+		case sent == p.Size:
 			fmt.Fprintf(o.c.Err, "%s: %s\n", Escape(p.name), p.whole)
 			return
 		}
 		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
-		fmt.Fprintf(o.c.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+		fmt.Fprintf(o.c.Err, "%s: %s%d %%, %s of %s, %s/s\n", Escape(p.name), doing, sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
 	}, lineInterval
 }
 
 // meter emits JSON lines.
 func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
-	return func(sent int64) { p.emit(progressDoc{1, "progress", sent, p.Size}) }, JSONInterval
+	return func(int64) { p.emit(progressDoc{1, "progress", p.Sent.Load(), p.Size, p.read.Load()}) }, JSONInterval
 }
 
 // Restart records that the transfer starts again from the beginning.
 func (p *Progress) Restart() {
 	p.begun.Store(time.Now().UnixNano())
 	p.Sent.Store(0)
+	p.read.Store(0)
 }
 
 // Update records how many bytes have been sent.
 func (p *Progress) Update(sent int64) { p.Sent.Store(sent) }
+
+// UpdateRead records how many bytes have been read back.
+func (p *Progress) UpdateRead(read int64) {
+	if p.read.Swap(read) == 0 {
+		p.begun.Store(time.Now().UnixNano())
+	}
+}
+
+// readingBack says that a file is read back.
+const readingBack = "read back"
 
 // Resize changes the number of bytes to send.
 func (p *Progress) Resize(size int64) {
@@ -127,12 +151,16 @@ func (p *Progress) run(interval time.Duration) {
 	}
 }
 
-// Show draws how much has been sent, if anything has.
+// Show draws how much has been sent or read back, if anything has.
 func (p *Progress) Show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sent := p.Sent.Load(); sent > 0 && p.draw != nil {
-		p.draw(sent)
+	done := p.Sent.Load()
+	if read := p.read.Load(); read > 0 {
+		done = read
+	}
+	if done > 0 && p.draw != nil {
+		p.draw(done)
 	}
 }
 
@@ -192,6 +220,17 @@ func newBar(w io.Writer, width int, size int64, status bool) *progressbar.Progre
 	return progressbar.NewOptions64(size, options...)
 }
 
+// newReadBar returns a bar for a file that is read back. It says so where there is room.
+func newReadBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
+	rest := width - len(readingBack) - 1
+	if rest < narrowest {
+		return newBar(w, width, size, false)
+	}
+	bar := newBar(w, rest, size, false)
+	bar.Describe(readingBack)
+	return bar
+}
+
 // barLook returns the options of all bars.
 func barLook(w io.Writer) []progressbar.Option {
 	return []progressbar.Option{
@@ -222,4 +261,5 @@ type progressDoc struct {
 	Event  string `json:"event"`
 	Sent   int64  `json:"sent"`
 	Size   int64  `json:"size"`
+	Read   int64  `json:"read_back,omitempty"`
 }

@@ -3,19 +3,18 @@ package option
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
@@ -75,13 +74,18 @@ func (o *Listen) Validate(command string) error {
 		return exit.Usage(command, "--service-cert and --service-key: give both or neither")
 	}
 	if o.Listen != "" {
-		_, port, err := net.SplitHostPort(o.Listen)
+		host, port, err := net.SplitHostPort(o.Listen)
+		if host != "" && err == nil {
+			if _, err := address.Host(host); err != nil {
+				return exit.Usage(command, "--listen: %w", err)
+			}
+		}
 		if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 			return exit.Usage(command, "--listen %s: must be [ADDR]:PORT, such as :18443 or 192.0.2.10:18443", o.Listen)
 		}
 	}
 	if _, _, err := o.Advertised(); err != nil {
-		return exit.Usage(command, "--advertise %s: must be HOST or HOST:PORT", o.Advertise)
+		return exit.Usage(command, "--advertise: %w", err)
 	}
 	return nil
 }
@@ -99,25 +103,7 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	if o.Advertise == "" {
 		return "", 0, nil
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(o.Advertise, "[]")); err == nil {
-		return ip.String(), 0, nil
-	}
-	host, text, found := strings.Cut(o.Advertise, ":")
-	if strings.HasPrefix(o.Advertise, "[") {
-		if host, text, err = net.SplitHostPort(o.Advertise); err != nil {
-			return "", 0, err
-		}
-		found = true
-	}
-	if found {
-		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return "", 0, errors.New("no port")
-		}
-	}
-	if host == "" || strings.ContainsAny(host, " /\\@?#\"'<>&:") && !strings.HasPrefix(o.Advertise, "[") {
-		return "", 0, errors.New("no host")
-	}
-	return host, port, nil
+	return address.Split(o.Advertise)
 }
 
 // Certificate reads the certificate of --service-cert, or makes one for this run.
@@ -140,7 +126,9 @@ func (o *Listen) names() []string {
 		names = append(names, host)
 	}
 	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
+		if name, err = address.ASCII(name); err == nil { // phones cannot use another one
+			names = append(names, name)
+		}
 	}
 	addresses, _ := net.InterfaceAddrs() // without them the certificate names less
 	for _, address := range addresses {

@@ -52,6 +52,7 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 		return err
 	}
 	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is verified before a phone gets a command
+	l.Seal = !o.DryRun
 	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
 		return err
 	}
@@ -142,6 +143,9 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 		if image.Web, err = r.web(ctx); err != nil {
 			return err
 		}
+	}
+	if r.o.Route.Serve || r.o.Route.Web.On {
+		image.Unchanged = r.file.CheckUnchanged
 	}
 	callbackServer, err := callback.Listen(&r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
 	if err != nil {
