@@ -95,6 +95,8 @@ type stage struct {
 	image  imageFile
 	plan   fleet.Plan
 
+	others sync.WaitGroup // what phones do besides
+
 	mu     sync.Mutex
 	events []fleet.Event
 	hear   func(fleet.Event)
@@ -202,6 +204,7 @@ func (s *stage) runUntil(ctx context.Context, addresses ...string) []fleet.Resul
 		s.plan.Phones = append(s.plan.Phones, targetOf(a))
 	}
 	results, err := s.runner.Run(ctx, s.plan)
+	s.others.Wait() // while the test's context lasts
 	if err != nil {
 		s.t.Error(err)
 		return make([]fleet.Result, len(s.plan.Phones))

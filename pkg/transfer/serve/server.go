@@ -40,8 +40,8 @@ type Options struct {
 	// are closed after the answer: they neither use up memory nor keep out those that are known. If nil, all are known. It
 	// must not wait.
 	Known func(remote netip.Addr) bool
-	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], [ErrNotOffered] or, once
-	// each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
+	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], a [*RequestError], [ErrNotOffered]
+	// or, once each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
 	OnError func(remote netip.Addr, err error)
 }
 
@@ -94,12 +94,12 @@ func New(o Options) (*Server, error) {
 		ConnContext:       withConn,
 		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state {
+			case http.StateIdle:
+				c.(*requestConn).idle() //nolint:forcetypeassert // serveConn passes on no other
 			case http.StateNew:
 				l.work.Add(1)
 			case http.StateClosed, http.StateHijacked:
 				l.work.Done()
-			case http.StateIdle:
-				batchOf(c).client.done()
 			case http.StateActive:
 			}
 		},
@@ -171,20 +171,32 @@ func (s *Server) Close() error {
 // serveConn makes the handshake, and passes the connection on to the HTTP server.
 func (s *Server) serveConn(c *conn) {
 	timeout := c.timeout(s.options.Timeout)
-	secure := tls.Server(newBatchConn(c, timeout), s.config)
+	below := newBatchConn(c, timeout)
+	secure := tls.Server(below, s.config)
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = c.Close()
-		if s.ctx.Err() == nil {
-			s.options.OnError(c.remote, &HandshakeError{err})
+		if plain := plainRequest(err, below.begin); plain != nil {
+			s.refused(c.remote, plain)
+		} else {
+			s.refused(c.remote, &HandshakeError{err})
 		}
 		return
 	}
+	below.begin = nil
+	request := &requestConn{Conn: secure, refused: func(e *RequestError) { s.refused(c.remote, e) }}
 	select {
-	case s.ready <- secure:
+	case s.ready <- request:
 	case <-s.listener.done:
 		_ = c.Close()
+	}
+}
+
+// refused tells of a client that gets no answer, unless the server closes.
+func (s *Server) refused(remote netip.Addr, err error) {
+	if s.ctx.Err() == nil {
+		s.options.OnError(remote, err)
 	}
 }
 
@@ -205,7 +217,8 @@ func (l readyListener) Close() error   { return nil }
 
 // handle answers a request.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	c := connOf(r)
+	request, c := connOf(r)
+	request.handle()
 	if !c.client.known {
 		w.Header().Set("Connection", "close")
 	}
@@ -220,24 +233,32 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		s.options.OnError(c.client.remote, &RequestError{Sent: requestLine(r), Why: "a file is requested by GET only"})
 		return
 	}
 	offer := s.offers.find(token)
-	if offer == nil || offer.what.Name != name || !offer.isFor(c.client.remote) {
+	if offer == nil || !strings.EqualFold(offer.what.Name, name) || !offer.isFor(c.client.remote) {
 		http.NotFound(w, r)
-		s.options.OnError(c.client.remote, ErrNotOffered)
+		s.options.OnError(c.client.remote, notOffered(r))
 		return
 	}
 	s.serveFile(w, r, c, offer)
 }
 
-// splitPath splits a path that may be a file's: /, 32 hexadecimal digits, / and a name.
+// notOffered returns the error for a request for a file that the client may not have.
+func notOffered(r *http.Request) error {
+	return &RequestError{Sent: requestLine(r), Why: ErrNotOffered.Error(), Err: ErrNotOffered}
+}
+
+// splitPath splits a path that may be a file's: /, 32 hexadecimal digits, / and a name. Differences that mean nothing are
+// ignored: capitals, empty parts.
 func splitPath(path string) (token, name string, ok bool) {
 	const end = 1 + 2*tokenBytes
+	path = plainPath(path)
 	if len(path) <= end || path[0] != '/' || path[end] != '/' {
 		return "", "", false
 	}
-	token = path[1:end]
+	token = strings.ToLower(path[1:end])
 	return token, path[end+1:], strings.Trim(token, "0123456789abcdef") == ""
 }
 

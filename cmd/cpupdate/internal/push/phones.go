@@ -181,9 +181,6 @@ func (r *rollout) failureContext() advice.Context {
 	if r.o.Route.Web.On {
 		in.Page = r.o.Route.Web.Peer
 	}
-	if r.o.Listen.SkipUnreachable {
-		in.Waits = "to wait until it can be reached, omit --skip-unreachable"
-	}
 	return in
 }
 
