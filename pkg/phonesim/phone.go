@@ -19,6 +19,8 @@ type Phone struct {
 	cancel context.CancelFunc
 	living sync.WaitGroup
 
+	stored stored
+
 	reporting sync.Mutex
 
 	mu         sync.Mutex
@@ -27,7 +29,6 @@ type Phone struct {
 	hangUp     *time.Timer
 	secure     bool        // secure mode
 	page       *tls.Config // what the web page is served with; nil without TLS ports
-	written    map[string]string
 	now        *boot  // what is up, nil while nothing is
 	held       int    // conversations
 	lastTarget string // where it called last
@@ -41,7 +42,7 @@ func Start(c Config) (*Phone, error) {
 		return nil, fmt.Errorf("invalid phone: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure, written: map[string]string{}}
+	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure}
 	p.state = State{MAC: c.MAC, SoftwareType: c.SoftwareType, Version: c.Version, Status: StatusIdle}
 	at := addresses{c.Listen, c.ListenSecure, c.Web}
 	listeners, err := p.listen(ctx, at)
