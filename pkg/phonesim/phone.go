@@ -19,6 +19,8 @@ type Phone struct {
 	cancel context.CancelFunc
 	living sync.WaitGroup
 
+	holding []net.Conn // which have the contact port that nobody listens on
+
 	stored stored
 
 	reporting sync.Mutex
@@ -47,6 +49,7 @@ func Start(c Config) (*Phone, error) {
 	at := addresses{c.Listen, c.ListenSecure, c.Web}
 	listeners, err := p.listen(ctx, at)
 	if err != nil {
+		releasePort(p.holding)
 		cancel()
 		return nil, err
 	}
@@ -108,6 +111,7 @@ func (p *Phone) Close() error {
 	}
 	p.mu.Unlock()
 	p.living.Wait()
+	releasePort(p.holding)
 	return nil
 }
 

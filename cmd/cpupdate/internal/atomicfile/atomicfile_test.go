@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -180,4 +181,18 @@ func TestLockTogether(t *testing.T) {
 	}
 	all.Wait()
 	clitest.Left(t, name, "# x")
+}
+
+// TestWriteHint checks the next step after an error of writing: errors of Windows that a file is open count on Windows only.
+func TestWriteHint(t *testing.T) {
+	t.Parallel()
+	for number, open := range map[syscall.Errno]bool{5: true, 32: true, 33: true, 2: false, 112: false} {
+		err := &os.LinkError{Op: "rename", Old: "a", New: "b", Err: number}
+		if got := strings.Contains(writeHint("windows", err), "close the file"); got != open {
+			t.Errorf("Windows, %d: %v", number, got)
+		}
+		if strings.Contains(writeHint("linux", err), "close the file") {
+			t.Errorf("Linux, %d", number)
+		}
+	}
 }

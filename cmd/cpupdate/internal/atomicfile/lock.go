@@ -92,5 +92,5 @@ func CannotStore(path string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("writing %s: %w", path, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
+	return exit.New(exit.CodeSettings, fmt.Errorf("writing %s: %w", path, exit.WithoutPath(err)), writeHint(runtime.GOOS, err))
 }
