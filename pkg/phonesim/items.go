@@ -157,7 +157,9 @@ func (c *conversation) missing(name string) string {
 
 // usualItems returns the items of which a phone has one each, and which are empty until they are written; there are hundreds
 // more in a real phone.
-func usualItems() []string { return []string{"e164", "basic-e164", "display-id", "dls-addr", "ntp-addr"} }
+func usualItems() []string {
+	return []string{"e164", "basic-e164", "display-id", "dls-addr", "ntp-addr"}
+}
 
 // write takes what is written, and answers with the items that it could not take alone (the guide, pp. 60, 78).
 func (c *conversation) write(items []wpi.Item) *wpi.PhoneMessage {

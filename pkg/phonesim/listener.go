@@ -96,7 +96,9 @@ func (p *Phone) holdPort(ctx context.Context, address string) (string, error) {
 	defer here.Close()
 	dial := p.dialSelf
 	if port != "0" {
-		dial = func(ctx context.Context, to net.Addr) (net.Conn, error) { return dialFromPort(ctx, p.c.Network, address, to) }
+		dial = func(ctx context.Context, to net.Addr) (net.Conn, error) {
+			return dialFromPort(ctx, p.c.Network, address, to)
+		}
 	}
 	from, err := dial(ctx, here.Addr())
 	if err != nil && port != "0" {

@@ -31,9 +31,9 @@ type Phone struct {
 	hangUp     *time.Timer
 	secure     bool        // secure mode
 	page       *tls.Config // what the web page is served with; nil without TLS ports
-	now        *boot  // what is up, nil while nothing is
-	held       int    // conversations
-	lastTarget string // where it called last
+	now        *boot       // what is up, nil while nothing is
+	held       int         // conversations
+	lastTarget string      // where it called last
 }
 
 // Start starts a phone, which listens when Start returns. The first thing that it does is to call its service, if it has one.

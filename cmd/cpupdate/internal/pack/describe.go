@@ -24,7 +24,7 @@ type DescribeOptions struct {
 
 // Describe writes a descriptor beside an image, and shows the image with it.
 func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o DescribeOptions, name string) error {
-	key, err := readPrivateKey(o.Key)
+	key, err := readPrivateKey(ctx, o.Key)
 	if err != nil {
 		return err
 	}
