@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"flag"
+	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +26,11 @@ func TestMain(m *testing.M) {
 		if err := os.Setenv(credentials.KeyringVariable, credentials.KeyringOff); err != nil {
 			panic(err)
 		}
+	}
+	log.SetOutput(io.Discard) // as in main
+	// Most tests here wait for another process, and not for the processor.
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"cpupdate": main})
 }
@@ -67,7 +75,7 @@ func settingsFolder(home string) string {
 	return filepath.Join(home, "settings", "cpupdate")
 }
 
-// condition knows [tool:NAME]: whether a program is there, and [server:KIND]: whether a server of that kind can be
+// condition knows [root]: whether root runs the tests, [tool:NAME]: whether a program is there, and [server:KIND]: whether a server of that kind can be
 // started. In CI what is missing is a failure, not a skip.
 func condition(name string) (bool, error) {
 	if kind, found := strings.CutPrefix(name, "server:"); found {
@@ -77,6 +85,9 @@ func condition(name string) (bool, error) {
 			return false, errors.New("in CI " + kind + " must be installed, and the tests run by root")
 		}
 		return ok, nil
+	}
+	if name == "root" {
+		return os.Getuid() == 0, nil
 	}
 	tool, found := strings.CutPrefix(name, "tool:")
 	if !found {

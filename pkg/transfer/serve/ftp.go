@@ -130,6 +130,7 @@ func (c *ftpSession) AuthUser(_ ftpserver.ClientContext, username, password stri
 		c.server.options.OnError(c.control.remote, ErrNotOffered)
 		return nil, errLogin
 	}
+	c.control.loggedIn()
 	return newFTPView(c, o), nil
 }
 

@@ -28,6 +28,8 @@ type Offering struct {
 	Clients []netip.Addr      // the addresses that may fetch it
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
+	// Failed, if not nil, is told that Content cannot be read, before the request is reset. It must not wait.
+	Failed func(error)
 }
 
 // Fetch says how far clients got with a file.
@@ -49,6 +51,7 @@ type Offer struct {
 	username string
 	password secret.Secret
 	registry *registry
+	over     chan struct{} // closed when it is withdrawn
 
 	watching  sync.Mutex // held while Watch is called
 	mu        sync.Mutex
@@ -69,11 +72,15 @@ func (o *Offer) Path() string { return o.path }
 // are empty.
 func (o *Offer) Login() (username string, password secret.Secret) { return o.username, o.password }
 
-// Withdraw ends the offer: nobody gets the file from now on, and requests under way are reset.
+// Withdraw ends the offer: nobody gets the file from now on, and requests under way are reset. Watch is told when these have
+// ended.
 func (o *Offer) Withdraw() {
 	o.registry.remove(o)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !o.withdrawn {
+		close(o.over)
+	}
 	o.withdrawn = true
 	for r := range o.open {
 		if r.conn != nil {
@@ -219,14 +226,15 @@ func (s *registry) add(what Offering, key, path string, password secret.Secret) 
 	for i, client := range what.Clients {
 		what.Clients[i] = plainAddr(client)
 	}
-	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, open: map[*request]struct{}{}}
+	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, over: make(chan struct{}), open: map[*request]struct{}{}}
 	if password.IsSet() {
 		o.username, o.password = key, password
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o.withdrawn = s.closed
-	if !s.closed {
+	if o.withdrawn = s.closed; s.closed {
+		close(o.over)
+	} else {
 		s.offers[key] = o
 	}
 	return o

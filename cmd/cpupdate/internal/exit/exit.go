@@ -9,8 +9,10 @@ import (
 	"os"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -47,7 +49,7 @@ func Table() []Row {
 		{CodeOK, "ok", "done, or nothing to do", ""},
 		{CodeInternal, "internal", "an unexpected internal error", "no"},
 		{CodeUsage, "usage", "wrong command line", "no"},
-		{CodeImage, "image", "not a bind, damaged, unreadable, or cannot be written", "no"},
+		{CodeImage, "image", "not a bind, damaged, changed while it was used, unreadable, or cannot be written", "no"},
 		{CodeRefused, "refused", "not compatible; the rule sheet says why", "no"},
 		{CodeUnknown, "unknown", "compatibility cannot be determined", "no"},
 		{CodeSettings, "settings", "settings, login, key, list or certificate missing, invalid or rejected", "no"},
@@ -85,21 +87,33 @@ type Error struct {
 	Hints []string
 }
 
-func (f *Error) Error() string { return f.Err.Error() }
+// Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
+func (f *Error) Error() string { return secret.WithoutLogins(f.Err.Error()) }
 
 func (f *Error) Unwrap() error { return f.Err }
 
 // New gives an error its exit code and hints.
-func New(c Code, err error, hints ...string) *Error { return &Error{c, err, hints} }
+func New(c Code, err error, hints ...string) *Error {
+	var shown []string
+	for _, hint := range hints {
+		shown = append(shown, secret.WithoutLogins(hint))
+	}
+	return &Error{c, err, shown}
+}
 
 // Errorf returns a failure with a new error that wraps no cause.
 func Errorf(c Code, hint, format string, args ...any) *Error {
 	return New(c, fmt.Errorf(format, args...), hint)
 }
 
-// Usage returns a usage error of the command.
+// Usage returns a usage error of the command. If the error wraps one about a host, its advice is the first hint.
 func Usage(command, format string, args ...any) error {
-	return Errorf(CodeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
+	err := fmt.Errorf(format, args...)
+	help := strings.TrimSpace("cpupdate help " + command)
+	if host := (*address.Error)(nil); errors.As(err, &host) {
+		return New(CodeUsage, err, host.Advice, help)
+	}
+	return New(CodeUsage, err, help)
 }
 
 // ShownArgument quotes an invalid argument, unless it may contain a password, as in ftp://cp:password@host.
@@ -125,6 +139,7 @@ type ErrorDoc struct {
 	Server    string   `json:"server,omitempty"`
 	ReplyCode int      `json:"reply_code,omitempty"`
 	Left      string   `json:"left,omitempty"`
+	Unsure    bool     `json:"left_unsure,omitempty"` // Left may be there
 }
 
 // NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
@@ -137,7 +152,7 @@ func NewErrorDoc(err error) *ErrorDoc {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
 	}
 	if e := (*transfer.Error)(nil); errors.As(err, &e) {
-		doc.Kind, doc.Server, doc.ReplyCode, doc.Left = string(e.Kind), e.Server, e.Code, e.Left
+		doc.Kind, doc.Server, doc.ReplyCode, doc.Left, doc.Unsure = string(e.Kind), e.Server, e.Code, e.Left, e.Unsure
 	}
 	if e := (*fleet.Failure)(nil); errors.As(err, &e) {
 		doc.Kind = string(e.Kind)

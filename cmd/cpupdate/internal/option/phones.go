@@ -94,7 +94,7 @@ func badAddress(command, address string, err error) error {
 	if strings.Contains(address, "@") {
 		return exit.Usage(command, "the argument with an @ is not HOST, HOST:PORT or [IPv6]:PORT")
 	}
-	return exit.Usage(command, "PHONE: %v", err)
+	return exit.Usage(command, "PHONE: %w", err)
 }
 
 func (o *Phones) listed(ctx context.Context) ([]hwcheck.ListedPhone, error) {

@@ -69,7 +69,7 @@ func (p *upload) send(ctx context.Context) (transfer.Location, error) {
 	defer p.progress.End()
 	options := p.options
 	options.Trust = p.d.Trust
-	options.Event, options.Sent = p.tell, p.progress.Update
+	options.Event, options.Sent, options.ReadBack = p.tell, p.progress.Update, p.progress.UpdateRead
 	store, err := p.dial(ctx, p.d.Access, options)
 	if err != nil {
 		return transfer.Location{}, err

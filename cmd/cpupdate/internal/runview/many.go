@@ -1,6 +1,7 @@
 package runview
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,15 +21,11 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		p.ended = true
 		r.line("%s", r.endLine(e, p))
 	case fleet.StepFetching, fleet.StepFetched:
-		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
-			r.progress = r.con.StartProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
-		}
+		r.startStatus(e.Step == fleet.StepFetching)
 		p.sent = e.Fetch.Sent
 	case fleet.StepSending, fleet.StepSent:
 		r.warnOnce()
-		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
-			r.progress = r.con.StartProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
-		}
+		r.startStatus(e.Step == fleet.StepSending)
 		p.sent = e.Upload.Sent
 	case fleet.StepInstructed:
 		r.warnOnce()
@@ -49,7 +46,15 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		return
 	}
 	r.progress.Resize(size)
+	r.progress.SetStatus(r.Watch.status())
 	r.progress.Update(sent)
+}
+
+// startStatus shows how far all phones are while they get the image, if this machine can see it.
+func (r *Report) startStatus(begun bool) {
+	if begun && r.progress == nil && r.size > 0 {
+		r.progress = r.con.StartStatus(r.size*int64(len(r.targets)), r.Watch.status())
+	}
 }
 
 // warnOnce warns once that the phones need LAN and power.
@@ -73,6 +78,20 @@ func (r *Report) moved() (sent, size int64) {
 		}
 	}
 	return sent, size
+}
+
+// share returns how much of the image those phones have that fetch it, " 40 %", or "" if this machine cannot see it.
+func (r *Report) share() string {
+	var sent, size int64
+	for i := range r.phones {
+		if state := r.Watch.states[i]; state == stateFetching || state == stateSending {
+			sent, size = sent+r.phones[i].sent, size+r.size
+		}
+	}
+	if size == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %d %%", sent*100/size)
 }
 
 // endLine returns the line of a phone that has ended: the result, the phone and the reason.
@@ -113,6 +132,8 @@ func endWord(e fleet.Event) (string, console.Style) {
 			return "unknown", console.Yellow
 		case fleet.KindInterrupted:
 			return "interrupted", console.Yellow
+		case fleet.KindImage:
+			return "image error", console.Red
 		case fleet.KindStopped:
 			return "left alone", console.Yellow
 		}
@@ -147,6 +168,8 @@ func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 func stepText(e fleet.Event) string {
 	text, what := string(e.Step), ""
 	switch {
+	case mayStart(e):
+		return fmt.Sprintf("%s; it may be restarting or installing, so keep it on power; trying again for at most %s", e.Err, console.Span(e.Limit))
 	case e.Err != nil:
 		text = e.Err.Error()
 	case e.Step == fleet.StepVisited, e.Step == fleet.StepAnswered:
@@ -162,6 +185,13 @@ func stepText(e fleet.Event) string {
 		text += fmt.Sprintf("; waiting at most %s%s", console.Span(e.Limit), what)
 	}
 	return text
+}
+
+// mayStart reports whether a step is that of a phone that could not be reached and is tried again.
+func mayStart(e fleet.Event) bool {
+	f := (*fleet.Failure)(nil)
+	return e.Step == fleet.StepSilent && errors.As(e.Err, &f) &&
+		slices.Contains([]fleet.Kind{fleet.KindUnreachable, fleet.KindNoPhone, fleet.KindPageUnreachable}, f.Kind)
 }
 
 // A summaryDoc is the last JSON line.

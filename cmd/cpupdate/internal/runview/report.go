@@ -49,7 +49,7 @@ type phoneProgress struct {
 // NewReport starts a report, which summary ends. An error of writing stops the run.
 func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, size int64, stop func(error)) *Report {
 	r := &Report{con: con, targets: targets, image: im, size: size, stop: stop, phones: make([]phoneProgress, len(targets)), Watch: newWatch(con, targets)}
-	r.Watch.noteAbout = r.noteAbout
+	r.Watch.noteAbout, r.Watch.share = r.noteAbout, r.share
 	for i := range r.phones {
 		r.phones[i].begun = time.Now()
 	}
@@ -123,7 +123,9 @@ func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	if e.Failure == nil {
 		return nil
 	}
-	return advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	f := advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	f.Hints = r.con.Flags.Fit(f.Hints)
+	return f
 }
 
 // say stops the run if a line could not be written.

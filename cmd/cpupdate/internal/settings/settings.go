@@ -40,6 +40,11 @@ func (s *Store) TrustedKeys(ctx context.Context) ([]bind.PublicKey, error) {
 		return nil, err
 	}
 	folder := filepath.Join(s.Folder, trustedKeysFolder)
+	if _, err := os.Stat(s.Folder); err == nil {
+		if err := atomicfile.CheckWriters("trusted keys", folder); err != nil {
+			return nil, err
+		}
+	}
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(folder) {
 		return nil, nil
@@ -63,6 +68,9 @@ func (s *Store) TrustedKeys(ctx context.Context) ([]bind.PublicKey, error) {
 
 // ReadPublicKey reads a trusted key; its name is that of its file.
 func ReadPublicKey(ctx context.Context, name string) (bind.PublicKey, error) {
+	if err := atomicfile.CheckWriters("public key", name); err != nil {
+		return bind.PublicKey{}, err
+	}
 	text, err := atomicfile.ReadLimited(ctx, name, MaxKeyFile)
 	if err == nil {
 		var key bind.PublicKey
