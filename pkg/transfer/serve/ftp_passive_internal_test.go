@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -53,7 +54,7 @@ func TestPassiveAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = sender.Close()
-		if _, err := accepted.Read(make([]byte, 1)); err != io.EOF {
+		if _, err := accepted.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 		_ = accepted.Close()

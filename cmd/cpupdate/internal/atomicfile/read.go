@@ -70,9 +70,9 @@ func Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	return &pipe{opened, func(read func() (int, error)) (int, error) { return within(ctx, read, func(int) {}) }}, nil
 }
 
-// isStandardInput reports whether a file is standard input, such as /dev/stdin.
+// isStandardInput reports whether a file is standard input, which Linux and macOS call /dev/stdin.
 func isStandardInput(info fs.FileInfo) bool {
-	in, err := os.Stdin.Stat()
+	in, err := os.Stat("/dev/stdin")
 	return err == nil && os.SameFile(in, info)
 }
 
