@@ -40,7 +40,7 @@ func completePhones(cmd *cobra.Command, given []string, _ string) ([]string, cob
 	if err != nil || list == "" {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	listed, err := settings.ReadPhoneList(list)
+	listed, err := settings.ReadPhoneList(cmd.Context(), list)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

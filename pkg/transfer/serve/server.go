@@ -21,7 +21,8 @@ type Options struct {
 	Address string
 	// Listener, if not nil, is used instead of Address. Its connections have to come from IP addresses. The server closes it.
 	Listener net.Listener
-	// DataListener, if not nil, opens the port of a passive data connection by FTP. If nil, it is a TCP port of this machine.
+	// DataListener, if not nil, opens the port of a passive data connection by FTP. If nil, it is a TCP port of
+	// this machine, at the address that the client has reached and no other.
 	DataListener func() (net.Listener, error)
 	Certificate  tls.Certificate // what clients are shown; by FTP there is none
 	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC or 3DES, as old phones.

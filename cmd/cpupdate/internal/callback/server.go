@@ -3,6 +3,7 @@ package callback
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -35,8 +36,8 @@ type Server struct {
 
 // Listen starts to listen for calls of phones. timeout is how long a phone may take to accept a contact request; event
 // receives every event of the run.
-func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
-	certificate, err := o.Certificate()
+func Listen(ctx context.Context, o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
+	certificate, err := o.Certificate(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/address"
@@ -129,11 +130,11 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 }
 
 // Certificate reads the certificate of --service-cert, or makes one for this run.
-func (o *Listen) Certificate() (tls.Certificate, error) {
+func (o *Listen) Certificate(ctx context.Context) (tls.Certificate, error) {
 	if o.Cert == "" {
 		return serve.MakeCertificate(o.names(), time.Now())
 	}
-	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
+	certificate, err := atomicfile.ReadKeyPair(ctx, o.Cert, o.key)
 	if err != nil {
 		return certificate, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
 			"use a certificate and its key, in two PEM files as openssl writes them")

@@ -72,7 +72,7 @@ func TestAdvertised(t *testing.T) {
 
 // TestCertificate checks that the certificate is made for the advertised host, or read from files.
 func TestCertificate(t *testing.T) {
-	made, err := newListen(t, "--advertise", "update.example").Certificate()
+	made, err := newListen(t, "--advertise", "update.example").Certificate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,12 +90,12 @@ func TestCertificate(t *testing.T) {
 	}
 	certFile := clitest.File(t, "cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Certificate[0]}))
 	keyFile := clitest.File(t, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	read, err := newListen(t, "--service-cert", certFile, "--service-key", keyFile).Certificate()
+	read, err := newListen(t, "--service-cert", certFile, "--service-key", keyFile).Certificate(t.Context())
 	if err != nil || string(read.Certificate[0]) != string(other.Certificate[0]) {
 		t.Errorf("%v", err)
 	}
 	for _, files := range [][2]string{{certFile, "missing"}, {"missing", keyFile}, {keyFile, certFile}} {
-		_, err := newListen(t, "--service-cert", files[0], "--service-key", files[1]).Certificate()
+		_, err := newListen(t, "--service-cert", files[0], "--service-key", files[1]).Certificate(t.Context())
 		if codeOf(err) != exit.CodeSettings || !strings.Contains(err.Error(), files[0]) {
 			t.Errorf("%q: %v", files, err)
 		}

@@ -35,7 +35,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 		return err
 	}
 	phones := option.Phones{List: o.List}
-	targets, err := phones.Targets("phone", addresses, fleet.Target{}.Known)
+	targets, err := phones.Targets(ctx, "phone", addresses, fleet.Target{}.Known)
 	if err != nil {
 		return err
 	}

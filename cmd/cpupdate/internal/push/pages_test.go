@@ -177,7 +177,7 @@ func TestHopeless(t *testing.T) {
 		{[]fleet.Target{{Known: level(4), Override: true}}, false},
 	} {
 		r, m := newRollout(t, nil, "--serve")
-		if r.table, err = m.Settings.HardwareTable(""); err != nil {
+		if r.table, err = m.Settings.HardwareTable(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
 		r.targets = test.targets
@@ -208,7 +208,7 @@ func TestSettle(t *testing.T) {
 		{nil, exit.CodeUsage, option.ErrNoServer.Error()},
 	} {
 		r, _ := newRollout(t, nil, test.args...)
-		err := r.resolve("folder/cp600.bind", []string{"192.0.2.50"})
+		err := r.resolve(t.Context(), "folder/cp600.bind", []string{"192.0.2.50"})
 		switch {
 		case test.code == exit.CodeOK && (err != nil || r.o.Upload.Filename != "cp600.bind" || len(r.targets) != 1):
 			t.Errorf("%q: %v", test.args, err)

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"io"
 	"os"
 
@@ -15,16 +16,16 @@ const Note = settings.SimulatedNote
 
 // mayWrite reports whether the list may replace an existing file: with --force, or if that file is a list of simulated
 // phones only.
-func (o *Options) mayWrite() (force bool, err error) {
-	force = o.force || onlySimulated(o.output)
+func (o *Options) mayWrite(ctx context.Context) (force bool, err error) {
+	force = o.force || onlySimulated(ctx, o.output)
 	return force, atomicfile.CheckOutput(o.output, force)
 }
 
-func onlySimulated(name string) bool {
+func onlySimulated(ctx context.Context, name string) bool {
 	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	listed, err := settings.ReadPhoneList(name)
+	listed, err := settings.ReadPhoneList(ctx, name)
 	for _, l := range listed {
 		if !settings.IsSimulated(l.Note) {
 			return false
