@@ -173,7 +173,7 @@ func certificateService(_ context.Context, x *diagnosis, _ int) finding {
 	if x.o.Listen.Cert == "" {
 		return passed("a new one is made for each run")
 	}
-	certificate, err := x.o.Listen.Certificate()
+	certificate, _, err := x.o.Listen.Certificate()
 	if err != nil {
 		return failed(err)
 	}

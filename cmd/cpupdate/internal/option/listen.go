@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -98,33 +97,29 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	return host, port, nil
 }
 
-// Certificate reads the certificate of --service-cert, or makes one for this run.
-func (o *Listen) Certificate() (tls.Certificate, error) {
-	if o.Cert == "" {
-		return serve.MakeCertificate(o.names(), time.Now())
-	}
-	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
-	if err != nil {
-		return certificate, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-			"use a certificate and its key, in two PEM files as openssl writes them")
-	}
-	return certificate, nil
-}
-
-// names returns the names and addresses under which phones may call this machine.
-func (o *Listen) names() []string {
-	var names []string
-	if host, _, _ := o.Advertised(); host != "" {
-		names = append(names, host)
-	}
-	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
-	}
-	addresses, _ := net.InterfaceAddrs() // without them the certificate names less
-	for _, address := range addresses {
-		if network, ok := address.(*net.IPNet); ok {
-			names = append(names, network.IP.String())
+// Certificate reads the certificate of --service-cert, or makes one for this run. One that is made names only what phones
+// are told to call: if that is the address of this machine on the route to the phone, forLocal returns the certificate for
+// it; otherwise forLocal is nil.
+func (o *Listen) Certificate() (certificate tls.Certificate, forLocal func(netip.Addr) (*tls.Certificate, error), err error) {
+	if o.Cert != "" {
+		certificate, err = tls.LoadX509KeyPair(o.Cert, o.key)
+		if err != nil {
+			err = exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
+				"use a certificate and its key, in two PEM files as openssl writes them")
 		}
+		return certificate, nil, err
 	}
-	return names
+	if host, _, _ := o.Advertised(); host != "" {
+		certificate, err = serve.MakeCertificate([]string{host}, time.Now())
+		return certificate, nil, err
+	}
+	all, err := serve.NewCertificates(time.Now())
+	if err != nil {
+		return certificate, nil, err
+	}
+	first, err := all.For(netip.IPv6Loopback())
+	if err != nil {
+		return certificate, nil, err
+	}
+	return *first, all.For, nil
 }
