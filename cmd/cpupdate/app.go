@@ -29,9 +29,10 @@ type app struct {
 	hosts  *knownhosts.Store
 	around doctor.Surroundings
 
-	clock func() time.Time
-	open  images.OpenFunc
-	dial  option.DialFunc
+	clock    func() time.Time
+	open     images.OpenFunc
+	dial     option.DialFunc
+	phoneNet option.Network // on which phones are
 
 	parsed  bool  // the flags were read: --json means what it says
 	helpErr error // what kept help from being printed; cobra has no way to return it
@@ -79,4 +80,5 @@ func (a *app) env() push.Env {
 func queriesOnly(flags *pflag.FlagSet) {
 	flags.Lookup("parallel").Usage = "how many phones are queried at the same time: a `NUMBER` up to 10000"
 	flags.Lookup("probe-interval").Hidden = true
+	flags.Lookup("skip-unreachable").Hidden = true // they do so without --patience
 }

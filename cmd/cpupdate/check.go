@@ -7,10 +7,11 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/check"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 )
 
 func newCheck(a *app) *cobra.Command {
-	var o check.Options
+	o := check.Options{Listen: option.Listen{Network: a.phoneNet}}
 	cmd := &cobra.Command{
 		Use:   "check IMAGE [PHONE...]",
 		Short: "Check whether a phone will accept an image, and why",

@@ -130,7 +130,7 @@ func TestDoctorAround(t *testing.T) {
 			if err := os.Chmod(a.store.Folder, 0o777); err != nil { //nolint:gosec // that is what is to be found
 				t.Fatal(err)
 			}
-		}, serve, exit.CodeOK, []string{"settings/folder warning .*mode 777.* chmod 700"}},
+		}, serve, exit.CodeSettings, []string{"settings/folder failed .*mode 777.* chmod go-w "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -86,6 +86,9 @@ func testKilledPush(t *testing.T, k kill, how os.Signal, image string, flags []s
 	if got := state.Version.String(); k.version != "" && got != k.version || !instructed && got != versionOld {
 		t.Errorf("the phone runs %s, want %s", got, k.version)
 	}
+	if how == os.Interrupt && state.Version.String() == versionNew && strings.Contains(last.Error.Message, "keeps its old software") {
+		t.Errorf("the phone is said to keep its old software: %s", last.Error.Message)
+	}
 	afterwards(t, phone, image, flags)
 }
 
@@ -286,7 +289,10 @@ func (p *pushProcess) checkInterrupted(last pushLine) {
 	}
 	want := "interrupted before the update command was sent"
 	if *last.Told {
-		want = "interrupted after the update command was sent; the phone may still update"
+		want = "interrupted after the update command was sent; "
+	}
+	if may, keeps := strings.Contains(e.Message, "the phone may still update"), strings.Contains(e.Message, "it keeps its old software"); *last.Told && may == keeps {
+		p.t.Errorf("it says of what the phone will do: %q", e.Message)
 	}
 	if !strings.Contains(e.Message, want) || !strings.Contains(strings.Join(e.Hints, " "), "cpupdate phone") {
 		p.t.Errorf("it says %q, hints %q, want %q", e.Message, e.Hints, want)

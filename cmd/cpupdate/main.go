@@ -78,6 +78,7 @@ func (a *app) inFolder(folder string) *app {
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
 	inner := wire(&con, store, &credentials.Store{Console: &con, Settings: store}, a.around)
 	inner.open, inner.dial, inner.clock = a.open, a.dial, a.clock
+	inner.phoneNet = a.phoneNet
 	return inner
 }
 

@@ -6,11 +6,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/phone"
 )
 
 func newPhone(a *app) *cobra.Command {
-	var o phone.Options
+	o := phone.Options{Listen: option.Listen{Network: a.phoneNet}}
 	cmd := &cobra.Command{
 		Use:   "phone PHONE...",
 		Short: "Query phones for their model and software",

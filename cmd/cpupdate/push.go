@@ -10,7 +10,7 @@ import (
 )
 
 func newPush(a *app) *cobra.Command {
-	o := push.Options{Route: option.Route{Command: "push"}}
+	o := push.Options{Route: option.Route{Command: "push"}, Listen: option.Listen{Network: a.phoneNet}}
 	cmd := &cobra.Command{
 		Use:   "push IMAGE [PHONE...]",
 		Short: "Install an image on phones, or upload it to a server",

@@ -2,12 +2,17 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 // newRoot returns the command tree.
@@ -35,9 +40,13 @@ The exit codes are listed by: cpupdate help exit-codes`,
 			}
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
-			return noEmptyFlag(cmd)
+			a.con.Flags = flagsOf(cmd.Flags())
+			if err := noEmptyFlag(cmd); err != nil {
+				return err
+			}
+			return noLogin(cmd, args)
 		},
 	}
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.helpErr = printHelp(a, cmd) })
@@ -105,6 +114,37 @@ func noEmptyFlag(cmd *cobra.Command) error {
 		}
 	})
 	return empty
+}
+
+// flagsOf returns which flags the command line has, for hints.
+func flagsOf(flags *pflag.FlagSet) console.Flags {
+	return console.Flags{
+		Given: flags.Changed,
+		Bool: func(name string) bool {
+			f := flags.Lookup(name)
+			return f != nil && f.Value.Type() == "bool"
+		},
+	}
+}
+
+// noLogin rejects a URL with a login, wherever it is: the list of processes shows the command line, and the settings and the
+// output would show the URL. A password command is not looked into; --server and --base-url have a check of their own.
+func noLogin(cmd *cobra.Command, args []string) error {
+	own := []string{"password-command", transfer.SettingServer, transfer.SettingBaseURL}
+	var found error
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains(own, f.Name) && secret.HoldsLogin(f.Value.String()) {
+			problem := settings.NoLogin
+			if _, err := settings.ParseFetchURL(f.Value.String()); f.Name == settings.KeyFetchURL && err != nil {
+				problem = err.Error()
+			}
+			found = exit.Usage(helpPath(cmd), "--%s: %s", f.Name, problem)
+		}
+	})
+	if slices.ContainsFunc(args, secret.HoldsLogin) && !strings.HasPrefix(cmd.Name(), "__") { // the shell completes what is typed
+		return exit.Usage(helpPath(cmd), "an argument is a URL that contains a login: name the file, or the host alone")
+	}
+	return found
 }
 
 // helpPath returns the words that follow "cpupdate help" for the command.

@@ -28,7 +28,7 @@ func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		_, port, err := net.SplitHostPort(page)
 		ts.Check(err)
-		pin, err := pinAt(page)
+		pin, err := pinAt(new(net.Dialer).DialContext, page)
 		ts.Check(err)
 		ts.Setenv(fmt.Sprintf("PAGE%d", i+1), page)
 		ts.Setenv(fmt.Sprintf("WEB%d", i+1), port)

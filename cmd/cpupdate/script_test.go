@@ -67,7 +67,7 @@ func settingsFolder(home string) string {
 	return filepath.Join(home, "settings", "cpupdate")
 }
 
-// condition knows [tool:NAME]: whether a program is there, and [server:KIND]: whether a server of that kind can be
+// condition knows [root]: whether root runs the tests, [tool:NAME]: whether a program is there, and [server:KIND]: whether a server of that kind can be
 // started. In CI what is missing is a failure, not a skip.
 func condition(name string) (bool, error) {
 	if kind, found := strings.CutPrefix(name, "server:"); found {
@@ -77,6 +77,9 @@ func condition(name string) (bool, error) {
 			return false, errors.New("in CI " + kind + " must be installed, and the tests run by root")
 		}
 		return ok, nil
+	}
+	if name == "root" {
+		return os.Getuid() == 0, nil
 	}
 	tool, found := strings.CutPrefix(name, "tool:")
 	if !found {

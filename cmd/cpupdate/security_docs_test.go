@@ -36,6 +36,11 @@ func TestDocsSecurity(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(above, -1) { // in the text, without a folder
+		if !strings.Contains(table, "."+name[1]+"`") {
+			t.Errorf("%s is not in the table of tests", name[1])
+		}
+	}
 	for _, promise := range promises(above) {
 		if !held[promise] {
 			t.Errorf("%s: no test is named for it", promise)

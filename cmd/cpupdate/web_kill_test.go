@@ -122,14 +122,13 @@ func checkInterruptedUpload(p *pushProcess, last pushLine, says string, instruct
 func TestWebLockedOut(t *testing.T) {
 	t.Parallel()
 	image, flags := phoneImage(t), serviceFlags(t)
-	locked := startPhone(t, "web-password-suspended", func(c *phonesim.Config) { c.Listen, c.Web = "127.0.8.1:0", "127.0.8.1:0" })
-	page := locked.State().WebAddress
-	_, port, _ := net.SplitHostPort(page)
+	places := phonesAtOnePort(t, "127.0.8.", 2)
+	locked := startPhone(t, "web-password-suspended", func(c *phonesim.Config) { c.Listen, c.Web = places[0].contact, places[0].web })
 	other := startPhone(t, "ignores-contact", func(c *phonesim.Config) { // it is waited for, long enough
-		c.Listen, c.Web, c.MAC = "127.0.8.2:0", "127.0.8.2:"+port, "00:1A:E8:00:00:02"
+		c.Listen, c.Web, c.MAC = places[1].contact, places[1].web, "00:1A:E8:00:00:02"
 	})
 	args := append([]string{
-		"push", image, locked.Address(), other.Address(), "--web", "--web-port", port, "--pin", pinOf(t, page), "--pin", pinOf(t, other.State().WebAddress),
+		"push", image, locked.Address(), other.Address(), "--web", "--web-port", places[0].webPort(), "--pin", pinOf(t, locked.State().WebAddress), "--pin", pinOf(t, other.State().WebAddress),
 		"--hw-level", "3", "--password-file", clitest.File(t, "secret", []byte(phonesim.DefaultPassword)),
 	}, flags...)
 	r := runHere(t, nil, args...)

@@ -70,19 +70,17 @@ func TestWebTerminal(t *testing.T) {
 func TestWebMany(t *testing.T) {
 	t.Parallel()
 	image, patience := phoneImage(t), serviceFlags(t)
-	lines, port := []string{"address,hw_level"}, "0"
+	lines, places := []string{"address,hw_level"}, phonesAtOnePort(t, "127.0.9.", 3)
 	args := append([]string{"push", image, "--web", "--limit-rate", "4M", "--password-file", clitest.File(t, "secret", []byte(webPassword))}, patience...)
 	var phones []*phonesim.Phone
 	for i, faults := range []string{"", noInterface, "web-refuses"} {
-		host := "127.0.9." + string(rune('1'+i))
 		phone := startPhone(t, faults, func(c *phonesim.Config) {
-			c.Listen, c.Web, c.Password, c.MAC = host+":0", host+":"+port, webPassword, "00:1A:E8:00:00:0"+string(rune('1'+i))
+			c.Listen, c.Web, c.Password, c.MAC = places[i].contact, places[i].web, webPassword, "00:1A:E8:00:00:0"+string(rune('1'+i))
 		})
-		page := phone.State().WebAddress
-		_, port, _ = net.SplitHostPort(page)
-		lines, args, phones = append(lines, phone.Address()+",3"), append(args, "--pin", pinOf(t, page)), append(phones, phone)
+		pin := pinOf(t, phone.State().WebAddress)
+		lines, args, phones = append(lines, phone.Address()+",3"), append(args, "--pin", pin), append(phones, phone)
 	}
-	r := runHere(t, nil, append(args, "--web-port", port, "--phones", listOf(t, lines...))...)
+	r := runHere(t, nil, append(args, "--web-port", places[0].webPort(), "--phones", listOf(t, lines...))...)
 	for _, want := range []string{"3 phones: 2 updated, 1 page-refused", "Keep the phones on LAN and power until they are done."} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("it does not say %q", want)

@@ -13,6 +13,7 @@ const (
 	KindUnreachable  Kind = "unreachable"   // its contact port does not answer
 	KindNoPhone      Kind = "not-a-phone"   // what answers there is no phone
 	KindNoCall       Kind = "no-call-back"  // it acknowledged contact requests, and did not call back
+	KindNoReply      Kind = "no-reply"      // it called back, and did not answer a query
 	KindTLS          Kind = "tls"           // it calls back, but without a TLS connection: secure mode, or very old
 	KindAnotherPhone Kind = "another-phone" // another MAC address than stated, or than before
 	KindDuplicate    Kind = "twice"         // a phone that is in the plan twice, under two addresses
@@ -56,7 +57,8 @@ type Failure struct { //nolint:errname // it is a way to end, as Outcome is, and
 	Kind       Kind
 	Msg        string // one sentence, without the phone's name
 	Err        error  // the cause, if there is one
-	Instructed bool   // the phone had got the update command, or the image, and may still update
+	Instructed bool   // the phone had got the update command, or the image, and may still update unless it Keeps its software
+	Keeps      bool   // the phone cannot get the rest of the image: it keeps its old software
 }
 
 func (f *Failure) Error() string {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"sync"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
@@ -33,6 +34,19 @@ func (l *fetchLog) watch() func(serve.Fetch) {
 		select {
 		case l.changed <- struct{}{}:
 		default:
+		}
+	}
+}
+
+// settle waits until no request is under way any more, or the limit has passed.
+func (l *fetchLog) settle(limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for l.state().Open > 0 {
+		select {
+		case <-l.changed:
+		case <-timer.C:
+			return
 		}
 	}
 }
@@ -77,5 +91,5 @@ func (p *fetchProgress) advance(now serve.Fetch) bool {
 // counted reports whether the count of what the phone fetched is final. Bytes that only may have arrived do not count: the
 // connection on which they were sent may yet be seen to be cut.
 func (p *fetchProgress) counted(now serve.Fetch) bool {
-	return !p.watched || now.Complete || now.Open == 0
+	return !p.watched || now.Complete || now.Requests > 0 && now.Open == 0
 }

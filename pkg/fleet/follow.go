@@ -124,7 +124,7 @@ func (f *follower) answer(c *call) {
 		}
 	case m.Reason == wpi.ReplyTo && m.Status == wpi.Failed:
 		if f.dialog.ofUpdate(c) {
-			f.ending.end(failf(KindNotTaken, "it refused the update"))
+			f.refused()
 		}
 	case m.Reason == wpi.ReplyTo:
 		if m.Status == wpi.Accepted && !f.accepted {
@@ -142,6 +142,15 @@ func (f *follower) answer(c *call) {
 		f.noteIdentity(m)
 	}
 	f.dialog.reply(c, reply)
+}
+
+// refused takes over that the phone refuses the update. One that requested the image did not: it says that its update failed.
+func (f *follower) refused() {
+	if f.fetch.watched && f.fetches.state().Requests > 0 {
+		f.noteFailed()
+		return
+	}
+	f.ending.end(failf(KindNotTaken, "it refused the update"))
 }
 
 // mayRetry reports whether a phone that says that it is busy can be believed, and get the command again: it says so in the

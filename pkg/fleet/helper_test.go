@@ -107,6 +107,7 @@ type setting struct {
 	image   func(*bind.Builder)
 	legacy  bool
 	options fleet.Options
+	dial    func(ctx context.Context, network, address string) (net.Conn, error) // nil: by the network in memory
 }
 
 // set opens a stage as others have it, with options of its own.
@@ -121,6 +122,9 @@ func newStage(t *testing.T, w setting) *stage {
 	s := &stage{t: t, net: memnet.New(), image: build(t, max(w.size, 512<<10), w.image)}
 	o := w.options
 	o.Event, o.Dial, o.Lookup = s.note, s.dial, s.net.LookupNetIP
+	if w.dial != nil {
+		o.Dial = w.dial
+	}
 	s.runner = fleet.New(o)
 	certificate, err := identity()
 	fatal(t, err)

@@ -49,6 +49,10 @@ type Image struct {
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and get no update command
 	Web      *Web   // instead of a source: the image is uploaded to their web pages
+
+	// Unchanged, if not nil, reports before each update command or upload whether the image is still what was verified. Its
+	// error ends the run.
+	Unchanged func(context.Context) error
 }
 
 // A Source is a server from which phones fetch the image.
@@ -62,6 +66,9 @@ type Request struct {
 	Phone netip.Addr        // the address that will fetch
 	Local netip.Addr        // the address of this machine that the phone reaches
 	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+
+	// Failed is told that the image cannot be read, or is not what was verified any more: that ends the run. It does not wait.
+	Failed func(error)
 }
 
 // A Grant is one phone's access to the image.
@@ -81,6 +88,7 @@ type Options struct {
 	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
 	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
 	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
+	SkipUnreachable bool          // a phone is given up at once if its first contact request fails; else it is tried for Patience, since it may be restarting
 	AltPort         string        // HTTPS port that accepts contact requests too (default 443)
 
 	// Dial connects to phones, and Lookup finds the addresses of a name; nil means [net.Dialer.DialContext] and

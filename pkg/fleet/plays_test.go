@@ -79,9 +79,12 @@ func contactPlays() []play {
 		updated(""),
 		untouched("ignores-contact", "no-call-back", "contacted failed"),
 		untouched("contact-404", "not-a-phone", "failed"),
-		untouched("no-contact-port", "unreachable", "failed"),
+		untouched("no-contact-port", "unreachable", "silent failed"),
+		untouched("no-contact-port", "unreachable", "failed").with("in a hurry", func(p *play) {
+			p.options = func(o *fleet.Options) { o.SkipUnreachable = true }
+		}),
 		untouched("contact-garbage", "not-a-phone", "failed"),
-		untouched("contact-silent", "unreachable", "failed"),
+		untouched("contact-silent", "unreachable", "silent failed"),
 		updated("get-only"),
 		updated("contact-gap"),
 		updated("overload"),

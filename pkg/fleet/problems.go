@@ -94,6 +94,8 @@ func (r *Runner) OnError(remote netip.Addr, err error) {
 		r.problem(remote, problemHungUp, err)
 	case errors.As(err, &handshake):
 		r.problem(remote, problemTLS, err)
+	case errors.Is(err, serve.ErrFull): // shown in any case: phones may not get through
+		r.events.report(Event{Phone: NoPhone, Step: StepCallError, Err: fmt.Errorf("%s: %w", remote, err)})
 	case errors.Is(err, serve.ErrNotOffered):
 		r.note(remote, problemFetch, err)
 		r.unknownCaller(remote, err)

@@ -147,7 +147,11 @@ func readRows(rows *csv.Reader, header []column, name string, lines int) ([]List
 		if len(phones) == maxPhones {
 			return nil, &LineError{line, fmt.Sprintf("too many phones: a list holds at most %d", maxPhones)}
 		}
-		for _, key := range []string{addressKey(p.Address), p.MAC} {
+		contact := ""
+		if p.Address != "" {
+			contact, _ = ContactAddress(p.Address) // checked by its column
+		}
+		for _, key := range []string{contact, p.MAC} {
 			if first, twice := seen[key]; twice && key != "" {
 				return nil, &LineError{line, fmt.Sprintf("%.64q is already in line %d", key, first)}
 			}

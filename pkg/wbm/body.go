@@ -32,7 +32,7 @@ type body struct {
 	limitAnswer func(on bool)                 // limits the head of an answer that comes before all is sent
 
 	mu    sync.Mutex
-	over  bool // Watch and Sent are not called any more
+	over  bool // Sent is not called any more
 	image Image
 	at    int64 // bytes of the image that were read
 }
@@ -144,7 +144,7 @@ func (b *body) await(limit time.Duration) {
 	}
 }
 
-// finish returns when Watch and Sent are not called any more.
+// finish returns when Sent is not called any more.
 func (b *body) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -154,7 +154,7 @@ func (b *body) finish() {
 // An imageReader reads the image of a body. What goes wrong with the file is an [*Error].
 type imageReader body
 
-// Read reads a piece. The last one is given out when the watcher has agreed.
+// Read reads a piece.
 func (b *imageReader) Read(p []byte) (int, error) {
 	size := b.image.Content.Size()
 	if b.at == size {
@@ -174,25 +174,7 @@ func (b *imageReader) Read(p []byte) (int, error) {
 		b.image.Sent(b.at) // what was read before is given to the connection
 	}
 	b.at += int64(n)
-	if err := b.check(p, b.at == size); err != nil {
-		return 0, err
-	}
 	return n, nil
-}
-
-// check shows bytes to the watcher, and asks it after the last ones.
-func (b *imageReader) check(piece []byte, last bool) error {
-	if b.image.Watch == nil {
-		return nil
-	}
-	_, err := b.image.Watch.Write(piece)
-	if err == nil && last {
-		err = b.image.Watch.Check()
-	}
-	if err != nil {
-		return &Error{Kind: KindSource, Msg: "the file is not the image any more", Err: err}
-	}
-	return nil
 }
 
 // readError says why a file that was whole when it was opened cannot be read to its end.

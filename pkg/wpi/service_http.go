@@ -36,17 +36,19 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (*PhoneMessage, i
 	return message, text.Len(), failure
 }
 
-// understand parses a message, a long one when there is room.
+// understand parses a message when there is room.
 func (s *Service) understand(ctx context.Context, text []byte) (*PhoneMessage, *CallError) {
+	room := s.short
 	if len(text) > maxShort {
-		ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
-		defer cancel()
-		select {
-		case s.long <- struct{}{}:
-			defer func() { <-s.long }()
-		case <-ctx.Done():
-			return nil, &CallError{http.StatusServiceUnavailable, errBusy}
-		}
+		room = s.long
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
+	case <-ctx.Done():
+		return nil, &CallError{http.StatusServiceUnavailable, errBusy}
 	}
 	message, err := ParsePhoneMessage(text)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
@@ -96,14 +96,15 @@ func issue(key *rsa.PrivateKey, hosts []string, now time.Time) (tls.Certificate,
 		BasicConstraintsValid: true,
 	}
 	for _, host := range hosts {
-		if address, err := netip.ParseAddr(host); err == nil {
-			template.IPAddresses = append(template.IPAddresses, address.Unmap().WithZone("").AsSlice())
+		if ip, err := netip.ParseAddr(host); err == nil {
+			template.IPAddresses = append(template.IPAddresses, ip.Unmap().WithZone("").AsSlice())
 			continue
 		}
-		if !netconn.IsHostName(host) {
+		name, err := address.ASCII(host)
+		if err != nil {
 			return tls.Certificate{}, fmt.Errorf("%q is neither a host name nor an address", secret.Cut(host, 64))
 		}
-		template.DNSNames = append(template.DNSNames, host)
+		template.DNSNames = append(template.DNSNames, name)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

@@ -3,18 +3,27 @@ package serve
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c.(*tls.Conn).NetConn()) //nolint:forcetypeassert // serveConn passes on no other
+	batch := batchOf(c)
+	return netconn.WithHold(context.WithValue(ctx, connKey{}, batch), batch.client.hold)
+}
+
+// batchOf returns the connection below TLS.
+func batchOf(c net.Conn) *batchConn {
+	return c.(*tls.Conn).NetConn().(*batchConn) //nolint:forcetypeassert // serveConn passes on no other
 }
 
 func connOf(r *http.Request) *batchConn {
@@ -35,14 +44,19 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the file may take longer than a body
-	q := offer.begin()
-	if q == nil {
+	q, err := offer.begin()
+	if errors.Is(err, errTooMany) {
+		http.Error(w, "503 "+err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if err != nil {
 		http.NotFound(w, r)
 		s.options.OnError(c.client.remote, ErrNotOffered)
 		return
 	}
 	body := &fileWriter{ResponseWriter: w, server: s, conn: c, request: q, gone: r.Context().Done()}
 	defer func() { q.end(body.tried) }()
+	c.client.hold.Suspend() // until the answer is out: what is fetched is not unread
 	http.ServeContent(body, r, "", time.Time{}, q.content)
 }
 

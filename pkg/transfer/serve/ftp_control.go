@@ -130,6 +130,7 @@ func (c *ftpControl) Write(p []byte) (int, error) {
 		if isLastReply(line) {
 			c.mu.Lock()
 			c.busy = false
+			c.done()
 			_ = c.Conn.SetReadDeadline(c.deadline())
 			c.mu.Unlock()
 			select {

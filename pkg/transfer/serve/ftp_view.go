@@ -63,10 +63,14 @@ func (v *ftpView) GetHandle(name string, flags int, offset int64) (ftpserver.Fil
 	case offset < 0 || offset > v.offer.what.Content.Size():
 		return nil, errors.New("the offset is beyond the end of the file")
 	}
-	r := v.offer.begin()
-	if r == nil {
+	r, err := v.offer.begin()
+	if errors.Is(err, errTooMany) {
+		return nil, err
+	}
+	if err != nil {
 		return nil, fs.ErrNotExist
 	}
+	v.session.control.hold.Suspend() // until the reply that ends the transfer
 	r.part = span{offset, v.offer.what.Content.Size()}
 	v.session.setRequest(r)
 	return &ftpFile{session: v.session, request: r}, nil

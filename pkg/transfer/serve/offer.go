@@ -28,6 +28,8 @@ type Offering struct {
 	Clients []netip.Addr      // the addresses that may fetch it
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
+	// Failed, if not nil, is told that Content cannot be read, before the request is reset. It must not wait.
+	Failed func(error)
 }
 
 // Fetch says how far clients got with a file.
@@ -49,6 +51,7 @@ type Offer struct {
 	username string
 	password secret.Secret
 	registry *registry
+	over     chan struct{} // closed when it is withdrawn
 
 	watching  sync.Mutex // held while Watch is called
 	mu        sync.Mutex
@@ -69,11 +72,15 @@ func (o *Offer) Path() string { return o.path }
 // are empty.
 func (o *Offer) Login() (username string, password secret.Secret) { return o.username, o.password }
 
-// Withdraw ends the offer: nobody gets the file from now on, and requests under way are reset.
+// Withdraw ends the offer: nobody gets the file from now on, and requests under way are reset. Watch is told when these have
+// ended.
 func (o *Offer) Withdraw() {
 	o.registry.remove(o)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !o.withdrawn {
+		close(o.over)
+	}
 	o.withdrawn = true
 	for r := range o.open {
 		if r.conn != nil {
@@ -119,19 +126,28 @@ func (o *Offer) notify() {
 // isFor reports whether a client may have the file.
 func (o *Offer) isFor(client netip.Addr) bool { return slices.Contains(o.what.Clients, client) }
 
-// begin begins a request. It returns nil if the offer is withdrawn.
-func (o *Offer) begin() *request {
+// maxRequests is how many requests for one offer are served at a time. It is for one phone.
+const maxRequests = 64
+
+// errTooMany refuses a request beside too many others.
+var errTooMany = errors.New("too many requests for the file at a time")
+
+// begin begins a request. The error is errWithdrawn or errTooMany.
+func (o *Offer) begin() (*request, error) {
 	o.mu.Lock()
 	r := &request{offer: o, content: io.NewSectionReader(o.what.Content, 0, o.what.Content.Size())}
-	if o.withdrawn {
-		o.mu.Unlock()
-		return nil
+	if o.withdrawn || len(o.open) == maxRequests {
+		defer o.mu.Unlock()
+		if o.withdrawn {
+			return nil, errWithdrawn
+		}
+		return nil, errTooMany
 	}
 	o.requested++
 	o.open[r] = struct{}{}
 	o.mu.Unlock()
 	o.notify()
-	return r
+	return r, nil
 }
 
 // A request is one request for the file under way.
@@ -210,14 +226,15 @@ func (s *registry) add(what Offering, key, path string, password secret.Secret) 
 	for i, client := range what.Clients {
 		what.Clients[i] = plainAddr(client)
 	}
-	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, open: map[*request]struct{}{}}
+	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, over: make(chan struct{}), open: map[*request]struct{}{}}
 	if password.IsSet() {
 		o.username, o.password = key, password
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o.withdrawn = s.closed
-	if !s.closed {
+	if o.withdrawn = s.closed; s.closed {
+		close(o.over)
+	} else {
 		s.offers[key] = o
 	}
 	return o

@@ -66,10 +66,15 @@ func (b *batchConn) Close() error                  { return b.client.Close() }
 func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func() int64) (tried int64, err error) {
 	cache, content := r.offer.registry.cache, r.offer.what.Content
 	defer cache.begin(content)()
+	pace = pace.until(r.offer.over)
 	buffer = buffer[:pace.most(len(buffer))]
 	for at := r.part.from; at < r.part.to; {
-		piece, err := cache.read(content, buffer[:min(int64(len(buffer)), r.part.to-at)], at)
+		most := int64(len(buffer)) - at%int64(len(buffer)) // the next piece begins where a reader's parts may begin
+		piece, err := cache.read(content, buffer[:min(most, r.part.to-at)], at)
 		if err != nil {
+			if r.offer.what.Failed != nil {
+				r.offer.what.Failed(err)
+			}
 			return tried, err
 		}
 		if err := pace.wait(len(piece)); err != nil {

@@ -43,8 +43,8 @@ type Options struct {
 	// are closed after the answer: they neither use up memory nor keep out those that are known. If nil, all are known. It
 	// must not wait.
 	Known func(remote netip.Addr) bool
-	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], [ErrNotOffered] or, once,
-	// [ErrTooManyConns]. It is called by many goroutines, and must not wait.
+	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], [ErrNotOffered] or, once
+	// each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
 	OnError func(remote netip.Addr, err error)
 }
 
@@ -95,13 +95,15 @@ func New(o Options) (*Server, error) {
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		BaseContext:       func(net.Listener) context.Context { return s.ctx },
 		ConnContext:       withConn,
-		ConnState: func(_ net.Conn, state http.ConnState) {
+		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
 				l.work.Add(1)
 			case http.StateClosed, http.StateHijacked:
 				l.work.Done()
-			case http.StateActive, http.StateIdle:
+			case http.StateIdle:
+				batchOf(c).client.done()
+			case http.StateActive:
 			}
 		},
 	}

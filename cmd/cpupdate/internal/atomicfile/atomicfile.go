@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
@@ -40,10 +41,48 @@ type Draft struct{ name, temporary string }
 
 // NewDraft writes a file beside the one called name, with the permissions of mode less the umask. Its bytes are on the disk
 // when it returns.
-func NewDraft(name string, mode fs.FileMode, write func(io.Writer) error) (d Draft, err error) {
+func NewDraft(name string, mode fs.FileMode, write func(io.Writer) error) (Draft, error) {
 	suffix := make([]byte, 6)
 	_, _ = rand.Read(suffix) // never fails
-	d = Draft{name, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")}
+	return newDraft(Draft{name, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+hex.EncodeToString(suffix)+".tmp")}, mode, write)
+}
+
+// NewLockedDraft writes a file beside the one called name, which only its owner can read. The caller holds the lock of the file:
+// so the draft always has the same name, and [RemoveLeft] finds it if this process is killed.
+func NewLockedDraft(name string, write func(io.Writer) error) (Draft, error) {
+	if err := RemoveLeft(name); err != nil {
+		return Draft{}, err
+	}
+	return newDraft(Draft{name, leftName(name)}, 0o600, write)
+}
+
+// leftName returns the name of the draft of a file that is changed under a lock.
+func leftName(name string) string {
+	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".tmp")
+}
+
+// RemoveLeft removes what a process that was killed while it wrote the file has left. A process that writes it at the moment
+// starts again.
+func RemoveLeft(name string) error {
+	err := IgnoreMissing(os.Remove(leftName(name)))
+	// Older versions gave each draft another name.
+	old, _ := filepath.Glob(filepath.Join(globEscape(filepath.Dir(name)), "."+globEscape(filepath.Base(name))+"."+strings.Repeat("[0-9a-f]", 12)+".tmp"))
+	for _, left := range old {
+		err = errors.Join(err, IgnoreMissing(os.Remove(left)))
+	}
+	return err
+}
+
+// globEscape returns a pattern that matches the text only. Windows has no such escapes, and no such names but with [.
+func globEscape(text string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ReplaceAll(text, "[", "?")
+	}
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(text)
+}
+
+// newDraft writes the draft.
+func newDraft(d Draft, mode fs.FileMode, write func(io.Writer) error) (Draft, error) {
 	f, err := os.OpenFile(d.temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return Draft{}, err

@@ -42,11 +42,14 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	}
 	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel,
-		Timeout: timeout, Event: event,
+		Timeout: timeout, SkipUnreachable: o.SkipUnreachable, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
 	})}
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
-		options := s.serving(address)
+		options, err := s.serving(address)
+		if err != nil {
+			return err
+		}
 		options.Certificate, options.CertificateFor = certificate, forLocal
 		options.Legacy, options.Handler = o.Legacy, s.Runner.Calls()
 		s.Server, err = serve.New(options)
@@ -80,14 +83,22 @@ func (s *Server) ServeFTP() error {
 		if defaultHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, defaultHost), port)
 		}
-		s.FTP, err = serve.NewFTP(s.serving(address))
+		options, err := s.serving(address)
+		if err == nil {
+			s.FTP, err = serve.NewFTP(options)
+		}
 		return err
 	})
 }
 
 // serving returns the options that both servers have in common.
-func (s *Server) serving(address string) serve.Options {
-	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.OnError, Stall: s.Options.Patience, Rate: s.line.Rate}
+func (s *Server) serving(address string) (o serve.Options, err error) {
+	o = serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.OnError, Stall: s.Options.Patience, Rate: s.line.Rate}
+	if listen := s.Options.Network.Listen; listen != nil {
+		o.DataListener = func() (net.Listener, error) { return listen(":0") }
+		o.Listener, err = listen(address)
+	}
+	return o, err
 }
 
 // onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.

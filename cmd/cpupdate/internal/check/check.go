@@ -97,7 +97,8 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		return nil, nil, err
 	}
 	if ctx.Err() != nil || len(targets) == 1 && results[0].Failure != nil {
-		return nil, nil, advice.RunFailure(plan, advice.Context{}, results)
+		in := advice.Context{List: o.Phones.List, Flags: con.Flags, Waits: advice.WaitsForQuery(o.Listen.ForQuery().SkipUnreachable)}
+		return nil, nil, advice.RunFailure(plan, in, results)
 	}
 	var phones []hwcheck.ListedPhone
 	silent := map[string]fleet.Result{}

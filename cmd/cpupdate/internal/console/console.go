@@ -29,6 +29,8 @@ type Console struct {
 
 	JSON, Quiet, Verbose, NoColor bool
 
+	Flags Flags // of this run
+
 	silent       bool // the output is silence
 	legacyWarned bool // the warning about --legacy-tls was printed
 }

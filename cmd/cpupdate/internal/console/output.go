@@ -101,7 +101,7 @@ func (o textOutput) Dialog(line string) {
 func (o textOutput) Report(err error) {
 	f := exit.Classify(err)
 	o.line("cpupdate: " + Escape(f.Error()))
-	for _, hint := range f.Hints {
+	for _, hint := range o.c.Flags.Fit(f.Hints) {
 		text := "hint: " + Escape(hint)
 		before, command, found := strings.Cut(text, ": cpupdate ")
 		if !found || !o.long(text) {
@@ -159,10 +159,12 @@ func (o jsonOutput) Dialog(line string) {
 }
 
 func (o jsonOutput) Report(err error) {
+	doc := exit.NewErrorDoc(err)
+	doc.Hints = append([]string{}, o.c.Flags.Fit(doc.Hints)...)
 	_ = writeJSON(o.c.Err, struct {
 		Schema int            `json:"schema"`
 		Error  *exit.ErrorDoc `json:"error"`
-	}{1, exit.NewErrorDoc(err)}, false)
+	}{1, doc}, false)
 }
 
 // A silence writes nothing.

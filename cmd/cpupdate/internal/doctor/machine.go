@@ -99,6 +99,7 @@ func machineCalls(_ context.Context, x *diagnosis, _ int) finding {
 	listenOptions := &x.o.Listen
 	once := *listenOptions
 	once.Interval = listenOptions.Patience + listenOptions.Patience // one contact request only
+	once.SkipUnreachable = true                                     // what does not work now is the answer
 	callbackServer, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
 		return failed(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -35,8 +34,8 @@ func doctorFolder(_ context.Context, x *diagnosis, _ int) finding {
 	case !info.IsDir():
 		return failed(exit.Errorf(exit.CodeSettings, "move that file away: settings are stored in a folder", "%s is not a folder", x.store.Folder))
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return warn(fmt.Sprintf("%s: users other than its owner can change its content (mode %03o)", x.store.Folder, info.Mode().Perm()), "chmod 700 "+x.store.Folder)
+	if err := atomicfile.CheckWriters("settings folder", x.store.Folder); err != nil {
+		return failed(err)
 	}
 	return passed(x.store.Folder)
 }

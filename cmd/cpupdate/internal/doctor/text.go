@@ -24,6 +24,7 @@ func (x *diagnosis) add(f finding) error {
 		f.Hints = []string{}
 	}
 	f = x.withoutPassword(f)
+	f.Hints = append([]string{}, x.con.Flags.Fit(f.Hints)...)
 	if f.err != nil && f.State == stateFailed {
 		f.Error = exit.NewErrorDoc(f.err)
 	}

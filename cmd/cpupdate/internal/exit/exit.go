@@ -8,8 +8,10 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -84,21 +86,33 @@ type Error struct {
 	Hints []string
 }
 
-func (f *Error) Error() string { return f.Err.Error() }
+// Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
+func (f *Error) Error() string { return secret.WithoutLogins(f.Err.Error()) }
 
 func (f *Error) Unwrap() error { return f.Err }
 
 // New gives an error its exit code and hints.
-func New(c Code, err error, hints ...string) *Error { return &Error{c, err, hints} }
+func New(c Code, err error, hints ...string) *Error {
+	var shown []string
+	for _, hint := range hints {
+		shown = append(shown, secret.WithoutLogins(hint))
+	}
+	return &Error{c, err, shown}
+}
 
 // Errorf returns a failure with a new error that wraps no cause.
 func Errorf(c Code, hint, format string, args ...any) *Error {
 	return New(c, fmt.Errorf(format, args...), hint)
 }
 
-// Usage returns a usage error of the command.
+// Usage returns a usage error of the command. If the error wraps one about a host, its advice is the first hint.
 func Usage(command, format string, args ...any) error {
-	return Errorf(CodeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
+	err := fmt.Errorf(format, args...)
+	help := strings.TrimSpace("cpupdate help " + command)
+	if host := (*address.Error)(nil); errors.As(err, &host) {
+		return New(CodeUsage, err, host.Advice, help)
+	}
+	return New(CodeUsage, err, help)
 }
 
 // ShownArgument quotes an invalid argument, unless it may contain a password, as in ftp://cp:password@host.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
@@ -116,16 +115,15 @@ func (h *Store) Read() (*trust.List, *settings.File, error) {
 	if f.Path == "" {
 		return &trust.List{}, f, h.Settings.Check()
 	}
+	if err := f.CheckWriters("known keys"); err != nil {
+		return nil, nil, err
+	}
 	err := f.Read()
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(f.Path):
 		return &trust.List{}, f, nil
 	case err != nil:
 		return nil, nil, knownKeysFailure(f.Path, err, "check that the file is readable")
-	case runtime.GOOS != "windows" && f.Mode.Perm()&0o022 != 0:
-		// Windows has no such bits: there the folder's permissions protect the file.
-		return nil, nil, knownKeysFailure(f.Path, fmt.Errorf("users other than its owner can change it (mode %03o)", f.Mode.Perm()),
-			"check that you know the key on each line, then run: chmod go-w "+f.Path)
 	}
 	list, err := trust.ParseList(f.Raw)
 	if err != nil {

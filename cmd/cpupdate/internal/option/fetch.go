@@ -3,7 +3,6 @@ package option
 import (
 	"cmp"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -125,12 +125,12 @@ func (o *Fetch) place(d *Destination, filename string) (wpi.Deployment, error) {
 
 // placeOfURL parses --fetch-url. As in every FTP URL, a path starts at the login folder, or with %2F at the root.
 func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, error) {
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Host == "" || u.Scheme != "ftp" && u.Scheme != "https" {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
+	u, err := settings.ParseFetchURL(o.URL)
+	if err != nil {
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
 	}
-	if u.User != nil {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, "must not contain a login: use fetch-username and fetch-password-file")
+	if _, err := address.Host(u.Hostname()); err != nil {
+		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
 	}
 	if strings.HasSuffix(u.Path, "/") || u.Path == "" {
 		u = u.JoinPath(filename)

@@ -1,19 +1,19 @@
 package option
 
 import (
+	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
@@ -29,6 +29,17 @@ type Listen struct {
 	Patience          time.Duration
 	Probe             time.Duration
 	Parallel          int
+	SkipUnreachable   bool
+	Network           Network
+
+	patience *pflag.Flag // nil if there are no flags
+}
+
+// A Network connects to phones, and opens the ports that they call. A field that is nil means the network of the system.
+type Network struct {
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Listen func(address string) (net.Listener, error)
 }
 
 // AddFlags declares the flags.
@@ -44,8 +55,10 @@ func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	end()
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "how long to wait for a phone's next step (`DURATION`, such as 10m)")
+	o.patience = flags.Lookup("patience")
 	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the minimum time between two contact requests to one phone (`DURATION`, such as 60s)")
 	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often to check whether a phone restarts (`DURATION`, such as 2s)")
+	flags.BoolVar(&o.SkipUnreachable, "skip-unreachable", false, "give up a phone at once if its first contact request fails (default: try again until --patience ends, because the phone may be restarting)")
 	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
 }
 
@@ -60,15 +73,28 @@ func (o *Listen) Validate(command string) error {
 		return exit.Usage(command, "--service-cert and --service-key: give both or neither")
 	}
 	if o.Listen != "" {
-		_, port, err := net.SplitHostPort(o.Listen)
+		host, port, err := net.SplitHostPort(o.Listen)
+		if host != "" && err == nil {
+			if _, err := address.Host(host); err != nil {
+				return exit.Usage(command, "--listen: %w", err)
+			}
+		}
 		if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 			return exit.Usage(command, "--listen %s: must be [ADDR]:PORT, such as :18443 or 192.0.2.10:18443", o.Listen)
 		}
 	}
 	if _, _, err := o.Advertised(); err != nil {
-		return exit.Usage(command, "--advertise %s: must be HOST or HOST:PORT", o.Advertise)
+		return exit.Usage(command, "--advertise: %w", err)
 	}
 	return nil
+}
+
+// ForQuery returns the options of a command that only queries phones. Somebody waits for its answer: without --patience, a
+// phone that cannot be reached is given up at once.
+func (o *Listen) ForQuery() *Listen {
+	q := *o
+	q.SkipUnreachable = o.SkipUnreachable || o.patience != nil && !o.patience.Changed
+	return &q
 }
 
 // Advertised returns the host that phones are instructed to call, and the port or 0.
@@ -76,25 +102,7 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	if o.Advertise == "" {
 		return "", 0, nil
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(o.Advertise, "[]")); err == nil {
-		return ip.String(), 0, nil
-	}
-	host, text, found := strings.Cut(o.Advertise, ":")
-	if strings.HasPrefix(o.Advertise, "[") {
-		if host, text, err = net.SplitHostPort(o.Advertise); err != nil {
-			return "", 0, err
-		}
-		found = true
-	}
-	if found {
-		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return "", 0, errors.New("no port")
-		}
-	}
-	if host == "" || strings.ContainsAny(host, " /\\@?#\"'<>&:") && !strings.HasPrefix(o.Advertise, "[") {
-		return "", 0, errors.New("no host")
-	}
-	return host, port, nil
+	return address.Split(o.Advertise)
 }
 
 // Certificate reads the certificate of --service-cert, or makes one for this run. One that is made names only what phones

@@ -93,7 +93,7 @@ func badAddress(command, address string, err error) error {
 	if strings.Contains(address, "@") {
 		return exit.Usage(command, "the argument with an @ is not HOST, HOST:PORT or [IPv6]:PORT")
 	}
-	return exit.Usage(command, "PHONE: %v", err)
+	return exit.Usage(command, "PHONE: %w", err)
 }
 
 func (o *Phones) listed() ([]hwcheck.ListedPhone, error) {

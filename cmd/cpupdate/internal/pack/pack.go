@@ -29,6 +29,7 @@ type Options struct {
 	Built, Note     string
 	UpdateFrom, Key string
 	Name            string // OpenStage only
+	Foreign         bool   // take a payload that looks like something other than an image
 }
 
 // statedOptions are the values that pack and describe state about an image.
@@ -70,6 +71,10 @@ func Run(ctx context.Context, con *console.Console, o Options, name string) erro
 		return exit.Usage("pack", "--output %s is the key itself: name another file", o.Output)
 	}
 	section := io.NewSectionReader(payload, 0, size)
+	content, err := bind.ReadContent(section)
+	if err = errors.Join(err, images.CheckContent(content, o.Foreign)); err != nil {
+		return images.Failure(name, err)
+	}
 	if o.DryRun {
 		return packDryRun(ctx, con, o, build, section)
 	}

@@ -47,7 +47,8 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err := con.Print(newPhonesDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
-	return advice.RunFailure(plan, advice.Context{}, results)
+	in := advice.Context{List: o.List, Flags: con.Flags, Waits: advice.WaitsForQuery(o.Listen.ForQuery().SkipUnreachable)}
+	return advice.RunFailure(plan, in, results)
 }
 
 // A phonesDoc is the JSON answer of phone.

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -28,18 +29,19 @@ func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	var begun sync.WaitGroup
 	begun.Add(n)
 	for i := range n {
+		addresses = append(addresses, "127.0.12."+strconv.Itoa(i+1))
+	}
+	port = ports.Reserve(t, addresses...)
+	for _, host := range addresses {
 		certificate, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.12."+strconv.Itoa(i+1)+":"+strconv.Itoa(port))
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = l.Close() })
-		host, text, _ := net.SplitHostPort(l.Addr().String())
-		port, _ = strconv.Atoi(text)
-		addresses = append(addresses, host)
 		go func() {
 			conn, err := l.Accept()
 			begun.Done()

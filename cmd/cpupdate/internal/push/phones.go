@@ -52,6 +52,7 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 		return err
 	}
 	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is verified before a phone gets a command
+	l.Seal = !o.DryRun
 	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
 		return err
 	}
@@ -143,6 +144,9 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 			return err
 		}
 	}
+	if r.o.Route.Serve || r.o.Route.Web.On {
+		image.Unchanged = r.file.CheckUnchanged
+	}
 	callbackServer, err := callback.Listen(&r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
 	if err != nil {
 		return err
@@ -171,9 +175,12 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 
 // failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List}
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags}
 	if r.o.Route.Web.On {
 		in.Page = r.o.Route.Web.Peer
+	}
+	if r.o.Listen.SkipUnreachable {
+		in.Waits = "to wait until it can be reached, omit --skip-unreachable"
 	}
 	return in
 }

@@ -61,7 +61,7 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	if err != nil {
 		return err
 	}
-	l.HeaderOnly = !o.DryRun
+	l.HeaderOnly, l.Seal = !o.DryRun, !o.DryRun
 	f, im, err := openToSend(ctx, l, name)
 	if err != nil {
 		return err

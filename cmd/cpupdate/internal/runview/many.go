@@ -1,6 +1,7 @@
 package runview
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -165,6 +166,8 @@ func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 func stepText(e fleet.Event) string {
 	text, what := string(e.Step), ""
 	switch {
+	case mayStart(e):
+		return fmt.Sprintf("%s; it may be restarting or installing, so keep it on power; trying again for at most %s", e.Err, console.Span(e.Limit))
 	case e.Err != nil:
 		text = e.Err.Error()
 	case e.Step == fleet.StepVisited, e.Step == fleet.StepAnswered:
@@ -180,6 +183,13 @@ func stepText(e fleet.Event) string {
 		text += fmt.Sprintf("; waiting at most %s%s", console.Span(e.Limit), what)
 	}
 	return text
+}
+
+// mayStart reports whether a step is that of a phone that could not be reached and is tried again.
+func mayStart(e fleet.Event) bool {
+	f := (*fleet.Failure)(nil)
+	return e.Step == fleet.StepSilent && errors.As(e.Err, &f) &&
+		slices.Contains([]fleet.Kind{fleet.KindUnreachable, fleet.KindNoPhone, fleet.KindPageUnreachable}, f.Kind)
 }
 
 // A summaryDoc is the last JSON line.

@@ -123,7 +123,9 @@ func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	if e.Failure == nil {
 		return nil
 	}
-	return advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	f := advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	f.Hints = r.con.Flags.Fit(f.Hints)
+	return f
 }
 
 // say stops the run if a line could not be written.

@@ -39,6 +39,7 @@ type phoneState int
 // The states, in the order of an update.
 const (
 	stateNotCalled phoneState = iota
+	stateUnreached
 	stateQueried
 	stateBusy
 	stateInstructed
@@ -119,10 +120,14 @@ func (w *Watch) note(e fleet.Event) {
 		}
 	case fleet.StepReading, fleet.StepCalled, fleet.StepCallError:
 		w.called = true
-		if *before == stateNotCalled {
+		if *before == stateNotCalled || *before == stateUnreached {
 			*before = stateQueried
 		}
-	case fleet.StepSilent, fleet.StepUnknownCaller, fleet.StepPageOnly, fleet.StepVisited:
+	case fleet.StepSilent:
+		if *before == stateNotCalled && mayStart(e) {
+			*before = stateUnreached
+		}
+	case fleet.StepUnknownCaller, fleet.StepPageOnly, fleet.StepVisited:
 	default:
 		if *before = stateAfter(e.Step); *before == stateFailed && leftAlone(e.Failure) {
 			*before = stateLeftAlone
@@ -177,6 +182,7 @@ func (w *Watch) status() string {
 		{stateInstructed, "instructed"},
 		{stateBusy, "in a call"},
 		{stateQueried, "queried"},
+		{stateUnreached, "not reachable yet"},
 		{stateNotCalled, "not called back yet"},
 	} {
 		if n := counts[s.state]; n > 0 {

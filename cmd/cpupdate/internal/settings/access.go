@@ -33,6 +33,9 @@ func UsageError(command string, err error) error {
 
 // ReadAuthorities reads CA certificates in PEM.
 func ReadAuthorities(name string) (*x509.CertPool, error) {
+	if err := atomicfile.CheckWriters("CA file", name); err != nil {
+		return nil, err
+	}
 	pool := x509.NewCertPool()
 	text, err := atomicfile.ReadLimited(name, maxCAFile)
 	if err == nil && !pool.AppendCertsFromPEM(text) {

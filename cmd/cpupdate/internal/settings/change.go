@@ -2,19 +2,30 @@ package settings
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // Replace replaces the content of the file. A link stays a link: its target is replaced. Password files and new files
-// are accessible to their owner only; any other file keeps its permissions.
+// are accessible to their owner only; any other file keeps its permissions. The caller holds the lock.
 func (f *File) Replace(raw []byte) (err error) {
 	path, err := atomicfile.LinkTarget(f.Path)
 	if err != nil {
 		return err
 	}
-	d, err := atomicfile.NewDraft(path, 0o600, atomicfile.Bytes(raw))
+	for range 3 { // another process that reads the file may have taken the draft for one that was left
+		if err = f.replace(path, raw); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
+}
+
+func (f *File) replace(path string, raw []byte) (err error) {
+	d, err := atomicfile.NewLockedDraft(path, atomicfile.Bytes(raw))
 	if err != nil {
 		return atomicfile.CannotStore(f.Path, err)
 	}

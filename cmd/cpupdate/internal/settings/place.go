@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -90,12 +91,19 @@ func (f *File) Text() []byte { return bytes.TrimPrefix(f.Raw, []byte(byteOrderMa
 // Mark returns the file's byte order mark, if it has one.
 func (f *File) Mark() []byte { return f.Raw[:len(f.Raw)-len(f.Text())] }
 
-// ReadFile reads a settings file. A missing file is no error.
+// ReadFile reads a settings file. A missing file is no error. Where passwords are read, what a process that was killed while
+// it wrote them has left is removed.
 func ReadFile(path string, form tomledit.Form) (*File, error) {
+	if target, err := atomicfile.LinkTarget(path); form.Secret && err == nil {
+		_ = atomicfile.RemoveLeft(target) // in a folder that cannot be written to, nothing is left by us
+	}
 	f := &File{Path: path, Form: form, Mode: 0o600}
 	err := f.Read()
 	if err == nil && form.Secret {
 		err = f.checkMode()
+	}
+	if writersErr := f.CheckWriters(f.what()); writersErr != nil && atomicfile.IgnoreMissing(err) == nil {
+		return nil, writersErr
 	}
 	if err == nil {
 		f.Tables, err = tomledit.Parse(f.Text(), form)
@@ -106,19 +114,33 @@ func ReadFile(path string, form tomledit.Form) (*File, error) {
 	return nil, f.Failure(err)
 }
 
+// what returns the name of the file's content in errors.
+func (f *File) what() string {
+	if f.Form.Secret {
+		return "passwords"
+	}
+	return "settings"
+}
+
+// CheckWriters refuses a file that other users can change or replace; see [atomicfile.CheckWriters]. A missing file is refused
+// if others can put one in its place, or could remove it. Without its folder there is nothing that could have been removed.
+func (f *File) CheckWriters(what string) error {
+	if _, err := os.Stat(filepath.Dir(f.Path)); err != nil {
+		return nil //nolint:nilerr // whoever reads or writes the file reports it
+	}
+	return atomicfile.CheckWriters(what, f.Path)
+}
+
 // Failure names the file, and adds the next step.
 func (f *File) Failure(err error) error {
-	what, hint := "settings", "check that the file is readable"
-	if f.Form.Secret {
-		what = "passwords"
-	}
+	hint := "check that the file is readable"
 	if place := (*tomledit.Error)(nil); errors.As(err, &place) {
 		hint = place.Hint
 	}
 	if own := (*exit.Error)(nil); errors.As(err, &own) {
 		return own
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("%s %s: %w", what, f.Path, exit.WithoutPath(err)), hint)
+	return exit.New(exit.CodeSettings, fmt.Errorf("%s %s: %w", f.what(), f.Path, exit.WithoutPath(err)), hint)
 }
 
 func (f *File) Read() error {
@@ -146,7 +168,7 @@ func (f *File) checkMode() error {
 	if runtime.GOOS == "windows" || f.Mode.Perm()&0o077 == 0 {
 		return nil
 	}
-	return exit.Errorf(exit.CodeSettings, "chmod 600 "+f.Path+"; and if others could read it, change the passwords on the servers",
+	return exit.Errorf(exit.CodeSettings, "chmod 600 "+exit.Word(f.Path)+"; and if others could read it, change the passwords on the servers",
 		"passwords %s: users other than its owner can read or change it (mode %03o)", f.Path, f.Mode.Perm())
 }
 

@@ -3,7 +3,9 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,8 +13,10 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -113,7 +117,11 @@ func (s *Settings) Profile(name string) (*Profile, error) {
 	for _, v := range table.Values {
 		where := fmt.Sprintf("%s, line %d", filepath.Base(s.Config.Path), v.Line)
 		if err := p.Set(v.Key, v.Texts, hwcheck.Stored, where); err != nil {
-			return nil, exit.New(exit.CodeSettings, fmt.Errorf("settings %s: line %d: %w", s.Config.Path, v.Line, err), tomledit.Hint)
+			hint := tomledit.Hint
+			if strings.ContainsFunc(strings.Join(v.Texts, ""), unicode.IsControl) {
+				hint = tomledit.HintBackslash // "C:\temp" has a tab in TOML
+			}
+			return nil, exit.New(exit.CodeSettings, fmt.Errorf("settings %s: line %d: %w", s.Config.Path, v.Line, err), hint)
 		}
 	}
 	return p, nil
@@ -139,7 +147,10 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	case KeyPin:
 		p.Pins, err = ParsePins(texts)
 	case KeyFetchURL:
-		p.Fetch.URL, err = checkedText(text)
+		p.Fetch.URL = text
+		if err = CheckText(text); err == nil {
+			_, err = ParseFetchURL(text)
+		}
 	case KeyFetchUsername:
 		p.Fetch.Username, err = checkedText(text)
 	case KeyFetchPassword:
@@ -153,7 +164,12 @@ func (p *Profile) Set(name string, texts []string, origin hwcheck.Origin, where 
 	case KeyMinimum:
 		err = storedClaim(&p.Phone.Minimum, text, origin, where, bind.ParseVersion)
 	default:
-		return p.Access.Set(name, text)
+		if err := p.Access.Set(name, text); err != nil {
+			return err
+		}
+	}
+	if err == nil && slices.ContainsFunc(texts, secret.HoldsLogin) {
+		err = errors.New(NoLogin)
 	}
 	if err != nil {
 		return &transfer.SettingError{Setting: name, Problem: err.Error()}
@@ -200,6 +216,22 @@ func ParsePins(texts []string) ([]trust.Pin, error) {
 		pins = append(pins, pin)
 	}
 	return pins, nil
+}
+
+// NoLogin is what is wrong with a URL such as ftp://user:password@host/.
+const NoLogin = "contains a login: give the name as username, and the password on its own"
+
+// ParseFetchURL parses a URL from which phones fetch. No error shows a password in it.
+func ParseFetchURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case strings.Contains(text, "@") && (err != nil || u.User != nil || u.Host == ""):
+		return nil, errors.New("must not contain a login: use fetch-username and fetch-password-file")
+	case err != nil || u.Hostname() == "" || u.Scheme != "ftp" && u.Scheme != "https":
+		return nil, errors.New("must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
+	}
+	_, err = address.Host(u.Hostname())
+	return u, err
 }
 
 func checkedText(s string) (string, error) { return s, CheckText(s) }

@@ -39,6 +39,11 @@ func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
 		return nil, err
 	}
 	folder := filepath.Join(s.Folder, trustedKeysFolder)
+	if _, err := os.Stat(s.Folder); err == nil {
+		if err := atomicfile.CheckWriters("trusted keys", folder); err != nil {
+			return nil, err
+		}
+	}
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(folder) {
 		return nil, nil
@@ -62,6 +67,9 @@ func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
 
 // ReadPublicKey reads a trusted key; its name is that of its file.
 func ReadPublicKey(name string) (bind.PublicKey, error) {
+	if err := atomicfile.CheckWriters("public key", name); err != nil {
+		return bind.PublicKey{}, err
+	}
 	text, err := atomicfile.ReadLimited(name, MaxKeyFile)
 	if err == nil {
 		var key bind.PublicKey
