@@ -100,6 +100,7 @@ type stage struct {
 	mu     sync.Mutex
 	events []fleet.Event
 	hear   func(fleet.Event)
+	dialed []string // to whom the runner has connected, or tried to
 }
 
 // A setting is what is special about a stage.
@@ -154,6 +155,9 @@ func (s *stage) note(e fleet.Event) {
 
 // dial connects from the machine that the runner runs on.
 func (s *stage) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	s.mu.Lock()
+	s.dialed = append(s.dialed, address)
+	s.mu.Unlock()
 	return s.net.DialFrom(ctx, netip.MustParseAddr(machine), network, address)
 }
 

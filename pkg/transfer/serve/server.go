@@ -25,7 +25,10 @@ type Options struct {
 	// this machine, at the address that the client has reached and no other.
 	DataListener func() (net.Listener, error)
 	Certificate  tls.Certificate // what clients are shown; by FTP there is none
-	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC or 3DES, as old phones.
+	// CertificateFor, if not nil, returns what a client is shown that connected to an address of this machine, instead of
+	// Certificate.
+	CertificateFor func(local netip.Addr) (*tls.Certificate, error)
+	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, 3DES or RC4, as old phones.
 	// Without it TLS 1.2 is the least.
 	Legacy bool
 	// Handler, if not nil, answers the requests that are for no file. By FTP there are none.
@@ -139,6 +142,12 @@ func (o Options) config() *tls.Config {
 		NextProtos:                  []string{"http/1.1"},
 		CurvePreferences:            []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
 		DynamicRecordSizingDisabled: true,
+	}
+	if o.CertificateFor != nil {
+		c.Certificates = nil // else they are shown to whoever names no host
+		c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return o.CertificateFor(addrPort(hello.Conn.LocalAddr()).Addr())
+		}
 	}
 	if o.Legacy {
 		c.MinVersion = tls.VersionTLS10

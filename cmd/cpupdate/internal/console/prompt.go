@@ -72,5 +72,5 @@ func (c *Console) WarnLegacy(legacy bool) {
 		return
 	}
 	c.legacyWarned = true
-	c.NoteAbout("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
+	c.NoteAbout("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

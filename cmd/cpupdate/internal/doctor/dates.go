@@ -173,7 +173,7 @@ func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
 	if x.o.Listen.Cert == "" {
 		return passed("a new one is made for each run")
 	}
-	certificate, err := x.o.Listen.Certificate(ctx)
+	certificate, _, err := x.o.Listen.Certificate(ctx)
 	if err != nil {
 		return failed(err)
 	}
