@@ -32,9 +32,10 @@ type app struct {
 	hosts  *knownhosts.Store
 	around doctor.Surroundings
 
-	clock func() time.Time
-	open  images.OpenFunc
-	dial  option.DialFunc
+	clock    func() time.Time
+	open     images.OpenFunc
+	dial     option.DialFunc
+	phoneNet option.Network // on which phones are
 
 	parsed  bool  // the flags were read: --json means what it says
 	helpErr error // what kept help from being printed; cobra has no way to return it
@@ -82,11 +83,12 @@ func wire(con *console.Console, store *settings.Store, pass *credentials.Store, 
 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
-	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
+	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial, Version: buildVersion()}
 }
 
 // queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.
 func queriesOnly(flags *pflag.FlagSet) {
 	flags.Lookup("parallel").Usage = "how many phones are queried at the same time: a `NUMBER` up to 10000"
 	flags.Lookup("probe-interval").Hidden = true
+	flags.Lookup("skip-unreachable").Hidden = true // they do so without --patience
 }

@@ -28,7 +28,7 @@ The exit code is 0 if everything went as described, otherwise 1.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case a.con.JSON:
-				return exit.Errorf(exit.CodeUsage, "use --json with the single commands that the demo shows", "demo prints text for people: --json is not supported")
+				return exit.Errorf(exit.CodeUsage, "the single commands that the demo shows have --json", "demo prints text for people: --json is not supported")
 			case keep && a.con.Quiet:
 				return exit.Usage("demo", "--keep and --quiet cannot be used together: the name of the kept folder would not be shown")
 			}

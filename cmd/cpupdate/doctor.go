@@ -33,6 +33,7 @@ the first FAIL.`,
 		Example: `  cpupdate doctor
   cpupdate doctor 192.0.2.50 --serve
   cpupdate doctor --use-defaults --json`,
+		ValidArgsFunction: completePhones,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return doctor.Run(cmd.Context(), doctor.Env{Env: a.env(), Around: a.around, Clock: a.clock}, o, args)
 		},
@@ -45,12 +46,12 @@ the first FAIL.`,
 	o.Route.AddFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
 	end()
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a server or phone (`DURATION`, such as 10s)")
 	// doctor waits less long than an update does, and sends one contact request only.
-	o.Talk.Patience = time.Minute
-	flags.Lookup("patience").DefValue = o.Talk.Patience.String()
+	o.Listen.Patience = time.Minute
+	flags.Lookup("patience").DefValue = o.Listen.Patience.String()
 	queriesOnly(flags)
 	flags.Lookup("contact-interval").Hidden = true
 	flags.Lookup("serve").Usage = "check the route of push --serve: phones fetch the image from this machine"

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,12 +19,11 @@ import (
 func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Config)) (phones []*phonesim.Phone, args []string, wrong *atomic.Int32) {
 	t.Helper()
 	wrong = &atomic.Int32{}
-	port := "0"
+	places := phonesAtOnePort(t, "127.0.11.", len(macs))
 	lines := []string{"address,mac"}
 	for i, mac := range macs {
-		host := "127.0.11." + string(rune('1'+i))
 		phone := simulatedPhone(t, "", func(c *phonesim.Config) {
-			c.Listen, c.Web, c.MAC = host+":0", host+":"+port, "00:1A:E8:00:00:0"+string(rune('1'+i))
+			c.Listen, c.Web, c.MAC = places[i].contact, places[i].web, "00:1A:E8:00:00:0"+string(rune('1'+i))
 			c.Event = func(e phonesim.Event) {
 				if e.Kind == phonesim.NoLogin {
 					wrong.Add(1)
@@ -33,12 +31,10 @@ func doctorPhones(t *testing.T, macs []string, change func(i int, c *phonesim.Co
 			}
 			change(i, c)
 		})
-		page := phone.State().WebAddress
-		_, port, _ = net.SplitHostPort(page)
-		args = append(args, "--pin", pinOf(t, page))
+		args = append(args, "--pin", pinOf(t, phone.State().WebAddress))
 		lines, phones = append(lines, phone.Address()+","+mac), append(phones, phone)
 	}
-	args = append(args, "--web", "--web-port", port, "--phones", listOf(t, lines...), "--listen", "127.0.0.1:0", "--advertise", "127.0.0.1")
+	args = append(args, "--web", "--web-port", places[0].webPort(), "--phones", listOf(t, lines...), "--listen", "127.0.0.1:0", "--advertise", "127.0.0.1")
 	return phones, append(args, oneCertificate(t)...), wrong
 }
 

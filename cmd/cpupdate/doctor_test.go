@@ -2,10 +2,10 @@ package main
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/internal/badserver"
+	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
@@ -152,7 +153,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 			s := row.Start(t)
 			var more []string
 			if row.Silent {
-				more = append(more, "--timeout", "300ms")
+				more = append(more, "--timeout", "2s")
 			}
 			if row.TLS {
 				more = append(more, "--ca", clitest.File(t, "ca.pem", s.Authority().PEM()))
@@ -253,16 +254,10 @@ func datedHTTPS(t *testing.T) *badserver.HTTPS {
 // nowhere returns a name that no name server is queried for: it is too long.
 func nowhere() string { return strings.Repeat("a", 64) + ".invalid" }
 
-// freePort returns a port that is not in use.
+// freePort returns a port on which nobody listens during the test.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	return strconv.Itoa(ports.Reserve(t))
 }
 
 // TestDoctorUsage checks that errors in the command line are reported before any check runs.

@@ -5,29 +5,25 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
-	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
-	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // TestDocsJSON pushes to simulated phones on good and on bad days, and compares the lines of --json with docs/json.md: each
 // event is on the page with the fields that it has, and none that it has never.
 func TestDocsJSON(t *testing.T) {
-	t.Parallel() // what it does most is wait
+	t.Parallel()
 	section := clitest.Section(t, "json.md", "### A push to phones")
 	want := documentedEvents(section)
 	for _, step := range append(constantsOf(t, "event.go", "Step"), "summary") {
@@ -41,8 +37,9 @@ func TestDocsJSON(t *testing.T) {
 		}
 	}
 	seen := &seenFields{events: map[string][]string{}}
+	password := clitest.File(t, "secret", []byte(webPassword))
 	image := filepath.Join(t.TempDir(), "a.bind")
-	runHere(t, nil, "pack", clitest.File(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
+	runHere(t, nil, "pack", clitest.File(t, "app.bin", make([]byte, 3<<20)), "-o", image, "-q",
 		"--software-type", "Unify HFA", "--software-version", "V1 R9.2.0", "--hw-levels", "1-3")
 	t.Run("runs", func(t *testing.T) {
 		for _, test := range []struct {
@@ -52,16 +49,16 @@ func TestDocsJSON(t *testing.T) {
 		}{
 			{"", []string{"--hw-level", "9", "--override", "--reason", "measured"}, exit.CodeOK},
 			{"accepts", nil, exit.CodeOK},
-			{"busy-forever", []string{"--patience", "1s"}, exit.CodeUnreachable},
-			{"cut-mid-download", []string{"--patience", "1s"}, exit.CodeUnreachable},
-			{"tls-1.0-only", []string{"--patience", "1s"}, exit.CodeSettings},
-			{"ignores-contact overload", []string{"--patience", "1s"}, exit.CodeUnreachable},
+			{"busy-forever", nil, exit.CodeUnreachable},
+			{"cut-mid-download", nil, exit.CodeUnreachable},
+			{"tls-1.0-only", nil, exit.CodeSettings},
+			{"ignores-contact overload", nil, exit.CodeUnreachable},
 			{"no-contact-port", []string{"--web", "--verbose"}, exit.CodeOK},
 			{"web-cuts", []string{"--web"}, exit.CodeUnreachable},
 		} {
 			t.Run(test.faults, func(t *testing.T) {
 				t.Parallel()
-				seen.push(t, image, strings.Fields(test.faults), test.args, test.code)
+				seen.push(t, image, password, strings.Fields(test.faults), test.args, test.code)
 			})
 		}
 	})
@@ -114,39 +111,24 @@ type seenFields struct {
 }
 
 // push pushes to one simulated phone.
-func (s *seenFields) push(t *testing.T, image string, faults, args []string, want exit.Code) {
-	config := phonesim.Config{
-		Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", SoftwareType: "Unify HFA",
-		Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3, RestartTime: 300 * time.Millisecond, Web: "127.0.0.1:0",
-	}
-	for _, fault := range faults {
-		if err := config.AddFault(fault); err != nil {
-			t.Fatal(err)
+func (s *seenFields) push(t *testing.T, image, password string, faults, args []string, want exit.Code) {
+	inMemory(t, func(site *site) {
+		phone, pin := site.pagePhone(strings.Join(faults, " "), func(c *phonesim.Config) { c.PartNumber = "" })
+		all := []string{"push", image, phone.Address(), "--json"}
+		if slices.Contains(args, "--web") {
+			all = append(all, "--pin", pin, "--password-file", password)
+		} else {
+			all = append(all, "--serve")
 		}
-	}
-	phone, err := phonesim.Start(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer phone.Close()
-	a, out, errOut := testApp(t, nil)
-	way := "--serve"
-	if page := phone.State().WebAddress; slices.Contains(args, "--web") {
-		_, port, _ := net.SplitHostPort(page)
-		way, a.pass.Variable = "--web-port="+port, secret.New(phonesim.DefaultPassword)
-		args = append(args, "--pin", pinOf(t, page))
-	}
-	all := append([]string{
-		"push", image, phone.Address(), way, "--json", "--listen", "127.0.0.1:0",
-		"--contact-interval", "200ms", "--probe-interval", "20ms",
-	}, args...)
-	if !slices.Contains(args, "--hw-level") {
-		all = append(all, "--hw-level", "3")
-	}
-	if c := run(t.Context(), a, all); c != want {
-		t.Errorf("exit code %d, want %d\n%s%s", c, want, out, errOut)
-	}
-	s.lines(t, out.String())
+		if !slices.Contains(args, "--hw-level") {
+			all = append(all, "--hw-level", "3")
+		}
+		r := site.run(site.t.Context(), append(all, args...)...)
+		if r.code != want {
+			t.Errorf("exit code %d, want %d\n%s%s", r.code, want, r.out, r.errOut)
+		}
+		s.lines(site.t, r.out)
+	})
 }
 
 // lines notes the fields of the lines of an answer.

@@ -1,6 +1,8 @@
 // Command cpupdate installs firmware images on OpenScape Desk Phone CP and OpenStage phones: it reads an image, says
 // before anything is sent whether a phone will accept it, instructs the phone to fetch it, and follows the phone until
 // it reports the new version.
+//
+//go:debug x509negativeserial=1
 package main
 
 import (
@@ -76,6 +78,7 @@ func (a *app) inFolder(folder string) *app {
 	store := &settings.Store{Folder: filepath.Join(folder, "settings")}
 	inner := wire(&con, store, &credentials.Store{Console: &con, Settings: store}, a.around)
 	inner.open, inner.dial, inner.clock = a.open, a.dial, a.clock
+	inner.phoneNet = a.phoneNet
 	return inner
 }
 

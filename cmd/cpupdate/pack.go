@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/pack"
 )
 
@@ -32,6 +33,7 @@ and --software-type a trailer.`,
 	flags.StringVarP(&o.Output, "output", "o", "", "the `IMAGE` to write (required)")
 	flags.StringVar(&o.Format, "format", "cpb", "the image format: `cpb|openstage`")
 	flags.StringVar(&o.Key, "key", "", "sign with the Ed25519 private key in `FILE`")
+	images.AddForeignFlag(flags, &o.Foreign)
 	flags.BoolVar(&o.Force, "force", false, "replace an existing image")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "check everything, write nothing")
 	end()

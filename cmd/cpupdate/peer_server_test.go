@@ -49,18 +49,27 @@ type madeCertificate struct {
 	bits        int           // of an RSA key; 0 is ECDSA
 	parent      *tls.Certificate
 	isAuthority bool
+	noName      bool // it has a common name only
+	negative    bool // its serial number is
 }
 
 func (m madeCertificate) make(t testing.TB) *tls.Certificate {
 	t.Helper()
-	return testca.New(t, testca.Options{Parent: m.parent, RSA: m.bits, Change: func(c *x509.Certificate) {
+	made := testca.New(t, testca.Options{Parent: m.parent, RSA: m.bits, Change: func(c *x509.Certificate) {
 		c.Subject.CommonName = cmp.Or(m.subject, "a peer")
 		c.DNSNames, c.IsCA, c.BasicConstraintsValid = m.names, m.isAuthority, true
 		c.KeyUsage |= x509.KeyUsageCertSign
 		if m.begin != 0 || m.end != 0 {
 			c.NotBefore, c.NotAfter = time.Now().Add(m.begin), time.Now().Add(m.end)
 		}
+		if m.noName {
+			c.DNSNames, c.IPAddresses = nil, nil
+		}
 	}})
+	if m.negative {
+		return testca.Rewrite(t, made, m.parent, 0, func(c *testca.TBS) { c.Serial.Neg(c.Serial) })
+	}
+	return made
 }
 
 // startPeer starts a server that shows the certificate; config may be nil.
@@ -206,6 +215,12 @@ func peerWords(ts *testscript.TestScript, words []string, authority *tls.Certifi
 			made.begin, made.end = 24*time.Hour, 48*time.Hour
 		case "signed":
 			made.parent = authority
+		case "no-name":
+			made.noName = true
+		case "negative":
+			made.negative = true
+		case "client-certificate":
+			config.ClientAuth = tls.RequireAnyClientCert
 		case "hostile":
 			made.subject = "\x1b[2J\x1b]0;owned\x07yes\r\n\u202e" + strings.Repeat("A", 10<<10)
 			made.names = []string{"files.example", "192.0.2.50 (its key is      sha256:" + strings.Repeat("1", 64) + ")", strings.Repeat("n", 10<<10)}

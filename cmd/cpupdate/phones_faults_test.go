@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"regexp"
 	"strings"
 	"testing"
@@ -38,9 +37,6 @@ const (
 	stepsOfRejected   = stepsToFetched + " contacted called-back failed"
 )
 
-// shortPatience is for phones that only patience ends with.
-func shortPatience() []string { return []string{"--patience", "2s"} }
-
 // untilBusy is a call that lasts until the phone has said that it is in one.
 func untilBusy(c *phonesim.Config) { c.CallLength = time.Hour }
 
@@ -53,50 +49,24 @@ func faultTable() []faultRow {
 	return rows
 }
 
-// A faultRun is a row by one method.
-type faultRun struct {
-	row   faultRow
-	name  string
-	args  []string
-	phone *phonesim.Phone
-	ran   ran
-}
-
 // TestPhoneFaults pushes to one phone a row, by HTTPS and by FTP: exit code, error, steps, and what became of the phone.
 func TestPhoneFaults(t *testing.T) {
-	image, flags := phoneImage(t), serviceFlags(t)
-	var runs []*faultRun
+	image := phoneImage(t)
 	for _, row := range faultTable() {
 		for _, method := range []string{"https", "ftp"} {
 			if row.only != "" && row.only != method {
 				continue
 			}
-			if !matches(t, row.name+", "+method) {
-				continue
-			}
-			phone := startPhone(t, row.faults, row.change)
-			args := append([]string{"push", image, phone.Address(), "--serve", "--json", "--method", method, "--hw-level", "3"}, flags...)
-			runs = append(runs, &faultRun{row: row, name: row.name + ", " + method, args: append(args, row.args...), phone: phone})
+			t.Run(row.name+", "+method, func(t *testing.T) {
+				t.Parallel()
+				inMemory(t, func(s *site) {
+					phone := s.phone(row.faults, row.change)
+					args := []string{"push", image, phone.Address(), "--serve", "--json", "--method", method, "--hw-level", "3"}
+					row.check(s.t, s.run(s.t.Context(), append(args, row.args...)...), phone.State())
+				})
+			})
 		}
 	}
-	performRuns(t, runs)
-	for _, r := range runs {
-		t.Run(r.name, func(t *testing.T) { r.row.check(t, r.ran, r.phone.State()) })
-	}
-}
-
-// matches reports whether -run asks for a subtest of this name, as far as one expression in it says.
-func matches(t *testing.T, name string) bool {
-	t.Helper()
-	_, wanted, found := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
-	if !found {
-		return true
-	}
-	expression, err := regexp.Compile(wanted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return expression.MatchString(strings.ReplaceAll(name, " ", "_"))
 }
 
 // check compares what came of a row with what should.

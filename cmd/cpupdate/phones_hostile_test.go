@@ -1,18 +1,17 @@
 package main
 
 import (
-	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
 // TestHostilePhones asks, checks and updates phones that say what nobody should: no output has a control character or
 // their password in it, whatever the format.
 func TestHostilePhones(t *testing.T) {
-	image, flags := phoneImage(t), serviceFlags(t)
+	image := phoneImage(t)
 	for _, test := range []struct {
 		faults      string
 		phone, push exit.Code
@@ -27,81 +26,78 @@ func TestHostilePhones(t *testing.T) {
 	} {
 		t.Run(test.faults, func(t *testing.T) {
 			t.Parallel()
-			for _, format := range [][]string{{"--json"}, {"--verbose"}, {"--json", "--verbose"}} {
-				more := append(append([]string{}, flags...), format...)
-				phone := startPhone(t, test.faults, nil)
-				r := runHere(t, nil, append([]string{"phone", phone.Address()}, more...)...)
-				checkPlain(t, r.out+r.errOut)
-				if r.code != test.phone {
-					t.Errorf("phone ends with %d\n%s", r.code, r.errOut)
-				}
-				r = runHere(t, nil, append([]string{"check", image, phone.Address(), "--hw-level", "3"}, more...)...)
-				checkPlain(t, r.out+r.errOut)
-				if r.code == exit.CodeInternal {
-					t.Errorf("check ends with %d\n%s", r.code, r.errOut)
-				}
-				a, out, errOut := testApp(t, nil)
-				c := run(t.Context(), a, append([]string{"push", image, phone.Address(), "--serve", "--hw-level", "3"}, more...))
-				checkPlain(t, out.String()+errOut.String())
-				if c != test.push {
-					t.Errorf("push ends with %d, want %d\n%s", c, test.push, errOut)
-				}
-				if format[0] == "--json" {
-					lines := pushLines(t, out.String())
-					if e := lastLine(t, lines).Error; test.kind == "" && e != nil || test.kind != "" && (e == nil || e.Kind != test.kind) {
-						t.Errorf("it ends with %+v, want %q", e, test.kind)
+			inMemory(t, func(s *site) {
+				for _, format := range [][]string{{"--json"}, {"--verbose"}, {"--json", "--verbose"}} {
+					phone := s.phone(test.faults, nil)
+					r := s.run(s.t.Context(), append([]string{"phone", phone.Address()}, format...)...)
+					checkPlain(s.t, r.out+r.errOut)
+					if r.code != test.phone {
+						s.t.Errorf("phone ends with %d\n%s", r.code, r.errOut)
+					}
+					r = s.run(s.t.Context(), append([]string{"check", image, phone.Address(), "--hw-level", "3"}, format...)...)
+					checkPlain(s.t, r.out+r.errOut)
+					if r.code == exit.CodeInternal {
+						s.t.Errorf("check ends with %d\n%s", r.code, r.errOut)
+					}
+					r = s.run(s.t.Context(), append([]string{"push", image, phone.Address(), "--serve", "--hw-level", "3"}, format...)...)
+					checkPlain(s.t, r.out+r.errOut)
+					if r.code != test.push {
+						s.t.Errorf("push ends with %d, want %d\n%s", r.code, test.push, r.errOut)
+					}
+					if format[0] == "--json" {
+						lines := pushLines(s.t, r.out)
+						if e := lastLine(s.t, lines).Error; test.kind == "" && e != nil || test.kind != "" && (e == nil || e.Kind != test.kind) {
+							s.t.Errorf("it ends with %+v, want %q", e, test.kind)
+						}
 					}
 				}
-			}
+			})
 		})
 	}
 }
 
 // TestWrongPhones pushes to phones that are not those that are meant: they are told nothing.
 func TestWrongPhones(t *testing.T) {
-	image, flags := phoneImage(t), serviceFlags(t)
-	closed := startPhone(t, "", nil)
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
-	other := func(c *phonesim.Config) { c.MAC = "00:1A:E8:00:00:02" }
-	otherPhone := startPhone(t, "", other)
-	for _, test := range []struct {
-		name  string
-		list  []string
-		code  exit.Code
-		kinds string // that the summary counts
-	}{
-		{"nobody there", []string{"address,hw_level", closed.Address() + ",3"}, exit.CodeUnreachable, "unreachable"},
-		{"another MAC", []string{"address,mac,hw_level", otherPhone.Address() + ",00:1A:E8:00:00:09,3"}, exit.CodeSettings, "another-phone"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			a, out, errOut := testApp(t, nil)
-			c := run(t.Context(), a, append([]string{"push", image, "--phones", listOf(t, test.list...), "--serve", "--json"}, flags...))
-			if c != test.code || !strings.Contains(out.String(), `"`+test.kinds+`":1`) {
-				t.Errorf("exit code %d, want %d and %s\n%s%s", c, test.code, test.kinds, out, errOut)
+	t.Parallel()
+	image := phoneImage(t)
+	inMemory(t, func(s *site) {
+		closed, other := s.phone("", nil), s.phone("", nil)
+		if err := closed.Close(); err != nil {
+			s.t.Fatal(err)
+		}
+		for _, test := range []struct {
+			name  string
+			list  []string
+			code  exit.Code
+			kinds string // that the summary counts
+		}{
+			{"nobody there", []string{"address,hw_level", closed.Address() + ",3"}, exit.CodeUnreachable, "unreachable"},
+			{"another MAC", []string{"address,mac,hw_level", other.Address() + ",00:1A:E8:00:00:09,3"}, exit.CodeSettings, "another-phone"},
+		} {
+			r := s.run(s.t.Context(), "push", image, "--phones", listOf(s.t, test.list...), "--serve", "--json")
+			if r.code != test.code || !strings.Contains(r.out, `"`+test.kinds+`":1`) {
+				s.t.Errorf("%s: exit code %d, want %d and %s\n%s%s", test.name, r.code, test.code, test.kinds, r.out, r.errOut)
 			}
-			if instructed := otherPhone.State().Instructed; instructed != 0 {
-				t.Errorf("a phone was told %d times", instructed)
-			}
-		})
-	}
+		}
+		if instructed := other.State().Instructed; instructed != 0 {
+			s.t.Errorf("a phone was told %d times", instructed)
+		}
+	})
 }
 
 // TestOnePhoneTwice names a phone under two names: one of them is updated, and once.
 func TestOnePhoneTwice(t *testing.T) {
-	image, flags := phoneImage(t), serviceFlags(t)
-	phone := startPhone(t, "", nil)
-	_, port, err := net.SplitHostPort(phone.Address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, out, errOut := testApp(t, nil)
-	list := listOf(t, "address,hw_level", "127.0.0.1:"+port+",3", "localhost:"+port+",3")
-	c := run(t.Context(), a, append([]string{"push", image, "--phones", list, "--serve", "--json"}, flags...))
-	lines := pushLines(t, out.String())
-	summary := lines[len(lines)-1]
-	if c != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Instructed != 1 {
-		t.Errorf("exit code %d, told %d times\n%s%s", c, phone.State().Instructed, out, errOut)
-	}
+	t.Parallel()
+	image := phoneImage(t)
+	inMemory(t, func(s *site) {
+		phone := s.phone("", nil)
+		s.net.Name("phone.example", netip.MustParseAddrPort(phone.Address()).Addr())
+		list := listOf(s.t, "address,hw_level", phone.Address()+",3", "phone.example,3")
+		r := s.run(s.t.Context(), "push", image, "--phones", list, "--serve", "--json")
+		lines := pushLines(s.t, r.out)
+		summary := lines[len(lines)-1]
+		if r.code != exit.CodePartial || summary.Failures["twice"] != 1 || summary.Outcomes["updated"] != 1 || phone.State().Instructed != 1 {
+			s.t.Errorf("exit code %d, told %d times\n%s%s", r.code, phone.State().Instructed, r.out, r.errOut)
+		}
+	})
 }

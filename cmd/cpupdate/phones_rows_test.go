@@ -20,8 +20,8 @@ func reachRows() []faultRow {
 			says: "the answer is not HTTP", hint: "check the address", steps: "failed", version: versionOld,
 		},
 		{
-			name: "contact silent", faults: "contact-silent", args: []string{"--timeout", "1s"}, code: exit.CodeUnreachable, kind: "unreachable",
-			says: "it cannot be reached", hint: "no firewall blocks its contact port (8085 by default)", steps: "failed", version: versionOld,
+			name: "contact silent", faults: "contact-silent", code: exit.CodeUnreachable, kind: "unreachable",
+			says: "it cannot be reached", hint: "keep it on power and LAN", steps: "failed", version: versionOld,
 		},
 		{
 			name: "no contact port", faults: "no-contact-port", code: exit.CodeUnreachable, kind: "unreachable",
@@ -36,14 +36,14 @@ func callRows() []faultRow {
 	old := func(code exit.Code, kind, says, hint string) faultRow {
 		return faultRow{code: code, kind: kind, says: says, hint: hint, steps: "(contacted )*failed", version: versionOld}
 	}
-	named := func(r faultRow, name, faults string, args ...string) faultRow {
-		r.name, r.faults, r.args = name, faults, args
+	named := func(r faultRow, name, faults string) faultRow {
+		r.name, r.faults = name, faults
 		return r
 	}
 	const modern, firewall = "if it is an old phone, use --legacy-tls", "open the port for the phone's call in this machine's firewall"
 	return []faultRow{
 		named(old(exit.CodeUnreachable, "no-call-back", "call", firewall),
-			"never calls", "ignores-contact", "--patience", "1500ms"),
+			"never calls", "ignores-contact"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "TLS 1.0", "tls-1.0-only"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "RSA key exchange", "rsa-kex-only"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
@@ -105,7 +105,7 @@ func instructedRows() []faultRow {
 			says: "it refused the update", hint: "its settings may forbid updates", steps: stepsToInstructed + " failed", version: versionOld, commands: 1,
 		},
 		{
-			name: "in a call for ever", faults: "busy-forever", args: []string{"--patience", "1500ms"}, code: exit.CodeUnreachable, kind: "busy",
+			name: "in a call for ever", faults: "busy-forever", args: []string{"--patience", "9m30s"}, code: exit.CodeUnreachable, kind: "busy",
 			says: "it has been in a call for ", hint: "--priority immediate", steps: round + "( " + round + ")* failed", version: versionOld, commands: -1,
 		},
 		{
@@ -131,18 +131,19 @@ func fetchRows() []faultRow {
 		steps: stepsToInstructed + " fetching failed", version: versionOld, commands: 1,
 	}
 	stalls, cuts, says := cut, cut, cut
-	stalls.name, stalls.faults, stalls.args = "stalls", "stalls-mid-download", shortPatience()
-	cuts.name, cuts.faults, cuts.args = "cuts", "cut-mid-download", shortPatience()
+	stalls.name, stalls.faults = "stalls", "stalls-mid-download"
+	cuts.name, cuts.faults = "cuts", "cut-mid-download"
 	stalls.steps = stepsToInstructed + " fetching( contacted)*( called-back)? failed" // it is asked before it is given up
 	cuts.steps = stalls.steps
 	says.name, says.faults, says.says = "cuts, and says so", "cut-mid-download status-ok", "it reports that its update failed, after "
 	never := faultRow{
-		args: shortPatience(), code: exit.CodeUnreachable, kind: "never-fetched", instructed: true, says: "it received the update command, but did not request the image within",
+		code: exit.CodeUnreachable, kind: "never-fetched", instructed: true, says: "it received the update command, but did not request the image within",
 		hint: "no firewall blocks it", steps: stepsToInstructed + " failed", version: versionOld, commands: 1,
 	}
 	fetchless, plain := never, never
 	fetchless.name, fetchless.faults = "never fetches", "never-fetches"
 	plain.name, plain.faults, plain.only, plain.steps = "fetches without TLS", "fetch-no-tls", "https", stepsToInstructed+" failed"
+	plain.code, plain.kind, plain.says, plain.hint = exit.CodeRejected, "asks-otherwise", "the request came without TLS; it sent", "no firewall is the cause"
 	return []faultRow{
 		fetchless, plain, stalls, cuts, says,
 		{name: "cuts and goes on", faults: "cut-and-resumes", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
@@ -154,8 +155,8 @@ func fetchRows() []faultRow {
 func installRows() []faultRow {
 	rejected := func(name, faults string) faultRow {
 		return faultRow{
-			name: name, faults: faults, args: shortPatience(), code: exit.CodeRejected, kind: "rejected", instructed: true,
-			says: "it fetched the whole image", hint: "the phone rejected the image itself",
+			name: name, faults: faults, code: exit.CodeRejected, kind: "rejected", instructed: true,
+			says: "it fetched the whole image", hint: "most often the stated hardware level is wrong",
 			steps: stepsOfRejected, version: versionOld, commands: 1,
 		}
 	}
@@ -167,7 +168,6 @@ func installRows() []faultRow {
 	}
 	neverBack := bad("never back", "never-comes-back", "never-back", "it went down to restart and did not come back within", "do not cut its power", stepsToRestart+" failed", versionOld)
 	elsewhere := bad("back elsewhere", "comes-back-elsewhere", "never-back", "did not come back within", "it may have a new address", stepsToRestart+" failed", versionNew)
-	neverBack.args, elsewhere.args = shortPatience(), shortPatience()
 	secure := bad("back in secure mode", "comes-back-secure", "no-answer", "it is back, but does not report its version", "query it again", stepsToRestart+" back contacted failed", versionNew)
 	return []faultRow{
 		rejected("rejects it", "reject-image"),
@@ -193,7 +193,7 @@ func installRows() []faultRow {
 		bad("another MAC at its second call", "other-mac", "another-phone", "which it reported before", "which phone has that address now",
 			stepsToRestart+" back contacted failed", versionNew),
 		{
-			name: "does not call after it refused", faults: "reject-image contact-gap", args: shortPatience(), code: exit.CodeUnverified, kind: "no-answer", instructed: true,
+			name: "does not call after it refused", faults: "reject-image contact-gap", change: func(c *phonesim.Config) { c.ContactGap = time.Hour }, code: exit.CodeUnverified, kind: "no-answer", instructed: true,
 			says: "it was not observed to restart, and does not report its version", hint: "query it again", steps: stepsToFetched + " contacted failed", version: versionOld, commands: 1,
 		},
 	}

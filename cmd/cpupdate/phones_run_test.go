@@ -51,11 +51,7 @@ func startPhone(t *testing.T, faults string, change func(c *phonesim.Config)) *p
 			}
 		}
 	}
-	p, err := phonesim.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Close() })
+	p := start(t, c)
 	if !strings.Contains(faults, "busy-forever") {
 		go hangUp(t.Context(), p, busy)
 	}

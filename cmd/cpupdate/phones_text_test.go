@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"strings"
 	"testing"
 
@@ -10,29 +9,34 @@ import (
 
 // TestPhoneInCall pushes to a phone that is in a call at first: what is done once more is shown once.
 func TestPhoneInCall(t *testing.T) {
-	image, flags := phoneImage(t), serviceFlags(t)
-	phone := startPhone(t, "busy-no-solicited", untilBusy)
-	r := runHere(t, nil, append([]string{"push", image, phone.Address(), "--serve", "--hw-level", "3"}, flags...)...)
-	if r.code != exit.CodeOK || phone.State().Instructed < 2 {
-		t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Instructed, r.out, r.errOut)
-	}
-	for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
-		if n := strings.Count(r.out, row); n != 1 {
-			t.Errorf("%q stands there %d times\n%s", row, n, r.out)
+	t.Parallel()
+	image := phoneImage(t)
+	inMemory(t, func(s *site) {
+		phone := s.phone("busy-no-solicited", untilBusy)
+		r := s.run(s.t.Context(), "push", image, phone.Address(), "--serve", "--hw-level", "3")
+		if r.code != exit.CodeOK || phone.State().Instructed < 2 {
+			s.t.Fatalf("exit code %d, told %d times\n%s%s", r.code, phone.State().Instructed, r.out, r.errOut)
 		}
-	}
+		for _, row := range []string{"  check ", "  command ", "  busy ", "  fetch ", "  restart ", "  verified ", "Keep the phone on LAN and power"} {
+			if n := strings.Count(r.out, row); n != 1 {
+				s.t.Errorf("%q stands there %d times\n%s", row, n, r.out)
+			}
+		}
+	})
 }
 
-// TestDefaultPortTaken asks a phone while another program has the port that phones usually call: a free one is taken, and
-// with --verbose it is named.
+// TestDefaultPortTaken queries a phone while another program has the port that phones call by default: a free one is
+// taken, and with --verbose it is named.
 func TestDefaultPortTaken(t *testing.T) {
-	listen := net.ListenConfig{}
-	if other, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:18443"); err == nil { // else it is taken already
-		defer other.Close()
-	}
-	phone := startPhone(t, "", nil)
-	r := runHere(t, nil, "phone", phone.Address(), "-v")
-	if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
-		t.Errorf("exit code %d\n%s", r.code, r.errOut)
-	}
+	t.Parallel()
+	inMemory(t, func(s *site) {
+		if _, err := s.net.Listen(s.t.Context(), "tcp", ":18443"); err != nil {
+			s.t.Fatal(err)
+		}
+		phone := s.phone("", nil)
+		r := s.run(s.t.Context(), "phone", phone.Address(), "-v")
+		if r.code != exit.CodeOK || !strings.Contains(r.errOut, "note: this machine: phones call back on port ") || strings.Contains(r.errOut, "port 18443") {
+			s.t.Errorf("exit code %d\n%s", r.code, r.errOut)
+		}
+	})
 }

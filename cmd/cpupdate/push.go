@@ -10,7 +10,7 @@ import (
 )
 
 func newPush(a *app) *cobra.Command {
-	o := push.Options{Route: option.Route{Command: "push"}}
+	o := push.Options{Route: option.Route{Command: "push"}, Listen: option.Listen{Network: a.phoneNet}}
 	cmd := &cobra.Command{
 		Use:   "push IMAGE [PHONE...]",
 		Short: "Install an image on phones, or upload it to a server",
@@ -62,6 +62,9 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	o.Phones.AddFlags(flags)
 	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
 	end()
+	end = console.Group(flags, "Output")
+	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
+	end()
 	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
@@ -74,8 +77,6 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
 	end()
 	o.Image.AddTrustFlags(flags)
-	defer console.Group(flags, "Output")()
-	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
 }
 
 // imageToPush rejects standard input as the image; further arguments are phones.

@@ -96,15 +96,10 @@ func (s *docShell) terminal(line string) (printed string, end func()) {
 // onePhone starts a simulated phone.
 func onePhone(t *testing.T) *phonesim.Phone {
 	t.Helper()
-	phone, err := phonesim.Start(phonesim.Config{
+	return start(t, phonesim.Config{
 		Listen: "127.0.0.1:0", Web: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", Level: 3,
 		SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, RestartTime: time.Second,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = phone.Close() })
-	return phone
 }
 
 // TestReadme runs every console block of the README and of four pages of docs, each page in order and in one folder, and

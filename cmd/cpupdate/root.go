@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -42,6 +43,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
 			a.store.FindFolder()
+			a.con.Flags = flagsOf(cmd.Flags())
 			if err := noEmptyFlag(cmd); err != nil {
 				return err
 			}
@@ -54,7 +56,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	root.SetIn(a.con.In)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit.Usage(helpPath(cmd), "%v", err) })
+	root.SetFlagErrorFunc(flagError)
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
@@ -69,6 +71,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	root.SetHelpCommand(help)
 	asUsage(root)
 	asUsage(help)
+	completeValues(root)
 	return root
 }
 
@@ -115,6 +118,17 @@ func noEmptyFlag(cmd *cobra.Command) error {
 	return empty
 }
 
+// flagsOf returns which flags the command line has, for hints.
+func flagsOf(flags *pflag.FlagSet) console.Flags {
+	return console.Flags{
+		Given: flags.Changed,
+		Bool: func(name string) bool {
+			f := flags.Lookup(name)
+			return f != nil && f.Value.Type() == "bool"
+		},
+	}
+}
+
 // noLogin rejects a URL with a login, wherever it is: the list of processes shows the command line, and the settings and the
 // output would show the URL. A password command is not looked into; --server and --base-url have a check of their own.
 func noLogin(cmd *cobra.Command, args []string) error {
@@ -130,7 +144,7 @@ func noLogin(cmd *cobra.Command, args []string) error {
 		}
 	})
 	if slices.ContainsFunc(args, secret.HoldsLogin) && !strings.HasPrefix(cmd.Name(), "__") { // the shell completes what is typed
-		return exit.Usage(helpPath(cmd), "an argument is a URL that holds a login: name the file, or the host alone")
+		return exit.Usage(helpPath(cmd), "an argument is a URL that contains a login: name the file, or the host alone")
 	}
 	return found
 }

@@ -7,10 +7,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -24,6 +22,7 @@ import (
 
 	"github.com/jlaffaye/ftp"
 
+	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -75,7 +74,7 @@ func newPageSite(t *testing.T, page *docPage) *pageSite {
 	for user, password := range pageUsers() {
 		s.write(user+".secret", password+"\n")
 	}
-	s.port = freePorts(t)
+	s.port = ports.Reserve(t)
 	s.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 	s.run(strings.ReplaceAll(page.block(t, "certificate"), "DNS:files.example", "IP:127.0.0.1"))
 	s.run(`head -c 300000 /dev/zero > app.bin && cpupdate pack app.bin -q -o cp600.bind --model CP600 --software-type "Unify HFA" --software-version "V1 R9.2.0" --hw-levels 1-3,5`)
@@ -130,7 +129,7 @@ func (s *pageSite) vsftpd(name string) {
 	text := s.replace(s.page.block(s.t, name),
 		"listen_port=21\n", fmt.Sprintf("listen_port=%d\n", s.port),
 		"pasv_min_port=40000\n", fmt.Sprintf("pasv_min_port=%d\n", s.port+1),
-		"pasv_max_port=40050\n", fmt.Sprintf("pasv_max_port=%d\n", s.port+portCount-1),
+		"pasv_max_port=40050\n", fmt.Sprintf("pasv_max_port=%d\n", s.port+ports.Count-1),
 		"/etc/vsftpd-users", filepath.Join(s.work, "users"))
 	if strings.Contains(text, "ssl_enable") {
 		text = s.replace(text, "/etc/vsftpd.pem", filepath.Join(s.work, "server.pem"), "/etc/vsftpd.key", filepath.Join(s.work, "server.key"))
@@ -355,32 +354,4 @@ func (s *pageSite) must(err error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-// portCount is how many ports in a row a server of a page has.
-const portCount = 12
-
-// freePorts finds ports in a row that nobody listens on, away from those of realservers and of the system.
-func freePorts(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		first := 10000 + portCount*rand.IntN(500)
-		var listeners []net.Listener
-		var failed error
-		for port := first; port < first+portCount; port++ {
-			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-			if err == nil {
-				listeners = append(listeners, l)
-			}
-			failed = errors.Join(failed, err)
-		}
-		for _, l := range listeners {
-			_ = l.Close()
-		}
-		if failed == nil {
-			return first
-		}
-	}
-	t.Fatal("no free ports found")
-	return 0
 }

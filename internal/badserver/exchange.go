@@ -163,7 +163,9 @@ func EndlessReply(first, piece string) Answer {
 // Drip reads the body, does nothing with it, and sends the first part, and then the piece again and again, slowly.
 func Drip(first, piece string) Answer {
 	return func(x *Exchange) {
-		x.Read(-1)
+		if x.Request != nil {
+			x.Read(-1)
+		}
 		x.Send(first)
 		for x.Send(piece) {
 			select {

@@ -31,7 +31,14 @@ func challenge(x *Exchange, ways ...string) string {
 }
 
 // Login has the server want one of these from everybody.
-func Login(ways ...Way) HTTPFault {
+func Login(ways ...Way) HTTPFault { return login(ways, challenge) }
+
+// LoginJoined is [Login] with all ways in one line, as proxies join them.
+func LoginJoined(ways ...Way) HTTPFault {
+	return login(ways, func(x *Exchange, all ...string) string { return challenge(x, strings.Join(all, ", ")) })
+}
+
+func login(ways []Way, refuse func(*Exchange, ...string) string) HTTPFault {
 	return func(s *HTTPS) {
 		s.login = func(x *Exchange) string {
 			challenges := make([]string, len(ways))
@@ -41,7 +48,7 @@ func Login(ways ...Way) HTTPFault {
 					return ""
 				}
 			}
-			return challenge(x, challenges...)
+			return refuse(x, challenges...)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func HTTPSRows() []HTTPSRow {
 	for _, some := range [][]HTTPSRow{
 		statusRows(), redirectRows(), httpFloodRows(), httpReplyRows(), httpStoredRows(), headRows(), httpDigestRows(),
 		httpLoginRows(), httpErrorPageRows(), connectRows(), httpLostRows(), httpCertificateRows(),
-		httpThroughRows(), httpDripRows(),
+		httpThroughRows(), httpDripRows(), httpOddRows(),
 	} {
 		rows = append(rows, some...)
 	}

@@ -13,6 +13,9 @@ func httpLoginRows() []HTTPSRow {
 	login := func(name string, ways ...Way) HTTPSRow {
 		return HTTPSRow{Name: name, Faults: []HTTPFault{Login(ways...)}}
 	}
+	joined := func(name string, ways ...Way) HTTPSRow {
+		return HTTPSRow{Name: "login-joined-" + name, Faults: []HTTPFault{LoginJoined(ways...)}}
+	}
 	return []HTTPSRow{
 		login("login-basic", Basic),
 		login("login-digest-md5", Digest("MD5", "auth", 0)),
@@ -36,6 +39,14 @@ func httpLoginRows() []HTTPSRow {
 		login("login-digest-and-basic", Digest("SHA-256", "auth", 0), Basic),
 		login("login-basic-and-digest", Basic, Digest("SHA-256", "auth", 0)),
 		login("login-two-digests", Digest("SHA-256", "auth", 0), Digest("MD5", "auth", 0)),
+		login("login-two-digests-weak-first", Digest("MD5", "auth", 0), Digest("SHA-256", "auth", 0)),
+		joined("digest-basic", Digest("SHA-256", "auth", 0), Basic),
+		joined("basic-digest", Basic, Digest("MD5", "auth", 0)),
+		joined("basic-token-digest", Basic, Nobody("Negotiate TlRMTVNTUAAB=="), Nobody("NTLM"), Digest("SHA-256", "auth,auth-int", 0)),
+		joined("weak-first", Digest("MD5", "auth", 0), Digest("SHA-256", "auth", 0), Basic),
+		joined("digest-without-qop-basic", Digest("MD5", "", 0), Basic),
+		joined("digest-stale", Basic, Digest("SHA-256", "auth", 1)),
+		joined("only-unknown", Nobody("Negotiate"), Nobody("NTLM"), Nobody(`Bearer realm="x, Basic y"`)),
 		login("login-digest-unknown-algorithm", Nobody(`Digest realm="phones", nonce="n", algorithm=ROT-13, qop="auth"`)),
 		login("login-digest-garbage", Nobody(`Digest realm="phones, nonce=`)),
 		login("login-digest-no-nonce", Nobody(`Digest realm="phones"`)),
@@ -97,6 +108,10 @@ func connectRows() []HTTPSRow {
 			x.Raw(halfAHello)
 			x.Silence()
 		}),
+		connect("https-tls-drips", func(x *Exchange) {
+			hello(x)
+			Drip(halfAHello, "x")(x)
+		}),
 		{Name: "https-h2-only", Faults: []HTTPFault{func(s *HTTPS) { s.config.NextProtos = []string{"h2"} }}},
 		{Name: "https-tls-too-old", Faults: []HTTPFault{func(s *HTTPS) {
 			s.config.MinVersion, s.config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -104,7 +119,7 @@ func connectRows() []HTTPSRow {
 	}
 	for i := range rows {
 		switch rows[i].Name {
-		case "https-silent", "https-tls-silent-in-the-middle":
+		case "https-silent", "https-tls-silent-in-the-middle", "https-tls-drips":
 			rows[i].Silent = true
 		}
 	}

@@ -81,6 +81,7 @@ func OtherName(c *x509.Certificate) {
 func SigningOthers(c *x509.Certificate) {
 	c.Subject.CommonName = "Test Authority"
 	c.IPAddresses, c.DNSNames, c.ExtKeyUsage = nil, nil, nil
+	c.NotBefore, c.NotAfter = c.NotBefore.AddDate(0, -1, 0), c.NotAfter.AddDate(0, 1, 0) // longer than those that it signs
 	c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
 }
 

@@ -216,7 +216,7 @@ func checkText(format Format, name string, value []byte, at int64) error {
 			return &FormatError{format, Malformed, name, at + int64(i), fmt.Sprintf("byte 0x%02x is not UTF-8", value[i])}
 		}
 		if unicode.IsControl(r) {
-			return &FormatError{format, Malformed, name, at + int64(i), fmt.Sprintf("holds the control character U+%04X", r)}
+			return &FormatError{format, Malformed, name, at + int64(i), fmt.Sprintf("contains the control character U+%04X", r)}
 		}
 		i += size
 	}

@@ -16,7 +16,7 @@ func Describe(ctx context.Context, name string) (*Description, error) {
 	defer osFile.Close()
 	f, err := NewFile(osFile, size)
 	if errors.Is(err, ErrNotBind) {
-		f, err = newDescribedFile(osFile, size), nil
+		f, err = newDescribedFile(osFile, size, err), nil
 	}
 	if err != nil {
 		return nil, err
@@ -32,7 +32,8 @@ func Describe(ctx context.Context, name string) (*Description, error) {
 // none.
 func (facts *Facts) description(named NameFacts) *Description {
 	d := &Description{
-		SHA256: *facts.Integrity.SHA256, Size: facts.Size,
+		Content: facts.Content,
+		SHA256:  *facts.Integrity.SHA256, Size: facts.Size,
 		Family: facts.Family.Value, Models: facts.Models.Value, SoftwareType: facts.SoftwareType.Value,
 		Version: facts.Version.Value, Levels: facts.Levels.Value, Note: facts.Note.Value,
 	}

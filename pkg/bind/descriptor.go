@@ -38,6 +38,7 @@ type Description struct {
 	Levels       Levels
 	Note         string
 	FromFileName []string // names of values that only come from the file's name: "software_type", "software_version"
+	Content      Content  // what [Describe] found the image to look like; no descriptor states it
 }
 
 // descriptorFile is a descriptor as TOML.

@@ -40,6 +40,15 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s %s at offset 0x%02X: %s", e.Format.Title(), e.Field, e.Offset, e.Msg)
 }
 
+// changed returns the error of a file that changed while it was used. What has no header of its own is an "image".
+func (f *File) changed(field string, at int64, msg string) *FormatError {
+	format := f.facts.Format
+	if format == Descriptor {
+		format = "image"
+	}
+	return &FormatError{format, Changed, field, at, msg}
+}
+
 // A NotRegularError is returned for a folder, FIFO, socket or device where an image file was expected.
 type NotRegularError struct {
 	Kind string // "a folder", "a FIFO", ...

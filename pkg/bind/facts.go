@@ -14,8 +14,9 @@ func (f Fact[T]) Known() bool { return f.Source != "" }
 // Facts is what an image states about itself, including its descriptor, and whether it is intact.
 type Facts struct {
 	Format       Format
-	Size         int64 // of the whole file in bytes, -1 for a stream that was not read to its end
-	HeaderLength int64 // in bytes, 0 without a known header
+	Size         int64   // of the whole file in bytes, -1 for a stream that was not read to its end
+	HeaderLength int64   // in bytes, 0 without a known header
+	Content      Content // what the file looks like if it has no known header
 
 	Family       Fact[string]   // such as "OpenScape Desk Phone CP"
 	Models       Fact[[]string] // such as "CP600"; unknown means every model of the family

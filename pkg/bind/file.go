@@ -7,18 +7,25 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 )
 
-// A File is an opened image. It is safe for concurrent use once [File.Verify] and [File.CheckSignature] have returned.
+// A File is an opened image. It is safe for concurrent use once [File.Verify] or [File.Seal], and [File.CheckSignature],
+// have returned.
 type File struct {
 	facts   Facts
 	fields  []Field
-	header  []byte            // the first bytes of the file, from which facts were read
-	trailer []byte            // the last bytes of the file, from which facts were read
-	image   *io.SectionReader // nil for a stream
-	stream  io.Reader         // the whole stream from its first byte, nil for a file
-	sealed  *sealedDescriptor // the descriptor beside the image, nil without one
+	header  []byte                      // the first bytes of the file, from which facts were read
+	trailer []byte                      // the last bytes of the file, from which facts were read
+	image   *io.SectionReader           // nil for a stream
+	seal    *seal                       // through which image reads, nil if the file is not sealed
+	stream  io.Reader                   // the whole stream from its first byte, nil for a file
+	sealed  *sealedDescriptor           // the descriptor beside the image, nil without one
+	stat    func() (fs.FileInfo, error) // nil for what is no file of the system
 	close   func() error
+
+	checking sync.Mutex // guards sealedAs once the file is sealed
+	sealedAs fileInfo   // what the file system said when its bytes were last compared
 
 	wholeDigest bool // Verify must compute the whole file's digest, although nothing is compared with it
 }
@@ -41,8 +48,8 @@ func layouts() []layout {
 
 // Open opens the image called name, with the descriptor beside it (name + ".bind.toml") if there is one.
 //
-// The error is a [*FormatError] for an image that is damaged or disagrees with its descriptor, [ErrNotBind] for a
-// file in no known format without a descriptor, [ErrEmpty] for a file without content, a [*NotRegularError] for anything
+// The error is a [*FormatError] for an image that is damaged or disagrees with its descriptor, [ErrNotBind] or
+// a [*ForeignError] for a file in no known format without a descriptor, [ErrEmpty] for a file without content, a [*NotRegularError] for anything
 // but a regular file, or that of the file system.
 func Open(name string) (*File, error) { return OpenAs(name, name) }
 
@@ -57,7 +64,7 @@ func OpenAs(path, name string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, osFile.Close())
 	}
-	f.close = osFile.Close
+	f.stat, f.close = osFile.Stat, osFile.Close
 	return f, nil
 }
 
@@ -76,7 +83,7 @@ func newBeside(r io.ReaderAt, size int64, beside *sealedDescriptor) (*File, erro
 		return f, err
 	}
 	if errors.Is(err, ErrNotBind) {
-		f, err = newDescribedFile(r, size), nil
+		f, err = newDescribedFile(r, size, err), nil
 	}
 	if err != nil {
 		return nil, err
@@ -147,10 +154,13 @@ func NewFile(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// newDescribedFile returns a file of which only the size is known.
-func newDescribedFile(r io.ReaderAt, size int64) *File {
+// newDescribedFile returns a file of which only the size is known, and what err says that it looks like.
+func newDescribedFile(r io.ReaderAt, size int64, err error) *File {
 	f := &File{image: io.NewSectionReader(r, 0, size)}
 	f.facts = Facts{Format: Descriptor, Size: size, PayloadLength: size, Integrity: unread()}
+	if foreign := (*ForeignError)(nil); errors.As(err, &foreign) {
+		f.facts.Content = foreign.Content
+	}
 	return f
 }
 
@@ -179,7 +189,7 @@ func recognise(r io.ReaderAt) (*File, layout, error) {
 			return nil, layout{}, err
 		}
 	}
-	return nil, layout{}, ErrNotBind
+	return nil, layout{}, notBind(r)
 }
 
 // readFront reads length bytes from the start, or fewer if the image has fewer.
@@ -203,7 +213,8 @@ func (f *File) Fields() []Field { return f.fields }
 // about twice as long.
 func (f *File) WantSHA256() { f.wholeDigest = true }
 
-// Image returns the whole file, as it is sent to a phone, or nil for a stream.
+// Image returns the whole file, as it is sent to a phone, or nil for a stream. The file may change while it is sent:
+// compare what is read with a [Pass], or call [File.Seal] before.
 func (f *File) Image() *io.SectionReader { return f.image }
 
 // Close closes the file that [Open] opened; after [NewFile] and [NewStream] it does nothing.

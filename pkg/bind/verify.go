@@ -20,7 +20,10 @@ const chunk = 256 << 10
 // The error is a [*FormatError] for a wrong digest or length and for a file that ends before its size, the context's
 // cause if it ends first, or that of the reader.
 func (f *File) Verify(ctx context.Context) error {
-	sums := f.newSums(f.wholeDigest)
+	return f.verify(ctx, f.newSums(f.wholeDigest))
+}
+
+func (f *File) verify(ctx context.Context, sums *sums) error {
 	var err error
 	if f.stream != nil {
 		err = f.hashStream(ctx, sums)
@@ -42,6 +45,7 @@ type sums struct {
 	file    *File
 	payload hash.Hash    // nil if the format states no digest of the payload
 	whole   hash.Hash    // nil if the whole file's digest is not needed
+	seal    *seal        // gets the fingerprints, nil if none are needed
 	changed *FormatError // the first byte that has changed
 }
 
@@ -59,7 +63,7 @@ func (f *File) newSums(whole bool) *sums {
 
 // start returns the offset of the first byte that is needed.
 func (s *sums) start() int64 {
-	if s.whole == nil {
+	if s.whole == nil && s.seal == nil {
 		return s.file.facts.HeaderLength
 	}
 	return 0
@@ -69,6 +73,9 @@ func (s *sums) start() int64 {
 func (s *sums) add(at int64, b []byte) {
 	s.comparePart("header", 0, s.file.header, at, b)
 	s.comparePart("trailer", s.file.facts.Size-int64(len(s.file.trailer)), s.file.trailer, at, b)
+	if s.seal != nil {
+		s.seal.add(b)
+	}
 	payload := b[min(max(s.file.facts.HeaderLength-at, 0), int64(len(b))):]
 	var whole sync.WaitGroup
 	switch {
@@ -92,10 +99,7 @@ func (s *sums) comparePart(name string, start int64, part []byte, at int64, b []
 	for part[from-start] == b[from-at] {
 		from++
 	}
-	s.changed = &FormatError{
-		s.file.facts.Format, Changed, name, from,
-		fmt.Sprintf("the byte is 0x%02x, but was 0x%02x when the file was opened", b[from-at], part[from-start]),
-	}
+	s.changed = s.file.changed(name, from, fmt.Sprintf("the byte is 0x%02x, but was 0x%02x when the file was opened", b[from-at], part[from-start]))
 }
 
 func (f *File) hashFile(ctx context.Context, s *sums) error {
@@ -112,7 +116,7 @@ func (f *File) hashFile(ctx context.Context, s *sums) error {
 		case err != nil && !errors.Is(err, io.EOF):
 			return fmt.Errorf("reading at byte %d: %w", at, withoutPath(err))
 		case err != nil && at < size:
-			return &FormatError{f.facts.Format, Changed, "payload", at, fmt.Sprintf("the file ends here, but had %d bytes when it was opened", size)}
+			return f.changed("payload", at, fmt.Sprintf("the file ends here, but had %d bytes when it was opened", size))
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -25,7 +26,8 @@ type dialog struct {
 	closed chan struct{}   // when nobody takes calls any more
 	last   <-chan struct{} // closed when the last answer is written
 
-	attempts    int // contact requests so far
+	attempts    int // contact requests that it acknowledged so far
+	status      int // with which it acknowledged the last one
 	nextContact time.Time
 	contacts    sync.WaitGroup // requests under way
 	lacking     error          // why this machine could not send the last one, if that may pass
@@ -73,57 +75,94 @@ func (d *dialog) took(c *call) *call {
 // returns no cookies, nobody knows; one that does cannot be known by its address alone.
 func (d *dialog) ofUpdate(c *call) bool { return !d.cookies || c.cookie && c.Session == d.instructed }
 
-// ask sends contact requests, one in a contact interval, until the phone calls or the limit has passed.
-func (d *dialog) ask(ctx context.Context, limit time.Time) (*call, error) {
-	patience := time.NewTimer(time.Until(limit))
-	defer patience.Stop()
-	reached := d.busy // it was reached then
-	d.problems.clear()
-	over := func() bool {
-		if stoodStill(limit) { // it may have called meanwhile, and found nobody: it is asked once more
-			limit = time.Now().Add(d.options.Patience)
-			patience.Reset(d.options.Patience)
-		}
-		return !time.Now().Before(limit)
+// A wait is how long a phone may take that is asked to call.
+type wait struct {
+	patience time.Duration // how long it may be silent after a request
+	limit    time.Time     // when it is given up
+	requests int           // that it acknowledged
+	warned   time.Time     // when it was reported last that it cannot be reached
+}
+
+// await begins a wait. Silence counts from a contact request, not from the time until the next one may be sent.
+func (d *dialog) await(patience time.Duration) *wait {
+	return &wait{patience: patience, limit: d.due().Add(patience)}
+}
+
+// due returns when the next contact request may be sent.
+func (d *dialog) due() time.Time {
+	if now := time.Now(); d.nextContact.Before(now) {
+		return now
 	}
-	for !over() {
-		next := time.NewTimer(time.Until(d.nextContact))
-		select {
-		case c := <-d.calls:
-			next.Stop()
-			return d.took(&c), nil
-		case <-patience.C:
-			next.Stop()
-			if over() {
-				return nil, d.noCall()
-			}
-			continue
-		case <-ctx.Done():
-			next.Stop()
-			return nil, errStopped
-		case <-next.C:
-			if over() {
-				return nil, d.noCall()
-			}
+	return d.nextContact
+}
+
+// acknowledged notes that the phone took a contact request. The first one begins the silence.
+func (w *wait) acknowledged() {
+	if w.requests++; w.requests == 1 {
+		w.limit = time.Now().Add(w.patience)
+	}
+}
+
+func (w *wait) over() bool { return !time.Now().Before(w.limit) }
+
+// ask sends contact requests, one in a contact interval, until the phone calls or the wait is over.
+func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
+	reached := d.busy || w.requests > 0 // it was reached then
+	d.problems.clear()
+	for {
+		c, err := d.nextTurn(ctx, w)
+		if c != nil || err != nil {
+			return c, err
+		}
+		if stoodStill(w.limit) { // it may have called meanwhile, and found nobody: it is asked once more
+			w.limit = time.Now().Add(w.patience)
+		}
+		if w.over() {
+			return nil, d.noCall(w)
 		}
 		if err := d.problems.failure(false, d.shared()); err != nil {
 			return nil, err
 		}
-		c, err := d.contact(ctx, limit)
+		c, err = d.contact(ctx, w)
 		switch {
 		case c != nil:
 			return c, nil
 		case err == nil:
 			reached = true
 		case d.lacking != nil:
-			d.reporter.report(Event{Step: StepSilent, Err: err, Limit: left(limit)})
+			d.unreached(err, w)
 		case !reached || ctx.Err() != nil:
 			return nil, err
 		default: // it acknowledged a request before, and may be about to call
-			d.reporter.report(Event{Step: StepSilent, Err: err, Limit: left(limit)})
+			d.unreached(err, w)
 		}
 	}
-	return nil, d.noCall()
+}
+
+// nextTurn waits until the next contact request may be sent or the wait is over, or returns a call that comes before.
+func (d *dialog) nextTurn(ctx context.Context, w *wait) (*call, error) {
+	next := d.due()
+	if w.limit.Before(next) {
+		next = w.limit
+	}
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	select {
+	case c := <-d.calls:
+		return d.took(&c), nil
+	case <-timer.C:
+		return nil, nil //nolint:nilnil // no call is no error
+	case <-ctx.Done():
+		return nil, errStopped
+	}
+}
+
+// unreached reports a phone that could not be reached, no more often than it may get contact requests.
+func (d *dialog) unreached(err error, w *wait) {
+	if now := time.Now(); w.warned.IsZero() || now.Sub(w.warned) >= d.options.ContactInterval {
+		w.warned = now
+		d.reporter.report(Event{Step: StepSilent, Err: err, Limit: left(w.limit)})
+	}
 }
 
 // errNoTime reports a contact request that took longer than the phone may be silent.
@@ -131,24 +170,37 @@ var errNoTime = errors.New("no answer in time")
 
 // contact sends one contact request. A phone may call before it answers, and answer only when its call ends: then the call is
 // returned, and the rest of the request goes on by itself.
-func (d *dialog) contact(ctx context.Context, limit time.Time) (*call, error) {
-	within, cancel := context.WithDeadlineCause(ctx, limit, errNoTime)
+func (d *dialog) contact(ctx context.Context, w *wait) (*call, error) {
+	within, cancel := context.WithDeadlineCause(ctx, w.limit, errNoTime)
 	d.contacts.Wait() // for one that goes on: it lasts no longer than its timeout
-	d.attempts++
 	request := d.request()
-	sent := make(chan error, 1)
+	connected := make(chan struct{})
+	reached := request.Reached
+	request.Reached = func(c wpi.Contacted) error {
+		select {
+		case <-connected: // by its second form
+		default:
+			close(connected)
+		}
+		return reached(c)
+	}
+	type answer struct {
+		status int
+		err    error
+	}
+	sent := make(chan answer, 1)
 	d.contacts.Go(func() {
 		defer cancel()
-		_, err := request.Send(within)
-		sent <- err
+		done, err := request.Send(within)
+		sent <- answer{done.Status, err}
 	})
 	var c *call
-	var err error
+	var a answer
 	watch := newStillWatch()
 	defer watch.stop()
 	for waiting := true; waiting; {
 		select {
-		case err = <-sent:
+		case a = <-sent:
 			waiting = false
 		case early := <-d.calls:
 			c, waiting = d.took(&early), false
@@ -158,15 +210,23 @@ func (d *dialog) contact(ctx context.Context, limit time.Time) (*call, error) {
 	}
 	d.nextContact = time.Now().Add(d.options.ContactInterval)
 	d.lacking = nil
-	if err != nil {
-		err = d.contactFailure(ctx, request.Address, err)
-		if lack := netconn.AsMachine(err); lack != nil && lack.Passes() || watch.look() && ctx.Err() == nil {
+	if a.err != nil {
+		select {
+		case <-connected:
+		default: // it heard nothing, so another try cannot be too much for it
+			d.nextContact = time.Now().Add(min(d.options.Probe, d.options.ContactInterval))
+		}
+		err := d.contactFailure(ctx, request.Address, a.err)
+		lack := netconn.AsMachine(err)
+		if lack != nil && (lack.Passes() || !d.options.SkipUnreachable) || watch.look() && ctx.Err() == nil {
 			d.lacking = err
-			d.nextContact = time.Now().Add(d.options.Probe) // the phone heard nothing
 		}
 		return nil, err
 	}
-	d.reporter.report(Event{Step: StepContacted, Attempt: d.attempts, Limit: left(limit)})
+	d.attempts++
+	d.status = a.status
+	w.acknowledged()
+	d.reporter.report(Event{Step: StepContacted, Attempt: d.attempts, Limit: left(w.limit)})
 	return c, nil
 }
 
@@ -177,6 +237,8 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 		return failf(KindDuplicate, "%s is already a phone of the plan, under another name", address)
 	case ctx.Err() != nil:
 		return errStopped
+	case errors.As(err, &e) && e.Status != 0 && e.Passing():
+		return &Failure{Kind: KindUnreachable, Msg: "it accepts no contact request now", Err: err}
 	case netconn.AsMachine(err) != nil:
 		return machineFailure(err)
 	case errors.As(err, &e) && (e.Kind == wpi.ContactRefused || e.Kind == wpi.ContactNoPhone):
@@ -185,8 +247,14 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 	return &Failure{Kind: KindUnreachable, Msg: "it cannot be reached", Err: err}
 }
 
+// mayStart reports whether a contact request failed as it does with a phone that restarts or installs.
+func mayStart(err error) bool {
+	e := (*wpi.ContactError)(nil)
+	return errors.As(err, &e) && e.Passing()
+}
+
 // noCall describes a phone that acknowledged contact requests and did not call.
-func (d *dialog) noCall() error {
+func (d *dialog) noCall(w *wait) error {
 	err := d.problems.failure(true, d.shared())
 	switch {
 	case err != nil:
@@ -194,12 +262,19 @@ func (d *dialog) noCall() error {
 	case d.lacking != nil:
 		return d.lacking
 	case d.busy:
-		return failf(KindBusy, "it has been in a call for %s", span(d.options.Patience))
+		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}
-	return &Failure{
-		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller, problemTLS, problemGarbled, problemHungUp),
-		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(d.options.Patience), requests(d.attempts)),
+	if err := d.problems.first(d.shared(), problemHungUp); err != nil {
+		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before TLS is established", Err: err}
 	}
+	failure := &Failure{
+		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller),
+		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(w.patience), requests(w.requests)),
+	}
+	if failure.Err == nil && d.status != 0 && d.status != http.StatusNoContent {
+		failure.Err = fmt.Errorf("it answered the contact request with status %d, phones answer 204", d.status)
+	}
+	return failure
 }
 
 // busyTimes is how often a phone may say that it is busy for each contact request.
@@ -208,27 +283,38 @@ const busyTimes = 8
 // errBusy reports a phone in a call: it did not take the update command, and may get it again.
 var errBusy = errors.New("the phone is in a call")
 
-// busyAgain notes that the phone says that it is busy, and returns until when it may stay so. It gives up a phone that says
-// it too often.
-func (d *dialog) busyAgain(limit time.Time) (time.Time, error) {
+// busyAgain notes that the phone says that it is busy: it may stay so for one patience, and is asked once more at least. It
+// gives up a phone that says it too often.
+func (d *dialog) busyAgain(w *wait) error {
 	if !d.busy {
-		d.busy, limit = true, time.Now().Add(d.options.Patience)
+		d.busy, w.limit = true, time.Now().Add(w.patience)
+		if next := d.due(); !next.Before(w.limit) {
+			w.limit = next.Add(w.patience)
+		}
 	}
-	d.reporter.report(Event{Step: StepBusy, Limit: left(limit)})
+	d.reporter.report(Event{Step: StepBusy, Limit: left(w.limit)})
 	if d.busyCount++; d.busyCount > busyTimes*d.attempts {
-		return limit, failf(KindBusy, "it reports that it is in a call, but called back %d times anyway", d.busyCount)
+		return failf(KindBusy, "it reports that it is in a call, but called back %d times anyway", d.busyCount)
 	}
-	return limit, nil
+	return nil
 }
 
-// identify finds out what the phone is, and whether it is the right one. It returns the call to be answered next.
-func (d *dialog) identify(ctx context.Context, c *call) (*call, error) {
+// maxQueries is how often a phone is queried that does not answer a query, but calls anew.
+const maxQueries = 3
+
+// identify finds out what the phone is, and whether it is the right one. It returns the call to be answered next. patience is
+// how long the phone may take to answer a query.
+func (d *dialog) identify(ctx context.Context, c *call, patience time.Duration) (*call, error) {
 	d.facts.after = Device{}
 	d.facts.read(c.Message)
-	if names := d.facts.missing(); len(names) > 0 && c.Message.Reason != wpi.PhoneCleanUp {
-		d.reporter.report(Event{Step: StepReading, Limit: d.options.ContactInterval})
+	for n := 0; n < maxQueries && c.Message.Reason != wpi.PhoneCleanUp && (n == 0 || c.Message.Reason != wpi.ReplyTo); n++ {
+		names := d.facts.missing()
+		if len(names) == 0 {
+			break
+		}
+		d.reporter.report(Event{Step: StepReading, Limit: patience})
 		d.reply(c, wpi.ReadItems(names...))
-		next, err := d.nextCall(ctx)
+		next, err := d.nextCall(ctx, patience)
 		if err != nil {
 			return nil, err
 		}
@@ -247,28 +333,22 @@ func (d *dialog) identify(ctx context.Context, c *call) (*call, error) {
 	return c, nil
 }
 
-// nextCall waits for the next message of a phone that was just answered.
-func (d *dialog) nextCall(ctx context.Context) (*call, error) {
-	limit := time.NewTimer(d.options.ContactInterval)
-	defer limit.Stop()
-	select {
-	case c := <-d.calls:
-		return d.took(&c), nil
-	case <-limit.C:
-		if err := d.problems.failure(true, d.shared()); err != nil {
-			return nil, err
-		}
-		return nil, failf(KindNoCall, "it called back, but did not answer a query within %s", span(d.options.ContactInterval))
-	case <-ctx.Done():
-		return nil, errStopped
+// nextCall waits for the answer to a query. A phone that is silent for a contact interval gets another contact request.
+func (d *dialog) nextCall(ctx context.Context, patience time.Duration) (*call, error) {
+	w := &wait{patience: patience, limit: time.Now().Add(patience), requests: 1}
+	c, err := d.ask(ctx, w)
+	failure := (*Failure)(nil)
+	if errors.As(err, &failure) && (failure.Kind == KindNoCall || failure.Kind == KindBusy) {
+		return nil, &Failure{Kind: KindNoReply, Msg: fmt.Sprintf("it called back, but did not answer a query within %s", span(patience)), Err: failure.Err}
 	}
+	return c, err
 }
 
 // query asks the phone what it is, and ends the conversation.
-func (d *dialog) query(ctx context.Context, limit time.Time) error {
-	c, err := d.ask(ctx, limit)
+func (d *dialog) query(ctx context.Context, w *wait) error {
+	c, err := d.ask(ctx, w)
 	if err == nil {
-		c, err = d.identify(ctx, c)
+		c, err = d.identify(ctx, c, w.patience)
 	}
 	if err == nil {
 		d.reply(c, wpi.CleanUp())

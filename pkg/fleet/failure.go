@@ -10,29 +10,31 @@ type Kind string
 
 // The kinds. Whether the phone had got the update command by then is [Failure.Instructed].
 const (
-	KindUnreachable  Kind = "unreachable"   // its contact port does not answer
-	KindMachine      Kind = "this-machine"  // this machine could not connect: no descriptors, ports, memory, route or name service
-	KindNoPhone      Kind = "not-a-phone"   // what answers there is no phone
-	KindNoCall       Kind = "no-call-back"  // it acknowledged contact requests, and did not call back
-	KindTLS          Kind = "tls"           // it calls back, but without a TLS connection: secure mode, or very old
-	KindAnotherPhone Kind = "another-phone" // another MAC address than stated, or than before
-	KindDuplicate    Kind = "twice"         // a phone that is in the plan twice, under two addresses
-	KindGarbled      Kind = "garbled"       // it calls back, and its message cannot be parsed
-	KindBrokeOff     Kind = "broke-off"     // it ended the conversation
-	KindRefused      Kind = "refused"       // the image is not compatible: Result.Verdict
-	KindUnknown      Kind = "unknown"       // whether the image is compatible cannot be determined: Result.Verdict
-	KindSource       Kind = "source"        // no update command can be made for it
-	KindBusy         Kind = "busy"          // it stayed in a call
-	KindNotTaken     Kind = "not-taken"     // it refused the update
-	KindNeverFetch   Kind = "never-fetched" // it never requested the image
-	KindCut          Kind = "cut"           // it requested the image, and did not get all of it
-	KindSaysFailed   Kind = "says-failed"   // it reports that its update failed
-	KindRejected     Kind = "rejected"      // it has the image, did not restart, and runs its old software
-	KindOldVersion   Kind = "old-version"   // it restarted, and does not run the new version
-	KindNeverBack    Kind = "never-back"    // it went down, and did not come back
-	KindNoAnswer     Kind = "no-answer"     // it is back, or never went down, and does not report its version
-	KindUnproven     Kind = "unproven"      // it runs the version that it ran before, and was not observed to install it
-	KindInterrupted  Kind = "interrupted"   // the run was stopped
+	KindUnreachable  Kind = "unreachable"    // its contact port does not answer
+	KindMachine      Kind = "this-machine"   // this machine could not connect: no descriptors, ports, memory, route or name service
+	KindNoPhone      Kind = "not-a-phone"    // what answers there is no phone
+	KindNoCall       Kind = "no-call-back"   // it acknowledged contact requests, and did not call back
+	KindNoReply      Kind = "no-reply"       // it called back, and did not answer a query
+	KindTLS          Kind = "tls"            // it calls back, but without a TLS connection: secure mode, or very old
+	KindAnotherPhone Kind = "another-phone"  // another MAC address than stated, or than before
+	KindDuplicate    Kind = "twice"          // a phone that is in the plan twice, under two addresses
+	KindGarbled      Kind = "garbled"        // it calls back, and its message cannot be parsed
+	KindOtherwise    Kind = "asks-otherwise" // it calls or asks for the image in a way that is not answered
+	KindBrokeOff     Kind = "broke-off"      // it ended the conversation
+	KindRefused      Kind = "refused"        // the image is not compatible: Result.Verdict
+	KindUnknown      Kind = "unknown"        // whether the image is compatible cannot be determined: Result.Verdict
+	KindSource       Kind = "source"         // no update command can be made for it
+	KindBusy         Kind = "busy"           // it stayed in a call
+	KindNotTaken     Kind = "not-taken"      // it refused the update
+	KindNeverFetch   Kind = "never-fetched"  // it never requested the image
+	KindCut          Kind = "cut"            // it requested the image, and did not get all of it
+	KindSaysFailed   Kind = "says-failed"    // it reports that its update failed
+	KindRejected     Kind = "rejected"       // it has the image, did not restart, and runs its old software
+	KindOldVersion   Kind = "old-version"    // it restarted, and does not run the new version
+	KindNeverBack    Kind = "never-back"     // it went down, and did not come back
+	KindNoAnswer     Kind = "no-answer"      // it is back, or never went down, and does not report its version
+	KindUnproven     Kind = "unproven"       // it runs the version that it ran before, and was not observed to install it
+	KindInterrupted  Kind = "interrupted"    // the run was stopped
 
 	KindPageUnreachable Kind = "page-unreachable" // its web page does not answer
 	KindPageBroken      Kind = "page-broken"      // its page went silent, broke off or ended the session, before the upload
@@ -57,7 +59,8 @@ type Failure struct { //nolint:errname // it is a way to end, as Outcome is, and
 	Kind       Kind
 	Msg        string // one sentence, without the phone's name
 	Err        error  // the cause, if there is one
-	Instructed bool   // the phone had got the update command, or the image, and may still update
+	Instructed bool   // the phone had got the update command, or the image, and may still update unless it Keeps its software
+	Keeps      bool   // the phone cannot get the rest of the image: it keeps its old software
 }
 
 func (f *Failure) Error() string {
@@ -73,10 +76,14 @@ func failf(kind Kind, format string, args ...any) *Failure {
 	return &Failure{Kind: kind, Msg: fmt.Sprintf(format, args...)}
 }
 
-// span formats a duration as "10 min", "90 s", "2.5 s".
+// span formats a duration as "10 min", "1 min 30 s", "2.5 s".
 func span(d time.Duration) string {
-	if d >= time.Minute && d%time.Minute == 0 {
-		return fmt.Sprintf("%d min", d/time.Minute)
+	if d < time.Minute {
+		return fmt.Sprintf("%g s", d.Round(10*time.Millisecond).Seconds())
 	}
-	return fmt.Sprintf("%g s", d.Round(10*time.Millisecond).Seconds())
+	text := fmt.Sprintf("%d min", d/time.Minute)
+	if seconds := d % time.Minute / time.Second; seconds > 0 {
+		text += fmt.Sprintf(" %d s", seconds)
+	}
+	return text
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"sync"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
@@ -37,6 +38,19 @@ func (l *fetchLog) watch() func(serve.Fetch) {
 	}
 }
 
+// settle waits until no request is under way any more, or the limit has passed.
+func (l *fetchLog) settle(limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for l.state().Open > 0 {
+		select {
+		case <-l.changed:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
 func (l *fetchLog) state() serve.Fetch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,6 +69,7 @@ type fetchProgress struct {
 	watched  bool  // the phone's fetching can be seen
 	whole    bool  // every byte of the image was seen to arrive
 	complete bool  // or may have arrived
+	ended    bool  // it was reported that the phone fetched the image
 	parts    int64 // of fetchSteps
 	requests int
 }
@@ -74,8 +89,12 @@ func (p *fetchProgress) advance(now serve.Fetch) bool {
 	return true
 }
 
+// toEnd reports whether the phone fetched the image to its end, and may have all of it: it fetched in parts, or went on where
+// an earlier fetch had ended.
+func (p *fetchProgress) toEnd() bool { return p.now.Perhaps && !p.now.Cut && p.now.Open == 0 }
+
 // counted reports whether the count of what the phone fetched is final. Bytes that only may have arrived do not count: the
 // connection on which they were sent may yet be seen to be cut.
 func (p *fetchProgress) counted(now serve.Fetch) bool {
-	return !p.watched || now.Complete || now.Open == 0
+	return !p.watched || now.Complete || now.Requests > 0 && now.Open == 0
 }

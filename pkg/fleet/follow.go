@@ -92,8 +92,12 @@ func (f *follower) noteFetch() {
 	now := f.fetch.now
 	switch {
 	case f.fetch.whole:
-	case now.Complete:
-		f.fetch.whole = true
+	case now.Complete || f.fetch.toEnd():
+		f.fetch.whole = now.Complete
+		if f.fetch.ended {
+			break
+		}
+		f.fetch.ended = true
 		if !f.saysFailed {
 			f.silence.restart()
 		}
@@ -127,7 +131,7 @@ func (f *follower) answer(c *call) {
 		}
 	case m.Reason == wpi.ReplyTo && m.Status == wpi.Failed:
 		if f.dialog.ofUpdate(c) {
-			f.ending.end(failf(KindNotTaken, "it refused the update"))
+			f.refused()
 		}
 	case m.Reason == wpi.ReplyTo:
 		if m.Status == wpi.Accepted && !f.accepted {
@@ -145,6 +149,15 @@ func (f *follower) answer(c *call) {
 		f.noteIdentity(m)
 	}
 	f.dialog.reply(c, reply)
+}
+
+// refused takes over that the phone refuses the update. One that requested the image did not: it says that its update failed.
+func (f *follower) refused() {
+	if f.fetch.watched && f.fetches.state().Requests > 0 {
+		f.noteFailed()
+		return
+	}
+	f.ending.end(failf(KindNotTaken, "it refused the update"))
 }
 
 // mayRetry reports whether a phone that says that it is busy can be believed, and get the command again: it says so in the
@@ -197,6 +210,9 @@ func (f *follower) cameBack() {
 
 // because adds to a failure what went wrong at the phone's address meanwhile.
 func (f *follower) because(failure *Failure) *Failure {
+	if err := f.problems.first(f.dialog.shared(), problemRequest); err != nil {
+		return &Failure{Kind: KindOtherwise, Msg: "it received the update command, but did not request the image as it was told", Err: err}
+	}
 	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemTLS)
 	return failure
 }

@@ -95,9 +95,12 @@ type stage struct {
 	image  imageFile
 	plan   fleet.Plan
 
+	others sync.WaitGroup // what phones do besides
+
 	mu     sync.Mutex
 	events []fleet.Event
 	hear   func(fleet.Event)
+	dialed []string // to whom the runner has connected, or tried to
 }
 
 // A setting is what is special about a stage.
@@ -106,6 +109,7 @@ type setting struct {
 	image   func(*bind.Builder)
 	legacy  bool
 	options fleet.Options
+	dial    func(ctx context.Context, network, address string) (net.Conn, error) // nil: by the network in memory
 }
 
 // set opens a stage as others have it, with options of its own.
@@ -120,6 +124,9 @@ func newStage(t *testing.T, w setting) *stage {
 	s := &stage{t: t, net: memnet.New(), image: build(t, max(w.size, 512<<10), w.image)}
 	o := w.options
 	o.Event, o.Dial, o.Lookup = s.note, s.dial, s.net.LookupNetIP
+	if w.dial != nil {
+		o.Dial = w.dial
+	}
 	s.runner = fleet.New(o)
 	certificate, err := identity()
 	fatal(t, err)
@@ -148,6 +155,9 @@ func (s *stage) note(e fleet.Event) {
 
 // dial connects from the machine that the runner runs on.
 func (s *stage) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	s.mu.Lock()
+	s.dialed = append(s.dialed, address)
+	s.mu.Unlock()
 	return s.net.DialFrom(ctx, netip.MustParseAddr(machine), network, address)
 }
 
@@ -198,6 +208,7 @@ func (s *stage) runUntil(ctx context.Context, addresses ...string) []fleet.Resul
 		s.plan.Phones = append(s.plan.Phones, targetOf(a))
 	}
 	results, err := s.runner.Run(ctx, s.plan)
+	s.others.Wait() // while the test's context lasts
 	if err != nil {
 		s.t.Error(err)
 		return make([]fleet.Result, len(s.plan.Phones))

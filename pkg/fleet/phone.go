@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -27,6 +28,7 @@ type phone struct {
 	fetches  *fetchLog
 	slot     slot
 	grant    *Grant // its access to the image; nil if it has none
+	watched  bool   // its fetching can be seen
 	result   Result
 }
 
@@ -106,8 +108,11 @@ func (p *phone) run(ctx, early context.Context) Result {
 	if err != nil {
 		f := (*Failure)(nil)
 		if !errors.As(err, &f) {
+			p.fetches.settle(lateCount)
+			p.result.Fetch = p.fetches.state()
 			f = p.interrupted(ctx)
 		}
+		f = p.becauseOfImage(f)
 		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}
@@ -129,10 +134,22 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	if p.result.Instructed {
-		return failf(KindInterrupted, "interrupted after the update command was sent; the phone may still update")
+	if !p.result.Instructed {
+		return failf(KindInterrupted, "interrupted before the update command was sent")
 	}
-	return failf(KindInterrupted, "interrupted before the update command was sent")
+	const sent = "interrupted after the update command was sent; "
+	switch now := p.result.Fetch; {
+	case !p.watched:
+		return failf(KindInterrupted, sent+"the phone may still update")
+	case now.Complete, !p.result.Down.IsZero():
+		return failf(KindInterrupted, sent+"the phone may still update, since it has the image: keep it on power")
+	case now.Perhaps:
+		return failf(KindInterrupted, sent+"the phone may still update, since it may have the whole image: keep it on power")
+	case now.Requests == 0:
+		return &Failure{Kind: KindInterrupted, Msg: sent + "it keeps its old software, since it had not requested the image", Keeps: true}
+	default:
+		return &Failure{Kind: KindInterrupted, Msg: fmt.Sprintf(sent+"its fetch was cut after %d of %d bytes, and it keeps its old software", now.Sent, now.Size), Keeps: true}
+	}
 }
 
 // update takes a phone through its provisioning interface: it gets contact requests, is identified, checked, instructed and followed.
@@ -140,17 +157,18 @@ func (p *phone) update(ctx context.Context) error {
 	if err := p.noneFits(); err != nil {
 		return err
 	}
-	limit := time.Now().Add(p.runner.options.Patience)
+	patience := p.runner.options.Patience
+	w := p.dialog.await(patience)
 	for {
-		c, err := p.dialog.ask(ctx, limit)
+		c, err := p.firstCall(ctx, w)
 		if err != nil {
 			return err
 		}
-		if c, err = p.dialog.identify(ctx, c); err != nil {
+		if c, err = p.dialog.identify(ctx, c, patience); err != nil {
 			return err
 		}
 		p.facts.before = p.facts.after
-		instructed, err := p.instruct(c)
+		instructed, err := p.instruct(ctx, c)
 		if err != nil || !instructed {
 			return err
 		}
@@ -160,16 +178,41 @@ func (p *phone) update(ctx context.Context) error {
 		}
 		p.result.Instructed = false
 		p.withdraw()
-		if limit, err = p.dialog.busyAgain(limit); err != nil {
+		if err = p.dialog.busyAgain(w); err != nil {
 			return err
+		}
+	}
+}
+
+// firstCall asks the phone to call. One that cannot be reached may be restarting: it is tried again, and makes room for
+// other phones meanwhile.
+func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
+	for {
+		c, err := p.dialog.ask(ctx, w)
+		if err == nil || p.runner.options.SkipUnreachable || w.over() || !mayStart(err) {
+			return c, err
+		}
+		p.dialog.unreached(err, w)
+		p.slot.free()
+		if c, stopped := p.dialog.nextTurn(ctx, w); c != nil || stopped != nil {
+			return c, stopped
+		}
+		if w.over() {
+			return nil, err
+		}
+		if !p.slot.take(ctx) {
+			return nil, errStopped
 		}
 	}
 }
 
 // instruct answers the call in which the phone said what it is: with the update command if the image suits it and is wanted,
 // else with the end of the conversation. It reports whether the phone was instructed.
-func (p *phone) instruct(c *call) (bool, error) {
-	message, err := p.answer()
+func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
+	message, err := p.answer(ctx)
+	if err == nil && message != nil && ctx.Err() != nil {
+		err = errStopped // since it was identified
+	}
 	if err != nil || message == nil {
 		p.dialog.reply(c, wpi.CleanUp())
 		return false, err
@@ -182,7 +225,7 @@ func (p *phone) instruct(c *call) (bool, error) {
 }
 
 // answer returns the update command for the phone, or nil if it gets none.
-func (p *phone) answer() (*wpi.ServiceMessage, error) {
+func (p *phone) answer(ctx context.Context) (*wpi.ServiceMessage, error) {
 	p.result.Known = p.known()
 	if p.runner.plan.Image == nil {
 		p.result.Outcome = Queried
@@ -191,23 +234,26 @@ func (p *phone) answer() (*wpi.ServiceMessage, error) {
 	if ended, err := p.decide(); ended || err != nil {
 		return nil, err
 	}
-	return p.deployment()
+	return p.deployment(ctx)
 }
 
 // known joins what is stated of the phone with what it says, and what the hardware table says of that.
 func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.claims()) }
 
 // deployment opens the source to the phone, and returns the update command.
-func (p *phone) deployment() (*wpi.ServiceMessage, error) {
+func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 	fail := func(err error) error {
 		return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
 	}
+	if err := p.runner.checkImage(ctx); err != nil {
+		return nil, err
+	}
 	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
-	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch()})
+	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, fail(err)
 	}
-	p.grant = grant
+	p.grant, p.watched = grant, grant.Watched
 	d := grant.Deployment
 	d.Priority = image.Priority
 	d.Version = dotted(image.Facts.Version.Value)

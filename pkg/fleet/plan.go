@@ -31,7 +31,21 @@ type Target struct {
 	Known    hwcheck.Phone // stated by flag or list
 	Override bool          // the manual's Override, for this phone
 	Reason   string        // why
+	Note     string        // of the list, such as the room; only shown
 	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
+}
+
+// Label returns the address with the beginning of the note, such as "192.0.2.1 (reception)", for people.
+func (t Target) Label() string {
+	const longest = 40 // characters
+	note := []rune(t.Note)
+	switch {
+	case len(note) == 0:
+		return t.Address
+	case len(note) > longest:
+		note = append(note[:longest-3:longest-3], []rune("...")...)
+	}
+	return t.Address + " (" + string(note) + ")"
 }
 
 // web returns how the phones' web pages are visited, nil if they are not.
@@ -49,6 +63,10 @@ type Image struct {
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and get no update command
 	Web      *Web   // instead of a source: the image is uploaded to their web pages
+
+	// Unchanged, if not nil, reports before each update command or upload whether the image is still what was verified. Its
+	// error ends the run.
+	Unchanged func(context.Context) error
 }
 
 // A Source is a server from which phones fetch the image.
@@ -62,6 +80,9 @@ type Request struct {
 	Phone netip.Addr        // the address that will fetch
 	Local netip.Addr        // the address of this machine that the phone reaches
 	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+
+	// Failed is told that the image cannot be read, or is not what was verified any more: that ends the run. It does not wait.
+	Failed func(error)
 }
 
 // A Grant is one phone's access to the image.
@@ -82,6 +103,7 @@ type Options struct {
 	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
 	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
 	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
+	SkipUnreachable bool          // a phone is given up at once if its first contact request fails; else it is tried for Patience, since it may be restarting
 	AltPort         string        // HTTPS port that accepts contact requests too (default 443)
 
 	// Dial connects to phones, and Lookup finds the addresses of a name; nil means [net.Dialer.DialContext] and

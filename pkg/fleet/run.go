@@ -24,9 +24,11 @@ type Runner struct {
 	events   *events
 	registry *registry
 	halt     context.CancelFunc // leaves alone the phones that are not sent the image yet
+	stop     context.CancelFunc // ends the way of every phone
 
 	mu      sync.Mutex
 	locked  bool                           // a phone's page takes no password for now
+	image   error                          // why the image cannot be sent any more
 	writing map[*wpi.Session]chan struct{} // closed when the answer is written
 }
 
@@ -68,13 +70,15 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 		defer close(told)
 		r.events.reportOthers(ctx, ended)
 	}()
-	early, halt := context.WithCancel(ctx)
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	early, halt := context.WithCancel(within)
 	defer halt()
-	r.halt = halt
+	r.stop, r.halt = stop, halt
 	var all sync.WaitGroup
 	results := make([]Result, len(phones))
 	for i, p := range phones {
-		all.Go(func() { results[i] = p.run(ctx, early) })
+		all.Go(func() { results[i] = p.run(within, early) })
 	}
 	all.Wait()
 	close(ended)

@@ -17,15 +17,22 @@ func (f *follower) noteStatus(m *wpi.PhoneMessage) {
 	said, _ := m.Value(wpi.ItemFileStatus)
 	switch {
 	case !f.isAboutImage(m):
-	case strings.EqualFold(said, wpi.Failed) && f.counted():
-		f.ending.end(f.failed())
 	case strings.EqualFold(said, wpi.Failed):
-		f.saysFailed = true
-		f.silence.end(lateCount)
+		f.noteFailed()
 	case !f.reported:
 		f.reported = true
 		f.silence.restart()
 	}
+}
+
+// noteFailed takes over that the phone says that its update failed. What it fetched may still be being counted.
+func (f *follower) noteFailed() {
+	if f.counted() {
+		f.ending.end(f.failed())
+		return
+	}
+	f.saysFailed = true
+	f.silence.end(lateCount)
 }
 
 // failed describes a phone that says that its update failed, and how far it came.

@@ -15,9 +15,9 @@ func (f *follower) verify(ctx context.Context, patience time.Duration) error {
 		return f.verifyByPage(ctx, patience)
 	}
 	f.queried = true
-	limit := time.Now().Add(patience)
+	w := f.dialog.await(patience)
 	for {
-		c, err := f.askAgain(ctx, limit)
+		c, err := f.askAgain(ctx, w)
 		if err != nil {
 			return err
 		}
@@ -27,7 +27,7 @@ func (f *follower) verify(ctx context.Context, patience time.Duration) error {
 			}
 			continue
 		}
-		if c, err = f.dialog.identify(ctx, c); err != nil {
+		if c, err = f.dialog.identify(ctx, c, patience); err != nil {
 			return f.noAnswer(err)
 		}
 		f.dialog.reply(c, wpi.CleanUp())
@@ -36,19 +36,19 @@ func (f *follower) verify(ctx context.Context, patience time.Duration) error {
 }
 
 // askAgain asks a phone to call that was there already: what answers at its port, or does not, may still be starting.
-func (f *follower) askAgain(ctx context.Context, limit time.Time) (*call, error) {
+func (f *follower) askAgain(ctx context.Context, w *wait) (*call, error) {
 	var before *Failure
 	for {
-		c, err := f.dialog.ask(ctx, limit)
+		c, err := f.dialog.ask(ctx, w)
 		failure := (*Failure)(nil)
 		switch {
 		case err == nil:
 			return c, nil
 		case errors.As(err, &failure) && (failure.Kind == KindUnreachable || failure.Kind == KindNoPhone):
 			before = failure
-			f.reporter.report(Event{Step: StepSilent, Err: err, Limit: left(limit)})
+			f.dialog.unreached(err, w)
 			continue
-		case before != nil && failure != nil && failure.Kind == KindNoCall:
+		case before != nil && w.requests == 0 && failure != nil && failure.Kind == KindNoCall:
 			err = before
 		}
 		return nil, f.noAnswer(err)
@@ -62,7 +62,7 @@ func (f *follower) noAnswer(err error) error {
 	case !errors.As(err, &cause), cause.Kind == KindAnotherPhone, cause.Kind == KindDuplicate:
 		return err
 	case cause.Kind == KindUnreachable && f.restart.back.IsZero():
-		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it went down and did not come back within %s", span(f.options.Patience)), Err: cause}
+		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it could not be reached again within %s", span(f.options.Patience)), Err: cause}
 	case f.restart.back.IsZero():
 		return &Failure{Kind: KindNoAnswer, Msg: "it was not observed to restart, and does not report its version", Err: cause}
 	}
@@ -86,6 +86,8 @@ func (f *follower) classify() error {
 		return failf(KindRejected, "it has the whole image, but its web page did not confirm the upload; it did not restart within %s and runs %s", within, version)
 	case f.visit != nil:
 		return failf(KindRejected, "its web page accepted the image, but it did not restart within %s and runs %s", within, version)
+	case f.fetch.toEnd():
+		return failf(KindRejected, "it fetched the image to its end, but did not restart within %s and runs %s", within, version)
 	case f.fetch.whole:
 		return failf(KindRejected, "it fetched the whole image, but did not restart within %s and runs %s", within, version)
 	}

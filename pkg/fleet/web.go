@@ -49,6 +49,7 @@ type visit struct {
 	hide     func(secret.Secret)                         // redacts a password from now on
 	claim    func(port uint16, found []netip.Addr) error // notes where the page is
 	lockOut  func()                                      // leaves alone the phones that are not sent the image yet
+	noImage  func(error)                                 // ends the run: the image is not what was verified any more
 
 	called   bool // the phone called: what counts is what it says there
 	mayLogin bool // the page took the password, and may be sent it once more, after the image
@@ -70,7 +71,7 @@ func (p *phone) newVisit() *visit {
 	web := p.runner.plan.web()
 	return &visit{
 		reporter: p, decider: p, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
-		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads,
+		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
 		upload: upload{changed: make(chan struct{}, 1)},
 		claim:  func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
 	}
@@ -109,6 +110,10 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		v.leave()
 		return errStopped
 	}
+	if err := p.runner.checkImage(ctx); err != nil {
+		v.leave()
+		return err
+	}
 	err := v.send(ctx)
 	if refusal := err; err == nil || v.upload.whole && ctx.Err() == nil {
 		v.leave()
@@ -137,7 +142,10 @@ func (p *phone) examinePage(ctx context.Context) error {
 // known by its page alone.
 func (v *visit) confirmFirst(ctx context.Context) error {
 	within := min(v.options.Patience, v.options.ConfirmFirst)
-	err := v.dialog.query(ctx, time.Now().Add(within))
+	err := v.dialog.query(ctx, v.dialog.await(within))
+	if v.comesBack(ctx, err) {
+		err = v.dialog.query(ctx, v.dialog.await(within))
+	}
 	if err == nil {
 		v.called, v.facts.byCall = true, v.facts.after
 		return nil
@@ -152,6 +160,40 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	v.facts.after = Device{}
 	v.reporter.report(Event{Step: StepPageOnly, Err: err})
 	return nil
+}
+
+// comesBack waits for a phone of which neither the contact port nor the web page can be reached: it may be restarting. It
+// reports whether the page can be reached now, and could not before. The phone makes room for others meanwhile.
+func (v *visit) comesBack(ctx context.Context, err error) bool {
+	w := v.dialog.await(v.options.Patience)
+	for waited := false; mayStart(err) && !v.options.SkipUnreachable && !w.over(); waited = true {
+		if v.pageTakesConnection(ctx) {
+			return waited
+		}
+		v.dialog.unreached(err, w)
+		v.slot.free()
+		within, cancel := context.WithTimeout(ctx, v.options.Probe)
+		v.while(func() { <-within.Done() })
+		cancel()
+		if !v.slot.take(ctx) {
+			return false
+		}
+	}
+	return false
+}
+
+// pageTakesConnection reports whether a bare connect to the page succeeds, or there is no sense in another.
+func (v *visit) pageTakesConnection(ctx context.Context) bool {
+	within, cancel := context.WithTimeout(ctx, maxProbe)
+	defer cancel()
+	var conn net.Conn
+	var err error
+	v.while(func() { conn, err = v.options.connect(within, "tcp", v.address) })
+	name := (*net.DNSError)(nil)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil || errors.As(err, &name) && name.IsNotFound
 }
 
 // decideEarly reports whether what the phone said when it called is the end: no password is sent for nothing. That the

@@ -23,6 +23,9 @@ func (v *visit) pageFailure(ctx context.Context, err error) error {
 	if e.Kind == wbm.KindLocked {
 		v.lockOut()
 	}
+	if e.Kind == wbm.KindSource {
+		v.noImage(e)
+	}
 	return PageFailure(e)
 }
 

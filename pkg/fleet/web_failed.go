@@ -53,7 +53,7 @@ func (v *visit) finalStatus(ctx context.Context) string {
 	defer cancel()
 	d, err := v.statusByPage(ctx)
 	if (err != nil || d.Version == "") && v.called && v.dialog.nextContact.Before(limit) {
-		silent := v.dialog.query(ctx, limit)
+		silent := v.dialog.query(ctx, &wait{patience: left(limit), limit: limit})
 		if silent == nil || !isOther(err) {
 			d, err = v.facts.after, silent
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -47,6 +48,11 @@ func unnamedColumn() column {
 			return fmt.Errorf("%.64q is in a column without a name", cell)
 		},
 	}
+}
+
+// skippedColumn returns a column whose name is invalid.
+func skippedColumn() column {
+	return column{read: func(*ListedPhone, string, string) error { return nil }}
 }
 
 // textColumn returns a column whose cells are kept as text.
@@ -93,27 +99,19 @@ func ParseLevel(s string) (uint16, error) {
 const ContactPort = "8085"
 
 // ContactAddress returns HOST:PORT for a phone's address, HOST, HOST:PORT or [IPv6]:PORT. The result is the same for
-// all notations of one address. No name is resolved.
-func ContactAddress(address string) (string, error) {
-	if _, err := parseAddress(address); err != nil {
+// all notations of one address. No name is resolved. The error is an [*address.Error].
+func ContactAddress(text string) (string, error) {
+	host, port, err := address.Split(text)
+	if ip, noIP := netip.ParseAddr(host); err == nil && noIP == nil && (ip.IsUnspecified() || ip.IsMulticast() || host == "255.255.255.255") {
+		err = &address.Error{Problem: fmt.Sprintf("%.64q is not the address of one phone", text), Advice: "write the address that the phone shows"}
+	}
+	if err != nil {
 		return "", err
 	}
-	return addressKey(address), nil
-}
-
-// addressKey is [ContactAddress] for an address that was checked before.
-func addressKey(address string) string {
-	if address == "" {
-		return ""
+	if port == 0 {
+		return net.JoinHostPort(host, ContactPort), nil
 	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		host, port = address, ContactPort
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		host = ip.String()
-	}
-	return net.JoinHostPort(strings.ToLower(host), port)
+	return address.Join(host, port), nil
 }
 
 func levelText(level uint16) string { return strconv.Itoa(int(level)) }
@@ -141,19 +139,8 @@ func ParseMAC(cell string) (string, error) {
 	return strings.ToUpper(net.HardwareAddr(raw).String()), nil
 }
 
-// parseAddress checks HOST, HOST:PORT or [IPv6]:PORT. No name is resolved.
+// parseAddress checks an address, and returns it as it is written.
 func parseAddress(cell string) (string, error) {
-	host, port := cell, ""
-	if _, err := netip.ParseAddr(cell); err != nil && strings.Contains(cell, ":") {
-		if host, port, err = net.SplitHostPort(cell); err != nil {
-			return "", fmt.Errorf("%.64q is not HOST, HOST:PORT or [IPv6]:PORT", cell)
-		}
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return "", fmt.Errorf("port %.64q is not a number from 1 to 65535", port)
-		}
-	}
-	if host == "" || len(host) > 253 || strings.ContainsAny(host, " /\\@?#\"'<>") {
-		return "", fmt.Errorf("%.64q is not a host name or address", host)
-	}
-	return cell, nil
+	_, err := ContactAddress(cell)
+	return cell, err
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -110,7 +111,7 @@ func (c *conversation) send(ctx context.Context, body []byte) (*response, error)
 	if _, err := c.stream.Write(b.Bytes()); err != nil {
 		return nil, fmt.Errorf("sending a message: %w", err)
 	}
-	got, err := http.ReadResponse(c.reader, &http.Request{Method: http.MethodPost})
+	got, err := finalResponse(c.reader, http.MethodPost)
 	if err != nil {
 		return nil, fmt.Errorf("waiting for the answer: %w", err)
 	}
@@ -125,6 +126,20 @@ func (c *conversation) send(ctx context.Context, body []byte) (*response, error)
 	return &response{
 		got.StatusCode, got.Header.Values("Set-Cookie"), slices.Contains(got.TransferEncoding, "chunked"), got.ContentLength, text,
 	}, nil
+}
+
+// finalResponse reads an answer, and passes over those before it that are not the last one, such as 100 Continue (RFC 9110,
+// 15.2).
+func finalResponse(r *bufio.Reader, method string) (*http.Response, error) {
+	const most = 16
+	for range most {
+		got, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err != nil || got.StatusCode >= http.StatusOK || got.StatusCode == http.StatusSwitchingProtocols {
+			return got, err
+		}
+		_ = got.Body.Close() // it is empty
+	}
+	return nil, errors.New("interim answers without end")
 }
 
 // dialTLS opens a TLS connection.

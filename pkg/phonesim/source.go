@@ -48,7 +48,7 @@ func (r *boot) openHTTPS(ctx context.Context, f fetch, from int64) (*source, err
 		end()
 		return nil, err
 	}
-	response, err := http.ReadResponse(bufio.NewReader(stream), &http.Request{Method: http.MethodGet})
+	response, err := finalResponse(bufio.NewReader(stream), http.MethodGet)
 	if err != nil {
 		end()
 		return nil, err

@@ -1,21 +1,22 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // checkServer accepts a host name or an address, and nothing that people paste with it.
 func (a Access) checkServer() error {
-	host := strings.TrimSuffix(strings.TrimPrefix(a.Server, "["), "]")
-	if _, err := netip.ParseAddr(host); err == nil {
+	host, port, err := address.Split(a.Server)
+	ascii, _ := address.ASCII(host) // checked by Split
+	if err == nil && port == 0 && ascii == host {
 		return nil
 	}
 	problem := ""
@@ -24,16 +25,25 @@ func (a Access) checkServer() error {
 		return &SettingError{SettingServer, "holds an @: give the host's name alone, and the login as username"}
 	case strings.Contains(a.Server, "://"):
 		problem = "%q is an address of the web: give the host's name alone, and its kind as method"
-	case strings.Contains(a.Server, ":"):
-		problem = "%q holds a colon: give the host's name alone, and the port as port"
 	case strings.Contains(a.Server, "/"):
 		problem = "%q holds a slash: give the host's name alone, and the folder as path"
-	case !netconn.IsHostName(a.Server):
-		problem = "%q is no host name: letters, digits, dots and hyphens (a name in another script in its xn-- form)"
+	case port != 0 || strings.Count(a.Server, ":") == 1:
+		problem = "%q holds a colon: give the host's name alone, and the port as port"
+	case err != nil:
+		_, err = address.Host(a.Server)
+		return &SettingError{SettingServer, hostProblem(err)}
 	default:
-		return nil
+		problem = "%q is a name in another script: write it as " + ascii
 	}
 	return &SettingError{SettingServer, fmt.Sprintf(problem, secret.Cut(a.Server, 100))}
+}
+
+// hostProblem returns what is wrong with a host, and how to write it.
+func hostProblem(err error) string {
+	if e := (*address.Error)(nil); errors.As(err, &e) {
+		return e.Problem + ": " + e.Advice
+	}
+	return err.Error()
 }
 
 // mayHoldLogin reports whether a password may stand in a text, as in ftp://cp:password@host: it must not be shown.
@@ -42,7 +52,7 @@ func mayHoldLogin(text string) bool { return strings.Contains(text, "@") }
 // checkPath refuses backslashes, which Windows users type by habit: servers would make one folder of that name.
 func (a Access) checkPath() error {
 	if strings.Contains(a.Path, `\`) {
-		return &SettingError{SettingPath, "holds a backslash: folders on a server are separated by slashes"}
+		return &SettingError{SettingPath, "contains a backslash: folders on a server are separated by slashes"}
 	}
 	return nil
 }
@@ -53,7 +63,7 @@ func (a Access) checkBaseURL() error {
 	problem := ""
 	switch {
 	case strings.Contains(a.BaseURL, "@") && (err != nil || u.User != nil):
-		problem = "holds a login: give it as username, and the password apart"
+		problem = "contains a login: give the name as username, and the password on its own"
 	case err != nil:
 		problem = "cannot be read as a URL"
 	case u.Scheme != "https":
@@ -73,8 +83,8 @@ func (a Access) checkBaseURL() error {
 		return &SettingError{SettingBaseURL, problem}
 	}
 	host := Access{Server: u.Hostname()}
-	if host.checkServer() != nil {
-		return &SettingError{SettingBaseURL, fmt.Sprintf("%q is no host name", secret.Cut(u.Hostname(), 100))}
+	if e := (*SettingError)(nil); errors.As(host.checkServer(), &e) {
+		return &SettingError{SettingBaseURL, e.Problem}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func httpsWants() map[string]want {
 	wants := map[string]want{}
 	for _, some := range []map[string]want{
 		statusWants(), redirectWants(), httpFloodWants(), httpReplyWants(), httpStoredWants(), httpDigestWants(),
-		httpLoginWants(), httpPageWants(), httpConnectWants(), httpLostWants(), httpThroughWants(), httpDripWants(),
+		httpLoginWants(), httpPageWants(), httpConnectWants(), httpLostWants(), httpThroughWants(), httpDripWants(), httpOddWants(),
 	} {
 		maps.Copy(wants, some)
 	}

@@ -40,6 +40,9 @@ func (e *dataError) Unwrap() error { return e.err }
 // maxListing is how many bytes of a listing are read. The rest is ignored.
 const maxListing = 1 << 20
 
+// listingLimits is how many idle limits all of a listing may take: as with a reply, bytes that drip in are no silence.
+const listingLimits = 4
+
 // handshakeGrace is the time for a handshake that runs while the server refuses the file.
 const handshakeGrace = 100 * time.Millisecond
 
@@ -58,7 +61,7 @@ func (c *control) openData(address string, config *tls.Config, complete func() b
 		return nil, fmt.Errorf("%w: it names port %s", errNonsense, port)
 	}
 	// There are two ports to try, by EPSV and by PASV.
-	tcp, err := netconn.Dial(c.ctx, net.JoinHostPort(host, port), c.o.Timeout/2)
+	tcp, err := c.o.connect(c.ctx, net.JoinHostPort(host, port), c.o.Timeout/2)
 	if err != nil {
 		return nil, &dataError{err}
 	}
@@ -66,15 +69,18 @@ func (c *control) openData(address string, config *tls.Config, complete func() b
 	tcp.SetIdle(c.o.Timeout)
 	c.fault = nil
 	d := &dataConn{Conn: tcp, tcp: tcp, complete: complete, control: c, room: -1}
+	stopWatch := context.AfterFunc(c.ctx, tcp.Reset)
+	d.stop = stopWatch
 	if c.listing {
 		d.room = maxListing
+		limit := time.AfterFunc(listingLimits*c.o.Timeout, tcp.StopReading)
+		d.stop = func() bool { return limit.Stop() && stopWatch() }
 	}
 	if config != nil {
 		// The handshake has to wait for the first byte: servers begin theirs after the command.
 		d.secure = newSecureConn(tcp, config)
 		d.Conn = d.secure
 	}
-	d.stop = context.AfterFunc(c.ctx, tcp.Reset)
 	if complete != nil {
 		c.upload.Store(d)
 	}
@@ -109,13 +115,7 @@ func (d *dataConn) Handshake() error {
 	if d.secure == nil || d.handshakeDone {
 		return nil
 	}
-	// Bytes that drip in are no silence; the whole of it has a limit.
-	ctx, cancel := context.WithTimeoutCause(d.control.ctx, d.control.o.Timeout, os.ErrDeadlineExceeded)
-	defer cancel()
-	err := d.secure.HandshakeContext(ctx)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
+	err := handshakeWithin(d.control.ctx, d.secure.Conn, d.control.o.Timeout)
 	d.handshakeDone = err == nil
 	return err
 }

@@ -3,6 +3,7 @@ package transfer
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -39,6 +40,7 @@ type Error struct {
 	Reply  string // the server's own words without the code, at most 2 KiB, hostile, without secrets
 	Err    error  // the cause, if there is one besides the reply
 	Left   string // a file that is left behind, or may be; "" if nothing was
+	Unsure bool   // whether Left is there is not known: the server does not tell, or removing it was not tried or not answered
 	Data   bool   // by FTP: the login worked, and what failed is to open the data connection
 
 	after time.Duration // the server asks not to retry before
@@ -59,7 +61,10 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}
-	if e.Left != "" {
+	switch {
+	case e.Left != "" && e.Unsure:
+		text += "; may be there: " + e.Left
+	case e.Left != "":
 		text += "; left behind: " + e.Left
 	}
 	return text
@@ -93,6 +98,9 @@ func (e *Error) sentence() string {
 	case KindExists:
 		return "a file of this name is there already"
 	case KindFull:
+		if e.Code == http.StatusRequestEntityTooLarge {
+			return "the file is larger than the server accepts"
+		}
 		return "no space, or over the quota"
 	case KindName:
 		return "the server does not accept this file name"

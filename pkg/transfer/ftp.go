@@ -29,7 +29,7 @@ type ftpStore struct {
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
-	s := &ftpStore{peer: peer{a, o, a.Address()}}
+	s := &ftpStore{peer: peer{access: a, o: o, address: a.Address()}}
 	if err := o.again(ctx, func(int) error { return s.connect(ctx) }); err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
 func (s *ftpStore) connect(ctx context.Context) error {
 	s.drop()
 	s.tell(StepConnect, s.address)
-	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
+	c, err := s.o.connect(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}
@@ -86,12 +86,10 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 		// What came before the handshake was not protected, and would be taken for the server's word after it.
 		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or an attacker in between, sent data before TLS began")}
 	}
-	config := s.o.Trust.TLS(s.access.host())
+	config := s.config(s.access.host())
 	secure := tls.Client(c, config)
-	limited, cancel := context.WithTimeoutCause(ctx, s.o.Timeout, os.ErrDeadlineExceeded)
-	defer cancel()
-	if err := secure.HandshakeContext(limited); err != nil {
-		return nil, s.fail(limited, "starting TLS", err)
+	if err := handshakeWithin(ctx, secure, s.o.Timeout); err != nil {
+		return nil, s.fail(ctx, "starting TLS", err)
 	}
 	s.control = newControl(c, secure, bufio.NewReader(secure), greeting, s.access, s.o)
 	return config, nil

@@ -194,7 +194,7 @@ func (p *ftpPut) readBack(ctx context.Context) error {
 		return p.notRead(ctx, err)
 	}
 	got := sha256.New()
-	n, err := io.Copy(got, io.LimitReader(response, p.u.Content.Size()+1))
+	n, err := io.Copy(p.o.counted(got), io.LimitReader(response, p.u.Content.Size()+1))
 	err = errors.Join(err, response.Close())
 	if n > p.u.Content.Size() {
 		return p.unproven(fmt.Errorf("read back, it is longer than the %d bytes that were sent", p.u.Content.Size()))

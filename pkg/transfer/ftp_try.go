@@ -25,11 +25,12 @@ func (s *ftpStore) Try(ctx context.Context) error {
 	return cancelled
 }
 
-// tryUpload returns the small file of Try. It says what it is to whoever finds it.
+// tryUpload returns the small file of Try. It says what it is to whoever finds it. Its name ends as an image's does: servers
+// refuse, or do not hand out, files by the ends of their names.
 func tryUpload() Upload {
 	text := []byte("cpupdate tried whether it may write here. This file can be removed.\n")
 	return Upload{
-		Name:    "cpupdate-test." + randomHex() + ".txt",
+		Name:    "cpupdate-test." + randomHex() + ".img",
 		Content: io.NewSectionReader(bytes.NewReader(text), 0, int64(len(text))),
 	}
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"os"
 	"strconv"
-
-	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // Address returns the server's HOST:PORT: of the control connection, or of the base URL. The access data must be valid.
@@ -34,12 +31,11 @@ func Handshake(ctx context.Context, a Access, o Options) error {
 		return err
 	}
 	o = o.complete()
-	p := peer{a, o, a.Address()}
+	s := &ftpStore{peer: peer{access: a, o: o, address: a.Address()}}
 	switch a.method() {
 	case HTTPS:
-		return p.handshakeTLS(ctx)
+		return s.handshakeTLS(ctx)
 	case FTPS:
-		s := &ftpStore{peer: p}
 		return s.handshake(ctx)
 	case FTP:
 	}
@@ -48,19 +44,17 @@ func Handshake(ctx context.Context, a Access, o Options) error {
 
 func (p *peer) handshakeTLS(ctx context.Context) error {
 	p.tell(StepConnect, p.address)
-	c, err := netconn.Dial(ctx, p.address, p.o.Timeout)
+	c, err := p.o.connect(ctx, p.address, p.o.Timeout)
 	if err != nil {
 		return p.fail(ctx, "connecting", err)
 	}
 	host, _, _ := net.SplitHostPort(p.address) // Address has joined them
-	config := p.o.Trust.TLS(host)
+	config := p.config(host)
 	config.NextProtos = []string{"http/1.1"}
 	secure := tls.Client(c, config)
-	limited, cancel := context.WithTimeoutCause(ctx, p.o.Timeout, os.ErrDeadlineExceeded)
-	defer cancel()
-	if err := secure.HandshakeContext(limited); err != nil {
+	if err := handshakeWithin(ctx, secure, p.o.Timeout); err != nil {
 		c.Reset()
-		return p.fail(limited, "connecting", err)
+		return p.fail(ctx, "connecting", err)
 	}
 	_ = secure.Close() // what was wanted is known
 	return nil
@@ -68,7 +62,7 @@ func (p *peer) handshakeTLS(ctx context.Context) error {
 
 func (s *ftpStore) handshake(ctx context.Context) error {
 	s.tell(StepConnect, s.address)
-	c, err := netconn.Dial(ctx, s.address, s.o.Timeout)
+	c, err := s.o.connect(ctx, s.address, s.o.Timeout)
 	if err != nil {
 		return s.fail(ctx, "connecting", err)
 	}

@@ -32,7 +32,7 @@ func newHTTPSStore(a Access, o Options) (Store, error) {
 	if err != nil {
 		return nil, &SettingError{SettingBaseURL, "cannot be read as a URL"}
 	}
-	s := &httpsStore{peer: peer{a, o, a.Address()}, base: u}
+	s := &httpsStore{peer: peer{access: a, o: o, address: a.Address()}, base: u}
 	s.login = httpLogin{username: a.Username, password: a.Password}
 	s.transport = s.newTransport()
 	s.client = &http.Client{Transport: s.transport, CheckRedirect: func(*http.Request, []*http.Request) error {
@@ -44,7 +44,7 @@ func newHTTPSStore(a Access, o Options) (Store, error) {
 // newTransport returns a transport that speaks HTTP/1.1 with this one server: no proxy, no HTTP/2 (which is slower for
 // one large body), no decompression.
 func (s *httpsStore) newTransport() *http.Transport {
-	config := s.o.Trust.TLS(s.base.Hostname())
+	config := s.config(s.base.Hostname())
 	config.NextProtos = []string{"http/1.1"}
 	return &http.Transport{
 		DialTLSContext:         s.dial,
@@ -64,7 +64,7 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	if grace := time.Duration(s.grace.Load()); grace > 0 {
 		idle = min(idle, grace)
 	}
-	c, err := netconn.Dial(ctx, address, idle)
+	c, err := s.o.connect(ctx, address, idle)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 	s.conn.Store(c)
 	c.HoldFailedWrites(min(time.Second, idle))
 	secure := newSecureConn(c, s.transport.TLSClientConfig)
-	if err := secure.HandshakeContext(ctx); err != nil {
+	if err := handshakeWithin(ctx, secure.Conn, idle); err != nil {
 		_ = c.Close()
 		return nil, err
 	}
@@ -91,9 +91,18 @@ func (s *httpsStore) fail(ctx context.Context, op string, err error) error {
 // refuse returns the error of an unexpected answer.
 func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
 	e := &Error{Op: op, Server: s.address, Kind: statusKind(answer.StatusCode), Code: answer.StatusCode, Reply: answer.words}
+	switch answer.StatusCode {
+	case http.StatusBadRequest, http.StatusForbidden, statusCertificateError, statusCertificateRequired:
+		if s.wantsCertificate.Load() {
+			e.Err = ErrClientCertificate
+		}
+	}
 	switch e.Kind {
 	case KindRedirect:
-		e.Err = fmt.Errorf("to %s", s.words(answer.Header.Get("Location")))
+		e.Err = errors.New("it names no address")
+		if to := s.words(answer.Header.Get("Location")); to != "" {
+			e.Err = fmt.Errorf("to %s", to)
+		}
 	case KindLogin:
 		e.Err = s.login.problem()
 	case KindBusy:
@@ -103,6 +112,12 @@ func (s *httpsStore) refuse(op string, answer *httpAnswer) *Error {
 	}
 	return e
 }
+
+// What nginx says of a client certificate, also in answers that it shows as 400.
+const (
+	statusCertificateError    = 495
+	statusCertificateRequired = 496
+)
 
 // statusKind returns the kind of an unexpected answer, by its status (RFC 9110, 15; RFC 4918, 11).
 func statusKind(status int) Kind {
@@ -123,7 +138,8 @@ func statusKind(status int) Kind {
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return KindBusy
 	}
-	if status >= 300 && status < 400 {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return KindRedirect
 	}
 	return KindRefused

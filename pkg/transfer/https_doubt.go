@@ -47,8 +47,9 @@ func (p *httpsPut) isOld(now httpsState) (old, sure bool) {
 func (p *httpsPut) resolve(ctx context.Context, failure error) error {
 	e := (*Error)(nil)
 	replied := errors.As(failure, &e) && e.Code >= 300 && e.Code < 600
-	if p.noteTouched(); !p.requested || replied && e.Kind == KindExists {
-		return failure
+	redirected := p.before.status != 0 && statusKind(p.before.status) == KindRedirect && replied && e.Kind == KindRedirect
+	if p.noteTouched(); !p.requested || redirected || replied && e.Kind == KindExists {
+		return failure // nothing is written where everything is redirected
 	}
 	earlier := p.there // what an earlier attempt left
 	p.there = true
@@ -139,7 +140,7 @@ func (p *httpsPut) leftBehind(err error) error {
 		e = &Error{Op: "cleaning up", Server: p.address, Kind: KindUnproven, Err: err} // none that is tried again
 	}
 	left := *e
-	left.Left = p.location.URL
+	left.Left, left.Unsure = p.location.URL, !p.kept
 	return &left
 }
 
@@ -167,8 +168,9 @@ func (p *httpsPut) erase(ctx context.Context) error {
 	case err != nil:
 		return err
 	case answer.StatusCode/100 == 2 || isGone(answer.StatusCode):
-		p.there = false
+		p.there, p.kept = false, false
 		return nil
 	}
+	p.kept = true
 	return p.refuse("removing", answer)
 }

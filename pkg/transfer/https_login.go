@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/icholy/digest"
@@ -22,7 +23,7 @@ type httpLogin struct {
 	basic     bool              // the server wants basic
 	tried     bool              // the login was sent, and refused
 	proven    bool              // the server has accepted it
-	unknown   string            // what the server wants instead, which is not supported
+	unknown   []string          // the kinds of login that the server wants instead, none of which is supported
 }
 
 // sign adds the login to a request.
@@ -50,56 +51,49 @@ func (l *httpLogin) learn(h http.Header) bool {
 	if l.username == "" {
 		return false
 	}
-	if challenge := findDigest(h); challenge != nil {
+	offers := parseChallenges(h.Values("WWW-Authenticate"))
+	if challenge := findDigest(offers); challenge != nil {
 		again := !l.tried || challenge.Stale
 		l.challenge, l.count, l.basic, l.tried = challenge, 0, false, true
 		return again
 	}
-	offers := h.Values("WWW-Authenticate")
-	for _, offer := range offers {
-		for part := range strings.SplitSeq(offer, ",") {
-			if scheme, _, _ := strings.Cut(strings.TrimSpace(part), " "); strings.EqualFold(scheme, "basic") {
-				again := !l.tried
-				l.challenge, l.basic, l.tried = nil, true, true
-				return again
-			}
-		}
+	if slices.ContainsFunc(offers, func(c httpChallenge) bool { return c.scheme == "basic" }) {
+		again := !l.tried
+		l.challenge, l.basic, l.tried = nil, true, true
+		return again
 	}
 	if !l.tried {
-		l.unknown = strings.Join(offers, ", ")
+		l.unknown = schemes(offers)
 	}
 	return false
 }
 
-// findDigest returns the first demand for a digest login that can be met, or nil. The quality auth-int wants the digest
-// of the whole file before its first byte, and is not met.
-func findDigest(h http.Header) *digest.Challenge {
-	for _, offer := range h.Values("WWW-Authenticate") {
-		c, err := digest.ParseChallenge(offer)
-		if err != nil {
-			continue
-		}
-		for i := range c.QOP {
-			c.QOP[i] = strings.TrimSpace(c.QOP[i])
-		}
-		if digest.CanDigest(c) && (len(c.QOP) == 0 || c.SupportsQOP("auth")) {
-			return c
+// schemes returns the names of the ways to log in that are offered, each once.
+func schemes(offers []httpChallenge) []string {
+	var names []string
+	for _, offer := range offers {
+		if name := secret.Cut(offer.name, maxScheme); !slices.Contains(names, name) && len(names) < maxSchemes {
+			names = append(names, name)
 		}
 	}
-	return nil
+	return names
 }
+
+// What is shown of the ways to log in that are not supported.
+const (
+	maxScheme  = 40 // bytes of a name
+	maxSchemes = 4
+)
 
 // problem returns what is wrong with the login, besides the server's words; nil if that is not known.
 func (l *httpLogin) problem() error {
 	switch {
 	case l.username == "":
 		return errLoginWanted
-	case l.unknown != "":
-		scheme, _, _ := strings.Cut(l.unknown, " ")
-		if strings.EqualFold(scheme, "digest") {
-			return errors.New("the server wants an unsupported kind of digest login: supported are the algorithms MD5, SHA-256 and SHA-512, with quality auth")
-		}
-		return fmt.Errorf("the server wants a login of the kind %q; supported are basic and digest", secret.Cut(scheme, 40))
+	case slices.ContainsFunc(l.unknown, func(name string) bool { return strings.EqualFold(name, "digest") }):
+		return errors.New("the server wants an unsupported kind of digest login: supported are the algorithms MD5, SHA-256 and SHA-512, with quality auth")
+	case len(l.unknown) > 0:
+		return fmt.Errorf("the server wants a login of the kind %q; supported are basic and digest", strings.Join(l.unknown, ", "))
 	case !l.tried:
 		return errors.New("the server does not say what login it wants")
 	}

@@ -47,7 +47,7 @@ func (p *httpsPut) compare(ctx context.Context) error {
 	case reported:
 		p.location.proof(ProofSize)
 	case isGone(answer.StatusCode):
-		return p.unproven(answer, errors.New("the server took the file, and now says that it does not exist"))
+		return p.unproven(answer, errors.New("the server took the file, and says that it does not exist when asked for it"))
 	default:
 		p.u.ReadBack = true // the server cannot tell: look for ourselves
 	}
@@ -127,7 +127,7 @@ func (p *httpsPut) readBack(ctx context.Context) error {
 	defer answer.Body.Close()
 	got := sha256.New()
 	size := p.u.Content.Size()
-	n, err := io.Copy(got, io.LimitReader(answer.Body, size+1))
+	n, err := io.Copy(p.o.counted(got), io.LimitReader(answer.Body, size+1))
 	switch {
 	case err != nil:
 		return p.fail(ctx, "reading back", err)

@@ -16,7 +16,7 @@ func (s *httpsStore) Put(ctx context.Context, u Upload) (Location, error) {
 	p := &httpsPut{}
 	err := s.o.again(ctx, func(n int) error {
 		s.limitSilence(0)
-		p = &httpsPut{httpsStore: s, u: u, there: p.there}
+		p = &httpsPut{httpsStore: s, u: u, there: p.there, kept: p.kept}
 		p.location = Location{Size: u.Content.Size(), Attempts: n, URL: s.access.FileURL(u.Name)}
 		return p.run(ctx)
 	})
@@ -35,6 +35,7 @@ type httpsPut struct {
 	u           Upload
 	body        *body
 	there       bool       // the file is there, or may be, and was not proven
+	kept        bool       // the server refused to remove it
 	before      httpsState // what the server told of the file that was there before
 	tellsDigest bool       // the server told the digest of that file, and will tell that of ours
 	requested   bool       // a request has begun to send the file, and the server to write it perhaps
@@ -60,33 +61,6 @@ func (p *httpsPut) run(ctx context.Context) error {
 	}
 	p.location.Duration = time.Since(start)
 	return err
-}
-
-// queryExisting asks whether a file of the name is there. This also completes the login before the file goes out.
-func (p *httpsPut) queryExisting(ctx context.Context) error {
-	if p.access.Username != "" && !p.login.known() {
-		p.tell(StepLogin, p.access.Username)
-	}
-	answer, err := p.head(ctx)
-	if err != nil {
-		return err
-	}
-	switch {
-	case answer.StatusCode == http.StatusUnauthorized:
-		return p.refuse("logging in", answer)
-	case answer.StatusCode == http.StatusOK && p.u.NoOverwrite:
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
-	case !isGone(answer.StatusCode) && p.u.NoOverwrite:
-		e := p.refuse("asking for the file", answer)
-		e.Err = errors.New("the server does not tell whether a file of this name exists, and none may be replaced")
-		return e
-	}
-	p.before = stateOf(answer)
-	_, p.tellsDigest = digestOf(answer.Header)
-	if p.before.gone() {
-		p.there = false // what an earlier attempt left is not there any more
-	}
-	return nil // the upload will be told about anything else
 }
 
 // send sends the file. With expect the server is asked first, so that a refusal costs no bytes and is always heard.
@@ -153,8 +127,8 @@ func (s *httpsStore) Try(ctx context.Context) error {
 	s.limitSilence(0)
 	err := p.run(ctx)
 	switch {
-	case err == nil:
-		return p.remove(ctx, nil)
+	case err == nil, p.there && !p.kept: // nobody else has a file of this name
+		return p.remove(ctx, err)
 	case p.there:
 		return p.leftBehind(err)
 	}

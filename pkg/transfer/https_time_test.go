@@ -3,6 +3,7 @@ package transfer_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,26 @@ func TestHTTPSLoginCut(t *testing.T) {
 		}
 		if count == 0 || count > 2 {
 			t.Errorf("the login is sent %d times", count)
+		}
+	}
+}
+
+// TestHTTPSNoWeakerLogin checks that no password goes out by Basic where digest is offered, in a line of its own or not.
+func TestHTTPSNoWeakerLogin(t *testing.T) {
+	for _, row := range badserver.HTTPSRows() {
+		joined, isJoined := strings.CutPrefix(row.Name, "login-joined-")
+		if isJoined && joined != "only-unknown" || row.Name == "login-basic-and-digest" || row.Name == "login-digest-and-basic" {
+			s := row.Start(t)
+			if _, err := put(t.Context(), s.Access(), transfer.Options{Trust: s.Trust()}, upload(content(1000))); err != nil {
+				t.Errorf("%s: %v", row.Name, err)
+			}
+			s.WaitClosed()
+			for _, entry := range s.Log() {
+				weak := strings.HasPrefix(entry.Authorization, "Basic ") || joined == "weak-first" && strings.Contains(entry.Authorization, "MD5")
+				if weak {
+					t.Errorf("%s: %s with a weaker login", row.Name, entry.Text)
+				}
+			}
 		}
 	}
 }

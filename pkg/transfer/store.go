@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"io"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -88,15 +89,19 @@ func (l *Location) proof(what Proof) {
 // Options say how to talk to a server. The zero value of a field is its default.
 type Options struct {
 	Trust   trust.Policy  // which certificates and keys of the server are accepted
-	Timeout time.Duration // the idle limit, connecting included; 30 s if 0
+	Timeout time.Duration // the idle limit, and the limit of each step before the file flows as a whole; 30 s if 0
 	Retries int           // how often to retry after a temporary error
 	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
 	Rate    int64         // the most bytes a second; 0 is no limit
+	// Dial connects to the server; nil means a TCP connection of this machine. The network is "tcp", the address HOST:PORT.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Event, if not nil, is told every step; one at a time, though not always by the same goroutine.
 	Event func(Event)
 	// Sent, if not nil, is told after each write how many bytes of the file are out. It must not wait.
 	Sent func(sent int64)
+	// ReadBack, if not nil, is told after each read how many bytes of the file were read back. It must not wait.
+	ReadBack func(read int64)
 }
 
 // Event is a step of what Put and Try do.
@@ -158,6 +163,24 @@ func (o Options) complete() Options {
 	}
 	return o
 }
+
+// A readCounter tells Options.ReadBack how many bytes were written to it.
+type readCounter struct {
+	io.Writer
+	tell func(int64)
+	n    int64
+}
+
+func (c *readCounter) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	if c.n += int64(n); c.tell != nil {
+		c.tell(c.n)
+	}
+	return n, err
+}
+
+// counted returns a writer that tells ReadBack what is written to w.
+func (o Options) counted(w io.Writer) io.Writer { return &readCounter{Writer: w, tell: o.ReadBack} }
 
 // tell passes an event to Event, if that is set.
 func (o Options) tell(e Event) {

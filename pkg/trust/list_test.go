@@ -48,7 +48,10 @@ func TestPeer(t *testing.T) {
 		"[fe80::1%eth0]:443":                  "[fe80::1%eth0]:443",
 		"bücher.example:1":                    "bücher.example:1",
 		"host.example.:443":                   "host.example:443",
-		"192.0.2.1.:443":                      "192.0.2.1:443",
+		"192.0.2.1.:443":                      "",
+		"127.0.0.010:443":                     "",
+		"host\u200b:443":                      "",
+		"[2001:db8::1:443":                    "",
 		"[::ffff:192.0.2.50]:443":             "192.0.2.50:443",
 		"[::FFFF:c000:232]:443":               "192.0.2.50:443",
 		"[::192.0.2.50]:443":                  "[::c000:232]:443",
@@ -70,8 +73,8 @@ func TestPeer(t *testing.T) {
 		"host\x1b[2J:443":                     "",
 		"host\u202e:443":                      "",
 		"\xff:443":                            "",
-		strings.Repeat("h", 255) + ":443":     strings.Repeat("h", 255) + ":443",
-		strings.Repeat("h", 256) + ":443":     "",
+		strings.Repeat("h", 253) + ":443":     strings.Repeat("h", 253) + ":443",
+		strings.Repeat("h", 254) + ":443":     "",
 		"[" + strings.Repeat(":", 300) + "]:": "",
 	} {
 		got, err := trust.ParsePeer(in)

@@ -7,11 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // A Policy decides whether a peer is trusted. The zero value trusts certificates that the system's authorities have
@@ -23,8 +19,8 @@ type Policy struct {
 	// authority has signed another one, and also one of the Pins if there are any. Known counts only without
 	// Authorities.
 	Known []Known
-	// Legacy also accepts peers that support nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC, 3DES or RC4, and
-	// peers with an RSA key of less than 2048 bits.
+	// Legacy also accepts peers that support nothing newer than TLS 1.0 or 1.1, RSA key exchange, 3DES or RC4, and peers
+	// with an RSA key of less than 2048 bits.
 	Legacy bool
 	// Seen, if not nil, is called with the peer's certificate at each handshake, before it is checked: the certificate
 	// is untrusted. Seen must not block.
@@ -36,91 +32,6 @@ type Known struct {
 	Pin   Pin
 	Since time.Time // when it was first seen; zero if that is unknown
 }
-
-// An Error is a peer whose certificate is not trusted.
-type Error struct {
-	Presented   Pin               // the pin of the presented key
-	Certificate *x509.Certificate // the presented certificate; its texts are untrusted
-	Pinned      bool              // it was compared with stated keys
-	Known       []Known           // it was compared with these and is not one of them: the key has changed
-	Err         error             // why the certificate is not trusted; nil if only the keys differ
-}
-
-func (e *Error) Error() string {
-	switch {
-	case len(e.Known) > 0:
-		return fmt.Sprintf("its key has changed: it is now %s, and was %s", e.Presented, knownText(e.Known))
-	case e.Err != nil:
-		// The key comes first: the text after it may quote the certificate, which may name another key.
-		return fmt.Sprintf("its key is %s: %s", e.Presented, e.Reason())
-	case e.Pinned:
-		return fmt.Sprintf("its key is %s, which is not the pinned one", e.Presented)
-	}
-	return fmt.Sprintf("its key is %s", e.Presented)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// knownText returns the first known keys, the newest first.
-func knownText(known []Known) string {
-	var words []string
-	for _, k := range slices.Backward(known[max(len(known)-maxKnown, 0):]) {
-		word := k.Pin.String()
-		if !k.Since.IsZero() {
-			word += ", first seen on " + k.Since.UTC().Format(time.DateOnly)
-		}
-		words = append(words, word)
-	}
-	text := strings.Join(words, "; or ")
-	if more := len(known) - len(words); more > 0 {
-		text += fmt.Sprintf("; or one of %d more", more)
-	}
-	return text
-}
-
-// Reason returns why the certificate is not trusted, in at most 400 bytes; "" if only the keys differ. Texts of the
-// certificate are in quotes.
-func (e *Error) Reason() string {
-	if e.Err == nil {
-		return ""
-	}
-	if host := (x509.HostnameError{}); errors.As(e.Err, &host) && host.Certificate != nil {
-		return "its certificate is for " + namesText(host.Certificate) + ", and not for " + quoted(host.Host, maxReason/2)
-	}
-	return secret.Cut(e.Err.Error(), maxReason)
-}
-
-const (
-	maxReason = 300 // maximum bytes of a reason from a library
-	maxKnown  = 3   // maximum number of known keys in a message
-	maxNames  = 3   // maximum number of certificate names in a message
-	maxName   = 40  // maximum bytes of one name
-)
-
-// namesText returns the first names of a certificate.
-func namesText(c *x509.Certificate) string {
-	var names []string
-	for _, name := range c.DNSNames[:min(len(c.DNSNames), maxNames)] {
-		names = append(names, quoted(name, maxName))
-	}
-	for _, ip := range c.IPAddresses[:min(len(c.IPAddresses), maxNames-len(names))] {
-		names = append(names, ip.String())
-	}
-	text := strings.Join(names, ", ")
-	if more := len(c.DNSNames) + len(c.IPAddresses) - len(names); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	if text == "" {
-		return "no name"
-	}
-	return text
-}
-
-func quoted(text string, most int) string { return strconv.Quote(secret.Cut(text, most)) }
-
-// UnknownPeer reports whether the peer is only unknown: no authority has signed its certificate, but nothing else is
-// wrong. A person may then be prompted to accept it.
-func (e *Error) UnknownPeer() bool { return !e.Pinned && len(e.Known) == 0 }
 
 // TLS returns the configuration for TLS connections to a host: a name, or an IP address without brackets. Use one
 // configuration for connections that belong together: it stores the sessions that later ones resume.
@@ -200,14 +111,31 @@ func (p Policy) verify(host string, chain []*x509.Certificate) error {
 	case p.Authorities == nil && len(p.Known) > 0:
 		return p.verifyKnown(e)
 	}
+	return p.verifyChain(host, chain, e)
+}
+
+// verifyChain checks a certificate against the authorities.
+func (p Policy) verifyChain(host string, chain []*x509.Certificate, e *Error) error {
 	others := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		others.AddCert(c)
 	}
-	if _, e.Err = leaf.Verify(x509.VerifyOptions{Roots: p.Authorities, Intermediates: others, DNSName: host}); e.Err != nil {
-		return e
+	leaf, options := chain[0], x509.VerifyOptions{Roots: p.Authorities, Intermediates: others, DNSName: host}
+	if _, e.Err = leaf.Verify(options); e.Err == nil {
+		return nil
 	}
-	return nil
+	e.Host, e.Authorities, e.KeyStated = host, p.Authorities != nil, len(p.Pins) > 0
+	// The first fault is in the way of the others: is it signed at all?
+	options.DNSName, options.KeyUsages = "", []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+	switch now := time.Now(); {
+	case now.After(leaf.NotAfter):
+		options.CurrentTime = leaf.NotAfter
+	case now.Before(leaf.NotBefore):
+		options.CurrentTime = leaf.NotBefore
+	}
+	_, err := leaf.Verify(options)
+	e.Signed = err == nil
+	return e
 }
 
 // verifyKnown checks the key in the error against the known keys, if there are any.
@@ -217,12 +145,4 @@ func (p Policy) verifyKnown(e *Error) error {
 	}
 	e.Known = p.Known
 	return e
-}
-
-// AsError returns the Error within a handshake error, or nil.
-func AsError(err error) *Error {
-	if e := (*Error)(nil); errors.As(err, &e) {
-		return e
-	}
-	return nil
 }

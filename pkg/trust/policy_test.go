@@ -71,7 +71,7 @@ func TestErrorQuotes(t *testing.T) {
 		says  string
 	}{
 		"another name":  {[]string{"files.example"}, nil, `its certificate is for "files.example", and not for "host"`},
-		"no name":       {nil, nil, `its certificate is for no name, and not for "host"`},
+		"no name":       {nil, nil, `its certificate has no name in it, so it is not for "host"`},
 		"a key in it":   {[]string{other, "a", "b", "c"}, nil, `its certificate is for "` + other + `", "a", "b" and 1 more, and not`},
 		"a quote":       {[]string{`a", and not for "b`}, nil, `is for "a\", and not for \"b", and not for "host"`},
 		"long":          {[]string{strings.Repeat("é", 10<<10), strings.Repeat("x", 10<<10)}, nil, `...", "xxx`},

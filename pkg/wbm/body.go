@@ -29,9 +29,10 @@ type body struct {
 	complete    atomic.Bool                   // all of it is sent
 	completed   chan struct{}                 // closed then
 	interrupted func() error                  // why the upload is interrupted, nil if it is not
+	limitAnswer func(on bool)                 // limits the head of an answer that comes before all is sent
 
 	mu    sync.Mutex
-	over  bool // Watch and Sent are not called any more
+	over  bool // Sent is not called any more
 	image Image
 	at    int64 // bytes of the image that were read
 }
@@ -39,7 +40,7 @@ type body struct {
 // newBody encodes a form as browsers do (HTML standard, "multipart/form-data encoding algorithm"). The image goes into the
 // first field for files; there is one.
 func newBody(f *htmlform.Form, image Image) *body {
-	b := &body{image: image, completed: make(chan struct{})}
+	b := &body{image: image, completed: make(chan struct{}), limitAnswer: func(bool) {}}
 	b.PipeReader, b.pipe = io.Pipe()
 	var text bytes.Buffer
 	w := multipart.NewWriter(&text)
@@ -93,14 +94,30 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pause holds back what is not read yet.
+// pause holds back what is not read yet, while the head of an answer is read.
 func (b *body) pause() {
 	paused := make(chan struct{})
-	b.paused.CompareAndSwap(nil, &paused)
+	if b.paused.CompareAndSwap(nil, &paused) && !b.complete.Load() {
+		b.limitAnswer(true)
+	}
+}
+
+// limitEarlyAnswer has late called when the head of an answer that comes before all is sent takes longer than a limit. It
+// returns what ends that.
+func (b *body) limitEarlyAnswer(limit time.Duration, late func()) (end func()) {
+	timer := time.AfterFunc(limit, late)
+	b.limitAnswer = func(on bool) {
+		if timer.Stop(); on {
+			timer.Reset(limit)
+		}
+	}
+	b.limitAnswer(false)
+	return func() { timer.Stop() }
 }
 
 // resume ends a pause.
 func (b *body) resume() {
+	b.limitAnswer(false)
 	if paused := b.paused.Swap(nil); paused != nil {
 		close(*paused)
 	}
@@ -113,6 +130,7 @@ func (b *body) sent() {
 	if b.complete.Swap(true) {
 		return
 	}
+	b.limitAnswer(false) // from here on it has Patience
 	close(b.completed)
 	if b.image.Sent != nil && !b.over {
 		b.image.Sent(b.at)
@@ -139,7 +157,7 @@ func (b *body) await(limit time.Duration) {
 	}
 }
 
-// finish returns when Watch and Sent are not called any more.
+// finish returns when Sent is not called any more.
 func (b *body) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -149,7 +167,7 @@ func (b *body) finish() {
 // An imageReader reads the image of a body. What goes wrong with the file is an [*Error].
 type imageReader body
 
-// Read reads a piece. The last one is given out when the watcher has agreed.
+// Read reads a piece.
 func (b *imageReader) Read(p []byte) (int, error) {
 	size := b.image.Content.Size()
 	if b.at == size {
@@ -169,25 +187,7 @@ func (b *imageReader) Read(p []byte) (int, error) {
 		b.image.Sent(b.at) // what was read before is given to the connection
 	}
 	b.at += int64(n)
-	if err := b.check(p, b.at == size); err != nil {
-		return 0, err
-	}
 	return n, nil
-}
-
-// check shows bytes to the watcher, and asks it after the last ones.
-func (b *imageReader) check(piece []byte, last bool) error {
-	if b.image.Watch == nil {
-		return nil
-	}
-	_, err := b.image.Watch.Write(piece)
-	if err == nil && last {
-		err = b.image.Watch.Check()
-	}
-	if err != nil {
-		return &Error{Kind: KindSource, Msg: "the file is not the image any more", Err: err}
-	}
-	return nil
 }
 
 // readError says why a file that was whole when it was opened cannot be read to its end.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/trust"
@@ -24,11 +25,6 @@ func TestNobody(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
 	var listen net.ListenConfig
-	closed, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
 	silent, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +35,7 @@ func TestNobody(t *testing.T) {
 		kind          wbm.Kind
 	}{
 		{"no TLS", plain.Listener.Addr().String(), wbm.KindTLS},
-		{"nobody", closed.Addr().String(), wbm.KindUnreachable},
+		{"nobody", ports.Address(t), wbm.KindUnreachable},
 		{"no address", "127.0.0.1", wbm.KindUnreachable},
 		{"no port", "127.0.0.1:", wbm.KindUnreachable},
 		{"no connection in time", silent.Addr().String(), wbm.KindUnreachable},

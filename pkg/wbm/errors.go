@@ -102,5 +102,5 @@ func (s *Session) fail(ctx context.Context, err error) error {
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
 		err = inner // without what net/http says of its own connection
 	}
-	return s.errorf(KindProtocol, "its answer makes no sense: %s", s.redact(err.Error())) // what HTTP says of it holds the phone's words
+	return s.errorf(KindProtocol, "its answer is not valid HTTP: %s", s.redact(err.Error())) // what HTTP says of it holds the phone's words
 }

@@ -112,7 +112,7 @@ func (s *Session) receive(ctx context.Context, r request, response *http.Respons
 // readAnswer reads the body of an answer.
 func (s *Session) readAnswer(ctx context.Context, r request, response *http.Response) (*answer, error) {
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return nil, s.errorf(KindProtocol, "its answer makes no sense: it wants to speak another protocol")
+		return nil, s.errorf(KindProtocol, "its answer is not valid: it wants to change to another protocol")
 	}
 	a := &answer{url: r.url, status: response.StatusCode, header: response.Header}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxPage+1))
@@ -127,7 +127,7 @@ func (s *Session) readAnswer(ctx context.Context, r request, response *http.Resp
 	a.body = body
 	s.jar.SetCookies(r.url, response.Cookies())
 	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, s.errorf(KindProtocol, "it compresses its pages (%s), although asked not to", s.redact(encoding))
+		return nil, s.errorf(KindProtocol, "it compresses its pages (%s), which was not asked for", s.redact(encoding))
 	}
 	return a, nil
 }

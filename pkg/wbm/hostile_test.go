@@ -73,7 +73,7 @@ func TestOpenHostile(t *testing.T) {
 		{"no page", says("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "not a web page"},
 		{"packed", says(ok + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"), wbm.KindProtocol, "compresses its pages"},
 		{"another protocol", says("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), wbm.KindProtocol, "another protocol"},
-		{"no HTTP", says("220 \x1b]0;ftp\x07 ready\r\n"), wbm.KindProtocol, "no sense"},
+		{"no HTTP", says("220 \x1b]0;ftp\x07 ready\r\n"), wbm.KindProtocol, "not valid HTTP"},
 		{"nothing", says(""), wbm.KindBroken, "cut"},
 		{"half a line", says("HTTP/1.1 20"), wbm.KindBroken, "cut"},
 		{"half a header", says("HTTP/1.1 200 OK\r\nContent-"), wbm.KindBroken, "cut"},

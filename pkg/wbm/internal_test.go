@@ -175,7 +175,7 @@ func TestAnswerBeforeWriteReturns(t *testing.T) {
 		{10, false, refusalGrace, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := &body{length: 10, completed: make(chan struct{})}
+			b := &body{length: 10, completed: make(chan struct{}), limitAnswer: func(bool) {}}
 			b.given.Store(c.given)
 			if c.sent {
 				time.AfterFunc(time.Second, b.wrote)

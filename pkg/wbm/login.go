@@ -183,11 +183,11 @@ func (s *Session) checkLogin(pages []*htmlform.Page) error {
 		return errWrong()
 	case demandsChange(pages):
 		s.loggedIn = true
-		return &Error{Kind: KindChange, Msg: "it demands a new password first; we change none"}
+		return &Error{Kind: KindChange, Msg: "it demands a new password first; cpupdate does not change passwords"}
 	case again:
 		return &Error{Kind: KindPassword, Msg: "it shows the login form again, and does not say why"}
 	case !s.loggedIn:
-		return &Error{Kind: KindPassword, Msg: "it took the password, and nobody is logged in"}
+		return &Error{Kind: KindPassword, Msg: "it accepted the password, but no login followed"}
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestLogin(t *testing.T) {
 				http.SetCookie(w, &http.Cookie{Name: "webm", Value: "0|0"})
 				text(w, "%s", menuPage)
 			}
-		}, wbm.KindPassword, "nobody is logged in", 1},
+		}, wbm.KindPassword, "no login followed", 1},
 		{"wrong, by status", func(s *site) {
 			s.pages["login:"+submit] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }
 		}, wbm.KindPassword, "with status 403", 1},
@@ -116,7 +116,7 @@ func TestLogin(t *testing.T) {
 		}, wbm.KindProtocol, "status 502", 1},
 		{"locked", after("<p>Password is <i>suspended</i></p>" + loginPage), wbm.KindLocked, "the last one too many", 1},
 		{"locked before", start("<p>Password is suspended</p>" + loginPage), wbm.KindLocked, "nothing was sent", 0},
-		{"change", after(`<form method=post>` + field + `<input type=password name=again></form>`), wbm.KindChange, "we change none", 1},
+		{"change", after(`<form method=post>` + field + `<input type=password name=again></form>`), wbm.KindChange, "does not change passwords", 1},
 		{"sent on to be sent again", redirect(307, "page.cmd?page=x"), wbm.KindProtocol, "once more", 1},
 		{"led elsewhere after it", redirect(302, "https://127.0.0.2/?is=pass%26word%221"), wbm.KindForeign, "127.0.0.2/?is=[redacted]", 1},
 		{"led to HTTP after it", redirect(302, "http://HOST/"), wbm.KindForeign, "http://", 1},

@@ -11,18 +11,10 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// A Watcher sees the bytes that are sent.
-type Watcher interface {
-	io.Writer
-	// Check is called after the last byte was written and before it is sent; its error ends the upload.
-	Check() error
-}
-
 // An Image is the file that is sent.
 type Image struct {
 	Name    string
-	Content *io.SectionReader // one call of its ReadAt may go on when Upload has returned; what it gives is dropped
-	Watch   Watcher           // sees what is sent; may be nil
+	Content *io.SectionReader // what it gives is sent; one call of its ReadAt may go on when Upload has returned
 	Sent    func(int64)       // called with how many bytes of the image are sent; must not wait; may be nil
 }
 

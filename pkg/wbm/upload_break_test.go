@@ -45,7 +45,7 @@ func TestUploadBreaks(t *testing.T) {
 			_, _ = io.CopyN(io.Discard, r, 1<<20)
 			_, _ = io.WriteString(conn, "what?\r\n\r\n")
 			_, _ = io.Copy(io.Discard, r)
-		}, wbm.KindProtocol, "no sense", false},
+		}, wbm.KindProtocol, "not valid HTTP", false},
 		{"cut half way", func(_ net.Conn, r *bufio.ReadWriter, _ chan struct{}) { _, _ = io.CopyN(io.Discard, r, 1<<20) }, wbm.KindBroken, "cut", false},
 		{"stalled", func(_ net.Conn, r *bufio.ReadWriter, ended chan struct{}) {
 			_, _ = io.CopyN(io.Discard, r, 1<<20)

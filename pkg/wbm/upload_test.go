@@ -39,26 +39,37 @@ func zeroImage(size int64) wbm.Image {
 	return wbm.Image{Name: "a.img", Content: io.NewSectionReader(zeros{size}, 0, size)}
 }
 
-// A watcher watches, and objects if it has an error.
-type watcher struct {
-	n            int64
-	sum          [32]byte // of all that was written, set by Check
-	digest       hash.Hash
-	write, check error
+// A hashedImage is an image of zeros that is hashed as it is read.
+type hashedImage struct {
+	n      int64
+	digest hash.Hash
 }
 
-func (w *watcher) Write(p []byte) (int, error) {
-	w.n += int64(len(p))
-	if w.digest == nil {
-		w.digest = sha256.New()
+func (h *hashedImage) ReadAt(b []byte, at int64) (int, error) {
+	if at != h.n {
+		return 0, fmt.Errorf("byte %d is read after byte %d", at, h.n)
 	}
-	w.digest.Write(p)
-	return len(p), w.write
+	clear(b)
+	h.n += int64(len(b))
+	return h.digest.Write(b)
 }
 
-func (w *watcher) Check() error {
-	w.sum = [32]byte(w.digest.Sum(nil))
-	return w.check
+// A failingImage is an image of 1 MiB of which the bytes from one offset on cannot be read.
+func failingImage(from int64, err error) wbm.Image {
+	return wbm.Image{Name: "a.img", Content: io.NewSectionReader(failing{from, err}, 0, 1<<20)}
+}
+
+type failing struct {
+	from int64
+	err  error
+}
+
+func (f failing) ReadAt(b []byte, at int64) (int, error) {
+	if at+int64(len(b)) > f.from {
+		return 0, f.err
+	}
+	clear(b)
+	return len(b), nil
 }
 
 // answers sets the answer to the image.
@@ -149,15 +160,15 @@ func TestUploadSource(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		image wbm.Image
-		watch *watcher
 		cause error
 	}{
-		{"checked", zeroImage(1 << 20), &watcher{check: objection}, objection},
-		{"watched", zeroImage(1 << 20), &watcher{write: objection}, objection},
-		{"shorter", wbm.Image{Name: "a", Content: io.NewSectionReader(zeros{1 << 20}, 0, 2<<20)}, nil, nil},
-		{"not readable", wbm.Image{Name: "a", Content: io.NewSectionReader(unreadable{}, 0, 1<<20)}, nil, os.ErrPermission},
-		{"empty", image(""), nil, nil},
-		{"none", wbm.Image{}, nil, nil},
+		{"last part", failingImage(1<<20-1, objection), objection},
+		{"middle", failingImage(300_000, objection), objection},
+		{"first part", failingImage(0, objection), objection},
+		{"shorter", wbm.Image{Name: "a", Content: io.NewSectionReader(zeros{1 << 20}, 0, 2<<20)}, nil},
+		{"not readable", wbm.Image{Name: "a", Content: io.NewSectionReader(unreadable{}, 0, 1<<20)}, os.ErrPermission},
+		{"empty", image(""), nil},
+		{"none", wbm.Image{}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -169,9 +180,6 @@ func TestUploadSource(t *testing.T) {
 				n, _ := io.Copy(io.Discard, r)
 				got.Store(n)
 			})
-			if c.watch != nil {
-				c.image.Watch = c.watch
-			}
 			_, err := s.visit(t, s.options(t), c.image)
 			if kind(err) != wbm.KindSource || c.cause != nil && !errors.Is(err, c.cause) {
 				t.Fatalf("%v", err)
@@ -193,23 +201,22 @@ type unreadable struct{}
 
 func (unreadable) ReadAt([]byte, int64) (int, error) { return 0, os.ErrPermission }
 
-// TestUploadWatched checks that the watcher sees every byte, and that Sent counts every byte.
-func TestUploadWatched(t *testing.T) {
+// TestUploadReads checks that every byte is read once, and that Sent counts every byte.
+func TestUploadReads(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{1, 32<<10 - 1, 256 << 10, 256<<10 + 1, 1 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			w := &watcher{}
-			send := zeroImage(size)
-			send.Watch = w
+			w := &hashedImage{digest: sha256.New()}
+			send := wbm.Image{Name: "a", Content: io.NewSectionReader(w, 0, size)}
 			sent := int64(0)
 			send.Sent = func(n int64) { sent = n }
 			if _, err := s.visit(t, s.options(t), send); err != nil {
 				t.Fatal(err)
 			}
-			if w.n != size || sent != size || w.sum != sha256.Sum256(make([]byte, size)) {
-				t.Errorf("watched %d, sent %d of %d, sum %x", w.n, sent, size, w.sum)
+			if w.n != size || sent != size || [32]byte(w.digest.Sum(nil)) != sha256.Sum256(make([]byte, size)) {
+				t.Errorf("read %d, sent %d of %d, sum %x", w.n, sent, size, w.digest.Sum(nil))
 			}
 		})
 	}

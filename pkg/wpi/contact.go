@@ -50,6 +50,7 @@ type Contacted struct {
 	Remote netip.AddrPort // the phone's
 	Scheme string         // "http" or "https"
 	Method string         // "POST" or "GET"
+	Status int            // of the answer: 204 is what phones are known to answer (the guide, p. 15)
 }
 
 // Send sends the contact request, and returns when the phone has taken it. The phone need not call back (the guide, p. 41), and
@@ -130,7 +131,9 @@ func (c Contact) sendOver(ctx context.Context, conn net.Conn, address string, do
 			return Contacted{}, &ContactError{Kind: ContactRefused, Address: address, Err: err}
 		}
 	}
-	return done.orNothing(c.exchange(ctx, conn, address, done))
+	status, failure := c.exchange(ctx, conn, address, done)
+	done.Status = status
+	return done.orNothing(failure)
 }
 
 // dial connects within the time limit.

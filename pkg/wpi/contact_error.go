@@ -1,7 +1,9 @@
 package wpi
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
@@ -14,7 +16,7 @@ type ContactKind string
 const (
 	ContactUnreachable ContactKind = "unreachable" // no route, refused, name unknown
 	ContactTimeout     ContactKind = "timeout"     // silent for longer than the limit, connected or not
-	ContactRefused     ContactKind = "refused"     // answered, but not with 204
+	ContactRefused     ContactKind = "refused"     // answered, but with no status of success
 	ContactNoPhone     ContactKind = "no-phone"    // something else listens there
 )
 
@@ -45,6 +47,21 @@ func (e *ContactError) Error() string {
 }
 
 func (e *ContactError) Unwrap() error { return e.Err }
+
+// Passing reports whether the same request may succeed later: the phone could not be reached, did not answer in time, closed
+// the connection without an answer, or answered that it cannot serve at the moment. A phone that restarts does so.
+func (e *ContactError) Passing() bool {
+	name := (*net.DNSError)(nil)
+	switch e.Status {
+	case 0:
+		lasts := e.Kind == ContactRefused || errors.Is(e.Err, errNotHTTP) || errors.Is(e.Err, errNoTLS) || errors.As(e.Err, &name) && name.IsNotFound
+		return !lasts
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
 
 // otherMethod reports whether the answer may mean that the method was not understood.
 func (e *ContactError) otherMethod() bool {

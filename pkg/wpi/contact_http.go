@@ -23,9 +23,9 @@ var (
 	errNoTLS   = errors.New("it does not speak TLS")
 )
 
-// exchange sends one request over a connection, checks the status of the answer, and closes the connection. It follows no
-// redirect and uses no proxy.
-func (c Contact) exchange(ctx context.Context, conn net.Conn, address string, done Contacted) *ContactError {
+// exchange sends one request over a connection, returns the status of the answer if it is one of success, and closes the
+// connection. It follows no redirect and uses no proxy.
+func (c Contact) exchange(ctx context.Context, conn net.Conn, address string, done Contacted) (int, *ContactError) {
 	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, os.ErrDeadlineExceeded)
 	defer cancel()
@@ -36,18 +36,18 @@ func (c Contact) exchange(ctx context.Context, conn net.Conn, address string, do
 	}
 	client, err := transport.NewClientConn(ctx, "http", address)
 	if err != nil {
-		return failed(address, err, ContactNoPhone)
+		return 0, failed(address, err, ContactNoPhone)
 	}
 	defer func() { _ = client.Close() }()
 	response, err := client.RoundTrip(request(done.Method, address, c.form(done.Local)).WithContext(ctx))
 	if err != nil {
-		return failed(address, answerError(err), ContactNoPhone)
+		return 0, failed(address, answerError(err), ContactNoPhone)
 	}
 	_ = response.Body.Close()
-	if response.StatusCode != http.StatusNoContent { // the only one that means yes (the guide, p. 15)
-		return &ContactError{Kind: ContactRefused, Address: address, Status: response.StatusCode}
+	if status := response.StatusCode; status >= http.StatusOK && status < http.StatusMultipleChoices { // a phone that calls has taken it, whatever it answered
+		return status, nil
 	}
-	return nil
+	return 0, &ContactError{Kind: ContactRefused, Address: address, Status: response.StatusCode}
 }
 
 // request returns the request in one of its two forms.

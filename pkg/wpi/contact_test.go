@@ -40,7 +40,7 @@ func TestContact(t *testing.T) {
 		local = l
 		return l.String(), 18443
 	}}.Send(t.Context())
-	want := wpi.Contacted{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddrPort(d.address), Scheme: "http", Method: "POST"}
+	want := wpi.Contacted{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddrPort(d.address), Scheme: "http", Method: "POST", Status: 204}
 	if err != nil || done != want || local != want.Local {
 		t.Errorf("got %+v, %v, asked with %v", done, err, local)
 	}
@@ -120,11 +120,15 @@ func TestContactAnswers(t *testing.T) {
 		"411, GET":            {[]func(net.Conn){refusal("411"), say(yes)}, "", 0, 2, 0},
 		"501, GET":            {[]func(net.Conn){refusal("501"), say(yes)}, "", 0, 2, 0},
 		"404 twice":           {[]func(net.Conn){refusal("404")}, wpi.ContactRefused, 404, 2, 0},
-		"404, then 200":       {[]func(net.Conn){refusal("404"), refusal("200")}, wpi.ContactRefused, 200, 2, 0},
+		"404, then 200":       {[]func(net.Conn){refusal("404"), refusal("200")}, "", 0, 2, 0},
 		"404, then closed":    {[]func(net.Conn){refusal("404"), say("")}, wpi.ContactRefused, 404, 2, 0},
 		"404, then silent":    {[]func(net.Conn){refusal("404"), silence}, wpi.ContactRefused, 404, 2, short},
-		"200":                 {[]func(net.Conn){refusal("200")}, wpi.ContactRefused, 200, 1, 0},
-		"200, endless":        {[]func(net.Conn){sayAndWait("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")}, wpi.ContactRefused, 200, 1, 0},
+		"200":                 {[]func(net.Conn){refusal("200")}, "", 0, 1, 0},
+		"200 with a text":     {[]func(net.Conn){say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK")}, "", 0, 1, 0},
+		"200, endless":        {[]func(net.Conn){sayAndWait("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")}, "", 0, 1, 0},
+		"202":                 {[]func(net.Conn){refusal("202")}, "", 0, 1, 0},
+		"299":                 {[]func(net.Conn){refusal("299")}, "", 0, 1, 0},
+		"304":                 {[]func(net.Conn){refusal("304")}, wpi.ContactRefused, 304, 1, 0},
 		"401":                 {[]func(net.Conn){refusal("401")}, wpi.ContactRefused, 401, 1, 0},
 		"503":                 {[]func(net.Conn){refusal("503")}, wpi.ContactRefused, 503, 1, 0},
 		"redirect":            {[]func(net.Conn){say("HTTP/1.1 302 Found\r\nLocation: http://" + elsewhere + "/\r\n\r\n")}, wpi.ContactRefused, 302, 1, 0},
@@ -156,7 +160,7 @@ func TestContactAnswers(t *testing.T) {
 				c := wpi.Contact{Address: d.address, AltAddress: second.address, Timeout: row.timeout, Dial: network.Dial}
 				done, err := c.Send(t.Context())
 				if row.kind == "" {
-					if err != nil || done.Scheme != "http" {
+					if err != nil || done.Scheme != "http" || done.Status < 200 || done.Status > 299 {
 						t.Errorf("got %+v, %v", done, err)
 					}
 				} else {

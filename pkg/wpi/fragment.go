@@ -1,5 +1,7 @@
 package wpi
 
+import "github.com/cpupdate/cpupdate/pkg/internal/netconn"
+
 // Limits of a message in fragments. Phones break up what is over 50 kB (the guide, p. 69).
 const (
 	maxFragments = 1000
@@ -45,4 +47,31 @@ func (s *sessions) join(session *Session, m *PhoneMessage, size int) (whole *Pho
 	session.held += size
 	s.held += size
 	return nil, false, nil
+}
+
+// hold counts a fragment of a session that waits for more in the budget of the server, if it has one. A session whose
+// memory others need ends.
+func (s *sessions) hold(session *Session, budget *netconn.Budget, memory int64) error {
+	if budget == nil {
+		return nil
+	}
+	s.mu.Lock()
+	held := session.memory
+	s.mu.Unlock()
+	if held == nil {
+		held = budget.Hold(session.remote, 0, func() { s.remove(session) })
+		s.mu.Lock()
+		over := session.element == nil // another session took its place meanwhile
+		if !over {
+			session.memory = held
+		}
+		s.mu.Unlock()
+		if over {
+			held.End()
+		}
+	}
+	if !held.Add(memory) {
+		return errFragments
+	}
+	return nil
 }

@@ -101,6 +101,16 @@ func (m *PhoneMessage) Value(name string) (string, bool) {
 	return "", false
 }
 
+// memory returns how many bytes the message takes at most: lists and texts grow by doubling.
+func (m *PhoneMessage) memory() int64 {
+	const each = 160
+	n := each
+	for _, i := range m.Items {
+		n += each + 2*(len(i.Name)+len(i.Index)+len(i.Status)+len(i.Value))
+	}
+	return int64(n)
+}
+
 // A ServiceMessage is what a phone is answered: an action and what it needs.
 type ServiceMessage struct {
 	Nonce  string

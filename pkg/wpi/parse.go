@@ -54,7 +54,8 @@ func ParseServiceMessage(text []byte) (*ServiceMessage, error) {
 }
 
 // A parser reads a message of either direction. It takes elements by their names without namespace and case, wherever
-// they stand below the root, and passes over what it does not know.
+// they stand below the root, and passes over what it does not know. The root may stand within a signature, which is not
+// verified.
 type parser struct {
 	root        string // in small letters
 	keepSecrets bool
@@ -72,7 +73,9 @@ func (p *parser) parse(text []byte) error {
 		return &MessageError{0, fmt.Sprintf("it is longer than %d bytes", MaxMessage)}
 	}
 	p.seen = map[string]bool{}
-	d := xml.NewDecoder(bytes.NewReader(text))
+	d := xml.NewDecoder(strings.NewReader(decode(text)))
+	d.Strict = false // a bare & stands for itself
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	for {
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
@@ -80,14 +83,14 @@ func (p *parser) parse(text []byte) error {
 		}
 		line, _ := d.InputPos()
 		if err != nil {
-			return &MessageError{line, "it is not well-formed XML in UTF-8"}
+			return &MessageError{line, "it is not well-formed XML"}
 		}
 		if msg := p.take(token); msg != "" {
 			return &MessageError{line, msg}
 		}
 	}
 	switch {
-	case !p.seen[p.root]:
+	case len(p.seen) == 0:
 		return &MessageError{0, "it is empty"}
 	case len(p.path) > 0:
 		return &MessageError{0, "it ends in the middle"}
@@ -108,7 +111,7 @@ func (p *parser) take(token xml.Token) string {
 		switch {
 		case len(p.path) > 0:
 			p.text.Write(t)
-		case len(bytes.TrimSpace(bytes.TrimPrefix(t, []byte("\uFEFF")))) > 0:
+		case len(bytes.TrimSpace(t)) > 0:
 			return "text outside of the message"
 		}
 	case xml.Directive:
@@ -119,19 +122,25 @@ func (p *parser) take(token xml.Token) string {
 
 func (p *parser) start(t xml.StartElement) string {
 	name := strings.ToLower(t.Name.Local)
+	inside := p.inside()
+	around := !inside && name != p.root && (name != "message" || !p.seen[signature]) // an element around the message
 	switch {
-	case len(p.path) == 0 && (name != p.root || p.seen[name]):
+	case len(p.path) == 0 && len(p.seen) > 0, around && len(p.path) == 0 && name != signature:
 		return "another root than expected"
 	case len(p.path) == maxDepth:
 		return "elements within elements without end"
-	case name == "item" && slices.Contains(p.path, name):
+	case inside && name == "item" && slices.Contains(p.path, name):
 		return "an item within an item"
-	case (name == "message" || name == "reasonforcontact" && p.root == "workpointmessage" || name == "action") && p.seen[name]:
+	case !around && (name == p.root || name == "message" || name == "reasonforcontact" && p.root == "workpointmessage" || name == "action") && p.seen[name]:
 		return "two elements where one is expected"
 	}
 	p.path = append(p.path, name)
-	p.seen[name] = true
 	p.text.Reset()
+	if around {
+		p.seen[signature] = true
+		return ""
+	}
+	p.seen[name] = true
 	if name == "item" {
 		p.item = Item{}
 	}
@@ -172,13 +181,25 @@ func (p *parser) attribute(element, name, text string) string {
 	return ""
 }
 
+// signature is an element that may be around the root (observed: a service has a form of it, which it does not use).
+const signature = "signature"
+
+// inside reports whether the innermost open element is part of the message, and not of a signature around it.
+func (p *parser) inside() bool {
+	return slices.ContainsFunc(p.path, func(name string) bool { return name == p.root || name == "message" })
+}
+
 func (p *parser) end(name string) string {
 	if len(p.path) == 0 || p.path[len(p.path)-1] != name {
 		return "an element ends that did not begin"
 	}
+	inside := p.inside()
 	p.path = p.path[:len(p.path)-1]
 	value := strings.TrimSpace(p.text.String())
 	p.text.Reset()
+	if !inside {
+		return ""
+	}
 	switch name {
 	case "reasonforcontact":
 		p.phone.Reason = value
@@ -193,7 +214,7 @@ func (p *parser) end(name string) string {
 func (p *parser) endItem(value string) string {
 	switch {
 	case p.item.Name == "":
-		return "an item without a name"
+		return "" // there is nothing to know it by
 	case len(p.items) == MaxItems:
 		return fmt.Sprintf("more than %d items", MaxItems)
 	case !p.keepSecrets && secretItem(p.item.Name):

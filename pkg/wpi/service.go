@@ -3,10 +3,13 @@ package wpi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 const (
@@ -46,7 +49,7 @@ type ServiceOptions struct {
 
 	Timeout  time.Duration // the longest wait for a message, for Answer, and for writing, each; 30 s if 0
 	Forget   time.Duration // the silence after which a session is over; 2 min if 0
-	Sessions int           // how many there are at most: the one that is silent for longest makes room; 10,000 if 0
+	Sessions int           // how many there are at most: of the address with the most, the one that is silent for longest makes room; 10,000 if 0
 	Held     int           // bytes of fragments that wait for more, of all sessions together; 64 MiB if 0
 }
 
@@ -61,27 +64,31 @@ func (e *CallError) Unwrap() error { return e.Err }
 
 // Why a request is refused, apart from what is wrong with a message.
 var (
-	errPath      = errors.New("it does not ask for the service")
-	errMethod    = errors.New("it is no POST")
+	errPath      = errors.New("it asks for another path than phones do")
+	errMethod    = errors.New("it does not use POST as phones do")
 	errLong      = errors.New("the message is too long")
-	errBusy      = errors.New("too many long messages come at a time")
+	errBusy      = errors.New("too many messages come at a time")
 	errCutOff    = errors.New("the message ends before its end, or comes too slowly")
 	errFragments = errors.New("more fragments than are taken")
 )
 
 // A Service is what phones call. It is an [http.Handler] for a server that speaks HTTP/1.1 over TLS and no HTTP/2 (the
-// guide, p. 12), keeps idle connections for 45 to 60 s (observed), and limits the head of a request and the number of
-// connections: each may hold a message that is not read yet.
+// guide, p. 12), keeps idle connections for 45 to 60 s (observed), and limits the head of a request and the memory for what
+// is not read yet. What a server counts for a connection, as the one of this module does, grows by what the message takes,
+// and fragments that wait for more count too.
 type Service struct {
 	o        ServiceOptions
 	sessions sessions
 	long     chan struct{} // holds one for each long message that is being understood
+	short    chan struct{} // and this one for the others
 }
 
-// What a message takes while it is understood may be 50 times its length, so that few long ones are at a time.
+// What a message takes while it is understood may be 50 times its length, so that few are at a time: a long one, beside
+// which short ones need not wait, and so many of those as processors may have work with.
 const (
-	maxShort = 64 << 10 // bytes; phones send 50 kB at most (the guide, p. 69)
-	maxLong  = 8
+	maxShort     = 64 << 10 // bytes; phones send 50 kB at most (the guide, p. 69)
+	maxLong      = 1
+	maxShortOnes = 8
 )
 
 // NewService returns a service without sessions.
@@ -98,7 +105,7 @@ func NewService(o ServiceOptions) *Service {
 	if o.Held == 0 {
 		o.Held = 64 << 20
 	}
-	return &Service{o: o, sessions: newSessions(o), long: make(chan struct{}, maxLong)}
+	return &Service{o: o, sessions: newSessions(o), long: make(chan struct{}, maxLong), short: make(chan struct{}, maxShortOnes)}
 }
 
 // ServeHTTP answers one message.
@@ -115,6 +122,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, remote, failure)
 		return
 	}
+	hold := netconn.HoldOf(r.Context())
+	if hold != nil && !hold.Add(message.memory()) {
+		return // the connection had to make room
+	}
 	session, fresh := s.sessions.find(remote, cookieIDs(r.Header["Cookie"]), message.Reason == ReplyTo)
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)
 	defer cancel()
@@ -128,7 +139,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Set-Cookie", cookieName+"="+session.ID+"; Path="+servicePrefix+"/; Secure")
 	}
 	nonce := message.Nonce
+	memory := message.memory()
 	message, whole, err := s.sessions.join(session, message, size)
+	if err == nil && !whole {
+		err = s.sessions.hold(session, hold.Budget(), memory)
+	}
 	if err != nil {
 		s.refuse(w, remote, &CallError{http.StatusBadRequest, err})
 		return
@@ -162,8 +177,20 @@ func remoteOf(r *http.Request) netip.Addr {
 	return from.Addr().Unmap()
 }
 
-// isService reports whether a path is one of the service. Phones are given a host and a port only (the guide, p. 14).
+// isService reports whether a path is one of the service. Phones are given a host and a port only (the guide, p. 14). Capitals
+// and empty parts of the path mean nothing.
 func isService(path string) bool {
-	rest, found := strings.CutPrefix(path, servicePrefix)
-	return found && (rest == "" || rest[0] == '/')
+	path = "/" + strings.TrimLeft(path, "/")
+	if len(path) < len(servicePrefix) || !strings.EqualFold(path[:len(servicePrefix)], servicePrefix) {
+		return false
+	}
+	rest := path[len(servicePrefix):]
+	return rest == "" || rest[0] == '/'
+}
+
+// otherwise adds to an error what was requested: bounded, and quoted.
+func otherwise(err error, r *http.Request) error {
+	const most = 200
+	line := r.Method + " " + r.RequestURI
+	return fmt.Errorf("%w; it sent %q", err, line[:min(len(line), most)])
 }

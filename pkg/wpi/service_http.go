@@ -17,9 +17,9 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (*PhoneMessage, i
 	_ = control.SetReadDeadline(time.Now().Add(s.o.Timeout)) // what is refused is not waited for longer either
 	switch {
 	case !isService(r.URL.Path):
-		return nil, 0, &CallError{http.StatusNotFound, errPath}
+		return nil, 0, &CallError{http.StatusNotFound, otherwise(errPath, r)}
 	case r.Method != http.MethodPost:
-		return nil, 0, &CallError{http.StatusMethodNotAllowed, errMethod}
+		return nil, 0, &CallError{http.StatusMethodNotAllowed, otherwise(errMethod, r)}
 	case r.ContentLength > MaxMessage:
 		return nil, 0, &CallError{http.StatusRequestEntityTooLarge, errLong}
 	}
@@ -36,17 +36,19 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (*PhoneMessage, i
 	return message, text.Len(), failure
 }
 
-// understand parses a message, a long one when there is room.
+// understand parses a message when there is room.
 func (s *Service) understand(ctx context.Context, text []byte) (*PhoneMessage, *CallError) {
+	room := s.short
 	if len(text) > maxShort {
-		ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
-		defer cancel()
-		select {
-		case s.long <- struct{}{}:
-			defer func() { <-s.long }()
-		case <-ctx.Done():
-			return nil, &CallError{http.StatusServiceUnavailable, errBusy}
-		}
+		room = s.long
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
+	case <-ctx.Done():
+		return nil, &CallError{http.StatusServiceUnavailable, errBusy}
 	}
 	message, err := ParsePhoneMessage(text)
 	if err != nil {

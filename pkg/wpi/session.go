@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // A Session is one conversation: from a phone's call to the answer CleanUp, or to silence. Owner is the answerer's, who
@@ -26,6 +28,7 @@ type Session struct {
 	pending *PhoneMessage // the fragments that came, joined
 	parts   int
 	held    int // bytes that they had
+	memory  *netconn.Hold
 }
 
 // Format writes nothing of it: who knows the ID can speak as the phone.
@@ -85,7 +88,7 @@ func (s *sessions) find(remote netip.Addr, ids []string, reply bool) (session *S
 		}
 	}
 	if s.silent.Len() >= s.most {
-		s.drop(s.silent.Back().Value.(*Session))
+		s.drop(s.spare())
 	}
 	session = &Session{ID: newID(), busy: make(chan struct{}, 1), remote: remote, last: now}
 	session.element = s.silent.PushFront(session)
@@ -95,6 +98,20 @@ func (s *sessions) find(remote netip.Addr, ids []string, reply bool) (session *S
 	}
 	s.byRemote[remote][session] = true
 	return session, true
+}
+
+// spare returns the session that makes room for another: of the address that has the most, the one that is silent for
+// longest. The lock is held.
+func (s *sessions) spare() *Session {
+	most := 0
+	for _, there := range s.byRemote {
+		most = max(most, len(there))
+	}
+	for e := s.silent.Back(); ; e = e.Prev() {
+		if session := e.Value.(*Session); len(s.byRemote[session.remote]) == most {
+			return session
+		}
+	}
 }
 
 func newID() string {
@@ -141,5 +158,8 @@ func (s *sessions) drop(session *Session) {
 // release forgets the fragments of a session.
 func (s *sessions) release(session *Session) {
 	s.held -= session.held
-	session.pending, session.parts, session.held = nil, 0, 0
+	if session.memory != nil {
+		session.memory.End()
+	}
+	session.pending, session.parts, session.held, session.memory = nil, 0, 0, nil
 }

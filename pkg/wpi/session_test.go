@@ -168,6 +168,23 @@ func TestManySessions(t *testing.T) {
 	}
 }
 
+// TestManySessionsOfOne checks that an address with very many sessions takes the room from itself.
+func TestManySessionsOfOne(t *testing.T) {
+	t.Parallel()
+	s := counting(0, 100)
+	first, reply := message("N", "solicited", ""), message("N", "reply-to", "")
+	cookie := call(t.Context(), s, "192.0.2.1", "", first).cookie
+	other := call(t.Context(), s, "192.0.2.2", "", first).cookie
+	for range 300 {
+		call(t.Context(), s, "192.0.2.9", "", first)
+	}
+	for from, cookie := range map[string]string{"192.0.2.1": cookie, "192.0.2.2": other} {
+		if v := call(t.Context(), s, from, cookie, reply); v.action != "2" {
+			t.Errorf("%s: got %s", from, v.action)
+		}
+	}
+}
+
 // TestOneAtATime: two messages of one session are answered one after the other, however they come.
 func TestOneAtATime(t *testing.T) {
 	t.Parallel()

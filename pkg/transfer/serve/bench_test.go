@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
@@ -185,12 +186,7 @@ func startNginx(b *testing.B, folder string) server {
 	b.Helper()
 	realservers.Require(b, realservers.Nginx)
 	program, _ := realservers.Find(realservers.Nginx)
-	free, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
+	address := ports.Address(b)
 	text := "daemon off;\nuser root;\nworker_processes auto;\nworker_rlimit_nofile 16384;\npid " + folder + "/pid;\n" +
 		"events { worker_connections 4096; }\nhttp {\nsendfile on;\ntcp_nopush on;\naccess_log off;\n"
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {

@@ -24,9 +24,10 @@ type ftpControl struct {
 	rest  []byte        // of the command that the library reads
 	quit  bool          // the last command was given to the library
 
-	mu   sync.Mutex
-	busy bool // a command has no last reply yet
-	lost bool // a reply could not be sent: the library remembers that, and sends none any more
+	mu    sync.Mutex
+	busy  bool      // a command has no last reply yet
+	login time.Time // when the client has to be logged in; zero if it is
+	lost  bool      // a reply could not be sent: the library remembers that, and sends none any more
 }
 
 const (
@@ -37,7 +38,7 @@ const (
 
 func newFTPControl(c *conn, idle time.Duration) *ftpControl {
 	// Busy from the start: the greeting is a reply too.
-	return &ftpControl{conn: c, idle: idle, lines: bufio.NewReaderSize(c, maxFTPCommand), reply: make(chan struct{}, 1), busy: true}
+	return &ftpControl{conn: c, idle: idle, lines: bufio.NewReaderSize(c, maxFTPCommand), reply: make(chan struct{}, 1), busy: true, login: time.Now().Add(idle)}
 }
 
 func (c *ftpControl) Read(p []byte) (int, error) {
@@ -129,7 +130,8 @@ func (c *ftpControl) Write(p []byte) (int, error) {
 		if isLastReply(line) {
 			c.mu.Lock()
 			c.busy = false
-			_ = c.Conn.SetReadDeadline(time.Now().Add(c.idle))
+			c.done()
+			_ = c.Conn.SetReadDeadline(c.deadline())
 			c.mu.Unlock()
 			select {
 			case c.reply <- struct{}{}:
@@ -138,6 +140,22 @@ func (c *ftpControl) Write(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// deadline returns how long to wait for the next command. All that comes before the login has the limit together. The lock
+// is held.
+func (c *ftpControl) deadline() time.Time {
+	if !c.login.IsZero() {
+		return c.login
+	}
+	return time.Now().Add(c.idle)
+}
+
+// loggedIn notes that the client has logged in.
+func (c *ftpControl) loggedIn() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.login = time.Time{}
 }
 
 // isLastReply reports whether a line is the end of a reply that no other will follow: three digits that do not begin

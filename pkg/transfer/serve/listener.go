@@ -5,12 +5,14 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// How many connections there may be at a time. What comes beyond is reset at once.
+// How many connections there may be at a time. What comes beyond takes the place of the oldest one of the address that has
+// the most, unless it is from there itself, or is reset at once.
 const (
 	maxConns     = 8192
 	maxConnsEach = 4096 // from one address: behind it may be a thousand phones
@@ -20,21 +22,36 @@ const (
 	unknownTimeout = 10 * time.Second
 )
 
+// What clients have begun to send and not finished may take maxUnread bytes of memory together: all connections but those
+// over which a file goes out. Nearly 2,800 that do nothing fit in. How much each takes was measured.
+const (
+	maxUnread  = 64 << 20
+	connMemory = 24 << 10 // a connection with TLS, and what serves it
+	byteMemory = 3        // each byte that came: buffers grow by doubling
+	maxKept    = 16 << 10 // bytes for which a connection keeps a buffer: a record of TLS
+)
+
 // ErrTooManyConns is passed to [Options.OnError] when there are more connections from unknown addresses than are
 // accepted. It is passed once, for the first one that is refused.
 var ErrTooManyConns = errors.New("too many connections from unknown addresses")
+
+// ErrFull is passed to [Options.OnError] when connections of known addresses make room for others. It is passed once, with
+// the address of which the first one is closed.
+var ErrFull = errors.New("too many connections or unfinished messages at a time: the oldest of this address are closed")
 
 // A listener takes connections, within limits.
 type listener struct {
 	net.Listener
 	options Options
 	serve   func(*conn) // is given each connection, in a goroutine of its own
+	unread  *netconn.Budget
 	done    chan struct{}
 	work    sync.WaitGroup // goroutines that Close waits for
 
 	mu        sync.Mutex
 	closed    bool
 	overLimit bool // ErrTooManyConns was reported
+	full      bool // ErrFull was reported
 	conns     map[*conn]struct{}
 	known     connLimiter
 	unknown   connLimiter
@@ -72,6 +89,34 @@ type conn struct {
 	known    bool       // when it came
 	listener *listener
 	released sync.Once
+
+	hold *netconn.Hold // of the memory for what is not read yet
+	came atomic.Int64  // bytes since the request began
+	kept int64         // bytes that count as long as the connection lasts
+}
+
+// errNoRoom ends a connection that has to make room.
+var errNoRoom = errors.New("no memory left for what the client sends")
+
+// Read counts what comes.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.came.Add(int64(n))
+		if !c.hold.Add(byteMemory * int64(n)) {
+			netconn.Reset(c.Conn)
+			return 0, errNoRoom
+		}
+	}
+	return n, err
+}
+
+// done notes that nothing of what came is kept any more, but for a buffer, and that the client may send the next request.
+func (c *conn) done() {
+	c.kept = max(c.kept, min(c.came.Swap(0), maxKept))
+	if !c.hold.Resume(connMemory + byteMemory*c.kept) {
+		netconn.Reset(c.Conn)
+	}
 }
 
 // timeout returns how long the client may be silent where others may for limit.
@@ -102,11 +147,24 @@ func newListener(o Options, serve func(*conn)) (*listener, error) {
 			return nil, err
 		}
 	}
-	return &listener{
+	l := &listener{
 		Listener: below, options: o, serve: serve, done: make(chan struct{}), conns: map[*conn]struct{}{},
 		known:   connLimiter{most: maxConns, mostEach: maxConnsEach, each: map[netip.Addr]int{}},
 		unknown: connLimiter{most: maxUnknown, mostEach: maxUnknownEach, each: map[netip.Addr]int{}},
-	}, nil
+	}
+	l.unread = netconn.NewBudget(maxUnread, l.isFull)
+	return l, nil
+}
+
+// isFull reports, once, that an address loses connections to others.
+func (l *listener) isFull(remote netip.Addr) {
+	l.mu.Lock()
+	first := !l.full && !l.closed
+	l.full = l.full || first
+	l.mu.Unlock()
+	if first {
+		l.options.OnError(remote, ErrFull)
+	}
 }
 
 // address returns what is listened on.
@@ -154,22 +212,47 @@ func (l *listener) run() {
 func (l *listener) admit(raw net.Conn) {
 	c := &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()).Addr(), listener: l}
 	c.known = l.options.Known(c.remote)
-	l.mu.Lock()
-	room := !l.closed && l.limiter(c).take(c.remote)
+	room := l.take(c) || c.known && l.unread.MakeRoom(c.remote) && l.take(c)
 	if room {
-		l.conns[c] = struct{}{}
-	}
-	first := !room && !l.closed && !c.known && !l.overLimit
-	l.overLimit = l.overLimit || first
-	l.mu.Unlock()
-	if room {
+		c.hold = l.unread.Hold(c.remote, connMemory, c.drop)
 		l.work.Go(func() { l.serve(c) })
 		return
 	}
 	netconn.Reset(raw)
+	l.turnedAway(c)
+}
+
+// take counts a connection if there is room for it.
+func (l *listener) take(c *conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || !l.limiter(c).take(c.remote) {
+		return false
+	}
+	l.conns[c] = struct{}{}
+	return true
+}
+
+// turnedAway reports, once, that there was no room for a connection.
+func (l *listener) turnedAway(c *conn) {
+	if c.known {
+		l.isFull(c.remote)
+		return
+	}
+	l.mu.Lock()
+	first := !l.closed && !l.overLimit
+	l.overLimit = l.overLimit || first
+	l.mu.Unlock()
 	if first {
 		l.options.OnError(c.remote, ErrTooManyConns)
 	}
+}
+
+// drop resets a connection that has to make room, and does not count it any more. It still has to be closed where it is
+// served.
+func (c *conn) drop() {
+	netconn.Reset(c.Conn)
+	c.release()
 }
 
 // limiter returns what counts the connection.
@@ -183,13 +266,19 @@ func (l *listener) limiter(c *conn) *connLimiter {
 // Close closes the connection and makes room for another.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
+	c.hold.End()
+	c.release()
+	return err
+}
+
+// release makes room for another connection.
+func (c *conn) release() {
 	c.released.Do(func() {
 		c.listener.mu.Lock()
 		defer c.listener.mu.Unlock()
 		delete(c.listener.conns, c)
 		c.listener.limiter(c).release(c.remote)
 	})
-	return err
 }
 
 // close ends all connections with a reset. They still have to be closed where they are served.

@@ -17,8 +17,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// inMemory serves a file on a network in memory, and returns a client's connection and the file's offer.
-func inMemory(t *testing.T, size int64) (*tls.Conn, *serve.Offer) {
+// inMemory serves a file on a network, and returns a client's connection and the file's offer.
+func inMemory(t *testing.T, network *memnet.Network, size int64) (*tls.Conn, *serve.Offer) {
 	t.Helper()
 	const here = "192.0.2.1:8443"
 	client := netip.MustParseAddr("192.0.2.50")
@@ -26,7 +26,6 @@ func inMemory(t *testing.T, size int64) (*tls.Conn, *serve.Offer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	network := memnet.New()
 	l, err := network.Listen(t.Context(), "tcp", here)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +60,7 @@ func TestServeInMemory(t *testing.T) {
 	for pause, whole := range map[time.Duration]bool{9 * time.Minute: true, 11 * time.Minute: false} {
 		synctest.Test(t, func(t *testing.T) {
 			const size = 16 << 20
-			c, offer := inMemory(t, size)
+			c, offer := inMemory(t, memnet.New(), size)
 			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", offer.Path()); err != nil {
 				t.Fatal(err)
 			}

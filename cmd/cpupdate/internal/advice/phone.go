@@ -29,27 +29,31 @@ type Context struct {
 	Image string                      // as it was named, "" if there is none
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
+	Flags console.Flags               // of the command line
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
-		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "check the phone's address, power and LAN, and that no firewall blocks its contact port (8085 by default)", ""},
+		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check its address, the network, and that no firewall blocks its contact port (8085 by default); with --skip-unreachable, cpupdate does not wait for it; to wait longer until it can be reached, use --patience, such as 20m", ""},
 		{fleet.KindMachine, exit.CodeUnreachable, exit.CodeUnverified, "check this machine's network, and what it allows one program to open", ""},
 		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
 		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
+		{fleet.KindNoReply, exit.CodeUnreachable, exit.CodeUnverified, "the phone can call this machine, and went silent then: keep it on power and LAN, and try again; if it takes longer to answer, raise --patience", ""},
 		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
 		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
 		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
 		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
+		{fleet.KindOtherwise, exit.CodeRejected, exit.CodeRejected, "it reaches this machine, so no firewall is the cause: check that it is a phone of this family; if it is, report the error above, with what it sent", ""},
 		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
 		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
-		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, wait longer with --patience, or end calls with --priority immediate", ""},
+		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, or wait longer with --patience; without --priority, a call is not ended: --priority immediate ends it", ""},
 		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
-		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that is this machine (--advertise)", ""},
+		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, the server is this machine: see --advertise and --listen", ""},
 		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
+		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE"},
 		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
-		{fleet.KindRejected, exit.CodeRejected, 0, "compare the hardware levels with cpupdate check: the phone rejected the image itself, most often for its hardware level", ""},
+		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
 		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
@@ -79,6 +83,9 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
 		}
+		if f.Kind == fleet.KindNeverFetch && f.Err != nil {
+			hint = "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
+		}
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
@@ -91,16 +98,26 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	var bad []*exit.Error
 	var names []string
-	interrupted, instructed := false, 0
+	interrupted, instructed, cut := false, 0, 0
+	var image error // why the image could not be sent any more
 	for i, r := range results {
 		if r.Failure == nil {
 			continue
 		}
 		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
-		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if label := plan.Phones[i].Label(); len(results) == 1 && label != plan.Phones[i].Address {
+			bad[0].Err = fmt.Errorf("%s: %w", label, r.Failure)
+		}
+		names = append(names, nameAndKind(plan.Phones[i], r.Failure.Kind))
+		if r.Failure.Kind == fleet.KindImage {
+			image = cmp.Or(image, r.Failure.Err)
+		}
 		if r.Failure.Kind == fleet.KindInterrupted {
 			interrupted = true
-			if r.Instructed {
+			switch {
+			case r.Instructed && r.Failure.Keeps:
+				cut++
+			case r.Instructed:
 				instructed++
 			}
 		}
@@ -110,10 +127,12 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		return nil
 	case len(results) == 1:
 		return bad[0]
+	case image != nil:
+		return imageFailure(plan, in, results, image)
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed, cut))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -122,10 +141,18 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(in, results, bad)...)
 }
 
+// nameAndKind returns "192.0.2.1 (busy)", or with a note "192.0.2.1 (reception, busy)".
+func nameAndKind(t fleet.Target, kind fleet.Kind) string {
+	if label := t.Label(); label != t.Address {
+		return fmt.Sprintf("%s, %s)", strings.TrimSuffix(label, ")"), kind)
+	}
+	return fmt.Sprintf("%s (%s)", t.Address, kind)
+}
+
 // queryAgain returns the command that queries the failed phones.
 func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
-		return "cpupdate phone --phones " + in.List
+		return "cpupdate phone --phones " + exit.Word(in.List)
 	}
 	text := "cpupdate phone"
 	for i, r := range results {
@@ -147,15 +174,27 @@ func badEnd(plan fleet.Plan, n int) string {
 	return console.IsAre(n) + " not updated"
 }
 
-// instructedText says how many phones got the update command and can no longer be stopped.
-func instructedText(n int) string {
-	switch n {
-	case 0:
-		return "no update command was sent"
-	case 1:
-		return "1 has the update command already and may still update"
+// instructedText says how many phones got the update command and can no longer be stopped, and how many got it and can no
+// longer get the image.
+func instructedText(n, cut int) string {
+	var parts []string
+	if n > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s the update command already and may still update", n, hasHave(n)))
 	}
-	return fmt.Sprintf("%d have the update command already and may still update", n)
+	if cut > 0 {
+		parts = append(parts, fmt.Sprintf("%d %s the update command, but not the whole image, and will keep the old software", cut, hasHave(cut)))
+	}
+	if len(parts) == 0 {
+		return "no update command was sent"
+	}
+	return strings.Join(parts, "; ")
+}
+
+func hasHave(n int) string {
+	if n == 1 {
+		return "has"
+	}
+	return "have"
 }
 
 // ShortList joins the first ten names and counts the others.
@@ -167,9 +206,8 @@ func ShortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// hintsOf returns the hints for several phones, one for each of the first few kinds of failure.
+// hintsOf returns the hints for several phones, one for each kind of failure.
 func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
-	const most = 5
 	var hints []string
 	var kinds []fleet.Kind
 	for _, r := range results {
@@ -179,15 +217,16 @@ func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
 		f := bad[0]
 		bad = bad[1:]
 		kind := r.Failure.Kind
-		if slices.Contains(kinds, kind) || len(kinds) == most || len(f.Hints) == 0 {
+		fit := in.Flags.Fit(f.Hints)
+		if slices.Contains(kinds, kind) || len(fit) == 0 {
 			continue
 		}
 		kinds = append(kinds, kind)
-		hint := f.Hints[0]
+		hint := fit[0]
 		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
 			hint = "see why with: cpupdate check IMAGE PHONE"
 			if in.List != "" { // the list describes the phones
-				hint += " --phones " + in.List
+				hint += " --phones " + exit.Word(in.List)
 			} else {
 				hint += ", and the flags that describe the phones"
 			}

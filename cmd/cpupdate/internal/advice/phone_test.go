@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
+	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/trust"
@@ -133,7 +135,7 @@ func TestPageHints(t *testing.T) {
 		t.Errorf("without a page: %q", f.Hints)
 	}
 	weak := &fleet.Failure{Kind: fleet.KindPageTrust, Err: &trust.WeakKeyError{}}
-	if f := PhoneFailure("a", page, fleet.Result{Failure: weak}); !slices.Equal(f.Hints, knownhosts.WeakKeyHints(weak)) || len(f.Hints) == 0 {
+	if f := PhoneFailure("a", page, fleet.Result{Failure: weak}); !slices.Equal(f.Hints, knownhosts.CertificateHints(weak)) || len(f.Hints) == 0 {
 		t.Errorf("a weak key: %q", f.Hints)
 	}
 }
@@ -152,9 +154,26 @@ func TestRunFailureOfMany(t *testing.T) {
 		results = append(results, r)
 	}
 	f := exit.Classify(RunFailure(plan, Context{}, results))
-	if f.Code != exit.CodePartial || len(f.Hints) != 5 || !strings.HasPrefix(f.Hints[0], "busy: ") || !strings.HasPrefix(f.Hints[1], "cut: ") {
+	if f.Code != exit.CodePartial || len(f.Hints) != 10 || !strings.HasPrefix(f.Hints[0], "busy: ") || !strings.HasPrefix(f.Hints[1], "cut: ") {
 		t.Errorf("%d, %q", f.Code, f.Hints)
 	}
+	in := Context{List: "Telefone Süd.csv", Flags: console.Flags{
+		Given: func(name string) bool { return name == "legacy-tls" || name == "priority" },
+		Bool:  func(string) bool { return true },
+	}}
+	some := slices.Clone(results)
+	some[1] = fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindRefused, Msg: "why"}, Verdict: &hwcheck.Verdict{Answer: hwcheck.NotCompatible, Findings: []hwcheck.Finding{{Rule: hwcheck.HardwareLevel, Outcome: hwcheck.Fail, Advice: "Do this."}}}}
+	f = exit.Classify(RunFailure(plan, in, some))
+	for _, want := range []string{
+		"tls: if it is bound to a provisioning service in secure mode, update it with that service",
+		"busy: try again when the phone is not in a call, or wait longer with --patience",
+		"refused: see why with: cpupdate check IMAGE PHONE --phones " + exit.Word("Telefone Süd.csv"),
+	} {
+		if !slices.Contains(f.Hints, want) {
+			t.Errorf("no %q in %q", want, f.Hints)
+		}
+	}
+	f = exit.Classify(RunFailure(plan, Context{}, results))
 	if !strings.HasPrefix(f.Error(), "11 of 12 phones ") || !strings.Contains(f.Error(), "p10 (source)") || strings.Contains(f.Error(), "p11") {
 		t.Error(f)
 	}
@@ -168,6 +187,45 @@ func TestRunFailureOfMany(t *testing.T) {
 	one := fleet.Plan{Phones: plan.Phones[:1]}
 	if f := exit.Classify(RunFailure(one, Context{}, results[1:2])); f.Code != exit.CodeUnreachable || !strings.HasPrefix(f.Error(), "p0: ") {
 		t.Errorf("a single phone: %d, %v", f.Code, f)
+	}
+}
+
+// TestRunFailureOfImage checks what is said of a run that ended because the image changed.
+func TestRunFailureOfImage(t *testing.T) {
+	changed := &bind.FormatError{Format: bind.CPB, Problem: bind.Changed, Field: "content", Msg: "why"}
+	image := func(change func(*fleet.Result)) fleet.Result {
+		r := fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindImage, Msg: "what", Err: changed}}
+		change(&r)
+		return r
+	}
+	results := []fleet.Result{
+		{Outcome: fleet.Updated},
+		{Failure: &fleet.Failure{Kind: fleet.KindBusy}},
+		image(func(*fleet.Result) {}),
+		image(func(r *fleet.Result) { r.Instructed, r.Failure.Keeps = true, true }),
+		image(func(r *fleet.Result) { r.Instructed, r.Fetch.Complete = true, true }),
+		image(func(r *fleet.Result) { r.Instructed, r.Fetch.Perhaps = true, true }),
+		image(func(r *fleet.Result) { r.Upload = fleet.Upload{Sent: 5, Size: 9} }),
+		image(func(r *fleet.Result) { r.Instructed, r.Upload = true, fleet.Upload{Sent: 9, Size: 9, Complete: true} }),
+		{Failure: &fleet.Failure{Kind: fleet.KindInterrupted}},
+	}
+	var plan fleet.Plan
+	for i := range results {
+		plan.Phones = append(plan.Phones, fleet.Target{Address: fmt.Sprintf("p%d", i)})
+	}
+	const want = "x.bind: CPB content at offset 0x00: why; the run was stopped; 5 of 9 phones are not updated: " +
+		"p1 (busy), p2 (not instructed), p3 (cut off), p6 (cut off), p8 (interrupted); may still update, because they got the whole image as it was verified: p4, p5, p7"
+	f := exit.Classify(RunFailure(plan, Context{Image: "x.bind"}, results))
+	if f.Code != exit.CodeImage || f.Error() != want || len(f.Hints) != 2 {
+		t.Errorf("%d, %v, %q", f.Code, f, f.Hints)
+	}
+	f = exit.Classify(RunFailure(plan, Context{Image: "x.bind"}, results[:4]))
+	if f.Code != exit.CodeImage || strings.Contains(f.Error(), "may still update") || len(f.Hints) != 1 {
+		t.Errorf("%d, %v, %q", f.Code, f, f.Hints)
+	}
+	f = exit.Classify(RunFailure(plan, Context{Image: "x.bind"}, results[3:4]))
+	if f.Code != exit.CodeImage || !strings.HasPrefix(f.Error(), "p0: what: CPB content") {
+		t.Errorf("%d, %v, %q", f.Code, f, f.Hints)
 	}
 }
 

@@ -29,14 +29,14 @@ func TransferTable() []TransferRow {
 		{transfer.KindBroken, exit.CodeUnreachable, "try again, or raise --retries; if the transfer is cut off at the same point each time, check the server's log"},
 		{transfer.KindBusy, exit.CodeUnreachable, "try again later, or raise --retries"},
 		{transfer.KindTrust, exit.CodeSettings, "give the CA of the server's certificate with --ca FILE, or its key with --pin sha256:..."},
-		{transfer.KindTLS, exit.CodeSettings, "check --method and --port: ftps starts unencrypted and then requests TLS (usually port 21), https is encrypted from the start; if it is an old server, use --legacy-tls: without it, TLS 1.2 and an RSA key of 2048 bits are the minimum"},
+		{transfer.KindTLS, exit.CodeSettings, "check --method and --port: ftps starts unencrypted and then requests TLS (usually port 21), https is encrypted from the start; if it is an old server, use --legacy-tls: TLS 1.2 and an RSA key of 2048 bits are the minimum otherwise; with --legacy-tls, no common cipher suite may be left: enable one with ECDHE or RSA key exchange on the server, because DHE and PSK are not supported"},
 		{transfer.KindLogin, exit.CodeSettings, "check --username and the password, and whether the server allows this user to log in with this method"},
 		{transfer.KindMissing, exit.CodeRejected, "check the folder (--path, or that of --base-url); with ftp and ftps, create it with --mkdir"},
 		{transfer.KindDenied, exit.CodeRejected, "ask the server's administrator to let this user write, rename and delete in the folder; with ftp and ftps, use --in-place if the user must not rename"},
-		{transfer.KindExists, exit.CodeRejected, "use another name with --filename, or omit --no-overwrite to replace the existing file"},
+		{transfer.KindExists, exit.CodeRejected, "use another name with --filename; to replace the existing file, omit --no-overwrite"},
 		{transfer.KindFull, exit.CodeRejected, "free space on the server, or raise the user's quota"},
 		{transfer.KindName, exit.CodeRejected, "choose a plain name with --filename: letters, digits, dots and hyphens"},
-		{transfer.KindRedirect, exit.CodeRejected, "if the address of the redirect is right, use it as --base-url: an upload does not follow redirects"},
+		{transfer.KindRedirect, exit.CodeRejected, "if the address of the redirect is right, use it as --base-url: an upload does not follow redirects; if it is a page to log in, ask the server's administrator for an address that takes a login by HTTP (basic or digest)"},
 		{transfer.KindRefused, exit.CodeRejected, "see the server's message above and its log; with https, check that the folder of --base-url exists; with ftp and ftps, try --in-place, which does not rename"},
 		{transfer.KindProtocol, exit.CodeRejected, "check that --method and --port fit the server; show the dialogue with --verbose"},
 		{transfer.KindUnproven, exit.CodeUnverified, "let no phone fetch this file; send it again, and if that does not help, check the server's disk"},
@@ -75,8 +75,13 @@ func serverFailure(err error, e *transfer.Error) error {
 	if presented := trust.AsError(err); presented != nil {
 		f.Hints = knownhosts.TrustHints(e.Server, presented)
 	}
+	if hint := statusHint(e); hint != "" {
+		f.Hints = []string{hint}
+	} else if errors.Is(e, transfer.ErrClientCertificate) { // it may have nothing to do with that
+		f.Hints = append(f.Hints, certificateHint)
+	}
 	f = withMachineHint(f)
-	if hints := knownhosts.WeakKeyHints(err); hints != nil {
+	if hints := knownhosts.CertificateHints(err); hints != nil {
 		f.Hints = hints
 	}
 	if e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532) {
@@ -89,6 +94,9 @@ func serverFailure(err error, e *transfer.Error) error {
 }
 
 func leftHint(e *transfer.Error) string {
+	if e.Unsure {
+		return fmt.Sprintf("look for %s on the server, and remove it if it is not wanted", e.Left)
+	}
 	return fmt.Sprintf("remove %s on the server: cpupdate could not remove it", e.Left)
 }
 
@@ -111,7 +119,12 @@ type leftError struct {
 	server *transfer.Error
 }
 
-func (e *leftError) Error() string { return e.err.Error() + "; left behind: " + e.server.Left }
+func (e *leftError) Error() string {
+	if e.server.Unsure {
+		return e.err.Error() + "; may be there: " + e.server.Left
+	}
+	return e.err.Error() + "; left behind: " + e.server.Left
+}
 
 func (e *leftError) Unwrap() error { return e.err }
 

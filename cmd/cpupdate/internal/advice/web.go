@@ -11,7 +11,7 @@ import (
 func WebTable() []PhoneRow {
 	const compare = "look at the page with a browser, and at the output of --verbose; if it is a phone's page, report the error above"
 	return []PhoneRow{
-		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
+		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
 		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", ""},
 		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with that of the phone: cpupdate help trust", ""},
 		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", ""},
@@ -23,16 +23,15 @@ func WebTable() []PhoneRow {
 		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
 		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, use --serve: its page has no such form; otherwise " + compare, ""},
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above, and compare the hardware levels with cpupdate check", ""},
-		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --limit-rate, which all phones share, or --patience; the phone discards an incomplete upload", ""},
-		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, then try again", ""},
+		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
+		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", ""},
 		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
 	}
 }
 
 // pageHints returns the hints for a page whose certificate is not trusted.
 func pageHints(name string, in Context, f *fleet.Failure) []string {
-	if hints := knownhosts.WeakKeyHints(f); hints != nil {
+	if hints := knownhosts.CertificateHints(f); hints != nil {
 		return hints
 	}
 	presented := trust.AsError(f)

@@ -3,6 +3,7 @@ package callback
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -30,25 +31,29 @@ type Server struct {
 	Server  *serve.Server
 	FTP     *serve.FTPServer // only when phones fetch by FTP
 
-	Certificate tls.Certificate // presented to phones
+	Certificate tls.Certificate // presented to phones, or one of the same key
 }
 
 // Listen starts to listen for calls of phones. timeout is how long a phone may take to accept a contact request; event
 // receives every event of the run.
-func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
-	certificate, err := o.Certificate()
+func Listen(ctx context.Context, o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
+	certificate, forLocal, err := o.Certificate(ctx)
 	if err != nil {
 		return nil, err
 	}
 	connections := o.Fit(con)
 	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel, Connections: connections,
-		Timeout: timeout, Event: event,
+		Timeout: timeout, SkipUnreachable: o.SkipUnreachable, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
 	})}
 	con.WarnLegacy(o.Legacy)
 	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
-		options := s.serving(address)
-		options.Certificate, options.Legacy, options.Handler = certificate, o.Legacy, s.Runner.Calls()
+		options, err := s.serving(address)
+		if err != nil {
+			return err
+		}
+		options.Certificate, options.CertificateFor = certificate, forLocal
+		options.Legacy, options.Handler = o.Legacy, s.Runner.Calls()
 		s.Server, err = serve.New(options)
 		return err
 	})
@@ -66,9 +71,9 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 	listening := int(s.Server.Addr().Port())
 	switch {
 	case host != "" && port != 0 && port != listening:
-		con.Remark("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
+		con.NoteAbout("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
 	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.JSON):
-		con.Remark("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
+		con.NoteAbout("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
 	}
 }
 
@@ -80,14 +85,22 @@ func (s *Server) ServeFTP() error {
 		if defaultHost, port, _ := net.SplitHostPort(address); s.Options.Listen != "" {
 			address = net.JoinHostPort(cmp.Or(host, defaultHost), port)
 		}
-		s.FTP, err = serve.NewFTP(s.serving(address))
+		options, err := s.serving(address)
+		if err == nil {
+			s.FTP, err = serve.NewFTP(options)
+		}
 		return err
 	})
 }
 
 // serving returns the options that both servers have in common.
-func (s *Server) serving(address string) serve.Options {
-	return serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.OnError, Stall: s.Options.Patience, Rate: s.line.Rate}
+func (s *Server) serving(address string) (o serve.Options, err error) {
+	o = serve.Options{Address: address, Known: s.Runner.Known, OnError: s.Runner.OnError, Stall: s.Options.Patience, Rate: s.line.Rate}
+	if listen := s.Options.Network.Listen; listen != nil {
+		o.DataListener = func() (net.Listener, error) { return listen(":0") }
+		o.Listener, err = listen(address)
+	}
+	return o, err
 }
 
 // onlyHere reports whether all phones are simulated ones on this machine, so that no other machine has to reach it.

@@ -17,7 +17,7 @@ type Output interface {
 	Part(text func(w io.Writer)) error
 	Emit(doc any, text func(w io.Writer)) error
 	Note(kind, file, message string)
-	Remark(kind, about, message string)
+	NoteAbout(kind, about, message string)
 	Dialog(line string)
 	Report(err error)
 
@@ -49,8 +49,8 @@ func (c *Console) Emit(doc any, text func(w io.Writer)) error { return c.Output(
 // Note writes one line about a file to stderr that is neither answer nor error.
 func (c *Console) Note(kind, file, message string) { c.Output().Note(kind, file, message) }
 
-// Remark writes a note about something other than a file: a phone, a setting, this machine.
-func (c *Console) Remark(kind, about, message string) { c.Output().Remark(kind, about, message) }
+// NoteAbout writes a note about something other than a file: a phone, a setting, this machine.
+func (c *Console) NoteAbout(kind, about, message string) { c.Output().NoteAbout(kind, about, message) }
 
 // Dialog writes a line of the dialogue with a server if --verbose is set.
 func (c *Console) Dialog(line string) { c.Output().Dialog(line) }
@@ -84,11 +84,11 @@ func (o textOutput) Part(text func(w io.Writer)) error {
 	return answerFailure(err)
 }
 
-func (o textOutput) Note(kind, file, message string) { o.Remark(kind, file, message) }
+func (o textOutput) Note(kind, file, message string) { o.NoteAbout(kind, file, message) }
 
-func (o textOutput) Remark(kind, about, message string) {
+func (o textOutput) NoteAbout(kind, about, message string) {
 	if !o.c.Quiet {
-		fmt.Fprintln(o.c.Err, kind+": "+Escape(about)+": "+Escape(message))
+		o.line(kind + ": " + Escape(about) + ": " + Escape(message))
 	}
 }
 
@@ -100,10 +100,34 @@ func (o textOutput) Dialog(line string) {
 
 func (o textOutput) Report(err error) {
 	f := exit.Classify(err)
-	fmt.Fprintln(o.c.Err, "cpupdate: "+Escape(f.Error()))
-	for _, hint := range f.Hints {
-		fmt.Fprintln(o.c.Err, "hint: "+Escape(hint))
+	o.line("cpupdate: " + Escape(f.Error()))
+	for _, fault := range f.Faults {
+		o.line(fmt.Sprintf("  line %d: %s", fault.Line, Escape(fault.Message)))
+		o.line("    hint: " + Escape(fault.Hint))
 	}
+	for _, hint := range o.c.Flags.Fit(f.Hints) {
+		text := "hint: " + Escape(hint)
+		before, command, found := strings.Cut(text, ": cpupdate ")
+		if !found || !o.long(text) {
+			o.line(text)
+			continue
+		}
+		o.line(before + ":")
+		fmt.Fprintln(o.c.Err, "  cpupdate "+command) // not broken: somebody may copy it
+	}
+}
+
+// line writes escaped text to stderr. On a terminal, a long text is broken between words.
+func (o textOutput) line(text string) {
+	if o.long(text) {
+		text = Wrap(text, 2, o.c.ErrColumns())
+	}
+	fmt.Fprintln(o.c.Err, text)
+}
+
+// long reports whether the terminal of stderr would break a text.
+func (o textOutput) long(text string) bool {
+	return o.c.ErrTerminal && Columns(text) > o.c.ErrColumns()
 }
 
 // A jsonOutput writes JSON for programs. An error of writing to stderr cannot be reported anywhere.
@@ -121,7 +145,7 @@ func (o jsonOutput) Emit(doc any, _ func(w io.Writer)) error {
 
 func (o jsonOutput) Note(kind, file, message string) { o.note(kind, "file", file, message) }
 
-func (o jsonOutput) Remark(kind, about, message string) { o.note(kind, "about", about, message) }
+func (o jsonOutput) NoteAbout(kind, about, message string) { o.note(kind, "about", about, message) }
 
 // note writes a note; key is the name of its subject.
 func (o jsonOutput) note(kind, key, subject, message string) {
@@ -139,10 +163,12 @@ func (o jsonOutput) Dialog(line string) {
 }
 
 func (o jsonOutput) Report(err error) {
+	doc := exit.NewErrorDoc(err)
+	doc.Hints = append([]string{}, o.c.Flags.Fit(doc.Hints)...)
 	_ = writeJSON(o.c.Err, struct {
 		Schema int            `json:"schema"`
 		Error  *exit.ErrorDoc `json:"error"`
-	}{1, exit.NewErrorDoc(err)}, false)
+	}{1, doc}, false)
 }
 
 // A silence writes nothing.
@@ -152,7 +178,7 @@ func (silence) Print(any, func(w io.Writer)) error           { return nil }
 func (silence) Part(func(w io.Writer)) error                 { return nil }
 func (silence) Emit(any, func(w io.Writer)) error            { return nil }
 func (silence) Note(string, string, string)                  {}
-func (silence) Remark(string, string, string)                {}
+func (silence) NoteAbout(string, string, string)             {}
 func (silence) Dialog(string)                                {}
 func (silence) Report(error)                                 {}
 func (silence) meter(*Progress) (func(int64), time.Duration) { return nil, 0 }

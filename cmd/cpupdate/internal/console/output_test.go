@@ -36,7 +36,7 @@ func TestOutputs(t *testing.T) {
 			`big warning: f\u{1b}: m\u{a}` + "\n", `{"big_warning":{"file":"f\u001b","why":"m\n"},"schema":1}` + "\n", true, true,
 		},
 		{
-			"remark", func(c *Console) error { c.Remark("note", "phone", "m"); return nil },
+			"note about", func(c *Console) error { c.NoteAbout("note", "phone", "m"); return nil },
 			"note: phone: m\n", `{"note":{"about":"phone","why":"m"},"schema":1}` + "\n", true, true,
 		},
 		{
@@ -122,6 +122,36 @@ func TestAnswerFailure(t *testing.T) {
 	c.JSON = false
 	if err := c.Part(func(io.Writer) {}); err != nil {
 		t.Error(err)
+	}
+}
+
+// On a terminal, lines are broken between words, and a command stays whole. Elsewhere each is one line.
+func TestLongLines(t *testing.T) {
+	say := func(terminal bool) string {
+		c, _, errOut := testConsole()
+		c.ErrTerminal, c.ErrWidth = terminal, func() int { return 30 }
+		c.NoteAbout("note", "10.0.0.1", "the phone is restarting and must keep power")
+		c.Report(exit.Errorf(exit.CodeUsage, "compare the key with that of the phone: cpupdate trust add 10.0.0.1 --save", "the key of the web page is unknown"))
+		c.Report(exit.Errorf(exit.CodeUsage, "see: cpupdate help", "short"))
+		return errOut.String()
+	}
+	const short = "cpupdate: short\nhint: see: cpupdate help\n"
+	if got, want := say(true), `note: 10.0.0.1: the phone is
+  restarting and must keep
+  power
+cpupdate: the key of the web
+  page is unknown
+hint: compare the key with
+  that of the phone:
+  cpupdate trust add 10.0.0.1 --save
+`+short; got != want {
+		t.Errorf("on a terminal:\n%swant\n%s", got, want)
+	}
+	if got, want := say(false), `note: 10.0.0.1: the phone is restarting and must keep power
+cpupdate: the key of the web page is unknown
+hint: compare the key with that of the phone: cpupdate trust add 10.0.0.1 --save
+`+short; got != want {
+		t.Errorf("elsewhere:\n%swant\n%s", got, want)
 	}
 }
 

@@ -19,7 +19,8 @@ const (
 // JSONInterval is the interval at which progress is shown as JSON lines.
 const JSONInterval = time.Second
 
-// A Progress shows how much of a file has been sent: a bar on a terminal, lines elsewhere, JSON lines with --json. The
+// A Progress shows how much of a file has been sent, and how much of it has been read back if it is: a bar on a terminal,
+// lines elsewhere, JSON lines with --json. The
 // transfer only counts bytes; a separate goroutine draws, so that a slow terminal does not slow down the transfer.
 type Progress struct {
 	emit  func(doc any) // writes a line of --json
@@ -27,8 +28,11 @@ type Progress struct {
 	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
-	begun atomic.Pointer[time.Time] // when the attempt began
-	draw  func(sent int64)          // nil if nothing is shown
+	read  atomic.Int64              // bytes that were read back; 0 while the file is sent
+	begun atomic.Pointer[time.Time] // when the attempt, or reading back, began
+	draw  func(done int64)          // nil if nothing is shown
+
+	status atomic.Pointer[string] // what a status bar says, nil for the bar of a transfer
 
 	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
@@ -38,7 +42,22 @@ type Progress struct {
 
 // StartProgress starts to show progress; emit writes a JSON line. The caller must call End.
 func (c *Console) StartProgress(name, whole string, size int64, emit func(doc any)) *Progress {
-	p := &Progress{emit: emit, name: name, whole: whole, Size: size, stop: make(chan struct{})}
+	return c.start(&Progress{emit: emit, name: name, whole: whole, Size: size})
+}
+
+// StartStatus starts to show a bar with a status text instead of bytes and times, on a terminal. Elsewhere nothing is
+// shown. The caller must call End.
+func (c *Console) StartStatus(size int64, status string) *Progress {
+	p := &Progress{emit: func(any) {}, Size: size}
+	p.SetStatus(status)
+	return c.start(p)
+}
+
+// SetStatus changes the text of a status bar.
+func (p *Progress) SetStatus(status string) { p.status.Store(&status) }
+
+func (c *Console) start(p *Progress) *Progress {
+	p.stop = make(chan struct{})
 	p.begun.Store(new(time.Now()))
 	p.Restart()
 	var interval time.Duration
@@ -54,33 +73,61 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 	case o.c.Quiet:
 		return nil, 0
 	case o.c.ErrTerminal && width >= narrowest:
-		p.bar = newBar(o.c.Err, width, p.Size)
-		// One byte below the end: at the end, the library would stop drawing.
-		return func(sent int64) { _ = p.bar.Set64(min(sent, p.Size-1)) }, barInterval
+		p.bar = newBar(o.c.Err, width, p.Size, p.status.Load() != nil)
+		sending := p.bar
+		return func(sent int64) {
+			if reading := p.read.Load() > 0; reading == (p.bar == sending) {
+				_ = p.bar.Clear()
+				if p.bar = sending; reading {
+					p.bar = newReadBar(o.c.Err, width, p.Size)
+				}
+			}
+			if status := p.status.Load(); status != nil {
+				p.bar.Describe(cut(Escape(*status), width-statusRest))
+			}
+			_ = p.bar.Set64(min(sent, p.Size-1)) // one byte below the end: at the end, the library would stop drawing
+		}, barInterval
+	case p.status.Load() != nil:
+		return nil, 0
 	}
 	return func(sent int64) {
-		if sent == p.Size {
+		doing := ""
+		switch {
+		case p.read.Load() > 0:
+			doing = readingBack + ", "
+		case sent == p.Size:
 			fmt.Fprintf(o.c.Err, "%s: %s\n", Escape(p.name), p.whole)
 			return
 		}
 		rate := float64(sent) / max(time.Since(*p.begun.Load()).Seconds(), 0.001)
-		fmt.Fprintf(o.c.Err, "%s: %d %%, %s of %s, %s/s\n", Escape(p.name), sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+		fmt.Fprintf(o.c.Err, "%s: %s%d %%, %s of %s, %s/s\n", Escape(p.name), doing, sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
 	}, lineInterval
 }
 
 // meter emits JSON lines.
 func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
-	return func(sent int64) { p.emit(progressDoc{1, "progress", sent, p.Size}) }, JSONInterval
+	return func(int64) { p.emit(progressDoc{1, "progress", p.Sent.Load(), p.Size, p.read.Load()}) }, JSONInterval
 }
 
 // Restart records that the transfer starts again from the beginning.
 func (p *Progress) Restart() {
 	p.begun.Store(new(time.Now()))
 	p.Sent.Store(0)
+	p.read.Store(0)
 }
 
 // Update records how many bytes have been sent.
 func (p *Progress) Update(sent int64) { p.Sent.Store(sent) }
+
+// UpdateRead records how many bytes have been read back.
+func (p *Progress) UpdateRead(read int64) {
+	if p.read.Swap(read) == 0 {
+		p.begun.Store(new(time.Now()))
+	}
+}
+
+// readingBack says that a file is read back.
+const readingBack = "read back"
 
 // Resize changes the number of bytes to send.
 func (p *Progress) Resize(size int64) {
@@ -105,12 +152,16 @@ func (p *Progress) run(interval time.Duration) {
 	}
 }
 
-// Show draws how much has been sent, if anything has.
+// Show draws how much has been sent or read back, if anything has.
 func (p *Progress) Show() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sent := p.Sent.Load(); sent > 0 && p.draw != nil {
-		p.draw(sent)
+	done := p.Sent.Load()
+	if read := p.read.Load(); read > 0 {
+		done = read
+	}
+	if done > 0 && p.draw != nil {
+		p.draw(done)
 	}
 }
 
@@ -140,8 +191,14 @@ const (
 	wide      = 70 // times
 )
 
-// newBar returns a bar that fits on one line.
-func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
+// statusRest is what a status text leaves of a line, in columns: " 100% [======] ".
+const statusRest = 16
+
+// newBar returns a bar that fits on one line, with a status text or with bytes and times.
+func newBar(w io.Writer, width int, size int64, status bool) *progressbar.ProgressBar {
+	if status {
+		return progressbar.NewOptions64(size, append(barLook(w), progressbar.OptionSetWidth(6), progressbar.OptionSetPredictTime(false))...)
+	}
 	rest := 10 // " 100% |" and "| "
 	if width >= middling {
 		rest += 32 // "(999.9/999.9 MiB, 999.9 MiB/s)"
@@ -149,20 +206,54 @@ func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	if width >= wide {
 		rest += 16 // "[12m34s:12m34s]"
 	}
-	options := []progressbar.Option{
-		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+	options := append(
+		barLook(w),
 		progressbar.OptionSetWidth(max(width-rest, 4)),
 		progressbar.OptionShowBytes(width >= middling),
 		progressbar.OptionShowTotalBytes(width >= middling),
 		progressbar.OptionUseIECUnits(true),
 		progressbar.OptionSetElapsedTime(width >= wide),
 		progressbar.OptionSetPredictTime(width >= wide),
-		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
-	}
+	)
 	if width >= middling {
 		options = append(options, progressbar.OptionShowCount())
 	}
 	return progressbar.NewOptions64(size, options...)
+}
+
+// newReadBar returns a bar for a file that is read back. It says so where there is room.
+func newReadBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
+	rest := width - len(readingBack) - 1
+	if rest < narrowest {
+		return newBar(w, width, size, false)
+	}
+	bar := newBar(w, rest, size, false)
+	bar.Describe(readingBack)
+	return bar
+}
+
+// barLook returns the options of all bars.
+func barLook(w io.Writer) []progressbar.Option {
+	return []progressbar.Option{
+		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
+	}
+}
+
+// cut shortens a text to a number of columns.
+func cut(text string, columns int) string {
+	if Columns(text) <= columns {
+		return text
+	}
+	short, used := "", 0
+	for text != "" {
+		cluster, rest, width := firstCluster(text)
+		if used+width > columns-3 {
+			break
+		}
+		short, text, used = short+cluster, rest, used+width
+	}
+	return short + "..."
 }
 
 // progressDoc is a line of --json.
@@ -171,4 +262,5 @@ type progressDoc struct {
 	Event  string `json:"event"`
 	Sent   int64  `json:"sent"`
 	Size   int64  `json:"size"`
+	Read   int64  `json:"read_back,omitempty"`
 }

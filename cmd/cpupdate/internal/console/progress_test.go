@@ -24,6 +24,35 @@ func TestProgressLines(t *testing.T) {
 	}
 }
 
+// TestProgressReadBack checks that reading back is shown as such, from its own beginning, until an attempt begins anew.
+func TestProgressReadBack(t *testing.T) {
+	c, _, errOut := testConsole()
+	p := c.StartProgress("x.bind", "sent", 200, nil)
+	for _, update := range []func(){
+		func() { p.Update(200) }, func() { p.UpdateRead(50) }, func() { p.UpdateRead(200) }, p.Restart, func() { p.Update(20) },
+	} {
+		update()
+		p.Show()
+	}
+	p.End()
+	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
+	for i, want := range []string{"x.bind: sent", "x.bind: read back, 25 %, 50 bytes of 200 bytes, ", "x.bind: read back, 100 %, ", "x.bind: 10 %, "} {
+		if len(lines) != 4 || !strings.HasPrefix(lines[i], want) {
+			t.Fatalf("%q, want %q", lines, want)
+		}
+	}
+	c, out, _ := testConsole()
+	c.JSON = true
+	p = c.StartProgress("x.bind", "", 200, func(doc any) { _ = c.Emit(doc, nil) })
+	p.Update(200)
+	p.UpdateRead(50)
+	p.Show()
+	p.End()
+	if want := `{"schema":1,"event":"progress","sent":200,"size":200,"read_back":50}` + "\n"; out.String() != want {
+		t.Errorf("%q, want %q", out, want)
+	}
+}
+
 // A bar fits on one line, whatever the terminal's width, and is gone at the end.
 func TestProgressBar(t *testing.T) {
 	for _, width := range []int{20, 30, 49, 50, 60, 69, 70, 80, 200} {
@@ -33,6 +62,13 @@ func TestProgressBar(t *testing.T) {
 		for _, sent := range []int64{1, 12345678, 987654320, 987654321} {
 			p.Update(sent)
 			p.Show()
+		}
+		for _, read := range []int64{1, 12345678, 987654321} {
+			p.UpdateRead(read)
+			p.Show()
+		}
+		if drawn := errOut.String(); width >= 30 && !strings.Contains(drawn, "read back") {
+			t.Errorf("%d columns: %q", width, drawn)
 		}
 		p.End()
 		pictures := strings.Split(errOut.String(), "\r")
@@ -117,7 +153,7 @@ func TestProgressAside(t *testing.T) {
 	p.Show()
 	p.Resize(2000)
 	p.Show()
-	p.WithoutBar(func() { c.Remark("note", "phone", "restarting") })
+	p.WithoutBar(func() { c.NoteAbout("note", "phone", "restarting") })
 	p.End()
 	said := strings.Split(errOut.String(), "note: phone: restarting\n")
 	if len(said) != 2 || !strings.Contains(said[0], "50%") || !strings.Contains(said[0], "25%") || !strings.HasSuffix(said[0], "\r") {

@@ -86,12 +86,12 @@ func (c passwordChange) remove(ctx context.Context, item string, table *tomledit
 	case trouble == nil:
 		return err
 	case trouble.OneOf(KeyringOff, keyringNone) && marked:
-		c.con.Remark("warning", settings.ProfileTitle(c.Profile), "the password may still be in a keyring, as the item "+item+": "+trouble.err.Error())
+		c.con.NoteAbout("warning", settings.ProfileTitle(c.Profile), "the password may still be in a keyring, as the item "+item+": "+trouble.err.Error())
 	case trouble.OneOf(KeyringOff, keyringNone):
 	case marked:
 		return trouble.failure(c.Profile)
 	default:
-		c.con.Remark("warning", settings.ProfileTitle(c.Profile), "a copy of the password may still be in "+trouble.Error())
+		c.con.NoteAbout("warning", settings.ProfileTitle(c.Profile), "a copy of the password may still be in "+trouble.Error())
 	}
 	return c.edit(func(e *tomledit.Edit) error { return e.Remove(c.Profile) })
 }
@@ -162,7 +162,7 @@ func (c passwordChange) storeInKeyring(ctx context.Context, item string, stored 
 	trouble := keyringErrorOf(err)
 	switch {
 	case err == nil:
-		c.con.Remark("note", settings.ProfileTitle(c.Profile), "the password is stored in the system's keyring")
+		c.con.NoteAbout("note", settings.ProfileTitle(c.Profile), "the password is stored in the system's keyring")
 		return c.edit(mark)
 	case trouble == nil:
 		return err

@@ -22,26 +22,26 @@ func ProxyVariables() []string {
 }
 
 // aroundProxy names the proxy variables that are set.
-func aroundProxy(_ context.Context, x *examination, _ int) finding {
+func aroundProxy(_ context.Context, x *diagnosis, _ int) finding {
 	set := x.around.Proxies
 	if len(set) == 0 {
-		return well("no proxy variable is set")
+		return passed("no proxy variable is set")
 	}
 	verb := "is"
 	if len(set) > 1 {
 		verb = "are"
 	}
-	return well("$" + strings.Join(set, ", $") + " " + verb + " set, but not used: cpupdate connects to servers and phones directly")
+	return passed("$" + strings.Join(set, ", $") + " " + verb + " set, but not used: cpupdate connects to servers and phones directly")
 }
 
-func aroundInput(_ context.Context, x *examination, _ int) finding {
+func aroundInput(_ context.Context, x *diagnosis, _ int) finding {
 	if x.con.InTerminal {
-		return well("a terminal: you are prompted for a missing password")
+		return passed("a terminal: you are prompted for a missing password")
 	}
-	return well("not a terminal: nothing is prompted for")
+	return passed("not a terminal: nothing is prompted for")
 }
 
-func aroundOutput(_ context.Context, x *examination, _ int) finding {
+func aroundOutput(_ context.Context, x *diagnosis, _ int) finding {
 	text := fmt.Sprintf("%d columns, no colours", x.con.Width)
 	switch {
 	case x.con.ColorOut && !x.con.NoColor:
@@ -55,10 +55,10 @@ func aroundOutput(_ context.Context, x *examination, _ int) finding {
 	case !x.con.ColorOut:
 		text += ": not a terminal that shows them"
 	}
-	return well(text)
+	return passed(text)
 }
 
-func aroundProgress(_ context.Context, x *examination, _ int) finding {
+func aroundProgress(_ context.Context, x *diagnosis, _ int) finding {
 	text := "a line from time to time: standard error is not a terminal"
 	if x.con.ErrTerminal {
 		text = "a progress bar"
@@ -66,5 +66,5 @@ func aroundProgress(_ context.Context, x *examination, _ int) finding {
 	if x.around.CI {
 		text += "; $CI is set, but changes nothing"
 	}
-	return well(text)
+	return passed(text)
 }

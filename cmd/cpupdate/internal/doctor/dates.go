@@ -28,7 +28,7 @@ type seenCertificate struct {
 }
 
 // certificateOf returns a function that records a presented certificate, once.
-func (x *examination) certificateOf(who string) func(*x509.Certificate) {
+func (x *diagnosis) certificateOf(who string) func(*x509.Certificate) {
 	return func(leaf *x509.Certificate) {
 		for _, c := range x.seen {
 			if c.of == who && c.leaf.Equal(leaf) {
@@ -40,7 +40,7 @@ func (x *examination) certificateOf(who string) func(*x509.Certificate) {
 }
 
 // shownBy returns the finding for the certificate that a trusted peer presented.
-func (x *examination) shownBy(who string) finding {
+func (x *diagnosis) shownBy(who string) finding {
 	for _, c := range x.seen {
 		if c.of == who {
 			return c.finding(x.now)
@@ -61,7 +61,7 @@ func (c seenCertificate) finding(now time.Time) finding {
 	case c.leaf.NotAfter.Sub(now) < soon:
 		return warn(text, "have the certificate renewed before it expires")
 	}
-	return well(text)
+	return passed(text)
 }
 
 // name returns the name that the certificate is issued for.
@@ -106,19 +106,19 @@ func builtAt() time.Time {
 }
 
 // clockDate checks that the date is plausible: without it no certificate can be checked.
-func clockDate(_ context.Context, x *examination, _ int) finding {
+func clockDate(_ context.Context, x *diagnosis, _ int) finding {
 	text := x.now.UTC().Format("2006-01-02 15:04 UTC")
 	if built := builtAt(); x.now.Before(built.Add(-24 * time.Hour)) {
-		return bad(exit.Errorf(exit.CodeSettings, "set this machine's clock, preferably by NTP",
+		return failed(exit.Errorf(exit.CodeSettings, "set this machine's clock, preferably by NTP",
 			"this clock shows %s, but this cpupdate was built on %s", text, built.UTC().Format(time.DateOnly)))
 	}
-	return well(text)
+	return passed(text)
 }
 
-func (x *examination) byHTTPS() bool { return x.d != nil && x.d.Access.Method == transfer.HTTPS }
+func (x *diagnosis) byHTTPS() bool { return x.d != nil && x.d.Access.Method == transfer.HTTPS }
 
 // clockServer compares the clock with the server's.
-func clockServer(ctx context.Context, x *examination, _ int) finding {
+func clockServer(ctx context.Context, x *diagnosis, _ int) finding {
 	const most = 5 * time.Minute
 	date, err := x.serverDate(ctx)
 	if err != nil {
@@ -132,11 +132,11 @@ func clockServer(ctx context.Context, x *examination, _ int) finding {
 		}
 		return warn(fmt.Sprintf("this clock is %s %s the server's", console.Span(apart.Abs()), word), "set the clock that is wrong, preferably by NTP")
 	}
-	return well("the same as this machine's")
+	return passed("the same as this machine's")
 }
 
 // serverDate requests the folder without a login, and reads only the date of the answer.
-func (x *examination) serverDate(ctx context.Context) (time.Time, error) {
+func (x *diagnosis) serverDate(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, x.o.Timeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, x.d.Access.FileURL(""), nil)
@@ -156,7 +156,7 @@ func (x *examination) serverDate(ctx context.Context) (time.Time, error) {
 }
 
 // clockValidity checks that the presented certificates are valid now.
-func clockValidity(_ context.Context, x *examination, _ int) finding {
+func clockValidity(_ context.Context, x *diagnosis, _ int) finding {
 	if len(x.seen) == 0 {
 		return skipped("skipped: no certificate was presented")
 	}
@@ -165,47 +165,47 @@ func clockValidity(_ context.Context, x *examination, _ int) finding {
 			return warn(fmt.Sprintf("by this clock, the certificate of the %s is not valid: %s", c.of, c.dates(x.now)), "find out which is wrong, the clock or the certificate")
 		}
 	}
-	return well("the presented certificates are valid now")
+	return passed("the presented certificates are valid now")
 }
 
 // certificateService checks the certificate that is presented to phones.
-func certificateService(_ context.Context, x *examination, _ int) finding {
-	if x.o.Talk.Cert == "" {
-		return well("a new one is made for each run")
+func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
+	if x.o.Listen.Cert == "" {
+		return passed("a new one is made for each run")
 	}
-	certificate, err := x.o.Talk.Certificate()
+	certificate, _, err := x.o.Listen.Certificate(ctx)
 	if err != nil {
-		return bad(err)
+		return failed(err)
 	}
 	leaf, err := leafOf(certificate)
 	if err != nil {
-		return bad(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Talk.Cert, err), "use a certificate and its key, in two PEM files as openssl writes them"))
+		return failed(exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", x.o.Listen.Cert, err), "use a certificate and its key, in two PEM files as openssl writes them"))
 	}
 	c := seenCertificate{groupMachine, leaf}
 	text := c.name() + ", " + c.dates(x.now)
 	_, curve := leaf.PublicKey.(*ecdsa.PublicKey)
 	switch {
 	case x.now.After(leaf.NotAfter), x.now.Before(leaf.NotBefore):
-		return bad(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
-			"certificate %s: %s", x.o.Talk.Cert, text))
+		return failed(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
+			"certificate %s: %s", x.o.Listen.Cert, text))
 	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
 		return warn(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
 	case leaf.NotAfter.Sub(x.now) < soon:
 		return warn(text, "have the certificate renewed before it expires")
 	}
-	return well(text)
+	return passed(text)
 }
 
 // certificatesSeen lists the presented certificates.
-func certificatesSeen(_ context.Context, x *examination, _ int) finding {
+func certificatesSeen(_ context.Context, x *diagnosis, _ int) finding {
 	if len(x.seen) == 0 {
-		return well("no certificate was presented on this route")
+		return passed("no certificate was presented on this route")
 	}
 	var names []string
 	for _, c := range x.seen {
 		names = append(names, "the certificate of the "+c.of+" "+c.dates(x.now))
 	}
-	return well(advice.ShortList(names))
+	return passed(advice.ShortList(names))
 }
 
 // leafOf returns the leaf certificate.

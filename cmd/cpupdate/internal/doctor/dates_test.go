@@ -61,7 +61,7 @@ func TestCertificateName(t *testing.T) {
 
 // TestCertificatesSeen checks that each certificate is recorded once, and that expired ones are found.
 func TestCertificatesSeen(t *testing.T) {
-	x := &examination{now: time.Now()}
+	x := &diagnosis{now: time.Now()}
 	if f := clockValidity(t.Context(), x, -1); f.State != stateSkip {
 		t.Errorf("%+v", f)
 	}
@@ -92,7 +92,7 @@ func TestCertificatesSeen(t *testing.T) {
 // TestClockDate checks that a clock that is earlier than the build of the program is an error.
 func TestClockDate(t *testing.T) {
 	for at, want := range map[time.Time]state{time.Now(): stateOK, builtAt().Add(-48 * time.Hour): stateFailed} {
-		if f := clockDate(t.Context(), &examination{now: at}, -1); f.State != want || (len(f.Hints) > 0) != (want == stateFailed) {
+		if f := clockDate(t.Context(), &diagnosis{now: at}, -1); f.State != want || (len(f.Hints) > 0) != (want == stateFailed) {
 			t.Errorf("%v: %+v", at, f)
 		}
 	}
@@ -105,7 +105,7 @@ func TestCertificateService(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.now = time.Now()
-	certificate, err := x.o.Talk.Certificate()
+	certificate, _, err := x.o.Listen.Certificate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +121,11 @@ func TestCertificateService(t *testing.T) {
 			t.Errorf("%v: %+v", at, f)
 		}
 	}
-	x.o.Talk.Cert = clitest.File(t, "broken.pem", []byte("x"))
+	x.o.Listen.Cert = clitest.File(t, "broken.pem", []byte("x"))
 	if f := certificateService(t.Context(), x, -1); f.State != stateFailed {
 		t.Errorf("%+v", f)
 	}
-	x.o.Talk.Cert = ""
+	x.o.Listen.Cert = ""
 	if f := certificateService(t.Context(), x, -1); f.State != stateOK {
 		t.Errorf("%+v", f)
 	}

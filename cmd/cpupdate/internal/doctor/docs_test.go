@@ -47,8 +47,8 @@ func TestDocsDoctor(t *testing.T) {
 // TestDocsJSONDoctor compares the JSON answer of doctor with docs/json.md.
 func TestDocsJSONDoctor(t *testing.T) {
 	t.Parallel()
-	section := clitest.Section(t, "json.md", "## Is the way clear?")
-	f := bad(context.DeadlineExceeded).named("a", "b", "c")
+	section := clitest.Section(t, "json.md", "## Report of doctor")
+	f := failed(context.DeadlineExceeded).named("a", "b", "c")
 	f.Error = &exit.ErrorDoc{}
 	text, err := json.Marshal(answer{Checks: []finding{f}})
 	if err != nil {

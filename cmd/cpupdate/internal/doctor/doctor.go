@@ -22,15 +22,15 @@ import (
 // Options select the route to check, with the same flags as push.
 type Options struct {
 	Route   option.Route
-	Talk    option.Listen
+	Listen  option.Listen
 	List    string
 	Timeout time.Duration
 }
 
 // Run looks at everything on the route, and returns the error of the first thing that hinders it.
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
-	x := &examination{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
-	if err := x.resolve(addresses); err != nil {
+	x := &diagnosis{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
+	if err := x.resolve(ctx, addresses); err != nil {
 		return err
 	}
 	env.Console.KeepPipes()
@@ -51,8 +51,8 @@ const (
 	routeWeb    route = "web"    // the image is uploaded to the phones' own web pages
 )
 
-// An examination collects the results of a run. What takes time is done once, when it is first needed.
-type examination struct {
+// A diagnosis collects the results of a run. What takes time is done once, when it is first needed.
+type diagnosis struct {
 	con     *console.Console
 	store   *settings.Store
 	pass    *credentials.Store
@@ -84,18 +84,18 @@ type examination struct {
 }
 
 // resolve validates the flags and resolves the route, before any connection is opened.
-func (x *examination) resolve(addresses []string) error {
+func (x *diagnosis) resolve(ctx context.Context, addresses []string) error {
 	const command = "doctor"
 	o := x.o
 	if o.Timeout <= 0 {
 		return exit.Usage(command, "--timeout must be greater than zero")
 	}
-	if err := cmp.Or(o.Route.Validate(), o.Talk.Validate(command)); err != nil {
+	if err := cmp.Or(o.Route.Validate(), o.Listen.Validate(command)); err != nil {
 		return err
 	}
-	o.Route.Legacy = o.Talk.Legacy
-	x.con.WarnLegacy(o.Talk.Legacy)
-	if err := x.choose(); err != nil {
+	o.Route.Legacy = o.Listen.Legacy
+	x.con.WarnLegacy(o.Listen.Legacy)
+	if err := x.choose(ctx); err != nil {
 		return err
 	}
 	switch {
@@ -106,12 +106,12 @@ func (x *examination) resolve(addresses []string) error {
 	}
 	phones := option.Phones{List: o.List}
 	var err error
-	x.targets, err = phones.Targets(command, addresses, hwcheck.Phone{})
+	x.targets, err = phones.Targets(ctx, command, addresses, hwcheck.Phone{})
 	return err
 }
 
 // choose selects the route. Invalid stored settings are a finding, and the other checks still run.
-func (x *examination) choose() error {
+func (x *diagnosis) choose(ctx context.Context) error {
 	o := &x.o.Route
 	x.route, x.origin = routeServer, "flags"
 	switch {
@@ -122,7 +122,7 @@ func (x *examination) choose() error {
 		x.route = routeServe
 		return nil
 	case len(o.Access.Given()) > 0:
-		_, err := o.Destination(x.con, x.store, x.pass) // invalid flags are reported at once
+		_, err := o.Destination(ctx, x.con, x.store, x.pass) // invalid flags are reported at once
 		return err
 	case o.Profile != "":
 		x.origin = settings.ProfileTitle(o.Profile)
@@ -139,28 +139,28 @@ func (x *examination) choose() error {
 }
 
 // usesStored reports whether the route comes from stored settings.
-func (x *examination) usesStored() bool { return x.route == routeServer && x.origin != "flags" }
+func (x *diagnosis) usesStored() bool { return x.route == routeServer && x.origin != "flags" }
 
-func (x *examination) logsIn() bool { return x.route != routeServe }
+func (x *diagnosis) logsIn() bool { return x.route != routeServe }
 
-func (x *examination) toServer() bool { return x.route == routeServer }
+func (x *diagnosis) toServer() bool { return x.route == routeServer }
 
-func (x *examination) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.Access) }
+func (x *diagnosis) safe() bool { return x.d != nil && !settings.PlainFTP(x.d.Access) }
 
-func (x *examination) byFTP() bool { return x.d != nil && x.d.Access.Method != transfer.HTTPS }
+func (x *diagnosis) byFTP() bool { return x.d != nil && x.d.Access.Method != transfer.HTTPS }
 
 // toPhones reports whether phones call back, and perhaps fetch from, this machine.
-func (x *examination) toPhones() bool {
+func (x *diagnosis) toPhones() bool {
 	return x.route == routeServe || x.route == routeServer && len(x.targets) > 0
 }
 
-func (x *examination) byPage() bool { return x.route == routeWeb }
+func (x *diagnosis) byPage() bool { return x.route == routeWeb }
 
-func (x *examination) notByPage() bool { return x.route != routeWeb }
+func (x *diagnosis) notByPage() bool { return x.route != routeWeb }
 
 // servesFTP reports whether phones fetch from this machine by FTP.
-func (x *examination) servesFTP() bool {
+func (x *diagnosis) servesFTP() bool {
 	return x.route == routeServe && x.o.Route.Access.Method == string(transfer.FTP)
 }
 
-func (x *examination) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }
+func (x *diagnosis) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }

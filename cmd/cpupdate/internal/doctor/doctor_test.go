@@ -24,13 +24,13 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
-// newExamination returns an examination that has run no check yet, for a route that the flags name.
-func newExamination(t *testing.T, addresses []string, args ...string) (*examination, *machine.Machine, error) {
+// newExamination returns an diagnosis that has run no check yet, for a route that the flags name.
+func newExamination(t *testing.T, addresses []string, args ...string) (*diagnosis, *machine.Machine, error) {
 	t.Helper()
 	o := newOptions(t, args...)
 	m := machine.New(t)
-	x := &examination{con: m.Console, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: &o, clock: time.Now, now: time.Now()}
-	return x, m, x.resolve(addresses)
+	x := &diagnosis{con: m.Console, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: &o, clock: time.Now, now: time.Now()}
+	return x, m, x.resolve(t.Context(), addresses)
 }
 
 // newOptions are what the flags say. What phones are shown is made once.
@@ -39,7 +39,7 @@ func newOptions(t *testing.T, args ...string) Options {
 	o := Options{Route: option.Route{Command: "doctor"}}
 	flags := pflag.NewFlagSet("doctor", pflag.ContinueOnError)
 	o.Route.AddFlags(flags)
-	o.Talk.AddFlags(flags)
+	o.Listen.AddFlags(flags)
 	flags.StringVar(&o.Route.Profile, "profile", "", "")
 	flags.StringVar(&o.List, "phones", "", "")
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "")
@@ -146,7 +146,7 @@ func TestChoose(t *testing.T) {
 			m.Put(t, "config.toml", test.config)
 		}
 		x.route, x.origin = "", ""
-		err := x.resolve(nil)
+		err := x.resolve(t.Context(), nil)
 		if code := codeOf(err); code != test.code || x.route != test.route || x.origin != test.origin {
 			t.Errorf("%q: %s by %s, %v", test.args, x.route, x.origin, err)
 		}
@@ -167,7 +167,7 @@ func codeOf(err error) exit.Code {
 // TestRouteText checks that each route has a text of its own.
 func TestRouteText(t *testing.T) {
 	seen := map[string]bool{}
-	for _, x := range []*examination{
+	for _, x := range []*diagnosis{
 		{origin: "nothing", route: routeServe}, {origin: "flags", route: routeWeb}, {origin: "flags", route: routeServe}, {origin: "flags", route: routeServer}, {origin: "profile berlin", route: routeServer},
 	} {
 		text := x.routeText()
@@ -204,10 +204,10 @@ func TestTable(t *testing.T) {
 
 // TestLook checks that a check is skipped, with the reason, if one that it depends on failed and the route needs it.
 func TestLook(t *testing.T) {
-	fails := func(context.Context, *examination, int) finding {
-		return bad(exit.Errorf(exit.CodeSettings, "do this", "broken"))
+	fails := func(context.Context, *diagnosis, int) finding {
+		return failed(exit.Errorf(exit.CodeSettings, "do this", "broken"))
 	}
-	fine := func(context.Context, *examination, int) finding { return well("fine") }
+	fine := func(context.Context, *diagnosis, int) finding { return passed("fine") }
 	never := requirement{whose: noRoute}
 	for _, test := range []struct {
 		name   string
@@ -240,16 +240,16 @@ func TestLook(t *testing.T) {
 // TestLeftOut checks which groups are skipped as a whole.
 func TestLeftOut(t *testing.T) {
 	for _, test := range []struct {
-		x     examination
+		x     diagnosis
 		group string
 		want  bool
 	}{
-		{examination{route: routeServe}, groupServer, true},
-		{examination{route: routeWeb}, groupServer, true},
-		{examination{route: routeServer}, groupServer, false},
-		{examination{route: routeServe}, groupPhone, true},
-		{examination{route: routeServe, targets: make([]fleet.Target, 1)}, groupPhone, false},
-		{examination{route: routeServe}, groupAround, false},
+		{diagnosis{route: routeServe}, groupServer, true},
+		{diagnosis{route: routeWeb}, groupServer, true},
+		{diagnosis{route: routeServer}, groupServer, false},
+		{diagnosis{route: routeServe}, groupPhone, true},
+		{diagnosis{route: routeServe, targets: make([]fleet.Target, 1)}, groupPhone, false},
+		{diagnosis{route: routeServe}, groupAround, false},
 	} {
 		if why := test.x.leftOut(test.group); (why != "") != test.want {
 			t.Errorf("%s of %s: %q", test.group, test.x.route, why)
@@ -264,7 +264,7 @@ func TestAround(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	runCheck := func(name string, how func(context.Context, *examination, int) finding) {
+	runCheck := func(name string, how func(context.Context, *diagnosis, int) finding) {
 		t.Helper()
 		f := how(t.Context(), x, -1)
 		if f.State != stateOK || f.Text == "" || seen[name+f.Text] {
@@ -369,7 +369,7 @@ func TestPlace(t *testing.T) {
 // any page.
 func TestDuplicate(t *testing.T) {
 	first := fleet.Device{MAC: "00:1A:E8:00:00:01"}
-	x := &examination{targets: make([]fleet.Target, 2)}
+	x := &diagnosis{targets: make([]fleet.Target, 2)}
 	for i, d := range []fleet.Device{{}, {}} {
 		if f := x.duplicate(i, d); f != nil {
 			t.Errorf("nobody says anything: %+v", f)
@@ -383,7 +383,7 @@ func TestDuplicate(t *testing.T) {
 	if f := x.duplicate(1, first); f == nil || f.Kind != fleet.KindDuplicate || f.Msg == "" {
 		t.Errorf("one phone twice: %+v", f)
 	}
-	x = &examination{targets: make([]fleet.Target, 2), asked: []fleet.Result{{}, {After: first}}}
+	x = &diagnosis{targets: make([]fleet.Target, 2), asked: []fleet.Result{{}, {After: first}}}
 	if f := x.duplicate(0, first); f == nil || f.Kind != fleet.KindDuplicate {
 		t.Errorf("the page of a phone that called back: %+v", f)
 	}
@@ -396,22 +396,22 @@ func TestDuplicate(t *testing.T) {
 func TestHeed(t *testing.T) {
 	login := &pageVisit{stage: "login"}
 	for kind, want := range map[fleet.Kind]bool{fleet.KindPassword: true, fleet.KindLocked: true, fleet.KindPageTLS: false} {
-		x := &examination{targets: []fleet.Target{{Address: "192.0.2.50"}}}
-		x.heed(0, login, &fleet.Failure{Kind: kind})
+		x := &diagnosis{targets: []fleet.Target{{Address: "192.0.2.50"}}}
+		x.stopLogins(0, login, &fleet.Failure{Kind: kind})
 		if strings.Contains(x.noMoreLogins, "192.0.2.50") != want {
 			t.Errorf("%s: %q", kind, x.noMoreLogins)
 		}
 	}
-	x := &examination{targets: make([]fleet.Target, 1)}
-	x.heed(0, login, &fleet.Failure{})
-	if x.heed(0, &pageVisit{stage: "start"}, &fleet.Failure{Kind: fleet.KindLocked}); x.noMoreLogins != "" {
+	x := &diagnosis{targets: make([]fleet.Target, 1)}
+	x.stopLogins(0, login, &fleet.Failure{})
+	if x.stopLogins(0, &pageVisit{stage: "start"}, &fleet.Failure{Kind: fleet.KindLocked}); x.noMoreLogins != "" {
 		t.Error(x.noMoreLogins)
 	}
 }
 
 // TestNotMeant checks that the page of another phone is left alone.
 func TestNotMeant(t *testing.T) {
-	x := &examination{}
+	x := &diagnosis{}
 	if why := x.notMeant(0); why != "" {
 		t.Error(why)
 	}
@@ -426,8 +426,8 @@ func TestNotMeant(t *testing.T) {
 // TestWithoutPassword checks that no finding holds the password of the pages.
 func TestWithoutPassword(t *testing.T) {
 	const canary = "canary-71c0"
-	f := bad(exit.Errorf(exit.CodeSettings, "a hint with "+canary, "it says %s", canary))
-	x := &examination{}
+	f := failed(exit.Errorf(exit.CodeSettings, "a hint with "+canary, "it says %s", canary))
+	x := &diagnosis{}
 	if got := x.withoutPassword(f); got.Text != f.Text {
 		t.Errorf("without a password: %+v", got)
 	}
@@ -436,7 +436,7 @@ func TestWithoutPassword(t *testing.T) {
 	if said := got.Text + strings.Join(got.Hints, "") + got.err.Error(); strings.Contains(said, canary) || exit.Classify(got.err).Code != exit.CodeSettings {
 		t.Error(said)
 	}
-	if !errors.Is(got.err, f.err.(*exit.Error).Err) { //nolint:forcetypeassert,errorlint // bad made it
+	if !errors.Is(got.err, f.err.(*exit.Error).Err) { //nolint:forcetypeassert,errorlint // failed made it
 		t.Error("the cause is lost")
 	}
 }
@@ -451,7 +451,7 @@ func TestMachineAddress(t *testing.T) {
 	if f.State != stateOK || len(x.locals) == 0 || !x.locals[0].addr.IsLoopback() {
 		t.Errorf("%+v, %+v", f, x.locals)
 	}
-	x.o.Talk.Advertise = "update.example"
+	x.o.Listen.Advertise = "update.example"
 	if text := x.addressText(); !strings.HasSuffix(text, "update.example") {
 		t.Error(text)
 	}

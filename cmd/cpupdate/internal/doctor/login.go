@@ -12,25 +12,25 @@ import (
 
 // passwordOfPages finds the password of the phones' web pages. If it has to be prompted for, the prompt waits until a
 // page has presented a trusted key.
-func (x *examination) passwordOfPages(ctx context.Context) finding {
+func (x *diagnosis) passwordOfPages(ctx context.Context) finding {
 	o := &x.o.Route.Password
 	o.Whose = "the phones' web pages"
 	if x.con.InTerminal && (o.Stdin || !o.Given() && !x.pass.Variable.IsSet()) {
 		x.passwordLater = true
-		return well("you are prompted for it before the first login")
+		return passed("you are prompted for it before the first login")
 	}
 	password, _, err := o.Resolve(ctx, x.con, x.pass, nil, false)
 	switch x.pagePassword = password; {
 	case err != nil:
-		return bad(err)
+		return failed(err)
 	case password.Reveal() == "":
-		return bad(exit.Errorf(exit.CodeSettings, passwordSources, "no password given for the phones' web pages"))
+		return failed(exit.Errorf(exit.CodeSettings, passwordSources, "no password given for the phones' web pages"))
 	}
-	return well("a password is given for the phones' web pages")
+	return passed("a password is given for the phones' web pages")
 }
 
 // askForPages prompts for the password, once.
-func (x *examination) askForPages(ctx context.Context) error {
+func (x *diagnosis) askForPages(ctx context.Context) error {
 	if !x.passwordLater {
 		return nil
 	}
@@ -45,9 +45,9 @@ func (x *examination) askForPages(ctx context.Context) error {
 	return err
 }
 
-// heed stops all further logins after a wrong password or a locked phone. The password is the same for all pages, and
+// stopLogins stops all further logins after a wrong password or a locked phone. The password is the same for all pages, and
 // each wrong one may lock another phone.
-func (x *examination) heed(i int, v *pageVisit, f *fleet.Failure) {
+func (x *diagnosis) stopLogins(i int, v *pageVisit, f *fleet.Failure) {
 	switch {
 	case v.stage != "login":
 	case f.Kind == fleet.KindPassword:
@@ -59,7 +59,7 @@ func (x *examination) heed(i int, v *pageVisit, f *fleet.Failure) {
 
 // notMeant returns why the web page of a phone is skipped, "" if it is not: a different phone called back from that
 // address.
-func (x *examination) notMeant(i int) string {
+func (x *diagnosis) notMeant(i int) string {
 	switch f := x.failed(i); {
 	case f == nil:
 		return ""
@@ -72,7 +72,7 @@ func (x *examination) notMeant(i int) string {
 }
 
 // failed returns the failure of the phone's call-back, nil if it did not fail, or was not waited for.
-func (x *examination) failed(i int) *fleet.Failure {
+func (x *diagnosis) failed(i int) *fleet.Failure {
 	if x.asked == nil {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (x *examination) failed(i int) *fleet.Failure {
 }
 
 // duplicate returns a failure if a phone reports the MAC address of another one that is named.
-func (x *examination) duplicate(i int, d fleet.Device) *fleet.Failure {
+func (x *diagnosis) duplicate(i int, d fleet.Device) *fleet.Failure {
 	if d.MAC == "" || x.firstWith(d.MAC, i) == i {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (x *examination) duplicate(i int, d fleet.Device) *fleet.Failure {
 
 // firstWith returns the phone that reported a MAC address first, which may be this one. Phones that called back come
 // before web pages.
-func (x *examination) firstWith(said string, i int) int {
+func (x *diagnosis) firstWith(said string, i int) int {
 	if x.macs == nil {
 		x.macs = map[string]int{}
 		for j, r := range x.asked {
@@ -105,7 +105,7 @@ func (x *examination) firstWith(said string, i int) int {
 }
 
 // withoutPassword removes the password of the web pages from a finding: phones may repeat it anywhere in their texts.
-func (x *examination) withoutPassword(f finding) finding {
+func (x *diagnosis) withoutPassword(f finding) finding {
 	if !x.pagePassword.IsSet() {
 		return f
 	}

@@ -28,7 +28,7 @@ type localAddress struct {
 const somewhere = "192.0.2.1:9"
 
 // machineAddress finds the addresses that reach the phones. Nothing is sent for that.
-func machineAddress(ctx context.Context, x *examination, _ int) finding {
+func machineAddress(ctx context.Context, x *diagnosis, _ int) finding {
 	targets := map[string]string{} // the contact address, by the phone's name
 	names := []string{}
 	for _, t := range x.targets {
@@ -56,14 +56,14 @@ func machineAddress(ctx context.Context, x *examination, _ int) finding {
 	case len(x.locals) == 0 && len(x.targets) == 0:
 		return warn("this machine has no route to other networks", "check this machine's network")
 	case len(x.locals) == 0:
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("this machine has no route to the phones: %w", innerError(lost)),
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("this machine has no route to the phones: %w", innerError(lost)),
 			"check this machine's network and the phones' addresses; or set the address that phones reach with --advertise"))
 	}
-	return well(x.addressText())
+	return passed(x.addressText())
 }
 
 // addressText returns text such as "192.0.2.10 reaches 192.0.2.50".
-func (x *examination) addressText() string {
+func (x *diagnosis) addressText() string {
 	var parts []string
 	for _, l := range x.locals {
 		switch {
@@ -76,14 +76,14 @@ func (x *examination) addressText() string {
 		}
 	}
 	text := advice.ShortList(parts)
-	if x.o.Talk.Advertise != "" {
-		text += "; phones are told to use " + x.o.Talk.Advertise
+	if x.o.Listen.Advertise != "" {
+		text += "; phones are told to use " + x.o.Listen.Advertise
 	}
 	return text
 }
 
 // reaches returns the local address of packets to an address.
-func (x *examination) reaches(ctx context.Context, address string) (netip.Addr, error) {
+func (x *diagnosis) reaches(ctx context.Context, address string) (netip.Addr, error) {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "udp", address)
 	if err != nil {
@@ -95,13 +95,14 @@ func (x *examination) reaches(ctx context.Context, address string) (netip.Addr, 
 }
 
 // machineCalls opens the port that phones call back to.
-func machineCalls(_ context.Context, x *examination, _ int) finding {
-	listenOptions := &x.o.Talk
+func machineCalls(ctx context.Context, x *diagnosis, _ int) finding {
+	listenOptions := &x.o.Listen
 	once := *listenOptions
 	once.Interval = listenOptions.Patience + listenOptions.Patience // one contact request only
-	callbackServer, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
+	once.SkipUnreachable = true                                     // what does not work now is the answer
+	callbackServer, err := callback.Listen(ctx, &once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
-		return bad(err)
+		return failed(err)
 	}
 	x.callbackServer = callbackServer
 	port := int(callbackServer.Server.Addr().Port())
@@ -109,20 +110,20 @@ func machineCalls(_ context.Context, x *examination, _ int) finding {
 		return warn(fmt.Sprintf("port %d is in use, so a free port is used: %d now, another one next time", option.CallPort, port),
 			"stop the program that uses the port, perhaps a second cpupdate; or set a port that the firewall allows with --listen")
 	}
-	return well(fmt.Sprintf("port %d is free to listen on", port))
+	return passed(fmt.Sprintf("port %d is free to listen on", port))
 }
 
 // heard prints which other callers connect, with --verbose.
-func (x *examination) heard(e fleet.Event) {
+func (x *diagnosis) heard(e fleet.Event) {
 	if e.Err != nil && x.con.Verbose {
-		x.con.Remark("note", "a caller", e.Err.Error())
+		x.con.NoteAbout("note", "a caller", e.Err.Error())
 	}
 }
 
 // machineFetches opens the port that phones fetch from by FTP.
-func machineFetches(ctx context.Context, x *examination, _ int) finding {
+func machineFetches(ctx context.Context, x *diagnosis, _ int) finding {
 	if err := x.callbackServer.ServeFTP(); err != nil {
-		return bad(err)
+		return failed(err)
 	}
 	port := x.callbackServer.FTP.Addr().Port()
 	local := netip.IPv4Unspecified()
@@ -131,7 +132,7 @@ func machineFetches(ctx context.Context, x *examination, _ int) finding {
 	}
 	host, _ := x.callbackServer.BackFTP(local)
 	f := x.knock(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), "allow this port in the firewall of this machine, and the ports from 1024 on for the data")
-	if f.State == stateFailed && x.o.Talk.Advertise != "" {
+	if f.State == stateFailed && x.o.Listen.Advertise != "" {
 		return warn(f.Text + "; the address of --advertise may work only from other machines")
 	}
 	if f.State == stateOK {
@@ -141,7 +142,7 @@ func machineFetches(ctx context.Context, x *examination, _ int) finding {
 }
 
 // machineReached connects to itself, as phones do.
-func machineReached(ctx context.Context, x *examination, _ int) finding {
+func machineReached(ctx context.Context, x *diagnosis, _ int) finding {
 	locals := x.locals
 	if len(locals) == 0 {
 		return skipped("skipped: no address of this machine is known")
@@ -154,20 +155,20 @@ func machineReached(ctx context.Context, x *examination, _ int) finding {
 			continue
 		}
 		if err := x.callOurselves(ctx, address); err != nil {
-			if x.o.Talk.Advertise != "" {
+			if x.o.Listen.Advertise != "" {
 				return warn(fmt.Sprintf("%s does not lead to this machine, tried from here: %v", address, innerError(err)),
 					"this is normal behind NAT; only a phone's call-back shows whether phones reach this machine")
 			}
-			return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
+			return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: this machine cannot reach itself: %w", address, innerError(err)),
 				"allow connections to that port in the firewall of this machine", "or set another address with --listen or --advertise"))
 		}
 		reached = append(reached, address)
 	}
-	return well(advice.ShortList(reached) + ", from here; only a phone's call-back shows whether phones reach it")
+	return passed(advice.ShortList(reached) + ", from here; only a phone's call-back shows whether phones reach it")
 }
 
 // callOurselves connects to an address, and checks by TLS that this process answers.
-func (x *examination) callOurselves(ctx context.Context, address string) error {
+func (x *diagnosis) callOurselves(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, x.o.Timeout)
 	defer cancel()
 	dialer := net.Dialer{}

@@ -24,7 +24,7 @@ type pageVisit struct {
 }
 
 // pagePort connects to the port of the page.
-func pagePort(ctx context.Context, x *examination, i int) finding {
+func pagePort(ctx context.Context, x *diagnosis, i int) finding {
 	hint := hintOf(advice.WebTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindPageUnreachable, row.Hint })
 	return x.knock(ctx, x.o.Route.Web.Peer(x.targets[i].Address), hint)
 }
@@ -32,7 +32,7 @@ func pagePort(ctx context.Context, x *examination, i int) finding {
 // visited visits the page, once, as a dry run of push does: the run reads the start page, logs in if there is a password,
 // finds the form, and logs out. It checks that the page belongs to the right phone before the password is sent, as far
 // as that can be known, and again afterwards.
-func (x *examination) visited(ctx context.Context, i int) *pageVisit {
+func (x *diagnosis) visited(ctx context.Context, i int) *pageVisit {
 	if v := x.visits[i]; v != nil {
 		return v
 	}
@@ -41,7 +41,7 @@ func (x *examination) visited(ctx context.Context, i int) *pageVisit {
 		x.visits = map[int]*pageVisit{}
 	}
 	x.visits[i] = v
-	web, err := x.pageRoute(i, v)
+	web, err := x.pageRoute(ctx, i, v)
 	if err != nil {
 		v.failed(err)
 		return v
@@ -57,7 +57,7 @@ func (x *examination) visited(ctx context.Context, i int) *pageVisit {
 		v.failed(err)
 	case v.untold != "" || v.err != nil: // the visit was ended before the login
 	case results[0].Failure != nil:
-		x.heed(i, v, results[0].Failure)
+		x.stopLogins(i, v, results[0].Failure)
 		v.failed(results[0].Failure)
 	default:
 		if failure := x.duplicate(i, results[0].After); failure != nil {
@@ -68,11 +68,11 @@ func (x *examination) visited(ctx context.Context, i int) *pageVisit {
 }
 
 // pageRoute returns how the page is visited.
-func (x *examination) pageRoute(i int, v *pageVisit) (*fleet.Web, error) {
+func (x *diagnosis) pageRoute(ctx context.Context, i int, v *pageVisit) (*fleet.Web, error) {
 	address := x.o.Route.Web.Peer(x.targets[i].Address)
-	policy, err := x.o.Route.Trust.Trust("doctor")
+	policy, err := x.o.Route.Trust.Trust(ctx, "doctor")
 	if err == nil {
-		policy.Legacy = x.o.Talk.Legacy
+		policy.Legacy = x.o.Listen.Legacy
 		policy, err = x.hosts.PolicyAmong(policy, address, len(x.targets))
 	}
 	if err != nil {
@@ -91,11 +91,11 @@ func (x *examination) pageRoute(i int, v *pageVisit) (*fleet.Web, error) {
 }
 
 // noteVisit notes how far a visit is.
-func (x *examination) noteVisit(i int, v *pageVisit, e fleet.Event) {
+func (x *diagnosis) noteVisit(i int, v *pageVisit, e fleet.Event) {
 	switch e.Step { //nolint:exhaustive // the other events do not matter
 	case fleet.StepVisited:
 		if x.con.Verbose {
-			x.con.Remark("note", x.targets[i].Address, e.Text)
+			x.con.NoteAbout("note", x.targets[i].Address, e.Text)
 		}
 	case fleet.StepPage:
 		v.title = e.Text
@@ -107,7 +107,7 @@ func (x *examination) noteVisit(i int, v *pageVisit, e fleet.Event) {
 }
 
 // admit decides whether the page of a phone gets the password. It prompts for the password if that is due.
-func (x *examination) admit(ctx context.Context, i int, v *pageVisit, d fleet.Device) *fleet.Failure {
+func (x *diagnosis) admit(ctx context.Context, i int, v *pageVisit, d fleet.Device) *fleet.Failure {
 	if failure := x.duplicate(i, d); failure != nil {
 		return failure
 	}
@@ -134,20 +134,20 @@ func (v *pageVisit) failed(err error) {
 }
 
 // atPage returns the finding of a check that is part of the visit: success, or the visit's failure.
-func (x *examination) atPage(ctx context.Context, i int, name string, words func(*pageVisit) finding) finding {
+func (x *diagnosis) atPage(ctx context.Context, i int, name string, words func(*pageVisit) finding) finding {
 	v := x.visited(ctx, i)
 	failure := (*fleet.Failure)(nil)
 	switch {
 	case v.where != name:
 		return words(v)
 	case !errors.As(v.err, &failure):
-		return bad(v.err)
+		return failed(v.err)
 	}
-	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer}
-	return x.badPhone(i, in, fleet.Result{Failure: failure})
+	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer, Flags: x.con.Flags}
+	return x.failedPhone(i, in, fleet.Result{Failure: failure})
 }
 
-func pageCertificate(ctx context.Context, x *examination, i int) finding {
+func pageCertificate(ctx context.Context, x *diagnosis, i int) finding {
 	if why := x.notMeant(i); why != "" {
 		f := skipped("skipped: " + why)
 		f.reason = why
@@ -156,21 +156,21 @@ func pageCertificate(ctx context.Context, x *examination, i int) finding {
 	return x.atPage(ctx, i, "certificate", func(v *pageVisit) finding { return x.shownBy(v.who) })
 }
 
-func pageStart(ctx context.Context, x *examination, i int) finding {
-	return x.atPage(ctx, i, "start", func(v *pageVisit) finding { return well(cmp.Or(v.title, "the page was read")) })
+func pageStart(ctx context.Context, x *diagnosis, i int) finding {
+	return x.atPage(ctx, i, "start", func(v *pageVisit) finding { return passed(cmp.Or(v.title, "the page was read")) })
 }
 
-func pageLogin(ctx context.Context, x *examination, i int) finding {
+func pageLogin(ctx context.Context, x *diagnosis, i int) finding {
 	return x.atPage(ctx, i, "login", func(v *pageVisit) finding {
 		if v.untold != "" {
 			f := skipped("skipped: " + v.untold)
 			f.reason = v.untold
 			return f
 		}
-		return well("the page accepts the password; logged out again")
+		return passed("the page accepts the password; logged out again")
 	})
 }
 
-func pageForm(ctx context.Context, x *examination, i int) finding {
-	return x.atPage(ctx, i, "form", func(v *pageVisit) finding { return well(v.form) })
+func pageForm(ctx context.Context, x *diagnosis, i int) finding {
+	return x.atPage(ctx, i, "form", func(v *pageVisit) finding { return passed(v.form) })
 }

@@ -18,13 +18,13 @@ import (
 type probe struct{ name, port finding }
 
 // probed connects to the ports of all phones at once.
-func (x *examination) probed(ctx context.Context) []probe {
+func (x *diagnosis) probed(ctx context.Context) []probe {
 	if x.probes != nil {
 		return x.probes
 	}
 	x.probes = make([]probe, len(x.targets))
-	x.o.Talk.Fit(x.con)
-	slots := make(chan struct{}, x.o.Talk.Parallel)
+	x.o.Listen.Fit(x.con)
+	slots := make(chan struct{}, x.o.Listen.Parallel)
 	var all sync.WaitGroup
 	for i, t := range x.targets {
 		all.Go(func() {
@@ -37,7 +37,7 @@ func (x *examination) probed(ctx context.Context) []probe {
 	return x.probes
 }
 
-func (x *examination) probe(ctx context.Context, address string) probe {
+func (x *diagnosis) probe(ctx context.Context, address string) probe {
 	contact, _ := hwcheck.ContactAddress(address) // targets has checked it
 	host, _, _ := net.SplitHostPort(contact)
 	hint := hintOf(advice.PhoneTable(), func(row advice.PhoneRow) (bool, string) { return row.Kind == fleet.KindUnreachable, row.Hint })
@@ -48,28 +48,28 @@ func (x *examination) probe(ctx context.Context, address string) probe {
 	return p
 }
 
-func doctorPhoneName(ctx context.Context, x *examination, i int) finding {
+func doctorPhoneName(ctx context.Context, x *diagnosis, i int) finding {
 	return x.probed(ctx)[i].name
 }
 
-func phonePort(ctx context.Context, x *examination, i int) finding { return x.probed(ctx)[i].port }
+func phonePort(ctx context.Context, x *diagnosis, i int) finding { return x.probed(ctx)[i].port }
 
 // phoneCall checks whether the phone called back.
-func phoneCall(ctx context.Context, x *examination, i int) finding {
+func phoneCall(ctx context.Context, x *diagnosis, i int) finding {
 	if x.callbackServer == nil {
 		f := skipped("skipped: there is no port for phones to call back")
 		f.reason = "there is no port for phones to call back"
 		return f
 	}
 	if err := x.query(ctx); err != nil {
-		return bad(err)
+		return failed(err)
 	}
 	r := x.asked[i]
 	back := x.back(i)
 	if r.Failure == nil {
-		return well("it called back to " + back)
+		return passed("it called back to " + back)
 	}
-	f := x.badPhone(i, advice.Context{List: x.o.List}, r)
+	f := x.failedPhone(i, advice.Context{List: x.o.List, Flags: x.con.Flags}, r)
 	switch r.Failure.Kind { //nolint:exhaustive // the other kinds need no more hints
 	case fleet.KindAnotherPhone, fleet.KindDuplicate:
 		f.Needed = true // no route may update a phone other than the named one
@@ -84,15 +84,15 @@ func phoneCall(ctx context.Context, x *examination, i int) finding {
 	return f
 }
 
-// badPhone returns the finding for a phone that failed; its name stands in the heading.
-func (x *examination) badPhone(i int, in advice.Context, r fleet.Result) finding {
-	f := bad(advice.PhoneFailure(x.targets[i].Address, in, r))
+// failedPhone returns the finding for a phone that failed; its name stands in the heading.
+func (x *diagnosis) failedPhone(i int, in advice.Context, r fleet.Result) finding {
+	f := failed(advice.PhoneFailure(x.targets[i].Address, in, r))
 	f.Text = r.Failure.Error()
 	return f
 }
 
 // back returns the address that a phone is told to call back.
-func (x *examination) back(i int) string {
+func (x *diagnosis) back(i int) string {
 	for _, l := range x.locals {
 		for _, name := range l.phones {
 			if name == x.targets[i].Address {
@@ -105,7 +105,7 @@ func (x *examination) back(i int) string {
 }
 
 // query sends a contact request to all reachable phones, once, and records what they report.
-func (x *examination) query(ctx context.Context) error {
+func (x *diagnosis) query(ctx context.Context) error {
 	if x.asked != nil {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (x *examination) query(ctx context.Context) error {
 }
 
 // phoneRuns reports what the phone says about itself.
-func phoneRuns(_ context.Context, x *examination, i int) finding {
+func phoneRuns(_ context.Context, x *diagnosis, i int) finding {
 	d := x.asked[i].After
 	var words []string
 	for _, word := range []string{d.Type, runview.Typed(d), d.PartNumber, d.MAC} {
@@ -140,5 +140,5 @@ func phoneRuns(_ context.Context, x *examination, i int) finding {
 	if len(words) == 0 {
 		return warn("it does not report what it is")
 	}
-	return well(strings.Join(words, ", "))
+	return passed(strings.Join(words, ", "))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // run runs the checks one after another, with those of each phone together.
-func (x *examination) run(ctx context.Context, table []check) error {
+func (x *diagnosis) run(ctx context.Context, table []check) error {
 	for len(table) > 0 {
 		group := table[0].group
 		n := slices.IndexFunc(table, func(c check) bool { return c.group != group })
@@ -28,7 +28,7 @@ func (x *examination) run(ctx context.Context, table []check) error {
 }
 
 // runGroup runs the checks of a group.
-func (x *examination) runGroup(ctx context.Context, checks []check) error {
+func (x *diagnosis) runGroup(ctx context.Context, checks []check) error {
 	if why := x.leftOut(checks[0].group); why != "" {
 		return x.add(skipped(why).named(checks[0].group, "", ""))
 	}
@@ -57,7 +57,7 @@ func (x *examination) runGroup(ctx context.Context, checks []check) error {
 }
 
 // leftOut returns why a whole group is skipped.
-func (x *examination) leftOut(group string) string {
+func (x *diagnosis) leftOut(group string) string {
 	switch {
 	case group == groupServer && x.byPage():
 		return "--web: the image is uploaded to the phones' own web pages"
@@ -70,7 +70,7 @@ func (x *examination) leftOut(group string) string {
 }
 
 // runCheck runs one check, unless a check that it depends on failed.
-func (x *examination) runCheck(ctx context.Context, c check, i int) finding {
+func (x *diagnosis) runCheck(ctx context.Context, c check, i int) finding {
 	about := ""
 	if i >= 0 {
 		about = x.targets[i].Address
@@ -83,6 +83,9 @@ func (x *examination) runCheck(ctx context.Context, c check, i int) finding {
 		f = c.how(ctx, x, i)
 	}
 	f = f.named(c.group, c.name, about)
+	if i >= 0 {
+		f.Note = x.targets[i].Note
+	}
 	f.Needed = f.Needed || c.requires.holds(x)
 	if f.State == stateFailed {
 		if f.Needed || !c.optional {
@@ -97,7 +100,7 @@ func (x *examination) runCheck(ctx context.Context, c check, i int) finding {
 
 // reason returns why the checks that depend on others are skipped, "" if they are not. A check that does not apply to
 // this route has no reason of its own: the reason of its own dependencies counts.
-func (x *examination) reason(before []string, about string) string {
+func (x *diagnosis) reason(before []string, about string) string {
 	for _, id := range before {
 		i := slices.IndexFunc(x.found, func(f finding) bool { return f.id() == id && (f.About == about || f.About == "") })
 		reason := ""
@@ -116,7 +119,7 @@ func (x *examination) reason(before []string, about string) string {
 }
 
 // verdict returns the error that ends the command: the first failed check.
-func (x *examination) verdict() error {
+func (x *diagnosis) verdict() error {
 	var first *finding
 	n := 0
 	for i, f := range x.found {
@@ -138,7 +141,7 @@ func (x *examination) verdict() error {
 }
 
 // leftBehind returns an error if the small file may still be on the server.
-func (x *examination) leftBehind(ctx context.Context) error {
+func (x *diagnosis) leftBehind(ctx context.Context) error {
 	if x.uploadTest == nil || advice.LeftBy(x.uploadTest.err) == nil {
 		return nil
 	}
@@ -146,7 +149,7 @@ func (x *examination) leftBehind(ctx context.Context) error {
 }
 
 // close stops listening for phones.
-func (x *examination) close() {
+func (x *diagnosis) close() {
 	if x.callbackServer != nil {
 		_ = x.callbackServer.Close() // nothing depends on it any more
 	}

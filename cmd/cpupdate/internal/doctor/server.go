@@ -17,48 +17,48 @@ import (
 )
 
 // serverName resolves the server's name.
-func serverName(ctx context.Context, x *examination, _ int) finding {
+func serverName(ctx context.Context, x *diagnosis, _ int) finding {
 	return x.lookUp(ctx, credentials.HostOf(x.d.Access), hintOfNoServer())
 }
 
 // lookUp resolves a host name.
-func (x *examination) lookUp(ctx context.Context, host string, hint string) finding {
+func (x *diagnosis) lookUp(ctx context.Context, host string, hint string) finding {
 	if _, err := netip.ParseAddr(host); err == nil {
-		return well(host + " is an address")
+		return passed(host + " is an address")
 	}
 	ctx, cancel := context.WithTimeout(ctx, x.o.Timeout)
 	defer cancel()
 	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
 	if lack := fleet.MachineLacks(err); lack != nil {
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, lack), advice.MachineHint(lack)))
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, lack), advice.MachineHint(lack)))
 	}
 	if err != nil {
 		why := err
 		if name := (*net.DNSError)(nil); errors.As(err, &name) {
 			why = errors.New(name.Err)
 		}
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check the spelling of the name, and this machine's name server (DNS)", hint))
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, why), "check the spelling of the name, and this machine's name server (DNS)", hint))
 	}
-	return well(host + " resolves to " + advice.ShortList(addresses))
+	return passed(host + " resolves to " + advice.ShortList(addresses))
 }
 
 // serverPort connects to the server's port.
-func serverPort(ctx context.Context, x *examination, _ int) finding {
+func serverPort(ctx context.Context, x *diagnosis, _ int) finding {
 	return x.knock(ctx, x.d.Access.Address(), hintOfNoServer())
 }
 
 // knock connects to an address, and closes the connection again.
-func (x *examination) knock(ctx context.Context, address, hint string) finding {
+func (x *diagnosis) knock(ctx context.Context, address, hint string) finding {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if lack := fleet.MachineLacks(err); lack != nil {
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, lack), advice.MachineHint(lack)))
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, lack), advice.MachineHint(lack)))
 	}
 	if err != nil {
-		return bad(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
 	}
 	_ = conn.Close() // nothing was sent
-	return well(address + " accepts connections")
+	return passed(address + " accepts connections")
 }
 
 // innerError removes addresses and operations from a network error, because the message names them already.
@@ -108,7 +108,7 @@ func (t *uploadResult) text(step transfer.Step) *string {
 }
 
 // testUpload writes a small file on the server, and removes it again.
-func (x *examination) testUpload(ctx context.Context) *uploadResult {
+func (x *diagnosis) testUpload(ctx context.Context) *uploadResult {
 	if x.uploadTest != nil {
 		return x.uploadTest
 	}
@@ -159,12 +159,12 @@ func (t *uploadResult) place(access transfer.Access) string {
 }
 
 // at returns the finding of a check that is part of the test upload: success, or the upload's failure.
-func (x *examination) at(ctx context.Context, name string, words func(*uploadResult) finding) finding {
+func (x *diagnosis) at(ctx context.Context, name string, words func(*uploadResult) finding) finding {
 	t := x.testUpload(ctx)
 	if t.where != name {
 		return words(t)
 	}
-	f := bad(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
+	f := failed(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
 	if e := (*transfer.Error)(nil); errors.As(t.err, &e) && e.Data {
 		f.Hints = append([]string{
 			"the login works, but the data connection does not: open the ports of passive mode in the server's firewall and NAT, and let the server announce the address at which it can be reached",
@@ -174,52 +174,52 @@ func (x *examination) at(ctx context.Context, name string, words func(*uploadRes
 }
 
 // serverCertificate checks that TLS works. If the password is unknown, only that is tested.
-func serverCertificate(ctx context.Context, x *examination, _ int) finding {
+func serverCertificate(ctx context.Context, x *diagnosis, _ int) finding {
 	if x.reason([]string{groupSettings + "/password"}, "") != "" {
 		line := x.line()
 		line.Trust = x.d.Trust
 		if err := transfer.Handshake(ctx, x.d.Access, line); err != nil {
-			return bad(advice.ServerEnded(ctx, "", err))
+			return failed(advice.ServerEnded(ctx, "", err))
 		}
 		return x.shownBy("server")
 	}
 	return x.at(ctx, "certificate", func(*uploadResult) finding { return x.shownBy("server") })
 }
 
-func serverLogin(ctx context.Context, x *examination, _ int) finding {
+func serverLogin(ctx context.Context, x *diagnosis, _ int) finding {
 	return x.at(ctx, "login", func(*uploadResult) finding {
 		if x.d.Access.Username == "" {
-			return well("the server requires no login")
+			return passed("the server requires no login")
 		}
-		return well("as " + x.d.Access.Username)
+		return passed("as " + x.d.Access.Username)
 	})
 }
 
-func serverFolder(ctx context.Context, x *examination, _ int) finding {
-	return x.at(ctx, "upload-folder", func(*uploadResult) finding { return well(x.d.Access.FileURL("")) })
+func serverFolder(ctx context.Context, x *diagnosis, _ int) finding {
+	return x.at(ctx, "upload-folder", func(*uploadResult) finding { return passed(x.d.Access.FileURL("")) })
 }
 
-func serverData(ctx context.Context, x *examination, _ int) finding {
-	return x.at(ctx, "data", func(*uploadResult) finding { return well("passive mode works") })
+func serverData(ctx context.Context, x *diagnosis, _ int) finding {
+	return x.at(ctx, "data", func(*uploadResult) finding { return passed("passive mode works") })
 }
 
-func serverWriting(ctx context.Context, x *examination, _ int) finding {
+func serverWriting(ctx context.Context, x *diagnosis, _ int) finding {
 	return x.at(ctx, "writing", func(t *uploadResult) finding {
 		if why := t.text(transfer.StepInPlace); why != nil {
 			return warn(*why + ": a file has its final name before it is complete")
 		}
-		return well("a small file was written and removed again")
+		return passed("a small file was written and removed again")
 	})
 }
 
 // serverProof reports what the server says about the small file.
-func serverProof(ctx context.Context, x *examination, _ int) finding {
+func serverProof(ctx context.Context, x *diagnosis, _ int) finding {
 	digest := false
 	for _, e := range x.testUpload(ctx).steps {
 		digest = digest || e.Step == transfer.StepCheck && e.Text == string(transfer.ProofDigest)
 	}
 	if digest {
-		return well("the server reports size and SHA-256 of a stored file")
+		return passed("the server reports size and SHA-256 of a stored file")
 	}
-	return well("the server reports the size, but no digest: --verify readback reads the file back")
+	return passed("the server reports the size, but no digest: --verify readback reads the file back")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
 // answer is the JSON answer of doctor.
@@ -19,11 +20,12 @@ type answer struct {
 }
 
 // add records a line, and prints it at once, because some checks take long.
-func (x *examination) add(f finding) error {
+func (x *diagnosis) add(f finding) error {
 	if f.Hints == nil || f.State == stateOK || f.State == stateSkip {
 		f.Hints = []string{}
 	}
 	f = x.withoutPassword(f)
+	f.Hints = append([]string{}, x.con.Flags.Fit(f.Hints)...)
 	if f.err != nil && f.State == stateFailed {
 		f.Error = exit.NewErrorDoc(f.err)
 	}
@@ -32,13 +34,13 @@ func (x *examination) add(f finding) error {
 }
 
 // draw writes a line, and a heading before the first line of a group or phone.
-func (x *examination) draw(w io.Writer, f finding) {
+func (x *diagnosis) draw(w io.Writer, f finding) {
 	if x.shown == "" {
 		fmt.Fprintf(w, "%s\n", x.con.Paint(console.Bold, console.Escape(x.routeText())))
 	}
 	heading := f.Group
 	if f.About != "" {
-		heading += " " + f.About
+		heading += " " + fleet.Target{Address: f.About, Note: f.Note}.Label()
 	}
 	if heading != x.shown {
 		x.shown = heading
@@ -69,7 +71,7 @@ func stateWord(s state) (string, console.Style) {
 }
 
 // routeText says which route is checked, and why.
-func (x *examination) routeText() string {
+func (x *diagnosis) routeText() string {
 	switch {
 	case x.origin == "nothing":
 		return "Route: --serve (no other route is named, and no defaults are stored)"
@@ -84,14 +86,14 @@ func (x *examination) routeText() string {
 }
 
 // wait prints that doctor waits for phones.
-func (x *examination) wait(phones int) {
+func (x *diagnosis) wait(phones int) {
 	if phones > 0 && !x.con.JSON {
-		x.con.Remark("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", console.PluralAre(phones, "phone"), console.Span(x.o.Talk.Patience)))
+		x.con.NoteAbout("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", console.PluralAre(phones, "phone"), console.Span(x.o.Listen.Patience)))
 	}
 }
 
 // end writes the last line of the answer, or all of --json.
-func (x *examination) end(clear bool) error {
+func (x *diagnosis) end(clear bool) error {
 	counts := map[state]int{}
 	for _, f := range x.found {
 		counts[f.State]++

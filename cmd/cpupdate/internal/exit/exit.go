@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -48,7 +50,7 @@ func Table() []Row {
 		{CodeOK, "ok", "done, or nothing to do", ""},
 		{CodeInternal, "internal", "an unexpected internal error", "no"},
 		{CodeUsage, "usage", "wrong command line", "no"},
-		{CodeImage, "image", "not a bind, damaged, unreadable, or cannot be written", "no"},
+		{CodeImage, "image", "not a bind, damaged, changed while it was used, unreadable, or cannot be written", "no"},
 		{CodeRefused, "refused", "not compatible; the rule sheet says why", "no"},
 		{CodeUnknown, "unknown", "compatibility cannot be determined", "no"},
 		{CodeSettings, "settings", "settings, login, key, list or certificate missing, invalid or rejected", "no"},
@@ -81,9 +83,17 @@ func (c Code) Row() Row {
 
 // An Error is an error that ends a command, with its exit code and hints on what to do next.
 type Error struct {
-	Code  Code
-	Err   error
-	Hints []string
+	Code   Code
+	Err    error
+	Hints  []string
+	Faults []Fault // what is wrong with a list, if it is more than one thing
+}
+
+// A Fault is one of several errors in a file.
+type Fault struct {
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
 }
 
 // Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
@@ -112,7 +122,7 @@ func New(c Code, err error, hints ...string) *Error {
 	for _, hint := range hints {
 		shown = append(shown, secret.WithoutLogins(hint))
 	}
-	return &Error{c, err, shown}
+	return &Error{Code: c, Err: err, Hints: shown}
 }
 
 // Errorf returns a failure with a new error that wraps no cause.
@@ -120,9 +130,14 @@ func Errorf(c Code, hint, format string, args ...any) *Error {
 	return New(c, fmt.Errorf(format, args...), hint)
 }
 
-// Usage returns a usage error of the command.
+// Usage returns a usage error of the command. If the error wraps one about a host, its advice is the first hint.
 func Usage(command, format string, args ...any) error {
-	return Errorf(CodeUsage, strings.TrimSpace("cpupdate help "+command), format, args...)
+	err := fmt.Errorf(format, args...)
+	help := strings.TrimSpace("cpupdate help " + command)
+	if host := (*address.Error)(nil); errors.As(err, &host) {
+		return New(CodeUsage, err, host.Advice, help)
+	}
+	return New(CodeUsage, err, help)
 }
 
 // ShownArgument quotes an invalid argument, unless it may contain a password, as in ftp://cp:password@host.
@@ -148,19 +163,21 @@ type ErrorDoc struct {
 	Server    string   `json:"server,omitempty"`
 	ReplyCode int      `json:"reply_code,omitempty"`
 	Left      string   `json:"left,omitempty"`
+	Faults    []Fault  `json:"faults,omitempty"`
+	Unsure    bool     `json:"left_unsure,omitempty"` // Left may be there
 }
 
 // NewErrorDoc returns the error as JSON, with what the error of a format, a server or a phone says besides.
 func NewErrorDoc(err error) *ErrorDoc {
 	f := Classify(err)
 	row := f.Code.Row()
-	doc := &ErrorDoc{Code: f.Code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.Hints...)}
+	doc := &ErrorDoc{Code: f.Code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.Hints...), Faults: f.Faults}
 	doc.Retryable = row.MayRetry()
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
 	}
 	if e := (*transfer.Error)(nil); errors.As(err, &e) {
-		doc.Kind, doc.Server, doc.ReplyCode, doc.Left = string(e.Kind), e.Server, e.Code, e.Left
+		doc.Kind, doc.Server, doc.ReplyCode, doc.Left, doc.Unsure = string(e.Kind), e.Server, e.Code, e.Left, e.Unsure
 	}
 	if e := (*fleet.Failure)(nil); errors.As(err, &e) {
 		doc.Kind = string(e.Kind)
@@ -185,6 +202,9 @@ func Classify(err error) *Error {
 func WithoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err
+	}
+	if linkErr := (*os.LinkError)(nil); errors.As(err, &linkErr) {
+		return linkErr.Err
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -20,12 +21,16 @@ func Failure(name string, err error) error {
 		return exit.New(exit.CodeImage, wrapped, problemHint(format))
 	}
 	hint := "check that the file can be read, and that its medium works"
-	untrusted := (*untrustedError)(nil)
+	untrusted, foreign, described := (*untrustedError)(nil), (*bind.ForeignError)(nil), (*foreignError)(nil)
 	switch kind := (*bind.NotRegularError)(nil); {
 	case errors.As(err, &untrusted):
 		hint = "use an image that is signed by a trusted key: one of --trusted-key, or one in the folder trusted-keys in the settings"
 	case errors.Is(err, errEmptyFolder):
 		hint = "name a folder that contains images"
+	case errors.As(err, &foreign):
+		hint = contentHint(foreign.Content, "describe it with: cpupdate describe --allow-foreign IMAGE")
+	case errors.As(err, &described):
+		hint = contentHint(described.content, "add --allow-foreign")
 	case errors.Is(err, bind.ErrNotBind):
 		hint = "if it is an image for a phone, describe it with: cpupdate describe IMAGE"
 	case errors.Is(err, bind.ErrEmpty):
@@ -62,4 +67,21 @@ func problemHint(err *bind.FormatError) string {
 	case bind.Damaged:
 	}
 	return "get the image again in binary mode, and compare its size and SHA-256 with the original"
+}
+
+// contentHint returns what to do about a file of another kind; anyway is what to do if it is an image anyway.
+func contentHint(c bind.Content, anyway string) string {
+	switch {
+	case c.MayBeImage:
+		return "if phones take it as it is, describe it with: cpupdate describe IMAGE"
+	case strings.Contains(c.Name, "archive"):
+		return "unpack it, and name the image that is in it"
+	case strings.Contains(c.Name, "Git LFS"):
+		return "get the file itself with: git lfs pull"
+	case strings.Contains(c.Name, "git-annex"):
+		return "get the file itself with: git annex get FILE"
+	case strings.Contains(c.Name, "web"):
+		return "get the image again: the server sent a page, such as a log-in form or an error, instead of it"
+	}
+	return "name the image; if phones take this file as it is, " + anyway
 }

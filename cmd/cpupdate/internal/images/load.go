@@ -24,6 +24,7 @@ type Options struct {
 	HeaderOnly       bool
 	trustedKeys      []string
 	requireSignature bool
+	AllowForeign     bool
 }
 
 // AddFlags declares the flags.
@@ -33,11 +34,18 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	o.AddTrustFlags(flags)
 }
 
-// AddTrustFlags declares those that say which signatures are accepted.
+// AddForeignFlag declares the flag that accepts a file of another kind.
+func AddForeignFlag(flags *pflag.FlagSet, value *bool) {
+	defer console.Group(flags, "Image")()
+	flags.BoolVar(value, "allow-foreign", false, "accept a file that looks like something other than an image, such as a ZIP archive or a web page")
+}
+
+// AddTrustFlags declares those that say which images are accepted.
 func (o *Options) AddTrustFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Image")()
 	flags.StringArrayVar(&o.trustedKeys, "trusted-key", nil, "trust the Ed25519 public key in `FILE` (PEM) in addition to the stored keys; may be repeated")
 	flags.BoolVar(&o.requireSignature, "require-signature", false, "accept only an image that is signed by a trusted key")
+	AddForeignFlag(flags, &o.AllowForeign)
 }
 
 // A Loader reads images as the options say.
@@ -46,18 +54,20 @@ type Loader struct {
 	Open       func(name string) (*bind.File, error)
 	HeaderOnly bool
 	SHA256     bool // always compute the digest of the whole file
+	Foreign    bool // accept a described file that looks like something other than an image
+	Seal       bool // the image will be sent: what is read of it later must be what is verified now
 	keys       []bind.PublicKey
 	Policy     hwcheck.Policy // only what the rule image-intact needs
 }
 
 // NewLoader returns a loader that accepts the stored keys and those that the options name.
-func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Options) (*Loader, error) {
-	keys, err := store.TrustedKeys()
+func NewLoader(ctx context.Context, con *console.Console, store *settings.Store, open OpenFunc, o Options) (*Loader, error) {
+	keys, err := store.TrustedKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range o.trustedKeys {
-		key, err := settings.ReadPublicKey(name)
+		key, err := settings.ReadPublicKey(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +75,7 @@ func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Opt
 	}
 	// With a trusted key, a signature is required: otherwise an attacker could remove the signature.
 	policy := hwcheck.Policy{RequireSignature: o.requireSignature || len(keys) > 0}
-	return &Loader{Console: con, Open: open, HeaderOnly: o.HeaderOnly, keys: keys, Policy: policy}, nil
+	return &Loader{Console: con, Open: open, HeaderOnly: o.HeaderOnly, Foreign: o.AllowForeign, keys: keys, Policy: policy}, nil
 }
 
 // An Image is one image as far as it could be read. err is set if something is wrong with it; facts are set anyway if
@@ -104,17 +114,27 @@ func (l *Loader) LoadOpen(ctx context.Context, name string) (*bind.File, *Image)
 	if err != nil {
 		return nil, im.failed(err)
 	}
+	content := f.Facts().Content
+	if err := CheckContent(content, l.Foreign); err != nil {
+		return nil, im.failed(errors.Join(err, f.Close()))
+	}
 	f.CheckSignature(l.keys)
 	if l.SHA256 {
 		f.WantSHA256()
 	}
-	if !l.HeaderOnly {
+	switch {
+	case l.Seal && (!l.HeaderOnly || !f.StatesDigest()): // with HeaderOnly a stated digest is compared while the image is sent
+		err = f.Seal(ctx)
+	case !l.HeaderOnly:
 		err = f.Verify(ctx)
 	}
 	im.Facts, im.fields = f.Facts(), f.Fields()
 	im.Readable = err == nil || im.Facts.Integrity.Digest == bind.Wrong
 	if name != "-" {
 		im.Warnings = bind.NameWarnings(name, im.Facts)
+	}
+	if content.Name != "" {
+		im.Warnings = append(im.Warnings, "the file is "+content.Name)
 	}
 	if err == nil {
 		err = l.intact(im.Facts)
@@ -131,6 +151,19 @@ func (l *Loader) openImage(ctx context.Context, name string) (*bind.File, error)
 	}
 	return l.Open(name)
 }
+
+// CheckContent refuses content of another kind, unless it is allowed or may be an image.
+func CheckContent(content bind.Content, allowed bool) error {
+	if content.Name == "" || content.MayBeImage || allowed {
+		return nil
+	}
+	return &foreignError{content}
+}
+
+// A foreignError reports a file that is described as an image and looks like something else.
+type foreignError struct{ content bind.Content }
+
+func (e *foreignError) Error() string { return "not an image: the file is " + e.content.Name }
 
 // errTerminal reports that standard input is a terminal: the program would wait for input that nobody sends.
 var errTerminal = errors.New("is a terminal")

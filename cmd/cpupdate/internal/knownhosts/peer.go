@@ -1,25 +1,26 @@
 package knownhosts
 
 import (
-	"fmt"
+	"cmp"
 	"net"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // ParsePeer parses PEER, with the default port if it has none.
 func ParsePeer(command, text string, defaultPort int) (string, error) {
-	peer, err := trust.ParsePeer(text)
-	if err != nil {
-		peer, err = trust.ParsePeer(net.JoinHostPort(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), fmt.Sprint(defaultPort)))
-	}
-	if err != nil {
+	host, port, err := address.Split(text)
+	if err != nil && strings.Contains(text, "@") {
 		return "", exit.Usage(command, "%s is not a peer: use HOST, HOST:PORT or [IPv6]:PORT", exit.ShownArgument(text))
 	}
-	return peer, nil
+	if err != nil {
+		return "", exit.Usage(command, "PEER: %w", err)
+	}
+	return trust.ParsePeer(address.Join(host, cmp.Or(port, defaultPort)))
 }
 
 // PeerAccess returns the access data that a handshake with a peer needs: there is no login.

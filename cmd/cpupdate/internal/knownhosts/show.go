@@ -29,8 +29,11 @@ func ShowPresentedKey(c *console.Console, peer string, e *trust.Error) {
 	out := c.Prompts()
 	row := func(name, text string) { fmt.Fprintln(out, layout.Line(console.Cells(name, text)...)) }
 	voucher := ", and no trusted authority signed its certificate."
-	if e.Err == nil {
+	switch {
+	case e.Err == nil:
 		voucher = ", but an authority of this system signed its certificate."
+	case e.Signed:
+		voucher = ": an authority of this system signed its certificate, which does not count here."
 	}
 	fmt.Fprintln(out, console.Escape(peer)+" is unknown"+voucher)
 	if c := e.Certificate; c != nil {
@@ -85,14 +88,22 @@ func (left *certificateTexts) names(c *x509.Certificate) string {
 
 // reason returns why the certificate is not trusted. It replaces library texts that would repeat what is shown above.
 func (left *certificateTexts) reason(e *trust.Error) string {
-	invalid := x509.CertificateInvalidError{}
-	switch {
-	case errors.As(e.Err, &x509.HostnameError{}):
+	switch e.Fault() {
+	case trust.FaultNoName:
+		return "it has no name in it: a common name does not count"
+	case trust.FaultNoAddress:
+		return "it has the address as a name, and not as an address"
+	case trust.FaultOtherName:
 		return "it is for another name"
-	case errors.As(e.Err, &x509.UnknownAuthorityError{}):
+	case trust.FaultNotSigned:
 		return "it is signed by an unknown authority"
-	case errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired:
+	case trust.FaultExpired, trust.FaultEarly:
 		return "it is not valid now"
+	case trust.FaultWeakSign:
+		return "it is signed with a broken algorithm"
+	case trust.FaultUsage:
+		return "it is not for servers"
+	case trust.FaultNone, trust.FaultOther:
 	}
 	return left.take(e.Reason(), 80)
 }
@@ -146,23 +157,55 @@ func TrustHints(peer string, e *trust.Error) []string {
 		return []string{compare + "; only if they are the same, pin it instead: --pin " + pin, impostor}
 	}
 	var hints []string
-	if invalid := (x509.CertificateInvalidError{}); errors.As(e.Err, &invalid) && invalid.Reason == x509.Expired {
-		hints = append(hints, "check this computer's date; if it is right, have the administrator renew the certificate")
+	if hint := faultHint(e.Fault()); hint != "" {
+		hints = append(hints, hint)
 	}
-	if host := (x509.HostnameError{}); errors.As(e.Err, &host) && len(host.Certificate.DNSNames)+len(host.Certificate.IPAddresses) > 0 {
-		hints = append(hints, "the certificate is for another name: use a name that it contains")
+	if e.KeyStated { // and right
+		return append(hints, "or leave out the authorities (--ca): the pinned key alone is enough")
 	}
-	return append(hints,
-		compare+"; only if they are the same: --pin "+pin+" for one run, or permanently: cpupdate trust add "+peer+" --pin "+pin,
-		"or name the authority that signs its certificate with --ca FILE")
+	hints = append(hints, compare+"; only if they are the same: --pin "+pin+" for one run, or permanently: cpupdate trust add "+peer+" --pin "+pin)
+	switch {
+	case e.Signed: // another authority would not help
+	case e.Authorities:
+		hints = append(hints, "or give the authority that signed its certificate with --ca FILE: those that were given did not")
+	default:
+		hints = append(hints, "or name the authority that signs its certificate with --ca FILE")
+	}
+	return hints
 }
 
-// WeakKeyHints returns the next steps for a peer whose key is too weak to prove anything, nil for any other error.
-func WeakKeyHints(err error) []string {
-	if weak := (*trust.WeakKeyError)(nil); !errors.As(err, &weak) {
-		return nil
+// faultHint returns how a certificate's fault is mended; "" if the certificate is none's fault.
+func faultHint(fault trust.Fault) string {
+	switch fault {
+	case trust.FaultExpired:
+		return "check this computer's date; if it is right, have the administrator renew the certificate"
+	case trust.FaultEarly:
+		return "check this computer's date: the certificate is not valid yet"
+	case trust.FaultNoName:
+		return "have the administrator issue a certificate with the name or address in subjectAltName"
+	case trust.FaultNoAddress:
+		return "use a name that the certificate contains, or have the administrator issue one with the address in subjectAltName as iPAddress"
+	case trust.FaultOtherName:
+		return "the certificate is for another name: use a name that it contains"
+	case trust.FaultWeakSign:
+		return "have the administrator issue a certificate that is signed with SHA-256"
+	case trust.FaultUsage:
+		return "have the administrator issue a certificate for servers (serverAuth in extendedKeyUsage)"
+	case trust.FaultNone, trust.FaultNotSigned, trust.FaultOther:
 	}
-	return []string{
-		"have the peer's key replaced by one of 2048 bits or more; until then --legacy-tls accepts it, for one run: anyone who has broken such a key can pass for the peer",
+	return ""
+}
+
+// CertificateHints returns the next steps for a peer whose certificate cannot be read, or whose key is too weak to prove
+// anything; nil for any other error.
+func CertificateHints(err error) []string {
+	if weak := (*trust.WeakKeyError)(nil); errors.As(err, &weak) {
+		return []string{
+			"have the peer's key replaced by one of 2048 bits or more; until then --legacy-tls accepts it, for one run: anyone who has broken such a key can pass for the peer",
+		}
 	}
+	if err != nil && strings.Contains(err.Error(), "failed to parse certificate") { // crypto/tls has no type for it
+		return []string{"have the peer's certificate replaced: it is malformed, so no pin and no flag accepts it"}
+	}
+	return nil
 }

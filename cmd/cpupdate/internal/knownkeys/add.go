@@ -114,7 +114,7 @@ func (o *AddOptions) probe(ctx context.Context, con *console.Console, hosts *kno
 // hinted gives connection errors the hints for a command with PEER and no flags of a server.
 func (o *AddOptions) hinted(err error) error {
 	own, e := (*exit.Error)(nil), (*transfer.Error)(nil)
-	if !errors.As(err, &own) || !errors.As(err, &e) || trust.AsError(err) != nil || knownhosts.WeakKeyHints(err) != nil || e.Kind == transfer.KindMachine {
+	if !errors.As(err, &own) || !errors.As(err, &e) || trust.AsError(err) != nil || knownhosts.CertificateHints(err) != nil || e.Kind == transfer.KindMachine {
 		return err
 	}
 	hint := "try again later; check --method and the port of PEER"
@@ -135,7 +135,7 @@ func (o *AddOptions) hinted(err error) error {
 // confirm prompts whether to trust the peer; without a terminal it returns an error with the key.
 func (o *AddOptions) confirm(ctx context.Context, con *console.Console, peer string, presented *trust.Error) error {
 	if con.CanPrompt() {
-		return knownhosts.PromptForKey(ctx, con, peer, presented)
+		return knownhosts.PromptForKey(ctx, con, peer, "", presented)
 	}
 	pin := presented.Presented.String()
 	return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),

@@ -1,20 +1,20 @@
 package option
 
 import (
+	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
@@ -30,6 +30,17 @@ type Listen struct {
 	Patience          time.Duration
 	Probe             time.Duration
 	Parallel          int
+	SkipUnreachable   bool
+	Network           Network
+
+	patience *pflag.Flag // nil if there are no flags
+}
+
+// A Network connects to phones, and opens the ports that they call. A field that is nil means the network of the system.
+type Network struct {
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	Listen func(address string) (net.Listener, error)
 }
 
 // AddFlags declares the flags.
@@ -45,8 +56,10 @@ func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	end()
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Patience, "patience", 10*time.Minute, "how long to wait for a phone's next step (`DURATION`, such as 10m)")
+	o.patience = flags.Lookup("patience")
 	flags.DurationVar(&o.Interval, "contact-interval", time.Minute, "the minimum time between two contact requests to one phone (`DURATION`, such as 60s)")
 	flags.DurationVar(&o.Probe, "probe-interval", 2*time.Second, "how often to check whether a phone restarts (`DURATION`, such as 2s)")
+	flags.BoolVar(&o.SkipUnreachable, "skip-unreachable", false, "give up a phone at once if its first contact request fails (default: try again until --patience ends, because the phone may be restarting)")
 	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
 }
 
@@ -61,15 +74,28 @@ func (o *Listen) Validate(command string) error {
 		return exit.Usage(command, "--service-cert and --service-key: give both or neither")
 	}
 	if o.Listen != "" {
-		_, port, err := net.SplitHostPort(o.Listen)
+		host, port, err := net.SplitHostPort(o.Listen)
+		if host != "" && err == nil {
+			if _, err := address.Host(host); err != nil {
+				return exit.Usage(command, "--listen: %w", err)
+			}
+		}
 		if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 			return exit.Usage(command, "--listen %s: must be [ADDR]:PORT, such as :18443 or 192.0.2.10:18443", o.Listen)
 		}
 	}
 	if _, _, err := o.Advertised(); err != nil {
-		return exit.Usage(command, "--advertise %s: must be HOST or HOST:PORT", o.Advertise)
+		return exit.Usage(command, "--advertise: %w", err)
 	}
 	return nil
+}
+
+// ForQuery returns the options of a command that only queries phones. Somebody waits for its answer: without --patience, a
+// phone that cannot be reached is given up at once.
+func (o *Listen) ForQuery() *Listen {
+	q := *o
+	q.SkipUnreachable = o.SkipUnreachable || o.patience != nil && !o.patience.Changed
+	return &q
 }
 
 // The file descriptors that a run needs: for itself, and for each phone that is queried or fetches at a time. A phone has one
@@ -88,7 +114,7 @@ func (o *Listen) Fit(con *console.Console) (connections int) {
 	}
 	fits := max((limit-ownDescriptors)/phoneDescriptors, 1)
 	if o.Parallel > fits {
-		con.Remark("note", "--parallel", fmt.Sprintf("lowered from %d to %d: this machine lets a process open %d files and connections (ulimit -n)", o.Parallel, fits, limit))
+		con.NoteAbout("note", "--parallel", fmt.Sprintf("lowered from %d to %d: this machine lets a process open %d files and connections (ulimit -n)", o.Parallel, fits, limit))
 		o.Parallel = fits
 	}
 	return fits
@@ -99,54 +125,32 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	if o.Advertise == "" {
 		return "", 0, nil
 	}
-	if ip, err := netip.ParseAddr(strings.Trim(o.Advertise, "[]")); err == nil {
-		return ip.String(), 0, nil
-	}
-	host, text, found := strings.Cut(o.Advertise, ":")
-	if strings.HasPrefix(o.Advertise, "[") {
-		if host, text, err = net.SplitHostPort(o.Advertise); err != nil {
-			return "", 0, err
-		}
-		found = true
-	}
-	if found {
-		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return "", 0, errors.New("no port")
-		}
-	}
-	if host == "" || strings.ContainsAny(host, " /\\@?#\"'<>&:") && !strings.HasPrefix(o.Advertise, "[") {
-		return "", 0, errors.New("no host")
-	}
-	return host, port, nil
+	return address.Split(o.Advertise)
 }
 
-// Certificate reads the certificate of --service-cert, or makes one for this run.
-func (o *Listen) Certificate() (tls.Certificate, error) {
-	if o.Cert == "" {
-		return serve.MakeCertificate(o.names(), time.Now())
+// Certificate reads the certificate of --service-cert, or makes one for this run. One that is made names only what phones
+// are told to call: if that is the address of this machine on the route to the phone, forLocal returns the certificate for
+// it; otherwise forLocal is nil.
+func (o *Listen) Certificate(ctx context.Context) (certificate tls.Certificate, forLocal func(netip.Addr) (*tls.Certificate, error), err error) {
+	if o.Cert != "" {
+		certificate, err = atomicfile.ReadKeyPair(ctx, o.Cert, o.key)
+		if err != nil {
+			err = exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
+				"use a certificate and its key, in two PEM files as openssl writes them")
+		}
+		return certificate, nil, err
 	}
-	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
-	if err != nil {
-		return certificate, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-			"use a certificate and its key, in two PEM files as openssl writes them")
-	}
-	return certificate, nil
-}
-
-// names returns the names and addresses under which phones may call this machine.
-func (o *Listen) names() []string {
-	var names []string
 	if host, _, _ := o.Advertised(); host != "" {
-		names = append(names, host)
+		certificate, err = serve.MakeCertificate([]string{host}, time.Now())
+		return certificate, nil, err
 	}
-	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
+	all, err := serve.NewCertificates(time.Now())
+	if err != nil {
+		return certificate, nil, err
 	}
-	addresses, _ := net.InterfaceAddrs() // without them the certificate names less
-	for _, address := range addresses {
-		if network, ok := address.(*net.IPNet); ok {
-			names = append(names, network.IP.String())
-		}
+	first, err := all.For(netip.IPv6Loopback())
+	if err != nil {
+		return certificate, nil, err
 	}
-	return names
+	return *first, all.For, nil
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"strconv"
-	"sync"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -54,7 +52,7 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 	if err := r.onePageEach(); err != nil || r.noneFits() {
 		return w, err
 	}
-	base, err := r.o.Route.Trust.Trust("push")
+	base, err := r.o.Route.Trust.Trust(ctx, "push")
 	if err != nil {
 		return nil, err
 	}
@@ -81,26 +79,10 @@ func (r *rollout) webPassword(ctx context.Context) (secret.Secret, error) {
 	return password, err
 }
 
-// webImage returns a function that makes the file for one upload. All uploads share the rate; each verifies what it sends.
+// webImage returns a function that makes the file for one upload. All uploads share the rate. The file is sealed.
 func (r *rollout) webImage() func(context.Context) wbm.Image {
-	rate, checking := transfer.NewRate(r.options.Rate), &sync.Mutex{}
+	rate := transfer.NewRate(r.options.Rate)
 	return func(ctx context.Context) wbm.Image {
-		return wbm.Image{
-			Name: r.o.Upload.Filename, Content: rate.Reader(ctx, r.file.Image()),
-			Watch: &pagePass{r.file.NewPass(false), checking},
-		}
+		return wbm.Image{Name: r.o.Upload.Filename, Content: rate.Reader(ctx, r.file.Image())}
 	}
-}
-
-// A pagePass verifies what one upload sends. It records the result in the file, which all uploads share.
-type pagePass struct {
-	*bind.Pass
-	checking *sync.Mutex
-}
-
-// Check calls that of [bind.Pass], for one upload at a time.
-func (p *pagePass) Check() error {
-	p.checking.Lock()
-	defer p.checking.Unlock()
-	return p.Pass.Check()
 }

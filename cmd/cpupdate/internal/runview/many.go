@@ -1,6 +1,7 @@
 package runview
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -20,15 +22,11 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		p.ended = true
 		r.line("%s", r.endLine(e, p))
 	case fleet.StepFetching, fleet.StepFetched:
-		if r.progress == nil && r.size > 0 && e.Step == fleet.StepFetching {
-			r.progress = r.con.StartProgress("all phones", "fetched", r.size*int64(len(r.targets)), func(any) {})
-		}
+		r.startStatus(e.Step == fleet.StepFetching)
 		p.sent = e.Fetch.Sent
 	case fleet.StepSending, fleet.StepSent:
 		r.warnOnce()
-		if r.progress == nil && r.size > 0 && e.Step == fleet.StepSending {
-			r.progress = r.con.StartProgress("all phones", "sent", r.size*int64(len(r.targets)), func(any) {})
-		}
+		r.startStatus(e.Step == fleet.StepSending)
 		p.sent = e.Upload.Sent
 	case fleet.StepInstructed:
 		r.warnOnce()
@@ -37,7 +35,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
 		if r.con.Verbose || e.Step == fleet.StepBusy {
-			r.noteAbout(r.targets[e.Phone].Address, stepText(e))
+			r.noteAbout(r.targets[e.Phone].Label(), stepText(e))
 		}
 	}
 	if r.progress == nil {
@@ -49,7 +47,15 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		return
 	}
 	r.progress.Resize(size)
+	r.progress.SetStatus(r.Watch.status())
 	r.progress.Update(sent)
+}
+
+// startStatus shows how far all phones are while they get the image, if this machine can see it.
+func (r *Report) startStatus(begun bool) {
+	if begun && r.progress == nil && r.size > 0 {
+		r.progress = r.con.StartStatus(r.size*int64(len(r.targets)), r.Watch.status())
+	}
 }
 
 // warnOnce warns once that the phones need LAN and power.
@@ -75,11 +81,25 @@ func (r *Report) moved() (sent, size int64) {
 	return sent, size
 }
 
+// share returns how much of the image those phones have that fetch it, " 40 %", or "" if this machine cannot see it.
+func (r *Report) share() string {
+	var sent, size int64
+	for i := range r.phones {
+		if state := r.Watch.states[i]; state == stateFetching || state == stateSending {
+			sent, size = sent+r.phones[i].sent, size+r.size
+		}
+	}
+	if size == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %d %%", sent*100/size)
+}
+
 // endLine returns the line of a phone that has ended: the result, the phone and the reason.
 func (r *Report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
 	return r.con.Layout(0, r.endWidth(), r.nameWidth()).Line(
-		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Address), console.Plain.Cell(r.endText(e, p)))
+		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Label()), console.Plain.Cell(r.endText(e, p)))
 }
 
 // endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
@@ -96,10 +116,10 @@ func (r *Report) endWidth() int {
 }
 
 func (r *Report) nameWidth() int {
-	const widest = 24
+	const widest = 40
 	width := 0
 	for _, t := range r.targets {
-		width = max(width, min(console.Columns(t.Address), widest))
+		width = max(width, min(console.Columns(t.Label()), widest))
 	}
 	return width
 }
@@ -113,6 +133,8 @@ func endWord(e fleet.Event) (string, console.Style) {
 			return "unknown", console.Yellow
 		case fleet.KindInterrupted:
 			return "interrupted", console.Yellow
+		case fleet.KindImage:
+			return "image error", console.Red
 		case fleet.KindStopped:
 			return "left alone", console.Yellow
 		}
@@ -147,6 +169,8 @@ func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 func stepText(e fleet.Event) string {
 	text, what := string(e.Step), ""
 	switch {
+	case mayStart(e):
+		return fmt.Sprintf("%s; it may be restarting or installing, so keep it on power; trying again for at most %s", e.Err, console.Span(e.Limit))
 	case e.Err != nil:
 		text = e.Err.Error()
 	case e.Step == fleet.StepVisited, e.Step == fleet.StepAnswered:
@@ -164,6 +188,13 @@ func stepText(e fleet.Event) string {
 	return text
 }
 
+// mayStart reports whether a step is that of a phone that could not be reached and is tried again.
+func mayStart(e fleet.Event) bool {
+	f := (*fleet.Failure)(nil)
+	return e.Step == fleet.StepSilent && errors.As(e.Err, &f) &&
+		slices.Contains([]fleet.Kind{fleet.KindUnreachable, fleet.KindNoPhone, fleet.KindPageUnreachable}, f.Kind)
+}
+
 // A summaryDoc is the last JSON line.
 type summaryDoc struct {
 	Schema   int            `json:"schema"`
@@ -174,6 +205,7 @@ type summaryDoc struct {
 	Code     exit.Code      `json:"code"` // the exit code of the run
 	Name     string         `json:"name"` // of the code
 	Time     string         `json:"time"`
+	*images.UsedDoc
 }
 
 // Summary ends the answer with the number of phones for each result; ended is the error of the run, or nil.
@@ -181,7 +213,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
 	r.endFetch()
-	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}}
+	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}, UsedDoc: r.image.Used(r.Tool)}
 	doc.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	if ended != nil {
 		doc.Code = exit.Classify(ended).Code

@@ -2,6 +2,7 @@ package runview
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -34,10 +35,17 @@ func TestAnswerIsNotTheEnd(t *testing.T) {
 	}
 }
 
-// TestManyFetch ends the bar of several phones at all of it, also for those that end without fetching; the word about LAN
+// TestManyFetch shows a bar with the status on a terminal, and no lines elsewhere. It ends the bar of several phones at all of it, also for those that end without fetching; the word about LAN
 // and power is said once.
 func TestManyFetch(t *testing.T) {
+	for _, terminal := range []bool{true, false} {
+		t.Run(fmt.Sprintf("terminal %t", terminal), func(t *testing.T) { manyFetch(t, terminal) })
+	}
+}
+
+func manyFetch(t *testing.T, terminal bool) {
 	con, out, errOut := newConsole()
+	con.ErrTerminal, con.ErrWidth = terminal, func() int { return 100 }
 	r := NewReport(con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}}, nil, 100, func(err error) { t.Error(err) })
 	tell := func(phone int, step fleet.Step, sent int64) {
 		e := fleet.Event{Phone: phone, Step: step, Fetch: serve.Fetch{Sent: sent, Size: 100}}
@@ -59,7 +67,10 @@ func TestManyFetch(t *testing.T) {
 	if sent, size := r.moved(); r.progress != nil || sent != 100 || size != 100 {
 		t.Errorf("the bar stays at %d of %d", sent, size)
 	}
-	if text := errOut.String(); !strings.HasPrefix(text, "all phones: 20 %, 40 bytes of 200 bytes, ") {
+	switch text := errOut.String(); {
+	case terminal && !strings.Contains(text, "1 of 3 done (1 failed), 1 fetching 40 %: a, 1 not called back yet: c"):
+		t.Errorf("%q", text)
+	case !terminal && text != "":
 		t.Errorf("%q", text)
 	}
 	if n := strings.Count(out.String(), "Keep the phones on LAN and power until they are done.\n"); n != 1 {

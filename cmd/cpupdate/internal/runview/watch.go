@@ -21,6 +21,7 @@ type Watch struct {
 	targets   []fleet.Target
 	Web       bool // the image is sent to the phones' pages
 	noteAbout func(who, text string)
+	share     func() string // how much of the image the phones that fetch it have, such as " 40 %"
 
 	mu      sync.Mutex // guards everything below, and the output of the run
 	port    int        // where phones call back back back
@@ -28,7 +29,8 @@ type Watch struct {
 	called  bool // at least one phone has called
 	doubted bool // the note about the firewall was shown
 	callers map[string]bool
-	others  int // JSON lines about callers that are not in the plan
+	said    string // the status that was shown last
+	others  int    // JSON lines about callers that are not in the plan
 }
 
 // A phoneState is how far the update of a phone is.
@@ -37,6 +39,7 @@ type phoneState int
 // The states, in the order of an update.
 const (
 	stateNotCalled phoneState = iota
+	stateUnreached
 	stateQueried
 	stateBusy
 	stateInstructed
@@ -46,6 +49,7 @@ const (
 	stateRestarting
 	stateBack
 	stateFailed
+	stateLeftAlone
 	stateDone
 	stateCount
 )
@@ -54,7 +58,7 @@ const (
 func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
 		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
-		noteAbout: func(who, text string) { con.Remark("note", who, text) },
+		noteAbout: func(who, text string) { con.NoteAbout("note", who, text) },
 	}
 }
 
@@ -84,7 +88,7 @@ func (w *Watch) beginning(patience time.Duration) string {
 	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
 }
 
-// run shows the progress of the phones at each tick.
+// run shows the progress of the phones at each tick, if it has changed.
 func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 	for {
 		select {
@@ -92,7 +96,10 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 			return
 		case <-ticks:
 			w.mu.Lock()
-			w.noteAbout("all phones", w.status())
+			if status := w.status(); status != w.said {
+				w.said = status
+				w.noteAbout("all phones", status)
+			}
 			w.mu.Unlock()
 		}
 	}
@@ -113,13 +120,24 @@ func (w *Watch) note(e fleet.Event) {
 		}
 	case fleet.StepReading, fleet.StepCalled, fleet.StepCallError:
 		w.called = true
-		if *before == stateNotCalled {
+		if *before == stateNotCalled || *before == stateUnreached {
 			*before = stateQueried
 		}
-	case fleet.StepSilent, fleet.StepUnknownCaller, fleet.StepPageOnly, fleet.StepVisited:
+	case fleet.StepSilent:
+		if *before == stateNotCalled && mayStart(e) {
+			*before = stateUnreached
+		}
+	case fleet.StepUnknownCaller, fleet.StepPageOnly, fleet.StepVisited:
 	default:
-		*before = stateAfter(e.Step)
+		if *before = stateAfter(e.Step); *before == stateFailed && leftAlone(e.Failure) {
+			*before = stateLeftAlone
+		}
 	}
+}
+
+// leftAlone reports whether a phone was not instructed because of what is known of it or of other phones.
+func leftAlone(f *fleet.Failure) bool {
+	return f != nil && (f.Kind == fleet.KindRefused || f.Kind == fleet.KindUnknown || f.Kind == fleet.KindStopped)
 }
 
 // stateAfter returns the state of a phone after a step.
@@ -133,15 +151,24 @@ func stateAfter(step fleet.Step) phoneState {
 	}[step]
 }
 
-// status returns "12 of 30 done, 3 fetching, 9 restarting, 6 not called back yet".
+// status returns "12 of 30 done, 3 fetching, 9 restarting, 6 not called back yet". It names the last phones.
 func (w *Watch) status() string {
+	const named = 2
 	var counts [stateCount]int
 	for _, s := range w.states {
 		counts[s]++
 	}
-	text := fmt.Sprintf("%d of %d done", counts[stateDone]+counts[stateFailed], len(w.states))
+	ended := counts[stateDone] + counts[stateFailed] + counts[stateLeftAlone]
+	text := fmt.Sprintf("%d of %d done", ended, len(w.states))
+	var apart []string
 	if n := counts[stateFailed]; n > 0 {
-		text += fmt.Sprintf(" (%d failed)", n)
+		apart = append(apart, fmt.Sprintf("%d failed", n))
+	}
+	if n := counts[stateLeftAlone]; n > 0 {
+		apart = append(apart, fmt.Sprintf("%d left alone", n))
+	}
+	if len(apart) > 0 {
+		text += " (" + strings.Join(apart, ", ") + ")"
 	}
 	for _, s := range []struct {
 		state phoneState
@@ -155,13 +182,31 @@ func (w *Watch) status() string {
 		{stateInstructed, "instructed"},
 		{stateBusy, "in a call"},
 		{stateQueried, "queried"},
+		{stateUnreached, "not reachable yet"},
 		{stateNotCalled, "not called back yet"},
 	} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s.word)
+			if w.share != nil && (s.state == stateFetching || s.state == stateSending) {
+				text += w.share()
+			}
+			if len(w.states)-ended <= named {
+				text += ": " + strings.Join(w.namesOf(s.state), ", ")
+			}
 		}
 	}
 	return text
+}
+
+// namesOf returns the phones in a state.
+func (w *Watch) namesOf(state phoneState) []string {
+	var names []string
+	for i, s := range w.states {
+		if s == state {
+			names = append(names, w.targets[i].Label())
+		}
+	}
+	return names
 }
 
 // heard reports whether an event of a caller that is not in the plan is to be shown. Without --verbose, only calls that
@@ -197,6 +242,10 @@ func (w *Watch) queryEvent(e fleet.Event) {
 			w.noteAbout("a caller", e.Err.Error())
 		}
 	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
-		w.noteAbout(w.targets[e.Phone].Address, stepText(e))
+		name := w.targets[e.Phone].Label()
+		if w.con.JSON { // programs know it by its address
+			name = w.targets[e.Phone].Address
+		}
+		w.noteAbout(name, stepText(e))
 	}
 }

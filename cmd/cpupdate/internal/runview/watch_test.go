@@ -31,7 +31,7 @@ func TestBeginning(t *testing.T) {
 // TestStatusLine counts phones by how far they are, and says it with each tick.
 func TestStatusLine(t *testing.T) {
 	con, _, errOut := newConsole()
-	w := newWatch(con, make([]fleet.Target, 12))
+	w := newWatch(con, make([]fleet.Target, 13))
 	w.port = 18443
 	for i, steps := range [][]fleet.Step{
 		{fleet.StepDone},
@@ -50,14 +50,16 @@ func TestStatusLine(t *testing.T) {
 			w.note(fleet.Event{Phone: i, Step: step, Attempt: 2})
 		}
 	}
+	w.note(fleet.Event{Phone: 12, Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: fleet.KindRefused}})
 	w.note(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller})
-	want := "2 of 12 done (1 failed), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
+	want := "3 of 13 done (1 failed, 1 left alone), 1 back, 2 restarting, 1 installing, 1 fetching, 1 instructed, 1 in a call, 2 queried, 1 not called back yet"
 	ticks, stop, done := make(chan time.Time), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		w.run(ticks, stop)
 	}()
 	ticks <- time.Time{}
+	ticks <- time.Time{} // nothing has changed: nothing is shown
 	close(stop)
 	<-done
 	if got := errOut.String(); got != "note: all phones: "+want+"\n" {
@@ -115,5 +117,21 @@ func TestCallers(t *testing.T) {
 				t.Errorf("%+v: %d lines, want %d", test, n, test.want)
 			}
 		}
+	}
+}
+
+// TestStatusNames names the phones that are the last under way.
+func TestStatusNames(t *testing.T) {
+	con, _, _ := newConsole()
+	w := newWatch(con, []fleet.Target{{Address: "a"}, {Address: "b"}, {Address: "c"}, {Address: "d"}})
+	w.share = func() string { return " 7 %" }
+	states := func(s ...phoneState) { copy(w.states, s) }
+	states(stateDone, stateRestarting, stateFetching, stateFetching)
+	if got, want := w.status(), "1 of 4 done, 1 restarting, 2 fetching 7 %"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	states(stateDone, stateFailed, stateFetching, stateRestarting)
+	if got, want := w.status(), "2 of 4 done (1 failed), 1 restarting: d, 1 fetching 7 %: c"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -168,7 +168,7 @@ func (f *File) checkMode() error {
 	if runtime.GOOS == "windows" || f.Mode.Perm()&0o077 == 0 {
 		return nil
 	}
-	return exit.Errorf(exit.CodeSettings, "chmod 600 "+f.Path+"; and if others could read it, change the passwords on the servers",
+	return exit.Errorf(exit.CodeSettings, "chmod 600 "+exit.Word(f.Path)+"; and if others could read it, change the passwords on the servers",
 		"passwords %s: users other than its owner can read or change it (mode %03o)", f.Path, f.Mode.Perm())
 }
 

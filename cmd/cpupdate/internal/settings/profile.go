@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -71,13 +73,13 @@ func ProfileTitle(name string) string {
 }
 
 // Trust reads the authorities and returns which peers to trust.
-func (p *Profile) Trust() (trust.Policy, error) {
+func (p *Profile) Trust(ctx context.Context) (trust.Policy, error) {
 	t := trust.Policy{Pins: p.Pins}
 	if p.CA == "" {
 		return t, nil
 	}
 	var err error
-	t.Authorities, err = ReadAuthorities(p.CA)
+	t.Authorities, err = ReadAuthorities(ctx, p.CA)
 	return t, err
 }
 
@@ -116,7 +118,11 @@ func (s *Settings) Profile(name string) (*Profile, error) {
 	for _, v := range table.Values {
 		where := fmt.Sprintf("%s, line %d", filepath.Base(s.Config.Path), v.Line)
 		if err := p.Set(v.Key, v.Texts, hwcheck.Stored, where); err != nil {
-			return nil, exit.New(exit.CodeSettings, fmt.Errorf("settings %s: line %d: %w", s.Config.Path, v.Line, err), tomledit.Hint)
+			hint := tomledit.Hint
+			if strings.ContainsFunc(strings.Join(v.Texts, ""), unicode.IsControl) {
+				hint = tomledit.HintBackslash // "C:\temp" has a tab in TOML
+			}
+			return nil, exit.New(exit.CodeSettings, fmt.Errorf("settings %s: line %d: %w", s.Config.Path, v.Line, err), hint)
 		}
 	}
 	return p, nil
@@ -214,7 +220,7 @@ func ParsePins(texts []string) ([]trust.Pin, error) {
 }
 
 // NoLogin is what is wrong with a URL such as ftp://user:password@host/.
-const NoLogin = "holds a login: give it as username, and the password apart"
+const NoLogin = "contains a login: give the name as username, and the password on its own"
 
 // ParseFetchURL parses a URL from which phones fetch. No error shows a password in it.
 func ParseFetchURL(text string) (*url.URL, error) {
@@ -225,7 +231,8 @@ func ParseFetchURL(text string) (*url.URL, error) {
 	case err != nil || u.Hostname() == "" || u.Scheme != "ftp" && u.Scheme != "https":
 		return nil, errors.New("must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
 	}
-	return u, nil
+	_, err = address.Host(u.Hostname())
+	return u, err
 }
 
 func checkedText(s string) (string, error) { return s, CheckText(s) }

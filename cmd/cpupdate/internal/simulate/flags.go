@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -83,22 +85,18 @@ func (r portRange) at(i int) string {
 	return net.JoinHostPort(r.host, strconv.Itoa(r.port+i))
 }
 
-// parseRange parses HOST or HOST:PORT as the range of count phones.
+// parseRange parses HOST or HOST:PORT as the range of count phones. Port 0 is no port.
 func parseRange(flag, text string, count int) (portRange, error) {
-	r := portRange{host: strings.Trim(text, "[]")}
-	if _, err := netip.ParseAddr(r.host); err != nil && strings.Contains(text, ":") {
-		host, port, err := net.SplitHostPort(text)
-		n, numErr := strconv.ParseUint(port, 10, 16)
-		if err != nil || numErr != nil {
-			return r, exit.Usage("simulate", "--%s %s: use HOST or HOST:PORT", flag, text)
-		}
-		r = portRange{host, int(n)}
+	if host, port, err := net.SplitHostPort(text); err == nil && port == "0" {
+		text = host
 	}
-	ip, err := netip.ParseAddr(r.host)
+	host, port, err := address.Split(text)
+	r := portRange{host, port}
+	ip, noIP := netip.ParseAddr(r.host)
 	switch {
-	case r.host == "" || err != nil && strings.ContainsAny(r.host, " /\\@?#\"'<>&:"):
-		return r, exit.Usage("simulate", "--%s %s: use HOST or HOST:PORT", flag, text)
-	case err == nil && ip.IsUnspecified():
+	case err != nil:
+		return r, exit.Usage("simulate", "--%s: %w", flag, err)
+	case noIP == nil && ip.IsUnspecified():
 		return r, exit.Usage("simulate", "--%s %s: use one address, at which the phones can be reached", flag, text)
 	case r.port > 0 && r.port+count-1 > 65535:
 		return r, exit.Usage("simulate", "--%s %s: there are no ports from %d on for %d phones", flag, text, r.port, count)
@@ -121,9 +119,10 @@ func (o *placeOptions) ranges(count int) (listen, secure, web portRange, err err
 		}
 	}
 	if o.service != "" && err == nil {
-		host, port, splitErr := net.SplitHostPort(o.service)
-		n, numErr := strconv.ParseUint(port, 10, 16)
-		if splitErr != nil || numErr != nil || n == 0 || host == "" {
+		switch _, port, hostErr := address.Split(o.service); {
+		case hostErr != nil:
+			err = exit.Usage("simulate", "--service: %w", hostErr)
+		case port == 0:
 			err = exit.Usage("simulate", "--service %s: use HOST:PORT", o.service)
 		}
 	}
@@ -171,12 +170,12 @@ func (o *simulatedTrust) addFlags(flags *pflag.FlagSet) {
 }
 
 // read reads the files. The content of a key file never appears in an error.
-func (o *simulatedTrust) read() (pool *x509.CertPool, certificate *tls.Certificate, err error) {
+func (o *simulatedTrust) read(ctx context.Context) (pool *x509.CertPool, certificate *tls.Certificate, err error) {
 	if (o.cert == "") != (o.key == "") {
 		return nil, nil, exit.Usage("simulate", "--phone-cert and --phone-key: use both or none")
 	}
 	if o.ca != "" {
-		text, err := atomicfile.ReadLimited(o.ca, maxAuthorities)
+		text, err := atomicfile.ReadLimited(ctx, o.ca, maxAuthorities)
 		pool = x509.NewCertPool()
 		if err == nil && !pool.AppendCertsFromPEM(text) {
 			err = errors.New("contains no certificate")
@@ -186,7 +185,7 @@ func (o *simulatedTrust) read() (pool *x509.CertPool, certificate *tls.Certifica
 		}
 	}
 	if o.cert != "" {
-		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+		pair, err := atomicfile.ReadKeyPair(ctx, o.cert, o.key)
 		if err != nil {
 			return nil, nil, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.cert, exit.WithoutPath(err)),
 				"use a certificate and its key, in two PEM files as openssl writes them")

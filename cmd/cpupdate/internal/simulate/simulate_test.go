@@ -17,6 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
@@ -136,9 +137,7 @@ func TestSimulateInterruptedAtStart(t *testing.T) {
 // TestSimulatePortTaken checks that a port in use ends the phones that have started already, and that the error names
 // the phone.
 func TestSimulatePortTaken(t *testing.T) {
-	taken, free := listenHere(t), listenHere(t)
-	address, other := taken.Addr().String(), free.Addr().String()
-	free.Close()
+	address, other := listenHere(t).Addr().String(), ports.Address(t)
 	list := clitest.File(t, "site.csv", []byte("address\n"+other+"\n"+address+"\n"))
 	for i, args := range [][]string{{"--listen", address}, {"--phones", list}} {
 		name := filepath.Join(t.TempDir(), "sim.csv")

@@ -263,11 +263,17 @@ func (f Form) unknownHint(name string) string {
 	return "known keys: " + strings.Join(names, ", ")
 }
 
+// HintBackslash is for a path of Windows, in which TOML takes a backslash for the beginning of another character.
+const HintBackslash = `write a text with backslashes in single quotes, as in 'C:\certs\ca.pem'`
+
 // syntax converts an error of the decoder.
 func (w *walk) syntax(err error) error {
 	out := &Error{1, 1, strings.TrimPrefix(err.Error(), "toml: "), Hint}
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		out.Line, out.Column = decode.Position()
+	}
+	if strings.Contains(out.Msg, "escape") {
+		out.Hint = HintBackslash
 	}
 	if w.form.Secret {
 		out.Msg = "this is not valid TOML"

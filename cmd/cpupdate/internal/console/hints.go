@@ -1,0 +1,62 @@
+package console
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Flags tells which flags the command line of this run has, for hints. Its zero value knows none.
+type Flags struct {
+	Given func(name string) bool // the flag was given
+	Bool  func(name string) bool // the flag has no value: giving it twice changes nothing
+}
+
+// adviceForm finds a flag in a hint, with the word before it.
+var adviceForm = regexp.MustCompile(`(?i)(?:\b(with|without|use|add|try|omit) )?--([a-z][a-z0-9-]*)`)
+
+// Fit returns the hints that help in this run. A hint consists of clauses, separated by semicolons. Left out are clauses
+// that advise a flag that was given already, or advise to omit one that was not given; a clause that begins with "with
+// --flag" or "without --flag" is about a run with or without that flag.
+func (f Flags) Fit(hints []string) []string {
+	if f.Given == nil {
+		return hints
+	}
+	var fit []string
+	for _, hint := range hints {
+		var kept []string
+		for clause := range strings.SplitSeq(hint, "; ") {
+			if f.helps(clause) {
+				kept = append(kept, clause)
+			}
+		}
+		if len(kept) > 0 {
+			fit = append(fit, strings.Join(kept, "; "))
+		}
+	}
+	return fit
+}
+
+// helps reports whether a clause of a hint helps in this run.
+func (f Flags) helps(clause string) bool {
+	for _, at := range adviceForm.FindAllStringSubmatchIndex(clause, -1) {
+		flag := clause[at[4]:at[5]]
+		if at[2] < 0 {
+			continue
+		}
+		useless := false
+		switch first := at[0] == 0; strings.ToLower(clause[at[2]:at[3]]) {
+		case "with":
+			useless = first && !f.Given(flag)
+		case "without":
+			useless = first && f.Given(flag)
+		case "omit":
+			useless = !f.Given(flag)
+		default:
+			useless = f.Given(flag) && f.Bool(flag)
+		}
+		if useless {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,41 @@
+package ports_test
+
+import (
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/internal/ports"
+)
+
+// TestReserve checks that nobody who reserves ports at the same time gets the same ones, and that all can be listened on.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	const callers = 50
+	firsts := make([]int, callers)
+	var all sync.WaitGroup
+	for i := range firsts {
+		all.Go(func() { firsts[i] = ports.Reserve(t, "127.0.0.1", "localhost") })
+	}
+	all.Wait()
+	for _, first := range firsts {
+		for port := first; port < first+ports.Count; port++ {
+			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = l.Close() })
+		}
+	}
+}
+
+// TestAddress checks that a connection to a reserved address is refused.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	address := ports.Address(t)
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address); err == nil {
+		_ = conn.Close()
+		t.Errorf("somebody listens on %s", address)
+	}
+}
