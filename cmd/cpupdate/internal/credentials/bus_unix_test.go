@@ -16,7 +16,7 @@ func TestBusThere(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	socket, file := filepath.Join(folder, "a b"), filepath.Join(folder, "file")
-	l, err := net.Listen("unix", socket)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestBusThere(t *testing.T) {
 func TestSilentBus(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "bus")
-	l, err := net.Listen("unix", socket)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
