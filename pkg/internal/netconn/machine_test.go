@@ -95,7 +95,7 @@ func TestDialWaits(t *testing.T) {
 				if left--; left >= 0 {
 					return nil, op("dial", os.NewSyscallError("socket", c.code))
 				}
-				return (&net.Dialer{}).DialContext(context.Background(), "tcp", l.Addr().String()) //nolint:usetesting // the test of virtual time has its own
+				return (&net.Dialer{}).DialContext(context.Background(), "tcp", l.Addr().String())
 			}
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
