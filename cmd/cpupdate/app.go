@@ -3,6 +3,9 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -55,12 +58,19 @@ func newApp() *app {
 		_ = os.Unsetenv(credentials.PasswordVariable) // libraries start programs too, such as the keyring's on macOS
 	}
 	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", CI: os.Getenv("CI") != ""}
+	around.Proxies = proxiesSet(os.Getenv, runtime.GOOS == "windows")
+	return wire(con, store, pass, around)
+}
+
+// proxiesSet returns the proxy variables that are set. On Windows, names that differ in case only are one variable.
+func proxiesSet(get func(string) string, oneCase bool) (set []string) {
 	for _, name := range doctor.ProxyVariables() {
-		if os.Getenv(name) != "" {
-			around.Proxies = append(around.Proxies, name)
+		same := func(other string) bool { return oneCase && strings.EqualFold(name, other) }
+		if get(name) != "" && !slices.ContainsFunc(set, same) {
+			set = append(set, name)
 		}
 	}
-	return wire(con, store, pass, around)
+	return set
 }
 
 // wire returns the app of the parts.

@@ -125,8 +125,8 @@ func TestSystemKeyringWithoutBus(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "dbus-launch"), []byte("#!/bin/sh\ntouch "+launched+"\nexec sleep 60\n"), 0o700); err != nil { //nolint:gosec // it has to be run
 		t.Fatal(err)
 	}
-	for _, address := range []string{"", "autolaunch:", "unix:path=" + filepath.Join(folder, "gone")} {
-		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err == nil && !strings.HasPrefix(address, "unix:") {
+	for _, address := range []string{"", "autolaunch:", "unix:path=" + filepath.Join(folder, "gone"), "unix:path=/dev/null", "/dev/null", "disabled:", "rubbish"} {
+		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/bus", os.Getuid())); err == nil && (address == "" || address == "autolaunch:") {
 			continue // one was found
 		}
 		s := &session{t: t, home: t.TempDir(), address: address}
@@ -136,6 +136,4 @@ func TestSystemKeyringWithoutBus(t *testing.T) {
 			t.Errorf("%q: a bus was started", address)
 		}
 	}
-	s := &session{t: t, home: t.TempDir(), address: "rubbish"}
-	s.want(s.cpupdate("x", "defaults", "set", "--server", "x", "--username", "y", "--password-stdin"), exit.CodeSettings, "", "invalid bus address")
 }

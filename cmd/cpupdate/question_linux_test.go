@@ -188,11 +188,11 @@ func TestNoQuestion(t *testing.T) {
 	}
 }
 
-// TestPasswordQuestionOnTerminal checks the same for a password, which is not shown.
+// TestPasswordQuestionOnTerminal checks that a password is asked for on the terminal wherever standard error goes, and not shown.
 func TestPasswordQuestionOnTerminal(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "site.toml")
-	p := ask(t, stdinTerminal, "ahead\n", "--config", config, "defaults", "set", "--server", "x", "--username", "y", "--password-stdin")
+	p := ask(t, stdinTerminal, "", "--config", config, "defaults", "set", "--server", "x", "--username", "y", "--password-stdin")
 	p.until(": ")
 	for echoes(t, p.master) {
 	}

@@ -42,6 +42,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
+			a.store.FindFolder()
 			a.con.Flags = flagsOf(cmd.Flags())
 			if err := noEmptyFlag(cmd); err != nil {
 				return err

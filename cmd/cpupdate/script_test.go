@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"cpupdate": main})
+	testscript.Main(m, map[string]func(){"cpupdate": main, "answering": answering})
 }
 
 // TestScript runs the command as a person would: testdata/script, one file a subject.

@@ -114,6 +114,9 @@ func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
 		if c != nil || err != nil {
 			return c, err
 		}
+		if stoodStill(w.limit) { // it may have called meanwhile, and found nobody: it is asked once more
+			w.limit = time.Now().Add(w.patience)
+		}
 		if w.over() {
 			return nil, d.noCall(w)
 		}
@@ -193,10 +196,17 @@ func (d *dialog) contact(ctx context.Context, w *wait) (*call, error) {
 	})
 	var c *call
 	var a answer
-	select {
-	case a = <-sent:
-	case early := <-d.calls:
-		c = d.took(&early)
+	watch := newStillWatch()
+	defer watch.stop()
+	for waiting := true; waiting; {
+		select {
+		case a = <-sent:
+			waiting = false
+		case early := <-d.calls:
+			c, waiting = d.took(&early), false
+		case <-watch.ticks.C:
+			watch.look()
+		}
 	}
 	d.nextContact = time.Now().Add(d.options.ContactInterval)
 	d.lacking = nil
@@ -207,7 +217,8 @@ func (d *dialog) contact(ctx context.Context, w *wait) (*call, error) {
 			d.nextContact = time.Now().Add(min(d.options.Probe, d.options.ContactInterval))
 		}
 		err := d.contactFailure(ctx, request.Address, a.err)
-		if lack := netconn.AsMachine(err); lack != nil && (lack.Passes() || !d.options.SkipUnreachable) {
+		lack := netconn.AsMachine(err)
+		if lack != nil && (lack.Passes() || !d.options.SkipUnreachable) || watch.look() && ctx.Err() == nil {
 			d.lacking = err
 		}
 		return nil, err

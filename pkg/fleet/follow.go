@@ -66,10 +66,13 @@ func (f *follower) watch(ctx context.Context) error {
 				f.noteProbe(err)
 			}
 		case <-f.silence.timer.C:
-			if !f.saysFailed {
+			switch {
+			case f.silence.again():
+			case !f.saysFailed:
 				return f.outOfPatience(ctx)
+			default:
+				f.ending.end(f.failed())
 			}
-			f.ending.end(f.failed())
 		case <-ctx.Done():
 			return errStopped
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // maxPatiences is how many patiences all steps forward together may take.
@@ -36,6 +38,43 @@ func (s *silence) end(after time.Duration) {
 	s.limit = time.Now().Add(after)
 	s.timer.Reset(after)
 }
+
+// again begins the silence anew if it ended while this machine stood still, and reports whether it did: the phone is looked at
+// once more.
+func (s *silence) again() bool {
+	if !stoodStill(s.limit) {
+		return false
+	}
+	s.limit = time.Now().Add(s.patience)
+	s.timer.Reset(s.patience)
+	return true
+}
+
+// stoodStill reports whether this machine stood still when a limit passed: it noticed that late.
+func stoodStill(limit time.Time) bool { return time.Since(limit) > netconn.Standstill }
+
+// A stillWatch notices that this machine stood still while it waited for something.
+type stillWatch struct {
+	ticks *time.Ticker
+	last  time.Time
+	still bool
+}
+
+func newStillWatch() *stillWatch {
+	return &stillWatch{ticks: time.NewTicker(stillTick), last: time.Now()}
+}
+
+const stillTick = time.Second
+
+// look reports whether the machine has stood still since the watch began.
+func (w *stillWatch) look() bool {
+	now := time.Now()
+	w.still = w.still || now.Sub(w.last) > stillTick+netconn.Standstill
+	w.last = now
+	return w.still
+}
+
+func (w *stillWatch) stop() { w.ticks.Stop() }
 
 func (s *silence) left() time.Duration { return left(s.limit) }
 

@@ -48,6 +48,7 @@ func (c *Conn) WaitConfirmed(gone <-chan struct{}) error {
 		if _, known := c.unsent(); !known {
 			return os.ErrClosed
 		}
+		begun := time.Now()
 		timer := time.NewTimer(pause)
 		select {
 		case <-gone:
@@ -55,6 +56,7 @@ func (c *Conn) WaitConfirmed(gone <-chan struct{}) error {
 			gone = nil
 			c.closing.Store(true)
 		case <-timer.C:
+			c.forgive(begun, pause)
 		}
 	}
 	c.timedOut.Store(true)

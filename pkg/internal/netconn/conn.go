@@ -25,7 +25,8 @@ type Conn struct {
 	unlimited atomic.Bool  // reads may wait for ever: the caller keeps the time
 	stopped   atomic.Bool  // reads return instead of waiting
 	closing   atomic.Bool  // the peer has said that it leaves: silence may last for closingLimit only
-	moved     atomic.Int64 // when a byte moved last; nanoseconds since 1970
+	born      time.Time    // by the monotonic clock, which nobody can set back
+	moved     atomic.Int64 // when a byte moved last; nanoseconds since born
 	timedOut  atomic.Bool  // the limit was reached
 	written   atomic.Int64 // bytes that the kernel took
 	confirmed atomic.Int64 // bytes that the peer had confirmed at the last look
@@ -55,7 +56,7 @@ func Dial(ctx context.Context, address string, idle time.Duration) (*Conn, error
 
 // New puts an idle limit on a connection. The limit runs from now on.
 func New(raw net.Conn, idle time.Duration) *Conn {
-	c := &Conn{Conn: raw, closed: make(chan struct{})}
+	c := &Conn{Conn: raw, born: time.Now(), closed: make(chan struct{})}
 	c.SetIdle(idle)
 	c.touch()
 	return c
@@ -142,7 +143,19 @@ func (c *Conn) ExpectClose() {
 	_ = c.Conn.SetReadDeadline(soon)
 }
 
-func (c *Conn) touch() { c.moved.Store(time.Now().UnixNano()) }
+func (c *Conn) touch() { c.moved.Store(int64(time.Since(c.born))) }
+
+// Standstill is how late a timer has to be for this machine to have stood still: a laptop that slept, or a process that was
+// stopped. A busy machine is not that late.
+const Standstill = 3 * time.Second
+
+// forgive takes the time for which this machine stood still from the silence: the peer may have answered meanwhile, and that is
+// looked for once more. begun is when a wait began.
+func (c *Conn) forgive(begun time.Time, wait time.Duration) {
+	if late := time.Since(begun) - wait; late > Standstill {
+		c.moved.Add(int64(late))
+	}
+}
 
 // left returns how long the silence may last from now on; 0 or less if it has lasted too long.
 func (c *Conn) left() time.Duration {
@@ -153,7 +166,7 @@ func (c *Conn) left() time.Duration {
 	if c.closing.Load() {
 		limit = min(limit, closingLimit)
 	}
-	return limit - time.Since(time.Unix(0, c.moved.Load()))
+	return limit - (time.Since(c.born) - time.Duration(c.moved.Load()))
 }
 
 // interval returns how long to wait before the next look: bytes that the peer takes meanwhile are only seen then.
@@ -177,7 +190,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.timedOut.Store(true)
 			return 0, os.ErrDeadlineExceeded
 		}
-		if err := c.Conn.SetReadDeadline(time.Now().Add(c.interval(wait))); err != nil {
+		begun := time.Now()
+		wait = c.interval(wait)
+		if err := c.Conn.SetReadDeadline(begun.Add(wait)); err != nil {
 			return 0, err
 		}
 		if c.stopped.Load() { // looked at after the deadline is set, so that StopReading is never missed
@@ -188,6 +203,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.touch()
 			return n, err
 		}
+		c.forgive(begun, wait)
 	}
 }
 
@@ -201,7 +217,9 @@ func (c *Conn) write(p []byte) (int, error) {
 			c.timedOut.Store(true)
 			return written, os.ErrDeadlineExceeded
 		}
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.interval(wait))); err != nil {
+		begun := time.Now()
+		wait = c.interval(wait)
+		if err := c.Conn.SetWriteDeadline(begun.Add(wait)); err != nil {
 			return written, err
 		}
 		n, err := c.Conn.Write(p[written:])
@@ -213,6 +231,7 @@ func (c *Conn) write(p []byte) (int, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
+		c.forgive(begun, wait)
 	}
 }
 

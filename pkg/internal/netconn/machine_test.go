@@ -85,7 +85,7 @@ func TestDialWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +95,7 @@ func TestDialWaits(t *testing.T) {
 				if left--; left >= 0 {
 					return nil, op("dial", os.NewSyscallError("socket", c.code))
 				}
-				return net.Dial("tcp", l.Addr().String())
+				return (&net.Dialer{}).DialContext(context.Background(), "tcp", l.Addr().String())
 			}
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

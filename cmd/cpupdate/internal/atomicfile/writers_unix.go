@@ -172,7 +172,7 @@ func (w *walk) othersWrite(info fs.FileInfo) bool {
 		return true
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	return mode&0o020 != 0 && !(ok && int(stat.Uid) == w.uid && privateGroup(stat.Uid, stat.Gid))
+	return mode&0o020 != 0 && (!ok || int(stat.Uid) != w.uid || !privateGroup(stat.Uid, stat.Gid))
 }
 
 // privateGroup reports whether the group is the user's own, as many Linux systems create one for each user: it has the user's

@@ -25,7 +25,7 @@ type Console struct {
 	ErrWidth    func() int // columns of that terminal
 
 	Terminal io.Writer // the terminal of stdin, where stderr is something else: questions are shown there too
-	Discard  func()    // drops what was typed before a question; may be nil
+	Discard  func()    // drops what was typed before a yes/no question; may be nil
 	// Hidden reads a line from the terminal of stdin after a prompt, and does not show it; nil: lines are read from In.
 	Hidden func(ctx context.Context, prompt string) (string, error)
 
@@ -120,15 +120,12 @@ func (c *Console) askPassword(ctx context.Context, prompt string) (string, error
 	return password, err
 }
 
-// readHidden reads a line from the terminal of standard input without echo. What was typed before does not count.
+// readHidden reads a line from the terminal of standard input without echo. What was typed before counts unless it was dropped.
 func (c *Console) readHidden(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
-	}
-	if c.Discard != nil {
-		c.Discard()
 	}
 	fmt.Fprint(c.Prompts(), prompt)
 	type answer struct {

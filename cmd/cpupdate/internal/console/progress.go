@@ -28,9 +28,9 @@ type Progress struct {
 	whole string // the text when everything has been sent
 	Size  int64
 	Sent  atomic.Int64
-	read  atomic.Int64     // bytes that were read back; 0 while the file is sent
-	begun atomic.Int64     // when the attempt, or reading back, began, in Unix nanoseconds
-	draw  func(done int64) // nil if nothing is shown
+	read  atomic.Int64              // bytes that were read back; 0 while the file is sent
+	begun atomic.Pointer[time.Time] // when the attempt, or reading back, began
+	draw  func(done int64)          // nil if nothing is shown
 
 	status atomic.Pointer[string] // what a status bar says, nil for the bar of a transfer
 
@@ -58,6 +58,7 @@ func (p *Progress) SetStatus(status string) { p.status.Store(&status) }
 
 func (c *Console) start(p *Progress) *Progress {
 	p.stop = make(chan struct{})
+	p.begun.Store(new(time.Now()))
 	p.Restart()
 	var interval time.Duration
 	if p.draw, interval = c.Output().meter(p); p.draw != nil {
@@ -98,7 +99,7 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 			fmt.Fprintf(o.c.Err, "%s: %s\n", Escape(p.name), p.whole)
 			return
 		}
-		rate := float64(sent) / max(time.Since(time.Unix(0, p.begun.Load())).Seconds(), 0.001)
+		rate := float64(sent) / max(time.Since(*p.begun.Load()).Seconds(), 0.001)
 		fmt.Fprintf(o.c.Err, "%s: %s%d %%, %s of %s, %s/s\n", Escape(p.name), doing, sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
 	}, lineInterval
 }
@@ -110,7 +111,7 @@ func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 
 // Restart records that the transfer starts again from the beginning.
 func (p *Progress) Restart() {
-	p.begun.Store(time.Now().UnixNano())
+	p.begun.Store(new(time.Now()))
 	p.Sent.Store(0)
 	p.read.Store(0)
 }
@@ -121,7 +122,7 @@ func (p *Progress) Update(sent int64) { p.Sent.Store(sent) }
 // UpdateRead records how many bytes have been read back.
 func (p *Progress) UpdateRead(read int64) {
 	if p.read.Swap(read) == 0 {
-		p.begun.Store(time.Now().UnixNano())
+		p.begun.Store(new(time.Now()))
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // it. It reads byte by byte, because what follows belongs to other readers. A terminal shows the answer only if it is one of
 // the words: somebody may type a password here.
 func (c *Console) Question(ctx context.Context, text string, words ...string) (string, error) {
+	if c.Discard != nil {
+		c.Discard()
+	}
 	if c.Hidden != nil {
 		answer, err := c.Hidden(ctx, text)
 		switch {
@@ -22,9 +25,6 @@ func (c *Console) Question(ctx context.Context, text string, words ...string) (s
 			fmt.Fprintln(c.Prompts())
 		}
 		return answer, err
-	}
-	if c.Discard != nil {
-		c.Discard()
 	}
 	fmt.Fprint(c.Prompts(), text)
 	type answer struct {

@@ -121,6 +121,8 @@ func (p *Store) askKeyring(ctx context.Context, do func(k Keyring) error) error 
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errSilentBus):
+		return &keyringError{keyringSilent, err}
 	case errors.Is(err, ErrNoKeyring):
 		return &keyringError{keyringNone, err}
 	case errors.Is(err, ErrNoItem):

@@ -1,13 +1,17 @@
 package credentials
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	oskeyring "github.com/zalando/go-keyring"
@@ -61,6 +65,9 @@ func (k SystemKeyring) call(do func() error) (err error) {
 	if !k.busThere() {
 		return ErrNoKeyring
 	}
+	if err := k.greet(busLimit); err != nil {
+		return err
+	}
 	defer func() {
 		if recover() != nil {
 			err = errors.New("the connection to it was lost")
@@ -72,18 +79,85 @@ func (k SystemKeyring) call(do func() error) (err error) {
 // busThere reports whether there is a session bus where one is needed. Without one, the library would start one with
 // dbus-launch, which keeps running after this process has ended.
 func (k SystemKeyring) busThere() bool {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		return true
-	}
+	return runtime.GOOS == "windows" || runtime.GOOS == "darwin" || k.address() != ""
+}
+
+// address returns the addresses of the session bus, "" if there is none.
+func (k SystemKeyring) address() string {
 	if k.Bus != "" && k.Bus != "autolaunch:" {
-		return true
+		if !slices.ContainsFunc(strings.Split(k.Bus, ";"), leadsToBus) {
+			return ""
+		}
+		return k.Bus
 	}
 	for _, name := range []string{"bus", "dbus-session"} {
-		if _, err := os.Stat(fmt.Sprintf("/run/user/%d/%s", os.Getuid(), name)); err == nil {
-			return true
+		if path := fmt.Sprintf("/run/user/%d/%s", os.Getuid(), name); isSocket(path) || name != "bus" && exists(path) {
+			return "unix:path=" + path
 		}
 	}
+	return ""
+}
+
+// leadsToBus reports whether an address of D-Bus may lead to a bus. One without a transport, an unknown one, such as
+// disabled:, and a path that is no socket lead nowhere.
+func leadsToBus(address string) bool {
+	transport, rest, _ := strings.Cut(address, ":")
+	switch transport {
+	case "unix":
+		for _, pair := range strings.Split(rest, ",") {
+			if path, found := strings.CutPrefix(pair, "path="); found {
+				if plain, err := url.PathUnescape(path); err == nil {
+					path = plain
+				}
+				return isSocket(path)
+			}
+		}
+		return strings.Contains(rest, "=")
+	case "tcp", "nonce-tcp", "unixexec":
+		return rest != ""
+	}
 	return false
+}
+
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&fs.ModeSocket != 0
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// busLimit is how long the bus may take to greet a client. Only the keyring behind it may take longer: a person may have to
+// unlock it.
+const busLimit = 3 * time.Second
+
+// errSilentBus reports a bus that does not greet its clients.
+var errSilentBus = fmt.Errorf("the session's D-Bus does not answer within %s", busLimit)
+
+// greet connects to the bus once, and reports a bus that is silent. Other errors are left to the library.
+func (k SystemKeyring) greet(limit time.Duration) error {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	greeted := make(chan struct{})
+	go func() {
+		defer close(greeted)
+		if conn, err := dbus.Connect(k.address(), dbus.WithContext(ctx)); err == nil {
+			_ = conn.Close()
+		}
+	}()
+	select {
+	case <-greeted:
+	case <-ctx.Done(): // what waits is abandoned, and ends with the process
+	}
+	if ctx.Err() != nil {
+		return errSilentBus
+	}
+	return nil
 }
 
 // systemKeyringError tells a missing keyring and a missing item from a keyring that fails.

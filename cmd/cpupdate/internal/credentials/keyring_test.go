@@ -49,7 +49,7 @@ func TestSystemKeyringError(t *testing.T) {
 // TestSystemKeyringPanics checks that a connection lost where the library does not expect it is an error, and does not
 // end the process.
 func TestSystemKeyringPanics(t *testing.T) {
-	err := SystemKeyring{Bus: "unix:path=x"}.call(func() error { panic("canary") })
+	err := SystemKeyring{Bus: "tcp:host=127.0.0.1,port=1"}.call(func() error { panic("canary") })
 	if err == nil || errors.Is(err, ErrNoKeyring) || strings.Contains(err.Error(), "canary") {
 		t.Error(err)
 	}

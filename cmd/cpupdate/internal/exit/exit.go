@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/address"
@@ -96,7 +97,22 @@ type Fault struct {
 }
 
 // Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
-func (f *Error) Error() string { return secret.WithoutLogins(f.Err.Error()) }
+// Errors that were joined, each on a line of its own, become one line, and what two of them say is said once.
+func (f *Error) Error() string { return secret.WithoutLogins(oneLine(f.Err.Error())) }
+
+// oneLine joins the lines of a text, each of them once.
+func oneLine(text string) string {
+	if !strings.Contains(text, "\n") {
+		return text
+	}
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
 
 func (f *Error) Unwrap() error { return f.Err }
 

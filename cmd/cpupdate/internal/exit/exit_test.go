@@ -130,3 +130,19 @@ func TestWithoutPath(t *testing.T) {
 		}
 	}
 }
+
+// TestOneLine checks that joined errors are one line, and that nothing is said twice.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	one, other := errors.New("the handle is invalid"), errors.New("the disk is full\r\n") //nolint:revive // as Windows writes it
+	for want, err := range map[string]error{
+		"the handle is invalid":                   errors.Join(one, one),
+		"the handle is invalid; the disk is full": errors.Join(one, other, one),
+		"x: the disk is full":                     fmt.Errorf("x: %w", other),
+		"plain":                                   errors.New("plain"),
+	} {
+		if got := New(CodeImage, err).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

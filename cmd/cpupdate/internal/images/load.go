@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -198,6 +199,9 @@ type Target struct {
 // Targets returns the images that the arguments name; a folder means the files in it.
 func Targets(args []string) ([]Target, error) {
 	var out []Target
+	if runtime.GOOS == "windows" {
+		args = expanded(args)
+	}
 	for _, arg := range args {
 		info, err := os.Stat(arg)
 		if arg == "-" || err != nil || !info.IsDir() {
@@ -211,6 +215,22 @@ func Targets(args []string) ([]Target, error) {
 		out = append(out, found...)
 	}
 	return out, nil
+}
+
+// expanded replaces each pattern, such as *.bind, by the names that it matches, as shells do everywhere but on Windows. A file
+// of that very name, and a pattern that matches nothing, stay.
+func expanded(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		found := []string{arg}
+		if _, err := os.Lstat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
+			if names, err := filepath.Glob(arg); err == nil && len(names) > 0 {
+				found = names
+			}
+		}
+		out = append(out, found...)
+	}
+	return out
 }
 
 // filesIn lists a folder sorted by name. It leaves out the descriptors and signatures of images in the folder.

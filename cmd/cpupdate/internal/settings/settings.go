@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,14 @@ const (
 	HardwareFile      = "hardware.toml"
 )
 
+// FindFolder takes the folder of the settings file that was named, with --config or its variable, where the system has no
+// settings folder: trusted keys and the hardware table are looked for there.
+func (s *Store) FindFolder() {
+	if file := cmp.Or(s.ConfigFlag, s.ConfigVariable); s.FolderErr != nil && file != "" {
+		s.Folder, s.FolderErr = filepath.Dir(file), nil
+	}
+}
+
 // Check returns an error if the system has no settings folder. Stored settings cannot be found then, which is
 // different from no stored settings.
 func (s *Store) Check() error {
@@ -32,7 +41,7 @@ func (s *Store) Check() error {
 		return nil
 	}
 	return exit.New(exit.CodeSettings, fmt.Errorf("the settings folder cannot be found: %w", s.FolderErr),
-		"set the variable to the full path of the folder that contains your settings")
+		"set the variable to the full path of the folder that contains your settings, or name a settings file with --config FILE: its folder is used then")
 }
 
 // TrustedKeys reads the trusted public keys of the settings folder: each *.pem and *.pub in trusted-keys.
