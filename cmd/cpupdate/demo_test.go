@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -38,19 +39,31 @@ func TestDemoGoneWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 			folder := demoTemp(t)
-			a, out, _ := testApp(t, strings.NewReader(""))
-			cast := demo.Phones()
-			test.change(cast)
-			err = demo.Run(t.Context(), a.con, cast, false, a.runInside)
-			if f := exit.Classify(err); err == nil || f.Code != exit.CodeInternal || f.Error() != test.want {
-				t.Errorf("%v, want: %s\n%s", err, test.want, out)
-			}
+			inMemory(t, func(s *site) {
+				a, out, cast := s.demo()
+				test.change(cast)
+				err := demo.Run(s.t.Context(), a.con, cast, false, a.runInside)
+				if f := exit.Classify(err); err == nil || f.Code != exit.CodeInternal || f.Error() != test.want {
+					s.t.Errorf("%v, want: %s\n%s", err, test.want, out)
+				}
+			})
 			empty(t, folder)
 			if now, err := os.Getwd(); err != nil || now != here {
 				t.Errorf("the demo ended in %s (%v)", now, err)
 			}
 		})
 	}
+}
+
+// demo returns an app and phones for the demo on the site.
+func (s *site) demo() (a *app, out *bytes.Buffer, cast []demo.Phone) {
+	s.t.Helper()
+	a, out, _ = s.app()
+	cast = demo.Phones()
+	for i := range cast {
+		cast[i].Config.Network = s.net
+	}
+	return a, out, cast
 }
 
 // TestDemoUnread checks that the demo ends when its reader closes the pipe.
@@ -68,18 +81,21 @@ func TestDemoUnread(t *testing.T) {
 
 func TestDemoInterrupted(t *testing.T) {
 	folder := demoTemp(t)
-	a, out, _ := testApp(t, strings.NewReader(""))
-	ctx, cancel := context.WithCancel(t.Context())
-	a.con.Out = writerFunc(func(b []byte) (int, error) {
-		if strings.HasPrefix(string(b), "$ cpupdate push") && strings.Contains(string(b), "--override") { // in step 5
-			cancel()
+	inMemory(t, func(s *site) {
+		a, out, cast := s.demo()
+		ctx, cancel := context.WithCancel(s.t.Context())
+		defer cancel()
+		a.con.Out = writerFunc(func(b []byte) (int, error) {
+			if strings.HasPrefix(string(b), "$ cpupdate push") && strings.Contains(string(b), "--override") { // in step 5
+				cancel()
+			}
+			return out.Write(b)
+		})
+		f := exit.Classify(demo.Run(ctx, a.con, cast, false, a.runInside))
+		if f.Code != exit.CodeInterrupted || f.Error() != "interrupted in step 5 of 8 of the demo" || strings.Contains(out.String(), "6. ") {
+			s.t.Errorf("%d: %v\n%s", f.Code, f, out)
 		}
-		return out.Write(b)
 	})
-	f := exit.Classify(demo.Run(ctx, a.con, demo.Phones(), false, a.runInside))
-	if f.Code != exit.CodeInterrupted || f.Error() != "interrupted in step 5 of 8 of the demo" || strings.Contains(out.String(), "6. ") {
-		t.Errorf("%d: %v\n%s", f.Code, f, out)
-	}
 	empty(t, folder)
 }
 

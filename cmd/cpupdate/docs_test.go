@@ -108,7 +108,7 @@ The numbers and names never change; a new meaning gets a new number. ` + "`cpupd
 	}
 	page.WriteString(`
 Every exit code but 0 comes with exactly one error on standard error, also after a rule sheet. Which error has which code, and what to do:
-[troubleshooting](troubleshooting.md). A single phone ends the command with its own code, several with 10 if some failed; with several,
+[troubleshooting](troubleshooting.md). A single phone ends the command with its own code, several with 10 if some failed, and with 3 if the image changed meanwhile; with several,
 --json has the code of each.
 
 In a shell script (not run by our tests):

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestKilledPush(t *testing.T) {
 }
 
 func testKilledPush(t *testing.T, k kill, how os.Signal, image string, flags []string) {
-	phone, events := watchedPhone(t)
+	phone, events, release := watchedPhone(t)
 	relay := newRelay(t)
 	args := append([]string{"push", image, phone.Address(), "--serve", "--json", "--hw-level", "3"}, flags...)
 	p := startPush(t, append(args, "--patience", "10m", "--advertise", relay.address())...)
@@ -69,6 +70,7 @@ func testKilledPush(t *testing.T, k kill, how os.Signal, image string, flags []s
 	}
 	last := p.rest()
 	relay.open()
+	release()
 	if how == os.Interrupt {
 		p.checkInterrupted(last)
 	} else if p.cmd.ProcessState.Success() {
@@ -118,7 +120,7 @@ func TestSecondInterrupt(t *testing.T) {
 		t.Skip("Windows has no signals that one process sends another")
 	}
 	image, flags := killImage(t), serviceFlags(t)
-	phone, events := watchedPhone(t)
+	phone, events, _ := watchedPhone(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -168,15 +170,25 @@ func killImage(t *testing.T) string {
 	return newImageOf(t, 48<<20)
 }
 
-// watchedPhone is a phone whose events can be waited for. It takes some time to call and to install.
-func watchedPhone(t *testing.T) (*phonesim.Phone, <-chan phonesim.Event) {
+// watchedPhone starts a phone whose events can be waited for. After a restart it calls nobody before release is called, so
+// that a push cannot be done before it is ended.
+func watchedPhone(t *testing.T) (phone *phonesim.Phone, events <-chan phonesim.Event, release func()) {
 	t.Helper()
-	events := make(chan phonesim.Event, 1000)
-	phone := startPhone(t, "", func(c *phonesim.Config) {
-		c.CallDelay, c.InstallTime = 100*time.Millisecond, 300*time.Millisecond
-		c.Event = func(e phonesim.Event) { events <- e }
+	all, released := make(chan phonesim.Event, 1000), make(chan struct{})
+	restarted := false
+	phone = startPhone(t, "", func(c *phonesim.Config) {
+		c.Web, c.CallDelay, c.InstallTime = "127.0.0.1:0", 100*time.Millisecond, 300*time.Millisecond
+		c.Event = func(e phonesim.Event) { // one at a time
+			all <- e
+			restarted = restarted || e.Kind == phonesim.Restarting
+			if restarted && e.Kind == phonesim.Contacted {
+				<-released
+			}
+		}
 	})
-	return phone, events
+	release = sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release) // before the phone is closed
+	return phone, all, release
 }
 
 // quiet waits until the phone has done what it was told, if it was, and reports whether it was.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -46,13 +47,13 @@ func (s *site) dial(ctx context.Context, network, address string) (net.Conn, err
 	return s.net.DialFrom(ctx, machineHost, network, address)
 }
 
-// app returns an app whose phones are on the site, and the flags that such a command needs.
-func (s *site) app() (a *app, out, errOut fmt.Stringer) {
+// app returns an app whose phones are on the site.
+func (s *site) app() (a *app, out, errOut *bytes.Buffer) {
 	s.t.Helper()
-	a, text, errText := testApp(s.t, nil)
+	a, out, errOut = testApp(s.t, nil)
 	a.phoneNet.Dial, a.phoneNet.Lookup = s.dial, s.net.LookupNetIP
 	a.phoneNet.Listen = func(address string) (net.Listener, error) { return s.net.Listen(context.Background(), "tcp", address) }
-	return a, text, errText
+	return a, out, errOut
 }
 
 // run runs a command that queries or updates phones, until the context ends.
@@ -78,7 +79,7 @@ func (s *site) phone(faults string, change func(c *phonesim.Config)) *phonesim.P
 	})
 }
 
-// pagePhone starts a phone with a web page, whose password is webPassword, and returns the flags that name the page's key.
+// pagePhone starts a phone with a web page, whose password is webPassword, and returns the page's key.
 func (s *site) pagePhone(faults string, change func(c *phonesim.Config)) (phone *phonesim.Phone, pin string) {
 	s.t.Helper()
 	phone = s.phone(faults, func(c *phonesim.Config) {

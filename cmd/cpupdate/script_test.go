@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"flag"
+	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +26,11 @@ func TestMain(m *testing.M) {
 		if err := os.Setenv(credentials.KeyringVariable, credentials.KeyringOff); err != nil {
 			panic(err)
 		}
+	}
+	log.SetOutput(io.Discard) // as in main
+	// Most tests here wait for another process, and not for the processor.
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"cpupdate": main})
 }

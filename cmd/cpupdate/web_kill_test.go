@@ -34,11 +34,7 @@ func TestKilledUpload(t *testing.T) {
 	} {
 		t.Run(k.step+" "+k.how.String(), func(t *testing.T) {
 			t.Parallel()
-			events := make(chan phonesim.Event, 1000)
-			phone := startPhone(t, "", func(c *phonesim.Config) {
-				c.Web, c.InstallTime = "127.0.0.1:0", 300*time.Millisecond
-				c.Event = func(e phonesim.Event) { events <- e }
-			})
+			phone, events, release := watchedPhone(t)
 			page := phone.State().WebAddress
 			_, port, _ := net.SplitHostPort(page)
 			args := append([]string{
@@ -54,6 +50,7 @@ func TestKilledUpload(t *testing.T) {
 				t.Fatal(err)
 			}
 			last := p.rest()
+			release()
 			if k.how == os.Interrupt {
 				checkInterruptedUpload(p, last, k.says, k.instructed)
 			}

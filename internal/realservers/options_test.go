@@ -15,6 +15,7 @@ import (
 )
 
 func TestWrongPassword(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{})
 		a := s.Access
@@ -27,6 +28,7 @@ func TestWrongPassword(t *testing.T) {
 }
 
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{ReadOnly: true})
 		output, ok := put(t, s, s.Access, "a.bind", []byte("x"))
@@ -37,6 +39,7 @@ func TestReadOnly(t *testing.T) {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{FullDisk: 64 << 10})
 		if output, ok := put(t, s, s.Access, "small", make([]byte, 20_000)); !ok {
@@ -53,6 +56,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestNoOverwrite(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{NoOverwrite: true})
 		s.Place("old", []byte("old"))
@@ -82,6 +86,7 @@ func TestNoOverwrite(t *testing.T) {
 
 // Usually a file can be replaced, be it by writing or by renaming, and removed.
 func TestOverwrite(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{})
 		s.Place("old", []byte("old"))
@@ -99,6 +104,7 @@ func TestOverwrite(t *testing.T) {
 }
 
 func TestDeny(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{Deny: []string{"RNFR", "RNTO"}})
 		s.Place("old", []byte("old"))
@@ -117,6 +123,7 @@ func TestDeny(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{Root: t.TempDir()})
 		s.Stop()
@@ -179,6 +186,7 @@ func (d dialogue) do(code int, format string, a ...any) string {
 // vsftpd and ProFTPD take data connections only that resume the session of the control connection. Go cannot do that
 // for TLS 1.2 without session tickets, which ProFTPD does not give out unless it is told to.
 func TestSessionReuse(t *testing.T) {
+	t.Parallel()
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
 	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
 		for _, o := range []realservers.Options{{TLS: true}, {TLS: true, MaxTLS12: true}} {
@@ -234,6 +242,7 @@ func store(t *testing.T, s *realservers.Server, content []byte, reuse bool) stri
 }
 
 func TestHash(t *testing.T) {
+	t.Parallel()
 	s := realservers.Start(t, realservers.ProFTPD, realservers.Options{Hash: true})
 	s.Place("a.bind", []byte("abc"))
 	d := login(t, s, nil)

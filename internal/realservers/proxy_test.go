@@ -12,6 +12,7 @@ import (
 
 // A proxy that is told nothing changes nothing, counts, and sees what is not encrypted.
 func TestProxyForwards(t *testing.T) {
+	t.Parallel()
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
 	for _, o := range []realservers.Options{{}, {TLS: true}} {
 		each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
@@ -34,6 +35,7 @@ func TestProxyForwards(t *testing.T) {
 
 // What is cut is cut after exactly so many bytes, and the next attempt gets through.
 func TestProxyCuts(t *testing.T) {
+	t.Parallel()
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
 	for name, f := range map[string]realservers.Fault{
 		"reset": {Action: realservers.Reset, After: 100_001}, "close": {Action: realservers.Close, After: 100_001},
@@ -76,6 +78,7 @@ func within(t *testing.T, what string, is func() bool) {
 }
 
 func TestProxyAlways(t *testing.T) {
+	t.Parallel()
 	s := realservers.Start(t, realservers.ProFTPD, realservers.Options{TLS: true})
 	p := realservers.NewProxy(t, s)
 	p.Fail(realservers.Fault{Action: realservers.Reset, After: 10_000, Always: true})
@@ -92,6 +95,7 @@ func TestProxyAlways(t *testing.T) {
 
 // The reply is lost, but the whole file arrives.
 func TestProxyLosesReply(t *testing.T) {
+	t.Parallel()
 	content := make([]byte, 100_000)
 	for _, o := range []realservers.Options{{}, {TLS: true}} {
 		each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
@@ -109,6 +113,7 @@ func TestProxyLosesReply(t *testing.T) {
 }
 
 func TestProxyStalls(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{})
 		p := realservers.NewProxy(t, s)
@@ -125,6 +130,7 @@ func TestProxyStalls(t *testing.T) {
 }
 
 func TestProxyDropsControl(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.FTPServers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{})
 		p := realservers.NewProxy(t, s)
@@ -136,6 +142,7 @@ func TestProxyDropsControl(t *testing.T) {
 }
 
 func TestProxyRefuses(t *testing.T) {
+	t.Parallel()
 	each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 		s := realservers.Start(t, kind, realservers.Options{})
 		p := realservers.NewProxy(t, s)

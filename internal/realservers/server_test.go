@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/internal/realservers"
@@ -49,14 +50,18 @@ func put(t *testing.T, s *realservers.Server, a transfer.Access, name string, co
 	return curl(t, s, a, name, append([]string{"--upload-file", path}, arguments...)...)
 }
 
+// each runs a test for some servers, all at once: they wait more than they work.
 func each(t *testing.T, kinds []realservers.Kind, test func(t *testing.T, kind realservers.Kind)) {
 	t.Helper()
+	var all sync.WaitGroup
+	defer all.Wait()
 	for _, kind := range kinds {
-		t.Run(string(kind), func(t *testing.T) { test(t, kind) })
+		all.Go(func() { t.Run(string(kind), func(t *testing.T) { test(t, kind) }) })
 	}
 }
 
 func TestPutAndFetch(t *testing.T) {
+	t.Parallel()
 	content := bytes.Repeat([]byte("phone firmware\r\n"), 20_000)
 	for name, o := range map[string]realservers.Options{
 		"plain": {}, "TLS": {TLS: true}, "TLS 1.2": {TLS: true, MaxTLS12: true}, "IPv6": {IPv6: true}, "IPv6 with TLS": {IPv6: true, TLS: true},

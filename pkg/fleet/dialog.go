@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -29,6 +30,7 @@ type dialog struct {
 	status      int // with which it acknowledged the last one
 	nextContact time.Time
 	contacts    sync.WaitGroup // requests under way
+	lacking     error          // why this machine could not send the last one, if that may pass
 	busy        bool           // the phone said that it is busy
 	busyCount   int            // how often
 
@@ -124,6 +126,8 @@ func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
 			return c, nil
 		case err == nil:
 			reached = true
+		case d.lacking != nil:
+			d.unreached(err, w)
 		case !reached || ctx.Err() != nil:
 			return nil, err
 		default: // it acknowledged a request before, and may be about to call
@@ -195,13 +199,18 @@ func (d *dialog) contact(ctx context.Context, w *wait) (*call, error) {
 		c = d.took(&early)
 	}
 	d.nextContact = time.Now().Add(d.options.ContactInterval)
+	d.lacking = nil
 	if a.err != nil {
 		select {
 		case <-connected:
 		default: // it heard nothing, so another try cannot be too much for it
 			d.nextContact = time.Now().Add(min(d.options.Probe, d.options.ContactInterval))
 		}
-		return nil, d.contactFailure(ctx, request.Address, a.err)
+		err := d.contactFailure(ctx, request.Address, a.err)
+		if lack := netconn.AsMachine(err); lack != nil && (lack.Passes() || !d.options.SkipUnreachable) {
+			d.lacking = err
+		}
+		return nil, err
 	}
 	d.attempts++
 	d.status = a.status
@@ -219,6 +228,8 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 		return errStopped
 	case errors.As(err, &e) && e.Status != 0 && e.Passing():
 		return &Failure{Kind: KindUnreachable, Msg: "it accepts no contact request now", Err: err}
+	case netconn.AsMachine(err) != nil:
+		return machineFailure(err)
 	case errors.As(err, &e) && (e.Kind == wpi.ContactRefused || e.Kind == wpi.ContactNoPhone):
 		return &Failure{Kind: KindNoPhone, Msg: "no OpenScape phone answers at this address", Err: err}
 	}
@@ -237,6 +248,8 @@ func (d *dialog) noCall(w *wait) error {
 	switch {
 	case err != nil:
 		return err
+	case d.lacking != nil:
+		return d.lacking
 	case d.busy:
 		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}

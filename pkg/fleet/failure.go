@@ -11,6 +11,7 @@ type Kind string
 // The kinds. Whether the phone had got the update command by then is [Failure.Instructed].
 const (
 	KindUnreachable  Kind = "unreachable"   // its contact port does not answer
+	KindMachine      Kind = "this-machine"  // this machine could not connect: no descriptors, ports, memory, route or name service
 	KindNoPhone      Kind = "not-a-phone"   // what answers there is no phone
 	KindNoCall       Kind = "no-call-back"  // it acknowledged contact requests, and did not call back
 	KindNoReply      Kind = "no-reply"      // it called back, and did not answer a query

@@ -43,7 +43,7 @@ func (p *phone) newFollower() *follower {
 	return &follower{
 		reporter: p, options: o, facts: p.facts, dialog: p.dialog, problems: p.problems, fetches: p.fetches, slot: &p.slot,
 		withdraw: p.withdraw, contact: p.contactAddress,
-		silence: newSilence(o.Patience), probes: newProber(o.dial(), o.Probe),
+		silence: newSilence(o.Patience), probes: newProber(o.connect, o.Probe),
 	}
 }
 

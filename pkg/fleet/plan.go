@@ -85,6 +85,7 @@ type Options struct {
 	Probe           time.Duration // interval of the connects that detect a restart (default 2 s)
 	Timeout         time.Duration // of one contact request (default 10 s)
 	Parallel        int           // how many phones are contacted and fetch at a time (default 16)
+	Connections     int           // how many connections contact requests and probes may hold at a time (default: any number)
 	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
 	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
 	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
@@ -98,6 +99,8 @@ type Options struct {
 
 	// Event, if not nil, is called with everything that happens, one event at a time. The run waits for it.
 	Event func(Event)
+
+	connect dialFunc // for contact requests and probes
 }
 
 // The defaults. A phone may ignore contact requests within its contact gap, 300 s as delivered (OpenStage SIP
@@ -129,18 +132,11 @@ func (o Options) complete() Options {
 	if o.Lookup == nil {
 		o.Lookup = net.DefaultResolver.LookupNetIP
 	}
+	o.connect = limited(o.Dial, o.Connections)
 	if o.Event == nil {
 		o.Event = func(Event) {}
 	}
 	return o
-}
-
-// dial returns what connects to phones.
-func (o Options) dial() func(ctx context.Context, network, address string) (net.Conn, error) {
-	if o.Dial == nil {
-		return (&net.Dialer{}).DialContext
-	}
-	return o.Dial
 }
 
 func setDefault[T cmp.Ordered](field *T, value T) {

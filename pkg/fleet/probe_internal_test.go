@@ -8,6 +8,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // What this machine cannot do says nothing of the phone.
@@ -37,6 +39,7 @@ func TestSigns(t *testing.T) {
 		{failed(syscall.EADDRNOTAVAIL), signNone},
 		{failed(syscall.ENOBUFS), signNone},
 		{failed(syscall.EACCES), signNone},
+		{&netconn.MachineError{What: netconn.LackFiles, Err: syscall.EMFILE}, signNone}, // no connection was free for the probe
 		{context.Canceled, signNone},
 		{io.EOF, signNone},
 	} {

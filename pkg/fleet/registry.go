@@ -182,7 +182,7 @@ func (p *phone) request() wpi.Contact {
 	if known := p.runner.registry.placeOf(p).remote.Addr(); known.IsValid() {
 		host = known.String()
 	}
-	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.runner.plan.Back, Timeout: o.Timeout, Dial: o.Dial}
+	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.runner.plan.Back, Timeout: o.Timeout, Dial: o.connect}
 	if port == hwcheck.ContactPort {
 		request.AltAddress = net.JoinHostPort(host, o.AltPort)
 	}

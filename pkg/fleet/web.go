@@ -188,7 +188,7 @@ func (v *visit) pageTakesConnection(ctx context.Context) bool {
 	defer cancel()
 	var conn net.Conn
 	var err error
-	v.while(func() { conn, err = v.options.dial()(within, "tcp", v.address) })
+	v.while(func() { conn, err = v.options.connect(within, "tcp", v.address) })
 	name := (*net.DNSError)(nil)
 	if err == nil {
 		_ = conn.Close()

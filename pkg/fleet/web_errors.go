@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -36,7 +37,12 @@ func PageFailure(e *wbm.Error) *Failure {
 	}
 	failure.Err = e
 	switch e.Kind { //nolint:exhaustive // of the others the page's own words say more than ours
-	case wbm.KindUnreachable, wbm.KindTimeout, wbm.KindBroken, wbm.KindTLS, wbm.KindTrust:
+	case wbm.KindUnreachable:
+		if netconn.AsMachine(e.Err) != nil {
+			return machineFailure(e.Err)
+		}
+		failure.Err = e.Err
+	case wbm.KindTimeout, wbm.KindBroken, wbm.KindTLS, wbm.KindTrust:
 		failure.Err = e.Err
 	}
 	return failure

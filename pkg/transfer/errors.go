@@ -12,22 +12,23 @@ type Kind string
 
 // The kinds.
 const (
-	KindUnreachable Kind = "unreachable" // no such host, no answer, no route, refused
-	KindTimeout     Kind = "timeout"     // silent for longer than the limit
-	KindBroken      Kind = "broken"      // the connection was cut
-	KindBusy        Kind = "busy"        // the server asks to come again later
-	KindTrust       Kind = "trust"       // the certificate or key is not trusted
-	KindTLS         Kind = "tls"         // no TLS, no version that both speak, or a key that is too weak
-	KindLogin       Kind = "login"       // user name, password or account refused
-	KindMissing     Kind = "missing"     // the folder does not exist
-	KindDenied      Kind = "denied"      // the server does not let this user do it
-	KindExists      Kind = "exists"      // a file of the name is there and must not, or may not, be replaced
-	KindFull        Kind = "full"        // no space, or more than the quota
-	KindName        Kind = "name"        // the server does not accept this file name
-	KindRedirect    Kind = "redirect"    // the server sends us elsewhere
-	KindRefused     Kind = "refused"     // the server says no, and not why
-	KindProtocol    Kind = "protocol"    // an answer that cannot be understood
-	KindUnproven    Kind = "unproven"    // sent, but what lies there is wrong, or the server cannot tell
+	KindUnreachable Kind = "unreachable"  // no such host, no answer, no route, refused
+	KindMachine     Kind = "this-machine" // this machine cannot connect: no descriptors, ports, memory, route or name service
+	KindTimeout     Kind = "timeout"      // silent for longer than the limit
+	KindBroken      Kind = "broken"       // the connection was cut
+	KindBusy        Kind = "busy"         // the server asks to come again later
+	KindTrust       Kind = "trust"        // the certificate or key is not trusted
+	KindTLS         Kind = "tls"          // no TLS, no version that both speak, or a key that is too weak
+	KindLogin       Kind = "login"        // user name, password or account refused
+	KindMissing     Kind = "missing"      // the folder does not exist
+	KindDenied      Kind = "denied"       // the server does not let this user do it
+	KindExists      Kind = "exists"       // a file of the name is there and must not, or may not, be replaced
+	KindFull        Kind = "full"         // no space, or more than the quota
+	KindName        Kind = "name"         // the server does not accept this file name
+	KindRedirect    Kind = "redirect"     // the server sends us elsewhere
+	KindRefused     Kind = "refused"      // the server says no, and not why
+	KindProtocol    Kind = "protocol"     // an answer that cannot be understood
+	KindUnproven    Kind = "unproven"     // sent, but what lies there is wrong, or the server cannot tell
 )
 
 // Steps by FTP whose errors have hints of their own: [Error.Op].
@@ -88,6 +89,8 @@ func (e *Error) sentence() string {
 			return "the data connection cannot be opened"
 		}
 		return "not reachable"
+	case KindMachine:
+		return "not connected"
 	case KindTimeout:
 		return "no answer in time"
 	case KindBroken:
@@ -131,7 +134,7 @@ func (e *Error) sentence() string {
 // Temporary reports whether the same may succeed later.
 func (e *Error) Temporary() bool {
 	switch e.Kind {
-	case KindUnreachable, KindTimeout, KindBroken, KindBusy:
+	case KindUnreachable, KindMachine, KindTimeout, KindBroken, KindBusy:
 		return true
 	case KindTrust, KindTLS, KindLogin, KindMissing, KindDenied, KindExists, KindFull, KindName, KindRedirect, KindRefused, KindProtocol, KindUnproven:
 	}

@@ -144,6 +144,9 @@ func networkKind(err error) Kind {
 	case netconn.Broken:
 		return KindBroken
 	case netconn.Unreachable:
+		if netconn.AsMachine(err) != nil {
+			return KindMachine
+		}
 		return KindUnreachable
 	case netconn.TLS:
 		return KindTLS

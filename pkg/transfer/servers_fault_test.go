@@ -110,12 +110,15 @@ func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.
 	}
 }
 
+// stallTimeout ends what stalls. It is also the time to clean up in afterwards, which a busy machine needs.
+const stallTimeout = 4 * time.Second
+
 func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 	old := []byte("old")
 	s.place(t, old)
 	for _, percent := range []int64{10, 99} {
 		proxy.Fail(realservers.Fault{Action: realservers.Stall, After: faultSize * percent / 100})
-		s.put(t, transfer.Options{Timeout: 1500 * time.Millisecond}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+		s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
 		s.eventuallyHolds(t, only(old))
 		proxy.Cut()
 		s.eventuallyHolds(t, only(old))
@@ -124,7 +127,7 @@ func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 
 func faultStallEarly(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Fail(realservers.Fault{Action: realservers.Stall})
-	s.put(t, transfer.Options{Timeout: 1500 * time.Millisecond}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+	s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
 	s.eventuallyHolds(t, nothing())
 	proxy.Cut()
 	s.eventuallyHolds(t, nothing())

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
@@ -83,7 +84,9 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
 	o.Patience = cmp.Or(max(o.Patience, 0), 10*time.Minute)
 	if o.Dial == nil {
-		o.Dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return netconn.DialContext(ctx, net.Dialer{KeepAlive: 15 * time.Second}, network, address)
+		}
 	}
 	s := &Session{o: o, host: host, port: port, config: &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}}
 	if o.TLS != nil {

@@ -65,7 +65,9 @@ func (c Contact) Send(ctx context.Context) (Contacted, error) {
 		c.Pause = 2 * time.Second
 	}
 	if c.Dial == nil {
-		c.Dial = (&net.Dialer{KeepAlive: -1}).DialContext
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return netconn.DialContext(ctx, net.Dialer{KeepAlive: -1}, network, address)
+		}
 	}
 	if c.Method != "" {
 		done, only := c.try(ctx, c.Method)

@@ -37,7 +37,7 @@ func Classify(err error) Class {
 	switch {
 	case isTrust(err):
 		return Trust
-	case errors.As(err, &name):
+	case errors.As(err, &name), AsMachine(err) != nil:
 		return Unreachable
 	case isTimeout(err):
 		return Timeout
@@ -77,8 +77,11 @@ func IsPeerGone(err error) bool {
 }
 
 // Cause returns what helps of an error, without the request, the addresses and the system call: messages name those
-// themselves.
+// themselves. What this machine lacks is a [*MachineError].
 func Cause(err error) error {
+	if e := AsMachine(err); e != nil {
+		return e
+	}
 	if request := (*url.Error)(nil); errors.As(err, &request) {
 		err = request.Err
 	}

@@ -42,8 +42,9 @@ const (
 
 // Dial connects to HOST:PORT by TCP. Connecting may take as long as the idle limit.
 func Dial(ctx context.Context, address string, idle time.Duration) (*Conn, error) {
-	dialer := net.Dialer{Timeout: idle, KeepAlive: keepAlive}
-	raw, err := dialer.DialContext(ctx, "tcp", address)
+	ctx, cancel := context.WithTimeout(ctx, idle)
+	defer cancel()
+	raw, err := DialContext(ctx, net.Dialer{KeepAlive: keepAlive}, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

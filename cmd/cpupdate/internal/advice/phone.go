@@ -45,6 +45,7 @@ func WaitsForQuery(skips bool) string {
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
 		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check its address, the network, and that no firewall blocks its contact port (8085 by default)", ""},
+		{fleet.KindMachine, exit.CodeUnreachable, exit.CodeUnverified, "check this machine's network, and what it allows one program to open", ""},
 		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
 		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
 		{fleet.KindNoReply, exit.CodeUnreachable, exit.CodeUnverified, "the phone can call this machine, and went silent then: keep it on power and LAN, and try again; if it takes longer to answer, raise --patience", ""},
@@ -96,7 +97,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
-		return exit.New(c, fmt.Errorf("%s: %w", name, f), hint)
+		return withMachineHint(exit.New(c, fmt.Errorf("%s: %w", name, f), hint))
 	}
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
 }
@@ -142,7 +143,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	if stopped(results) {
 		ended = exit.CodeStopped
 	}
-	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s", len(bad), len(results), badEnd(plan, len(bad)), ShortList(names)), hintsOf(in, results, bad)...)
+	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(in, results, bad)...)
 }
 
 // queryAgain returns the command that queries the failed phones.

@@ -25,6 +25,7 @@ type TransferRow struct {
 func TransferTable() []TransferRow {
 	return []TransferRow{
 		{transfer.KindUnreachable, exit.CodeUnreachable, "check the server's name and --port, that the server runs, and the network and firewalls on the route"},
+		{transfer.KindMachine, exit.CodeUnreachable, "check this machine's network, and what it allows one program to open"},
 		{transfer.KindTimeout, exit.CodeUnreachable, "try again; check --method and --port (a port that is encrypted from the start does not answer ftp and ftps); for a slow server, raise --timeout; look for a firewall that allows the login but blocks the data connection"},
 		{transfer.KindBroken, exit.CodeUnreachable, "try again, or raise --retries; if the transfer is cut off at the same point each time, check the server's log"},
 		{transfer.KindBusy, exit.CodeUnreachable, "try again later, or raise --retries"},
@@ -80,6 +81,7 @@ func serverFailure(err error, e *transfer.Error) error {
 	} else if errors.Is(e, transfer.ErrClientCertificate) { // it may have nothing to do with that
 		f.Hints = append(f.Hints, certificateHint)
 	}
+	f = withMachineHint(f)
 	if hints := knownhosts.CertificateHints(err); hints != nil {
 		f.Hints = hints
 	}

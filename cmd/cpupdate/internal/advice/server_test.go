@@ -19,7 +19,7 @@ import (
 // Each kind has a row, and the exit code agrees with what the package says of trying again.
 func TestTransferTable(t *testing.T) {
 	kinds := []transfer.Kind{
-		transfer.KindUnreachable, transfer.KindTimeout, transfer.KindBroken, transfer.KindBusy, transfer.KindTrust,
+		transfer.KindUnreachable, transfer.KindMachine, transfer.KindTimeout, transfer.KindBroken, transfer.KindBusy, transfer.KindTrust,
 		transfer.KindTLS, transfer.KindLogin, transfer.KindMissing, transfer.KindDenied, transfer.KindExists,
 		transfer.KindFull, transfer.KindName, transfer.KindRedirect, transfer.KindRefused, transfer.KindProtocol,
 		transfer.KindUnproven,

@@ -40,8 +40,9 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 	if err != nil {
 		return nil, err
 	}
+	connections := o.Fit(con)
 	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
-		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel,
+		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel, Connections: connections,
 		Timeout: timeout, SkipUnreachable: o.SkipUnreachable, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
 	})}
 	con.WarnLegacy(o.Legacy)

@@ -24,6 +24,9 @@ type Console struct {
 	ErrTerminal bool       // stderr is a terminal on which a line can be redrawn
 	ErrWidth    func() int // columns of that terminal
 
+	Terminal io.Writer // the terminal of stdin, where stderr is something else: questions are shown there too
+	Discard  func()    // drops what was typed before a question; may be nil
+
 	Ask       func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
 	KeepPipes func()                                                   // from then on, a closed stdout is a write error and does not end the process
 
@@ -32,6 +35,7 @@ type Console struct {
 	Flags Flags // of this run
 
 	silent       bool // the output is silence
+	blind        bool // stdin is a terminal, and nothing can be shown on it
 	legacyWarned bool // the warning about --legacy-tls was printed
 }
 
@@ -42,8 +46,20 @@ func (c *Console) Silent() *Console {
 	return &silent
 }
 
-// CanPrompt reports whether a person can be prompted: stdin is a terminal, and the output is text.
-func (c *Console) CanPrompt() bool { return c.InTerminal && !c.JSON && !c.silent }
+// CanPrompt reports whether a person can be prompted, and the output is text.
+func (c *Console) CanPrompt() bool { return c.CanAsk() && !c.JSON && !c.silent }
+
+// CanAsk reports whether there is a person who sees a question and can answer: stdin is a terminal.
+func (c *Console) CanAsk() bool { return c.InTerminal && !c.blind }
+
+// Prompts returns where a question is written, with what has to be seen for its answer: stderr, and the terminal if stderr is
+// something else.
+func (c *Console) Prompts() io.Writer {
+	if c.Terminal == nil {
+		return c.Err
+	}
+	return io.MultiWriter(c.Terminal, c.Err)
+}
 
 // ErrColumns returns the width of stderr.
 func (c *Console) ErrColumns() int {
@@ -55,8 +71,18 @@ func (c *Console) ErrColumns() int {
 
 // New returns the console of this process.
 func New() *Console {
-	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Width: 80, Ask: askPassword, KeepPipes: keepPipes}
+	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Width: 80, KeepPipes: keepPipes}
 	c.InTerminal = term.IsTerminal(int(os.Stdin.Fd()))
+	c.Ask = c.askPassword
+	if c.InTerminal {
+		c.Discard = func() { discardTyped(os.Stdin) }
+	}
+	if c.InTerminal && !StderrTerminal() {
+		terminal, err := terminalOf(os.Stdin)
+		if c.blind = err != nil; err == nil {
+			c.Terminal = terminal
+		}
+	}
 	c.ErrTerminal = StderrTerminal() && os.Getenv("TERM") != "dumb"
 	c.ErrWidth = func() int {
 		width, _, err := term.GetSize(int(os.Stderr.Fd()))
@@ -82,14 +108,17 @@ func StderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 // ignored: programs that cpupdate starts would inherit that.
 func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// askPassword reads a line from the terminal of standard input without echo.
-func askPassword(ctx context.Context, prompt string) (string, error) {
+// askPassword reads a line from the terminal of standard input without echo. What was typed before does not count.
+func (c *Console) askPassword(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(os.Stderr, prompt)
+	if c.Discard != nil {
+		c.Discard()
+	}
+	fmt.Fprint(c.Prompts(), prompt)
 	type answer struct {
 		text []byte
 		err  error
@@ -101,11 +130,11 @@ func askPassword(ctx context.Context, prompt string) (string, error) {
 	}()
 	select {
 	case a := <-answered:
-		fmt.Fprintln(os.Stderr)
+		fmt.Fprintln(c.Prompts())
 		return string(a.text), a.err
 	case <-ctx.Done():
 		if !StderrTerminal() { // otherwise the signal has already ended the line
-			fmt.Fprintln(os.Stderr)
+			fmt.Fprintln(c.Prompts())
 		}
 		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
 	}

@@ -6,10 +6,13 @@ import (
 	"fmt"
 )
 
-// Question prompts on the terminal, and reads one line of standard input. It reads byte by byte, because what follows
-// belongs to other readers.
+// Question prompts on the terminal, and reads one line of standard input. What was typed before the question does not answer
+// it. It reads byte by byte, because what follows belongs to other readers.
 func (c *Console) Question(ctx context.Context, text string) (string, error) {
-	fmt.Fprint(c.Err, text)
+	if c.Discard != nil {
+		c.Discard()
+	}
+	fmt.Fprint(c.Prompts(), text)
 	type answer struct {
 		line string
 		err  error
@@ -24,7 +27,7 @@ func (c *Console) Question(ctx context.Context, text string) (string, error) {
 		return entered.line, entered.err
 	case <-ctx.Done():
 		if !c.ErrTerminal { // otherwise the signal has already ended the line
-			fmt.Fprintln(c.Err)
+			fmt.Fprintln(c.Prompts())
 		}
 		return "", ctx.Err()
 	}

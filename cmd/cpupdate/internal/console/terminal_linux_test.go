@@ -78,7 +78,7 @@ func askOn(ctx context.Context, t *testing.T, master *os.File) (answered chan ty
 	t.Helper()
 	answered = make(chan typed, 1)
 	go func() {
-		text, err := askPassword(ctx, "Password: ")
+		text, err := New().Ask(ctx, "Password: ")
 		answered <- typed{text, err}
 	}()
 	readUntil(t, master, "Password: ")

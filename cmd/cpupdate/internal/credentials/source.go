@@ -85,7 +85,7 @@ func (o *Source) Resolve(ctx context.Context, con *console.Console, pass *Store,
 			return password, fromStore, err
 		}
 	}
-	if ask && con.InTerminal {
+	if ask && con.CanAsk() {
 		password, err = o.Prompt(ctx, con)
 		return password, fromPrompt, err
 	}

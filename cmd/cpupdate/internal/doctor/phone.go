@@ -23,6 +23,7 @@ func (x *diagnosis) probed(ctx context.Context) []probe {
 		return x.probes
 	}
 	x.probes = make([]probe, len(x.targets))
+	x.o.Listen.Fit(x.con)
 	slots := make(chan struct{}, x.o.Listen.Parallel)
 	var all sync.WaitGroup
 	for i, t := range x.targets {

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -29,6 +30,9 @@ func (x *diagnosis) lookUp(ctx context.Context, host string, hint string) findin
 	ctx, cancel := context.WithTimeout(ctx, x.o.Timeout)
 	defer cancel()
 	addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+	if lack := fleet.MachineLacks(err); lack != nil {
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", host, lack), advice.MachineHint(lack)))
+	}
 	if err != nil {
 		why := err
 		if name := (*net.DNSError)(nil); errors.As(err, &name) {
@@ -48,6 +52,9 @@ func serverPort(ctx context.Context, x *diagnosis, _ int) finding {
 func (x *diagnosis) knock(ctx context.Context, address, hint string) finding {
 	dialer := net.Dialer{Timeout: x.o.Timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if lack := fleet.MachineLacks(err); lack != nil {
+		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, lack), advice.MachineHint(lack)))
+	}
 	if err != nil {
 		return failed(exit.New(exit.CodeUnreachable, fmt.Errorf("%s: %w", address, innerError(err)), hint))
 	}

@@ -48,7 +48,7 @@ func Table() []Row {
 		{CodeOK, "ok", "done, or nothing to do", ""},
 		{CodeInternal, "internal", "an unexpected internal error", "no"},
 		{CodeUsage, "usage", "wrong command line", "no"},
-		{CodeImage, "image", "not a bind, damaged, unreadable, or cannot be written", "no"},
+		{CodeImage, "image", "not a bind, damaged, changed while it was used, unreadable, or cannot be written", "no"},
 		{CodeRefused, "refused", "not compatible; the rule sheet says why", "no"},
 		{CodeUnknown, "unknown", "compatibility cannot be determined", "no"},
 		{CodeSettings, "settings", "settings, login, key, list or certificate missing, invalid or rejected", "no"},

@@ -122,7 +122,7 @@ func (l *Loader) LoadOpen(ctx context.Context, name string) (*bind.File, *Image)
 		f.WantSHA256()
 	}
 	switch {
-	case l.Seal && !(l.HeaderOnly && f.StatesDigest()): // with HeaderOnly a stated digest is compared while the image is sent
+	case l.Seal && (!l.HeaderOnly || !f.StatesDigest()): // with HeaderOnly a stated digest is compared while the image is sent
 		err = f.Seal(ctx)
 	case !l.HeaderOnly:
 		err = f.Verify(ctx)

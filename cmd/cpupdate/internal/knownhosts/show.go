@@ -20,13 +20,14 @@ const (
 	maxCertificateNames = 3
 )
 
-// ShowPresentedKey prints on stderr what a person needs to decide whether to trust a peer. The fingerprint comes last:
+// ShowPresentedKey prints, where questions are shown, what a person needs to decide whether to trust a peer. The fingerprint comes last:
 // nothing that the certificate says can take its place, or push it off the screen.
 func ShowPresentedKey(c *console.Console, peer string, e *trust.Error) {
 	// Text of a certificate never begins a line: it could look like a line of cpupdate.
 	layout := c.Layout(2, 11)
 	layout.Width = c.ErrColumns()
-	row := func(name, text string) { fmt.Fprintln(c.Err, layout.Line(console.Cells(name, text)...)) }
+	out := c.Prompts()
+	row := func(name, text string) { fmt.Fprintln(out, layout.Line(console.Cells(name, text)...)) }
 	voucher := ", and no trusted authority signed its certificate."
 	switch {
 	case e.Err == nil:
@@ -34,7 +35,7 @@ func ShowPresentedKey(c *console.Console, peer string, e *trust.Error) {
 	case e.Signed:
 		voucher = ": an authority of this system signed its certificate, which does not count here."
 	}
-	fmt.Fprintln(c.Err, console.Escape(peer)+" is unknown"+voucher)
+	fmt.Fprintln(out, console.Escape(peer)+" is unknown"+voucher)
 	if c := e.Certificate; c != nil {
 		texts := certificateTexts(maxCertificateTexts)
 		row("subject", texts.take(c.Subject.String(), 100))
@@ -47,7 +48,7 @@ func ShowPresentedKey(c *console.Console, peer string, e *trust.Error) {
 			row("why not", texts.reason(e))
 		}
 	}
-	fmt.Fprintln(c.Err, console.Wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, layout.Width))
+	fmt.Fprintln(out, console.Wrap("Compare the fingerprint with the one from the server's administrator, or from the phone itself:", 0, layout.Width))
 	row("fingerprint", e.Presented.String())
 }
 

@@ -114,7 +114,7 @@ func (o *AddOptions) probe(ctx context.Context, con *console.Console, hosts *kno
 // hinted gives connection errors the hints for a command with PEER and no flags of a server.
 func (o *AddOptions) hinted(err error) error {
 	own, e := (*exit.Error)(nil), (*transfer.Error)(nil)
-	if !errors.As(err, &own) || !errors.As(err, &e) || trust.AsError(err) != nil || knownhosts.CertificateHints(err) != nil {
+	if !errors.As(err, &own) || !errors.As(err, &e) || trust.AsError(err) != nil || knownhosts.CertificateHints(err) != nil || e.Kind == transfer.KindMachine {
 		return err
 	}
 	hint := "try again later; check --method and the port of PEER"

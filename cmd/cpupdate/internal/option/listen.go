@@ -98,6 +98,28 @@ func (o *Listen) ForQuery() *Listen {
 	return &q
 }
 
+// The file descriptors that a run needs: for itself, and for each phone that is queried or fetches at a time. A phone has one
+// connection that it made, and one that it fetches by or that it was contacted by; servers keep ended ones for a moment.
+const (
+	ownDescriptors   = 24
+	phoneDescriptors = 3
+)
+
+// Fit lowers --parallel to what this machine lets one process open, and says so. It returns how many connections to phones may
+// be open besides at a time, 0 for any number.
+func (o *Listen) Fit(con *console.Console) (connections int) {
+	limit := maxDescriptors()
+	if limit <= 0 {
+		return 0
+	}
+	fits := max((limit-ownDescriptors)/phoneDescriptors, 1)
+	if o.Parallel > fits {
+		con.NoteAbout("note", "--parallel", fmt.Sprintf("lowered from %d to %d: this machine lets a process open %d files and connections (ulimit -n)", o.Parallel, fits, limit))
+		o.Parallel = fits
+	}
+	return fits
+}
+
 // Advertised returns the host that phones are instructed to call, and the port or 0.
 func (o *Listen) Advertised() (host string, port int, err error) {
 	if o.Advertise == "" {

@@ -36,6 +36,7 @@ func (r *rollout) trustPages(ctx context.Context, base trust.Policy) ([]trust.Po
 		r.con.NoteAbout("note", "this machine", fmt.Sprintf("reads the keys of %d web pages first", unknown))
 	}
 	var all sync.WaitGroup
+	r.o.Listen.Fit(r.con)
 	slots := make(chan struct{}, r.o.Listen.Parallel)
 	for i, p := range policies {
 		if !knownhosts.CanPromptFor(r.con, p) {

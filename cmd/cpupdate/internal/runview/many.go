@@ -132,6 +132,8 @@ func endWord(e fleet.Event) (string, console.Style) {
 			return "unknown", console.Yellow
 		case fleet.KindInterrupted:
 			return "interrupted", console.Yellow
+		case fleet.KindImage:
+			return "image error", console.Red
 		case fleet.KindStopped:
 			return "left alone", console.Yellow
 		}

@@ -1,0 +1,4 @@
+package option
+
+// maxDescriptors returns 0: Windows has no such limit for a process.
+func maxDescriptors() int { return 0 }
