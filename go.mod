@@ -9,6 +9,7 @@ godebug x509negativeserial=1
 require (
 	github.com/fclairamb/ftpserverlib v0.32.0
 	github.com/godbus/dbus/v5 v5.2.2
+	github.com/gofrs/flock v0.13.1
 	github.com/icholy/digest v1.2.0
 	github.com/jlaffaye/ftp v0.2.4
 	github.com/pelletier/go-toml/v2 v2.4.3

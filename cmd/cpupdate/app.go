@@ -73,7 +73,7 @@ func wire(con *console.Console, store *settings.Store, pass *credentials.Store, 
 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
-	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial}
+	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial, Version: buildVersion()}
 }
 
 // queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.

@@ -41,7 +41,7 @@ hardware.toml in the settings folder.`,
   cpupdate check cp600.bind 192.0.2.50 --hw-level 3
   cpupdate check images/ --phones phones.csv`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: completeImages(a, 0, false),
+		ValidArgsFunction: completeImages(a, 1, false),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return check.Run(cmd.Context(), a.con, a.store, a.open, o, args[0], args[1:])
 		},

@@ -25,11 +25,12 @@ const (
 )
 
 // completeImages returns a function that offers readable images, with a description, and folders. With anyFile it
-// offers other files too, without a description. At most the first most arguments are images; 0 means no limit.
+// offers other files too, without a description. At most the first most arguments are images, and phones may follow; 0
+// means no limit.
 func completeImages(a *app, most int, anyFile bool) cobra.CompletionFunc {
-	return func(_ *cobra.Command, given []string, typed string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, given []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if most > 0 && len(given) >= most {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+			return completePhones(cmd, given[most:], typed)
 		}
 		c := &imageCompletion{open: a.open, anyFile: anyFile, end: time.Now().Add(completionLimit)}
 		c.folder, c.prefix = filepath.Split(typed)

@@ -69,8 +69,6 @@ cpupdate defaults move-passwords.`,
 	end := console.Group(cmd.Flags(), "Server")
 	addProfileFlag(a, cmd, &o.Profile)
 	end()
-	methods := cobra.FixedCompletions([]string{string(transfer.FTP), string(transfer.FTPS), string(transfer.HTTPS)}, cobra.ShellCompDirectiveNoFileComp)
-	_ = cmd.RegisterFlagCompletionFunc(transfer.SettingMethod, methods) // as in addProfileFlag
 	return cmd
 }
 

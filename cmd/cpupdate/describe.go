@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/pack"
 )
@@ -28,9 +29,12 @@ descriptor is signed (IMAGE.bind.toml.sig): this signs an image of any format.`,
 	}
 	flags := cmd.Flags()
 	o.Stated.AddFlags(flags)
+	end := console.Group(flags, "Stated values")
 	flags.StringVar(&o.Note, "note", "", "`TEXT` that is shown if the image is incompatible")
-	flags.StringVar(&o.Key, "key", "", "sign with the Ed25519 private key in `FILE`")
+	end()
 	images.AddForeignFlag(flags, &o.Foreign)
+	defer console.Group(flags, "Output")()
+	flags.StringVar(&o.Key, "key", "", "sign with the Ed25519 private key in `FILE`")
 	flags.BoolVar(&o.Force, "force", false, "replace an existing descriptor")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "print the descriptor, write nothing")
 	return cmd

@@ -34,6 +34,7 @@ the first FAIL.`,
 		Example: `  cpupdate doctor
   cpupdate doctor 192.0.2.50 --serve
   cpupdate doctor --use-defaults --json`,
+		ValidArgsFunction: completePhones,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return doctor.Run(cmd.Context(), doctor.Env{Env: a.env(), Around: a.around, Clock: a.clock}, o, args)
 		},

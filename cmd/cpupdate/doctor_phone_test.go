@@ -53,9 +53,9 @@ func TestDoctorPhone(t *testing.T) {
 		"no call": {nil, doctorPhone("ignores-contact", "--patience", "1s"), exit.CodeUnreachable, []string{
 			"phone/call-back failed .* allow TCP to 127.0.0.1:[0-9]+ from 127.0.0.1 in the firewall of this machine; .*5 minutes", "phone/runs skipped skipped: the phone did not call back",
 		}},
-		"silent":       {nil, doctorPhone("contact-silent", "--timeout", "300ms"), exit.CodeUnreachable, []string{"phone/contact-port ok", "phone/call-back failed"}},
+		"silent":       {nil, doctorPhone("contact-silent", "--timeout", "2s"), exit.CodeUnreachable, []string{"phone/contact-port ok", "phone/call-back failed"}},
 		"no phone":     {nil, doctorPhone("contact-garbage"), exit.CodeRejected, []string{"phone/call-back failed .* check the address"}},
-		"old":          {nil, doctorPhone("tls-1.0-only", "--patience", "1s"), exit.CodeSettings, []string{"phone/call-back failed .*--legacy-tls"}},
+		"old":          {nil, doctorPhone("tls-1.0-only", "--patience", "4s"), exit.CodeSettings, []string{"phone/call-back failed .*--legacy-tls"}},
 		"old, allowed": {nil, doctorPhone("tls-1.0-only", "--legacy-tls"), exit.CodeOK, []string{"phone/call-back ok"}},
 		"hostile":      {nil, doctorPhone("hostile-text user-pwd"), exit.CodeOK, []string{"phone/runs ok"}},
 		"not there": {nil, func(t *testing.T) []string { return []string{"127.0.0.1:" + freePort(t), "--serve"} }, exit.CodeUnreachable, []string{

@@ -153,7 +153,7 @@ func doctorFTP(name string) func(t *testing.T) []string {
 			s := row.Start(t)
 			var more []string
 			if row.Silent {
-				more = append(more, "--timeout", "300ms")
+				more = append(more, "--timeout", "2s")
 			}
 			if row.TLS {
 				more = append(more, "--ca", clitest.File(t, "ca.pem", s.Authority().PEM()))

@@ -20,8 +20,8 @@ func newHelp(a *app) *cobra.Command {
 		Long: `Show help for a command.
 
   cpupdate help exit-codes    list the exit codes, and where a retry can help`,
-		Args:      cobra.MaximumNArgs(2),
-		ValidArgs: []string{"exit-codes"},
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: completeHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && args[0] == "exit-codes" {
 				return printExitCodes(a.con)

@@ -39,7 +39,7 @@ func TestDocsJSON(t *testing.T) {
 	seen := &seenFields{events: map[string][]string{}}
 	password := clitest.File(t, "secret", []byte(webPassword))
 	image := filepath.Join(t.TempDir(), "a.bind")
-	runHere(t, nil, "pack", clitest.File(t, "app.bin", make([]byte, 16<<20)), "-o", image, "-q",
+	runHere(t, nil, "pack", clitest.File(t, "app.bin", make([]byte, 3<<20)), "-o", image, "-q",
 		"--software-type", "Unify HFA", "--software-version", "V1 R9.2.0", "--hw-levels", "1-3")
 	t.Run("runs", func(t *testing.T) {
 		for _, test := range []struct {

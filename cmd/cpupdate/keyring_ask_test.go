@@ -97,7 +97,7 @@ func TestKeyringBinding(t *testing.T) {
 	if r := s.run("", "test"); r.code != exit.CodeSettings || !strings.Contains(r.errOut, "stored for another server") {
 		t.Errorf("test: %d: %s", r.code, r.errOut)
 	}
-	s.run("", "set", "--profile", "oslo", "--port", "22", "--password-stdin")
+	s.run("\n", "set", "--profile", "oslo", "--port", "22", "--password-stdin")
 	s.run("", "set", "--profile", "oslo", "--server", oldServer, "--username", "cp")
 	got, err := s.pass.Password(t.Context(), s.store.Place(), "oslo")
 	if err != nil || got.Server != oldServer || got.Username != "cp" || got.Trouble != nil {

@@ -160,7 +160,7 @@ func TestMeetAsks(t *testing.T) {
 	t.Parallel()
 	certificate := madeCertificate{}.make(t)
 	unknown := &trust.Error{Presented: trust.PinOf(certificate.Leaf), Certificate: certificate.Leaf}
-	policy, err := (&option.Trust{CA: clitest.File(t, "ca.pem", []byte(clitest.Authority))}).Trust("push")
+	policy, err := (&option.Trust{CA: clitest.File(t, "ca.pem", []byte(clitest.Authority))}).Trust(t.Context(), "push")
 	if err != nil {
 		t.Fatal(err)
 	}

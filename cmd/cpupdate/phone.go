@@ -23,7 +23,8 @@ PHONE is HOST, HOST:PORT or [IPv6]:PORT; the port is that for contact requests,
 let the phone in (--listen).`,
 		Example: `  cpupdate phone 192.0.2.50
   cpupdate phone --phones site.csv --json`,
-		RunE: func(cmd *cobra.Command, args []string) error { return phone.Run(cmd.Context(), a.con, o, args) },
+		ValidArgsFunction: completePhones,
+		RunE:              func(cmd *cobra.Command, args []string) error { return phone.Run(cmd.Context(), a.con, o, args) },
 	}
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")

@@ -54,11 +54,12 @@ func TestDocsPhonesCI(t *testing.T) {
 	script := strings.Replace(readPage(t, "ci.md").block(t, "phones"), "--serve", "--serve"+site.short(), 1)
 	out := strings.ReplaceAll(run("("+script+"); echo \"exit code $?\""), site.prefix, "192.0.2.")
 	want := "192.0.2.51 8 192.0.2.51: it refused the update\n" +
-		`{"schema":1,"event":"summary","phones":2,"outcomes":{"updated":1},"failures":{"not-taken":1},"code":10,"name":"partial","time":""}` + "\nexit code 10\n"
+		`{"schema":1,"event":"summary","phones":2,"outcomes":{"updated":1},"failures":{"not-taken":1},"code":10,"name":"partial","time":"","image":{"file":"cp600.bind","software_type":"Unify HFA","software_version":"V1 R9.2.0",` +
+		`"payload_sha256":"886715e4051e827f4fe215df3053af3f85ad0d352db2c829c7487af6d78efe30"},"tool_version":""}` + "\nexit code 10\n"
 	got := ""
 	for line := range strings.Lines(out) {
 		if !strings.HasPrefix(line, `{"note"`) && !strings.HasPrefix(line, `{"schema":1,"error"`) { // standard error
-			got += regexp.MustCompile(`"time":"[^"]+"`).ReplaceAllString(line, `"time":""`)
+			got += regexp.MustCompile(`"(time|tool_version)":"[^"]+"`).ReplaceAllString(line, `"$1":""`)
 		}
 	}
 	if got != want {

@@ -24,7 +24,7 @@ func reachRows() []faultRow {
 			says: "it cannot be reached", hint: "keep it on power and LAN", steps: "failed", version: versionOld,
 		},
 		{
-			name: "no contact port", faults: "no-contact-port", args: []string{"--patience", "1s"}, code: exit.CodeUnreachable, kind: "unreachable",
+			name: "no contact port", faults: "no-contact-port", code: exit.CodeUnreachable, kind: "unreachable",
 			says: "it cannot be reached", hint: "no firewall blocks its contact port (8085 by default)", steps: "failed", version: versionOld,
 		},
 		{name: "contact by GET", faults: "get-only", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
@@ -36,8 +36,8 @@ func callRows() []faultRow {
 	old := func(code exit.Code, kind, says, hint string) faultRow {
 		return faultRow{code: code, kind: kind, says: says, hint: hint, steps: "(contacted )*failed", version: versionOld}
 	}
-	named := func(r faultRow, name, faults string, args ...string) faultRow {
-		r.name, r.faults, r.args = name, faults, args
+	named := func(r faultRow, name, faults string) faultRow {
+		r.name, r.faults = name, faults
 		return r
 	}
 	const modern, firewall = "if it is an old phone, use --legacy-tls", "open the port for the phone's call in this machine's firewall"
@@ -143,6 +143,7 @@ func fetchRows() []faultRow {
 	fetchless, plain := never, never
 	fetchless.name, fetchless.faults = "never fetches", "never-fetches"
 	plain.name, plain.faults, plain.only, plain.steps = "fetches without TLS", "fetch-no-tls", "https", stepsToInstructed+" failed"
+	plain.code, plain.kind, plain.says, plain.hint = exit.CodeRejected, "asks-otherwise", "the request came without TLS; it sent", "no firewall is the cause"
 	return []faultRow{
 		fetchless, plain, stalls, cuts, says,
 		{name: "cuts and goes on", faults: "cut-and-resumes", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},

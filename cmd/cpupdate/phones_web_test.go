@@ -148,7 +148,7 @@ func webFormRows() []faultRow {
 
 func webSendRows() []faultRow {
 	cut := faultRow{
-		code: exit.CodeUnreachable, kind: "upload-cut", large: true, says: " of 24.0 MiB: the phone still runs V1 R4.9.0",
+		code: exit.CodeUnreachable, kind: "upload-cut", large: true, says: " of 6.0 MiB: the phone still runs V1 R4.9.0",
 		hint: "the phone discards an incomplete upload", steps: webByCall + webSeen + "sending failed", version: versionOld,
 	}
 	cuts, stalls := cut, cut
@@ -199,7 +199,7 @@ func webAfterRows() []faultRow {
 // TestWebFaults pushes to the page of one phone a row: exit code, error, steps, and what became of the phone. The password
 // is in no output.
 func TestWebFaults(t *testing.T) {
-	image, large := phoneImage(t), newImageOf(t, 24<<20)
+	image, large := phoneImage(t), newImageOf(t, 6<<20)
 	right, wrong := clitest.File(t, "secret", []byte(webPassword+"\n")), clitest.File(t, "wrong", []byte("wrong-canary-77\n"))
 	for _, row := range webFaults() {
 		t.Run(row.name, func(t *testing.T) {

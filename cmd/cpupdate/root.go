@@ -55,7 +55,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	root.SetIn(a.con.In)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit.Usage(helpPath(cmd), "%v", err) })
+	root.SetFlagErrorFunc(flagError)
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 
 	flags := root.PersistentFlags()
@@ -70,6 +70,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	root.SetHelpCommand(help)
 	asUsage(root)
 	asUsage(help)
+	completeValues(root)
 	return root
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -18,7 +19,7 @@ func cmdPhones(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: phones FILE")
 	}
 	cmdAwait(ts, false, args)
-	listed, err := settings.ReadPhoneList(ts.MkAbs(args[0]))
+	listed, err := settings.ReadPhoneList(context.Background(), ts.MkAbs(args[0]))
 	ts.Check(err)
 	for i, l := range listed {
 		ts.Setenv(fmt.Sprintf("PHONE%d", i+1), l.Address)

@@ -53,5 +53,6 @@ says what happened to it. Only the list is kept.`,
 		},
 	}
 	o.AddFlags(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("fault", completeFaults) // as in addProfileFlag
 	return cmd
 }

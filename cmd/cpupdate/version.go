@@ -30,11 +30,18 @@ type versionDoc struct {
 	Platform string `json:"platform"`
 }
 
+// buildVersion returns the version that the build recorded.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
 // printVersion prints the version that the build recorded.
 func printVersion(con *console.Console) error {
-	doc := versionDoc{Schema: 1, Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	doc := versionDoc{Schema: 1, Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		doc.Version = info.Main.Version
 		for _, setting := range info.Settings {
 			switch setting.Key {
 			case "vcs.revision":

@@ -118,26 +118,26 @@ func checkInterruptedUpload(p *pushProcess, last pushLine, says string, instruct
 // TestWebLockedOut: a phone that takes no password for now stops the run for the others.
 func TestWebLockedOut(t *testing.T) {
 	t.Parallel()
-	image, flags := phoneImage(t), serviceFlags(t)
-	places := phonesAtOnePort(t, "127.0.8.", 2)
-	locked := startPhone(t, "web-password-suspended", func(c *phonesim.Config) { c.Listen, c.Web = places[0].contact, places[0].web })
-	other := startPhone(t, "ignores-contact", func(c *phonesim.Config) { // it is waited for, long enough
-		c.Listen, c.Web, c.MAC = places[1].contact, places[1].web, "00:1A:E8:00:00:02"
-	})
-	args := append([]string{
-		"push", image, locked.Address(), other.Address(), "--web", "--web-port", places[0].webPort(), "--pin", pinOf(t, locked.State().WebAddress), "--pin", pinOf(t, other.State().WebAddress),
-		"--hw-level", "3", "--password-file", clitest.File(t, "secret", []byte(phonesim.DefaultPassword)),
-	}, flags...)
-	r := runHere(t, nil, args...)
-	for _, want := range []string{
-		"cpupdate: 2 of 2 phones are not updated: " + locked.Address() + " (locked-out), " + other.Address() + " (stopped)",
-		"hint: locked-out: wait until", "hint: stopped: find the right password first",
-	} {
-		if !strings.Contains(r.errOut, want) {
-			t.Errorf("it does not say %q:\n%s", want, r.errOut)
+	image := phoneImage(t)
+	inMemory(t, func(s *site) {
+		locked, pin := s.pagePhone("web-password-suspended", nil)
+		other, otherPin := s.pagePhone("ignores-contact", nil) // it is waited for, long enough
+		args := []string{
+			"push", image, locked.Address(), other.Address(), "--web", "--pin", pin, "--pin", otherPin,
+			"--hw-level", "3", "--password-file", clitest.File(s.t, "secret", []byte(webPassword)),
 		}
-	}
-	if r.code != exit.CodeStopped || !strings.Contains(r.out, "left alone") || other.State().Logins > 0 {
-		t.Errorf("exit code %d, %d logins\n%s", r.code, other.State().Logins, r.out)
-	}
+		r := s.run(s.t.Context(), args...)
+		r.check(s.t, args)
+		for _, want := range []string{
+			"cpupdate: 2 of 2 phones are not updated: " + locked.Address() + " (locked-out), " + other.Address() + " (stopped)",
+			"hint: locked-out: wait until", "hint: stopped: find the right password first",
+		} {
+			if !strings.Contains(r.errOut, want) {
+				s.t.Errorf("it does not say %q:\n%s", want, r.errOut)
+			}
+		}
+		if r.code != exit.CodeStopped || !strings.Contains(r.out, "left alone") || other.State().Logins > 0 {
+			s.t.Errorf("exit code %d, %d logins\n%s", r.code, other.State().Logins, r.out)
+		}
+	})
 }

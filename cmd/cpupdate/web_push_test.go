@@ -69,34 +69,35 @@ func TestWebTerminal(t *testing.T) {
 // all.
 func TestWebMany(t *testing.T) {
 	t.Parallel()
-	image, patience := phoneImage(t), serviceFlags(t)
-	lines, places := []string{"address,hw_level"}, phonesAtOnePort(t, "127.0.9.", 3)
-	args := append([]string{"push", image, "--web", "--limit-rate", "4M", "--password-file", clitest.File(t, "secret", []byte(webPassword))}, patience...)
-	var phones []*phonesim.Phone
-	for i, faults := range []string{"", noInterface, "web-refuses"} {
-		phone := startPhone(t, faults, func(c *phonesim.Config) {
-			c.Listen, c.Web, c.Password, c.MAC = places[i].contact, places[i].web, webPassword, "00:1A:E8:00:00:0"+string(rune('1'+i))
-		})
-		pin := pinOf(t, phone.State().WebAddress)
-		lines, args, phones = append(lines, phone.Address()+",3"), append(args, "--pin", pin), append(phones, phone)
-	}
-	r := runHere(t, nil, append(args, "--web-port", places[0].webPort(), "--phones", listOf(t, lines...))...)
-	for _, want := range []string{"3 phones: 2 updated, 1 page-refused", "Keep the phones on LAN and power until they are done."} {
-		if !strings.Contains(r.out, want) {
-			t.Errorf("it does not say %q", want)
+	image := phoneImage(t)
+	inMemory(t, func(s *site) {
+		lines := []string{"address,hw_level"}
+		args := []string{"push", image, "--web", "--limit-rate", "4M", "--password-file", clitest.File(s.t, "secret", []byte(webPassword))}
+		var phones []*phonesim.Phone
+		for _, faults := range []string{"", noInterface, "web-refuses"} {
+			phone, pin := s.pagePhone(faults, nil)
+			lines, args, phones = append(lines, phone.Address()+",3"), append(args, "--pin", pin), append(phones, phone)
 		}
-	}
-	if r.code != exit.CodePartial || !strings.Contains(r.errOut, "cpupdate: 1 of 3 phones is not updated: "+phones[2].Address()+" (page-refused)") {
-		t.Errorf("exit code %d", r.code)
-	}
-	for i, want := range []string{versionNew, versionNew, versionOld} {
-		if got := phones[i].State().Version.String(); got != want {
-			t.Errorf("phone %d runs %s, want %s", i+1, got, want)
+		args = append(args, "--phones", listOf(s.t, lines...))
+		r := s.run(s.t.Context(), args...)
+		r.check(s.t, args)
+		for _, want := range []string{"3 phones: 2 updated, 1 page-refused", "Keep the phones on LAN and power until they are done."} {
+			if !strings.Contains(r.out, want) {
+				s.t.Errorf("it does not say %q", want)
+			}
 		}
-	}
-	if t.Failed() {
-		t.Logf("%s\n%s", r.out, r.errOut)
-	}
+		if r.code != exit.CodePartial || !strings.Contains(r.errOut, "cpupdate: 1 of 3 phones is not updated: "+phones[2].Address()+" (page-refused)") {
+			s.t.Errorf("exit code %d", r.code)
+		}
+		for i, want := range []string{versionNew, versionNew, versionOld} {
+			if got := phones[i].State().Version.String(); got != want {
+				s.t.Errorf("phone %d runs %s, want %s", i+1, got, want)
+			}
+		}
+		if s.t.Failed() {
+			s.t.Logf("%s\n%s", r.out, r.errOut)
+		}
+	})
 }
 
 // TestWebOnePage: two phones of one list with one page are refused before any of them is spoken to.

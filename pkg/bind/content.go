@@ -22,6 +22,9 @@ type Content struct {
 	MayBeImage bool   // phones may take it as it is, such as a tar archive
 }
 
+// TextFile is the name of the [Content] of text of no known kind.
+const TextFile = "a text file"
+
 // A ForeignError is returned for a file without a descriptor that looks like something else than an image. It wraps
 // [ErrNotBind].
 type ForeignError struct{ Content Content }
@@ -177,7 +180,7 @@ func textContent(front []byte) Content {
 		}
 	}
 	if isText(front) {
-		return Content{"a text file", true} // such as an image in hexadecimal digits
+		return Content{TextFile, true} // such as an image in hexadecimal digits
 	}
 	return Content{}
 }

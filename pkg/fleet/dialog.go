@@ -253,8 +253,11 @@ func (d *dialog) noCall(w *wait) error {
 	case d.busy:
 		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}
+	if err := d.problems.first(d.shared(), problemHungUp); err != nil {
+		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before TLS is established", Err: err}
+	}
 	failure := &Failure{
-		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller, problemTLS, problemGarbled, problemHungUp),
+		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller),
 		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(w.patience), requests(w.requests)),
 	}
 	if failure.Err == nil && d.status != 0 && d.status != http.StatusNoContent {

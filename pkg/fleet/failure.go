@@ -10,30 +10,31 @@ type Kind string
 
 // The kinds. Whether the phone had got the update command by then is [Failure.Instructed].
 const (
-	KindUnreachable  Kind = "unreachable"   // its contact port does not answer
-	KindMachine      Kind = "this-machine"  // this machine could not connect: no descriptors, ports, memory, route or name service
-	KindNoPhone      Kind = "not-a-phone"   // what answers there is no phone
-	KindNoCall       Kind = "no-call-back"  // it acknowledged contact requests, and did not call back
-	KindNoReply      Kind = "no-reply"      // it called back, and did not answer a query
-	KindTLS          Kind = "tls"           // it calls back, but without a TLS connection: secure mode, or very old
-	KindAnotherPhone Kind = "another-phone" // another MAC address than stated, or than before
-	KindDuplicate    Kind = "twice"         // a phone that is in the plan twice, under two addresses
-	KindGarbled      Kind = "garbled"       // it calls back, and its message cannot be parsed
-	KindBrokeOff     Kind = "broke-off"     // it ended the conversation
-	KindRefused      Kind = "refused"       // the image is not compatible: Result.Verdict
-	KindUnknown      Kind = "unknown"       // whether the image is compatible cannot be determined: Result.Verdict
-	KindSource       Kind = "source"        // no update command can be made for it
-	KindBusy         Kind = "busy"          // it stayed in a call
-	KindNotTaken     Kind = "not-taken"     // it refused the update
-	KindNeverFetch   Kind = "never-fetched" // it never requested the image
-	KindCut          Kind = "cut"           // it requested the image, and did not get all of it
-	KindSaysFailed   Kind = "says-failed"   // it reports that its update failed
-	KindRejected     Kind = "rejected"      // it has the image, did not restart, and runs its old software
-	KindOldVersion   Kind = "old-version"   // it restarted, and does not run the new version
-	KindNeverBack    Kind = "never-back"    // it went down, and did not come back
-	KindNoAnswer     Kind = "no-answer"     // it is back, or never went down, and does not report its version
-	KindUnproven     Kind = "unproven"      // it runs the version that it ran before, and was not observed to install it
-	KindInterrupted  Kind = "interrupted"   // the run was stopped
+	KindUnreachable  Kind = "unreachable"    // its contact port does not answer
+	KindMachine      Kind = "this-machine"   // this machine could not connect: no descriptors, ports, memory, route or name service
+	KindNoPhone      Kind = "not-a-phone"    // what answers there is no phone
+	KindNoCall       Kind = "no-call-back"   // it acknowledged contact requests, and did not call back
+	KindNoReply      Kind = "no-reply"       // it called back, and did not answer a query
+	KindTLS          Kind = "tls"            // it calls back, but without a TLS connection: secure mode, or very old
+	KindAnotherPhone Kind = "another-phone"  // another MAC address than stated, or than before
+	KindDuplicate    Kind = "twice"          // a phone that is in the plan twice, under two addresses
+	KindGarbled      Kind = "garbled"        // it calls back, and its message cannot be parsed
+	KindOtherwise    Kind = "asks-otherwise" // it calls or asks for the image in a way that is not answered
+	KindBrokeOff     Kind = "broke-off"      // it ended the conversation
+	KindRefused      Kind = "refused"        // the image is not compatible: Result.Verdict
+	KindUnknown      Kind = "unknown"        // whether the image is compatible cannot be determined: Result.Verdict
+	KindSource       Kind = "source"         // no update command can be made for it
+	KindBusy         Kind = "busy"           // it stayed in a call
+	KindNotTaken     Kind = "not-taken"      // it refused the update
+	KindNeverFetch   Kind = "never-fetched"  // it never requested the image
+	KindCut          Kind = "cut"            // it requested the image, and did not get all of it
+	KindSaysFailed   Kind = "says-failed"    // it reports that its update failed
+	KindRejected     Kind = "rejected"       // it has the image, did not restart, and runs its old software
+	KindOldVersion   Kind = "old-version"    // it restarted, and does not run the new version
+	KindNeverBack    Kind = "never-back"     // it went down, and did not come back
+	KindNoAnswer     Kind = "no-answer"      // it is back, or never went down, and does not report its version
+	KindUnproven     Kind = "unproven"       // it runs the version that it ran before, and was not observed to install it
+	KindInterrupted  Kind = "interrupted"    // the run was stopped
 
 	KindPageUnreachable Kind = "page-unreachable" // its web page does not answer
 	KindPageBroken      Kind = "page-broken"      // its page went silent, broke off or ended the session, before the upload

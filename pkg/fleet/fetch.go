@@ -69,6 +69,7 @@ type fetchProgress struct {
 	watched  bool  // the phone's fetching can be seen
 	whole    bool  // every byte of the image was seen to arrive
 	complete bool  // or may have arrived
+	ended    bool  // it was reported that the phone fetched the image
 	parts    int64 // of fetchSteps
 	requests int
 }
@@ -87,6 +88,10 @@ func (p *fetchProgress) advance(now serve.Fetch) bool {
 	p.parts, p.requests = max(parts, p.parts), max(requests, p.requests)
 	return true
 }
+
+// toEnd reports whether the phone fetched the image to its end, and may have all of it: it fetched in parts, or went on where
+// an earlier fetch had ended.
+func (p *fetchProgress) toEnd() bool { return p.now.Perhaps && !p.now.Cut && p.now.Open == 0 }
 
 // counted reports whether the count of what the phone fetched is final. Bytes that only may have arrived do not count: the
 // connection on which they were sent may yet be seen to be cut.

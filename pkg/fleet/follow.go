@@ -89,8 +89,12 @@ func (f *follower) noteFetch() {
 	now := f.fetch.now
 	switch {
 	case f.fetch.whole:
-	case now.Complete:
-		f.fetch.whole = true
+	case now.Complete || f.fetch.toEnd():
+		f.fetch.whole = now.Complete
+		if f.fetch.ended {
+			break
+		}
+		f.fetch.ended = true
 		if !f.saysFailed {
 			f.silence.restart()
 		}
@@ -203,6 +207,9 @@ func (f *follower) cameBack() {
 
 // because adds to a failure what went wrong at the phone's address meanwhile.
 func (f *follower) because(failure *Failure) *Failure {
+	if err := f.problems.first(f.dialog.shared(), problemRequest); err != nil {
+		return &Failure{Kind: KindOtherwise, Msg: "it received the update command, but did not request the image as it was told", Err: err}
+	}
 	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemTLS)
 	return failure
 }

@@ -95,9 +95,12 @@ type stage struct {
 	image  imageFile
 	plan   fleet.Plan
 
+	others sync.WaitGroup // what phones do besides
+
 	mu     sync.Mutex
 	events []fleet.Event
 	hear   func(fleet.Event)
+	dialed []string // to whom the runner has connected, or tried to
 }
 
 // A setting is what is special about a stage.
@@ -152,6 +155,9 @@ func (s *stage) note(e fleet.Event) {
 
 // dial connects from the machine that the runner runs on.
 func (s *stage) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	s.mu.Lock()
+	s.dialed = append(s.dialed, address)
+	s.mu.Unlock()
 	return s.net.DialFrom(ctx, netip.MustParseAddr(machine), network, address)
 }
 
@@ -202,6 +208,7 @@ func (s *stage) runUntil(ctx context.Context, addresses ...string) []fleet.Resul
 		s.plan.Phones = append(s.plan.Phones, targetOf(a))
 	}
 	results, err := s.runner.Run(ctx, s.plan)
+	s.others.Wait() // while the test's context lasts
 	if err != nil {
 		s.t.Error(err)
 		return make([]fleet.Result, len(s.plan.Phones))

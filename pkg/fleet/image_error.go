@@ -46,10 +46,10 @@ func (p *phone) becauseOfImage(f *Failure) *Failure {
 		f.Kind = KindImage // the sentence says how much was sent, and what the phone runs
 	case !p.result.Instructed:
 		f = failf(KindImage, "the update command was not sent")
-	case fetch.Complete || fetch.Perhaps:
+	case fetch.Complete || fetch.Perhaps || !p.result.Down.IsZero():
 		f = failf(KindImage, "it fetched the whole image as it was verified, and may still update; the run was stopped")
 	default:
-		f = failf(KindImage, "its fetch was cut off, and it keeps its old software")
+		f = &Failure{Kind: KindImage, Msg: "its fetch was cut off, and it keeps its old software", Keeps: true}
 	}
 	f.Err = cause
 	return f

@@ -129,12 +129,12 @@ func TestNoReply(t *testing.T) {
 					if row.replies == 0 {
 						return
 					}
-					go func() {
+					s.others.Go(func() {
 						time.Sleep(row.replies)
 						full := introduction(wpi.ReplyTo, hostOf(1)+":8085")
 						full.Action, full.Status = wpi.ActionReadItems, wpi.Accepted
 						_ = s.say(hostOf(1), full)
-					}()
+					})
 				})
 				results := s.run(address)
 				if ending(results[0]) != row.end || results[0].Took != row.took {
@@ -243,7 +243,7 @@ func TestPassing(t *testing.T) {
 						status = http.StatusNoContent
 					}
 					if status < 300 {
-						go func() { _ = s.say(hostOf(1), introduction(wpi.Solicited, hostOf(1)+":8085")) }()
+						s.others.Go(func() { _ = s.say(hostOf(1), introduction(wpi.Solicited, hostOf(1)+":8085")) })
 					}
 					return status
 				})

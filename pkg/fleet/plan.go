@@ -31,7 +31,21 @@ type Target struct {
 	Known    hwcheck.Phone // stated by flag or list
 	Override bool          // the manual's Override, for this phone
 	Reason   string        // why
+	Note     string        // of the list, such as the room; only shown
 	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
+}
+
+// Label returns the address with the beginning of the note, such as "192.0.2.1 (reception)", for people.
+func (t Target) Label() string {
+	const longest = 40 // characters
+	note := []rune(t.Note)
+	switch {
+	case len(note) == 0:
+		return t.Address
+	case len(note) > longest:
+		note = append(note[:longest-3:longest-3], []rune("...")...)
+	}
+	return t.Address + " (" + string(note) + ")"
 }
 
 // web returns how the phones' web pages are visited, nil if they are not.

@@ -166,7 +166,7 @@ func fetchPlays() []play {
 		toldOnly("cut-mid-download", "cut", asked+"fetching silent contacted called-back failed"),
 		updated("cut-and-resumes"),
 		updated("fetches-twice"),
-		toldOnly("fetch-no-tls", "never-fetched", asked+"trouble failed"),
+		toldOnly("fetch-no-tls", "asks-otherwise", asked+"trouble failed"),
 		toldOnly("reject-image", "rejected", fetched+"silent contacted called-back failed"),
 		toldOnly("wrong-device", "rejected", fetched+"silent contacted called-back failed"),
 		toldOnly("level-unsuitable", "rejected", fetched+"silent contacted called-back failed"),
@@ -174,7 +174,7 @@ func fetchPlays() []play {
 		updated("takes-any-image"),
 		toldOnly("status-failed", "says-failed", fetched+"failed"),
 		toldOnly("status-failed cut-mid-download", "cut", asked+"fetching failed"),
-		toldOnly("status-failed fetch-no-tls", "never-fetched", asked+"trouble failed"),
+		toldOnly("status-failed fetch-no-tls", "asks-otherwise", asked+"trouble failed"),
 		updated("status-ok"),
 	}
 }

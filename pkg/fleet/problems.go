@@ -19,6 +19,7 @@ const (
 	problemTLS     problemKind = iota // no TLS connection
 	problemGarbled                    // a call that cannot be understood
 	problemFetch                      // a request for a file that is not offered to the phone, or with a wrong login
+	problemRequest                    // a request that is neither a call nor a fetch as phones make them
 	problemCaller                     // a call of a phone that was not contacted
 	problemHungUp                     // a connection that ended before anything was said
 	problemKinds
@@ -82,18 +83,30 @@ func (p *problems) failure(final, shared bool) error {
 	if err := p.first(shared, problemGarbled); err != nil {
 		return &Failure{Kind: KindGarbled, Msg: "it calls back, but its message cannot be parsed", Err: err}
 	}
+	if !final {
+		return nil
+	}
+	if err := p.first(shared, problemRequest); err != nil {
+		return &Failure{Kind: KindOtherwise, Msg: "it calls, but not as phones do", Err: err}
+	}
 	return nil
 }
 
-// OnError takes note of a TLS handshake that failed, or of a request for what is not offered to the client. The listener
-// calls it.
+// OnError takes note of a TLS handshake that failed, of a request that is neither a call nor a fetch, or of one for what is
+// not offered to the client. The listener calls it.
 func (r *Runner) OnError(remote netip.Addr, err error) {
-	handshake := (*serve.HandshakeError)(nil)
+	handshake, request := (*serve.HandshakeError)(nil), (*serve.RequestError)(nil)
 	switch {
 	case errors.As(err, &handshake) && hungUp(err):
 		r.problem(remote, problemHungUp, err)
 	case errors.As(err, &handshake):
 		r.problem(remote, problemTLS, err)
+	case errors.As(err, &request) && request.Err == nil && r.Known(remote):
+		if request.Head { // most often a fetch follows
+			r.note(remote, problemRequest, err)
+		} else {
+			r.problem(remote, problemRequest, err)
+		}
 	case errors.Is(err, serve.ErrFull): // shown in any case: phones may not get through
 		r.events.report(Event{Phone: NoPhone, Step: StepCallError, Err: fmt.Errorf("%s: %w", remote, err)})
 	case errors.Is(err, serve.ErrNotOffered):
@@ -113,11 +126,14 @@ func hungUp(err error) bool {
 // garbled takes note of a call that could not be understood, or that is no call.
 func (r *Runner) garbled(remote netip.Addr, err error) {
 	call := (*wpi.CallError)(nil)
-	if errors.As(err, &call) && (call.Status == http.StatusNotFound || call.Status == http.StatusMethodNotAllowed || errors.Is(err, wpi.ErrNotAnswered)) {
-		r.unknownCaller(remote, err) // phones ask for nothing else, and are known
-		return
+	switch {
+	case errors.As(err, &call) && (call.Status == http.StatusNotFound || call.Status == http.StatusMethodNotAllowed):
+		r.problem(remote, problemRequest, err)
+	case errors.Is(err, wpi.ErrNotAnswered):
+		r.unknownCaller(remote, err)
+	default:
+		r.problem(remote, problemGarbled, err)
 	}
-	r.problem(remote, problemGarbled, err)
 }
 
 // unknownCaller reports a call from an address that got no contact request.

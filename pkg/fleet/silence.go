@@ -57,7 +57,7 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 		return f.because(failf(KindNeverFetch, "it received the update command, but did not request the image within %s", patience))
 	}
 	f.withdraw() // no contact while it fetches, be it for a second time
-	if f.fetch.watched && !f.fetch.whole {
+	if f.fetch.watched && !f.fetch.whole && !f.fetch.toEnd() {
 		return f.halfway(ctx)
 	}
 	f.reporter.report(Event{Step: StepSilent, Err: errNoRestart, Limit: f.options.Patience})

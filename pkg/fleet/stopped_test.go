@@ -91,7 +91,7 @@ func TestRefusesAfterFetch(t *testing.T) {
 			s.plan.Image.Source = source
 			address := s.contactServer(func(w http.ResponseWriter, _ int) {
 				w.WriteHeader(http.StatusNoContent)
-				go func() {
+				s.others.Go(func() {
 					m := introduction(wpi.Solicited, hostOf(1)+":8085")
 					m.Items[2].Value = oldVersion.String()
 					if s.say(hostOf(1), m) != wpi.ActionSoftwareDeployment {
@@ -101,7 +101,7 @@ func TestRefusesAfterFetch(t *testing.T) {
 						s.get(source.given[0].URL)
 					}
 					_ = s.say(hostOf(1), wpi.PhoneMessage{Reason: wpi.ReplyTo, Action: wpi.ActionSoftwareDeployment, Status: wpi.Failed})
-				}()
+				})
 			})
 			want := "not-taken"
 			if cut {
@@ -123,11 +123,11 @@ func TestSaysFailedEarly(t *testing.T) {
 		s.hear = func(e fleet.Event) {
 			if e.Step == fleet.StepFetching && e.Fetch.Sent > 1<<20 {
 				s.hear = nil
-				go func() {
+				s.others.Go(func() {
 					m := introduction(wpi.FileStatus, p.Address())
 					m.Items = append(m.Items, wpi.Item{Name: wpi.ItemFileStatus, Value: wpi.Failed})
 					_ = s.say(hostOf(1), m)
-				}()
+				})
 			}
 		}
 		if results := s.run(p.Address()); ending(results[0]) != "cut" {

@@ -86,6 +86,8 @@ func (f *follower) classify() error {
 		return failf(KindRejected, "it has the whole image, but its web page did not confirm the upload; it did not restart within %s and runs %s", within, version)
 	case f.visit != nil:
 		return failf(KindRejected, "its web page accepted the image, but it did not restart within %s and runs %s", within, version)
+	case f.fetch.toEnd():
+		return failf(KindRejected, "it fetched the image to its end, but did not restart within %s and runs %s", within, version)
 	case f.fetch.whole:
 		return failf(KindRejected, "it fetched the whole image, but did not restart within %s and runs %s", within, version)
 	}

@@ -50,6 +50,11 @@ func unnamedColumn() column {
 	}
 }
 
+// skippedColumn returns a column whose name is invalid.
+func skippedColumn() column {
+	return column{read: func(*ListedPhone, string, string) error { return nil }}
+}
+
 // textColumn returns a column whose cells are kept as text.
 func textColumn(name string, field func(*ListedPhone) *string, parse func(string) (string, error)) column {
 	return column{

@@ -2,6 +2,7 @@ package hwcheck
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -31,10 +32,10 @@ type ListedPhone struct {
 	Note     string
 }
 
-// ReadPhones reads a phone list: CSV in UTF-8 with a header line, separated by commas, or by semicolons as spreadsheets
-// of many countries write it. A list may have any subset of the columns in any order. An empty cell states nothing, and
-// a line of empty cells is no phone. The name is part of the origin of each value. An error about the content is a
-// [*LineError].
+// ReadPhones reads a phone list: CSV with a header line, as spreadsheets of many countries write it. The cells are
+// separated by commas, semicolons or tabulators. A list may have any subset of the columns in any order. An empty cell
+// states nothing, a line may leave out its last empty cells, and a line of empty cells is no phone. The name is part of
+// the origin of each value. An error about the content is a [*ListError].
 func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxList+1))
 	if err != nil {
@@ -43,25 +44,37 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	if len(content) > maxList {
 		return nil, fmt.Errorf("the list has more than %d bytes", maxList)
 	}
-	if bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff")) {
-		return nil, &LineError{1, "the list is UTF-16: save it as \"CSV UTF-8\""}
+	if content, err = listText(content); err != nil {
+		return nil, err
 	}
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	lines, err := countLines(content)
 	if err != nil {
 		return nil, err
 	}
+	content, comma := withoutPreamble(content)
 	rows := csv.NewReader(bytes.NewReader(content))
-	rows.TrimLeadingSpace = true
-	if first, _, _ := bytes.Cut(bytes.TrimLeft(content, "\r\n"), []byte("\n")); bytes.Count(first, []byte(";")) > bytes.Count(first, []byte(",")) {
-		rows.Comma = ';'
+	rows.Comma = cmp.Or(comma, separatorOf(content))
+	rows.TrimLeadingSpace = rows.Comma != '\t' // it would take an empty cell for a blank
+	rows.FieldsPerRecord = -1
+	rows.ReuseRecord = true
+	reader := listReader{rows: rows, name: name, seen: map[string]int{}}
+	if err := reader.readHeader(); err != nil {
+		return nil, err
 	}
-	header, err := readHeader(rows)
+	phones, err := reader.readRows(min(lines, maxPhones))
 	if err != nil {
 		return nil, err
 	}
-	rows.ReuseRecord = true
-	return readRows(rows, header, name, min(lines, maxPhones))
+	return phones, reader.faults.result()
+}
+
+// A listReader reads the lines of a list, and collects the errors in them.
+type listReader struct {
+	rows   *csv.Reader
+	name   string
+	header []column
+	seen   map[string]int // address or MAC to its line
+	faults ListError
 }
 
 // countLines counts the lines, and stops one endless record from becoming millions of cells: a line break within quotes
@@ -75,41 +88,65 @@ func countLines(content []byte) (int, error) {
 			first, record = lines, 0
 		}
 		if record += len(line); record > maxRecord {
-			return 0, &LineError{first, fmt.Sprintf("has more than %d bytes, including the lines within its quotes", maxRecord)}
+			return 0, fault(first, "close the quotes that are open in this line", "has more than %d bytes, including the lines within its quotes", maxRecord)
 		}
 		quoted = quoted != (bytes.Count(line, []byte(`"`))%2 == 1)
 	}
 	return lines, nil
 }
 
-// readHeader reads the header line and returns its columns in order.
-func readHeader(rows *csv.Reader) ([]column, error) {
-	cells, err := rows.Read()
+// readHeader reads the header line. Invalid names are errors, and their cells are skipped. The error is one after which
+// nothing else can be read.
+func (l *listReader) readHeader() error {
+	cells, err := l.rows.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, &LineError{1, "the list is empty: it needs a header line"}
+		return fault(1, adviceHeader, "the list is empty: it needs a header line")
 	}
 	if err != nil {
-		return nil, csvError(err)
+		l.csvFault(err)
+		return l.faults.result()
 	}
-	line, _ := rows.FieldPos(0)
+	line, _ := l.rows.FieldPos(0)
 	known := columns()
-	header := make([]column, len(cells))
+	l.header = make([]column, len(cells))
+	found := false
 	for i, cell := range cells {
-		name := strings.ToLower(strings.TrimSpace(cell))
-		if name == "" {
-			header[i] = unnamedColumn()
-			continue
+		key := columnKey(cell)
+		at := slices.IndexFunc(known, func(c column) bool { return columnKey(c.name) == key })
+		l.header[i] = skippedColumn()
+		switch {
+		case strings.TrimSpace(cell) == "":
+			l.header[i] = unnamedColumn()
+		case at < 0:
+			l.faults.add(line, "rename the column, or remove it", "unknown column %.64q; the columns are %s", cell, columnNames())
+		case slices.ContainsFunc(l.header[:i], func(c column) bool { return c.name == known[at].name }):
+			l.faults.add(line, "remove one of the two", "column %s appears twice", known[at].name)
+			found = true
+		default:
+			l.header[i], found = known[at], true
 		}
-		at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
-		if at < 0 {
-			return nil, &LineError{line, fmt.Sprintf("unknown column %.64q; the columns are %s", cell, columnNames())}
+		if l.faults.More {
+			return l.faults.result()
 		}
-		if slices.ContainsFunc(header[:i], func(c column) bool { return c.name == name }) {
-			return nil, &LineError{line, fmt.Sprintf("column %s appears twice", name)}
-		}
-		header[i] = known[at]
 	}
-	return header, nil
+	if !found && len(l.faults.Faults) > 0 { // what follows are no phones
+		advice := adviceHeader
+		if strings.Contains(cells[0], "\x00") { // UTF-16 without its mark
+			advice = adviceCSV
+		}
+		return fault(line, advice, "%s", l.faults.Faults[0].Msg)
+	}
+	return nil
+}
+
+// columnKey returns a column's name as names are compared: "HW Level" is hw_level.
+func columnKey(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || r == '_' || r == '-' || r == '.' || r == '\ufeff' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
 func columnNames() string {
@@ -121,84 +158,103 @@ func columnNames() string {
 }
 
 // readRows reads the phones below the header; there are at most as many phones as lines.
-func readRows(rows *csv.Reader, header []column, name string, lines int) ([]ListedPhone, error) {
+func (l *listReader) readRows(lines int) ([]ListedPhone, error) {
 	phones := make([]ListedPhone, 0, lines)
-	seen := map[string]int{} // address or MAC to its line
-	for {
-		cells, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return phones, nil
+	for !l.faults.More {
+		cells, err := l.rows.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return phones, l.faults.result()
+		case err != nil:
+			l.csvFault(err)
+			continue
 		}
-		if errors.Is(err, csv.ErrFieldCount) {
-			line, _ := rows.FieldPos(0)
-			return nil, &LineError{line, fmt.Sprintf("has %d cells, the header has %d", len(cells), len(header))}
+		line, _ := l.rows.FieldPos(0)
+		for i := len(l.header); i < len(cells); i++ {
+			if strings.TrimSpace(cells[i]) != "" {
+				l.faults.add(line, "put a cell that contains the separator into quotes", "has %d cells, the header has %d", len(cells), len(l.header))
+				break
+			}
 		}
-		if err != nil {
-			return nil, csvError(err)
-		}
-		line, _ := rows.FieldPos(0)
-		p, stated, err := readRow(header, cells, line, name)
-		if err != nil {
-			return nil, err
-		}
+		p, stated := l.readRow(cells[:min(len(cells), len(l.header))], line)
 		if !stated {
 			continue
 		}
 		if len(phones) == maxPhones {
-			return nil, &LineError{line, fmt.Sprintf("too many phones: a list holds at most %d", maxPhones)}
+			l.faults.add(line, "split the list", "too many phones: a list holds at most %d", maxPhones)
+			break
 		}
-		contact := ""
-		if p.Address != "" {
-			contact, _ = ContactAddress(p.Address) // checked by its column
-		}
-		for _, key := range []string{contact, p.MAC} {
-			if first, twice := seen[key]; twice && key != "" {
-				return nil, &LineError{line, fmt.Sprintf("%.64q is already in line %d", key, first)}
-			}
-			seen[key] = line
-		}
+		l.checkTwice(p)
 		phones = append(phones, p)
+	}
+	return nil, l.faults.result()
+}
+
+// checkTwice adds an error for a phone that is in the list already.
+func (l *listReader) checkTwice(p ListedPhone) {
+	contact := ""
+	if p.Address != "" {
+		contact, _ = ContactAddress(p.Address) // checked by its column
+	}
+	for _, key := range []string{contact, p.MAC} {
+		if first, twice := l.seen[key]; twice && key != "" {
+			l.faults.add(p.Line, "remove one of the two lines", "%.64q is already in line %d", key, first)
+			return
+		}
+		l.seen[key] = p.Line
 	}
 }
 
-// readRow reads one phone; stated is false if every cell is empty.
-func readRow(header []column, cells []string, line int, name string) (p ListedPhone, stated bool, err error) {
+// readRow reads one phone, and leaves out its invalid cells; stated is false if every cell is empty.
+func (l *listReader) readRow(cells []string, line int) (p ListedPhone, stated bool) {
 	p.Line = line
-	where := fmt.Sprintf("%s, line %d", name, line)
-	for i, column := range header {
-		cell := strings.TrimSpace(cells[i])
-		if cell == "" {
+	where := fmt.Sprintf("%s, line %d", l.name, line)
+	for i, cell := range cells {
+		column := l.header[i]
+		if cell = strings.TrimSpace(cell); cell == "" {
 			continue
 		}
 		stated = true
-		if err := checkCell(cell); err != nil {
-			return p, false, &LineError{line, fmt.Sprintf("%s: %v", column.name, err)}
+		advice, err := checkCell(cell)
+		before := p
+		if err == nil {
+			if err = column.read(&p, cell, where); err != nil {
+				p, advice = before, adviceFor(column.name, err)
+			}
 		}
-		if err := column.read(&p, cell, where); err != nil {
-			return p, false, &LineError{line, fmt.Sprintf("%s: %v", column.name, err)}
+		if err != nil && !l.faults.add(line, advice, "%s: %v", column.name, err) {
+			break
 		}
 	}
-	return p, stated, nil
+	return p, stated
 }
 
-// checkCell refuses what no column may contain.
-func checkCell(cell string) error {
+// checkCell refuses what no column may contain, and says what to do about it.
+func checkCell(cell string) (advice string, err error) {
 	switch {
 	case !utf8.ValidString(cell):
-		return errors.New("is not UTF-8: save the list as \"CSV UTF-8\"")
+		return "save the list as \"CSV UTF-8\"", errors.New("is not UTF-8")
 	case len(cell) > maxCell:
-		return fmt.Errorf("has %d bytes, at most %d are allowed", len(cell), maxCell)
+		return "shorten it", fmt.Errorf("has %d bytes, at most %d are allowed", len(cell), maxCell)
 	case strings.ContainsFunc(cell, unicode.IsControl):
-		return errors.New("contains a control character or a line break")
+		return "write the cell again in one line, without tabulators", errors.New("contains a control character or a line break")
 	}
-	return nil
+	return "", nil
 }
 
-func csvError(err error) error {
+// csvFault adds an error of the CSV reader.
+func (l *listReader) csvFault(err error) {
+	line, text := 1, err.Error()
 	if parse := (*csv.ParseError)(nil); errors.As(err, &parse) {
-		return &LineError{parse.Line, parse.Err.Error()}
+		line, text = parse.Line, parse.Err.Error()
 	}
-	return err
+	switch {
+	case errors.Is(err, csv.ErrBareQuote):
+		text = "has a quote in the middle of a cell"
+	case errors.Is(err, csv.ErrQuote):
+		text = "has a quote that is not closed, or text after one that is"
+	}
+	l.faults.add(line, "write a cell with quotes in quotes, and each quote in it twice: \"room \"\"A\"\"\"", "%s", text)
 }
 
 // WritePhones writes a phone list with all columns, in the form that ReadPhones reads.

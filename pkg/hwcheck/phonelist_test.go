@@ -1,12 +1,14 @@
 package hwcheck_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf16"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -137,6 +139,19 @@ func TestReadPhonesForms(t *testing.T) {
 		{"empty quoted cells", "note,model\n\"\",\"\"\na,\"\"\nb,\"\"\n", [2]int{3, 4}},
 		{"empty lines before the header", "\n\nnote\na\nb\n", [2]int{4, 5}},
 		{"empty line before a header with semicolons", "\nnote;model\na;\nb;\n", [2]int{3, 4}},
+		{"tabulators", "note\tmodel\na\tCP600\nb\tCP600\n", [2]int{2, 3}},
+		{"tabulators and empty cells", "model\tnote\treason\n\ta\t\nCP600\tb\n", [2]int{2, 3}},
+		{"last cells left out", "note,model,reason\na,CP600\n\nb\n", [2]int{2, 4}},
+		{"empty cells too many", "note,model\na,CP600,,,\nb,, ,\n", [2]int{2, 3}},
+		{"line ends of old Macs", "note,model\ra,CP600\rb,CP600\r", [2]int{2, 3}},
+		{"separator named first", "sep=;\nnote;model\na;CP600\nb\n", [2]int{3, 4}},
+		{"separator named first, quoted, Windows", "\"sep=,\"\r\nnote,model\r\na,CP600\r\nb\r\n", [2]int{3, 4}},
+		{"tabulator named first", "sep=\t\nnote\tmodel\na\tCP600\nb\t\n", [2]int{3, 4}},
+		{"vertical bar named first", "sep=|\nnote|model\na|CP600\nb|\n", [2]int{3, 4}},
+		{"type of PowerShell", "#TYPE System.Management.Automation.PSCustomObject\n\"note\",\"model\"\n\"a\",\"CP600\"\n\"b\",\n", [2]int{3, 4}},
+		{"column names as people write them", "Note,HW Level,Part-Number,Software  Type,MINIMUM VERSION\na,3\nb,3\n", [2]int{2, 3}},
+		{"UTF-16 of Windows, with tabulators", utf16Text("note\tmodel\r\na\tCP600\r\nb\tGröße 𝄞\r\n", binary.LittleEndian), [2]int{2, 3}},
+		{"UTF-16, big end first", utf16Text("note,model\na,CP600\nb,CP600\n", binary.BigEndian), [2]int{2, 3}},
 		{"quoted comma and quote", "note,reason\na,\"x, \"\"y\"\"\"\nb,\n", [2]int{2, 3}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,6 +165,67 @@ func TestReadPhonesForms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// utf16Text returns a text in UTF-16 with its mark.
+func utf16Text(text string, order binary.AppendByteOrder) string {
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+// TestReadPhonesFaults checks that all errors of a list are reported, each with its own advice.
+func TestReadPhonesFaults(t *testing.T) {
+	text := "address,mac,hw level,running,override,colour,note\n" +
+		"127.0.0.010,,,,,,a\n" +
+		"http://192.0.2.1,,,1.4,,,b\n" +
+		",00:1A,three,,maybe\n" +
+		"192.0.2.2\n" +
+		"192.0.2.2:8085\n" +
+		"192.0.2.3,,,,,,\"x\ty\"\n" +
+		"192.0.2.4,,,,,,room \"A\"\n" +
+		"192.0.2.5,,,,,,c,d\n"
+	_, err := hwcheck.ReadPhones(strings.NewReader(text), "site.csv")
+	list := (*hwcheck.ListError)(nil)
+	if !errors.As(err, &list) {
+		t.Fatalf("got %v, want a ListError", err)
+	}
+	want := []struct {
+		line         int
+		says, advice string
+	}{
+		{1, `unknown column "colour"`, "rename"},
+		{2, `address: "127.0.0.010" looks like`, "four numbers"},
+		{3, `address: "http://192.0.2.1" is a web address`, "alone"},
+		{3, `running: "1.4"`, "V1 R9.2.0"},
+		{4, `mac: "00:1A"`, "label"},
+		{4, `hw_level: "three"`, "whole number"},
+		{4, `override: "maybe"`, "yes or no"},
+		{6, "already in line 5", "remove one"},
+		{7, "note: contains a control character", "one line"},
+		{8, "has a quote", "twice"},
+		{9, "has 8 cells, the header has 7", "quotes"},
+	}
+	for i, fault := range list.Faults {
+		if i >= len(want) || fault.Line != want[i].line || !strings.Contains(fault.Msg, want[i].says) || !strings.Contains(fault.Advice, want[i].advice) {
+			t.Errorf("error %d: got line %d: %s; advice %q", i, fault.Line, fault.Msg, fault.Advice)
+		}
+	}
+	if len(list.Faults) != len(want) || list.More || !strings.HasSuffix(err.Error(), "(the first of 11 errors)") {
+		t.Errorf("got %d errors, %q, want %d", len(list.Faults), err, len(want))
+	}
+
+	_, err = hwcheck.ReadPhones(strings.NewReader("hw_level\n"+strings.Repeat("x\n", 1000)), "site.csv")
+	if !errors.As(err, &list) || len(list.Faults) != 20 || !list.More || list.Count() != "20 or more errors" {
+		t.Errorf("got %v, want 20 errors", err)
+	}
+	for _, test := range []string{"", "PK\x03\x04", "colour\n", "192.0.2.1\n", "n\x00o\x00\n", "note\n\"" + strings.Repeat("\n", 20000)} {
+		if _, err := hwcheck.ReadPhones(strings.NewReader(test), "site.csv"); !errors.As(err, &list) || len(list.Faults) != 1 || list.Faults[0].Advice == "" {
+			t.Errorf("%.20q: got %v, want one error with advice", test, err)
+		}
 	}
 }
 
@@ -307,16 +383,23 @@ func TestReadPhonesErrors(t *testing.T) {
 		{"unknown column", "address,colour\n192.0.2.1,red\n", 1, "colour"},
 		{"unknown column below an empty line", "\naddress,colour\n192.0.2.1,red\n", 2, "colour"},
 		{"cell in a column without a name", "address,\n192.0.2.1,a\n", 2, "without a name"},
-		{"UTF-16", "\xff\xfea\x00", 1, "UTF-16"},
-		{"a cell too few", "address,note\n192.0.2.1\n", 2, "has 1 cells, the header has 2"},
+		{"UTF-16, cut off", "\xff\xfea\x00\n", 1, "UTF-16"},
+		{"UTF-16 with an unknown column", "\xff\xfea\x00", 1, "unknown column \"a\""},
+		{"a cell too many", "address,note\n192.0.2.1,a,b\n", 2, "has 3 cells, the header has 2"},
+		{"workbook", "PK\x03\x04\x14\x00\x06\x00[Content_Types].xml", 1, "a Microsoft Office document"},
+		{"workbook of LibreOffice", "PK\x03\x04\x14\x00mimetypeapplication/vnd.oasis.opendocument.spreadsheet", 1, "an OpenDocument document"},
+		{"old workbook", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", 1, "an old Microsoft Office document"},
+		{"table of a web page", "<html><table><tr><td>address", 1, "a web page"},
+		{"JSON", "[{\"address\":\"192.0.2.1\"}]", 1, "a JSON document"},
+		{"compressed list", "\x1f\x8b\x08\x00", 1, "a gzip archive"},
+		{"column twice, once with a blank", "hw_level,HW Level\n3,3\n", 1, "column hw_level appears twice"},
+		{"separator that is none", "sep=x\naddress\n192.0.2.1\n", 1, "sep=x"},
 		{"no header", "192.0.2.1,CP600\n", 1, "192.0.2.1"},
 		{"column twice", "note,model,note\na,CP600,b\n", 1, "note"},
 		{"column twice in other letters", "note,model,NOTE\na,CP600,b\n", 1, "note"},
 		{"column twice below an empty line", "\n\nnote,note\na,b\n", 3, "note"},
-		{"list with tabulators", "note\tmodel\na\tCP600\n", 1, "column"},
 		{"list in another coding", "n\x00o\x00t\x00e\x00\n", 1, "column"},
 		{"cell too many", "note,model\na,CP600\nb,CP600,c\n", 3, ""},
-		{"cell too few", "note,model\na,CP600\n\nb\n", 4, ""},
 		{"quote inside a cell", "note,model\na,CP600\nb \"c\" d,CP600\n", 3, ""},
 		{"quote that is not closed", "note\na\n\"b\n", 3, ""},
 		{"text after a quote", "note\n\"a\"b\n", 2, ""},

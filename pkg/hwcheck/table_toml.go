@@ -20,8 +20,9 @@ const maxTable = 1 << 20
 
 // A LineError says what is wrong in a table or list, and in which line.
 type LineError struct {
-	Line int
-	Msg  string
+	Line   int
+	Msg    string
+	Advice string // what to do about it; "" in a table
 }
 
 // Error returns the error as "line 3: hw_level 0: levels start at 1".
@@ -63,14 +64,14 @@ func ReadTable(r io.Reader, name string) (*Table, error) {
 		return nil, tomlLine(err)
 	}
 	if file.Schema != 1 {
-		return nil, &LineError{shape.schema, fmt.Sprintf("schema is %d, this version reads 1 (write schema = 1)", file.Schema)}
+		return nil, &LineError{Line: shape.schema, Msg: fmt.Sprintf("schema is %d, this version reads 1 (write schema = 1)", file.Schema)}
 	}
 	table := &Table{}
 	for i, raw := range file.Entries {
 		line := shape.entries[i]
 		entry, err := raw.entry()
 		if err != nil {
-			return nil, &LineError{line, err.Error()}
+			return nil, &LineError{Line: line, Msg: err.Error()}
 		}
 		entry.Where = fmt.Sprintf("%s, line %d", name, line)
 		table.Entries = append(table.Entries, entry)
@@ -164,16 +165,16 @@ func readShape(text []byte) (tableShape, error) {
 		name := string(key.Node().Data)
 		switch {
 		case key.Next(): // a dotted key, which is not allowed
-			return shape, &LineError{line, fmt.Sprintf("unknown key %.64q", name+"."+string(key.Node().Data))}
+			return shape, &LineError{Line: line, Msg: fmt.Sprintf("unknown key %.64q", name+"."+string(key.Node().Data))}
 		case e.Kind == unstable.ArrayTable && name == "entry":
 			shape.entries = append(shape.entries, line)
 		case e.Kind == unstable.KeyValue && name == "entry" && len(shape.entries) == 0:
-			return shape, &LineError{line, "write each entry below its own line [[entry]]"}
+			return shape, &LineError{Line: line, Msg: "write each entry below its own line [[entry]]"}
 		case e.Kind == unstable.KeyValue && name == "schema" && len(shape.entries) == 0:
 			shape.schema = line
 		case e.Kind == unstable.KeyValue && len(shape.entries) > 0 && slices.Contains(entryKeys(), name):
 		default:
-			return shape, &LineError{line, fmt.Sprintf("unknown key %.64q", name)}
+			return shape, &LineError{Line: line, Msg: fmt.Sprintf("unknown key %.64q", name)}
 		}
 	}
 	return shape, nil
@@ -194,5 +195,5 @@ func tomlLine(err error) error {
 			message = kind + " as the value of " + decode.Key()[len(decode.Key())-1]
 		}
 	}
-	return &LineError{line, message}
+	return &LineError{Line: line, Msg: message}
 }

@@ -198,45 +198,6 @@ func TestSpellings(t *testing.T) {
 	})
 }
 
-// TestWriteItems: what is written can be read, what cannot be written has a status, and that is not the action's.
-func TestWriteItems(t *testing.T) {
-	t.Parallel()
-	inMemory(t, func(t *world) {
-		s := newService(t)
-		p := start(t, cp600())
-		s.say(solicit(t, p.Address(), s), "WriteItems", "e164", "+4930123", "display-id", "Lobby", "mac-addr", "1", "file-name", "x",
-			"basic-e164", "none", "no-such-item", "1", "dls-addr", "", "ntp-addr#1", "x")
-		c := s.expect("reply-to")
-		if c.action != "WriteItems" || c.status != "accepted" {
-			t.Errorf("it says %s", c.body)
-		}
-		for name, status := range map[string]string{
-			"mac-addr": "read only", "file-name": "unexpected item", "basic-e164": "invalid data", "no-such-item": "unknown item",
-			"dls-addr": "missing item content", "ntp-addr": "invalid index",
-		} {
-			if c.states[name] != status {
-				t.Errorf("%s: %q, want %q", name, c.states[name], status)
-			}
-		}
-		if len(c.states) != 6 {
-			t.Errorf("it has statuses for %v", c.states)
-		}
-		s.say(c, "ReadItems", "e164", "", "display-id", "")
-		c = s.expect("reply-to")
-		if c.items["e164"] != "+4930123" || c.items["display-id"] != "Lobby" {
-			t.Errorf("what was written reads as %s", c.body)
-		}
-		s.say(c, "Restart")
-		p.await(phonesim.Started)
-		c = solicit(t, p.Address(), s)
-		if c.items["e164"] != "+4930123" || c.items["software-version"] != "V1 R4.9.0" {
-			t.Errorf("after a restart it says %s", c.body)
-		}
-		s.say(c, "CleanUp")
-		p.await(phonesim.Ended)
-	})
-}
-
 // TestSendSolicited: an idle phone calls at once, and once; a restart makes it forget.
 func TestSendSolicited(t *testing.T) {
 	t.Parallel()

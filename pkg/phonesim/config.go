@@ -37,7 +37,7 @@ type Config struct {
 	// Password opens the web page; "" is [DefaultPassword].
 	Password string
 	// WebCertificate is what the web page shows, and the contact path where it is served by TLS; nil is one of the phone's
-	// own, with its MAC address for a name. It stays the same over restarts and updates.
+	// own, with its MAC address for a name and for the hosts where it listens. It stays the same over restarts and updates.
 	WebCertificate *tls.Certificate
 	// Service is HOST:PORT of the provisioning service that the phone is set to, "" for none. It gets what the phone says
 	// when it has started, and the calls for which no other address was named.

@@ -1,6 +1,7 @@
 package phonesim
 
 import (
+	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -20,7 +21,8 @@ const (
 	Ended      Kind = "ended"       // the conversation has ended
 	Aborted    Kind = "aborted"     // it did not understand an answer; Detail is why
 	WasRead    Kind = "read"        // items were read
-	Written    Kind = "written"     // items were written
+	Written    Kind = "written"     // items were written; Detail is which
+	NotWritten Kind = "not written" // items were not; Detail is which, and why
 	Instructed Kind = "told"        // it got an order to fetch; Detail is what
 	Busy       Kind = "busy"        // it refused an action for being in a call; Detail is the action
 	Declined   Kind = "declined"    // it will not fetch; Detail is why
@@ -101,7 +103,7 @@ func (p *Phone) report(e Event) {
 		return
 	}
 	if len(e.Detail) > maxDetail {
-		e.Detail = e.Detail[:maxDetail]
+		e.Detail = strings.ToValidUTF8(e.Detail[:maxDetail-len("...")], "") + "..."
 	}
 	p.reporting.Lock()
 	defer p.reporting.Unlock()

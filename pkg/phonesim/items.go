@@ -29,8 +29,11 @@ func (c *conversation) basicItems() []wpi.Item {
 		items = append(items, wpi.Item{Name: wpi.ItemPartNumber, Value: p.c.PartNumber})
 	}
 	items = append(items, wpi.Item{Name: "configuration-changed-flag", Value: "false"})
-	if number := p.number(); number != "" {
-		items = append(items, wpi.Item{Name: "e164", Value: number}, wpi.Item{Name: "basic-e164", Value: number})
+	number := p.storedOr("e164", p.c.E164)
+	for _, i := range []wpi.Item{{Name: "e164", Value: number}, {Name: "basic-e164", Value: p.storedOr("basic-e164", number)}} {
+		if i.Value != "" {
+			items = append(items, i)
+		}
 	}
 	if t.userPassword {
 		items = append(items, wpi.Item{Name: "user-pwd", Value: CanaryPassword})
@@ -92,48 +95,53 @@ func (c *conversation) contactURI() string {
 	return "http://" + address + contactPath
 }
 
-// number returns the phone's number, which can be written.
-func (p *Phone) number() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if number, ok := p.written["e164"]; ok {
-		return number
+// storedOr returns the value of an item that was written, else another.
+func (p *Phone) storedOr(name, otherwise string) string {
+	if value, ok := p.stored.value(name); ok {
+		return value
 	}
-	return p.c.E164
+	return otherwise
 }
 
 // allItems returns all items that can be read.
 func (c *conversation) allItems() []wpi.Item {
+	p := c.r.p
 	items := c.basicItems()
-	if t := &c.r.p.traits; t.noVersion {
-		items = append(items, wpi.Item{Name: wpi.ItemSoftwareVersion, Value: c.r.p.State().Version.String()})
+	if p.traits.noVersion {
+		items = append(items, wpi.Item{Name: wpi.ItemSoftwareVersion, Value: p.State().Version.String()})
 	}
-	for _, name := range writable() {
-		if slices.ContainsFunc(items, func(i wpi.Item) bool { return i.Name == name }) {
-			continue
+	has := func(name string) bool {
+		return slices.ContainsFunc(items, func(i wpi.Item) bool { return i.Name == name })
+	}
+	stored := slices.DeleteFunc(p.stored.all(), func(i wpi.Item) bool { return has(i.Name) }) // they hold it already
+	items = append(items, stored...)
+	for _, name := range usualItems() {
+		if !has(name) {
+			items = append(items, wpi.Item{Name: name})
 		}
-		items = append(items, wpi.Item{Name: name, Value: c.r.p.value(name)})
 	}
 	return items
 }
 
-func (p *Phone) value(name string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.written[name]
-}
-
-// readItems answers with the items that were asked for (the guide, p. 45).
+// readItems answers with the items that were asked for (the guide, p. 45). Who asks for a name without an index gets all
+// items of that name (assumed).
 func (c *conversation) readItems(requested []wpi.Item) []wpi.Item {
 	all := c.allItems()
 	var items []wpi.Item
 	for _, i := range requested {
-		at := slices.IndexFunc(all, func(known wpi.Item) bool { return known.Name == i.Name })
-		if at < 0 {
-			items = append(items, wpi.Item{Name: i.Name, Index: i.Index, Status: c.missing(i.Name)})
-			continue
+		status, found := c.missing(i.Name), false
+		for _, known := range all {
+			switch {
+			case known.Name != i.Name:
+			case i.Index == "" || i.Index == known.Index:
+				items, found = append(items, known), true
+			default:
+				status = "invalid index"
+			}
 		}
-		items = append(items, all[at])
+		if !found {
+			items = append(items, wpi.Item{Name: i.Name, Index: i.Index, Status: status})
+		}
 	}
 	return items
 }
@@ -147,53 +155,75 @@ func (c *conversation) missing(name string) string {
 	return "unknown item"
 }
 
-// writable returns the items that can be written; there are hundreds more in a real phone.
-func writable() []string { return []string{"e164", "basic-e164", "display-id", "dls-addr", "ntp-addr"} }
+// usualItems returns the items of which a phone has one each, and which are empty until they are written; there are hundreds
+// more in a real phone.
+func usualItems() []string {
+	return []string{"e164", "basic-e164", "display-id", "dls-addr", "ntp-addr"}
+}
 
 // write takes what is written, and answers with the items that it could not take alone (the guide, pp. 60, 78).
 func (c *conversation) write(items []wpi.Item) *wpi.PhoneMessage {
+	p := c.r.p
 	if c.r.inCall() {
-		c.r.p.report(Event{Kind: Busy, Detail: wpi.ActionWriteItems})
+		p.report(Event{Kind: Busy, Detail: wpi.ActionWriteItems})
 		return c.reply(wpi.ActionWriteItems, wpi.Busy)
 	}
-	c.r.p.report(Event{Kind: Written, Detail: itemNames(items)})
-	var problems []wpi.Item
+	var written, problems []wpi.Item
+	var refused []string
 	for _, i := range items {
-		if status := c.writeItem(i); status != "" {
-			problems = append(problems, wpi.Item{Name: i.Name, Index: i.Index, Status: status})
+		status := c.writeItem(i)
+		if status == "" {
+			written = append(written, i)
+			continue
 		}
+		problems = append(problems, wpi.Item{Name: i.Name, Index: i.Index, Status: status})
+		refused = append(refused, itemName(i)+" ("+status+")")
+	}
+	if len(written) > 0 {
+		p.report(Event{Kind: Written, Detail: itemNames(written)})
+	}
+	if len(refused) > 0 {
+		p.report(Event{Kind: NotWritten, Detail: strings.Join(refused, ", ")})
 	}
 	return c.reply(wpi.ActionWriteItems, wpi.Accepted, problems...)
 }
 
-// writeItem returns the status of an item that was not written; what the guide says of them is on p. 26.
+// writeItem stores an item, or returns the status of one that it does not take; what the guide says of them is on p. 26. Any
+// item can be written but those that say what the phone is: which ones real phones have is not published as a whole.
 func (c *conversation) writeItem(i wpi.Item) string {
-	known := slices.ContainsFunc(c.basicItems(), func(k wpi.Item) bool { return k.Name == i.Name })
+	usual := slices.Contains(usualItems(), i.Name)
+	known := slices.ContainsFunc(c.basicItems(), func(k wpi.Item) bool { return k.Name == i.Name }) || c.missing(i.Name) == wpi.Failed
 	switch {
 	case strings.HasPrefix(i.Name, "file-"):
 		return "unexpected item"
-	case !slices.Contains(writable(), i.Name) && known:
+	case !usual && known, strings.HasPrefix(i.Name, "related-"):
 		return "read only"
-	case !slices.Contains(writable(), i.Name):
+	case !isItemName(i.Name):
 		return "unknown item"
-	case i.Index != "":
+	case usual && i.Index != "", strings.Trim(i.Index, "0123456789") != "", len(i.Index) > 5:
 		return "invalid index"
 	case i.Value == "":
 		return "missing item content"
 	case strings.HasSuffix(i.Name, "e164") && strings.Trim(i.Value, "+0123456789") != "":
 		return "invalid data"
+	case !c.r.p.stored.set(i):
+		return wpi.Failed
 	}
-	p := c.r.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.written[i.Name] = i.Value
 	return ""
 }
 
 func itemNames(items []wpi.Item) string {
 	var names []string
 	for _, i := range items {
-		names = append(names, i.Name)
+		names = append(names, itemName(i))
 	}
 	return strings.Join(names, " ")
+}
+
+// itemName returns the name of an item, with its index if it has one.
+func itemName(i wpi.Item) string {
+	if i.Index == "" {
+		return i.Name
+	}
+	return i.Name + "#" + i.Index
 }

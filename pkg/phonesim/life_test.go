@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -207,4 +208,44 @@ func FuzzContact(f *testing.F) {
 			t.Errorf("after that it answers %q", got)
 		}
 	})
+}
+
+// TestNoContactPortHeld: a phone without a contact port keeps that port from others, whether it was free or named, and nobody
+// can connect to it. It is free when the phone has ended.
+func TestNoContactPortHeld(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("127.0.77.1 is an address on Linux only") // where no other program takes a port
+	}
+	system := loopback{}
+	seen := map[string]bool{}
+	named := "127.0.77.1:0"
+	for i := range 16 {
+		c := cp600()
+		c.Listen = named
+		fatal(t, c.AddFault("no-contact-port"))
+		p, err := phonesim.Start(c)
+		fatal(t, err)
+		defer p.Close()
+		at := p.Address()
+		if named != at && named != "127.0.77.1:0" {
+			t.Errorf("named %s, got %s", named, at)
+		}
+		if l, err := system.Listen(t.Context(), "tcp", at); err == nil {
+			_ = l.Close()
+			t.Errorf("%d: another has %s", i, at)
+		}
+		if conn, err := system.DialFrom(t.Context(), netip.Addr{}, "tcp", at); err == nil {
+			_ = conn.Close()
+			t.Errorf("%d: somebody listens on %s", i, at)
+		}
+		if seen[at] && named != at {
+			t.Errorf("%s is given twice", at)
+		}
+		seen[at] = true
+		if named = "127.0.77.1:0"; i%2 == 0 {
+			_ = p.Close()
+			named = at
+		}
+	}
 }

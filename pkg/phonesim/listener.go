@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -42,8 +44,11 @@ func (p *Phone) listen(ctx context.Context, at addresses) ([]*listener, error) {
 		return nil, err
 	}
 	contact := at.contact
-	if _, port, _ := net.SplitHostPort(contact); p.traits.noContactPort && port != "0" {
-		at.contact = "" // it may be anybody's meanwhile
+	if p.traits.noContactPort {
+		if contact, err = p.holdPort(ctx, contact); err != nil {
+			return nil, err
+		}
+		at.contact = ""
 	}
 	var listeners []*listener
 	for _, d := range []*listener{{address: at.contact}, {address: at.secure, config: config}, {address: at.web, config: config, web: true}} {
@@ -60,10 +65,6 @@ func (p *Phone) listen(ctx context.Context, at addresses) ([]*listener, error) {
 	if at.contact != "" {
 		contact = listeners[0].address
 	}
-	if at.contact != "" && p.traits.noContactPort {
-		closeAll(listeners[:1])
-		listeners = listeners[1:]
-	}
 	p.set(func(s *State) {
 		s.Address = contact
 		if at.web != "" {
@@ -71,6 +72,76 @@ func (p *Phone) listen(ctx context.Context, at addresses) ([]*listener, error) {
 		}
 	})
 	return listeners, nil
+}
+
+// holdPort takes the contact port of a phone on which nobody listens, so that no other phone gets it, and returns its address.
+// A connection of the phone to itself has the port as long as the phone exists. A port that was named is taken if that is
+// possible, and anybody's otherwise.
+func (p *Phone) holdPort(ctx context.Context, address string) (string, error) {
+	if address == "" {
+		return "", nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("the phone's contact port: %w", err)
+	}
+	if len(p.holding) > 0 && port != "0" { // since before a restart
+		return address, nil
+	}
+	defer releasePort(p.holding)
+	here, err := p.c.Network.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return "", fmt.Errorf("the phone's contact port: %w", err)
+	}
+	defer here.Close()
+	dial := p.dialSelf
+	if port != "0" {
+		dial = func(ctx context.Context, to net.Addr) (net.Conn, error) {
+			return dialFromPort(ctx, p.c.Network, address, to)
+		}
+	}
+	from, err := dial(ctx, here.Addr())
+	if err != nil && port != "0" {
+		return address, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("the phone's contact port: %w", err)
+	}
+	to, err := here.Accept()
+	if err != nil {
+		return "", fmt.Errorf("the phone's contact port: %w", errors.Join(err, from.Close()))
+	}
+	p.holding = []net.Conn{from, to}
+	_, port, _ = net.SplitHostPort(from.LocalAddr().String())
+	return net.JoinHostPort(host, port), nil
+}
+
+// releasePort closes the connections that have a port with a reset, so that the port is free at once.
+func releasePort(holding []net.Conn) {
+	for _, conn := range holding {
+		if tcp, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
+			_ = tcp.SetLinger(0)
+		}
+		_ = conn.Close()
+	}
+}
+
+// dialSelf connects to an address of the phone from a port that is free.
+func (p *Phone) dialSelf(ctx context.Context, to net.Addr) (net.Conn, error) {
+	at, _ := netip.ParseAddrPort(to.String())
+	return p.c.Network.DialFrom(ctx, at.Addr(), "tcp", to.String())
+}
+
+// dialFromPort connects from an address with its port, on the system's network.
+func dialFromPort(ctx context.Context, network Network, from string, to net.Addr) (net.Conn, error) {
+	if _, ok := network.(systemNetwork); !ok {
+		return nil, errors.ErrUnsupported
+	}
+	local, err := net.ResolveTCPAddr("tcp", from)
+	if err != nil {
+		return nil, err
+	}
+	return (&net.Dialer{LocalAddr: local}).DialContext(ctx, "tcp", to.String())
 }
 
 // closeAll closes listeners that have no connections yet.

@@ -19,6 +19,10 @@ type Phone struct {
 	cancel context.CancelFunc
 	living sync.WaitGroup
 
+	holding []net.Conn // which have the contact port that nobody listens on
+
+	stored stored
+
 	reporting sync.Mutex
 
 	mu         sync.Mutex
@@ -27,10 +31,9 @@ type Phone struct {
 	hangUp     *time.Timer
 	secure     bool        // secure mode
 	page       *tls.Config // what the web page is served with; nil without TLS ports
-	written    map[string]string
-	now        *boot  // what is up, nil while nothing is
-	held       int    // conversations
-	lastTarget string // where it called last
+	now        *boot       // what is up, nil while nothing is
+	held       int         // conversations
+	lastTarget string      // where it called last
 }
 
 // Start starts a phone, which listens when Start returns. The first thing that it does is to call its service, if it has one.
@@ -41,11 +44,12 @@ func Start(c Config) (*Phone, error) {
 		return nil, fmt.Errorf("invalid phone: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure, written: map[string]string{}}
+	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure}
 	p.state = State{MAC: c.MAC, SoftwareType: c.SoftwareType, Version: c.Version, Status: StatusIdle}
 	at := addresses{c.Listen, c.ListenSecure, c.Web}
 	listeners, err := p.listen(ctx, at)
 	if err != nil {
+		releasePort(p.holding)
 		cancel()
 		return nil, err
 	}
@@ -107,6 +111,7 @@ func (p *Phone) Close() error {
 	}
 	p.mu.Unlock()
 	p.living.Wait()
+	releasePort(p.holding)
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
+	"net"
+	"net/netip"
 	"time"
 )
 
@@ -73,7 +75,7 @@ func (p *Phone) pageTLS(at addresses) (*tls.Config, error) {
 	if given := p.c.WebCertificate; given != nil && (p.state.Restarts == 0 || !t.otherKey) {
 		c.Certificates = []tls.Certificate{*given}
 	} else {
-		own, err := ownCertificate(p.c.MAC, t.tls10 || t.rsaOnly)
+		own, err := ownCertificate(p.c.MAC, []string{at.web, at.secure}, t.tls10 || t.rsaOnly)
 		if err != nil {
 			return nil, err
 		}
@@ -83,8 +85,9 @@ func (p *Phone) pageTLS(at addresses) (*tls.Config, error) {
 	return c, nil
 }
 
-// ownCertificate returns a self-signed certificate for a name and no address. Old phones have RSA keys.
-func ownCertificate(name string, old bool) (tls.Certificate, error) {
+// ownCertificate returns a self-signed certificate in the name of a phone, for the hosts of the addresses where it listens.
+// Old phones have RSA keys.
+func ownCertificate(name string, addresses []string, old bool) (tls.Certificate, error) {
 	var key crypto.Signer
 	var err error
 	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); old {
@@ -96,6 +99,15 @@ func ownCertificate(name string, old bool) (tls.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0),
+	}
+	for _, address := range addresses {
+		host, _, _ := net.SplitHostPort(address)
+		switch ip, err := netip.ParseAddr(host); {
+		case err == nil:
+			template.IPAddresses = append(template.IPAddresses, ip.Unmap().WithZone("").AsSlice())
+		case host != "":
+			template.DNSNames = append(template.DNSNames, host)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

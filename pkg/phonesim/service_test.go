@@ -48,6 +48,7 @@ type service struct {
 	file     []byte // served below /file/
 	gets     chan string
 	noRange  bool
+	interim  string // before the answer to a request for a file
 	mu       sync.Mutex
 	tls      []tls.ConnectionState
 	open     map[net.Conn]bool
@@ -153,9 +154,9 @@ func (s *service) serveFile(conn net.Conn, head string) {
 	from := 0
 	if found := regexp.MustCompile(`Range: bytes=(\d+)-\r\n`).FindStringSubmatch(head); found != nil && !s.noRange {
 		from, _ = strconv.Atoi(found[1])
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 206 Partial\r\nContent-Length: %d\r\n\r\n", len(s.file)-from)
+		_, _ = fmt.Fprintf(conn, s.interim+"HTTP/1.1 206 Partial\r\nContent-Length: %d\r\n\r\n", len(s.file)-from)
 	} else {
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(s.file))
+		_, _ = fmt.Fprintf(conn, s.interim+"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(s.file))
 	}
 	_, _ = conn.Write(s.file[from:])
 }

@@ -186,3 +186,22 @@ func TestUpload(t *testing.T) {
 		}
 	})
 }
+
+// TestPageCertificate: the phone's own certificate is for the hosts at which its web page and its contact path are served.
+func TestPageCertificate(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(t *world) {
+		c := cp600()
+		c.Web, c.ListenSecure = "127.0.0.1:0", "[::1]:4443"
+		p := start(t, c)
+		leaf := t.dialTLS(p.State().WebAddress).ConnectionState().PeerCertificates[0]
+		for _, host := range []string{"127.0.0.1", "::1"} {
+			if err := leaf.VerifyHostname(host); err != nil {
+				t.Error(err)
+			}
+		}
+		if leaf.Subject.CommonName != c.MAC || leaf.VerifyHostname("127.0.0.2") == nil {
+			t.Errorf("it is for %s, %v", leaf.Subject, leaf.IPAddresses)
+		}
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -219,6 +218,6 @@ func (s *dripServer) dripUses(method transfer.Method, policy trust.Policy) {
 		if err == nil && use != "Handshake" {
 			s.t.Errorf("%s: succeeds after %s", use, took)
 		}
-		s.t.Log(fmt.Sprintf("%s: after %s: %v", use, took, err))
+		s.t.Logf("%s: after %s: %v", use, took, err)
 	}
 }

@@ -18,7 +18,7 @@ import (
 func TestNoOverwriteIsSaid(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.Method == http.MethodHead:
+		case r.Method != http.MethodPut:
 			w.WriteHeader(http.StatusNotFound)
 		case r.Header.Get("If-None-Match") == "*":
 			w.WriteHeader(http.StatusPreconditionFailed)

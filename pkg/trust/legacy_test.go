@@ -31,6 +31,8 @@ func TestLegacy(t *testing.T) {
 		modern bool // it is accepted in any case
 	}{
 		{"modern", 2048, &tls.Config{MinVersion: tls12}, true},
+		{"CBC with forward secrecy", 2048, suites(tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA), true},
+		{"CBC with SHA-256", 2048, suites(tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256), false},
 		{"TLS 1.0", 2048, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, false},
 		{"TLS 1.1", 2048, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, false},
 		{"RSA key exchange", 2048, suites(tls.TLS_RSA_WITH_AES_128_GCM_SHA256), false},

@@ -102,6 +102,19 @@ func (b *body) pause() {
 	}
 }
 
+// limitEarlyAnswer has late called when the head of an answer that comes before all is sent takes longer than a limit. It
+// returns what ends that.
+func (b *body) limitEarlyAnswer(limit time.Duration, late func()) (end func()) {
+	timer := time.AfterFunc(limit, late)
+	b.limitAnswer = func(on bool) {
+		if timer.Stop(); on {
+			timer.Reset(limit)
+		}
+	}
+	b.limitAnswer(false)
+	return func() { timer.Stop() }
+}
+
 // resume ends a pause.
 func (b *body) resume() {
 	b.limitAnswer(false)

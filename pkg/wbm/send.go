@@ -20,14 +20,7 @@ func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error)
 	patience.Stop()
 	defer patience.Stop()
 	b.interrupted = ctx.Err
-	early := time.AfterFunc(s.o.Timeout, func() { cancel(errSilent()) })
-	early.Stop()
-	defer early.Stop()
-	b.limitAnswer = func(on bool) {
-		if early.Stop(); on {
-			early.Reset(s.o.Timeout)
-		}
-	}
+	defer b.limitEarlyAnswer(s.o.Timeout, func() { cancel(errSilent()) })()
 	var c *conn
 	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
 		if info.Err == nil && !c.lost.Load() {
@@ -59,7 +52,7 @@ func (s *Session) send(ctx context.Context, r request, b *body) (*answer, error)
 		return nil, err
 	}
 	patience.Stop()
-	early.Stop()
+	b.limitAnswer(false)
 	defer time.AfterFunc(s.o.Timeout, func() { cancel(errSilent()) }).Stop()
 	if b.await(refusalGrace); b.complete.Load() {
 		c.normal.Store(true)

@@ -54,7 +54,8 @@ func (e *ContactError) Passing() bool {
 	name := (*net.DNSError)(nil)
 	switch e.Status {
 	case 0:
-		return e.Kind != ContactRefused && !errors.Is(e.Err, errNotHTTP) && !errors.Is(e.Err, errNoTLS) && !(errors.As(e.Err, &name) && name.IsNotFound)
+		lasts := e.Kind == ContactRefused || errors.Is(e.Err, errNotHTTP) || errors.Is(e.Err, errNoTLS) || errors.As(e.Err, &name) && name.IsNotFound
+		return !lasts
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true

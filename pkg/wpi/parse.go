@@ -123,7 +123,7 @@ func (p *parser) take(token xml.Token) string {
 func (p *parser) start(t xml.StartElement) string {
 	name := strings.ToLower(t.Name.Local)
 	inside := p.inside()
-	around := !inside && name != p.root && !(name == "message" && p.seen[signature]) // an element around the message
+	around := !inside && name != p.root && (name != "message" || !p.seen[signature]) // an element around the message
 	switch {
 	case len(p.path) == 0 && len(p.seen) > 0, around && len(p.path) == 0 && name != signature:
 		return "another root than expected"

@@ -3,6 +3,7 @@ package wpi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -63,8 +64,8 @@ func (e *CallError) Unwrap() error { return e.Err }
 
 // Why a request is refused, apart from what is wrong with a message.
 var (
-	errPath      = errors.New("it does not ask for the service")
-	errMethod    = errors.New("it is no POST")
+	errPath      = errors.New("it asks for another path than phones do")
+	errMethod    = errors.New("it does not use POST as phones do")
 	errLong      = errors.New("the message is too long")
 	errBusy      = errors.New("too many messages come at a time")
 	errCutOff    = errors.New("the message ends before its end, or comes too slowly")
@@ -176,8 +177,20 @@ func remoteOf(r *http.Request) netip.Addr {
 	return from.Addr().Unmap()
 }
 
-// isService reports whether a path is one of the service. Phones are given a host and a port only (the guide, p. 14).
+// isService reports whether a path is one of the service. Phones are given a host and a port only (the guide, p. 14). Capitals
+// and empty parts of the path mean nothing.
 func isService(path string) bool {
-	rest, found := strings.CutPrefix(path, servicePrefix)
-	return found && (rest == "" || rest[0] == '/')
+	path = "/" + strings.TrimLeft(path, "/")
+	if len(path) < len(servicePrefix) || !strings.EqualFold(path[:len(servicePrefix)], servicePrefix) {
+		return false
+	}
+	rest := path[len(servicePrefix):]
+	return rest == "" || rest[0] == '/'
+}
+
+// otherwise adds to an error what was requested: bounded, and quoted.
+func otherwise(err error, r *http.Request) error {
+	const most = 200
+	line := r.Method + " " + r.RequestURI
+	return fmt.Errorf("%w; it sent %q", err, line[:min(len(line), most)])
 }

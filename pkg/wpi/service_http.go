@@ -17,9 +17,9 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (*PhoneMessage, i
 	_ = control.SetReadDeadline(time.Now().Add(s.o.Timeout)) // what is refused is not waited for longer either
 	switch {
 	case !isService(r.URL.Path):
-		return nil, 0, &CallError{http.StatusNotFound, errPath}
+		return nil, 0, &CallError{http.StatusNotFound, otherwise(errPath, r)}
 	case r.Method != http.MethodPost:
-		return nil, 0, &CallError{http.StatusMethodNotAllowed, errMethod}
+		return nil, 0, &CallError{http.StatusMethodNotAllowed, otherwise(errMethod, r)}
 	case r.ContentLength > MaxMessage:
 		return nil, 0, &CallError{http.StatusRequestEntityTooLarge, errLong}
 	}

@@ -75,6 +75,14 @@ func (c *Conn) LimitUnsent() {
 	}
 }
 
+// LimitUnconfirmed bounds how much the system takes beyond what the peer has confirmed, where only the first can be known: there
+// what the system took counts as confirmed.
+func (c *Conn) LimitUnconfirmed() {
+	if socket, ok := c.Conn.(syscall.Conn); ok {
+		limitUnconfirmed(socket)
+	}
+}
+
 // ResetOnClose makes the connection close with a reset, also when the process is killed. To FTP a normal close is the
 // end of the file, and the server would keep half of one as complete.
 func (c *Conn) ResetOnClose() { setLinger(c.Conn, 0) }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/address"
@@ -26,10 +27,60 @@ func MakeCertificate(hosts []string, now time.Time) (tls.Certificate, error) {
 	if len(hosts) == 0 {
 		return tls.Certificate{}, errors.New("a certificate needs a host")
 	}
+	key, err := makeKey()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return issue(key, hosts, now)
+}
+
+func makeKey() (*rsa.PrivateKey, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("making a key: %w", err)
+		return nil, fmt.Errorf("making a key: %w", err)
 	}
+	return key, nil
+}
+
+// Certificates makes certificates as [MakeCertificate] does, all with one key. Each is for one address of this machine: who
+// connects to it learns no other.
+type Certificates struct {
+	key  *rsa.PrivateKey
+	from time.Time
+	mu   sync.Mutex
+	made map[netip.Addr]*tls.Certificate
+}
+
+// maxMade is how many certificates are kept: a machine has few addresses.
+const maxMade = 64
+
+// NewCertificates makes the key.
+func NewCertificates(now time.Time) (*Certificates, error) {
+	key, err := makeKey()
+	return &Certificates{key: key, from: now, made: map[netip.Addr]*tls.Certificate{}}, err
+}
+
+// For returns the certificate for an address of this machine.
+func (c *Certificates) For(local netip.Addr) (*tls.Certificate, error) {
+	local = local.Unmap().WithZone("")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if made := c.made[local]; made != nil {
+		return made, nil
+	}
+	made, err := issue(c.key, []string{local.String()}, c.from)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.made) >= maxMade {
+		clear(c.made)
+	}
+	c.made[local] = &made
+	return &made, nil
+}
+
+// issue makes a certificate of a key.
+func issue(key *rsa.PrivateKey, hosts []string, now time.Time) (tls.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 126))
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("making a serial number: %w", err)

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -25,7 +26,7 @@ func TestServeDrip(t *testing.T) {
 	long := strings.Repeat("X-More: and more\r\n", 100)
 	handshake := func(c net.Conn) (net.Conn, error) {
 		secure := tls.Client(c, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test has only this server
-		return secure, secure.Handshake()
+		return secure, secure.HandshakeContext(context.Background())
 	}
 	for name, row := range map[string]struct {
 		ftp   bool

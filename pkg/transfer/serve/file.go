@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -17,17 +16,14 @@ import (
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
-	batch := batchOf(c)
-	return netconn.WithHold(context.WithValue(ctx, connKey{}, batch), batch.client.hold)
+	below := c.(*requestConn).below() //nolint:forcetypeassert // serveConn passes on no other
+	return netconn.WithHold(context.WithValue(ctx, connKey{}, c), below.client.hold)
 }
 
-// batchOf returns the connection below TLS.
-func batchOf(c net.Conn) *batchConn {
-	return c.(*tls.Conn).NetConn().(*batchConn) //nolint:forcetypeassert // serveConn passes on no other
-}
-
-func connOf(r *http.Request) *batchConn {
-	return r.Context().Value(connKey{}).(*batchConn) //nolint:forcetypeassert // of our own making
+// connOf returns the connection of a request, as the HTTP server sees it and below TLS.
+func connOf(r *http.Request) (*requestConn, *batchConn) {
+	c := r.Context().Value(connKey{}).(*requestConn) //nolint:forcetypeassert // of our own making
+	return c, c.below()
 }
 
 // serveFile answers a request for a file from a client that may have it.
@@ -41,23 +37,31 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 	}
 	if r.Method == http.MethodHead {
 		http.ServeContent(w, r, "", time.Time{}, offer.content())
+		s.options.OnError(c.client.remote, &RequestError{Sent: requestLine(r), Why: "it only asks about the file", Head: true})
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the file may take longer than a body
-	q, err := offer.begin()
+	q, err := offer.begin(isResumed(r.Header.Get("Range")))
 	if errors.Is(err, errTooMany) {
 		http.Error(w, "503 "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	if err != nil {
 		http.NotFound(w, r)
-		s.options.OnError(c.client.remote, ErrNotOffered)
+		s.options.OnError(c.client.remote, notOffered(r))
 		return
 	}
 	body := &fileWriter{ResponseWriter: w, server: s, conn: c, request: q, gone: r.Context().Done()}
-	defer func() { q.end(body.tried) }()
+	defer q.end()
 	c.client.hold.Suspend() // until the answer is out: what is fetched is not unread
 	http.ServeContent(body, r, "", time.Time{}, q.content)
+}
+
+// isResumed reports whether a client asks for the rest of a file from a place: it has what lies before.
+func isResumed(header string) bool {
+	from, found := strings.CutPrefix(header, "bytes=")
+	from, open := strings.CutSuffix(from, "-")
+	return found && open && from != "" && strings.Trim(from, "0123456789") == ""
 }
 
 // content returns the file for one reader.
@@ -72,7 +76,6 @@ type fileWriter struct {
 	conn    *batchConn
 	request *request
 	gone    <-chan struct{} // closed when the client hangs up, or the server closes
-	tried   int64           // bytes that may have gone out
 }
 
 // ReadFrom sends the file. ServeContent reads from the request's content, at the place where it was asked to begin.
@@ -107,8 +110,7 @@ func (a *fileWriter) send() error {
 		batch = nil // bytes that wait for more would not be paced evenly
 	}
 	a.conn.Start(batch)
-	tried, err := a.request.send(a.ResponseWriter, piece, a.server.pace, a.conn.Unconfirmed)
-	a.tried = tried
+	err := a.request.send(a.ResponseWriter, piece, a.server.pace, a.conn.Unconfirmed)
 	if err == nil {
 		err = http.NewResponseController(a.ResponseWriter).Flush()
 	}

@@ -134,19 +134,42 @@ func (c *ftpSession) AuthUser(_ ftpserver.ClientContext, username, password stri
 	return newFTPView(c, o), nil
 }
 
-// WrapPassiveListener keeps all but the client from the data connection, and remembers the listener: the library forgets
+// WrapPassiveListener listens for the data connection at the address that the client has reached alone, where the library
+// takes every address of this machine, and keeps all but the client from it. It remembers the listener: the library forgets
 // to close some.
 func (c *ftpSession) WrapPassiveListener(listener net.Listener) (net.Listener, error) {
 	l := &dataListener{Listener: listener, client: c.control.remote}
+	var err error
 	if open := c.server.options.DataListener; open != nil {
-		other, err := open()
-		if err != nil {
-			return nil, errors.Join(err, listener.Close())
-		}
-		l.Listener, l.unused = other, listener
+		l.unused = listener
+		l.Listener, err = open()
+	} else {
+		err = c.narrow(listener)
+	}
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
 	}
 	c.setListener(l)
 	return l, nil
+}
+
+// narrow puts a listener on the client's side of this machine in the place of the library's, which keeps a pointer to its own.
+func (c *ftpSession) narrow(listener net.Listener) error {
+	wide, ok := listener.(*net.TCPListener)
+	client, isTCP := c.control.Conn.(*net.TCPConn)
+	if !ok || !isTCP {
+		return nil
+	}
+	here := client.LocalAddr().(*net.TCPAddr) //nolint:forcetypeassert // TCP has no other
+	own, err := net.ListenTCP("tcp", &net.TCPAddr{IP: here.IP, Zone: here.Zone})
+	if err != nil {
+		return err
+	}
+	if err := wide.Close(); err != nil {
+		return errors.Join(err, own.Close())
+	}
+	*wide = *own
+	return nil
 }
 
 // setListener closes the listener for data connections, and remembers another, if there is one.

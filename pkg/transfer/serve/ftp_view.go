@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
 	"github.com/spf13/afero"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // An ftpView is what a client that has logged in sees: a folder with one file. It refuses everything else.
@@ -37,7 +39,7 @@ func (v *ftpView) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (v *ftpView) has(name string) bool {
-	return name == "/"+v.offer.what.Name && v.session.server.offers.find(v.offer.key) == v.offer
+	return strings.EqualFold(name, "/"+v.offer.what.Name) && v.session.server.offers.find(v.offer.key) == v.offer
 }
 
 // ReadDir lists the folder.
@@ -58,12 +60,12 @@ func (v *ftpView) GetHandle(name string, flags int, offset int64) (ftpserver.Fil
 	case flags != os.O_RDONLY:
 		return nil, fs.ErrPermission
 	case !v.has(name):
-		v.session.server.options.OnError(v.session.control.remote, ErrNotOffered)
+		v.session.server.options.OnError(v.session.control.remote, &RequestError{Sent: secret.Cut("RETR "+name, maxSent), Why: ErrNotOffered.Error(), Err: ErrNotOffered})
 		return nil, fs.ErrNotExist
 	case offset < 0 || offset > v.offer.what.Content.Size():
 		return nil, errors.New("the offset is beyond the end of the file")
 	}
-	r, err := v.offer.begin()
+	r, err := v.offer.begin(offset > 0)
 	if errors.Is(err, errTooMany) {
 		return nil, err
 	}
@@ -87,7 +89,6 @@ func (c *ftpSession) setRequest(r *request) {
 type ftpFile struct {
 	session *ftpSession
 	request *request
-	tried   int64 // bytes that may have gone out
 }
 
 // WriteTo sends the file on the data connection. The library leaves all of it to this, and closes the connection then.
@@ -98,6 +99,7 @@ func (f *ftpFile) WriteTo(w io.Writer) (int64, error) {
 	}
 	c := netconn.New(raw, f.session.server.options.Stall)
 	c.LimitUnsent()
+	c.LimitUnconfirmed()
 	c.ResetOnClose() // to FTP a normal close is the end of the file
 	if err := f.request.attach(c, f.request.part); err != nil {
 		return 0, err
@@ -118,8 +120,7 @@ func (f *ftpFile) send(c *netconn.Conn) error {
 		piece = batch
 	}
 	defer giveBack()
-	tried, err := f.request.send(c, piece, s.pace, c.Unconfirmed)
-	f.tried = tried
+	err := f.request.send(c, piece, s.pace, c.Unconfirmed)
 	f.request.out.Store(c.Written()) // of a piece that was cut, too
 	if err == nil {
 		gone := hungUp(c.Conn)
@@ -146,7 +147,7 @@ func hungUp(conn net.Conn) <-chan struct{} {
 // Close ends the request.
 func (f *ftpFile) Close() error {
 	f.session.setRequest(nil)
-	f.request.end(f.tried)
+	f.request.end()
 	return nil
 }
 

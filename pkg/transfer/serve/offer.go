@@ -39,8 +39,8 @@ type Fetch struct {
 	Sent     int64 // how many different bytes the client's system has confirmed, as far as ours can tell
 	Size     int64 // bytes
 	Complete bool  // every byte is confirmed
-	Perhaps  bool  // every byte went out, but the client hung up before it had confirmed the last: it may have them all
-	Cut      bool  // the last request that ended did so before its end
+	Perhaps  bool  // it may have them all: what it has not confirmed went out before it hung up, or lies before a place where it went on
+	Cut      bool  // the last request that ended did so before its end, and before a place where the client went on in another
 }
 
 // Offer is an [Offering] that can be fetched. It is safe for concurrent use.
@@ -60,8 +60,10 @@ type Offer struct {
 	cut       bool
 	begun     bool // some bytes were asked for
 	open      map[*request]struct{}
-	received  spans // confirmed in requests that have ended
-	doubtful  span  // went out in the last request that was cut, and may have arrived
+	received  spans   // confirmed in requests that have ended
+	doubtful  spans   // went out in requests that were cut, and may have arrived
+	resumed   int64   // the client said that it has what lies before
+	begins    []int64 // where requests began, the first ones
 }
 
 // Path returns where the file is: /TOKEN/NAME by HTTPS, where TOKEN is 32 hexadecimal digits that nobody guesses; /NAME by
@@ -109,8 +111,29 @@ func (o *Offer) State() Fetch {
 		f.Sent = all.total()
 	}
 	f.Complete = o.begun && f.Sent == f.Size
-	f.Perhaps = !f.Complete && o.received.missing(o.doubtful) > 0 && f.Sent+o.received.missing(o.doubtful) >= f.Size
+	f.Perhaps = !f.Complete && o.begun && o.perhaps().total() == f.Size
 	return f
+}
+
+// perhaps returns the bytes that the client may have. The lock is held.
+func (o *Offer) perhaps() spans {
+	all := slices.Clone(o.received).with(span{0, o.resumed})
+	for _, part := range o.doubtful {
+		all = all.with(part)
+	}
+	return all
+}
+
+// wentOn reports whether the client ended a request early because it has the rest of its part from other ones, as far as can be
+// known. The lock is held.
+func (o *Offer) wentOn(r *request) bool {
+	end := span{r.part.from, r.part.from + r.tried.Load()}
+	for _, at := range o.begins {
+		if end.from < at && at <= end.to && o.perhaps().missing(span{at, r.part.to}) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // notify tells Watch the state.
@@ -132,10 +155,11 @@ const maxRequests = 64
 // errTooMany refuses a request beside too many others.
 var errTooMany = errors.New("too many requests for the file at a time")
 
-// begin begins a request. The error is errWithdrawn or errTooMany.
-func (o *Offer) begin() (*request, error) {
+// begin begins a request; resumes says that the client asked for the rest of the file from a place. The error is errWithdrawn or
+// errTooMany.
+func (o *Offer) begin(resumes bool) (*request, error) {
 	o.mu.Lock()
-	r := &request{offer: o, content: io.NewSectionReader(o.what.Content, 0, o.what.Content.Size())}
+	r := &request{offer: o, resumes: resumes, content: io.NewSectionReader(o.what.Content, 0, o.what.Content.Size())}
 	if o.withdrawn || len(o.open) == maxRequests {
 		defer o.mu.Unlock()
 		if o.withdrawn {
@@ -157,6 +181,8 @@ type request struct {
 	conn      *netconn.Conn // nil before attach; guarded by the offer's lock, but for the request's own goroutine
 	part      span          // the bytes that were asked for
 	begun     bool          // part is known
+	resumes   bool          // the client asked for the rest of the file from a place
+	tried     atomic.Int64  // how many of them may have gone out
 	out       atomic.Int64  // how many of them were written
 	confirmed atomic.Int64  // how many of them the client's system has confirmed
 }
@@ -171,15 +197,24 @@ func (r *request) attach(c *netconn.Conn, part span) error {
 	}
 	r.conn, r.part, r.begun = c, part, true
 	o.begun = true
-	if o.doubtful.from < part.from && part.from <= o.doubtful.to {
-		// A client that goes on from there has what lies before, even if its last confirmation got lost with the connection.
-		o.received = o.received.with(span{o.doubtful.from, part.from})
+	if len(o.begins) < maxSpans {
+		o.begins = append(o.begins, part.from)
+	}
+	if r.resumes {
+		o.resumed = max(o.resumed, part.from)
+	}
+	for _, sent := range o.doubtful {
+		if sent.from < part.from && part.from <= sent.to {
+			// A client that goes on from there has what lies before, even if its last confirmation got lost with the connection.
+			o.received = o.received.with(span{sent.from, part.from})
+		}
 	}
 	for other := range o.open { // one that was cut, and has not noticed yet
-		if other != r && other.begun && other.part.from < part.from && part.from <= other.part.from+other.out.Load() {
+		if other != r && other.begun && other.part.from < part.from && part.from <= other.part.from+other.tried.Load() {
 			o.received = o.received.with(span{other.part.from, part.from})
 		}
 	}
+	o.doubtful = o.doubtful.without(part) // it asks for that again
 	return nil
 }
 
@@ -194,19 +229,19 @@ func (r *request) progress(unconfirmed int64) {
 	}
 }
 
-// end ends the request. tried is how many bytes may have gone out.
-func (r *request) end(tried int64) {
+// end ends the request.
+func (r *request) end() {
 	o := r.offer
 	o.mu.Lock()
 	delete(o.open, r)
-	o.cut = r.begun && r.confirmed.Load() < r.part.to-r.part.from
+	early := r.begun && r.confirmed.Load() < r.part.to-r.part.from
 	if r.begun {
 		o.received = o.received.with(r.received())
-		o.doubtful = span{}
-		if o.cut {
-			o.doubtful = span{r.part.from, min(r.part.from+tried, r.part.to)}
-		}
 	}
+	if early {
+		o.doubtful = o.doubtful.with(span{r.part.from, min(r.part.from+r.tried.Load(), r.part.to)})
+	}
+	o.cut = early && !o.wentOn(r)
 	o.mu.Unlock()
 	o.notify()
 }

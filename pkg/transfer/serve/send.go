@@ -48,22 +48,30 @@ func (b *buffers) borrow() (piece, batch []byte, giveBack func()) {
 type batchConn struct {
 	*netconn.Batch
 	client *conn
+	begin  []byte // of what came before the handshake was made; nil afterwards
 }
 
 func newBatchConn(c *conn, idle time.Duration) *batchConn {
-	return &batchConn{netconn.NewBatch(netconn.New(c.Conn, idle)), c}
+	below := netconn.New(c.Conn, idle)
+	below.LimitUnconfirmed()
+	return &batchConn{netconn.NewBatch(below), c, make([]byte, 0, maxSent)}
 }
 
-func (b *batchConn) Read(p []byte) (int, error) { return b.client.Read(p) }
+func (b *batchConn) Read(p []byte) (int, error) {
+	n, err := b.client.Read(p)
+	b.begin = append(b.begin, p[:min(n, cap(b.begin)-len(b.begin))]...)
+	return n, err
+}
+
 func (b *batchConn) SetReadDeadline(t time.Time) error {
 	return b.client.SetReadDeadline(b.client.deadline(t))
 }
 func (b *batchConn) SetDeadline(t time.Time) error { return b.SetReadDeadline(t) }
 func (b *batchConn) Close() error                  { return b.client.Close() }
 
-// send sends the bytes that were asked for to w, in pieces as large as the buffer, at a pace. unconfirmed returns how many of them the client has
-// not confirmed. tried is how many may have gone out.
-func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func() int64) (tried int64, err error) {
+// send sends the bytes that were asked for to w, in pieces as large as the buffer, at a pace. unconfirmed returns how many of
+// them the client has not confirmed.
+func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func() int64) error {
 	cache, content := r.offer.registry.cache, r.offer.what.Content
 	defer cache.begin(content)()
 	pace = pace.until(r.offer.over)
@@ -75,18 +83,18 @@ func (r *request) send(w io.Writer, buffer []byte, pace *pace, unconfirmed func(
 			if r.offer.what.Failed != nil {
 				r.offer.what.Failed(err)
 			}
-			return tried, err
+			return err
 		}
 		if err := pace.wait(len(piece)); err != nil {
-			return tried, err
+			return err
 		}
-		tried += int64(len(piece))
+		r.tried.Add(int64(len(piece)))
 		if _, err := w.Write(piece); err != nil {
-			return tried, err
+			return err
 		}
 		at += int64(len(piece))
 		r.out.Add(int64(len(piece)))
 		r.progress(unconfirmed())
 	}
-	return tried, nil
+	return nil
 }

@@ -21,10 +21,14 @@ type Options struct {
 	Address string
 	// Listener, if not nil, is used instead of Address. Its connections have to come from IP addresses. The server closes it.
 	Listener net.Listener
-	// DataListener, if not nil, opens the port of a passive data connection by FTP. If nil, it is a TCP port of this machine.
+	// DataListener, if not nil, opens the port of a passive data connection by FTP. If nil, it is a TCP port of
+	// this machine, at the address that the client has reached and no other.
 	DataListener func() (net.Listener, error)
 	Certificate  tls.Certificate // what clients are shown; by FTP there is none
-	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, CBC or 3DES, as old phones.
+	// CertificateFor, if not nil, returns what a client is shown that connected to an address of this machine, instead of
+	// Certificate.
+	CertificateFor func(local netip.Addr) (*tls.Certificate, error)
+	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, 3DES or RC4, as old phones.
 	// Without it TLS 1.2 is the least.
 	Legacy bool
 	// Handler, if not nil, answers the requests that are for no file. By FTP there are none.
@@ -40,8 +44,8 @@ type Options struct {
 	// are closed after the answer: they neither use up memory nor keep out those that are known. If nil, all are known. It
 	// must not wait.
 	Known func(remote netip.Addr) bool
-	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], [ErrNotOffered] or, once
-	// each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
+	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], a [*RequestError], [ErrNotOffered]
+	// or, once each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
 	OnError func(remote netip.Addr, err error)
 }
 
@@ -94,12 +98,12 @@ func New(o Options) (*Server, error) {
 		ConnContext:       withConn,
 		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state {
+			case http.StateIdle:
+				c.(*requestConn).idle() //nolint:forcetypeassert // serveConn passes on no other
 			case http.StateNew:
 				l.work.Add(1)
 			case http.StateClosed, http.StateHijacked:
 				l.work.Done()
-			case http.StateIdle:
-				batchOf(c).client.done()
 			case http.StateActive:
 			}
 		},
@@ -139,6 +143,12 @@ func (o Options) config() *tls.Config {
 		CurvePreferences:            []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521},
 		DynamicRecordSizingDisabled: true,
 	}
+	if o.CertificateFor != nil {
+		c.Certificates = nil // else they are shown to whoever names no host
+		c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return o.CertificateFor(addrPort(hello.Conn.LocalAddr()).Addr())
+		}
+	}
 	if o.Legacy {
 		c.MinVersion = tls.VersionTLS10
 		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
@@ -171,20 +181,32 @@ func (s *Server) Close() error {
 // serveConn makes the handshake, and passes the connection on to the HTTP server.
 func (s *Server) serveConn(c *conn) {
 	timeout := c.timeout(s.options.Timeout)
-	secure := tls.Server(newBatchConn(c, timeout), s.config)
+	below := newBatchConn(c, timeout)
+	secure := tls.Server(below, s.config)
 	ctx, cancel := context.WithTimeout(s.ctx, timeout)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = c.Close()
-		if s.ctx.Err() == nil {
-			s.options.OnError(c.remote, &HandshakeError{err})
+		if plain := plainRequest(err, below.begin); plain != nil {
+			s.refused(c.remote, plain)
+		} else {
+			s.refused(c.remote, &HandshakeError{err})
 		}
 		return
 	}
+	below.begin = nil
+	request := &requestConn{Conn: secure, refused: func(e *RequestError) { s.refused(c.remote, e) }}
 	select {
-	case s.ready <- secure:
+	case s.ready <- request:
 	case <-s.listener.done:
 		_ = c.Close()
+	}
+}
+
+// refused tells of a client that gets no answer, unless the server closes.
+func (s *Server) refused(remote netip.Addr, err error) {
+	if s.ctx.Err() == nil {
+		s.options.OnError(remote, err)
 	}
 }
 
@@ -205,7 +227,8 @@ func (l readyListener) Close() error   { return nil }
 
 // handle answers a request.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	c := connOf(r)
+	request, c := connOf(r)
+	request.handle()
 	if !c.client.known {
 		w.Header().Set("Connection", "close")
 	}
@@ -220,24 +243,32 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		s.options.OnError(c.client.remote, &RequestError{Sent: requestLine(r), Why: "a file is requested by GET only"})
 		return
 	}
 	offer := s.offers.find(token)
-	if offer == nil || offer.what.Name != name || !offer.isFor(c.client.remote) {
+	if offer == nil || !strings.EqualFold(offer.what.Name, name) || !offer.isFor(c.client.remote) {
 		http.NotFound(w, r)
-		s.options.OnError(c.client.remote, ErrNotOffered)
+		s.options.OnError(c.client.remote, notOffered(r))
 		return
 	}
 	s.serveFile(w, r, c, offer)
 }
 
-// splitPath splits a path that may be a file's: /, 32 hexadecimal digits, / and a name.
+// notOffered returns the error for a request for a file that the client may not have.
+func notOffered(r *http.Request) error {
+	return &RequestError{Sent: requestLine(r), Why: ErrNotOffered.Error(), Err: ErrNotOffered}
+}
+
+// splitPath splits a path that may be a file's: /, 32 hexadecimal digits, / and a name. Differences that mean nothing are
+// ignored: capitals, empty parts.
 func splitPath(path string) (token, name string, ok bool) {
 	const end = 1 + 2*tokenBytes
+	path = plainPath(path)
 	if len(path) <= end || path[0] != '/' || path[end] != '/' {
 		return "", "", false
 	}
-	token = path[1:end]
+	token = strings.ToLower(path[1:end])
 	return token, path[end+1:], strings.Trim(token, "0123456789abcdef") == ""
 }
 

@@ -65,6 +65,7 @@ func TestServe(t *testing.T) {
 			t.Errorf("HEAD: %v", response.header)
 		}
 		want := serve.Fetch{Requests: c.requests, Sent: c.sent, Size: int64(len(file)), Complete: c.sent == int64(len(file))}
+		want.Perhaps = c.header == "bytes=3000000-" // it goes on where it was, perhaps in an earlier run
 		if c.requests > 0 {
 			w.until("sent", func(f serve.Fetch) bool { return f == want })
 		} else if got := o.State(); got != want {
@@ -117,7 +118,6 @@ func TestServeRefuses(t *testing.T) {
 		{loopback, o.Path() + "/", true},
 		{loopback, folder + "../" + strings.Trim(o.Path(), "/"), true},
 		{loopback, folder + "..%2f" + name, true},
-		{loopback, strings.ToUpper(o.Path()), false},
 		{loopback, "/", false},
 		{loopback, "/../../etc/passwd", false},
 		{loopback, "/" + name, false},

@@ -34,6 +34,15 @@ func (s spans) with(part span) spans {
 	return s
 }
 
+// without returns the spans without a part.
+func (s spans) without(part span) spans {
+	var rest spans
+	for _, one := range s {
+		rest = rest.with(span{one.from, min(one.to, part.from)}).with(span{max(one.from, part.to), one.to})
+	}
+	return rest
+}
+
 // total returns how many bytes they have.
 func (s spans) total() (n int64) {
 	for _, one := range s {

@@ -19,7 +19,7 @@ func imageFailure(plan fleet.Plan, in Context, results []fleet.Result, cause err
 		case r.Failure == nil:
 		case r.Failure.Kind != fleet.KindImage:
 			without = append(without, fmt.Sprintf("%s (%s)", name, r.Failure.Kind))
-		case r.Fetch.Complete || r.Fetch.Perhaps || r.Upload.Complete && r.Upload.Size > 0:
+		case r.Instructed && !r.Failure.Keeps:
 			with = append(with, name)
 		case r.Instructed || r.Upload.Sent > 0:
 			without = append(without, name+" (cut off)")

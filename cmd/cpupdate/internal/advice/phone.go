@@ -30,21 +30,12 @@ type Context struct {
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 	Flags console.Flags               // of the command line
-	Waits string                      // what makes the run wait for a phone that cannot be reached, "" if it did
-}
-
-// WaitsForQuery returns what makes a query wait for a phone that cannot be reached, "" if it does.
-func WaitsForQuery(skips bool) string {
-	if !skips {
-		return ""
-	}
-	return "to wait until it can be reached, use --patience 10m"
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
-		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check its address, the network, and that no firewall blocks its contact port (8085 by default)", ""},
+		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check its address, the network, and that no firewall blocks its contact port (8085 by default); with --skip-unreachable, cpupdate does not wait for it; to wait longer until it can be reached, use --patience, such as 20m", ""},
 		{fleet.KindMachine, exit.CodeUnreachable, exit.CodeUnverified, "check this machine's network, and what it allows one program to open", ""},
 		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
 		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
@@ -53,6 +44,7 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
 		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
 		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
+		{fleet.KindOtherwise, exit.CodeRejected, exit.CodeRejected, "it reaches this machine, so no firewall is the cause: check that it is a phone of this family; if it is, report the error above, with what it sent", ""},
 		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
 		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
 		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, or wait longer with --patience; without --priority, a call is not ended: --priority immediate ends it", ""},
@@ -91,8 +83,8 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
 		}
-		if f.Kind == fleet.KindUnreachable && !f.Instructed && in.Waits != "" {
-			hint += "; " + in.Waits
+		if f.Kind == fleet.KindNeverFetch && f.Err != nil {
+			hint = "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
 		}
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
@@ -113,7 +105,10 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 			continue
 		}
 		bad = append(bad, PhoneFailure(plan.Phones[i].Address, in, r))
-		names = append(names, fmt.Sprintf("%s (%s)", plan.Phones[i].Address, r.Failure.Kind))
+		if label := plan.Phones[i].Label(); len(results) == 1 && label != plan.Phones[i].Address {
+			bad[0].Err = fmt.Errorf("%s: %w", label, r.Failure)
+		}
+		names = append(names, nameAndKind(plan.Phones[i], r.Failure.Kind))
 		if r.Failure.Kind == fleet.KindImage {
 			image = cmp.Or(image, r.Failure.Err)
 		}
@@ -144,6 +139,14 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		ended = exit.CodeStopped
 	}
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(in, results, bad)...)
+}
+
+// nameAndKind returns "192.0.2.1 (busy)", or with a note "192.0.2.1 (reception, busy)".
+func nameAndKind(t fleet.Target, kind fleet.Kind) string {
+	if label := t.Label(); label != t.Address {
+		return fmt.Sprintf("%s, %s)", strings.TrimSuffix(label, ")"), kind)
+	}
+	return fmt.Sprintf("%s (%s)", t.Address, kind)
 }
 
 // queryAgain returns the command that queries the failed phones.

@@ -202,11 +202,11 @@ func TestRunFailureOfImage(t *testing.T) {
 		{Outcome: fleet.Updated},
 		{Failure: &fleet.Failure{Kind: fleet.KindBusy}},
 		image(func(*fleet.Result) {}),
-		image(func(r *fleet.Result) { r.Instructed = true }),
+		image(func(r *fleet.Result) { r.Instructed, r.Failure.Keeps = true, true }),
 		image(func(r *fleet.Result) { r.Instructed, r.Fetch.Complete = true, true }),
 		image(func(r *fleet.Result) { r.Instructed, r.Fetch.Perhaps = true, true }),
 		image(func(r *fleet.Result) { r.Upload = fleet.Upload{Sent: 5, Size: 9} }),
-		image(func(r *fleet.Result) { r.Upload = fleet.Upload{Sent: 9, Size: 9, Complete: true} }),
+		image(func(r *fleet.Result) { r.Instructed, r.Upload = true, fleet.Upload{Sent: 9, Size: 9, Complete: true} }),
 		{Failure: &fleet.Failure{Kind: fleet.KindInterrupted}},
 	}
 	var plan fleet.Plan

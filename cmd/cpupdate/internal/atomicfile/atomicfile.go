@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
@@ -119,7 +121,7 @@ func (d Draft) Discard(err *error) {
 // Place gives the draft its name; without force only if no file has it meanwhile.
 func (d Draft) Place(force bool) error {
 	if force {
-		return os.Rename(d.temporary, d.name)
+		return rename(d.temporary, d.name)
 	}
 	err := os.Link(d.temporary, d.name)
 	switch {
@@ -133,6 +135,26 @@ func (d Draft) Place(force bool) error {
 		return existsError(d.name)
 	}
 	return os.Rename(d.temporary, d.name)
+}
+
+// openWait is how long Place waits for another program to close the file.
+const openWait = 3 * time.Second
+
+// rename renames a file. On Windows a file that another program has open cannot be replaced: one that only reads it, such as
+// a virus scanner, is waited for.
+func rename(from, to string) error {
+	for deadline := time.Now().Add(openWait); ; time.Sleep(20 * time.Millisecond) {
+		err := os.Rename(from, to)
+		if err == nil || !isOpen(runtime.GOOS, err) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// isOpen reports whether an error may mean that another program has the file open. Windows says so in three ways.
+func isOpen(system string, err error) bool {
+	const accessDenied, sharingViolation, lockViolation = syscall.Errno(5), syscall.Errno(32), syscall.Errno(33)
+	return system == "windows" && (errors.Is(err, accessDenied) || errors.Is(err, sharingViolation) || errors.Is(err, lockViolation))
 }
 
 // CheckOutput rejects an output that is not a regular file, or that exists, without force.
@@ -168,5 +190,13 @@ func CannotWrite(name string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
+	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), writeHint(runtime.GOOS, err))
+}
+
+// writeHint returns the next step after an error of writing.
+func writeHint(system string, err error) string {
+	if isOpen(system, err) {
+		return "close the file in other programs, such as Excel, and check that you may write it; or name another file"
+	}
+	return "check the folder, its permissions and the free disk space"
 }

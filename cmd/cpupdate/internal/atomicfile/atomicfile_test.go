@@ -1,11 +1,18 @@
 package atomicfile
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,4 +87,112 @@ func TestLockInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 	clitest.Left(t, name, "# x")
+}
+
+// TestLockLeft checks that a lock file that nobody holds is no lock, and that nothing of it is left.
+func TestLockLeft(t *testing.T) {
+	name := clitest.File(t, "site.toml", []byte("# x"))
+	if err := os.WriteFile(name+".lock", []byte("1234"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := Lock(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+	clitest.Left(t, name, "# x")
+}
+
+// TestLockKilled checks that the lock of a process that is killed ends with it, and that it keeps others out until then.
+func TestLockKilled(t *testing.T) {
+	if name := os.Getenv("CPUPDATE_TEST_LOCK"); name != "" {
+		if _, err := Lock(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("locked")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until it is killed
+		return
+	}
+	t.Parallel()
+	name := clitest.File(t, "site.toml", []byte("# x"))
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := exec.CommandContext(t.Context(), program, "-test.run=^TestLockKilled$")
+	holder.Env = append(os.Environ(), "CPUPDATE_TEST_LOCK="+name)
+	input, err := holder.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer input.Close()
+	output, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := bufio.NewReader(output).ReadString('\n'); err != nil || said != "locked\n" {
+		t.Fatalf("%q, %v", said, err)
+	}
+	if _, err := Lock(t.Context(), name); err == nil || !strings.Contains(err.Error(), "another cpupdate is changing them") {
+		t.Errorf("while another has it: %v", err)
+	}
+	if err := holder.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = holder.Wait()
+	unlock, err := Lock(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+	clitest.Left(t, name, "# x")
+}
+
+// TestLockTogether checks that of many who lock at a time only one has the lock, although each removes the file.
+func TestLockTogether(t *testing.T) {
+	t.Parallel()
+	name := clitest.File(t, "site.toml", []byte("# x"))
+	var inside atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				unlock, err := Lock(t.Context(), name)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := inside.Add(1); n != 1 {
+					t.Errorf("%d have the lock", n)
+				}
+				inside.Add(-1)
+				if err := unlock(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	clitest.Left(t, name, "# x")
+}
+
+// TestWriteHint checks the next step after an error of writing: errors of Windows that a file is open count on Windows only.
+func TestWriteHint(t *testing.T) {
+	t.Parallel()
+	for number, open := range map[syscall.Errno]bool{5: true, 32: true, 33: true, 2: false, 112: false} {
+		err := &os.LinkError{Op: "rename", Old: "a", New: "b", Err: number}
+		if got := strings.Contains(writeHint("windows", err), "close the file"); got != open {
+			t.Errorf("Windows, %d: %v", number, got)
+		}
+		if strings.Contains(writeHint("linux", err), "close the file") {
+			t.Errorf("Linux, %d", number)
+		}
+	}
 }

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
@@ -25,27 +27,27 @@ func LinkTarget(path string) (string, error) {
 	return "", exit.Errorf(exit.CodeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
 }
 
-// Lock makes sure that only one process changes the settings: it creates a lock file beside them. It waits a
-// few seconds for another process.
+// lockWait is how long Lock waits for another process.
+const lockWait = 5 * time.Second
+
+// Lock makes sure that only one process changes the settings: it takes a lock of the operating system on a file beside them,
+// which ends with the process. It waits a few seconds for another process.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	target, err := LinkTarget(path)
 	if err != nil {
 		return nil, err
 	}
 	name := target + ".lock"
-	for deadline := time.Now().Add(5 * time.Second); ; {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err == nil {
-			return func() error { return CannotStore(path, errors.Join(f.Close(), os.Remove(name))) }, nil
-		}
-		// On Windows, a file that is being removed cannot be created either.
-		taken := errors.Is(err, fs.ErrExist) || runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission)
-		if !taken {
+	for deadline := time.Now().Add(lockWait); ; {
+		unlock, err := tryLock(name)
+		if err != nil {
 			return nil, CannotStore(path, err)
 		}
+		if unlock != nil {
+			return func() error { return CannotStore(path, unlock()) }, nil
+		}
 		if time.Now().After(deadline) {
-			return nil, exit.Errorf(exit.CodeSettings, "try again; if no other cpupdate is running, one was killed: remove "+name,
-				"settings %s: another cpupdate is changing them", path)
+			return nil, exit.Errorf(exit.CodeSettings, "wait until it has ended, and try again", "settings %s: another cpupdate is changing them", path)
 		}
 		select {
 		case <-ctx.Done():
@@ -55,10 +57,40 @@ func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	}
 }
 
+// tryLock takes the lock; unlock is nil if another process has it. The file is removed with the lock; one that a killed
+// process has left is taken over.
+func tryLock(name string) (unlock func() error, err error) {
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	lock := flock.New(name, flock.SetPermissions(0o600))
+	taken, err := lock.TryLock()
+	switch {
+	case errors.Is(err, errors.ErrUnsupported): // by the file system: files are replaced as a whole in any case
+		return func() error { return IgnoreMissing(os.Remove(name)) }, nil
+	case runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission): // it is being removed
+		return nil, nil
+	case err != nil || !taken:
+		return nil, err
+	}
+	held, err := lock.Stat()
+	if there, statErr := os.Stat(name); err != nil || statErr != nil || !os.SameFile(held, there) {
+		return nil, lock.Unlock() // the process that had it has removed the file meanwhile
+	}
+	return func() error {
+		if runtime.GOOS == "windows" { // a file that is open cannot be removed
+			err := lock.Unlock()
+			_ = os.Remove(name) // it may be another's already
+			return err
+		}
+		return errors.Join(IgnoreMissing(os.Remove(name)), lock.Unlock())
+	}, nil
+}
+
 // CannotStore returns the error of a settings file that could not be written, nil if err is nil.
 func CannotStore(path string, err error) error {
 	if f := (*exit.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("writing %s: %w", path, exit.WithoutPath(err)), "check the folder, its permissions and the free disk space")
+	return exit.New(exit.CodeSettings, fmt.Errorf("writing %s: %w", path, exit.WithoutPath(err)), writeHint(runtime.GOOS, err))
 }

@@ -1,10 +1,16 @@
 package atomicfile
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
 // SameFile reports whether both names lead to the same existing file.
@@ -27,9 +33,9 @@ func Absent(name string) bool {
 	return Absent(folder)
 }
 
-// ReadLimited reads a complete file of at most limit bytes. It may be a pipe: keys come from password managers too.
-func ReadLimited(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
+// ReadLimited reads a complete file of at most limit bytes, as Open opens it.
+func ReadLimited(ctx context.Context, name string, limit int64) ([]byte, error) {
+	f, err := Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -39,4 +45,84 @@ func ReadLimited(name string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("has more than %d bytes", limit)
 	}
 	return content, err
+}
+
+// Open opens a regular file or a pipe for reading: keys come from password managers too. Waiting for the program at the other
+// end of a pipe ends with the context. Standard input may be opened by its name. Folders and devices, which may have no end,
+// are refused.
+func Open(ctx context.Context, name string) (io.ReadCloser, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return os.Open(name)
+	case mode.IsDir():
+		return nil, errors.New("is a folder, not a file")
+	case mode&fs.ModeNamedPipe == 0 && !isStandardInput(info):
+		return nil, errors.New("is neither a file nor a pipe")
+	}
+	opened, err := within(ctx, func() (*os.File, error) { return os.Open(name) }, func(f *os.File) { _ = f.Close() })
+	if err != nil {
+		return nil, err
+	}
+	return &pipe{opened, func(read func() (int, error)) (int, error) { return within(ctx, read, func(int) {}) }}, nil
+}
+
+// isStandardInput reports whether a file is standard input, which Linux and macOS call /dev/stdin.
+func isStandardInput(info fs.FileInfo) bool {
+	in, err := os.Stat("/dev/stdin")
+	return err == nil && os.SameFile(in, info)
+}
+
+// A pipe is read until the context of Open ends.
+type pipe struct {
+	*os.File
+	within func(read func() (int, error)) (int, error)
+}
+
+func (p *pipe) Read(b []byte) (int, error) {
+	buffer := make([]byte, len(b)) // b may be used anew when the context has ended
+	n, err := p.within(func() (int, error) { return p.File.Read(buffer) })
+	return copy(b, buffer[:n]), err
+}
+
+// within returns what a call returns that may block, or the error of the context. What comes later is given to late.
+func within[T any](ctx context.Context, call func() (T, error), late func(T)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := call()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				late(r.value)
+			}
+		}()
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// ReadKeyPair reads a certificate and its key in PEM. The content of a key never appears in an error.
+func ReadKeyPair(ctx context.Context, certificate, key string) (tls.Certificate, error) {
+	const limit = 1 << 20
+	first, err := ReadLimited(ctx, certificate, limit)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	second, err := ReadLimited(ctx, key, limit)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("key %s: %w", key, exit.WithoutPath(err))
+	}
+	return tls.X509KeyPair(first, second)
 }

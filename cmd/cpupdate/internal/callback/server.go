@@ -3,6 +3,7 @@ package callback
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -30,13 +31,13 @@ type Server struct {
 	Server  *serve.Server
 	FTP     *serve.FTPServer // only when phones fetch by FTP
 
-	Certificate tls.Certificate // presented to phones
+	Certificate tls.Certificate // presented to phones, or one of the same key
 }
 
 // Listen starts to listen for calls of phones. timeout is how long a phone may take to accept a contact request; event
 // receives every event of the run.
-func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
-	certificate, err := o.Certificate()
+func Listen(ctx context.Context, o *option.Listen, con *console.Console, targets []fleet.Target, timeout time.Duration, line transfer.Options, event func(fleet.Event)) (*Server, error) {
+	certificate, forLocal, err := o.Certificate(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,8 @@ func Listen(o *option.Listen, con *console.Console, targets []fleet.Target, time
 		if err != nil {
 			return err
 		}
-		options.Certificate, options.Legacy, options.Handler = certificate, o.Legacy, s.Runner.Calls()
+		options.Certificate, options.CertificateFor = certificate, forLocal
+		options.Legacy, options.Handler = o.Legacy, s.Runner.Calls()
 		s.Server, err = serve.New(options)
 		return err
 	})

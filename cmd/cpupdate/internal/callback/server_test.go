@@ -52,7 +52,7 @@ func listen(t *testing.T, given *option.Listen, change func(con *console.Console
 	for _, phone := range phones {
 		targets = append(targets, fleet.Target{Address: phone})
 	}
-	s, err := Listen(o, con, targets, 10*time.Second, transfer.Options{}, func(fleet.Event) {})
+	s, err := Listen(t.Context(), o, con, targets, 10*time.Second, transfer.Options{}, func(fleet.Event) {})
 	if err == nil {
 		t.Cleanup(func() { _ = s.Close() })
 	}

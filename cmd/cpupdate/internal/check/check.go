@@ -32,11 +32,11 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if err := o.validate(name, addresses); err != nil {
 		return err
 	}
-	table, err := store.HardwareTable(o.Hardware)
+	table, err := store.HardwareTable(ctx, o.Hardware)
 	if err != nil {
 		return err
 	}
-	l, err := images.NewLoader(con, store, open, o.Image)
+	l, err := images.NewLoader(ctx, con, store, open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table
 	var phones []hwcheck.ListedPhone
 	var err error
 	if o.Phones.List != "" {
-		phones, err = settings.ReadPhoneList(o.Phones.List)
+		phones, err = settings.ReadPhoneList(ctx, o.Phones.List)
 	} else {
 		var described hwcheck.Phone
 		described, err = o.Phones.Phone.Phone("check")
@@ -87,7 +87,7 @@ func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table
 // queryPhones queries phones. It returns an error for a single phone that does not answer; of several phones, those that
 // do not answer stay unknown.
 func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *hwcheck.Table, addresses []string) ([]hwcheck.ListedPhone, map[string]fleet.Result, error) {
-	targets, err := o.Phones.Targets("check", addresses, hwcheck.Phone{})
+	targets, err := o.Phones.Targets(ctx, "check", addresses, hwcheck.Phone{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,13 +97,12 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		return nil, nil, err
 	}
 	if ctx.Err() != nil || len(targets) == 1 && results[0].Failure != nil {
-		in := advice.Context{List: o.Phones.List, Flags: con.Flags, Waits: advice.WaitsForQuery(o.Listen.ForQuery().SkipUnreachable)}
-		return nil, nil, advice.RunFailure(plan, in, results)
+		return nil, nil, advice.RunFailure(plan, advice.Context{List: o.Phones.List, Flags: con.Flags}, results)
 	}
 	var phones []hwcheck.ListedPhone
 	silent := map[string]fleet.Result{}
 	for i, r := range results {
-		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason}
+		p := hwcheck.ListedPhone{Address: targets[i].Address, MAC: r.After.MAC, Phone: r.Known, Override: targets[i].Override, Reason: targets[i].Reason, Note: targets[i].Note}
 		if r.Failure != nil {
 			silent[p.Address] = r
 			con.NoteAbout("warning", p.Address, r.Failure.Error())

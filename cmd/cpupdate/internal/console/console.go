@@ -26,6 +26,8 @@ type Console struct {
 
 	Terminal io.Writer // the terminal of stdin, where stderr is something else: questions are shown there too
 	Discard  func()    // drops what was typed before a question; may be nil
+	// Hidden reads a line from the terminal of stdin after a prompt, and does not show it; nil: lines are read from In.
+	Hidden func(ctx context.Context, prompt string) (string, error)
 
 	Ask       func(ctx context.Context, prompt string) (string, error) // prompts for a password on the terminal of stdin
 	KeepPipes func()                                                   // from then on, a closed stdout is a write error and does not end the process
@@ -76,6 +78,7 @@ func New() *Console {
 	c.Ask = c.askPassword
 	if c.InTerminal {
 		c.Discard = func() { discardTyped(os.Stdin) }
+		c.Hidden = c.readHidden
 	}
 	if c.InTerminal && !StderrTerminal() {
 		terminal, err := terminalOf(os.Stdin)
@@ -86,7 +89,7 @@ func New() *Console {
 	c.ErrTerminal = StderrTerminal() && os.Getenv("TERM") != "dumb"
 	c.ErrWidth = func() int {
 		width, _, err := term.GetSize(int(os.Stderr.Fd()))
-		if err != nil {
+		if err != nil || width <= 0 {
 			return 80
 		}
 		return width
@@ -108,8 +111,17 @@ func StderrTerminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 // ignored: programs that cpupdate starts would inherit that.
 func keepPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// askPassword reads a line from the terminal of standard input without echo. What was typed before does not count.
+// askPassword prompts for a password.
 func (c *Console) askPassword(ctx context.Context, prompt string) (string, error) {
+	password, err := c.readHidden(ctx, prompt)
+	if ctx.Err() == nil {
+		fmt.Fprintln(c.Prompts())
+	}
+	return password, err
+}
+
+// readHidden reads a line from the terminal of standard input without echo. What was typed before does not count.
+func (c *Console) readHidden(ctx context.Context, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
@@ -130,7 +142,6 @@ func (c *Console) askPassword(ctx context.Context, prompt string) (string, error
 	}()
 	select {
 	case a := <-answered:
-		fmt.Fprintln(c.Prompts())
 		return string(a.text), a.err
 	case <-ctx.Done():
 		if !StderrTerminal() { // otherwise the signal has already ended the line

@@ -101,6 +101,10 @@ func (o textOutput) Dialog(line string) {
 func (o textOutput) Report(err error) {
 	f := exit.Classify(err)
 	o.line("cpupdate: " + Escape(f.Error()))
+	for _, fault := range f.Faults {
+		o.line(fmt.Sprintf("  line %d: %s", fault.Line, Escape(fault.Message)))
+		o.line("    hint: " + Escape(fault.Hint))
+	}
 	for _, hint := range o.c.Flags.Fit(f.Hints) {
 		text := "hint: " + Escape(hint)
 		before, command, found := strings.Cut(text, ": cpupdate ")

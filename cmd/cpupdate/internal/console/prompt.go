@@ -4,11 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Question prompts on the terminal, and reads one line of standard input. What was typed before the question does not answer
-// it. It reads byte by byte, because what follows belongs to other readers.
-func (c *Console) Question(ctx context.Context, text string) (string, error) {
+// it. It reads byte by byte, because what follows belongs to other readers. A terminal shows the answer only if it is one of
+// the words: somebody may type a password here.
+func (c *Console) Question(ctx context.Context, text string, words ...string) (string, error) {
+	if c.Hidden != nil {
+		answer, err := c.Hidden(ctx, text)
+		switch {
+		case ctx.Err() != nil:
+			return "", err
+		case slices.Contains(words, answer):
+			fmt.Fprintln(c.Prompts(), answer)
+		default:
+			fmt.Fprintln(c.Prompts())
+		}
+		return answer, err
+	}
 	if c.Discard != nil {
 		c.Discard()
 	}
@@ -58,5 +72,5 @@ func (c *Console) WarnLegacy(legacy bool) {
 		return
 	}
 	c.legacyWarned = true
-	c.NoteAbout("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, CBC, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
+	c.NoteAbout("warning", "--legacy-tls", "TLS 1.0 and 1.1, RSA key exchange, 3DES, RC4 and short keys are accepted in this run: anyone who listens on the network path can read what is sent, including logins")
 }

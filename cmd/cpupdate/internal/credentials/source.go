@@ -110,6 +110,9 @@ func (o *Source) FromFlags(ctx context.Context, con *console.Console) (password 
 		text, err = o.run(ctx, con)
 	}
 	if err == nil {
+		err = NotNothing(origin, text)
+	}
+	if err == nil {
 		password, err = checkedPassword(origin, WithoutLineBreak(text))
 	}
 	if ctx.Err() != nil {
@@ -170,24 +173,11 @@ func readPassword(r io.Reader) (string, error) {
 
 // readFile reads the password file. It may be a pipe into which no program writes.
 func (o *Source) readFile(ctx context.Context) (string, error) {
-	type result struct {
-		text []byte
-		err  error
+	text, err := atomicfile.ReadLimited(ctx, o.File, MaxPassword+2)
+	if err != nil {
+		return "", exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.File, exit.WithoutPath(err)), "use a file that contains only the password")
 	}
-	done := make(chan result, 1)
-	go func() {
-		text, err := atomicfile.ReadLimited(o.File, MaxPassword+2)
-		done <- result{text, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case r := <-done:
-		if r.err != nil {
-			return "", exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.File, exit.WithoutPath(r.err)), "use a file that contains only the password")
-		}
-		return string(r.text), nil
-	}
+	return string(text), nil
 }
 
 // run runs the command. The command gets the terminal, because it may have to prompt, but no other standard input.
@@ -249,6 +239,14 @@ func errorWithout(err error) error {
 		return e.Err
 	}
 	return exit.WithoutPath(err)
+}
+
+// NotNothing refuses a source without any content: a closed standard input, an empty file, a program that prints nothing.
+func NotNothing(source, text string) error {
+	if strings.TrimPrefix(text, "\ufeff") != "" {
+		return nil
+	}
+	return exit.Errorf(exit.CodeSettings, "check the source of the password; if the password is empty, provide an empty line", "%s: there is no password in it", source)
 }
 
 // WithoutLineBreak removes one line break at the end.

@@ -50,7 +50,7 @@ func Set(ctx context.Context, con *console.Console, pass *credentials.Store, o S
 	if err := o.password.Validate(command); err != nil {
 		return err
 	}
-	set, err := option.CheckGiven(command, given)
+	set, err := option.CheckGiven(ctx, command, given)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	if err != nil {
 		return err
 	}
-	d, err := route.Destination(con, store, pass)
+	d, err := route.Destination(ctx, con, store, pass)
 	if err != nil {
 		return err
 	}

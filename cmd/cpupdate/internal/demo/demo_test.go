@@ -74,7 +74,7 @@ func TestDemoFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { simulate.Close(d.phones) }()
-	listed, err := settings.ReadPhoneList(demoList)
+	listed, err := settings.ReadPhoneList(t.Context(), demoList)
 	if err != nil || len(listed) != len(d.phones) {
 		t.Fatalf("%v, %v", listed, err)
 	}

@@ -169,11 +169,11 @@ func clockValidity(_ context.Context, x *diagnosis, _ int) finding {
 }
 
 // certificateService checks the certificate that is presented to phones.
-func certificateService(_ context.Context, x *diagnosis, _ int) finding {
+func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
 	if x.o.Listen.Cert == "" {
 		return passed("a new one is made for each run")
 	}
-	certificate, err := x.o.Listen.Certificate()
+	certificate, _, err := x.o.Listen.Certificate(ctx)
 	if err != nil {
 		return failed(err)
 	}

@@ -105,7 +105,7 @@ func TestCertificateService(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.now = time.Now()
-	certificate, err := x.o.Listen.Certificate()
+	certificate, _, err := x.o.Listen.Certificate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ type Options struct {
 // Run looks at everything on the route, and returns the error of the first thing that hinders it.
 func Run(ctx context.Context, env Env, o Options, addresses []string) error {
 	x := &diagnosis{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, around: env.Around, o: &o, clock: env.Clock, now: env.Clock()}
-	if err := x.resolve(addresses); err != nil {
+	if err := x.resolve(ctx, addresses); err != nil {
 		return err
 	}
 	env.Console.KeepPipes()
@@ -85,7 +85,7 @@ type diagnosis struct {
 }
 
 // resolve validates the flags and resolves the route, before any connection is opened.
-func (x *diagnosis) resolve(addresses []string) error {
+func (x *diagnosis) resolve(ctx context.Context, addresses []string) error {
 	const command = "doctor"
 	o := x.o
 	if o.Timeout <= 0 {
@@ -96,7 +96,7 @@ func (x *diagnosis) resolve(addresses []string) error {
 	}
 	o.Route.Legacy = o.Listen.Legacy
 	x.con.WarnLegacy(o.Listen.Legacy)
-	if err := x.choose(); err != nil {
+	if err := x.choose(ctx); err != nil {
 		return err
 	}
 	switch {
@@ -109,12 +109,12 @@ func (x *diagnosis) resolve(addresses []string) error {
 	}
 	phones := option.Phones{List: o.List}
 	var err error
-	x.targets, err = phones.Targets(command, addresses, hwcheck.Phone{})
+	x.targets, err = phones.Targets(ctx, command, addresses, hwcheck.Phone{})
 	return err
 }
 
 // choose selects the route. Invalid stored settings are a finding, and the other checks still run.
-func (x *diagnosis) choose() error {
+func (x *diagnosis) choose(ctx context.Context) error {
 	o := &x.o.Route
 	x.route, x.origin = routeServer, "flags"
 	switch {
@@ -125,7 +125,7 @@ func (x *diagnosis) choose() error {
 		x.route = routeServe
 		return nil
 	case len(o.Access.Given()) > 0:
-		_, err := o.Destination(x.con, x.store, x.pass) // invalid flags are reported at once
+		_, err := o.Destination(ctx, x.con, x.store, x.pass) // invalid flags are reported at once
 		return err
 	case o.Profile != "":
 		x.origin = settings.ProfileTitle(o.Profile)

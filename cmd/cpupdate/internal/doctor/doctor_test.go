@@ -30,7 +30,7 @@ func newExamination(t *testing.T, addresses []string, args ...string) (*diagnosi
 	o := newOptions(t, args...)
 	m := machine.New(t)
 	x := &diagnosis{con: m.Console, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: &o, clock: time.Now, now: time.Now()}
-	return x, m, x.resolve(addresses)
+	return x, m, x.resolve(t.Context(), addresses)
 }
 
 // newOptions are what the flags say. What phones are shown is made once.
@@ -146,7 +146,7 @@ func TestChoose(t *testing.T) {
 			m.Put(t, "config.toml", test.config)
 		}
 		x.route, x.origin = "", ""
-		err := x.resolve(nil)
+		err := x.resolve(t.Context(), nil)
 		if code := codeOf(err); code != test.code || x.route != test.route || x.origin != test.origin {
 			t.Errorf("%q: %s by %s, %v", test.args, x.route, x.origin, err)
 		}

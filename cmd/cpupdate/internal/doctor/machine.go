@@ -95,12 +95,12 @@ func (x *diagnosis) reaches(ctx context.Context, address string) (netip.Addr, er
 }
 
 // machineCalls opens the port that phones call back to.
-func machineCalls(_ context.Context, x *diagnosis, _ int) finding {
+func machineCalls(ctx context.Context, x *diagnosis, _ int) finding {
 	listenOptions := &x.o.Listen
 	once := *listenOptions
 	once.Interval = listenOptions.Patience + listenOptions.Patience // one contact request only
 	once.SkipUnreachable = true                                     // what does not work now is the answer
-	callbackServer, err := callback.Listen(&once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
+	callbackServer, err := callback.Listen(ctx, &once, x.con.Silent(), x.targets, min(x.o.Timeout, option.ContactTimeout), x.line(), x.heard)
 	if err != nil {
 		return failed(err)
 	}

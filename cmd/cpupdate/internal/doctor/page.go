@@ -41,7 +41,7 @@ func (x *diagnosis) visited(ctx context.Context, i int) *pageVisit {
 		x.visits = map[int]*pageVisit{}
 	}
 	x.visits[i] = v
-	web, err := x.pageRoute(i, v)
+	web, err := x.pageRoute(ctx, i, v)
 	if err != nil {
 		v.failed(err)
 		return v
@@ -68,9 +68,9 @@ func (x *diagnosis) visited(ctx context.Context, i int) *pageVisit {
 }
 
 // pageRoute returns how the page is visited.
-func (x *diagnosis) pageRoute(i int, v *pageVisit) (*fleet.Web, error) {
+func (x *diagnosis) pageRoute(ctx context.Context, i int, v *pageVisit) (*fleet.Web, error) {
 	address := x.o.Route.Web.Peer(x.targets[i].Address)
-	policy, err := x.o.Route.Trust.Trust("doctor")
+	policy, err := x.o.Route.Trust.Trust(ctx, "doctor")
 	if err == nil {
 		policy.Legacy = x.o.Listen.Legacy
 		policy, err = x.hosts.PolicyAmong(policy, address, len(x.targets))

@@ -83,6 +83,9 @@ func (x *diagnosis) runCheck(ctx context.Context, c check, i int) finding {
 		f = c.how(ctx, x, i)
 	}
 	f = f.named(c.group, c.name, about)
+	if i >= 0 {
+		f.Note = x.targets[i].Note
+	}
 	f.Needed = f.Needed || c.requires.holds(x)
 	if f.State == stateFailed {
 		if f.Needed || !c.optional {

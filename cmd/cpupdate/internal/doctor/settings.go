@@ -80,8 +80,8 @@ func settingsPasswords(_ context.Context, x *diagnosis, _ int) finding {
 }
 
 // settingsTrusted reads the trusted keys for signatures of images.
-func settingsTrusted(_ context.Context, x *diagnosis, _ int) finding {
-	keys, err := x.store.TrustedKeys()
+func settingsTrusted(ctx context.Context, x *diagnosis, _ int) finding {
+	keys, err := x.store.TrustedKeys(ctx)
 	switch {
 	case err != nil:
 		return failed(err)
@@ -92,8 +92,8 @@ func settingsTrusted(_ context.Context, x *diagnosis, _ int) finding {
 }
 
 // settingsHardware reads the table of part numbers and levels.
-func settingsHardware(_ context.Context, x *diagnosis, _ int) finding {
-	if _, err := x.store.HardwareTable(""); err != nil {
+func settingsHardware(ctx context.Context, x *diagnosis, _ int) finding {
+	if _, err := x.store.HardwareTable(ctx, ""); err != nil {
 		return failed(err)
 	}
 	if atomicfile.Absent(x.store.Folder + string(os.PathSeparator) + settings.HardwareFile) {
@@ -127,8 +127,8 @@ func settingsKnown(_ context.Context, x *diagnosis, _ int) finding {
 }
 
 // settingsComplete resolves the server of the route.
-func settingsComplete(_ context.Context, x *diagnosis, _ int) finding {
-	d, err := x.o.Route.Destination(x.con, x.store, x.pass)
+func settingsComplete(ctx context.Context, x *diagnosis, _ int) finding {
+	d, err := x.o.Route.Destination(ctx, x.con, x.store, x.pass)
 	if err != nil {
 		return failed(err)
 	}

@@ -37,6 +37,7 @@ type finding struct {
 	Group  string   `json:"group"`
 	Check  string   `json:"check"` // empty for the whole group
 	About  string   `json:"about,omitempty"`
+	Note   string   `json:"note,omitempty"` // of the list, about the phone
 	State  state    `json:"state"`
 	Needed bool     `json:"needed"` // this route requires the check
 	Text   string   `json:"text"`

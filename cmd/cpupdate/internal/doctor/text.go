@@ -7,6 +7,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
 // answer is the JSON answer of doctor.
@@ -39,7 +40,7 @@ func (x *diagnosis) draw(w io.Writer, f finding) {
 	}
 	heading := f.Group
 	if f.About != "" {
-		heading += " " + f.About
+		heading += " " + fleet.Target{Address: f.About, Note: f.Note}.Label()
 	}
 	if heading != x.shown {
 		x.shown = heading

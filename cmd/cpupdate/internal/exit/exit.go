@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/address"
@@ -81,9 +82,17 @@ func (c Code) Row() Row {
 
 // An Error is an error that ends a command, with its exit code and hints on what to do next.
 type Error struct {
-	Code  Code
-	Err   error
-	Hints []string
+	Code   Code
+	Err    error
+	Hints  []string
+	Faults []Fault // what is wrong with a list, if it is more than one thing
+}
+
+// A Fault is one of several errors in a file.
+type Fault struct {
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
 }
 
 // Error returns the text of the error, without the logins of URLs in it: they come from flags, arguments, lists and files.
@@ -97,7 +106,7 @@ func New(c Code, err error, hints ...string) *Error {
 	for _, hint := range hints {
 		shown = append(shown, secret.WithoutLogins(hint))
 	}
-	return &Error{c, err, shown}
+	return &Error{Code: c, Err: err, Hints: shown}
 }
 
 // Errorf returns a failure with a new error that wraps no cause.
@@ -138,6 +147,7 @@ type ErrorDoc struct {
 	Server    string   `json:"server,omitempty"`
 	ReplyCode int      `json:"reply_code,omitempty"`
 	Left      string   `json:"left,omitempty"`
+	Faults    []Fault  `json:"faults,omitempty"`
 	Unsure    bool     `json:"left_unsure,omitempty"` // Left may be there
 }
 
@@ -145,7 +155,7 @@ type ErrorDoc struct {
 func NewErrorDoc(err error) *ErrorDoc {
 	f := Classify(err)
 	row := f.Code.Row()
-	doc := &ErrorDoc{Code: f.Code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.Hints...)}
+	doc := &ErrorDoc{Code: f.Code, Name: row.Name, Message: f.Error(), Hints: append([]string{}, f.Hints...), Faults: f.Faults}
 	doc.Retryable = row.MayRetry()
 	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
 		doc.Problem, doc.Format, doc.Field, doc.Offset = string(format.Problem), string(format.Format), format.Field, &format.Offset
@@ -176,6 +186,9 @@ func Classify(err error) *Error {
 func WithoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err
+	}
+	if linkErr := (*os.LinkError)(nil); errors.As(err, &linkErr) {
+		return linkErr.Err
 	}
 	return err
 }

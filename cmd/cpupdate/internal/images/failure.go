@@ -28,9 +28,9 @@ func Failure(name string, err error) error {
 	case errors.Is(err, errEmptyFolder):
 		hint = "name a folder that contains images"
 	case errors.As(err, &foreign):
-		hint = contentHint(foreign.Content)
+		hint = contentHint(foreign.Content, "describe it with: cpupdate describe --allow-foreign IMAGE")
 	case errors.As(err, &described):
-		hint = contentHint(described.content)
+		hint = contentHint(described.content, "add --allow-foreign")
 	case errors.Is(err, bind.ErrNotBind):
 		hint = "if it is an image for a phone, describe it with: cpupdate describe IMAGE"
 	case errors.Is(err, bind.ErrEmpty):
@@ -69,8 +69,8 @@ func problemHint(err *bind.FormatError) string {
 	return "get the image again in binary mode, and compare its size and SHA-256 with the original"
 }
 
-// contentHint returns what to do about a file of another kind.
-func contentHint(c bind.Content) string {
+// contentHint returns what to do about a file of another kind; anyway is what to do if it is an image anyway.
+func contentHint(c bind.Content, anyway string) string {
 	switch {
 	case c.MayBeImage:
 		return "if phones take it as it is, describe it with: cpupdate describe IMAGE"
@@ -83,5 +83,5 @@ func contentHint(c bind.Content) string {
 	case strings.Contains(c.Name, "web"):
 		return "get the image again: the server sent a page, such as a log-in form or an error, instead of it"
 	}
-	return "name the image; if phones take this file as it is, add --allow-foreign"
+	return "name the image; if phones take this file as it is, " + anyway
 }

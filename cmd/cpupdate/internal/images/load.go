@@ -60,13 +60,13 @@ type Loader struct {
 }
 
 // NewLoader returns a loader that accepts the stored keys and those that the options name.
-func NewLoader(con *console.Console, store *settings.Store, open OpenFunc, o Options) (*Loader, error) {
-	keys, err := store.TrustedKeys()
+func NewLoader(ctx context.Context, con *console.Console, store *settings.Store, open OpenFunc, o Options) (*Loader, error) {
+	keys, err := store.TrustedKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range o.trustedKeys {
-		key, err := settings.ReadPublicKey(name)
+		key, err := settings.ReadPublicKey(ctx, name)
 		if err != nil {
 			return nil, err
 		}

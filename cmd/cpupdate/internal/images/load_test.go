@@ -40,7 +40,7 @@ func newTestLoader(t *testing.T, args ...string) *Loader {
 		t.Fatal(err)
 	}
 	con, _ := newConsole()
-	l, err := NewLoader(con, &settings.Store{Folder: t.TempDir()}, bind.Open, o)
+	l, err := NewLoader(t.Context(), con, &settings.Store{Folder: t.TempDir()}, bind.Open, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func mustRead(t *testing.T, name string) []byte {
 func TestLoaderKeys(t *testing.T) {
 	con, _ := newConsole()
 	broken := clitest.File(t, "broken.pem", []byte("x"))
-	if _, err := NewLoader(con, &settings.Store{Folder: t.TempDir()}, bind.Open, Options{trustedKeys: []string{broken}}); exit.Classify(err).Code != exit.CodeSettings {
+	if _, err := NewLoader(t.Context(), con, &settings.Store{Folder: t.TempDir()}, bind.Open, Options{trustedKeys: []string{broken}}); exit.Classify(err).Code != exit.CodeSettings {
 		t.Errorf("a key that is none: %v", err)
 	}
 	_, public := keyPair(t, 1)
@@ -168,7 +168,7 @@ func TestLoaderKeys(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, "trusted-keys", name), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := NewLoader(con, store, bind.Open, Options{})
+		l, err := NewLoader(t.Context(), con, store, bind.Open, Options{})
 		switch {
 		case err == nil && (!l.Policy.RequireSignature || len(l.keys) != 1):
 			t.Errorf("the stored key is not used: %+v", l)

@@ -27,7 +27,7 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	if o.SHA256 && o.Image.HeaderOnly {
 		return exit.Usage("inspect", "--sha256 and --header-only: choose one; --sha256 reads the whole image")
 	}
-	l, err := images.NewLoader(con, store, open, o.Image)
+	l, err := images.NewLoader(ctx, con, store, open, o.Image)
 	if err != nil {
 		return err
 	}

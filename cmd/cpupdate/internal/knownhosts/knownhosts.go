@@ -54,35 +54,51 @@ func CanPromptFor(c *console.Console, p trust.Policy) bool {
 
 // AcceptAfter handles the result of a handshake with a peer.
 func (h *Store) AcceptAfter(ctx context.Context, peer string, p trust.Policy, handshakeErr error) (trust.Policy, error) {
-	if ctx.Err() != nil {
-		return p, ctx.Err()
-	}
-	presented := trust.AsError(handshakeErr)
-	if presented == nil || !presented.UnknownPeer() {
-		if own := (*exit.Error)(nil); errors.As(handshakeErr, &own) && own.Code == exit.CodeSettings {
-			return p, handshakeErr
-		}
-		return p, nil
-	}
-	if err := PromptForKey(ctx, h.Console, peer, presented); err != nil {
+	presented, err := unknownKey(ctx, handshakeErr)
+	if presented == nil {
 		return p, err
 	}
+	if err := PromptForKey(ctx, h.Console, peer, "", presented); err != nil {
+		return p, err
+	}
+	return h.accept(ctx, peer, p, presented)
+}
+
+// unknownKey returns the key that an unknown peer has presented, or nil, or the error of a handshake that means that no password
+// should be requested.
+func unknownKey(ctx context.Context, handshakeErr error) (*trust.Error, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	presented := trust.AsError(handshakeErr)
+	if presented != nil && presented.UnknownPeer() {
+		return presented, nil
+	}
+	if own := (*exit.Error)(nil); errors.As(handshakeErr, &own) && own.Code == exit.CodeSettings {
+		return nil, handshakeErr
+	}
+	return nil, nil
+}
+
+// accept stores the key that a peer has presented.
+func (h *Store) accept(ctx context.Context, peer string, p trust.Policy, presented *trust.Error) (trust.Policy, error) {
 	known := trust.Known{Pin: presented.Presented, Since: time.Now()}
 	p.Known = []trust.Known{known}
 	return p, h.remember(ctx, trust.Entry{Peer: peer, Known: known, Comment: SubjectComment(presented.Certificate)})
 }
 
-// PromptForKey shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error.
-func PromptForKey(ctx context.Context, c *console.Console, peer string, presented *trust.Error) error {
+// PromptForKey shows an unknown peer, and prompts whether to trust it. Every answer but yes is an error. place says which of
+// several questions it is, such as " (2 of 12)".
+func PromptForKey(ctx context.Context, c *console.Console, peer, place string, presented *trust.Error) error {
 	ShowPresentedKey(c, peer, presented)
-	answer, err := c.Question(ctx, "Trust it from now on? Type yes: ")
+	answer, err := c.Question(ctx, "Trust it from now on?"+place+" Type yes: ", "yes", "no")
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
 		return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted: %w", peer, presented.Presented, err), TrustHints(peer, presented)...)
 	case answer != "yes":
-		return exit.Errorf(exit.CodeSettings, "compare the key first, then run the command again; only the whole word yes accepts the key", "%s: its key %s is not trusted", peer, presented.Presented)
+		return notAccepted(peer, presented)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func (o *AddOptions) hinted(err error) error {
 // confirm prompts whether to trust the peer; without a terminal it returns an error with the key.
 func (o *AddOptions) confirm(ctx context.Context, con *console.Console, peer string, presented *trust.Error) error {
 	if con.CanPrompt() {
-		return knownhosts.PromptForKey(ctx, con, peer, presented)
+		return knownhosts.PromptForKey(ctx, con, peer, "", presented)
 	}
 	pin := presented.Presented.String()
 	return exit.New(exit.CodeSettings, fmt.Errorf("%s: its key %s has not been accepted, and this run cannot prompt for it", peer, pin),

@@ -3,6 +3,7 @@ package option
 
 import (
 	"cmp"
+	"context"
 	"path/filepath"
 	"strings"
 
@@ -91,21 +92,21 @@ func (o *Trust) Given() []settings.Given {
 }
 
 // Trust parses the flags and reads the file that they name.
-func (o *Trust) Trust(command string) (trust.Policy, error) {
+func (o *Trust) Trust(ctx context.Context, command string) (trust.Policy, error) {
 	pins, err := settings.ParsePins(o.Pins)
 	if err != nil {
 		return trust.Policy{}, exit.Usage(command, "--%s: %v", settings.KeyPin, err)
 	}
 	policy := trust.Policy{Pins: pins}
 	if o.CA != "" {
-		policy.Authorities, err = settings.ReadAuthorities(o.CA)
+		policy.Authorities, err = settings.ReadAuthorities(ctx, o.CA)
 	}
 	return policy, err
 }
 
 // instead returns the stored policy with the values of the flags that were given in place of the stored ones.
-func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, error) {
-	given, err := (&Trust{Pins: o.Pins}).Trust(command)
+func (o *Trust) instead(ctx context.Context, p *settings.Profile, command string) (trust.Policy, error) {
+	given, err := (&Trust{Pins: o.Pins}).Trust(ctx, command)
 	if err != nil {
 		return given, err
 	}
@@ -114,7 +115,7 @@ func (o *Trust) instead(p *settings.Profile, command string) (trust.Policy, erro
 	if len(given.Pins) > 0 {
 		q.Pins = given.Pins
 	}
-	return q.Trust()
+	return q.Trust(ctx)
 }
 
 // Site describe all phones of a site together.
@@ -140,7 +141,7 @@ func (o *Site) Given() []settings.Given {
 }
 
 // CheckGiven checks settings from flags and returns them in the form that the settings file has.
-func CheckGiven(command string, given []settings.Given) ([]settings.Given, error) {
+func CheckGiven(ctx context.Context, command string, given []settings.Given) ([]settings.Given, error) {
 	p := &settings.Profile{Texts: map[string][]string{}, Where: map[string]string{}}
 	var out []settings.Given
 	for _, s := range given {
@@ -149,7 +150,7 @@ func CheckGiven(command string, given []settings.Given) ([]settings.Given, error
 		}
 		texts := p.Canonical(s.Name)
 		if s.Name == settings.KeyCA {
-			if _, err := settings.ReadAuthorities(s.Texts[0]); err != nil {
+			if _, err := settings.ReadAuthorities(ctx, s.Texts[0]); err != nil {
 				return nil, err
 			}
 		}

@@ -25,15 +25,15 @@ func TestAccessOptions(t *testing.T) {
 		t.Errorf("port 0: %v, %q", f, f.Hints)
 	}
 	ca := clitest.File(t, "ca.pem", []byte(clitest.Authority))
-	policy, err := (&Trust{ca, []string{"sha256:" + strings.Repeat("0", 64)}}).Trust("push")
+	policy, err := (&Trust{ca, []string{"sha256:" + strings.Repeat("0", 64)}}).Trust(t.Context(), "push")
 	if err != nil || policy.Authorities == nil || len(policy.Pins) != 1 {
 		t.Errorf("got %+v, %v", policy, err)
 	}
-	if _, err := (&Trust{Pins: []string{"x"}}).Trust("push"); exit.Classify(err).Code != exit.CodeUsage {
+	if _, err := (&Trust{Pins: []string{"x"}}).Trust(t.Context(), "push"); exit.Classify(err).Code != exit.CodeUsage {
 		t.Errorf("a wrong pin: %v", err)
 	}
 	for _, name := range []string{clitest.File(t, "empty.pem", nil), ca + ".missing"} {
-		if _, err := (&Trust{CA: name}).Trust("push"); exit.Classify(err).Code != exit.CodeSettings {
+		if _, err := (&Trust{CA: name}).Trust(t.Context(), "push"); exit.Classify(err).Code != exit.CodeSettings {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -2,7 +2,9 @@ package option
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -147,12 +149,15 @@ func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, err
 }
 
 // Login adds the password to what phones are given.
-func (o *Fetch) Login(d *Destination, deploy wpi.Deployment) (wpi.Deployment, error) {
+func (o *Fetch) Login(ctx context.Context, d *Destination, deploy wpi.Deployment) (wpi.Deployment, error) {
 	switch {
 	case o.PasswordFile != "":
-		text, err := atomicfile.ReadLimited(o.PasswordFile, credentials.MaxPassword+2)
+		text, err := atomicfile.ReadLimited(ctx, o.PasswordFile, credentials.MaxPassword+2)
 		if err != nil {
-			return deploy, exit.New(exit.CodeSettings, err, "name a file with the password that phones log in with")
+			return deploy, exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.PasswordFile, exit.WithoutPath(err)), "name a file with the password that phones log in with")
+		}
+		if err := credentials.NotNothing("password file "+o.PasswordFile, string(text)); err != nil {
+			return deploy, err
 		}
 		deploy.Password = credentials.WithoutLineBreak(string(text))
 	case !o.own():

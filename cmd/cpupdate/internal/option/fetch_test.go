@@ -133,7 +133,7 @@ func TestFetchLogin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if deploy, err = o.Login(d, deploy); err != nil || deploy.Password != test.password || o.Writes(d) != test.writes {
+		if deploy, err = o.Login(t.Context(), d, deploy); err != nil || deploy.Password != test.password || o.Writes(d) != test.writes {
 			t.Errorf("%+v: %q, writes %v, %v", test.fetch, deploy.Password, o.Writes(d), err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestFetchLoginRefused(t *testing.T) {
 		{settings.FetchAccess{}, exit.CodeUsage, "--password-file: "},
 		{settings.FetchAccess{Username: "r", PasswordFile: clitest.File(t, "p", []byte("can\x01ary"))}, exit.CodeUsage, "--fetch-password-file: "},
 	} {
-		_, err := (&Fetch{FetchAccess: test.fetch}).Login(d, deploy)
+		_, err := (&Fetch{FetchAccess: test.fetch}).Login(t.Context(), d, deploy)
 		if codeOf(err) != test.code || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "ary") {
 			t.Errorf("%+v: %v", test.fetch, err)
 		}

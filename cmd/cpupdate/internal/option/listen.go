@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/address"
@@ -128,35 +128,29 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	return address.Split(o.Advertise)
 }
 
-// Certificate reads the certificate of --service-cert, or makes one for this run.
-func (o *Listen) Certificate() (tls.Certificate, error) {
-	if o.Cert == "" {
-		return serve.MakeCertificate(o.names(), time.Now())
+// Certificate reads the certificate of --service-cert, or makes one for this run. One that is made names only what phones
+// are told to call: if that is the address of this machine on the route to the phone, forLocal returns the certificate for
+// it; otherwise forLocal is nil.
+func (o *Listen) Certificate(ctx context.Context) (certificate tls.Certificate, forLocal func(netip.Addr) (*tls.Certificate, error), err error) {
+	if o.Cert != "" {
+		certificate, err = atomicfile.ReadKeyPair(ctx, o.Cert, o.key)
+		if err != nil {
+			err = exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
+				"use a certificate and its key, in two PEM files as openssl writes them")
+		}
+		return certificate, nil, err
 	}
-	certificate, err := tls.LoadX509KeyPair(o.Cert, o.key)
-	if err != nil {
-		return certificate, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-			"use a certificate and its key, in two PEM files as openssl writes them")
-	}
-	return certificate, nil
-}
-
-// names returns the names and addresses under which phones may call this machine.
-func (o *Listen) names() []string {
-	var names []string
 	if host, _, _ := o.Advertised(); host != "" {
-		names = append(names, host)
+		certificate, err = serve.MakeCertificate([]string{host}, time.Now())
+		return certificate, nil, err
 	}
-	if name, err := os.Hostname(); err == nil {
-		if name, err = address.ASCII(name); err == nil { // phones cannot use another one
-			names = append(names, name)
-		}
+	all, err := serve.NewCertificates(time.Now())
+	if err != nil {
+		return certificate, nil, err
 	}
-	addresses, _ := net.InterfaceAddrs() // without them the certificate names less
-	for _, address := range addresses {
-		if network, ok := address.(*net.IPNet); ok {
-			names = append(names, network.IP.String())
-		}
+	first, err := all.For(netip.IPv6Loopback())
+	if err != nil {
+		return certificate, nil, err
 	}
-	return names
+	return *first, all.For, nil
 }

@@ -3,6 +3,8 @@ package option
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // newListen is how phones are spoken to, as the flags say.
@@ -70,15 +73,41 @@ func TestAdvertised(t *testing.T) {
 	}
 }
 
-// TestCertificate checks that the certificate is made for the advertised host, or read from files.
+// namesOf returns everything in a certificate that says whose it is.
+func namesOf(c *x509.Certificate) []string {
+	names := slices.Concat(c.DNSNames, c.EmailAddresses, []string{c.Subject.CommonName})
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// TestCertificate checks that the certificate is made for what phones are told to call, and for nothing else, or read from
+// files.
 func TestCertificate(t *testing.T) {
-	made, err := newListen(t, "--advertise", "update.example").Certificate()
-	if err != nil {
+	for text, want := range map[string]string{"update.example": "update.example", "192.0.2.7:9": "192.0.2.7", "[2001:db8::1]": "2001:db8::1"} {
+		made, forLocal, err := newListen(t, "--advertise", text).Certificate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names := namesOf(made.Leaf); forLocal != nil || !slices.Equal(names, []string{want}) {
+			t.Errorf("--advertise %s: %q", text, names)
+		}
+	}
+	made, forLocal, err := newListen(t).Certificate(t.Context())
+	if err != nil || forLocal == nil {
 		t.Fatal(err)
 	}
-	leaf, err := x509.ParseCertificate(made.Certificate[0])
-	if err != nil || leaf.VerifyHostname("update.example") != nil || leaf.VerifyHostname("127.0.0.1") != nil {
-		t.Errorf("%v, %v", leaf.DNSNames, err)
+	for _, local := range []string{"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1", "fe80::1%eth0"} {
+		address := netip.MustParseAddr(local)
+		one, err := forLocal(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names := namesOf(one.Leaf); !slices.Equal(names, []string{address.Unmap().WithZone("").String()}) || trust.PinOf(one.Leaf) != trust.PinOf(made.Leaf) {
+			t.Errorf("%s: %q", local, names)
+		}
 	}
 	other, err := serve.MakeCertificate([]string{"x"}, time.Now())
 	if err != nil {
@@ -90,12 +119,12 @@ func TestCertificate(t *testing.T) {
 	}
 	certFile := clitest.File(t, "cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Certificate[0]}))
 	keyFile := clitest.File(t, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	read, err := newListen(t, "--service-cert", certFile, "--service-key", keyFile).Certificate()
+	read, _, err := newListen(t, "--service-cert", certFile, "--service-key", keyFile).Certificate(t.Context())
 	if err != nil || string(read.Certificate[0]) != string(other.Certificate[0]) {
 		t.Errorf("%v", err)
 	}
 	for _, files := range [][2]string{{certFile, "missing"}, {"missing", keyFile}, {keyFile, certFile}} {
-		_, err := newListen(t, "--service-cert", files[0], "--service-key", files[1]).Certificate()
+		_, _, err := newListen(t, "--service-cert", files[0], "--service-key", files[1]).Certificate(t.Context())
 		if codeOf(err) != exit.CodeSettings || !strings.Contains(err.Error(), files[0]) {
 			t.Errorf("%q: %v", files, err)
 		}

@@ -1,6 +1,7 @@
 package option
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -46,12 +47,12 @@ func (o *Phones) Validate(command string, addresses []string) error {
 }
 
 // Targets returns the named phones, or all phones of the list.
-func (o *Phones) Targets(command string, addresses []string, stored hwcheck.Phone) ([]fleet.Target, error) {
+func (o *Phones) Targets(ctx context.Context, command string, addresses []string, stored hwcheck.Phone) ([]fleet.Target, error) {
 	stated, err := o.Phone.Phone(command)
 	if err != nil {
 		return nil, err
 	}
-	listed, err := o.listed()
+	listed, err := o.listed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +97,11 @@ func badAddress(command, address string, err error) error {
 	return exit.Usage(command, "PHONE: %w", err)
 }
 
-func (o *Phones) listed() ([]hwcheck.ListedPhone, error) {
+func (o *Phones) listed(ctx context.Context) ([]hwcheck.ListedPhone, error) {
 	if o.List == "" {
 		return nil, nil
 	}
-	listed, err := settings.ReadPhoneList(o.List)
+	listed, err := settings.ReadPhoneList(ctx, o.List)
 	if err == nil && len(listed) == 0 {
 		err = exit.Errorf(exit.CodeSettings, "add a line for each phone", "phone list %s: contains no phones", o.List)
 	}
@@ -113,5 +114,9 @@ func sameAddress(address, key string) bool {
 }
 
 func listedTarget(p hwcheck.ListedPhone, stored hwcheck.Phone) fleet.Target {
-	return fleet.Target{Address: p.Address, MAC: p.MAC, Known: WithStored(p.Phone, stored), Override: p.Override, Reason: p.Reason}
+	t := fleet.Target{Address: p.Address, MAC: p.MAC, Known: WithStored(p.Phone, stored), Override: p.Override, Reason: p.Reason}
+	if !settings.IsSimulated(p.Note) {
+		t.Note = p.Note
+	}
+	return t
 }

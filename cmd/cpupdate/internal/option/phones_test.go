@@ -87,16 +87,16 @@ func TestPermits(t *testing.T) {
 func TestTargets(t *testing.T) {
 	list := clitest.File(t, "site.csv", []byte("address,mac,hw_level,override,reason\n192.0.2.1:8085,00:1A:E8:00:00:01,3,,\nphone.example,,,yes,lab\n"))
 	stored := hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 7, Origin: hwcheck.Stored}}, Device: []hwcheck.Claim[string]{{Value: "CP400"}}}
-	got, err := newPhones(t, "--phones="+list).Targets("push", nil, stored)
+	got, err := newPhones(t, "--phones="+list).Targets(t.Context(), "push", nil, stored)
 	if err != nil || len(got) != 2 || got[0].MAC != "00:1A:E8:00:00:01" || got[0].Known.Level[0].Value != 3 || got[0].Known.Device[0].Value != "CP400" ||
 		got[1].Known.Level[0].Value != 7 || !got[1].Override || got[1].Reason != "lab" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	got, err = newPhones(t, "--phones="+list).Targets("push", []string{"192.0.2.1"}, hwcheck.Phone{})
+	got, err = newPhones(t, "--phones="+list).Targets(t.Context(), "push", []string{"192.0.2.1"}, hwcheck.Phone{})
 	if err != nil || len(got) != 1 || got[0].MAC != "00:1A:E8:00:00:01" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	got, err = newPhones(t, "--hw-level=4", "--override", "--reason=x").Targets("push", []string{"[2001:db8::1]:8085"}, stored)
+	got, err = newPhones(t, "--hw-level=4", "--override", "--reason=x").Targets(t.Context(), "push", []string{"[2001:db8::1]:8085"}, stored)
 	if err != nil || len(got) != 1 || got[0].Address != "[2001:db8::1]:8085" || got[0].Known.Level[0].Value != 4 || got[0].Known.Device[0].Value != "CP400" || !got[0].Override || got[0].Reason != "x" {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -120,7 +120,7 @@ func TestTargetsRefused(t *testing.T) {
 		{[]string{"--phones=missing.csv"}, nil, exit.CodeSettings, "missing.csv"},
 		{[]string{"--phones=" + clitest.File(t, "empty.csv", []byte("address\n"))}, nil, exit.CodeSettings, "empty.csv"},
 	} {
-		_, err := newPhones(t, test.args...).Targets("push", test.addresses, hwcheck.Phone{})
+		_, err := newPhones(t, test.args...).Targets(t.Context(), "push", test.addresses, hwcheck.Phone{})
 		if codeOf(err) != test.code || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%q, %q: %v", test.args, test.addresses, err)
 		}
@@ -131,7 +131,7 @@ func TestTargetsRefused(t *testing.T) {
 func TestSite(t *testing.T) {
 	o := &Site{}
 	parse(t, o.AddFlags, "--hw-level=0003", "--model=CP600", "--software-type=Unify HFA", "--minimum-version=1.3.0.0")
-	set, err := CheckGiven("defaults set", o.Given())
+	set, err := CheckGiven(t.Context(), "defaults set", o.Given())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestCheckGiven(t *testing.T) {
 	ca := clitest.File(t, "ca.pem", []byte(clitest.Authority))
 	given := func(name, text string) []settings.Given { return []settings.Given{{Name: name, Texts: []string{text}}} }
 	for name, text := range map[string]string{settings.KeyCA: ca, settings.KeyFetchPassword: "relative"} {
-		set, err := CheckGiven("defaults set", given(name, text))
+		set, err := CheckGiven(t.Context(), "defaults set", given(name, text))
 		if err != nil || !strings.HasSuffix(set[0].Texts[0], text) || !strings.HasPrefix(set[0].Texts[0], "/") && !strings.Contains(set[0].Texts[0], ":") {
 			t.Errorf("%s: %v, %v", name, set, err)
 		}
@@ -164,7 +164,7 @@ func TestCheckGiven(t *testing.T) {
 	}{
 		{given("port", "x"), exit.CodeUsage}, {given(settings.KeyCA, "missing"), exit.CodeSettings}, {given(settings.KeyLevel, "0"), exit.CodeUsage},
 	} {
-		if _, err := CheckGiven("defaults set", test.given); codeOf(err) != test.code {
+		if _, err := CheckGiven(t.Context(), "defaults set", test.given); codeOf(err) != test.code {
 			t.Errorf("%v: %v", test.given, err)
 		}
 	}

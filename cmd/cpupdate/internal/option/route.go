@@ -119,11 +119,11 @@ func (o *Route) validateServe() error {
 }
 
 // Destination reads the settings of the server.
-func (o *Route) Destination(con *console.Console, store *settings.Store, pass *credentials.Store) (*Destination, error) {
+func (o *Route) Destination(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store) (*Destination, error) {
 	if len(o.Access.Given()) > 0 {
-		return o.explicit()
+		return o.explicit(ctx)
 	}
-	d, err := o.stored(con, store, pass)
+	d, err := o.stored(ctx, con, store, pass)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func noneStored(p *settings.Profile, names []string) error {
 	return exit.New(exit.CodeSettings, err, hint)
 }
 
-func (o *Route) explicit() (*Destination, error) {
+func (o *Route) explicit(ctx context.Context) (*Destination, error) {
 	access, err := o.Access.access(o.Command)
 	if err == nil {
 		err = settings.UsageError(o.Command, access.Validate())
@@ -164,7 +164,7 @@ func (o *Route) explicit() (*Destination, error) {
 	if err := o.checkTrust(access); err != nil {
 		return nil, err
 	}
-	trust, err := o.Trust.Trust(o.Command)
+	trust, err := o.Trust.Trust(ctx, o.Command)
 	return &Destination{Access: access, Trust: trust, Origin: "flags"}, err
 }
 
@@ -176,7 +176,7 @@ func (o *Route) checkTrust(access transfer.Access) error {
 	return nil
 }
 
-func (o *Route) stored(con *console.Console, store *settings.Store, pass *credentials.Store) (*Destination, error) {
+func (o *Route) stored(ctx context.Context, con *console.Console, store *settings.Store, pass *credentials.Store) (*Destination, error) {
 	p, err := store.Profile(o.Profile)
 	if err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func (o *Route) stored(con *console.Console, store *settings.Store, pass *creden
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
 	}
-	d.Trust, err = o.Trust.instead(p, o.Command)
+	d.Trust, err = o.Trust.instead(ctx, p, o.Command)
 	return d, err
 }
 

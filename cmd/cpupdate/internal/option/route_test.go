@@ -142,7 +142,7 @@ func TestDestination(t *testing.T) {
 		if test.stored != "" {
 			m.Put(t, "config.toml", test.stored)
 		}
-		d, err := newRoute(t, strings.Fields(test.args)...).Destination(m.Console, m.Settings, m.Passwords)
+		d, err := newRoute(t, strings.Fields(test.args)...).Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 		if codeOf(err) != test.code || (m.Err.Len() > 0) != test.note {
 			t.Errorf("%q: %v\n%s", test.args, err, m.Err)
 			continue
@@ -159,16 +159,16 @@ func TestDestination(t *testing.T) {
 // TestNoServer checks the hints if no server is named.
 func TestNoServer(t *testing.T) {
 	m := machine.New(t)
-	if _, err := newRoute(t).Destination(m.Console, m.Settings, m.Passwords); !errors.Is(err, ErrNoServer) {
+	if _, err := newRoute(t).Destination(t.Context(), m.Console, m.Settings, m.Passwords); !errors.Is(err, ErrNoServer) {
 		t.Errorf("%v", err)
 	}
 	m.Put(t, "config.toml", "[profile.berlin]\nserver = \"h\"\n")
-	_, err := newRoute(t, "--use-defaults").Destination(m.Console, m.Settings, m.Passwords)
+	_, err := newRoute(t, "--use-defaults").Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 	if hints := exit.Classify(err).Hints; len(hints) != 2 || !strings.Contains(hints[0], "berlin") {
 		t.Errorf("%q", hints)
 	}
 	m.Put(t, "config.toml", "[profile.berlin]\nusername = \"h\"\n")
-	_, err = newRoute(t, "--profile", "berlin").Destination(m.Console, m.Settings, m.Passwords)
+	_, err = newRoute(t, "--profile", "berlin").Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 	if hints := exit.Classify(err).Hints; len(hints) != 1 || !strings.Contains(hints[0], "--profile berlin --server") {
 		t.Errorf("%q", hints)
 	}
@@ -187,7 +187,7 @@ func TestTrustInstead(t *testing.T) {
 	}{
 		{nil, old, false}, {[]string{"--ca", ca}, old, true}, {[]string{"--pin", other}, other, false}, {[]string{"--pin", other, "--ca", ca}, other, true},
 	} {
-		d, err := newRoute(t, append(test.args, "--use-defaults")...).Destination(m.Console, m.Settings, m.Passwords)
+		d, err := newRoute(t, append(test.args, "--use-defaults")...).Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 		if err != nil || len(d.Trust.Pins) != 1 || d.Trust.Pins[0].String() != test.pin || (d.Trust.Authorities != nil) != test.ca {
 			t.Errorf("%q: %+v, %v", test.args, d, err)
 		}
@@ -211,7 +211,7 @@ func TestLogin(t *testing.T) {
 		m := machine.New(t)
 		m.Passwords.Variable = secret.New("canary")
 		o := newRoute(t, append([]string{"--server", "h"}, test.args...)...)
-		d, err := o.Destination(m.Console, m.Settings, m.Passwords)
+		d, err := o.Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +229,7 @@ func TestLoginStored(t *testing.T) {
 	m.Put(t, "passwords.toml", "[defaults]\npassword = \"canary\"\n")
 	for _, args := range [][]string{{"--use-defaults"}, {"--server", "other.example", "--username", "cp"}} {
 		o := newRoute(t, args...)
-		d, err := o.Destination(m.Console, m.Settings, m.Passwords)
+		d, err := o.Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestLoginUnknown(t *testing.T) {
 	m := machine.New(t)
 	m.Put(t, settings.KnownKeysFile, "x\n")
 	o := newRoute(t, "--method", "ftps", "--server", "h", "--username", "cp", "--password-file", "missing")
-	d, err := o.Destination(m.Console, m.Settings, m.Passwords)
+	d, err := o.Destination(t.Context(), m.Console, m.Settings, m.Passwords)
 	if err != nil {
 		t.Fatal(err)
 	}

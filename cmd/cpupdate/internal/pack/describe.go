@@ -29,7 +29,7 @@ type DescribeOptions struct {
 
 // Describe writes a descriptor beside an image, and shows the image with it.
 func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o DescribeOptions, name string) error {
-	key, err := readPrivateKey(o.Key)
+	key, err := readPrivateKey(ctx, o.Key)
 	if err != nil {
 		return err
 	}
@@ -58,10 +58,13 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 		return exit.Usage("describe", "--key %s would be overwritten: store the key under another name", o.Key)
 	}
 	if o.DryRun {
+		if description.Content.Name != "" {
+			con.Note("warning", name, "the file is "+description.Content.Name)
+		}
 		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
 		return con.Print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 	}
-	if err := writeDescriptor(path, text, key, o.Force || replaceable(path, description)); err != nil {
+	if err := writeDescriptor(path, text, key, o.Force || replaceable(ctx, path, description)); err != nil {
 		return err
 	}
 	im := (&images.Loader{Console: con, Open: open, Foreign: o.Foreign}).Load(ctx, name)
@@ -101,11 +104,11 @@ func missingFlags(facts bind.Facts) []string {
 
 // replaceable reports whether a new descriptor can replace the one at path without a loss: that is unsigned, is as describe
 // writes it, is of the same image, and states nothing that the new one does not.
-func replaceable(path string, d *bind.Description) bool {
+func replaceable(ctx context.Context, path string, d *bind.Description) bool {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	old, err := atomicfile.ReadLimited(path, maxDescriptor)
+	old, err := atomicfile.ReadLimited(ctx, path, maxDescriptor)
 	if err != nil {
 		return false
 	}
@@ -119,6 +122,11 @@ func replaceable(path string, d *bind.Description) bool {
 	if again, err := before.Marshal(); err != nil || !bytes.Equal(again, old) {
 		return false
 	}
+	return keeps(before, d)
+}
+
+// keeps reports whether a description states every value of an older one that a person stated.
+func keeps(before, d *bind.Description) bool {
 	for _, name := range before.FromFileName { // not the operator's
 		switch name {
 		case "software_type":

@@ -55,7 +55,7 @@ func Run(ctx context.Context, con *console.Console, o Options, name string) erro
 	if o.Output == "" {
 		return exit.Usage("pack", "--output is missing: it names the image to write")
 	}
-	build, err := o.builder()
+	build, err := o.builder(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func buildError(err error) error {
 }
 
 // builder returns the builder for the flags.
-func (o *Options) builder() (builder, error) {
+func (o *Options) builder(ctx context.Context) (builder, error) {
 	version, err := optionalVersion("software-version", o.Stated.version)
 	if err != nil {
 		return nil, err
@@ -149,14 +149,14 @@ func (o *Options) builder() (builder, error) {
 	}
 	switch o.Format {
 	case "cpb":
-		return o.cpb(version)
+		return o.cpb(ctx, version)
 	case "openstage":
 		return o.openStage(version)
 	}
 	return nil, exit.Usage("pack", "--format %q: must be cpb or openstage", o.Format)
 }
 
-func (o *Options) cpb(version bind.Version) (builder, error) {
+func (o *Options) cpb(ctx context.Context, version bind.Version) (builder, error) {
 	b := &bind.Builder{Family: o.Stated.family, Models: o.Stated.models, SoftwareType: o.Stated.kind, Version: version, Note: o.Note}
 	if b.Family == "" {
 		b.Family = "OpenScape Desk Phone CP"
@@ -171,7 +171,7 @@ func (o *Options) cpb(version bind.Version) (builder, error) {
 	if b.Built, err = builtTime(o.Built); err != nil {
 		return nil, err
 	}
-	if b.Key, err = readPrivateKey(o.Key); err != nil {
+	if b.Key, err = readPrivateKey(ctx, o.Key); err != nil {
 		return nil, err
 	}
 	return b.Build, nil
@@ -239,11 +239,11 @@ func builtTime(text string) (time.Time, error) {
 }
 
 // readPrivateKey reads a signing key, or returns nil for no name. Errors never contain the content of the file.
-func readPrivateKey(name string) (ed25519.PrivateKey, error) {
+func readPrivateKey(ctx context.Context, name string) (ed25519.PrivateKey, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := atomicfile.ReadLimited(name, settings.MaxKeyFile)
+	text, err := atomicfile.ReadLimited(ctx, name, settings.MaxKeyFile)
 	if err == nil {
 		var key ed25519.PrivateKey
 		if key, err = bind.ParsePrivateKey(text); err == nil {

@@ -35,7 +35,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 		return err
 	}
 	phones := option.Phones{List: o.List}
-	targets, err := phones.Targets("phone", addresses, fleet.Target{}.Known)
+	targets, err := phones.Targets(ctx, "phone", addresses, fleet.Target{}.Known)
 	if err != nil {
 		return err
 	}
@@ -47,8 +47,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err := con.Print(newPhonesDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
-	in := advice.Context{List: o.List, Flags: con.Flags, Waits: advice.WaitsForQuery(o.Listen.ForQuery().SkipUnreachable)}
-	return advice.RunFailure(plan, in, results)
+	return advice.RunFailure(plan, advice.Context{List: o.List, Flags: con.Flags}, results)
 }
 
 // A phonesDoc is the JSON answer of phone.
@@ -60,14 +59,15 @@ type phonesDoc struct {
 // A phoneDoc holds what a phone reports, or why it did not answer.
 type phoneDoc struct {
 	Address string             `json:"address"`
-	Device  *runview.DeviceDoc `json:"device"` // null if it did not answer
+	Note    string             `json:"note,omitempty"` // of the list
+	Device  *runview.DeviceDoc `json:"device"`         // null if it did not answer
 	Error   *exit.ErrorDoc     `json:"error,omitempty"`
 }
 
 func newPhonesDoc(targets []fleet.Target, results []fleet.Result) phonesDoc {
 	doc := phonesDoc{Schema: 1, Phones: []phoneDoc{}}
 	for i, r := range results {
-		row := phoneDoc{Address: targets[i].Address, Device: runview.NewDeviceDoc(r.After)}
+		row := phoneDoc{Address: targets[i].Address, Note: targets[i].Note, Device: runview.NewDeviceDoc(r.After)}
 		if r.Failure != nil {
 			row.Error = exit.NewErrorDoc(advice.PhoneFailure(targets[i].Address, advice.Context{}, r))
 		}
@@ -80,7 +80,7 @@ func newPhonesDoc(targets []fleet.Target, results []fleet.Result) phonesDoc {
 func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, results []fleet.Result) {
 	if len(results) == 1 {
 		if results[0].Failure == nil {
-			drawPhone(w, con, targets[0].Address, results[0].After)
+			drawPhone(w, con, targets[0].Label(), results[0].After)
 		}
 		return
 	}
@@ -101,9 +101,9 @@ func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Re
 		if short {
 			d.Type = strings.TrimPrefix(d.Type, "OpenScape Desk Phone ")
 		}
-		row := []string{targets[i].Address, d.Type, runview.Typed(d), d.PartNumber, d.MAC}
+		row := []string{targets[i].Label(), d.Type, runview.Typed(d), d.PartNumber, d.MAC}
 		if r.Failure != nil {
-			row = []string{targets[i].Address, r.Failure.Error()}
+			row = []string{targets[i].Label(), r.Failure.Error()}
 		}
 		for j, cell := range row {
 			filled[j] = filled[j] || cell != "" && r.Failure == nil

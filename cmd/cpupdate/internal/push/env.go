@@ -17,4 +17,5 @@ type Env struct {
 	KnownHosts *knownhosts.Store
 	Open       images.OpenFunc
 	Dial       option.DialFunc
+	Version    string // of cpupdate
 }

@@ -49,18 +49,22 @@ func (r *rollout) trustPages(ctx context.Context, base trust.Policy) ([]trust.Po
 		})
 	}
 	all.Wait()
-	for i, p := range policies {
-		if !knownhosts.CanPromptFor(r.con, p) {
-			continue
-		}
-		var err error
-		if policies[i], err = r.hosts.AcceptAfter(ctx, r.pageOf(i), p, ended[i]); err == nil {
-			continue
-		}
-		if len(r.targets) == 1 || ctx.Err() != nil || len(policies[i].Known) > 0 {
+	pages := make([]string, len(r.targets))
+	for i := range pages {
+		pages[i] = r.pageOf(i)
+	}
+	refused, err := r.hosts.AcceptPages(ctx, pages, policies, ended)
+	if err != nil {
+		return nil, err
+	}
+	for i, err := range refused {
+		switch {
+		case err == nil:
+		case len(r.targets) == 1:
 			return nil, err
+		default: // the others continue, and this page is refused when it is opened
+			r.con.Note("warning", r.targets[i].Address, err.Error())
 		}
-		r.con.Note("warning", r.targets[i].Address, err.Error()) // the others continue, and this page is refused when it is opened
 	}
 	return policies, nil
 }

@@ -2,6 +2,7 @@ package push
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -55,13 +56,34 @@ func pagesAtOnce(t *testing.T, n int) (addresses []string, port int) {
 	return addresses, port
 }
 
-// TestPagesAtOnce checks that the handshakes with all pages run at once, that the prompts follow one after another in
-// the order of the phones, and that a no counts for one page only.
+// TestPagesAtOnce checks that the handshakes with all pages run at once, that all keys are shown, that one answer counts for
+// all pages, and that with "each" the prompts follow one after another in the order of the phones, and a no counts for one
+// page only.
 func TestPagesAtOnce(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		typed string
+		known []int
+		asked int // one after another
+		said  string
+	}{
+		"each": {"each\nyes\nno\nyes\n", []int{1, 0, 1}, 3, "Trust it from now on? (3 of 3) Type yes: "},
+		"all":  {"yes\n", []int{1, 1, 1}, 0, "now has the keys of 3 web pages\n"},
+		"none": {"n\n", []int{0, 0, 0}, 0, "is not trusted"},
+		"end":  {"", []int{0, 0, 0}, 0, "is not trusted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			askedForPages(t, test.typed, test.known, test.asked, test.said)
+		})
+	}
+}
+
+func askedForPages(t *testing.T, typed string, known []int, asked int, said string) {
+	t.Helper()
 	addresses, port := pagesAtOnce(t, 3)
 	m := machine.New(t)
-	m.Console.In, m.Console.InTerminal = strings.NewReader("yes\nno\nyes\n"), true
+	m.Console.In, m.Console.InTerminal = strings.NewReader(typed), true
 	r := &rollout{con: m.Console, hosts: m.KnownHosts, im: &images.Image{}, options: transfer.Options{Timeout: 10 * time.Second}}
 	r.o.Route.Web.Port, r.o.Listen.Parallel = port, 3
 	for _, address := range addresses {
@@ -71,7 +93,7 @@ func TestPagesAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, known := range []int{1, 0, 1} {
+	for i, known := range known {
 		if len(policies[i].Known) != known {
 			t.Errorf("%s: %d keys are known", addresses[i], len(policies[i].Known))
 		}
@@ -80,10 +102,15 @@ func TestPagesAtOnce(t *testing.T) {
 	if !strings.HasPrefix(text, "note: this machine: reads the keys of 3 web pages first\n") {
 		t.Errorf("it begins %q", text)
 	}
-	for _, address := range addresses {
-		_, after, found := strings.Cut(text, "\n"+address+":"+strconv.Itoa(port)+" is unknown")
-		if text = after; !found {
-			t.Errorf("%s is not asked about, or not in its turn", address)
+	if !strings.Contains(text, said) || strings.Count(text, " is unknown") != asked || strings.Count(text, "Trust all 3 from now on?") != 1 {
+		t.Errorf("not %q, or not %d prompts:\n%s", said, asked, text)
+	}
+	for _, form := range []string{"\n  %s:%d\n    sha256:", "%s:%d is unknown"} {
+		for _, address := range addresses[:min(len(addresses), max(asked, strings.Count(form, "sha256")*len(addresses)))] {
+			_, after, found := strings.Cut(text, fmt.Sprintf(form, address, port))
+			if text = after; !found {
+				t.Errorf("%s is not asked about, or not in its turn", address)
+			}
 		}
 	}
 }
@@ -150,7 +177,7 @@ func TestHopeless(t *testing.T) {
 		{[]fleet.Target{{Known: level(4), Override: true}}, false},
 	} {
 		r, m := newRollout(t, nil, "--serve")
-		if r.table, err = m.Settings.HardwareTable(""); err != nil {
+		if r.table, err = m.Settings.HardwareTable(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
 		r.targets = test.targets
@@ -181,7 +208,7 @@ func TestSettle(t *testing.T) {
 		{nil, exit.CodeUsage, option.ErrNoServer.Error()},
 	} {
 		r, _ := newRollout(t, nil, test.args...)
-		err := r.resolve("folder/cp600.bind", []string{"192.0.2.50"})
+		err := r.resolve(t.Context(), "folder/cp600.bind", []string{"192.0.2.50"})
 		switch {
 		case test.code == exit.CodeOK && (err != nil || r.o.Upload.Filename != "cp600.bind" || len(r.targets) != 1):
 			t.Errorf("%q: %v", test.args, err)

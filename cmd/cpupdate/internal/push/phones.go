@@ -30,6 +30,7 @@ type rollout struct {
 	pass    *credentials.Store
 	hosts   *knownhosts.Store
 	dial    option.DialFunc
+	version string // of cpupdate
 	o       Options
 	d       *option.Destination // nil if this machine serves
 	file    *bind.File
@@ -43,11 +44,11 @@ type rollout struct {
 
 // pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o}
-	if err := r.resolve(name, addresses); err != nil {
+	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, version: env.Version, o: o}
+	if err := r.resolve(ctx, name, addresses); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Console, env.Settings, env.Open, o.Image)
+	l, err := images.NewLoader(ctx, env.Console, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 }
 
 // resolve reads all settings of server and phones before anything is opened.
-func (r *rollout) resolve(name string, addresses []string) (err error) {
+func (r *rollout) resolve(ctx context.Context, name string, addresses []string) (err error) {
 	o := &r.o
 	if r.options, err = o.Upload.Options(); err != nil {
 		return err
@@ -76,17 +77,17 @@ func (r *rollout) resolve(name string, addresses []string) (err error) {
 			o.Upload.Filename = filepath.Base(name)
 		}
 		err = settings.UsageError("push", transfer.CheckName(o.Upload.Filename))
-	} else if r.d, err = o.Route.Destination(r.con, r.store, r.pass); err == nil {
+	} else if r.d, err = o.Route.Destination(ctx, r.con, r.store, r.pass); err == nil {
 		stored = r.d.Phone
 		err = o.Upload.Validate(r.d, name)
 	}
 	if err != nil {
 		return orServe(err)
 	}
-	if r.targets, err = o.Phones.Targets("push", addresses, stored); err != nil {
+	if r.targets, err = o.Phones.Targets(ctx, "push", addresses, stored); err != nil {
 		return err
 	}
-	if r.table, err = r.store.HardwareTable(o.Hardware); err != nil {
+	if r.table, err = r.store.HardwareTable(ctx, o.Hardware); err != nil {
 		return err
 	}
 	return r.checkDeployment()
@@ -136,6 +137,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 		size = r.file.Image().Size()
 	}
 	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
+	show.Tool = r.version
 	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Listen.Interval, r.o.Route.Web.On
 	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
 	var err error
@@ -147,7 +149,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	if r.o.Route.Serve || r.o.Route.Web.On {
 		image.Unchanged = r.file.CheckUnchanged
 	}
-	callbackServer, err := callback.Listen(&r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
+	callbackServer, err := callback.Listen(ctx, &r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
 	if err != nil {
 		return err
 	}
@@ -179,9 +181,6 @@ func (r *rollout) failureContext() advice.Context {
 	if r.o.Route.Web.On {
 		in.Page = r.o.Route.Web.Peer
 	}
-	if r.o.Listen.SkipUnreachable {
-		in.Waits = "to wait until it can be reached, omit --skip-unreachable"
-	}
 	return in
 }
 
@@ -207,11 +206,11 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 
 // uploaded uploads the image to the server.
 func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
-	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
+	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, version: r.version, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
 	if err := r.o.Route.Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
 		return nil, err
 	}
-	deploy, err := r.o.Fetch.Login(r.d, r.deploy) // before anything is sent
+	deploy, err := r.o.Fetch.Login(ctx, r.d, r.deploy) // before anything is sent
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +221,7 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 		return nil, p.failure(ctx, err)
 	}
 	p.left = location.Left
+	r.im.Facts.Integrity = r.file.Facts().Integrity // with the digest that was computed on the way
 	if err := p.say("sent", r.d.Access.FileURL(r.o.Upload.Filename), location); err != nil {
 		return nil, err
 	}

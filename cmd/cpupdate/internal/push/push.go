@@ -50,14 +50,14 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 	if err != nil {
 		return err
 	}
-	d, err := o.Route.Destination(env.Console, env.Settings, env.Passwords)
+	d, err := o.Route.Destination(ctx, env.Console, env.Settings, env.Passwords)
 	if err != nil {
 		return err
 	}
 	if err := o.Upload.Validate(d, name); err != nil {
 		return err
 	}
-	l, err := images.NewLoader(env.Console, env.Settings, env.Open, o.Image)
+	l, err := images.NewLoader(ctx, env.Console, env.Settings, env.Open, o.Image)
 	if err != nil {
 		return err
 	}
@@ -67,11 +67,11 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 		return err
 	}
 	defer f.Close()
-	sheet, err := o.check(env.Console, env.Settings, im, d, l.Policy)
+	sheet, err := o.check(ctx, env.Console, env.Settings, im, d, l.Policy)
 	if err != nil {
 		return err
 	}
-	p := &upload{con: env.Console, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, o: o, d: d, file: f, sheet: sheet, options: options}
+	p := &upload{con: env.Console, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, version: env.Version, o: o, d: d, file: f, sheet: sheet, options: options}
 	return p.run(ctx)
 }
 
@@ -92,12 +92,12 @@ func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File,
 }
 
 // check applies the rules and returns the result if the image may be sent.
-func (o *Options) check(con *console.Console, store *settings.Store, im *images.Image, d *option.Destination, demand hwcheck.Policy) (*ruleSheet, error) {
+func (o *Options) check(ctx context.Context, con *console.Console, store *settings.Store, im *images.Image, d *option.Destination, demand hwcheck.Policy) (*ruleSheet, error) {
 	phone, err := o.Phones.Phone.Phone("push")
 	if err != nil {
 		return nil, err
 	}
-	table, err := store.HardwareTable(o.Hardware)
+	table, err := store.HardwareTable(ctx, o.Hardware)
 	if err != nil {
 		return nil, err
 	}

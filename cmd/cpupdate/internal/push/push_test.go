@@ -165,7 +165,7 @@ func TestPushSentLeft(t *testing.T) {
 	for _, asJSON := range []bool{false, true} {
 		m := machine.New(t)
 		m.Console.JSON = asJSON
-		l, err := images.NewLoader(m.Console, m.Settings, bind.Open, images.Options{})
+		l, err := images.NewLoader(t.Context(), m.Console, m.Settings, bind.Open, images.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

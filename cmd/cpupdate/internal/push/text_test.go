@@ -19,7 +19,7 @@ import (
 func TestDraw(t *testing.T) {
 	m := machine.New(t)
 	name := clitest.Image(t, "cp600.bind", nil)
-	l, err := images.NewLoader(m.Console, m.Settings, bind.Open, images.Options{})
+	l, err := images.NewLoader(t.Context(), m.Console, m.Settings, bind.Open, images.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

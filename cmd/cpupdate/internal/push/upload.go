@@ -25,6 +25,7 @@ type upload struct {
 	pass     *credentials.Store
 	hosts    *knownhosts.Store
 	dial     option.DialFunc
+	version  string // of cpupdate
 	o        Options
 	d        *option.Destination
 	file     *bind.File
@@ -183,11 +184,12 @@ type pushDoc struct {
 	Millis      *int64   `json:"duration_ms,omitempty"`
 	BytesPerSec int64    `json:"bytes_per_second,omitempty"`
 	Left        []string `json:"left,omitempty"`
+	*images.UsedDoc
 }
 
 // say writes the answer of the upload.
 func (p *upload) say(event, where string, l transfer.Location) error {
-	doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size}
+	doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size, UsedDoc: p.used()}
 	if event == "sent" {
 		if l.SHA256 != nil {
 			doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
@@ -211,6 +213,13 @@ func (p *upload) say(event, where string, l transfer.Location) error {
 		}
 		p.draw(w, event, where, l)
 	})
+}
+
+// used names the image, with the digest that was computed while it was sent.
+func (p *upload) used() *images.UsedDoc {
+	im := *p.sheet.im
+	im.Facts.Integrity = p.file.Facts().Integrity
+	return im.Used(p.version)
 }
 
 // rate returns the number of bytes sent a second.

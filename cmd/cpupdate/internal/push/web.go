@@ -52,7 +52,7 @@ func (r *rollout) web(ctx context.Context) (*fleet.Web, error) {
 	if err := r.onePageEach(); err != nil || r.noneFits() {
 		return w, err
 	}
-	base, err := r.o.Route.Trust.Trust("push")
+	base, err := r.o.Route.Trust.Trust(ctx, "push")
 	if err != nil {
 		return nil, err
 	}

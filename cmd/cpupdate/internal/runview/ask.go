@@ -14,7 +14,7 @@ import (
 // Query runs a plan that only queries phones, and shows on stderr what it waits for.
 func Query(ctx context.Context, con *console.Console, listenOptions option.Listen, timeout time.Duration, plan *fleet.Plan) ([]fleet.Result, error) {
 	w := newWatch(con, plan.Phones)
-	callbackServer, err := callback.Listen(listenOptions.ForQuery(), con, plan.Phones, timeout, transfer.Options{}, w.queryEvent)
+	callbackServer, err := callback.Listen(ctx, listenOptions.ForQuery(), con, plan.Phones, timeout, transfer.Options{}, w.queryEvent)
 	if err != nil {
 		return nil, err
 	}

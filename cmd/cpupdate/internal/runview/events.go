@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -15,12 +16,15 @@ type phoneEvent struct {
 	Schema      int               `json:"schema"`
 	Event       string            `json:"event"`
 	Phone       string            `json:"phone,omitempty"` // as it was named; absent if it is not in the plan
+	Note        string            `json:"note,omitempty"`  // of the list
 	Time        string            `json:"time"`
 	Attempt     int               `json:"attempt,omitempty"`
 	LimitMillis int64             `json:"limit_ms,omitempty"` // how long the next step may take
 	Device      *DeviceDoc        `json:"device,omitempty"`
 	Known       *verdict.PhoneDoc `json:"known,omitempty"`
+	Before      *DeviceDoc        `json:"before,omitempty"` // what it reported first
 	*hwcheck.Verdict
+	*images.UsedDoc
 	Fetch      *fetchDoc      `json:"fetch,omitempty"`
 	Upload     *uploadDoc     `json:"upload,omitempty"`
 	Text       string         `json:"text,omitempty"`
@@ -63,16 +67,16 @@ func newFetchDoc(f serve.Fetch) *fetchDoc {
 	return &fetchDoc{f.Requests, f.Sent, f.Size, f.Complete, f.Cut}
 }
 
-// newPhoneEvent returns an event as JSON; name is that of the phone, failed is its failure or nil.
-func newPhoneEvent(name string, e fleet.Event, failed *exit.Error) phoneEvent {
+// newPhoneEvent returns an event of a phone as JSON; failed is its failure or nil.
+func newPhoneEvent(t fleet.Target, e fleet.Event, failed *exit.Error) phoneEvent {
 	doc := phoneEvent{
-		Schema: 1, Event: string(e.Step), Phone: name, Time: e.At.UTC().Format(time.RFC3339Nano),
+		Schema: 1, Event: string(e.Step), Phone: t.Address, Note: t.Note, Time: e.At.UTC().Format(time.RFC3339Nano),
 		Attempt: e.Attempt, LimitMillis: e.Limit.Milliseconds(), Device: NewDeviceDoc(e.Device),
 		Verdict: e.Verdict, Fetch: newFetchDoc(e.Fetch),
 		Upload: newUploadDoc(e.Upload), Text: e.Text, Outcome: string(e.Outcome),
 	}
 	if e.Verdict != nil {
-		known := verdict.NewPhoneDoc(name, e.Known)
+		known := verdict.NewPhoneDoc(t.Address, e.Known)
 		doc.Known = &known
 	}
 	if e.Err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -34,7 +35,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
 		if r.con.Verbose || e.Step == fleet.StepBusy {
-			r.noteAbout(r.targets[e.Phone].Address, stepText(e))
+			r.noteAbout(r.targets[e.Phone].Label(), stepText(e))
 		}
 	}
 	if r.progress == nil {
@@ -98,7 +99,7 @@ func (r *Report) share() string {
 func (r *Report) endLine(e fleet.Event, p *phoneProgress) string {
 	word, style := endWord(e)
 	return r.con.Layout(0, r.endWidth(), r.nameWidth()).Line(
-		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Address), console.Plain.Cell(r.endText(e, p)))
+		style.Cell(word), console.Plain.Cell(r.targets[e.Phone].Label()), console.Plain.Cell(r.endText(e, p)))
 }
 
 // endWidth returns the width of the longest word for a result; the failures of web pages have longer words.
@@ -115,10 +116,10 @@ func (r *Report) endWidth() int {
 }
 
 func (r *Report) nameWidth() int {
-	const widest = 24
+	const widest = 40
 	width := 0
 	for _, t := range r.targets {
-		width = max(width, min(console.Columns(t.Address), widest))
+		width = max(width, min(console.Columns(t.Label()), widest))
 	}
 	return width
 }
@@ -204,6 +205,7 @@ type summaryDoc struct {
 	Code     exit.Code      `json:"code"` // the exit code of the run
 	Name     string         `json:"name"` // of the code
 	Time     string         `json:"time"`
+	*images.UsedDoc
 }
 
 // Summary ends the answer with the number of phones for each result; ended is the error of the run, or nil.
@@ -211,7 +213,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
 	r.endFetch()
-	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}}
+	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}, UsedDoc: r.image.Used(r.Tool)}
 	doc.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	if ended != nil {
 		doc.Code = exit.Classify(ended).Code

@@ -26,6 +26,7 @@ type Report struct {
 
 	Context  advice.Context
 	Interval time.Duration // between two requests to a phone
+	Tool     string        // the version of cpupdate
 
 	Watch    *Watch // its lock guards everything below
 	warned   bool   // whether the warning about LAN and power was shown
@@ -115,7 +116,11 @@ func (r *Report) emit(e fleet.Event, p *phoneProgress) {
 		}
 		p.shown = e.At
 	}
-	r.say(r.con.Emit(newPhoneEvent(r.targets[e.Phone].Address, e, r.failed(e, p)), nil))
+	doc := newPhoneEvent(r.targets[e.Phone], e, r.failed(e, p))
+	if e.Step == fleet.StepDone || e.Step == fleet.StepFailed {
+		doc.Before, doc.UsedDoc = NewDeviceDoc(p.before), r.image.Used(r.Tool)
+	}
+	r.say(r.con.Emit(doc, nil))
 }
 
 // failed returns the failure of a phone that failed, or nil.
@@ -138,7 +143,7 @@ func (r *Report) say(err error) {
 // outsider shows an event of a caller that is not in the plan, which is not part of the answer.
 func (r *Report) outsider(e fleet.Event) {
 	if r.Watch.heard(e) {
-		r.say(r.con.Emit(newPhoneEvent("", e, nil), func(io.Writer) { r.noteAbout("a caller", e.Err.Error()) }))
+		r.say(r.con.Emit(newPhoneEvent(fleet.Target{}, e, nil), func(io.Writer) { r.noteAbout("a caller", e.Err.Error()) }))
 	}
 }
 
@@ -174,7 +179,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 	if r.web(e, p) {
 		return
 	}
-	name := r.targets[0].Address
+	name := r.targets[0].Label()
 	switch e.Step { //nolint:exhaustive // web handles the others
 	case fleet.StepContacted:
 		r.noteAbout(name, stepText(e))
@@ -289,7 +294,7 @@ func (r *Report) dryRunText() string {
 // startFetch shows the progress of the download, if this machine can see it.
 func (r *Report) startFetch() {
 	if r.size > 0 && r.progress == nil {
-		r.progress = r.con.StartProgress(r.targets[0].Address, "fetched", r.size, func(any) {})
+		r.progress = r.con.StartProgress(r.targets[0].Label(), "fetched", r.size, func(any) {})
 	}
 }
 

@@ -203,7 +203,7 @@ func (w *Watch) namesOf(state phoneState) []string {
 	var names []string
 	for i, s := range w.states {
 		if s == state {
-			names = append(names, w.targets[i].Address)
+			names = append(names, w.targets[i].Label())
 		}
 	}
 	return names
@@ -242,6 +242,10 @@ func (w *Watch) queryEvent(e fleet.Event) {
 			w.noteAbout("a caller", e.Err.Error())
 		}
 	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
-		w.noteAbout(w.targets[e.Phone].Address, stepText(e))
+		name := w.targets[e.Phone].Label()
+		if w.con.JSON { // programs know it by its address
+			name = w.targets[e.Phone].Address
+		}
+		w.noteAbout(name, stepText(e))
 	}
 }

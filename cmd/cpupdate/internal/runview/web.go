@@ -10,7 +10,7 @@ import (
 
 // web shows an event of the only phone's web page. It reports whether the event was one of a page.
 func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
-	name := r.targets[0].Address
+	name := r.targets[0].Label()
 	switch e.Step {
 	case fleet.StepPageOnly:
 		r.noteAbout(name, fmt.Sprintf("identified by its web page only: %v", e.Err))
@@ -50,7 +50,7 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 
 // device shows what the only phone reports about itself.
 func (r *Report) device(d fleet.Device) {
-	r.line("%s", console.Escape(deviceLine(r.targets[0].Address, d)))
+	r.line("%s", console.Escape(deviceLine(r.targets[0].Label(), d)))
 	r.row(console.Plain, "runs", Typed(d))
 }
 

@@ -3,6 +3,7 @@
 package settings
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -32,12 +33,12 @@ func UsageError(command string, err error) error {
 }
 
 // ReadAuthorities reads CA certificates in PEM.
-func ReadAuthorities(name string) (*x509.CertPool, error) {
+func ReadAuthorities(ctx context.Context, name string) (*x509.CertPool, error) {
 	if err := atomicfile.CheckWriters("CA file", name); err != nil {
 		return nil, err
 	}
 	pool := x509.NewCertPool()
-	text, err := atomicfile.ReadLimited(name, maxCAFile)
+	text, err := atomicfile.ReadLimited(ctx, name, maxCAFile)
 	if err == nil && !pool.AppendCertsFromPEM(text) {
 		err = errors.New("contains no certificate in PEM")
 	}

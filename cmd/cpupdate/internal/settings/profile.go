@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -72,13 +73,13 @@ func ProfileTitle(name string) string {
 }
 
 // Trust reads the authorities and returns which peers to trust.
-func (p *Profile) Trust() (trust.Policy, error) {
+func (p *Profile) Trust(ctx context.Context) (trust.Policy, error) {
 	t := trust.Policy{Pins: p.Pins}
 	if p.CA == "" {
 		return t, nil
 	}
 	var err error
-	t.Authorities, err = ReadAuthorities(p.CA)
+	t.Authorities, err = ReadAuthorities(ctx, p.CA)
 	return t, err
 }
 

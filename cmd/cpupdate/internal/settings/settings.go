@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // MaxKeyFile is the maximum size of a key file in bytes.
@@ -34,7 +36,7 @@ func (s *Store) Check() error {
 }
 
 // TrustedKeys reads the trusted public keys of the settings folder: each *.pem and *.pub in trusted-keys.
-func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
+func (s *Store) TrustedKeys(ctx context.Context) ([]bind.PublicKey, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
 		if ext := strings.ToLower(filepath.Ext(entry.Name())); ext != ".pem" && ext != ".pub" {
 			continue
 		}
-		key, err := ReadPublicKey(filepath.Join(folder, entry.Name()))
+		key, err := ReadPublicKey(ctx, filepath.Join(folder, entry.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -66,11 +68,11 @@ func (s *Store) TrustedKeys() ([]bind.PublicKey, error) {
 }
 
 // ReadPublicKey reads a trusted key; its name is that of its file.
-func ReadPublicKey(name string) (bind.PublicKey, error) {
+func ReadPublicKey(ctx context.Context, name string) (bind.PublicKey, error) {
 	if err := atomicfile.CheckWriters("public key", name); err != nil {
 		return bind.PublicKey{}, err
 	}
-	text, err := atomicfile.ReadLimited(name, MaxKeyFile)
+	text, err := atomicfile.ReadLimited(ctx, name, MaxKeyFile)
 	if err == nil {
 		var key bind.PublicKey
 		key.Name = filepath.Base(name)
@@ -84,13 +86,13 @@ func ReadPublicKey(name string) (bind.PublicKey, error) {
 
 // HardwareTable returns what is known about part numbers and levels: the built-in table, then that of the settings
 // folder, then the named one. Later ones override earlier ones.
-func (s *Store) HardwareTable(named string) (*hwcheck.Table, error) {
+func (s *Store) HardwareTable(ctx context.Context, named string) (*hwcheck.Table, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	table := hwcheck.Builtin()
 	name := filepath.Join(s.Folder, HardwareFile)
-	stored, err := readTable(name)
+	stored, err := readTable(ctx, name)
 	switch {
 	case err == nil:
 		table = table.Then(stored)
@@ -100,15 +102,15 @@ func (s *Store) HardwareTable(named string) (*hwcheck.Table, error) {
 	if named == "" {
 		return table, nil
 	}
-	given, err := readTable(named)
+	given, err := readTable(ctx, named)
 	if err != nil {
 		return nil, err
 	}
 	return table.Then(given), nil
 }
 
-func readTable(name string) (*hwcheck.Table, error) {
-	f, err := os.Open(name)
+func readTable(ctx context.Context, name string) (*hwcheck.Table, error) {
+	f, err := atomicfile.Open(ctx, name)
 	if err == nil {
 		defer f.Close()
 		var table *hwcheck.Table
@@ -119,10 +121,21 @@ func readTable(name string) (*hwcheck.Table, error) {
 	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), "docs/hardware-table.md shows the format")
 }
 
-// ReadPhoneList reads a phone list, which must contain a phone.
-func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
+// The notes of a list that simulate wrote: the first marks each phone, the second precedes the address of its web page.
+const (
+	SimulatedNote    = "simulated"
+	SimulatedWebNote = ", web page at "
+)
+
+// IsSimulated reports whether simulate wrote a note. People write others, such as the room.
+func IsSimulated(note string) bool {
+	return note == SimulatedNote || strings.HasPrefix(note, SimulatedNote+SimulatedWebNote)
+}
+
+// ReadPhoneList reads a phone list, which must contain a phone. The error has all that is wrong with the list.
+func ReadPhoneList(ctx context.Context, name string) ([]hwcheck.ListedPhone, error) {
 	const hint = "use a CSV file with a header line; cpupdate help check lists the columns"
-	f, err := os.Open(name)
+	f, err := atomicfile.Open(ctx, name)
 	if err == nil {
 		defer f.Close()
 		var phones []hwcheck.ListedPhone
@@ -133,5 +146,16 @@ func ReadPhoneList(name string) ([]hwcheck.ListedPhone, error) {
 			return phones, nil
 		}
 	}
-	return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
+	list := (*hwcheck.ListError)(nil)
+	if !errors.As(err, &list) {
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
+	}
+	if len(list.Faults) == 1 {
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, err), list.Faults[0].Advice)
+	}
+	failure := exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %s", name, list.Count()), "correct all of these lines; cpupdate help check lists the columns")
+	for _, fault := range list.Faults {
+		failure.Faults = append(failure.Faults, exit.Fault{Line: fault.Line, Message: secret.WithoutLogins(fault.Msg), Hint: fault.Advice})
+	}
+	return nil, failure
 }

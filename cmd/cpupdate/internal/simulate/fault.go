@@ -41,7 +41,7 @@ func faultOf(text string, count int) (n int, name string, err error) {
 	switch {
 	case !slices.ContainsFunc(phonesim.Faults(), known):
 		hint := "cpupdate simulate --list-faults shows the names"
-		if like := faultsLike(name); len(like) > 0 {
+		if like := console.Alike(name, FaultNames()); len(like) > 0 {
 			hint = "did you mean: " + strings.Join(like, ", ")
 		}
 		return 0, "", exit.Errorf(exit.CodeUsage, hint, "--fault %s: unknown fault %q", text, name)
@@ -51,42 +51,13 @@ func faultOf(text string, count int) (n int, name string, err error) {
 	return n, name, nil
 }
 
-// faultsLike returns the faults that are spelled alike, or that contain the name.
-func faultsLike(name string) []string {
-	const few = 5
-	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
-	if len(name) < 3 || len(name) > 64 {
-		return nil
-	}
-	var like []string
+// FaultNames returns the names of all faults.
+func FaultNames() []string {
+	var names []string
 	for _, f := range phonesim.Faults() {
-		known := string(f.Name)
-		if len(like) < few && (strings.Contains(known, name) || strings.HasPrefix(name, known) || edits(known, name) <= 2) {
-			like = append(like, known)
-		}
+		names = append(names, string(f.Name))
 	}
-	return like
-}
-
-// edits counts the letters to add, remove or change to turn one word into the other.
-func edits(one, other string) int {
-	row := make([]int, len(other)+1)
-	for i := range row {
-		row[i] = i
-	}
-	for i := range len(one) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(other) {
-			changed := before
-			if one[i] != other[j] {
-				changed++
-			}
-			before = row[j+1]
-			row[j+1] = min(changed, before+1, row[j]+1)
-		}
-	}
-	return row[len(other)]
+	return names
 }
 
 // faultsDoc is the JSON answer of --list-faults.

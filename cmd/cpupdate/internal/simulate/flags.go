@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -169,12 +170,12 @@ func (o *simulatedTrust) addFlags(flags *pflag.FlagSet) {
 }
 
 // read reads the files. The content of a key file never appears in an error.
-func (o *simulatedTrust) read() (pool *x509.CertPool, certificate *tls.Certificate, err error) {
+func (o *simulatedTrust) read(ctx context.Context) (pool *x509.CertPool, certificate *tls.Certificate, err error) {
 	if (o.cert == "") != (o.key == "") {
 		return nil, nil, exit.Usage("simulate", "--phone-cert and --phone-key: use both or none")
 	}
 	if o.ca != "" {
-		text, err := atomicfile.ReadLimited(o.ca, maxAuthorities)
+		text, err := atomicfile.ReadLimited(ctx, o.ca, maxAuthorities)
 		pool = x509.NewCertPool()
 		if err == nil && !pool.AppendCertsFromPEM(text) {
 			err = errors.New("contains no certificate")
@@ -184,7 +185,7 @@ func (o *simulatedTrust) read() (pool *x509.CertPool, certificate *tls.Certifica
 		}
 	}
 	if o.cert != "" {
-		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+		pair, err := atomicfile.ReadKeyPair(ctx, o.cert, o.key)
 		if err != nil {
 			return nil, nil, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.cert, exit.WithoutPath(err)),
 				"use a certificate and its key, in two PEM files as openssl writes them")

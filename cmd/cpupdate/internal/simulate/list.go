@@ -1,9 +1,9 @@
 package simulate
 
 import (
+	"context"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
@@ -12,25 +12,22 @@ import (
 )
 
 // Note marks each phone in a list that simulate wrote: such a list may be replaced without --force.
-const Note = "simulated"
-
-// webNote follows it, with the address of the phone's web page after it.
-const webNote = ", web page at "
+const Note = settings.SimulatedNote
 
 // mayWrite reports whether the list may replace an existing file: with --force, or if that file is a list of simulated
 // phones only.
-func (o *Options) mayWrite() (force bool, err error) {
-	force = o.force || onlySimulated(o.output)
+func (o *Options) mayWrite(ctx context.Context) (force bool, err error) {
+	force = o.force || onlySimulated(ctx, o.output)
 	return force, atomicfile.CheckOutput(o.output, force)
 }
 
-func onlySimulated(name string) bool {
+func onlySimulated(ctx context.Context, name string) bool {
 	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	listed, err := settings.ReadPhoneList(name)
+	listed, err := settings.ReadPhoneList(ctx, name)
 	for _, l := range listed {
-		if l.Note != Note && !strings.HasPrefix(l.Note, Note+webNote) {
+		if !settings.IsSimulated(l.Note) {
 			return false
 		}
 	}
@@ -45,7 +42,7 @@ func writeSimulated(plan []simulated, phones []*phonesim.Phone) func(io.Writer) 
 		l := plan[i].listed
 		l.Address, l.Note = phone.Address(), Note
 		if web := phone.State().WebAddress; web != "" {
-			l.Note += webNote + web
+			l.Note += settings.SimulatedWebNote + web
 		}
 		l.Phone.SoftwareType, l.Phone.Running = nil, nil
 		listed = append(listed, l)

@@ -25,7 +25,7 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 	if err != nil {
 		return nil, err
 	}
-	listed, err := o.listed()
+	listed, err := o.listed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 	if err != nil {
 		return nil, err
 	}
-	pool, certificate, err := o.trust.read()
+	pool, certificate, err := o.trust.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 }
 
 // listed returns the phones of --phones, or --count phones about which nothing is known.
-func (o *Options) listed() ([]hwcheck.ListedPhone, error) {
+func (o *Options) listed(ctx context.Context) ([]hwcheck.ListedPhone, error) {
 	if o.List == "" {
 		if o.count < 1 || o.count > maxSimulated {
 			return nil, exit.Usage("simulate", "--count must be from 1 to %d", maxSimulated)
@@ -85,7 +85,7 @@ func (o *Options) listed() ([]hwcheck.ListedPhone, error) {
 	if atomicfile.SameFile(o.List, o.output) {
 		return nil, exit.Usage("simulate", "%s is the list that is read: write to another file with --output", o.output)
 	}
-	listed, err := settings.ReadPhoneList(o.List)
+	listed, err := settings.ReadPhoneList(ctx, o.List)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -120,7 +121,7 @@ func TestFaultNames(t *testing.T) {
 		"reject-images": "reject-image", "Never_Fetches": "never-fetches", "tls": "tls-1.0-only tls-1.3 resumes-tls fetch-no-tls web-tls-1.0",
 		"busyy": "busy", "nevercomesback": "never-comes-back", "xyzzy": "", "": "", "a": "", strings.Repeat("a", 1<<20): "",
 	} {
-		if got := strings.Join(faultsLike(name), " "); got != want {
+		if got := strings.Join(console.Alike(name, FaultNames()), " "); got != want {
 			t.Errorf("%.20q is like %q, want %q", name, got, want)
 		}
 	}

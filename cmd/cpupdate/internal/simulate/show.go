@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -55,6 +56,9 @@ func (s *simShow) begin(plan []simulated, phones []*phonesim.Phone, list string)
 	}
 	for i := range plan {
 		doc := newStartedDoc(i, plan[i].config, phones[i].State())
+		if note := plan[i].listed.Note; !settings.IsSimulated(note) {
+			doc.Note = note
+		}
 		s.write(doc, doc.text())
 	}
 	ready := readyDoc{1, "ready", list, len(phones)}
@@ -113,7 +117,8 @@ type startedDoc struct {
 	Version      string   `json:"software_version"`
 	Override     bool     `json:"override"`
 	Faults       []string `json:"faults"`
-	Web          string   `json:"web"` // HOST:PORT of the web page, "" if there is none
+	Web          string   `json:"web"`            // HOST:PORT of the web page, "" if there is none
+	Note         string   `json:"note,omitempty"` // of the list
 }
 
 func newStartedDoc(i int, c phonesim.Config, state phonesim.State) startedDoc {
@@ -149,6 +154,9 @@ func (d startedDoc) text() string {
 	}
 	if d.Web != "" {
 		parts = append(parts, "web page https://"+d.Web+"/")
+	}
+	if d.Note != "" {
+		parts = append(parts, d.Note)
 	}
 	if len(d.Faults) > 0 {
 		parts = append(parts, "faults "+strings.Join(d.Faults, " "))

@@ -71,7 +71,7 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	if err != nil {
 		return err
 	}
-	force, err := o.mayWrite()
+	force, err := o.mayWrite(ctx)
 	if err != nil {
 		return err
 	}

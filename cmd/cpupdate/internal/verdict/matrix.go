@@ -8,6 +8,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
@@ -134,6 +136,15 @@ func listedName(p hwcheck.ListedPhone) string {
 		return fmt.Sprintf("line %d", p.Line)
 	}
 	return phoneName(p.Phone)
+}
+
+// label returns the name of a phone with the beginning of its note, for people.
+func (row fitRow) label() string {
+	t := fleet.Target{Address: row.Name}
+	if !settings.IsSimulated(row.Note) {
+		t.Note = row.Note
+	}
+	return t.Label()
 }
 
 // knownAs returns the decisive values of a phone in short. If sources disagree, it returns all of their values.

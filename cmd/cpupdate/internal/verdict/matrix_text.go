@@ -88,7 +88,7 @@ func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) 
 	phones := con.Table(2)
 	phones.Row(append(head, console.Cell{})...)
 	for _, row := range rows {
-		phones.Row(console.Cells(row.Name, knownAs(row), "")...)
+		phones.Row(console.Cells(row.label(), knownAs(row), "")...)
 	}
 	most := max((con.Width+2-phones.Columns())/cellWidth, 1)
 	for first := 0; first < images; first += most {
@@ -100,7 +100,7 @@ func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) 
 		}
 		table.Row(cells...)
 		for _, row := range rows {
-			cells := console.Cells(row.Name, knownAs(row))
+			cells := console.Cells(row.label(), knownAs(row))
 			for _, cell := range row.Cells[first:next] {
 				word, color := cellWord(cell.Verdict)
 				cells = append(cells, color.Cell(word))
@@ -138,7 +138,7 @@ func overridesText(w io.Writer, con *console.Console, rows []fitRow) {
 		fmt.Fprint(w, title)
 		title = ""
 		if reason := row.Cells[i].Reason; reason != "" {
-			fmt.Fprintf(w, "    %s\n", console.Wrap(console.Escape(row.Name)+": "+console.Escape(reason), 6, con.Width))
+			fmt.Fprintf(w, "    %s\n", console.Wrap(console.Escape(row.label())+": "+console.Escape(reason), 6, con.Width))
 		}
 	}
 }
@@ -182,7 +182,7 @@ func misfits(con *console.Console, rows []fitRow) []misfit {
 			seen[reasons] = i
 			all = append(all, misfit{unknown: row.Answer == hwcheck.CannotTell, reasons: reasons})
 		}
-		all[i].names = append(all[i].names, console.Escape(row.Name))
+		all[i].names = append(all[i].names, console.Escape(row.label()))
 	}
 	return all
 }
