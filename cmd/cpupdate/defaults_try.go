@@ -15,8 +15,8 @@ func newDefaultsTest(a *app) *cobra.Command {
 		Use:   "test",
 		Short: "Test the stored settings: log in, write and remove a small file",
 		Long: `Test the stored settings without an image: connect, log in, open the folder, write
-a small file and remove it again. The exit code is the one that an upload would
-have.`,
+a small file, replace it and remove it again. The exit code is the one that an
+upload would have.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return defaults.Test(cmd.Context(), a.con, a.store, a.pass, a.hosts, a.dial, route, line)
@@ -26,5 +26,6 @@ have.`,
 	route.Password.AddFlags(cmd.Flags())
 	knownkeys.AddLegacyFlag(cmd.Flags(), &route.Legacy)
 	line.AddFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&line.InPlace, "in-place", false, "test the upload as push --in-place makes it (ftp, ftps)")
 	return cmd
 }

@@ -24,7 +24,8 @@ Choose the route as for push: a server, --use-defaults, --profile, --serve or
 --web. Without any of them, doctor checks the route of the stored defaults, or
 --serve if no defaults are stored.
 
-On the server, doctor writes a small file and removes it again, nothing else. It
+On the server, doctor writes a small file, replaces it and removes it again,
+nothing else. It
 sends one contact request to each PHONE, as cpupdate phone does. With --web it
 opens the phone's web page up to the upload form. It changes nothing on the phone.
 
@@ -45,6 +46,7 @@ the first FAIL.`,
 	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
+	flags.BoolVar(&o.InPlace, "in-place", false, "test the upload as push --in-place makes it (ftp, ftps)")
 	end()
 	o.Listen.AddFlags(flags)
 	defer console.Group(flags, "Timing")()

@@ -17,7 +17,7 @@ import (
 // cmdServe starts a real server on loopback: serve vsftpd|proftpd|pure-ftpd|nginx [option]... Its settings are then in
 // the environment: PORT, SERVER (127.0.0.1), URL (of the folder, as push prints it), BASE_URL (nginx), CA (a file), PIN,
 // USER, FOLDER (on the disk); the password is in the file PASSWORD_FILE. Options: tls, readonly, nooverwrite, hash,
-// full=BYTES, nologin, deny=COMMAND.
+// full=BYTES, nologin, tls12, deny=COMMAND, line=CONFIGURATION (vsftpd, proftpd).
 // A script asks first whether that can be: [!server:KIND] skip.
 func cmdServe(t *testing.T) func(ts *testscript.TestScript, neg bool, args []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
@@ -55,6 +55,10 @@ func serverOptions(ts *testscript.TestScript, words []string) realservers.Option
 			o.NoLogin = true
 		case "deny":
 			o.Deny = append(o.Deny, value)
+		case "line":
+			o.Lines = append(o.Lines, value)
+		case "tls12":
+			o.MaxTLS12 = true
 		case "full":
 			bytes, err := strconv.ParseInt(value, 10, 64)
 			ts.Check(err)

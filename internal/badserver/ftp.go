@@ -30,6 +30,9 @@ type FTP struct {
 	forgetOnReset bool // a file whose data connection is reset is removed
 	noReplace     bool // RNTO refuses a name that is taken
 	reuse         bool // data connections have to resume the session of the control connection
+	strict        bool // who ends TLS of a download without saying so has cut it
+	onlySSL       bool // AUTH knows SSL, and not TLS
+	hidden        bool // listings lack what has no temporary name
 }
 
 // A Fault changes an [FTP] server before it starts.
@@ -168,6 +171,14 @@ func (s *FTP) fault(step string) Action {
 // knows reports whether FEAT names the verb.
 func (s *FTP) knows(verb string) bool {
 	return slices.ContainsFunc(s.features, func(line string) bool { return strings.HasPrefix(line, verb) })
+}
+
+// mechanisms returns what AUTH knows.
+func (s *FTP) mechanisms() []string {
+	if s.onlySSL {
+		return []string{"SSL"}
+	}
+	return []string{"TLS", "SSL"}
 }
 
 func (s *FTP) hasFolder(name string) bool {

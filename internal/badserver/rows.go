@@ -22,7 +22,7 @@ func FTPRows() []FTPRow {
 	for _, some := range [][]FTPRow{
 		replyRows(), floodRows(), hostileRows(), passiveRows(), dataRows(), earlyRows(), completeRows(), lostRows(),
 		sizeRows(), digestRows(), storedRows(), loginRows(), busyRows(), silentRows(), refusedRows(), renameRows(),
-		folderRows(), lossRows(), authRows(), handshakeRows(), certificateRows(),
+		folderRows(), lossRows(), tellRows(), windowsRows(), nameRows(), stepRows(), FormRows(), authRows(), handshakeRows(), certificateRows(),
 	} {
 		rows = append(rows, some...)
 	}

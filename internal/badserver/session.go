@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -106,12 +109,12 @@ func (s *session) answer(verb, arg string) string {
 // auth takes up TLS.
 func (s *session) auth(arg string) {
 	sent := s.step("AUTH", arg, func() string {
-		if !s.srv.secure || !strings.EqualFold(arg, "TLS") {
+		if !s.srv.secure || !slices.Contains(s.srv.mechanisms(), arg) {
 			return "504 Not here.\r\n"
 		}
 		return "234 Go ahead.\r\n"
 	})
-	if s.over || !strings.HasPrefix(sent, "234") {
+	if s.over || !strings.HasPrefix(sent, "2") && !strings.HasPrefix(sent, "334") {
 		return
 	}
 	s.step(Handshake, "", func() string {
@@ -183,12 +186,26 @@ func (s *session) outgoing(verb, arg string) {
 			if _, err := conn.Write(content); err != nil {
 				return "426 Cut.\r\n"
 			}
+			if !s.endTLS(conn) {
+				reply = "426 Failure writing network stream.\r\n"
+			}
 			_ = conn.Close()
 			s.srv.record(Entry{Kind: Data, Conn: s.id, Text: verb + " " + arg, Bytes: int64(len(content)), End: EndOurs})
 			return reply
 		})
 	}
 	s.closePassive()
+}
+
+// endTLS says the end of TLS, and, if the server is strict, reports whether the client does too.
+func (s *session) endTLS(conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	if !ok || !s.srv.strict {
+		return true
+	}
+	_ = secure.CloseWrite()
+	_, err := secure.Read(make([]byte, 1))
+	return errors.Is(err, io.EOF)
 }
 
 // path is the whole name of what an argument names.

@@ -210,6 +210,9 @@ func (s *session) content(verb, arg string) (content []byte, refusal string) {
 	}
 	var text strings.Builder
 	for _, n := range names {
+		if s.srv.hidden && !temporary(n) {
+			continue
+		}
 		f, _ := s.srv.file(path.Join(folder, n))
 		switch verb {
 		case "NLST":

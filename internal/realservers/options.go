@@ -24,6 +24,7 @@ type Options struct {
 	Deny          []string // commands that are refused, as RNFR; nginx: methods that it does not know, as DELETE
 	FullDisk      int64    // the disk is full after so many bytes, in steps of 4096
 	Hash          bool     // ProFTPD: the command HASH and its kin
+	Lines         []string // vsftpd, ProFTPD: more lines of the configuration
 	IPv6          bool     // on ::1 instead of 127.0.0.1
 	Root          string   // the folder that is served; one of the test's if empty
 }

@@ -37,6 +37,7 @@ func (s *Server) configureProFTPD(program string) []string {
 			lines = append(lines, "TLSProtocol TLSv1.2")
 		}
 	}
+	lines = append(lines, s.options.Lines...)
 	s.write("proftpd.conf", strings.Join(lines, "\n")+"\n")
 	return []string{program, "--nodaemon", "--quiet", "--config", s.path("proftpd.conf")}
 }

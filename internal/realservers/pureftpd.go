@@ -38,6 +38,7 @@ func (s *Server) configurePureFTPd(program string) []string {
 		command = append(command, "--norename")
 	}
 	s.refuse("Pure-FTPd", s.options.Hash, "Hash")
+	s.refuse("Pure-FTPd", len(s.options.Lines) > 0, "Lines")
 	return command
 }
 

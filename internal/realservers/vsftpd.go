@@ -41,6 +41,7 @@ func (s *Server) configureVSFTPD(program string) []string {
 		lines = append(lines, "ssl_enable=YES", "force_local_data_ssl=YES", "force_local_logins_ssl=YES", "require_ssl_reuse=YES",
 			"ssl_ciphers=HIGH", "rsa_cert_file="+s.path(certificateFile), "rsa_private_key_file="+s.path(keyFile))
 	}
+	lines = append(lines, s.options.Lines...)
 	s.refuse("vsftpd", s.options.Hash, "Hash")
 	s.write("vsftpd.conf", strings.Join(lines, "\n")+"\n")
 

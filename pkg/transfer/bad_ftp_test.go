@@ -16,6 +16,7 @@ func ftpWants() map[string]want {
 	for _, some := range []map[string]want{
 		ftpReplyWants(), ftpFloodWants(), ftpHostileWants(), ftpPassiveWants(), ftpDataWants(), ftpCompleteWants(),
 		ftpProofWants(), ftpRenameWants(), ftpLoginWants(), ftpStepWants(), ftpStorWants(), ftpsWants(), ftpLossWants(),
+		ftpTellWants(), ftpWindowsWants(), ftpNameWants(), ftpOutOfStepWants(), ftpFormWants(),
 	} {
 		maps.Copy(wants, some)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -33,13 +34,16 @@ type want struct {
 	proofs []transfer.Proof
 	lacks  []transfer.Proof
 
-	old        bool // a file of the name is there before
-	retries    int
-	attempts   int // of a success; 0: any
-	size       int // of the file; 0: 300 KiB
-	readBack   bool
-	makeFolder bool // the folder is not there
-	pinned     bool // the server's first key is pinned, and no authority is known
+	old         bool // a file of the name is there before
+	retries     int
+	attempts    int // of a success; 0: any
+	size        int // of the file; 0: 300 KiB
+	readBack    bool
+	makeFolder  bool   // the folder is not there
+	pinned      bool   // the server's first key is pinned, and no authority is known
+	inPlace     bool   // without a temporary name
+	once        string // a command that is said once at the most
+	noOverwrite bool
 }
 
 func fails(kinds ...transfer.Kind) want { return want{kinds: kinds} }
@@ -125,7 +129,7 @@ func send(t *testing.T, s server, silent bool, w want) {
 	defer cancel()
 	location, err := put(ctx, a, o, transfer.Upload{
 		Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))),
-		MakeFolder: w.makeFolder, ReadBack: w.readBack,
+		MakeFolder: w.makeFolder, ReadBack: w.readBack, InPlace: w.inPlace, NoOverwrite: w.noOverwrite,
 	})
 	if ctx.Err() != nil {
 		t.Errorf("it took more than 20 s: %v", err)
@@ -144,6 +148,9 @@ func send(t *testing.T, s server, silent bool, w want) {
 	}
 	if w.never != "" && s.Saw(w.never) {
 		t.Errorf("the client said %s", w.never)
+	}
+	if n := strings.Count(told.String(), strconv.Quote("> " + w.once)[:len(w.once)+3]); w.once != "" && n > 1 {
+		t.Errorf("the client said %s %d times", w.once, n)
 	}
 }
 

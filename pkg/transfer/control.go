@@ -33,15 +33,19 @@ type control struct {
 	answers chan answer
 	closed  chan struct{}
 	once    sync.Once
+	open    atomic.Pointer[reply]    // a reply that has not ended, or ended with another code
 	upload  atomic.Pointer[dataConn] // the upload that runs
 
 	unread   []byte // of a reply that the library reads
 	verb     string // of the last command
+	command  string // the whole of it, without secrets
 	begun    bool   // its first 1xx reply was passed on
 	stored   bool   // a STOR went out since this was reset
 	listing  bool   // what is downloaded is a listing
 	endless  bool   // the last listing was cut short
+	listed   []byte // the last listing, as it came
 	features []string
+	renames  reply   // the answer to RNFR for a name that no file has
 	last     reply   // the last final answer
 	fault    error   // why TLS failed on the last data connection
 	skipEPSV bool    // EPSV's port cannot be reached: the library is told that there is no EPSV
@@ -69,9 +73,12 @@ func newControl(tcp *netconn.Conn, conn net.Conn, r *bufio.Reader, greeting repl
 func (c *control) listen(r *bufio.Reader) {
 	defer close(c.answers)
 	for {
-		received, err := readReply(r)
+		received, err := readReply(r, c.open.Store)
 		if upload := c.upload.Load(); upload != nil && err == nil && upload.handleReply(received.code) {
 			continue
+		}
+		if err != nil {
+			err = unended(c.open.Load(), err)
 		}
 		select {
 		case c.answers <- answer{received, err}:
@@ -104,6 +111,7 @@ func (c *control) Write(p []byte) (int, error) {
 	case "PASS", "ACCT":
 		command = c.verb + " " + secret.Redacted
 	}
+	c.command = command
 	c.log("> " + command)
 	if c.kept != nil {
 		return len(p), nil
@@ -169,17 +177,19 @@ func (c *control) next() (reply, error) {
 			switch {
 			case a.reply.code == 332 && c.account():
 				timer.Reset(c.timeout())
+			case a.reply.code >= 200 && !c.belongs(a.reply.code):
+				return reply{}, c.lost(fmt.Errorf("%w to %s: %03d %s", errNonsense, c.verb, a.reply.code, a.reply.text()))
 			case a.reply.code >= 200:
 				return c.normalize(a.reply), nil
 			case c.transfers() && !c.begun:
 				c.begun = true
-				return a.reply, nil
+				return reply{150, a.reply.lines}, nil // the library knows 125 and 150, RFC 959 more
 			default:
 				preliminary++
 			}
 		case <-timer.C:
 			c.late = true
-			return reply{}, c.lost(os.ErrDeadlineExceeded)
+			return reply{}, c.lost(unended(c.open.Load(), os.ErrDeadlineExceeded))
 		case <-done:
 			done = nil
 			timer.Reset(grace)
@@ -221,31 +231,6 @@ func (c *control) account() bool {
 	}
 	_, err := c.Write([]byte("ACCT " + c.access.Account + "\r\n"))
 	return err == nil
-}
-
-// normalize gives a reply the code that the library knows for it: 250 ends a transfer as well as 226 does (RFC 959,
-// 5.4), 202 says that nothing more is needed for a login, and where one code of success is meant servers send another.
-func (c *control) normalize(r reply) reply {
-	done := r.code >= 200 && r.code < 300
-	switch {
-	case c.transfers() && r.code == 250:
-		r.code = 226
-	case (c.verb == "PASS" || c.verb == "ACCT") && r.code == 202:
-		r.code = 230
-	case c.verb == "TYPE" && done:
-		r.code = 200
-	case (c.verb == "CWD" || c.verb == "DELE" || c.verb == "RNTO") && done:
-		r.code = 250
-	case c.verb == "MKD" && done:
-		r.code = 257
-	case c.verb == "FEAT" && r.code == 211:
-		c.features = r.lines
-	case r.code == 421:
-		c.broken = true
-		c.kept = &answer{reply: r} // it is the answer to whatever is asked from now on
-	}
-	c.last = r
-	return r
 }
 
 // feature returns what the server said of a feature, and whether it has it.

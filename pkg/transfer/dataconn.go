@@ -32,10 +32,21 @@ type dataConn struct {
 }
 
 // A dataError is a data connection that could not be opened.
-type dataError struct{ err error }
+type dataError struct {
+	err  error
+	port string // "" if there is none
+}
 
 func (e *dataError) Error() string { return fmt.Sprintf("the data connection: %v", e.err) }
 func (e *dataError) Unwrap() error { return e.err }
+
+// with returns the cause with the port that could not be reached.
+func (e *dataError) with(cause error) error {
+	if cause == nil {
+		return errors.New("the data connection to port " + e.port)
+	}
+	return fmt.Errorf("port %s: %w", e.port, cause)
+}
 
 // maxListing is how many bytes of a listing are read. The rest is ignored.
 const maxListing = 1 << 20
@@ -51,11 +62,11 @@ const handshakeGrace = 100 * time.Millisecond
 func (c *control) openData(address string, config *tls.Config, complete func() bool) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, &dataError{err}
+		return nil, &dataError{err: err}
 	}
 	host, _, err := net.SplitHostPort(c.tcp.RemoteAddr().String())
 	if err != nil {
-		return nil, &dataError{err}
+		return nil, &dataError{err: err}
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
 		return nil, fmt.Errorf("%w: it names port %s", errNonsense, port)
@@ -63,7 +74,7 @@ func (c *control) openData(address string, config *tls.Config, complete func() b
 	// There are two ports to try, by EPSV and by PASV.
 	tcp, err := c.o.connect(c.ctx, net.JoinHostPort(host, port), c.o.Timeout/2)
 	if err != nil {
-		return nil, &dataError{err}
+		return nil, &dataError{err, port}
 	}
 	tcp.ResetOnClose()
 	tcp.SetIdle(c.o.Timeout)
@@ -134,6 +145,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	n, err := d.Conn.Read(p)
 	if d.room > 0 {
 		d.room -= int64(n)
+		d.control.listed = append(d.control.listed, p[:n]...)
 	}
 	if errors.Is(err, io.EOF) {
 		d.atEnd = true
@@ -170,6 +182,9 @@ func (d *dataConn) Close() error {
 	defer d.control.upload.CompareAndSwap(d, nil)
 	switch {
 	case d.complete == nil && d.atEnd:
+		if d.secure != nil {
+			_ = d.secure.CloseWrite() // servers may wait for our end of TLS; what was read is complete without it
+		}
 		d.tcp.CloseNormally()
 		return d.tcp.Close()
 	case d.complete == nil || !d.complete():

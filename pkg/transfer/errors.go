@@ -31,6 +31,14 @@ const (
 	KindUnproven    Kind = "unproven"     // sent, but what lies there is wrong, or the server cannot tell
 )
 
+// Steps by FTP whose errors have hints of their own: [Error.Op].
+const (
+	OpList      = "listing the folder"
+	OpRename    = "renaming"
+	OpRemove    = "removing"
+	OpTemporary = "sending under a temporary name" // the server accepts none
+)
+
 // Error says what went wrong with a server.
 type Error struct {
 	Op     string // the step that failed: "connecting", "logging in", "sending", ...
@@ -42,6 +50,7 @@ type Error struct {
 	Left   string // a file that is left behind, or may be; "" if nothing was
 	Unsure bool   // whether Left is there is not known: the server does not tell, or removing it was not tried or not answered
 	Data   bool   // by FTP: the login worked, and what failed is to open the data connection
+	Untold bool   // of KindExists: the server does not tell whether there is such a file; it may be
 
 	after time.Duration // the server asks not to retry before
 	final bool          // is not retried, whatever it is
@@ -76,6 +85,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) sentence() string {
 	switch e.Kind {
 	case KindUnreachable:
+		if e.Data {
+			return "the data connection cannot be opened"
+		}
 		return "not reachable"
 	case KindMachine:
 		return "not connected"
@@ -96,6 +108,9 @@ func (e *Error) sentence() string {
 	case KindDenied:
 		return "not permitted"
 	case KindExists:
+		if e.Untold {
+			return "a file of this name may be there already: the server does not tell"
+		}
 		return "a file of this name is there already"
 	case KindFull:
 		if e.Code == http.StatusRequestEntityTooLarge {

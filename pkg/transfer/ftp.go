@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -26,6 +27,7 @@ type ftpStore struct {
 	sending *hashingReader // what is sent now
 	left    []string       // temporary files of earlier attempts that could not be removed
 	half    string         // the file's own name, if an attempt in place may have left half of it there; it is never swept
+	kept    bool           // the server refused to remove one of them: the others may be there or not
 }
 
 func dialFTP(ctx context.Context, a Access, o Options) (Store, error) {
@@ -62,29 +64,19 @@ func (s *ftpStore) connect(ctx context.Context) error {
 func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, error) {
 	r := bufio.NewReader(c)
 	greeting, err := s.readFinal(c, r)
-	if err == nil && greeting.code != 220 {
+	if err == nil && greeting.code >= 300 {
 		err = replyError(greeting)
 	}
 	if err != nil {
 		return nil, s.fail(ctx, "connecting", err)
 	}
+	greeting.code = 220
 	if s.access.method() != FTPS {
 		s.control = newControl(c, c, r, greeting, s.access, s.o)
 		return nil, nil //nolint:nilnil // there is no TLS
 	}
-	s.tell(StepDialog, "> AUTH TLS")
-	if _, err := c.Write([]byte("AUTH TLS\r\n")); err != nil {
-		return nil, s.fail(ctx, "starting TLS", err)
-	}
-	answer, err := s.readFinal(c, r)
-	switch {
-	case err != nil:
-		return nil, s.fail(ctx, "starting TLS", err)
-	case answer.code != 234:
-		return nil, s.fail(ctx, "starting TLS", replyError(answer))
-	case r.Buffered() > 0:
-		// What came before the handshake was not protected, and would be taken for the server's word after it.
-		return nil, &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or an attacker in between, sent data before TLS began")}
+	if err := s.requestTLS(ctx, c, r); err != nil {
+		return nil, err
 	}
 	config := s.config(s.access.host())
 	secure := tls.Client(c, config)
@@ -95,14 +87,42 @@ func (s *ftpStore) greet(ctx context.Context, c *netconn.Conn) (*tls.Config, err
 	return config, nil
 }
 
+// requestTLS sends AUTH TLS, or AUTH SSL to a server that does not know that name for it. It succeeds when the handshake
+// may begin.
+func (s *ftpStore) requestTLS(ctx context.Context, c *netconn.Conn, r *bufio.Reader) error {
+	var refused error
+	for _, name := range []string{"TLS", "SSL"} {
+		s.tell(StepDialog, "> AUTH "+name)
+		if _, err := c.Write([]byte("AUTH " + name + "\r\n")); err != nil {
+			return cmp.Or(refused, s.fail(ctx, "starting TLS", err))
+		}
+		answer, err := s.readFinal(c, r)
+		switch {
+		case err != nil:
+			return cmp.Or(refused, s.fail(ctx, "starting TLS", err))
+		case r.Buffered() > 0:
+			// What came before the handshake was not protected, and would be taken for the server's word after it.
+			return &Error{Op: "starting TLS", Server: s.address, Kind: KindTLS, Err: errors.New("the server, or an attacker in between, sent data before TLS began")}
+		case answer.code < 300 || answer.code == 334: // RFC 4217 has 234; RFC 2228 knows 334, and some servers say 200
+			return nil
+		}
+		refused = cmp.Or(refused, s.fail(ctx, "starting TLS", replyError(answer)))
+		if !slices.Contains([]int{500, 501, 502, 504}, answer.code) {
+			break
+		}
+	}
+	return refused
+}
+
 // readFinal reads a reply, and skips preliminary ones. All of it has to come within the limit, in however many pieces.
 func (s *ftpStore) readFinal(c *netconn.Conn, r *bufio.Reader) (reply, error) {
 	limit := time.AfterFunc(s.o.Timeout, c.StopReading)
 	defer limit.Stop()
+	var open *reply
 	for range maxPreliminary {
-		answer, err := readReply(r)
+		answer, err := readReply(r, func(r *reply) { open = r })
 		if err != nil {
-			return reply{}, err
+			return reply{}, unended(open, err)
 		}
 		for _, line := range answer.lines {
 			s.tell(StepDialog, s.access.scrub("< "+strconv.Itoa(answer.code)+" "+line))
@@ -130,7 +150,8 @@ func (s *ftpStore) login(ctx context.Context, config *tls.Config) error {
 		}
 		return s.control.openData(address, config, complete)
 	}
-	options := []ftp.DialOption{ftp.DialWithDialFunc(dial)}
+	// MLSD tells nothing that MLST does not, and LIST is known to more servers.
+	options := []ftp.DialOption{ftp.DialWithDialFunc(dial), ftp.DialWithDisabledMLSD(true)}
 	if config != nil {
 		options = append(options, ftp.DialWithTLS(config))
 	}
@@ -271,7 +292,7 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 const (
 	cleanUpLimit     = 5 * time.Second
 	cancelledLimit   = time.Second
-	silentLimit      = 700 * time.Millisecond
+	silentLimit      = 2 * time.Second
 	queryAfterSilent = 2 * time.Second
 )
 

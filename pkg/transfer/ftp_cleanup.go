@@ -14,13 +14,14 @@ func (s *ftpStore) withLeft(err error) error {
 	if len(urls) == 0 {
 		return err
 	}
-	s.left, s.half = nil, ""
+	kept := s.kept
+	s.left, s.half, s.kept = nil, "", false
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		e = &Error{Op: "cleaning up", Server: s.address, Kind: KindUnproven, Err: err} // none that is tried again
 	}
 	left := *e
-	left.Left = strings.Join(urls, ", ")
+	left.Left, left.Unsure = strings.Join(urls, ", "), !kept
 	return &left
 }
 
@@ -36,14 +37,14 @@ func (s *ftpStore) leftURLs() []string {
 	return urls
 }
 
-// leftBehind returns the error with the file that is left behind.
-func (p *ftpPut) leftBehind(err error, name string) error {
+// leftBehind returns the error with the file that is left behind, or may be, if the server did not answer to its removal.
+func (p *ftpPut) leftBehind(err error, name string, untried bool) error {
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		e = &Error{Op: "cleaning up", Server: p.address, Kind: KindUnproven, Err: err} // none that is tried again
 	}
 	left := *e
-	left.Left = p.access.FileURL(name)
+	left.Left, left.Unsure = p.access.FileURL(name), untried
 	return &left
 }
 
@@ -51,7 +52,9 @@ func (p *ftpPut) leftBehind(err error, name string) error {
 func (p *ftpPut) cleanUp(ctx context.Context, why error) error {
 	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
-	p.tell(StepRemove, p.target)
+	if !p.trial {
+		p.tell(StepRemove, p.target)
+	}
 	if p.control != nil && !p.control.broken {
 		p.control.ctx, p.control.late = ctx, false
 		if p.removeOurs(ctx) {
@@ -71,32 +74,41 @@ func (p *ftpPut) cleanUp(ctx context.Context, why error) error {
 }
 
 // removeOurs removes the target, and reports whether nothing of ours is there now. Under the file's own name there may
-// still be the old one, if the server had not begun to write: of that size, it is not touched.
+// still be the old one, if the server had not begun to write: of that size, it is not touched, nor if nothing is known of
+// it.
 func (p *ftpPut) removeOurs(ctx context.Context) bool {
-	if p.target == p.u.Name && p.location.Replaced {
-		size, err := p.size(ctx, p.target)
+	if p.target == p.u.Name && p.existing.presence != absent {
+		file, err := p.lookUp(ctx, p.target)
 		switch {
-		case err != nil || !size.known:
+		case err != nil || file.presence == unknown || p.existing.bytes < 0 || file.presence == present && file.bytes < 0:
 			return false
-		case size.there && size.bytes == p.old:
-			return p.sent < p.old // else it may be as much of the new one
+		case file.presence == present && file.bytes == p.existing.bytes:
+			return p.sent < p.existing.bytes // else it may be as much of the new one
 		}
 	}
 	return p.remove(ctx, p.target) == nil
 }
 
-// remove removes a file. One that is not there counts as removed. A server that forbids removing may say "no such
-// file" as well when asked for the size, so that its words count too.
+// remove removes a file. One that is not there counts as removed.
 func (s *ftpStore) remove(ctx context.Context, name string) error {
-	err := s.client.Delete(name)
+	err := s.insist(ctx, func() error { return s.client.Delete(name) })
 	if err == nil {
 		return nil
 	}
+	failure := s.fail(ctx, OpRemove, err)
 	serverErr := (*textproto.Error)(nil)
-	if errors.As(err, &serverErr) && !permissionWords().MatchString(strings.ToLower(serverErr.Msg)) {
-		if size, sizeErr := s.size(ctx, name); sizeErr == nil && !size.there && size.known {
+	if !errors.As(err, &serverErr) || s.control.broken {
+		return failure
+	}
+	words := plainWords(serverErr.Msg, name)
+	if saysAbsent(words) {
+		return nil
+	}
+	if !permissionWords().MatchString(words) {
+		if file, err := s.lookUp(ctx, name); err == nil && file.presence == absent {
 			return nil
 		}
 	}
-	return s.fail(ctx, "removing", err)
+	s.kept = true
+	return failure
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/textproto"
-	"regexp"
 	"strings"
 )
 
@@ -21,23 +20,36 @@ func (s *ftpStore) fail(ctx context.Context, op string, err error) error {
 	serverErr := (*textproto.Error)(nil)
 	done := (*Error)(nil)
 	if ctx.Err() != nil || errors.As(err, &done) || !errors.As(err, &serverErr) {
-		err = s.peer.fail(ctx, op, err)
-		if done == nil && errors.As(err, &done) {
+		failure := s.peer.fail(ctx, op, err)
+		if done == nil && errors.As(failure, &done) {
 			done.Data = done.Data || s.asksForData()
+			if d := (*dataError)(nil); errors.As(err, &d) && d.port != "" {
+				done.Err = d.with(done.Err)
+			}
 		}
-		return err
+		return failure
 	}
 	if source := (*SourceError)(nil); errors.As(err, &source) {
 		return source
 	}
-	e := s.refuse(op, replyKind(op, err), reply{serverErr.Code, []string{serverErr.Msg}})
-	e.Data = serverErr.Code == 425 || s.asksForData()
+	e := s.refuse(op, s.replyKind(op, err), reply{serverErr.Code, []string{serverErr.Msg}})
+	e.Data = serverErr.Code == 425 || s.asksForData() || e.Kind == KindTLS && s.control != nil && s.control.transfers()
 	return e
 }
 
 // asksForData reports whether the last command was for a data connection.
 func (s *ftpStore) asksForData() bool {
 	return s.control != nil && (s.control.verb == "EPSV" || s.control.verb == "PASV")
+}
+
+// replyKind returns the kind of a reply to the last command: what the server repeats of that is not the server's word.
+func (s *ftpStore) replyKind(op string, err error) Kind {
+	serverErr := (*textproto.Error)(nil)
+	if s.control == nil || !errors.As(err, &serverErr) {
+		return replyKind(op, err)
+	}
+	_, argument, _ := strings.Cut(s.control.command, " ")
+	return replyKind(op, &textproto.Error{Code: serverErr.Code, Msg: plainWords(serverErr.Msg, argument)})
 }
 
 // replyKind returns the kind of a reply, by its code (RFC 959, 4.2) and by the step; servers use one code for many things,
@@ -80,9 +92,6 @@ func replyKind(op string, err error) Kind {
 	return deniedKind(op, text)
 }
 
-// tooManyWords matches the words of a server that is full: ProFTPD sends them with the code of a wrong login.
-func tooManyWords() *regexp.Regexp { return regexp.MustCompile(`too many|maximum number`) }
-
 // localKind returns what a server means by 451, an error of its own. Pure-FTPd sends it too when it may not rename.
 func localKind(text string) Kind {
 	switch {
@@ -90,6 +99,10 @@ func localKind(text string) Kind {
 		return KindFull
 	case permissionWords().MatchString(text):
 		return KindDenied
+	case nameWords().MatchString(text):
+		return KindName
+	case existsWords().MatchString(text):
+		return KindExists
 	}
 	return KindBusy
 }
@@ -99,23 +112,18 @@ func deniedKind(op, text string) Kind {
 	switch {
 	case fullWords().MatchString(text):
 		return KindFull
-	case strings.Contains(text, "name") && strings.Contains(text, "long"), strings.Contains(text, "filename"), strings.Contains(text, "file name"):
+	case passingWords().MatchString(text):
+		return KindBusy
+	case nameWords().MatchString(text):
 		return KindName
-	case strings.Contains(text, "exists"):
+	case existsWords().MatchString(text) && !saysAbsent(text):
 		return KindExists
 	case permissionWords().MatchString(text):
 		return KindDenied
-	case op == "opening the folder" || strings.Contains(text, "no such"):
+	case saysAbsent(text) && (op == OpRename || op == OpRemove):
+		return KindRefused
+	case op == "opening the folder" || saysAbsent(text):
 		return KindMissing
 	}
 	return KindDenied
-}
-
-// permissionWords matches the words of a server that forbids something.
-func permissionWords() *regexp.Regexp { return regexp.MustCompile(`permi|denied|read-only`) }
-
-// fullWords matches the words of a server whose disk is full: "Failure writing to local file" is vsftpd's for it, "Error
-// during write to file" Pure-FTPd's, and ProFTPD has "Input/output error" when a write ended halfway.
-func fullWords() *regexp.Regexp {
-	return regexp.MustCompile(`quota|no space|disk full|file too large|too big|failure writing|error during write|input/output error|insufficient|exceed`)
 }

@@ -8,76 +8,26 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/jlaffaye/ftp"
 )
-
-// A fileSize is what a server says of a file.
-type fileSize struct {
-	known bool // the server tells whether there is such a file
-	there bool // there is, and it has so many
-	bytes int64
-}
-
-// size asks for a file's size: SIZE (RFC 3659, 4), else MLST, else a listing.
-func (s *ftpStore) size(ctx context.Context, name string) (fileSize, error) {
-	answer, err := s.control.ask("SIZE " + name)
-	if err != nil {
-		return fileSize{}, s.fail(ctx, "asking for the size", err)
-	}
-	switch answer.code {
-	case 213:
-		if n, err := strconv.ParseInt(strings.TrimSpace(answer.text()), 10, 64); err == nil && n >= 0 {
-			return fileSize{true, true, n}, nil
-		}
-	case 550:
-		return fileSize{known: true}, nil
-	case 421:
-		return fileSize{}, s.refuse("asking for the size", KindBusy, answer)
-	}
-	return s.listedSize(ctx, name)
-}
-
-// listedSize looks for a file where SIZE does not help.
-func (s *ftpStore) listedSize(ctx context.Context, name string) (fileSize, error) {
-	if _, ok := s.control.feature("MLST"); ok {
-		if entry, err := s.client.GetEntry(name); err == nil {
-			return fileSize{true, true, int64(min(entry.Size, 1<<62))}, nil //nolint:gosec // bounded
-		}
-	}
-	if s.control.broken {
-		return fileSize{}, &Error{Op: "asking for the size", Server: s.address, Kind: KindBroken}
-	}
-	sending := s.sending
-	s.sending, s.control.listing, s.control.endless = nil, true, false // the listing's data connection is no upload
-	defer func() { s.sending, s.control.listing = sending, false }()
-	entries, err := s.client.List("")
-	if err != nil && s.control.broken {
-		return fileSize{}, s.fail(ctx, "listing the folder", err)
-	}
-	for _, entry := range entries {
-		if entry.Name == name {
-			return fileSize{true, true, int64(min(entry.Size, 1<<62))}, nil //nolint:gosec // bounded
-		}
-	}
-	return fileSize{known: err == nil && len(entries) > 0 && !s.control.endless}, nil
-}
 
 // prove compares what lies on the server with what was sent, under the name that it was sent to.
 func (p *ftpPut) prove(ctx context.Context) error {
 	p.tell(StepCheck, string(ProofSize))
-	size, err := p.size(ctx, p.target)
+	file, err := p.lookUpSent(ctx, p.target)
 	if err != nil {
 		return err
 	}
 	want := p.u.Content.Size()
 	switch {
-	case size.there && size.bytes == want:
+	case file.presence == present && file.bytes == want:
 		p.location.proof(ProofSize)
-	case size.known:
-		return p.unproven(fmt.Errorf("%s, and %d bytes were sent", size, want))
+	case file.presence == present && file.bytes >= 0:
+		return p.unproven(fmt.Errorf("%s, and %d bytes were sent", file, want))
 	default:
-		p.u.ReadBack = true // the server cannot tell: look for ourselves
+		p.u.ReadBack = true // the server cannot tell, or says that it has no such file: look for ourselves
 	}
 	if err := p.proveDigest(ctx); err != nil {
 		return err
@@ -88,11 +38,17 @@ func (p *ftpPut) prove(ctx context.Context) error {
 	return nil
 }
 
-func (s fileSize) String() string {
-	if !s.there {
-		return "the server has no such file"
+// lookUpSent looks for what was just sent, also in the folder's listing if the server says that it is not there.
+func (p *ftpPut) lookUpSent(ctx context.Context, name string) (fileState, error) {
+	file, err := p.lookUp(ctx, name)
+	if err != nil || file.presence != absent {
+		return file, err
 	}
-	return fmt.Sprintf("the server has %d bytes", s.bytes)
+	l, err := p.list(ctx)
+	if bytes, ok := l.find(name); err == nil && ok {
+		return thereWith(bytes), nil
+	}
+	return file, err
 }
 
 // unproven returns the error of a file that is not what was sent.
@@ -101,16 +57,21 @@ func (p *ftpPut) unproven(err error) error {
 }
 
 // proveName looks once more, under the file's own name. The server has said that it renamed the file, which was right:
-// no answer now does not make that untrue.
-func (p *ftpPut) proveName(ctx context.Context) error {
+// no answer now does not make that untrue. Looking has the limit of ctx, and reading the file the one of whole.
+func (p *ftpPut) proveName(ctx, whole context.Context) error {
 	p.begun = false
-	size, err := p.size(ctx, p.u.Name)
-	if err != nil {
+	file, err := p.lookUpSent(ctx, p.u.Name)
+	if err != nil || file.presence == unknown || file.presence == present && (file.bytes < 0 || file.bytes == p.u.Content.Size()) {
 		return nil //nolint:nilerr // see above
 	}
-	if size.known && (!size.there || size.bytes != p.u.Content.Size()) {
-		err := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", size, p.u.Content.Size()))
-		return p.leftBehind(err, p.u.Name)
+	wrong := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", file, p.u.Content.Size()))
+	if file.presence == present {
+		return p.leftBehind(wrong, p.u.Name, false)
+	}
+	// A server may say so of every file.
+	p.target, p.control.ctx = p.u.Name, whole
+	if p.readBack(whole) != nil {
+		return p.leftBehind(wrong, p.u.Name, true)
 	}
 	return nil
 }
@@ -131,7 +92,7 @@ func (c *control) digestCommand() string {
 func (p *ftpPut) proveDigest(ctx context.Context) error {
 	command := p.control.digestCommand()
 	if command == "HASH" {
-		if answer, err := p.control.ask("OPTS HASH SHA-256"); err != nil || answer.code != 200 {
+		if answer, err := p.control.ask("OPTS HASH SHA-256"); err != nil || answer.code >= 300 {
 			return p.noDigest(ctx, err)
 		}
 	}
@@ -189,7 +150,11 @@ func (p *ftpPut) readBack(ctx context.Context) error {
 	sending := p.sending
 	p.sending = nil // the data connection is no upload
 	defer func() { p.sending = sending }()
-	response, err := p.client.Retr(p.target)
+	var response *ftp.Response
+	err := p.withData(ctx, func() (err error) {
+		response, err = p.client.Retr(p.target)
+		return err
+	})
 	if err != nil {
 		return p.notRead(ctx, err)
 	}
@@ -199,14 +164,14 @@ func (p *ftpPut) readBack(ctx context.Context) error {
 	if n > p.u.Content.Size() {
 		return p.unproven(fmt.Errorf("read back, it is longer than the %d bytes that were sent", p.u.Content.Size()))
 	}
-	if err != nil {
+	switch equal := [32]byte(got.Sum(nil)) == *p.location.SHA256; {
+	case equal: // whatever the server complains of after the last byte
+		p.location.proof(ProofReadBack)
+		return context.Cause(ctx)
+	case err != nil:
 		return p.notRead(ctx, err)
 	}
-	if [32]byte(got.Sum(nil)) != *p.location.SHA256 {
-		return p.unproven(fmt.Errorf("read back, %d bytes have SHA-256 %x, what was sent has %x", n, got.Sum(nil), *p.location.SHA256))
-	}
-	p.location.proof(ProofReadBack)
-	return nil
+	return p.unproven(fmt.Errorf("read back, %d bytes have SHA-256 %x, what was sent has %x", n, got.Sum(nil), *p.location.SHA256))
 }
 
 // notRead returns the error of a file that cannot be read again: if the server refuses that, nothing is proven.

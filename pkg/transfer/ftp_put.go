@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/textproto"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -32,10 +33,12 @@ func (s *ftpStore) Put(ctx context.Context, u Upload) (Location, error) {
 type ftpPut struct {
 	*ftpStore
 	u        Upload
-	target   string // what the file is sent to
-	begun    bool   // target may exist, and is ours
-	sent     int64  // bytes of the file that went out
-	old      int64  // the size of the file that has the name, -1 if it is not known
+	target   string    // what the file is sent to
+	trial    bool      // the last step that is told is the one that fails
+	begun    bool      // target may exist, and is ours
+	sent     int64     // bytes of the file that went out
+	names    []string  // other temporary names, if the server does not accept target
+	existing fileState // what has the name already
 	location Location
 	start    time.Time
 }
@@ -64,41 +67,29 @@ func (p *ftpPut) prepare(ctx context.Context) error {
 	if err := p.ready(ctx, p.u.MakeFolder); err != nil {
 		return err
 	}
-	if err := p.queryExisting(ctx); err != nil {
-		return err
+	refused, err := p.chooseTarget(ctx)
+	if err == nil {
+		err = p.queryExisting(ctx)
 	}
-	if p.u.InPlace {
-		return nil
+	if err == nil && refused != nil {
+		err = p.withoutTemporary(refused)
 	}
-	temporary := temporaryName(p.u.Name)
-	answer, err := p.control.ask("RNFR " + temporary)
-	if err != nil {
-		return p.fail(ctx, "asking for renaming", err)
-	}
-	if answer.code == 421 {
-		return p.refuse("asking for renaming", KindBusy, answer)
-	}
-	if answer.code == 500 || answer.code == 502 || answer.code == 504 {
-		p.tell(StepInPlace, "the server does not rename: "+p.words(answer.text()))
-		p.u.InPlace = true
-		return nil
-	}
-	p.target = temporary
-	return nil
+	return err
 }
 
-// queryExisting notes whether a file of the name is there, which may be the end of it.
-func (p *ftpPut) queryExisting(ctx context.Context) error {
-	size, err := p.size(ctx, p.u.Name)
-	if err != nil {
+// queryExisting notes whether a file of the name is there, which may be the end of it. If the server does not tell, there
+// may be one.
+func (p *ftpPut) queryExisting(ctx context.Context) (err error) {
+	if p.existing, err = p.lookUp(ctx, p.u.Name); err != nil {
 		return err
 	}
-	p.location.Replaced, p.old = size.there, -1
-	if size.there && size.known {
-		p.old = size.bytes
-	}
-	if size.there && p.u.NoOverwrite && p.half != p.u.Name {
-		return &Error{Op: "sending", Server: p.address, Kind: KindExists, Err: errors.New("it must not be replaced")}
+	p.location.Replaced, p.location.Untold = p.existing.presence == present, p.existing.presence == unknown
+	if p.u.NoOverwrite && p.existing.presence != absent && p.half != p.u.Name {
+		e := &Error{Op: "sending", Server: p.address, Kind: KindExists, Untold: p.location.Untold, Err: errors.New("it must not be replaced")}
+		if e.Untold {
+			e.Code, e.Reply = p.existing.refusal.code, p.words(p.existing.refusal.text())
+		}
+		return e
 	}
 	return nil
 }
@@ -125,12 +116,7 @@ func (p *ftpPut) sendAndProve(ctx context.Context) error {
 
 // send sends the file to the target.
 func (p *ftpPut) send(ctx context.Context) error {
-	err := p.store()
-	if d := (*dataError)(nil); errors.As(err, &d) && ctx.Err() == nil && !p.control.skipEPSV && p.control.tcp.IsIPv4() {
-		// The port that EPSV named may be closed on the way; PASV's is another. By IPv6 there is no PASV.
-		p.control.skipEPSV = true
-		err = p.store()
-	}
+	err := p.withData(ctx, p.store)
 	if serverErr := (*textproto.Error)(nil); errors.As(err, &serverErr) && serverErr.Code == 532 && p.access.Account != "" {
 		if answer, _ := p.control.ask("ACCT " + p.access.Account); answer.code >= 200 && answer.code < 300 {
 			err = p.store()
@@ -143,10 +129,32 @@ func (p *ftpPut) send(ctx context.Context) error {
 		err = p.control.fault
 	}
 	failure := p.fail(ctx, "sending", err)
+	if e := (*Error)(nil); errors.As(failure, &e) && p.target != p.u.Name && !p.begun && mayBeName(e) {
+		return p.otherName(ctx, e)
+	}
 	if !p.sending.complete() || !p.inDoubt(failure) {
 		return failure
 	}
 	return p.queryFile(ctx, failure)
+}
+
+// mayBeName reports whether a refusal may be one of the file's name. Code 553 is meant for that (RFC 959, 4.2.2), but servers also
+// send it for other reasons, and do not always say which.
+func mayBeName(e *Error) bool {
+	return e.Code != 0 && (e.Kind == KindName || e.Code == 553 && !permissionWords().MatchString(strings.ToLower(e.Reply)))
+}
+
+// otherName sends the file under another name, since the server refuses the temporary one before the first byte.
+func (p *ftpPut) otherName(ctx context.Context, refused *Error) error {
+	if len(p.names) > 0 {
+		p.target, p.names = p.names[0], p.names[1:]
+	} else if refused.Kind != KindName {
+		return refused
+	} else if err := p.withoutTemporary(refused); err != nil {
+		return err
+	}
+	p.location.InPlace = p.target == p.u.Name
+	return p.send(ctx)
 }
 
 // store has the library send the file, and notes whether the server may have begun to write it.
@@ -181,13 +189,13 @@ func (p *ftpPut) queryFile(ctx context.Context, failure error) error {
 	if err := p.reconnect(ctx); err != nil {
 		return failure
 	}
-	size, err := p.size(ctx, p.target)
+	file, err := p.lookUp(ctx, p.target)
 	p.control.ctx = whole
-	if err != nil || !size.there || size.bytes != p.u.Content.Size() {
+	if err != nil || file.presence != present || file.bytes != p.u.Content.Size() {
 		return failure
 	}
 	// A file of this name and size may be the old one, if the server puts new ones in place at the very end.
-	if p.location.InPlace && p.location.Replaced {
+	if p.location.InPlace && p.existing.presence != absent {
 		p.u.ReadBack = true
 	}
 	return nil
@@ -197,81 +205,4 @@ func (p *ftpPut) queryFile(ctx context.Context, failure error) error {
 func (p *ftpPut) reconnect(ctx context.Context) error {
 	p.drop()
 	return p.ready(ctx, false)
-}
-
-// rename gives the file its name. Once asked for it is not interrupted: nobody would know which name the file has.
-func (p *ftpPut) rename(ctx context.Context) error {
-	if p.u.NoOverwrite {
-		if err := p.queryExisting(ctx); err != nil {
-			return err
-		}
-	}
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	whole := ctx
-	ctx, cancel := p.cleanupContext(ctx)
-	defer cancel()
-	p.control.ctx = ctx
-	p.tell(StepRename, p.u.Name)
-	err := p.client.Rename(p.target, p.u.Name)
-	if err == nil {
-		return p.proveName(ctx)
-	}
-	failure := p.fail(ctx, "renaming", err)
-	if p.inDoubt(failure) {
-		return p.queryName(ctx, whole, failure)
-	}
-	e := (*Error)(nil)
-	if !errors.As(failure, &e) || e.Temporary() {
-		return failure
-	}
-	serverErr := (*textproto.Error)(nil)
-	if errors.As(err, &serverErr) && serverErr.Code != 500 && serverErr.Code != 502 && serverErr.Code != 504 && p.location.Replaced {
-		e.Kind = KindExists
-		return e
-	}
-	p.control.ctx = whole
-	return p.fallBack(whole, e)
-}
-
-// queryName asks whether the file has its name, since the server's word on that was lost.
-func (p *ftpPut) queryName(ctx, whole context.Context, failure error) error {
-	p.tell(StepQuery, failure.Error())
-	if err := p.reconnect(ctx); err != nil {
-		return failure
-	}
-	size, err := p.size(ctx, p.target)
-	switch {
-	case err != nil:
-		return failure
-	case !size.there && size.known:
-		return p.proveName(ctx)
-	}
-	err = p.client.Rename(p.target, p.u.Name)
-	if serverErr := (*textproto.Error)(nil); err != nil && !size.known && errors.As(err, &serverErr) && serverErr.Code == 550 {
-		// It may have its name already, or nobody may rename it: only reading it tells.
-		temporary := p.target
-		p.target, p.control.ctx = p.u.Name, whole
-		if p.readBack(whole) == nil {
-			return p.proveName(ctx)
-		}
-		p.target, p.control.ctx = temporary, ctx
-	}
-	if err != nil {
-		return p.fail(ctx, "renaming", err)
-	}
-	return p.proveName(ctx)
-}
-
-// fallBack sends the file once more, to its own name, where the server does not rename. No file of that name is there
-// that could be lost.
-func (p *ftpPut) fallBack(ctx context.Context, why *Error) error {
-	if err := p.remove(ctx, p.target); err != nil {
-		return why // cleanUp tries again, and says what is left
-	}
-	p.begun = false
-	p.tell(StepInPlace, "the server does not rename: "+why.Reply)
-	p.target, p.location.Proofs = p.u.Name, nil
-	return p.sendAndProve(ctx)
 }

@@ -75,7 +75,7 @@ func TestReadReply(t *testing.T) {
 		"213-\r\n213 5 \r\n":                               {213, []string{"", "5"}},
 		"220-" + strings.Repeat("x\r\n", 5000) + "220 e\n": {220, append(append([]string{"x"}, repeated("x", maxReplyLines-1)...), "e")},
 	} {
-		got, err := readReply(bufio.NewReader(strings.NewReader(text)))
+		got, err := readReply(bufio.NewReader(strings.NewReader(text)), func(*reply) {})
 		if err != nil || got.code != want.code || strings.Join(got.lines, "|") != strings.Join(want.lines, "|") {
 			t.Errorf("%.60q: %d %.80q, %v", text, got.code, got.lines, err)
 		}
@@ -85,7 +85,7 @@ func TestReadReply(t *testing.T) {
 		"220-never ends\r\n", "220-x\r\n220", "220 " + strings.Repeat("x", maxReplyBytes), "220-" + strings.Repeat("x\n", maxReplyBytes),
 	} {
 		// "220-x\r\n220" ends with a line that is a whole one.
-		got, err := readReply(bufio.NewReader(strings.NewReader(text)))
+		got, err := readReply(bufio.NewReader(strings.NewReader(text)), func(*reply) {})
 		if (err == nil) != (text == "220-x\r\n220") {
 			t.Errorf("%.60q: %v, %v", text, got, err)
 		}
@@ -108,7 +108,7 @@ func FuzzReply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := bufio.NewReader(bytes.NewReader(data))
 		for {
-			got, err := readReply(r)
+			got, err := readReply(r, func(*reply) {})
 			if err != nil {
 				return
 			}

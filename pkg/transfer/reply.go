@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,8 +47,9 @@ func (r reply) wire() []byte {
 }
 
 // readReply reads one reply: a line "226 text", or the lines from "226-text" to "226 text". Lines may end with LF
-// alone; a last line may end with the connection.
-func readReply(r *bufio.Reader) (reply, error) {
+// alone; a last line may end with the connection. After each line that may be meant as the end of a reply, but has another
+// code, mismatch is told what was read so far, and nil when that was not the end.
+func readReply(r *bufio.Reader, mismatch func(*reply)) (reply, error) {
 	budget := maxReplyBytes
 	line, err := readLine(r, &budget)
 	if err != nil {
@@ -64,14 +66,28 @@ func readReply(r *bufio.Reader) (reply, error) {
 			return reply{}, err
 		}
 		text := strings.TrimLeft(line, " ")
-		if c, again, ok := replyCode(line); ok && c == code {
+		other, again, ok := replyCode(line)
+		if ok && other == code {
 			text, more = replyText(line), again
 		}
 		if !more || len(answer.lines) < maxReplyLines {
 			answer.lines = append(answer.lines, text)
 		}
+		if ok && other != code && !again {
+			mismatch(&reply{code, slices.Clone(answer.lines)})
+		} else {
+			mismatch(nil)
+		}
 	}
 	return answer, nil
+}
+
+// unended returns the error of a reply that ends with another code than it began with, or err if there is none.
+func unended(r *reply, err error) error {
+	if r == nil {
+		return err
+	}
+	return fmt.Errorf("%w: it begins with %03d, and ends with another code: %s", errNonsense, r.code, r.text())
 }
 
 // readLine reads one line of any length within the budget, and keeps its beginning.

@@ -64,6 +64,7 @@ type Location struct {
 	Proofs   []Proof       // what was compared with the server's word, or with what was read back
 	InPlace  bool          // by FTP: written to its own name, without a temporary one
 	Replaced bool          // a file of the name was there before
+	Untold   bool          // the server did not tell whether a file of the name was there before
 	Left     []string      // files of attempts that failed, which could not be removed
 	Attempts int           // 1 if nothing had to be repeated
 	Duration time.Duration // of the attempt that succeeded, from its first byte to the server's last word on it
@@ -96,6 +97,8 @@ type Options struct {
 	// Dial connects to the server; nil means a TCP connection of this machine. The network is "tcp", the address HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	InPlace bool // by FTP: Try writes to the name itself, as an upload with InPlace does
+
 	// Event, if not nil, is told every step; one at a time, though not always by the same goroutine.
 	Event func(Event)
 	// Sent, if not nil, is told after each write how many bytes of the file are out. It must not wait.
@@ -126,6 +129,7 @@ const (
 	StepInPlace Step = "in-place" // Text is why there is no temporary name
 	StepCheck   Step = "check"    // Text is what is compared
 	StepRename  Step = "rename"   // Text is the new name
+	StepReplace Step = "replace"  // Text is a name whose file Try replaces
 	StepRemove  Step = "remove"   // Text is what is removed again
 	StepQuery   Step = "look"     // Text is why the server is queried about the file
 	StepRetry   Step = "retry"    // Wait and Err are set

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -32,12 +33,12 @@ func TransferTable() []TransferRow {
 		{transfer.KindTLS, exit.CodeSettings, "check --method and --port: ftps starts unencrypted and then requests TLS (usually port 21), https is encrypted from the start; if it is an old server, use --legacy-tls: TLS 1.2 and an RSA key of 2048 bits are the minimum otherwise; with --legacy-tls, no common cipher suite may be left: enable one with ECDHE or RSA key exchange on the server, because DHE and PSK are not supported"},
 		{transfer.KindLogin, exit.CodeSettings, "check --username and the password, and whether the server allows this user to log in with this method"},
 		{transfer.KindMissing, exit.CodeRejected, "check the folder (--path, or that of --base-url); with ftp and ftps, create it with --mkdir"},
-		{transfer.KindDenied, exit.CodeRejected, "ask the server's administrator to let this user write, rename and delete in the folder; with ftp and ftps, use --in-place if the user must not rename"},
+		{transfer.KindDenied, exit.CodeRejected, "ask the server's administrator to let this user write, rename and delete in the folder"},
 		{transfer.KindExists, exit.CodeRejected, "use another name with --filename; to replace the existing file, omit --no-overwrite"},
 		{transfer.KindFull, exit.CodeRejected, "free space on the server, or raise the user's quota"},
 		{transfer.KindName, exit.CodeRejected, "choose a plain name with --filename: letters, digits, dots and hyphens"},
 		{transfer.KindRedirect, exit.CodeRejected, "if the address of the redirect is right, use it as --base-url: an upload does not follow redirects; if it is a page to log in, ask the server's administrator for an address that takes a login by HTTP (basic or digest)"},
-		{transfer.KindRefused, exit.CodeRejected, "see the server's message above and its log; with https, check that the folder of --base-url exists; with ftp and ftps, try --in-place, which does not rename"},
+		{transfer.KindRefused, exit.CodeRejected, "see the server's message above and its log; with https, check that the folder of --base-url exists"},
 		{transfer.KindProtocol, exit.CodeRejected, "check that --method and --port fit the server; show the dialogue with --verbose"},
 		{transfer.KindUnproven, exit.CodeUnverified, "let no phone fetch this file; send it again, and if that does not help, check the server's disk"},
 	}
@@ -84,13 +85,41 @@ func serverFailure(err error, e *transfer.Error) error {
 	if hints := knownhosts.CertificateHints(err); hints != nil {
 		f.Hints = hints
 	}
-	if e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532) {
-		f.Hints = []string{"give an account with --account: this server requires one in addition to the user name"}
+	if hint := specialHint(e); hint != "" {
+		f.Hints = []string{hint}
 	}
 	if e.Left != "" {
 		f.Hints = append(f.Hints, leftHint(e))
 	}
 	return f
+}
+
+// specialHint returns the hint for an error whose step or reply says more than its kind; "" if none does.
+func specialHint(e *transfer.Error) string {
+	const inPlace = "push with --in-place, which writes directly to the final name (phones may fetch half a file meanwhile)"
+	switch {
+	case e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532):
+		return "give an account with --account: this server requires one in addition to the user name"
+	case e.Data && e.Kind == transfer.KindTLS && e.Code != 0:
+		return "the server requires data connections to resume the TLS session of the login: enable TLS 1.3 on the server, or session tickets with TLS 1.2 (ProFTPD: TLSSessionTickets on)"
+	case e.Data && slices.Contains([]transfer.Kind{transfer.KindUnreachable, transfer.KindTimeout, transfer.KindBroken, transfer.KindRefused, transfer.KindProtocol}, e.Kind):
+		return "the login works, but the data connection does not: open the ports of passive mode in the server's firewall and NAT, and let the server announce the address at which it can be reached"
+	case e.Kind == transfer.KindBusy && e.Code != 421 && (e.Op == transfer.OpRename || e.Op == transfer.OpRemove):
+		return "try again in some minutes: another program on the server uses the file, such as a virus scanner, or a phone fetches it"
+	case e.Kind == transfer.KindExists && e.Untold:
+		return "omit --no-overwrite if an existing file may be replaced, or let the server tell this user whether a file exists (SIZE, MLST or a listing)"
+	case e.Kind == transfer.KindExists && e.Op == transfer.OpRename:
+		return "this server does not replace a file by renaming: " + inPlace + ", or under another name with --filename"
+	case e.Kind == transfer.KindExists && e.Code != 0 && e.Code != http.StatusPreconditionFailed:
+		return "this server does not let the user replace the file: use another name with --filename, or ask the server's administrator"
+	case (e.Kind == transfer.KindDenied || e.Kind == transfer.KindRefused) && e.Op == transfer.OpRename:
+		return "ask the server's administrator to let this user write, rename and delete in the folder; if only renaming is forbidden, " + inPlace
+	case e.Kind == transfer.KindName && e.Op == transfer.OpTemporary:
+		return "ask the server's administrator to allow names that end with .part; otherwise " + inPlace
+	case e.Kind == transfer.KindDenied && e.Op == transfer.OpRemove:
+		return "ask the server's administrator to let this user write, rename and delete in the folder"
+	}
+	return ""
 }
 
 func leftHint(e *transfer.Error) string {

@@ -10,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
@@ -43,6 +44,9 @@ func Test(ctx context.Context, con *console.Console, store *settings.Store, pass
 	d, err := route.Destination(ctx, con, store, pass)
 	if err != nil {
 		return err
+	}
+	if line.InPlace && d.Access.Method == transfer.HTTPS {
+		return exit.Usage(route.Command, "--in-place needs method ftp or ftps: with https a file has no temporary name")
 	}
 	if err := route.Login(ctx, con, pass, hosts, d, options); err != nil {
 		return err

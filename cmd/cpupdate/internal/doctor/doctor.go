@@ -25,6 +25,7 @@ type Options struct {
 	Listen  option.Listen
 	List    string
 	Timeout time.Duration
+	InPlace bool // test uploads as push --in-place makes them
 }
 
 // Run looks at everything on the route, and returns the error of the first thing that hinders it.
@@ -99,6 +100,8 @@ func (x *diagnosis) resolve(ctx context.Context, addresses []string) error {
 		return err
 	}
 	switch {
+	case o.InPlace && x.route != routeServer:
+		return exit.Usage(command, "--in-place needs a server: nothing is sent to one by this route")
 	case len(addresses) == 0 && o.List == "" && x.route == routeWeb:
 		return exit.Usage(command, "--web: name a phone, as PHONE or with --phones")
 	case len(addresses) == 0 && o.List == "":
@@ -163,4 +166,6 @@ func (x *diagnosis) servesFTP() bool {
 	return x.route == routeServe && x.o.Route.Access.Method == string(transfer.FTP)
 }
 
-func (x *diagnosis) line() transfer.Options { return transfer.Options{Timeout: x.o.Timeout} }
+func (x *diagnosis) line() transfer.Options {
+	return transfer.Options{Timeout: x.o.Timeout, InPlace: x.o.InPlace}
+}

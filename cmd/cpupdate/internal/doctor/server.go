@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
@@ -142,8 +143,10 @@ func (t *uploadResult) place(access transfer.Access) string {
 	if !errors.As(t.err, &e) {
 		return "writing"
 	}
-	byHTTPS, sending := access.Method == transfer.HTTPS, t.reached(transfer.StepSend)
+	byHTTPS, sending := access.Method == transfer.HTTPS, t.reached(transfer.StepSend) || e.Op == transfer.OpList
 	switch {
+	case !e.Data && slices.Contains([]string{transfer.OpRename, transfer.OpRemove, transfer.OpTemporary}, e.Op):
+		return "writing"
 	case (e.Kind == transfer.KindTrust || e.Kind == transfer.KindTLS) && (byHTTPS || !sending && !settings.PlainFTP(access)):
 		return "certificate"
 	case e.Data || !byHTTPS && sending && (e.Kind == transfer.KindTrust || e.Kind == transfer.KindTLS):
@@ -164,13 +167,7 @@ func (x *diagnosis) at(ctx context.Context, name string, words func(*uploadResul
 	if t.where != name {
 		return words(t)
 	}
-	f := failed(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
-	if e := (*transfer.Error)(nil); errors.As(t.err, &e) && e.Data {
-		f.Hints = append([]string{
-			"the login works, but the data connection does not: open the ports of passive mode in the server's firewall and NAT, and let the server announce the address at which it can be reached",
-		}, f.Hints...)
-	}
-	return f
+	return failed(x.d.Hinted(advice.ServerEnded(ctx, "", t.err)))
 }
 
 // serverCertificate checks that TLS works. If the password is unknown, only that is tested.

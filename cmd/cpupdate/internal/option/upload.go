@@ -29,6 +29,7 @@ type Upload struct {
 type Connection struct {
 	timeout time.Duration
 	retries int
+	InPlace bool // of a test upload
 }
 
 // defaultRetries is the default of --retries.
@@ -43,7 +44,7 @@ func (o *Connection) AddFlags(flags *pflag.FlagSet) {
 
 // Options returns timeout and retries as package transfer takes them.
 func (o *Connection) Options(command string) (transfer.Options, error) {
-	t := transfer.Options{Timeout: o.timeout, Retries: o.retries}
+	t := transfer.Options{Timeout: o.timeout, Retries: o.retries, InPlace: o.InPlace}
 	switch {
 	case o.timeout <= 0:
 		return t, exit.Usage(command, "--timeout must be greater than zero")

@@ -195,7 +195,10 @@ func (p *upload) say(event, where string, l transfer.Location) error {
 			doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
 		}
 		doc.Attempts = l.Attempts
-		doc.Replaced, doc.InPlace, doc.Millis = new(l.Replaced), new(l.InPlace), new(l.Duration.Milliseconds())
+		if !l.Untold {
+			doc.Replaced = new(l.Replaced)
+		}
+		doc.InPlace, doc.Millis = new(l.InPlace), new(l.Duration.Milliseconds())
 		doc.BytesPerSec, doc.Left = rate(l), p.left
 		for _, proof := range l.Proofs {
 			doc.Proofs = append(doc.Proofs, string(proof))
