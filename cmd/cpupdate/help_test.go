@@ -64,7 +64,7 @@ func TestFlagGroups(t *testing.T) {
 			headings = append(headings, heading)
 		}
 	}
-	want := []string{"Phones", "This machine", "Server", "Password", "Web page"}
+	want := []string{"Phones", "Output", "This machine", "Server", "Password", "Web page"}
 	if len(headings) < len(want) || !slices.Equal(headings[:len(want)], want) {
 		t.Errorf("%q, want to begin with %q", headings, want)
 	}
