@@ -209,7 +209,14 @@ func (r *canaryRun) processes() int {
 		return 0
 	}
 	all := []int{r.pid}
+	own, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", r.pid))
 	for i := 0; i < len(all); i++ {
+		for i > 0 { // until a child runs its own program, it is seen with command line and environment of its parent
+			if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", all[i])); err != nil || !bytes.Equal(line, own) {
+				break
+			}
+			runtime.Gosched()
+		}
 		for _, name := range []string{"cmdline", "environ"} {
 			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", all[i], name)) // it may just have ended
 			if i == 0 && name == "environ" {
