@@ -123,7 +123,7 @@ func TestPushOfShrinkingFile(t *testing.T) {
 				s := startChangedServer(t, method)
 				r := pushChanged(t, c, s, true, func(name string) error { return os.Truncate(name, 700_000) })
 				s.neverComplete(t, 1, 700_001)
-				if r.code != exit.CodeImage || !strings.Contains(r.errOut, "the file ends at byte 700000, but had") {
+				if r.code != exit.CodeImage || !strings.Contains(r.errOut, "the file ends at byte 700000, but had") || !strings.Contains(r.errOut, "wait until the program") {
 					t.Errorf("exit code %d\n%s", r.code, r.errOut)
 				}
 			})

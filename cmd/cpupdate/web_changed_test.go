@@ -47,6 +47,9 @@ func TestWebChangedImage(t *testing.T) {
 				if r.code != code || state.Version.String() != version || state.Uploads != uploads || !c.harmless && !strings.Contains(r.errOut, "CPB content at offset 0x") {
 					t.Errorf("exit code %d, want %d; the phone runs %s, and has %d whole images\n%s%s", r.code, code, state.Version, state.Uploads, r.out, r.errOut)
 				}
+				if strings.Contains(r.errOut, "cannot be read") {
+					t.Errorf("a file that has changed can be read:\n%s", r.errOut)
+				}
 				if begun := state.UploadBytes > 0; begun && moment == phonesim.LoggedIn && !c.harmless {
 					t.Errorf("the phone got %d bytes", state.UploadBytes)
 				}
@@ -94,7 +97,7 @@ func TestWebChangedBetweenPhones(t *testing.T) {
 					t.Errorf("%s got %d bytes", phone.Address(), bytes)
 				}
 			}
-			if r.code != exit.CodeImage || uploads != 1 || !strings.Contains(r.errOut, "(not instructed)") || !strings.Contains(r.errOut, "may still update") {
+			if r.code != exit.CodeImage || uploads != 1 || !strings.Contains(r.errOut, "(not instructed)") || !strings.Contains(r.errOut, "may still update") || !strings.Contains(strings.Join(strings.Fields(r.out), " "), "interrupted before the image was sent: ") {
 				t.Errorf("exit code %d, %d uploads\n%s%s", r.code, uploads, r.out, r.errOut)
 			}
 		})

@@ -1,10 +1,18 @@
 package fleet
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+)
 
 // imageFailed ends the run: the image on this machine cannot be read, or is not what was verified any more. No further
 // phone is instructed, and what is sent to phones is cut off.
 func (r *Runner) imageFailed(err error) {
+	if changed := (*bind.FormatError)(nil); errors.As(err, &changed) {
+		err = changed // it says where: the sentence of whoever was reading adds nothing
+	}
 	r.mu.Lock()
 	if r.image == nil {
 		r.image = err
@@ -36,7 +44,7 @@ func (r *Runner) imageError() error {
 // becauseOfImage returns how a phone's way ended: a failure of its own if the image, and not the phone, ended it.
 func (p *phone) becauseOfImage(f *Failure) *Failure {
 	cause := p.runner.imageError()
-	ours := f.Kind == KindInterrupted || p.result.Instructed && (f.Kind == KindCut || f.Kind == KindSaysFailed)
+	ours := f.Kind == KindInterrupted || f.Kind == KindImage || p.result.Instructed && (f.Kind == KindCut || f.Kind == KindSaysFailed)
 	if cause == nil || !ours {
 		return f
 	}

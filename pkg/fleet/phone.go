@@ -134,6 +134,9 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
+	if !p.result.Instructed && p.runner.plan.web() != nil {
+		return failf(KindInterrupted, "interrupted before the image was sent")
+	}
 	if !p.result.Instructed {
 		return failf(KindInterrupted, "interrupted before the update command was sent")
 	}

@@ -131,7 +131,10 @@ func (e *Error) Temporary() bool {
 }
 
 // SourceError says why a file cannot be sent: it cannot be read, changed while it was read, or its Watcher refuses it.
-type SourceError struct{ Err error }
+type SourceError struct {
+	Err     error
+	Changed bool // the file is shorter than when it was opened
+}
 
 func (e *SourceError) Error() string { return e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }

@@ -66,7 +66,7 @@ func (r *hashingReader) fill() error {
 	}
 	r.at += int64(len(chunk))
 	if err := r.watch(chunk); err != nil {
-		return r.fail(&SourceError{err})
+		return r.fail(&SourceError{Err: err})
 	}
 	r.rest = chunk
 	return nil
@@ -95,9 +95,9 @@ func (r *hashingReader) fail(err error) error {
 // readError says why a file that was whole when it was opened cannot be read to its end.
 func readError(err error, at, size int64) error {
 	if err == nil || errors.Is(err, io.EOF) {
-		return &SourceError{fmt.Errorf("the file ends at byte %d, but had %d bytes when it was opened", at, size)}
+		return &SourceError{Err: fmt.Errorf("the file ends at byte %d, but had %d bytes when it was opened", at, size), Changed: true}
 	}
-	return &SourceError{fmt.Errorf("reading at byte %d: %w", at, err)}
+	return &SourceError{Err: fmt.Errorf("reading at byte %d: %w", at, err)}
 }
 
 // take hands out at most limit bytes, when the rate permits.

@@ -48,7 +48,7 @@ func (u Upload) validate() error {
 		return err
 	}
 	if u.Content == nil || u.Content.Size() == 0 {
-		return &SourceError{errors.New("there is nothing to send")}
+		return &SourceError{Err: errors.New("there is nothing to send")}
 	}
 	return nil
 }

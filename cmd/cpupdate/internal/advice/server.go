@@ -55,6 +55,8 @@ func TransferFailure(image string, err error) error {
 		return nil
 	case errors.As(err, &own):
 		return WithLeft(err, LeftBy(err))
+	case errors.As(err, &source) && source.Changed:
+		return WithLeft(exit.New(exit.CodeImage, fmt.Errorf("%s: %w", images.DisplayName(image), source.Err), images.ChangedHint), LeftBy(err))
 	case errors.As(err, &source):
 		return WithLeft(images.Failure(image, source.Err), LeftBy(err))
 	case errors.As(err, &setting):

@@ -73,6 +73,8 @@ func TestTransferFailure(t *testing.T) {
 		{errors.New("strange"), exit.CodeInternal, "please report"},
 		{&transfer.SourceError{Err: own}, exit.CodeRefused, "h"},
 		{&transfer.SourceError{Err: &bind.FormatError{Problem: bind.Changed}}, exit.CodeImage, "wait until"},
+		{&transfer.SourceError{Err: errors.New("the file ends at byte 5"), Changed: true}, exit.CodeImage, "wait until"},
+		{&transfer.SourceError{Err: errors.New("reading at byte 5: input/output error")}, exit.CodeImage, "its medium works"},
 		{&transfer.SettingError{Setting: "username", Problem: "is missing"}, exit.CodeSettings, "cpupdate defaults set --username"},
 		{&transfer.Error{Kind: transfer.KindLogin, Code: 530}, exit.CodeSettings, "--username and the password"},
 		{&transfer.Error{Kind: transfer.KindLogin, Code: 332}, exit.CodeSettings, "--account"},

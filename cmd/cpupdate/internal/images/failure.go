@@ -16,8 +16,12 @@ func Failure(name string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	format := (*bind.FormatError)(nil)
+	if errors.As(err, &format) && format.Problem == bind.Changed {
+		err = format // it says where: the sentence of whoever was reading adds nothing
+	}
 	wrapped := fmt.Errorf("%s: %w", DisplayName(name), err)
-	if format := (*bind.FormatError)(nil); errors.As(err, &format) {
+	if format != nil {
 		return exit.New(exit.CodeImage, wrapped, problemHint(format))
 	}
 	hint := "check that the file can be read, and that its medium works"
@@ -45,6 +49,9 @@ func Failure(name string, err error) error {
 	return exit.New(exit.CodeImage, wrapped, hint)
 }
 
+// ChangedHint is what to do about a file that changes while it is read.
+const ChangedHint = "wait until the program that writes the file has finished, then try again"
+
 // errEmptyFolder reports a folder without any file.
 var errEmptyFolder = errors.New("the folder is empty")
 
@@ -63,7 +70,7 @@ func problemHint(err *bind.FormatError) string {
 	case bind.Disagrees:
 		return "find out which of the two is right; do not send this image before they agree"
 	case bind.Changed:
-		return "wait until the program that writes the file has finished, then try again"
+		return ChangedHint
 	case bind.Damaged:
 	}
 	return "get the image again in binary mode, and compare its size and SHA-256 with the original"
