@@ -8,7 +8,6 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"math/big"
-	"fmt"
 	"net"
 	"strings"
 	"testing"
