@@ -28,7 +28,11 @@ func newHelp(a *app) *cobra.Command {
 			}
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return exit.Usage("", "no help for %q", strings.Join(args, " "))
+				hint := "cpupdate help"
+				if alike := cmd.Root().SuggestionsFor(args[0]); len(args) == 1 && len(alike) > 0 {
+					hint = "did you mean: cpupdate help " + strings.Join(alike, ", cpupdate help ")
+				}
+				return exit.Errorf(exit.CodeUsage, hint, "no help for %q", strings.Join(args, " "))
 			}
 			return printHelp(a, target)
 		},

@@ -144,6 +144,8 @@ func TestQuestionOnTerminal(t *testing.T) {
 	}{
 		"yes":                   {stdinTerminal, "", "yes\n", 0},
 		"no":                    {stdinTerminal, "", "no\n", 6},
+		"Ctrl-D":                {stdinTerminal, "", "\x04", 6},
+		"no line, then Ctrl-D":  {stdinTerminal, "", "yes\x04\x04", 6},
 		"typed ahead":           {stdinTerminal, "yes\n", "no\n", 6},
 		"much typed ahead":      {stdinTerminal, "yes\nyes\nyes\n", "\n", 6},
 		"half typed ahead":      {stdinTerminal, "ye", "s\n", 6},

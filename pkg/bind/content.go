@@ -104,6 +104,8 @@ func magics() []magic {
 		{0, "fLaC", foreign("a sound file (FLAC)")},
 		{0, "%!PS", foreign("a PostScript document")},
 		{0, "{\\rtf", foreign("a text document (RTF)")},
+		{0, "\x00\x05\x16\x07", foreign("a macOS file with attributes of another file (._NAME)")},
+		{0, "bplist00", foreign("a macOS property list")},
 		{0, "SQLite format 3\x00", foreign("a database (SQLite)")},
 		{0, "-----BEGIN ", foreign("a certificate or key (PEM)")},
 		{0, "version https://git-lfs.github.com/spec/", foreign("a Git LFS pointer, not the file that it stands for")},

@@ -27,6 +27,8 @@ func foreignFiles() map[string][]string {
 		"a picture (PNG)":             {"\x89PNG\r\n\x1a\n\x00"},
 		"a picture (JPEG)":            {"\xff\xd8\xff\xe0\x00\x10JFIF"},
 		"a picture (BMP)":             {"BM\x36\x00\x0c\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28\x00\x00\x00"},
+		"a macOS file":                {"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "},
+		"a macOS property list":       {"bplist00\xd1"},
 		"a CD image":                  {strings.Repeat("\x00", 32768) + "\x01CD001\x01"},
 		"a Git LFS pointer":           {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"},
 		"a certificate or key":        {"-----BEGIN CERTIFICATE-----\nMIIB"},

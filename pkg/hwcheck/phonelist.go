@@ -131,8 +131,11 @@ func (l *listReader) readHeader() error {
 	}
 	if !found && len(l.faults.Faults) > 0 { // what follows are no phones
 		advice := adviceHeader
-		if strings.Contains(cells[0], "\x00") { // UTF-16 without its mark
+		switch {
+		case strings.Contains(cells[0], "\x00"): // UTF-16 without its mark
 			advice = adviceCSV
+		case len(cells) == 1 && strings.ContainsAny(cells[0], ",;|\t"):
+			advice = adviceSeparator
 		}
 		return fault(line, advice, "%s", l.faults.Faults[0].Msg)
 	}
@@ -222,7 +225,7 @@ func (l *listReader) readRow(cells []string, line int) (p ListedPhone, stated bo
 				p, advice = before, adviceFor(column.name, err)
 			}
 		}
-		if err != nil && !l.faults.add(line, advice, "%s: %v", column.name, err) {
+		if err != nil && !l.faults.add(line, advice, "%s: %v", cmp.Or(column.name, fmt.Sprintf("column %d", i+1)), err) {
 			break
 		}
 	}

@@ -64,7 +64,9 @@ func fault(line int, advice, format string, args ...any) error {
 }
 
 const (
-	adviceCSV    = "open it in the program that wrote it, and save it as \"CSV UTF-8\""
+	adviceCSV       = "open it in the program that wrote it, and save it as \"CSV UTF-8\""
+	adviceSeparator = "separate the columns with commas, semicolons or tabs, do not quote whole lines, and remove a line sep= with another separator"
+
 	adviceHeader = "write the names of the columns into the first line, such as address,mac,note"
 )
 

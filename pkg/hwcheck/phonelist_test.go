@@ -382,7 +382,7 @@ func TestReadPhonesErrors(t *testing.T) {
 		{"empty lines alone", "\n\n", 1, "header"},
 		{"unknown column", "address,colour\n192.0.2.1,red\n", 1, "colour"},
 		{"unknown column below an empty line", "\naddress,colour\n192.0.2.1,red\n", 2, "colour"},
-		{"cell in a column without a name", "address,\n192.0.2.1,a\n", 2, "without a name"},
+		{"cell in a column without a name", "address,\n192.0.2.1,a\n", 2, `column 2: "a" is in a column without a name`},
 		{"UTF-16, cut off", "\xff\xfea\x00\n", 1, "UTF-16"},
 		{"UTF-16 with an unknown column", "\xff\xfea\x00", 1, "unknown column \"a\""},
 		{"a cell too many", "address,note\n192.0.2.1,a,b\n", 2, "has 3 cells, the header has 2"},
@@ -420,6 +420,21 @@ func TestReadPhonesErrors(t *testing.T) {
 			}
 			checkLine(t, err, test.line, test.says)
 		})
+	}
+}
+
+// TestReadPhonesSeparator checks that a header line that is one cell leads to advice about separators.
+func TestReadPhonesSeparator(t *testing.T) {
+	for name, text := range map[string]string{
+		"columns in one cell":           "address|hw_level\n192.0.2.1|3\n",
+		"a header in quotes":            "\"address,hw_level\"\n\"192.0.2.1,3\"\n",
+		"another separator than stated": "sep=,\naddress;hw_level\n192.0.2.1;3\n",
+	} {
+		_, err := hwcheck.ReadPhones(strings.NewReader(text), "site.csv")
+		list := (*hwcheck.ListError)(nil)
+		if !errors.As(err, &list) || len(list.Faults) != 1 || !strings.HasPrefix(list.Faults[0].Advice, "separate the columns with") {
+			t.Errorf("%s: got %#v", name, err)
+		}
 	}
 }
 

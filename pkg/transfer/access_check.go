@@ -22,13 +22,13 @@ func (a Access) checkServer() error {
 	problem := ""
 	switch {
 	case mayHoldLogin(a.Server):
-		return &SettingError{SettingServer, "holds an @: give the host's name alone, and the login as username"}
+		return &SettingError{SettingServer, "holds an @: give only the host here, and the name of the login in username"}
 	case strings.Contains(a.Server, "://"):
-		problem = "%q is an address of the web: give the host's name alone, and its kind as method"
+		problem = "%q is a URL: give only the host here, and https, ftps or ftp in method"
 	case strings.Contains(a.Server, "/"):
-		problem = "%q holds a slash: give the host's name alone, and the folder as path"
+		problem = "%q contains a slash: give only the host here, and the folder in path"
 	case port != 0 || strings.Count(a.Server, ":") == 1:
-		problem = "%q holds a colon: give the host's name alone, and the port as port"
+		problem = "%q contains a port: give only the host here, and the port number in port"
 	case err != nil:
 		_, err = address.Host(a.Server)
 		return &SettingError{SettingServer, hostProblem(err)}

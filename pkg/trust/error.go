@@ -135,7 +135,8 @@ func (e *Error) Reason() string {
 		return "its certificate is not for servers: it names other uses only"
 	case FaultExpired, FaultEarly, FaultNotSigned, FaultOther:
 	}
-	return secret.Cut(e.Err.Error(), maxReason)
+	text, _, _ := strings.Cut(e.Err.Error(), " (possibly because of ") // an authority of the same name, which did not sign it
+	return secret.Cut(text, maxReason)
 }
 
 // nameReason returns why the names of a certificate do not fit.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
 	"net"
 	"strings"
@@ -145,5 +146,14 @@ func TestOddCertificates(t *testing.T) {
 				t.Errorf("with its pin too: %+v", both)
 			}
 		})
+	}
+}
+
+// TestReasonOfSameName checks that an authority with the right name and another key adds no text of the library.
+func TestReasonOfSameName(t *testing.T) {
+	t.Parallel()
+	e := &trust.Error{Err: fmt.Errorf("%w (possibly because of \"x509: invalid signature\" while trying to verify \"site\")", x509.UnknownAuthorityError{})}
+	if got := e.Reason(); e.Fault() != trust.FaultNotSigned || got != "x509: certificate signed by unknown authority" {
+		t.Errorf("got %v, %q", e.Fault(), got)
 	}
 }

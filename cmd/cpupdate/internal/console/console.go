@@ -129,17 +129,17 @@ func (c *Console) readHidden(ctx context.Context, prompt string) (string, error)
 	}
 	fmt.Fprint(c.Prompts(), prompt)
 	type answer struct {
-		text []byte
+		text string
 		err  error
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		text, err := term.ReadPassword(fd)
+		text, err := readUnseen(os.Stdin)
 		answered <- answer{text, err}
 	}()
 	select {
 	case a := <-answered:
-		return string(a.text), a.err
+		return a.text, a.err
 	case <-ctx.Done():
 		if !StderrTerminal() { // otherwise the signal has already ended the line
 			fmt.Fprintln(c.Prompts())

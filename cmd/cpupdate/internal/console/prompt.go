@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -19,6 +20,9 @@ func (c *Console) Question(ctx context.Context, text string, words ...string) (s
 		switch {
 		case ctx.Err() != nil:
 			return "", err
+		case errors.Is(err, io.EOF): // Ctrl-D
+			answer, err = "", nil
+			fmt.Fprintln(c.Prompts())
 		case slices.Contains(words, answer):
 			fmt.Fprintln(c.Prompts(), answer)
 		default:
@@ -33,7 +37,7 @@ func (c *Console) Question(ctx context.Context, text string, words ...string) (s
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		line, err := readLine(c)
+		line, err := readLine(c.In)
 		answered <- answer{line, err}
 	}()
 	select {
@@ -47,12 +51,12 @@ func (c *Console) Question(ctx context.Context, text string, words ...string) (s
 	}
 }
 
-// readLine reads a line of standard input without its line break.
-func readLine(con *Console) (string, error) {
+// readLine reads a line without its line break, and nothing after it.
+func readLine(r io.Reader) (string, error) {
 	const most = 4096
 	var line []byte
 	for b := make([]byte, 1); len(line) < most; {
-		n, err := con.In.Read(b)
+		n, err := r.Read(b)
 		switch {
 		case n > 0 && b[0] == '\n':
 			return string(line), nil

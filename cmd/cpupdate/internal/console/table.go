@@ -96,7 +96,7 @@ func (l Layout) line(cells []Cell) string {
 	}
 	text, lead := cells[last].Text, Columns(l.Lead)
 	if l.Width > 0 {
-		if all := column + lead; all+leastRoom > l.Width && all+Columns(text) > l.Width {
+		if all := column + lead; all+max(leastRoom, l.Width/4) > l.Width && all+Columns(text) > l.Width {
 			if written > 0 {
 				b.WriteByte('\n')
 			}

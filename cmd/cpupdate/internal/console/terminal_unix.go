@@ -3,6 +3,7 @@
 package console
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -16,4 +17,23 @@ func terminalOf(stdin *os.File) (*os.File, error) {
 		return stdin, nil
 	}
 	return os.OpenFile("/dev/tty", os.O_WRONLY|unix.O_NOCTTY, 0)
+}
+
+// readUnseen reads a line from a terminal without echo. Ctrl-D, or the end of the terminal, is [io.EOF]: x/term would read on
+// without end.
+func readUnseen(terminal *os.File) (string, error) {
+	fd := int(terminal.Fd())
+	before, err := unix.IoctlGetTermios(fd, readTermios)
+	if err != nil {
+		return "", err
+	}
+	unseen := *before
+	unseen.Lflag &^= unix.ECHO
+	unseen.Lflag |= unix.ICANON | unix.ISIG
+	unseen.Iflag |= unix.ICRNL
+	if err := unix.IoctlSetTermios(fd, setTermios, &unseen); err != nil {
+		return "", err
+	}
+	line, err := readLine(terminal)
+	return line, errors.Join(err, unix.IoctlSetTermios(fd, setTermios, before))
 }

@@ -156,6 +156,9 @@ func ReadPhoneList(ctx context.Context, name string) ([]hwcheck.ListedPhone, err
 		}
 	}
 	list := (*hwcheck.ListError)(nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), "check the name of the list, and in which folder it is")
+	}
 	if !errors.As(err, &list) {
 		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
 	}

@@ -147,6 +147,15 @@ func (row fitRow) label() string {
 	return t.Label()
 }
 
+// about returns what is known of a phone, and its note.
+func (row fitRow) about() string {
+	known := knownAs(row)
+	if row.Note == "" || settings.IsSimulated(row.Note) {
+		return known
+	}
+	return strings.TrimPrefix(known+", "+row.Note, ", ")
+}
+
 // knownAs returns the decisive values of a phone in short. If sources disagree, it returns all of their values.
 func knownAs(row fitRow) string {
 	device, level := claimed(row.Device), claimed(row.Level)

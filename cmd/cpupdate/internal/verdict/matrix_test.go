@@ -116,6 +116,24 @@ func TestMatrixBlocks(t *testing.T) {
 	}
 }
 
+// TestMatrixNotes checks that long notes do not break the lines of a table: they follow the verdicts.
+func TestMatrixNotes(t *testing.T) {
+	phones := listed(3, 4, 0)
+	phones[0].Phone.Device = []hwcheck.Claim[string]{{Value: "OpenScape Desk Phone CP600", Origin: hwcheck.List}}
+	phones[0].Note, phones[2].Note = "room 7, desk by the window, second floor", "hall"
+	_, text := matrix(t, []*images.Image{cp600(t), cp600(t)}, phones, 80, false)
+	const want = `
+  phone      A     B     known as
+  192.0.2.1  yes   yes   OpenScape Desk Phone CP600 level 3, room 7, desk by the
+                         window, second floor
+  192.0.2.2  no    no    level 4
+  192.0.2.3  ?     ?     hall
+`
+	if !strings.Contains(text, want) {
+		t.Errorf("got\n%s\nwant%s", text, want)
+	}
+}
+
 // TestMisfits checks that phones with the same reasons are grouped.
 func TestMisfits(t *testing.T) {
 	loaded := []*images.Image{cp600(t), damaged(cp600(t))}

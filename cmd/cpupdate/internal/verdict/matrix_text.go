@@ -82,30 +82,50 @@ func letter(i int) string {
 // cellWidth is the width of a column of the table, with the gap before it.
 const cellWidth = 6
 
-// matrixBlocks writes the table, in blocks of as many columns as fit on the terminal.
+// aboutRoom is the number of columns that a narrow table keeps for what is known of a phone.
+const aboutRoom = 28
+
+// matrixBlocks writes the table, in blocks of as many columns as fit on the terminal. If not even one fits, such as beside
+// long notes, what is known of a phone and its note follow the verdicts, where they can be wrapped.
 func matrixBlocks(w io.Writer, con *console.Console, images int, rows []fitRow) {
-	head := []console.Cell{console.Plain.Cell("phone"), console.Plain.Cell("known as")}
-	phones := con.Table(2)
-	phones.Row(append(head, console.Cell{})...)
+	wide, narrow := con.Table(2), con.Table(2)
+	wide.Row(console.Cells("phone", "known as", "")...)
+	narrow.Row(console.Cells("phone", "")...)
 	for _, row := range rows {
-		phones.Row(console.Cells(row.label(), knownAs(row), "")...)
+		wide.Row(console.Cells(row.label(), knownAs(row), "")...)
+		narrow.Row(console.Cells(row.Name, "")...)
 	}
-	most := max((con.Width+2-phones.Columns())/cellWidth, 1)
+	widths, most := wide.Widths, (con.Width+2-wide.Columns())/cellWidth
+	last := most < 1 && con.Width > 0
+	if most = max(most, 1); last {
+		widths, most = narrow.Widths, max((con.Width-aboutRoom-narrow.Columns())/cellWidth, 1)
+	}
 	for first := 0; first < images; first += most {
-		table := con.Table(2, append(slices.Clone(phones.Widths), slices.Repeat([]int{cellWidth - 2}, most)...)...)
-		cells := slices.Clone(head)
 		next := min(first+most, images)
+		table := con.Table(2, append(slices.Clone(widths), slices.Repeat([]int{cellWidth - 2}, next-first)...)...)
+		line := func(name, about string, cells []console.Cell) {
+			if last {
+				table.Row(append(append(console.Cells(name), cells...), console.Plain.Cell(about))...)
+				return
+			}
+			table.Row(append(console.Cells(name, about), cells...)...)
+		}
+		cells := make([]console.Cell, 0, next-first)
 		for i := first; i < next; i++ {
 			cells = append(cells, console.Plain.Cell(letter(i)))
 		}
-		table.Row(cells...)
+		line("phone", "known as", cells)
 		for _, row := range rows {
-			cells := console.Cells(row.label(), knownAs(row))
+			cells := make([]console.Cell, 0, next-first)
 			for _, cell := range row.Cells[first:next] {
 				word, color := cellWord(cell.Verdict)
 				cells = append(cells, color.Cell(word))
 			}
-			table.Row(cells...)
+			if last {
+				line(row.Name, row.about(), cells)
+			} else {
+				line(row.label(), knownAs(row), cells)
+			}
 		}
 		fmt.Fprintln(w)
 		table.Draw(w)

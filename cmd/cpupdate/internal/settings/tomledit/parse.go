@@ -266,14 +266,20 @@ func (f Form) unknownHint(name string) string {
 // HintBackslash is for a path of Windows, in which TOML takes a backslash for the beginning of another character.
 const HintBackslash = `write a text with backslashes in single quotes, as in 'C:\certs\ca.pem'`
 
+// hintQuotes is for a text without quotes, which TOML takes for a number or for true or false.
+const hintQuotes = "write a text in quotes, as in method = 'ftps', and a number without"
+
 // syntax converts an error of the decoder.
 func (w *walk) syntax(err error) error {
 	out := &Error{1, 1, strings.TrimPrefix(err.Error(), "toml: "), Hint}
 	if decode := (*toml.DecodeError)(nil); errors.As(err, &decode) {
 		out.Line, out.Column = decode.Position()
 	}
-	if strings.Contains(out.Msg, "escape") {
+	switch {
+	case strings.Contains(out.Msg, "escape"):
 		out.Hint = HintBackslash
+	case strings.Contains(out.Msg, "start of value"), strings.Contains(out.Msg, "expected keyword"):
+		out.Hint = hintQuotes
 	}
 	if w.form.Secret {
 		out.Msg = "this is not valid TOML"
