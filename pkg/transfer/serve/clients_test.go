@@ -48,6 +48,11 @@ func TestServeCurl(t *testing.T) {
 	if got, err := os.ReadFile(half); err != nil || !bytes.Equal(got, file) {
 		t.Errorf("resumed: %v", err)
 	}
+	again, _ := d.offer(file)
+	_, _ = curl("-C", "-", "-o", half, d.url(again.Path())) // it asks for what lies behind the last byte
+	if f := again.State(); f.Requests != 1 || !f.Perhaps || f.Cut {
+		t.Errorf("a client that has the whole file: %+v", f)
+	}
 	if _, err := curl("--http2-prior-knowledge", "--no-alpn", d.url(o.Path())); err == nil {
 		t.Error("it talks HTTP/2")
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,16 +34,15 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 	// cut.
 	w.Header().Set("ETag", `"1"`)
 	w.Header().Set("Content-Type", "application/octet-stream")
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range") // several parts in one answer: a server may send the whole instead
-	}
+	part := askedPart(r.Header)
 	if r.Method == http.MethodHead {
 		http.ServeContent(w, r, "", time.Time{}, offer.content())
 		s.options.OnError(c.client.remote, &RequestError{Sent: requestLine(r), Why: "it only asks about the file", Head: true})
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the file may take longer than a body
-	q, err := offer.begin(isResumed(r.Header.Get("Range")))
+	size := offer.what.Content.Size()
+	q, err := offer.begin(part.resumes(size, offer.isNew()))
 	if errors.Is(err, errTooMany) {
 		http.Error(w, "503 "+err.Error(), http.StatusServiceUnavailable)
 		return
@@ -54,15 +55,45 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn,
 	body := &fileWriter{ResponseWriter: w, server: s, conn: c, request: q, gone: r.Context().Done()}
 	defer q.end()
 	c.client.hold.Suspend() // until the answer is out: what is fetched is not unread
+	if part.nothing(size) {
+		q.hasAll()
+	}
 	http.ServeContent(body, r, "", time.Time{}, q.content)
 }
 
-// isResumed reports whether a client asks for the rest of a file from a place: it has what lies before.
-func isResumed(header string) bool {
-	from, found := strings.CutPrefix(header, "bytes=")
-	from, open := strings.CutSuffix(from, "-")
-	return found && open && from != "" && strings.Trim(from, "0123456789") == ""
+// rangeForm is what a client may ask for: one part. Neither the case of the unit nor spaces mean anything.
+var rangeForm = regexp.MustCompile(`(?i)^bytes *= *(\d{0,18}) *- *(\d{0,18})$`)
+
+// A partAsked is the part of a file that a client asks for.
+type partAsked struct {
+	from, to int64 // to is the last byte
+	open     bool  // it has no end
+	is       bool  // the client asks for a part that begins somewhere
 }
+
+// askedPart returns the part that a request asks for, and writes its field as [http.ServeContent] reads it. A range that is
+// not understood is ignored, as RFC 9110, 14.2 demands; for several parts in one answer, a server may send the whole instead.
+func askedPart(h http.Header) (p partAsked) {
+	m := rangeForm.FindStringSubmatch(strings.TrimSpace(h.Get("Range")))
+	h.Del("Range")
+	if m == nil || m[1] == "" && m[2] == "" {
+		return p
+	}
+	h.Set("Range", "bytes="+m[1]+"-"+m[2])
+	p.from, _ = strconv.ParseInt(m[1], 10, 64)
+	p.to, _ = strconv.ParseInt(m[2], 10, 64)
+	p.open, p.is = m[2] == "", m[1] != ""
+	return p
+}
+
+// resumes reports whether a client asks for the rest of a file from a place: it has what lies before. A part with an end that is
+// the file's says that only if it is the first one: else the client fetches in parts.
+func (p partAsked) resumes(size int64, first bool) bool {
+	return p.is && (p.open || first && p.to >= size-1)
+}
+
+// nothing reports whether a client asks for the rest behind the last byte: it has the whole file.
+func (p partAsked) nothing(size int64) bool { return p.is && p.open && p.from == size }
 
 // content returns the file for one reader.
 func (o *Offer) content() *io.SectionReader {

@@ -155,6 +155,13 @@ const maxRequests = 64
 // errTooMany refuses a request beside too many others.
 var errTooMany = errors.New("too many requests for the file at a time")
 
+// isNew reports whether nothing was asked for yet.
+func (o *Offer) isNew() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return !o.begun
+}
+
 // begin begins a request; resumes says that the client asked for the rest of the file from a place. The error is errWithdrawn or
 // errTooMany.
 func (o *Offer) begin(resumes bool) (*request, error) {
@@ -200,8 +207,8 @@ func (r *request) attach(c *netconn.Conn, part span) error {
 	if len(o.begins) < maxSpans {
 		o.begins = append(o.begins, part.from)
 	}
-	if r.resumes {
-		o.resumed = max(o.resumed, part.from)
+	if r.resumes || part.from < o.resumed { // who asks for an earlier part does not have it
+		o.resumed = part.from
 	}
 	for _, sent := range o.doubtful {
 		if sent.from < part.from && part.from <= sent.to {
@@ -216,6 +223,13 @@ func (r *request) attach(c *netconn.Conn, part span) error {
 	}
 	o.doubtful = o.doubtful.without(part) // it asks for that again
 	return nil
+}
+
+// hasAll notes that the client says that it has the whole file.
+func (r *request) hasAll() {
+	r.offer.mu.Lock()
+	defer r.offer.mu.Unlock()
+	r.offer.begun, r.offer.resumed = true, r.offer.what.Content.Size()
 }
 
 // received returns the bytes that have arrived. The offer's lock is held.

@@ -3,6 +3,8 @@ package serve
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -62,6 +64,12 @@ func TestFetchInParts(t *testing.T) {
 		"an older part, then from the start": {
 			[]move{resume(1, 40), moved(1, 10, 10), ends(1), begin(2, 0, 100), moved(2, 100, 100), ends(2)}, end{100, true, false, false},
 		},
+		"an older part, which it fetches after all, cut": {
+			[]move{resume(1, 95), moved(1, 5, 5), ends(1), begin(2, 0, 100), moved(2, 30, 30), ends(2)}, end{35, false, false, true},
+		},
+		"an older part, resumed earlier": {
+			[]move{resume(1, 60), moved(1, 10, 10), ends(1), resume(2, 40), moved(2, 60, 60), ends(2)}, end{60, false, true, false},
+		},
 		"the end alone":     {[]move{begin(1, 95, 100), moved(1, 5, 5), ends(1)}, end{5, false, false, false}},
 		"again, and cut":    {[]move{begin(1, 0, 100), moved(1, 100, 60), ends(1), begin(2, 0, 100), moved(2, 30, 30), ends(2)}, end{60, false, false, true}},
 		"whole, again, cut": {[]move{begin(1, 0, 100), moved(1, 100, 100), ends(1), begin(2, 0, 100), moved(2, 30, 30), ends(2)}, end{100, true, false, true}},
@@ -110,12 +118,54 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// TestIsResumed checks which ranges say that a client has what lies before.
-func TestIsResumed(t *testing.T) {
+// TestAskedPart checks how a range is read, and which ranges say that a client has what lies before, of 10 bytes.
+func TestAskedPart(t *testing.T) {
 	t.Parallel()
-	for header, want := range map[string]bool{"": false, "bytes=5-": true, "bytes=0-": true, "bytes=-5": false, "bytes=5-9": false, "bytes=5-,7-": false, "x=5-": false, "bytes=-": false} {
-		if isResumed(header) != want {
-			t.Errorf("%q", header)
+	for header, want := range map[string]struct {
+		field                   string // what is left for the HTTP server
+		resumes, later, nothing bool
+	}{
+		"":                                 {},
+		"bytes=5-":                         {field: "bytes=5-", resumes: true, later: true},
+		"bytes=0-":                         {field: "bytes=0-", resumes: true, later: true},
+		"bytes=10-":                        {field: "bytes=10-", resumes: true, later: true, nothing: true},
+		"Bytes=5-":                         {field: "bytes=5-", resumes: true, later: true},
+		" BYTES = 5 - ":                    {field: "bytes=5-", resumes: true, later: true},
+		"bytes=5-9":                        {field: "bytes=5-9", resumes: true},
+		"bytes=5-900":                      {field: "bytes=5-900", resumes: true},
+		"bytes=5-8":                        {field: "bytes=5-8"},
+		"bytes=-5":                         {field: "bytes=-5"},
+		"bytes=5-,7-":                      {},
+		"bytes=0-1,3-4":                    {},
+		"items=5-":                         {},
+		"x=5-":                             {},
+		"bytes=-":                          {},
+		"bytes=a-":                         {},
+		"bytes 5-9/10":                     {},
+		"bytes=" + "99999999999999999999-": {},
+	} {
+		h := http.Header{}
+		h.Set("Range", header)
+		p := askedPart(h)
+		if got := h.Get("Range"); got != want.field || p.resumes(10, true) != want.resumes || p.resumes(10, false) != want.later || p.nothing(10) != want.nothing {
+			t.Errorf("%q: %q %+v", header, got, p)
+		}
+	}
+}
+
+// TestShown checks that no line that is shown holds the secret part of a path.
+func TestShown(t *testing.T) {
+	t.Parallel()
+	token := strings.Repeat("0a1B", 8)
+	encoded := strings.ReplaceAll(token, "1", "%31")
+	for _, line := range []string{"GET /" + token + "/x HTTP/1.1", "/./" + token + "/x", "POST /a/" + encoded + "/x", "GET /" + encoded, "GET https://h/" + token + "/x"} {
+		if got := shown(line); strings.Contains(got, token[4:]) || strings.Contains(got, encoded[4:]) || !strings.Contains(got, "/0a1B...") {
+			t.Errorf("%q is shown as %q", line, got)
+		}
+	}
+	for _, line := range []string{"GET /100%/x HTTP/1.1", "POST /DeploymentService/LoginService"} {
+		if got := shown(line); got != line {
+			t.Errorf("%q is shown as %q", line, got)
 		}
 	}
 }

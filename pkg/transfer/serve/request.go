@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync"
@@ -38,8 +39,11 @@ const (
 // tokenForm finds the secret part of the path of a file, behind its first digits.
 var tokenForm = regexp.MustCompile(`(/[0-9A-Fa-f]{4})[0-9A-Fa-f]{28}`)
 
-// shown bounds a line that a client sent, and leaves out the secret part of a path.
+// shown bounds a line that a client sent, and leaves out the secret part of a path, percent-encoded or not.
 func shown(line string) string {
+	if plain, err := url.PathUnescape(line); err == nil && tokenForm.MatchString(plain) {
+		line = plain
+	}
 	return secret.Cut(tokenForm.ReplaceAllString(line, "$1..."), maxSent)
 }
 

@@ -237,6 +237,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	token, name, isFile := splitPath(r.URL.Path)
 	if !isFile {
+		r.RequestURI = shown(r.RequestURI) // it may be in errors
 		s.options.Handler.ServeHTTP(w, r)
 		return
 	}

@@ -228,7 +228,10 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	}
 	r.say(r.con.Emit(doc, func(w io.Writer) {
 		if len(results) > 1 {
-			fmt.Fprintf(w, "\n%s\n", doc.text())
+			all, each, _ := strings.Cut(doc.text(), ": ")
+			layout := r.con.Layout(0)
+			layout.Lead = all + ": "
+			fmt.Fprintf(w, "\n%s\n", layout.Line(console.Plain.Cell(each)))
 		}
 	}))
 }

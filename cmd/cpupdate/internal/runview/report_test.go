@@ -109,6 +109,26 @@ func TestEndLines(t *testing.T) {
 }
 
 // newConsole returns a console of 80 columns, and what is written to it.
+// TestSummaryLines breaks the last line of the answer between words when there are many kinds of results.
+func TestSummaryLines(t *testing.T) {
+	con, out, _ := newConsole()
+	r := NewReport(con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
+	var results []fleet.Result
+	for _, kind := range []fleet.Kind{fleet.KindBusy, fleet.KindCut, fleet.KindRefused, fleet.KindNeverFetch, fleet.KindRejected, fleet.KindNotTaken, fleet.KindUnreachable} {
+		results = append(results, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
+	}
+	r.Summary(results, nil)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], strings.Repeat(" ", len("7 phones: "))+"rejected") {
+		t.Errorf("%q", out)
+	}
+	for _, line := range lines {
+		if len(line) > con.Width {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
+
 func newConsole() (con *console.Console, out, errOut *bytes.Buffer) {
 	out, errOut = &bytes.Buffer{}, &bytes.Buffer{}
 	return &console.Console{Out: out, Err: errOut, Width: 80}, out, errOut
