@@ -101,7 +101,7 @@ func (s *ftpStore) remove(ctx context.Context, name string) error {
 		return failure
 	}
 	words := plainWords(serverErr.Msg, name)
-	if saysAbsent(words) {
+	if saysAbsent(serverErr.Code, words) {
 		return nil
 	}
 	if !permissionWords().MatchString(words) {

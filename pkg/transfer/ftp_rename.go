@@ -109,6 +109,9 @@ func (p *ftpPut) queryName(ctx, whole context.Context, failure error) error {
 		}
 		p.target, p.control.ctx = temporary, ctx
 	}
+	if serverErr := (*textproto.Error)(nil); err != nil && !errors.As(err, &serverErr) {
+		return failure // no more is known than before
+	}
 	if err != nil {
 		return p.fail(ctx, OpRename, err)
 	}

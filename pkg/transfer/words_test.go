@@ -25,13 +25,30 @@ func TestSaysAbsent(t *testing.T) {
 		"'cp600.bind' cannot be listed":                       false,
 		"Can't check for file existence":                      false,
 		"Cannot create a file when that file already exists.": false,
+		"/srv/my files/cp600.bind: no such file or directory": true,
+		"CP600.BIND: not found":                               true,
+		"Not found":                                           true,
+		"SIZE: command not found":                             false,
+		"SIZE not found":                                      false,
+		"Command does not exist":                              false,
+		"Handler for cp600.bind not found":                    false,
+		"User not found":                                      false,
+		"No such file type":                                   false,
+		"Attribute not found for file cp600.bind":             false,
+		"File not found in cache":                             false,
+		"Files that do not exist and others are not told":     false,
 		"": false,
 	} {
-		if got := saysAbsent(plainWords(text, "cp600.bind")); got != want {
+		if got := saysAbsent(550, plainWords(text, "cp600.bind")); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
-	if saysAbsent(plainWords("not found.bind: Could not get file size.", "not found.bind")) {
+	for code, text := range map[int]string{500: "File not found", 502: "No such file", 530: "No such file", 426: "No such file"} {
+		if saysAbsent(code, text) {
+			t.Errorf("%d %s: a reply about something else counts", code, text)
+		}
+	}
+	if saysAbsent(550, plainWords("not found.bind: Could not get file size.", "not found.bind")) {
 		t.Error("the file's own name counts")
 	}
 }
