@@ -3,6 +3,8 @@ package transfer
 import (
 	"net/textproto"
 	"testing"
+
+	"github.com/jlaffaye/ftp"
 )
 
 // Only words that say so make a file absent.
@@ -104,6 +106,8 @@ func TestListingLacks(t *testing.T) {
 		{"cp.bind", []string{"lrwxrwxrwx 1 ftp ftp 12 Jan 01 00:00 cp.bind -> other"}, false},
 		{"cp.bind", []string{unix + "cp.bind*"}, false},
 		{"cp.bind", []string{"./cp.bind"}, false},
+		{"cp600-long.bind", []string{dos + "CP600-~1.BIN"}, false},
+		{"cp600-long.bind", []string{dos + "CP600-~1"}, false},
 		{"cp.bind", []string{"+i8388621.29609,m824255902,/,\tcp.bind"}, false},
 		{".hidden", []string{unix + "other.bind"}, false},
 		{"für.bind", []string{unix + "f?r.bind"}, false},
@@ -116,6 +120,26 @@ func TestListingLacks(t *testing.T) {
 	}
 	if (listing{lines: []string{unix + "other.bind"}}).lacks("cp.bind") {
 		t.Error("a listing that was cut tells what is not there")
+	}
+}
+
+// A listing whose lines are not understood tells nothing.
+func TestListingUnderstood(t *testing.T) {
+	one := []*ftp.Entry{{Name: "other.bind"}}
+	for _, test := range []struct {
+		l          listing
+		understood bool
+	}{
+		{listing{}, true},
+		{listing{lines: []string{"total 0"}}, true},
+		{listing{lines: []string{"total 12", "other"}, entries: one}, true},
+		{listing{lines: []string{"Sorry, no listing here."}}, false},
+		{listing{lines: []string{"other", "access to more is denied"}, entries: one}, false},
+		{listing{lines: []string{"- [RWCEAFMS] root 12 Jan 01 00:00 other.bind"}}, false},
+	} {
+		if got := test.l.understood(); got != test.understood {
+			t.Errorf("%q: %v", test.l.lines, got)
+		}
 	}
 }
 
