@@ -78,10 +78,11 @@ func (p *ftpPut) prepare(ctx context.Context) error {
 }
 
 // queryExisting notes whether a file of the name is there, which may be the end of it. If the server does not tell, there
-// may be one. With NoOverwrite it does not rely on one word of the server: the folder's listing may show the file.
+// may be one. With NoOverwrite, and in place, it does not rely on one word of the server: the folder's listing may show the
+// file.
 func (p *ftpPut) queryExisting(ctx context.Context) (err error) {
 	query := p.lookUp
-	if p.u.NoOverwrite {
+	if p.u.NoOverwrite || p.u.InPlace {
 		query = p.lookUpSent
 	}
 	if p.existing, err = query(ctx, p.u.Name); err != nil {
