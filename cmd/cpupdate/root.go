@@ -98,7 +98,11 @@ func asUsage(cmd *cobra.Command) {
 			if words := strings.Fields(cmd.Use); len(args) == 0 && len(words) > 1 {
 				return exit.Usage(helpPath(cmd), "%s is missing", words[1])
 			}
-			return exit.Usage(helpPath(cmd), "unexpected argument %s", exit.ShownArgument(args[len(args)-1]))
+			problem := "unexpected argument " + exit.ShownArgument(args[len(args)-1])
+			if len(args) == 1 && len(cmd.ValidArgs) > 0 {
+				problem += ": use one of " + strings.Join(cmd.ValidArgs, ", ")
+			}
+			return exit.Usage(helpPath(cmd), "%s", problem)
 		}
 	}
 	for _, child := range cmd.Commands() {

@@ -7,10 +7,12 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,6 +30,11 @@ func TestMain(m *testing.M) {
 		}
 	}
 	log.SetOutput(io.Discard) // as in main
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGQUIT} {
+		if signal.Ignored(s) { // as in the background of a shell: processes that tests start would ignore it too
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	// Most tests here wait for another process, and not for the processor.
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)

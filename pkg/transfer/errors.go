@@ -81,54 +81,43 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// sentence returns in a few words what the kind is.
+// sentence returns in a few words what happened.
 func (e *Error) sentence() string {
-	switch e.Kind {
-	case KindUnreachable:
-		if e.Data {
-			return "the data connection cannot be opened"
-		}
-		return "not reachable"
-	case KindMachine:
-		return "not connected"
-	case KindTimeout:
-		return "no answer in time"
-	case KindBroken:
-		return "the connection was cut"
-	case KindBusy:
-		return "the server is busy"
-	case KindTrust:
-		return "the server is not trusted"
-	case KindTLS:
-		return "no secure connection"
-	case KindLogin:
-		return "the login was refused"
-	case KindMissing:
-		return "no such folder"
-	case KindDenied:
-		return "not permitted"
-	case KindExists:
-		if e.Untold {
-			return "a file of this name may be there already: the server does not tell"
-		}
-		return "a file of this name is there already"
-	case KindFull:
-		if e.Code == http.StatusRequestEntityTooLarge {
-			return "the file is larger than the server accepts"
-		}
-		return "no space, or over the quota"
-	case KindName:
-		return "the server does not accept this file name"
-	case KindRedirect:
-		return "the server redirects elsewhere"
-	case KindRefused:
-		return "the server refuses"
-	case KindProtocol:
-		return "the server's answer is not understood"
-	case KindUnproven:
-		return "not proven"
+	switch {
+	case e.Kind == KindUnreachable && e.Data:
+		return "the data connection cannot be opened"
+	case e.Kind == KindExists && e.Untold:
+		return "a file of this name may be there already: the server does not tell"
+	case e.Kind == KindFull && e.Code == http.StatusRequestEntityTooLarge:
+		return "the file is larger than the server accepts"
+	}
+	if sentence, ok := sentences()[e.Kind]; ok {
+		return sentence
 	}
 	return string(e.Kind)
+}
+
+// sentences returns what each kind is in a few words.
+func sentences() map[Kind]string {
+	return map[Kind]string{
+		KindUnreachable: "not reachable",
+		KindMachine:     "not connected",
+		KindTimeout:     "no answer in time",
+		KindBroken:      "the connection was cut",
+		KindBusy:        "the server is busy",
+		KindTrust:       "the server is not trusted",
+		KindTLS:         "no secure connection",
+		KindLogin:       "the login was refused",
+		KindMissing:     "no such folder",
+		KindDenied:      "not permitted",
+		KindExists:      "a file of this name is there already",
+		KindFull:        "no space, or over the quota",
+		KindName:        "the server does not accept this file name",
+		KindRedirect:    "the server redirects elsewhere",
+		KindRefused:     "the server refuses",
+		KindProtocol:    "the server's answer is not understood",
+		KindUnproven:    "not proven",
+	}
 }
 
 // Temporary reports whether the same may succeed later.

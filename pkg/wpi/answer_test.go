@@ -47,7 +47,7 @@ func TestNotAnswered(t *testing.T) {
 	} {
 		var sessions []*wpi.Session
 		address := start(t, wpi.ServiceOptions{
-			Timeout: 500 * time.Millisecond,
+			Timeout: 2 * time.Second,
 			Answer: func(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, error) {
 				sessions = append(sessions, c.Session)
 				return wpi.CleanUp(), answer(ctx)

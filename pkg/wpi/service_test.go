@@ -212,7 +212,7 @@ func TestCutOff(t *testing.T) {
 	for name, cut := range map[string]bool{"ends": true, "is slow": false} {
 		told := make(chan error, 1)
 		address := start(t, wpi.ServiceOptions{
-			Timeout: 200 * time.Millisecond,
+			Timeout: time.Second,
 			Answer: func(context.Context, wpi.Call) (wpi.ServiceMessage, error) {
 				t.Error("half a message is answered")
 				return wpi.CleanUp(), nil

@@ -197,7 +197,7 @@ func TestServeFTPCut(t *testing.T) {
 // A control connection that says nothing is closed, one that is busy is not.
 func TestServeFTPIdle(t *testing.T) {
 	t.Parallel()
-	d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 200 * time.Millisecond })
+	d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 2 * time.Second })
 	c := d.dialogue(loopback)
 	if reply := c.read(); !strings.HasPrefix(reply, "221") {
 		t.Error(reply)

@@ -3,6 +3,7 @@ package serve_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -18,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/memnet"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
@@ -57,9 +59,11 @@ type desk struct {
 		Offer(o serve.Offering) *serve.Offer
 		Close() error
 	}
+	network *memnet.Network // nil: that of the system
 	pool    *x509.CertPool
 	ca      string
 	trouble chan error
+	valid   func() time.Time // when the certificate is
 }
 
 // open starts a server by HTTPS.
@@ -71,6 +75,7 @@ func open(t *testing.T, change func(*serve.Options)) *desk {
 	}
 	d := &desk{t: t, pool: x509.NewCertPool(), ca: filepath.Join(t.TempDir(), "ca.pem"), trouble: make(chan error, 1000)}
 	d.pool.AddCert(certificate.Leaf)
+	d.valid = func() time.Time { return certificate.Leaf.NotBefore.Add(time.Hour) } // whatever the time of the test
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Leaf.Raw})
 	if err := os.WriteFile(d.ca, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -150,9 +155,49 @@ type answer struct {
 	header        http.Header
 }
 
+// openInMemory is open for a test in virtual time.
+func openInMemory(t *testing.T, change func(*serve.Options)) *desk {
+	t.Helper()
+	network := memnet.New()
+	l, err := network.Listen(t.Context(), "tcp", "127.0.0.1:8443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := open(t, func(o *serve.Options) {
+		o.Listener = l
+		change(o)
+	})
+	d.network = network
+	return d
+}
+
+// connect connects without TLS.
+func (d *desk) connect() net.Conn {
+	d.t.Helper()
+	dial := (&net.Dialer{}).DialContext
+	if d.network != nil {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			return d.network.DialFrom(ctx, loopback, network, address)
+		}
+	}
+	conn, err := dial(d.t.Context(), "tcp", d.handing.Addr().String())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 // dial connects by TLS as one who writes requests by hand.
 func (d *desk) dial() *tls.Conn {
 	d.t.Helper()
+	if d.network != nil {
+		conn := tls.Client(d.connect(), &tls.Config{RootCAs: d.pool, ServerName: "127.0.0.1", Time: d.valid})
+		if err := conn.HandshakeContext(d.t.Context()); err != nil {
+			d.t.Fatal(err)
+		}
+		return conn
+	}
 	conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: d.pool}}).DialContext(d.t.Context(), "tcp", d.handing.Addr().String())
 	if err != nil {
 		d.t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -182,12 +182,12 @@ func TestServeParts(t *testing.T) {
 // A client that stands still is cut: in the handshake, in the header, while it takes a file.
 func TestServeStill(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(o *serve.Options) { o.Timeout = 300 * time.Millisecond })
-	raw, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", d.handing.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = raw.Close() }()
+	synctest.Test(t, serveStill)
+}
+
+func serveStill(t *testing.T) {
+	d := openInMemory(t, func(o *serve.Options) { o.Timeout = 5 * time.Second })
+	d.connect()
 	d.troubled(noHandshake)
 
 	conn := d.dial()
@@ -208,7 +208,7 @@ func TestServeStill(t *testing.T) {
 // How long a client may take none of a file's bytes is a limit of its own, by either method.
 func TestServeStall(t *testing.T) {
 	t.Parallel()
-	stall := func(o *serve.Options) { o.Timeout, o.Stall = time.Hour, 300*time.Millisecond }
+	stall := func(o *serve.Options) { o.Timeout, o.Stall = time.Hour, 2*time.Second }
 	for method, d := range map[string]*desk{"https": open(t, stall), "ftp": openFTPWith(t, stall)} {
 		o, w := d.offer(content(32 << 20))
 		d.half(o)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -80,39 +81,43 @@ func TestServeStrangerOnce(t *testing.T) {
 func TestServeEndlessBody(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct{ server, handler time.Duration }{
-		"the server's limit":  {300 * time.Millisecond, 0},
-		"the handler's limit": {time.Hour, 300 * time.Millisecond},
+		"the server's limit":  {30 * time.Second, 0},
+		"the handler's limit": {time.Hour, 30 * time.Second},
 	} {
-		read := make(chan error, 1)
-		d := open(t, func(o *serve.Options) {
-			o.Timeout = c.server
-			o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if c.handler > 0 {
-					_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.handler))
-				}
-				_, err := io.Copy(io.Discard, r.Body)
-				read <- err
-			})
-		})
-		conn := d.dial()
-		if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		tick := time.NewTicker(10 * time.Millisecond)
-		limit := time.After(patience)
-		for over := false; !over; {
-			select {
-			case <-tick.C:
-				_, _ = io.WriteString(conn, "1\r\nx\r\n")
-			case err := <-read:
-				if err == nil {
-					t.Errorf("%s: the body ends", what)
-				}
-				over = true
-			case <-limit:
-				t.Fatalf("%s: it is read on and on", what)
-			}
-		}
-		tick.Stop()
+		synctest.Test(t, func(t *testing.T) { serveEndlessBody(t, what, c.server, c.handler) })
 	}
+}
+
+func serveEndlessBody(t *testing.T, what string, server, handler time.Duration) {
+	read := make(chan error, 1)
+	d := openInMemory(t, func(o *serve.Options) {
+		o.Timeout = server
+		o.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if handler > 0 {
+				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(handler))
+			}
+			_, err := io.Copy(io.Discard, r.Body)
+			read <- err
+		})
+	})
+	conn := d.dial()
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(time.Second)
+	limit := time.After(10 * time.Minute)
+	for over := false; !over; {
+		select {
+		case <-tick.C:
+			_, _ = io.WriteString(conn, "1\r\nx\r\n")
+		case err := <-read:
+			if err == nil {
+				t.Errorf("%s: the body ends", what)
+			}
+			over = true
+		case <-limit:
+			t.Fatalf("%s: it is read on and on", what)
+		}
+	}
+	tick.Stop()
 }

@@ -36,35 +36,26 @@ func (h *Store) AcceptPages(ctx context.Context, peers []string, policies []trus
 			unknown = append(unknown, i)
 		}
 	}
-	answer := "each"
-	if len(unknown) > 1 {
-		h.showKeys(peers, presented, unknown)
-		var err error
-		if answer, err = h.Console.Question(ctx, fmt.Sprintf("Trust all %d from now on? Type yes, or each to be asked for each: ", len(unknown)), "yes", "each", "no"); err != nil && ctx.Err() == nil {
-			answer = "" // nobody can answer
-		}
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	answer, err := h.askForAll(ctx, peers, presented, unknown)
+	if err != nil {
+		return nil, err
 	}
 	if answer == "yes" {
 		return refused, h.acceptAll(ctx, peers, policies, presented, unknown)
 	}
 	for n, i := range unknown {
-		place, err := "", error(nil)
+		if answer != "each" {
+			refused[i] = notAccepted(peers[i], presented[i])
+			continue
+		}
+		place := ""
 		if len(unknown) > 1 {
 			place = fmt.Sprintf(" (%d of %d)", n+1, len(unknown))
 		}
-		if answer == "each" {
-			err = PromptForKey(ctx, h.Console, peers[i], place, presented[i])
-		} else {
-			err = notAccepted(peers[i], presented[i])
+		if refused[i] = PromptForKey(ctx, h.Console, peers[i], place, presented[i]); ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		if err != nil {
-			refused[i] = err
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
+		if refused[i] != nil {
 			continue
 		}
 		if policies[i], err = h.accept(ctx, peers[i], policies[i], presented[i]); err != nil {
@@ -72,6 +63,20 @@ func (h *Store) AcceptPages(ctx context.Context, peers []string, policies []trus
 		}
 	}
 	return refused, nil
+}
+
+// askForAll shows the unknown keys, and returns the answer for all of them: "yes", "each", or another one for no. A single
+// key is not asked about here.
+func (h *Store) askForAll(ctx context.Context, peers []string, presented []*trust.Error, unknown []int) (string, error) {
+	if len(unknown) < 2 {
+		return "each", ctx.Err()
+	}
+	h.showKeys(peers, presented, unknown)
+	answer, err := h.Console.Question(ctx, fmt.Sprintf("Trust all %d from now on? Type yes, or each to be asked for each: ", len(unknown)), "yes", "each", "no")
+	if err != nil {
+		return "", ctx.Err() // without an answer, none is trusted
+	}
+	return answer, nil
 }
 
 // showKeys prints the unknown keys of several pages, each with the page before it that has presented the same one.
