@@ -2,6 +2,7 @@ package badserver
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -32,7 +33,22 @@ func httpOddRows() []HTTPSRow {
 		}
 		x.Send(answer)
 	}
-	return []HTTPSRow{
+	untilPut := func(x *Exchange) {
+		if !x.s.Saw("PUT ") {
+			missing(x)
+			return
+		}
+		x.Send(x.Default())
+	}
+	var rows []HTTPSRow
+	for _, status := range []int{http.StatusForbidden, http.StatusConflict, http.StatusInternalServerError} {
+		rows = append(rows, HTTPSRow{Name: fmt.Sprintf("missing-for-a-moment-%d", status), Faults: []HTTPFault{
+			On(http.MethodHead, untilPut), On(http.MethodPut, ReplyOnly(Response(status, ""))),
+		}})
+	}
+	return append(rows, []HTTPSRow{
+		onMethod("put-200-not-done", http.MethodPut, ReplyOnly(Response(http.StatusOK, ""))),
+		onMethod("put-201-not-done", http.MethodPut, ReplyOnly(Response(http.StatusCreated, ""))),
 		// IIS hands out no file whose type it does not know. It takes them, and lists them.
 		{Name: "iis-unknown-type", Faults: []HTTPFault{On(http.MethodHead, missing), On(http.MethodGet, missing), On("PROPFIND", propfind)}},
 		{Name: "unknown-type-no-webdav", Faults: []HTTPFault{On(http.MethodHead, missing), On(http.MethodGet, missing)}},
@@ -57,7 +73,7 @@ func httpOddRows() []HTTPSRow {
 			s.config.ClientAuth = tls.RequestClientCert
 		})},
 		{Name: "client-certificate-optional", Faults: []HTTPFault{func(s *HTTPS) { s.config.ClientAuth = tls.RequestClientCert }}},
-	}
+	}...)
 }
 
 // propfind says whether there is a file, as WebDAV does.

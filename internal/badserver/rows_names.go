@@ -39,6 +39,7 @@ func nameRows() []FTPRow {
 		named("names-no-part-denied", names(part, denied)),
 		named("names-no-part-stor-only", storOnly(part, "553 Prohibited file name: NAME\r\n")),
 		named("names-bind-only", storOnly(noBind, "550 File type not allowed: NAME\r\n")),
+		named("names-bind-only-without-words", storOnly(noBind, "550 Upload refused.\r\n")),
 		named("names-short-only", storOnly(long, "553 File name too long.\r\n")),
 		named("names-long-without-words", storOnly(long, "553 Could not create file.\r\n")),
 		named("names-no-temporary", names(temporary, "550 NAME: Forbidden filename\r\n")),

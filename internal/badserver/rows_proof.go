@@ -94,6 +94,8 @@ func renameRows() []FTPRow {
 		row("rnto-553", "RNTO", Say("553 File name not allowed.\r\n")),
 		row("rnto-and-gone", "RNTO", gone),
 		row("rnto-226", "RNTO", DoAndSay("226 Fine.\r\n")),
+		row("rnto-250-not-done", "RNTO", Say("250 Done.\r\n")),
+		row("rnto-202-not-done", "RNTO", Say("202 Superfluous.\r\n")),
 		row("rnto-lost", "RNTO", Cut),
 		row("rnto-cut-not-done", "RNTO", func(c *Call) { c.Close() }),
 		with(row("rnto-and-dele-refused", "RNTO", Say("550 Permission denied.\r\n")), Always("DELE", Say("550 Not you.\r\n"))),

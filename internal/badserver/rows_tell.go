@@ -52,6 +52,11 @@ func Tells() []Tell {
 	return []Tell{
 		tell(false, "tell-vsftpd", neutral),
 		tell(false, "tell-size-denied", noSize),
+		tell(false, "tell-not-found-but-there", Without("MLST"), Always("SIZE", Say("550 No such file or directory.\r\n"))),
+		tell(false, "tell-command-not-found", Without("MLST"), Always("SIZE", Say("550 SIZE: command not found\r\n"))),
+		tell(false, "tell-command-does-not-exist", Without("MLST"), Always("SIZE", Say("502 This command does not exist.\r\n"))),
+		tell(false, "tell-user-not-found", Without("MLST"), Always("SIZE", Say("550 User not found.\r\n"))),
+		tell(true, "tell-attribute-not-found", only("550 Attribute not found.\r\n"), noList),
 		tell(false, "tell-size-denied-nlst", noSize, Always("LIST", Say("502 No.\r\n"))),
 		tell(false, "tell-size-denied-no-list", noSize, noList),
 		tell(true, "tell-no-rename-no-list", noSize, noList, noRename),

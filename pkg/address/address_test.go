@@ -148,6 +148,20 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestCheckOne checks that an address which systems take for themselves or for many is none of one machine.
+func TestCheckOne(t *testing.T) {
+	t.Parallel()
+	for host, one := range map[string]bool{
+		"0.0.0.0": false, "::": false, "::ffff:0.0.0.0": false, "255.255.255.255": false, "224.0.0.1": false, "239.255.255.250": false, "ff02::1": false,
+		"127.0.0.1": true, "::1": true, "fe80::1%eth0": true, "192.0.2.255": true, "phone": true,
+	} {
+		host, err := address.Host(host)
+		if err == nil && (address.CheckOne(host) == nil) != one {
+			t.Errorf("%s: %v", host, address.CheckOne(host))
+		}
+	}
+}
+
 // FuzzSplit checks that the form of a host is stable, and that no form is one of two hosts.
 func FuzzSplit(f *testing.F) {
 	for _, seed := range []string{"192.0.2.1:80", "[fe80::1%eth0]:443", "Bücher.example", "0x7f.1", "a\u200b"} {

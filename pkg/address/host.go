@@ -35,6 +35,16 @@ func Host(text string) (string, error) {
 	return name, nil
 }
 
+// CheckOne returns an [*Error] if a host as [Host] returns it is the address of no one machine: systems take 0.0.0.0 for
+// themselves, and what is sent to a multicast address reaches many.
+func CheckOne(host string) error {
+	ip, _ := netip.ParseAddr(host) // of a name it is none of these
+	if ip.IsUnspecified() || ip.IsMulticast() || host == "255.255.255.255" {
+		return &Error{fmt.Sprintf("%q is not the address of one machine", host), adviceHost}
+	}
+	return nil
+}
+
 // ASCII returns a host as certificates and URLs write it: as [Host] does, and a name in another script in its xn-- form.
 func ASCII(text string) (string, error) {
 	host, err := Host(text)

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -102,7 +101,7 @@ const ContactPort = "8085"
 // all notations of one address. No name is resolved. The error is an [*address.Error].
 func ContactAddress(text string) (string, error) {
 	host, port, err := address.Split(text)
-	if ip, noIP := netip.ParseAddr(host); err == nil && noIP == nil && (ip.IsUnspecified() || ip.IsMulticast() || host == "255.255.255.255") {
+	if err == nil && address.CheckOne(host) != nil {
 		err = &address.Error{Problem: fmt.Sprintf("%.64q is not the address of one phone", text), Advice: "write the address that the phone shows"}
 	}
 	if err != nil {

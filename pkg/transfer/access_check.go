@@ -17,6 +17,9 @@ func (a Access) checkServer() error {
 	host, port, err := address.Split(a.Server)
 	ascii, _ := address.ASCII(host) // checked by Split
 	if err == nil && port == 0 && ascii == host {
+		if err = address.CheckOne(host); err != nil {
+			return &SettingError{SettingServer, hostProblem(err)}
+		}
 		return nil
 	}
 	problem := ""

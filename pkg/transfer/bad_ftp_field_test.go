@@ -97,16 +97,17 @@ func ftpWindowsWants() map[string]want {
 func ftpNameWants() map[string]want {
 	size := want{proofs: []transfer.Proof{transfer.ProofSize}}
 	return map[string]want{
-		"names-no-part":                {old: true},
-		"names-no-part-denied":         {old: true, once: "STOR"},
-		"names-no-part-stor-only":      {old: true},
-		"names-bind-only":              size,
-		"names-short-only":             {old: true},
-		"names-long-without-words":     {old: true},
-		"names-no-temporary":           {once: "STOR"},
-		"names-no-temporary-stor-only": size,
-		"names-final-too-long":         {kinds: []transfer.Kind{transfer.KindName}, code: 550, never: "STOR"},
-		"no-rename-no-delete":          {once: "STOR"},
+		"names-no-part":                 {old: true},
+		"names-no-part-denied":          {old: true, once: "STOR"},
+		"names-no-part-stor-only":       {old: true},
+		"names-bind-only":               size,
+		"names-bind-only-without-words": {old: true},
+		"names-short-only":              {old: true},
+		"names-long-without-words":      {old: true},
+		"names-no-temporary":            {once: "STOR"},
+		"names-no-temporary-stor-only":  size,
+		"names-final-too-long":          {kinds: []transfer.Kind{transfer.KindName}, code: 550, never: "STOR"},
+		"no-rename-no-delete":           {once: "STOR"},
 	}
 }
 

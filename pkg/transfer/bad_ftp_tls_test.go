@@ -16,6 +16,8 @@ func ftpRenameWants() map[string]want {
 		"rnto-553":              either(transfer.KindName, transfer.KindDenied),
 		"rnto-and-gone":         fails(transfer.KindUnproven),
 		"rnto-226":              either(transfer.KindProtocol),
+		"rnto-250-not-done":     {kinds: []transfer.Kind{transfer.KindUnproven}, old: true, once: "STOR"},
+		"rnto-202-not-done":     {kinds: []transfer.Kind{transfer.KindUnproven}, old: true, once: "STOR"},
 		"rnto-lost":             {},
 		"rnto-cut-not-done":     fails(transfer.KindBroken),
 		"rnto-and-dele-refused": leaves,

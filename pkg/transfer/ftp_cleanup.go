@@ -78,7 +78,7 @@ func (p *ftpPut) cleanUp(ctx context.Context, why error) error {
 // it.
 func (p *ftpPut) removeOurs(ctx context.Context) bool {
 	if p.target == p.u.Name && p.existing.presence != absent {
-		file, err := p.lookUp(ctx, p.target)
+		file, err := p.lookUpSent(ctx, p.target)
 		switch {
 		case err != nil || file.presence == unknown || p.existing.bytes < 0 || file.presence == present && file.bytes < 0:
 			return false
@@ -101,7 +101,7 @@ func (s *ftpStore) remove(ctx context.Context, name string) error {
 		return failure
 	}
 	words := plainWords(serverErr.Msg, name)
-	if saysAbsent(words) {
+	if saysAbsent(serverErr.Code, words) {
 		return nil
 	}
 	if !permissionWords().MatchString(words) {

@@ -116,13 +116,13 @@ func deniedKind(op, text string) Kind {
 		return KindBusy
 	case nameWords().MatchString(text):
 		return KindName
-	case existsWords().MatchString(text) && !saysAbsent(text):
+	case existsWords().MatchString(text) && !absentWords().MatchString(text):
 		return KindExists
 	case permissionWords().MatchString(text):
 		return KindDenied
-	case saysAbsent(text) && (op == OpRename || op == OpRemove):
+	case saysAbsent(550, text) && (op == OpRename || op == OpRemove):
 		return KindRefused
-	case op == "opening the folder" || saysAbsent(text):
+	case op == "opening the folder" || saysAbsent(550, text):
 		return KindMissing
 	}
 	return KindDenied

@@ -3,6 +3,8 @@ package transfer
 import (
 	"context"
 	"errors"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -78,7 +80,7 @@ func (q *search) ask(verb string) (success reply, err error) {
 		q.state.refusal = answer
 	}
 	switch {
-	case saysAbsent(words) && q.state.presence == unknown:
+	case saysAbsent(answer.code, words) && q.state.presence == unknown:
 		q.state.presence = absent
 	case nameWords().MatchString(words):
 		return reply{}, q.refuse("sending", KindName, answer) // no file has such a name
@@ -201,7 +203,7 @@ func (s *ftpStore) list(ctx context.Context) (listing, error) {
 		}
 		l.lines = strings.FieldsFunc(string(s.control.listed), func(r rune) bool { return r == '\r' || r == '\n' })
 		words := strings.ToLower(s.control.last.text())
-		l.whole = err == nil && !s.control.endless && !incompleteWords().MatchString(words)
+		l.whole = err == nil && !s.control.endless && !incompleteWords().MatchString(words) && (byName || l.understood())
 		if err == nil || len(l.lines) > 0 {
 			return l, nil
 		}
@@ -241,11 +243,20 @@ func (l listing) find(name string) (bytes int64, ok bool) {
 	return 0, false
 }
 
+// understood reports whether each line of a listing by LIST was read as a file's: what else it says may be anything.
+func (l listing) understood() bool {
+	unread := slices.DeleteFunc(slices.Clone(l.lines), func(line string) bool {
+		fields := strings.Fields(line)
+		return len(fields) == 2 && strings.EqualFold(fields[0], "total")
+	})
+	return len(unread) <= len(l.entries)
+}
+
 // empty reports whether the listing names no file. It may begin with a line "total 0".
 func (l listing) empty() bool { return len(l.lines) == 0 || len(l.lines) == 1 && len(l.entries) == 0 }
 
 // lacks reports whether the listing is whole and does not name a file, in whatever case. Servers do not list names that
-// begin with a dot, and may write letters beyond ASCII otherwise.
+// begin with a dot, and may write letters beyond ASCII otherwise, or names in a short form, such as CP600~1.BIN.
 func (l listing) lacks(name string) bool {
 	if !l.whole || strings.HasPrefix(name, ".") {
 		return false
@@ -256,12 +267,15 @@ func (l listing) lacks(name string) bool {
 		if at := len(text) - len(name); at >= 0 && strings.EqualFold(text[at:], name) && endsName(text[:at]) {
 			return false
 		}
-		if strings.Contains(strings.ToLower(line), strings.ToLower(name)+" ->") || odd && (!isASCII(line) || strings.Contains(line, "?")) {
+		if strings.Contains(strings.ToLower(line), strings.ToLower(name)+" ->") || shortened().MatchString(text) || odd && (!isASCII(line) || strings.Contains(line, "?")) {
 			return false
 		}
 	}
 	return true
 }
+
+// shortened matches a line that ends with a name in its short form.
+func shortened() *regexp.Regexp { return regexp.MustCompile(`~[0-9]+(\.[^.]{0,3})?$`) }
 
 // endsName reports whether a name may begin after this part of a line.
 func endsName(before string) bool {

@@ -61,11 +61,23 @@ func (p *ftpPut) unproven(err error) error {
 func (p *ftpPut) proveName(ctx, whole context.Context) error {
 	p.begun = false
 	file, err := p.lookUpSent(ctx, p.u.Name)
-	if err != nil || file.presence == unknown || file.presence == present && (file.bytes < 0 || file.bytes == p.u.Content.Size()) {
+	if err != nil || file.presence == unknown {
 		return nil //nolint:nilerr // see above
 	}
-	wrong := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", file, p.u.Content.Size()))
-	if file.presence == present {
+	size := p.u.Content.Size()
+	same := file.presence == present && (file.bytes < 0 || file.bytes == size)
+	if same && p.existing.bytes != size {
+		return nil
+	}
+	if p.notMoved(ctx) {
+		p.begun = true // the temporary file is ours, what has the name is not
+		return p.unproven(errors.New("the server said that it renamed the file, and still has the temporary one"))
+	}
+	wrong := p.unproven(fmt.Errorf("after renaming %s, and %d bytes were sent", file, size))
+	switch {
+	case same:
+		return nil
+	case file.presence == present:
 		return p.leftBehind(wrong, p.u.Name, false)
 	}
 	// A server may say so of every file.
@@ -74,6 +86,15 @@ func (p *ftpPut) proveName(ctx, whole context.Context) error {
 		return p.leftBehind(wrong, p.u.Name, true)
 	}
 	return nil
+}
+
+// notMoved reports whether the temporary file is still there after the server said that it renamed it.
+func (p *ftpPut) notMoved(ctx context.Context) bool {
+	if p.target == p.u.Name {
+		return false
+	}
+	file, err := p.lookUp(ctx, p.target)
+	return err == nil && file.presence == present
 }
 
 // digestCommand is the command that has the server tell a file's SHA-256: HASH (draft-bryan-ftpext-hash), or XSHA256; ""

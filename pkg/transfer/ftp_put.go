@@ -78,9 +78,14 @@ func (p *ftpPut) prepare(ctx context.Context) error {
 }
 
 // queryExisting notes whether a file of the name is there, which may be the end of it. If the server does not tell, there
-// may be one.
+// may be one. With NoOverwrite, and in place, it does not rely on one word of the server: the folder's listing may show the
+// file.
 func (p *ftpPut) queryExisting(ctx context.Context) (err error) {
-	if p.existing, err = p.lookUp(ctx, p.u.Name); err != nil {
+	query := p.lookUp
+	if p.u.NoOverwrite || p.u.InPlace {
+		query = p.lookUpSent
+	}
+	if p.existing, err = query(ctx, p.u.Name); err != nil {
 		return err
 	}
 	p.location.Replaced, p.location.Untold = p.existing.presence == present, p.existing.presence == unknown
@@ -139,9 +144,10 @@ func (p *ftpPut) send(ctx context.Context) error {
 }
 
 // mayBeName reports whether a refusal may be one of the file's name. Code 553 is meant for that (RFC 959, 4.2.2), but servers also
-// send it for other reasons, and do not always say which.
+// send it for other reasons, send 550 instead, and do not always say which.
 func mayBeName(e *Error) bool {
-	return e.Code != 0 && (e.Kind == KindName || e.Code == 553 && !permissionWords().MatchString(strings.ToLower(e.Reply)))
+	unsaid := e.Code == 550 && e.Kind == KindDenied || e.Code == 553
+	return e.Code != 0 && (e.Kind == KindName || unsaid && !permissionWords().MatchString(strings.ToLower(e.Reply)))
 }
 
 // otherName sends the file under another name, since the server refuses the temporary one before the first byte.

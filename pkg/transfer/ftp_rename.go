@@ -109,6 +109,9 @@ func (p *ftpPut) queryName(ctx, whole context.Context, failure error) error {
 		}
 		p.target, p.control.ctx = temporary, ctx
 	}
+	if serverErr := (*textproto.Error)(nil); err != nil && !errors.As(err, &serverErr) {
+		return failure // no more is known than before
+	}
 	if err != nil {
 		return p.fail(ctx, OpRename, err)
 	}
@@ -118,6 +121,12 @@ func (p *ftpPut) queryName(ctx, whole context.Context, failure error) error {
 // fallBack sends the file once more, to its own name, where the server does not rename. No file of that name is there
 // that could be lost, or the server knows no renaming at all.
 func (p *ftpPut) fallBack(ctx context.Context, why *Error) error {
+	if p.existing.presence == absent {
+		file, err := p.lookUpSent(ctx, p.u.Name)
+		if err != nil || file.presence != absent {
+			return why // there is one after all
+		}
+	}
 	if err := p.remove(ctx, p.target); err != nil {
 		return why // cleanUp tries again, and says what is left
 	}

@@ -44,6 +44,8 @@ func (c *control) normalize(r reply) reply {
 		r = passive(r, done)
 	case c.verb == "EPSV" && r.code == 229:
 		r = extendedPassive(r)
+	case c.verb == "DELE" && r.code == 202: // "not implemented, superfluous"
+		r.code = 502
 	case done:
 		r.code = c.successCode(r.code)
 	}

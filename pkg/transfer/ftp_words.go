@@ -3,31 +3,47 @@ package transfer
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // The words of servers, in lower case. IIS speaks the language of its Windows: the German ones are here too.
 
 // plainWords returns a reply's text for comparing: in lower case, without the file's name, which may hold any word.
 func plainWords(text, name string) string {
+	text = strings.ToLower(text)
 	if len(name) > 3 { // a shorter one may be part of any word
-		text = strings.ReplaceAll(text, name, " ")
+		text = strings.ReplaceAll(text, strings.ToLower(name), " ")
 	}
-	return strings.ToLower(text)
+	return text
 }
 
-// saysAbsent reports whether words say that there is no such file, and nothing else: "file not found or no access" does not.
-func saysAbsent(words string) bool {
+// saysAbsent reports whether a reply says that there is no such file, and nothing else. "file not found or no access" says
+// more, and "command not found" speaks of something else. Only codes that are about a file count (RFC 959, 4.2.1).
+func saysAbsent(code int, words string) bool {
+	if code/10 != 45 && code/10 != 55 {
+		return false
+	}
 	words = strings.ReplaceAll(words, "file or directory", "file")
-	return absentWords().MatchString(words) && !permissionWords().MatchString(words) && !doubtWords().MatchString(words)
+	if !absentWords().MatchString(words) {
+		return false
+	}
+	for word := range strings.FieldsSeq(words) {
+		letters := strings.IndexFunc(word, unicode.IsLetter) >= 0
+		if letters && !strings.ContainsAny(word, `/\`) && !fileWord().MatchString(word) {
+			return false
+		}
+	}
+	return true
 }
 
 func absentWords() *regexp.Regexp {
 	return regexp.MustCompile(`no such (file|object)|not found|(not|n't|never) exist|(cannot|can't|can not|could not|couldn't) find|nicht (finden|gefunden)|existiert nicht`)
 }
 
-// doubtWords matches the words of a server that names several reasons.
-func doubtWords() *regexp.Regexp {
-	return regexp.MustCompile(`\b(or|oder|access|zugriff|unavailable|may|might)\b|e\.g\.`)
+// fileWord matches each word that may stand in a sentence about one file that is not there. Any other word may give the
+// sentence another meaning.
+func fileWord() *regexp.Regexp {
+	return regexp.MustCompile(`^\W*(an?|the|this|that|is|was|it|there|here|on|sorry|but|error|failed|requested|remote|no|not|such|file|files|filename|object|path|named?|specified|given|system|server|cannot|can|could|can't|couldn't|find|found|exists?|does|doesn't|do|did|didn't|never|das|die|der|system|kann|konnte|angegebene|datei|pfad|wurde|nicht|finden|gefunden|existiert)\W*$`)
 }
 
 // existsWords matches the words of a server that does not replace a file.

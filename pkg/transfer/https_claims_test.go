@@ -19,6 +19,11 @@ func httpOddWants() map[string]want {
 		"unknown-type-no-webdav":      unknownType,
 		"unknown-type-delete-403":     unknownType,
 		"propfind-cut":                {},
+		"put-200-not-done":            {kinds: unknownType.kinds, code: 404, unsure: true},
+		"put-201-not-done":            {kinds: unknownType.kinds, code: 404, unsure: true},
+		"missing-for-a-moment-403":    {kinds: []transfer.Kind{transfer.KindDenied}, code: 403},
+		"missing-for-a-moment-409":    {kinds: []transfer.Kind{transfer.KindMissing}, code: 409},
+		"missing-for-a-moment-500":    {kinds: []transfer.Kind{transfer.KindRefused}, code: 500},
 		"login-page":                  redirected,
 		"login-page-before-body":      redirected,
 		"login-page-for-put":          {kinds: []transfer.Kind{transfer.KindRedirect}, code: 302},
@@ -76,6 +81,11 @@ func TestHTTPSClaims(t *testing.T) {
 		{row: "507-after-body", kind: transfer.KindFull, text: "no space"},
 		{row: "through-cut-and-head-403", kind: transfer.KindBroken, text: "; may be there: https://", never: []string{"DELETE"}},
 		{row: "through-cut-and-delete-403", kind: transfer.KindBroken, text: "; left behind: https://", saw: []string{"DELETE"}},
+		{row: "put-200-not-done", old: true, kind: unproven, never: []string{"DELETE"}, notText: "there: "},
+		{row: "put-201-not-done", old: true, kind: unproven, never: []string{"DELETE"}, notText: "there: "},
+		{row: "missing-for-a-moment-403", old: true, kind: transfer.KindDenied, saw: []string{"GET"}, never: []string{"DELETE"}},
+		{row: "missing-for-a-moment-409", old: true, kind: transfer.KindMissing, saw: []string{"GET"}, never: []string{"DELETE"}},
+		{row: "missing-for-a-moment-500", old: true, kind: transfer.KindRefused, saw: []string{"GET"}, never: []string{"DELETE"}},
 		{row: "https-stores-less-delete-refused", kind: unproven, text: "; left behind: https://", saw: []string{"DELETE"}},
 	} {
 		t.Run(c.row, func(t *testing.T) {

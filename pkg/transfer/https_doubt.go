@@ -1,8 +1,11 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -79,11 +82,44 @@ func (p *httpsPut) resolve(ctx context.Context, failure error) error {
 		p.there = false
 	case old:
 		p.there = earlier
-	case sure && wrong:
+	case sure && wrong && (!p.before.gone() || p.beginsAsOurs(ctx)):
 		_ = p.erase(ctx)
 	}
 	return failure
 }
+
+// beginsAsOurs reports whether the file that the server has begins as the one that was sent. That there was none before is
+// the server's word, which may have been wrong for a moment.
+func (p *httpsPut) beginsAsOurs(ctx context.Context) bool {
+	answer, err := p.do(ctx, "reading back", func() (*http.Request, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.access.FileURL(p.u.Name), nil)
+		if err == nil {
+			r.Header.Set("Range", fmt.Sprintf("bytes=0-%d", comparedStart-1))
+		}
+		return r, err
+	})
+	if err != nil {
+		return false
+	}
+	defer answer.Body.Close()
+	switch answer.StatusCode {
+	case http.StatusRequestedRangeNotSatisfiable: // it is empty
+		return true
+	case http.StatusOK, http.StatusPartialContent:
+	default:
+		return false
+	}
+	theirs, err := io.ReadAll(io.LimitReader(answer.Body, comparedStart))
+	if err != nil {
+		return false
+	}
+	ours := make([]byte, len(theirs))
+	n, _ := p.u.Content.ReadAt(ours, 0)
+	return bytes.Equal(theirs, ours[:n])
+}
+
+// comparedStart is how many bytes are compared to see whose a file is.
+const comparedStart = 64 << 10
 
 // readAnyway reads the file back, as long as that makes progress; after an interrupt, for a short time only.
 func (p *httpsPut) readAnyway(ctx context.Context, failure error) error {

@@ -39,11 +39,15 @@ func (p *httpsPut) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	now := stateOf(answer)
+	if p.before.there() && now == p.before {
+		p.u.ReadBack = true // it may be the file that was there before
+	}
 	want := p.u.Content.Size()
 	reported := answer.StatusCode == http.StatusOK && answer.ContentLength >= 0
 	switch {
 	case reported && answer.ContentLength != want:
-		return p.wrong(ctx, fmt.Errorf("the server has %d bytes, and %d were sent", answer.ContentLength, want))
+		return p.wrong(ctx, now, fmt.Errorf("the server has %d bytes, and %d were sent", answer.ContentLength, want))
 	case reported:
 		p.location.proof(ProofSize)
 	case isGone(answer.StatusCode):
@@ -57,7 +61,7 @@ func (p *httpsPut) compare(ctx context.Context) error {
 			return err
 		}
 		if sum != *p.location.SHA256 {
-			return p.wrong(ctx, fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, *p.location.SHA256))
+			return p.wrong(ctx, now, fmt.Errorf("the server's file has SHA-256 %x, what was sent has %x", sum, *p.location.SHA256))
 		}
 		p.location.proof(ProofDigest)
 	}
@@ -66,7 +70,7 @@ func (p *httpsPut) compare(ctx context.Context) error {
 	}
 	err = p.readBack(ctx)
 	if differs := (*differsError)(nil); errors.As(err, &differs) {
-		return p.wrong(ctx, differs)
+		return p.wrong(ctx, now, differs)
 	}
 	return err
 }
@@ -99,9 +103,17 @@ func (p *httpsPut) unproven(answer *httpAnswer, err error) *Error {
 	return e
 }
 
-// wrong removes a file that is not what was sent, and returns the error of Put.
-func (p *httpsPut) wrong(ctx context.Context, err error) error {
-	return p.remove(ctx, p.unproven(nil, err))
+// wrong removes a file that is not what was sent, and returns the error of Put. A file that is, or may be, the one that was
+// there before stays: the server has not replaced it.
+func (p *httpsPut) wrong(ctx context.Context, now httpsState, err error) error {
+	failure := p.unproven(nil, err)
+	if !p.before.there() || now != p.before {
+		return p.remove(ctx, failure)
+	}
+	if old, _ := p.isOld(now); old {
+		p.there = false
+	}
+	return failure
 }
 
 // A differsError says that a file that was read back differs.

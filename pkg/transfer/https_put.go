@@ -98,7 +98,7 @@ func (p *httpsPut) send(ctx context.Context, expect bool) error {
 	}
 	p.there = true
 	if !p.body.complete() {
-		return p.wrong(ctx, errors.New("the server said that it has the file before it had all of it"))
+		return p.remove(ctx, p.unproven(nil, errors.New("the server said that it has the file before it had all of it")))
 	}
 	// Some servers never say 201. But with NoOverwrite a file that has appeared meanwhile has to be told.
 	unsure := !p.before.gone() || p.u.NoOverwrite

@@ -3,6 +3,8 @@ package transfer
 import (
 	"net/textproto"
 	"testing"
+
+	"github.com/jlaffaye/ftp"
 )
 
 // Only words that say so make a file absent.
@@ -25,13 +27,30 @@ func TestSaysAbsent(t *testing.T) {
 		"'cp600.bind' cannot be listed":                       false,
 		"Can't check for file existence":                      false,
 		"Cannot create a file when that file already exists.": false,
+		"/srv/my files/cp600.bind: no such file or directory": true,
+		"CP600.BIND: not found":                               true,
+		"Not found":                                           true,
+		"SIZE: command not found":                             false,
+		"SIZE not found":                                      false,
+		"Command does not exist":                              false,
+		"Handler for cp600.bind not found":                    false,
+		"User not found":                                      false,
+		"No such file type":                                   false,
+		"Attribute not found for file cp600.bind":             false,
+		"File not found in cache":                             false,
+		"Files that do not exist and others are not told":     false,
 		"": false,
 	} {
-		if got := saysAbsent(plainWords(text, "cp600.bind")); got != want {
+		if got := saysAbsent(550, plainWords(text, "cp600.bind")); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
-	if saysAbsent(plainWords("not found.bind: Could not get file size.", "not found.bind")) {
+	for code, text := range map[int]string{500: "File not found", 502: "No such file", 530: "No such file", 426: "No such file"} {
+		if saysAbsent(code, text) {
+			t.Errorf("%d %s: a reply about something else counts", code, text)
+		}
+	}
+	if saysAbsent(550, plainWords("not found.bind: Could not get file size.", "not found.bind")) {
 		t.Error("the file's own name counts")
 	}
 }
@@ -87,6 +106,8 @@ func TestListingLacks(t *testing.T) {
 		{"cp.bind", []string{"lrwxrwxrwx 1 ftp ftp 12 Jan 01 00:00 cp.bind -> other"}, false},
 		{"cp.bind", []string{unix + "cp.bind*"}, false},
 		{"cp.bind", []string{"./cp.bind"}, false},
+		{"cp600-long.bind", []string{dos + "CP600-~1.BIN"}, false},
+		{"cp600-long.bind", []string{dos + "CP600-~1"}, false},
 		{"cp.bind", []string{"+i8388621.29609,m824255902,/,\tcp.bind"}, false},
 		{".hidden", []string{unix + "other.bind"}, false},
 		{"für.bind", []string{unix + "f?r.bind"}, false},
@@ -99,6 +120,26 @@ func TestListingLacks(t *testing.T) {
 	}
 	if (listing{lines: []string{unix + "other.bind"}}).lacks("cp.bind") {
 		t.Error("a listing that was cut tells what is not there")
+	}
+}
+
+// A listing whose lines are not understood tells nothing.
+func TestListingUnderstood(t *testing.T) {
+	one := []*ftp.Entry{{Name: "other.bind"}}
+	for _, test := range []struct {
+		l          listing
+		understood bool
+	}{
+		{listing{}, true},
+		{listing{lines: []string{"total 0"}}, true},
+		{listing{lines: []string{"total 12", "other"}, entries: one}, true},
+		{listing{lines: []string{"Sorry, no listing here."}}, false},
+		{listing{lines: []string{"other", "access to more is denied"}, entries: one}, false},
+		{listing{lines: []string{"- [RWCEAFMS] root 12 Jan 01 00:00 other.bind"}}, false},
+	} {
+		if got := test.l.understood(); got != test.understood {
+			t.Errorf("%q: %v", test.l.lines, got)
+		}
 	}
 }
 

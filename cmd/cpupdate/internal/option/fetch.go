@@ -15,7 +15,6 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
-	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -129,9 +128,6 @@ func (o *Fetch) place(d *Destination, filename string) (wpi.Deployment, error) {
 func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, error) {
 	u, err := settings.ParseFetchURL(o.URL)
 	if err != nil {
-		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
-	}
-	if _, err := address.Host(u.Hostname()); err != nil {
 		return wpi.Deployment{}, o.wrong(d, settings.KeyFetchURL, err.Error())
 	}
 	if strings.HasSuffix(u.Path, "/") || u.Path == "" {

@@ -75,6 +75,8 @@ func TestDeploymentRefused(t *testing.T) {
 		{ftps, settings.FetchAccess{}, "i.bind", "fetch-url"},
 		{ftps, settings.FetchAccess{URL: "ftps://w/"}, "i.bind", "fetch-url"},
 		{ftps, settings.FetchAccess{URL: "ftp://"}, "i.bind", "fetch-url"},
+		{ftps, settings.FetchAccess{URL: "ftp://0.0.0.0/"}, "i.bind", "fetch-url"},
+		{ftps, settings.FetchAccess{URL: "ftp://127.0.0.010/"}, "i.bind", "fetch-url"},
 		{ftps, settings.FetchAccess{URL: "ftp://cp:canary@w/"}, "i.bind", "fetch-url"},
 		{ftps, settings.FetchAccess{PasswordFile: "p"}, "i.bind", "fetch-password-file"},
 		{ftps, settings.FetchAccess{URL: "ftp://w/", Username: "n\x01"}, "i.bind", "fetch-username"},

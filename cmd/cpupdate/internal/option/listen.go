@@ -125,7 +125,14 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	if o.Advertise == "" {
 		return "", 0, nil
 	}
-	return address.Split(o.Advertise)
+	host, port, err = address.Split(o.Advertise)
+	if err == nil {
+		err = address.CheckOne(host)
+	}
+	if err != nil {
+		return "", 0, err
+	}
+	return host, port, nil
 }
 
 // Certificate reads the certificate of --service-cert, or makes one for this run. One that is made names only what phones

@@ -65,6 +65,9 @@ func TestAdvertised(t *testing.T) {
 		{"h/x", "", 0, true},
 		{"u@h", "", 0, true},
 		{"h:1:2", "", 0, true},
+		{"0.0.0.0", "", 0, true},
+		{"[::]:443", "", 0, true},
+		{"224.0.0.1:443", "", 0, true},
 	} {
 		host, port, err := (&Listen{Advertise: test.text}).Advertised()
 		if (err != nil) != test.bad || !test.bad && (host != test.host || port != test.port) {

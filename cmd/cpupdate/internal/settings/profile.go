@@ -231,7 +231,10 @@ func ParseFetchURL(text string) (*url.URL, error) {
 	case err != nil || u.Hostname() == "" || u.Scheme != "ftp" && u.Scheme != "https":
 		return nil, errors.New("must be ftp://HOST/FOLDER/ or https://HOST/FOLDER/, or the complete address of the file")
 	}
-	_, err = address.Host(u.Hostname())
+	host, err := address.Host(u.Hostname())
+	if err == nil {
+		err = address.CheckOne(host)
+	}
 	return u, err
 }
 
