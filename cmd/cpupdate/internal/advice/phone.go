@@ -47,12 +47,12 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindOtherwise, exit.CodeRejected, exit.CodeRejected, "it reaches this machine, so no firewall is the cause: check that it is a phone of this family; if it is, report the error above, with what it sent", ""},
 		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
 		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
-		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, or wait longer with --patience; without --priority, a call is not ended: --priority immediate ends it", ""},
+		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, or wait longer with --patience; to end calls, use --priority immediate", ""},
 		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
-		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, the server is this machine: see --advertise and --listen", ""},
+		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that server is this machine: see --advertise and --listen", ""},
 		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
 		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE"},
-		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display, and the log of the server that it fetches from", ""},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; without --serve, check also the log of the server that it fetches from", ""},
 		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
@@ -138,7 +138,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	if stopped(results) {
 		ended = exit.CodeStopped
 	}
-	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(in, results, bad)...)
+	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(plan, in, results, bad)...)
 }
 
 // nameAndKind returns "192.0.2.1 (busy)", or with a note "192.0.2.1 (reception, busy)".
@@ -207,10 +207,10 @@ func ShortList(names []string) string {
 }
 
 // hintsOf returns the hints for several phones, one for each kind of failure.
-func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
+func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Error) []string {
 	var hints []string
 	var kinds []fleet.Kind
-	for _, r := range results {
+	for i, r := range results {
 		if r.Failure == nil {
 			continue
 		}
@@ -224,7 +224,7 @@ func hintsOf(in Context, results []fleet.Result, bad []*exit.Error) []string {
 		kinds = append(kinds, kind)
 		hint := fit[0]
 		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
-			hint = "see why with: cpupdate check IMAGE PHONE"
+			hint = fmt.Sprintf("see why with: cpupdate check %s %s", exit.Word(in.Image), exit.Word(plan.Phones[i].Address))
 			if in.List != "" { // the list describes the phones
 				hint += " --phones " + exit.Word(in.List)
 			} else {

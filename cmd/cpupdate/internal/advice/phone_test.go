@@ -33,7 +33,7 @@ func TestRunFailure(t *testing.T) {
 		want    string
 		hint    string
 	}{
-		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check IMAGE PHONE --phones site.csv"},
+		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check i c --phones site.csv"},
 		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
 		{image, Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
 		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
@@ -157,7 +157,7 @@ func TestRunFailureOfMany(t *testing.T) {
 	if f.Code != exit.CodePartial || len(f.Hints) != 10 || !strings.HasPrefix(f.Hints[0], "busy: ") || !strings.HasPrefix(f.Hints[1], "cut: ") {
 		t.Errorf("%d, %q", f.Code, f.Hints)
 	}
-	in := Context{List: "Telefone Süd.csv", Flags: console.Flags{
+	in := Context{Image: "cp600.bind", List: "Telefone Süd.csv", Flags: console.Flags{
 		Given: func(name string) bool { return name == "legacy-tls" || name == "priority" },
 		Bool:  func(string) bool { return true },
 	}}
@@ -167,7 +167,7 @@ func TestRunFailureOfMany(t *testing.T) {
 	for _, want := range []string{
 		"tls: if it is bound to a provisioning service in secure mode, update it with that service",
 		"busy: try again when the phone is not in a call, or wait longer with --patience",
-		"refused: see why with: cpupdate check IMAGE PHONE --phones " + exit.Word("Telefone Süd.csv"),
+		"refused: see why with: cpupdate check cp600.bind p1 --phones " + exit.Word("Telefone Süd.csv"),
 	} {
 		if !slices.Contains(f.Hints, want) {
 			t.Errorf("no %q in %q", want, f.Hints)
