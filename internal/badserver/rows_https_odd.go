@@ -33,20 +33,7 @@ func httpOddRows() []HTTPSRow {
 		}
 		x.Send(answer)
 	}
-	untilPut := func(x *Exchange) {
-		if !x.s.Saw("PUT ") {
-			missing(x)
-			return
-		}
-		x.Send(x.Default())
-	}
-	var rows []HTTPSRow
-	for _, status := range []int{http.StatusForbidden, http.StatusConflict, http.StatusInternalServerError} {
-		rows = append(rows, HTTPSRow{Name: fmt.Sprintf("missing-for-a-moment-%d", status), Faults: []HTTPFault{
-			On(http.MethodHead, untilPut), On(http.MethodPut, ReplyOnly(Response(status, ""))),
-		}})
-	}
-	return append(rows, []HTTPSRow{
+	return append(momentRows(missing), []HTTPSRow{
 		onMethod("put-200-not-done", http.MethodPut, ReplyOnly(Response(http.StatusOK, ""))),
 		onMethod("put-201-not-done", http.MethodPut, ReplyOnly(Response(http.StatusCreated, ""))),
 		// IIS hands out no file whose type it does not know. It takes them, and lists them.
@@ -74,6 +61,24 @@ func httpOddRows() []HTTPSRow {
 		})},
 		{Name: "client-certificate-optional", Faults: []HTTPFault{func(s *HTTPS) { s.config.ClientAuth = tls.RequestClientCert }}},
 	}...)
+}
+
+// momentRows are servers that say for a moment that a file is missing, and then refuse another one.
+func momentRows(missing Answer) []HTTPSRow {
+	untilPut := func(x *Exchange) {
+		if !x.s.Saw("PUT ") {
+			missing(x)
+			return
+		}
+		x.Send(x.Default())
+	}
+	var rows []HTTPSRow
+	for _, status := range []int{http.StatusForbidden, http.StatusConflict, http.StatusInternalServerError} {
+		rows = append(rows, HTTPSRow{Name: fmt.Sprintf("missing-for-a-moment-%d", status), Faults: []HTTPFault{
+			On(http.MethodHead, untilPut), On(http.MethodPut, ReplyOnly(Response(status, ""))),
+		}})
+	}
+	return rows
 }
 
 // propfind says whether there is a file, as WebDAV does.
