@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
@@ -26,7 +27,7 @@ func TransferTable() []TransferRow {
 	return []TransferRow{
 		{transfer.KindUnreachable, exit.CodeUnreachable, "check the server's name and --port, that the server runs, and the network and firewalls on the route"},
 		{transfer.KindMachine, exit.CodeUnreachable, "check this machine's network, and what it allows one program to open"},
-		{transfer.KindTimeout, exit.CodeUnreachable, "try again; check --method and --port (a port that is encrypted from the start does not answer ftp and ftps); for a slow server, raise --timeout; look for a firewall that allows the login but blocks the data connection"},
+		{transfer.KindTimeout, exit.CodeUnreachable, "try again; check --method and --port; with ftp and ftps, remember that a port that is encrypted from the start does not answer; for a slow server, raise --timeout; with ftp and ftps, look for a firewall that allows the login but blocks the data connection"},
 		{transfer.KindBroken, exit.CodeUnreachable, "try again, or raise --retries; if the transfer is cut off at the same point each time, check the server's log"},
 		{transfer.KindBusy, exit.CodeUnreachable, "try again later, or raise --retries"},
 		{transfer.KindTrust, exit.CodeSettings, "give the CA of the server's certificate with --ca FILE, or its key with --pin sha256:..."},
@@ -42,6 +43,23 @@ func TransferTable() []TransferRow {
 		{transfer.KindProtocol, exit.CodeRejected, "check that --method and --port fit the server; show the dialogue with --verbose"},
 		{transfer.KindUnproven, exit.CodeUnverified, "let no phone fetch this file; send it again, and if that does not help, check the server's disk"},
 	}
+}
+
+// ForMethod leaves out of hints the clauses about other transfer methods: those that begin with "with https" or "with ftp and
+// ftps".
+func ForMethod(method transfer.Method, hints []string) []string {
+	other := "with ftp and ftps, "
+	if method != transfer.HTTPS {
+		other = "with https, "
+	}
+	var fit []string
+	for _, hint := range hints {
+		clauses := slices.DeleteFunc(strings.Split(hint, "; "), func(clause string) bool { return strings.HasPrefix(clause, other) })
+		if len(clauses) > 0 {
+			fit = append(fit, strings.Join(clauses, "; "))
+		}
+	}
+	return fit
 }
 
 // TransferFailure turns an error of package transfer into a failure with a hint. The image's name is for errors of the

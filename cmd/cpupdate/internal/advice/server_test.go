@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -158,5 +159,24 @@ func TestServerEnded(t *testing.T) {
 	}
 	if err := ServerEnded(t.Context(), "a.bind", nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestForMethod leaves out what is about another method.
+func TestForMethod(t *testing.T) {
+	hints := []string{"see the log; with https, check the folder; with ftp and ftps, use --mkdir", "with https, look", "with ftp and ftps, try"}
+	for method, want := range map[transfer.Method][]string{
+		transfer.HTTPS: {"see the log; with https, check the folder", "with https, look"},
+		transfer.FTPS:  {"see the log; with ftp and ftps, use --mkdir", "with ftp and ftps, try"},
+		transfer.FTP:   {"see the log; with ftp and ftps, use --mkdir", "with ftp and ftps, try"},
+	} {
+		if got := ForMethod(method, hints); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", method, got, want)
+		}
+		for _, row := range TransferTable() {
+			if len(ForMethod(method, []string{row.Hint})) == 0 {
+				t.Errorf("%s: nothing is left of the hint for %s", method, row.Kind)
+			}
+		}
 	}
 }

@@ -256,10 +256,14 @@ func (o *Route) verifyServer(ctx context.Context, con *console.Console, hosts *k
 	return err
 }
 
-// Hinted adds a hint to a failed login for which there was no password.
+// Hinted fits the hints of an error to the method, and adds one to a failed login for which there was no password.
 func (d *Destination) Hinted(err error) error {
 	f, e := (*exit.Error)(nil), (*transfer.Error)(nil)
-	if errors.As(err, &f) && errors.As(err, &e) && e.Kind == transfer.KindLogin && WantsPassword(d.Access) && d.Access.Password.Reveal() == "" {
+	if !errors.As(err, &f) {
+		return err
+	}
+	f.Hints = advice.ForMethod(d.Access.Method, f.Hints)
+	if errors.As(err, &e) && e.Kind == transfer.KindLogin && WantsPassword(d.Access) && d.Access.Password.Reveal() == "" {
 		f.Hints = append([]string{"give a password with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD, or store one: none was given"}, f.Hints...)
 	}
 	return err
