@@ -12,12 +12,13 @@ type body struct {
 	reader  *hashingReader
 	cancel  context.CancelFunc
 	over    bool
-	started bool // somebody began to read
+	started bool    // somebody began to read
+	start   *[]byte // the first bytes of the file that went out, by all tries, at most comparedStart
 }
 
-func newBody(ctx context.Context, u Upload, o Options, whole bool) *body {
+func newBody(ctx context.Context, u Upload, o Options, whole bool, start *[]byte) *body {
 	ctx, cancel := context.WithCancel(ctx)
-	return &body{reader: newHashingReader(ctx, u, o, whole), cancel: cancel}
+	return &body{reader: newHashingReader(ctx, u, o, whole), cancel: cancel, start: start}
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -35,6 +36,9 @@ func (b *body) take(limit int) ([]byte, error) {
 	}
 	piece, err := b.reader.take(limit)
 	if err == nil {
+		if known := len(*b.start); b.reader.out == int64(known) && known < comparedStart {
+			*b.start = append(*b.start, piece[:min(len(piece), comparedStart-known)]...)
+		}
 		b.reader.count(len(piece))
 	}
 	return piece, err

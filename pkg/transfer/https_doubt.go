@@ -113,9 +113,7 @@ func (p *httpsPut) beginsAsOurs(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	ours := make([]byte, len(theirs))
-	n, _ := p.u.Content.ReadAt(ours, 0)
-	return bytes.Equal(theirs, ours[:n])
+	return bytes.HasPrefix(p.start, theirs) // and not the file of this machine, which may have changed
 }
 
 // comparedStart is how many bytes are compared to see whose a file is.

@@ -40,6 +40,7 @@ type httpsPut struct {
 	tellsDigest bool       // the server told the digest of that file, and will tell that of ours
 	requested   bool       // a request has begun to send the file, and the server to write it perhaps
 	touched     int64      // the most bytes that any request has sent
+	start       []byte     // the first of these bytes
 	location    Location
 }
 
@@ -111,7 +112,7 @@ func (p *httpsPut) send(ctx context.Context, expect bool) error {
 func (p *httpsPut) renew(ctx context.Context) {
 	p.noteTouched()
 	p.body.stop()
-	p.body = newBody(ctx, p.u, p.o, p.tellsDigest)
+	p.body = newBody(ctx, p.u, p.o, p.tellsDigest, &p.start)
 }
 
 // noteTouched notes how much the server may have written.

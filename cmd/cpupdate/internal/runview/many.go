@@ -208,6 +208,30 @@ type summaryDoc struct {
 	*images.UsedDoc
 }
 
+// brokenAtCommas breaks "14 phones: 2 updated, 1 busy" into lines of at most so many columns, without parting a number from
+// its word.
+func brokenAtCommas(text string, width int) string {
+	start, rest, _ := strings.Cut(text, ": ")
+	start += ": "
+	var b strings.Builder
+	b.WriteString(start)
+	column := console.Columns(start)
+	for i, part := range strings.Split(rest, ", ") {
+		switch {
+		case i == 0:
+		case column+len(", ,")+console.Columns(part) > width:
+			b.WriteString(",\n" + strings.Repeat(" ", len(start)))
+			column = len(start)
+		default:
+			b.WriteString(", ")
+			column += len(", ")
+		}
+		b.WriteString(part)
+		column += console.Columns(part)
+	}
+	return b.String()
+}
+
 // Summary ends the answer with the number of phones for each result; ended is the error of the run, or nil.
 func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
@@ -228,10 +252,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	}
 	r.say(r.con.Emit(doc, func(w io.Writer) {
 		if len(results) > 1 {
-			all, each, _ := strings.Cut(doc.text(), ": ")
-			layout := r.con.Layout(0)
-			layout.Lead = all + ": "
-			fmt.Fprintf(w, "\n%s\n", layout.Line(console.Plain.Cell(each)))
+			fmt.Fprintf(w, "\n%s\n", brokenAtCommas(doc.text(), r.con.Width))
 		}
 	}))
 }

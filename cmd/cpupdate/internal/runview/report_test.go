@@ -109,7 +109,7 @@ func TestEndLines(t *testing.T) {
 }
 
 // newConsole returns a console of 80 columns, and what is written to it.
-// TestSummaryLines breaks the last line of the answer between words when there are many kinds of results.
+// TestSummaryLines breaks the last line of the answer after commas when there are many kinds of results.
 func TestSummaryLines(t *testing.T) {
 	con, out, _ := newConsole()
 	r := NewReport(con, []fleet.Target{{Address: "a"}}, nil, 0, func(err error) { t.Error(err) })
@@ -119,7 +119,7 @@ func TestSummaryLines(t *testing.T) {
 	}
 	r.Summary(results, nil)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[1], strings.Repeat(" ", len("7 phones: "))+"rejected") {
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], strings.Repeat(" ", len("7 phones: "))+"1 rejected") {
 		t.Errorf("%q", out)
 	}
 	for _, line := range lines {
