@@ -247,19 +247,19 @@ func (d *dialog) contactFailure(ctx context.Context, address string, err error) 
 	}
 	if e != nil && e.Kind == wpi.ContactUnreachable && e.Err != nil {
 		_, port, _ := net.SplitHostPort(e.Address)
-		return &Failure{Kind: KindUnreachable, Msg: "it cannot be reached (port " + port + ")", Err: contactCause{e}}
+		return &Failure{Kind: KindUnreachable, Msg: "it cannot be reached (port " + port + ")", Err: contactCauseError{e}}
 	}
 	return &Failure{Kind: KindUnreachable, Msg: "it cannot be reached", Err: err}
 }
 
-// A contactCause is a contact error whose text is only its cause: the failure says the rest.
-type contactCause struct{ *wpi.ContactError }
+// A contactCauseError is a contact error whose text is only its cause: the failure says the rest.
+type contactCauseError struct{ *wpi.ContactError }
 
 // Error returns the text of the cause.
-func (c contactCause) Error() string { return c.Err.Error() }
+func (c contactCauseError) Error() string { return c.Err.Error() }
 
 // Unwrap returns the whole error.
-func (c contactCause) Unwrap() error { return c.ContactError }
+func (c contactCauseError) Unwrap() error { return c.ContactError }
 
 // mayStart reports whether a contact request failed as it does with a phone that restarts or installs.
 func mayStart(err error) bool {
