@@ -393,7 +393,7 @@ func TestReadPhonesErrors(t *testing.T) {
 		{"JSON", "[{\"address\":\"192.0.2.1\"}]", 1, "a JSON document"},
 		{"compressed list", "\x1f\x8b\x08\x00", 1, "a gzip archive"},
 		{"column twice, once with a blank", "hw_level,HW Level\n3,3\n", 1, "column hw_level appears twice"},
-		{"separator that is none", "sep=x\naddress\n192.0.2.1\n", 1, "sep=x"},
+		{"no separator", "sep=x\naddress\n192.0.2.1\n", 1, "sep=x"},
 		{"no header", "192.0.2.1,CP600\n", 1, "192.0.2.1"},
 		{"column twice", "note,model,note\na,CP600,b\n", 1, "note"},
 		{"column twice in other letters", "note,model,NOTE\na,CP600,b\n", 1, "note"},
