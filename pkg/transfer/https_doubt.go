@@ -113,7 +113,7 @@ func (p *httpsPut) beginsAsOurs(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	p.body.stop() // net/http may still read, and the start would grow
+	p.body.stop()                           // net/http may still read, and the start would grow
 	return bytes.HasPrefix(p.start, theirs) // and not the file of this machine, which may have changed
 }
 
