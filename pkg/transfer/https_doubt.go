@@ -113,8 +113,9 @@ func (p *httpsPut) beginsAsOurs(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	p.body.stop()                           // net/http may still read, and the start would grow
-	return bytes.HasPrefix(p.start, theirs) // and not the file of this machine, which may have changed
+	// The bytes that were sent are compared, not the file of this machine, which may have changed.
+	p.body.stop() // net/http may still read, and the start would grow
+	return bytes.HasPrefix(p.start, theirs)
 }
 
 // comparedStart is how many bytes are compared to see whose a file is.
