@@ -90,9 +90,14 @@ func (p *phone) run(ctx, early context.Context) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.dialog.contacts.Wait()
 	defer cancel()
-	err := errStopped
-	if p.slot.take(early) {
+	err := p.begin(early)
+	if err == nil && !p.slot.take(early) {
+		err = errStopped
+	}
+	if err == nil {
 		switch plan := &p.runner.plan; {
+		case p.target.Earlier != nil && plan.Image != nil:
+			err = p.settle(ctx)
 		case plan.web() == nil:
 			err = p.update(ctx)
 		case plan.Image == nil:
@@ -117,12 +122,44 @@ func (p *phone) run(ctx, early context.Context) Result {
 		p.result.Outcome, p.result.Failure = "", f
 	}
 	shown := p.runner.events.redact().result(p.result)
-	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Failure: shown.Failure, Device: shown.After}
+	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Later: shown.Later, Failure: shown.Failure, Device: shown.After}
 	if shown.Failure != nil {
 		end.Step = StepFailed
 	}
 	p.runner.events.pass(end)
 	return shown
+}
+
+// begin waits until whoever runs the plan lets the phone begin.
+func (p *phone) begin(ctx context.Context) error {
+	if p.runner.options.Begin == nil {
+		return nil
+	}
+	err := p.runner.options.Begin(ctx, p.index)
+	failure := (*Failure)(nil)
+	switch {
+	case err == nil || errors.As(err, &failure):
+		return err
+	case ctx.Err() != nil:
+		return errStopped
+	}
+	return &Failure{Kind: KindNotBegun, Msg: "it was left alone", Err: err}
+}
+
+// commit lets whoever runs the plan record a step that cannot be undone, before it is taken.
+func (p *phone) commit(ctx context.Context, step Step) error {
+	if p.runner.options.Commit == nil {
+		return nil
+	}
+	err := p.runner.options.Commit(ctx, p.index, step)
+	failure := (*Failure)(nil)
+	switch {
+	case err == nil || errors.As(err, &failure):
+		return err
+	case ctx.Err() != nil:
+		return errStopped
+	}
+	return &Failure{Kind: KindNotRecorded, Msg: "it was left alone, because the next step could not be recorded", Err: err}
 }
 
 // errStopped reports that the run's context has ended. The context's cause is not this phone's: it may be how another one
@@ -213,6 +250,9 @@ func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 // else with the end of the conversation. It reports whether the phone was instructed.
 func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
 	message, err := p.answer(ctx)
+	if err == nil && message != nil {
+		err = p.commit(ctx, StepInstructed)
+	}
 	if err == nil && message != nil && ctx.Err() != nil {
 		err = errStopped // since it was identified
 	}

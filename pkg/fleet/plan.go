@@ -33,6 +33,14 @@ type Target struct {
 	Reason   string        // why
 	Note     string        // of the list, such as the room; only shown
 	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
+	Earlier  *Earlier      // what an earlier run did with it; nil if that was nothing
+}
+
+// An Earlier says that a phone got the update command, or the image, from an earlier run whose end is not known. Such a phone is
+// only queried: it is never instructed again.
+type Earlier struct {
+	At     time.Time // when it got it
+	Before Device    // what it said before that
 }
 
 // Label returns the address with the beginning of the note, such as "192.0.2.1 (reception)", for people.
@@ -103,6 +111,7 @@ type Options struct {
 	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
 	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
 	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
+	Settle          time.Duration // how long a phone that an earlier run instructed may take until it runs the new version (default 15 min from then)
 	SkipUnreachable bool          // a phone is given up at once if its first contact request fails; else it is tried for Patience, since it may be restarting
 	AltPort         string        // HTTPS port that accepts contact requests too (default 443)
 
@@ -110,6 +119,12 @@ type Options struct {
 	// [net.Resolver.LookupNetIP]. The networks are "tcp" and "ip".
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+	// Begin, if not nil, is called before a phone is contacted, and may wait. Its error leaves the phone alone.
+	Begin func(ctx context.Context, number int) error
+	// Commit, if not nil, is called before the step that cannot be undone: StepInstructed before a phone is sent the update command,
+	// and StepSending before the first byte of the image is sent to its web page. Its error leaves the phone alone.
+	Commit func(ctx context.Context, number int, step Step) error
 
 	// Event, if not nil, is called with everything that happens, one event at a time. The run waits for it.
 	Event func(Event)
@@ -128,6 +143,7 @@ const (
 	defaultAltPort      = "443"
 	DefaultConfirmFirst = 20 * time.Second
 	defaultFinalStatus  = 8 * time.Second
+	defaultSettle       = 15 * time.Minute
 	defaultRefusalWatch = 15 // probes
 )
 
@@ -141,6 +157,7 @@ func (o Options) complete() Options {
 	setDefault(&o.AltPort, defaultAltPort)
 	setDefault(&o.ConfirmFirst, DefaultConfirmFirst)
 	setDefault(&o.FinalStatus, defaultFinalStatus)
+	setDefault(&o.Settle, defaultSettle)
 	setDefault(&o.RefusalWatch, defaultRefusalWatch*o.Probe)
 	o.RefusalWatch = min(o.RefusalWatch, o.Patience)
 	if o.Lookup == nil {

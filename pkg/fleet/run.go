@@ -59,7 +59,8 @@ func (r *Runner) Calls() http.Handler {
 type withCookie struct{}
 
 // Run takes every phone of the plan to its end, and returns the results. A plan that cannot be carried out is an error;
-// when the context ends, the phones that are not done are KindInterrupted. A runner runs once.
+// when the context ends, the phones that are not done are KindInterrupted. Several plans run one after the other, not at a time:
+// a phone may be in more than one of them.
 func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 	phones, err := r.prepare(plan)
 	if err != nil {
@@ -89,6 +90,7 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 // prepare makes the plan's phones.
 func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 	r.plan = plan
+	r.events.begin()
 	seen, pages := map[string]int{}, map[string]int{}
 	var phones []*phone
 	for i, t := range plan.Phones {
@@ -109,6 +111,7 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 		}
 		phones = append(phones, newPhone(r, i, t, address))
 	}
+	r.registry.forget(phones)
 	if web := plan.web(); web != nil {
 		r.events.hide(web.Password)
 	}

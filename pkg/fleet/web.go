@@ -38,6 +38,7 @@ type Web struct {
 type visit struct {
 	reporter reporter
 	decider  decider
+	commit   func(context.Context, Step) error // before the step that cannot be undone
 	facts    *facts
 	dialog   *dialog
 	slot     *slot
@@ -52,6 +53,7 @@ type visit struct {
 	noImage  func(error)                                 // ends the run: the image is not what was verified any more
 
 	called   bool // the phone called: what counts is what it says there
+	admitted bool // a phone that settles: the password was asked for
 	mayLogin bool // the page took the password, and may be sent it once more, after the image
 	session  *wbm.Session
 	form     *wbm.Form
@@ -70,7 +72,7 @@ const defaultPage = "443"
 func (p *phone) newVisit() *visit {
 	web := p.runner.plan.web()
 	return &visit{
-		reporter: p, decider: p, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
+		reporter: p, decider: p, commit: p.commit, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
 		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
 		upload: upload{changed: make(chan struct{}, 1)},
 		claim:  func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
@@ -111,6 +113,10 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		return errStopped
 	}
 	if err := p.runner.checkImage(ctx); err != nil {
+		v.leave()
+		return err
+	}
+	if err := v.commit(ctx, StepSending); err != nil {
 		v.leave()
 		return err
 	}
