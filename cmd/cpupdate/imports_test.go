@@ -17,6 +17,7 @@ func arrows() map[string][]string {
 	return map[string][]string{
 		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
 		"internal/forge":            {module + "pkg/bind"},
+		"internal/journaltest":      {module + "pkg/journal"},
 		"internal/memnet":           {},
 		"internal/ports":            {},
 		"internal/realservers":      {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
@@ -24,6 +25,8 @@ func arrows() map[string][]string {
 		"pkg/address":               {"golang.org/x/net/idna"},
 		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/hwcheck":               {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/journal":               {},
+		"pkg/journal/sqlite":        {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/secret":                {},
 		"pkg/trust":                 {module + "pkg/address", module + "pkg/secret"},
 		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},

@@ -1,0 +1,534 @@
+// Package journaltest tests implementations of [journal.Ledger], and has one in memory.
+package journaltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// An Opener returns two ledgers of one new and empty place, as two processes would have them.
+type Opener func(t *testing.T) (one, other journal.Ledger)
+
+// Conform tests that an implementation does what [journal.Ledger] says.
+func Conform(t *testing.T, open Opener) {
+	for name, test := range map[string]func(*testing.T, journal.Ledger, journal.Ledger){
+		"append and read":    appendAndRead,
+		"fence":              fence,
+		"all or none":        allOrNone,
+		"batches alone":      batchesAlone,
+		"every kind":         everyKind,
+		"hostile texts":      hostileTexts,
+		"refused":            refused,
+		"rollouts":           rollouts,
+		"find":               find,
+		"watch":              watch,
+		"append while read":  appendWhileRead,
+		"many at once":       manyAtOnce,
+		"context":            contextEnds,
+		"closed":             closed,
+		"stop reading early": stopEarly,
+		"streams apart":      streamsApart,
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, other := open(t)
+			t.Cleanup(func() {
+				if err := errors.Join(one.Close(), other.Close()); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+			})
+			test(t, one, other)
+		})
+	}
+}
+
+// At returns a time that a ledger stores without loss.
+func At(second int) time.Time {
+	return time.Date(2026, 3, 29, 0, 59, second, 123_000_000, time.UTC)
+}
+
+// Event returns an event at that time.
+func Event(second int, body journal.Body) journal.Event {
+	return journal.Event{At: At(second), Body: body}
+}
+
+// List returns what a sequence returns.
+func List[T any](t *testing.T, sequence iter.Seq2[T, error]) []T {
+	t.Helper()
+	var all []T
+	for one, err := range sequence {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// bodies returns the bodies of events.
+func bodies(events []journal.Event) []journal.Body {
+	var all []journal.Body
+	for _, event := range events {
+		all = append(all, event.Body)
+	}
+	return all
+}
+
+// mustAppend appends events, and returns the place of the last one.
+func mustAppend(t *testing.T, l journal.Ledger, key journal.Key, after journal.Seq, events ...journal.Event) journal.Seq {
+	t.Helper()
+	seq, err := l.Append(t.Context(), key, after, events...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
+func phone(name string) journal.Key { return journal.Key{Rollout: "spring", Phone: name} }
+
+func note(text string) journal.Event { return Event(0, journal.Note{Text: text}) }
+
+func appendAndRead(t *testing.T, one, other journal.Ledger) {
+	key := phone("192.0.2.7")
+	if events := List(t, one.Read(t.Context(), key)); events != nil {
+		t.Errorf("a stream that does not exist has %v", events)
+	}
+	events := []journal.Event{Event(1, journal.Begun{Run: "a", Attempt: 1}), Event(2, journal.Busy{}), Event(1, journal.Back{})}
+	first := mustAppend(t, one, key, 0, events[0])
+	last := mustAppend(t, other, key, first, events[1:]...)
+	if first == 0 || last <= first {
+		t.Errorf("places %d, then %d", first, last)
+	}
+	for _, l := range []journal.Ledger{one, other} {
+		read := List(t, l.Read(t.Context(), key))
+		if len(read) != 3 || read[0].Seq != first || read[2].Seq != last || read[1].Seq <= first || read[1].Seq > last {
+			t.Fatalf("read %v", read)
+		}
+		for i := range read {
+			read[i].Seq = 0
+		}
+		if !reflect.DeepEqual(read, events) {
+			t.Errorf("read %v, wrote %v", read, events)
+		}
+	}
+}
+
+func fence(t *testing.T, one, other journal.Ledger) {
+	key := phone("a")
+	seq := mustAppend(t, one, key, 0, note("1"))
+	newer := mustAppend(t, other, key, seq, note("2"))
+	for _, after := range []journal.Seq{0, seq, newer + 1, 1 << 63, ^journal.Seq(0)} {
+		if got, err := one.Append(t.Context(), key, after, note("3")); !errors.Is(err, journal.ErrConflict) || got != 0 {
+			t.Errorf("after %d: %d, %v", after, got, err)
+		}
+	}
+	if _, err := one.Append(t.Context(), phone("b"), 1, note("")); !errors.Is(err, journal.ErrConflict) {
+		t.Errorf("a stream that does not exist, after 1: %v", err)
+	}
+	mustAppend(t, one, key, newer, note("3"))
+	if got := List(t, one.Read(t.Context(), key)); len(got) != 3 {
+		t.Errorf("%v", got)
+	}
+	_, err := journal.Create(t.Context(), one, "spring", At(0), journal.Planned{Phones: 2})
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err = journal.Create(t.Context(), other, "spring", At(0), journal.Planned{}); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("a second rollout of the name: %v", err)
+	}
+}
+
+func allOrNone(t *testing.T, one, other journal.Ledger) {
+	key := phone("a")
+	_, err := one.Append(t.Context(), key, 0, note("1"), Event(0, journal.Paused{}))
+	if !errors.Is(err, journal.ErrInvalid) {
+		t.Errorf("a batch with an event that does not belong there: %v", err)
+	}
+	if got := List(t, other.Read(t.Context(), key)); got != nil {
+		t.Errorf("a part of the batch was recorded: %v", got)
+	}
+	mustAppend(t, one, key, 0, note("2"))
+}
+
+func batchesAlone(t *testing.T, one, other journal.Ledger) {
+	seq := mustAppend(t, other, phone("b"), 0, note("theirs"))
+	answers := one.AppendAll(t.Context(), []journal.Batch{
+		{Key: phone("a"), Events: []journal.Event{note("1"), note("2")}},
+		{Key: phone("b"), Events: []journal.Event{note("ours")}},
+		{Key: phone("c"), Events: []journal.Event{}},
+		{Key: phone("d"), Events: []journal.Event{note("1")}},
+		{Key: phone("d"), Events: []journal.Event{note("again from the start")}},
+		{Key: phone("b"), After: seq, Events: []journal.Event{note("ours")}},
+	})
+	var got []string
+	for _, answer := range answers {
+		switch {
+		case answer.Err == nil && answer.Seq > 0:
+			got = append(got, "ok")
+		case errors.Is(answer.Err, journal.ErrConflict):
+			got = append(got, "conflict")
+		case errors.Is(answer.Err, journal.ErrInvalid):
+			got = append(got, "invalid")
+		default:
+			got = append(got, fmt.Sprint(answer))
+		}
+	}
+	if want := []string{"ok", "conflict", "invalid", "ok", "conflict", "ok"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := len(List(t, other.ReadAll(t.Context(), "spring"))); got != 5 {
+		t.Errorf("%d events", got)
+	}
+	if got := one.AppendAll(t.Context(), nil); len(got) != 0 {
+		t.Errorf("no batches: %v", got)
+	}
+}
+
+func everyKind(t *testing.T, one, other journal.Ledger) {
+	var seqs [2]journal.Seq
+	var want [2][]journal.Body
+	for _, body := range Bodies() {
+		for i, key := range []journal.Key{{Rollout: "spring"}, phone("a")} {
+			seq, err := one.Append(t.Context(), key, seqs[i], Event(3, body))
+			if errors.Is(err, journal.ErrInvalid) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			seqs[i] = seq
+			want[i] = append(want[i], body)
+		}
+	}
+	for i, key := range []journal.Key{{Rollout: "spring"}, phone("a")} {
+		if got := bodies(List(t, other.Read(t.Context(), key))); !reflect.DeepEqual(got, want[i]) {
+			t.Errorf("%s: got %v, want %v", key, got, want[i])
+		}
+	}
+	if len(want[0]) < 8 || len(want[1]) < 18 {
+		t.Errorf("only %d and %d kinds were recorded", len(want[0]), len(want[1]))
+	}
+}
+
+func hostileTexts(t *testing.T, one, other journal.Ledger) {
+	for i, text := range []string{"\x00", "'; DROP TABLE events; --", "<script>", "\u202e\u0000", "\xff\xfe", strings.Repeat("ä", 5000), "%_*>.", "日本"} {
+		key := phone(fmt.Sprint("p ", i, " '*.>%_/\\?#"))
+		mustAppend(t, one, key, 0, note(text))
+		got := List(t, other.Read(t.Context(), key))[0].Body.(journal.Note).Text
+		if len(got) > journal.MaxText || strings.ToValidUTF8(got, "") != got || len(text) < 100 && !strings.Contains(text, "\xff") && got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+func refused(t *testing.T, one, _ journal.Ledger) {
+	year := func(y int) journal.Event {
+		return journal.Event{At: time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC), Body: journal.Note{}}
+	}
+	for name, batch := range map[string]journal.Batch{
+		"no rollout":        {Key: journal.Key{Phone: "a"}, Events: []journal.Event{note("")}},
+		"rollout too long":  {Key: journal.Key{Rollout: strings.Repeat("a", journal.MaxRollout+1)}, Events: []journal.Event{note("")}},
+		"control":           {Key: journal.Key{Rollout: "a\nb"}, Events: []journal.Event{note("")}},
+		"no UTF-8":          {Key: journal.Key{Rollout: "a\xff"}, Events: []journal.Event{note("")}},
+		"blank":             {Key: journal.Key{Rollout: "a "}, Events: []journal.Event{note("")}},
+		"bidi":              {Key: phone("\u202e"), Events: []journal.Event{note("")}},
+		"phone too long":    {Key: phone(strings.Repeat("a", journal.MaxPhone+1)), Events: []journal.Event{note("")}},
+		"no events":         {Key: phone("a")},
+		"too many events":   {Key: phone("a"), Events: make([]journal.Event, journal.MaxEvents+1)},
+		"no time":           {Key: phone("a"), Events: []journal.Event{{Body: journal.Note{}}}},
+		"early":             {Key: phone("a"), Events: []journal.Event{year(1969)}},
+		"late":              {Key: phone("a"), Events: []journal.Event{year(10000)}},
+		"no body":           {Key: phone("a"), Events: []journal.Event{{At: At(0)}}},
+		"of a rollout":      {Key: phone("a"), Events: []journal.Event{Event(0, journal.Stopped{})}},
+		"of a phone":        {Key: journal.Key{Rollout: "spring"}, Events: []journal.Event{Event(0, journal.Busy{})}},
+		"unknown, no name":  {Key: phone("a"), Events: []journal.Event{Event(0, journal.Unknown{Data: []byte("{}")})}},
+		"unknown, no JSON":  {Key: phone("a"), Events: []journal.Event{Event(0, journal.Unknown{Name: "new", Data: []byte("{")})}},
+		"unknown, no {":     {Key: phone("a"), Events: []journal.Event{Event(0, journal.Unknown{Name: "new", Data: []byte("1")})}},
+		"unknown, odd name": {Key: phone("a"), Events: []journal.Event{Event(0, journal.Unknown{Name: "New", Data: []byte("{}")})}},
+		"too large": {Key: journal.Key{Rollout: "spring"}, Events: []journal.Event{Event(0, journal.Planned{
+			Overrides: slices.Repeat([]journal.Override{{Rule: "r", Reason: strings.Repeat("x", 1000)}}, 100),
+		})}},
+	} {
+		if _, err := one.Append(t.Context(), batch.Key, 0, batch.Events...); !errors.Is(err, journal.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := List(t, one.ReadAll(t.Context(), "spring")); got != nil {
+		t.Errorf("something was recorded: %v", got)
+	}
+}
+
+func rollouts(t *testing.T, one, other journal.Ledger) {
+	for i, name := range []string{"a", "b", "c", "d"} {
+		if _, err := journal.Create(t.Context(), one, name, At(i), journal.Planned{Phones: i}); err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, one, journal.Key{Rollout: name, Phone: "p"}, 0, note("later"))
+	}
+	mustAppend(t, one, phone("no rollout of its own"), 0, note(""))
+	for _, test := range []struct {
+		filter journal.Filter
+		want   string
+	}{
+		{journal.Filter{}, "d3 c2 b1 a0"},
+		{journal.Filter{Limit: 2}, "d3 c2"},
+		{journal.Filter{Since: At(2)}, "d3 c2"},
+		{journal.Filter{Since: At(1), Limit: 1}, "d3"},
+		{journal.Filter{Since: At(4)}, ""},
+		{journal.Filter{Limit: 9}, "d3 c2 b1 a0"},
+	} {
+		var got []string
+		for _, r := range List(t, other.Rollouts(t.Context(), test.filter)) {
+			got = append(got, fmt.Sprint(r.Name, r.First.Body.(journal.Planned).Phones))
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%v: %v, want %s", test.filter, got, test.want)
+		}
+	}
+}
+
+func find(t *testing.T, one, other journal.Ledger) {
+	add := func(rollout, name string, bodies ...journal.Body) {
+		t.Helper()
+		var events []journal.Event
+		for _, body := range bodies {
+			events = append(events, Event(0, body))
+		}
+		mustAppend(t, one, journal.Key{Rollout: rollout, Phone: name}, 0, events...)
+	}
+	add("one", "berlin/1", journal.Listed{Address: "192.0.2.1", MAC: "001ae8-123456"})
+	add("two", "192.0.2.1", journal.Note{})
+	add("three", "Phone.Example.", journal.Reported{Device: journal.Device{MAC: "00:1a:e8:12:34:56"}}, journal.Reported{})
+	add("four", "2001:DB8::0001", journal.Listed{Address: "2001:db8:0::1"})
+	for name, want := range map[string]string{
+		"192.0.2.1": "two one", "::ffff:192.0.2.1": "two one", "00-1A-E8-12-34-56": "three one", "001ae8123456": "three one",
+		"phone.EXAMPLE": "three", "[2001:db8::1]": "four", "berlin/1": "one", "192.0.2.2": "", "": "", "%": "", "one": "",
+	} {
+		var got []string
+		for _, key := range List(t, other.Find(t.Context(), name)) {
+			got = append(got, key.Rollout)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", name, got, want)
+		}
+	}
+	read := List(t, one.Read(t.Context(), journal.Key{Rollout: "one", Phone: "berlin/1"}))
+	mustAppend(t, one, journal.Key{Rollout: "one", Phone: "berlin/1"}, read[0].Seq, note("newest"))
+	if got := List(t, other.Find(t.Context(), "192.0.2.1")); len(got) != 2 || got[0].Rollout != "one" {
+		t.Errorf("the newest event is not first: %v", got)
+	}
+}
+
+func watch(t *testing.T, one, other journal.Ledger) {
+	first := mustAppend(t, one, phone("a"), 0, note("before"))
+	mustAppend(t, one, phone("b"), 0, note("1"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	enough := errors.New("enough")
+	var got []string
+	for record, err := range other.Watch(ctx, "spring", first) {
+		if err != nil {
+			if !errors.Is(err, enough) {
+				t.Errorf("ended with %v", err)
+			}
+			break
+		}
+		text := record.Event.Body.(journal.Note).Text
+		got = append(got, record.Key.Phone+text)
+		switch text {
+		case "1":
+			mustAppend(t, one, journal.Key{Rollout: "another", Phone: "a"}, 0, note("no"))
+			mustAppend(t, one, phone("c"), 0, note("2"), note("3"))
+		case "3":
+			mustAppend(t, one, phone("a"), first, note("4"))
+		case "4":
+			cancel(enough)
+		}
+	}
+	if want := []string{"b1", "c2", "c3", "a4"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func appendWhileRead(t *testing.T, one, _ journal.Ledger) {
+	seqs := map[journal.Key]journal.Seq{}
+	for i := range 20 {
+		key := phone(fmt.Sprint(i))
+		seqs[key] = mustAppend(t, one, key, 0, note("1"), note("2"))
+	}
+	for record, err := range one.ReadAll(t.Context(), "spring") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for event, err := range one.Read(t.Context(), record.Key) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if event.Seq == seqs[record.Key] && record.Event.Seq == event.Seq {
+				mustAppend(t, one, record.Key, event.Seq, note("3"))
+			}
+		}
+	}
+	if got := len(List(t, one.ReadAll(t.Context(), "spring"))); got < 60 {
+		t.Errorf("%d events", got)
+	}
+}
+
+func manyAtOnce(t *testing.T, one, other journal.Ledger) {
+	const writers, events = 8, 12
+	var wait sync.WaitGroup
+	for i := range writers {
+		wait.Go(func() {
+			l, key, seq := one, phone(fmt.Sprint(i)), journal.Seq(0)
+			if i%2 == 1 {
+				l = other
+			}
+			for n := range events {
+				var err error
+				if seq, err = l.Append(t.Context(), key, seq, note(fmt.Sprint(n))); err != nil {
+					t.Errorf("%s: %v", key, err)
+					return
+				}
+			}
+		})
+	}
+	var mu sync.Mutex
+	winners := 0
+	for i := range writers { // all of them want to be first
+		wait.Go(func() {
+			l := one
+			if i%2 == 1 {
+				l = other
+			}
+			_, err := l.Append(t.Context(), phone("wanted"), 0, note(""))
+			if err != nil && !errors.Is(err, journal.ErrConflict) {
+				t.Error(err)
+			}
+			if err == nil {
+				mu.Lock()
+				winners++
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	if winners != 1 {
+		t.Errorf("%d processes got the phone", winners)
+	}
+	seen := map[journal.Key]int{}
+	for _, record := range List(t, one.ReadAll(t.Context(), "spring")) {
+		text := record.Event.Body.(journal.Note).Text
+		if n := seen[record.Key]; record.Key.Phone != "wanted" && text != fmt.Sprint(n) {
+			t.Errorf("%s: event %d is %s", record.Key, n, text)
+		}
+		seen[record.Key]++
+	}
+	for key, n := range seen {
+		if n != events && key.Phone != "wanted" {
+			t.Errorf("%s has %d events", key, n)
+		}
+	}
+}
+
+func contextEnds(t *testing.T, one, _ journal.Ledger) {
+	mustAppend(t, one, phone("a"), 0, note(""))
+	cause := errors.New("stopped by a person")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	if _, err := one.Append(ctx, phone("b"), 0, note("")); !errors.Is(err, cause) {
+		t.Errorf("Append: %v", err)
+	}
+	for name, err := range firstErrors(ctx, one) {
+		if !errors.Is(err, cause) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// firstErrors returns the first error of each sequence.
+func firstErrors(ctx context.Context, l journal.Ledger) map[string]error {
+	return map[string]error{
+		"Read":     firstError(l.Read(ctx, phone("a"))),
+		"ReadAll":  firstError(l.ReadAll(ctx, "spring")),
+		"Watch":    firstError(l.Watch(ctx, "spring", 0)),
+		"Rollouts": firstError(l.Rollouts(ctx, journal.Filter{})),
+		"Find":     firstError(l.Find(ctx, "a")),
+	}
+}
+
+func firstError[T any](sequence iter.Seq2[T, error]) error {
+	for _, err := range sequence {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func closed(t *testing.T, one, other journal.Ledger) {
+	mustAppend(t, one, phone("a"), 0, note(""))
+	if err := one.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := one.Close(); err != nil {
+		t.Errorf("a second Close: %v", err)
+	}
+	if _, err := one.Append(t.Context(), phone("b"), 0, note("")); err == nil {
+		t.Error("Append after Close has no error")
+	}
+	for name, err := range firstErrors(t.Context(), one) {
+		if err == nil {
+			t.Errorf("%s after Close has no error", name)
+		}
+	}
+	mustAppend(t, other, phone("b"), 0, note(""))
+}
+
+func stopEarly(t *testing.T, one, _ journal.Ledger) {
+	var after journal.Seq
+	for range 3 {
+		after = mustAppend(t, one, phone("a"), after, note(""))
+	}
+	if _, err := journal.Create(t.Context(), one, "spring", At(0), journal.Planned{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 { // what is not given back would run out
+		for range one.Read(t.Context(), phone("a")) {
+			break
+		}
+		for range one.ReadAll(t.Context(), "spring") {
+			break
+		}
+		for range one.Watch(t.Context(), "spring", 0) {
+			break
+		}
+		for range one.Rollouts(t.Context(), journal.Filter{}) {
+			break
+		}
+		for range one.Find(t.Context(), "a") {
+			break
+		}
+	}
+	mustAppend(t, one, phone("a"), after, note(""))
+}
+
+func streamsApart(t *testing.T, one, other journal.Ledger) {
+	for _, key := range []journal.Key{{Rollout: "a", Phone: "b"}, {Rollout: "A", Phone: "b"}, {Rollout: "a", Phone: "B"}, {Rollout: "a/b"}, {Rollout: "a"}, {Rollout: "ab"}, {Rollout: "a", Phone: "b.c"}} {
+		mustAppend(t, one, key, 0, note(key.String()))
+	}
+	if got := List(t, other.Read(t.Context(), journal.Key{Rollout: "a", Phone: "b"})); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+	if got := List(t, other.ReadAll(t.Context(), "a")); len(got) != 4 {
+		t.Errorf("%v", got)
+	}
+}
