@@ -132,10 +132,10 @@ func (p *phone) run(ctx, early context.Context) Result {
 
 // begin waits until whoever runs the plan lets the phone begin.
 func (p *phone) begin(ctx context.Context) error {
-	if p.runner.options.Begin == nil {
+	if p.runner.plan.Begin == nil {
 		return nil
 	}
-	err := p.runner.options.Begin(ctx, p.index)
+	err := p.runner.plan.Begin(ctx, p.index)
 	failure := (*Failure)(nil)
 	switch {
 	case err == nil || errors.As(err, &failure):
@@ -148,10 +148,10 @@ func (p *phone) begin(ctx context.Context) error {
 
 // commit lets whoever runs the plan record a step that cannot be undone, before it is taken.
 func (p *phone) commit(ctx context.Context, step Step) error {
-	if p.runner.options.Commit == nil {
+	if p.runner.plan.Commit == nil {
 		return nil
 	}
-	err := p.runner.options.Commit(ctx, p.index, step)
+	err := p.runner.plan.Commit(ctx, p.index, step)
 	failure := (*Failure)(nil)
 	switch {
 	case err == nil || errors.As(err, &failure):

@@ -20,6 +20,14 @@ type Plan struct {
 	Image  *Image         // nil: the phones are only queried
 	Pages  *Web           // without an image: the phones are not contacted, and their web pages are examined up to the form
 
+	// Settle is how long a phone that an earlier run instructed may take from then until it runs the new version; 15 min if 0.
+	Settle time.Duration
+	// Begin, if not nil, is called before a phone is contacted, and may wait. Its error leaves the phone alone.
+	Begin func(ctx context.Context, number int) error
+	// Commit, if not nil, is called before the step that cannot be undone: StepInstructed before a phone is sent the update command,
+	// and StepSending before the first byte of the image is sent to its web page. Its error leaves the phone alone.
+	Commit func(ctx context.Context, number int, step Step) error
+
 	// Back returns where a phone has to call back, given the local address that reaches it.
 	Back func(local netip.Addr) (host string, port int)
 }
@@ -111,7 +119,6 @@ type Options struct {
 	ConfirmFirst    time.Duration // how long to wait for a call-back before the web page is visited (default 20 s, at most Patience)
 	FinalStatus     time.Duration // how long a phone is queried after a failed upload or an interrupt (default 8 s)
 	RefusalWatch    time.Duration // how long a phone that has the image, but whose page refuses it, is watched for a restart (default 15 Probes, at most Patience)
-	Settle          time.Duration // how long a phone that an earlier run instructed may take until it runs the new version (default 15 min from then)
 	SkipUnreachable bool          // a phone is given up at once if its first contact request fails; else it is tried for Patience, since it may be restarting
 	AltPort         string        // HTTPS port that accepts contact requests too (default 443)
 
@@ -119,12 +126,6 @@ type Options struct {
 	// [net.Resolver.LookupNetIP]. The networks are "tcp" and "ip".
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
-
-	// Begin, if not nil, is called before a phone is contacted, and may wait. Its error leaves the phone alone.
-	Begin func(ctx context.Context, number int) error
-	// Commit, if not nil, is called before the step that cannot be undone: StepInstructed before a phone is sent the update command,
-	// and StepSending before the first byte of the image is sent to its web page. Its error leaves the phone alone.
-	Commit func(ctx context.Context, number int, step Step) error
 
 	// Event, if not nil, is called with everything that happens, one event at a time. The run waits for it.
 	Event func(Event)
@@ -157,7 +158,6 @@ func (o Options) complete() Options {
 	setDefault(&o.AltPort, defaultAltPort)
 	setDefault(&o.ConfirmFirst, DefaultConfirmFirst)
 	setDefault(&o.FinalStatus, defaultFinalStatus)
-	setDefault(&o.Settle, defaultSettle)
 	setDefault(&o.RefusalWatch, defaultRefusalWatch*o.Probe)
 	o.RefusalWatch = min(o.RefusalWatch, o.Patience)
 	if o.Lookup == nil {

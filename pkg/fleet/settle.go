@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -14,7 +15,7 @@ func (p *phone) settle(ctx context.Context) error {
 	earlier := p.target.Earlier
 	p.facts.before = earlier.Before
 	p.result.Instructed = true
-	until := earlier.At.Add(p.runner.options.Settle)
+	until := earlier.At.Add(cmp.Or(p.runner.plan.Settle, defaultSettle))
 	pause := p.runner.options.ContactInterval
 	var v *visit
 	if p.runner.plan.web() != nil {

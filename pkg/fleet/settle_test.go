@@ -111,15 +111,15 @@ func TestCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var s *stage
 				var steps []string
-				s = set(t, fleet.Options{Commit: func(_ context.Context, number int, step fleet.Step) error {
+				s := set(t, fleet.Options{})
+				s.plan.Commit = func(_ context.Context, number int, step fleet.Step) error {
 					if number != 0 || step != row.step {
 						t.Errorf("phone %d, %s", number, step)
 					}
 					steps = append(steps, s.steps())
 					return row.err
-				}})
+				}
 				var p *phonesim.Phone
 				if row.web {
 					p = s.pagePhone(1)
@@ -147,7 +147,8 @@ func TestBegin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		s := set(t, fleet.Options{Begin: func(ctx context.Context, number int) error {
+		s := set(t, fleet.Options{})
+		s.plan.Begin = func(ctx context.Context, number int) error {
 			if number == 1 {
 				return errors.New("outside the window")
 			}
@@ -157,7 +158,7 @@ func TestBegin(t *testing.T) {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}})
+		}
 		s.phone(1, nil)
 		s.phone(2, nil)
 		s.hear = func(e fleet.Event) {
@@ -171,10 +172,11 @@ func TestBegin(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		s := set(t, fleet.Options{Begin: func(ctx context.Context, _ int) error {
+		s := set(t, fleet.Options{})
+		s.plan.Begin = func(ctx context.Context, _ int) error {
 			<-ctx.Done()
 			return ctx.Err()
-		}})
+		}
 		s.phone(1, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
