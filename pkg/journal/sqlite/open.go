@@ -138,7 +138,7 @@ func (l *Ledger) recognise() error {
 	if string(head[:16]) != "SQLite format 3\x00" || binary.BigEndian.Uint32(head[68:]) != applicationID {
 		return l.foreign()
 	}
-	if version := int(binary.BigEndian.Uint32(head[60:])); version > l.format.version {
+	if version := int(int32(binary.BigEndian.Uint32(head[60:]))); version > l.format.version { //nolint:gosec // SQLite keeps it with a sign
 		return l.newer(version)
 	}
 	return nil
