@@ -137,6 +137,9 @@ func TestMigrateTogether(t *testing.T) {
 	if _, err := holder.Append(t.Context(), key, seq, note("by the older program")); !errors.Is(err, journal.ErrNewer) {
 		t.Errorf("the older program goes on: %v", err)
 	}
+	if _, err := os.Stat(path + ".version-1.2"); err == nil {
+		t.Error("there are two copies")
+	}
 	if got := journaltest.List(t, opened(t, path+".version-1").Read(t.Context(), key)); len(got) != 2 {
 		t.Errorf("the copy has %v", got)
 	}
