@@ -34,6 +34,7 @@ func Conform(t *testing.T, open Opener) {
 		"watch":              watch,
 		"append while read":  appendWhileRead,
 		"many at once":       manyAtOnce,
+		"one wins":           oneWins,
 		"context":            contextEnds,
 		"closed":             closed,
 		"stop reading early": stopEarly,
@@ -383,59 +384,59 @@ func appendWhileRead(t *testing.T, one, _ journal.Ledger) {
 	}
 }
 
+// manyAtOnce appends from many goroutines, each to a stream of its own.
 func manyAtOnce(t *testing.T, one, other journal.Ledger) {
 	const writers, events = 8, 12
+	ledgers := []journal.Ledger{one, other}
 	var wait sync.WaitGroup
 	for i := range writers {
 		wait.Go(func() {
-			l, key, seq := one, phone(fmt.Sprint(i)), journal.Seq(0)
-			if i%2 == 1 {
-				l = other
-			}
+			key, seq := phone(fmt.Sprint(i)), journal.Seq(0)
 			for n := range events {
 				var err error
-				if seq, err = l.Append(t.Context(), key, seq, note(fmt.Sprint(n))); err != nil {
+				if seq, err = ledgers[i%2].Append(t.Context(), key, seq, note(fmt.Sprint(n))); err != nil {
 					t.Errorf("%s: %v", key, err)
 					return
 				}
 			}
 		})
 	}
-	var mu sync.Mutex
-	winners := 0
-	for i := range writers { // all of them want to be first
-		wait.Go(func() {
-			l := one
-			if i%2 == 1 {
-				l = other
-			}
-			_, err := l.Append(t.Context(), phone("wanted"), 0, note(""))
-			if err != nil && !errors.Is(err, journal.ErrConflict) {
-				t.Error(err)
-			}
-			if err == nil {
-				mu.Lock()
-				winners++
-				mu.Unlock()
-			}
-		})
-	}
 	wait.Wait()
-	if winners != 1 {
-		t.Errorf("%d processes got the phone", winners)
-	}
 	seen := map[journal.Key]int{}
 	for _, record := range List(t, one.ReadAll(t.Context(), "spring")) {
 		text := record.Event.Body.(journal.Note).Text
-		if n := seen[record.Key]; record.Key.Phone != "wanted" && text != fmt.Sprint(n) {
+		if n := seen[record.Key]; text != fmt.Sprint(n) {
 			t.Errorf("%s: event %d is %s", record.Key, n, text)
 		}
 		seen[record.Key]++
 	}
 	for key, n := range seen {
-		if n != events && key.Phone != "wanted" {
-			t.Errorf("%s has %d events", key, n)
+		if n != events || len(seen) != writers {
+			t.Errorf("%s has %d events; %d streams", key, n, len(seen))
 		}
+	}
+}
+
+// oneWins lets many begin the same phone: one of them gets it.
+func oneWins(t *testing.T, one, other journal.Ledger) {
+	ledgers := []journal.Ledger{one, other}
+	errs := make([]error, 8)
+	var wait sync.WaitGroup
+	for i := range errs {
+		wait.Go(func() { _, errs[i] = ledgers[i%2].Append(t.Context(), phone("wanted"), 0, note("")) })
+	}
+	wait.Wait()
+	winners := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			winners++
+		case !errors.Is(err, journal.ErrConflict):
+			t.Error(err)
+		}
+	}
+	if winners != 1 || len(List(t, one.Read(t.Context(), phone("wanted")))) != 1 {
+		t.Errorf("%d got the phone", winners)
 	}
 }
 
@@ -502,23 +503,24 @@ func stopEarly(t *testing.T, one, _ journal.Ledger) {
 		t.Fatal(err)
 	}
 	for range 50 { // what is not given back would run out
-		for range one.Read(t.Context(), phone("a")) {
-			break
-		}
-		for range one.ReadAll(t.Context(), "spring") {
-			break
-		}
-		for range one.Watch(t.Context(), "spring", 0) {
-			break
-		}
-		for range one.Rollouts(t.Context(), journal.Filter{}) {
-			break
-		}
-		for range one.Find(t.Context(), "a") {
-			break
-		}
+		begin(t, one.Read(t.Context(), phone("a")))
+		begin(t, one.ReadAll(t.Context(), "spring"))
+		begin(t, one.Watch(t.Context(), "spring", 0))
+		begin(t, one.Rollouts(t.Context(), journal.Filter{}))
+		begin(t, one.Find(t.Context(), "a"))
 	}
 	mustAppend(t, one, phone("a"), after, note(""))
+}
+
+// begin reads the first element of a sequence.
+func begin[T any](t *testing.T, sequence iter.Seq2[T, error]) {
+	t.Helper()
+	for _, err := range sequence {
+		if err != nil {
+			t.Error(err)
+		}
+		break
+	}
 }
 
 func streamsApart(t *testing.T, one, other journal.Ledger) {

@@ -157,7 +157,7 @@ func withoutLogin(server string) string {
 
 // Decode parses a stored body. A kind that this program does not know becomes an [Unknown]; fields that it does not know are
 // left out.
-func Decode(kind Kind, data []byte) (Body, error) { //nolint:gocognit,funlen // a table
+func Decode(kind Kind, data []byte) (Body, error) {
 	switch kind {
 	case KindPlanned:
 		return decode[Planned](data)
@@ -217,7 +217,11 @@ func decodeStep(kind Kind, data []byte) (Body, error) {
 	case KindBack:
 		return decode[Back](data)
 	}
-	return decodeUnknown(kind, data)
+	unknown, err := decodeUnknown(kind, data)
+	if err != nil {
+		return nil, err
+	}
+	return unknown, nil
 }
 
 // decode parses a body of a known type.

@@ -37,6 +37,7 @@ type written struct {
 	err    error    // the last failure
 	over   bool     // another process has written to the stream: nothing is recorded any more
 	lost   int      // events that were dropped
+	why    error    // why the first of them was
 }
 
 // waiting is an event that is not recorded yet.
@@ -118,12 +119,15 @@ func (w *Writer) Losses() []Loss {
 	defer w.mu.Unlock()
 	var losses []Loss
 	for key, s := range w.streams {
-		count := s.lost
+		count, why := s.lost, s.why
 		if s.err != nil {
 			count += len(s.queue)
 		}
+		if why == nil {
+			why = s.err
+		}
 		if count > 0 {
-			losses = append(losses, Loss{key, count, s.err})
+			losses = append(losses, Loss{key, count, why})
 		}
 	}
 	slices.SortFunc(losses, func(a, b Loss) int {
@@ -183,10 +187,7 @@ func (w *Writer) add(key Key, event Event, answer chan error) error {
 		return nil
 	}
 	if answer == nil { // a barrier tells its caller
-		s.lost++
-	}
-	if s.err == nil {
-		s.err = err
+		s.lose(err)
 	}
 	return err
 }

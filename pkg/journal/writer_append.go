@@ -64,10 +64,18 @@ func (s *written) letGo(err error) {
 	for _, one := range s.queue {
 		one.reply(err)
 		if one.answer == nil {
-			s.lost++
+			s.lose(err)
 		}
 	}
 	s.queue = nil
+}
+
+// lose counts an event that is dropped.
+func (s *written) lose(err error) {
+	s.lost++
+	if s.why == nil {
+		s.why = err
+	}
 }
 
 // reply answers a barrier.

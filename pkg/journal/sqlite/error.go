@@ -68,31 +68,31 @@ func (l *Ledger) explain(ctx context.Context, err error) error {
 	case raw.Code() == code.SQLITE_INTERRUPT && ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	kind, text := explained(raw.Code())
+	text, kind := explained(raw.Code())
 	return failure(l.path, kind, text, err)
 }
 
 // explained returns what an extended result code of SQLite means for a person.
-func explained(result int) (kind error, text string) {
+func explained(result int) (text string, kind error) {
 	switch result {
 	case code.SQLITE_IOERR_SHMOPEN, code.SQLITE_IOERR_SHMSIZE, code.SQLITE_IOERR_SHMLOCK, code.SQLITE_IOERR_SHMMAP, code.SQLITE_IOERR_LOCK, code.SQLITE_PROTOCOL:
-		return journal.ErrNoShare, noShare
+		return noShare, journal.ErrNoShare
 	case code.SQLITE_READONLY_DBMOVED:
-		return journal.ErrGone, "was removed or replaced while it was in use"
+		return "was removed or replaced while it was in use", journal.ErrGone
 	}
 	switch result & 0xff {
 	case code.SQLITE_FULL:
-		return journal.ErrFull, "cannot be extended: no space is left on the disk"
+		return "cannot be extended: no space is left on the disk", journal.ErrFull
 	case code.SQLITE_READONLY, code.SQLITE_PERM, code.SQLITE_AUTH:
-		return journal.ErrReadOnly, "cannot be written: choose a file in a folder of yours"
+		return "cannot be written: choose a file in a folder of yours", journal.ErrReadOnly
 	case code.SQLITE_CANTOPEN:
-		return journal.ErrReadOnly, "cannot be opened: a file beside it, with -wal or -shm at the end, cannot be made or read"
+		return "cannot be opened: a file beside it, with -wal or -shm at the end, cannot be made or read", journal.ErrReadOnly
 	case code.SQLITE_BUSY, code.SQLITE_LOCKED:
-		return journal.ErrBusy, "is in use: another process has been writing to it for too long"
+		return "is in use: another process has been writing to it for too long", journal.ErrBusy
 	case code.SQLITE_CORRUPT, code.SQLITE_NOTADB:
-		return journal.ErrDamaged, "is damaged, and was left as it is: keep it, and choose another file"
+		return "is damaged, and was left as it is: keep it, and choose another file", journal.ErrDamaged
 	case code.SQLITE_IOERR:
-		return journal.ErrIO, "cannot be read or written: the disk reports an error"
+		return "cannot be read or written: the disk reports an error", journal.ErrIO
 	}
-	return journal.ErrIO, "cannot be used"
+	return "cannot be used", journal.ErrIO
 }

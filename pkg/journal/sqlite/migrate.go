@@ -22,14 +22,14 @@ func (l *Ledger) migrate(ctx context.Context, from int) error {
 			return failure(l.path, journal.ErrForeign, fmt.Sprintf("has the version %d, which never existed: keep it, and choose another name", from), nil)
 		}
 	}
-	saved, err := l.save(ctx, from)
-	if err != nil {
-		return err
-	}
-	err = l.change(ctx, func(tx *sql.Tx) error {
+	saved := ""
+	err := l.change(ctx, func(tx *sql.Tx) error {
 		version, err := l.version(ctx, tx)
 		if err != nil || version >= l.format.version {
 			return err // another process was faster
+		}
+		if saved, err = l.save(ctx, version); err != nil {
+			return err
 		}
 		statements := ""
 		for ; version < l.format.version; version++ {
@@ -37,6 +37,9 @@ func (l *Ledger) migrate(ctx context.Context, from int) error {
 		}
 		return l.mark(ctx, tx, statements)
 	})
+	if saved == "" {
+		return err
+	}
 	if err != nil {
 		kind := journal.ErrIO
 		if known := (*journal.Error)(nil); errors.As(l.explain(ctx, err), &known) {
@@ -47,7 +50,7 @@ func (l *Ledger) migrate(ctx context.Context, from int) error {
 	return nil
 }
 
-// save copies the file, what is in its -wal file included, and returns the name of the copy.
+// save, which is called with the lock for writing, copies the file, what is in its -wal file included, and returns the name of the copy.
 func (l *Ledger) save(ctx context.Context, version int) (string, error) {
 	for n := 1; n <= maxCopies; n++ {
 		name := fmt.Sprintf("%s.version-%d", l.path, version)
@@ -61,7 +64,7 @@ func (l *Ledger) save(ctx context.Context, version int) (string, error) {
 		if err != nil {
 			return "", l.system(err)
 		}
-		_, err = l.write.ExecContext(ctx, "VACUUM INTO ?", name)
+		_, err = l.read.ExecContext(ctx, "VACUUM INTO ?", name)
 		err = errors.Join(err, file.Sync(), file.Close())
 		if err != nil {
 			_ = os.Remove(name) // it was made here

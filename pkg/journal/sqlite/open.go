@@ -15,6 +15,7 @@ import (
 	"time"
 
 	driver "modernc.org/sqlite"
+	code "modernc.org/sqlite/lib"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
@@ -51,7 +52,7 @@ func open(ctx context.Context, path string, f format, busy time.Duration) (_ *Le
 		return nil, l.explain(ctx, err)
 	}
 	l.write.SetMaxOpenConns(1)
-	if l.read, err = connect(absolute, busy, "_pragma=query_only(1)"); err != nil {
+	if l.read, err = connect(absolute, busy, "_txlock=deferred"); err != nil {
 		return nil, l.explain(ctx, err)
 	}
 	defer func() {
@@ -59,7 +60,7 @@ func open(ctx context.Context, path string, f format, busy time.Duration) (_ *Le
 			_ = l.Close()
 		}
 	}()
-	if err := l.prepare(ctx); err != nil {
+	if err := l.prepareWithin(ctx, busy); err != nil {
 		return nil, l.explain(ctx, err)
 	}
 	l.protect()
@@ -138,7 +139,7 @@ func (l *Ledger) recognise() error {
 	if string(head[:16]) != "SQLite format 3\x00" || binary.BigEndian.Uint32(head[68:]) != applicationID {
 		return l.foreign()
 	}
-	if version := int(binary.BigEndian.Uint32(head[60:])); version > l.format.version {
+	if version := int(int32(binary.BigEndian.Uint32(head[60:]))); version > l.format.version { //nolint:gosec // SQLite keeps it with a sign
 		return l.newer(version)
 	}
 	return nil
@@ -153,9 +154,26 @@ func (l *Ledger) protect() {
 	}
 }
 
+// prepareWithin repeats prepare while another process is in the way. SQLite waits by itself, but not where it changes to a -wal
+// file.
+func (l *Ledger) prepareWithin(ctx context.Context, limit time.Duration) error {
+	for start := time.Now(); ; {
+		err := l.prepare(ctx)
+		var raw *driver.Error
+		if !errors.As(err, &raw) || raw.Code()&0xff != code.SQLITE_BUSY || time.Since(start) > limit {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // prepare makes the tables of a new file, migrates an older one, and refuses any other.
 func (l *Ledger) prepare(ctx context.Context) error {
-	id, version, empty, err := state(ctx, l.write)
+	id, version, empty, err := l.state(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -189,10 +207,20 @@ type querier interface {
 }
 
 // state returns what marks a file, and whether it has no tables.
-func state(ctx context.Context, q querier) (id, version int, empty bool, err error) {
+func (l *Ledger) state(ctx context.Context) (id, version int, empty bool, err error) {
+	tx, err := l.read.BeginTx(ctx, nil) // another process may be making the tables
+	if err != nil {
+		return 0, 0, false, err
+	}
+	id, version, empty, err = marks(ctx, tx)
+	return id, version, empty, errors.Join(err, ignoreDone(tx.Rollback()))
+}
+
+// marks is state in a transaction.
+func marks(ctx context.Context, tx *sql.Tx) (id, version int, empty bool, err error) {
 	var tables int
 	for query, value := range map[string]*int{"PRAGMA application_id": &id, "PRAGMA user_version": &version, "SELECT count(*) FROM sqlite_schema": &tables} {
-		if err := q.QueryRowContext(ctx, query).Scan(value); err != nil {
+		if err := tx.QueryRowContext(ctx, query).Scan(value); err != nil {
 			return 0, 0, false, err
 		}
 	}
@@ -208,7 +236,7 @@ func (l *Ledger) version(ctx context.Context, q querier) (version int, err error
 // make makes the tables, unless another process was faster.
 func (l *Ledger) make(ctx context.Context) error {
 	return l.change(ctx, func(tx *sql.Tx) error {
-		if id, _, empty, err := state(ctx, tx); err != nil || id == applicationID || !empty {
+		if id, _, empty, err := marks(ctx, tx); err != nil || id == applicationID || !empty {
 			return err
 		}
 		return l.mark(ctx, tx, l.format.schema)

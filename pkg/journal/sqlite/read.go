@@ -156,6 +156,6 @@ func (l *Ledger) Check(ctx context.Context) error {
 	if found == "ok" {
 		return nil
 	}
-	_, text := explained(code.SQLITE_CORRUPT)
+	text, _ := explained(code.SQLITE_CORRUPT)
 	return failure(l.path, journal.ErrDamaged, text, errors.New(found))
 }
