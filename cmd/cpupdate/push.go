@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -72,11 +73,19 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
 	o.Listen.AddFlags(flags)
+	end = console.Group(flags, "This machine")
+	addJournalFlag(a, flags)
+	end()
 	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
 	end()
 	o.Image.AddTrustFlags(flags)
+}
+
+// addJournalFlag declares the flag of the journal.
+func addJournalFlag(a *app, flags *pflag.FlagSet) {
+	flags.StringVar(&a.record.Flag, "journal", "", "the journal `FILE` (default $CPUPDATE_JOURNAL, or journal.db in the state folder)")
 }
 
 // imageToPush rejects standard input as the image; further arguments are phones.

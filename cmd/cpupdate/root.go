@@ -43,6 +43,9 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
 			a.store.FindFolder()
+			if a.record.FolderErr != nil && a.store.FolderErr == nil {
+				a.record.Folder, a.record.FolderErr = a.store.Folder, nil
+			}
 			a.con.Flags = flagsOf(cmd.Flags())
 			if err := noEmptyFlag(cmd); err != nil {
 				return err
@@ -66,7 +69,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
 	flags.BoolVar(&a.con.NoColor, "no-color", false, "do not use colours, even on a terminal")
 
-	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
+	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newHistory(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
 	root.SetHelpCommand(help)
 	asUsage(root)

@@ -55,6 +55,8 @@ func TestScript(t *testing.T) {
 			env.Setenv("USERPROFILE", home)
 			env.Setenv("AppData", filepath.Join(home, "settings"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "settings"))
+			env.Setenv("LOCALAPPDATA", filepath.Join(home, "state"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
 			env.Setenv("SETTINGS", settingsFolder(home))
 			env.Setenv(credentials.KeyringVariable, credentials.KeyringOff) // a developer's keyring is his own
 			return os.MkdirAll(home, 0o700)

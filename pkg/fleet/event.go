@@ -59,7 +59,7 @@ type Event struct {
 	Form    Form
 	Text    string
 	Outcome Outcome
-	Later   bool // with StepDone: an earlier run updated it
+	Later   bool // with StepDone and StepFailed: an earlier run instructed it, and this one only queried it
 	Failure *Failure
 	Err     error
 }
@@ -119,5 +119,5 @@ type Result struct {
 	Down       time.Time        // when it was seen to restart; zero if it was not
 	Back       time.Time        // and to be there again
 	Took       time.Duration
-	Later      bool // it was updated by an earlier run, and seen by this one
+	Later      bool // an earlier run instructed it, and this one only queried it
 }

@@ -14,7 +14,7 @@ import (
 func (p *phone) settle(ctx context.Context) error {
 	earlier := p.target.Earlier
 	p.facts.before = earlier.Before
-	p.result.Instructed = true
+	p.result.Instructed, p.result.Later = true, true
 	until := earlier.At.Add(cmp.Or(p.runner.plan.Settle, defaultSettle))
 	pause := p.runner.options.ContactInterval
 	var v *visit
@@ -123,7 +123,7 @@ func (p *phone) settled() error {
 	if p.facts.ranBefore() {
 		return failf(KindUnproven, "an earlier run instructed it; it runs a version that it may have run before that")
 	}
-	p.result.Outcome, p.result.Later, p.result.Instructed = Updated, true, true
+	p.result.Outcome = Updated
 	return nil
 }
 

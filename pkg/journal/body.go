@@ -28,6 +28,8 @@ type Image struct {
 	SoftwareType string `json:"software_type,omitempty"`
 	SHA256       string `json:"sha256,omitempty"` // of the whole file, in hexadecimal
 	Size         int64  `json:"size,omitempty"`   // bytes
+
+	PayloadSHA256 string `json:"payload_sha256,omitempty"` // of what follows the header, in hexadecimal
 }
 
 // A Route says how the image gets to the phones.
@@ -105,6 +107,14 @@ type Listed struct {
 type Begun struct {
 	Run     string `json:"run"`
 	Attempt int    `json:"attempt"` // from 1
+}
+
+// TookOver says that an earlier run instructed the phone, and that it is not known how that ended. This run only queries it.
+type TookOver struct {
+	Rollout string    `json:"rollout"` // of the earlier run
+	Told    time.Time `json:"told"`    // when the phone made its last step there
+	Version string    `json:"version,omitempty"`
+	Before  Device    `json:"before,omitzero"`
 }
 
 // A Device is what a phone says about itself, word by word; "" is what it leaves out.
@@ -244,6 +254,9 @@ func (Listed) Kind() Kind { return KindListed }
 
 // Kind returns KindBegun.
 func (Begun) Kind() Kind { return KindBegun }
+
+// Kind returns KindTookOver.
+func (TookOver) Kind() Kind { return KindTookOver }
 
 // Kind returns KindReported.
 func (Reported) Kind() Kind { return KindReported }

@@ -179,6 +179,8 @@ func Decode(kind Kind, data []byte) (Body, error) {
 		return decode[Listed](data)
 	case KindBegun:
 		return decode[Begun](data)
+	case KindTookOver:
+		return decode[TookOver](data)
 	case KindReported:
 		return decode[Reported](data)
 	case KindChecked:

@@ -18,6 +18,7 @@ const (
 const (
 	KindListed      Kind = "listed"      // the rollout contains the phone
 	KindBegun       Kind = "begun"       // a run began with it
+	KindTookOver    Kind = "took-over"   // it was instructed by an earlier run whose end is not known
 	KindReported    Kind = "reported"    // what it says about itself
 	KindChecked     Kind = "checked"     // whether the image is compatible
 	KindInstructing Kind = "instructing" // barrier: the update command is sent next
@@ -60,7 +61,7 @@ func (k Kind) stream() stream {
 	switch k {
 	case KindPlanned, KindRunBegun, KindWaveOpened, KindPaused, KindResumed, KindStopped, KindLimitReached:
 		return ofRollout
-	case KindListed, KindBegun, KindReported, KindChecked, KindInstructing, KindInstructed, KindAccepted, KindBusy, KindFetching,
+	case KindListed, KindBegun, KindTookOver, KindReported, KindChecked, KindInstructing, KindInstructed, KindAccepted, KindBusy, KindFetching,
 		KindFetched, KindSending, KindSent, KindRestarting, KindBack, KindLetGo, KindOutcome, KindRetry:
 		return ofPhone
 	}

@@ -58,6 +58,9 @@ func (s State) Apply(event Event) State {
 	case Begun:
 		s.Run, s.Attempt, s.LetGo = body.Run, body.Attempt, nil
 		s.before(event)
+	case TookOver:
+		s.Told, s.Target, s.Before = body.Told, body.Version, body.Before
+		s.Step, s.StepAt = KindTookOver, body.Told
 	case Reported:
 		if s.Told.IsZero() {
 			s.Before = body.Device

@@ -58,6 +58,9 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
 		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
 		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindNotBegun, exit.CodeStopped, 0, "see the reason above, then go on", ""},
+		{fleet.KindNotRecorded, exit.CodeSettings, 0, "make room on the disk of the journal, or name a file on another one with --journal", ""},
+		{fleet.KindTaken, exit.CodeUnreachable, 0, "wait until the other run has finished, then see how it ended: cpupdate history PHONE", ""},
 		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
 	}
 }
@@ -80,6 +83,9 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
 		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
+		if r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer) {
+			hint = "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
+		}
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
 		}

@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -15,7 +16,7 @@ const maxEarlier = 50
 // earlier returns the targets with what an earlier run did with them, if its end is not known: it was killed, or the power
 // failed. A run that still goes on lets go of such a phone: this one took over.
 func (r *Run) earlier(ctx context.Context, targets []fleet.Target) ([]fleet.Target, error) {
-	known := append([]fleet.Target(nil), targets...)
+	known := slices.Clone(targets)
 	for i := range known {
 		t := &known[i]
 		found, err := r.unfinished(ctx, t.Address, r.phones[i].listed)
@@ -28,6 +29,9 @@ func (r *Run) earlier(ctx context.Context, targets []fleet.Target) ([]fleet.Targ
 		if found == nil || found.Target != r.image.Version {
 			continue
 		}
+		r.writer.Note(r.phones[i].key, journal.Event{At: time.Now(), Body: journal.TookOver{
+			Rollout: found.rollout, Told: found.StepAt, Version: found.Target, Before: found.Before,
+		}})
 		b := found.Before
 		t.Earlier = &fleet.Earlier{
 			At:     found.StepAt,
@@ -37,9 +41,26 @@ func (r *Run) earlier(ctx context.Context, targets []fleet.Target) ([]fleet.Targ
 	return known, nil
 }
 
+// Earlier returns how many of the targets an earlier run instructed.
+func Earlier(targets []fleet.Target) int {
+	n := 0
+	for _, t := range targets {
+		if t.Earlier != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// told is the state of a phone that was instructed, and the run that did it.
+type told struct {
+	journal.State
+	rollout string
+}
+
 // unfinished returns the newest run that instructed a phone and whose end is not known, nil if there is none. A run that was listed
 // after this one is passed over: it takes over from this one, not the other way round.
-func (r *Run) unfinished(ctx context.Context, name string, listed journal.Seq) (*journal.State, error) {
+func (r *Run) unfinished(ctx context.Context, name string, listed journal.Seq) (*told, error) {
 	seen := 0
 	for key, err := range r.ledger.Find(ctx, name) {
 		if err != nil {
@@ -58,7 +79,7 @@ func (r *Run) unfinished(ctx context.Context, name string, listed journal.Seq) (
 		case state.Outcome != nil:
 			return nil, nil //nolint:nilnil // the last run with it has an end
 		case !state.Told.IsZero():
-			return &state, nil
+			return &told{state, key.Rollout}, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // there is none
