@@ -25,6 +25,7 @@ func Bodies() []journal.Body {
 		journal.Note{Text: "reception"},
 		journal.Listed{Address: "192.0.2.7", MAC: "00:1A:E8:12:34:56", Note: "by the door", Room: "4.07", Site: "berlin", Wave: 1, SHA256: "00ff"},
 		journal.Begun{Run: "r1", Attempt: 1},
+		journal.TookOver{Rollout: "push-1", Told: time.UnixMilli(1_700_000_000_000).UTC(), Version: "V1 R4.9.0", Before: journal.Device{Version: "V1 R3.1.0"}},
 		journal.Reported{Device: device},
 		journal.Checked{Verdict: "fits", Overrides: overrides},
 		journal.Instructing{Run: "r1", Attempt: 1, Version: "V1 R4.9.0", SHA256: "00ff"},

@@ -97,6 +97,9 @@ func bound(value reflect.Value) reflect.Value {
 		copied.SetString(boundText(value.String()))
 		return copied
 	case reflect.Struct:
+		if value.Type() == reflect.TypeFor[time.Time]() {
+			return value
+		}
 		copied := reflect.New(value.Type()).Elem()
 		for i := range value.NumField() {
 			copied.Field(i).Set(bound(value.Field(i)))

@@ -26,6 +26,7 @@ limit-reached {"wave":2,"cause":"rejected","limit":"10%","count":4}
 note {"text":"reception"}
 listed {"address":"192.0.2.7","mac":"00:1A:E8:12:34:56","note":"by the door","room":"4.07","site":"berlin","wave":1,"sha256":"00ff"}
 begun {"run":"r1","attempt":1}
+took-over {"rollout":"push-1","told":"2023-11-14T22:13:20Z","version":"V1 R4.9.0","before":{"version":"V1 R3.1.0"}}
 reported {"device":{"type":"OpenScape Desk Phone CP600","software_type":"Unify SIP","version":"V1 R3.1.0","mac":"00:1A:E8:12:34:56","part_number":"S30817-S7720"}}
 checked {"verdict":"fits","overrides":[{"rule":"downgrade","reason":"ticket 17"}]}
 instructing {"run":"r1","attempt":1,"version":"V1 R4.9.0","sha256":"00ff"}
@@ -65,13 +66,16 @@ func TestStableNames(t *testing.T) {
 func TestNoSecret(t *testing.T) {
 	known := strings.Fields(`Images Route By Overrides Phones Push Name Version SoftwareType SHA256 Size Way Server Profile Listen User Host
 		Tool Rule Reason Run Wave Cause Limit Count Address MAC Note Room Site Attempt Type PartNumber Device Verdict Bytes Failure Text
-		Result Instructed Keeps Took Data`)
+		Result Instructed Keeps Took Data PayloadSHA256 Rollout Told Before`)
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
 		switch typ.Kind() {
 		case reflect.Slice:
 			walk(typ.Elem())
 		case reflect.Struct:
+			if typ == reflect.TypeFor[time.Time]() {
+				return
+			}
 			for field := range typ.Fields() {
 				if !slices.Contains(known, field.Name) {
 					t.Errorf("%s has a field %s: can it hold a secret?", typ, field.Name)
