@@ -19,6 +19,9 @@ type Planned struct {
 	Overrides []Override `json:"overrides,omitempty"`
 	Phones    int        `json:"phones"`         // how many phones get a Listed; fewer of them mean that the planning was cut off
 	Push      bool       `json:"push,omitempty"` // made by a push, not by a plan
+
+	// Plan is what the planner noted, a JSON object. The journal keeps it as it is.
+	Plan json.RawMessage `json:"plan,omitempty"`
 }
 
 // An Image identifies an image.
@@ -101,6 +104,9 @@ type Listed struct {
 	Site    string `json:"site,omitempty"`
 	Wave    int    `json:"wave,omitempty"`   // from 1
 	SHA256  string `json:"sha256,omitempty"` // which of the rollout's images the phone gets, if there are several
+
+	// Plan is what the planner noted about the phone, a JSON object. The journal keeps it as it is.
+	Plan json.RawMessage `json:"plan,omitempty"`
 }
 
 // Begun says that a run began with the phone.

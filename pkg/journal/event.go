@@ -110,7 +110,7 @@ func bound(value reflect.Value) reflect.Value {
 		}
 		return copied
 	case reflect.Slice:
-		if value.IsNil() {
+		if value.IsNil() || value.Type() == reflect.TypeFor[json.RawMessage]() {
 			return value
 		}
 		copied := reflect.MakeSlice(value.Type(), value.Len(), value.Len())

@@ -22,6 +22,8 @@ type Control struct {
 	Stopped  bool
 	Opened   int // how many waves were opened, by the rollout itself or by a person
 	Forgiven int // limits of so many waves do not count any more: a person went on in spite of them
+
+	reached int // how many waves had a limit reached
 }
 
 // A State is all that a decision needs.

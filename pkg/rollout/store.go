@@ -1,0 +1,239 @@
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// head is what the journal keeps of a plan as a whole.
+type head struct {
+	Images []Image  `json:"images"`
+	Waves  []string `json:"waves"`
+	Rules  Rules    `json:"rules"`
+}
+
+// entry is what the journal keeps of a phone of a plan.
+type entry struct {
+	Phone
+	Index int `json:"index"`
+	Wave  int `json:"wave"` // of the plan, from 0; -1: it is left alone
+}
+
+// keyOf returns the stream of a step of a phone: a phone that gets several images one after the other has a stream for each.
+func keyOf(rollout string, p Phone, step int) journal.Key {
+	key := journal.Key{Rollout: rollout, Phone: p.Address}
+	if step > 0 {
+		key.Phone = fmt.Sprintf("%s (step %d)", p.Address, step+1)
+	}
+	return key
+}
+
+// Save writes a plan into the journal: first its head, and then each phone. A plan that was not written to its end has fewer
+// phones than its head says, and cannot be carried out.
+func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, planned journal.Planned, plan Plan) error {
+	h := head{Images: plan.Images, Rules: plan.Rules}
+	wave := map[int]int{}
+	for w, one := range plan.Waves {
+		h.Waves = append(h.Waves, one.Name)
+		for _, i := range one.Phones {
+			wave[i] = w
+		}
+	}
+	var err error
+	if planned.Plan, err = json.Marshal(h); err != nil {
+		return err
+	}
+	planned.Phones = len(plan.Phones)
+	if _, err := journal.Create(ctx, l, name, at, planned); err != nil {
+		return err
+	}
+	var batches []journal.Batch
+	for i, p := range plan.Phones {
+		w, in := wave[i]
+		if !in {
+			w = -1
+		}
+		data, err := json.Marshal(entry{p, i, w})
+		if err != nil {
+			return err
+		}
+		listed := journal.Listed{Address: p.Address, MAC: p.MAC, Note: p.Note, Site: p.Site, Wave: w + 1, Plan: data}
+		for step := range max(len(p.Images), 1) {
+			if len(p.Images) > 0 {
+				listed.SHA256 = plan.Images[p.Images[step]].SHA256
+			}
+			batches = append(batches, journal.Batch{Key: keyOf(name, p, step), Events: []journal.Event{{At: at, Body: listed}}})
+			listed.Plan = nil
+		}
+	}
+	for _, answer := range l.AppendAll(ctx, batches) {
+		if answer.Err != nil {
+			return answer.Err
+		}
+	}
+	return nil
+}
+
+// A Saved is a rollout as the journal has it.
+type Saved struct {
+	Name    string
+	At      time.Time
+	Planned journal.Planned
+	Plan    Plan
+	Control Control
+	Reason  string      // why it is paused or stopped, as whoever did it said
+	Seq     journal.Seq // of the last event of the rollout's own stream
+
+	Steps [][]journal.State // of each phone, for each of its images
+}
+
+// Errors of a rollout that cannot be loaded, for errors.Is.
+var (
+	ErrNoRollout  = errors.New("there is no rollout of this name")
+	ErrIncomplete = errors.New("the plan was not written to its end")
+)
+
+// Load reads a rollout.
+func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
+	s := &Saved{Name: name}
+	states := map[string]journal.State{}
+	var entries []entry
+	for r, err := range l.ReadAll(ctx, name) {
+		switch {
+		case err != nil:
+			return nil, err
+		case r.Key.Phone == "":
+			if err := s.apply(r.Event); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		states[r.Key.Phone] = states[r.Key.Phone].Apply(r.Event)
+		if listed, ok := r.Event.Body.(journal.Listed); ok && listed.Plan != nil {
+			var e entry
+			if err := json.Unmarshal(listed.Plan, &e); err != nil {
+				return nil, fmt.Errorf("%s: %w", r.Key, err)
+			}
+			entries = append(entries, e)
+		}
+	}
+	if s.At.IsZero() {
+		return nil, fmt.Errorf("%q: %w", name, ErrNoRollout)
+	}
+	if len(entries) != s.Planned.Phones {
+		return nil, fmt.Errorf("%q: %w", name, ErrIncomplete)
+	}
+	if err := s.place(entries); err != nil {
+		return nil, err
+	}
+	for _, p := range s.Plan.Phones {
+		var steps []journal.State
+		for step := range max(len(p.Images), 1) {
+			steps = append(steps, states[keyOf(name, p, step).Phone])
+		}
+		s.Steps = append(s.Steps, steps)
+	}
+	return s, nil
+}
+
+// apply takes over an event of the rollout's own stream.
+func (s *Saved) apply(e journal.Event) error {
+	s.Seq = e.Seq
+	switch body := e.Body.(type) {
+	case journal.Planned:
+		var h head
+		if err := json.Unmarshal(body.Plan, &h); err != nil {
+			return fmt.Errorf("%q: %w", s.Name, ErrNoRollout) // a push
+		}
+		s.At, s.Planned = e.At, body
+		s.Plan.Images, s.Plan.Rules = h.Images, h.Rules
+		for _, name := range h.Waves {
+			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
+		}
+	case journal.WaveOpened:
+		s.Control.Opened = max(s.Control.Opened, body.Wave)
+	case journal.Paused:
+		s.Control.Paused, s.Reason = true, body.Reason
+	case journal.Stopped:
+		s.Control.Stopped, s.Reason = true, body.Reason
+	case journal.Resumed:
+		s.Control.Paused, s.Control.Stopped, s.Reason = false, false, ""
+		s.Control.Forgiven = s.Control.reached
+	case journal.LimitReached:
+		s.Control.reached = max(s.Control.reached, body.Wave)
+	}
+	return nil
+}
+
+// place puts the phones into the plan.
+func (s *Saved) place(entries []entry) error {
+	s.Plan.Phones = make([]Phone, len(entries))
+	seen := make([]bool, len(entries))
+	for _, e := range entries {
+		if e.Index < 0 || e.Index >= len(entries) || seen[e.Index] || e.Wave >= len(s.Plan.Waves) {
+			return fmt.Errorf("%q: %w", s.Name, ErrIncomplete)
+		}
+		seen[e.Index] = true
+		s.Plan.Phones[e.Index] = e.Phone
+	}
+	byIndex := make([]int, len(entries))
+	for _, e := range entries {
+		byIndex[e.Index] = e.Wave
+	}
+	for i, w := range byIndex {
+		if w >= 0 {
+			s.Plan.Waves[w].Phones = append(s.Plan.Waves[w].Phones, i)
+		}
+	}
+	return nil
+}
+
+// A CauseFunc says of which class a failure is, and whether it may pass.
+type CauseFunc func(kind fleet.Kind, instructed bool) (cause Cause, mayPass bool)
+
+// State returns what decisions need.
+func (s *Saved) State(causes CauseFunc) State {
+	state := State{Control: s.Control}
+	for _, steps := range s.Steps {
+		state.Phones = append(state.Phones, progress(steps, causes))
+	}
+	return state
+}
+
+// Step returns which of its images a phone gets next, or the last one.
+func (s *Saved) Step(phone int) int { return current(s.Steps[phone]) }
+
+// current returns the first step without a good outcome, or the last one.
+func current(steps []journal.State) int {
+	for i, st := range steps {
+		if st.Outcome == nil || st.Outcome.Result == journal.Failed {
+			return i
+		}
+	}
+	return len(steps) - 1
+}
+
+// progress returns how far a phone is.
+func progress(steps []journal.State, causes CauseFunc) Progress {
+	st := steps[current(steps)]
+	p := Progress{Attempts: st.Attempt, At: st.At}
+	switch {
+	case st.Outcome != nil && st.Outcome.Result == journal.Failed:
+		p.Ended = true
+		p.Cause, _ = causes(fleet.Kind(st.Outcome.Failure), st.Outcome.Instructed)
+	case st.Outcome != nil:
+		p.Ended, p.Updated = true, true
+	case !st.Told.IsZero():
+		p.Instructed = true
+	case st.LetGo != nil:
+		p.Cause, p.MayPass = causes(fleet.Kind(st.LetGo.Failure), false)
+		p.Ended = p.MayPass
+	}
+	return p
+}
