@@ -55,6 +55,9 @@ const (
 	Busy     = "busy"
 )
 
+// FileOK is what a phone says of a file that it has (the guide, p. 54); of one that it does not have, it says Failed.
+const FileOK = "ok"
+
 // The values of fragment (the guide, p. 69).
 const (
 	FragmentNext  = "next"
