@@ -26,6 +26,9 @@ func (p *Phone) style(m *wpi.PhoneMessage) []byte {
 	case p.traits.signedInside:
 		text = strings.Replace(text, "    <ReasonForContact", signature("")+"    <ReasonForContact", 1)
 	}
+	if p.traits.otherXML {
+		text = "\uFEFF" + text
+	}
 	if p.traits.badXML && m.Reason != wpi.PhoneCleanUp {
 		text = strings.Replace(text, "</ItemList>", "</Item>", 1)
 	}
@@ -54,19 +57,18 @@ func reversed(text string) string {
 // otherXML writes the same message as other libraries might (assumed: phones of an unknown firmware).
 func otherXML(text string) string {
 	_, text, _ = strings.Cut(text, "?>\n")
-	text = strings.NewReplacer(
+	return strings.NewReplacer(
 		"</ItemList>", "</d:ItemList>", "<ItemList>", "<d:ItemList>", "<Item ", "<d:ITEM ", "</Item>", "</d:ITEM></d:ItemList><d:ItemList>",
 		"<Message ", "<d:Message ", "</Message>", "</d:Message>", "ReasonForContact", "d:REASONFORCONTACT",
 		"xmlns=", "xmlns:d=", "http://www.siemens.com/DLS", "http://www.unify.com/DLS", "WorkpointMessage", "d:WorkpointMessage",
 		">solicited<", ">Solicited<", ">start-up<", ">Start-Up<", ">status<", ">Status<", `status="accepted"`, `status="Accepted"`,
 	).Replace(text)
-	return "\uFEFF" + text
 }
 
 // signed puts a message into a signature: so the vendor's service does it (observed); that phones do it is assumed.
 func signed(text string) string {
-	head, message, _ := strings.Cut(text, "?>\n")
-	return head + "?>\n" + signature(`  <Object Id="WorkpointMessage">`+message+"</Object>\n")
+	begin := max(strings.Index(text, "<WorkpointMessage"), 0) // with a prefix it has no declaration
+	return text[:begin] + signature(`  <Object Id="WorkpointMessage">`+text[begin:]+"</Object>\n")
 }
 
 // signature returns a signature in the observed form. Its values are none: there is nothing to verify them with.
