@@ -57,6 +57,19 @@ func TestHintsAreCommands(t *testing.T) {
 	}
 }
 
+// TestRoomHint: a phone whose call this machine had no room for is not asked to change anything.
+func TestRoomHint(t *testing.T) {
+	f := PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindMachine, Msg: "it called back, but was told to call later", Err: noRoomError{}}})
+	if hint := strings.Join(f.Hints, " "); f.Code != exit.CodeUnreachable || hint != "try again; if many phones call at a time, lower --parallel" {
+		t.Errorf("%d, %q", f.Code, hint)
+	}
+}
+
+type noRoomError struct{}
+
+func (noRoomError) Error() string { return "this machine has no room for a phone's message" }
+func (noRoomError) Lacks() string { return "room" }
+
 // tables are all rows about phones.
 func tables() []PhoneRow { return slices.Concat(PhoneTable(), WebTable()) }
 
