@@ -117,8 +117,10 @@ func TestWord(t *testing.T) {
 	t.Parallel()
 	f := &facts{cut: bounded}
 	m := &wpi.PhoneMessage{Items: []wpi.Item{
-		{Name: wpi.ItemSoftwareVersion, Value: "V1 \n\t R4.9.0"}, {Name: wpi.ItemSoftwareType, Value: "Unify\u00a0 HFA"},
-		{Name: wpi.ItemDeviceType, Value: "OpenScape  Desk Phone  CP600"}, {Name: wpi.ItemMAC, Value: " 00:1a:e8:00:00:01"},
+		{Name: wpi.ItemSoftwareVersion, Value: "V1 \n\t R4.9.0"},
+		{Name: wpi.ItemSoftwareType, Value: "Unify\u00a0 HFA"},
+		{Name: wpi.ItemDeviceType, Value: "OpenScape  Desk Phone  CP600"},
+		{Name: wpi.ItemMAC, Value: " 00:1a:e8:00:00:01"},
 	}}
 	f.read(m)
 	if want := (Device{Type: "OpenScape Desk Phone CP600", SoftwareType: "Unify HFA", Version: "V1 R4.9.0", MAC: "00:1A:E8:00:00:01"}); f.after != want || f.after.running().IsZero() {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -72,7 +73,7 @@ func FuzzSigned(f *testing.F) {
 	f.Fuzz(func(t *testing.T, inner, hiding string) {
 		const head = `<WorkpointMessage><Message nonce="N"><ReasonForContact>status</ReasonForContact><ItemList>`
 		text := head + inner + `</ItemList></Message></WorkpointMessage>`
-		if len(text)+len(hiding) > wpi.MaxMessage/2 || strings.ContainsAny(inner, "!?\xfe\xff\x00") || strings.Contains(hiding, "!") {
+		if len(text)+len(hiding) > wpi.MaxMessage/2 || strings.ContainsAny(inner, "!?\x00") || !utf8.ValidString(inner) || strings.Contains(hiding, "!") {
 			t.Skip()
 		}
 		m, err := wpi.ParsePhoneMessage([]byte(text))

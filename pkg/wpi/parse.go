@@ -136,8 +136,7 @@ func (p *parser) start(t xml.StartElement) string {
 	message := name == p.root || name == "message" && len(p.path) > 0 // a bare Message may stand in a signature
 	once := message || inside && (name == "reasonforcontact" && p.root == phoneRoot || name == "action")
 	switch {
-	case len(p.path) == 0 && (name != p.root && name != signature || p.seen[name] || name == p.root && p.seen["message"]),
-		name != p.root && (name == phoneRoot || name == serviceRoot):
+	case p.otherRoot(name):
 		return "another root than expected"
 	case len(p.path) == maxDepth:
 		return "elements within elements without end"
@@ -165,6 +164,18 @@ func (p *parser) start(t xml.StartElement) string {
 		}
 	}
 	return ""
+}
+
+// otherRoot reports whether an element begins a message of the other direction, or is no root where one begins: a root is the
+// message, or one signature before, around or behind it.
+func (p *parser) otherRoot(name string) bool {
+	switch name {
+	case p.root:
+		return len(p.path) == 0 && (p.seen[name] || p.seen["message"])
+	case phoneRoot, serviceRoot:
+		return true
+	}
+	return len(p.path) == 0 && (name != signature || p.seen[name])
 }
 
 // attribute reads an attribute. The guide's table has fragment on ReasonForContact, its examples on Message (pp. 29, 69).

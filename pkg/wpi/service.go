@@ -135,10 +135,14 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, remote, failure)
 		return
 	}
-	hold := netconn.HoldOf(r.Context())
-	if hold != nil && !hold.Add(message.memory()) {
-		return // the connection had to make room
+	if hold := netconn.HoldOf(r.Context()); hold == nil || hold.Add(message.memory()) { // else the connection had to make room
+		s.take(w, r, message, size)
 	}
+}
+
+// take answers one message that was read, or takes it as a fragment.
+func (s *Service) take(w http.ResponseWriter, r *http.Request, message *PhoneMessage, size int) {
+	remote := remoteOf(r)
 	session, fresh := s.sessions.find(remote, cookieIDs(r.Header["Cookie"]), message.Reason == ReplyTo)
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)
 	defer cancel()
@@ -160,7 +164,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	memory := message.memory()
 	message, whole, err := s.sessions.join(session, message, size)
 	if err == nil && !whole {
-		err = s.sessions.hold(session, hold.Budget(), memory)
+		err = s.sessions.hold(session, netconn.HoldOf(r.Context()).Budget(), memory)
 	}
 	switch {
 	case errors.Is(err, ErrFull):

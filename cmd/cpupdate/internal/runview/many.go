@@ -127,18 +127,10 @@ func (r *Report) nameWidth() int {
 func endWord(e fleet.Event) (string, console.Style) {
 	if f := e.Failure; f != nil {
 		switch f.Kind {
-		case fleet.KindRefused:
-			return "incompatible", console.Red
-		case fleet.KindUnknown:
-			return "unknown", console.Yellow
-		case fleet.KindInterrupted:
-			return "interrupted", console.Yellow
-		case fleet.KindImage:
-			return "image error", console.Red
-		case fleet.KindStopped:
-			return "left alone", console.Yellow
+		case fleet.KindUnknown, fleet.KindInterrupted, fleet.KindStopped:
+			return advice.Word(f.Kind), console.Yellow
 		}
-		return string(f.Kind), console.Red
+		return advice.Word(f.Kind), console.Red
 	}
 	switch e.Outcome {
 	case fleet.Updated:
