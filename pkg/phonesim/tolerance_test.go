@@ -169,6 +169,23 @@ func TestSecureItems(t *testing.T) {
 	})
 }
 
+// TestSecureCommand: a command whose items are marked as secure is carried out as any other.
+func TestSecureCommand(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(t *world) {
+		s := newService(t)
+		p := start(t, cp600(), "accepts")
+		c := solicit(t, p.Address(), s)
+		answer := documented(c.nonce, "SoftwareDeployment", "file-server", "10.9.9.9", "file-name", "x", "file-type", "APP", "file-priority", "Normal", "file-pwd", "secret")
+		s.answer(reply{raw: httpAnswer(strings.ReplaceAll(answer, "<Item ", `<Item status="secure" `))})
+		s.say(s.expect("reply-to"), "CleanUp")
+		if e := p.await(phonesim.Instructed); e.Detail != "ftp 10.9.9.9:21  x" {
+			t.Errorf("it was told %q", e.Detail)
+		}
+		p.await(phonesim.FetchEnded)
+	})
+}
+
 // TestTwoMessages: a phone does nothing of an answer that hides a second message.
 func TestTwoMessages(t *testing.T) {
 	t.Parallel()
