@@ -61,7 +61,7 @@ func commandOrder() [][]string {
 		{"option"},
 		{"callback"},
 		{"runview"},
-		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "knownkeys"},
+		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd"},
 		{"doctor", "demo"},
 	}
 }
@@ -81,7 +81,7 @@ func commandFromOutside() map[string][]string {
 		"pack":              {"github.com/spf13/pflag"},
 		"simulate":          {"github.com/spf13/pflag"},
 		"defaults":          {"github.com/spf13/pflag"},
-		"knownkeys":         {"github.com/spf13/pflag"},
+		"trustcmd":          {"github.com/spf13/pflag"},
 	}
 }
 
