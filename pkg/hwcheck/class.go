@@ -131,7 +131,7 @@ func (c *evaluation) observedNames() []string {
 	switch {
 	case c.facts.Models.Known() && c.facts.Models.Confidence == bind.Observed:
 		return c.facts.Models.Value
-	case !c.facts.Models.Known() && c.facts.Platform.Known():
+	case c.platform():
 		return []string{c.facts.Platform.Value}
 	}
 	return nil

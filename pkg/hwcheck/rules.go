@@ -56,7 +56,6 @@ func imageStatement[T any](f bind.Fact[T]) Statement {
 
 func (c *evaluation) familyModel() Finding {
 	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.statement}
-	platform := c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
 	class := c.classOf()
 	assumed := class != nil && class.Confidence == Assumed
 	switch {
@@ -66,7 +65,7 @@ func (c *evaluation) familyModel() Finding {
 		return f.with(c.missing(), "the phone's model is not known", "State the phone's model to have it checked.")
 	case !c.facts.Family.Known() && !c.facts.Models.Known():
 		return f.with(NotChecked, "the image names no family or model", "State them in a descriptor beside the image to have them checked.")
-	case platform && (class == nil || assumed): // the models that run it are unknown, so it can neither fail nor pass
+	case c.platform() && (class == nil || assumed): // the models that run it are unknown, so it can neither fail nor pass
 		return f.with(NotChecked, "the image names a platform, not a model", "State the models in a descriptor beside the image to have them checked.")
 	case c.facts.Family.Known() && c.family.known && fold(c.family.value) != fold(c.facts.Family.Value):
 		return f.with(Fail, "the phone belongs to another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
@@ -80,6 +79,11 @@ func (c *evaluation) familyModel() Finding {
 		f.Class, f.Reason = class, "by its "+class.Describe()
 	}
 	return f
+}
+
+// platform reports whether the image names no model but a platform, and its family was observed too.
+func (c *evaluation) platform() bool {
+	return c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
 }
 
 // listed reports whether the image names the phone's model.
