@@ -98,7 +98,7 @@ func imageRows(im *Image) []row {
 	rows = append(rows,
 		row{"hardware levels", orNone(f.Levels.Known(), f.Levels.Value.String()), ruleComment(im)})
 	if f.Development {
-		rows = append(rows, row{"kind of build", "development", "observed: the major version is 0"})
+		rows = append(rows, row{"kind of build", "development", "observed: major version 0"})
 	}
 	if f.UpdateFrom.Known() {
 		rows = append(rows, row{"update from", f.UpdateFrom.Value.String() + " or newer", ""})
@@ -217,14 +217,14 @@ func kernelRows(f bind.Facts) []row {
 	case f.Format != bind.OpenStage:
 		return nil
 	case !f.Kernel.Known():
-		return []row{{"kernel part", "no such header", "observed: a U-Boot header at 0x40"}}
+		return []row{{"kernel part", "no such header", "no U-Boot header at 0x40"}}
 	}
 	k := f.Kernel.Value
 	state := kernelState(f) + ", " + console.Bytes(k.Length)
 	if f.Integrity.Kernel == bind.NotRead {
 		state = "not read, its header is intact"
 	}
-	rows := []row{{"kernel part", state, origin(f.Kernel.Origin)}, {"kernel name", k.Name, origin(f.Kernel.Origin)}}
+	rows := []row{{"kernel part", state, "observed at 0x40"}, {"kernel name", k.Name, "observed at 0x60"}}
 	if !k.Version.IsZero() {
 		rows = append(rows, row{"kernel version", k.Version.String(), "assumed from its name"})
 	}
