@@ -32,14 +32,13 @@ type Class struct {
 func builtinClasses() []Class {
 	const (
 		links   = "amooma/GS3, 2009: its folders os20 and os60 are links to os40 and os80"
-		numbers = "amooma/GS3 reads only the number of a device type such as OpenStage 40G"
-		hi      = "the guide keeps an image for OpenStage 80 in a folder HI; amooma/GS3"
+		numbers = "amooma/GS3 reads only the number of OpenStage 40G"
+		hi      = "a folder HI for OpenStage 80 in the guide; amooma/GS3 reads only the number of OpenStage 60G"
 		carrier = "NetCologne's documentation, 2022: CP20X_SIP_V1_R9_2_0.img"
 	)
 	const openStage, deskPhone = "OpenStage", "OpenScape Desk Phone CP"
 	return []Class{
 		{"OpenStage 20/40 variants", openStage, []string{"20", "20E", "20G", "40", "40G"}, Assumed, numbers, ""},
-		{"OpenStage 60/80 variants", openStage, []string{"60", "60G", "80", "80G"}, Assumed, numbers, ""},
 		{"OpenStage Hi", openStage, []string{"60", "60G", "80", "80G"}, Assumed, hi, ""},
 		{"OpenStage 20/40", openStage, []string{"20", "40"}, bind.Observed, links, ""},
 		{"OpenStage 60/80", openStage, []string{"60", "80"}, bind.Observed, links, ""},

@@ -122,7 +122,7 @@ func SheetText(con *console.Console, im *images.Image, p hwcheck.Phone, v hwchec
 		for _, f := range findings {
 			fmt.Fprintln(w, findingText(con, f, columns))
 			if f.Class != nil {
-				fmt.Fprintln(w, below.Line(console.Plain.Cell("By its "+f.Class.Describe()+".")))
+				fmt.Fprintln(w, con.Layout(textColumn).Line(console.Plain.Cell(f.Reason)))
 			}
 			if stops(f) && !v.NothingToDo || con.Verbose && f.Advice != "" {
 				fmt.Fprintln(w, below.Line(console.Plain.Cell(advice(f))))
