@@ -97,7 +97,7 @@ func TestPushOfChangedFile(t *testing.T) {
 						return
 					}
 					uploads := 1
-					sealed := c.before[0] == 0 && c.descriptor == "" // an OpenStage image that states no digest
+					sealed := c.before[0] == 0 && c.descriptor == ""           // an OpenStage image that states no digest
 					if c.field == "header" || c.field == "trailer" || sealed { // noticed before a connection is opened, or with the first chunk
 						uploads = 0
 					}

@@ -74,6 +74,8 @@ func (c *Class) check() error {
 		return errors.New("a class needs a name")
 	case fold(c.Family) == "" && len(c.Models) > 0:
 		return errors.New("a class with models needs a family")
+	case c.Models == nil:
+		return errors.New("a class needs models; an empty list removes the class of this name")
 	case len(c.Models) > maxClassModels:
 		return fmt.Errorf("the class lists %d models, at most %d are allowed", len(c.Models), maxClassModels)
 	case slices.ContainsFunc(c.Models, func(m string) bool { return fold(m) == "" }):
