@@ -292,7 +292,7 @@ func naiveClassOf(s situation, phoneFamily, phoneModel string) string {
 				phone = true
 			}
 			for _, name := range names {
-				if strings.EqualFold(name, class.Name) || strings.ToLower(naiveLastWord(name)) == strings.ToLower(model) {
+				if strings.EqualFold(name, class.Name) || strings.EqualFold(naiveLastWord(name), model) {
 					image = true
 				}
 			}
