@@ -222,7 +222,7 @@ func kernelRows(f bind.Facts) []row {
 	k := f.Kernel.Value
 	state := kernelState(f) + ", " + console.Bytes(k.Length)
 	if f.Integrity.Kernel == bind.NotRead {
-		state = "not read, its header is intact"
+		state = "CRC not checked, header intact"
 	}
 	rows := []row{{"kernel part", state, "observed at 0x40"}, {"kernel name", k.Name, "observed at 0x60"}}
 	if !k.Version.IsZero() {
