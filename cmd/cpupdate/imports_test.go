@@ -62,7 +62,7 @@ func commandOrder() [][]string {
 		{"option"},
 		{"callback"},
 		{"runview"},
-		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "knownkeys", "history"},
+		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd", "history"},
 		{"doctor", "demo"},
 	}
 }
@@ -82,7 +82,7 @@ func commandFromOutside() map[string][]string {
 		"pack":              {"github.com/spf13/pflag"},
 		"simulate":          {"github.com/spf13/pflag"},
 		"defaults":          {"github.com/spf13/pflag"},
-		"knownkeys":         {"github.com/spf13/pflag"},
+		"trustcmd":          {"github.com/spf13/pflag"},
 	}
 }
 
