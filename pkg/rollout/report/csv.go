@@ -1,0 +1,123 @@
+package report
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// csvColumns returns the columns of the CSV form. They never change; new ones come last.
+func csvColumns() []string {
+	return []string{
+		"rollout", "address", "note", "room", "site", "mac", "model", "hw_level", "wave", "outcome", "cause", "why", "next", "version_before", "version_after", "images",
+		"begun", "instructed", "ended", "took_seconds", "attempts", "retries", "overrides", "override_reason",
+	}
+}
+
+// WriteCSV writes a row a phone, in the order of the plan.
+func (r *Report) WriteCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	_ = c.Write(csvColumns()) // keeps its first error for Error
+	for _, p := range r.Phones {
+		level, wave := "", ""
+		if p.Level > 0 {
+			level = strconv.Itoa(int(p.Level))
+		}
+		if p.Wave > 0 {
+			wave = strconv.Itoa(p.Wave)
+		}
+		row := []string{
+			r.Rollout, p.Address, p.Note, p.Room, p.Site, p.MAC, p.Model, level, wave, string(p.Outcome), p.Cause, p.Why, p.Next, p.Before, p.After,
+			strings.Join(p.Images, ", "), csvTime(p.Begun), csvTime(p.Instructed), csvTime(p.Ended), seconds(p.Took), strconv.Itoa(p.Attempts), strconv.Itoa(p.Retries),
+			strings.Join(p.Overrides, ", "), p.Reason,
+		}
+		for i := range row {
+			row[i] = cell(row[i])
+		}
+		_ = c.Write(row)
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// maxListCell is how many bytes of a text a phone list may hold.
+const maxListCell = 500
+
+// WritePhoneList writes the phones that need somebody as a phone list for the next run.
+func (r *Report) WritePhoneList(w io.Writer) error {
+	c := csv.NewWriter(w)
+	_ = c.Write([]string{"address", "mac", "hw_level", "override", "reason", "note"})
+	for _, p := range r.Phones {
+		if !p.Outcome.NeedsSomebody() {
+			continue
+		}
+		level, override := "", ""
+		if p.Level > 0 {
+			level = strconv.Itoa(int(p.Level))
+		}
+		if p.stated {
+			override = "yes"
+		}
+		mac := journal.Name(p.MAC)
+		if strings.Count(mac, ":") != 5 || len(mac) != len("00:1A:E8:12:34:56") {
+			mac = "" // what a phone says may be anything
+		}
+		reason := ""
+		if override != "" {
+			reason = listCell(p.Reason)
+		}
+		_ = c.Write([]string{listCell(p.Address), mac, level, override, reason, listCell(p.Note)})
+	}
+	c.Flush()
+	return c.Error()
+}
+
+// listCell returns a text for a cell of a phone list, which is bounded.
+func listCell(text string) string {
+	text = cell(cut(text, maxListCell))
+	for limit := maxListCell; len(text) > maxListCell; limit /= 2 { // escaped characters are longer
+		text = cell(cut(text, limit))
+	}
+	return text
+}
+
+// cell keeps a spreadsheet from taking a text for a formula, and escapes what is not visible. A spreadsheet that separates cells
+// by semicolons may begin one after each of them.
+func cell(text string) string {
+	text = visible(text)
+	if !strings.ContainsAny(text, formulas) {
+		return text
+	}
+	var b strings.Builder
+	begins := true
+	for _, r := range text {
+		if begins && strings.ContainsRune(formulas, r) {
+			b.WriteByte('\'')
+		}
+		begins = r == ';' || begins && (r == ' ' || r == '"')
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// formulas are the characters with which a formula begins, also in their wide forms.
+const formulas = "=+-@\uff1d\uff0b\uff0d\uff20"
+
+func csvTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func seconds(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", d.Seconds())
+}

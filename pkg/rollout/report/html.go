@@ -1,0 +1,394 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"iter"
+	"strings"
+	"time"
+)
+
+//go:embed page.html
+var pageText string
+
+//go:embed page.css
+var styleText string
+
+//go:embed page.js
+var scriptText string
+
+// WriteHTML writes one page that needs no network, and no script to be read: a small one only sorts and filters.
+func (r *Report) WriteHTML(w io.Writer) error {
+	page, err := template.New("page").Parse(pageText)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(w, 64<<10)
+	if err := page.Execute(out, r.page()); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// policy allows the page its own style and script, and nothing else.
+func policy(style, script string) string {
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	return "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "; base-uri 'none'; form-action 'none'"
+}
+
+// Types of what the page shows. Every text is visible and short.
+type (
+	page struct {
+		Policy, Name, State, StateClass, Reason, Summary, Zone, Made, Tool string
+
+		Style    template.CSS
+		Script   template.JS
+		Sections []section
+		Facts    []fact
+		Shares   []share
+		Line     *timeLine
+		Waves    []waveRow
+		Causes   []causeRow
+		Tables   []table
+		Lists    []phoneList
+		Log      []logRow
+	}
+	section struct{ ID, Title string }
+	fact    struct {
+		Name   string
+		Values []string
+	}
+	share struct {
+		Outcome     Outcome
+		Label       string
+		Class, X, W string
+		Count       int
+	}
+	waveRow struct {
+		Number, Phones           int
+		Name, Begun, Ended, Took string
+		Outcomes                 string
+	}
+	causeRow struct {
+		ID, Kind, Next     string
+		Phones, Instructed int
+	}
+	table struct {
+		ID, Title, Caption string
+		Head               []string
+		Rows               [][]tableCell
+	}
+	tableCell struct{ Class, Text string }
+	phoneList struct {
+		ID, Title, Count string
+		Rows             iter.Seq[phoneRow]
+	}
+	phoneRow struct {
+		Address, Note, Model, MAC, Wave, Before, After, Class, Words, CauseID, Cause, Why, Begun, Seconds, Took, Attempts, Events, Text string
+
+		Outcome Outcome
+	}
+	logRow struct{ Time, Kind, Text string }
+)
+
+// class returns the colour of an outcome.
+func (o Outcome) class() string {
+	switch o {
+	case Updated:
+		return "good"
+	case NothingToDo, Checked:
+		return "same"
+	case Failed:
+		return "bad"
+	case NotKnown, NotDone:
+		return "open"
+	}
+	return "rest"
+}
+
+// class returns the colour of a state of the rollout.
+func (s State) class(c Counts) string {
+	switch {
+	case s == Complete && c.Failed == 0:
+		return "good"
+	case s == Complete, s == Limited, s == Stopped:
+		return "bad"
+	case s == Unbegun:
+		return "rest"
+	}
+	return "open"
+}
+
+// page returns what the page shows.
+func (r *Report) page() page {
+	p := page{
+		Policy: policy(styleText, scriptText), Style: template.CSS(styleText), Script: template.JS(scriptText), //nolint:gosec // both are of this package
+		Name: shown(r.Rollout), State: r.State.words(), StateClass: r.State.class(r.Counts), Reason: shown(r.Reason), Summary: r.Counts.sentence(),
+		Zone: r.Made.In(r.place).Format("MST (UTC-07:00)"), Made: r.stamp(r.Made), Tool: shown(r.By.Tool), Facts: r.facts(), Shares: r.shares(), Line: r.timeLine(),
+	}
+	for _, w := range r.Waves {
+		row := waveRow{Number: w.Number, Phones: w.Counts.Phones, Name: shown(w.Name), Begun: r.stamp(w.Begun), Ended: r.stamp(w.Ended), Outcomes: w.Counts.summary()}
+		if !w.Begun.IsZero() && !w.Ended.IsZero() {
+			row.Took = span(w.Ended.Sub(w.Begun))
+		}
+		p.Waves = append(p.Waves, row)
+	}
+	causes := map[string]string{}
+	for i, c := range r.Causes {
+		id := fmt.Sprintf("cause-%d", i+1)
+		if c.Kind != others {
+			causes[c.Kind] = id
+		}
+		p.Causes = append(p.Causes, causeRow{id, shown(causeWords(c.Kind)), visible(c.Next), c.Phones, c.Instructed})
+	}
+	p.Tables = r.tables()
+	p.Lists = r.lists(causes)
+	for _, e := range r.Log {
+		p.Log = append(p.Log, logRow{r.stamp(e.At), shown(e.Kind), shown(e.Text)})
+	}
+	p.Sections = p.sections()
+	return p
+}
+
+// words returns what people read.
+func (s State) words() string {
+	switch s {
+	case Limited:
+		return "a limit is reached"
+	case Unbegun:
+		return "planned, not begun"
+	}
+	return string(s)
+}
+
+// sentence says how many phones have which outcome.
+func (c Counts) sentence() string {
+	if c.Phones == 0 {
+		return "0 phones."
+	}
+	return count(c.Phones, "phone") + ": " + c.summary() + "."
+}
+
+// sections returns the headings that the page has.
+func (p *page) sections() []section {
+	all := []section{{"what", "What was rolled out"}, {"outcomes", "Outcomes"}}
+	if len(p.Waves) > 0 {
+		all = append(all, section{"waves", "Waves"})
+	}
+	if len(p.Causes) > 0 {
+		all = append(all, section{"causes", "Causes and next steps"})
+	}
+	for _, t := range p.Tables {
+		all = append(all, section{t.ID, t.Title})
+	}
+	for _, l := range p.Lists {
+		all = append(all, section{l.ID, l.Title})
+	}
+	if len(p.Log) > 0 {
+		all = append(all, section{"log", "Events of the rollout"})
+	}
+	return all
+}
+
+// facts returns what was rolled out, by whom, when and from where.
+func (r *Report) facts() []fact {
+	var all []fact
+	add := func(name string, values ...string) {
+		var some []string
+		for _, value := range values {
+			if value != "" {
+				some = append(some, visible(cut(value, maxText)))
+			}
+		}
+		if len(some) > 0 {
+			all = append(all, fact{name, some})
+		}
+	}
+	var images []string
+	for _, i := range r.Images {
+		images = append(images, joined(", ", i.Name, joined(" ", i.SoftwareType, i.Version), bytesText(i.Size), "for "+count(i.Phones, "phone"), "SHA-256 "+i.SHA256))
+	}
+	add("Images", images...)
+	add("Planned", joined(", ", r.stamp(r.Planned), byText(r.By)))
+	if !r.Begun.IsZero() {
+		when := r.stamp(r.Begun)
+		if !r.Ended.IsZero() {
+			when += " to " + r.stamp(r.Ended) + " (" + span(r.Ended.Sub(r.Begun)) + ")"
+		}
+		add("Carried out", when)
+	}
+	var runs []string
+	for _, run := range r.Runs {
+		runs = append(runs, joined(", ", r.stamp(run.At), byText(run.By), joined(" ", run.Route.Way, run.Route.Server, run.Route.Listen), run.Route.Profile))
+	}
+	add("Runs", runs...)
+	add("Rules", r.Rules.sentence())
+	return all
+}
+
+// sentence says what the rules of the plan are.
+func (r Rules) sentence() string {
+	var parts []string
+	add := func(is bool, format string, args ...any) {
+		if is {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(len(r.StopOn) > 0, "stop on %s", strings.Join(r.StopOn, ", "))
+	add(r.Pause != "" && r.Pause != "none", "pause %s", r.Pause)
+	add(r.Window != "", "window %s", r.Window)
+	add(r.Parallel > 0, "%s at a time", count(r.Parallel, "phone"))
+	add(r.PerSubnet > 0, "%s of a subnet at a time", count(r.PerSubnet, "phone"))
+	add(r.StartRate > 0, "%g begun in a minute", r.StartRate)
+	add(r.Attempts > 0, "%s", count(r.Attempts, "attempt"))
+	return strings.Join(parts, "; ")
+}
+
+// shares returns the outcomes that phones have, with their part of the bar.
+func (r *Report) shares() []share {
+	var all []share
+	x := 0.0
+	for _, o := range outcomes() {
+		if n := *r.Counts.of(o); n > 0 {
+			w := 100 * float64(n) / float64(r.Counts.Phones)
+			all = append(all, share{o, o.Words(), o.class(), percent(x), percent(w), n})
+			x += w
+		}
+	}
+	return all
+}
+
+// tables returns the tables of groups.
+func (r *Report) tables() []table {
+	var all []table
+	add := func(t table) {
+		if len(t.Rows) > 0 {
+			all = append(all, t)
+		}
+	}
+	number := func(n int) tableCell { return tableCell{"n", fmt.Sprint(n)} }
+	groupTable := func(id, title, caption, head, empty string, groups []Group) table {
+		t := table{ID: id, Title: title, Caption: caption, Head: []string{head, "Phones", "Outcomes"}}
+		for _, g := range groups {
+			t.Rows = append(t.Rows, []tableCell{{"", shown(cmp.Or(g.Text, empty))}, number(g.Counts.Phones), {"", g.Counts.summary()}})
+		}
+		return t
+	}
+	left := table{ID: "left", Title: "Left alone", Caption: "Phones that got nothing, by the reason.", Head: []string{"Reason", "Phones", "Such as"}}
+	for _, g := range r.Left {
+		left.Rows = append(left.Rows, []tableCell{{"", shown(cmp.Or(g.Text, "no reason is recorded"))}, number(g.Counts.Phones), {"wide", shown(strings.Join(g.Some, ", "))}})
+	}
+	add(left)
+	overrides := table{ID: "overrides", Title: "Overrides", Caption: "Rules that a person overrode, by the reason.", Head: []string{"Reason", "Phones", "Rules", "Such as"}}
+	for _, o := range r.Overrides {
+		overrides.Rows = append(overrides.Rows, []tableCell{
+			{"", shown(cmp.Or(o.Reason, "no reason is recorded"))}, number(o.Phones), {"", shown(strings.Join(o.Rules, ", "))}, {"wide", shown(strings.Join(o.Some, ", "))},
+		})
+	}
+	add(overrides)
+	add(groupTable("models", "Models", "Phones by what they say they are.", "Model", "not known", r.Models))
+	versions := table{ID: "versions", Title: "Versions", Caption: "Phones by the version that they ran before, and that they reported last.", Head: []string{"Before", "After", "Phones", "Outcomes"}}
+	for _, v := range r.Versions {
+		versions.Rows = append(versions.Rows, []tableCell{
+			{"", shown(cmp.Or(v.Before, "not known"))}, {"w", shown(cmp.Or(v.After, "not known"))}, number(v.Counts.Phones), {"", v.Counts.summary()},
+		})
+	}
+	add(versions)
+	add(r.slowestTable())
+	return all
+}
+
+// slowestTable returns the phones that took longest.
+func (r *Report) slowestTable() table {
+	t := table{ID: "slowest", Title: "Slowest", Caption: "Phones that took longest from the beginning of an attempt to the outcome.", Head: []string{"Phone", "Took", "Model"}}
+	for _, address := range r.Slowest {
+		for _, p := range r.Phones {
+			if p.Address == address {
+				t.Rows = append(t.Rows, []tableCell{{"", shown(label(p.Address, p.Note))}, {"n", span(p.Took)}, {"", shown(p.Model)}})
+				break
+			}
+		}
+	}
+	return t
+}
+
+// lists returns the lists of phones: those that need somebody, and the others.
+func (r *Report) lists(causes map[string]string) []phoneList {
+	bad := 0
+	for _, p := range r.Phones {
+		if p.Outcome.NeedsSomebody() {
+			bad++
+		}
+	}
+	rows := func(want bool) iter.Seq[phoneRow] {
+		return func(yield func(phoneRow) bool) {
+			for _, p := range r.Phones {
+				if p.Outcome.NeedsSomebody() == want && !yield(r.row(p, causes)) {
+					return
+				}
+			}
+		}
+	}
+	var all []phoneList
+	if bad > 0 {
+		all = append(all, phoneList{"needs", "Phones that need somebody", count(bad, "phone"), rows(true)})
+	}
+	if rest := len(r.Phones) - bad; rest > 0 {
+		title := "Phones"
+		if bad > 0 {
+			title = "Other phones"
+		}
+		all = append(all, phoneList{"phones", title, count(rest, "phone"), rows(false)})
+	}
+	return all
+}
+
+// row returns what the page shows of a phone.
+func (r *Report) row(p Phone, causes map[string]string) phoneRow {
+	row := phoneRow{
+		Address: shown(p.Address), Note: shown(joined(", ", p.Note, p.Room, p.Site)), Model: shown(p.Model), MAC: shown(p.MAC), Before: shown(p.Before), After: shown(p.After),
+		Class: p.Outcome.class(), Words: p.Outcome.Words(), CauseID: causes[p.Cause], Cause: shown(causeWords(p.Cause)), Why: shown(p.Why), Begun: r.stamp(p.Begun),
+		Seconds: seconds(p.Took), Outcome: p.Outcome,
+	}
+	if p.Wave > 0 {
+		row.Wave = fmt.Sprint(p.Wave)
+	}
+	if p.Took > 0 {
+		row.Took = span(p.Took)
+	}
+	if p.Attempts > 0 {
+		row.Attempts = fmt.Sprint(p.Attempts)
+	}
+	if len(p.Events) > 0 {
+		row.Events, row.Text = count(len(p.Events), "event"), r.eventLines(p.Events)
+	}
+	return row
+}
+
+// eventLines returns a line an event, with the date where it changes.
+func (r *Report) eventLines(events []Event) string {
+	var b strings.Builder
+	date := ""
+	for _, e := range events {
+		at := e.At.In(r.place)
+		if day := at.Format(time.DateOnly); day != date {
+			date = day
+			b.WriteString(day + "\n")
+		}
+		step := ""
+		if e.Step > 0 {
+			step = fmt.Sprintf("image %d", e.Step)
+		}
+		b.WriteString(at.Format(time.TimeOnly) + "  " + joined("  ", step, shown(e.Kind), shown(e.Text)) + "\n")
+	}
+	return b.String()
+}

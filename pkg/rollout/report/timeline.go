@@ -1,0 +1,161 @@
+package report
+
+import (
+	"fmt"
+	"time"
+)
+
+// A timeLine is the drawing of the waves. Positions are percentages of its width, so that texts keep their size on any screen.
+type timeLine struct {
+	Height int
+	Ticks  []tick
+	Bars   []bar
+	Marks  []tick
+}
+
+// A tick is a time with a text.
+type tick struct {
+	X      string
+	Label  string
+	Anchor string
+}
+
+// A bar is a wave.
+type bar struct {
+	Label    string
+	X, W     string // W is "" if the wave has not begun
+	TextY, Y int
+	Class    string
+}
+
+// Sizes in pixels.
+const (
+	axisHeight = 24
+	barHeight  = 36
+)
+
+// axis is the time from the left to the right of a drawing.
+type axis struct{ from, to time.Time }
+
+// at returns where a time is, in percent.
+func (a axis) at(t time.Time) float64 {
+	return min(max(100*t.Sub(a.from).Seconds()/a.to.Sub(a.from).Seconds(), 0), 100)
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.2f", x) }
+
+// timeLine draws the waves; nil if none has begun.
+func (r *Report) timeLine() *timeLine {
+	a := r.axis()
+	if a.from.IsZero() {
+		return nil
+	}
+	line := &timeLine{Height: axisHeight + barHeight*len(r.Waves), Ticks: r.ticks(a)}
+	for i, wave := range r.Waves {
+		top := axisHeight + barHeight*i
+		b := bar{TextY: top + 13, Y: top + 19, Class: "time", Label: shown(fmt.Sprintf("%d %s: %s, %s", wave.Number, wave.Name, count(wave.Counts.Phones, "phone"), r.waveTime(wave)))}
+		if !wave.Begun.IsZero() {
+			end := wave.Ended
+			if end.IsZero() {
+				end, b.Class = a.to, "going"
+			}
+			x := a.at(wave.Begun)
+			b.X, b.W = percent(x), percent(min(max(a.at(end)-x, 0.3), 100-x))
+		}
+		line.Bars = append(line.Bars, b)
+	}
+	for _, e := range r.Log {
+		if isMark(e.Kind) && !e.At.Before(a.from) && !e.At.After(a.to) {
+			line.Marks = append(line.Marks, tick{X: percent(a.at(e.At)), Label: shown(joined(" ", r.stamp(e.At), e.Kind, e.Text))})
+		}
+	}
+	return line
+}
+
+// waveTime says how long a wave took.
+func (r *Report) waveTime(w Wave) string {
+	switch {
+	case w.Begun.IsZero():
+		return "not begun"
+	case w.Ended.IsZero():
+		return "not ended"
+	}
+	return span(w.Ended.Sub(w.Begun))
+}
+
+// axis returns the time from the first phone to the last one, or until the report was made if a wave has not ended.
+func (r *Report) axis() axis {
+	a := axis{}
+	for _, wave := range r.Waves {
+		if wave.Begun.IsZero() {
+			continue
+		}
+		end := wave.Ended
+		if end.IsZero() {
+			end = r.Made
+		}
+		if a.from.IsZero() || wave.Begun.Before(a.from) {
+			a.from = wave.Begun
+		}
+		if end.After(a.to) {
+			a.to = end
+		}
+	}
+	if least := a.from.Add(time.Minute); a.to.Before(least) {
+		a.to = least
+	}
+	return a
+}
+
+// ticks returns times of day, or days, that are easy to read: at most five.
+func (r *Report) ticks(a axis) []tick {
+	const most = 5
+	step := a.to.Sub(a.from)/most + 1
+	for _, nice := range []time.Duration{
+		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour,
+		2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour, 91 * 24 * time.Hour,
+	} {
+		if nice >= step {
+			step = nice
+			break
+		}
+	}
+	from := a.from.In(r.place)
+	layout := "15:04"
+	switch {
+	case step < time.Minute:
+		layout = "15:04:05"
+	case a.to.Sub(a.from) > 24*time.Hour:
+		layout = "01-02 15:04"
+		if step >= 24*time.Hour {
+			layout = "2006-01-02"
+		}
+	}
+	year, month, day := from.Date()
+	at := time.Date(year, month, day, 0, 0, 0, 0, r.place)
+	if at.Before(from) {
+		at = at.Add((from.Sub(at) + step - 1) / step * step)
+	}
+	var ticks []tick
+	for ; !at.After(a.to) && len(ticks) <= most; at = at.Add(step) {
+		x := a.at(at)
+		one := tick{X: percent(x), Label: at.Format(layout), Anchor: "middle"}
+		switch {
+		case x < 8:
+			one.Anchor = "start"
+		case x > 92:
+			one.Anchor = "end"
+		}
+		ticks = append(ticks, one)
+	}
+	return ticks
+}
+
+// isMark reports whether a kind of event is drawn across the waves.
+func isMark(kind string) bool {
+	switch kind {
+	case "limit-reached", "paused", "resumed", "stopped":
+		return true
+	}
+	return false
+}
