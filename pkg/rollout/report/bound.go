@@ -20,6 +20,7 @@ const (
 	maxSlowest   = 10
 	maxNamed     = 10  // phones that a group names
 	maxShown     = 300 // bytes of a text in a table of the page, and of the text
+	maxShort     = 80  // bytes of a name or version there
 )
 
 // bounded cuts a text.
@@ -69,7 +70,10 @@ func plain(text string) bool {
 }
 
 // shown returns a text for people: short and visible.
-func shown(text string) string { return visible(cut(text, maxShown)) }
+func shown(text string) string { return cut(visible(cut(text, maxShown)), maxShown) }
+
+// short is shown for names and versions.
+func short(text string) string { return cut(visible(cut(text, maxShort)), maxShort) }
 
 // span formats a time span for people: "42 s", "14 min", "3 h 10 min", "2 d 4 h".
 func span(d time.Duration) string {

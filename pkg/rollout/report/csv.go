@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -51,6 +52,7 @@ const maxListCell = 500
 // WritePhoneList writes the phones that need somebody as a phone list for the next run.
 func (r *Report) WritePhoneList(w io.Writer) error {
 	c := csv.NewWriter(w)
+	seen := map[string]bool{}
 	_ = c.Write([]string{"address", "mac", "hw_level", "override", "reason", "note"})
 	for _, p := range r.Phones {
 		if !p.Outcome.NeedsSomebody() {
@@ -63,10 +65,11 @@ func (r *Report) WritePhoneList(w io.Writer) error {
 		if p.stated {
 			override = "yes"
 		}
-		mac := journal.Name(p.MAC)
-		if strings.Count(mac, ":") != 5 || len(mac) != len("00:1A:E8:12:34:56") {
-			mac = "" // what a phone says may be anything
+		mac := journal.Name(cmp.Or(p.statedMAC, p.MAC))
+		if strings.Count(mac, ":") != 5 || len(mac) != len("00:1A:E8:12:34:56") || seen[mac] {
+			mac = "" // what a phone says may be anything, and a list must not have one twice
 		}
+		seen[mac] = true
 		reason := ""
 		if override != "" {
 			reason = listCell(p.Reason)

@@ -48,7 +48,7 @@ func policy(style, script string) string {
 // Types of what the page shows. Every text is visible and short.
 type (
 	page struct {
-		Policy, Name, State, StateClass, Reason, Summary, Zone, Made, Tool string
+		Policy, Name, State, StateClass, Reason, Summary, Needs, Zone, Made, Tool string
 
 		Style    template.CSS
 		Script   template.JS
@@ -100,6 +100,9 @@ type (
 	logRow struct{ Time, Kind, Text string }
 )
 
+// needs is the section of the phones that need somebody.
+const needs = "needs"
+
 // class returns the colour of an outcome.
 func (o Outcome) class() string {
 	switch o {
@@ -109,8 +112,12 @@ func (o Outcome) class() string {
 		return "same"
 	case Failed:
 		return "bad"
-	case NotKnown, NotDone:
+	case NotKnown:
+		return "ask"
+	case NotDone:
 		return "open"
+	case LeftAlone:
+		return "left"
 	}
 	return "rest"
 }
@@ -132,7 +139,7 @@ func (s State) class(c Counts) string {
 func (r *Report) page() page {
 	p := page{
 		Policy: policy(styleText, scriptText), Style: template.CSS(styleText), Script: template.JS(scriptText), //nolint:gosec // both are of this package
-		Name: shown(r.Rollout), State: r.State.words(), StateClass: r.State.class(r.Counts), Reason: shown(r.Reason), Summary: r.Counts.sentence(),
+		Name: short(r.Rollout), State: r.State.words(), StateClass: r.State.class(r.Counts), Reason: shown(r.Reason), Summary: r.Counts.sentence(),
 		Zone: r.Made.In(r.place).Format("MST (UTC-07:00)"), Made: r.stamp(r.Made), Tool: shown(r.By.Tool), Facts: r.facts(), Shares: r.shares(), Line: r.timeLine(),
 	}
 	for _, w := range r.Waves {
@@ -148,12 +155,18 @@ func (r *Report) page() page {
 		if c.Kind != others {
 			causes[c.Kind] = id
 		}
-		p.Causes = append(p.Causes, causeRow{id, shown(causeWords(c.Kind)), visible(c.Next), c.Phones, c.Instructed})
+		p.Causes = append(p.Causes, causeRow{id, short(causeWords(c.Kind)), visible(c.Next), c.Phones, c.Instructed})
 	}
 	p.Tables = r.tables()
 	p.Lists = r.lists(causes)
 	for _, e := range r.Log {
-		p.Log = append(p.Log, logRow{r.stamp(e.At), shown(e.Kind), shown(e.Text)})
+		p.Log = append(p.Log, logRow{r.stamp(e.At), short(e.Kind), shown(e.Text)})
+	}
+	if len(p.Lists) > 0 && p.Lists[0].ID == needs {
+		p.Needs = p.Lists[0].Count + " need somebody."
+		if p.Lists[0].Count == count(1, "phone") {
+			p.Needs = "1 phone needs somebody."
+		}
 	}
 	p.Sections = p.sections()
 	return p
@@ -220,11 +233,11 @@ func (r *Report) facts() []fact {
 	add("Images", images...)
 	add("Planned", joined(", ", r.stamp(r.Planned), byText(r.By)))
 	if !r.Begun.IsZero() {
-		when := r.stamp(r.Begun)
-		if !r.Ended.IsZero() {
-			when += " to " + r.stamp(r.Ended) + " (" + span(r.Ended.Sub(r.Begun)) + ")"
+		if when := r.stamp(r.Begun); r.Ended.IsZero() {
+			add("Begun", when)
+		} else {
+			add("Carried out", when+" to "+r.stamp(r.Ended)+" ("+span(r.Ended.Sub(r.Begun))+")")
 		}
-		add("Carried out", when)
 	}
 	var runs []string
 	for _, run := range r.Runs {
@@ -279,7 +292,7 @@ func (r *Report) tables() []table {
 	groupTable := func(id, title, caption, head, empty string, groups []Group) table {
 		t := table{ID: id, Title: title, Caption: caption, Head: []string{head, "Phones", "Outcomes"}}
 		for _, g := range groups {
-			t.Rows = append(t.Rows, []tableCell{{"", shown(cmp.Or(g.Text, empty))}, number(g.Counts.Phones), {"", g.Counts.summary()}})
+			t.Rows = append(t.Rows, []tableCell{{"", short(cmp.Or(g.Text, empty))}, number(g.Counts.Phones), {"", g.Counts.summary()}})
 		}
 		return t
 	}
@@ -299,7 +312,7 @@ func (r *Report) tables() []table {
 	versions := table{ID: "versions", Title: "Versions", Caption: "Phones by the version that they ran before, and that they reported last.", Head: []string{"Before", "After", "Phones", "Outcomes"}}
 	for _, v := range r.Versions {
 		versions.Rows = append(versions.Rows, []tableCell{
-			{"", shown(cmp.Or(v.Before, "not known"))}, {"w", shown(cmp.Or(v.After, "not known"))}, number(v.Counts.Phones), {"", v.Counts.summary()},
+			{"", short(cmp.Or(v.Before, "not known"))}, {"w", short(cmp.Or(v.After, "not known"))}, number(v.Counts.Phones), {"", v.Counts.summary()},
 		})
 	}
 	add(versions)
@@ -310,13 +323,8 @@ func (r *Report) tables() []table {
 // slowestTable returns the phones that took longest.
 func (r *Report) slowestTable() table {
 	t := table{ID: "slowest", Title: "Slowest", Caption: "Phones that took longest from the beginning of an attempt to the outcome.", Head: []string{"Phone", "Took", "Model"}}
-	for _, address := range r.Slowest {
-		for _, p := range r.Phones {
-			if p.Address == address {
-				t.Rows = append(t.Rows, []tableCell{{"", shown(label(p.Address, p.Note))}, {"n", span(p.Took)}, {"", shown(p.Model)}})
-				break
-			}
-		}
+	for _, p := range slowest(r.Phones) {
+		t.Rows = append(t.Rows, []tableCell{{"", shown(label(p.Address, p.Note))}, {"n", span(p.Took)}, {"", short(p.Model)}})
 	}
 	return t
 }
@@ -340,7 +348,7 @@ func (r *Report) lists(causes map[string]string) []phoneList {
 	}
 	var all []phoneList
 	if bad > 0 {
-		all = append(all, phoneList{"needs", "Phones that need somebody", count(bad, "phone"), rows(true)})
+		all = append(all, phoneList{needs, "Phones that need somebody", count(bad, "phone"), rows(true)})
 	}
 	if rest := len(r.Phones) - bad; rest > 0 {
 		title := "Phones"
@@ -355,8 +363,8 @@ func (r *Report) lists(causes map[string]string) []phoneList {
 // row returns what the page shows of a phone.
 func (r *Report) row(p Phone, causes map[string]string) phoneRow {
 	row := phoneRow{
-		Address: shown(p.Address), Note: shown(joined(", ", p.Note, p.Room, p.Site)), Model: shown(p.Model), MAC: shown(p.MAC), Before: shown(p.Before), After: shown(p.After),
-		Class: p.Outcome.class(), Words: p.Outcome.Words(), CauseID: causes[p.Cause], Cause: shown(causeWords(p.Cause)), Why: shown(p.Why), Begun: r.stamp(p.Begun),
+		Address: short(p.Address), Note: shown(joined(", ", p.Note, p.Room, p.Site)), Model: short(p.Model), MAC: short(p.MAC), Before: short(p.Before), After: short(p.After),
+		Class: p.Outcome.class(), Words: p.Outcome.Words(), CauseID: causes[p.Cause], Cause: short(causeWords(p.Cause)), Why: shown(p.Why), Begun: r.stamp(p.Begun),
 		Seconds: seconds(p.Took), Outcome: p.Outcome,
 	}
 	if p.Wave > 0 {
@@ -388,7 +396,7 @@ func (r *Report) eventLines(events []Event) string {
 		if e.Step > 0 {
 			step = fmt.Sprintf("image %d", e.Step)
 		}
-		b.WriteString(at.Format(time.TimeOnly) + "  " + joined("  ", step, shown(e.Kind), shown(e.Text)) + "\n")
+		b.WriteString(at.Format(time.TimeOnly) + "  " + joined("  ", step, short(e.Kind), shown(e.Text)) + "\n")
 	}
 	return b.String()
 }

@@ -26,7 +26,7 @@ func pageFile(t *testing.T, name string, r *report.Report) string {
 // without script. PICTURES names a folder for pictures to look at.
 func TestPageInBrowser(t *testing.T) {
 	c := newChromium(t)
-	n := 10000
+	n := 10000 //
 	if testing.Short() {
 		n = 1000
 	}
@@ -56,8 +56,8 @@ func TestPageInBrowser(t *testing.T) {
 			}
 			for _, width := range []int{1280, 400} {
 				c.screen(width, "screen", "light")
-				if got := c.eval(`document.documentElement.scrollWidth`); got != fmt.Sprint(width) {
-					t.Errorf("%s: the page is %s wide on a screen of %d", test.name, got, width)
+				if got := c.eval(`document.documentElement.scrollWidth <= window.innerWidth`); got != "true" {
+					t.Errorf("%s: the page is wider than a screen of %d", test.name, width)
 				}
 			}
 		}
@@ -84,6 +84,9 @@ func (c *chromium) pictures(name, path string) {
 			file := filepath.Join(folder, fmt.Sprintf("%s-%d-%s-%s.png", name, width, look[0], look[1]))
 			noError(c.t, os.WriteFile(file, c.picture(height), 0o600))
 		}
+	}
+	if name == "many" {
+		return
 	}
 	noError(c.t, os.WriteFile(filepath.Join(folder, name+".pdf"), c.pdf(), 0o600))
 }

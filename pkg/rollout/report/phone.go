@@ -64,7 +64,8 @@ type Phone struct {
 	Reason     string        `json:"override_reason,omitempty"`
 	Events     []Event       `json:"events"`
 
-	stated bool // the override is of the plan
+	stated    bool   // the override is of the plan
+	statedMAC string // of the plan
 }
 
 // phone returns a phone of the plan.
@@ -75,7 +76,7 @@ func (b *builder) phone(i int) Phone {
 	p := Phone{
 		Address: bounded(planned.Address), Note: bounded(cmp.Or(planned.Note, st.Listed.Note)), Room: bounded(st.Listed.Room), Site: bounded(planned.Site),
 		Level: planned.Level, Wave: b.waves[i], Images: []string{}, Attempts: st.Attempt, Reason: bounded(planned.Override), Events: b.events[i], Begun: b.begun[i],
-		Installed: step, Why: bounded(planned.LeftWhy), stated: planned.Override != "",
+		Installed: step, Why: bounded(planned.LeftWhy), stated: planned.Override != "", statedMAC: planned.MAC,
 		MAC:    bounded(cmp.Or(st.After.MAC, st.Before.MAC, steps[0].Before.MAC, planned.MAC)),
 		Model:  bounded(cmp.Or(st.After.Type, st.Before.Type, steps[0].Before.Type, planned.Device)),
 		Before: bounded(cmp.Or(steps[0].Before.Version, planned.Running)),
@@ -156,7 +157,7 @@ func goodEnd(steps []journal.State) Outcome {
 // next returns the next step for a cause.
 func (b *builder) next(cause string) string {
 	text, known := b.advice[cause]
-	if known {
+	if known || cause == "" {
 		return text
 	}
 	if b.options.Advice != nil {
@@ -165,6 +166,7 @@ func (b *builder) next(cause string) string {
 	if text == "" && (cause == string(NotKnown) || cause == string(NotDone)) {
 		text = "go on with the rollout: it queries the phone first, and instructs it only if nothing was sent to it before"
 	}
+	text = bounded(text)
 	b.advice[cause] = text
 	return text
 }

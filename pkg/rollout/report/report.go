@@ -35,7 +35,9 @@ type Report struct {
 	Slowest   []string       `json:"slowest"` // addresses, the slowest first
 	Phones    []Phone        `json:"phones"`  // in the order of the plan
 	Log       []Event        `json:"events"`  // of the rollout itself
-	place     *time.Location // in which people read times
+
+	place *time.Location // in which people read times
+	last  time.Time      // of the last event
 }
 
 // A State says how far a rollout is.
@@ -117,7 +119,8 @@ type builder struct {
 	begun   []time.Time      // of each phone: when the first run began with it
 	runs    []Run
 	log     []Event
-	limited bool // a limit is reached, and nobody went on in spite of it
+	last    time.Time // of the last event
+	limited bool      // a limit is reached, and nobody went on in spite of it
 	advice  map[string]string
 }
 
@@ -148,6 +151,9 @@ func newBuilder(s *rollout.Saved, o Options) *builder {
 
 // add takes over an event.
 func (b *builder) add(r journal.Record) {
+	if r.Event.At.After(b.last) {
+		b.last = r.Event.At
+	}
 	if r.Key.Phone == "" {
 		b.addToRollout(r.Event)
 		return
@@ -186,7 +192,7 @@ func (b *builder) report() *Report {
 	s := b.saved
 	r := &Report{
 		Schema: Schema, Rollout: s.Name, Reason: bounded(s.Reason), Made: b.options.At, Planned: s.At, By: origin(s.Planned.By), Runs: b.runs,
-		Rules: rulesOf(s.Plan.Rules), Log: b.log, place: b.options.Location,
+		Rules: rulesOf(s.Plan.Rules), Log: b.log, place: b.options.Location, last: b.last,
 	}
 	for i := range s.Plan.Phones {
 		r.Phones = append(r.Phones, b.phone(i))

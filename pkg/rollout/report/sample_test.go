@@ -29,7 +29,6 @@ type sample struct {
 	plan   rollout.Plan
 	last   map[journal.Key]journal.Seq
 	name   string
-	images []rollout.Image
 }
 
 func newSample(t testing.TB, name string) *sample {
@@ -260,6 +259,10 @@ func many(t testing.TB, n int) *sample {
 		key := journal.Key{Rollout: s.name, Phone: at(i)}
 		batch := journal.Batch{Key: key, After: s.last[key]}
 		for k, body := range bodies {
+			if reported, ok := body.(journal.Reported); ok {
+				reported.Device.MAC = s.plan.Phones[i].MAC
+				body = reported
+			}
 			batch.Events = append(batch.Events, journal.Event{At: night.Add(time.Hour + time.Duration(i/16*3+k*20)*time.Second), Body: body})
 		}
 		batches = append(batches, batch)

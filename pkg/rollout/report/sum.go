@@ -48,9 +48,6 @@ func (c *Counts) add(o Outcome) {
 // open returns how many phones have no outcome yet.
 func (c *Counts) open() int { return c.NotKnown + c.NotDone + c.NotBegun }
 
-// good returns how many phones have a good outcome.
-func (c *Counts) good() int { return c.Updated + c.NothingToDo + c.Checked }
-
 // A Cause is why phones need somebody.
 type Cause struct {
 	Kind       string `json:"cause"`
@@ -84,53 +81,73 @@ type Override struct {
 // others is the text of a group of all phones for which there is no more room.
 const others = "(others)"
 
+// sums are the tables of a report while its phones are counted.
+type sums struct {
+	causes       map[string]*Cause
+	left, models groups
+	versions     map[[2]string]*Change
+	overrides    map[string]*Override
+}
+
 // sum counts the phones of a report.
 func (b *builder) sum(r *Report) {
 	for w, wave := range b.saved.Plan.Waves {
 		r.Waves = append(r.Waves, Wave{Number: w + 1, Name: bounded(wave.Name)})
 	}
-	causes, left, models, versions, overrides := map[string]*Cause{}, groups{}, groups{}, map[[2]string]*Change{}, map[string]*Override{}
+	s := sums{map[string]*Cause{}, groups{}, groups{}, map[[2]string]*Change{}, map[string]*Override{}}
 	for _, p := range r.Phones {
 		r.Counts.add(p.Outcome)
 		if p.Wave > 0 {
 			r.Waves[p.Wave-1].take(p)
 		}
-		if !p.Begun.IsZero() && (r.Begun.IsZero() || p.Begun.Before(r.Begun)) {
-			r.Begun = p.Begun
-		}
-		if p.Ended.After(r.Ended) {
-			r.Ended = p.Ended
-		}
-		if p.Cause != "" {
-			one := entry(causes, p.Cause)
-			one.Kind, one.Next = p.Cause, bounded(b.next(p.Cause))
-			one.Phones++
-			if !p.Instructed.IsZero() {
-				one.Instructed++
-			}
-		}
-		if p.Outcome == LeftAlone {
-			left.add(p.Why, p)
-		}
-		models.add(p.Model, p)
-		change := entry(versions, [2]string{p.Before, p.After})
-		change.Before, change.After = p.Before, p.After
-		change.Counts.add(p.Outcome)
-		if p.Reason != "" || len(p.Overrides) > 0 {
-			entry(overrides, p.Reason).take(p)
-		}
+		widen(&r.Begun, &r.Ended, p)
+		s.take(p, b.next(p.Cause))
 	}
 	for w := range r.Waves {
 		if wave := &r.Waves[w]; wave.Counts.open() > 0 {
 			wave.Ended = time.Time{}
 		}
 	}
-	r.Causes = sorted(causes, func(c Cause) (int, string) { return c.Phones, c.Kind })
-	r.Left, r.Models = left.rows(), models.rows()
-	r.Versions = sorted(versions, func(c Change) (int, string) { return c.Counts.Phones, c.Before + " " + c.After })
-	r.Overrides = sorted(overrides, func(o Override) (int, string) { return o.Phones, o.Reason })
-	r.Slowest = slowest(r.Phones)
+	r.Causes = sorted(s.causes, func(c Cause) (int, string) { return c.Phones, c.Kind })
+	r.Left, r.Models = s.left.rows(), s.models.rows()
+	r.Versions = sorted(s.versions, func(c Change) (int, string) { return c.Counts.Phones, c.Before + " " + c.After })
+	r.Overrides = sorted(s.overrides, func(o Override) (int, string) { return o.Phones, o.Reason })
+	for _, p := range slowest(r.Phones) {
+		r.Slowest = append(r.Slowest, p.Address)
+	}
 	r.shorten()
+}
+
+// take adds a phone to the tables.
+func (s sums) take(p Phone, next string) {
+	if p.Cause != "" {
+		one := entry(s.causes, p.Cause)
+		one.Kind, one.Next = p.Cause, next
+		one.Phones++
+		if !p.Instructed.IsZero() {
+			one.Instructed++
+		}
+	}
+	if p.Outcome == LeftAlone {
+		s.left.add(p.Why, p)
+	}
+	s.models.add(p.Model, p)
+	change := entry(s.versions, [2]string{p.Before, p.After})
+	change.Before, change.After = p.Before, p.After
+	change.Counts.add(p.Outcome)
+	if p.Reason != "" || len(p.Overrides) > 0 {
+		entry(s.overrides, p.Reason).take(p)
+	}
+}
+
+// widen makes a period contain the time of a phone.
+func widen(begun, ended *time.Time, p Phone) {
+	if !p.Begun.IsZero() && (begun.IsZero() || p.Begun.Before(*begun)) {
+		*begun = p.Begun
+	}
+	if p.Ended.After(*ended) {
+		*ended = p.Ended
+	}
 }
 
 // entry returns the entry of a key, which is new if there was none.
@@ -182,12 +199,7 @@ func named(some []string, p Phone) []string {
 // take adds a phone to a wave.
 func (w *Wave) take(p Phone) {
 	w.Counts.add(p.Outcome)
-	if !p.Begun.IsZero() && (w.Begun.IsZero() || p.Begun.Before(w.Begun)) {
-		w.Begun = p.Begun
-	}
-	if p.Ended.After(w.Ended) {
-		w.Ended = p.Ended
-	}
+	widen(&w.Begun, &w.Ended, p)
 }
 
 // take adds a phone to an override.
@@ -204,19 +216,15 @@ func (o *Override) take(p Phone) {
 }
 
 // slowest returns the phones that took longest.
-func slowest(phones []Phone) []string {
-	var some []int
-	for i, p := range phones {
-		if p.Took > 0 {
-			some = append(some, i)
+func slowest(phones []Phone) []*Phone {
+	var some []*Phone
+	for i := range phones {
+		if phones[i].Took > 0 {
+			some = append(some, &phones[i])
 		}
 	}
-	slices.SortStableFunc(some, func(a, b int) int { return cmp.Compare(phones[b].Took, phones[a].Took) })
-	out := []string{}
-	for _, i := range some[:min(len(some), maxSlowest)] {
-		out = append(out, phones[i].Address)
-	}
-	return out
+	slices.SortStableFunc(some, func(a, b *Phone) int { return cmp.Compare(b.Took, a.Took) })
+	return some[:min(len(some), maxSlowest)]
 }
 
 // shorten bounds the rows of every table, so that the report is not longer than its phones, and has no null list.
@@ -239,7 +247,7 @@ func (r *Report) shorten() {
 	for i := range r.Overrides {
 		r.Overrides[i].Rules = append([]string{}, r.Overrides[i].Rules...)
 	}
-	r.Runs, r.Waves, r.Images, r.Phones, r.Log = list(r.Runs), list(r.Waves), list(r.Images), list(r.Phones), list(r.Log)
+	r.Runs, r.Waves, r.Images, r.Phones, r.Log, r.Slowest = list(r.Runs), list(r.Waves), list(r.Images), list(r.Phones), list(r.Log), list(r.Slowest)
 }
 
 // fold makes one row of those for which there is no room.

@@ -125,12 +125,8 @@ func (r *Report) textRest(t *textWriter) {
 		return
 	}
 	t.heading("slowest")
-	took := map[string]Phone{}
-	for _, p := range r.Phones {
-		took[p.Address] = p
-	}
-	for _, address := range r.Slowest[:min(len(r.Slowest), textSlowest)] {
-		p := took[address]
+	phones := slowest(r.Phones)
+	for _, p := range phones[:min(len(phones), textSlowest)] {
 		t.row(2, []int{12}, span(p.Took), shown(label(p.Address, p.Note)))
 	}
 }

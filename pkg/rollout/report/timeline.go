@@ -32,6 +32,8 @@ type bar struct {
 const (
 	axisHeight = 24
 	barHeight  = 36
+
+	maxMarks = 20
 )
 
 // axis is the time from the left to the right of a drawing.
@@ -53,7 +55,7 @@ func (r *Report) timeLine() *timeLine {
 	line := &timeLine{Height: axisHeight + barHeight*len(r.Waves), Ticks: r.ticks(a)}
 	for i, wave := range r.Waves {
 		top := axisHeight + barHeight*i
-		b := bar{TextY: top + 13, Y: top + 19, Class: "time", Label: shown(fmt.Sprintf("%d %s: %s, %s", wave.Number, wave.Name, count(wave.Counts.Phones, "phone"), r.waveTime(wave)))}
+		b := bar{TextY: top + 13, Y: top + 19, Class: "time", Label: shown(fmt.Sprintf("wave %d (%s): %s, %s", wave.Number, wave.Name, count(wave.Counts.Phones, "phone"), r.waveTime(wave)))}
 		if !wave.Begun.IsZero() {
 			end := wave.Ended
 			if end.IsZero() {
@@ -65,8 +67,8 @@ func (r *Report) timeLine() *timeLine {
 		line.Bars = append(line.Bars, b)
 	}
 	for _, e := range r.Log {
-		if isMark(e.Kind) && !e.At.Before(a.from) && !e.At.After(a.to) {
-			line.Marks = append(line.Marks, tick{X: percent(a.at(e.At)), Label: shown(joined(" ", r.stamp(e.At), e.Kind, e.Text))})
+		if len(line.Marks) < maxMarks && isMark(e.Kind) && !e.At.Before(a.from) && !e.At.After(a.to) {
+			line.Marks = append(line.Marks, tick{X: percent(a.at(e.At)), Label: shown(joined(" ", e.At.In(r.place).Format("15:04"), e.Kind))})
 		}
 	}
 	return line
@@ -83,7 +85,7 @@ func (r *Report) waveTime(w Wave) string {
 	return span(w.Ended.Sub(w.Begun))
 }
 
-// axis returns the time from the first phone to the last one, or until the report was made if a wave has not ended.
+// axis returns the time from the first phone to the last one, or to the last event if a wave has not ended.
 func (r *Report) axis() axis {
 	a := axis{}
 	for _, wave := range r.Waves {
@@ -92,7 +94,7 @@ func (r *Report) axis() axis {
 		}
 		end := wave.Ended
 		if end.IsZero() {
-			end = r.Made
+			end = r.last
 		}
 		if a.from.IsZero() || wave.Begun.Before(a.from) {
 			a.from = wave.Begun
