@@ -28,6 +28,7 @@ func arrows() map[string][]string {
 		"pkg/journal":               {},
 		"pkg/journal/sqlite":        {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout":               {module + "pkg/bind", module + "pkg/hwcheck"},
+		"pkg/rollout/report":        {module + "pkg/bind", module + "pkg/journal", module + "pkg/rollout"},
 		"pkg/secret":                {},
 		"pkg/trust":                 {module + "pkg/address", module + "pkg/secret"},
 		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},

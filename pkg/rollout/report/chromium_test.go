@@ -239,3 +239,19 @@ func (c *chromium) picture(height int) []byte {
 	noError(c.t, err)
 	return data
 }
+
+// nodes counts the elements of a selector, also where no script may run.
+func (c *chromium) nodes(selector string) int {
+	c.t.Helper()
+	var document struct {
+		Root struct {
+			ID int `json:"nodeId"`
+		} `json:"root"`
+	}
+	c.call(&document, "DOM.getDocument", map[string]any{"depth": 1})
+	var found struct {
+		IDs []int `json:"nodeIds"`
+	}
+	c.call(&found, "DOM.querySelectorAll", map[string]any{"nodeId": document.Root.ID, "selector": selector})
+	return len(found.IDs)
+}

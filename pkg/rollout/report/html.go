@@ -2,7 +2,6 @@ package report
 
 import (
 	"bufio"
-	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"time"
 )
 
 //go:embed page.html
@@ -127,7 +125,9 @@ func (s State) class(c Counts) string {
 	switch {
 	case s == Complete && c.Failed == 0:
 		return "good"
-	case s == Complete, s == Limited, s == Stopped:
+	case s == Complete:
+		return ""
+	case s == Limited, s == Stopped:
 		return "bad"
 	case s == Unbegun:
 		return "rest"
@@ -278,125 +278,4 @@ func (r *Report) shares() []share {
 		}
 	}
 	return all
-}
-
-// tables returns the tables of groups.
-func (r *Report) tables() []table {
-	var all []table
-	add := func(t table) {
-		if len(t.Rows) > 0 {
-			all = append(all, t)
-		}
-	}
-	number := func(n int) tableCell { return tableCell{"n", fmt.Sprint(n)} }
-	groupTable := func(id, title, caption, head, empty string, groups []Group) table {
-		t := table{ID: id, Title: title, Caption: caption, Head: []string{head, "Phones", "Outcomes"}}
-		for _, g := range groups {
-			t.Rows = append(t.Rows, []tableCell{{"", short(cmp.Or(g.Text, empty))}, number(g.Counts.Phones), {"", g.Counts.summary()}})
-		}
-		return t
-	}
-	left := table{ID: "left", Title: "Left alone", Caption: "Phones that got nothing, by the reason.", Head: []string{"Reason", "Phones", "Such as"}}
-	for _, g := range r.Left {
-		left.Rows = append(left.Rows, []tableCell{{"", shown(cmp.Or(g.Text, "no reason is recorded"))}, number(g.Counts.Phones), {"wide", shown(strings.Join(g.Some, ", "))}})
-	}
-	add(left)
-	overrides := table{ID: "overrides", Title: "Overrides", Caption: "Rules that a person overrode, by the reason.", Head: []string{"Reason", "Phones", "Rules", "Such as"}}
-	for _, o := range r.Overrides {
-		overrides.Rows = append(overrides.Rows, []tableCell{
-			{"", shown(cmp.Or(o.Reason, "no reason is recorded"))}, number(o.Phones), {"", shown(strings.Join(o.Rules, ", "))}, {"wide", shown(strings.Join(o.Some, ", "))},
-		})
-	}
-	add(overrides)
-	add(groupTable("models", "Models", "Phones by what they say they are.", "Model", "not known", r.Models))
-	versions := table{ID: "versions", Title: "Versions", Caption: "Phones by the version that they ran before, and that they reported last.", Head: []string{"Before", "After", "Phones", "Outcomes"}}
-	for _, v := range r.Versions {
-		versions.Rows = append(versions.Rows, []tableCell{
-			{"", short(cmp.Or(v.Before, "not known"))}, {"w", short(cmp.Or(v.After, "not known"))}, number(v.Counts.Phones), {"", v.Counts.summary()},
-		})
-	}
-	add(versions)
-	add(r.slowestTable())
-	return all
-}
-
-// slowestTable returns the phones that took longest.
-func (r *Report) slowestTable() table {
-	t := table{ID: "slowest", Title: "Slowest", Caption: "Phones that took longest from the beginning of an attempt to the outcome.", Head: []string{"Phone", "Took", "Model"}}
-	for _, p := range slowest(r.Phones) {
-		t.Rows = append(t.Rows, []tableCell{{"", shown(label(p.Address, p.Note))}, {"n", span(p.Took)}, {"", short(p.Model)}})
-	}
-	return t
-}
-
-// lists returns the lists of phones: those that need somebody, and the others.
-func (r *Report) lists(causes map[string]string) []phoneList {
-	bad := 0
-	for _, p := range r.Phones {
-		if p.Outcome.NeedsSomebody() {
-			bad++
-		}
-	}
-	rows := func(want bool) iter.Seq[phoneRow] {
-		return func(yield func(phoneRow) bool) {
-			for _, p := range r.Phones {
-				if p.Outcome.NeedsSomebody() == want && !yield(r.row(p, causes)) {
-					return
-				}
-			}
-		}
-	}
-	var all []phoneList
-	if bad > 0 {
-		all = append(all, phoneList{needs, "Phones that need somebody", count(bad, "phone"), rows(true)})
-	}
-	if rest := len(r.Phones) - bad; rest > 0 {
-		title := "Phones"
-		if bad > 0 {
-			title = "Other phones"
-		}
-		all = append(all, phoneList{"phones", title, count(rest, "phone"), rows(false)})
-	}
-	return all
-}
-
-// row returns what the page shows of a phone.
-func (r *Report) row(p Phone, causes map[string]string) phoneRow {
-	row := phoneRow{
-		Address: short(p.Address), Note: shown(joined(", ", p.Note, p.Room, p.Site)), Model: short(p.Model), MAC: short(p.MAC), Before: short(p.Before), After: short(p.After),
-		Class: p.Outcome.class(), Words: p.Outcome.Words(), CauseID: causes[p.Cause], Cause: short(causeWords(p.Cause)), Why: shown(p.Why), Begun: r.stamp(p.Begun),
-		Seconds: seconds(p.Took), Outcome: p.Outcome,
-	}
-	if p.Wave > 0 {
-		row.Wave = fmt.Sprint(p.Wave)
-	}
-	if p.Took > 0 {
-		row.Took = span(p.Took)
-	}
-	if p.Attempts > 0 {
-		row.Attempts = fmt.Sprint(p.Attempts)
-	}
-	if len(p.Events) > 0 {
-		row.Events, row.Text = count(len(p.Events), "event"), r.eventLines(p.Events)
-	}
-	return row
-}
-
-// eventLines returns a line an event, with the date where it changes.
-func (r *Report) eventLines(events []Event) string {
-	var b strings.Builder
-	date := ""
-	for _, e := range events {
-		at := e.At.In(r.place)
-		if day := at.Format(time.DateOnly); day != date {
-			date = day
-			b.WriteString(day + "\n")
-		}
-		step := ""
-		if e.Step > 0 {
-			step = fmt.Sprintf("image %d", e.Step)
-		}
-		b.WriteString(at.Format(time.TimeOnly) + "  " + joined("  ", step, short(e.Kind), shown(e.Text)) + "\n")
-	}
-	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -73,12 +74,12 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 		}
 		add(waveName(wave), at, took)
 	}
-	if r.Counts.LeftAlone > 0 {
+	if slices.ContainsFunc(r.Phones, func(p Phone) bool { return p.Wave == 0 }) {
 		add(LeftAlone.Words(), r.Planned, 0)
 	}
 	for _, p := range r.Phones {
 		at := p.Wave - 1
-		if p.Outcome == LeftAlone {
+		if p.Wave == 0 {
 			at = len(suites.Suites) - 1
 		}
 		suites.Suites[at].add(p)

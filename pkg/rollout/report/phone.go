@@ -82,7 +82,11 @@ func (b *builder) phone(i int) Phone {
 		Before: bounded(cmp.Or(steps[0].Before.Version, planned.Running)),
 	}
 	for _, image := range planned.Images {
-		p.Images = append(p.Images, bounded(b.saved.Plan.Images[image].Name))
+		name := "unknown"
+		if image >= 0 && image < len(b.saved.Plan.Images) { // a plan that is damaged has others
+			name = bounded(b.saved.Plan.Images[image].Name)
+		}
+		p.Images = append(p.Images, name)
 	}
 	if p.Events == nil {
 		p.Events = []Event{}
@@ -104,7 +108,7 @@ func (b *builder) phone(i int) Phone {
 // addStep adds what holds over all images of a phone.
 func (p *Phone) addStep(st journal.State) {
 	if o := st.Outcome; o != nil {
-		p.Took += o.Took
+		p.Took += max(o.Took, 0)
 		p.After = cmp.Or(bounded(o.Version), p.After)
 	}
 	p.After = cmp.Or(bounded(st.After.Version), p.After)

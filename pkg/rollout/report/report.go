@@ -204,7 +204,9 @@ func (b *builder) report() *Report {
 	}
 	for _, p := range s.Plan.Phones {
 		for _, i := range p.Images {
-			r.Images[i].Phones++
+			if i >= 0 && i < len(r.Images) { // a plan that is damaged has others
+				r.Images[i].Phones++
+			}
 		}
 	}
 	b.sum(r)

@@ -91,9 +91,9 @@ func (s *sample) happens(phone string, after time.Duration, bodies ...journal.Bo
 	var events []journal.Event
 	for i, body := range bodies {
 		if reported, ok := body.(journal.Reported); ok {
-			for n, p := range s.plan.Phones {
+			for _, p := range s.plan.Phones {
 				if strings.HasPrefix(phone, p.Address+" ") || phone == p.Address {
-					reported.Device.MAC = fmt.Sprintf("00:1A:E8:00:00:%02X", n+1)
+					reported.Device.MAC = p.MAC
 				}
 			}
 			body = reported

@@ -109,37 +109,51 @@ func (r *Report) axis() axis {
 	return a
 }
 
-// ticks returns times of day, or days, that are easy to read: at most five.
-func (r *Report) ticks(a axis) []tick {
-	const most = 5
-	step := a.to.Sub(a.from)/most + 1
-	for _, nice := range []time.Duration{
-		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour,
-		2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour, 28 * 24 * time.Hour, 91 * 24 * time.Hour,
+// mostTicks is how many times of day fit on a narrow screen.
+const mostTicks = 5
+
+// tickStep returns the shortest time that is easy to read and leaves at most mostTicks.
+func tickStep(all time.Duration) time.Duration {
+	const day = 24 * time.Hour
+	least := all / mostTicks
+	for _, step := range []time.Duration{
+		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+		time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day, 7 * day, 28 * day, 91 * day,
 	} {
-		if nice >= step {
-			step = nice
-			break
+		if step > least {
+			return step
 		}
 	}
-	from := a.from.In(r.place)
+	return (least/day + 1) * day
+}
+
+// ticks returns times of day, or days.
+func (r *Report) ticks(a axis) []tick {
+	const day = 24 * time.Hour
+	step := tickStep(a.to.Sub(a.from))
 	layout := "15:04"
 	switch {
-	case step < time.Minute:
-		layout = "15:04:05"
-	case a.to.Sub(a.from) > 24*time.Hour:
+	case step >= day:
+		layout = time.DateOnly
+	case a.to.Sub(a.from) > day:
 		layout = "01-02 15:04"
-		if step >= 24*time.Hour {
-			layout = "2006-01-02"
-		}
+	case step < time.Minute:
+		layout = time.TimeOnly
 	}
-	year, month, day := from.Date()
-	at := time.Date(year, month, day, 0, 0, 0, 0, r.place)
-	if at.Before(from) {
-		at = at.Add((from.Sub(at) + step - 1) / step * step)
+	from := a.from.In(r.place)
+	year, month, date := from.Date()
+	at := time.Date(year, month, date, 0, 0, 0, 0, r.place)
+	next := func() { at = at.Add(step) }
+	if step >= day {
+		next = func() { at = at.AddDate(0, 0, int(step/day)) } // days are not all as long
+		if at.Before(from) {
+			at = at.AddDate(0, 0, 1)
+		}
+	} else if passed := from.Sub(at); passed > 0 {
+		at = at.Add((passed + step - 1) / step * step)
 	}
 	var ticks []tick
-	for ; !at.After(a.to) && len(ticks) <= most; at = at.Add(step) {
+	for ; !at.After(a.to); next() {
 		x := a.at(at)
 		one := tick{X: percent(x), Label: at.Format(layout), Anchor: "middle"}
 		switch {

@@ -1,0 +1,85 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/rollout/report"
+)
+
+// FuzzForms has one text wherever a text may be: each form is valid and bounded, and contains nothing that is not visible. The plan
+// is damaged as well: it names an image and a wave that are not there.
+func FuzzForms(f *testing.F) {
+	for _, text := range []string{"", evil, "=1+1", "a; +1", "\u202e\x00\xff", "]]>", "</script>", strings.Repeat("\u202e", 1000), "{{.}}", "PHONE", "\r\n\t\"", ";=\uff1d"} {
+		f.Add(text, uint8(len(text)))
+	}
+	f.Fuzz(func(t *testing.T, text string, n uint8) {
+		phone := rollout.Phone{Address: text, MAC: text, Note: text, Site: text, Running: text, Device: text, Override: text, LeftWhy: text, Images: []int{int(n)%3 - 1}}
+		state := journal.Fold([]journal.Event{
+			{At: night, Body: journal.Listed{Room: text}},
+			{At: night, Body: journal.Reported{Device: journal.Device{Type: text, MAC: text, Version: text}}},
+			{At: night, Body: journal.Checked{Verdict: text, Overrides: []journal.Override{{Rule: text, Reason: text}}}},
+		})
+		failed := state.Apply(journal.Event{At: night, Body: journal.Outcome{Result: journal.Failed, Failure: text, Text: text, Version: text, Took: time.Duration(n)}})
+		alone := phone
+		alone.Images = nil
+		saved := &rollout.Saved{Name: text, At: night, Reason: text, Steps: [][]journal.State{{state}, {failed}, {state}}}
+		saved.Plan = rollout.Plan{
+			Images: []rollout.Image{{Name: text, SHA256: text, SoftwareType: text}}, Phones: []rollout.Phone{phone, phone, alone}, Waves: []rollout.Wave{{Name: text, Phones: []int{1}}},
+		}
+		saved.Planned.By = journal.Origin{User: text, Host: text, Tool: text}
+		records := func(yield func(journal.Record, error) bool) {
+			for _, phone := range []string{"", text, "elsewhere"} {
+				for _, body := range []journal.Body{journal.RunBegun{Run: text, By: saved.Planned.By, Route: journal.Route{Way: text, Server: text}}, journal.Note{Text: text}, journal.Begun{Run: text}} {
+					if !yield(journal.Record{Key: journal.Key{Rollout: text, Phone: phone}, Event: journal.Event{At: night, Body: body}}, nil) {
+						return
+					}
+				}
+			}
+		}
+		o := options()
+		o.Advice = func(string) string { return "cpupdate phone PHONE " + text }
+		r, err := report.New(saved, records, o)
+		noError(t, err)
+		for _, form := range forms() {
+			out := written(t, r, form)
+			if len(out) > 400<<10 {
+				t.Errorf("%s has %d bytes", form.name, len(out))
+			}
+			for _, c := range out {
+				if c != '\n' && !bind.Prints(c) {
+					t.Fatalf("%s contains %U", form.name, c)
+				}
+			}
+		}
+		if !json.Valid([]byte(written(t, r, forms()[1]))) {
+			t.Error("the JSON is not valid")
+		}
+		for _, form := range forms()[2:4] {
+			if _, err := csv.NewReader(strings.NewReader(written(t, r, form))).ReadAll(); err != nil {
+				t.Error(err)
+			}
+		}
+		decoder := xml.NewDecoder(bytes.NewReader([]byte(written(t, r, forms()[4]))))
+		for {
+			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if html := written(t, r, forms()[5]); strings.Count(html, "<script") != 1 || strings.Count(html, "</script") != 1 || strings.Count(html, "<style") != 1 {
+			t.Error("a text became an element of the page")
+		}
+	})
+}
