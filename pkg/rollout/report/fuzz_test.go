@@ -1,12 +1,8 @@
 package report_test
 
 import (
-	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"encoding/xml"
-	"errors"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +17,8 @@ import (
 // is damaged as well: it names an image and a wave that are not there.
 func FuzzForms(f *testing.F) {
 	for _, text := range []string{"", evil, "=1+1", "a; +1", "\u202e\x00\xff", "]]>", "</script>", strings.Repeat("\u202e", 1000), "{{.}}", "PHONE", "\r\n\t\"", ";=\uff1d"} {
-		f.Add(text, uint8(len(text)))
+		f.Add(text, uint8(0))
+		f.Add(text, uint8(1))
 	}
 	f.Fuzz(func(t *testing.T, text string, n uint8) {
 		phone := rollout.Phone{Address: text, MAC: text, Note: text, Site: text, Running: text, Device: text, Override: text, LeftWhy: text, Images: []int{int(n)%3 - 1}}
@@ -52,8 +49,11 @@ func FuzzForms(f *testing.F) {
 		r, err := report.New(saved, records, o)
 		noError(t, err)
 		for _, form := range forms() {
+			if form.name == "html" && n%8 != 0 {
+				continue // it takes longer than the others together
+			}
 			out := written(t, r, form)
-			if len(out) > 400<<10 {
+			if len(out) > 1<<20 {
 				t.Errorf("%s has %d bytes", form.name, len(out))
 			}
 			for _, c := range out {
@@ -61,25 +61,28 @@ func FuzzForms(f *testing.F) {
 					t.Fatalf("%s contains %U", form.name, c)
 				}
 			}
-		}
-		if !json.Valid([]byte(written(t, r, forms()[1]))) {
-			t.Error("the JSON is not valid")
-		}
-		for _, form := range forms()[2:4] {
-			if _, err := csv.NewReader(strings.NewReader(written(t, r, form))).ReadAll(); err != nil {
-				t.Error(err)
-			}
-		}
-		decoder := xml.NewDecoder(bytes.NewReader([]byte(written(t, r, forms()[4]))))
-		for {
-			if _, err := decoder.Token(); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if html := written(t, r, forms()[5]); strings.Count(html, "<script") != 1 || strings.Count(html, "</script") != 1 || strings.Count(html, "<style") != 1 {
-			t.Error("a text became an element of the page")
+			checkForm(t, form.name, out)
 		}
 	})
+}
+
+// checkForm fails if a form is not what its name says.
+func checkForm(t *testing.T, name, out string) {
+	t.Helper()
+	switch name {
+	case "json":
+		if !json.Valid([]byte(out)) {
+			t.Error("the JSON is not valid")
+		}
+	case "csv", "phones.csv":
+		if _, err := csv.NewReader(strings.NewReader(out)).ReadAll(); err != nil {
+			t.Error(err)
+		}
+	case "xml":
+		checkJUnit(t, out)
+	case "html":
+		if strings.Count(out, "<script") != 1 || strings.Count(out, "</script") != 1 || strings.Count(out, "<style") != 1 {
+			t.Error("a text became an element of the page")
+		}
+	}
 }

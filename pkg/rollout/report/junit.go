@@ -60,7 +60,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	suites := junitSuites{Suites: make([]junitSuite, 0, len(r.Waves)+1)}
 	add := func(name string, at time.Time, took time.Duration) {
 		suites.Suites = append(suites.Suites, junitSuite{
-			Package: visible(r.Rollout), ID: len(suites.Suites), Name: visible(r.Rollout + ": " + name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"),
+			Package: visible(cmp.Or(r.Rollout, "rollout")), ID: len(suites.Suites), Name: visible(r.Rollout + ": " + name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"),
 			Hostname: visible(cmp.Or(r.By.Host, "localhost")), Time: junitTime(took), Properties: r.properties(),
 		})
 	}
@@ -106,7 +106,7 @@ func (r *Report) properties() properties {
 
 // add adds a phone.
 func (s *junitSuite) add(p Phone) {
-	c := junitCase{Name: visible(label(p.Address, p.Note)), Class: s.Name, Time: junitTime(p.Took)}
+	c := junitCase{Name: visible(cmp.Or(label(p.Address, p.Note), "unknown")), Class: s.Name, Time: junitTime(p.Took)}
 	reason := &junitReason{Message: visible(cmp.Or(p.Why, p.Outcome.Words())), Type: visible(cmp.Or(p.Cause, string(p.Outcome)))}
 	if p.Next != "" {
 		reason.Text = visible(joined(": ", reason.Type, p.Why)) + "\nnext: " + visible(p.Next)
