@@ -75,7 +75,7 @@ func connect(path string, busy time.Duration, more string) (*sql.DB, error) {
 	}
 	dsn := "file://" + (&url.URL{Path: name}).EscapedPath() + "?mode=rw&_defensive=1&_dqs=0" +
 		fmt.Sprintf("&_pragma=busy_timeout(%d)", busy.Milliseconds()) +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&" + more
+		"&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&" + more
 	connector, err := driver.NewConnector(dsn)
 	if err != nil {
 		return nil, err

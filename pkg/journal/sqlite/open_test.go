@@ -366,3 +366,28 @@ func TestMark(t *testing.T) {
 		t.Errorf("application_id %q, user_version %d", got, binary.BigEndian.Uint32(content[60:]))
 	}
 }
+
+// TestPragmas looks at every connection for what makes an append durable, and a hostile file harmless.
+func TestPragmas(t *testing.T) {
+	l := opened(t, filepath.Join(t.TempDir(), "journal.db"))
+	for i, db := range []*sql.DB{l.write, l.read} {
+		for range 3 { // connections that are open at the same time
+			conn, err := db.Conn(t.Context())
+			must(t, err)
+			for pragma, want := range map[string]string{
+				"synchronous": "2", "fullfsync": "1", "journal_mode": "wal", "foreign_keys": "1", "trusted_schema": "0", "cell_size_check": "1", "busy_timeout": "10000",
+			} {
+				var got string
+				must(t, conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))
+				if got != want {
+					t.Errorf("%s is %s, want %s", pragma, got, want)
+				}
+			}
+			if i == 0 {
+				must(t, conn.Close()) // there is only one
+				continue
+			}
+			defer func() { _ = conn.Close() }()
+		}
+	}
+}
