@@ -19,6 +19,7 @@ type phone struct {
 	runner  *Runner
 	index   int
 	target  Target
+	image   *Image // nil: it is only queried
 	address string // HOST:PORT
 	place   place  // guarded by the registry's lock
 
@@ -67,8 +68,8 @@ func newPhone(r *Runner, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)
 	p := &phone{runner: r, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
 	p.facts = &facts{target: t, cut: r.events.cut, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
-	if r.plan.Image != nil {
-		p.facts.want = r.plan.Image.Facts
+	if p.image = r.plan.imageOf(t); p.image != nil {
+		p.facts.want = p.image.Facts
 	}
 	p.dialog = &dialog{
 		request: p.request, shared: p.shared, reporter: p, facts: p.facts, problems: p.problems, options: r.options,
@@ -76,6 +77,9 @@ func newPhone(r *Runner, index int, t Target, address string) *phone {
 	}
 	return p
 }
+
+// web returns how the phone's web page is visited, nil if it is not.
+func (p *phone) web() *Web { return p.runner.plan.webOf(p.target) }
 
 // report reports an event of this phone.
 func (p *phone) report(e Event) {
@@ -95,12 +99,12 @@ func (p *phone) run(ctx, early context.Context) Result {
 		err = errStopped
 	}
 	if err == nil {
-		switch plan := &p.runner.plan; {
-		case p.target.Earlier != nil && plan.Image != nil:
+		switch {
+		case p.target.Earlier != nil && p.image != nil:
 			err = p.settle(ctx)
-		case plan.web() == nil:
+		case p.web() == nil:
 			err = p.update(ctx)
-		case plan.Image == nil:
+		case p.image == nil:
 			err = p.examinePage(early)
 		default:
 			err = p.updateByPage(ctx, early)
@@ -171,7 +175,7 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	if !p.result.Instructed && p.runner.plan.web() != nil {
+	if !p.result.Instructed && p.web() != nil {
 		return failf(KindInterrupted, "interrupted before the image was sent")
 	}
 	if !p.result.Instructed {
@@ -270,7 +274,7 @@ func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
 // answer returns the update command for the phone, or nil if it gets none.
 func (p *phone) answer(ctx context.Context) (*wpi.ServiceMessage, error) {
 	p.result.Known = p.known()
-	if p.runner.plan.Image == nil {
+	if p.image == nil {
 		p.result.Outcome = Queried
 		return nil, nil //nolint:nilnil // no command is no error
 	}
@@ -288,10 +292,10 @@ func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 	fail := func(err error) error {
 		return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
 	}
-	if err := p.runner.checkImage(ctx); err != nil {
+	if err := p.runner.checkImage(ctx, p.image); err != nil {
 		return nil, err
 	}
-	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
+	image, at := p.image, p.runner.registry.placeOf(p)
 	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, fail(err)

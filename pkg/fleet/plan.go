@@ -41,6 +41,7 @@ type Target struct {
 	Reason   string        // why
 	Note     string        // of the list, such as the room; only shown
 	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
+	Image    *Image        // the software for it; nil: that of the plan
 	Earlier  *Earlier      // what an earlier run did with it; nil if that was nothing
 }
 
@@ -64,10 +65,18 @@ func (t Target) Label() string {
 	return t.Address + " (" + string(note) + ")"
 }
 
-// web returns how the phones' web pages are visited, nil if they are not.
-func (p *Plan) web() *Web {
-	if p.Image != nil {
-		return p.Image.Web
+// imageOf returns the software for a phone, nil if it gets none.
+func (p *Plan) imageOf(t Target) *Image {
+	if t.Image != nil {
+		return t.Image
+	}
+	return p.Image
+}
+
+// webOf returns how the web page of a phone is visited, nil if it is not.
+func (p *Plan) webOf(t Target) *Web {
+	if image := p.imageOf(t); image != nil {
+		return image.Web
 	}
 	return p.Pages
 }

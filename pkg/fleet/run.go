@@ -102,7 +102,8 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
-		if web := plan.web(); web != nil {
+		if web := plan.webOf(t); web != nil {
+			r.events.hide(web.Password)
 			page := pageAddress(address, web.Port)
 			if first, twice := pages[page]; twice {
 				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is the same as that of phone %d", i+1, t.Address, page, first+1)
@@ -112,9 +113,6 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 		phones = append(phones, newPhone(r, i, t, address))
 	}
 	r.registry.forget(phones)
-	if web := plan.web(); web != nil {
-		r.events.hide(web.Password)
-	}
 	return phones, nil
 }
 

@@ -18,7 +18,7 @@ func (p *phone) settle(ctx context.Context) error {
 	until := earlier.At.Add(cmp.Or(p.runner.plan.Settle, defaultSettle))
 	pause := p.runner.options.ContactInterval
 	var v *visit
-	if p.runner.plan.web() != nil {
+	if p.web() != nil {
 		v = p.newVisit()
 		defer v.end(ctx)
 	}

@@ -256,3 +256,25 @@ func TestSettleByPage(t *testing.T) {
 		})
 	}
 }
+
+// TestImageOfTarget gives each phone its own image: one that fits, and one that does not.
+func TestImageOfTarget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := set(t, fleet.Options{})
+		newer := build(t, 512<<10, func(b *bind.Builder) { b.Version = bind.Version{Major: 1, Release: 10} })
+		second := s.phone(2, nil)
+		s.phone(1, nil)
+		one, two := targetOf(hostOf(1)), targetOf(hostOf(2))
+		two.Image = &fleet.Image{Facts: newer.facts, Priority: s.plan.Image.Priority, Source: fleet.Served(s.https, name, newer.content, s.back)}
+		s.plan.Phones = []fleet.Target{one, two}
+		for i, r := range s.run() {
+			if ending(r) != "updated" {
+				t.Errorf("phone %d: %s, %v", i, ending(r), r.Failure)
+			}
+		}
+		if v := second.State().Version; v != newer.facts.Version.Value {
+			t.Errorf("the second runs %s", v)
+		}
+	})
+}

@@ -70,7 +70,7 @@ type visit struct {
 const defaultPage = "443"
 
 func (p *phone) newVisit() *visit {
-	web := p.runner.plan.web()
+	web := p.web()
 	return &visit{
 		reporter: p, decider: p, commit: p.commit, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
 		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
@@ -112,7 +112,7 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		v.leave()
 		return errStopped
 	}
-	if err := p.runner.checkImage(ctx); err != nil {
+	if err := p.runner.checkImage(ctx, p.image); err != nil {
 		v.leave()
 		return err
 	}
