@@ -22,7 +22,8 @@ type Store struct {
 	FolderErr error  // why the state folder is unknown
 	Flag      string // file of --journal
 	Variable  string // file of $CPUPDATE_JOURNAL
-	By        journal.Origin
+
+	Origin func() journal.Origin // returns who uses it; called only by a run that is recorded
 }
 
 // Named returns the file that the operator named, "" if that is none.
