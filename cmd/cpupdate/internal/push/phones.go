@@ -184,6 +184,7 @@ func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *
 	if err := r.record(ctx, rec); err != nil {
 		return err
 	}
+	show.NoteEarlier(r.targets)
 	plan := fleet.Plan{
 		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image, Commit: rec.Commit, Settle: r.o.Settle,
 	}
