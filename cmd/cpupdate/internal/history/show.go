@@ -72,7 +72,7 @@ func text(con *console.Console, runs []run, o Options, path string, zone *time.L
 			if o.Since != "" {
 				nothing += " since " + o.Since
 			}
-			fmt.Fprintln(w, con.Layout(0).Line(console.Plain.Cell(nothing+" in "+path)))
+			fmt.Fprintf(w, "%s: %s\n", console.Escape(nothing), console.Escape(path)) // a path on one line
 		}
 		for i, r := range runs {
 			if i > 0 {
@@ -91,16 +91,28 @@ const (
 
 // write writes one run: a line about it, one about who did it, and one for each phone with its reasons below.
 func (r run) write(con *console.Console, w io.Writer, zone *time.Location) {
-	var what []string
+	var what, about []string
+	if !r.planned.Push {
+		what = append(what, "rollout "+r.name)
+	}
 	for _, image := range r.planned.Images {
 		what = append(what, imageText(image))
 	}
-	fmt.Fprintln(w, con.Layout(0, len(time.DateTime)).Line(console.Plain.Cell(stamp(r.at, zone)), console.Plain.Cell(strings.Join(what, "; "))))
-	by := strings.Trim(r.planned.By.User+" on "+r.planned.By.Host, " ")
-	if by = strings.TrimPrefix(strings.TrimSuffix(by, " on"), "on "); by != "" {
-		by = "by " + by + ", "
+	switch by := r.planned.By; {
+	case by.User != "" && by.Host != "":
+		about = append(about, "by "+by.User+" on "+by.Host)
+	case by.User+by.Host != "":
+		about = append(about, "by "+by.User+by.Host)
 	}
-	fmt.Fprintln(w, con.Layout(2).Line(console.Plain.Cell(by+r.name)))
+	for _, image := range r.planned.Images {
+		if digest := digestText(image); digest != "" {
+			about = append(about, digest)
+		}
+	}
+	fmt.Fprintln(w, con.Layout(0, len(time.DateTime)).Line(console.Cells(stamp(r.at, zone), strings.Join(what, "; "))...))
+	if len(about) > 0 {
+		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(strings.Join(about, ", "))...))
+	}
 	results, addresses := 0, 0
 	for _, p := range r.phones {
 		results, addresses = max(results, console.Columns(p.outcome())), max(addresses, min(console.Columns(console.Escape(p.label())), maxLabel))
@@ -148,17 +160,20 @@ const shownDigest = 12
 func imageText(i journal.Image) string {
 	text := strings.TrimSpace(i.SoftwareType + " " + i.Version)
 	if i.Name != "" && text != "" {
-		text = i.Name + ", " + text
-	} else {
-		text += i.Name
+		return i.Name + ", " + text
 	}
+	return i.Name + text
+}
+
+// digestText returns the beginning of an image's digest, "" if it has none.
+func digestText(i journal.Image) string {
 	switch {
 	case i.SHA256 != "":
-		text += ", sha256 " + shortened(i.SHA256)
+		return "sha256 " + shortened(i.SHA256)
 	case i.PayloadSHA256 != "":
-		text += ", payload sha256 " + shortened(i.PayloadSHA256)
+		return "payload sha256 " + shortened(i.PayloadSHA256)
 	}
-	return text
+	return ""
 }
 
 // shortened cuts a digest, which --json and --csv have whole.
@@ -184,7 +199,7 @@ func style(p phone) console.Style {
 func printCSV(con *console.Console, runs []run) error {
 	return con.Part(func(w io.Writer) {
 		c := csv.NewWriter(w)
-		_ = c.Write([]string{"time", "run", "phone", "note", "mac", "outcome", "before", "after", "image", "version", "sha256", "user", "host", "override", "why"})
+		_ = c.Write([]string{"time", "run", "phone", "note", "mac", "outcome", "before", "after", "image", "version", "sha256", "payload_sha256", "user", "host", "override", "why"})
 		for _, r := range runs {
 			image := journal.Image{}
 			if len(r.planned.Images) > 0 {
@@ -197,7 +212,7 @@ func printCSV(con *console.Console, runs []run) error {
 				}
 				row := []string{
 					r.at.UTC().Format(time.RFC3339), r.name, p.key.Phone, p.state.Listed.Note, p.mac(), p.outcome(), p.from(), p.to(), image.Name,
-					image.Version, image.SHA256, r.planned.By.User, r.planned.By.Host, strings.Join(overrides, "; "), p.why(time.UTC),
+					image.Version, image.SHA256, image.PayloadSHA256, r.planned.By.User, r.planned.By.Host, strings.Join(overrides, "; "), p.why(time.UTC),
 				}
 				for i := range row {
 					row[i] = plainCell(row[i])
