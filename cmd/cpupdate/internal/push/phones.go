@@ -235,7 +235,7 @@ func (r *rollout) record(ctx context.Context, rec *record.Run) error {
 	}
 	r.targets = targets
 	if n := record.Earlier(targets); n > 0 {
-		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried, and not instructed again", n, len(targets)))
+		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, len(targets), console.Span(r.o.Settle)))
 	}
 	return nil
 }
