@@ -319,11 +319,16 @@ func valueSetting(err error) error {
 // priority returns the priority that phones are given.
 func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
 
-// checkUrgency rejects an unknown priority, and a time that is none.
-func (o *Options) checkUrgency() error {
+// checkSettle rejects a time that is none.
+func (o *Options) checkSettle() error {
 	if o.Settle <= 0 {
 		return exit.Usage("push", "--settle %s: must be greater than zero", o.Settle)
 	}
+	return nil
+}
+
+// checkUrgency rejects an unknown priority.
+func (o *Options) checkUrgency() error {
 	if o.Urgency != string(wpi.Normal) && o.Urgency != string(wpi.Immediate) {
 		return exit.Usage("push", "--priority %s: must be normal or immediate", o.Urgency)
 	}
