@@ -22,7 +22,8 @@ import (
 type Options struct {
 	TLS     *tls.Config   // which certificates are trusted, with the ServerName; nil trusts the system's authorities
 	Timeout time.Duration // the longest silence, and the longest time for one page; 30 s if 0
-	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0.
+	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0. To fetch one, it may take six
+	// times that.
 	Patience time.Duration
 	// Secret is the password that Login will send. It is kept out of events and errors from the first page on: a page may
 	// know it already. It is not sent. Login adds its own.
@@ -47,6 +48,7 @@ const (
 	StepLogin  Step = "login"  // Text is the form that the phone takes the password with
 	StepFound  Step = "found"  // Text is the form for the image: its page, its fields, how long hidden values are
 	StepSend   Step = "send"   // Text is how many bytes go where
+	StepSubmit Step = "submit" // Text is where the form goes that makes the phone fetch the image
 	StepAnswer Step = "answer" // Text is what the page answers to the image
 	StepLogout Step = "logout"
 )
