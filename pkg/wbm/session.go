@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -74,7 +75,8 @@ type Session struct {
 	facts    factList
 	start    []*htmlform.Page // the start page with its frames; after the login, what answered it
 	login    loginState
-	loggedIn bool // possibly
+	loggedIn bool        // possibly
+	ends     [2]net.Addr // of the last connection: this machine's, and the phone's
 }
 
 // Open reads the start page at HOST:PORT. The error is an [*Error], or the context's cause.
@@ -146,6 +148,18 @@ func (s *Session) Close() error {
 	defer cancel()
 	_, _ = s.exchange(ctx, request{url: s.at("/page.cmd", "user=none"), referer: s.referer()})
 	return nil
+}
+
+// Ends returns the addresses of this machine and of the phone, as the last connection had them.
+func (s *Session) Ends() (local, remote netip.Addr) {
+	at := func(a net.Addr) netip.Addr {
+		if a == nil {
+			return netip.Addr{}
+		}
+		end, _ := netip.ParseAddrPort(a.String())
+		return end.Addr().Unmap()
+	}
+	return at(s.ends[0]), at(s.ends[1])
 }
 
 // referer returns the page that a person would be on between one step and the next.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
+	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"slices"
@@ -116,38 +117,47 @@ func (s *Session) fillError(err error) error {
 // transfer has ended (observed for a logo: captures of an OpenStage page in nbe95/cowphone).
 const submitPatiences = 6
 
-// Submit fills the form in and submits it, which makes the phone fetch the image. It returns what the page answers when the
-// transfer has ended. When the context ends, the connection is reset.
-func (s *Session) Submit(ctx context.Context, f *Form, a Access) (Answer, error) {
+// A Submission is a form that was filled in, and makes the phone fetch the image when it is sent.
+type Submission struct {
+	session *Session
+	request request
+	before  *htmlform.Page
+	values  []string // that were filled in, but for the password
+}
+
+// Prepare reads the form again and fills it in. Nothing is sent yet.
+func (s *Session) Prepare(ctx context.Context, f *Form, a Access) (*Submission, error) {
 	s.redactor = s.redactor.And(a.Password)
 	live, err := s.reread(ctx, f)
 	if err != nil {
-		return Answer{}, err
+		return nil, err
 	}
 	target, err := s.target(live)
 	if err != nil {
-		return Answer{}, s.errorf(KindForeign, "its form for the phone application leads elsewhere now, to %s", s.redact(live.Action()))
+		return nil, s.errorf(KindForeign, "its form for the phone application leads elsewhere now, to %s", s.redact(live.Action()))
 	}
 	if err := s.fill(live, a); err != nil {
-		return Answer{}, err
+		return nil, err
 	}
 	r := request{url: target, referer: live.Page.URL}
 	r.mediaType, r.body = encode(live)
-	s.emit(StepSubmit, s.uri(target))
-	return s.submit(ctx, r, live.Page)
+	return &Submission{s, r, live.Page, []string{a.Name, a.BaseURL, a.Server, a.Account, a.Path, a.Username}}, nil
 }
 
-// submit sends the form and reads its answer. Once it may have been sent, the errors say so.
-func (s *Session) submit(ctx context.Context, r request, before *htmlform.Page) (Answer, error) {
+// Send submits the form, once. It returns what the page answers when the transfer has ended; once the form may have been sent, an
+// error says so. When the context ends, the connection is reset.
+func (b *Submission) Send(ctx context.Context) (Answer, error) {
+	s := b.session
+	s.emit(StepSubmit, s.uri(b.request.url))
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 	limit := submitPatiences * s.o.Patience
 	within, cancel := context.WithTimeoutCause(ctx, limit, &Error{Kind: KindTimeout, Msg: "it has the form, and does not answer to its end"})
 	defer cancel()
-	a, err := s.exchange(within, r)
+	a, err := s.exchange(within, b.request)
 	var answer Answer
 	if err == nil {
-		answer, err = s.interpretTransfer(within, r, a, before)
+		answer, err = b.interpret(within, a)
 	}
 	if e := (*Error)(nil); errors.As(err, &e) {
 		e.Whole = sent.Load()
@@ -155,16 +165,17 @@ func (s *Session) submit(ctx context.Context, r request, before *htmlform.Page) 
 	return answer, err
 }
 
-// interpretTransfer returns what the phone answers when the transfer has ended.
-func (s *Session) interpretTransfer(ctx context.Context, r request, a *answer, before *htmlform.Page) (Answer, error) {
-	p, err := s.answerPage(ctx, r, a)
+// interpret returns what the phone answers when the transfer has ended.
+func (b *Submission) interpret(ctx context.Context, a *answer) (Answer, error) {
+	s := b.session
+	p, err := s.answerPage(ctx, b.request, a)
 	if err != nil {
 		return Answer{}, err
 	}
 	result := Answer{Status: a.status}
-	s.classifyTransfer(&result, p, before)
+	b.classify(&result, p)
 	s.emit(StepAnswer, strings.TrimSpace(fmt.Sprintf("%d %s", result.Status, result.Words)))
-	if a.status >= 400 {
+	if a.status >= http.StatusBadRequest {
 		return result, s.errorf(KindRefused, "it refuses the form with status %d%s", a.status, quoted(result.Words))
 	}
 	return result, nil
@@ -177,37 +188,35 @@ const (
 	textNotDone   = "transfer failed"
 )
 
-// classifyTransfer notes what a page says of the transfer: by its text, or in another language by its colour. A coloured text that
-// stood on the page before says nothing. If text and colour, or two of them, contradict each other, nobody can tell.
-func (s *Session) classifyTransfer(result *Answer, p, before *htmlform.Page) {
+// classify notes what a page says of the transfer: by its text, or in another language by its colour. A coloured text that stood on
+// the page before says nothing. If text and colour, or two of them, contradict each other, nobody can tell.
+func (b *Submission) classify(result *Answer, p *htmlform.Page) {
+	isResult := func(text string) bool { return says(text, textCompleted) || says(text, textNotDone) }
 	news := func(now, then []string) []string {
 		return slices.DeleteFunc(slices.Clone(now), func(text string) bool {
-			known := strings.ToLower(text)
-			return slices.Contains(then, text) && !strings.Contains(known, textCompleted) && !strings.Contains(known, textNotDone)
+			return text == "" || slices.Contains(b.values, text) || slices.Contains(then, text) && !isResult(text)
 		})
 	}
-	green, red := news(p.Green, before.Green), news(p.Red, before.Red)
-	says := func(text string) bool { return htmlform.Contains([]*htmlform.Page{p}, text) }
-	completed, failed := says(textCompleted), says(textNotDone)
-	if !completed && !failed {
+	green, red := news(p.Green, b.before.Green), news(p.Red, b.before.Red)
+	completed, failed := says(p.Text, textCompleted), says(p.Text, textNotDone)
+	switch {
+	case completed:
+		failed = failed || slices.ContainsFunc(red, isResult)
+	case failed:
+		completed = slices.ContainsFunc(green, isResult)
+	default:
 		completed, failed = len(green) > 0 || p.Success != "", len(red) > 0 || p.Failure != ""
-	} else {
-		in := func(texts []string, text string) bool {
-			return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(strings.ToLower(t), text) })
-		}
-		failed = failed || in(red, textCompleted)
-		completed = completed || in(green, textNotDone)
 	}
 	result.Completed, result.Refusal = completed && !failed, failed && !completed
-	words := p.Text
-	for _, texts := range [][]string{red, green, {p.Failure, p.Success}} {
-		if i := slices.IndexFunc(texts, func(text string) bool { return text != "" }); i >= 0 {
-			words = texts[i]
-			break
-		}
+	all := slices.Concat(red, green, news([]string{p.Failure, p.Success}, nil), news(p.Cells, b.before.Cells))
+	if len(red)+len(green) > 0 || p.Failure != "" || p.Success != "" {
+		all = all[:1]
 	}
-	result.Words = s.redactTo(maxWords, words)
+	result.Words = b.session.redactTo(maxWords, strings.Join(all, " "))
 }
+
+// says reports whether a text, in whatever case, contains another one.
+func says(text, part string) bool { return strings.Contains(strings.ToLower(text), part) }
 
 // encode returns what the form submits, as browsers encode it (HTML standard, "form submission").
 func encode(f *htmlform.Form) (mediaType string, body []byte) {
@@ -218,7 +227,12 @@ func encode(f *htmlform.Form) (mediaType string, body []byte) {
 	w := multipart.NewWriter(&text)
 	_ = w.SetBoundary("----cpupdate" + rand.Text()) // as the calls below it cannot fail: what is written to is memory
 	for _, field := range f.Fields() {
-		part, _ := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + f.Page.Encode(quote(field.Name)) + `"`}})
+		header := textproto.MIMEHeader{"Content-Disposition": {`form-data; name="` + f.Page.Encode(quote(field.Name)) + `"`}}
+		if field.File { // none is chosen
+			header["Content-Disposition"][0] += `; filename=""`
+			header["Content-Type"] = []string{"application/octet-stream"}
+		}
+		part, _ := w.CreatePart(header)
 		_, _ = io.WriteString(part, f.Page.Encode(field.Value))
 	}
 	_ = w.Close()

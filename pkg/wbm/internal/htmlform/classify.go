@@ -114,7 +114,7 @@ func (f *Form) Classify(start []*Page) Purpose {
 	texts := []string{f.Page.Title}
 	names := []string{f.Page.URL.Query().Get("page"), f.Page.URL.Path, cut(f.Action(), maxName)}
 	fileName := (*Control)(nil)
-	if t := f.Transfer(); t != nil && len(f.Of("file")) == 0 {
+	if t := f.Transfer(); t != nil {
 		fileName = t.File()
 	}
 	for _, c := range f.Controls {

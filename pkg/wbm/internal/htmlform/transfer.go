@@ -171,14 +171,11 @@ func (c *Control) isLine() bool {
 	}, c.Kind)
 }
 
-// Problem says why nobody can tell what the fields of the form are for; "" if that is clear. A form that takes a file itself may
-// do either.
+// Problem says why nobody can tell what the fields of the form are for; "" if that is clear.
 func (t *Transfer) Problem() string {
 	switch {
 	case t.problem != "":
 		return t.problem
-	case len(t.form.Of("file")) > 0:
-		return "it takes a file itself, too"
 	case t.fields[RoleMethod] == nil:
 		return "it has no choice of the method"
 	case t.fields[RoleAfter] == nil:
