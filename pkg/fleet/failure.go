@@ -46,9 +46,11 @@ const (
 	KindPassword        Kind = "wrong-password"   // its page rejects the password
 	KindLocked          Kind = "locked-out"       // its page accepts no password for now: the run stops
 	KindNewPassword     Kind = "password-change"  // its page requires a password change first
-	KindNoForm          Kind = "no-form"          // its page has no image upload form
+	KindNoForm          Kind = "no-form"          // its page has no such form for an image
 	KindManyForms       Kind = "many-forms"       // its page has several
-	KindPageRefused     Kind = "page-refused"     // its page refuses the image
+	KindTooLong         Kind = "too-long"         // a value is longer than its transfer form takes
+	KindFormLacks       Kind = "form-lacks"       // its transfer form has no field or option for a value
+	KindPageRefused     Kind = "page-refused"     // its page refuses the image, or its transfer form
 	KindUploadCut       Kind = "upload-cut"       // the upload was cut off
 	KindImage           Kind = "image"            // the image cannot be read, or has changed
 	KindStopped         Kind = "stopped"          // skipped, because another phone is locked out

@@ -39,6 +39,7 @@ func (r *reader) visible(name string, a map[string]string) error {
 		r.openLabel(a["for"])
 	}
 	r.outcomeText(name, a["class"])
+	r.colouredText(name, a)
 	return nil
 }
 
@@ -54,6 +55,19 @@ func (r *reader) outcomeText(name, classes string) {
 			})
 		}
 	}
+}
+
+// colouredText gathers the text of elements that are green or red. It leaves room for others whose text is gathered.
+func (r *reader) colouredText(name string, a map[string]string) {
+	texts := map[string]*[]string{"green": &r.p.Green, "red": &r.p.Red}[colourOf(name, a)]
+	if texts == nil || isVoid(name) || len(*texts) >= maxColoured || len(r.gathered) >= maxNested/2 {
+		return
+	}
+	r.gather(name, false, func(text string) {
+		if text != "" {
+			*texts = append(*texts, text)
+		}
+	})
 }
 
 // refresh treats a page that shows another one after at most 5 s as one with that page in a frame.
