@@ -71,8 +71,19 @@ func pinAt(dial dialFunc, address string) (string, error) {
 // webFaults is the table, in the order of a push by the page.
 func webFaults() []faultRow {
 	var rows []faultRow
-	for _, part := range [][]faultRow{webReachRows(), webFormRows(), webSendRows(), webAfterRows()} {
+	for _, part := range [][]faultRow{webReachRows(), webFormRows(), webSendRows(), webAfterRows(), besideRows()} {
 		rows = append(rows, part...)
+	}
+	return rows
+}
+
+// besideRows are uploads to pages that have a transfer form too: whatever that is like, the upload is the same.
+func besideRows() []faultRow {
+	var rows []faultRow
+	for _, f := range phonesim.Faults() {
+		if name := string(f.Name); strings.HasPrefix(name, "web-transfer-") {
+			rows = append(rows, faultRow{name: "upload beside " + name, faults: name, kind: "updated", steps: webDone, version: versionNew})
+		}
 	}
 	return rows
 }

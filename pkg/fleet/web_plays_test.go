@@ -92,8 +92,19 @@ func twice(faults string, make func(faults, first string) play) []play {
 
 func webPlays() []play {
 	all := []play{pageDone("", happyCall, nil), pageDone(noInterface, happyPage, nil)}
-	for _, part := range [][]play{webReachPlays(), webFormPlays(), webSendPlays(), webAfterPlays(), webOtherPlays()} {
+	for _, part := range [][]play{webReachPlays(), webFormPlays(), webSendPlays(), webAfterPlays(), webOtherPlays(), besidePlays()} {
 		all = append(all, part...)
+	}
+	return all
+}
+
+// besidePlays are uploads to pages that have a transfer form too: whatever that is like, the upload is the same.
+func besidePlays() []play {
+	var all []play
+	for _, f := range phonesim.Faults() {
+		if strings.HasPrefix(string(f.Name), "web-transfer-") {
+			all = append(all, pageDone(string(f.Name), happyCall, func(p *play) { p.also += ", beside a transfer form" }))
+		}
 	}
 	return all
 }

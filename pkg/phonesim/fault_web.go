@@ -10,6 +10,9 @@ type webTraits struct {
 	loop, thousand, noVersion, hostile        bool
 	early, cuts, stalls, staysOld, huge       bool
 	refuses, otherMAC                         bool
+
+	form     string // which transfer forms it has, "" for the observed one
+	transfer string // how it answers a transfer form, "" as observed
 }
 
 // webRows returns the faults of the web page. They change nothing in a phone without one.
