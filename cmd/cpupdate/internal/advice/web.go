@@ -21,7 +21,7 @@ func WebTable() []PhoneRow {
 		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", "", ""},
 		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", "", ""},
 		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", "", ""},
-		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, add --serve: its page takes no file, and has a transfer form only; otherwise " + compare, "", "use --web alone, which sends the image to the page, or --serve without --web; otherwise " + compare},
+		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, add --serve: its page takes no file, and has a transfer form only; otherwise " + compare, "", "to instruct the phone without its page, omit --web; to send the image to its page instead, name no route but --web; otherwise " + compare},
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, "", ""},
 		{fleet.KindTooLong, exit.CodeSettings, 0, "shorten it: the name of the file with --filename, its place with --fetch-url, the login with --fetch-username and --fetch-password-file; with --serve, use --method ftp, or a shorter name in --advertise", "", ""},
 		{fleet.KindFormLacks, exit.CodeRejected, 0, "choose what the form has: another --method, or an account, user or path less; otherwise " + compare, "", ""},
