@@ -67,6 +67,7 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	end()
 	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
+	o.Route.Web.AddTransferFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
 	end()
 	o.Upload.AddFlags(flags)

@@ -68,7 +68,7 @@ func (p play) with(also string, change func(*play)) play {
 
 func plays() []play {
 	var all []play
-	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays(), webPlays()} {
+	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays(), webPlays(), transferPlays()} {
 		all = append(all, part...)
 	}
 	return all

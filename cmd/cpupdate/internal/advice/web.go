@@ -11,21 +11,23 @@ import (
 func WebTable() []PhoneRow {
 	const compare = "look at the page with a browser, and at the output of --verbose; if it is a phone's page, report the error above"
 	return []PhoneRow{
-		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", ""},
-		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", ""},
-		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with that of the phone: cpupdate help trust", ""},
-		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", ""},
-		{fleet.KindPageOdd, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPageForeign, exit.CodeRejected, 0, "check with a browser where the page leads, and whether it is the phone's own; nothing was sent there", ""},
-		{fleet.KindNoLogin, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", ""},
-		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", ""},
-		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
-		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, use --serve: its page has no such form; otherwise " + compare, ""},
-		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
-		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
-		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", ""},
-		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
+		{fleet.KindPageUnreachable, exit.CodeUnreachable, 0, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check the address and --web-port, that no firewall blocks it, and that the page is switched on in the phone's settings", "", ""},
+		{fleet.KindPageBroken, exit.CodeUnreachable, 0, "try again; if nobody else uses the page and the error stays, give it more time with --timeout and --patience", "", ""},
+		{fleet.KindPageTrust, exit.CodeSettings, 0, "compare the key with that of the phone: cpupdate help trust", "", ""},
+		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", "", ""},
+		{fleet.KindPageOdd, exit.CodeRejected, 0, compare, "", ""},
+		{fleet.KindPageForeign, exit.CodeRejected, 0, "check with a browser where the page leads, and whether it is the phone's own; nothing was sent there", "", ""},
+		{fleet.KindNoLogin, exit.CodeRejected, 0, compare, "", ""},
+		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", "", ""},
+		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", "", ""},
+		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", "", ""},
+		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, add --serve: its page takes no file, and has a transfer form only; otherwise " + compare, "", "use --web alone, which sends the image to the page, or --serve without --web; otherwise " + compare},
+		{fleet.KindManyForms, exit.CodeRejected, 0, compare, "", ""},
+		{fleet.KindTooLong, exit.CodeSettings, 0, "shorten it: the name of the file with --filename, its place with --fetch-url, the login with --fetch-username and --fetch-password-file; with --serve, use --method ftp, or a shorter name in --advertise", "", ""},
+		{fleet.KindFormLacks, exit.CodeRejected, 0, "choose what the form has: another --method, or an account, user or path less; otherwise " + compare, "", ""},
+		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", "", ""},
+		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", "", ""},
+		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", "", ""},
 	}
 }
 
