@@ -77,11 +77,11 @@ func webFaults() []faultRow {
 	return rows
 }
 
-// besideRows are uploads to pages that have a transfer form too: whatever that is like, the upload is the same.
+// besideRows are uploads to pages that have a transfer form and a banner too: whatever these are like, the upload is the same.
 func besideRows() []faultRow {
 	var rows []faultRow
 	for _, f := range phonesim.Faults() {
-		if name := string(f.Name); strings.HasPrefix(name, "web-transfer-") {
+		if name := string(f.Name); strings.HasPrefix(name, "web-transfer-") || strings.Contains(name, "-banner") {
 			rows = append(rows, faultRow{name: "upload beside " + name, faults: name, kind: "updated", steps: webDone, version: versionNew})
 		}
 	}

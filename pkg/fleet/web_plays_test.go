@@ -98,9 +98,9 @@ func webPlays() []play {
 	return all
 }
 
-// besidePlays are uploads to pages that have a transfer form too: whatever that is like, the upload is the same.
+// besidePlays are uploads to pages that have a transfer form and a banner too: whatever these are like, the upload is the same.
 func besidePlays() []play {
-	var all []play
+	all := []play{pageDone("web-no-banner", happyCall, nil), pageDone("web-banner-other-model", happyCall, nil)}
 	for _, f := range phonesim.Faults() {
 		if strings.HasPrefix(string(f.Name), "web-transfer-") {
 			all = append(all, pageDone(string(f.Name), happyCall, func(p *play) { p.also += ", beside a transfer form" }))

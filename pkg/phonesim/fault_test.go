@@ -36,7 +36,7 @@ func faultTests() map[phonesim.Fault]func(t *world, fault string) {
 		"web-tls-1.0":     testWebTLS10, "web-rsa-kex": testWebRSA, "web-redirect-http": testWebRedirect, "web-slow-page": testWebSlow,
 		"web-login-older": testWebLogin("WEBMv-Admin-Password"), "web-login-old": testWebLogin("AdminPassword"),
 		"web-password-suspended": testWebSuspended, "web-change-password": testWebChange, "web-no-version": testWebNoVersion, "web-other-mac": testWebOtherMAC,
-		"web-hostile-text": testWebHostile, "web-menu-loop": testWebLoop, "web-menu-thousand": testWebThousand,
+		"web-hostile-text": testWebHostile, "web-menu-loop": testWebLoop, "web-no-banner": testNoBanner, "web-banner-other-model": testBannerOtherModel, "web-menu-thousand": testWebThousand,
 		"web-no-form": testWebFiles(0, 0, "./page.cmd"), "web-logo-only": testWebFiles(0, 1, "./page.cmd"), "web-two-forms": testWebFiles(2, 1, "page.cmd"),
 		"web-foreign-form": testWebFiles(1, 1, "https://192.0.2.77/page.cmd"),
 		"web-logs-out":     testWebLogsOut, "web-refuses": testWebRefuses("error"), "web-says-ok-stays": testWebRefuses("success"),

@@ -58,6 +58,8 @@ func (v *webRequest) answer() *webAnswer {
 		return &webAnswer{status: http.StatusFound, location: "http://" + v.request.Host + webIndex + "?user=Admin"}
 	case v.request.URL.Path == "/" && !post:
 		return &webAnswer{status: http.StatusFound, location: webIndex + "?user=Admin"} // assumed
+	case v.request.URL.Path == webBanner && !post:
+		return v.banner()
 	case v.request.URL.Path == webIndex && !post:
 		return v.index()
 	case v.request.URL.Path != webPage || !post && v.request.Method != http.MethodGet:

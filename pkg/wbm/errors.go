@@ -22,6 +22,7 @@ const (
 	KindTLS         Kind = "tls"         // no TLS, or none that both speak
 	KindTrust       Kind = "trust"       // its certificate is not trusted; Err says why
 	KindProtocol    Kind = "protocol"    // what answers is no web page of a phone, or more than a page may be
+	KindNoBanner    Kind = "no-banner"   // it does not say what it is without a login
 	KindNoLogin     Kind = "no-login"    // none of the known login forms
 	KindPassword    Kind = "password"    // the password is wrong
 	KindLocked      Kind = "locked-out"  // the password is suspended after too many wrong ones

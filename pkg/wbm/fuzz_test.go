@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
@@ -41,6 +42,30 @@ func FuzzReadPage(f *testing.F) {
 		for _, l := range p.Links {
 			if u, err := s.resolve(p.Base, l.Href); err == nil && (u.Host != "phone" || u.Scheme != "https" || u.User != nil || strings.ContainsAny(u.RequestURI(), " \r\n\x00")) {
 				t.Fatalf("leads to %q", u)
+			}
+		}
+	})
+}
+
+// FuzzBanner checks that what is taken from a banner is bounded, and that a value is no label.
+func FuzzBanner(f *testing.F) {
+	f.Add([]byte("<td class=part_4>OpenStage 40<td><table><tr><td>Phone number<td>1<tr><td>Phone IPv4 address<td><tr><td>DNS name<td>x"))
+	f.Add([]byte("<p class='part_4'>\xe9<p>phone number:<p>DNS name<p>dns name"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s := &Session{origin: &url.URL{Scheme: "https", Host: "phone", Path: "/"}}
+		p, err := htmlform.Read(s.origin, "", body)
+		if err != nil {
+			return
+		}
+		b := s.banner(p)
+		for _, value := range []string{b.Model, b.Number, b.IPv4, b.IPv6, b.Name} {
+			if len(value) > maxText+len("...") || !utf8.ValidString(value) {
+				t.Fatalf("it says %q", value)
+			}
+		}
+		for _, value := range []string{b.Number, b.IPv4, b.IPv6, b.Name} {
+			if label(value) == "dns name" || label(value) == "phone number" {
+				t.Fatalf("a label is a value: %+v", b)
 			}
 		}
 	})

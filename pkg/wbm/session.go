@@ -81,6 +81,19 @@ type Session struct {
 
 // Open reads the start page at HOST:PORT. The error is an [*Error], or the context's cause.
 func Open(ctx context.Context, address string, o Options) (*Session, error) {
+	s, err := newSession(address, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx); err != nil {
+		s.disconnect()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newSession returns a session with the page at HOST:PORT, which is not connected yet.
+func newSession(address string, o Options) (*Session, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || port == "" {
 		return nil, &Error{Kind: KindUnreachable, Msg: "the address is not HOST:PORT"}
@@ -103,10 +116,6 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 		s.origin.Host = strings.TrimSuffix(address, ":443")
 	}
 	s.jar, _ = cookiejar.New(nil) // without a list of public suffixes this does not fail
-	if err := s.open(ctx); err != nil {
-		s.disconnect()
-		return nil, err
-	}
 	return s, nil
 }
 

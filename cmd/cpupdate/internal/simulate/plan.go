@@ -45,6 +45,10 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 		}
 		password = secret.Reveal()
 	}
+	defaults, err := o.defaults.read(ctx, con, o.Place.Web)
+	if err != nil {
+		return nil, err
+	}
 	plan := make([]simulated, len(listed))
 	for i, l := range listed {
 		c := phonesim.Config{
@@ -52,7 +56,7 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 			PartNumber: o.phone.Part, E164: countDigits(o.number, i), Level: level, Override: o.override || l.Override,
 			CallDelay: o.wait.call, InstallTime: o.wait.install, RestartTime: o.wait.restart,
 			ContactGap: o.wait.gap, CallLength: o.wait.callLength, Timeout: o.wait.timeout,
-			Authorities: pool, Certificate: certificate,
+			Authorities: pool, Certificate: certificate, Defaults: defaults,
 		}
 		if l.Address != "" && !o.Place.ListenGiven {
 			if c.Listen, err = hwcheck.ContactAddress(l.Address); err != nil {

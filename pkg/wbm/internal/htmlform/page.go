@@ -22,6 +22,7 @@ type Page struct {
 	Forms    []*Form
 	Success  string // text of the first element of class success (observed: sja/openstage-ssh)
 	Failure  string // the same of class error (assumed)
+	Model    string // the same of class part_4, which holds the model in a banner (observed: main_banner.cmd of OpenStage phones, in nbe95/cowphone)
 
 	Green []string // texts that are green, bounded (observed: captures of an OpenStage page in nbe95/cowphone)
 	Red   []string // the same in red

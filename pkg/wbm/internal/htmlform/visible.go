@@ -43,11 +43,11 @@ func (r *reader) visible(name string, a map[string]string) error {
 	return nil
 }
 
-// outcomeText gathers the text of elements that have the class of a success or of an error.
+// outcomeText gathers the text of elements that have the class of a success, of an error, or of the model in a banner.
 func (r *reader) outcomeText(name, classes string) {
 	p := r.p
 	for class := range strings.FieldsSeq(strings.ToLower(classes)) {
-		if outcome := map[string]*string{"success": &p.Success, "error": &p.Failure}[class]; outcome != nil && !isVoid(name) {
+		if outcome := map[string]*string{"success": &p.Success, "error": &p.Failure, "part_4": &p.Model}[class]; outcome != nil && !isVoid(name) {
 			r.gather(name, false, func(text string) {
 				if *outcome == "" {
 					*outcome = text
