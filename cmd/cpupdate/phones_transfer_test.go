@@ -77,16 +77,16 @@ func transferFailedRows() []faultRow {
 		}
 	}
 	const still = "; the phone still runs V1 R4.9.0"
-	logsOut := bad("ends the session", "web-transfer-logs-out", exit.CodeRejected, "page-refused", "its web page refused the form: it answers with the login form: it logged us out"+still, "see the page's message", "answered failed")
-	token := bad("token", "web-transfer-bad-token", exit.CodeUnreachable, "never-fetched", `its web page says "Transfer failed", and it never requested the image`+still, "reach the server", "answered failed")
+	logsOut := bad("ends the session", "web-transfer-logs-out", exit.CodeRejected, "page-refused", "its web page refused the transfer form: it answers with the login form: it logged us out"+still, "see the page's message", "answered failed")
+	token := bad("token", "web-transfer-bad-token", exit.CodeUnreachable, "never-fetched", `its web page reports a failed transfer ("Transfer failed"), and it never requested the image`+still, "reach the server", "answered failed")
 	logsOut.commands, token.commands = 0, 0
 	const within = "did not restart within 10 min and runs V1 R4.9.0"
 	old := bad("back with the old version, transfer", "reboots-with-old-version", exit.CodeUnverified, "old-version", "it restarted and still runs V1 R4.9.0", "query it again later", "fetched answered restarting back contacted called-back failed")
 	return []faultRow{
 		logsOut, token, old,
-		bad("fails at once", "web-transfer-fails", exit.CodeUnreachable, "never-fetched", `its web page says "Transfer failed", and it never requested the image`+still, "no firewall blocks it", "answered failed"),
-		bad("cut, transfer", "cut-mid-download", exit.CodeUnreachable, "cut", `its web page says "Transfer failed", after `, "the phone keeps its old software", "fetching answered failed"),
-		bad("says failed", "web-transfer-says-failed", exit.CodeRejected, "says-failed", `its web page says "Transfer failed"`+still, "check the phone's display", "fetched answered failed"),
+		bad("fails at once", "web-transfer-fails", exit.CodeUnreachable, "never-fetched", `its web page reports a failed transfer ("Transfer failed"), and it never requested the image`+still, "no firewall blocks it", "answered failed"),
+		bad("cut, transfer", "cut-mid-download", exit.CodeUnreachable, "cut", `its web page reports a failed transfer ("Transfer failed"), after `, "the phone keeps its old software", "fetching answered failed"),
+		bad("says failed", "web-transfer-says-failed", exit.CodeRejected, "says-failed", `its web page reports a failed transfer ("Transfer failed")`+still, "check the phone's display", "fetched answered failed"),
 		bad("confirms and stays", "web-transfer-ok-stays", exit.CodeRejected, "rejected", "it fetched the whole image, but "+within, "hardware level is wrong", "fetched answered contacted called-back failed"),
 		bad("silent", "web-transfer-silent", exit.CodeRejected, "rejected", "it fetched the whole image, but "+within, "hardware level is wrong", "fetched contacted called-back failed"),
 		bad("never done", "web-transfer-drips", exit.CodeRejected, "rejected", "it fetched the whole image, but "+within, "hardware level is wrong", "fetched contacted called-back failed"),
