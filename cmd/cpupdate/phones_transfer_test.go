@@ -62,7 +62,7 @@ func transferFormRows() []faultRow {
 	foreign.name, foreign.faults, foreign.kind = "a transfer form that leads elsewhere", "web-transfer-foreign", "page-foreign"
 	foreign.says, foreign.hint = "its web page leads to another host", "nothing was sent there"
 	long.name, long.kind, long.code, long.args = "a long name", "too-long", exit.CodeSettings, []string{"--filename", strings.Repeat("n", 47) + ".img"}
-	long.says, long.hint = `"Filename" (dl-app-file): the value has 51 characters, and the field takes at most 50`, "shorten it: the name of the file with --filename"
+	long.says, long.hint = `"Filename" (dl-app-file): the value has 51 characters, and the field takes at most 50`, "shorten the name of the file with --filename"
 	long.steps = webByCall + webSeen + "failed"
 	longDry := long
 	longDry.name, longDry.args, longDry.steps = "a long name, dry run", append(longDry.args, "--dry-run"), webByCall+"page logged-in failed"

@@ -46,7 +46,7 @@ line.`,
 		Example: `  cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3
   cpupdate push cp600.bind --phones site.csv --profile berlin
   cpupdate push cp600.bind 192.0.2.50 --web --hw-level 3 --password-file secret
-  cpupdate push os40.img 192.0.2.60 --web --serve --password-file secret
+  cpupdate push cp600.bind 192.0.2.50 --web --serve --hw-level 3 --password-file secret
   cpupdate push cp600.bind --use-defaults
   cpupdate push cp600.bind --hw-level 3 --method ftps --server files.example --username cp --path firmware --password-file secret
   cpupdate push cp600.bind --hw-level 3 --method https --base-url https://files.example/firmware/`,

@@ -85,6 +85,9 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if in.Transfer {
 			hint = cmp.Or(row.transfer, hint)
 		}
+		if f.Kind == fleet.KindTooLong {
+			hint = ofTooLong(hint, f)
+		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && (in.Page == nil || in.Transfer) {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
