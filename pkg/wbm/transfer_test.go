@@ -352,3 +352,38 @@ func TestTransferInterrupted(t *testing.T) {
 	}
 	<-ended
 }
+
+// TestTransferUnreachable checks that a form that could not be sent is said not to be.
+func TestTransferUnreachable(t *testing.T) {
+	t.Parallel()
+	s := transferSite(t, loopback{}, nil)
+	v, err := wbm.Open(t.Context(), s.address, s.options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if err := v.Login(t.Context(), secret.New(password)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := v.FindTransfer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Fit(f, byFTP()); err != nil {
+		t.Error(err)
+	}
+	long := byFTP()
+	long.Name = "thirteen.imag"
+	if err := v.Fit(f, long); kind(err) != wbm.KindTooLong {
+		t.Error(err)
+	}
+	b, err := v.Prepare(t.Context(), f, byFTP())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	_, err = b.Send(t.Context())
+	if e := (*wbm.Error)(nil); kind(err) != wbm.KindUnreachable || !errors.As(err, &e) || e.Whole {
+		t.Errorf("%#v", err)
+	}
+}
