@@ -93,7 +93,7 @@ func newPageDoc(a answer) *pageDoc {
 	b := a.page.Banner
 	doc := &pageDoc{b.Model, b.Number, b.IPv4, b.IPv6, b.Name, true, []string{}}
 	for _, d := range a.differences() {
-		doc.Differs = append(doc.Differs, d.name)
+		doc.Differs = append(doc.Differs, d.Name)
 	}
 	return doc
 }
@@ -152,21 +152,27 @@ func saysNothing(kind fleet.Kind) bool {
 	return false
 }
 
-// A difference is something that the page says otherwise.
-type difference struct{ name, text string }
+// A Difference is something that a page says otherwise: its name is "model" or "address".
+type Difference struct{ Name, Text string }
 
-// differences returns what the page says otherwise than the phone's call, which counts, or than the address that was named.
-func (a answer) differences() []difference {
+// differences returns what the page says otherwise.
+func (a answer) differences() []Difference {
 	if !a.hasPage() {
 		return nil
 	}
-	var all []difference
-	b := a.page.Banner
-	if device := a.result.After.Type; device != "" && !sameModel(device, b.Model) {
-		all = append(all, difference{"model", fmt.Sprintf("its web page says that it is %s, and the phone itself %s: what the phone reports counts; check that the web page is that of this phone", quoted(b.Model), quoted(device))})
+	return a.page.Differences(a.target.Address, a.result.After)
+}
+
+// Differences returns what a page that was read says otherwise than the phone's call, which counts, or than the address by which
+// the phone was named. A phone that did not call is the zero device.
+func (p Page) Differences(address string, called fleet.Device) []Difference {
+	var all []Difference
+	b := p.Banner
+	if device := called.Type; device != "" && !sameModel(device, b.Model) {
+		all = append(all, Difference{"model", fmt.Sprintf("its web page says that it is %s, and the phone itself %s: what the phone reports counts; check that the web page is that of this phone", quoted(b.Model), quoted(device))})
 	}
-	if other := otherAddress(a.target.Address, b); other != "" {
-		all = append(all, difference{"address", fmt.Sprintf("its web page says that its address is %s: check whether it is behind NAT, or the page of another phone", quoted(other))})
+	if other := otherAddress(address, b); other != "" {
+		all = append(all, Difference{"address", fmt.Sprintf("its web page says that its address is %s: check whether it is behind NAT, or the page of another phone", quoted(other))})
 	}
 	return all
 }

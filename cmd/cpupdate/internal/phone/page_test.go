@@ -83,7 +83,7 @@ func TestAnswers(t *testing.T) {
 		}
 		differs := ""
 		for _, d := range a.differences() {
-			differs += " " + d.name
+			differs += " " + d.Name
 		}
 		got = append(got, kind+differs)
 	}

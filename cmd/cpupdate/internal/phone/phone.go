@@ -64,7 +64,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	}
 	for i, a := range answers {
 		for _, d := range a.differences() {
-			con.NoteAbout("warning", a.target.Address, d.text)
+			con.NoteAbout("warning", a.target.Address, d.Text)
 		}
 		if results[i].Failure = a.failure(); a.page != nil && a.page.Failure != nil && a.result.Failure != nil {
 			con.NoteAbout("note", a.target.Address, "no call-back either: "+a.result.Failure.Error())
