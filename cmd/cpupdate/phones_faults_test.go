@@ -129,7 +129,7 @@ func TestPhoneFaultsComplete(t *testing.T) {
 		"huge-message": "TestHostilePhones",
 		"user-pwd":     "TestHostilePhones",
 	}
-	for _, row := range append(faultTable(), webFaults()...) {
+	for _, row := range append(append(faultTable(), webFaults()...), transferFaults()...) {
 		for name := range strings.FieldsSeq(row.faults) {
 			used[phonesim.Fault(name)] = row.name
 		}

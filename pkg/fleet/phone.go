@@ -134,18 +134,20 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	web := p.runner.plan.web()
-	if !p.result.Instructed && web != nil && !web.Transfer {
+	byPage := p.runner.plan.web() != nil
+	switch {
+	case p.result.Instructed:
+	case byPage && !p.runner.plan.web().Transfer:
 		return failf(KindInterrupted, "interrupted before the image was sent")
+	case byPage:
+		return failf(KindInterrupted, "interrupted before the transfer form was submitted")
+	default:
+		return failf(KindInterrupted, "interrupted before the update command was sent")
 	}
-	command := "the update command was sent"
-	if web != nil {
-		command = "the transfer form was submitted"
+	sent := "interrupted after the update command was sent; "
+	if byPage {
+		sent = "interrupted after the transfer form was submitted; "
 	}
-	if !p.result.Instructed {
-		return failf(KindInterrupted, "interrupted before %s", command)
-	}
-	sent := "interrupted after " + command + "; "
 	switch now := p.result.Fetch; {
 	case !p.watched:
 		return failf(KindInterrupted, "%sthe phone may still update", sent)

@@ -60,7 +60,7 @@ type visit struct {
 	mayLogin bool // the page took the password, and may be sent it once more, after the image
 	session  *wbm.Session
 	form     *wbm.Form
-	said     string // how the page reports that a transfer failed
+	said     string // why a transfer failed, as the page says it
 	refused  bool   // the page refused the transfer form
 	upload   upload
 	answered bool           // the page confirmed the upload, or refused the image

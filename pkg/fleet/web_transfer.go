@@ -3,9 +3,9 @@ package fleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -91,7 +91,7 @@ func (v *visit) access(d wpi.Deployment) (wbm.Access, error) {
 	}
 	u, err := url.Parse(d.URL)
 	if err != nil || u.RawQuery != "" || u.ForceQuery || path.Base(u.Path) != path.Base(u.EscapedPath()) {
-		return a, &Failure{Kind: KindSource, Msg: "its transfer form has no field for such a URL", Err: errors.New("the file name needs escapes, or has a query behind it")}
+		return a, &Failure{Kind: KindSource, Msg: "its transfer form cannot be given the URL", Err: errors.New("the file name has to be escaped in it, or a query follows")}
 	}
 	a.BaseURL, a.Name = d.URL[:strings.LastIndex(d.URL, "/")+1], path.Base(u.Path)
 	return a, nil
@@ -145,13 +145,13 @@ func (f *follower) noteAnswer(ctx context.Context, a submitted) {
 // install; any other one is watched for a restart first.
 func (f *follower) refuse(a submitted, refused bool) {
 	f.noteFetch()
-	f.visit.said = fmt.Sprintf("its web page says %q", bounded(a.answer.Words))
 	event := Event{Step: StepAnswered, Text: a.answer.Words, Limit: f.options.RefusalWatch}
-	if a.answer.Words == "" {
-		f.visit.said = "its web page reports that the transfer failed"
-	}
-	if f.visit.refused = refused; refused {
-		f.visit.said, event.Text, event.Err = "its web page refused the form: "+bounded(words(a.err)), "", a.err
+	f.visit.said = "without a reason"
+	switch f.visit.refused = refused; {
+	case refused:
+		f.visit.said, event.Text, event.Err = bounded(words(a.err)), "", a.err
+	case a.answer.Words != "":
+		f.visit.said = strconv.Quote(bounded(a.answer.Words))
 	}
 	f.reporter.report(event)
 	if !f.restart.down.IsZero() {
@@ -185,11 +185,11 @@ func (f *follower) failedByPage(state serve.Fetch) error {
 	said := f.visit.said
 	switch {
 	case f.fetch.watched && state.Requests == 0 && !f.visit.refused:
-		return f.because(failf(KindNeverFetch, "%s, and it never requested the image", said))
+		return f.because(failf(KindNeverFetch, "its web page reports a failed transfer (%s), and it never requested the image", said))
 	case f.visit.refused:
-		return failf(KindPageRefused, "%s", said)
+		return failf(KindPageRefused, "its web page refused the transfer form: %s", said)
 	case f.fetch.watched && !state.Complete && (state.Cut || !f.fetch.complete):
-		return failf(KindCut, "%s, after %d of %d bytes", said, state.Sent, state.Size)
+		return failf(KindCut, "its web page reports a failed transfer (%s), after %d of %d bytes", said, state.Sent, state.Size)
 	}
-	return failf(KindSaysFailed, "%s", said)
+	return failf(KindSaysFailed, "its web page reports a failed transfer (%s)", said)
 }

@@ -55,7 +55,7 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that server is this machine: see --advertise and --listen", "", ""},
 		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", "", ""},
 		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE", ""},
-		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; without --serve, check also the log of the server that it fetches from", "", ""},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; with --phone-defaults, check the defaults on the phone's page: they must lead to the folder of the file; without --serve, check also the log of the server that it fetches from", "", ""},
 		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", "", ""},
 		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", "", ""},
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", "", ""},
@@ -85,8 +85,11 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if in.Transfer {
 			hint = cmp.Or(row.transfer, hint)
 		}
+		if f.Kind == fleet.KindTooLong {
+			hint = ofTooLong(hint, f)
+		}
 		hint = strings.ReplaceAll(hint, "PHONE", name)
-		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
+		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && (in.Page == nil || in.Transfer) {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
 		}
 		if f.Kind == fleet.KindNeverFetch && f.Err != nil {

@@ -1,6 +1,8 @@
 package advice
 
 import (
+	"strings"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -22,11 +24,11 @@ func WebTable() []PhoneRow {
 		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", "", ""},
 		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", "", ""},
 		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", "", ""},
-		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, add --serve: its page takes no file, and has a transfer form only; otherwise " + compare, "", "use --web alone, which sends the image to the page, or --serve without --web; otherwise " + compare},
+		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, add --serve: its page takes no file, and has a transfer form only; otherwise " + compare, "", "to instruct the phone without its page, omit --web; to send the image to its page instead, name no route but --web; otherwise " + compare},
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, "", ""},
-		{fleet.KindTooLong, exit.CodeSettings, 0, "shorten it: the name of the file with --filename, its place with --fetch-url, the login with --fetch-username and --fetch-password-file; with --serve, use --method ftp, or a shorter name in --advertise", "", ""},
+		{fleet.KindTooLong, exit.CodeSettings, 0, "shorten the name of the file with --filename; without --serve, give phones a shorter address with --fetch-url, or a shorter login with --fetch-username and --fetch-password-file; with --serve, use --method ftp, or a shorter host in --advertise", "", ""},
 		{fleet.KindFormLacks, exit.CodeRejected, 0, "choose what the form has: another --method, or an account, user or path less; otherwise " + compare, "", ""},
-		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", "", ""},
+		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", "", "see the page's message above, and try again; to instruct the phone without its page, omit --web"},
 		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", "", ""},
 		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", "", ""},
 	}
@@ -42,6 +44,15 @@ func pageHints(name string, in Context, f *fleet.Failure) []string {
 		return nil
 	}
 	return knownhosts.TrustHints(in.Page(name), presented)
+}
+
+// ofTooLong returns the clause of a hint that is about the value that is too long: the first one is about the name of the file.
+func ofTooLong(hint string, f *fleet.Failure) string {
+	name, rest, _ := strings.Cut(hint, "; ")
+	if strings.Contains(f.Error(), `"Filename"`) {
+		return name
+	}
+	return rest
 }
 
 // stopped reports whether the run was stopped because a phone is locked out.
