@@ -222,14 +222,17 @@ func (v *webRequest) newTransfer(body string) *Upload {
 		secret[f.field(setPassword).name] = true
 	}
 	for pair := range strings.SplitSeq(body, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		name, _ = url.QueryUnescape(name) // ParseQuery has read it before
+		encoded, value, _ := strings.Cut(pair, "=")
+		name, _ := url.QueryUnescape(encoded) // ParseQuery has read it before
 		value, _ = url.QueryUnescape(value)
 		seen.Parts = append(seen.Parts, Part{Name: shown(name)})
 		if last := &seen.Parts[len(seen.Parts)-1]; secret[name] {
 			last.Length = int64(len(value))
 		} else {
 			last.set(value)
+			if last.Value == value {
+				last.Encoded = shown(pair)
+			}
 		}
 	}
 	return seen
