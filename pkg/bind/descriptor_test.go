@@ -198,6 +198,8 @@ func TestReadFileName(t *testing.T) {
 		{"CP20X_SIP_V1_R9_2_0.img", "V1 R9.2.0", "SIP", "CP20X"},
 		{"cp600-hfa-v1r10.2.0.bind", "V1 R10.2.0", "HFA", "CP600"},
 		{"folder V1 R1.1.1/CP600 HFA V1.2 R3.4.5", "V1.2 R3.4.5", "HFA", "CP600"},
+		{"CP600 HFA V1   R9_2_0.img", "V1 R9.2.0", "HFA", "CP600"},
+		{"CP600_HFA_V1__R9_2_0.img", "V1 R9.2.0", "HFA", "CP600"},
 		{"opera_bind.img", "unknown", "", ""},
 		{"GOSSIP.img", "unknown", "", ""},
 		{"V1_R99999_0_0.img", "unknown", "", ""},

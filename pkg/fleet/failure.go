@@ -42,6 +42,7 @@ const (
 	KindPageTLS         Kind = "page-tls"         // no TLS connection to its page
 	KindPageOdd         Kind = "page-odd"         // its page cannot be parsed
 	KindPageForeign     Kind = "page-foreign"     // its page leads to another host
+	KindNoBanner        Kind = "no-banner"        // its page does not say what it is without a login
 	KindNoLogin         Kind = "no-login"         // its page has no known login form
 	KindPassword        Kind = "wrong-password"   // its page rejects the password
 	KindLocked          Kind = "locked-out"       // its page accepts no password for now: the run stops

@@ -76,7 +76,7 @@ func pageFailures() map[wbm.Kind]*Failure {
 		wbm.KindPassword:    failf(KindPassword, "its web page rejects the password, which is not sent a second time"),
 		wbm.KindLocked:      failf(KindLocked, "its web page accepts no password for now, after too many wrong ones"),
 		wbm.KindChange:      failf(KindNewPassword, "its web page requires a password change first"),
-		wbm.KindNoBanner:    failf(KindPageOdd, "its web page does not say what the phone is"),
+		wbm.KindNoBanner:    failf(KindNoBanner, "its web page does not say what the phone is without a login"),
 		wbm.KindNoLogin:     failf(KindNoLogin, "its web page has no known login form"),
 		wbm.KindNoForm:      failf(KindNoForm, "its web page has no image upload form"),
 		wbm.KindManyForms:   failf(KindManyForms, "its web page has several forms that might be for an image upload"),

@@ -173,6 +173,7 @@ func (v *webRequest) runTransfer(o *order) *webAnswer {
 		next = nil
 	}
 	answer := v.transferPage(v.transferResult())
+	answer.huge = t.web.huge
 	switch {
 	case t.web.transfer == transferDrips:
 		answer.endless = true
@@ -192,11 +193,15 @@ func (v *webRequest) runTransfer(o *order) *webAnswer {
 
 // transferResult returns what the page says of a transfer for which an image came.
 func (v *webRequest) transferResult() string {
-	switch v.r.p.traits.web.transfer {
+	switch t := &v.r.p.traits.web; t.transfer {
 	case transferSaysFailed, transferFailedInstalls:
 		return resultFailed()
 	case transferLanguage:
 		return coloured("blue", "Übertragung erfolgreich abgeschlossen")
+	default:
+		if t.hostile {
+			return strings.Replace(resultDone(), "Transfer", "\x1b[31m\u202eTransfer", 1)
+		}
 	}
 	return resultDone()
 }
@@ -222,14 +227,17 @@ func (v *webRequest) newTransfer(body string) *Upload {
 		secret[f.field(setPassword).name] = true
 	}
 	for pair := range strings.SplitSeq(body, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		name, _ = url.QueryUnescape(name) // ParseQuery has read it before
+		encoded, value, _ := strings.Cut(pair, "=")
+		name, _ := url.QueryUnescape(encoded) // ParseQuery has read it before
 		value, _ = url.QueryUnescape(value)
 		seen.Parts = append(seen.Parts, Part{Name: shown(name)})
 		if last := &seen.Parts[len(seen.Parts)-1]; secret[name] {
 			last.Length = int64(len(value))
 		} else {
 			last.set(value)
+			if last.Value == value {
+				last.Encoded = shown(pair)
+			}
 		}
 	}
 	return seen

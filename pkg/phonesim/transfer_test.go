@@ -1,8 +1,10 @@
 package phonesim_test
 
 import (
+	"bytes"
 	"fmt"
 	"html"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -433,6 +435,104 @@ func TestTransferWithoutLogin(t *testing.T) {
 			if got := phone.State(); got.Instructed != 0 || got.LastTransfer != nil {
 				t.Errorf("it is %+v", got)
 			}
+		}
+	})
+}
+
+// TestToldWhileTransferring: a phone does not fetch what it is told to while it fetches for its page.
+func TestToldWhileTransferring(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(t *world) {
+		s, files := newService(t), newService(t)
+		files.file, files.gets = cpb(t, nil), make(chan string)
+		p := withPage(t)
+		b := visit(t, p)
+		b.logIn()
+		f := b.transferForm(applicationPage, 0).fetchByHTTPS(files)
+		c := solicit(t, p.Address(), s)
+		answered := make(chan string, 1)
+		go func() {
+			text, _ := b.trySend(f)
+			answered <- result(text)
+		}()
+		p.await(phonesim.Fetching)
+		s.say(c, "SoftwareDeployment", httpsItems(s, "normal")...)
+		if e := p.await(phonesim.Declined); e.Detail != "it fetches an image for its web page" {
+			t.Errorf("it declines: %s", e.Detail)
+		}
+		<-files.gets
+		if got := <-answered; got != transferDone {
+			t.Errorf("the page says %q", got)
+		}
+		p.await(phonesim.Started)
+		if got := p.State(); got.Fetches != 1 || got.Restarts != 1 {
+			t.Errorf("it is %+v", got)
+		}
+	})
+}
+
+// TestTransferWithOtherFaults: the faults of fetching, of images and of the page's answers hold for a transfer, too.
+func TestTransferWithOtherFaults(t *testing.T) {
+	t.Parallel()
+	for faults, test := range map[string]struct {
+		says, version string
+		last          phonesim.Kind
+		fetches       int
+	}{
+		"fetches-twice":               {transferDone, "V1 R9.2.0", phonesim.Started, 2},
+		"cut-and-resumes":             {transferDone, "V1 R9.2.0", phonesim.Started, 1},
+		"cut-mid-download":            {transferFailed, "V1 R4.9.0", phonesim.FetchEnded, 0},
+		"never-fetches":               {transferFailed, "V1 R4.9.0", phonesim.Declined, 0},
+		"reject-image":                {transferFailed, "V1 R4.9.0", phonesim.Refused, 1},
+		"truncated":                   {transferFailed, "V1 R4.9.0", phonesim.Refused, 1},
+		"reboots-with-old-version":    {transferDone, "V1 R4.9.0", phonesim.Started, 1},
+		"restarts-with-other-version": {transferDone, "V1 R9.2.1", phonesim.Started, 1},
+		"never-comes-back":            {transferDone, "V1 R4.9.0", phonesim.Gone, 1},
+		"web-hostile-text":            {"green: \x1b[31m\u202eTransfer completed successfully", "V1 R9.2.0", phonesim.Started, 1},
+		"web-huge-answer":             {transferDone, "V1 R9.2.0", phonesim.Started, 1},
+		"web-no-form":                 {transferDone, "V1 R9.2.0", phonesim.Started, 1},
+		"web-foreign-form":            {transferDone, "V1 R9.2.0", phonesim.Started, 1},
+	} {
+		t.Run(faults, func(t *testing.T) {
+			t.Parallel()
+			inMemory(t, func(t *world) {
+				s, p, b := transferring(t, faults)
+				if got := result(b.send(b.transferForm(applicationPage, 0).fetchByHTTPS(s))); got != test.says {
+					t.Errorf("the page says %q", got)
+				}
+				p.await(test.last)
+				if got := p.State(); got.Version.String() != test.version || got.Fetches != test.fetches {
+					t.Errorf("it is %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestTransferOfOpenStage: an OpenStage has the transfer form, and no form for an upload.
+func TestTransferOfOpenStage(t *testing.T) {
+	t.Parallel()
+	inMemory(t, func(t *world) {
+		var image bytes.Buffer
+		builder := bind.OpenStageBuilder{Name: "OpenStage Hi", Version: bind.Version{Major: 3, Release: 5}, DeviceType: "OpenStage 40", SoftwareType: "Siemens SIP"}
+		payload := bytes.Repeat([]byte("firmware"), 20_000)
+		fatal(t, builder.Build(t.Context(), &image, io.NewSectionReader(bytes.NewReader(payload), 0, int64(len(payload)))))
+		s := newService(t)
+		s.file = image.Bytes()
+		c := cp600()
+		c.Web, c.DeviceType, c.Version = "127.0.0.1:0", "OpenStage 40", bind.Version{Major: 3, Release: 1}
+		p := start(t, c)
+		b := visit(t, p)
+		b.logIn()
+		if strings.Contains(b.get(applicationPage), `type="file"`) {
+			t.Error("it takes an upload")
+		}
+		if got := result(b.send(b.transferForm(applicationPage, 0).fetchByHTTPS(s))); got != transferDone {
+			t.Errorf("the page says %q", got)
+		}
+		p.await(phonesim.Started)
+		if got := p.State().Version.String(); got != "V3 R5.0.0" {
+			t.Errorf("it runs %s", got)
 		}
 	})
 }

@@ -26,6 +26,7 @@ type Part struct {
 	ContentType string // "" if none was stated
 	Length      int64  // of its value in bytes
 	Value       string // of a field that is no file and no password; "" if it is longer than 256 bytes
+	Encoded     string // the same with its name, as a transfer form sends it
 }
 
 const maxShown = 256 // bytes of a field

@@ -157,7 +157,7 @@ func shape(t *testing.T, u *phonesim.Upload) []string {
 	all := []string{u.Method + " " + u.Path, kind, strings.Replace(u.Origin, origin.Host, "PHONE", 1), strings.Replace(u.Referer, origin.Host, "PHONE", 1)}
 	for _, p := range u.Parts {
 		if p.Name == "WEBMv_Admin_Token" {
-			p.Value, p.Length = "", 0
+			p.Value, p.Encoded, p.Length = "", "", 0
 		}
 		all = append(all, fmt.Sprintf("%+v", p))
 	}

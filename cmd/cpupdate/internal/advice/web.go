@@ -19,6 +19,7 @@ func WebTable() []PhoneRow {
 		{fleet.KindPageTLS, exit.CodeSettings, 0, "if it is an old phone, use --legacy-tls; otherwise check --web-port: it must be the port for https", "", ""},
 		{fleet.KindPageOdd, exit.CodeRejected, 0, compare, "", ""},
 		{fleet.KindPageForeign, exit.CodeRejected, 0, "check with a browser where the page leads, and whether it is the phone's own; nothing was sent there", "", ""},
+		{fleet.KindNoBanner, exit.CodeRejected, 0, "query the phone without --web, so that it calls back; if it is a phone's page, check with a browser what it shows without a login", "", ""},
 		{fleet.KindNoLogin, exit.CodeRejected, 0, compare, "", ""},
 		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", "", ""},
 		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", "", ""},

@@ -52,7 +52,7 @@ func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	end = console.Group(flags, "Password")
 	o.Password.AddFlags(flags)
 	end()
-	o.Web.addFlags(flags)
+	o.Web.AddFlags(flags)
 	o.Trust.AddFlags(flags)
 }
 
@@ -69,14 +69,12 @@ type Destination struct {
 
 // Validate rejects flags that name several routes.
 func (o *Route) Validate() error {
-	if err := cmp.Or(settings.CheckProfileName(o.Profile), o.Password.Validate(o.Command)); err != nil {
+	if err := cmp.Or(settings.CheckProfileName(o.Profile), o.Password.Validate(o.Command), o.Web.ValidatePort(o.Command)); err != nil {
 		return err
 	}
 	switch {
 	case o.Web.On:
 		return o.validateWeb()
-	case o.Web.Port != defaultWebPort && o.Web.Port != 0:
-		return exit.Usage(o.Command, "--web-port needs --web")
 	case o.Web.PhoneDefaults:
 		return exit.Usage(o.Command, "--phone-defaults needs --web")
 	case o.Web.ServerPassword.Given():

@@ -25,7 +25,8 @@ type WebPage struct {
 	transfers bool // the command knows the transfer form
 }
 
-func (o *WebPage) addFlags(flags *pflag.FlagSet) {
+// AddFlags declares the flags that choose the web page.
+func (o *WebPage) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Web page")()
 	flags.BoolVar(&o.On, "web", false, "send the image to each phone's own web page, as \"upgrade using file\" does there")
 	flags.IntVar(&o.Port, "web-port", defaultWebPort, "the `PORT` of the phones' web pages")
@@ -38,6 +39,17 @@ func (o *WebPage) AddTransferFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.PhoneDefaults, "phone-defaults", false, "with --web: the phone fetches as its own page's defaults say, and is given the file name only")
 	flags.StringVar(&o.ServerPassword.File, "server-password-file", "", "with --web: read the password of --username on the server from `FILE`; --password-file is that of the page")
 	flags.Lookup("web").Usage = "update by each phone's own web page: send the image there, as \"upgrade using file\" does; or, with --serve or a server, fill in the page's transfer form, so that the phone fetches it"
+}
+
+// ValidatePort rejects a port that is none, and one for a page that is not used.
+func (o *WebPage) ValidatePort(command string) error {
+	switch {
+	case !o.On && o.Port != defaultWebPort && o.Port != 0:
+		return exit.Usage(command, "--web-port needs --web")
+	case o.On && (o.Port < 1 || o.Port > 65535):
+		return exit.Usage(command, "--web-port: must be from 1 to 65535")
+	}
+	return nil
 }
 
 // Peer returns the address of a phone's page, HOST:PORT.
@@ -78,8 +90,6 @@ func (o *Route) OfServer() *Route {
 func (o *Route) validateWeb() error {
 	given := o.Access.Given()
 	switch {
-	case o.Web.Port < 1 || o.Web.Port > 65535:
-		return exit.Usage(o.Command, "--web-port: must be from 1 to 65535")
 	case o.Web.transfers && o.Web.PhoneDefaults && o.Serve:
 		return exit.Usage(o.Command, "--phone-defaults and --serve: choose one; with --serve, each phone gets an address of its own")
 	case o.Web.transfers && o.Web.ServerPassword.Given() && (o.Serve || !o.namesServer()):
