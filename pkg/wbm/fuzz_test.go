@@ -20,6 +20,7 @@ func FuzzReadPage(f *testing.F) {
 	f.Add([]byte("<meta http-equiv=refresh content='0;url=x'><base href=//a><frameset><frame src=b></frameset><div hidden><label for=a>x</label>"))
 	f.Add([]byte("<a href=x>\xff<h1><p class='error success'><template><form></template><button formaction=y>"))
 	f.Add([]byte("<tr><td>Part number<td>x<tr><td>MAC:<td>"))
+	f.Add([]byte("<form method=post><label>Filename <input name=f></label><label>Method<select name=m><option>FTP</select></label><select name=s><option>start download</select></form><font color=red>Transfer failed</font>"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > 64<<10 {
 			return
@@ -32,11 +33,21 @@ func FuzzReadPage(f *testing.F) {
 		s.facts.add(p)
 		s.start = []*htmlform.Page{p}
 		s.classifyAnswer(&Answer{}, p)
+		result := Answer{}
+		if (&Submission{session: s, before: &htmlform.Page{}}).classify(&result, p); result.Completed && result.Refusal || len(result.Words) > maxWords+len("[redacted]") {
+			t.Fatalf("%+v", result)
+		}
 		for _, form := range p.Forms {
 			if u, err := s.target(form); err == nil && (u.Host != "phone" || u.Scheme != "https" || strings.ContainsAny(u.RequestURI(), " \r\n\x00")) {
 				t.Fatalf("sends to %q", u)
 			}
 			_, _ = loginKindOf(form)
+			if transferForm().field(form) != nil && transferForm().objection(form) == "" {
+				_ = s.fill(form, Access{Name: "a", Server: "b"})
+				if kind, text := encode(form); kind == htmlform.URLEncoded && bytes.ContainsAny(text, " \r\n\x00") {
+					t.Fatalf("it sends %q", text)
+				}
+			}
 			_ = s.describe(form)
 		}
 		for _, l := range p.Links {
