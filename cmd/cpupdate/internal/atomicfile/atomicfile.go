@@ -215,6 +215,20 @@ func replaceHint(system string, err error) string {
 	return "check that you may read the file; or name another one"
 }
 
+// ReadHint returns the next step after an error of opening or reading a file; otherwise is for errors that say nothing of the
+// reason why it cannot be read.
+func ReadHint(err error, otherwise string) string { return readHint(runtime.GOOS, err, otherwise) }
+
+func readHint(system string, err error, otherwise string) string {
+	switch {
+	case IsBadName(system, err):
+		return BadNameHint
+	case isOpen(system, err):
+		return "close the file in other programs, such as Excel, and check that you may read it"
+	}
+	return otherwise
+}
+
 // writeHint returns the next step after an error of writing.
 func writeHint(system string, err error) string {
 	switch {
