@@ -196,11 +196,10 @@ func TestCheckUnchanged(t *testing.T) {
 		return f.Close()
 	}
 	remove := func(name string) error {
-		err := os.Remove(name)
-		if runtime.GOOS == "windows" && err != nil { // which removes no file that is open
-			return nil
+		if err := os.Remove(name); runtime.GOOS != "windows" { // which removes no file that is open
+			return err
 		}
-		return err
+		return nil
 	}
 	for name, c := range map[string]struct {
 		change func(name string) error

@@ -26,7 +26,7 @@ type slowError struct{}
 func (slowError) Error() string {
 	return "less than 1 KiB of the file a second, averaged over some minutes"
 }
-func (slowError) Is(target error) bool { return target == os.ErrDeadlineExceeded } //nolint:errorlint // that is what Is is for
+func (slowError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 func (slowError) Timeout() bool        { return true }
 
 // A pace measures how fast a peer moves bytes. It is not safe for concurrent use.

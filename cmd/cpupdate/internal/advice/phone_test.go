@@ -268,9 +268,11 @@ func TestHintsOfKeys(t *testing.T) {
 		hints  int
 		keys   int
 	}{
-		"two keys":     {2, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 2, 2},
-		"ten":          {10, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 10, 10},
-		"twelve":       {12, func(i byte) error { return &trust.Error{Presented: trust.Pin{i + 1}, Err: x509.UnknownAuthorityError{}} }, 11, 10},
+		"two keys": {2, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 2, 2},
+		"ten":      {10, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 10, 10},
+		"twelve": {12, func(i byte) error {
+			return &trust.Error{Presented: trust.Pin{i + 1}, Err: x509.UnknownAuthorityError{}}
+		}, 11, 10},
 		"no key":       {3, func(byte) error { return errors.New("no certificate") }, 1, 0},
 		"a short key":  {3, func(byte) error { return &trust.WeakKeyError{Bits: 512} }, 1, 0},
 		"the same key": {2, func(byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{9}} }, 2, 2},

@@ -237,8 +237,13 @@ func TestReadHint(t *testing.T) {
 		number syscall.Errno
 		want   string
 	}{
-		{"windows", 32, "close the file in other programs"}, {"windows", 5, "close the file in other programs"}, {"windows", 123, BadNameHint},
-		{"windows", 3, "otherwise"}, {"linux", 32, "otherwise"}, {"linux", 123, "otherwise"}, {"darwin", 5, "otherwise"},
+		{"windows", 32, "close the file in other programs"},
+		{"windows", 5, "close the file in other programs"},
+		{"windows", 123, BadNameHint},
+		{"windows", 3, "otherwise"},
+		{"linux", 32, "otherwise"},
+		{"linux", 123, "otherwise"},
+		{"darwin", 5, "otherwise"},
 	} {
 		if got := readHint(c.system, &os.PathError{Op: "open", Path: "a", Err: c.number}, "otherwise"); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s, %d: %s", c.system, c.number, got)

@@ -31,7 +31,7 @@ func (o *Options) mayWrite(ctx context.Context) (force bool, err error) {
 // onlySimulated reports whether a file is a list of simulated phones only. The error is that of a file that cannot be read, such
 // as one that another program has open on Windows: what it is, is not known.
 func onlySimulated(ctx context.Context, name string) (bool, error) {
-	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+	if info, _ := os.Lstat(name); info == nil || !info.Mode().IsRegular() { // CheckOutput looks at what it is
 		return false, nil
 	}
 	listed, err := settings.ReadPhoneList(ctx, name)
