@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,32 +13,34 @@ import (
 func TestPatienceStandsStill(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		over := 0
-		p := newPatience(time.Minute, func() { over++ })
+		var over atomic.Int32
+		p := newPatience(time.Minute, func() { over.Add(1) })
 		time.Sleep(59 * time.Second)
+		p.mu.Lock()
 		p.limit = p.limit.Add(-time.Hour) // as if the timer came an hour late
+		p.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if over != 0 {
+		if over.Load() != 0 {
 			t.Error("it ended though the machine stood still")
 		}
 		time.Sleep(57 * time.Second)
 		p.begin()
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
-		if over != 0 {
+		if over.Load() != 0 {
 			t.Error("it ended before its time")
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if over != 1 {
-			t.Errorf("it ended %d times", over)
+		if over.Load() != 1 {
+			t.Errorf("it ended %d times", over.Load())
 		}
 		p.begin()
 		p.stop()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if over != 1 {
+		if over.Load() != 1 {
 			t.Error("it ended though it was stopped")
 		}
 	})
