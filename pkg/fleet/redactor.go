@@ -19,7 +19,7 @@ func newRedactor(password secret.Secret) redactor {
 
 // and returns a redactor that removes one more password.
 func (r redactor) and(password secret.Secret) redactor {
-	return redactor{r.Redactor.And(password), r.active || password.IsSet()}
+	return redactor{r.And(password), r.active || password.IsSet()}
 }
 
 func (r redactor) event(e Event) Event {

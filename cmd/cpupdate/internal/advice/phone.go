@@ -78,29 +78,40 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if row.Kind != f.Kind {
 			continue
 		}
-		c, hint := row.code, row.Hint
+		c := row.code
 		if f.Instructed {
-			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
+			c = cmp.Or(row.instructed, c)
 		}
-		if in.Transfer {
-			hint = cmp.Or(row.transfer, hint)
-		}
-		if f.Kind == fleet.KindTooLong {
-			hint = ofTooLong(hint, f)
-		}
-		hint = strings.ReplaceAll(hint, "PHONE", name)
-		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && (in.Page == nil || in.Transfer) {
-			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
-		}
-		if f.Kind == fleet.KindNeverFetch && f.Err != nil {
-			hint = "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
-		}
+		hint := row.hintFor(name, in, r)
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
 		return withMachineHint(exit.New(c, fmt.Errorf("%s: %w", name, f), hint))
 	}
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
+}
+
+// hintFor returns the hint for how it ended with a phone.
+func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
+	f, hint := r.Failure, row.Hint
+	if f.Instructed {
+		hint = cmp.Or(row.own, hint)
+	}
+	if in.Transfer {
+		hint = cmp.Or(row.transfer, hint)
+	}
+	hint = strings.ReplaceAll(hint, "PHONE", name)
+	switch {
+	case f.Kind == fleet.KindTooLong:
+		return ofTooLong(hint, f)
+	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
+		return hint + "; if the phone could not fetch it, check the server's log; without --phone-defaults, check --fetch-url and the login; with --phone-defaults, check the defaults on the phone's page"
+	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil:
+		return hint + "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
+	case f.Kind == fleet.KindNeverFetch && f.Err != nil:
+		return "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
+	}
+	return hint
 }
 
 // RunFailure returns the error that ends a run, or nil.
