@@ -104,7 +104,14 @@ func (w *wait) acknowledged() {
 	}
 }
 
-func (w *wait) over() bool { return !time.Now().Before(w.limit) }
+// over reports whether the wait has ended. One that ended while this machine stood still begins anew: the phone may have called
+// meanwhile, and found nobody.
+func (w *wait) over() bool {
+	if stoodStill(w.limit) {
+		w.limit = time.Now().Add(w.patience)
+	}
+	return !time.Now().Before(w.limit)
+}
 
 // ask sends contact requests, one in a contact interval, until the phone calls or the wait is over.
 func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
@@ -114,9 +121,6 @@ func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
 		c, err := d.nextTurn(ctx, w)
 		if c != nil || err != nil {
 			return c, err
-		}
-		if stoodStill(w.limit) { // it may have called meanwhile, and found nobody: it is asked once more
-			w.limit = time.Now().Add(w.patience)
 		}
 		if w.over() {
 			return nil, d.noCall(w)
@@ -219,7 +223,7 @@ func (d *dialog) contact(ctx context.Context, w *wait) (*call, error) {
 		}
 		err := d.contactFailure(ctx, request.Address, a.err)
 		lack := netconn.AsMachine(err)
-		if lack != nil && (lack.Passes() || !d.options.SkipUnreachable) || watch.look() && ctx.Err() == nil {
+		if lack != nil && (lack.Passes() || !d.options.SkipUnreachable) || watch.look() > 0 && ctx.Err() == nil {
 			d.lacking = err
 		}
 		return nil, err

@@ -94,6 +94,7 @@ func (f *follower) watch(ctx context.Context) error {
 // noteFetch takes over how far the phone got with fetching.
 func (f *follower) noteFetch() {
 	before := f.fetch.now
+	f.silence.allow(f.fetches.state().Size)
 	if f.fetch.advance(f.fetches.state()) && !f.saysFailed {
 		f.silence.restart()
 	}

@@ -234,8 +234,8 @@ var errLongWay = errors.New("its pages take too long")
 func (v *visit) arrive(ctx context.Context) error {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	patience := time.AfterFunc(v.options.Patience, func() { cancel(errLongWay) })
-	defer patience.Stop()
+	patience := newPatience(v.options.Patience, func() { cancel(errLongWay) })
+	defer patience.stop()
 	if err := v.open(within); err != nil {
 		return err
 	}
@@ -276,14 +276,21 @@ func (v *visit) while(work func()) {
 		defer close(done)
 		work()
 	}()
-	for {
+	watch := newStillWatch()
+	defer watch.stop()
+	for still := time.Duration(0); ; {
 		select {
 		case <-done:
 			return
 		case c := <-v.dialog.calls:
 			v.dialog.reply(v.dialog.took(&c), wpi.CleanUp())
 		case <-v.upload.changed:
+			all := watch.look()
+			v.upload.forgive(all - still)
+			still = all
 			v.noteSent()
+		case <-watch.ticks.C:
+			watch.look()
 		}
 	}
 }

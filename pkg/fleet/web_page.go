@@ -72,18 +72,18 @@ func (v *visit) claimPage(ctx context.Context) error {
 }
 
 // admit asks whether the page gets the password, and stops the patience meanwhile.
-func (v *visit) admit(ctx context.Context, patience *time.Timer) error {
+func (v *visit) admit(ctx context.Context, patience *patience) error {
 	if v.web.Admit == nil {
 		return nil
 	}
-	patience.Stop()
+	patience.stop()
 	var failure *Failure
 	v.while(func() { v.password, failure = v.web.Admit(ctx, v.facts.after) })
 	if failure != nil {
 		return failure
 	}
 	v.hide(v.password)
-	patience.Reset(v.options.Patience)
+	patience.begin()
 	return nil
 }
 

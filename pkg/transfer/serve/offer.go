@@ -48,6 +48,7 @@ type Offer struct {
 	what     Offering
 	key      string // in the registry
 	path     string
+	tag      string // no other content has it, of this offer or of another: what is offered never changes
 	username string
 	password secret.Secret
 	registry *registry
@@ -275,7 +276,7 @@ func (s *registry) add(what Offering, key, path string, password secret.Secret) 
 	for i, client := range what.Clients {
 		what.Clients[i] = plainAddr(client)
 	}
-	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, over: make(chan struct{}), open: map[*request]struct{}{}}
+	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), tag: `"` + rand.Text() + `"`, registry: s, over: make(chan struct{}), open: map[*request]struct{}{}}
 	if password.IsSet() {
 		o.username, o.password = key, password
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A PhoneRow maps a kind of failure with a phone to the exit code and the hint.
@@ -247,9 +248,9 @@ func ShortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// hintsOf returns the hints for several phones, one for each kind of failure.
+// hintsOf returns the hints for several phones: one for each kind of failure, and one for each key that is not trusted.
 func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Error) []string {
-	var hints []string
+	var hints, keys []string
 	var kinds []fleet.Kind
 	for i, r := range results {
 		if r.Failure == nil {
@@ -259,6 +260,10 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 		bad = bad[1:]
 		kind := r.Failure.Kind
 		fit := in.Flags.Fit(f.Hints)
+		if len(fit) > 0 && in.Page != nil && trust.AsError(r.Failure) != nil { // each page presented a key of its own
+			keys = append(keys, plan.Phones[i].Label()+": "+fit[0])
+			continue
+		}
 		if slices.Contains(kinds, kind) || len(fit) == 0 {
 			continue
 		}
@@ -273,6 +278,19 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 			}
 		}
 		hints = append(hints, fmt.Sprintf("%s: %s", Word(kind), hint))
+	}
+	return append(hints, keyHints(keys)...)
+}
+
+// keyHints returns the hints for the pages whose keys are not trusted, of the first ten phones.
+func keyHints(keys []string) []string {
+	const most = 10
+	var hints []string
+	for _, key := range keys[:min(len(keys), most)] {
+		hints = append(hints, fmt.Sprintf("%s: %s", fleet.KindPageTrust, key))
+	}
+	if more := len(keys) - most; more > 0 {
+		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, push to these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
 	}
 	return hints
 }
