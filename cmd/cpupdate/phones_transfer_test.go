@@ -65,7 +65,7 @@ func transferFormRows() []faultRow {
 	long.says, long.hint = `"Filename" (dl-app-file): the value has 51 characters, and the field takes at most 50`, "shorten the name of the file with --filename"
 	long.steps = webByCall + webSeen + "failed"
 	longDry := long
-	longDry.name, longDry.args, longDry.steps = "a long name, dry run", append(longDry.args, "--dry-run"), webByCall+"page logged-in failed"
+	longDry.name, longDry.args = "a long name, dry run", append(longDry.args, "--dry-run")
 	return append(rows, several, foreign, long, longDry)
 }
 

@@ -116,7 +116,7 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		v.leave()
 		return err
 	}
-	if ended, err := p.decide(); ended || err != nil {
+	if ended, err := p.decideOnPage(ctx, v); ended || err != nil {
 		v.leave()
 		return err
 	}
@@ -255,11 +255,6 @@ func (v *visit) arrive(ctx context.Context) error {
 	v.facts.readPage(v.session.Facts())
 	if err := v.facts.rightPage(); err != nil {
 		return err
-	}
-	if v.web.Transfer && v.web.DryRun {
-		if err := v.fits(ctx, v.source); err != nil {
-			return err
-		}
 	}
 	v.facts.before = v.facts.after
 	v.reporter.report(Event{

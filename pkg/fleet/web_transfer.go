@@ -64,10 +64,19 @@ func (p *phone) prepareTransfer(ctx context.Context, v *visit) (*wbm.Submission,
 	return prepared, nil
 }
 
-// fits returns an error if the form is known not to take what it will be given. It is for a dry run, which prepares nothing.
-func (v *visit) fits(ctx context.Context, s Source) error {
-	fixed, is := s.(elsewhere)
-	if !is {
+// decideOnPage decides as decide does. In a dry run it also checks what the transfer form takes.
+func (p *phone) decideOnPage(ctx context.Context, v *visit) (ended bool, err error) {
+	ended, err = p.decide()
+	if p.result.Outcome == Checked {
+		err = v.fits(ctx)
+	}
+	return ended, err
+}
+
+// fits returns an error if the transfer form is known not to take what it will be given. It is for a dry run, which prepares nothing.
+func (v *visit) fits(ctx context.Context) error {
+	fixed, known := v.source.(elsewhere)
+	if !v.web.Transfer || !known {
 		return nil
 	}
 	access, err := v.access(fixed.deployment)

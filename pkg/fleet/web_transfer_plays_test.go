@@ -101,7 +101,7 @@ func transferFormPlays() []play {
 			p.also += ", dry run"
 			p.web = func(w *fleet.Web) { w.Transfer, w.DryRun = true, true }
 		}),
-		transferPlay("", "too-long", byCall+"page logged-in failed", func(p *play) {
+		transferPlay("", "too-long", byCall+seen+"checked failed", func(p *play) {
 			p.also += ", dry run, long name"
 			p.web = func(w *fleet.Web) { w.Transfer, w.DryRun = true, true }
 			p.plan = anywhere(wpi.Deployment{Server: "10.9.9.9", Name: strings.Repeat("n", 51)})
