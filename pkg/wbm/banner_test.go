@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -178,6 +177,6 @@ func TestBannerOfSimulatedPhone(t *testing.T) {
 	phone, _ := browsed(t, "web-hostile-text")
 	b, err := wbm.ReadBanner(t.Context(), phone.State().WebAddress, wbm.Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}})
 	if noProblem(t, err); len(b.Model) > 200 || !strings.Contains(b.Model, "\x1b") {
-		t.Error(fmt.Sprintf("it says %d bytes, %.80q", len(b.Model), b.Model))
+		t.Errorf("it says %d bytes, %.80q", len(b.Model), b.Model)
 	}
 }

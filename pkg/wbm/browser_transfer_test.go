@@ -19,7 +19,7 @@ import (
 
 // access is what both fill in: whatever has to be encoded is in it. The phone fetches by HTTPS from a folder.
 func access(base string) wbm.Access {
-	return wbm.Access{Name: "cp600.bind", BaseURL: base, Username: `ü "fw" &=+%41;`, Password: secret.New(`pä ss&w%rd+`)}
+	return wbm.Access{Name: "cp600.bind", BaseURL: base, Username: `ü "fw" &=+%41;*~!()'%2A`, Password: secret.New(`pä ss&w%rd+`)}
 }
 
 // TestBrowserTransfer checks that a person with a browser can have the phone fetch the image by its page, and that both send

@@ -1,13 +1,20 @@
 package phone
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
@@ -136,5 +143,66 @@ func TestDrawPages(t *testing.T) {
 	drawPhones(out, con, answersOf()[3:4])
 	if !strings.Contains(out.String(), "CP600") || !strings.Contains(out.String(), "not read: its web page") {
 		t.Errorf("\n%s", out)
+	}
+}
+
+// TestUnknownKey checks that somebody is prompted about the key of a page, that nothing is sent to a page whose key is not
+// accepted, and that an accepted one is known from then on.
+func TestUnknownKey(t *testing.T) {
+	t.Parallel()
+	for typed, accepted := range map[string]bool{"yes\n": true, "no\n": false, "": false} {
+		p, err := phonesim.Start(phonesim.Config{
+			Listen: "127.0.0.1:0", Web: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01",
+			SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Level: 3,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := machine.New(t)
+		m.Console.In, m.Console.InTerminal = strings.NewReader(typed), true
+		o := newOptions()
+		_, port, _ := net.SplitHostPort(p.State().WebAddress)
+		o.Hosts, o.Web.On = m.KnownHosts, true
+		if o.Web.Port, err = strconv.Atoi(port); err != nil {
+			t.Fatal(err)
+		}
+		err = Run(t.Context(), m.Console, o, []string{p.Address()})
+		list, _, readErr := m.KnownHosts.Read()
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		shown := strings.Contains(m.Out.String(), "OpenScape Desk Phone CP600, 127.0.0.1 (observed)")
+		known := len(list.Find(p.State().WebAddress)) == 1
+		if (err == nil) != accepted || shown != accepted || known != accepted || (p.State().Contacts > 0) != accepted || p.State().Logins > 0 {
+			t.Errorf("%q: %v, shown %v, known %v, %+v\n%s%s", typed, err, shown, known, p.State(), m.Out, m.Err)
+		}
+		if err != nil && exit.Classify(err).Code != exit.CodeSettings {
+			t.Errorf("%q: %v", typed, err)
+		}
+		_ = p.Close()
+	}
+}
+
+// TestInterruptedPage checks that nothing is shown, and no failure of a phone, if the run ends while pages are read.
+func TestInterruptedPage(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			defer conn.Close()
+			cancel() // instead of an answer
+			_, _ = io.Copy(io.Discard, conn)
+		}
+	}()
+	con, out, _ := newConsole(80)
+	o := newOptions()
+	o.Hosts, o.Web.On, o.Web.Port = machine.New(t).KnownHosts, true, l.Addr().(*net.TCPAddr).Port
+	if err := Run(ctx, con, o, []string{"127.0.0.1:1"}); exit.Classify(err).Code != exit.CodeInterrupted || out.Len() > 0 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -37,13 +37,9 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 	if err != nil {
 		return nil, err
 	}
-	password := ""
-	if o.Password.Given() {
-		secret, _, err := o.Password.FromFlags(ctx, con)
-		if err != nil {
-			return nil, err
-		}
-		password = secret.Reveal()
+	password, err := o.pagePassword(ctx, con)
+	if err != nil {
+		return nil, err
 	}
 	defaults, err := o.defaults.read(ctx, con, o.Place.Web)
 	if err != nil {
@@ -76,6 +72,15 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 		return nil, err
 	}
 	return plan, o.addFaults(plan)
+}
+
+// pagePassword returns the password of the web pages, "" for that of a new phone.
+func (o *Options) pagePassword(ctx context.Context, con *console.Console) (string, error) {
+	if !o.Password.Given() {
+		return "", nil
+	}
+	password, _, err := o.Password.FromFlags(ctx, con)
+	return password.Reveal(), err
 }
 
 // listed returns the phones of --phones, or --count phones about which nothing is known.
