@@ -191,7 +191,7 @@ func TestExamples(t *testing.T) {
 	}
 	plain, phone := newDocShell(t), onePhone(t)
 	run := func(line string) string {
-		if strings.Contains(line, "--web ") {
+		if strings.Contains(line+" ", "--web ") {
 			line = plain.withPage(line, phone)
 		}
 		return plain.run(strings.ReplaceAll(line, "192.0.2.50", phone.Address()))
