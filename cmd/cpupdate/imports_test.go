@@ -34,7 +34,7 @@ func arrows() map[string][]string {
 			"golang.org/x/time/rate",
 		},
 		"pkg/transfer/serve": {
-			module + "pkg/address", module + "pkg/internal/netconn", module + "pkg/secret", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
+			module + "pkg/address", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", "github.com/fclairamb/ftpserverlib", "github.com/spf13/afero", "golang.org/x/time/rate",
 		},
 		"pkg/wpi":      {module + "pkg/internal/netconn", "golang.org/x/text/encoding/charmap"},
 		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong

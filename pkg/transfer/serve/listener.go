@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -28,6 +29,7 @@ const (
 	maxUnread  = 64 << 20
 	connMemory = 24 << 10 // a connection with TLS, and what serves it
 	byteMemory = 3        // each byte that came: buffers grow by doubling
+	certMemory = 24       // each byte that came in a handshake with a client's certificate, which is parsed
 	maxKept    = 16 << 10 // bytes for which a connection keeps a buffer: a record of TLS
 )
 
@@ -90,9 +92,11 @@ type conn struct {
 	listener *listener
 	released sync.Once
 
-	hold *netconn.Hold // of the memory for what is not read yet
-	came atomic.Int64  // bytes since the request began
-	kept int64         // bytes that count as long as the connection lasts
+	hold  *netconn.Hold // of the memory for what is not read yet
+	came  atomic.Int64  // bytes since the request began
+	kept  int64         // bytes that count as long as the connection lasts
+	each  int64         // the memory for each byte that comes now
+	shown int64         // the memory for the client's certificates, as long as the connection lasts
 }
 
 // errNoRoom ends a connection that has to make room.
@@ -103,7 +107,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.came.Add(int64(n))
-		if !c.hold.Add(byteMemory * int64(n)) {
+		if !c.hold.Add(c.each * int64(n)) {
 			netconn.Reset(c.Conn)
 			return 0, errNoRoom
 		}
@@ -114,8 +118,16 @@ func (c *conn) Read(p []byte) (int, error) {
 // done notes that nothing of what came is kept any more, but for a buffer, and that the client may send the next request.
 func (c *conn) done() {
 	c.kept = max(c.kept, min(c.came.Swap(0), maxKept))
-	if !c.hold.Resume(connMemory + byteMemory*c.kept) {
+	if !c.hold.Resume(connMemory + c.shown + byteMemory*c.kept) {
 		netconn.Reset(c.Conn)
+	}
+}
+
+// keepCertificates notes the certificates that the client has shown: the handshake has ended.
+func (c *conn) keepCertificates(chain []*x509.Certificate) {
+	c.each = byteMemory
+	for _, certificate := range chain {
+		c.shown += certMemory * int64(len(certificate.Raw))
 	}
 }
 
@@ -210,7 +222,10 @@ func (l *listener) run() {
 
 // admit serves a connection if there is room, and resets it otherwise.
 func (l *listener) admit(raw net.Conn) {
-	c := &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()).Addr(), listener: l}
+	c := &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()).Addr(), listener: l, each: byteMemory}
+	if l.options.ClientAuthorities != nil {
+		c.each = certMemory
+	}
 	c.known = l.options.Known(c.remote)
 	room := l.take(c) || c.known && l.unread.MakeRoom(c.remote) && l.take(c)
 	if room {
