@@ -67,7 +67,7 @@ func commandOrder() [][]string {
 func commandFromOutside() map[string][]string {
 	return map[string][]string{
 		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
-		"clitest":           {module + "pkg/bind", module + "pkg/transfer/serve"},
+		"clitest":           {module + "pkg/bind"},
 		"atomicfile":        {"github.com/gofrs/flock"},
 		"console":           {"github.com/rivo/uniseg", "github.com/schollz/progressbar/v3", "github.com/spf13/pflag", "golang.org/x/sys/unix", "golang.org/x/sys/windows", "golang.org/x/term"},
 		"credentials":       {"github.com/godbus/dbus/v5", "github.com/pelletier/go-toml/v2/unstable", "github.com/spf13/pflag", "github.com/zalando/go-keyring"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -278,7 +279,11 @@ func (d *dialog) noCall(w *wait) error {
 	case d.busy:
 		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}
-	if err := d.problems.first(d.shared(), problemHungUp); err != nil {
+	err = d.problems.first(d.shared(), problemHungUp)
+	if errors.Is(err, serve.ErrNoRequest) {
+		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before it says anything; it may not accept the name in the certificate of this machine"}
+	}
+	if err != nil {
 		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before TLS is established", Err: err}
 	}
 	failure := &Failure{

@@ -26,8 +26,11 @@ var ErrNoRequest = errors.New("it ended the connection after the TLS handshake, 
 type AlertError struct{ Alert tls.AlertError }
 
 func (e *AlertError) Error() string {
-	return "it sent the TLS alert \"" + strings.TrimPrefix(e.Alert.Error(), "tls: ") + "\""
+	return "it does not trust the certificate of this machine (TLS alert: " + e.Name() + ")"
 }
+
+// Name returns what the alert is called.
+func (e *AlertError) Name() string { return strings.TrimPrefix(e.Alert.Error(), "tls: ") }
 
 // A CertificateError says why the certificate that a client shows is not accepted.
 type CertificateError struct {
