@@ -103,7 +103,7 @@ func (o Options) verifyChain(chain []*x509.Certificate) error {
 	case now.Before(leaf.NotBefore):
 		return fmt.Errorf("it is valid from %s on, and this machine's clock shows %s", day(leaf.NotBefore), day(now))
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return errors.New("no authority that counts for phones signed it")
+		return errors.New("it is not signed by an authority for clients")
 	}
 	return errors.New(secret.Cut(err.Error(), maxSent))
 }

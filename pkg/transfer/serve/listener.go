@@ -29,7 +29,7 @@ const (
 	maxUnread  = 64 << 20
 	connMemory = 24 << 10 // a connection with TLS, and what serves it
 	byteMemory = 3        // each byte that came: buffers grow by doubling
-	certMemory = 24       // each byte that came in a handshake with a client's certificate, which is parsed
+	certMemory = 16       // each byte of a certificate that a client has shown, and that is verified
 	maxKept    = 16 << 10 // bytes for which a connection keeps a buffer: a record of TLS
 )
 
@@ -95,7 +95,6 @@ type conn struct {
 	hold  *netconn.Hold // of the memory for what is not read yet
 	came  atomic.Int64  // bytes since the request began
 	kept  int64         // bytes that count as long as the connection lasts
-	each  int64         // the memory for each byte that comes now
 	shown int64         // the memory for the client's certificates, as long as the connection lasts
 }
 
@@ -107,7 +106,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.came.Add(int64(n))
-		if !c.hold.Add(c.each * int64(n)) {
+		if !c.hold.Add(byteMemory * int64(n)) {
 			netconn.Reset(c.Conn)
 			return 0, errNoRoom
 		}
@@ -125,7 +124,6 @@ func (c *conn) done() {
 
 // keepCertificates notes the certificates that the client has shown: the handshake has ended.
 func (c *conn) keepCertificates(chain []*x509.Certificate) {
-	c.each = byteMemory
 	for _, certificate := range chain {
 		c.shown += certMemory * int64(len(certificate.Raw))
 	}
@@ -222,10 +220,7 @@ func (l *listener) run() {
 
 // admit serves a connection if there is room, and resets it otherwise.
 func (l *listener) admit(raw net.Conn) {
-	c := &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()).Addr(), listener: l, each: byteMemory}
-	if l.options.ClientAuthorities != nil {
-		c.each = certMemory
-	}
+	c := &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()).Addr(), listener: l}
 	c.known = l.options.Known(c.remote)
 	room := l.take(c) || c.known && l.unread.MakeRoom(c.remote) && l.take(c)
 	if room {
