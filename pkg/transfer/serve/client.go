@@ -146,7 +146,7 @@ func (s *Server) handshakeError(err error, below *batchConn) error {
 		return plain
 	case odd:
 		err = &CertificateError{Err: errors.New(secret.Cut(reason, maxSent))}
-	case below.tooLong:
+	case below.tooLong, s.options.ClientAuthorities != nil && strings.HasPrefix(err.Error(), "tls: handshake message of length "):
 		err = &CertificateError{Err: fmt.Errorf("it sends more than %d KiB before the handshake ends", maxClientHandshake>>10)}
 	default:
 		if alert := rejection(err, below.last); alert != nil {
