@@ -32,9 +32,10 @@ func newIdentity(c *x509.Certificate) *identity {
 	return &identity{serve.SubjectOf(c), certificateMACs(c)}
 }
 
-// macForm finds a MAC address with other text around it: six pairs of digits with the same separator, or twelve digits without
-// any. Longer rows of digits hold none.
-var macForm = regexp.MustCompile(`(?:^|[^0-9A-Fa-f])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{12})(?:[^0-9A-Fa-f]|$)`)
+// macForm finds a MAC address with other text around it: six pairs of digits with the same separator, with neither a letter nor a
+// digit beside them, or twelve digits without separators, with no other such digit beside them.
+var macForm = regexp.MustCompile(`(?:^|[^0-9A-Za-z])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2})(?:[^0-9A-Za-z]|$)` +
+	`|(?:^|[^0-9A-Fa-f])([0-9A-Fa-f]{12})(?:[^0-9A-Fa-f]|$)`)
 
 // uuidForm finds UUIDs, whose last twelve digits are no MAC address.
 var uuidForm = regexp.MustCompile(`[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`)
@@ -64,7 +65,7 @@ func certificateMACs(c *x509.Certificate) []string {
 }
 
 // macsIn returns the MAC addresses in a text, in their normal form. Twelve decimal digits are not taken for one: they may be a
-// telephone number.
+// telephone number. More than six pairs are none either.
 func macsIn(text string) []string {
 	var macs []string
 	text = uuidForm.ReplaceAllString(text, " ")
@@ -73,9 +74,11 @@ func macsIn(text string) []string {
 		if at == nil {
 			return macs
 		}
-		found := text[at[2]:at[3]]
-		text = text[at[3]:]
-		if mac, err := hwcheck.ParseMAC(found); err == nil && strings.ContainsAny(found, ":-ABCDEFabcdef") {
+		from, to := max(at[2], at[4]), max(at[3], at[5])
+		found := text[from:to]
+		text = text[to:]
+		longer := len(text) > 1 && text[0] == found[2] && strings.Contains("0123456789ABCDEFabcdef", text[1:2])
+		if mac, err := hwcheck.ParseMAC(found); err == nil && !longer && strings.ContainsAny(found, ":-ABCDEFabcdef") {
 			macs = append(macs, mac)
 		}
 	}
