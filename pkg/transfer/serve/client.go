@@ -102,10 +102,18 @@ func (o Options) verifyChain(chain []*x509.Certificate) error {
 		return fmt.Errorf("it expired on %s, and this machine's clock shows %s", day(leaf.NotAfter), day(now))
 	case now.Before(leaf.NotBefore):
 		return fmt.Errorf("it is valid from %s on, and this machine's clock shows %s", day(leaf.NotBefore), day(now))
+	case isExpired(err):
+		return errors.New("an authority that signed it has expired, or is not valid yet")
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return errors.New("it is not signed by an authority for clients")
 	}
 	return errors.New(secret.Cut(err.Error(), maxSent))
+}
+
+// isExpired reports whether a certificate is not valid because of the time.
+func isExpired(err error) bool {
+	invalid := x509.CertificateInvalidError{}
+	return errors.As(err, &invalid) && invalid.Reason == x509.Expired
 }
 
 // certificateAlerts are the alerts by which a client rejects a certificate (RFC 8446, 6.2).

@@ -136,6 +136,23 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
+// TestClientOfExpiredAuthority says that the authority is the cause.
+func TestClientOfExpiredAuthority(t *testing.T) {
+	t.Parallel()
+	old := testca.New(t, testca.Options{Change: func(c *x509.Certificate) {
+		testca.SigningOthers(c)
+		testca.Expired(c)
+	}})
+	shown := testca.New(t, testca.Options{Parent: old, Change: forClient("phone")})
+	d := openSecure(t, testca.NewAuthority(t), func(o *serve.Options) { o.ClientAuthorities.AddCert(old.Leaf) })
+	if _, _, err := d.says("/", shown, tls.VersionTLS13); err == nil {
+		t.Error("it is answered")
+	}
+	d.troubled(func(err error) bool {
+		return strings.Contains(err.Error(), `"phone", is not accepted: an authority that signed it has expired`)
+	})
+}
+
 // TestClientWithoutCertificate gives nothing to a client without a certificate but its file, and says so.
 func TestClientWithoutCertificate(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -185,26 +184,22 @@ func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
 	}
 	c := seenCertificate{groupMachine, leaf}
 	text := c.name() + ", " + c.dates(x.now)
-	_, curve := leaf.PublicKey.(*ecdsa.PublicKey)
-	doubts := x.certificateDoubts(certificate)
-	switch {
-	case x.now.After(leaf.NotAfter), x.now.Before(leaf.NotBefore):
+	if x.now.After(leaf.NotAfter) || x.now.Before(leaf.NotBefore) {
 		return failed(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
 			"certificate %s: %s", x.o.Listen.Cert, text))
-	case len(doubts) > 0:
-		f := warn(text)
-		for _, d := range doubts {
-			f.Text += "; " + d.Text
-			f.Hints = append(f.Hints, d.Hint)
-		}
-		f.Text += "; a phone that verifies this certificate may reject it (assumed)"
-		return f
-	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
-		return warn(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
-	case leaf.NotAfter.Sub(x.now) < soon:
-		return warn(text, "have the certificate renewed before it expires")
 	}
-	return passed(text)
+	f := passed(text)
+	doubt := func(text, hint string) { f = warn(f.Text+text, append(f.Hints, hint)...) }
+	for _, d := range x.certificateDoubts(certificate) {
+		doubt("; "+d.Text+": a phone that verifies this certificate may reject it (assumed)", d.Hint)
+	}
+	if leaf.PublicKeyAlgorithm != x509.RSA {
+		doubt("; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
+	}
+	if leaf.NotAfter.Sub(x.now) < soon {
+		doubt("", "have the certificate renewed before it expires")
+	}
+	return f
 }
 
 // certificateDoubts returns why phones may reject the certificate of --service-cert.

@@ -104,7 +104,9 @@ func (a *siteAuthority) service(hosts []netip.Addr) (certificate, key []byte, er
 	return pemOf("CERTIFICATE", c.Raw), pemOf("PRIVATE KEY", der), nil
 }
 
-func pemOf(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
+func pemOf(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
 
 // secureSite puts all phones into secure mode, with certificates of an authority that is made for this run, and writes the files
 // that cpupdate needs for these phones into the folder.
