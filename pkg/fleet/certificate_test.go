@@ -155,3 +155,33 @@ func TestCertificateShared(t *testing.T) {
 		}
 	})
 }
+
+// TestCertificateByPage sends no image to the page of a phone that calls with the certificate of another one, and goes on to the page
+// of one that shows none: its page is another witness.
+func TestCertificateByPage(t *testing.T) {
+	t.Parallel()
+	for fault, end := range map[string]string{"secure-mode": "updated", "secure-other-certificate": "certificate-mac", "secure-no-certificate": "updated"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := secureStage(t)
+			p := s.phone(1, func(c *phonesim.Config) { c.Web, c.Password = hostOf(1)+":443", pagePassword }, fault)
+			s.byPage(p, false, func(*fleet.Web) {})
+			results := s.run(p.Address())
+			if ending(results[0]) != end || (p.State().Uploads > 0) != (end == "updated") {
+				t.Errorf("%s: %s, %d uploads, %v", fault, ending(results[0]), p.State().Uploads, results[0].Failure)
+			}
+		})
+	}
+}
+
+// TestCertificateAfterRestart reports a phone that comes back with the certificate of another one as such.
+func TestCertificateAfterRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := secureStage(t)
+		p := s.phone(1, nil, "secure-mode", "comes-back-other-mac")
+		results := s.run(p.Address())
+		if ending(results[0]) != "certificate-mac" || !results[0].Failure.Instructed {
+			t.Error(ending(results[0]), results[0].Failure)
+		}
+	})
+}

@@ -78,6 +78,11 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Err }
 
+// anotherPhone reports whether what answers is not the phone that is meant: no route may update it.
+func (f *Failure) anotherPhone() bool {
+	return f.Kind == KindAnotherPhone || f.Kind == KindDuplicate || f.Kind == KindOtherCertificate
+}
+
 func failf(kind Kind, format string, args ...any) *Failure {
 	return &Failure{Kind: kind, Msg: fmt.Sprintf(format, args...)}
 }
