@@ -28,7 +28,7 @@ func connect(t *testing.T, s *FTP) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = raw.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = raw.SetDeadline(time.Now().Add(time.Minute))
 	return &client{t: t, raw: raw, text: textproto.NewConn(raw)}
 }
 
@@ -76,7 +76,7 @@ func (c *client) data() net.Conn {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	return conn
 }
 

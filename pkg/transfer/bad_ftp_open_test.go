@@ -25,7 +25,7 @@ func TestDataConnection(t *testing.T) {
 		t.Run(row.Name, func(t *testing.T) {
 			t.Parallel()
 			s := row.Start(t)
-			o := transfer.Options{Trust: s.Trust(), Timeout: 10 * time.Second}
+			o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute}
 			if row.Silent {
 				o.Timeout = 300 * time.Millisecond
 			}

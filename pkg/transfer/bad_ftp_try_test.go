@@ -98,7 +98,7 @@ func TestTryInPlace(t *testing.T) {
 func try(t *testing.T, s *badserver.FTP, silent, inPlace bool) error {
 	t.Helper()
 	told := &events{}
-	o := transfer.Options{Trust: s.Trust(), Timeout: 5 * time.Second, Pause: time.Millisecond, InPlace: inPlace, Event: told.add}
+	o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute, Pause: time.Millisecond, InPlace: inPlace, Event: told.add}
 	if silent {
 		o.Timeout = 300 * time.Millisecond
 	}

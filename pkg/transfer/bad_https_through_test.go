@@ -77,7 +77,7 @@ func TestHalfAFileIsRemoved(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			u := upload(content(2 << 20))
-			o := transfer.Options{Trust: s.Trust(), Timeout: 5 * time.Second, Retries: 2, Pause: time.Millisecond}
+			o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute, Retries: 2, Pause: time.Millisecond}
 			want := errDamaged
 			if how.cancel {
 				want = context.Canceled
@@ -113,7 +113,7 @@ func TestOldFileIsKept(t *testing.T) {
 	s.Put(badserver.Folder+"/"+name, old)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	o := transfer.Options{Trust: s.Trust(), Timeout: 5 * time.Second, Sent: func(sent int64) {
+	o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute, Sent: func(sent int64) {
 		if sent >= 1<<20 {
 			cancel()
 		}

@@ -110,7 +110,7 @@ func (e *events) String() string {
 func send(t *testing.T, s server, silent bool, w want) {
 	t.Helper()
 	file, old := content(w.size), []byte("the old one")
-	a, o := s.Access(), transfer.Options{Trust: s.Trust(), Timeout: 5 * time.Second, Retries: w.retries, Pause: time.Millisecond}
+	a, o := s.Access(), transfer.Options{Trust: s.Trust(), Timeout: time.Minute, Retries: w.retries, Pause: time.Millisecond}
 	if silent {
 		o.Timeout = 300 * time.Millisecond
 	}
@@ -125,7 +125,7 @@ func send(t *testing.T, s server, silent bool, w want) {
 	}
 	told := &events{}
 	o.Event = told.add
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	location, err := put(ctx, a, o, transfer.Upload{
 		Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))),

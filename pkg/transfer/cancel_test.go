@@ -51,7 +51,7 @@ func cancelAt(t *testing.T, s server, through bool, moment int) (reached, done b
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	count, what := 0, ""
-	o := transfer.Options{Trust: s.Trust(), Timeout: 5 * time.Second, Event: func(e transfer.Event) {
+	o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute, CleanUp: time.Minute, Event: func(e transfer.Event) {
 		if count++; count == moment {
 			what = string(e.Step) + " " + e.Text
 			cancel()
@@ -94,7 +94,7 @@ func TestCancelWhileRenaming(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	file := content(1000)
-	o := transfer.Options{Timeout: 5 * time.Second, Event: func(e transfer.Event) {
+	o := transfer.Options{Timeout: time.Minute, CleanUp: time.Minute, Event: func(e transfer.Event) {
 		if strings.HasPrefix(e.Text, "> RNTO") {
 			cancel()
 		}

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,8 +201,11 @@ func (c *control) next() (reply, error) {
 
 // timeout returns how long to wait for an answer.
 func (c *control) timeout() time.Duration {
-	if c.late || c.ctx.Err() != nil {
+	switch {
+	case c.late:
 		return min(grace, c.o.Timeout)
+	case c.ctx.Err() != nil:
+		return min(cmp.Or(c.o.CleanUp, grace), c.o.Timeout)
 	}
 	return c.o.Timeout
 }

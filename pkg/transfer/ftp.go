@@ -298,8 +298,9 @@ const (
 
 // cleanupContext returns a context for cleaning up, which an interrupt does not end, and which is short.
 func (s *ftpStore) cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := min(cleanUpLimit, s.o.Timeout)
+	limit := min(cmp.Or(s.o.CleanUp, cleanUpLimit), s.o.Timeout)
 	switch {
+	case s.o.CleanUp > 0:
 	case ctx.Err() != nil:
 		limit = min(limit, cancelledLimit)
 	case s.control != nil && s.control.late && s.control.broken:

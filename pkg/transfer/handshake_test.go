@@ -74,7 +74,11 @@ func TestHandshakeFails(t *testing.T) {
 		"no TLS":       {badserver.NewFTPS(t, badserver.Always("AUTH", badserver.Say("502 no\r\n"))).Access(), transfer.KindTLS},
 		"not even FTP": {transfer.Access{Method: transfer.HTTPS, BaseURL: "https://" + badserver.NewFTP(t).Addr() + "/"}, transfer.KindTLS},
 	} {
-		err := transfer.Handshake(t.Context(), c.access, transfer.Options{Timeout: 300 * time.Millisecond})
+		o := transfer.Options{}
+		if c.kind == transfer.KindTimeout {
+			o.Timeout = 300 * time.Millisecond
+		}
+		err := transfer.Handshake(t.Context(), c.access, o)
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != c.kind {
 			t.Errorf("%s: %v, want %s", name, err, c.kind)
 		}

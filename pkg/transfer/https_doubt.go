@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -153,11 +154,11 @@ const (
 func (p *httpsPut) cleanupContext(ctx context.Context, failure error) (context.Context, context.CancelFunc) {
 	switch {
 	case ctx.Err() != nil:
-		p.limitSilence(graceAfterCancel)
+		p.limitSilence(cmp.Or(p.o.CleanUp, graceAfterCancel))
 	case isSilence(failure):
-		p.limitSilence(graceAfterSilence)
+		p.limitSilence(cmp.Or(p.o.CleanUp, graceAfterSilence))
 	}
-	limit := min(graceAfterwards, p.o.Timeout)
+	limit := min(cmp.Or(p.o.CleanUp, graceAfterwards), p.o.Timeout)
 	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, os.ErrDeadlineExceeded)
 }
 

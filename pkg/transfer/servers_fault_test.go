@@ -31,7 +31,7 @@ func TestServersCancel(t *testing.T) {
 					}
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
-					got := s.putIn(ctx, t, transfer.Options{Retries: 2, Timeout: 10 * time.Second, Sent: func(sent int64) {
+					got := s.putIn(ctx, t, transfer.Options{Retries: 2, Sent: func(sent int64) {
 						if sent >= faultSize*percent/100 {
 							cancel()
 						}
@@ -110,7 +110,7 @@ func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.
 	}
 }
 
-// stallTimeout ends what stalls. It is also the time to clean up in afterwards, which a busy machine needs.
+// stallTimeout ends what stalls: a busy machine must not be taken for that.
 const stallTimeout = 4 * time.Second
 
 func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {

@@ -2,6 +2,7 @@ package transfer_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -37,7 +38,7 @@ func (s site) put(t *testing.T, o transfer.Options, u transfer.Upload) outcome {
 
 func (s site) putIn(ctx context.Context, t *testing.T, o transfer.Options, u transfer.Upload) (result outcome) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	result.events = &events{}
 	o = s.options(o)
@@ -65,8 +66,9 @@ func (s site) putIn(ctx context.Context, t *testing.T, o transfer.Options, u tra
 // options fills in what most tests want.
 func (s site) options(o transfer.Options) transfer.Options {
 	if o.Timeout == 0 {
-		o.Timeout = 5 * time.Second
+		o.Timeout = time.Minute
 	}
+	o.CleanUp = cmp.Or(o.CleanUp, time.Minute) // a busy machine needs more than a person wants to wait
 	o.Pause = time.Millisecond
 	if o.Trust.Authorities == nil && o.Trust.Pins == nil {
 		o.Trust = s.server.Trust()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -157,7 +156,7 @@ func TestServersLogin(t *testing.T) {
 			{realservers.Username, "wr0ng-canary"}, {"nobody-knows-me", "wr0ng-canary"},
 		} {
 			s.access.Username, s.access.Password = wrong.username, secret.New(wrong.password)
-			got := s.put(t, transfer.Options{Retries: 2, Timeout: 15 * time.Second}, upload(content(0)))
+			got := s.put(t, transfer.Options{Retries: 2}, upload(content(0)))
 			refused(t, got, transfer.KindLogin)
 			if got.count(transfer.StepDialog, "> PASS") > 1 || got.count(transfer.StepDialog, "> HEAD") > 2 || got.count(transfer.StepDialog, "> PUT") > 0 {
 				t.Error(got.events)

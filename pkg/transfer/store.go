@@ -93,6 +93,7 @@ type Options struct {
 	Timeout time.Duration // the idle limit, and the limit of each step before the file flows as a whole; 30 s if 0
 	Retries int           // how often to retry after a temporary error
 	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
+	CleanUp time.Duration // how long cleaning up may take after a failure or an interrupt; 0: up to 5 s, 1 s after an interrupt
 	Rate    int64         // the most bytes a second; 0 is no limit
 	// Dial connects to the server; nil means a TCP connection of this machine. The network is "tcp", the address HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

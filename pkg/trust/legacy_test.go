@@ -131,7 +131,7 @@ func serveTLS(t *testing.T, config *tls.Config) string {
 			if err != nil {
 				return
 			}
-			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			_, _ = io.Copy(conn, conn)
 			_ = conn.Close()
 		}
@@ -173,13 +173,13 @@ func serveOpenSSL(t *testing.T, args []string) string {
 // handshake connects, and sends a word that must come back.
 func handshake(t *testing.T, address string, p trust.Policy) error {
 	t.Helper()
-	dialer := net.Dialer{Timeout: 10 * time.Second}
+	dialer := net.Dialer{Timeout: time.Minute}
 	conn, err := dialer.DialContext(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	secure := tls.Client(conn, p.TLS("127.0.0.1"))
 	if err := secure.HandshakeContext(t.Context()); err != nil {
 		return err

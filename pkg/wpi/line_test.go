@@ -62,7 +62,7 @@ func dial(t *testing.T, address string, config *tls.Config) *line {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return &line{t, conn, bufio.NewReader(conn)}
@@ -168,7 +168,7 @@ func (d *diary) wait(t *testing.T, n int) string {
 		d.mu.Unlock()
 		select {
 		case <-more:
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Fatalf("no more than\n%s", d.read())
 		}
 	}

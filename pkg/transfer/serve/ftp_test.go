@@ -146,7 +146,7 @@ func TestServeFTPCut(t *testing.T) {
 		"ABOR":                       func(_ *desk, c *dialogue, _ net.Conn, _ *serve.Offer) { _ = c.PrintfLine("ABOR") },
 		"commands during a transfer": func(_ *desk, c *dialogue, _ net.Conn, _ *serve.Offer) { _ = c.PrintfLine("NOOP\r\nREST 5\r\nABOR") },
 	} {
-		d := openFTPWith(t, func(o *serve.Options) { o.Timeout = time.Second })
+		d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 4 * time.Second })
 		file := content(16 << 20)
 		o, w := d.offer(file)
 		c := d.dialogue(loopback).login(o)
@@ -197,7 +197,7 @@ func TestServeFTPCut(t *testing.T) {
 // A control connection that says nothing is closed, one that is busy is not.
 func TestServeFTPIdle(t *testing.T) {
 	t.Parallel()
-	d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 2 * time.Second })
+	d := openFTPWith(t, func(o *serve.Options) { o.Timeout = 4 * time.Second })
 	c := d.dialogue(loopback)
 	if reply := c.read(); !strings.HasPrefix(reply, "221") {
 		t.Error(reply)

@@ -49,7 +49,7 @@ func content(size int) []byte {
 }
 
 // patience is how long a test waits for what has to come.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // A desk is a server in a test, by HTTPS or FTP, and what it told.
 type desk struct {
