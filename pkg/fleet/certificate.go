@@ -172,6 +172,16 @@ func (p *problems) certificateFailure(shared bool) *Failure {
 	return nil
 }
 
+// neighbours returns, for a phone that shares its address with others, why calls from there failed, or nil: nobody knows whose they
+// were.
+func (p *problems) neighbours(shared bool) error {
+	err := p.first(false, problemCertificate, problemNoCertificate, problemNotTrusted, problemTLS)
+	if !shared || err == nil {
+		return nil
+	}
+	return fmt.Errorf("calls from its address, which several phones have, failed: %w", err)
+}
+
 // certificateCause returns an error without what the failure says.
 func certificateCause(err error) error {
 	alert, own := (*serve.AlertError)(nil), (*serve.CertificateError)(nil)

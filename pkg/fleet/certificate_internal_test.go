@@ -153,7 +153,7 @@ func TestCertificateProblems(t *testing.T) {
 		"none":        {serve.ErrNoCertificate, KindNoCertificate, "shows no certificate"},
 		"other":       {&serve.HandshakeError{Err: io.ErrUnexpectedEOF}, "", ""},
 	} {
-		_, p := lone(t)
+		f, p := lone(t)
 		p.place.remote = netip.AddrPortFrom(here, 1)
 		p.runner.registry.byIP[here] = append(p.runner.registry.byIP[here], p)
 		var events []Event
@@ -173,6 +173,9 @@ func TestCertificateProblems(t *testing.T) {
 		failure := (*Failure)(nil)
 		if err := p.problems.failure(false, false); errors.As(err, &failure) != (row.want != "") || failure != nil && (failure.Kind != row.want || !strings.HasSuffix(fmt.Sprint(failure), row.says)) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if row.want != "" && f.because(failf(KindNeverFetch, "")).Err == nil {
+			t.Errorf("%s: it is no cause why the phone does not fetch", name)
 		}
 		if p.problems.failure(true, true) != nil {
 			t.Errorf("%s: a neighbour's", name)

@@ -153,6 +153,9 @@ func TestCertificateShared(t *testing.T) {
 		if got := ending(results[0]) + " " + ending(results[1]) + " " + ending(results[2]); got != "no-call-back updated certificate-mac" {
 			t.Error(got)
 		}
+		if text := results[0].Failure.Error(); !strings.HasSuffix(text, "calls from its address, which several phones have, failed: it shows no certificate") {
+			t.Error(text)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -287,7 +288,7 @@ func (d *dialog) noCall(w *wait) error {
 		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before TLS is established", Err: err}
 	}
 	failure := &Failure{
-		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller),
+		Kind: KindNoCall, Err: cmp.Or(d.problems.first(d.shared(), problemCaller), d.problems.neighbours(d.shared())),
 		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(w.patience), requests(w.requests)),
 	}
 	if failure.Err == nil && d.status != 0 && d.status != http.StatusNoContent {
