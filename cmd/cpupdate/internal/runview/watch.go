@@ -1,6 +1,7 @@
 package runview
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // statusInterval is how often the progress of several phones is shown.
@@ -212,9 +214,14 @@ func (w *Watch) namesOf(state phoneState) []string {
 }
 
 // firstCallError reports whether an event is the first one that says what is wrong with a phone's call. The phone may try again,
-// so that it has not failed yet. The caller holds the lock.
+// so that it has not failed yet. A handshake that failed for another reason than a certificate says little: the connection may be a
+// bare one. The caller holds the lock.
 func (w *Watch) firstCallError(e fleet.Event) bool {
 	if e.Step != fleet.StepCallError || w.callErrors[e.Phone] {
+		return false
+	}
+	handshake := errors.As(e.Err, new(*serve.HandshakeError))
+	if handshake && !errors.As(e.Err, new(*serve.AlertError)) && !errors.As(e.Err, new(*serve.CertificateError)) {
 		return false
 	}
 	w.callErrors[e.Phone] = true

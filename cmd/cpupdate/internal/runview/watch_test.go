@@ -11,6 +11,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // TestBeginning: what several phones are given, on either way.
@@ -148,12 +149,18 @@ func TestFirstCallError(t *testing.T) {
 		w := newWatch(&console.Console{Err: &query, Width: 80}, phones)
 		r := NewReport(&console.Console{Out: io.Discard, Err: &push, Width: 80}, phones, nil, 0, func(err error) { t.Error(err) })
 		e := fleet.Event{Phone: len(phones) - 1, Step: fleet.StepCallError, Err: errors.New("192.0.2.50: it shows no certificate")}
+		bare := e
+		bare.Err = &serve.HandshakeError{Err: io.EOF}
+		w.queryEvent(bare)
 		w.queryEvent(e)
 		w.queryEvent(e)
 		r.Event(e)
 		for name, out := range map[string]string{"query": query.String(), "push": push.String()} {
 			if n := strings.Count(out, ": 192.0.2.50: it shows no certificate"); n != 1 {
 				t.Errorf("%s, %d phones: %q", name, len(phones), out)
+			}
+			if strings.Contains(out, "EOF") {
+				t.Errorf("%s, %d phones: a bare connection is shown: %q", name, len(phones), out)
 			}
 		}
 	}
