@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,15 +183,27 @@ func TestClientWithoutCertificate(t *testing.T) {
 	}
 }
 
-// TestClientOfUnknownAddress says nothing of a client that nobody waits for, and answers it as without an authority.
+// TestClientOfUnknownAddress passes no request without a certificate on, from wherever it comes, also from an address that was
+// unknown when the connection came, and says nothing of a client there that requests nothing.
 func TestClientOfUnknownAddress(t *testing.T) {
 	t.Parallel()
+	known := atomic.Bool{}
 	d := openSecure(t, testca.NewAuthority(t), func(o *serve.Options) {
-		o.Known = func(netip.Addr) bool { return false }
-		o.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+		o.Known = func(netip.Addr) bool { return known.Load() }
+		o.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request is passed on") })
 	})
-	if status, _, err := d.says("/", nil, tls.VersionTLS13); status != http.StatusTeapot || err != nil || len(d.trouble) > 0 {
-		t.Errorf("%d, %v", status, err)
+	_ = d.dial().Close()
+	c := d.dial()
+	known.Store(true)
+	if _, err := fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(c); !strings.HasPrefix(string(text), "HTTP/1.1 403 ") || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	d.troubled(func(err error) bool { return errors.Is(err, serve.ErrNoCertificate) })
+	if len(d.trouble) > 0 {
+		t.Errorf("told %v", <-d.trouble)
 	}
 }
 

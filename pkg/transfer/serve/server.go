@@ -247,7 +247,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	state := request.ConnectionState()
 	r.TLS = &state
 	token, name, isFile := splitPath(r.URL.Path)
-	if !isFile && s.options.ClientAuthorities != nil && c.client.known && len(state.PeerCertificates) == 0 {
+	if !isFile && s.options.ClientAuthorities != nil && len(state.PeerCertificates) == 0 {
 		w.Header().Set("Connection", "close")
 		http.Error(w, "403 "+ErrNoCertificate.Error(), http.StatusForbidden)
 		s.options.OnError(c.client.remote, ErrNoCertificate)
