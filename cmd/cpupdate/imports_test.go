@@ -58,7 +58,7 @@ func commandOrder() [][]string {
 		{"option"},
 		{"callback"},
 		{"runview"},
-		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "knownkeys"},
+		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd"},
 		{"doctor", "demo"},
 	}
 }
@@ -78,7 +78,7 @@ func commandFromOutside() map[string][]string {
 		"pack":              {"github.com/spf13/pflag"},
 		"simulate":          {"github.com/spf13/pflag"},
 		"defaults":          {"github.com/spf13/pflag"},
-		"knownkeys":         {"github.com/spf13/pflag"},
+		"trustcmd":          {"github.com/spf13/pflag"},
 	}
 }
 

@@ -30,9 +30,10 @@ type follower struct {
 
 	refusal    error // why its page does not take the image, which it has all the same; nil if it does
 	accepted   bool
-	reported   bool // it says that it has the image
-	saysFailed bool // it says that its update failed, and what it fetched is still being counted
-	queried    bool // it is queried for what it runs
+	reported   bool   // it says that it has the image
+	said       string // another word that it says of the image, "" for none
+	saysFailed bool   // it says that its update failed, and what it fetched is still being counted
+	queried    bool   // it is queried for what it runs
 }
 
 // A restart is when a phone was seen to go down and to be back.

@@ -292,6 +292,9 @@ func (p *phone) followed(f *follower, err error) error {
 	if err == nil {
 		p.result.Outcome = Updated
 	}
+	if failure := (*Failure)(nil); f.said != "" && errors.As(err, &failure) && failure.Err == nil {
+		failure.Err = fmt.Errorf("it reported the status %s for the image", f.said)
+	}
 	return err
 }
 

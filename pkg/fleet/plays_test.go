@@ -137,6 +137,19 @@ func callPlays() []play {
 		updated("attributes-reversed"),
 		updated("constant-nonce"),
 		updated("fragments"),
+		updated("spaces-in-version"),
+		updated("spaces-in-version fragments padded signed"),
+		untouched("spaces-in-version", "nothing-to-do", "contacted called-back checked done").with("has it", func(p *play) {
+			p.config = func(c *phonesim.Config) { c.Version = newVersion }
+			p.updated = true
+		}),
+		toldOnly("spaces-in-version reject-image", "rejected", fetched+"silent contacted called-back failed"),
+		updated("signed"),
+		updated("signed other-xml attributes-reversed old-xml"),
+		updated("signature-inside"),
+		untouched("signed bad-xml", "garbled", "contacted trouble failed"),
+		updated("other-xml"),
+		updated("overload-gives-up"),
 		updated("old-xml"),
 		untouched("bad-xml", "garbled", "contacted trouble failed"),
 		untouched("huge-message", "garbled", "contacted trouble failed"),
@@ -192,6 +205,12 @@ func fetchPlays() []play {
 		toldOnly("status-failed cut-mid-download", "cut", asked+"fetching failed"),
 		toldOnly("status-failed fetch-no-tls", "asks-otherwise", asked+"trouble failed"),
 		updated("status-ok"),
+		updated("status-other-word"),
+		toldOnly("status-other-word reject-image", "rejected", fetched+"silent contacted called-back failed"),
+		updated("status-several"),
+		updated("status-several status-other-word signed"),
+		toldOnly("status-several status-failed", "says-failed", fetched+"failed"),
+		toldOnly("status-several reject-image", "says-failed", fetched+"failed"),
 	}
 }
 

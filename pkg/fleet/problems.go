@@ -26,6 +26,7 @@ const (
 	problemRequest                             // a request that is neither a call nor a fetch as phones make them
 	problemCaller                              // a call of a phone that was not contacted
 	problemHungUp                              // a connection that ended before anything was said
+	problemFull                                // a call that this machine had no room for
 	problemKinds
 )
 
@@ -93,11 +94,23 @@ func (p *problems) failure(final, shared bool) error {
 	if !final {
 		return nil
 	}
+	if err := p.first(shared, problemFull); err != nil {
+		return &Failure{Kind: KindMachine, Msg: "it called back, but was told to call later", Err: roomError{err}}
+	}
 	if err := p.first(shared, problemRequest); err != nil {
 		return &Failure{Kind: KindOtherwise, Msg: "it calls, but not as phones do", Err: err}
 	}
 	return nil
 }
+
+// A roomError is a lack of room in this machine for what phones send.
+type roomError struct{ error }
+
+// Lacks returns what this machine lacks.
+func (roomError) Lacks() string { return "room" }
+
+// Unwrap returns the cause.
+func (e roomError) Unwrap() error { return e.error }
 
 // OnError takes note of a TLS handshake that failed, of a request that is neither a call nor a fetch, or of one for what is
 // not offered to the client. The listener calls it.
@@ -143,6 +156,8 @@ func (r *Runner) garbled(remote netip.Addr, err error) {
 		r.problem(remote, problemRequest, err)
 	case errors.Is(err, wpi.ErrNotAnswered):
 		r.unknownCaller(remote, err)
+	case errors.Is(err, wpi.ErrFull):
+		r.problem(remote, problemFull, err)
 	default:
 		r.problem(remote, problemGarbled, err)
 	}

@@ -147,6 +147,9 @@ func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, er
 		return wpi.CleanUp(), nil
 	case <-ctx.Done():
 		r.written(c, wpi.ServiceMessage{}, ctx.Err())
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return wpi.ServiceMessage{}, fmt.Errorf("%w: other phones come first", wpi.ErrFull)
+		}
 		return wpi.ServiceMessage{}, ctx.Err()
 	}
 	// Whoever took the call answers it: that takes no waiting.

@@ -23,6 +23,10 @@ const DefaultPassword = "123456"
 // DefaultSuspension is how long no password is taken if a Config says nothing (assumed).
 const DefaultSuspension = 5 * time.Minute
 
+// overloadPause is how long a phone waits that a service turned away with the reason overload, before it calls again. That a
+// phone calls again by itself is assumed, and so is the time.
+const overloadPause = time.Minute
+
 // A Config says what a phone is, where, and how it behaves.
 type Config struct {
 	// Listen is HOST:PORT of the contact port, the guide's 8085; port 0 takes a free one. A phone with an address of its

@@ -19,6 +19,7 @@ const (
 	Called     Kind = "called"      // it called, and was answered; Detail is the reason for the call
 	CallFailed Kind = "call failed" // nobody answered, or nobody it trusts; Detail is why
 	Ended      Kind = "ended"       // the conversation has ended
+	Deferred   Kind = "deferred"    // the service ended the call for lack of room; Detail is when it calls again
 	Aborted    Kind = "aborted"     // it did not understand an answer; Detail is why
 	WasRead    Kind = "read"        // items were read
 	Written    Kind = "written"     // items were written; Detail is which

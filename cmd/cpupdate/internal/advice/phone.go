@@ -112,7 +112,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 		if label := plan.Phones[i].Label(); len(results) == 1 && label != plan.Phones[i].Address {
 			bad[0].Err = fmt.Errorf("%s: %w", label, r.Failure)
 		}
-		names = append(names, nameAndKind(plan.Phones[i], r.Failure.Kind))
+		names = append(names, nameAndWord(plan.Phones[i], r.Failure.Kind))
 		if r.Failure.Kind == fleet.KindImage {
 			image = cmp.Or(image, r.Failure.Err)
 		}
@@ -145,12 +145,26 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(plan, in, results, bad)...)
 }
 
-// nameAndKind returns "192.0.2.1 (busy)", or with a note "192.0.2.1 (reception, busy)".
-func nameAndKind(t fleet.Target, kind fleet.Kind) string {
-	if label := t.Label(); label != t.Address {
-		return fmt.Sprintf("%s, %s)", strings.TrimSuffix(label, ")"), kind)
+// Word returns what a person reads for a kind of failure, in the phone's line, in the summary and in the error of a run: as
+// the kind is called in JSON, except for some.
+func Word(kind fleet.Kind) string {
+	switch kind {
+	case fleet.KindRefused:
+		return "incompatible"
+	case fleet.KindImage:
+		return "image error"
+	case fleet.KindStopped:
+		return "left alone"
 	}
-	return fmt.Sprintf("%s (%s)", t.Address, kind)
+	return string(kind)
+}
+
+// nameAndWord returns "192.0.2.1 (busy)", or with a note "192.0.2.1 (reception, busy)".
+func nameAndWord(t fleet.Target, kind fleet.Kind) string {
+	if label := t.Label(); label != t.Address {
+		return fmt.Sprintf("%s, %s)", strings.TrimSuffix(label, ")"), Word(kind))
+	}
+	return fmt.Sprintf("%s (%s)", t.Address, Word(kind))
 }
 
 // queryAgain returns the command that queries the failed phones.
@@ -235,7 +249,7 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 				hint += ", and the flags that describe the phones"
 			}
 		}
-		hints = append(hints, fmt.Sprintf("%s: %s", kind, hint))
+		hints = append(hints, fmt.Sprintf("%s: %s", Word(kind), hint))
 	}
 	return hints
 }

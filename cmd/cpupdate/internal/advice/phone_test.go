@@ -33,8 +33,8 @@ func TestRunFailure(t *testing.T) {
 		want    string
 		hint    string
 	}{
-		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check i c --phones site.csv"},
-		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
+		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (incompatible)", "incompatible: see why with: cpupdate check i c --phones site.csv"},
+		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (incompatible), c (incompatible)", "the flags that describe the phones"},
 		{image, Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
 		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
 		{image, Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
@@ -56,6 +56,19 @@ func TestHintsAreCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestRoomHint: a phone whose call this machine had no room for is not asked to change anything.
+func TestRoomHint(t *testing.T) {
+	f := PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindMachine, Msg: "it called back, but was told to call later", Err: noRoomError{}}})
+	if hint := strings.Join(f.Hints, " "); f.Code != exit.CodeUnreachable || hint != "try again; if many phones call at a time, lower --parallel" {
+		t.Errorf("%d, %q", f.Code, hint)
+	}
+}
+
+type noRoomError struct{}
+
+func (noRoomError) Error() string { return "this machine has no room for a phone's message" }
+func (noRoomError) Lacks() string { return "room" }
 
 // tables are all rows about phones.
 func tables() []PhoneRow { return slices.Concat(PhoneTable(), WebTable()) }
@@ -167,7 +180,7 @@ func TestRunFailureOfMany(t *testing.T) {
 	for _, want := range []string{
 		"tls: if it is bound to a provisioning service in secure mode, update it with that service",
 		"busy: try again when the phone is not in a call, or wait longer with --patience",
-		"refused: see why with: cpupdate check cp600.bind p1 --phones " + exit.Word("Telefone Süd.csv"),
+		"incompatible: see why with: cpupdate check cp600.bind p1 --phones " + exit.Word("Telefone Süd.csv"),
 	} {
 		if !slices.Contains(f.Hints, want) {
 			t.Errorf("no %q in %q", want, f.Hints)

@@ -19,6 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -237,7 +238,7 @@ func described(ctx context.Context, t *testing.T, name string, change func(o *De
 		change(&o)
 	}
 	con, out := newConsole()
-	err := Describe(ctx, con, bind.Open, o, name)
+	err := Describe(ctx, con, &settings.Store{Folder: t.TempDir()}, bind.Open, o, name)
 	return out.String(), err
 }
 

@@ -26,7 +26,7 @@ type Watch struct {
 	share     func() string // how much of the image the phones that fetch it have, such as " 40 %"
 
 	mu      sync.Mutex // guards everything below, and the output of the run
-	port    int        // where phones call back back back
+	port    int        // where phones call back
 	states  []phoneState
 	called  bool // at least one phone has called
 	doubted bool // the note about the firewall was shown
@@ -100,7 +100,7 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 			return
 		case <-ticks:
 			w.mu.Lock()
-			if status := w.status(); status != w.said {
+			if status := w.status(w.share); status != w.said {
 				w.said = status
 				w.noteAbout("all phones", status)
 			}
@@ -155,8 +155,9 @@ func stateAfter(step fleet.Step) phoneState {
 	}[step]
 }
 
-// status returns "12 of 30 done, 3 fetching, 9 restarting, 6 not called back yet". It names the last phones.
-func (w *Watch) status() string {
+// status returns "12 of 30 done, 9 restarting, 3 fetching 40 %, 6 not called back yet". It names the last phones. share, if not
+// nil, returns how much of the image those have that fetch it.
+func (w *Watch) status(share func() string) string {
 	const named = 2
 	var counts [stateCount]int
 	for _, s := range w.states {
@@ -191,8 +192,8 @@ func (w *Watch) status() string {
 	} {
 		if n := counts[s.state]; n > 0 {
 			text += fmt.Sprintf(", %d %s", n, s.word)
-			if w.share != nil && (s.state == stateFetching || s.state == stateSending) {
-				text += w.share()
+			if share != nil && (s.state == stateFetching || s.state == stateSending) {
+				text += share()
 			}
 			if len(w.states)-ended <= named {
 				text += ": " + strings.Join(w.namesOf(s.state), ", ")

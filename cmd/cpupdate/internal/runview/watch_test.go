@@ -131,11 +131,11 @@ func TestStatusNames(t *testing.T) {
 	w.share = func() string { return " 7 %" }
 	states := func(s ...phoneState) { copy(w.states, s) }
 	states(stateDone, stateRestarting, stateFetching, stateFetching)
-	if got, want := w.status(), "1 of 4 done, 1 restarting, 2 fetching 7 %"; got != want {
+	if got, want := w.status(w.share), "1 of 4 done, 1 restarting, 2 fetching 7 %"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	states(stateDone, stateFailed, stateFetching, stateRestarting)
-	if got, want := w.status(), "2 of 4 done (1 failed), 1 restarting: d, 1 fetching 7 %: c"; got != want {
+	if got, want := w.status(w.share), "2 of 4 done (1 failed), 1 restarting: d, 1 fetching 7 %: c"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
