@@ -215,6 +215,6 @@ func (f *follower) because(failure *Failure) *Failure {
 	if err := f.problems.first(f.dialog.shared(), problemRequest); err != nil {
 		return &Failure{Kind: KindOtherwise, Msg: "it received the update command, but did not request the image as it was told", Err: err}
 	}
-	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemTLS)
+	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemOtherCertificate, problemCertificate, problemNoCertificate, problemNotTrusted, problemTLS)
 	return failure
 }

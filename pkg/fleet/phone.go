@@ -252,7 +252,7 @@ func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 		return nil, err
 	}
 	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
-	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
+	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Accepts: p.accepts, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, fail(err)
 	}
