@@ -128,6 +128,10 @@ func TestPhoneFaultsComplete(t *testing.T) {
 		"hostile-text": "TestHostilePhones",
 		"huge-message": "TestHostilePhones",
 		"user-pwd":     "TestHostilePhones",
+
+		"secure-no-certificate":    "TestSecurePush",
+		"secure-own-certificate":   "TestSecurePush",
+		"secure-other-certificate": "TestSecurePush",
 	}
 	for _, row := range append(append(faultTable(), webFaults()...), transferFaults()...) {
 		if strings.HasPrefix(row.name, besideTransfer) {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -282,11 +284,15 @@ func (d *dialog) noCall(w *wait) error {
 	case d.busy:
 		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}
-	if err := d.problems.first(d.shared(), problemHungUp); err != nil {
+	err = d.problems.first(d.shared(), problemHungUp)
+	if errors.Is(err, serve.ErrNoRequest) {
+		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before it says anything; it may not accept the name in the certificate of this machine"}
+	}
+	if err != nil {
 		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before TLS is established", Err: err}
 	}
 	failure := &Failure{
-		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller),
+		Kind: KindNoCall, Err: cmp.Or(d.problems.first(d.shared(), problemCaller), d.problems.neighbours(d.shared())),
 		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(w.patience), requests(w.requests)),
 	}
 	if failure.Err == nil && d.status != 0 && d.status != http.StatusNoContent {

@@ -10,12 +10,18 @@ type Kind string
 
 // The kinds. Whether the phone had got the update command by then is [Failure.Instructed].
 const (
-	KindUnreachable  Kind = "unreachable"    // its contact port does not answer
-	KindMachine      Kind = "this-machine"   // this machine could not connect: no descriptors, ports, memory, route or name service
-	KindNoPhone      Kind = "not-a-phone"    // what answers there is no phone
-	KindNoCall       Kind = "no-call-back"   // it acknowledged contact requests, and did not call back
-	KindNoReply      Kind = "no-reply"       // it called back, and did not answer a query
-	KindTLS          Kind = "tls"            // it calls back, but without a TLS connection: secure mode, or very old
+	KindUnreachable Kind = "unreachable"  // its contact port does not answer
+	KindMachine     Kind = "this-machine" // this machine could not connect: no descriptors, ports, memory, route or name service
+	KindNoPhone     Kind = "not-a-phone"  // what answers there is no phone
+	KindNoCall      Kind = "no-call-back" // it acknowledged contact requests, and did not call back
+	KindNoReply     Kind = "no-reply"     // it called back, and did not answer a query
+	KindTLS         Kind = "tls"          // it calls back, but without a TLS connection: very old, or in secure mode
+
+	KindNotTrusted       Kind = "not-trusted"     // it calls back, and does not trust the certificate of this machine
+	KindNoCertificate    Kind = "no-certificate"  // it calls back without a certificate
+	KindCertificate      Kind = "bad-certificate" // its certificate is not signed by the phones' authorities, or not valid
+	KindOtherCertificate Kind = "certificate-mac" // its certificate holds the MAC address of another phone
+
 	KindAnotherPhone Kind = "another-phone"  // another MAC address than stated, or than before
 	KindDuplicate    Kind = "twice"          // a phone that is in the plan twice, under two addresses
 	KindGarbled      Kind = "garbled"        // it calls back, and its message cannot be parsed
@@ -74,6 +80,11 @@ func (f *Failure) Error() string {
 }
 
 func (f *Failure) Unwrap() error { return f.Err }
+
+// anotherPhone reports whether what answers is not the phone that is meant: no route may update it.
+func (f *Failure) anotherPhone() bool {
+	return f.Kind == KindAnotherPhone || f.Kind == KindDuplicate || f.Kind == KindOtherCertificate
+}
 
 func failf(kind Kind, format string, args ...any) *Failure {
 	return &Failure{Kind: kind, Msg: fmt.Sprintf(format, args...)}

@@ -231,6 +231,6 @@ func (f *follower) because(failure *Failure) *Failure {
 	if err := f.problems.first(f.dialog.shared(), problemRequest); err != nil {
 		return &Failure{Kind: KindOtherwise, Msg: fmt.Sprintf("it received the %s, but did not request the image as it was told", f.command()), Err: err}
 	}
-	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemTLS)
+	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemOtherCertificate, problemCertificate, problemNoCertificate, problemNotTrusted, problemTLS)
 	return failure
 }

@@ -256,7 +256,7 @@ func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 		return nil, err
 	}
 	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
-	d, err := p.openSource(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
+	d, err := p.openSource(Request{Phone: at.remote.Addr(), Local: at.local, Accepts: p.accepts, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, err
 	}

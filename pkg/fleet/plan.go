@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -82,9 +83,11 @@ type Source interface {
 
 // A Request asks a source for access for one phone.
 type Request struct {
-	Phone netip.Addr        // the address that will fetch
-	Local netip.Addr        // the address of this machine that the phone reaches
-	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+	Phone netip.Addr // the address that will fetch
+	Local netip.Addr // the address of this machine that the phone reaches
+	// Accepts reports whether a certificate that comes with a fetch, and is verified, is that of the phone. It does not wait.
+	Accepts func(*x509.Certificate) bool
+	Watch   func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
 
 	// Failed is told that the image cannot be read, or is not what was verified any more: that ends the run. It does not wait.
 	Failed func(error)

@@ -174,7 +174,7 @@ func (f *follower) halfway(ctx context.Context) error {
 	err := f.verify(ctx, limit)
 	failure := (*Failure)(nil)
 	switch {
-	case err == nil, !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
+	case err == nil, !errors.As(err, &failure), failure.anotherPhone():
 		return err
 	}
 	return cut

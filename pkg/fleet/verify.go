@@ -60,7 +60,7 @@ func (f *follower) askAgain(ctx context.Context, w *wait) (*call, error) {
 func (f *follower) noAnswer(err error) error {
 	cause := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &cause), cause.Kind == KindAnotherPhone, cause.Kind == KindDuplicate:
+	case !errors.As(err, &cause), cause.anotherPhone():
 		return err
 	case cause.Kind == KindUnreachable && f.restart.back.IsZero():
 		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it could not be reached again within %s", span(f.options.Patience)), Err: cause}

@@ -169,7 +169,7 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	}
 	failure := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
+	case !errors.As(err, &failure), failure.anotherPhone():
 		return err
 	case failure.Kind == KindNoCall:
 		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))

@@ -44,7 +44,7 @@ func (p *phone) updateByTransfer(ctx context.Context, v *visit) error {
 func (p *phone) prepareTransfer(ctx context.Context, v *visit) (*wbm.Submission, error) {
 	local, remote := v.session.Ends()
 	p.runner.registry.visited(p, remote)
-	d, err := p.openSource(Request{Phone: remote, Local: local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
+	d, err := p.openSource(Request{Phone: remote, Local: local, Accepts: p.accepts, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, err
 	}

@@ -75,9 +75,12 @@ type Config struct {
 	Timeout     time.Duration             // for an answer, or for the next bytes; 0 is DefaultTimeout
 
 	// Authorities and Certificate are of secure mode: who may have signed the service's certificate (nil: nobody), and
-	// what the phone shows of itself.
+	// what the phone shows of itself, whichever authorities a service names. That the certificate must also name the host that
+	// the phone calls is assumed, and that the phone shows its own where it fetches.
 	Authorities *x509.CertPool
 	Certificate *tls.Certificate
+	// OtherCertificate is what the fault secure-other-certificate shows; nil is one that the phone signs itself.
+	OtherCertificate *tls.Certificate
 
 	Faults []Fault
 

@@ -16,6 +16,7 @@ func faultTests() map[phonesim.Fault]func(t *world, fault string) {
 	return map[phonesim.Fault]func(*world, string){
 		"ignores-contact": testIgnoresContact, "contact-404": testContact404, "contact-garbage": testContactGarbage,
 		"contact-silent": testContactSilent, "get-only": testGetOnly, "contact-gap": testContactGap, "overload": testOverload,
+		"secure-no-certificate": testSecureShows(""), "secure-own-certificate": testSecureShows("00:1A:E8:00:00:01"), "secure-other-certificate": testSecureShows("other"),
 		"secure-mode": testSecureMode, "tls-1.0-only": testTLS10, "tls-1.3": testTLS13, "rsa-kex-only": testRSAOnly, "resumes-tls": testResumes,
 		"calls-late": testCallsLate, "calls-twice": testCallsTwice, "close-connections": testCloses, "busy": testBusy,
 		"busy-forever": testBusyForever, "busy-no-solicited": testBusyNoSolicited, "other-mac": testOtherMAC,

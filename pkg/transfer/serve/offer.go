@@ -2,6 +2,7 @@ package serve
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -26,6 +27,9 @@ type Offering struct {
 	Name    string            // of the file: 1 to 255 bytes without slash, backslash and control characters
 	Content *io.SectionReader // what several clients fetch at the same time is read once for all offers of this very reader
 	Clients []netip.Addr      // the addresses that may fetch it
+	// Accepts, if not nil, reports whether a client that shows a certificate, which is verified, may fetch the file. It must not
+	// wait. By FTP there are no certificates.
+	Accepts func(*x509.Certificate) bool
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
 	// Failed, if not nil, is told that Content cannot be read, before the request is reset. It must not wait.

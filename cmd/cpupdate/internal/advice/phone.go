@@ -23,7 +23,6 @@ type PhoneRow struct {
 	instructed exit.Code // the code after the update command was sent; 0: the same
 	Hint       string
 	own        string // the hint after the update command was sent; "": the same
-	transfer   string // the hint with a transfer form; "": the same
 }
 
 // A Context is what hints need to know of the command.
@@ -39,30 +38,34 @@ type Context struct {
 // PhoneTable returns a row for each kind except those of [WebTable].
 func PhoneTable() []PhoneRow {
 	return []PhoneRow{
-		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check its address, the network, and that no firewall blocks its contact port (8085 by default); with --skip-unreachable, cpupdate does not wait for it; to wait longer until it can be reached, use --patience, such as 20m", "", ""},
-		{fleet.KindMachine, exit.CodeUnreachable, exit.CodeUnverified, "check this machine's network, and what it allows one program to open", "", ""},
-		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", "", ""},
-		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", "", ""},
-		{fleet.KindNoReply, exit.CodeUnreachable, exit.CodeUnverified, "the phone can call this machine, and went silent then: keep it on power and LAN, and try again; if it takes longer to answer, raise --patience", "", ""},
-		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", "", ""},
-		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command", ""},
-		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", "", ""},
-		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", "", ""},
-		{fleet.KindOtherwise, exit.CodeRejected, exit.CodeRejected, "it reaches this machine, so no firewall is the cause: check that it is a phone of this family; if it is, report the error above, with what it sent", "", ""},
-		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", "", ""},
-		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", "", ""},
-		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, or wait longer with --patience; to end calls, use --priority immediate", "", ""},
-		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", "", ""},
-		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that server is this machine: see --advertise and --listen", "", ""},
-		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", "", ""},
-		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE", ""},
-		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; with --phone-defaults, check the defaults on the phone's page: they must lead to the folder of the file; without --serve, check also the log of the server that it fetches from", "", ""},
-		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", "", ""},
-		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", "", ""},
-		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", "", ""},
-		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", "", ""},
-		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", "", ""},
-		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", "", ""},
+		{fleet.KindUnreachable, exit.CodeUnreachable, exit.CodeUnverified, "a phone that restarts or installs does not answer: keep it on power and LAN, and try again in a few minutes; if it still cannot be reached, check its address, the network, and that no firewall blocks its contact port (8085 by default); with --skip-unreachable, cpupdate does not wait for it; to wait longer until it can be reached, use --patience, such as 20m", ""},
+		{fleet.KindMachine, exit.CodeUnreachable, exit.CodeUnverified, "check this machine's network, and what it allows one program to open", ""},
+		{fleet.KindNoPhone, exit.CodeRejected, exit.CodeUnverified, "check the address; if it is a phone, check that its provisioning service (DLS) is switched on", ""},
+		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
+		{fleet.KindNoReply, exit.CodeUnreachable, exit.CodeUnverified, "the phone can call this machine, and went silent then: keep it on power and LAN, and try again; if it takes longer to answer, raise --patience", ""},
+		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
+		{fleet.KindNotTrusted, exit.CodeSettings, exit.CodeUnverified, "without --service-cert, phones get a certificate that is made for the run, and a phone in secure mode does not trust it: use --service-cert and --service-key with a certificate that the phone's authority signed; with --service-cert, check that an authority which the phone trusts signed it, that the file also holds the authorities in between, that it has not expired, and that it names the address that phones call; if the phone is bound to another provisioning service, update it with that service", ""},
+		{fleet.KindNoCertificate, exit.CodeSettings, exit.CodeUnverified, "check that the phone is in secure mode, with a certificate of its own: its provisioning service can give it one; for phones that are not in secure mode, omit --phone-ca", ""},
+		{fleet.KindCertificate, exit.CodeSettings, exit.CodeUnverified, "check that --phone-ca names the authority that signed the phone's certificate, and the clock of this machine; if it has expired, renew it with the phone's provisioning service; if its RSA key is too short, use --legacy-tls", ""},
+		{fleet.KindOtherCertificate, exit.CodeSettings, exit.CodeUnverified, "find out which phone has this address now, and correct the address or the MAC address in the phone list; if the phone has another phone's certificate, renew it with its provisioning service", ""},
+		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
+		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
+		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
+		{fleet.KindOtherwise, exit.CodeRejected, exit.CodeRejected, "it reaches this machine, so no firewall is the cause: check that it is a phone of this family; if it is, report the error above, with what it sent", ""},
+		{fleet.KindBrokeOff, exit.CodeRejected, exit.CodeRejected, "see the phone's message above and its display, then try again", ""},
+		{fleet.KindSource, exit.CodeSettings, 0, "use plain letters and digits in --filename, --fetch-url, --fetch-username and the password of --fetch-password-file", ""},
+		{fleet.KindBusy, exit.CodeUnreachable, 0, "try again when the phone is not in a call, or wait longer with --patience; to end calls, use --priority immediate", ""},
+		{fleet.KindNotTaken, exit.CodeRejected, 0, "check the phone's display; its settings may forbid updates by a provisioning service", ""},
+		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that server is this machine: see --advertise and --listen", ""},
+		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
+		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE"},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; with --phone-defaults, check the defaults on the phone's page: they must lead to the folder of the file; without --serve, check also the log of the server that it fetches from", ""},
+		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
+		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
+		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
+		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
+		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
 	}
 }
 
@@ -99,7 +102,7 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 		hint = cmp.Or(row.own, hint)
 	}
 	if in.Transfer {
-		hint = cmp.Or(row.transfer, hint)
+		hint = cmp.Or(transferHint(f.Kind), hint)
 	}
 	hint = strings.ReplaceAll(hint, "PHONE", name)
 	switch {

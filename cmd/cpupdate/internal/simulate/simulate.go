@@ -77,6 +77,9 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := o.secureSite(plan); err != nil {
+		return err
+	}
 	con.KeepPipes()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
