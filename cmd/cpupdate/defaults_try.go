@@ -4,8 +4,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/defaults"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownkeys"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/trustcmd"
 )
 
 func newDefaultsTest(a *app) *cobra.Command {
@@ -24,7 +24,7 @@ upload would have.`,
 	}
 	addProfileFlag(a, cmd, &route.Profile)
 	route.Password.AddFlags(cmd.Flags())
-	knownkeys.AddLegacyFlag(cmd.Flags(), &route.Legacy)
+	trustcmd.AddLegacyFlag(cmd.Flags(), &route.Legacy)
 	line.AddFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&line.InPlace, "in-place", false, "test the upload as push --in-place makes it (ftp, ftps)")
 	return cmd

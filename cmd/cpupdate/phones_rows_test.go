@@ -46,7 +46,7 @@ func callRows() []faultRow {
 			"never calls", "ignores-contact"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "TLS 1.0", "tls-1.0-only"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "RSA key exchange", "rsa-kex-only"),
-		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
+		named(old(exit.CodeSettings, "not-trusted", "it calls back, but does not trust the certificate of this machine: TLS alert: ", "with --service-cert, check that an authority which the phone trusts signed it"), "secure mode", "secure-mode"),
 		named(old(exit.CodeRejected, "garbled", "its message cannot be parsed", "check that it is a phone of this family"), "bad XML", "bad-xml"),
 		{
 			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",
@@ -178,6 +178,15 @@ func installRows() []faultRow {
 			name: "says that it failed", faults: "status-failed", code: exit.CodeRejected, kind: "says-failed", instructed: true,
 			says: "it reports that its update failed", hint: "check the phone's display", steps: stepsToFetched + " failed", version: versionOld, commands: 1,
 		},
+		{
+			name: "says that it failed, among other files", faults: "status-several status-failed signature-inside", code: exit.CodeRejected, kind: "says-failed",
+			instructed: true, says: "it reports that its update failed", hint: "check the phone's display", steps: stepsToFetched + " failed", version: versionOld, commands: 1,
+		},
+		{
+			name: "says another word, and stays as it is", faults: "status-other-word reject-image spaces-in-version", code: exit.CodeRejected, kind: "rejected",
+			instructed: true, says: "did not restart within 10 min and runs V1 R4.9.0: it reported the status deferred for the image", hint: "see the phone's display",
+			steps: stepsOfRejected, version: versionOld, commands: 1,
+		},
 		{name: "says that it is well", faults: "status-ok", kind: "updated", steps: stepsOfDone, version: versionNew, commands: 1},
 		{
 			name: "does not look at it", faults: "takes-any-image", kind: "updated",
@@ -204,6 +213,8 @@ func oddRows() []faultRow {
 	var rows []faultRow
 	for _, faults := range []string{
 		"close-connections", "part-number-unknown", "failed-items", "no-contact-uri", "padded", "attributes-reversed", "constant-nonce", "fragments",
+		"spaces-in-version", "signed", "signature-inside", "other-xml", "status-several", "status-other-word", "overload-gives-up",
+		"signed other-xml spaces-in-version padded attributes-reversed fragments status-several status-other-word",
 		"old-xml", "contact-gap", "padded attributes-reversed constant-nonce fragments old-xml close-connections accepts status-ok",
 	} {
 		rows = append(rows, faultRow{name: faults, faults: faults, kind: "updated", steps: "contacted .* done", version: versionNew, commands: 1})

@@ -92,6 +92,7 @@ func TestScript(t *testing.T) {
 			"code":   cmdCode,
 			"forge":  cmdForge,
 			"fill":   cmdFill,
+			"kernel": cmdKernel,
 			"serve":  cmdServe(t),
 			"await":  cmdAwait,
 			"phones": cmdPhones,
@@ -181,13 +182,35 @@ func cmdForge(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs(args[0]), parts.Image(), 0o600))
 		return
 	}
-	for _, forgery := range forge.Forgeries() {
+	for _, forgery := range append(forge.Forgeries(), forge.KernelForgeries()...) {
 		if forgery.Name == args[1] {
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), forgery.Image, 0o600))
 			return
 		}
 	}
 	ts.Fatalf("no forgery is called %q", args[1])
+}
+
+// cmdKernel writes the payload of an OpenStage image, a kernel with its U-Boot header and this name, followed by a root
+// file system: kernel FILE NAME. The kernel called damaged is damaged. With an image's texts it writes the whole image: kernel FILE NAME PHONE VERSION.
+func cmdKernel(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 && len(args) != 4 {
+		ts.Fatalf("usage: kernel FILE NAME [PHONE VERSION]")
+	}
+	k := forge.ValidKernel()
+	name, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	k.Name = name
+	parts := forge.ValidOpenStage().WithKernel(k)
+	content := parts.Payload
+	if name == "damaged" {
+		content[64] ^= 1
+	}
+	if len(args) == 4 {
+		parts.Name, parts.Device, parts.Version = args[2], args[2], args[3]
+		content = parts.Image()
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
 }
 
 // cmdFill writes a payload that is the same everywhere: fill FILE BYTES.

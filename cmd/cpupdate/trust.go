@@ -8,8 +8,8 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownkeys"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/trustcmd"
 )
 
 func newTrust(a *app) *cobra.Command {
@@ -40,7 +40,7 @@ func newTrustList(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the known keys",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return knownkeys.List(a.con, a.hosts) },
+		RunE:  func(*cobra.Command, []string) error { return trustcmd.List(a.con, a.hosts) },
 	}
 }
 
@@ -55,7 +55,7 @@ the peer is unknown again.`,
 		Example: `  cpupdate trust remove files.example:21`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return knownkeys.Remove(cmd.Context(), a.con, a.hosts, args[0], pins)
+			return trustcmd.Remove(cmd.Context(), a.con, a.hosts, args[0], pins)
 		},
 		ValidArgsFunction: func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 			return knownPeers(a.hosts, given), cobra.ShellCompDirectiveNoFileComp

@@ -3,13 +3,13 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownkeys"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/trustcmd"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
 func newTrustAdd(a *app) *cobra.Command {
-	var o knownkeys.AddOptions
+	var o trustcmd.AddOptions
 	cmd := &cobra.Command{
 		Use:   "add PEER",
 		Short: "Add a key of a peer to the known keys",
@@ -24,7 +24,7 @@ once you know why it changed.`,
 		Example: `  cpupdate trust add files.example:21 --pin sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --comment "read out by Ada"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return knownkeys.Add(cmd.Context(), a.con, a.hosts, o, args[0])
+			return trustcmd.Add(cmd.Context(), a.con, a.hosts, o, args[0])
 		},
 
 		ValidArgsFunction: cobra.NoFileCompletions,

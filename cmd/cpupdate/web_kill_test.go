@@ -129,8 +129,8 @@ func TestWebLockedOut(t *testing.T) {
 		r := s.run(s.t.Context(), args...)
 		r.check(s.t, args)
 		for _, want := range []string{
-			"cpupdate: 2 of 2 phones are not updated: " + locked.Address() + " (locked-out), " + other.Address() + " (stopped)",
-			"hint: locked-out: wait until", "hint: stopped: find the right password first",
+			"cpupdate: 2 of 2 phones are not updated: " + locked.Address() + " (locked-out), " + other.Address() + " (left alone)",
+			"hint: locked-out: wait until", "hint: left alone: find the right password first",
 		} {
 			if !strings.Contains(r.errOut, want) {
 				s.t.Errorf("it does not say %q:\n%s", want, r.errOut)

@@ -1,4 +1,5 @@
-// Package forge forges images for tests: CPB images whose checksum is right while one thing is wrong.
+// Package forge forges images for tests: CPB images, and kernel parts of OpenStage images, whose checksum is right while
+// one thing is wrong.
 //
 // It writes the bytes itself, from docs/bind-format.md, and takes nothing from package bind but the names of
 // problems: a forger that shared the code under test could never prove it wrong.

@@ -37,6 +37,15 @@ func (facts *Facts) description(named NameFacts) *Description {
 		Family: facts.Family.Value, Models: facts.Models.Value, SoftwareType: facts.SoftwareType.Value,
 		Version: facts.Version.Value, Levels: facts.Levels.Value, Note: facts.Note.Value,
 	}
+	switch {
+	case facts.Models.Known() && facts.Models.Confidence == Observed:
+		d.Named = Fact[string]{facts.Models.Value[0], facts.Models.Origin}
+	case facts.Models.Known():
+	case facts.Platform.Known():
+		d.Named = facts.Platform
+	case facts.Format == Descriptor:
+		d.Named = named.Model
+	}
 	if !facts.SoftwareType.Known() && named.SoftwareType.Known() {
 		d.SoftwareType = named.SoftwareType.Value
 		d.FromFileName = append(d.FromFileName, "software_type")

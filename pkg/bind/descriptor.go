@@ -37,8 +37,9 @@ type Description struct {
 	Version      Version
 	Levels       Levels
 	Note         string
-	FromFileName []string // names of values that only come from the file's name: "software_type", "software_version"
-	Content      Content  // what [Describe] found the image to look like; no descriptor states it
+	FromFileName []string     // names of values that only come from the file's name: "software_type", "software_version"
+	Named        Fact[string] // the model or platform that [Describe] observed in the image, or else in its file name; no descriptor states it
+	Content      Content      // what [Describe] found the image to look like; no descriptor states it
 }
 
 // descriptorFile is a descriptor as TOML.

@@ -162,7 +162,8 @@ func TestDescribe(t *testing.T) {
 	got, err := bind.Describe(t.Context(), name)
 	want := &bind.Description{
 		SHA256: sha256.Sum256(image), Size: int64(len(image)), SoftwareType: "SIP", Version: mustVersion(t, "1.9.2.0"),
-		FromFileName: []string{"software_type", "software_version"}, Content: bind.Content{Name: "a text file", MayBeImage: true},
+		FromFileName: []string{"software_type", "software_version"}, Content: bind.Content{Name: "a text file"},
+		Named: bind.Fact[string]{Value: "CP20X", Origin: bind.Origin{Source: bind.FileName, Confidence: bind.Stated, Length: 5}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -175,14 +176,14 @@ func TestDescribe(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err = bind.Describe(t.Context(), name)
-	if err != nil || got.SoftwareType != "Siemens SIP" || got.Version.String() != "V3 R5.21.0" || got.FromFileName != nil || got.SHA256 != sha256.Sum256(openStage) {
+	if err != nil || got.SoftwareType != "Siemens SIP" || got.Version.String() != "V3 R5.21.0" || got.FromFileName != nil || got.SHA256 != sha256.Sum256(openStage) || got.Named.Value != "40" || got.Named.Source != bind.Trailer {
 		t.Errorf("got %+v, %v", got, err)
 	}
 
 	// A CPB image's descriptor has the digest of the whole file, not of the payload.
 	cpb := build(t, minimal(t), "payload")
 	got, err = bind.Describe(t.Context(), write(t, "a.bind", cpb))
-	if err != nil || got.SHA256 != sha256.Sum256(cpb) {
+	if err != nil || got.SHA256 != sha256.Sum256(cpb) || got.Named.Known() {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	cpb[len(cpb)-1]++
@@ -198,6 +199,8 @@ func TestReadFileName(t *testing.T) {
 		{"CP20X_SIP_V1_R9_2_0.img", "V1 R9.2.0", "SIP", "CP20X"},
 		{"cp600-hfa-v1r10.2.0.bind", "V1 R10.2.0", "HFA", "CP600"},
 		{"folder V1 R1.1.1/CP600 HFA V1.2 R3.4.5", "V1.2 R3.4.5", "HFA", "CP600"},
+		{"CP600 HFA V1   R9_2_0.img", "V1 R9.2.0", "HFA", "CP600"},
+		{"CP600_HFA_V1__R9_2_0.img", "V1 R9.2.0", "HFA", "CP600"},
 		{"opera_bind.img", "unknown", "", ""},
 		{"GOSSIP.img", "unknown", "", ""},
 		{"V1_R99999_0_0.img", "unknown", "", ""},

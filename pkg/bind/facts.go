@@ -27,6 +27,8 @@ type Facts struct {
 	UpdateFrom   Fact[Version] // lowest version to update from, a stepping stone
 	Built        Fact[time.Time]
 	Note         Fact[string] // the builder's message to a technician whose phone is refused
+	Kernel       Fact[Kernel] // unknown means that no U-Boot header was found
+	Development  bool         // an OpenStage image whose major version is 0
 
 	PayloadLength int64 // in bytes, -1 if not known
 	PayloadSHA256 Fact[[32]byte]
@@ -52,7 +54,8 @@ const (
 // is not reported here: such an image cannot be opened.
 type Integrity struct {
 	Digest    Check
-	Damage    *FormatError // what is wrong with the digest; nil unless it is Wrong
+	Kernel    Check        // of an OpenStage image's kernel part; Absent without one
+	Damage    *FormatError // what is wrong; nil unless Digest or Kernel is Wrong
 	SHA256    *[32]byte    // of the whole file, nil if it was not computed
 	Signature Signature
 }

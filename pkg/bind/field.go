@@ -30,6 +30,7 @@ type Source string
 const (
 	Header         Source = "header"
 	Trailer        Source = "trailer"
+	KernelHeader   Source = "kernel header"
 	FromDescriptor Source = "descriptor"
 	FileName       Source = "file name"
 )

@@ -166,7 +166,7 @@ func newDescribedFile(r io.ReaderAt, size int64, err error) *File {
 
 // unread returns the integrity of an image before it is checked.
 func unread() Integrity {
-	return Integrity{Digest: NotRead, Signature: Signature{State: Unsigned}}
+	return Integrity{Digest: NotRead, Kernel: Absent, Signature: Signature{State: Unsigned}}
 }
 
 // recognise tries one format after another on the first bytes of an image.

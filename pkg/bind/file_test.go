@@ -48,7 +48,8 @@ func sparse(t *testing.T, front, tail []byte, size int64) *os.File {
 }
 
 // TestHeaderOf4GiBImage checks that a header is read without the payload: at most 64 KiB and a trailer, for any size of
-// image.
+// image. Of an OpenStage image, these are 1 byte, twice 64 bytes for the two formats, 64 bytes of the kernel's header, and
+// the trailer, also if the kernel has 4 GiB.
 func TestHeaderOf4GiBImage(t *testing.T) {
 	const size = 4 << 30
 	largest := minimal(t)
@@ -66,6 +67,9 @@ func TestHeaderOf4GiBImage(t *testing.T) {
 	}, "")
 	front, trailer := bytes.Clone(openStage[:64]), openStage[64:]
 	binary.BigEndian.PutUint32(front, size-64-4096)
+	kernel := forge.ValidKernel()
+	kernel.Bend = func(header []byte) { binary.BigEndian.PutUint32(header[12:], size-4096-128) }
+	withKernel := append(bytes.Clone(front), kernel.Bytes()[:64]...)
 	tests := []struct {
 		name        string
 		front, tail []byte
@@ -74,7 +78,8 @@ func TestHeaderOf4GiBImage(t *testing.T) {
 		most        int64
 	}{
 		{"CPB", cpb, nil, size, bind.CPB, 64<<10 + 0x128},
-		{"OpenStage", front, trailer, size - 4096, bind.OpenStage, 64<<10 + 0x128},
+		{"OpenStage", front, trailer, size - 4096, bind.OpenStage, 1 + 3*64 + 0x128},
+		{"OpenStage with a kernel", withKernel, trailer, size - 4096, bind.OpenStage, 1 + 3*64 + 0x128},
 		{"neither", []byte("firmware"), nil, size, "", 64 << 10},
 	}
 	for _, test := range tests {

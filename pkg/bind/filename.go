@@ -21,7 +21,7 @@ type NameFacts struct {
 func ReadFileName(name string) NameFacts {
 	name = filepath.Base(name)
 	var facts NameFacts
-	version := regexp.MustCompile(`(?i)V\d{1,5}(\.\d{1,5})?[ _]?R\d{1,5}([._]\d{1,5}){2}`)
+	version := regexp.MustCompile(`(?i)V\d{1,5}(\.\d{1,5})?[ _]*R\d{1,5}([._]\d{1,5}){2}`)
 	if at := version.FindStringIndex(name); at != nil {
 		if v, err := ParseVersion(name[at[0]:at[1]]); err == nil {
 			facts.Version = Fact[Version]{v, nameOrigin(at)}

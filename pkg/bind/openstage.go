@@ -20,7 +20,7 @@ const (
 	maxTrailer       = openStageTrailer
 )
 
-// readOpenStageFront reads the 64-byte header. The layout has no magic: a readable name followed by a readable version
+// readOpenStageFront reads the 64-byte header, and that of the kernel behind it, if there is one. The layout has no magic: a readable name followed by a readable version
 // identifies it.
 func readOpenStageFront(f *File, r io.ReaderAt) error {
 	h, err := readFront(r, openStageHeader)
@@ -56,6 +56,11 @@ func readOpenStageFront(f *File, r io.ReaderAt) error {
 	add("not known", 4, openStageTexts, hex.EncodeToString(h[4:openStageTexts]))
 	f.facts.takeDevice(name, add("name", openStageTexts, openStageTexts+len(name), name))
 	f.facts.Version = Fact[Version]{version, add("software version", versionAt, versionAt+len(text), text)}
+	if err := readKernelHeader(f, r); err != nil {
+		return err
+	}
+	// Observed in amooma/GS3 (os-firmware-identify), for the version text; assumed for the kernel's name.
+	f.facts.Development = version.Major == 0 || f.facts.Kernel.Value.isDevelopment()
 	return nil
 }
 
@@ -64,6 +69,9 @@ func finishOpenStage(f *File, size int64, tail []byte) error {
 	f.facts.Size = size
 	if stated, there := f.facts.PayloadLength, size-openStageHeader; stated != there {
 		return &FormatError{OpenStage, Damaged, "length of what follows", 0, fmt.Sprintf("says %d bytes, the file holds %d", stated, there)}
+	}
+	if err := finishKernel(f, size); err != nil {
+		return err
 	}
 	if size < openStageHeader+openStageTrailer || len(tail) < openStageTrailer {
 		return nil

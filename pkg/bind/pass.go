@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 )
@@ -29,11 +30,12 @@ func (f *File) NewPass(whole bool) *Pass {
 	return &Pass{file: f, sums: f.newSums(whole)}
 }
 
-// Write processes the next bytes of the image. It fails at the first byte of header or trailer that is not what it was.
+// Write processes the next bytes of the image. It fails at the first byte of header or trailer that is not what it was,
+// and at the end of a damaged kernel part.
 // The error is a [*FormatError].
 func (p *Pass) Write(b []byte) (int, error) {
 	p.sums.add(p.at, b)
-	if damage := p.sums.changed; damage != nil {
+	if damage := cmp.Or(p.sums.changed, p.sums.kernel.damage()); damage != nil {
 		return 0, damage
 	}
 	p.at += int64(len(b))

@@ -48,6 +48,9 @@ func secondOpinion(ctx context.Context, image []byte, stream bool) (secondFacts,
 			facts.keyID = field.Value
 		}
 	}
+	if theirs.Format == bind.OpenStage {
+		facts.kernel = kernelState(f, nil)
+	}
 	return facts, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -29,9 +31,9 @@ func secondOpenStage(file []byte) (facts secondFacts, recognised, right bool) {
 	if !ended || !secondPrintable(name) || !secondPrintable(rest) || rest[0]|0x20 != 'v' || !isVersion {
 		return facts, false, false
 	}
-	facts.version = version
+	facts.version, facts.kernel = version, secondKernel(file)
 	facts.family, facts.models, facts.platform = secondDevice(string(name))
-	right = uint64(binary.BigEndian.Uint32(file)) == uint64(len(file)-64)
+	right = uint64(binary.BigEndian.Uint32(file)) == uint64(len(file)-64) && secondKernel(file) != "damaged"
 	if len(file) < 64+0x128 {
 		return facts, true, right
 	}
@@ -132,6 +134,9 @@ func secondImage(r *rand.Rand) []byte {
 	image = append(image, make([]byte, 1+r.IntN(4))...)
 	image = append(image, some(versions, 6)...)
 	image = append(image, make([]byte, 64)...)[:64]
+	if r.IntN(3) == 0 {
+		image = append(image, secondKernelPart(r)...)
+	}
 	image = append(image, bytes.Repeat([]byte{byte(r.IntN(3))}, r.IntN(400))...)
 	if r.IntN(4) > 0 {
 		trailer := some(names, 9) + "\x00\x01\x02"[:3-r.IntN(8)/7] + some(softwares, 4)
@@ -180,6 +185,9 @@ func TestSecondReaderOpenStage(t *testing.T) {
 		for _, stream := range []bool{false, true} {
 			theirs, err := secondOpinion(t.Context(), image, stream)
 			var format *bind.FormatError
+			if err == nil {
+				seen["kernel "+theirs.kernel]++
+			}
 			want := fmt.Sprintf("recognised %t right %t", err == nil || errors.As(err, &format), err == nil)
 			texts := bytes.FieldsFunc(image, unicode.IsControl)
 			switch {
@@ -191,6 +199,9 @@ func TestSecondReaderOpenStage(t *testing.T) {
 		}
 	}
 	t.Logf("outcomes: %v", seen)
+	if seen["kernel intact"] < 100 || seen["kernel absent"] < 100 {
+		t.Errorf("got the outcomes %v, too few of some", seen)
+	}
 }
 
 // TestSecondReaderVersions checks that both readers accept the same texts as versions.
@@ -214,4 +225,41 @@ func TestSecondReaderVersions(t *testing.T) {
 			report(kind, "%q: the document says %q, package bind says %q", text, ours, secondNumbers(theirs))
 		}
 	}
+}
+
+// secondKernel returns the state of the kernel part of an OpenStage image as docs/bind-format.md describes it: absent,
+// intact or damaged.
+func secondKernel(file []byte) string {
+	if len(file) < 0x44 || !bytes.Equal(file[0x40:0x44], []byte{0x27, 0x05, 0x19, 0x56}) {
+		return "absent"
+	}
+	if len(file) < 0x80 {
+		return "damaged"
+	}
+	size := uint64(binary.BigEndian.Uint32(file[0x4C:]))
+	if crc32.ChecksumIEEE(secondZeroed(file[0x40:0x80], 4, 4)) != binary.BigEndian.Uint32(file[0x44:]) || size == 0 || 0x80+size > uint64(len(file)) {
+		return "damaged"
+	}
+	if crc32.ChecksumIEEE(file[0x80:0x80+size]) != binary.BigEndian.Uint32(file[0x58:]) {
+		return "damaged"
+	}
+	return "intact"
+}
+
+// secondKernelPart returns a kernel part, often with an error.
+func secondKernelPart(r *rand.Rand) []byte {
+	k := forge.ValidKernel()
+	k.Data = bytes.Repeat([]byte{byte(r.IntN(3))}, 1+r.IntN(300))
+	k.Name = []string{"uImage-3.5.12.0", "uImage-0.7.1.0", "Linux", "\x1b[2J"}[r.IntN(4)]
+	part := k.Bytes()
+	switch r.IntN(6) {
+	case 0:
+		part[r.IntN(len(part))] ^= 1 << r.IntN(8)
+	case 1:
+		k.Bend = func(header []byte) { binary.BigEndian.PutUint32(header[12:], r.Uint32()>>r.IntN(32)) }
+		return k.Bytes()
+	case 2:
+		return part[:r.IntN(len(part))]
+	}
+	return part
 }

@@ -15,7 +15,7 @@ import (
 // secondFacts holds what an image states, every value as text so that two of them compare with ==. Lists are joined
 // with a character that no text of an image can contain.
 type secondFacts struct {
-	family, models, platform, softwareType, version, levels, built, note, updateFrom, keyID string
+	family, models, platform, softwareType, version, levels, built, note, updateFrom, keyID, kernel string
 
 	signed bool
 }

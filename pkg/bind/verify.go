@@ -2,6 +2,7 @@ package bind
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -45,13 +46,14 @@ type sums struct {
 	file    *File
 	payload hash.Hash    // nil if the format states no digest of the payload
 	whole   hash.Hash    // nil if the whole file's digest is not needed
+	kernel  *kernelSum   // nil without a kernel part
 	seal    *seal        // gets the fingerprints, nil if none are needed
 	changed *FormatError // the first byte that has changed
 }
 
 // newSums omits the whole file's digest if the header states the payload's, unless whole is set.
 func (f *File) newSums(whole bool) *sums {
-	s := &sums{file: f}
+	s := &sums{file: f, kernel: newKernelSum(f.facts.Kernel)}
 	if f.facts.PayloadSHA256.Known() {
 		s.payload = sha256.New()
 	}
@@ -76,6 +78,7 @@ func (s *sums) add(at int64, b []byte) {
 	if s.seal != nil {
 		s.seal.add(b)
 	}
+	s.kernel.add(at, b)
 	payload := b[min(max(s.file.facts.HeaderLength-at, 0), int64(len(b))):]
 	var whole sync.WaitGroup
 	switch {
@@ -165,7 +168,13 @@ func (f *File) compare(s *sums) *FormatError {
 	if s.changed != nil {
 		return s.changed
 	}
-	result := Integrity{Digest: Absent, Signature: f.facts.Integrity.Signature, SHA256: s.sha256()}
+	result := Integrity{Digest: Absent, Kernel: Absent, Signature: f.facts.Integrity.Signature, SHA256: s.sha256()}
+	if s.kernel != nil {
+		result.Kernel = Right
+		if result.Damage = s.kernel.damage(); result.Damage != nil {
+			result.Kernel = Wrong
+		}
+	}
 	if s.payload != nil {
 		result.Digest = Right
 		want, got := f.facts.PayloadSHA256, [32]byte(s.payload.Sum(nil))
@@ -177,14 +186,14 @@ func (f *File) compare(s *sums) *FormatError {
 			}
 		}
 	}
-	if f.sealed != nil && result.Damage == nil {
+	if f.sealed != nil && result.Digest != Wrong {
 		result.Digest = Right
 		if want := f.sealed.description.SHA256; *result.SHA256 != want {
 			result.Digest = Wrong
-			result.Damage = &FormatError{
+			result.Damage = cmp.Or(result.Damage, &FormatError{
 				Descriptor, Disagrees, "sha256", f.sealed.places["sha256"].Offset,
 				fmt.Sprintf("says %x, the image's bytes give %x", want, *result.SHA256),
-			}
+			})
 		}
 	}
 	f.facts.Integrity = result

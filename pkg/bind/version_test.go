@@ -1,6 +1,7 @@
 package bind_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -26,6 +27,8 @@ func TestParseVersion(t *testing.T) {
 		{"V1_R9.2.0", v(1, 0, 9, 2, 0), "V1 R9.2.0"},
 		{"v3 r5.12.0", v(3, 0, 5, 12, 0), "V3 R5.12.0"},
 		{"  V3  R5.12.0 ", v(3, 0, 5, 12, 0), "V3 R5.12.0"},
+		{"V1     R4.9.0", v(1, 0, 4, 9, 0), "V1 R4.9.0"},
+		{"V1" + strings.Repeat(" ", 60_000) + "R4.9.0", v(1, 0, 4, 9, 0), "V1 R4.9.0"},
 		{"V65535.65535 R65535.65535.65535", v(65535, 65535, 65535, 65535, 65535), "V65535.65535 R65535.65535.65535"},
 		{"V0 R0.0.1", v(0, 0, 0, 0, 1), "V0 R0.0.1"},
 	}
@@ -42,7 +45,7 @@ func TestParseVersionRefuses(t *testing.T) {
 		"", "V", "R", "V1", "R1.2.3", "V1 R", "V1 R1", "V1 R1.2", "V1 R1.2.3.4", "V1.2.3 R1.2.3", "1.2.3", "1.2.3.4.5",
 		"V1 R1.2.x", "V1 R1..3", "V1 R-1.2.3", "V1 R+1.2.3", "V1 R1.2.3 beta", "V1 R1_2.3", "V1 R1.2_3", "65536.0.0.0",
 		"V1 R99999999999999999999.0.0", "V0 R0.0.0", "0.0.0.0", "1,2,3,4", "V1 R1.2.３", "0x1.2.3.4", "1_0.2.3.4", "VV1 R1.2.3",
-		"V1 RR1.2.3", "V 1 R1.2.3", "V1 R 1.2.3", "V1.R1.2.3", "V1_.2 R1.2.3", "V1_2_3_R1_2_3", "\tV1 R1.2.3", "V1 R1.2.3\n",
+		"V1 RR1.2.3", "V1  .2 R1.2.3", "V1 R1. 2.3", "V1 R1.2 .3", "V1  R4.9.0  x", "V1 V1 R4.9.0", "1 .4.9.0", "1.4.9 .0", "V1\x00R1.2.3", "V1\tR1.2.3", "V 1 R1.2.3", "V1 R 1.2.3", "V1.R1.2.3", "V1_.2 R1.2.3", "V1_2_3_R1_2_3", "\tV1 R1.2.3", "V1 R1.2.3\n",
 	} {
 		got, err := bind.ParseVersion(text)
 		if err == nil || got != (bind.Version{}) {
@@ -85,7 +88,7 @@ func TestZeroVersionIsUnknown(t *testing.T) {
 }
 
 func FuzzVersion(f *testing.F) {
-	for _, seed := range []string{"V1 R0.23.0", "V1R5.8.0", "V1.2 R0.1.0", "1.10.2.0002", "V1_R9_2_0", "", "V1 R"} {
+	for _, seed := range []string{"V1 R0.23.0", "V1R5.8.0", "V1.2 R0.1.0", "1.10.2.0002", "V1_R9_2_0", "V1   R4.9.0", "", "V1 R"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -32,7 +33,7 @@ func (f *facts) read(m *wpi.PhoneMessage) {
 		wpi.ItemPartNumber: &d.PartNumber, wpi.ItemMAC: &d.MAC,
 	} {
 		if value, ok := m.Value(name); ok {
-			*field = f.cut(value)
+			*field = f.word(value)
 		}
 	}
 	d.MAC = mac(d.MAC)
@@ -47,10 +48,14 @@ func (f *facts) readPage(page wbm.Facts) {
 // device returns what a page says of its phone.
 func (f *facts) device(page wbm.Facts) Device {
 	return Device{
-		Type: f.cut(page.Device), SoftwareType: f.cut(page.SoftwareType), Version: f.cut(page.Version), PartNumber: f.cut(page.PartNumber),
-		MAC: mac(f.cut(page.MAC)),
+		Type: f.word(page.Device), SoftwareType: f.word(page.SoftwareType), Version: f.word(page.Version), PartNumber: f.word(page.PartNumber),
+		MAC: mac(f.word(page.MAC)),
 	}
 }
+
+// word returns what a phone says as it is compared and shown: bounded, and with one space where there are several or other white
+// space. Phones write more than one space in a version (observed: a public program removes them).
+func (f *facts) word(said string) string { return f.cut(strings.Join(strings.Fields(said), " ")) }
 
 // or fills in what a device leaves out.
 func (d Device) or(other Device) Device {

@@ -13,31 +13,48 @@ import (
 const lateCount = 2 * time.Second
 
 // noteStatus takes over what the phone says of fetching or installing. Whether phones send it for firmware is not documented.
+// What a word other than ok and failed means is not known: it proves nothing, and the version decides.
 func (f *follower) noteStatus(m *wpi.PhoneMessage) {
-	said, _ := m.Value(wpi.ItemFileStatus)
+	said := f.statusOfImage(m)
 	switch {
-	case !f.isAboutImage(m):
+	case said == "":
 	case strings.EqualFold(said, wpi.Failed):
 		f.noteFailed()
+	case !strings.EqualFold(said, wpi.FileOK):
+		f.said = f.facts.cut(said)
 	case !f.reported:
 		f.reported = true
 		f.silence.restart()
 	}
 }
 
-// noteFailed takes over that the phone says that its update failed. What it fetched may still be being counted.
+// noteFailed takes over that the phone, or its page, says that its update failed. What it fetched may still be being counted.
 func (f *follower) noteFailed() {
 	if f.counted() {
-		f.ending.end(f.failed())
+		f.endFailed()
 		return
 	}
 	f.saysFailed = true
 	f.silence.end(lateCount)
 }
 
+// endFailed ends the way of a phone that says that its update failed. If it is only the page that says so, of a phone that may have
+// the whole image, the phone is watched for a restart before that: what a page means by its words is assumed, and a restart is not.
+func (f *follower) endFailed() {
+	if f.visit == nil || f.fetch.watched && !f.fetch.complete || f.refusal != nil {
+		f.ending.end(f.failed())
+		return
+	}
+	f.saysFailed, f.refusal = false, f.failed()
+	f.silence.end(f.options.RefusalWatch)
+}
+
 // failed describes a phone that says that its update failed, and how far it came.
 func (f *follower) failed() error {
 	state := f.fetches.state()
+	if f.visit != nil {
+		return f.failedByPage(state)
+	}
 	switch {
 	case f.fetch.watched && state.Requests == 0:
 		return f.because(failf(KindNeverFetch, "it reports that its update failed, and never requested the image"))
@@ -47,16 +64,28 @@ func (f *follower) failed() error {
 	return failf(KindSaysFailed, "it reports that its update failed")
 }
 
-// isAboutImage reports whether a file's status is that of the image: phones say the same of logos and ring tones that
-// somebody else had them fetch (the guide, pp. 54, 55). How they name an image is not documented.
-func (f *follower) isAboutImage(m *wpi.PhoneMessage) bool {
-	if kind, ok := m.Value(wpi.ItemFileType); ok && !strings.EqualFold(kind, "APP") {
-		return false
+// statusOfImage returns what the phone says of the image, "" for nothing: phones say the same of logos and ring tones that
+// somebody else had them fetch (the guide, pp. 54, 55), and of several files in one message (observed: a service reads it so).
+// The file with the image's name counts. How phones name an image is not documented: a file without a name counts if it is
+// the only one. If the phone contradicts itself, it says nothing.
+func (f *follower) statusOfImage(m *wpi.PhoneMessage) string {
+	files := m.Files()
+	said := ""
+	for _, file := range files {
+		ours := file.Name == "" && len(files) == 1 || file.Name != "" && f.isImage(file.Name)
+		switch {
+		case !ours || file.Status == "" || file.Type != "" && !strings.EqualFold(file.Type, "APP"):
+		case said != "" && !strings.EqualFold(said, file.Status):
+			return ""
+		default:
+			said = file.Status
+		}
 	}
-	said, ok := m.Value(wpi.ItemFileName)
-	if !ok {
-		return true
-	}
+	return said
+}
+
+// isImage reports whether a file's name is that of the image.
+func (f *follower) isImage(said string) bool {
 	name := f.update.Name
 	if u, err := url.Parse(f.update.URL); err == nil && f.update.URL != "" {
 		name = u.Path

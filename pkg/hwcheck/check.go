@@ -78,6 +78,7 @@ type Finding struct {
 	Advice     string    `json:"advice"`
 	Override   string    `json:"lift"`
 	Overridden Outcome   `json:"lifted,omitempty"` // the outcome that was overridden
+	Class      *Class    `json:"class,omitempty"`  // of models that take the same image, if it passed by that
 }
 
 // The permissions that override findings.

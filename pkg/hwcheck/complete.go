@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Complete adds what the table says about the phone's part numbers and level. It adds claims and replaces none, so that
-// contradictions stay visible.
+// Complete adds what the table says about the phone's part numbers, level and model. It adds claims and replaces none, so
+// that contradictions stay visible.
 func (t *Table) Complete(p Phone) Phone { return t.index().complete(p) }
 
 // CompleteAll completes each phone of a list in place. It returns the context's cause if that ends first.
@@ -24,8 +24,9 @@ func (t *Table) CompleteAll(ctx context.Context, phones []ListedPhone) error {
 // An index finds entries by their subject, so that a large table is searched once, and not for each phone.
 type index struct {
 	entries []Entry
-	parts   map[partKey][]int // the positions of entries about a part number, the last first
-	levels  map[levelKey]int  // the position of the last entry about a level
+	parts   map[partKey][]int  // the positions of entries about a part number, the last first
+	levels  map[levelKey]int   // the position of the last entry about a level
+	classes map[string][]Class // the classes of a model
 }
 
 type partKey struct{ product, variant string } // variant "" matches any
@@ -36,7 +37,14 @@ type levelKey struct {
 }
 
 func (t *Table) index() *index {
-	x := &index{t.Entries, map[partKey][]int{}, map[levelKey]int{}}
+	x := &index{t.Entries, map[partKey][]int{}, map[levelKey]int{}, map[string][]Class{}}
+	for _, c := range mergeClasses(t.Classes) {
+		for _, m := range c.Models {
+			if key := model(m); !slices.ContainsFunc(x.classes[key], func(other Class) bool { return other.Name == c.Name }) {
+				x.classes[key] = append(x.classes[key], c)
+			}
+		}
+	}
 	for i, e := range slices.Backward(t.Entries) {
 		part, level := partKey{e.Product, e.Variant}, levelKey{e.Level, fold(e.Family)}
 		_, later := x.levels[level]
@@ -61,6 +69,9 @@ func (x *index) complete(p Phone) Phone {
 	}
 	if e := x.entry(max(x.minimumOfPart(p), x.minimumOfLevel(p))); e != nil {
 		p.Minimum = add(p.Minimum, e.Minimum, e.Where)
+	}
+	if device := resolve(p.Device, model, same); device.known {
+		p.Classes = x.classes[model(device.value)]
 	}
 	return p
 }

@@ -98,6 +98,8 @@ func FuzzTable(f *testing.F) {
 		[]byte("schema = 1\n[[entry]]\nhw_levels = 3\n"),
 		[]byte("schema = 1\nschema = 1\n"),
 		[]byte("schema = 1\nentry = [{},{a=1},{a={b=[]}}]\n[[entry.more]]\n"),
+		[]byte("schema = 1\n[[class]]\nname = \"OpenStage 20/40\"\nfamily = \"OpenStage\"\nmodels = [\"20\", \"40\"]\nsource = \"a label\"\n[[class]]\nname = 'x'\nmodels = []\n"),
+		[]byte("schema = 1\n[[class]]\nname = \"x\"\nmodels = [[\"20\"], {}, 1]\n[[class.models]]\n"),
 	} {
 		f.Add(seed)
 	}
@@ -132,6 +134,14 @@ func FuzzTable(f *testing.F) {
 				t.Errorf("got %+v, want %+v, from\n%s", got, want, written)
 			}
 		}
+		for i := range table.Classes {
+			got, want := again.Classes[i], table.Classes[i]
+			got.Where, want.Where = "", ""
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v, from\n%s", got, want, written)
+			}
+		}
+		_ = hwcheck.Builtin().Then(table).ClassesOf("OpenStage", "40")
 	})
 }
 

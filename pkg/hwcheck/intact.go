@@ -7,6 +7,9 @@ func Intact(facts bind.Facts, policy Policy) Finding {
 	in := facts.Integrity
 	f := Finding{Rule: ImageIntact, Outcome: Pass, Image: Statement{integrityText(in), string(facts.Format), string(facts.Format)}}
 	switch {
+	case in.Kernel == bind.Wrong:
+		f.Outcome, f.Reason = Fail, "the kernel part is damaged"
+		f.Advice = "Get the image again in binary mode from where it was built; nothing overrides this."
 	case in.Digest == bind.Wrong && in.Damage != nil && in.Damage.Problem == bind.Disagrees:
 		f.Outcome, f.Reason = Fail, "the descriptor belongs to another image"
 		f.Advice = "Find out which of image and descriptor is right; nothing overrides this."
@@ -36,5 +39,6 @@ func integrityText(in bind.Integrity) string {
 		bind.Unsigned: "not signed", bind.NoKey: "signed, no key to check it with",
 		bind.SignatureWrong: "signature wrong", bind.SignatureRight: "signature right",
 	}[in.Signature.State]
-	return digest + ", " + signature
+	kernel := map[bind.Check]string{bind.Right: "kernel part intact, ", bind.Wrong: "kernel part damaged, "}[in.Kernel]
+	return digest + ", " + kernel + signature
 }

@@ -13,11 +13,13 @@ import (
 // A situation is one image, one phone and the permissions, in plain words and numbers: nothing in it depends on how the
 // package compares values. Empty text, a zero version and no ranges mean that the image does not state the value.
 type situation struct {
-	Digest, Signature          string
+	Digest, Signature, Kernel  string
 	Family                     string
 	FamilyObserved             bool
 	Models                     []string
+	ModelsObserved             bool
 	Platform                   string
+	Classes                    []naiveClass // a later one counts more
 	Type                       string
 	Version, UpdateFrom        [5]int
 	Ranges                     [][2]int
@@ -30,11 +32,18 @@ type situation struct {
 	Reinstall, SignatureNeeded bool
 }
 
+// A naiveClass is a set of models that take the same image, and what images call it.
+type naiveClass struct {
+	Name, Family, Confidence string
+	Models                   []string
+}
+
 // An opinion is the result for a situation.
 type opinion struct {
 	Answer      string
 	NothingToDo bool
 	Untrusted   bool
+	ByClass     bool // family-model passes only because of a class
 	Outcomes    map[string]string
 }
 
@@ -51,6 +60,9 @@ func TestNaiveRuleAgrees(t *testing.T) {
 			met[rule+" is "+outcome]++
 		}
 		met["the answer is "+want.Answer]++
+		if want.ByClass {
+			met["family-model is by class"]++
+		}
 		difference := compareOpinions(got, want)
 		if difference == "" {
 			continue
@@ -73,7 +85,7 @@ func checkMet(t *testing.T, met map[string]int) {
 	const least = 100
 	possible := map[string]string{
 		"image-intact":    "pass, fail, not checked",
-		"family-model":    "pass, fail, unknown, not checked",
+		"family-model":    "pass, fail, unknown, not checked, by class",
 		"hardware-level":  "pass, fail, unknown, not applicable, overridden",
 		"minimum-version": "pass, fail, unknown, not applicable, overridden",
 		"stepping-stone":  "pass, fail, unknown, not applicable, overridden",
@@ -101,6 +113,7 @@ func compareOpinions(got, want opinion) string {
 	differ("answer", got.Answer, want.Answer)
 	differ("nothing to do", got.NothingToDo, want.NothingToDo)
 	differ("untrusted", got.Untrusted, want.Untrusted)
+	differ("by class", got.ByClass, want.ByClass)
 	differ("number of findings", len(got.Outcomes), len(want.Outcomes))
 	for _, rule := range []string{
 		"image-intact", "family-model", "hardware-level", "minimum-version",
@@ -121,6 +134,9 @@ func naiveOpinion(s situation) opinion {
 
 	o.Outcomes["image-intact"] = naiveIntact(s)
 	o.Outcomes["family-model"] = naiveFamilyModel(s, missing)
+	unclassed := s
+	unclassed.Classes = nil
+	o.ByClass = o.Outcomes["family-model"] == "pass" && naiveFamilyModel(unclassed, missing) != "pass"
 	o.Outcomes["software-type"] = naiveType(s, missing)
 	fits := o.Outcomes["family-model"] == "pass" && o.Outcomes["software-type"] == "pass"
 
@@ -176,7 +192,7 @@ func (o opinion) overrideIf(permitted bool, rule string) {
 
 // naiveIntact: a wrong digest or signature fails; if a valid signature is required, nothing else passes.
 func naiveIntact(s situation) string {
-	if s.Digest == "wrong" || s.Signature == "wrong" {
+	if s.Kernel == "wrong" || s.Digest == "wrong" || s.Signature == "wrong" {
 		return "fail"
 	}
 	if s.SignatureNeeded && s.Signature != "right" {
@@ -208,8 +224,15 @@ func naiveFamilyModel(s situation, missing string) string {
 	if s.Family == "" && len(s.Models) == 0 {
 		return "not checked"
 	}
+	class := naiveClassOf(s, family, first)
 	if s.Platform != "" && len(s.Models) == 0 && s.FamilyObserved {
-		return "not checked" // an observed platform never fails the rule, and is not enough to pass it
+		if class == "" || class == "assumed" {
+			return "not checked" // an observed platform never fails the rule, and is not enough to pass it
+		}
+		if family == "" {
+			return missing
+		}
+		return "pass"
 	}
 	if s.Family != "" && family != "" && strings.ToLower(s.Family) != family {
 		return "fail"
@@ -228,7 +251,57 @@ func naiveFamilyModel(s situation, missing string) string {
 			return "pass"
 		}
 	}
+	if class == "assumed" {
+		return "not checked" // an assumption neither fails the rule nor passes it
+	}
+	if class != "" && family == "" && first[0] >= '0' && first[0] <= '9' {
+		return missing
+	}
+	if class != "" {
+		return "pass"
+	}
 	return "fail"
+}
+
+// naiveClassOf returns the confidence of the last class that contains the phone's model and the image, "" if there is
+// none. The image belongs to it if it was observed to name one of the models, or the class itself.
+func naiveClassOf(s situation, phoneFamily, phoneModel string) string {
+	names := []string{s.Platform}
+	if len(s.Models) > 0 {
+		names = s.Models
+		if !s.ModelsObserved {
+			return ""
+		}
+	}
+	answer := ""
+	for i, class := range s.Classes {
+		family := strings.ToLower(class.Family)
+		replaced := false
+		for _, later := range s.Classes[i+1:] {
+			replaced = replaced || later.Name == class.Name
+		}
+		if replaced {
+			continue
+		}
+		if phoneFamily != "" && phoneFamily != family || s.Family != "" && strings.ToLower(s.Family) != family {
+			continue
+		}
+		phone, image := false, false
+		for _, model := range class.Models {
+			if strings.ToLower(model) == phoneModel {
+				phone = true
+			}
+			for _, name := range names {
+				if strings.EqualFold(name, class.Name) || strings.EqualFold(naiveLastWord(name), model) {
+					image = true
+				}
+			}
+		}
+		if phone && image {
+			answer = class.Confidence
+		}
+	}
+	return answer
 }
 
 // naiveLevel is rule 1: the phone's level must lie in one of the ranges.
@@ -426,10 +499,29 @@ func drawSituation(r *rand.Rand) situation {
 			s.Ranges = append(s.Ranges, [2]int{low, low + r.IntN(3)})
 		}
 	}
+	s.Kernel = pick(r, "absent", "absent", "absent", "not read", "right", "right", "right", "wrong")
+	s.ModelsObserved = chance(r, 50)
+	for chance(r, 60) && len(s.Classes) < 3 {
+		s.Classes = append(s.Classes, drawClass(r))
+	}
 	for range 16 {
 		s.Origins = append(s.Origins, pick(r, hwcheck.Flag, hwcheck.List, hwcheck.Reported, hwcheck.Rules))
 	}
 	return s
+}
+
+// drawClass returns a random class. Images may bear the name of some.
+func drawClass(r *rand.Rand) naiveClass {
+	class := pick(r,
+		naiveClass{"OpenStage Hi", "OpenStage", "", []string{"60"}},
+		naiveClass{"OpenStage Hi", "openstage", "", []string{"40", "60"}},
+		naiveClass{"40/60", "OpenStage", "", []string{"40", "60"}},
+		naiveClass{"CP400", "OpenScape Desk Phone CP", "", []string{"CP600"}},
+		naiveClass{"CP20X", "OpenScape Desk Phone CP", "", []string{"cp200", "CP600", "CP400"}},
+		naiveClass{"other", "OpenScape Conference Phone CP", "", []string{"CP600", "CP400"}},
+	)
+	class.Confidence = pick(r, "observed", "stated", "assumed")
+	return class
 }
 
 // claimed returns the claims of no, one or several sources, which mostly agree.
@@ -462,13 +554,18 @@ func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
 
 // packageOpinion calls Check.
 func packageOpinion(t *testing.T, s situation) opinion {
-	v := hwcheck.Check(s.facts(t), s.phone(), hwcheck.Policy{
+	table := &hwcheck.Table{}
+	for _, c := range s.Classes {
+		table.Classes = append(table.Classes, hwcheck.Class{Name: c.Name, Family: c.Family, Models: c.Models, Confidence: bind.Confidence(c.Confidence)})
+	}
+	v := hwcheck.Check(s.facts(t), table.Complete(s.phone()), hwcheck.Policy{
 		Override: s.Override, AllowTypeChange: s.TypeChange, AllowDowngrade: s.Down,
 		Reinstall: s.Reinstall, RequireSignature: s.SignatureNeeded,
 	})
 	o := opinion{Answer: v.Answer.String(), NothingToDo: v.NothingToDo, Untrusted: v.Untrusted, Outcomes: map[string]string{}}
 	for _, f := range v.Findings {
 		o.Outcomes[string(f.Rule)] = string(f.Outcome)
+		o.ByClass = o.ByClass || f.Class != nil
 	}
 	return o
 }
@@ -480,6 +577,7 @@ func (s situation) facts(t *testing.T) bind.Facts {
 	observed := bind.Origin{Source: bind.Header, Confidence: bind.Observed}
 	var f bind.Facts
 	f.Integrity.Digest = bind.Check(s.Digest)
+	f.Integrity.Kernel = bind.Check(s.Kernel)
 	f.Integrity.Signature.State = bind.SignatureState(s.Signature)
 	if s.Family != "" {
 		f.Family = bind.Fact[string]{Value: s.Family, Origin: stated}
@@ -489,6 +587,9 @@ func (s situation) facts(t *testing.T) bind.Facts {
 	}
 	if len(s.Models) > 0 {
 		f.Models = bind.Fact[[]string]{Value: s.Models, Origin: stated}
+		if s.ModelsObserved {
+			f.Models.Origin = observed
+		}
 	}
 	if s.Platform != "" {
 		f.Platform = bind.Fact[string]{Value: s.Platform, Origin: observed}

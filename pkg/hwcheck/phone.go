@@ -36,6 +36,7 @@ type Phone struct {
 	SoftwareType []Claim[string]
 	Running      []Claim[bind.Version]
 	Minimum      []Claim[bind.Version] // lowest version known to run on this hardware
+	Classes      []Class               // the classes of its model, whatever its family
 	Queried      bool                  // the phone was queried: a value that it did not report is unknown, not merely unchecked
 }
 

@@ -27,8 +27,8 @@ func columns() []column {
 		claimColumn("part_number", func(p *Phone) *[]Claim[PartNumber] { return &p.PartNumber }, ParsePartNumber, PartNumber.String),
 		claimColumn("hw_level", func(p *Phone) *[]Claim[uint16] { return &p.Level }, ParseLevel, levelText),
 		claimColumn("software_type", func(p *Phone) *[]Claim[string] { return &p.SoftwareType }, text, same),
-		claimColumn("running", func(p *Phone) *[]Claim[bind.Version] { return &p.Running }, bind.ParseVersion, bind.Version.String),
-		claimColumn("minimum_version", func(p *Phone) *[]Claim[bind.Version] { return &p.Minimum }, bind.ParseVersion, bind.Version.String),
+		claimColumn("running", func(p *Phone) *[]Claim[bind.Version] { return &p.Running }, parseVersion, bind.Version.String),
+		claimColumn("minimum_version", func(p *Phone) *[]Claim[bind.Version] { return &p.Minimum }, parseVersion, bind.Version.String),
 		{
 			"override",
 			func(p *ListedPhone, cell, _ string) (err error) { p.Override, err = parseYesNo(cell); return err },
@@ -37,6 +37,11 @@ func columns() []column {
 		textColumn("reason", func(p *ListedPhone) *string { return &p.Reason }, text),
 		textColumn("note", func(p *ListedPhone) *string { return &p.Note }, text),
 	}
+}
+
+// parseVersion parses the version of a cell. Texts copied from a page may have several spaces, or other white space, in it.
+func parseVersion(cell string) (bind.Version, error) {
+	return bind.ParseVersion(strings.Join(strings.Fields(cell), " "))
 }
 
 // unnamedColumn returns a column without a name, which some spreadsheets add at the end of each line. Its cells must be

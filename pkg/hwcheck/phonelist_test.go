@@ -229,6 +229,17 @@ func TestReadPhonesFaults(t *testing.T) {
 	}
 }
 
+// TestReadPhonesSpaces checks that white space in a version means nothing, however a cell got it.
+func TestReadPhonesSpaces(t *testing.T) {
+	for _, cell := range []string{"V1  R4.9.0", "V1    R4.9.0", "V1\u00a0R4.9.0", "V1 \u2003 R4.9.0", "\u00a0V1   R4.9.0\u2003"} {
+		phones := readPhones(t, "address,running,minimum_version\n192.0.2.1,"+cell+","+cell+"\n")
+		known := phones[0].Phone
+		if len(phones) != 1 || known.Running[0].Value.String() != "V1 R4.9.0" || known.Minimum[0].Value != known.Running[0].Value {
+			t.Errorf("%q: got %+v", cell, phones)
+		}
+	}
+}
+
 func TestReadPhonesQuoted(t *testing.T) {
 	phones := readPhones(t, "note,reason,address\n\"a \"\"quoted\"\" word; and, more\",' x,\"192.0.2.1\"\n")
 	want := hwcheck.ListedPhone{Line: 2, Note: `a "quoted" word; and, more`, Reason: "' x", Address: "192.0.2.1"}

@@ -19,11 +19,12 @@ type evaluation struct {
 	kind    resolved[string]
 	running resolved[bind.Version]
 	minimum resolved[bind.Version]
+	classes []Class
 }
 
 func newEvaluation(facts bind.Facts, p Phone, policy Policy) *evaluation {
 	return &evaluation{
-		facts: facts, policy: policy, queried: p.Queried,
+		facts: facts, policy: policy, queried: p.Queried, classes: p.Classes,
 		device:  resolve(p.Device, model, same),
 		family:  resolve(families(p.Device), fold, same),
 		level:   resolve(p.Level, same, levelText),
@@ -55,9 +56,8 @@ func imageStatement[T any](f bind.Fact[T]) Statement {
 
 func (c *evaluation) familyModel() Finding {
 	f := Finding{Rule: FamilyModel, Outcome: Pass, Image: c.imageDevice(), Phone: c.device.statement}
-	platform := c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
-	models := c.facts.Models.Value
-	listed := slices.ContainsFunc(models, func(m string) bool { return model(m) == model(c.device.value) })
+	class := c.classOf()
+	assumed := class != nil && class.Confidence == Assumed
 	switch {
 	case c.device.disagree || c.family.disagree:
 		return f.with(Unknown, "sources disagree on the phone's model", "Find out which model the phone is and state only that.")
@@ -65,16 +65,30 @@ func (c *evaluation) familyModel() Finding {
 		return f.with(c.missing(), "the phone's model is not known", "State the phone's model to have it checked.")
 	case !c.facts.Family.Known() && !c.facts.Models.Known():
 		return f.with(NotChecked, "the image names no family or model", "State them in a descriptor beside the image to have them checked.")
-	case platform: // the models that run it are unknown, so it can neither fail nor pass
+	case c.platform() && (class == nil || assumed): // the models that run it are unknown, so it can neither fail nor pass
 		return f.with(NotChecked, "the image names a platform, not a model", "State the models in a descriptor beside the image to have them checked.")
 	case c.facts.Family.Known() && c.family.known && fold(c.family.value) != fold(c.facts.Family.Value):
 		return f.with(Fail, "the phone belongs to another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
-	case c.facts.Models.Known() && !listed:
+	case class == nil && c.facts.Models.Known() && !c.listed():
 		return f.with(Fail, "the image is for other models", "Use an image for "+quoted(c.device.value)+c.correctable()+".")
+	case assumed: // an assumption neither refuses an image nor lets it pass
+		return f.with(NotChecked, "that the phone takes the image is assumed, by its "+class.Describe(), "State the models in a descriptor beside the image, or a class in the hardware table, to have them checked.")
 	case c.familyOpen():
 		return f.with(c.missing(), "the phone's family is not known", "State the whole device type, such as OpenScape Desk Phone CP600.")
+	case class != nil:
+		f.Class, f.Reason = class, "by its "+class.Describe()
 	}
 	return f
+}
+
+// platform reports whether the image names no model but a platform, and its family was observed too.
+func (c *evaluation) platform() bool {
+	return c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
+}
+
+// listed reports whether the image names the phone's model.
+func (c *evaluation) listed() bool {
+	return slices.ContainsFunc(c.facts.Models.Value, func(m string) bool { return model(m) == model(c.device.value) })
 }
 
 // familyOpen reports whether the phone's family is needed but unknown: the image names no model, or one that is only a
@@ -82,6 +96,17 @@ func (c *evaluation) familyModel() Finding {
 func (c *evaluation) familyOpen() bool {
 	number := c.device.known && strings.IndexAny(model(c.device.value), "0123456789") == 0
 	return !c.family.known && (!c.facts.Models.Known() || number)
+}
+
+// modelsOpen reports whether it is not known which models the image is for.
+func (c *evaluation) modelsOpen() bool {
+	switch class := c.classOf(); {
+	case class != nil:
+		return class.Confidence == Assumed
+	case c.facts.Models.Known():
+		return false
+	}
+	return c.facts.Platform.Known() || !c.facts.Family.Known()
 }
 
 // imageDevice returns the phones that the image is for.
@@ -161,7 +186,7 @@ func (c *evaluation) minimumAdvice(fit Outcome) string {
 // gaps returns what is missing to know whether image and phone match in family, model and type.
 func (c *evaluation) gaps() string {
 	var phone, image []string
-	if c.facts.Platform.Known() && !c.facts.Models.Known() || !c.facts.Family.Known() && !c.facts.Models.Known() {
+	if c.modelsOpen() {
 		image = append(image, "models")
 	}
 	if !c.facts.SoftwareType.Known() {

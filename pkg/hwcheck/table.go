@@ -10,9 +10,11 @@ import (
 )
 
 // A Table says which phone and hardware level a part number means, and which software version is the lowest for it. If
-// several entries match, the last one that states a value counts, for each value.
+// several entries match, the last one that states a value counts, for each value. It also says which models take the
+// same image.
 type Table struct {
 	Entries []Entry
+	Classes []Class
 }
 
 // An Entry is one entry of a table. With a Product it is about part numbers: it matches product, variant ("" is any)
@@ -83,14 +85,17 @@ func Builtin() *Table {
 		{Product: "S7402", Device: "OpenStage 40", Source: gemeinschaft},
 		{Product: "S7403", Device: "OpenStage 60", Source: guide},
 		{Product: "S7404", Device: "OpenStage 80", Source: gemeinschaft},
-	}}
+	}, Classes: builtinClasses()}
 	for i := range table.Entries {
 		table.Entries[i].Where = "built-in table, " + table.Entries[i].Source
+	}
+	for i := range table.Classes {
+		table.Classes[i].Where = "built-in table"
 	}
 	return table
 }
 
 // Then returns a table with the entries of t and those of later, which override them.
 func (t *Table) Then(later *Table) *Table {
-	return &Table{append(append([]Entry{}, t.Entries...), later.Entries...)}
+	return &Table{append(append([]Entry{}, t.Entries...), later.Entries...), mergeClasses(t.Classes, later.Classes)}
 }

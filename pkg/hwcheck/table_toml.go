@@ -1,6 +1,7 @@
 package hwcheck
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,14 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e
 type tableFile struct {
 	Schema  int          `toml:"schema"`
 	Entries []entryTable `toml:"entry,omitempty"`
+	Classes []classTable `toml:"class,omitempty"`
+}
+
+type classTable struct {
+	Name   string   `toml:"name"`
+	Family string   `toml:"family,omitempty"`
+	Models []string `toml:"models"`
+	Source string   `toml:"source,omitempty"`
 }
 
 type entryTable struct {
@@ -75,6 +84,15 @@ func ReadTable(r io.Reader, name string) (*Table, error) {
 		}
 		entry.Where = fmt.Sprintf("%s, line %d", name, line)
 		table.Entries = append(table.Entries, entry)
+	}
+	for i, raw := range file.Classes {
+		line := shape.classes[i]
+		where := fmt.Sprintf("%s, line %d", name, line)
+		class := Class{raw.Name, raw.Family, raw.Models, bind.Stated, cmp.Or(raw.Source, where), where}
+		if err := class.check(); err != nil {
+			return nil, &LineError{Line: line, Msg: err.Error()}
+		}
+		table.Classes = append(table.Classes, class)
 	}
 	return table, nil
 }
@@ -139,6 +157,9 @@ func (t *Table) Marshal() ([]byte, error) {
 		}
 		file.Entries = append(file.Entries, raw)
 	}
+	for _, c := range t.Classes {
+		file.Classes = append(file.Classes, classTable{c.Name, c.Family, append([]string{}, c.Models...), c.Source})
+	}
 	return toml.Marshal(file)
 }
 
@@ -146,12 +167,14 @@ func (t *Table) Marshal() ([]byte, error) {
 type tableShape struct {
 	schema  int   // line of the schema, 1 if it is missing
 	entries []int // line of each [[entry]]
+	classes []int // line of each [[class]]
 }
 
 // readShape walks through the keys and stops at the first unknown one. The decoder could find unknown keys too, but its
 // time and memory would grow with the square of their number.
 func readShape(text []byte) (tableShape, error) {
 	shape := tableShape{schema: 1}
+	keys := []string{"schema"} // those that may follow
 	var parser unstable.Parser
 	parser.Reset(text)
 	for parser.NextExpression() {
@@ -167,12 +190,15 @@ func readShape(text []byte) (tableShape, error) {
 		case key.Next(): // a dotted key, which is not allowed
 			return shape, &LineError{Line: line, Msg: fmt.Sprintf("unknown key %.64q", name+"."+string(key.Node().Data))}
 		case e.Kind == unstable.ArrayTable && name == "entry":
-			shape.entries = append(shape.entries, line)
-		case e.Kind == unstable.KeyValue && name == "entry" && len(shape.entries) == 0:
-			return shape, &LineError{Line: line, Msg: "write each entry below its own line [[entry]]"}
-		case e.Kind == unstable.KeyValue && name == "schema" && len(shape.entries) == 0:
-			shape.schema = line
-		case e.Kind == unstable.KeyValue && len(shape.entries) > 0 && slices.Contains(entryKeys(), name):
+			shape.entries, keys = append(shape.entries, line), entryKeys()
+		case e.Kind == unstable.ArrayTable && name == "class":
+			shape.classes, keys = append(shape.classes, line), classKeys()
+		case e.Kind == unstable.KeyValue && (name == "entry" || name == "class") && slices.Contains(keys, "schema"):
+			return shape, &LineError{Line: line, Msg: fmt.Sprintf("write each %s below its own line [[%s]]", name, name)}
+		case e.Kind == unstable.KeyValue && slices.Contains(keys, name):
+			if name == "schema" {
+				shape.schema = line
+			}
 		default:
 			return shape, &LineError{Line: line, Msg: fmt.Sprintf("unknown key %.64q", name)}
 		}
@@ -184,6 +210,9 @@ func readShape(text []byte) (tableShape, error) {
 func entryKeys() []string {
 	return []string{"product", "variant", "revisions", "device", "family", "hw_level", "minimum_version", "source"}
 }
+
+// classKeys returns the keys of a class.
+func classKeys() []string { return []string{"name", "family", "models", "source"} }
 
 // tomlLine converts an error of the TOML decoder to a LineError.
 func tomlLine(err error) error {

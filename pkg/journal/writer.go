@@ -25,6 +25,7 @@ type Writer struct {
 
 	mu      sync.Mutex
 	streams map[Key]*written
+	waiting map[Key]struct{} // the streams whose queue may not be empty
 	closing bool
 }
 
@@ -58,7 +59,7 @@ type Loss struct {
 // NewWriter returns a writer for a ledger, which it does not close.
 func NewWriter(ctx context.Context, ledger Ledger) *Writer {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &Writer{ledger: ledger, cancel: cancel, now: make(chan struct{}, 1), soon: make(chan struct{}, 1), done: make(chan struct{}), streams: map[Key]*written{}}
+	w := &Writer{ledger: ledger, cancel: cancel, now: make(chan struct{}, 1), soon: make(chan struct{}, 1), done: make(chan struct{}), streams: map[Key]*written{}, waiting: map[Key]struct{}{}}
 	go w.run(ctx)
 	return w
 }
@@ -130,9 +131,7 @@ func (w *Writer) Losses() []Loss {
 			losses = append(losses, Loss{key, count, why})
 		}
 	}
-	slices.SortFunc(losses, func(a, b Loss) int {
-		return cmp.Or(cmp.Compare(a.Key.Rollout, b.Key.Rollout), cmp.Compare(a.Key.Phone, b.Key.Phone))
-	})
+	slices.SortFunc(losses, func(a, b Loss) int { return compareKeys(a.Key, b.Key) })
 	return losses
 }
 
@@ -184,6 +183,7 @@ func (w *Writer) add(key Key, event Event, answer chan error) error {
 		err = fmt.Errorf("%s: %w: its writer is closed", key, ErrInvalid)
 	default:
 		s.queue = append(s.queue, waiting{event: event, stored: stored[0], answer: answer})
+		w.waiting[key] = struct{}{}
 		return nil
 	}
 	if answer == nil { // a barrier tells its caller
@@ -249,10 +249,24 @@ func (w *Writer) flush(ctx context.Context) bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range w.streams {
-		if len(s.queue) > 0 {
-			return true
+	return len(w.queued()) > 0
+}
+
+// queued returns the streams with events that wait, sorted, so that a run repeats.
+func (w *Writer) queued() []Key {
+	var keys []Key
+	for key := range w.waiting {
+		if len(w.streams[key].queue) == 0 {
+			delete(w.waiting, key)
+			continue
 		}
+		keys = append(keys, key)
 	}
-	return false
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+// compareKeys orders keys.
+func compareKeys(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Rollout, b.Rollout), cmp.Compare(a.Phone, b.Phone))
 }

@@ -13,8 +13,9 @@ func (w *Writer) batches() []Batch {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var batches []Batch
-	for key, s := range w.streams {
-		if len(s.queue) == 0 || s.unsure != nil {
+	for _, key := range w.queued() {
+		s := w.streams[key]
+		if s.unsure != nil {
 			continue
 		}
 		s.flying = min(len(s.queue), MaxEvents)
@@ -94,8 +95,8 @@ func (w *Writer) resolve(ctx context.Context) {
 	}
 	var doubts []doubt
 	w.mu.Lock()
-	for key, s := range w.streams {
-		if s.unsure != nil && len(s.queue) > 0 {
+	for _, key := range w.queued() {
+		if s := w.streams[key]; s.unsure != nil {
 			doubts = append(doubts, doubt{key, s, s.seq})
 		}
 	}

@@ -339,11 +339,12 @@ func TestWriterFaults(t *testing.T) {
 func writerFaults(t *testing.T, random *rand.Rand, seed uint64) {
 	place := journaltest.NewMemory()
 	broken := errors.New("broken")
+	faults := rand.New(rand.NewPCG(seed, 4)) //nolint:gosec // a test that repeats
 	place.Fail(func([]journal.Batch) journaltest.Fault {
-		if random.IntN(3) > 0 {
+		if faults.IntN(3) > 0 {
 			return journaltest.Fault{}
 		}
-		return journaltest.Fault{Err: broken, Recorded: random.IntN(2) == 0}
+		return journaltest.Fault{Err: broken, Recorded: faults.IntN(2) == 0}
 	})
 	durable := map[journal.Key][]string{}
 	count := 0

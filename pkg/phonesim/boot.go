@@ -22,8 +22,13 @@ type boot struct {
 	lastCounted time.Time // that was not within the gap
 
 	// Used by the goroutine in run alone.
-	promised string // where to call when there is no call any more, "" if nobody asked for that
+	promised string      // where to call when there is no call any more, "" if nobody asked for that
+	again    *time.Timer // nil, or when to call again after overload
+	later    task        // what to do then
 }
+
+// A task is a call: where, and the reason for it.
+type task struct{ target, reason string }
 
 func (p *Phone) newBoot() *boot {
 	r := &boot{p: p, calls: make(chan string, 1), freed: make(chan struct{}, 1), due: make(chan *restart, 1)}
@@ -77,46 +82,71 @@ func (r *boot) run(ctx context.Context, listeners []*listener) *restart {
 
 // loop does one thing after another: a phone has one conversation at a time.
 func (r *boot) loop(ctx context.Context) *restart {
+	defer r.cancelAgain()
 	for _, target := range r.atStart() {
 		if next := r.callService(ctx, target, wpi.StartUp); next != nil {
 			return next
 		}
 	}
 	for {
-		target, next := r.nextTask(ctx)
-		if target == "" {
-			return next
+		next, end := r.nextTask(ctx)
+		if next.target == "" {
+			return end
 		}
 		times := 1
 		if r.p.traits.callsTwice {
 			times = 2
 		}
 		for range times {
-			if next := r.callService(ctx, target, wpi.Solicited); next != nil {
-				return next
+			if end := r.callService(ctx, next.target, next.reason); end != nil {
+				return end
 			}
 		}
 	}
 }
 
-// nextTask waits for something to do, and returns where to call, or the restart, which is nil at the end.
-func (r *boot) nextTask(ctx context.Context) (target string, next *restart) {
+// nextTask waits for something to do, and returns the next call, or the restart, which is nil at the end.
+func (r *boot) nextTask(ctx context.Context) (next task, end *restart) {
+	var again <-chan time.Time
+	if r.again != nil {
+		again = r.again.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
-			return "", nil
+			return task{}, nil
 		case <-r.freed:
 			if r.promised != "" {
-				return r.promised, nil
+				return task{r.promised, wpi.Solicited}, nil
 			}
-		case target = <-r.calls:
-			return r.afterDelay(ctx, target), nil
-		case next = <-r.due:
-			if next.update && !pause(ctx, r.p.c.InstallTime) {
-				return "", nil
+		case <-again:
+			return r.later, nil
+		case target := <-r.calls:
+			return task{r.afterDelay(ctx, target), wpi.Solicited}, nil
+		case end = <-r.due:
+			if end.update && !pause(ctx, r.p.c.InstallTime) {
+				return task{}, nil
 			}
-			return "", next
+			return task{}, end
 		}
+	}
+}
+
+// callAgain has the phone make a call again that a service ended for lack of room. A restart forgets it (assumed).
+func (r *boot) callAgain(t task) {
+	if r.p.traits.givesUp {
+		r.p.report(Event{Kind: Deferred, Detail: "the service has no room; the phone does not call again"})
+		return
+	}
+	r.p.report(Event{Kind: Deferred, Detail: "the service has no room; the phone calls again in " + overloadPause.String()})
+	r.again, r.later = time.NewTimer(overloadPause), t
+}
+
+// cancelAgain forgets a call that is to be made again.
+func (r *boot) cancelAgain() {
+	if r.again != nil {
+		r.again.Stop()
+		r.again = nil
 	}
 }
 
@@ -151,8 +181,12 @@ func (r *boot) afterDelay(ctx context.Context, target string) string {
 func (r *boot) callService(ctx context.Context, target, reason string) *restart {
 	r.p.set(func(*State) { r.p.lastTarget = target })
 	for ctx.Err() == nil {
+		r.cancelAgain() // this call will do (assumed)
 		c := r.newConversation(target)
 		reached := c.converse(ctx, c.firstMessage(reason))
+		if c.overload && c.order == nil && !c.restart {
+			r.callAgain(task{target, reason})
+		}
 		switch {
 		case c.restart:
 			state := r.p.State()

@@ -23,6 +23,10 @@ const DefaultPassword = "123456"
 // DefaultSuspension is how long no password is taken if a Config says nothing (assumed).
 const DefaultSuspension = 5 * time.Minute
 
+// overloadPause is how long a phone waits that a service turned away with the reason overload, before it calls again. That a
+// phone calls again by itself is assumed, and so is the time.
+const overloadPause = time.Minute
+
 // A Config says what a phone is, where, and how it behaves.
 type Config struct {
 	// Listen is HOST:PORT of the contact port, the guide's 8085; port 0 takes a free one. A phone with an address of its
@@ -36,6 +40,9 @@ type Config struct {
 	Web string
 	// Password opens the web page; "" is [DefaultPassword].
 	Password string
+	// Defaults are the phone's stored defaults for files on a server: a transfer form with Use defaults set uses them. They can
+	// be changed on the web page, and are kept over restarts and updates.
+	Defaults Access
 	// WebCertificate is what the web page shows, and the contact path where it is served by TLS; nil is one of the phone's
 	// own, with its MAC address for a name and for the hosts where it listens. It stays the same over restarts and updates.
 	WebCertificate *tls.Certificate
@@ -68,9 +75,12 @@ type Config struct {
 	Timeout     time.Duration             // for an answer, or for the next bytes; 0 is DefaultTimeout
 
 	// Authorities and Certificate are of secure mode: who may have signed the service's certificate (nil: nobody), and
-	// what the phone shows of itself.
+	// what the phone shows of itself, whichever authorities a service names. That the certificate must also name the host that
+	// the phone calls is assumed, and that the phone shows its own where it fetches.
 	Authorities *x509.CertPool
 	Certificate *tls.Certificate
+	// OtherCertificate is what the fault secure-other-certificate shows; nil is one that the phone signs itself.
+	OtherCertificate *tls.Certificate
 
 	Faults []Fault
 

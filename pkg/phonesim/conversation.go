@@ -28,8 +28,9 @@ type conversation struct {
 	called bool       // the first message was answered
 
 	// What the phone has to do when the conversation ends.
-	order   *order
-	restart bool
+	order    *order
+	restart  bool
+	overload bool // the service has too much to do
 }
 
 // A protocolError is an answer that the phone does not understand.
@@ -155,7 +156,7 @@ func (c *conversation) handle(ctx context.Context, m *wpi.ServiceMessage) *wpi.P
 		c.restart = true
 		return nil
 	case wpi.ActionCleanUp:
-		c.cleanUp(m.Items)
+		c.cleanUp(m)
 		return nil
 	}
 	return c.reply(m.Action, wpi.Failed)
@@ -175,8 +176,9 @@ func (c *conversation) nextFragment() *wpi.PhoneMessage {
 }
 
 // cleanUp ends the conversation. Firmware from V3R3 on remembers that the service wants to be called (the guide, p. 72).
-func (c *conversation) cleanUp(items []wpi.Item) {
-	for _, i := range items {
+func (c *conversation) cleanUp(m *wpi.ServiceMessage) {
+	c.overload = m.IsOverload()
+	for _, i := range m.Items {
 		if i.Name == wpi.ItemSendSolicited && strings.EqualFold(i.Value, "true") && !c.r.p.traits.noSolicited {
 			c.r.promised = c.target
 		}

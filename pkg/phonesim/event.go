@@ -19,6 +19,7 @@ const (
 	Called     Kind = "called"      // it called, and was answered; Detail is the reason for the call
 	CallFailed Kind = "call failed" // nobody answered, or nobody it trusts; Detail is why
 	Ended      Kind = "ended"       // the conversation has ended
+	Deferred   Kind = "deferred"    // the service ended the call for lack of room; Detail is when it calls again
 	Aborted    Kind = "aborted"     // it did not understand an answer; Detail is why
 	WasRead    Kind = "read"        // items were read
 	Written    Kind = "written"     // items were written; Detail is which
@@ -93,6 +94,8 @@ type State struct {
 	UploadBytes int64   // of all images there, whole or not
 	Changes     int     // how often something else was set or done there
 	LastUpload  *Upload // the last request with a file for the phone application, as far as it came; not changed any more
+
+	LastTransfer *Upload // the last request with the transfer form for the phone application; not changed any more
 }
 
 const maxDetail = 200

@@ -36,6 +36,13 @@ const (
 	contactIgnored = "ignored"
 )
 
+// What a phone in secure mode shows instead of its certificate.
+const (
+	showsNone  = "none"
+	showsOwn   = "own"   // one that it signed itself
+	showsOther = "other" // that of another phone
+)
+
 // traits are what the faults make of a phone.
 type traits struct {
 	contact  string // "" or one of the above
@@ -44,6 +51,7 @@ type traits struct {
 	tlsVersion uint16 // the highest, 0 for TLS 1.2
 	rsaOnly    bool
 	secure     bool
+	shows      string                 // in secure mode: "" for its certificate, or one of the following
 	sessions   tls.ClientSessionCache // nil for none
 
 	inCall, forEver, noSolicited bool
@@ -52,6 +60,8 @@ type traits struct {
 	userPassword, hostile, huge, fragments          bool
 	padded, reversed, badXML, constantNonce         bool
 	old, closes, callsTwice, otherMACSecond         bool
+	signed, signedInside, otherXML, manyBlanks      bool
+	givesUp, severalStatus                          bool
 	startUpToLast, reports, sameConversation        bool
 	neverFetches, plainFetch, fetchesTwice          bool
 	stalls, cuts, resumes, truncated, takesAnything bool
@@ -60,6 +70,7 @@ type traits struct {
 	noContactPort                                   bool
 	web                                             webTraits
 
+	word    string // of a status, instead of ok and failed
 	reply   string // to a deployment: "", wpi.Accepted or wpi.Failed
 	refusal string // why no image is installed, "" if one may be
 }
@@ -75,7 +86,7 @@ type row struct {
 // rows returns the table of faults, in the order of the steps of an update.
 func rows() []row {
 	var all []row
-	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows()} {
+	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows(), transferRows()} {
 		all = append(all, part...)
 	}
 	return all
@@ -131,8 +142,14 @@ func contactRows() []row {
 }
 
 func tlsRows() []row {
+	secure := func(shows string) func(*Config, *traits) {
+		return func(_ *Config, t *traits) { t.secure, t.shows = true, shows }
+	}
 	return []row{
 		{"secure-mode", "secure", "is in secure mode: hangs up on a service whose certificate its own authorities did not sign", func(_ *Config, t *traits) { t.secure = true }},
+		{"secure-no-certificate", "secure", "is in secure mode and presents no certificate", secure(showsNone)},
+		{"secure-own-certificate", "secure", "is in secure mode and presents a certificate that it signed itself", secure(showsOwn)},
+		{"secure-other-certificate", "secure", "is in secure mode and presents the certificate of another phone", secure(showsOther)},
 		{"tls-1.0-only", "tls", "speaks nothing newer than TLS 1.0", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS10 }},
 		{"tls-1.3", "tls", "speaks TLS 1.3 too", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS13 }},
 		{"rsa-kex-only", "tls", "supports only cipher suites with RSA key exchange and CBC", func(_ *Config, t *traits) { t.rsaOnly = true }},
@@ -154,6 +171,7 @@ func callRows() []row {
 			orElse(&c.CallLength, 60*time.Second)
 			t.inCall, t.noSolicited = true, true
 		}},
+		{"overload-gives-up", "", "does not call again after a service ended the conversation with the reason overload", func(_ *Config, t *traits) { t.givesUp = true }},
 		{"other-mac", "", "has another MAC address from its second call on", func(_ *Config, t *traits) { t.otherMACSecond = true }},
 	}
 }
@@ -172,6 +190,10 @@ func messageRows() []row {
 		{"hostile-text", "", "has a device type of 60 KB with terminal control sequences", set(func(t *traits) *bool { return &t.hostile })},
 		{"padded", "", "puts spaces and line breaks around every value", set(func(t *traits) *bool { return &t.padded })},
 		{"attributes-reversed", "", "writes attributes in the opposite order", set(func(t *traits) *bool { return &t.reversed })},
+		{"spaces-in-version", "", "reports its version with several spaces in it", set(func(t *traits) *bool { return &t.manyBlanks })},
+		{"signed", "signature", "sends each message within an XML signature, which nobody can verify", set(func(t *traits) *bool { return &t.signed })},
+		{"signature-inside", "signature", "sends each message with an XML signature in it, which nobody can verify", set(func(t *traits) *bool { return &t.signedInside })},
+		{"other-xml", "", "writes XML otherwise: byte order mark, prefixes, another namespace, capitals, a list for each item", set(func(t *traits) *bool { return &t.otherXML })},
 		{"constant-nonce", "", "uses the same nonce for every message", set(func(t *traits) *bool { return &t.constantNonce })},
 		{"fragments", "", "sends its first message, and all items when queried for them, in fragments", set(func(t *traits) *bool { return &t.fragments })},
 		{"bad-xml", "xml", "sends XML that is not well-formed", set(func(t *traits) *bool { return &t.badXML })},
@@ -215,6 +237,12 @@ func imageRows() []row {
 			}
 		}},
 		{"status-ok", "status", "reports on an image in a status message before it restarts or goes on", func(_ *Config, t *traits) { t.reports = true }},
+		{"status-other-word", "status", "reports on an image in a status message with the word deferred, before it restarts or goes on", func(_ *Config, t *traits) {
+			t.reports, t.word = true, "deferred"
+		}},
+		{"status-several", "", "reports on an image and on two other files in one status message, which say the opposite", func(_ *Config, t *traits) {
+			t.reports, t.severalStatus = true, true
+		}},
 	}
 }
 

@@ -103,7 +103,9 @@ func (p *Phone) refusal(facts bind.Facts) string {
 	switch {
 	case facts.Family.Known() && family != "" && !strings.EqualFold(facts.Family.Value, family):
 		return "it is for another family of phones"
-	case facts.Models.Known() && !slices.ContainsFunc(facts.Models.Value, func(m string) bool { return strings.EqualFold(m, model) }):
+	case facts.Models.Known() && !slices.ContainsFunc(facts.Models.Value, func(m string) bool {
+		return strings.EqualFold(m, model) || facts.Models.Confidence == bind.Observed && sameImage(m, model)
+	}):
 		return "it is for other models"
 	case p.c.Override:
 		return ""
@@ -116,6 +118,24 @@ func (p *Phone) refusal(facts bind.Facts) string {
 		return fmt.Sprintf("its version is below %s, the minimum of this hardware", p.c.Minimum)
 	}
 	return ""
+}
+
+// sameImage reports whether phones of two models take the same image, although it names only one of them: observed by
+// amooma/GS3 for OpenStage phones, and by the name of an image for CP phones. That letters behind the number make no
+// difference is assumed.
+func sameImage(a, b string) bool {
+	class := func(model string) string {
+		switch number := strings.TrimRight(strings.ToUpper(model), "EG"); number {
+		case "20", "40":
+			return "20/40"
+		case "60", "80":
+			return "60/80"
+		case "CP200", "CP205":
+			return "CP20X"
+		}
+		return model
+	}
+	return class(a) == class(b)
 }
 
 // splitDevice splits "OpenScape Desk Phone CP600" into "OpenScape Desk Phone CP" and "CP600", "OpenStage 40" into

@@ -15,7 +15,7 @@ const CanaryPassword = "User-Canary-41ce"
 func (c *conversation) basicItems() []wpi.Item {
 	p, t := c.r.p, &c.r.p.traits
 	items := c.identity()
-	version := wpi.Item{Name: wpi.ItemSoftwareVersion, Value: p.State().Version.String()}
+	version := wpi.Item{Name: wpi.ItemSoftwareVersion, Value: c.version()}
 	if !t.noVersion && !t.neverVersion {
 		related := version
 		related.Name = "related-software-version"
@@ -39,6 +39,15 @@ func (c *conversation) basicItems() []wpi.Item {
 		items = append(items, wpi.Item{Name: "user-pwd", Value: CanaryPassword})
 	}
 	return c.applyFaults(items)
+}
+
+// version returns the phone's version as it writes it. That phones write several blanks in it was observed.
+func (c *conversation) version() string {
+	version := c.r.p.State().Version.String()
+	if c.r.p.traits.manyBlanks {
+		version = strings.Replace(version, " ", "  \t ", 1)
+	}
+	return version
 }
 
 // identity returns the items that say what the phone is.
@@ -108,7 +117,7 @@ func (c *conversation) allItems() []wpi.Item {
 	p := c.r.p
 	items := c.basicItems()
 	if p.traits.noVersion {
-		items = append(items, wpi.Item{Name: wpi.ItemSoftwareVersion, Value: p.State().Version.String()})
+		items = append(items, wpi.Item{Name: wpi.ItemSoftwareVersion, Value: c.version()})
 	}
 	has := func(name string) bool {
 		return slices.ContainsFunc(items, func(i wpi.Item) bool { return i.Name == name })
@@ -171,6 +180,7 @@ func (c *conversation) write(items []wpi.Item) *wpi.PhoneMessage {
 	var written, problems []wpi.Item
 	var refused []string
 	for _, i := range items {
+		i.Status = "" // the vendor's service marks items as secure (observed); what that means is not known
 		status := c.writeItem(i)
 		if status == "" {
 			written = append(written, i)

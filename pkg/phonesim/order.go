@@ -67,7 +67,7 @@ func newOrder(m *wpi.ServiceMessage) (*order, error) {
 		switch i.Name {
 		case "file-priority":
 			// Without it, it is immediate (the guide, p. 177). The digit was observed.
-			o.immediate = i.Value != "normal" && i.Value != "0"
+			o.immediate = !strings.EqualFold(i.Value, "normal") && i.Value != "0"
 		case "file-sw-version":
 			o.version = i.Value
 		case "file-sw-type":
@@ -134,20 +134,35 @@ func (f *fetch) takeURL(base string) error {
 // report returns the status message of a file (the guide, p. 54).
 func (r *boot) report(o *order, ok bool) *wpi.PhoneMessage {
 	c := r.newConversation("")
-	file := o.files[0]
-	name, fileType, status := file.name, file.fileType, "ok"
+	file, t := o.files[0], &r.p.traits
+	name := file.name
 	if file.url != nil {
 		name = file.url.Path[strings.LastIndex(file.url.Path, "/")+1:]
 	}
+	status, opposite := wpi.FileOK, wpi.Failed
 	if !ok {
-		status = "failed"
+		status, opposite = opposite, status
 	}
+	if t.word != "" {
+		status = t.word
+	}
+	items := c.basicItems()
+	if !t.severalStatus {
+		return c.message(wpi.FileStatus, append(items, fileItems("", name, file.fileType, status)...)...)
+	}
+	items = append(items, fileItems("0", "logo.png", "LOGO", opposite)...)
+	items = append(items, fileItems("1", name, file.fileType, status)...)
+	return c.message(wpi.FileStatus, append(items, fileItems("2", "old-"+name, file.fileType, opposite)...)...)
+}
+
+// fileItems returns what a status message says of one file. With an index there may be several (observed: a service reads them).
+func fileItems(index, name, fileType, status string) []wpi.Item {
 	now := time.Now()
-	items := append(c.basicItems(),
-		wpi.Item{Name: "file-deployment-date", Value: now.Format("02:01:2006")},
-		wpi.Item{Name: "file-deployment-time", Value: now.Format("15:04:05")},
-		wpi.Item{Name: "file-deployment-name", Value: name},
-		wpi.Item{Name: "file-deployment-type", Value: fileType},
-		wpi.Item{Name: wpi.ItemFileStatus, Value: status})
-	return c.message(wpi.FileStatus, items...)
+	return []wpi.Item{
+		{Name: "file-deployment-date", Index: index, Value: now.Format("02:01:2006")},
+		{Name: "file-deployment-time", Index: index, Value: now.Format("15:04:05")},
+		{Name: wpi.ItemFileName, Index: index, Value: name},
+		{Name: wpi.ItemFileType, Index: index, Value: fileType},
+		{Name: wpi.ItemFileStatus, Index: index, Value: status},
+	}
 }

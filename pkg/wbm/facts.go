@@ -71,9 +71,9 @@ func isLabel(text string, labels map[string]fact) bool {
 	return colon || labels[strings.ToLower(strings.TrimSpace(text))] != 0
 }
 
-// set notes one value.
+// set notes one value. White space in it means nothing: a page may have a version with several spaces in it.
 func (l *factList) set(which fact, value string) {
-	if value == "" {
+	if value = strings.Join(strings.Fields(value), " "); value == "" {
 		return
 	}
 	if l.values == nil {

@@ -79,6 +79,7 @@ func TestFacts(t *testing.T) {
 		{"a password beside it", []string{"<tr><td>Part number<td><input type=password value=x>"}, Facts{}},
 		{"the same twice", []string{"<p>MAC: a", "<p>MAC: a"}, Facts{MAC: "a"}},
 		{"two values", []string{"<p>MAC: a", "<p>MAC: b", "<p>MAC: b"}, Facts{}},
+		{"the same with other spaces", []string{"<p>Software version: V1&nbsp;&nbsp; R4.9.0", "<p>Software version: V1 R4.9.0"}, Facts{Version: "V1 R4.9.0"}},
 		{"the first title", []string{"<title> A\n B</title><title>C</title>", "<title>D</title>"}, Facts{Title: "A B"}},
 		{"a long one", []string{"<p>MAC: " + strings.Repeat("a", 300)}, Facts{MAC: strings.Repeat("a", 200)}},
 		{"a label in a sentence", []string{"<p>The software version of others: V1"}, Facts{}},

@@ -38,9 +38,13 @@ func (s *sessions) join(session *Session, m *PhoneMessage, size int) (whole *Pho
 		s.release(session)
 		return &joined, true, nil
 	}
-	if session.element == nil || session.parts == maxFragments || session.held+size > maxWhole || s.held+size > s.space {
+	if session.parts == maxFragments || session.held+size > maxWhole {
 		s.drop(session)
 		return nil, false, errFragments
+	}
+	if session.element == nil || s.held+size > s.space { // others need the room
+		s.drop(session)
+		return nil, false, errWaiting
 	}
 	session.pending = &joined
 	session.parts++
@@ -71,7 +75,7 @@ func (s *sessions) hold(session *Session, budget *netconn.Budget, memory int64) 
 		}
 	}
 	if !held.Add(memory) {
-		return errFragments
+		return errWaiting
 	}
 	return nil
 }

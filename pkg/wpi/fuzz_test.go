@@ -73,6 +73,9 @@ func FuzzPhoneMessage(f *testing.F) {
 				t.Errorf("%s is kept", i.Name)
 			}
 		}
+		if files := m.Files(); len(files) > len(m.Items) {
+			t.Errorf("%d files of %d items", len(files), len(m.Items))
+		}
 		again, err := wpi.ParsePhoneMessage(m.Marshal())
 		if err != nil || describe(again) != describe(m) {
 			t.Fatalf("got %v, %v, want %v", again, err, m)
@@ -151,7 +154,7 @@ func FuzzCallRaw(f *testing.F) {
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		switch w.Code {
-		case http.StatusOK:
+		case http.StatusOK: // one message alone never needs more room than there is
 			m, err := wpi.ParseServiceMessage(w.Body.Bytes())
 			next := err == nil && m.Action == wpi.ActionGetNextFragment
 			if err != nil || (asked == 1) == next || w.Header().Get("Content-Length") != strconv.Itoa(w.Body.Len()) || w.Header().Get("Set-Cookie") == "" {

@@ -19,7 +19,8 @@ const (
 )
 
 // An Item is one value of a message. Status is what a phone says instead of the value, such as "failed" or "unknown item"
-// (the guide, p. 26); Index numbers the instances of an item that has several, and is "" if there is none.
+// (the guide, p. 26); the vendor's service marks items with "secure" beside their value (observed). Index numbers the
+// instances of an item that has several, and is "" if there is none.
 type Item struct {
 	Name, Index, Status, Value string
 }
@@ -53,6 +54,9 @@ const (
 	Failed   = "failed"
 	Busy     = "busy"
 )
+
+// FileOK is what a phone says of a file that it has (the guide, p. 54); of one that it does not have, it says Failed.
+const FileOK = "ok"
 
 // The values of fragment (the guide, p. 69).
 const (
@@ -94,7 +98,7 @@ func (m PhoneMessage) Format(f fmt.State, _ rune) {
 // Value returns the value of an item, and whether the phone gave one: neither an empty one nor a status instead.
 func (m *PhoneMessage) Value(name string) (string, bool) {
 	for _, i := range m.Items {
-		if i.Name == name && i.Status == "" && i.Value != "" {
+		if strings.EqualFold(i.Name, name) && i.Status == "" && i.Value != "" {
 			return i.Value, true
 		}
 	}
@@ -151,6 +155,21 @@ func CleanUp() ServiceMessage { return ServiceMessage{Action: ActionCleanUp} }
 // firmware V3R3 on, and forget it when they restart (the guide, pp. 31, 72, 75).
 func CleanUpAndCall() ServiceMessage {
 	return ServiceMessage{Action: ActionCleanUp, Items: []Item{{Name: ItemSendSolicited, Value: "true"}}}
+}
+
+// Overload is the reason with which the vendor's service ends a conversation when it has too much to do (observed).
+const Overload = "overload"
+
+// CleanUpOverload ends the conversation because the service has no room for it. How a phone goes on is not known.
+func CleanUpOverload() ServiceMessage {
+	return ServiceMessage{Action: ActionCleanUp, Items: []Item{{Name: ItemCleanUpReason, Value: Overload}}}
+}
+
+// IsOverload reports whether the message ends a conversation for lack of room.
+func (m ServiceMessage) IsOverload() bool {
+	return m.Action == ActionCleanUp && slices.ContainsFunc(m.Items, func(i Item) bool {
+		return strings.EqualFold(i.Name, ItemCleanUpReason) && strings.EqualFold(i.Value, Overload)
+	})
 }
 
 // secretItem reports whether an item's value is a secret: user-pwd, user-pwd-unicode, file-pwd, bootstrapping-tan,

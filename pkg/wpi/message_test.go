@@ -63,6 +63,34 @@ func TestPhoneGolden(t *testing.T) {
 	}
 }
 
+// TestAnswerGolden reads answers of other services: signed, with what the vendor's own service adds.
+func TestAnswerGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/answer/*.xml")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := wpi.ParseServiceMessage(text)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		got := fmt.Sprintf("nonce %q, action %q, overload %v\n", m.Nonce, m.Action, m.IsOverload())
+		for _, i := range m.Items {
+			got += fmt.Sprintf("%q[%q] %q %q\n", i.Name, i.Index, i.Status, i.Value)
+		}
+		golden(t, strings.TrimSuffix(file, ".xml")+".want", []byte(got))
+		again, err := wpi.ParseServiceMessage(m.Marshal())
+		if err != nil || !sameService(*again, *m) {
+			t.Errorf("%s: written anew it is\n%s, %v", file, m.Marshal(), err)
+		}
+	}
+}
+
 func serviceMessages(t *testing.T) map[string]wpi.ServiceMessage {
 	t.Helper()
 	deployment := func(d wpi.Deployment) wpi.ServiceMessage {
@@ -175,6 +203,18 @@ func bad() map[string]struct{ text, problem string } {
 		"signed, and empty": {"<Signature/>", "it has no Message"},
 		"signed, and other": {"<Signature><Object><html>" + reason + "</html></Object></Signature>", "it has no Message"},
 		"signed twice":      {"<Signature>" + message(reason) + message(reason) + "</Signature>", "two elements"},
+		"signed before":     {"<Signature><Object/>" + "</Signature>" + message(reason) + "<Signature/>", "another root"},
+		"one in, one out":   {"<WorkpointMessage><Signature><Object>" + message(reason) + "</Object></Signature><Message/></WorkpointMessage>", "two elements"},
+		"hidden in a value": {message(reason + `<Item name="a"><Signature><Object><Message nonce="canary">` + reason + `</Message></Object></Signature></Item>`), "two elements"},
+		"hidden behind":     {message(reason) + "<Signature><Object>" + message(reason) + "</Object></Signature>", "two elements"},
+		"bare behind":       {message(reason) + "<Signature><Object><Message/></Object></Signature>", "two elements"},
+		"hidden before":     {"<Signature><KeyInfo><Message>" + reason + "</Message></KeyInfo></Signature>" + message(reason), "another root"},
+		"two and a case":    {"<Signature><Object>" + message(reason) + strings.ToUpper(message("")) + "</Object></Signature>", "two elements"},
+		"two, prefixed":     {"<Signature><Object>" + message(reason) + "<a:WorkpointMessage/></Object></Signature>", "two elements"},
+		"one of the other":  {"<Signature><Object>" + message(reason) + "<DLSMessage/></Object></Signature>", "another root"},
+		"in the other":      {"<Signature><Object><DLSMessage><Message>" + reason + "</Message></DLSMessage></Object></Signature>", "another root"},
+		"deep signatures":   {strings.Repeat("<Signature>", 1000) + message(reason) + strings.Repeat("</Signature>", 1000), "without end"},
+		"signed reason":     {message("<Signature><Object>" + reason + "</Object></Signature>"), "it has no ReasonForContact"},
 		"signed, and again": {"<Signature>" + message(reason) + "</Signature>" + message(reason), "another root"},
 		"other wrapping":    {"<html><body>" + message(reason) + "</body></html>", "another root"},
 		"too long":          {message(reason) + strings.Repeat(" ", wpi.MaxMessage), "longer than"},

@@ -27,7 +27,7 @@ func (e *MessageError) Error() string {
 // ParsePhoneMessage reads what a phone sends. Passwords that phones send in clear are dropped, so that nothing behind
 // this can show them. The error is a [*MessageError].
 func ParsePhoneMessage(text []byte) (*PhoneMessage, error) {
-	p := &parser{root: "workpointmessage", phone: PhoneMessage{MaxItems: -1}}
+	p := &parser{root: phoneRoot, phone: PhoneMessage{MaxItems: -1}}
 	if err := p.parse(text); err != nil {
 		return nil, err
 	}
@@ -38,11 +38,20 @@ func ParsePhoneMessage(text []byte) (*PhoneMessage, error) {
 	return &p.phone, nil
 }
 
+// nonceOf returns the nonce of a phone's message without reading the message, and whether it is there: it costs next to
+// nothing.
+func nonceOf(text []byte) (string, bool) {
+	const enough = 8 << 10
+	p := &parser{root: phoneRoot, head: true}
+	err := p.parse(text[:min(len(text), enough)])
+	return p.phone.Nonce, err == nil
+}
+
 // ParseServiceMessage reads what a service answers. Both spellings of the root that services use are taken, DLSMessage
 // and DlsMessage (observed), and the items also behind the message (observed: phones obey that too). The error is a
 // [*MessageError].
 func ParseServiceMessage(text []byte) (*ServiceMessage, error) {
-	p := &parser{root: "dlsmessage", keepSecrets: true}
+	p := &parser{root: serviceRoot, keepSecrets: true}
 	if err := p.parse(text); err != nil {
 		return nil, err
 	}
@@ -54,11 +63,12 @@ func ParseServiceMessage(text []byte) (*ServiceMessage, error) {
 }
 
 // A parser reads a message of either direction. It takes elements by their names without namespace and case, wherever
-// they stand below the root, and passes over what it does not know. The root may stand within a signature, which is not
-// verified.
+// they stand below the root, and passes over what it does not know. A signature may be around the root, beside it or in it.
+// Nobody verifies it, and nothing in it counts but the message: there must be exactly one, wherever it stands.
 type parser struct {
 	root        string // in small letters
 	keepSecrets bool
+	head        bool     // it reads no more than what begins the message
 	path        []string // open elements, in small letters
 	seen        map[string]bool
 	text        strings.Builder // of the innermost element that holds a value
@@ -76,7 +86,7 @@ func (p *parser) parse(text []byte) error {
 	d := xml.NewDecoder(strings.NewReader(decode(text)))
 	d.Strict = false // a bare & stands for itself
 	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	for {
+	for !p.head || !p.seen["message"] {
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
 			break
@@ -92,7 +102,7 @@ func (p *parser) parse(text []byte) error {
 	switch {
 	case len(p.seen) == 0:
 		return &MessageError{0, "it is empty"}
-	case len(p.path) > 0:
+	case len(p.path) > 0 && !p.head:
 		return &MessageError{0, "it ends in the middle"}
 	case !p.seen["message"]:
 		return &MessageError{0, "it has no Message"}
@@ -123,20 +133,21 @@ func (p *parser) take(token xml.Token) string {
 func (p *parser) start(t xml.StartElement) string {
 	name := strings.ToLower(t.Name.Local)
 	inside := p.inside()
-	around := !inside && name != p.root && (name != "message" || !p.seen[signature]) // an element around the message
+	message := name == p.root || name == "message" && len(p.path) > 0 // a bare Message may stand in a signature
+	once := message || inside && (name == "reasonforcontact" && p.root == phoneRoot || name == "action")
 	switch {
-	case len(p.path) == 0 && len(p.seen) > 0, around && len(p.path) == 0 && name != signature:
+	case p.otherRoot(name):
 		return "another root than expected"
 	case len(p.path) == maxDepth:
 		return "elements within elements without end"
 	case inside && name == "item" && slices.Contains(p.path, name):
 		return "an item within an item"
-	case !around && (name == p.root || name == "message" || name == "reasonforcontact" && p.root == "workpointmessage" || name == "action") && p.seen[name]:
+	case once && p.seen[name]:
 		return "two elements where one is expected"
 	}
 	p.path = append(p.path, name)
 	p.text.Reset()
-	if around {
+	if !inside && !message {
 		p.seen[signature] = true
 		return ""
 	}
@@ -153,6 +164,18 @@ func (p *parser) start(t xml.StartElement) string {
 		}
 	}
 	return ""
+}
+
+// otherRoot reports whether an element begins a message of the other direction, or is no root where one begins: a root is the
+// message, or one signature before, around or behind it.
+func (p *parser) otherRoot(name string) bool {
+	switch name {
+	case p.root:
+		return len(p.path) == 0 && (p.seen[name] || p.seen["message"])
+	case phoneRoot, serviceRoot:
+		return true
+	}
+	return len(p.path) == 0 && (name != signature || p.seen[name])
 }
 
 // attribute reads an attribute. The guide's table has fragment on ReasonForContact, its examples on Message (pp. 29, 69).
@@ -181,12 +204,24 @@ func (p *parser) attribute(element, name, text string) string {
 	return ""
 }
 
-// signature is an element that may be around the root (observed: a service has a form of it, which it does not use).
-const signature = "signature"
+// The names of elements, in small letters.
+const (
+	phoneRoot   = "workpointmessage"
+	serviceRoot = "dlsmessage"
+	signature   = "signature" // of XML-DSig: the vendor's own service has it around each message (observed)
+)
 
-// inside reports whether the innermost open element is part of the message, and not of a signature around it.
+// inside reports whether the innermost open element is part of the message, and not of a signature.
 func (p *parser) inside() bool {
-	return slices.ContainsFunc(p.path, func(name string) bool { return name == p.root || name == "message" })
+	for _, name := range slices.Backward(p.path) {
+		switch name {
+		case p.root, "message":
+			return true
+		case signature:
+			return false
+		}
+	}
+	return false
 }
 
 func (p *parser) end(name string) string {
@@ -202,7 +237,7 @@ func (p *parser) end(name string) string {
 	}
 	switch name {
 	case "reasonforcontact":
-		p.phone.Reason = value
+		p.phone.Reason = strings.ToLower(value)
 	case "action":
 		p.service.Action = value
 	case "item":

@@ -24,6 +24,10 @@ const (
 // ErrNotAnswered is what an answerer may return to say nothing to a phone.
 var ErrNotAnswered = errors.New("the phone is not answered")
 
+// ErrFull is why a message is not taken for lack of room in the service, and not because of the phone. The phone gets the
+// end of the conversation with the reason [Overload], if it can be answered.
+var ErrFull = errors.New("this machine has no room for a phone's message")
+
 // A Call is one message of a phone.
 type Call struct {
 	Remote  netip.Addr    // the phone, or what translates addresses before it
@@ -38,7 +42,8 @@ type ServiceOptions struct {
 	// several goroutines.
 	Admit func(remote netip.Addr) bool
 	// Answer says what a phone is told. The nonce is added. An error, such as ErrNotAnswered, closes the connection with
-	// status 403 and an empty body. The calls of one session come one after the other, those of several at once.
+	// status 403 and an empty body; one that is [ErrFull] ends the conversation with the reason [Overload]. The calls of one
+	// session come one after the other, those of several at once.
 	Answer func(ctx context.Context, c Call) (ServiceMessage, error)
 	// Written is told that an answer was written, which is not that it was read, or why it was not. It may be nil. The next
 	// message of the session waits for it.
@@ -55,21 +60,29 @@ type ServiceOptions struct {
 
 // A CallError is a request that could not be understood, or came from no phone.
 type CallError struct {
-	Status int // with which it was answered
+	Status int // with which it was answered; 200 if it got the end of the conversation, for lack of room
 	Err    error
+
+	nonce string // of the message, if Status is 200
 }
 
 func (e *CallError) Error() string { return e.Err.Error() }
 func (e *CallError) Unwrap() error { return e.Err }
+
+// full returns the error of a message for which there is no room, but which is answered.
+func full(nonce string, err error) *CallError {
+	return &CallError{Status: http.StatusOK, Err: err, nonce: nonce}
+}
 
 // Why a request is refused, apart from what is wrong with a message.
 var (
 	errPath      = errors.New("it asks for another path than phones do")
 	errMethod    = errors.New("it does not use POST as phones do")
 	errLong      = errors.New("the message is too long")
-	errBusy      = errors.New("too many messages come at a time")
+	errBusy      = fmt.Errorf("%w: too many messages come at a time", ErrFull)
 	errCutOff    = errors.New("the message ends before its end, or comes too slowly")
 	errFragments = errors.New("more fragments than are taken")
+	errWaiting   = fmt.Errorf("%w: too many fragments wait for more", ErrFull)
 )
 
 // A Service is what phones call. It is an [http.Handler] for a server that speaks HTTP/1.1 over TLS and no HTTP/2 (the
@@ -122,15 +135,24 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, remote, failure)
 		return
 	}
-	hold := netconn.HoldOf(r.Context())
-	if hold != nil && !hold.Add(message.memory()) {
-		return // the connection had to make room
+	if hold := netconn.HoldOf(r.Context()); hold == nil || hold.Add(message.memory()) { // else the connection had to make room
+		s.take(w, r, message, size)
 	}
+}
+
+// take answers one message that was read, or takes it as a fragment.
+func (s *Service) take(w http.ResponseWriter, r *http.Request, message *PhoneMessage, size int) {
+	remote := remoteOf(r)
 	session, fresh := s.sessions.find(remote, cookieIDs(r.Header["Cookie"]), message.Reason == ReplyTo)
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.Timeout)
 	defer cancel()
-	if !session.enter(ctx) {
+	switch {
+	case session.enter(ctx):
+	case r.Context().Err() != nil: // the phone has left
 		s.say(w, http.StatusForbidden)
+		return
+	default:
+		s.refuse(w, remote, full(message.Nonce, errBusy))
 		return
 	}
 	defer session.leave()
@@ -142,10 +164,14 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	memory := message.memory()
 	message, whole, err := s.sessions.join(session, message, size)
 	if err == nil && !whole {
-		err = s.sessions.hold(session, hold.Budget(), memory)
+		err = s.sessions.hold(session, netconn.HoldOf(r.Context()).Budget(), memory)
 	}
-	if err != nil {
-		s.refuse(w, remote, &CallError{http.StatusBadRequest, err})
+	switch {
+	case errors.Is(err, ErrFull):
+		s.refuse(w, remote, full(nonce, err))
+		return
+	case err != nil:
+		s.refuse(w, remote, &CallError{Status: http.StatusBadRequest, Err: err})
 		return
 	}
 	if !whole {
@@ -157,6 +183,11 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Service) answer(ctx context.Context, w http.ResponseWriter, c Call) {
 	m, err := s.o.Answer(ctx, c)
+	if errors.Is(err, ErrFull) {
+		s.sessions.remove(c.Session)
+		s.refuse(w, c.Remote, full(c.Message.Nonce, err))
+		return
+	}
 	if err != nil {
 		s.sessions.remove(c.Session)
 		s.say(w, http.StatusForbidden)

@@ -17,19 +17,19 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request) (*PhoneMessage, i
 	_ = control.SetReadDeadline(time.Now().Add(s.o.Timeout)) // what is refused is not waited for longer either
 	switch {
 	case !isService(r.URL.Path):
-		return nil, 0, &CallError{http.StatusNotFound, otherwise(errPath, r)}
+		return nil, 0, &CallError{Status: http.StatusNotFound, Err: otherwise(errPath, r)}
 	case r.Method != http.MethodPost:
-		return nil, 0, &CallError{http.StatusMethodNotAllowed, otherwise(errMethod, r)}
+		return nil, 0, &CallError{Status: http.StatusMethodNotAllowed, Err: otherwise(errMethod, r)}
 	case r.ContentLength > MaxMessage:
-		return nil, 0, &CallError{http.StatusRequestEntityTooLarge, errLong}
+		return nil, 0, &CallError{Status: http.StatusRequestEntityTooLarge, Err: errLong}
 	}
 	var text bytes.Buffer // grows with what has come, not with what is announced
 	_, err := text.ReadFrom(http.MaxBytesReader(w, r.Body, MaxMessage))
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return nil, 0, &CallError{http.StatusRequestEntityTooLarge, errLong}
+		return nil, 0, &CallError{Status: http.StatusRequestEntityTooLarge, Err: errLong}
 	}
 	if err != nil {
-		return nil, 0, &CallError{http.StatusBadRequest, errCutOff}
+		return nil, 0, &CallError{Status: http.StatusBadRequest, Err: errCutOff}
 	}
 	_ = control.SetReadDeadline(time.Time{}) // else it would end the context while the answer is made
 	message, failure := s.understand(r.Context(), text.Bytes())
@@ -48,11 +48,14 @@ func (s *Service) understand(ctx context.Context, text []byte) (*PhoneMessage, *
 	case room <- struct{}{}:
 		defer func() { <-room }()
 	case <-ctx.Done():
-		return nil, &CallError{http.StatusServiceUnavailable, errBusy}
+		if nonce, ok := nonceOf(text); ok {
+			return nil, full(nonce, errBusy)
+		}
+		return nil, &CallError{Status: http.StatusServiceUnavailable, Err: errBusy}
 	}
 	message, err := ParsePhoneMessage(text)
 	if err != nil {
-		return nil, &CallError{http.StatusBadRequest, err}
+		return nil, &CallError{Status: http.StatusBadRequest, Err: err}
 	}
 	return message, nil
 }
@@ -63,7 +66,7 @@ func (s *Service) turnAway(w http.ResponseWriter, remote netip.Addr) {
 	control := http.NewResponseController(w)
 	_ = control.EnableFullDuplex()
 	_ = control.SetReadDeadline(time.Now())
-	s.refuse(w, remote, &CallError{http.StatusForbidden, ErrNotAnswered})
+	s.refuse(w, remote, &CallError{Status: http.StatusForbidden, Err: ErrNotAnswered})
 }
 
 // write sends an answer: nothing but the XML, or the phone rejects it (observed), and with its length, since phones up to
@@ -82,6 +85,14 @@ func (s *Service) write(w http.ResponseWriter, m ServiceMessage) error {
 func (s *Service) refuse(w http.ResponseWriter, remote netip.Addr, e *CallError) {
 	if s.o.Trouble != nil {
 		s.o.Trouble(remote, e)
+	}
+	if e.Status == http.StatusOK {
+		m := CleanUpOverload()
+		m.Nonce = e.nonce
+		w.Header().Del("Set-Cookie")
+		w.Header().Set("Connection", "close")
+		_ = s.write(w, m)
+		return
 	}
 	if e.Status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)

@@ -18,7 +18,7 @@ func imageFailure(plan fleet.Plan, in Context, results []fleet.Result, cause err
 		switch {
 		case r.Failure == nil:
 		case r.Failure.Kind != fleet.KindImage:
-			without = append(without, fmt.Sprintf("%s (%s)", name, r.Failure.Kind))
+			without = append(without, fmt.Sprintf("%s (%s)", name, Word(r.Failure.Kind)))
 		case r.Instructed && !r.Failure.Keeps:
 			with = append(with, name)
 		case r.Instructed || r.Upload.Sent > 0:

@@ -22,6 +22,7 @@ func MachineHint(err error) string {
 		"memory":     "close other programs, or lower --parallel",
 		"route":      "check this machine's network: cable or Wi-Fi, its address, VPN, and the route to that network",
 		"permission": "check this machine's firewall and security software: they do not permit cpupdate to connect",
+		"room":       "try again; if many phones call at a time, lower --parallel",
 		"names":      "check this machine's network and its DNS servers, or use IP addresses",
 	}[lacking.Lacks()]
 }

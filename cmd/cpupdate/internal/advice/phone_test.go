@@ -33,8 +33,8 @@ func TestRunFailure(t *testing.T) {
 		want    string
 		hint    string
 	}{
-		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (refused)", "refused: see why with: cpupdate check i c --phones site.csv"},
-		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (refused), c (refused)", "the flags that describe the phones"},
+		{image, Context{Image: "i", List: "site.csv"}, []fleet.Result{{}, {}, refused}, "1 of 3 phones is not updated: c (incompatible)", "incompatible: see why with: cpupdate check i c --phones site.csv"},
+		{image, Context{Image: "i"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (incompatible), c (incompatible)", "the flags that describe the phones"},
 		{image, Context{}, []fleet.Result{{}, {}, stopped(true)}, "interrupted: 1 of 3 phones is not done; 1 has the update command already and may still update", "cpupdate phone c"},
 		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
 		{image, Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
@@ -56,6 +56,19 @@ func TestHintsAreCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestRoomHint: a phone whose call this machine had no room for is not asked to change anything.
+func TestRoomHint(t *testing.T) {
+	f := PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindMachine, Msg: "it called back, but was told to call later", Err: noRoomError{}}})
+	if hint := strings.Join(f.Hints, " "); f.Code != exit.CodeUnreachable || hint != "try again; if many phones call at a time, lower --parallel" {
+		t.Errorf("%d, %q", f.Code, hint)
+	}
+}
+
+type noRoomError struct{}
+
+func (noRoomError) Error() string { return "this machine has no room for a phone's message" }
+func (noRoomError) Lacks() string { return "room" }
 
 // tables are all rows about phones.
 func tables() []PhoneRow { return slices.Concat(PhoneTable(), WebTable()) }
@@ -167,7 +180,7 @@ func TestRunFailureOfMany(t *testing.T) {
 	for _, want := range []string{
 		"tls: if it is bound to a provisioning service in secure mode, update it with that service",
 		"busy: try again when the phone is not in a call, or wait longer with --patience",
-		"refused: see why with: cpupdate check cp600.bind p1 --phones " + exit.Word("Telefone Süd.csv"),
+		"incompatible: see why with: cpupdate check cp600.bind p1 --phones " + exit.Word("Telefone Süd.csv"),
 	} {
 		if !slices.Contains(f.Hints, want) {
 			t.Errorf("no %q in %q", want, f.Hints)
@@ -254,5 +267,48 @@ func TestShortList(t *testing.T) {
 	}
 	if got := ShortList(names); !strings.HasPrefix(got, "a, b, c, d, e, f, g, h, i, j, ") || strings.Contains(got, "k") || !strings.Contains(got, "2") {
 		t.Error(got)
+	}
+}
+
+// TestHintsOfKeys checks that of several pages whose keys are not trusted each has its own key in the hints, ten of them at most, and
+// that a hint that says nothing of a key is there once.
+func TestHintsOfKeys(t *testing.T) {
+	t.Parallel()
+	in := Context{Page: func(address string) string { return address + ":443" }}
+	for name, c := range map[string]struct {
+		phones int
+		err    func(i byte) error
+		hints  int
+		keys   int
+	}{
+		"two keys": {2, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 2, 2},
+		"ten":      {10, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 10, 10},
+		"twelve": {12, func(i byte) error {
+			return &trust.Error{Presented: trust.Pin{i + 1}, Err: x509.UnknownAuthorityError{}}
+		}, 11, 10},
+		"no key":       {3, func(byte) error { return errors.New("no certificate") }, 1, 0},
+		"a short key":  {3, func(byte) error { return &trust.WeakKeyError{Bits: 512} }, 1, 0},
+		"the same key": {2, func(byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{9}} }, 2, 2},
+	} {
+		var plan fleet.Plan
+		var results []fleet.Result
+		for i := range c.phones {
+			plan.Phones = append(plan.Phones, fleet.Target{Address: fmt.Sprintf("192.0.2.%d", i+1)})
+			results = append(results, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindPageTrust, Err: c.err(byte(i))}})
+		}
+		hints := exit.Classify(RunFailure(plan, in, results)).Hints
+		keys := 0
+		for i := range min(c.phones, 10) {
+			pin := trust.Pin{byte(i + 1)}
+			if name == "the same key" {
+				pin = trust.Pin{9}
+			}
+			if i < len(hints) && strings.HasPrefix(hints[i], fmt.Sprintf("page-trust: 192.0.2.%d: compare ", i+1)) && strings.Contains(hints[i], pin.String()) {
+				keys++
+			}
+		}
+		if len(hints) != c.hints || keys != c.keys {
+			t.Errorf("%s: %d of them show a key: %q", name, keys, hints)
+		}
 	}
 }

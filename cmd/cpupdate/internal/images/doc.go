@@ -28,6 +28,8 @@ type Doc struct {
 	UpdateFrom      *string           `json:"update_from"`
 	Built           *string           `json:"built"`
 	Note            *string           `json:"note"`
+	Development     *bool             `json:"development"`
+	Kernel          *kernelDoc        `json:"kernel"`
 	PayloadSHA256   *string           `json:"payload_sha256"`
 	SHA256          *string           `json:"sha256"`
 	Digest          *string           `json:"digest"`
@@ -38,6 +40,14 @@ type Doc struct {
 	Warnings        []string          `json:"warnings"`
 	Fields          []fieldDoc        `json:"fields,omitempty"`
 	Error           *exit.ErrorDoc    `json:"error"`
+}
+
+// A kernelDoc is the kernel part of an OpenStage image. Everything in it is observed.
+type kernelDoc struct {
+	State   string  `json:"state"` // intact, damaged, not read
+	Size    int64   `json:"size_bytes"`
+	Name    string  `json:"name"`
+	Version *string `json:"software_version"`
 }
 
 type signatureDoc struct {
@@ -73,7 +83,7 @@ func (im *Image) State() string {
 	switch in := im.Facts.Integrity; {
 	case !im.Readable && !errors.As(im.Cause, &format):
 		return stateUnreadable
-	case !im.Readable || in.Digest == bind.Wrong:
+	case !im.Readable || in.Digest == bind.Wrong || in.Kernel == bind.Wrong:
 		return StateDamaged
 	case im.Err != nil:
 		return stateUntrusted
@@ -101,6 +111,7 @@ func (im *Image) Doc() Doc {
 	doc.Models, doc.HardwareLevels = f.Models.Value, f.Levels.Value.Ranges()
 	doc.SoftwareVersion, doc.UpdateFrom = versionFact(f.Version), versionFact(f.UpdateFrom)
 	doc.Rule = new(im.rule())
+	doc.Development, doc.Kernel = new(f.Development), newKernelDoc(f)
 	if f.Built.Known() {
 		doc.Built = new(f.Built.Value.Format(time.RFC3339))
 	}
@@ -126,6 +137,31 @@ func (im *Image) rule() int {
 		return 1
 	}
 	return 2
+}
+
+// newKernelDoc returns nil for an image without a kernel part.
+func newKernelDoc(f bind.Facts) *kernelDoc {
+	if !f.Kernel.Known() {
+		return nil
+	}
+	k := f.Kernel.Value
+	doc := &kernelDoc{State: kernelState(f), Size: k.Length, Name: k.Name}
+	if !k.Version.IsZero() {
+		doc.Version = new(k.Version.String())
+	}
+	return doc
+}
+
+// kernelState returns the state of the kernel part in words.
+func kernelState(f bind.Facts) string {
+	switch f.Integrity.Kernel {
+	case bind.Right:
+		return "intact"
+	case bind.Wrong:
+		return "damaged"
+	case bind.NotRead, bind.Absent:
+	}
+	return "not read"
 }
 
 func newSignatureDoc(s bind.Signature) *signatureDoc {

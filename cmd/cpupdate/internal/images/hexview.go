@@ -57,6 +57,8 @@ func drawBytes(w io.Writer, con *console.Console, im *Image) {
 	switch end := last.Offset + last.Length; {
 	case last.Name == "":
 		fmt.Fprintln(w, "  (no known header)")
+	case last.Source == bind.KernelHeader && im.Facts.PayloadLength >= 0:
+		v.gap(last, bind.Field{Origin: bind.Origin{Offset: im.Facts.HeaderLength + im.Facts.PayloadLength}}, im.Facts.HeaderLength)
 	case last.Source == bind.Header && im.Facts.PayloadLength >= 0:
 		v.gap(last, bind.Field{Origin: bind.Origin{Offset: max(im.Facts.HeaderLength, end) + im.Facts.PayloadLength}}, im.Facts.HeaderLength)
 	}
@@ -91,7 +93,7 @@ func (v hexView) gap(last, next bind.Field, headerEnd int64) {
 		return
 	}
 	draw(from, headerEnd, "padding")
-	draw(headerEnd, to, "payload")
+	draw(max(from, headerEnd), to, "payload")
 }
 
 // value writes the bytes of a value; the meaning starts next to the first line and continues next to the others.

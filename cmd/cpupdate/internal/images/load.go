@@ -129,10 +129,11 @@ func (l *Loader) LoadOpen(ctx context.Context, name string) (*bind.File, *Image)
 		err = f.Verify(ctx)
 	}
 	im.Facts, im.fields = f.Facts(), f.Fields()
-	im.Readable = err == nil || im.Facts.Integrity.Digest == bind.Wrong
+	im.Readable = err == nil || im.Facts.Integrity.Digest == bind.Wrong || im.Facts.Integrity.Kernel == bind.Wrong
 	if name != "-" {
 		im.Warnings = bind.NameWarnings(name, im.Facts)
 	}
+	im.Warnings = append(im.Warnings, im.Facts.Warnings()...)
 	if content.Name != "" {
 		im.Warnings = append(im.Warnings, "the file is "+content.Name)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -80,10 +81,25 @@ func openStage(t *testing.T) string {
 	return clitest.File(t, "os60.img", out.Bytes())
 }
 
+// kernelImage writes an OpenStage image with a kernel part, damaged as forge calls it.
+func kernelImage(t *testing.T, damage string) string {
+	t.Helper()
+	if damage == "" {
+		return clitest.File(t, "os40.img", forge.ValidOpenStage().Image())
+	}
+	for _, forgery := range forge.KernelForgeries() {
+		if forgery.Name == "kernel part: "+damage {
+			return clitest.File(t, "os40.img", forgery.Image)
+		}
+	}
+	t.Fatalf("no forgery is called %q", damage)
+	return ""
+}
+
 // describedImage writes a file without a known header, and a descriptor beside it.
 func describedImage(t *testing.T) string {
 	t.Helper()
-	name := clitest.File(t, "vendor.img", []byte("nobody knows this header"))
+	name := clitest.File(t, "vendor.img", []byte("nobody knows this header\x00"))
 	d, err := bind.Describe(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +132,11 @@ func TestStates(t *testing.T) {
 		{"described", describedImage(t), nil, stateIntact, true},
 		{"header only", plain, []string{"--header-only"}, StateUnread, true},
 		{"without a digest", openStage(t), nil, stateUnverified, true},
+		{"with a kernel part", kernelImage(t, ""), nil, stateUnverified, true},
+		{"with a damaged kernel", kernelImage(t, "first byte of the kernel changed"), nil, StateDamaged, true},
+		{"with a damaged kernel that is not read", kernelImage(t, "first byte of the kernel changed"), []string{"--header-only"}, StateUnread, true},
+		{"with a damaged kernel's header", kernelImage(t, "header CRC wrong"), []string{"--header-only"}, StateDamaged, false},
+		{"with a kernel past its end", kernelImage(t, "size 2^32-1"), []string{"--header-only"}, StateDamaged, false},
 		{"another byte", changed(t, plain), nil, StateDamaged, true},
 		{"another byte that is not read", changed(t, plain), []string{"--header-only"}, StateUnread, true},
 		{"cut in its header", clitest.File(t, "cut.bind", mustRead(t, plain)[:40]), nil, StateDamaged, false},

@@ -97,6 +97,9 @@ func imageRows(im *Image) []row {
 	rows = append(rows, softwareRows(f)...)
 	rows = append(rows,
 		row{"hardware levels", orNone(f.Levels.Known(), f.Levels.Value.String()), ruleComment(im)})
+	if f.Development {
+		rows = append(rows, row{"kind of build", "development", "observed: major version 0"})
+	}
 	if f.UpdateFrom.Known() {
 		rows = append(rows, row{"update from", f.UpdateFrom.Value.String() + " or newer", ""})
 	}
@@ -184,6 +187,7 @@ func integrityRows(im *Image) []row {
 		payload += ", sha256 " + console.ShortHex(f.PayloadSHA256.Value) + " " + digest
 	}
 	rows = append(rows, row{"payload", payload, ""})
+	rows = append(rows, kernelRows(f)...)
 	if sum := f.Integrity.SHA256; sum != nil {
 		rows = append(rows, row{"whole file", console.Bytes(f.Size), ""}, row{"sha256", wholeDigest(f, *sum), ""})
 	}
@@ -203,6 +207,26 @@ func integrityRows(im *Image) []row {
 	}
 	for _, correction := range f.Corrections {
 		rows = append(rows, row{"corrected", correction, ""})
+	}
+	return rows
+}
+
+// kernelRows returns what is known about the kernel part of an OpenStage image.
+func kernelRows(f bind.Facts) []row {
+	switch {
+	case f.Format != bind.OpenStage:
+		return nil
+	case !f.Kernel.Known():
+		return []row{{"kernel part", "no such header", "no U-Boot header at 0x40"}}
+	}
+	k := f.Kernel.Value
+	state := kernelState(f) + ", " + console.Bytes(k.Length)
+	if f.Integrity.Kernel == bind.NotRead {
+		state = "CRC not checked, header intact"
+	}
+	rows := []row{{"kernel part", state, "observed at 0x40"}, {"kernel name", k.Name, "observed at 0x60"}}
+	if !k.Version.IsZero() {
+		rows = append(rows, row{"kernel version", k.Version.String(), "assumed from its name"})
 	}
 	return rows
 }

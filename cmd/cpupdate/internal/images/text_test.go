@@ -57,7 +57,7 @@ func TestDoc(t *testing.T) {
 		return names
 	}
 	full := fields(fullImage(t))
-	if got := missing(full); !slices.Equal(got, []string{"descriptor", "error", "platform", "sha256"}) {
+	if got := missing(full); !slices.Equal(got, []string{"descriptor", "error", "kernel", "platform", "sha256"}) {
 		t.Errorf("of an image that states everything %q are null", got)
 	}
 	for name, want := range map[string]any{
@@ -69,7 +69,7 @@ func TestDoc(t *testing.T) {
 		}
 	}
 	plain := fields(clitest.Image(t, "plain.bind", nil))
-	if got := missing(plain); !slices.Equal(got, []string{"built", "descriptor", "error", "hw_levels", "models", "note", "platform", "sha256", "update_from"}) || plain["rule"] != 2.0 {
+	if got := missing(plain); !slices.Equal(got, []string{"built", "descriptor", "error", "hw_levels", "kernel", "models", "note", "platform", "sha256", "update_from"}) || plain["rule"] != 2.0 {
 		t.Errorf("of a plain image %q are null", got)
 	}
 	described := fields(describedImage(t))

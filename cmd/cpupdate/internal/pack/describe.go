@@ -16,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
@@ -24,11 +25,12 @@ type DescribeOptions struct {
 	Stated        statedOptions
 	Note, Key     string
 	Force, DryRun bool
-	Foreign       bool // describe a file that looks like something other than an image
+	Hardware      string // a hardware table besides the stored one
+	Foreign       bool   // describe a file that looks like something other than an image
 }
 
 // Describe writes a descriptor beside an image, and shows the image with it.
-func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o DescribeOptions, name string) error {
+func Describe(ctx context.Context, con *console.Console, store *settings.Store, open images.OpenFunc, o DescribeOptions, name string) error {
 	key, err := readPrivateKey(ctx, o.Key)
 	if err != nil {
 		return err
@@ -46,6 +48,10 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 	if err := o.apply(description); err != nil {
 		return err
 	}
+	aboutModels, err := o.addModels(ctx, store, description)
+	if err != nil {
+		return err
+	}
 	text, err := description.Marshal()
 	if err != nil {
 		return exit.Usage("describe", "%v", err)
@@ -58,6 +64,7 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 		return exit.Usage("describe", "--key %s would be overwritten: store the key under another name", o.Key)
 	}
 	if o.DryRun {
+		noteModels(con, name, aboutModels)
 		if description.Content.Name != "" {
 			con.Note("warning", name, "the file is "+description.Content.Name)
 		}
@@ -74,6 +81,7 @@ func Describe(ctx context.Context, con *console.Console, open images.OpenFunc, o
 	for _, warning := range im.Warnings {
 		con.Note("warning", name, warning)
 	}
+	noteModels(con, name, aboutModels)
 	if missing := missingFlags(im.Facts); len(missing) > 0 {
 		con.Note("note", name, "the descriptor does not state everything that check compares; to add it, run describe again with the same flags and "+strings.Join(missing, ", "))
 	}
@@ -208,10 +216,11 @@ func (o *DescribeOptions) apply(d *bind.Description) error {
 	return nil
 }
 
-func without(names []string, name string) []string {
+// without returns the texts that are none of the others.
+func without(names []string, others ...string) []string {
 	var out []string
 	for _, n := range names {
-		if n != name {
+		if !slices.Contains(others, n) {
 			out = append(out, n)
 		}
 	}

@@ -34,7 +34,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
 		fleet.StepBusy, fleet.StepSettling, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
-		if r.con.Verbose || e.Step == fleet.StepBusy || e.Step == fleet.StepSettling {
+		if first := r.Watch.firstCallError(e); r.con.Verbose || e.Step == fleet.StepBusy || e.Step == fleet.StepSettling || first {
 			r.noteAbout(r.targets[e.Phone].Label(), stepText(e))
 		}
 	}
@@ -47,14 +47,15 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		return
 	}
 	r.progress.Resize(size)
-	r.progress.SetStatus(r.Watch.status())
+	r.progress.SetStatus(r.Watch.status(nil))
 	r.progress.Update(sent)
 }
 
-// startStatus shows how far all phones are while they get the image, if this machine can see it.
+// startStatus shows how far all phones are while they get the image, if this machine can see it. The bar has a percentage of its
+// own, that of all phones.
 func (r *Report) startStatus(begun bool) {
 	if begun && r.progress == nil && r.size > 0 {
-		r.progress = r.con.StartStatus(r.size*int64(len(r.targets)), r.Watch.status())
+		r.progress = r.con.StartStatus(r.size*int64(len(r.targets)), r.Watch.status(nil))
 	}
 }
 
@@ -127,18 +128,10 @@ func (r *Report) nameWidth() int {
 func endWord(e fleet.Event) (string, console.Style) {
 	if f := e.Failure; f != nil {
 		switch f.Kind {
-		case fleet.KindRefused:
-			return "incompatible", console.Red
-		case fleet.KindUnknown:
-			return "unknown", console.Yellow
-		case fleet.KindInterrupted:
-			return "interrupted", console.Yellow
-		case fleet.KindImage:
-			return "image error", console.Red
-		case fleet.KindStopped:
-			return "left alone", console.Yellow
+		case fleet.KindUnknown, fleet.KindInterrupted, fleet.KindStopped:
+			return advice.Word(f.Kind), console.Yellow
 		}
-		return string(f.Kind), console.Red
+		return advice.Word(f.Kind), console.Red
 	}
 	switch e.Outcome {
 	case fleet.Updated:

@@ -429,8 +429,8 @@ func TestStates(t *testing.T) {
 			}
 			last = w.states[0]
 		}
-		if last != stateDone || w.status() != "1 of 1 done" {
-			t.Errorf("it ends in state %d: %s", last, w.status())
+		if last != stateDone || w.status(w.share) != "1 of 1 done" {
+			t.Errorf("it ends in state %d: %s", last, w.status(w.share))
 		}
 	}
 }

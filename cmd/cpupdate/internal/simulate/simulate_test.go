@@ -2,10 +2,12 @@ package simulate
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +22,7 @@ import (
 	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // TestSimulateToNobody checks that phones end with an error if their lines cannot be written.
@@ -67,14 +70,15 @@ func simulateIn(ctx context.Context, t *testing.T, con *console.Console, args ..
 	return Run(ctx, con, newOptions(t, args...))
 }
 
-// A readyWriter keeps what is written, and ends the phones when they are ready.
+// A readyWriter keeps what is written, and ends the phones when they are ready, or when a sign is written.
 type readyWriter struct {
 	bytes.Buffer
+	sign  string // "": that they are ready
 	ready func()
 }
 
 func (w *readyWriter) Write(b []byte) (int, error) {
-	if bytes.Contains(b, []byte("Ctrl-C")) {
+	if bytes.Contains(b, []byte(cmp.Or(w.sign, "Ctrl-C"))) {
 		w.ready()
 	}
 	return w.Buffer.Write(b)
@@ -178,6 +182,28 @@ func TestSimulatedEarlyEvents(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "V1 R4.9.0, in a call; update command received 0 times") {
 		t.Errorf("the state is not shown:\n%s", out)
+	}
+}
+
+// TestServiceWithoutRoom checks that a phone understands our own service when that has no room, and says when it calls again.
+func TestServiceWithoutRoom(t *testing.T) {
+	service := httptest.NewTLSServer(wpi.NewService(wpi.ServiceOptions{
+		Answer: func(context.Context, wpi.Call) (wpi.ServiceMessage, error) { return wpi.ServiceMessage{}, wpi.ErrFull },
+	}))
+	defer service.Close()
+	for fault, want := range map[string]string{
+		"signed":            "deferred: the service has no room; the phone calls again in 1m0s\n",
+		"overload-gives-up": "deferred: the service has no room; the phone does not call again\n",
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &readyWriter{ready: cancel, sign: "  deferred"}
+		con, _, errOut := newConsole()
+		con.Out = out
+		c := con.Report(simulateIn(ctx, t, con, "--service", service.Listener.Addr().String(), "--fault", fault))
+		if c != exit.CodeOK || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "aborted") {
+			t.Errorf("%s: exit code %d\n%s%s", fault, c, out, errOut)
+		}
+		cancel()
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // CompatibleLine says in one line why an image may be sent.
 func CompatibleLine(v hwcheck.Verdict) string {
 	overridden := []string{}
-	text := "compatible"
+	text, class := "compatible", ""
 	for _, f := range v.Findings {
 		switch {
 		case f.Outcome == hwcheck.Overridden:
@@ -26,7 +26,11 @@ func CompatibleLine(v hwcheck.Verdict) string {
 		case f.Outcome == hwcheck.Pass && (f.Rule == hwcheck.HardwareLevel || f.Rule == hwcheck.MinimumVersion):
 			text += fmt.Sprintf(": %s, image %s, phone %s (%s)", f.Rule, f.Image.Value, f.Phone.Value, f.Phone.From)
 		}
+		if f.Class != nil {
+			class = fmt.Sprintf(", %s by class %s (%s)", f.Rule, f.Class.Name, f.Class.Confidence)
+		}
 	}
+	text += class
 	if len(overridden) > 0 {
 		text += ", overridden: " + strings.Join(overridden, ", ")
 	}
@@ -117,6 +121,9 @@ func SheetText(con *console.Console, im *images.Image, p hwcheck.Phone, v hwchec
 		below.Lead = "-> "
 		for _, f := range findings {
 			fmt.Fprintln(w, findingText(con, f, columns))
+			if f.Class != nil {
+				fmt.Fprintln(w, con.Layout(textColumn).Line(console.Plain.Cell(f.Reason)))
+			}
 			if stops(f) && !v.NothingToDo || con.Verbose && f.Advice != "" {
 				fmt.Fprintln(w, below.Line(console.Plain.Cell(advice(f))))
 			}

@@ -1,5 +1,6 @@
-// Package knownkeys lists, adds and removes the known keys of servers and phones.
-package knownkeys
+// Package trustcmd is the command trust: it lists, adds and removes the known keys of servers and phones. Package knownhosts
+// stores them.
+package trustcmd
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package knownkeys
+package trustcmd
 
 import (
 	"encoding/json"
