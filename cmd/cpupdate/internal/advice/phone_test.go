@@ -269,3 +269,46 @@ func TestShortList(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestHintsOfKeys checks that of several pages whose keys are not trusted each has its own key in the hints, ten of them at most, and
+// that a hint that says nothing of a key is there once.
+func TestHintsOfKeys(t *testing.T) {
+	t.Parallel()
+	in := Context{Page: func(address string) string { return address + ":443" }}
+	for name, c := range map[string]struct {
+		phones int
+		err    func(i byte) error
+		hints  int
+		keys   int
+	}{
+		"two keys": {2, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 2, 2},
+		"ten":      {10, func(i byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{i + 1}} }, 10, 10},
+		"twelve": {12, func(i byte) error {
+			return &trust.Error{Presented: trust.Pin{i + 1}, Err: x509.UnknownAuthorityError{}}
+		}, 11, 10},
+		"no key":       {3, func(byte) error { return errors.New("no certificate") }, 1, 0},
+		"a short key":  {3, func(byte) error { return &trust.WeakKeyError{Bits: 512} }, 1, 0},
+		"the same key": {2, func(byte) error { return &trust.Error{Pinned: true, Presented: trust.Pin{9}} }, 2, 2},
+	} {
+		var plan fleet.Plan
+		var results []fleet.Result
+		for i := range c.phones {
+			plan.Phones = append(plan.Phones, fleet.Target{Address: fmt.Sprintf("192.0.2.%d", i+1)})
+			results = append(results, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindPageTrust, Err: c.err(byte(i))}})
+		}
+		hints := exit.Classify(RunFailure(plan, in, results)).Hints
+		keys := 0
+		for i := range min(c.phones, 10) {
+			pin := trust.Pin{byte(i + 1)}
+			if name == "the same key" {
+				pin = trust.Pin{9}
+			}
+			if i < len(hints) && strings.HasPrefix(hints[i], fmt.Sprintf("page-trust: 192.0.2.%d: compare ", i+1)) && strings.Contains(hints[i], pin.String()) {
+				keys++
+			}
+		}
+		if len(hints) != c.hints || keys != c.keys {
+			t.Errorf("%s: %d of them show a key: %q", name, keys, hints)
+		}
+	}
+}

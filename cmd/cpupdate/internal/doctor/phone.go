@@ -71,7 +71,7 @@ func phoneCall(ctx context.Context, x *diagnosis, i int) finding {
 	}
 	f := x.failedPhone(i, advice.Context{List: x.o.List, Flags: x.con.Flags}, r)
 	switch r.Failure.Kind { //nolint:exhaustive // the other kinds need no more hints
-	case fleet.KindAnotherPhone, fleet.KindDuplicate:
+	case fleet.KindAnotherPhone, fleet.KindDuplicate, fleet.KindOtherCertificate:
 		f.Needed = true // no route may update a phone other than the named one
 	case fleet.KindNoCall:
 		contact, _ := hwcheck.ContactAddress(x.targets[i].Address) // targets has checked it

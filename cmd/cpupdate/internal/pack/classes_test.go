@@ -73,7 +73,7 @@ func TestDescribeTable(t *testing.T) {
 		{forge.ValidOpenStage().Image(), nil, exit.CodeSettings},
 		{forge.ValidOpenStage().Image(), []string{"--model=40"}, exit.CodeOK},
 		{forge.Valid().Image(), nil, exit.CodeOK},
-		{[]byte("nobody knows this header"), nil, exit.CodeOK},
+		{[]byte("nobody knows this header\x00"), nil, exit.CodeOK},
 	} {
 		name := clitest.File(t, "x.img", test.image)
 		_, err := described(t.Context(), t, name, func(o *DescribeOptions) { o.Hardware = "missing" }, test.args...)
