@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (r *Report) WritePhoneList(w io.Writer) error {
 			override = "yes"
 		}
 		mac := journal.Name(cmp.Or(p.statedMAC, p.MAC))
-		if strings.Count(mac, ":") != 5 || len(mac) != len("00:1A:E8:12:34:56") || seen[mac] {
+		if read, err := net.ParseMAC(mac); err != nil || len(read) != 6 || seen[mac] {
 			mac = "" // what a phone says may be anything, and a list must not have one twice
 		}
 		seen[mac] = true

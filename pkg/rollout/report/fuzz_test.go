@@ -16,7 +16,7 @@ import (
 // FuzzForms has one text wherever a text may be: each form is valid and bounded, and contains nothing that is not visible. The plan
 // is damaged as well: it names an image and a wave that are not there.
 func FuzzForms(f *testing.F) {
-	for _, text := range []string{"", evil, "=1+1", "a; +1", "\u202e\x00\xff", "]]>", "</script>", strings.Repeat("\u202e", 1000), "{{.}}", "PHONE", "\r\n\t\"", ";=\uff1d"} {
+	for _, text := range []string{"", evil, "=1+1", "a; +1", "\u202e\x00\xff", "]]>", "</script>", strings.Repeat("\u202e", 1000), "{{.}}", "PHONE", "\r\n\t\"", ";=\uff1d", "00:00:00:00:00:0\x01", "::::: 00 \x01 \x02 00"} {
 		f.Add(text, uint8(0))
 		f.Add(text, uint8(1))
 	}

@@ -185,7 +185,7 @@ func forPhone(text, address string) string {
 	if strings.HasPrefix(address, "-") {
 		return text
 	}
-	return strings.ReplaceAll(text, "PHONE", address)
+	return bounded(strings.ReplaceAll(text, "PHONE", address))
 }
 
 // versionText returns a version, "" if it is unknown.
