@@ -68,7 +68,7 @@ func newApp() *app {
 	a := wire(con, store, pass, around)
 	a.record.Variable = os.Getenv("CPUPDATE_JOURNAL")
 	a.record.Folder, a.record.FolderErr = stateFolder(os.Getenv, runtime.GOOS)
-	a.record.By = origin()
+	a.record.Origin = origin
 	return a
 }
 
@@ -115,7 +115,7 @@ func proxiesSet(get func(string) string, oneCase bool) (set []string) {
 func wire(con *console.Console, store *settings.Store, pass *credentials.Store, around doctor.Surroundings) *app {
 	return &app{
 		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Console: con, Settings: store}, around: around,
-		record: &record.Store{Folder: store.Folder, FolderErr: store.FolderErr, By: journal.Origin{Tool: buildVersion()}},
+		record: &record.Store{Folder: store.Folder, FolderErr: store.FolderErr, Origin: func() journal.Origin { return journal.Origin{Tool: buildVersion()} }},
 		open:   bind.Open, dial: transfer.Dial, clock: time.Now,
 	}
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/history"
 )
 
@@ -25,11 +28,12 @@ instruct it again until it is known how that ended.`,
   cpupdate history --since 7d --csv`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name := ""
 			if len(args) > 0 {
-				name = args[0]
+				if o.Phone = args[0]; strings.TrimSpace(o.Phone) == "" {
+					return exit.Usage("history", "PHONE must not be empty")
+				}
 			}
-			return history.Run(cmd.Context(), a.con, a.record, o, name, a.clock())
+			return history.Run(cmd.Context(), a.con, a.record, o, a.clock())
 		},
 	}
 	flags := cmd.Flags()

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -79,6 +81,7 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
+	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that a run that was cut off instructed may take from then to report the new version (`DURATION`)")
 	end()
 	o.Image.AddTrustFlags(flags)
 }

@@ -43,9 +43,6 @@ The exit codes are listed by: cpupdate help exit-codes`,
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			a.parsed = true
 			a.store.FindFolder()
-			if a.record.FolderErr != nil && a.store.FolderErr == nil {
-				a.record.Folder, a.record.FolderErr = a.store.Folder, nil
-			}
 			a.con.Flags = flagsOf(cmd.Flags())
 			if err := noEmptyFlag(cmd); err != nil {
 				return err

@@ -39,7 +39,23 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"cpupdate": main, "answering": answering})
+	testscript.Main(withJournal{m}, map[string]func(){"cpupdate": main, "answering": answering})
+}
+
+// withJournal runs the tests with a journal of their own: no test writes into that of whoever runs it.
+type withJournal struct{ *testing.M }
+
+// Run runs the tests.
+func (m withJournal) Run() int {
+	folder, err := os.MkdirTemp("", "cpupdate-journal")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Setenv("CPUPDATE_JOURNAL", filepath.Join(folder, "journal.db")); err != nil {
+		panic(err)
+	}
+	return m.M.Run()
 }
 
 // TestScript runs the command as a person would: testdata/script, one file a subject.

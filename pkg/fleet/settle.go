@@ -30,6 +30,8 @@ func (p *phone) settle(ctx context.Context) error {
 			return err
 		case err == nil && p.facts.runs(p.facts.after):
 			return p.settled()
+		case err == nil && p.otherwise():
+			return failf(KindUnproven, "%s; it ran %s then and runs %s now, which is not the version of the image", p.instructedThen(), bounded(earlier.Before.Version), bounded(p.facts.after.Version))
 		case !time.Now().Before(until):
 			return p.unsettled(failure)
 		}
@@ -129,7 +131,7 @@ func (p *phone) settled() error {
 
 // unsettled describes a phone that does not run the new version in time. silent is why it could not be queried, if so.
 func (p *phone) unsettled(silent *Failure) error {
-	earlier := "an earlier run instructed it at " + p.target.Earlier.At.Format(time.DateTime)
+	earlier := p.instructedThen()
 	switch said := p.facts.after.Version; {
 	case silent != nil:
 		return &Failure{Kind: KindNoAnswer, Msg: earlier + ", and it does not report its version now", Err: silent}
@@ -138,6 +140,17 @@ func (p *phone) unsettled(silent *Failure) error {
 	default:
 		return failf(KindUnproven, "%s, and it still runs %s", earlier, bounded(said))
 	}
+}
+
+// instructedThen says when an earlier run instructed the phone.
+func (p *phone) instructedThen() string {
+	return "an earlier run instructed it at " + p.target.Earlier.At.Local().Format(time.DateTime)
+}
+
+// otherwise reports whether the phone runs neither the version that it ran then nor that of the image: somebody else updated it.
+func (p *phone) otherwise() bool {
+	then, now := p.facts.before.running(), p.facts.after.running()
+	return !then.IsZero() && !now.IsZero() && now != then && !p.facts.sameVersion(p.facts.after)
 }
 
 // pauseUntil waits, or until the phone calls. It reports whether the run goes on.

@@ -144,6 +144,9 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	if stopped(results) {
 		ended = exit.CodeStopped
 	}
+	if slices.ContainsFunc(results, func(r fleet.Result) bool { return r.Failure != nil && r.Failure.Kind == fleet.KindNotRecorded }) {
+		ended = exit.CodeSettings
+	}
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(plan, in, results, bad)...)
 }
 

@@ -16,11 +16,13 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
-// Options are the flags of history.
+// Options are the flags and arguments of history.
 type Options struct {
+	Phone string // an address or a MAC address, "" for all phones
 	Since string // a time span back, or a date
 	CSV   bool
 }
@@ -39,8 +41,8 @@ type phone struct {
 	state journal.State
 }
 
-// Run shows the runs, the newest first: all of them, or those with one phone, by its address or MAC address.
-func Run(ctx context.Context, con *console.Console, store *record.Store, o Options, name string, now time.Time) error {
+// Run shows the runs, the newest first: all of them, or those with one phone. Times are shown in the time zone of now.
+func Run(ctx context.Context, con *console.Console, store *record.Store, o Options, now time.Time) error {
 	since, err := parseSince(o.Since, now)
 	if err != nil {
 		return err
@@ -53,15 +55,19 @@ func Run(ctx context.Context, con *console.Console, store *record.Store, o Optio
 		return err
 	}
 	var runs []run
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		if runs, err = read(ctx, store, name, since); err != nil {
+	_, err = os.Stat(path)
+	switch missing := errors.Is(err, fs.ErrNotExist); {
+	case missing && store.Flag != "":
+		return exit.New(exit.CodeSettings, fmt.Errorf("--journal %s: there is no such file", exit.ShownArgument(path)), "check the name of the file")
+	case !missing:
+		if runs, err = read(ctx, store, o.Phone, since); err != nil {
 			return err
 		}
 	}
 	if o.CSV {
 		return printCSV(con, runs)
 	}
-	return con.Print(document(runs), text(con, runs, name))
+	return con.Print(document(runs), text(con, runs, o, path, now.Location()))
 }
 
 // parseSince reads a time span back from now such as 48h or 7d, or a date such as 2026-11-01; zero for "".
@@ -112,31 +118,45 @@ func read(ctx context.Context, store *record.Store, name string, since time.Time
 	return runs, nil
 }
 
-// streams returns the streams of one phone, by run; nil for all phones.
+// streams returns the streams of one phone, by run; nil for all phones. The phone is found in any notation of its address.
 func streams(ctx context.Context, ledger journal.Ledger, name string) (map[string][]journal.Key, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // all
 	}
+	names := []string{name}
+	if address, err := hwcheck.ContactAddress(name); err == nil {
+		names = append(names, address)
+	}
 	of := map[string][]journal.Key{}
-	for key, err := range ledger.Find(ctx, name) {
-		if err != nil {
-			return nil, err
+	for _, name := range names {
+		for key, err := range ledger.Find(ctx, name) {
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(of[key.Rollout], key) {
+				of[key.Rollout] = append(of[key.Rollout], key)
+			}
 		}
-		of[key.Rollout] = append(of[key.Rollout], key)
 	}
 	return of, nil
 }
 
-// phones returns the phones of a run in the order of their names: those of the streams, or all.
+// phones returns the phones of a run in the order in which they were listed: those of the streams, or all.
 func phones(ctx context.Context, ledger journal.Ledger, rollout string, keys []journal.Key) ([]phone, error) {
-	states := map[journal.Key]journal.State{}
+	states, first := map[journal.Key]journal.State{}, map[journal.Key]journal.Seq{}
+	add := func(key journal.Key, event journal.Event) {
+		if _, found := first[key]; !found {
+			first[key] = event.Seq
+		}
+		states[key] = states[key].Apply(event)
+	}
 	if keys == nil {
 		for r, err := range ledger.ReadAll(ctx, rollout) {
 			if err != nil {
 				return nil, err
 			}
 			if r.Key.Phone != "" {
-				states[r.Key] = states[r.Key].Apply(r.Event)
+				add(r.Key, r.Event)
 			}
 		}
 	}
@@ -145,43 +165,57 @@ func phones(ctx context.Context, ledger journal.Ledger, rollout string, keys []j
 			if err != nil {
 				return nil, err
 			}
-			states[key] = states[key].Apply(event)
+			add(key, event)
 		}
 	}
 	all := make([]phone, 0, len(states))
 	for key, state := range states {
 		all = append(all, phone{key, state})
 	}
-	slices.SortFunc(all, func(a, b phone) int { return cmp.Compare(a.key.Phone, b.key.Phone) })
+	slices.SortFunc(all, func(a, b phone) int {
+		return cmp.Or(cmp.Compare(first[a.key], first[b.key]), cmp.Compare(a.key.Phone, b.key.Phone))
+	})
 	return all, nil
 }
+
+// What is said of a phone without an outcome.
+const (
+	notKnown = "not known" // it was instructed, and nothing says how that ended
+	notBegun = "not begun" // it was not contacted, or not to the end
+)
 
 // outcome names how it ended with a phone: an outcome, a kind of failure, or what is known if nothing is final.
 func (p phone) outcome() string {
 	switch o := p.state.Outcome; {
 	case o != nil && o.Result == journal.Failed:
-		return o.Failure
+		return cmp.Or(o.Failure, o.Result)
 	case o != nil:
 		return o.Result
+	case p.isOpen():
+		return notKnown
 	case p.state.LetGo != nil:
-		return p.state.LetGo.Failure
-	case !p.state.Told.IsZero():
-		return "not known"
+		return cmp.Or(p.state.LetGo.Failure, notBegun)
 	}
-	return "not begun"
+	return notBegun
 }
 
+// isOpen reports whether a phone was instructed, and nothing says how that ended.
+func (p phone) isOpen() bool { return p.state.Outcome == nil && !p.state.Told.IsZero() }
+
 // why says why it ended so, "" if there is no more to say.
-func (p phone) why() string {
+func (p phone) why(zone *time.Location) string {
+	letGo := ""
+	if p.state.LetGo != nil {
+		letGo = p.state.LetGo.Text
+	}
 	switch {
 	case p.state.Outcome != nil:
 		return p.state.Outcome.Text
-	case p.state.LetGo != nil:
-		return p.state.LetGo.Text
-	case !p.state.Told.IsZero():
-		return "it was instructed at " + stamp(p.state.Told) + ", and the run ended before it was known how that went"
+	case p.isOpen():
+		return "it was instructed at " + stamp(p.state.Told, zone) + ", and how that ended is not recorded here: " +
+			cmp.Or(letGo, "the run was cut off, or still goes on")
 	}
-	return ""
+	return letGo
 }
 
 // from returns the version before, and to the version that the phone reported last.
@@ -194,22 +228,24 @@ func (p phone) to() string {
 	return p.state.After.Version
 }
 
+// versions returns "before -> after", or the one that is known.
+func (p phone) versions() string {
+	switch from, to := p.from(), p.to(); {
+	case from == "" || from == to:
+		return to
+	case to == "":
+		return from
+	default:
+		return from + " -> " + to
+	}
+}
+
 // mac returns the MAC address of a phone, as it said it or as the list states it.
 func (p phone) mac() string {
 	return cmp.Or(p.state.After.MAC, p.state.Before.MAC, p.state.Listed.MAC)
 }
 
-// stamp formats a time as people read it, in the local time zone.
-func stamp(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
-
-// what describes the image of a run.
-func what(i journal.Image) string {
-	text := strings.TrimSpace(i.SoftwareType + " " + i.Version)
-	switch {
-	case i.SHA256 != "":
-		text += ", sha256 " + i.SHA256
-	case i.PayloadSHA256 != "":
-		text += ", payload sha256 " + i.PayloadSHA256
-	}
-	return strings.TrimPrefix(fmt.Sprintf("%s, %s", i.Name, text), ", ")
+// stamp formats a time as people read it.
+func stamp(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format(time.DateTime)
 }

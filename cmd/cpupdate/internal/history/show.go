@@ -53,7 +53,7 @@ func document(runs []run) historyDoc {
 		for _, p := range r.phones {
 			d.Phones = append(d.Phones, phoneDoc{
 				Phone: p.key.Phone, Note: p.state.Listed.Note, MAC: p.mac(), Time: p.state.At.UTC().Format(time.RFC3339Nano), Outcome: p.outcome(),
-				Final: p.state.Outcome != nil, Before: p.from(), After: p.to(), Told: !p.state.Told.IsZero(), Why: p.why(), Overrides: p.state.Overrides,
+				Final: p.state.Outcome != nil, Before: p.from(), After: p.to(), Told: !p.state.Told.IsZero(), Why: p.why(time.UTC), Overrides: p.state.Overrides,
 			})
 		}
 		doc.Runs = append(doc.Runs, d)
@@ -62,58 +62,126 @@ func document(runs []run) historyDoc {
 }
 
 // text writes the answer for people: each run with its phones below it.
-func text(con *console.Console, runs []run, name string) func(io.Writer) {
+func text(con *console.Console, runs []run, o Options, path string, zone *time.Location) func(io.Writer) {
 	return func(w io.Writer) {
 		if len(runs) == 0 {
-			if name == "" {
-				fmt.Fprintln(w, "nothing is recorded")
-			} else {
-				fmt.Fprintf(w, "nothing is recorded of %s\n", console.Escape(name))
+			nothing := "nothing is recorded"
+			if o.Phone != "" {
+				nothing += " of " + o.Phone
 			}
+			if o.Since != "" {
+				nothing += " since " + o.Since
+			}
+			fmt.Fprintf(w, "%s: %s\n", console.Escape(nothing), console.Escape(path)) // a path on one line
 		}
 		for i, r := range runs {
 			if i > 0 {
 				fmt.Fprintln(w)
 			}
-			r.write(con, w)
+			r.write(con, w, zone)
 		}
 	}
 }
 
-// write writes one run.
-func (r run) write(con *console.Console, w io.Writer) {
-	row := func(cells ...string) { fmt.Fprintln(w, con.Layout(2, 8).Line(console.Cells(cells...)...)) }
-	fmt.Fprintf(w, "%s  %s\n", stamp(r.at), console.Escape(r.name))
+// How the line of a phone is laid out.
+const (
+	maxLabel     = 32 // a wider address with note does not widen the column
+	reasonIndent = 6  // of the lines below
+)
+
+// write writes one run: a line about it, one about who did it, and one for each phone with its reasons below.
+func (r run) write(con *console.Console, w io.Writer, zone *time.Location) {
+	var what, about []string
+	if !r.planned.Push {
+		what = append(what, "rollout "+r.name)
+	}
 	for _, image := range r.planned.Images {
-		row("image", what(image))
+		what = append(what, imageText(image))
 	}
-	if by := r.planned.By; by.User != "" || by.Host != "" {
-		row("by", strings.Trim(by.User+" on "+by.Host, " "))
+	switch by := r.planned.By; {
+	case by.User != "" && by.Host != "":
+		about = append(about, "by "+by.User+" on "+by.Host)
+	case by.User+by.Host != "":
+		about = append(about, "by "+by.User+by.Host)
 	}
-	width := 0
+	for _, image := range r.planned.Images {
+		if digest := digestText(image); digest != "" {
+			about = append(about, digest)
+		}
+	}
+	fmt.Fprintln(w, con.Layout(0, len(time.DateTime)).Line(console.Cells(stamp(r.at, zone), strings.Join(what, "; "))...))
+	if len(about) > 0 {
+		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(strings.Join(about, ", "))...))
+	}
+	results, addresses := 0, 0
 	for _, p := range r.phones {
-		width = max(width, len(p.outcome()))
+		results, addresses = max(results, console.Columns(p.outcome())), max(addresses, min(console.Columns(console.Escape(p.label())), maxLabel))
 	}
-	layout := con.Layout(2, width)
+	layout, below := con.Layout(2, results, addresses), con.Layout(reasonIndent)
 	for _, p := range r.phones {
-		line := p.key.Phone
-		if note := p.state.Listed.Note; note != "" {
-			line += " (" + note + ")"
+		fmt.Fprintln(w, layout.Line(style(p).Cell(p.outcome()), console.Plain.Cell(p.label()), console.Plain.Cell(p.versions())))
+		for _, text := range p.reasons(zone) {
+			fmt.Fprintln(w, below.Line(console.Plain.Cell(text)))
 		}
-		switch from, to := p.from(), p.to(); {
-		case from != "" && to != "" && from != to:
-			line += "  " + from + " -> " + to
-		case from+to != "":
-			line += "  " + strings.TrimSpace(from+" "+strings.TrimPrefix(to, from))
-		}
-		if why := p.why(); why != "" {
-			line += ": " + why
-		}
-		for _, o := range p.state.Overrides {
-			line += fmt.Sprintf("; %s was overridden: %s", o.Rule, o.Reason)
-		}
-		fmt.Fprintln(w, layout.Line(style(p).Cell(p.outcome()), console.Plain.Cell(line)))
 	}
+}
+
+// label returns the address of a phone and its note.
+func (p phone) label() string {
+	if note := p.state.Listed.Note; note != "" {
+		return p.key.Phone + " (" + note + ")"
+	}
+	return p.key.Phone
+}
+
+// reasons returns why it ended so with a phone, and what was overridden.
+func (p phone) reasons(zone *time.Location) (texts []string) {
+	if why := p.why(zone); why != "" {
+		texts = append(texts, why)
+	}
+	for _, o := range p.state.Overrides {
+		texts = append(texts, "overridden: "+o.Rule+reason(o))
+	}
+	return texts
+}
+
+// reason returns why a rule was overridden, in parentheses.
+func reason(o journal.Override) string {
+	if o.Reason == "" {
+		return ""
+	}
+	return " (" + o.Reason + ")"
+}
+
+// shownDigest is how many digits of a digest people get to see.
+const shownDigest = 12
+
+// imageText describes an image on one line.
+func imageText(i journal.Image) string {
+	text := strings.TrimSpace(i.SoftwareType + " " + i.Version)
+	if i.Name != "" && text != "" {
+		return i.Name + ", " + text
+	}
+	return i.Name + text
+}
+
+// digestText returns the beginning of an image's digest, "" if it has none.
+func digestText(i journal.Image) string {
+	switch {
+	case i.SHA256 != "":
+		return "sha256 " + shortened(i.SHA256)
+	case i.PayloadSHA256 != "":
+		return "payload sha256 " + shortened(i.PayloadSHA256)
+	}
+	return ""
+}
+
+// shortened cuts a digest, which --json and --csv have whole.
+func shortened(digest string) string {
+	if len(digest) <= shownDigest {
+		return digest
+	}
+	return digest[:shownDigest] + "..."
 }
 
 // style returns the colour of an outcome.
@@ -131,7 +199,7 @@ func style(p phone) console.Style {
 func printCSV(con *console.Console, runs []run) error {
 	return con.Part(func(w io.Writer) {
 		c := csv.NewWriter(w)
-		_ = c.Write([]string{"time", "run", "phone", "note", "mac", "outcome", "before", "after", "image", "version", "sha256", "user", "host", "override", "why"})
+		_ = c.Write([]string{"time", "run", "phone", "note", "mac", "outcome", "before", "after", "image", "version", "sha256", "payload_sha256", "user", "host", "override", "why"})
 		for _, r := range runs {
 			image := journal.Image{}
 			if len(r.planned.Images) > 0 {
@@ -140,11 +208,11 @@ func printCSV(con *console.Console, runs []run) error {
 			for _, p := range r.phones {
 				var overrides []string
 				for _, o := range p.state.Overrides {
-					overrides = append(overrides, o.Rule+": "+o.Reason)
+					overrides = append(overrides, o.Rule+reason(o))
 				}
 				row := []string{
 					r.at.UTC().Format(time.RFC3339), r.name, p.key.Phone, p.state.Listed.Note, p.mac(), p.outcome(), p.from(), p.to(), image.Name,
-					image.Version, image.SHA256, r.planned.By.User, r.planned.By.Host, strings.Join(overrides, "; "), p.why(),
+					image.Version, image.SHA256, image.PayloadSHA256, r.planned.By.User, r.planned.By.Host, strings.Join(overrides, "; "), p.why(time.UTC),
 				}
 				for i := range row {
 					row[i] = plainCell(row[i])

@@ -136,7 +136,7 @@ func (r *rollout) noneFits() bool {
 
 // run starts to listen for phones, uploads the image if there is a server, and updates the phones.
 func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
-	rec, err := r.record(ctx)
+	rec, err := r.openJournal(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,8 +181,12 @@ func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *
 	if image.Source, err = r.source(ctx, callbackServer); err != nil {
 		return err
 	}
+	if err := r.record(ctx, rec); err != nil {
+		return err
+	}
+	show.NoteEarlier(r.targets)
 	plan := fleet.Plan{
-		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image, Commit: rec.Commit,
+		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image, Commit: rec.Commit, Settle: r.o.Settle,
 	}
 	end := show.Watch.Begin(callbackServer)
 	results, err := callbackServer.Runner.Run(ctx, plan)
@@ -199,30 +203,41 @@ func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *
 	return err
 }
 
-// record begins the record of the run in the journal, and takes over what it says of the phones. Without a journal of its own
-// place a push goes on unrecorded.
-func (r *rollout) record(ctx context.Context) (*record.Run, error) {
+// openJournal opens the journal before anything is sent, so that a problem with a file that was named costs nothing. It returns
+// nil for a run that is not recorded: a dry run does nothing to phones, and without a usable journal of its own place a push goes on.
+func (r *rollout) openJournal(ctx context.Context) (*record.Run, error) {
 	if r.o.DryRun {
-		return nil, nil //nolint:nilnil // nothing is done that has to be recorded
+		return nil, nil //nolint:nilnil // a nil run records nothing
 	}
+	rec, err := r.journal.Begin(ctx)
+	return rec, r.unrecorded(ctx, err)
+}
+
+// unrecorded returns an error of the journal that ends the run, and shows another one.
+func (r *rollout) unrecorded(ctx context.Context, err error) error {
+	if err != nil && r.journal.Named() == "" && ctx.Err() == nil {
+		r.con.NoteAbout("warning", "the journal", "this push is not recorded: "+err.Error())
+		return nil
+	}
+	return err
+}
+
+// record records what the run does and its phones, and takes over what earlier runs did with them. Nothing was done to a phone so far.
+func (r *rollout) record(ctx context.Context, rec *record.Run) error {
 	used := r.im.Used(r.version).Image
 	image := journal.Image{
 		Name: filepath.Base(used.File), Version: used.Version, SoftwareType: used.SoftwareType, SHA256: used.SHA256, PayloadSHA256: used.PayloadSHA256,
 		Size: r.file.Image().Size(),
 	}
-	rec, targets, err := r.journal.Push(ctx, image, r.way(), r.targets)
-	switch {
-	case err != nil && (r.journal.Named() != "" || ctx.Err() != nil):
-		return nil, err
-	case err != nil:
-		r.con.NoteAbout("warning", "the journal", "this push is not recorded: "+err.Error())
-		return nil, nil //nolint:nilnil // a nil run records nothing
+	targets, err := rec.List(ctx, record.Push{Image: image, Route: r.way(), Settle: r.o.Settle}, r.targets)
+	if err != nil {
+		return r.unrecorded(ctx, err)
 	}
 	r.targets = targets
 	if n := record.Earlier(targets); n > 0 {
-		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of these phones, and how that ended is not recorded: they are queried, and not instructed again", n))
+		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried, and not instructed again", n, len(targets)))
 	}
-	return rec, nil
+	return nil
 }
 
 // way returns how the image gets to the phones, for the journal.
@@ -304,8 +319,11 @@ func valueSetting(err error) error {
 // priority returns the priority that phones are given.
 func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
 
-// checkUrgency rejects an unknown priority.
+// checkUrgency rejects an unknown priority, and a time that is none.
 func (o *Options) checkUrgency() error {
+	if o.Settle <= 0 {
+		return exit.Usage("push", "--settle %s: must be greater than zero", o.Settle)
+	}
 	if o.Urgency != string(wpi.Normal) && o.Urgency != string(wpi.Immediate) {
 		return exit.Usage("push", "--priority %s: must be normal or immediate", o.Urgency)
 	}

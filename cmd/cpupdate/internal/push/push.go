@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -28,6 +29,7 @@ type Options struct {
 	Listen   option.Listen
 	Urgency  string
 	DryRun   bool
+	Settle   time.Duration // how long a phone that an earlier run instructed may take from then
 }
 
 // Run runs the command: it installs an image on phones, or uploads it.

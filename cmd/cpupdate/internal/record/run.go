@@ -17,46 +17,68 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
-// A Run records one run with phones. A nil Run records nothing.
+// A Run records one run with phones. A nil Run records nothing, and neither does one before [Run.List] or after that failed.
 type Run struct {
 	ledger  journal.Ledger
-	writer  *journal.Writer
+	origin  journal.Origin
+	writer  *journal.Writer // nil: nothing is recorded
 	rollout string
 	id      string
 	image   journal.Image
+	settle  time.Duration
 	phones  []phone
-
-	mu       sync.Mutex
-	reported []int64 // bytes of the image that were noted last
 }
 
 // A phone is what a run knows about the stream of one phone.
 type phone struct {
 	key    journal.Key
 	listed journal.Seq // its first event
-	begun  time.Time
+
+	mu      sync.Mutex
+	begun   time.Time
+	attempt int    // from 1; one more after it was busy
+	told    bool   // a step that cannot be undone was announced
+	mac     string // as it says
+	fetched int64  // bytes that were noted last; negative: none
 }
 
-// Push begins the record of a push. It returns the targets with what earlier runs did with them. Whatever keeps that from being
-// recorded is an error with exit code and hint; the caller decides whether the run goes on.
-func (s *Store) Push(ctx context.Context, image journal.Image, route journal.Route, targets []fleet.Target) (*Run, []fleet.Target, error) {
+// Begin opens the journal for a run. The error has an exit code and a hint.
+func (s *Store) Begin(ctx context.Context) (*Run, error) {
 	ledger, err := s.Open(ctx)
 	if err != nil {
-		return nil, targets, err
+		return nil, err
 	}
-	r := &Run{ledger: ledger, image: image, id: token(), reported: make([]int64, len(targets))}
+	return &Run{ledger: ledger, origin: s.Origin(), id: token()}, nil
+}
+
+// A Push is what a run does, for the journal.
+type Push struct {
+	Image  journal.Image
+	Route  journal.Route
+	Settle time.Duration // how long a phone that an earlier run instructed may take from then
+}
+
+// List records what the run does, and its phones. It returns them with what earlier runs did with them. After an error, which
+// has an exit code and a hint, the run records nothing: the caller decides whether it goes on.
+func (r *Run) List(ctx context.Context, push Push, targets []fleet.Target) ([]fleet.Target, error) {
+	if r == nil {
+		return targets, nil
+	}
+	r.image, r.settle = push.Image, push.Settle
 	r.rollout = "push-" + time.Now().UTC().Format("20060102-150405") + "-" + r.id
-	plan := journal.Planned{Images: []journal.Image{image}, Route: route, By: s.By, Phones: len(targets), Push: true}
-	if err := r.create(ctx, plan, targets); err != nil {
-		_ = ledger.Close()
-		return nil, targets, Error(err)
+	plan := journal.Planned{Images: []journal.Image{push.Image}, Route: push.Route, By: r.origin, Phones: len(targets), Push: true}
+	if err := r.list(ctx, plan, targets); err != nil {
+		return targets, Error(err)
 	}
-	known, err := r.earlier(ctx, targets)
+	known, last, err := r.earlier(ctx, targets)
 	if err != nil {
-		_ = ledger.Close()
-		return nil, targets, Error(err)
+		return targets, Error(err)
 	}
-	return r, known, nil
+	r.writer = journal.NewWriter(ctx, r.ledger)
+	for i := range r.phones {
+		r.writer.Resume(r.phones[i].key, last[i])
+	}
+	return known, nil
 }
 
 // token returns a name that no other run has.
@@ -66,43 +88,59 @@ func token() string {
 	return hex.EncodeToString(b[:])
 }
 
-// create writes the plan and the list of the phones, and begins to record.
-func (r *Run) create(ctx context.Context, plan journal.Planned, targets []fleet.Target) error {
+// list writes the plan and the list of the phones.
+func (r *Run) list(ctx context.Context, plan journal.Planned, targets []fleet.Target) error {
 	now := time.Now()
-	planned, err := journal.Create(ctx, r.ledger, r.rollout, now, plan)
-	if err != nil {
+	if _, err := journal.Create(ctx, r.ledger, r.rollout, now, plan); err != nil {
 		return err
 	}
-	var batches []journal.Batch
-	for _, t := range targets {
-		p := phone{key: journal.Key{Rollout: r.rollout, Phone: t.Address}}
-		listed := journal.Listed{Address: t.Address, MAC: t.MAC, Note: t.Note}
-		batches = append(batches, journal.Batch{Key: p.key, Events: []journal.Event{{At: now, Body: listed}}})
-		r.phones = append(r.phones, p)
+	r.phones = make([]phone, len(targets))
+	batches := make([]journal.Batch, len(targets))
+	for i, t := range targets {
+		listed := journal.Listed{Address: contactAddress(t.Address), MAC: t.MAC, Note: t.Note}
+		batches[i] = journal.Batch{Key: journal.Key{Rollout: r.rollout, Phone: t.Address}, Events: []journal.Event{{At: now, Body: listed}}}
 	}
-	r.writer = journal.NewWriter(ctx, r.ledger)
-	r.writer.Resume(journal.Key{Rollout: r.rollout}, planned)
 	for i, answer := range r.ledger.AppendAll(ctx, batches) {
 		if answer.Err != nil {
-			_ = r.writer.Close(ctx)
 			return answer.Err
 		}
-		r.phones[i].listed = answer.Seq
-		r.writer.Resume(r.phones[i].key, answer.Seq)
+		p := &r.phones[i]
+		p.key, p.listed, p.attempt, p.fetched = batches[i].Key, answer.Seq, 1, -1
 	}
 	return nil
 }
 
-// Commit records a step that cannot be undone before it is taken, as [fleet.Options] wants it.
+// contactAddress returns the one notation of a phone's address, with the port: however the address is written, an earlier run
+// with the phone is found by it.
+func contactAddress(address string) string {
+	if one, err := hwcheck.ContactAddress(address); err == nil {
+		return one
+	}
+	return address
+}
+
+// records reports whether the run records anything.
+func (r *Run) records() bool { return r != nil && r.writer != nil }
+
+// Commit records a step that cannot be undone before it is taken, as [fleet.Plan] wants it. It refuses a phone that another
+// run has, or that one instructed under another address.
 func (r *Run) Commit(ctx context.Context, number int, step fleet.Step) error {
-	if r == nil {
+	if !r.records() {
 		return nil
 	}
-	var body journal.Body = journal.Instructing{Run: r.id, Attempt: 1, Version: r.image.Version, SHA256: r.image.SHA256}
-	if step == fleet.StepSending {
-		body = journal.Sending{Run: r.id, Attempt: 1, Version: r.image.Version, SHA256: r.image.SHA256, Size: r.image.Size}
+	p := &r.phones[number]
+	if err := r.elsewhere(ctx, p); err != nil {
+		return err
 	}
-	err := r.writer.Barrier(ctx, r.phones[number].key, journal.Event{At: time.Now(), Body: body})
+	p.mu.Lock()
+	p.told = true // from now on nobody can be sure that it was not announced
+	attempt := p.attempt
+	p.mu.Unlock()
+	var body journal.Body = journal.Instructing{Run: r.id, Attempt: attempt, Version: r.image.Version, SHA256: r.image.SHA256}
+	if step == fleet.StepSending {
+		body = journal.Sending{Run: r.id, Attempt: attempt, Version: r.image.Version, SHA256: r.image.SHA256, Size: r.image.Size}
+	}
+	err := r.writer.Barrier(ctx, p.key, journal.Event{At: time.Now(), Body: body})
 	if errors.Is(err, journal.ErrConflict) {
 		return &fleet.Failure{Kind: fleet.KindTaken, Msg: "another run of cpupdate began with it, and this one left it alone"}
 	}
@@ -111,23 +149,28 @@ func (r *Run) Commit(ctx context.Context, number int, step fleet.Step) error {
 
 // Event records what happened to a phone.
 func (r *Run) Event(e fleet.Event) {
-	if r == nil || e.Phone == fleet.NoPhone {
+	if e.Phone == fleet.NoPhone || !r.records() {
 		return
 	}
 	p := &r.phones[e.Phone]
-	var bodies []journal.Body
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.begun.IsZero() {
 		p.begun = e.At
-		bodies = append(bodies, journal.Begun{Run: r.id, Attempt: 1})
+		if e.Step != fleet.StepFailed { // it was left alone before it was contacted
+			r.writer.Note(p.key, journal.Event{At: e.At, Body: journal.Begun{Run: r.id, Attempt: p.attempt}})
+		}
 	}
-	bodies = append(bodies, r.bodies(e)...)
-	for _, body := range bodies {
+	if e.Device.MAC != "" {
+		p.mac = e.Device.MAC
+	}
+	for _, body := range r.bodies(p, e) {
 		r.writer.Note(p.key, journal.Event{At: e.At, Body: body})
 	}
 }
 
 // bodies returns what an event is in the journal.
-func (r *Run) bodies(e fleet.Event) []journal.Body {
+func (r *Run) bodies(p *phone, e fleet.Event) []journal.Body {
 	switch e.Step {
 	case fleet.StepCalled, fleet.StepFound, fleet.StepSettling:
 		if e.Device != (fleet.Device{}) {
@@ -140,9 +183,10 @@ func (r *Run) bodies(e fleet.Event) []journal.Body {
 	case fleet.StepAccepted:
 		return []journal.Body{journal.Accepted{}}
 	case fleet.StepBusy:
+		p.told, p.attempt = false, p.attempt+1
 		return []journal.Body{journal.Busy{}}
 	case fleet.StepFetching:
-		if r.isNews(e.Phone, e.Fetch.Sent, e.Fetch.Size) {
+		if p.isNews(e.Fetch.Sent, e.Fetch.Size) {
 			return []journal.Body{journal.Fetching{Bytes: e.Fetch.Sent, Size: e.Fetch.Size}}
 		}
 	case fleet.StepFetched:
@@ -154,20 +198,19 @@ func (r *Run) bodies(e fleet.Event) []journal.Body {
 	case fleet.StepBack:
 		return []journal.Body{journal.Back{}}
 	case fleet.StepDone, fleet.StepFailed:
-		return r.ended(e)
+		return r.ended(p, e)
 	default:
 	}
 	return nil
 }
 
-// isNews reports whether so many bytes are a tenth of the image more than what was noted last.
-func (r *Run) isNews(number int, sent, size int64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if sent-r.reported[number] < size/10 {
+// isNews reports whether so many bytes are the first ones, a tenth of the image more than what was noted last, or fewer than that: the
+// phone began again.
+func (p *phone) isNews(sent, size int64) bool {
+	if p.fetched >= 0 && sent >= p.fetched && sent-p.fetched < max(size/10, 1) {
 		return false
 	}
-	r.reported[number] = sent
+	p.fetched = sent
 	return true
 }
 
@@ -190,16 +233,16 @@ func checked(v hwcheck.Verdict) journal.Checked {
 }
 
 // ended returns the end of a phone: its outcome, or that nothing is final.
-func (r *Run) ended(e fleet.Event) []journal.Body {
+func (r *Run) ended(p *phone, e fleet.Event) []journal.Body {
 	var bodies []journal.Body
 	if e.Device != (fleet.Device{}) {
 		bodies = append(bodies, reported(e.Device))
 	}
 	f := e.Failure
-	if f != nil && !final(f) {
+	if f != nil && !p.final(f) {
 		return append(bodies, journal.LetGo{Run: r.id, Failure: string(f.Kind), Text: f.Error()})
 	}
-	o := journal.Outcome{Version: e.Device.Version, Took: e.At.Sub(r.phones[e.Phone].begun)}
+	o := journal.Outcome{Version: e.Device.Version, Took: e.At.Sub(p.begun)}
 	switch {
 	case f != nil:
 		o.Result, o.Failure, o.Text, o.Instructed, o.Keeps = journal.Failed, string(f.Kind), f.Error(), f.Instructed, f.Keeps
@@ -217,7 +260,10 @@ func (r *Run) ended(e fleet.Event) []journal.Body {
 }
 
 // final reports whether a failure says how it ended with the phone. The others leave it to the next run.
-func final(f *fleet.Failure) bool {
+func (p *phone) final(f *fleet.Failure) bool {
+	if p.told && !f.Instructed {
+		return true // the announced step was not taken: the next run need not wait for it
+	}
 	switch f.Kind {
 	case fleet.KindInterrupted, fleet.KindImage:
 		return f.Instructed && f.Keeps
@@ -235,14 +281,17 @@ func (r *Run) Close(ctx context.Context) error {
 	if r == nil {
 		return nil
 	}
+	if r.writer == nil {
+		return Error(r.ledger.Close())
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	err := r.writer.Close(ctx)
+	_ = r.writer.Close(ctx) // its losses say more
 	losses := slices.DeleteFunc(r.writer.Losses(), func(l journal.Loss) bool {
 		return errors.Is(l.Err, journal.ErrConflict) // another run took over, and records it
 	})
-	if closeErr := r.ledger.Close(); len(losses) == 0 {
-		return Error(closeErr)
+	if err := r.ledger.Close(); len(losses) == 0 {
+		return Error(err)
 	}
 	var names []string
 	for _, loss := range losses {
@@ -250,11 +299,11 @@ func (r *Run) Close(ctx context.Context) error {
 	}
 	const named = 3
 	if more := len(names) - named; more > 0 {
-		names = append(names[:named], fmt.Sprintf("%d more phones", more))
+		names = append(names[:named], fmt.Sprintf("%d more", more))
 	}
-	failure := losses[0].Err
+	failure, kind := losses[0].Err, losses[0].Err
 	if e := (*journal.Error)(nil); errors.As(failure, &e) {
-		err = e.Kind
+		kind = e.Kind
 	}
-	return exit.New(exit.CodeSettings, fmt.Errorf("how the run ended is not recorded completely for %s: %w", strings.Join(names, ", "), failure), hint(err))
+	return exit.New(exit.CodeSettings, fmt.Errorf("what happened last is not recorded for %s: %w", strings.Join(names, ", "), failure), hint(kind))
 }

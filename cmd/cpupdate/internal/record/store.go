@@ -22,7 +22,10 @@ type Store struct {
 	FolderErr error  // why the state folder is unknown
 	Flag      string // file of --journal
 	Variable  string // file of $CPUPDATE_JOURNAL
-	By        journal.Origin
+
+	Origin func() journal.Origin // returns who uses it; called only by a run that is recorded
+
+	Connect func(ctx context.Context, path string) (journal.Ledger, error) // opens a journal; nil: a file of SQLite
 }
 
 // Named returns the file that the operator named, "" if that is none.
@@ -44,6 +47,10 @@ func (s *Store) Open(ctx context.Context) (journal.Ledger, error) {
 	path, err := s.Path()
 	if err != nil {
 		return nil, err
+	}
+	if s.Connect != nil {
+		ledger, err := s.Connect(ctx, path)
+		return ledger, Error(err)
 	}
 	ledger, err := sqlite.Open(ctx, path)
 	if err != nil {

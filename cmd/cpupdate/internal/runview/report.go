@@ -57,6 +57,17 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 	return r
 }
 
+// NoteEarlier notes what phones said before an earlier run instructed them.
+func (r *Report) NoteEarlier(targets []fleet.Target) {
+	r.Watch.mu.Lock()
+	defer r.Watch.mu.Unlock()
+	for i, t := range targets {
+		if t.Earlier != nil {
+			r.phones[i].before = t.Earlier.Before
+		}
+	}
+}
+
 // Event handles an event of the run: it records it and shows it.
 func (r *Report) Event(e fleet.Event) {
 	r.Watch.mu.Lock()
