@@ -87,8 +87,10 @@ type Saved struct {
 	Planned journal.Planned
 	Plan    Plan
 	Control Control
-	Reason  string      // why it is paused or stopped, as whoever did it said
-	Seq     journal.Seq // of the last event of the rollout's own stream
+	Route   journal.Route  // of the last run; zero before the first one
+	By      journal.Origin // who began it
+	Reason  string         // why it is paused or stopped, as whoever did it said
+	Seq     journal.Seq    // of the last event of the rollout's own stream
 
 	Steps [][]journal.State // of each phone, for each of its images
 }
@@ -156,6 +158,8 @@ func (s *Saved) apply(e journal.Event) error {
 		for _, name := range h.Waves {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
+	case journal.RunBegun:
+		s.Control.Run, s.Route, s.By = body.Run, body.Route, body.By
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:
@@ -194,7 +198,7 @@ func (s *Saved) place(entries []entry) error {
 	return nil
 }
 
-// A CauseFunc says of which class a failure is, and whether it may pass.
+// A CauseFunc says of which class a failure is, and whether it may pass. Whether a phone of it is tried again depends on more.
 type CauseFunc func(kind fleet.Kind, instructed bool) (cause Cause, mayPass bool)
 
 // State returns what decisions need.
@@ -222,7 +226,7 @@ func current(steps []journal.State) int {
 // progress returns how far a phone is.
 func progress(steps []journal.State, causes CauseFunc) Progress {
 	st := steps[current(steps)]
-	p := Progress{Attempts: st.Attempt, At: st.At}
+	p := Progress{Attempts: st.Failed, At: st.At}
 	switch {
 	case st.Outcome != nil && st.Outcome.Result == journal.Failed:
 		p.Ended = true
@@ -231,9 +235,9 @@ func progress(steps []journal.State, causes CauseFunc) Progress {
 		p.Ended, p.Updated = true, true
 	case !st.Told.IsZero():
 		p.Instructed = true
-	case st.LetGo != nil:
-		p.Cause, p.MayPass = causes(fleet.Kind(st.LetGo.Failure), false)
-		p.Ended = p.MayPass
+	case st.LetGo != nil && st.LetGo.Again:
+		p.Ended, p.MayPass = true, true
+		p.Cause, _ = causes(fleet.Kind(st.LetGo.Failure), false)
 	}
 	return p
 }
