@@ -182,7 +182,7 @@ func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, er
 		}
 	}
 	if s.At.IsZero() {
-		return nil, fmt.Errorf("%q: %w", name, ErrNoRollout)
+		return nil, fmt.Errorf("rollout %q: %w", name, ErrNoRollout)
 	}
 	return s, nil
 }

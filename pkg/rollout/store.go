@@ -97,7 +97,7 @@ type Saved struct {
 
 // Errors of a rollout that cannot be loaded, for errors.Is.
 var (
-	ErrNoRollout  = errors.New("there is no rollout of this name")
+	ErrNoRollout  = errors.New("there is none of this name")
 	ErrIncomplete = errors.New("the plan was not written to its end")
 )
 
@@ -126,10 +126,10 @@ func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
 		}
 	}
 	if s.At.IsZero() {
-		return nil, fmt.Errorf("%q: %w", name, ErrNoRollout)
+		return nil, fmt.Errorf("rollout %q: %w", name, ErrNoRollout)
 	}
 	if len(entries) != s.Planned.Phones {
-		return nil, fmt.Errorf("%q: %w", name, ErrIncomplete)
+		return nil, fmt.Errorf("rollout %q: %w", name, ErrIncomplete)
 	}
 	if err := s.place(entries); err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (s *Saved) apply(e journal.Event) error {
 	case journal.Planned:
 		var h head
 		if err := json.Unmarshal(body.Plan, &h); err != nil {
-			return fmt.Errorf("%q: %w", s.Name, ErrNoRollout) // a push
+			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
 		}
 		s.At, s.Planned = e.At, body
 		s.Plan.Images, s.Plan.Rules = h.Images, h.Rules
@@ -181,7 +181,7 @@ func (s *Saved) place(entries []entry) error {
 	seen := make([]bool, len(entries))
 	for _, e := range entries {
 		if e.Index < 0 || e.Index >= len(entries) || seen[e.Index] || e.Wave >= len(s.Plan.Waves) {
-			return fmt.Errorf("%q: %w", s.Name, ErrIncomplete)
+			return fmt.Errorf("rollout %q: %w", s.Name, ErrIncomplete)
 		}
 		seen[e.Index] = true
 		s.Plan.Phones[e.Index] = e.Phone

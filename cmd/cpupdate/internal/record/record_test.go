@@ -125,7 +125,9 @@ func TestEvents(t *testing.T) {
 	}
 	begin := append(events(fleet.Event{Step: fleet.StepContacted}, called, fleet.Event{Step: fleet.StepChecked, Verdict: verdict}), step{commit: fleet.StepInstructed})
 	told := append(begin[:len(begin):len(begin)], events(fleet.Event{Step: fleet.StepInstructed})...)
-	with := func(before []step, more ...fleet.Event) []step { return append(before[:len(before):len(before)], events(more...)...) }
+	with := func(before []step, more ...fleet.Event) []step {
+		return append(before[:len(before):len(before)], events(more...)...)
+	}
 	for name, row := range map[string]struct {
 		steps []step
 		kinds string
@@ -143,7 +145,9 @@ func TestEvents(t *testing.T) {
 		"by its page": {
 			steps: append(events(fleet.Event{Step: fleet.StepFound, Device: device(oldOne)}), append([]step{{commit: fleet.StepSending}}, events(fleet.Event{Step: fleet.StepSending}, fleet.Event{Step: fleet.StepSent, Upload: fleet.Upload{Sent: 1000}}, fails(fleet.KindNeverBack, true, false))...)...),
 			kinds: "listed begun reported sending sent outcome",
-			check: func(s journal.State) bool { return s.Bytes == 1000 && s.Outcome.Failure == "never-back" && s.Outcome.Instructed },
+			check: func(s journal.State) bool {
+				return s.Bytes == 1000 && s.Outcome.Failure == "never-back" && s.Outcome.Instructed
+			},
 		},
 		"busy, and again": {
 			steps: with(append(with(told, fleet.Event{Step: fleet.StepBusy}, called), step{commit: fleet.StepInstructed}), fleet.Event{Step: fleet.StepInstructed}, fails(fleet.KindInterrupted, true, false)),
