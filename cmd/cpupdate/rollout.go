@@ -93,7 +93,7 @@ Only one run carries out a rollout: another one takes over from it.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("parallel") {
-				return exit.Usage("rollout run", "--parallel belongs to the plan: cpupdate help rollout plan")
+				return exit.Usage("rollout run", "--parallel is a flag of the plan: see cpupdate help rollout plan")
 			}
 			return rolloutcmd.Run(cmd.Context(), a.env(), o, args[0])
 		},

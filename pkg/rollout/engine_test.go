@@ -56,7 +56,7 @@ func TestWaves(t *testing.T) {
 			}
 		}
 		var opened []string
-		for event := range w.ledger.Read(t.Context(), journal.Key{Rollout: name}) {
+		for _, event := range w.stream("") {
 			opened = append(opened, string(event.Body.Kind()))
 		}
 		if got := strings.Join(opened, " "); got != "planned run-begun wave-opened wave-opened wave-opened" {
@@ -98,7 +98,7 @@ func TestLimit(t *testing.T) {
 			t.Errorf("after resume: %v: %s", d, w.ends())
 		}
 		n := 0
-		for event := range w.ledger.Read(t.Context(), journal.Key{Rollout: name}) {
+		for _, event := range w.stream("") {
 			if event.Body.Kind() == journal.KindLimitReached {
 				n++
 			}
@@ -279,7 +279,7 @@ func TestRetries(t *testing.T) {
 			t.Error(got)
 		}
 		attempts, again := 0, 0
-		for event := range w.ledger.Read(t.Context(), journal.Key{Rollout: name, Phone: hostOf(0)}) {
+		for _, event := range w.stream(hostOf(0)) {
 			switch body := event.Body.(type) {
 			case journal.Begun:
 				if attempts++; body.Attempt != attempts {

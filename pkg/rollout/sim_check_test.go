@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/journaltest"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -76,7 +77,7 @@ func (s *simulation) checkPhones() {
 		case is.Instructed == 0 && st.Outcome.Instructed && st.Commands == 0:
 			s.problem("phone %d was not instructed, but the journal says so", i)
 		}
-		for event := range s.ledger.Read(s.t.Context(), journal.Key{Rollout: name, Phone: hostOf(i)}) {
+		for _, event := range s.stream(hostOf(i)) {
 			if event.Body.Kind() == journal.KindInstructing && times[macOf(i)] == 1 && event.At.After(told[macOf(i)].Add(time.Millisecond)) && st.Commands == 1 {
 				s.problem("phone %d was instructed before that was recorded", i)
 			}
@@ -121,7 +122,7 @@ func (s *simulation) history() (all []begun, ends []end, forgiven map[int]time.T
 	forgiven = map[int]time.Time{}
 	for i := range s.phones {
 		var st journal.State
-		for event := range s.ledger.Read(s.t.Context(), journal.Key{Rollout: name, Phone: hostOf(i)}) {
+		for _, event := range s.stream(hostOf(i)) {
 			switch body := event.Body.(type) {
 			case journal.Begun:
 				if st.Told.IsZero() {
@@ -139,7 +140,7 @@ func (s *simulation) history() (all []begun, ends []end, forgiven map[int]time.T
 	slices.SortFunc(all, func(a, b begun) int { return a.at.Compare(b.at) })
 	slices.SortFunc(ends, func(a, b end) int { return a.at.Compare(b.at) })
 	reached := 0
-	for event := range s.ledger.Read(s.t.Context(), journal.Key{Rollout: name}) {
+	for _, event := range s.stream("") {
 		switch body := event.Body.(type) {
 		case journal.LimitReached:
 			reached = max(reached, body.Wave)
@@ -226,7 +227,7 @@ func (s *simulation) trace() {
 	for _, e := range s.events() {
 		add(e.Time, "  phone %s: %s %s", e.Phone[len("00:1A:E8:00:"):], e.Kind, e.Detail)
 	}
-	for r := range s.ledger.ReadAll(s.t.Context(), name) {
+	for _, r := range journaltest.List(s.t, s.ledger.ReadAll(s.t.Context(), name)) {
 		add(r.Event.At, "journal %s: %s %+v", cmp.Or(r.Key.Phone, "all"), r.Event.Body.Kind(), r.Event.Body)
 	}
 	slices.Sort(lines)

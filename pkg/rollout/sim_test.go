@@ -243,7 +243,10 @@ func (l slow) Append(ctx context.Context, key journal.Key, after journal.Seq, ev
 
 // seq returns the last event of a stream.
 func (l slow) seq(ctx context.Context, key journal.Key) (seq journal.Seq) {
-	for event := range l.Read(ctx, key) {
+	for event, err := range l.Read(ctx, key) {
+		if err != nil {
+			return seq
+		}
 		seq = event.Seq
 	}
 	return seq

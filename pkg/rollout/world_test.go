@@ -121,7 +121,7 @@ func fatal(t *testing.T, err error) {
 }
 
 // phone starts the next phone.
-func (w *world) phone(faults ...string) *phonesim.Phone {
+func (w *world) phone(faults ...string) {
 	w.t.Helper()
 	n := len(w.phones)
 	c := phonesim.Config{
@@ -137,7 +137,12 @@ func (w *world) phone(faults ...string) *phonesim.Phone {
 	fatal(w.t, err)
 	w.t.Cleanup(func() { _ = p.Close() })
 	w.phones = append(w.phones, p)
-	return p
+}
+
+// stream returns the events of a phone, or of the rollout itself.
+func (w *world) stream(phone string) []journal.Event {
+	w.t.Helper()
+	return journaltest.List(w.t, w.ledger.Read(w.t.Context(), journal.Key{Rollout: name, Phone: phone}))
 }
 
 func (w *world) hear(e phonesim.Event) {

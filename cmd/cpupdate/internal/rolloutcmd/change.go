@@ -38,6 +38,10 @@ type changeDocument struct {
 
 // Apply makes a change. A run that goes on, here or in another terminal, takes it into account within seconds.
 func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name string) error {
+	only, err := parseCauses(o.Only)
+	if err != nil {
+		return err
+	}
 	ledger, saved, err := open(ctx, env, name)
 	if err != nil {
 		return err
@@ -57,10 +61,6 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 		err = rollout.Resume(ctx, ledger, name, by, causes)
 		said = "it may go on; if no run waits for it: cpupdate rollout run " + exit.Word(name)
 	case Retry:
-		var only []rollout.Cause
-		if only, err = parseCauses(o.Only); err != nil {
-			return err
-		}
 		phones := saved.Failed(causes, only...)
 		doc.Phones = len(phones)
 		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason)

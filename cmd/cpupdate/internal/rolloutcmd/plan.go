@@ -155,7 +155,7 @@ func (p *planner) load(ctx context.Context, name string) error {
 		total++
 		if im.Err != nil {
 			bad = append(bad, im)
-			return nil
+			return nil //nolint:nilerr // all of them are reported together
 		}
 		used := im.Used("").Image
 		path, err := filepath.Abs(im.Name)
