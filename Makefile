@@ -2,7 +2,7 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=.ci/tools.mod
 FUZZ  ?= 500000x
 
-.PHONY: test check cover fuzz bench docs dist
+.PHONY: test check cover fuzz bench simulate docs dist
 
 test:
 	$(GO) test ./...
@@ -20,6 +20,10 @@ cover:
 
 fuzz:
 	FUZZ=$(FUZZ) .ci/fuzz
+
+# One processor: so the order of what happens at the same time, and with it a seed, repeats.
+simulate:
+	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),200) PHONES=$(or $(PHONES),30) $(GO) test -count=1 -cpu 1 -timeout 24h -run TestSimulate -v ./pkg/rollout
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer ./pkg/transfer/serve

@@ -15,20 +15,22 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"internal/badserver":        {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
-		"internal/forge":            {module + "pkg/bind"},
-		"internal/journaltest":      {module + "pkg/journal"},
-		"internal/memnet":           {},
-		"internal/ports":            {},
-		"internal/realservers":      {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
-		"internal/testca":           {},
-		"pkg/address":               {"golang.org/x/net/idna"},
-		"pkg/bind":                  {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/hwcheck":               {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/journal":               {},
-		"pkg/journal/sqlite":        {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
-		"pkg/rollout":               {module + "pkg/bind", module + "pkg/hwcheck"},
-		"pkg/rollout/report":        {module + "pkg/bind", module + "pkg/journal", module + "pkg/rollout"},
+		"internal/badserver":   {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
+		"internal/forge":       {module + "pkg/bind"},
+		"internal/journaltest": {module + "pkg/journal"},
+		"internal/memnet":      {},
+		"internal/ports":       {},
+		"internal/realservers": {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/testca":      {},
+		"pkg/address":          {"golang.org/x/net/idna"},
+		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/hwcheck":          {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/journal":          {},
+		"pkg/journal/sqlite":   {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
+		"pkg/rollout": {
+			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
+		},
+		"pkg/rollout/report":        {module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
 		"pkg/secret":                {},
 		"pkg/trust":                 {module + "pkg/address", module + "pkg/secret"},
 		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},
@@ -64,7 +66,7 @@ func commandOrder() [][]string {
 		{"callback"},
 		{"runview"},
 		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd", "history"},
-		{"doctor", "demo"},
+		{"doctor", "demo", "rolloutcmd"},
 	}
 }
 

@@ -94,9 +94,12 @@ func (p *phone) run(ctx, early context.Context) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.dialog.contacts.Wait()
 	defer cancel()
-	err := p.begin(early)
+	err := p.begin(early, p.runner.plan.Begin)
 	if err == nil && !p.slot.take(early) {
 		err = errStopped
+	}
+	if err == nil {
+		err = p.begin(early, p.runner.plan.Ready)
 	}
 	if err == nil {
 		switch {
@@ -135,11 +138,11 @@ func (p *phone) run(ctx, early context.Context) Result {
 }
 
 // begin waits until whoever runs the plan lets the phone begin.
-func (p *phone) begin(ctx context.Context) error {
-	if p.runner.plan.Begin == nil {
+func (p *phone) begin(ctx context.Context, may func(context.Context, int) error) error {
+	if may == nil {
 		return nil
 	}
-	err := p.runner.plan.Begin(ctx, p.index)
+	err := may(ctx, p.index)
 	failure := (*Failure)(nil)
 	switch {
 	case err == nil || errors.As(err, &failure):

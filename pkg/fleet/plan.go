@@ -23,8 +23,10 @@ type Plan struct {
 
 	// Settle is how long a phone that an earlier run instructed may take from then until it runs the new version; 15 min if 0.
 	Settle time.Duration
-	// Begin, if not nil, is called before a phone is contacted, and may wait. Its error leaves the phone alone.
+	// Begin, if not nil, is called before a phone waits for its turn among [Options.Parallel], and may wait long. Ready, if not nil,
+	// is called when it has its turn, before it is contacted. Their errors leave the phone alone.
 	Begin func(ctx context.Context, number int) error
+	Ready func(ctx context.Context, number int) error
 	// Commit, if not nil, is called before the step that cannot be undone: StepInstructed before a phone is sent the update command,
 	// and StepSending before the first byte of the image is sent to its web page. Its error leaves the phone alone.
 	Commit func(ctx context.Context, number int, step Step) error

@@ -196,6 +196,7 @@ type LetGo struct {
 	Run     string `json:"run"`
 	Failure string `json:"failure,omitempty"` // kind
 	Text    string `json:"text,omitempty"`
+	Again   bool   `json:"again,omitempty"` // another attempt follows, since the cause may pass
 }
 
 // Results of an Outcome.

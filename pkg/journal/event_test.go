@@ -66,7 +66,7 @@ func TestStableNames(t *testing.T) {
 func TestNoSecret(t *testing.T) {
 	known := strings.Fields(`Images Route By Overrides Phones Push Name Version SoftwareType SHA256 Size Way Server Profile Listen User Host
 		Tool Rule Reason Run Wave Cause Limit Count Address MAC Note Room Site Attempt Type PartNumber Device Verdict Bytes Failure Text
-		Result Instructed Keeps Took Data PayloadSHA256 Rollout Told Before`)
+		Result Instructed Keeps Took Data PayloadSHA256 Rollout Told Before Again`)
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
 		switch typ.Kind() {
@@ -77,6 +77,9 @@ func TestNoSecret(t *testing.T) {
 				return
 			}
 			for field := range typ.Fields() {
+				if field.Type == reflect.TypeFor[json.RawMessage]() && field.Name == "Plan" {
+					continue // what a planner notes has its own test
+				}
 				if !slices.Contains(known, field.Name) {
 					t.Errorf("%s has a field %s: can it hold a secret?", typ, field.Name)
 				}

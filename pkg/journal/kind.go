@@ -41,7 +41,7 @@ const (
 // cannot be undone, or a person was told that it counts.
 func (k Kind) Barrier() bool {
 	switch k {
-	case KindInstructing, KindSending, KindRetry:
+	case KindListed, KindInstructing, KindSending, KindRetry:
 		return true
 	}
 	return k.stream() == ofRollout

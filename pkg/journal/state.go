@@ -21,6 +21,7 @@ type State struct {
 
 	Run       string    // the last one that began with it
 	Attempt   int       // of that
+	Failed    int       // attempts that ended with LetGo and Again, since the last Retry
 	Told      time.Time // barrier before the update command or the image; zero if there was none, or it does not count any more
 	Target    string    // version that the phone is to report then
 	Commands  int       // how many of these barriers there were, those that do not count any more included
@@ -73,10 +74,14 @@ func (s State) Apply(event Event) State {
 		s.before(event)
 	case LetGo:
 		s.LetGo = &body
+		if body.Again {
+			s.Failed++
+		}
 	case Outcome:
 		s.Outcome, s.OutcomeAt, s.LetGo = &body, event.At, nil
 	case Retry:
 		s.Retries++
+		s.Failed = 0
 		s.Outcome, s.OutcomeAt, s.LetGo = nil, time.Time{}, nil
 		s.anew(event)
 	case nil, Unknown:

@@ -20,8 +20,9 @@ type Progress struct {
 type Control struct {
 	Paused   bool
 	Stopped  bool
-	Opened   int // how many waves were opened, by the rollout itself or by a person
-	Forgiven int // limits of so many waves do not count any more: a person went on in spite of them
+	Opened   int    // how many waves were opened, by the rollout itself or by a person
+	Forgiven int    // limits of so many waves do not count any more: a person went on in spite of them
+	Run      string // the run that carries the rollout out: the last one that began; "" before the first one
 
 	reached int // how many waves had a limit reached
 }

@@ -93,17 +93,22 @@ func (l Limit) reached(phones, size int) bool {
 	return phones >= l.Count
 }
 
+// count returns how many phones count for the limit.
+func (l Limit) count(ended map[Cause]int) int {
+	if l.Cause != AnyCause {
+		return ended[l.Cause]
+	}
+	n := 0
+	for _, of := range ended {
+		n += of
+	}
+	return n
+}
+
 // Reached returns the first limit that a wave of so many phones has reached, given how many of them ended with which cause.
 func (ls Limits) Reached(ended map[Cause]int, size int) (Limit, bool) {
 	for _, l := range ls {
-		n := ended[l.Cause]
-		if l.Cause == AnyCause {
-			n = 0
-			for _, of := range ended {
-				n += of
-			}
-		}
-		if l.reached(n, size) {
+		if l.reached(l.count(ended), size) {
 			return l, true
 		}
 	}

@@ -65,7 +65,7 @@ func TestPath(t *testing.T) {
 		p := plan.Phones[0]
 		var names []string
 		for _, i := range p.Images {
-			names = append(names, offers[i].Image.Name)
+			names = append(names, plan.Images[i].Name)
 		}
 		got := strings.Join(names, " ")
 		if got != test.want && (got != "" || !strings.Contains(p.LeftWhy, test.want)) {

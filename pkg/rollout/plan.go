@@ -51,7 +51,8 @@ func ParsePause(text string) (Pause, error) {
 
 // An Image is one of the files of a rollout.
 type Image struct {
-	Name         string       `json:"name"` // of the file
+	Name         string       `json:"name"`           // of the file
+	Path         string       `json:"path,omitempty"` // of the file, as an absolute path on the machine where the plan was made
 	SHA256       string       `json:"sha256"`
 	Size         int64        `json:"size"` // bytes
 	Version      bind.Version `json:"version"`
@@ -74,6 +75,8 @@ type Phone struct {
 	Type     string `json:"type,omitempty"`     // software type
 	Queried  bool   `json:"queried,omitempty"`  // it answered when the plan was made
 	Part     string `json:"part_number,omitempty"`
+
+	Stated hwcheck.Phone `json:"stated,omitzero"` // what the list says of it
 }
 
 // GetsImage reports whether the phone is not left alone.
@@ -115,8 +118,32 @@ func Build(candidates []Candidate, offers []Offer, sizes []WaveSize, rules Rules
 		}
 		plan.Phones = append(plan.Phones, p)
 	}
+	plan.dropUnused()
 	plan.Waves = split(plan.Phones, sizes)
 	return plan, nil
+}
+
+// dropUnused removes the images that no phone gets.
+func (p *Plan) dropUnused() {
+	number := map[int]int{}
+	for _, phone := range p.Phones {
+		for _, i := range phone.Images {
+			number[i] = 0
+		}
+	}
+	var used []Image
+	for i, image := range p.Images {
+		if _, ok := number[i]; ok {
+			number[i] = len(used)
+			used = append(used, image)
+		}
+	}
+	p.Images = used
+	for n := range p.Phones {
+		for at, i := range p.Phones[n].Images {
+			p.Phones[n].Images[at] = number[i]
+		}
+	}
 }
 
 // class names what phones have in common that may be expected to behave alike.

@@ -87,15 +87,17 @@ type Saved struct {
 	Planned journal.Planned
 	Plan    Plan
 	Control Control
-	Reason  string      // why it is paused or stopped, as whoever did it said
-	Seq     journal.Seq // of the last event of the rollout's own stream
+	Route   journal.Route  // of the last run; zero before the first one
+	By      journal.Origin // who began it
+	Reason  string         // why it is paused or stopped, as whoever did it said
+	Seq     journal.Seq    // of the last event of the rollout's own stream
 
 	Steps [][]journal.State // of each phone, for each of its images
 }
 
 // Errors of a rollout that cannot be loaded, for errors.Is.
 var (
-	ErrNoRollout  = errors.New("there is no rollout of this name")
+	ErrNoRollout  = errors.New("there is none of this name")
 	ErrIncomplete = errors.New("the plan was not written to its end")
 )
 
@@ -124,10 +126,10 @@ func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
 		}
 	}
 	if s.At.IsZero() {
-		return nil, fmt.Errorf("%q: %w", name, ErrNoRollout)
+		return nil, fmt.Errorf("rollout %q: %w", name, ErrNoRollout)
 	}
 	if len(entries) != s.Planned.Phones {
-		return nil, fmt.Errorf("%q: %w", name, ErrIncomplete)
+		return nil, fmt.Errorf("rollout %q: %w", name, ErrIncomplete)
 	}
 	if err := s.place(entries); err != nil {
 		return nil, err
@@ -149,13 +151,15 @@ func (s *Saved) apply(e journal.Event) error {
 	case journal.Planned:
 		var h head
 		if err := json.Unmarshal(body.Plan, &h); err != nil {
-			return fmt.Errorf("%q: %w", s.Name, ErrNoRollout) // a push
+			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
 		}
 		s.At, s.Planned = e.At, body
 		s.Plan.Images, s.Plan.Rules = h.Images, h.Rules
 		for _, name := range h.Waves {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
+	case journal.RunBegun:
+		s.Control.Run, s.Route, s.By = body.Run, body.Route, body.By
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:
@@ -177,7 +181,7 @@ func (s *Saved) place(entries []entry) error {
 	seen := make([]bool, len(entries))
 	for _, e := range entries {
 		if e.Index < 0 || e.Index >= len(entries) || seen[e.Index] || e.Wave >= len(s.Plan.Waves) {
-			return fmt.Errorf("%q: %w", s.Name, ErrIncomplete)
+			return fmt.Errorf("rollout %q: %w", s.Name, ErrIncomplete)
 		}
 		seen[e.Index] = true
 		s.Plan.Phones[e.Index] = e.Phone
@@ -194,7 +198,7 @@ func (s *Saved) place(entries []entry) error {
 	return nil
 }
 
-// A CauseFunc says of which class a failure is, and whether it may pass.
+// A CauseFunc says of which class a failure is, and whether it may pass. Whether a phone of it is tried again depends on more.
 type CauseFunc func(kind fleet.Kind, instructed bool) (cause Cause, mayPass bool)
 
 // State returns what decisions need.
@@ -222,7 +226,7 @@ func current(steps []journal.State) int {
 // progress returns how far a phone is.
 func progress(steps []journal.State, causes CauseFunc) Progress {
 	st := steps[current(steps)]
-	p := Progress{Attempts: st.Attempt, At: st.At}
+	p := Progress{Attempts: st.Failed, At: st.At}
 	switch {
 	case st.Outcome != nil && st.Outcome.Result == journal.Failed:
 		p.Ended = true
@@ -231,9 +235,9 @@ func progress(steps []journal.State, causes CauseFunc) Progress {
 		p.Ended, p.Updated = true, true
 	case !st.Told.IsZero():
 		p.Instructed = true
-	case st.LetGo != nil:
-		p.Cause, p.MayPass = causes(fleet.Kind(st.LetGo.Failure), false)
-		p.Ended = p.MayPass
+	case st.LetGo != nil && st.LetGo.Again:
+		p.Ended, p.MayPass = true, true
+		p.Cause, _ = causes(fleet.Kind(st.LetGo.Failure), false)
 	}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
@@ -50,35 +51,42 @@ func (r *Report) WriteCSV(w io.Writer) error {
 // maxListCell is how many bytes of a text a phone list may hold.
 const maxListCell = 500
 
-// WritePhoneList writes the phones that need somebody as a phone list for the next run.
+// WritePhoneList writes the phones that need somebody as a phone list for the next run, with what was stated of them.
 func (r *Report) WritePhoneList(w io.Writer) error {
 	c := csv.NewWriter(w)
 	seen := map[string]bool{}
-	_ = c.Write([]string{"address", "mac", "hw_level", "override", "reason", "note"})
+	_ = c.Write([]string{"address", "mac", "model", "part_number", "hw_level", "software_type", "minimum_version", "override", "reason", "note"})
 	for _, p := range r.Phones {
 		if !p.Outcome.NeedsSomebody() {
 			continue
 		}
-		level, override := "", ""
-		if p.Level > 0 {
-			level = strconv.Itoa(int(p.Level))
-		}
-		if p.stated {
-			override = "yes"
-		}
-		mac := journal.Name(cmp.Or(p.statedMAC, p.MAC))
+		mac := journal.Name(cmp.Or(p.plan.MAC, p.MAC))
 		if read, err := net.ParseMAC(mac); err != nil || len(read) != 6 || seen[mac] {
 			mac = "" // what a phone says may be anything, and a list must not have one twice
 		}
 		seen[mac] = true
-		reason := ""
-		if override != "" {
-			reason = listCell(p.Reason)
+		override, known := "", p.plan.Stated
+		if p.plan.Override != "" {
+			override = "yes"
 		}
-		_ = c.Write([]string{listCell(p.Address), mac, level, override, reason, listCell(p.Note)})
+		_ = c.Write([]string{
+			listCell(p.Address), mac, listCell(stated(known.Device)), listCell(stated(known.PartNumber)), listCell(stated(known.Level)), listCell(stated(known.SoftwareType)),
+			listCell(stated(known.Minimum)), override, listCell(bounded(p.plan.Override)), listCell(p.Note),
+		})
 	}
 	c.Flush()
 	return c.Error()
+}
+
+// stated returns what a person stated, "" if nobody did: what a phone reports and what is looked up is found anew in the next run.
+func stated[T any](claims []hwcheck.Claim[T]) string {
+	for _, claim := range claims {
+		switch claim.Origin {
+		case hwcheck.List, hwcheck.Flag, hwcheck.Stored:
+			return fmt.Sprint(claim.Value)
+		}
+	}
+	return ""
 }
 
 // listCell returns a text for a cell of a phone list, which is bounded.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 	"github.com/cpupdate/cpupdate/pkg/rollout/report"
@@ -22,6 +23,7 @@ func FuzzForms(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, n uint8) {
 		phone := rollout.Phone{Address: text, MAC: text, Note: text, Site: text, Running: text, Device: text, Override: text, LeftWhy: text, Images: []int{int(n)%3 - 1}}
+		phone.Stated.Device = []hwcheck.Claim[string]{{Value: text, Origin: hwcheck.List}}
 		state := journal.Fold([]journal.Event{
 			{At: night, Body: journal.Listed{Room: text}},
 			{At: night, Body: journal.Reported{Device: journal.Device{Type: text, MAC: text, Version: text}}},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
 // An Outcome says how it ended with a phone, or how far it is.
@@ -64,8 +65,7 @@ type Phone struct {
 	Reason     string        `json:"override_reason,omitempty"`
 	Events     []Event       `json:"events"`
 
-	stated    bool   // the override is of the plan
-	statedMAC string // of the plan
+	plan *rollout.Phone
 }
 
 // phone returns a phone of the plan.
@@ -76,7 +76,7 @@ func (b *builder) phone(i int) Phone {
 	p := Phone{
 		Address: bounded(planned.Address), Note: bounded(cmp.Or(planned.Note, st.Listed.Note)), Room: bounded(st.Listed.Room), Site: bounded(planned.Site),
 		Level: planned.Level, Wave: b.waves[i], Images: []string{}, Attempts: st.Attempt, Reason: bounded(planned.Override), Events: b.events[i], Begun: b.begun[i],
-		Installed: step, Why: bounded(planned.LeftWhy), stated: planned.Override != "", statedMAC: planned.MAC,
+		Installed: step, Why: bounded(planned.LeftWhy), plan: &b.saved.Plan.Phones[i],
 		MAC:    bounded(cmp.Or(st.After.MAC, st.Before.MAC, steps[0].Before.MAC, planned.MAC)),
 		Model:  bounded(cmp.Or(st.After.Type, st.Before.Type, steps[0].Before.Type, planned.Device)),
 		Before: bounded(cmp.Or(steps[0].Before.Version, planned.Running)),

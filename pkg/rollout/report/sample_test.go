@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 	"github.com/cpupdate/cpupdate/pkg/rollout/report"
@@ -160,6 +161,7 @@ func twelve(t testing.TB) *sample {
 	add := func(wave, i int, note string) {
 		s.phone(wave, rollout.Phone{
 			Address: address(i), MAC: fmt.Sprintf("00:1A:E8:00:00:%02X", i), Note: note, Site: "berlin", Running: oldVersion, Device: model, Level: 3, Type: "Unify SIP",
+			Stated: hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 3, Origin: hwcheck.List}}, Running: []hwcheck.Claim[bind.Version]{{Value: version(t, oldVersion), Origin: hwcheck.List}}, Device: []hwcheck.Claim[string]{{Value: "CP600", Origin: hwcheck.Reported}}},
 		})
 	}
 	add(0, 1, "reception")

@@ -305,3 +305,22 @@ func keyHints(keys []string) []string {
 	}
 	return hints
 }
+
+// CodeOf returns the exit code of a kind of failure of a phone. instructed says that the phone got the update command.
+func CodeOf(kind fleet.Kind, instructed bool) exit.Code {
+	switch kind {
+	case fleet.KindRefused:
+		return exit.CodeRefused
+	case fleet.KindUnknown:
+		return exit.CodeUnknown
+	}
+	for _, row := range append(PhoneTable(), WebTable()...) {
+		if row.Kind == kind && instructed {
+			return cmp.Or(row.instructed, row.code)
+		}
+		if row.Kind == kind {
+			return row.code
+		}
+	}
+	return exit.CodeInternal
+}

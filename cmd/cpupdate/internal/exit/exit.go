@@ -59,7 +59,7 @@ func Table() []Row {
 		{CodeRejected, "rejected", "rejected by the server; or the phone rejected the update command, or fetched the image and kept its old software without a restart", "no"},
 		{CodeUnverified, "unverified", "sent, but not verified: wrong size or digest on the server; the phone restarted with the old version, or never came back", "no"},
 		{CodePartial, "partial", "several phones: some were not updated, or no image fits them", "see output"},
-		{CodeStopped, "stopped", "several phones: stopped because one of them reports that its password is suspended", "see output"},
+		{CodeStopped, "stopped", "several phones: stopped because one of them reports that its password is suspended, or a rollout stopped by a limit or a person", "see output"},
 		{CodeInterrupted, "interrupted", "Ctrl-C, SIGTERM or SIGHUP", ""},
 	}
 }

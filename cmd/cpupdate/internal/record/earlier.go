@@ -49,9 +49,7 @@ func (r *Run) earlier(ctx context.Context, targets []fleet.Target) ([]fleet.Targ
 
 // elsewhere refuses a phone that an earlier run instructed under another address a short time ago: it may still install.
 func (r *Run) elsewhere(ctx context.Context, p *phone) error {
-	p.mu.Lock()
-	mac := p.mac
-	p.mu.Unlock()
+	mac := p.rec.MAC()
 	if mac == "" {
 		return nil
 	}
@@ -107,7 +105,7 @@ func (r *Run) unfinishedOf(ctx context.Context, listed journal.Seq, name string)
 		if err != nil {
 			return nil, err
 		}
-		if key.Rollout == r.rollout {
+		if key.Rollout == r.name {
 			continue
 		}
 		state, err := r.takeOver(ctx, key, listed)
@@ -146,7 +144,7 @@ func (r *Run) takeOver(ctx context.Context, key journal.Key, listed journal.Seq)
 		if state.Outcome != nil || state.Events == 0 || state.LetGo != nil && state.LetGo.Failure == string(fleet.KindTaken) {
 			return state, nil // its process can write no more
 		}
-		gone := journal.LetGo{Run: r.id, Failure: string(fleet.KindTaken), Text: "taken over by " + r.rollout}
+		gone := journal.LetGo{Run: r.id, Failure: string(fleet.KindTaken), Text: "taken over by " + r.name}
 		_, failure = r.ledger.Append(ctx, key, state.Seq, journal.Event{At: time.Now(), Body: gone})
 		if !errors.Is(failure, journal.ErrConflict) {
 			return state, failure

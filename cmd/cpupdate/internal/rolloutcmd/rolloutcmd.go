@@ -1,0 +1,104 @@
+// Package rolloutcmd plans rollouts, carries them out, and shows and changes them.
+package rolloutcmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+)
+
+// Env is what the commands use of the process.
+type Env = push.Env
+
+// causes returns of which class a failure of a phone is, by the exit code of a single phone, and whether it may pass.
+func causes(kind fleet.Kind, instructed bool) (rollout.Cause, bool) {
+	passes := false
+	switch kind {
+	case fleet.KindUnreachable, fleet.KindMachine, fleet.KindNoCall, fleet.KindNoReply, fleet.KindBusy, fleet.KindCut, fleet.KindPageUnreachable, fleet.KindPageBroken, fleet.KindUploadCut:
+		passes = !instructed
+	}
+	switch advice.CodeOf(kind, instructed) {
+	case exit.CodeUnverified:
+		return rollout.Unverified, passes
+	case exit.CodeRejected:
+		return rollout.Rejected, passes
+	case exit.CodeUnreachable:
+		return rollout.Unreachable, passes
+	case exit.CodeRefused:
+		return rollout.Refused, passes
+	case exit.CodeUnknown:
+		return rollout.Unknown, passes
+	}
+	return rollout.Settings, passes
+}
+
+// failure returns an error of a rollout with exit code and hint.
+func failure(name string, err error) error {
+	taken := (*rollout.TakenError)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, rollout.ErrNoRollout):
+		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status")
+	case errors.Is(err, rollout.ErrIncomplete):
+		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
+	case errors.Is(err, journal.ErrExists):
+		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+name)
+	case errors.As(err, &taken):
+		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+name)
+	case errors.Is(err, rollout.ErrNothing):
+		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+name)
+	}
+	return record.Error(err)
+}
+
+// open opens the journal, and loads a rollout from it. The caller closes the journal.
+func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Saved, error) {
+	if made, err := exists(env); err != nil || !made {
+		return nil, nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
+	}
+	ledger, err := env.Journal.Open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	saved, err := rollout.Load(ctx, ledger, name)
+	if err != nil {
+		_ = ledger.Close()
+		return nil, nil, failure(name, err)
+	}
+	return ledger, saved, nil
+}
+
+// exists reports whether there is a journal: looking makes none.
+func exists(env Env) (bool, error) {
+	path, err := env.Journal.Path()
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist), nil
+}
+
+// label returns the name of a phone for people.
+func label(p rollout.Phone) string { return fleet.Target{Address: p.Address, Note: p.Note}.Label() }
+
+// versions returns the versions that a phone gets, in their order.
+func versions(plan rollout.Plan, p rollout.Phone) string {
+	var names []string
+	for _, i := range p.Images {
+		names = append(names, plan.Images[i].Version.String())
+	}
+	return strings.Join(names, ", then ")
+}

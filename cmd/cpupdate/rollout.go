@@ -1,0 +1,161 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/rolloutcmd"
+)
+
+func newRollout(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollout",
+		Short: "Update many phones in waves, and go on after any stop",
+		Long: `A rollout brings images to the phones of a list, in waves. "plan" decides which
+phone gets which image and when, and changes no phone. "run" carries the plan out,
+or goes on with it after any stop: the journal knows which phones were instructed,
+and none is instructed twice unless "retry" allows it.
+
+A limit stops the rollout when too many phones of a wave fail.`,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.AddCommand(
+		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a),
+		newRolloutChange(a, rolloutcmd.Pause, "Begin no phone until the rollout is resumed", "Phones that are on their way are followed to their end. A run that goes on waits."),
+		newRolloutChange(a, rolloutcmd.Resume, "Let a rollout go on", "Resume ends a pause, a stop and the effect of a limit, and opens the wave that\nwaits for a person. A run that waits goes on within seconds."),
+		newRolloutChange(a, rolloutcmd.Stop, "End a rollout's run", "No phone is begun any more. Phones that are on their way are followed to their\nend, then the run ends with exit code 11."),
+		newRolloutChange(a, rolloutcmd.Retry, "Let the phones that failed begin anew", "They may be instructed again, also if they may have been instructed before: check\nthem first. They begin in their wave, before the waves that follow it."),
+	)
+	return cmd
+}
+
+func newRolloutPlan(a *app) *cobra.Command {
+	o := rolloutcmd.PlanOptions{Listen: option.Listen{Network: a.phoneNet}}
+	cmd := &cobra.Command{
+		Use:   "plan IMAGE",
+		Short: "Decide which phones get which image, in which waves",
+		Long: `Each phone of the list is queried, and gets the newest image that fits: by way of
+others where that image names a lowest version to update from. IMAGE is a file or
+a folder. Phones that get none are left alone, and the answer says why. The plan
+is kept in the journal under a name; no phone is changed.`,
+		Example: `  cpupdate rollout plan firmware/ --phones site.csv --name spring
+  cpupdate rollout plan cp600.bind --phones site.csv --waves canary,10%,rest --stop-on unverified=1,rejected=3`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return rolloutcmd.Plan(cmd.Context(), a.env(), o, args[0], a.clock())
+		},
+		ValidArgsFunction: completeImages(a, 1, true),
+	}
+	flags := cmd.Flags()
+	end := console.Group(flags, "Phones")
+	flags.StringVar(&o.Phones.List, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
+	flags.BoolVar(&o.Offline, "offline", false, "do not query the phones: plan by what the list says")
+	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
+	end()
+	end = console.Group(flags, "Rollout")
+	flags.StringVarP(&o.Name, "name", "o", "", "the `NAME` of the rollout (default: made of the time)")
+	flags.StringVar(&o.Waves, "waves", "canary,5,20%,rest", "the sizes of the waves: a `LIST` of canary (one phone of every kind), numbers, percentages and rest")
+	flags.StringVar(&o.Pause, "pause", "canary", "`canary|each|none`: wait for a person after the canaries, before each wave, or never")
+	flags.StringVar(&o.StopOn, "stop-on", "unverified=1,rejected=3,unreachable=10%", "the `LIMITS` of a wave that stop the rollout: CAUSE=NUMBER or CAUSE=PERCENT%")
+	flags.StringVar(&o.Window, "window", "", "begin phones only between two `TIMES` of the day, such as 22:00-06:00")
+	flags.StringVar(&o.StartRate, "start-rate", "", "begin at most so many phones in a time: a `RATE` such as 30/m")
+	flags.IntVar(&o.PerSubnet, "per-subnet", 0, "how many phones of a /24 or /64 network are on their way at the same time: a `NUMBER` (default: any)")
+	flags.IntVar(&o.Attempts, "attempts", 3, "how often a phone is tried that cannot be reached or is busy: a `NUMBER`")
+	end()
+	o.Listen.AddFlags(flags)
+	end = console.Group(flags, "Timing")
+	flags.DurationVar(&o.Timeout, "timeout", option.ContactTimeout, "how long to wait for a phone to accept a contact request (`DURATION`)")
+	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that was instructed before a stop may take from then to report the new version (`DURATION`)")
+	end()
+	o.Image.AddTrustFlags(flags)
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+func newRolloutRun(a *app) *cobra.Command {
+	o := rolloutcmd.RunOptions{Listen: option.Listen{Network: a.phoneNet}}
+	cmd := &cobra.Command{
+		Use:   "run NAME",
+		Short: "Carry out a rollout, or go on with it",
+		Long: `Phones call back to this machine and fetch the images from it by HTTPS, so its
+firewall must let them in (--listen). The command ends when every phone has an
+outcome, or a limit or a person stops the rollout. After a stop of any kind, the
+same command goes on: phones that may have been instructed are queried first.
+
+Only one run carries out a rollout: another one takes over from it.`,
+		Example: `  cpupdate rollout run spring`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("parallel") {
+				return exit.Usage("rollout run", "--parallel is a flag of the plan: see cpupdate help rollout plan")
+			}
+			return rolloutcmd.Run(cmd.Context(), a.env(), o, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	o.Listen.AddFlags(flags)
+	flags.Lookup("parallel").Hidden = true
+	end := console.Group(flags, "Phones")
+	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
+	end()
+	o.Image.AddTrustFlags(flags)
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+func newRolloutStatus(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "status [NAME]",
+		Short:   "Show how a rollout stands, or list the rollouts",
+		Long:    "Show a line for each wave, and a line for each phone that needs somebody. Without\nNAME, list the rollouts of the journal.",
+		Example: `  cpupdate rollout status spring`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return rolloutcmd.Status(cmd.Context(), a.env(), name)
+		},
+	}
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+// newRolloutChange returns a command that changes a rollout.
+func newRolloutChange(a *app, change rolloutcmd.Change, short, long string) *cobra.Command {
+	var o rolloutcmd.ChangeOptions
+	cmd := &cobra.Command{
+		Use:     string(change) + " NAME",
+		Short:   short,
+		Long:    long,
+		Example: "  cpupdate rollout " + string(change) + " spring",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return rolloutcmd.Apply(cmd.Context(), a.env(), change, o, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	end := console.Group(flags, "Rollout")
+	if change != rolloutcmd.Resume {
+		flags.StringVar(&o.Reason, "reason", "", "the reason, a `TEXT` for the journal")
+	}
+	if change == rolloutcmd.Retry {
+		flags.StringSliceVar(&o.Only, "only", nil, "only phones that failed with one of these `CAUSES`, such as rejected,unreachable")
+	}
+	end()
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+// addRolloutJournal declares the flag of the journal.
+func addRolloutJournal(a *app, cmd *cobra.Command) {
+	defer console.Group(cmd.Flags(), "This machine")()
+	addJournalFlag(a, cmd.Flags())
+}

@@ -1,0 +1,131 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// ErrNothing reports that a command changes nothing.
+var ErrNothing = errors.New("there is nothing to change")
+
+// change adds events to the stream of a rollout, as a function of what is decided about it by then.
+func change(ctx context.Context, l journal.Ledger, name string, decide func(*Saved) ([]journal.Body, error)) error {
+	const tries = 20
+	var failure error
+	for range tries {
+		s, err := readControl(ctx, l, name)
+		if err != nil {
+			return err
+		}
+		bodies, err := decide(s)
+		if err != nil {
+			return err
+		}
+		var events []journal.Event
+		for _, body := range bodies {
+			events = append(events, journal.Event{At: time.Now(), Body: body})
+		}
+		_, failure = l.Append(ctx, journal.Key{Rollout: name}, s.Seq, events...)
+		if !errors.Is(failure, journal.ErrConflict) {
+			return failure
+		}
+	}
+	return failure
+}
+
+// Hold pauses a rollout until [Resume]. Phones that are on their way are followed to their end.
+func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
+	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {
+		if s.Control.Paused || s.Control.Stopped {
+			return nil, ErrNothing
+		}
+		return []journal.Body{journal.Paused{By: by, Reason: reason}}, nil
+	})
+}
+
+// End stops a rollout: the run ends when the phones that are on their way have ended. [Resume] allows another run.
+func End(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
+	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {
+		if s.Control.Stopped {
+			return nil, ErrNothing
+		}
+		return []journal.Body{journal.Stopped{By: by, Reason: reason}}, nil
+	})
+}
+
+// Resume lets a rollout go on: it ends a pause, a stop, and the effect of a limit on its wave, and opens the wave that waits for a
+// person.
+func Resume(ctx context.Context, l journal.Ledger, name string, by journal.Origin, causes CauseFunc) error {
+	loaded, err := Load(ctx, l, name)
+	if err != nil {
+		return err
+	}
+	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {
+		var bodies []journal.Body
+		now := *loaded
+		now.Control = s.Control
+		d := now.Plan.gate(now.State(causes))
+		if d.Verb == Over && now.Control.reached <= d.Wave {
+			bodies = append(bodies, limitReached(&now, d, causes))
+			now.Control.reached = d.Wave + 1
+		}
+		if d.Verb == Over || now.Control.Paused || now.Control.Stopped {
+			bodies = append(bodies, journal.Resumed{By: by})
+			now.Control.Paused, now.Control.Stopped, now.Control.Forgiven = false, false, now.Control.reached
+		}
+		if d = now.Plan.gate(now.State(causes)); d.Verb == Ask {
+			bodies = append(bodies, opened(&now, d))
+		}
+		if len(bodies) == 0 {
+			return nil, ErrNothing
+		}
+		return bodies, nil
+	})
+}
+
+// Retry lets phones that ended badly begin anew: in their wave, before the waves that follow it. It also lets a phone be instructed
+// again that may have been instructed before.
+func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by journal.Origin, reason string) error {
+	if len(phones) == 0 {
+		return ErrNothing
+	}
+	var batches []journal.Batch
+	for _, i := range phones {
+		step := s.Step(i)
+		batches = append(batches, journal.Batch{
+			Key: keyOf(s.Name, s.Plan.Phones[i], step), After: s.Steps[i][step].Seq,
+			Events: []journal.Event{{At: time.Now(), Body: journal.Retry{By: by, Reason: reason}}},
+		})
+	}
+	for _, answer := range l.AppendAll(ctx, batches) {
+		if answer.Err != nil {
+			return answer.Err
+		}
+	}
+	return change(ctx, l, s.Name, func(*Saved) ([]journal.Body, error) {
+		return []journal.Body{journal.Note{Text: "phones were allowed to begin anew"}}, nil // wakes a run that waits
+	})
+}
+
+// Failed returns the phones that ended badly and are not tried again by the rollout itself, of the given causes, or of all if none is
+// given.
+func (s *Saved) Failed(causes CauseFunc, only ...Cause) []int {
+	var phones []int
+	state := s.State(causes)
+	for i, at := range state.Phones {
+		if !at.Ended || at.Updated || s.Plan.mayRetry(at) || !s.Plan.Phones[i].GetsImage() {
+			continue
+		}
+		match := len(only) == 0
+		for _, cause := range only {
+			match = match || cause == at.Cause || cause == AnyCause
+		}
+		if match {
+			phones = append(phones, i)
+		}
+	}
+	return phones
+}

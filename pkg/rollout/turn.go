@@ -1,0 +1,331 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// A turn is phones that the crew takes on together.
+type turn struct {
+	e      *Engine
+	saved  *Saved
+	wave   int
+	phones []int        // of the plan
+	steps  []int        // which of its images each of them gets
+	recs   []*Recording // of each of them
+	begin  bool         // phones that were not instructed may begin
+	nets   *subnets
+
+	held context.Context // ends when no phone may be begun any more
+	hold context.CancelFunc
+
+	mu      sync.Mutex
+	state   State
+	inWave  map[int]bool
+	ended   map[Cause]int // phones of the wave that ended badly
+	begun   []bool        // of phones
+	looked  time.Time     // when the control was read last
+	failure error         // why the run cannot go on
+}
+
+// A turnRef is the turn that goes on.
+type turnRef struct {
+	mu  sync.Mutex
+	now *turn
+}
+
+func (r *turnRef) get() *turn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
+}
+
+func (r *turnRef) set(t *turn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = t
+}
+
+// closeTime is how long the end of a turn may take to be recorded.
+const closeTime = 15 * time.Second
+
+// take has the crew take on the phones of a decision.
+func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
+	writer := journal.NewWriter(ctx, e.Ledger)
+	t := e.newTurn(ctx, s, d, writer)
+	defer t.hold()
+	plan := e.Base
+	plan.Settle, plan.Begin, plan.Ready, plan.Commit, plan.Phones = s.Plan.Rules.Settle, t.mayBegin, t.mayContact, t.commit, t.targets()
+	e.now.set(t)
+	_, err := e.Crew.Run(ctx, plan)
+	e.now.set(nil)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	_ = writer.Close(limited) // its losses say more
+	losses := slices.DeleteFunc(writer.Losses(), func(l journal.Loss) bool {
+		return errors.Is(l.Err, journal.ErrConflict) // another run took over, and records it
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(losses) > 0:
+		return &LossError{losses}
+	case t.failure != nil:
+		return t.failure
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case !slices.Contains(t.begun, true):
+		return pause(ctx, lookAgain)
+	}
+	return nil
+}
+
+// A LossError reports phones of which not everything could be recorded.
+type LossError struct{ Losses []journal.Loss }
+
+func (e *LossError) Error() string {
+	return fmt.Sprintf("what happened last is not recorded for %d phones: %s: %v", len(e.Losses), e.Losses[0].Key, e.Losses[0].Err)
+}
+
+func (e *LossError) Unwrap() error { return e.Losses[0].Err }
+
+func (e *Engine) newTurn(ctx context.Context, s *Saved, d Decision, writer *journal.Writer) *turn {
+	t := &turn{
+		e: e, saved: s, wave: d.Wave, phones: d.Phones, begin: d.Verb == Run, nets: newSubnets(s.Plan.Rules.PerSubnet),
+		state: s.State(e.Causes), begun: make([]bool, len(d.Phones)), inWave: map[int]bool{},
+	}
+	t.held, t.hold = context.WithCancel(ctx)
+	t.ended = s.Plan.ended(t.state, d.Wave)
+	for _, i := range s.Plan.Waves[d.Wave].Phones {
+		t.inWave[i] = true
+	}
+	for _, i := range d.Phones {
+		step := s.Step(i)
+		key := keyOf(e.Name, s.Plan.Phones[i], step)
+		writer.Resume(key, s.Steps[i][step].Seq)
+		t.steps = append(t.steps, step)
+		t.recs = append(t.recs, &Recording{Writer: writer, Key: key, Run: e.Begun.Run, Image: s.image(i, step)})
+	}
+	return t
+}
+
+// image returns the image that a phone gets at a step.
+func (s *Saved) image(phone, step int) journal.Image {
+	image := s.Plan.Images[s.Plan.Phones[phone].Images[step]]
+	return journal.Image{Name: image.Name, Version: image.Version.String(), SoftwareType: image.SoftwareType, SHA256: image.SHA256, Size: image.Size}
+}
+
+// targets returns what the crew is told of the phones.
+func (t *turn) targets() []fleet.Target {
+	targets := make([]fleet.Target, len(t.phones))
+	for n, i := range t.phones {
+		targets[n] = t.e.Target(i, t.saved.Plan.Phones[i].Images[t.steps[n]])
+		if st := t.saved.Steps[i][t.steps[n]]; t.state.Phones[i].Instructed {
+			b := st.Before
+			targets[n].Earlier = &fleet.Earlier{
+				At:     earlierOf(st.StepAt, time.Now()), // the clock may have been set back since
+				Before: fleet.Device{Type: b.Type, SoftwareType: b.SoftwareType, Version: b.Version, PartNumber: b.PartNumber, MAC: b.MAC},
+			}
+		}
+	}
+	return targets
+}
+
+func earlierOf(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// report takes over an event of the crew: it has the numbers of the turn.
+func (t *turn) report(event fleet.Event) {
+	n := event.Phone
+	i, rec := t.phones[n], t.recs[n]
+	last := event.Step == fleet.StepDone || event.Step == fleet.StepFailed
+	again := false
+	if last {
+		t.nets.leave(t.saved.Plan.Phones[i].Address)
+		t.mu.Lock()
+		begun := t.begun[n]
+		if f := event.Failure; begun {
+			again = t.end(i, event, rec.announced())
+		} else if f != nil && !final(f, false) {
+			t.mu.Unlock()
+			return // it was not begun: nothing happened to it
+		}
+		t.mu.Unlock()
+	}
+	rec.Event(event, again)
+	if t.e.Event != nil {
+		t.e.Event(i, event)
+	}
+}
+
+// end takes over the end of a phone, and reports whether another attempt follows. told says that an update command or an image was
+// announced to it. The lock is held.
+func (t *turn) end(i int, event fleet.Event, told bool) (again bool) {
+	p, f := &t.state.Phones[i], event.Failure
+	if f != nil {
+		switch f.Kind {
+		case fleet.KindImage, fleet.KindLocked, fleet.KindStopped:
+			if t.failure == nil || f.Kind == fleet.KindLocked {
+				t.failure = f
+			}
+			t.hold()
+		}
+		if !final(f, told) {
+			return false
+		}
+	}
+	at := Progress{Ended: true, Updated: f == nil, Attempts: p.Attempts, At: event.At}
+	if f != nil {
+		at.Attempts++
+		at.Cause, at.MayPass = t.e.Causes(f.Kind, f.Instructed)
+		at.MayPass = at.MayPass && !f.Instructed && !told
+		again = t.saved.Plan.mayRetry(at)
+	}
+	*p = at
+	if f != nil && !again && t.inWave[i] {
+		t.ended[at.Cause]++
+	}
+	return again
+}
+
+// errHeld is why a phone is not begun.
+var errHeld = errors.New("the rollout begins no phone now")
+
+// mayBegin waits until there is room in the phone's network, and the phone was not contacted a short time ago.
+func (t *turn) mayBegin(ctx context.Context, n int) error {
+	i := t.phones[n]
+	settles := t.state.Phones[i].Instructed // it is only queried
+	if !settles {
+		if !t.begin || t.held.Err() != nil {
+			return errHeld
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = t.until(ctx)
+		defer cancel()
+	}
+	if err := t.quiet(ctx, t.saved.Steps[i]); err != nil {
+		return t.orHeld(err)
+	}
+	if settles {
+		return nil
+	}
+	return t.orHeld(t.nets.enter(ctx, t.saved.Plan.Phones[i].Address))
+}
+
+// until returns a context that also ends when no phone may be begun any more.
+func (t *turn) until(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(t.held, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
+// orHeld returns why a wait ended.
+func (t *turn) orHeld(err error) error {
+	if err != nil && t.held.Err() != nil {
+		return errHeld
+	}
+	return err
+}
+
+// quiet waits until a phone can be contacted that an earlier run, attempt or step may have contacted a moment ago.
+func (t *turn) quiet(ctx context.Context, steps []journal.State) error {
+	gap := t.e.Gap
+	if gap == 0 {
+		gap = time.Minute
+	}
+	var last time.Time
+	for _, st := range steps {
+		if st.Run != "" && st.At.After(last) {
+			last = st.At
+		}
+	}
+	if since := time.Since(last); since >= 0 && since < gap {
+		return pause(ctx, gap-since)
+	}
+	return nil
+}
+
+// mayContact decides whether a phone is begun now that the crew has a place for it, and records that.
+func (t *turn) mayContact(ctx context.Context, n int) error {
+	i := t.phones[n]
+	if !t.state.Phones[i].Instructed {
+		within, cancel := t.until(ctx)
+		defer cancel()
+		if err := t.open(within); err != nil {
+			return err
+		}
+		if t.e.pace != nil {
+			if err := t.e.pace.Wait(within); err != nil {
+				return t.orHeld(err)
+			}
+			if err := t.open(within); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.record(t.recs[n].Begin(ctx, t.state.Phones[i].Attempts+1)); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begun[n] = true
+	return nil
+}
+
+// commit records a step that cannot be undone.
+func (t *turn) commit(ctx context.Context, n int, step fleet.Step) error {
+	return t.record(t.recs[n].Commit(ctx, step))
+}
+
+// record takes over an error of the journal: when it cannot record, no phone is begun any more.
+func (t *turn) record(err error) error {
+	if failure := (*fleet.Failure)(nil); err == nil || errors.As(err, &failure) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failure == nil {
+		t.failure = err
+	}
+	t.hold()
+	return err
+}
+
+// open returns errHeld if no phone of the wave may be begun any more: limits, people, another run and the clock may be against it.
+func (t *turn) open(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held.Err() != nil {
+		return errHeld
+	}
+	if now := time.Now(); now.Sub(t.looked) >= lookAgain {
+		s, err := readControl(ctx, t.e.Ledger, t.e.Name)
+		if err != nil {
+			t.failure = err
+			t.hold()
+			return errHeld
+		}
+		t.state.Control, t.looked = s.Control, now
+	}
+	c, rules := t.state.Control, t.saved.Plan.Rules
+	_, reached := rules.StopOn.Reached(t.ended, len(t.inWave))
+	if c.Stopped || c.Paused || c.Run != t.e.Begun.Run || reached && t.wave >= c.Forgiven || !rules.Window.Open(time.Now()) {
+		t.hold()
+		return errHeld
+	}
+	return nil
+}
