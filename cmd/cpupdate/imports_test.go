@@ -30,7 +30,7 @@ func arrows() map[string][]string {
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},
-		"pkg/rollout/report":        {module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
+		"pkg/rollout/report":        {module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
 		"pkg/secret":                {},
 		"pkg/trust":                 {module + "pkg/address", module + "pkg/secret"},
 		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -135,6 +136,8 @@ func (p *Phone) end(getsImage bool, steps []journal.State, st journal.State) {
 		p.Outcome, p.Why, p.Ended, p.Installed = goodEnd(steps), bounded(o.Text), st.OutcomeAt, len(steps)
 	case !st.Told.IsZero():
 		p.Outcome, p.Cause, p.Why = NotKnown, string(NotKnown), "it was instructed, and it is not known how that ended"
+	case st.LetGo != nil && st.LetGo.Failure == string(fleet.KindNotBegun) && st.Failed == 0 && p.Installed == 0:
+		p.Outcome, p.Begun, p.Attempts = NotBegun, time.Time{}, 0 // the run took it up, and the rollout did not let it begin
 	case st.LetGo != nil:
 		p.Outcome, p.Cause, p.Why = NotDone, cmp.Or(bounded(st.LetGo.Failure), string(NotDone)), bounded(st.LetGo.Text)
 	case !p.Begun.IsZero():

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -170,5 +171,24 @@ func TestTwelve(t *testing.T) {
 	}
 	if r.Slowest[0] != address(6) {
 		t.Errorf("slowest: %v", r.Slowest)
+	}
+}
+
+// TestHeld has phones that a run took up, and that the rollout did not let begin: they are not begun, and need nobody.
+func TestHeld(t *testing.T) {
+	held := []journal.Body{journal.Begun{Run: "r1", Attempt: 1}, journal.LetGo{Run: "r1", Failure: "not-begun", Text: "it was left alone: the rollout begins no phone now"}}
+	s := newSample(t, "held")
+	s.phone(0, rollout.Phone{Address: address(1)})
+	s.phone(0, rollout.Phone{Address: address(2)})
+	s.save()
+	s.happens(address(1), time.Hour, held...)
+	s.happens(address(2), time.Hour, journal.Begun{Run: "r1", Attempt: 1}, journal.LetGo{Run: "r1", Failure: "unreachable", Again: true})
+	s.happens(address(2), 2*time.Hour, held...)
+	r := s.report(options())
+	if p := r.Phones[0]; p.Outcome != report.NotBegun || p.Cause != "" || !p.Begun.IsZero() || p.Attempts != 0 {
+		t.Errorf("held: %+v", p)
+	}
+	if p := r.Phones[1]; p.Outcome != report.NotDone || p.Cause != "not-begun" || p.Begun.IsZero() {
+		t.Errorf("held after an attempt: %+v", p)
 	}
 }
