@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -103,10 +104,15 @@ var (
 
 // Load reads a rollout.
 func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
+	return FromRecords(name, l.ReadAll(ctx, name))
+}
+
+// FromRecords returns the rollout that the events of all of its streams amount to.
+func FromRecords(name string, records iter.Seq2[journal.Record, error]) (*Saved, error) {
 	s := &Saved{Name: name}
 	states := map[string]journal.State{}
 	var entries []entry
-	for r, err := range l.ReadAll(ctx, name) {
+	for r, err := range records {
 		switch {
 		case err != nil:
 			return nil, err

@@ -97,7 +97,8 @@ type Options struct {
 	Advice   func(kind string) string // the next step for a kind of failure; PHONE in it stands for the phone's address; may be nil
 }
 
-// New makes a report. records are the events of all streams of the rollout, as [journal.Ledger.ReadAll] returns them.
+// New makes a report. records are the events of all streams of the rollout, as [journal.Ledger.ReadAll] returns them. Reading a
+// large journal takes longer than the report: who keeps the events can give them to [rollout.FromRecords] as well.
 func New(s *rollout.Saved, records iter.Seq2[journal.Record, error], o Options) (*Report, error) {
 	b := newBuilder(s, o)
 	for r, err := range records {
