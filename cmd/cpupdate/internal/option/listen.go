@@ -166,7 +166,7 @@ func (o *Listen) Certificate(ctx context.Context) (certificate tls.Certificate, 
 		certificate, err = atomicfile.ReadKeyPair(ctx, o.Cert, o.key)
 		if err != nil {
 			err = exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-				"use a certificate and its key, in two PEM files as openssl writes them")
+				atomicfile.KeyPairHint(err))
 		}
 		return certificate, nil, err
 	}
