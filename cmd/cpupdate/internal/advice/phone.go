@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -31,6 +32,7 @@ type Context struct {
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 	Flags console.Flags               // of the command line
+	Again string                      // the flags that a query of the same phones needs
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -84,6 +86,7 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if f.Instructed {
 			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
 		}
+		hint = strings.ReplaceAll(hint, "cpupdate phone PHONE", "cpupdate phone PHONE"+in.Again)
 		hint = strings.ReplaceAll(hint, "PHONE", name)
 		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
 			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
@@ -91,12 +94,41 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if f.Kind == fleet.KindNeverFetch && f.Err != nil {
 			hint = "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
 		}
+		if kind := neighbourKind(f); kind != "" {
+			hint = "calls from its address reach this machine, so no firewall is the cause; " + hintFor(kind)
+		}
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
 		return withMachineHint(exit.New(c, fmt.Errorf("%s: %w", name, f), hint))
 	}
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
+}
+
+// neighbourKind returns the kind of failure that calls from the address of a phone end with, where several phones have the address
+// and nobody knows whose calls they were; otherwise "".
+func neighbourKind(f *fleet.Failure) fleet.Kind {
+	switch {
+	case f.Kind != fleet.KindNoCall:
+	case errors.As(f.Err, new(*serve.AlertError)):
+		return fleet.KindNotTrusted
+	case errors.As(f.Err, new(*serve.CertificateError)):
+		return fleet.KindCertificate
+	case errors.Is(f.Err, serve.ErrNoCertificate):
+		return fleet.KindNoCertificate
+	case errors.As(f.Err, new(*serve.HandshakeError)):
+		return fleet.KindTLS
+	}
+	return ""
+}
+
+// hintFor returns the hint for a kind of failure before the update command was sent.
+func hintFor(kind fleet.Kind) string {
+	table := PhoneTable()
+	if at := slices.IndexFunc(table, func(r PhoneRow) bool { return r.Kind == kind }); at >= 0 {
+		return table[at].Hint
+	}
+	return ""
 }
 
 // RunFailure returns the error that ends a run, or nil.
@@ -171,7 +203,7 @@ func nameAndWord(t fleet.Target, kind fleet.Kind) string {
 // queryAgain returns the command that queries the failed phones.
 func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
-		return "cpupdate phone --phones " + exit.Word(in.List)
+		return "cpupdate phone --phones " + exit.Word(in.List) + in.Again
 	}
 	text := "cpupdate phone"
 	for i, r := range results {
@@ -179,7 +211,7 @@ func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 			text += " " + plan.Phones[i].Address
 		}
 	}
-	return text
+	return text + in.Again
 }
 
 // badEnd returns what n failed phones have in common.
@@ -250,7 +282,9 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 			hint = fmt.Sprintf("see why with: cpupdate check %s %s", exit.Word(in.Image), exit.Word(plan.Phones[i].Address))
 			if in.List != "" { // the list describes the phones
 				hint += " --phones " + exit.Word(in.List)
-			} else {
+			}
+			hint += in.Again
+			if in.List == "" {
 				hint += ", and the flags that describe the phones"
 			}
 		}

@@ -141,3 +141,18 @@ func TestCertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestAgain returns the flags that another command needs for the same phones.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"":              {"--patience", "1m", "--listen", ":0"},
+		" --legacy-tls": {"--legacy-tls"},
+		" --phone-ca ca.pem --service-cert site/a.crt --service-key site/a.key": {"--service-key", "site/a.key", "--service-cert", "site/a.crt", "--phone-ca", "ca.pem"},
+		" --phone-ca " + exit.Word("my ca.pem"):                                 {"--phone-ca", "my ca.pem"},
+	} {
+		if got := newListen(t, args...).Again(); got != want {
+			t.Errorf("%q: %q, not %q", args, got, want)
+		}
+	}
+}

@@ -47,7 +47,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err := con.Print(newPhonesDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
-	return advice.RunFailure(plan, advice.Context{List: o.List, Flags: con.Flags}, results)
+	return advice.RunFailure(plan, advice.Context{List: o.List, Flags: con.Flags, Again: o.Listen.Again()}, results)
 }
 
 // A phonesDoc is the JSON answer of phone.
