@@ -44,10 +44,11 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err != nil {
 		return err
 	}
-	if err := con.Print(newPhonesDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
+	in := advice.Context{List: o.List, Flags: con.Flags, Again: o.Listen.Again()}
+	if err := con.Print(newPhonesDoc(targets, results, in), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
 		return err
 	}
-	return advice.RunFailure(plan, advice.Context{List: o.List, Flags: con.Flags, Again: o.Listen.Again()}, results)
+	return advice.RunFailure(plan, in, results)
 }
 
 // A phonesDoc is the JSON answer of phone.
@@ -64,12 +65,14 @@ type phoneDoc struct {
 	Error   *exit.ErrorDoc     `json:"error,omitempty"`
 }
 
-func newPhonesDoc(targets []fleet.Target, results []fleet.Result) phonesDoc {
+func newPhonesDoc(targets []fleet.Target, results []fleet.Result, in advice.Context) phonesDoc {
 	doc := phonesDoc{Schema: 1, Phones: []phoneDoc{}}
 	for i, r := range results {
 		row := phoneDoc{Address: targets[i].Address, Note: targets[i].Note, Device: runview.NewDeviceDoc(r.After)}
 		if r.Failure != nil {
-			row.Error = exit.NewErrorDoc(advice.PhoneFailure(targets[i].Address, advice.Context{}, r))
+			f := advice.PhoneFailure(targets[i].Address, in, r)
+			f.Hints = in.Flags.Fit(f.Hints)
+			row.Error = exit.NewErrorDoc(f)
 		}
 		doc.Phones = append(doc.Phones, row)
 	}

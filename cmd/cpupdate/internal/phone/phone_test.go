@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -26,7 +27,7 @@ func TestDocsJSONPhone(t *testing.T) {
 	doc := newPhonesDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
 		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
 		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
-	}})
+	}}, advice.Context{})
 	text, err := json.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)
