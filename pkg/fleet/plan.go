@@ -63,11 +63,16 @@ type Image struct {
 	Policy   hwcheck.Policy // for all phones; Override and Reason are those of the target
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and get no update command
-	Web      *Web   // instead of a source: the image is uploaded to their web pages
+	Web      *Web   // the phones' web pages: the image is uploaded to them, or they are told to fetch it from the source
 
 	// Unchanged, if not nil, reports before each update command or upload whether the image is still what was verified. Its
 	// error ends the run.
 	Unchanged func(context.Context) error
+}
+
+// OnlyChecks reports whether phones are checked, and get nothing.
+func (i *Image) OnlyChecks() bool {
+	return i.Source == nil && i.Web == nil || i.Web != nil && i.Web.DryRun
 }
 
 // A Source is a server from which phones fetch the image.

@@ -154,7 +154,7 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 	case neverAsked && f.facts.runs(f.facts.after) && !f.facts.ranBefore():
 		return failf(KindUnproven, "it reports the new version, but was not observed to fetch the image")
 	case neverAsked:
-		return f.because(failf(KindNeverFetch, "it received the update command, but did not request the image within %s", patience))
+		return f.because(failf(KindNeverFetch, "it received the %s, but did not request the image within %s", f.command(), patience))
 	}
 	f.withdraw() // no contact while it fetches, be it for a second time
 	if f.fetch.watched && !f.fetch.whole && !f.fetch.toEnd() {

@@ -100,7 +100,13 @@ func (v *visit) login(ctx context.Context) (err error) {
 
 // find looks for the form.
 func (v *visit) find(ctx context.Context) (err error) {
-	v.while(func() { v.form, err = v.session.Find(ctx) })
+	v.while(func() {
+		if v.web.Transfer {
+			v.form, err = v.session.FindTransfer(ctx)
+		} else {
+			v.form, err = v.session.Find(ctx)
+		}
+	})
 	if err != nil {
 		return v.pageFailure(ctx, err)
 	}

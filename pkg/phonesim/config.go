@@ -40,6 +40,9 @@ type Config struct {
 	Web string
 	// Password opens the web page; "" is [DefaultPassword].
 	Password string
+	// Defaults are the phone's stored defaults for files on a server: a transfer form with Use defaults set uses them. They can
+	// be changed on the web page, and are kept over restarts and updates.
+	Defaults Access
 	// WebCertificate is what the web page shows, and the contact path where it is served by TLS; nil is one of the phone's
 	// own, with its MAC address for a name and for the hosts where it listens. It stays the same over restarts and updates.
 	WebCertificate *tls.Certificate

@@ -86,7 +86,7 @@ type row struct {
 // rows returns the table of faults, in the order of the steps of an update.
 func rows() []row {
 	var all []row
-	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows()} {
+	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows(), transferRows()} {
 		all = append(all, part...)
 	}
 	return all

@@ -31,6 +31,8 @@ type Context struct {
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 	Flags console.Flags               // of the command line
+
+	Transfer bool // the phones' pages are given a transfer form
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -57,7 +59,7 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that server is this machine: see --advertise and --listen", ""},
 		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
 		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE"},
-		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; without --serve, check also the log of the server that it fetches from", ""},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; with --phone-defaults, check the defaults on the phone's page: they must lead to the folder of the file; without --serve, check also the log of the server that it fetches from", ""},
 		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
@@ -80,23 +82,40 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if row.Kind != f.Kind {
 			continue
 		}
-		c, hint := row.code, row.Hint
+		c := row.code
 		if f.Instructed {
-			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
+			c = cmp.Or(row.instructed, c)
 		}
-		hint = strings.ReplaceAll(hint, "PHONE", name)
-		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
-			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
-		}
-		if f.Kind == fleet.KindNeverFetch && f.Err != nil {
-			hint = "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
-		}
+		hint := row.hintFor(name, in, r)
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
 		return withMachineHint(exit.New(c, fmt.Errorf("%s: %w", name, f), hint))
 	}
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
+}
+
+// hintFor returns the hint for how it ended with a phone.
+func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
+	f, hint := r.Failure, row.Hint
+	if f.Instructed {
+		hint = cmp.Or(row.own, hint)
+	}
+	if in.Transfer {
+		hint = cmp.Or(transferHint(f.Kind), hint)
+	}
+	hint = strings.ReplaceAll(hint, "PHONE", name)
+	switch {
+	case f.Kind == fleet.KindTooLong:
+		return ofTooLong(hint, f)
+	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
+		return hint + "; if the phone could not fetch it, check the server's log; without --phone-defaults, check --fetch-url and the login; with --phone-defaults, check the defaults on the phone's page"
+	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil:
+		return hint + "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
+	case f.Kind == fleet.KindNeverFetch && f.Err != nil:
+		return "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
+	}
+	return hint
 }
 
 // RunFailure returns the error that ends a run, or nil.
@@ -137,7 +156,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed, cut))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(in, instructed, cut))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -187,7 +206,7 @@ func badEnd(plan fleet.Plan, n int) string {
 	switch {
 	case plan.Image == nil:
 		return "could not be queried"
-	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
+	case plan.Image.OnlyChecks():
 		return "would not be updated"
 	}
 	return console.IsAre(n) + " not updated"
@@ -195,15 +214,22 @@ func badEnd(plan fleet.Plan, n int) string {
 
 // instructedText says how many phones got the update command and can no longer be stopped, and how many got it and can no
 // longer get the image.
-func instructedText(n, cut int) string {
+func instructedText(in Context, n, cut int) string {
+	command := "update command"
+	if in.Transfer {
+		command = "transfer form"
+	}
 	var parts []string
 	if n > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s the update command already and may still update", n, hasHave(n)))
+		parts = append(parts, fmt.Sprintf("%d %s the %s already and may still update", n, hasHave(n), command))
 	}
 	if cut > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s the update command, but not the whole image, and will keep the old software", cut, hasHave(cut)))
+		parts = append(parts, fmt.Sprintf("%d %s the %s, but not the whole image, and will keep the old software", cut, hasHave(cut), command))
 	}
 	if len(parts) == 0 {
+		if in.Transfer {
+			return "no transfer form was submitted"
+		}
 		return "no update command was sent"
 	}
 	return strings.Join(parts, "; ")

@@ -105,6 +105,13 @@ func (o *Listen) ForQuery() *Listen {
 	return &q
 }
 
+// Hurry lowers the patience, unless it is given.
+func (o *Listen) Hurry(patience time.Duration) {
+	if o.patience == nil || !o.patience.Changed {
+		o.Patience = min(o.Patience, patience)
+	}
+}
+
 // The file descriptors that a run needs: for itself, and for each phone that is queried or fetches at a time. A phone has one
 // connection that it made, and one that it fetches by or that it was contacted by; servers keep ended ones for a moment.
 const (
