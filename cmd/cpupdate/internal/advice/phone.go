@@ -65,6 +65,9 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
 		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
 		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindNotBegun, exit.CodeStopped, 0, "see the reason above, then go on", ""},
+		{fleet.KindNotRecorded, exit.CodeSettings, 0, "make room on the disk of the journal, or name a file on another one with --journal", ""},
+		{fleet.KindTaken, exit.CodeUnreachable, 0, "wait until the other run has finished, then see how it ended: cpupdate history PHONE", ""},
 		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
 	}
 }
@@ -106,6 +109,8 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	}
 	hint = strings.ReplaceAll(hint, "PHONE", name)
 	switch {
+	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
+		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
 	case f.Kind == fleet.KindTooLong:
 		return ofTooLong(hint, f)
 	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
@@ -161,6 +166,9 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	ended := exit.CodePartial
 	if stopped(results) {
 		ended = exit.CodeStopped
+	}
+	if slices.ContainsFunc(results, func(r fleet.Result) bool { return r.Failure != nil && r.Failure.Kind == fleet.KindNotRecorded }) {
+		ended = exit.CodeSettings
 	}
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(plan, in, results, bad)...)
 }
