@@ -127,7 +127,7 @@ func TestDoctorPage(t *testing.T) {
 	for name, c := range map[string]doctorCase{
 		"well": {pagePassword(phonesim.DefaultPassword), doctorPage("", true), exit.CodeOK, []string{
 			"server/ skipped --web: the image is uploaded", "settings/password ok a password is given for the phones' web pages", "phone/call-back ok",
-			"web page/port ok", "web page/certificate (ok|warning) localhost, expires", "web page/start ok", "web page/login ok the page accepts the password; logged out again",
+			`phone/page ok OpenScape Desk Phone CP600, 127\.0\.0\.1 \(observed\)`, "web page/port ok", "web page/certificate (ok|warning) localhost, expires", "web page/start ok", "web page/login ok the page accepts the password; logged out again",
 			"web page/form ok the field dl-app-upload of /page", "certificates/seen ok the certificate of the page of 127.0.0.1:[0-9]+ expires ", "clock/validity ok",
 		}},
 		"no password": {nil, doctorPage("", true), exit.CodeSettings, []string{
@@ -139,17 +139,24 @@ func TestDoctorPage(t *testing.T) {
 		}},
 		"locked out": {pagePassword(phonesim.DefaultPassword), doctorPage("web-password-suspended", true), exit.CodeSettings, []string{"web page/login failed .*accepts no password for now"}},
 		"a stranger": {pagePassword(phonesim.DefaultPassword), doctorPage("", false), exit.CodeSettings, []string{
+			"phone/page skipped not read: its web page's certificate is not trusted",
 			"web page/certificate failed .*certificate is not trusted.*--pin sha256:", "web page/start skipped skipped: the page's certificate is not trusted",
 		}},
 		"no form":    {pagePassword(phonesim.DefaultPassword), doctorPage("web-no-form", true), exit.CodeRejected, []string{"web page/login ok", "web page/form failed .*no form"}},
-		"leads away": {pagePassword(phonesim.DefaultPassword), doctorPage("web-redirect-http", true), exit.CodeRejected, []string{"web page/start failed .*leads to another host"}},
+		"leads away": {pagePassword(phonesim.DefaultPassword), doctorPage("web-redirect-http", true), exit.CodeRejected, []string{"phone/page skipped not read: its web page leads to another host", "web page/start failed .*leads to another host"}},
 		"old":        {pagePassword(phonesim.DefaultPassword), doctorPage("web-tls-1.0", true), exit.CodeSettings, []string{"web page/certificate failed .*--legacy-tls"}},
 		"old, allowed": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
 			return append(doctorPage("web-tls-1.0", true)(t), "--legacy-tls")
 		}, exit.CodeOK, []string{"web page/form ok"}},
 		"by the page alone": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
 			return append(doctorPage("ignores-contact", true)(t), "--patience", "1s")
-		}, exit.CodeOK, []string{"phone/call-back warning .*allow TCP", "web page/form ok"}},
+		}, exit.CodeOK, []string{"phone/call-back warning .*allow TCP", "phone/page ok OpenScape Desk Phone CP600, ", "web page/form ok"}},
+		"another model on its page": {pagePassword(phonesim.DefaultPassword), doctorPage("web-banner-other-model", true), exit.CodeOK, []string{
+			"phone/runs ok OpenScape Desk Phone CP600", `phone/page warning OpenScape Desk Phone CP205, .*\(observed\).*what the phone reports counts`, "web page/form ok",
+		}},
+		"no banner": {pagePassword(phonesim.DefaultPassword), doctorPage("web-no-banner", true), exit.CodeOK, []string{
+			"phone/page skipped not read: its web page does not say what the phone is without a login", "web page/form ok",
+		}},
 		"no page": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
 			return append(doctorPhone("")(t)[:1], "--web", "--web-port", freePort(t))
 		}, exit.CodeUnreachable, []string{"web page/port failed 127.0.0.1:.*--web-port", "web page/form skipped skipped: the page is not reachable"}},

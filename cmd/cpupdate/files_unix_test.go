@@ -25,6 +25,7 @@ func filesOfFlags() map[string]string {
 		"push --phones":              "push IMAGE --serve --phones FILE",
 		"push --service-cert":        "push IMAGE 127.0.0.1 --serve --hw-level 3 --service-cert FILE --service-key GOOD",
 		"push --service-key":         "push IMAGE 127.0.0.1 --serve --hw-level 3 --service-cert GOOD --service-key FILE",
+		"push --phone-ca":            "push IMAGE 127.0.0.1 --serve --hw-level 3 --phone-ca FILE",
 		"push --trusted-key":         "push IMAGE 127.0.0.1 --serve --trusted-key FILE",
 		"push --password-file":       "push IMAGE --method ftp --server 127.0.0.1 --username x --override --reason test --password-file FILE",
 		"check --phones":             "check IMAGE --phones FILE",

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -347,6 +349,41 @@ func TestDryRunIsNotRecorded(t *testing.T) {
 		}
 		if left, _ := filepath.Glob(filepath.Join(folder, "*")); len(left) > 0 {
 			s.t.Errorf("it made %s", left)
+		}
+	})
+}
+
+// TestJournalHoldsNoSecret reads the bytes of a journal after pushes with passwords.
+func TestJournalHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	image := phoneImage(t)
+	inMemory(t, func(s *site) {
+		folder := filepath.Join(s.t.TempDir(), "state")
+		phone, pin := s.pagePhone("user-pwd", nil)
+		password := clitest.File(s.t, "secret", []byte(webPassword))
+		if r := s.push(folder, image, phone.Address(), "--web", "--pin", pin, "--password-file", password, "--hw-level", "3"); r.code != exit.CodeOK {
+			s.t.Fatal(r.errOut)
+		}
+		if r := s.push(folder, image, phone.Address(), "--serve", "--reinstall", "--hw-level", "3"); r.code != exit.CodeOK {
+			s.t.Fatal(r.errOut)
+		}
+		files, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err != nil || len(files) == 0 {
+			s.t.Fatalf("%d files, %v", len(files), err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil || len(content) == 0 {
+				s.t.Fatal(file, err)
+			}
+			for _, secret := range []string{webPassword, phonesim.DefaultPassword, "BEGIN CERTIFICATE", "PRIVATE KEY", pin} {
+				if strings.Contains(string(content), secret) {
+					s.t.Errorf("%s contains %q", file, secret)
+				}
+			}
+			if info, err := os.Stat(file); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+				s.t.Errorf("%s: %v, %v", file, info.Mode(), err)
+			}
 		}
 	})
 }

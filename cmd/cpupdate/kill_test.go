@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -228,7 +227,6 @@ type pushProcess struct {
 func startProcess(t *testing.T, args ...string) (p *pushProcess, errOut io.Reader) {
 	t.Helper()
 	p = &pushProcess{t: t, cmd: exec.CommandContext(t.Context(), "cpupdate", args...), err: make(chan string, 1)}
-	p.cmd.Env = append(os.Environ(), "CPUPDATE_JOURNAL="+filepath.Join(t.TempDir(), "journal.db")) // what is pushed later knows nothing of this
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -128,8 +128,15 @@ func TestPhoneFaultsComplete(t *testing.T) {
 		"hostile-text": "TestHostilePhones",
 		"huge-message": "TestHostilePhones",
 		"user-pwd":     "TestHostilePhones",
+
+		"secure-no-certificate":    "TestSecurePush",
+		"secure-own-certificate":   "TestSecurePush",
+		"secure-other-certificate": "TestSecurePush",
 	}
-	for _, row := range append(faultTable(), webFaults()...) {
+	for _, row := range append(append(faultTable(), webFaults()...), transferFaults()...) {
+		if strings.HasPrefix(row.name, besideTransfer) {
+			continue // the fault does nothing there
+		}
 		for name := range strings.FieldsSeq(row.faults) {
 			used[phonesim.Fault(name)] = row.name
 		}

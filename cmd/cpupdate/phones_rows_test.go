@@ -46,7 +46,7 @@ func callRows() []faultRow {
 			"never calls", "ignores-contact"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "TLS 1.0", "tls-1.0-only"),
 		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", modern), "RSA key exchange", "rsa-kex-only"),
-		named(old(exit.CodeSettings, "tls", "it calls back, but no TLS connection can be established", "in secure mode, update it with that service"), "secure mode", "secure-mode"),
+		named(old(exit.CodeSettings, "not-trusted", "it calls back, but does not trust the certificate of this machine: TLS alert: ", "with --service-cert, check that an authority which the phone trusts signed it"), "secure mode", "secure-mode"),
 		named(old(exit.CodeRejected, "garbled", "its message cannot be parsed", "check that it is a phone of this family"), "bad XML", "bad-xml"),
 		{
 			name: "TLS 1.0, let in", faults: "tls-1.0-only", args: []string{"--legacy-tls"}, kind: "updated",

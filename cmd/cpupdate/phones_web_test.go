@@ -71,8 +71,28 @@ func pinAt(dial dialFunc, address string) (string, error) {
 // webFaults is the table, in the order of a push by the page.
 func webFaults() []faultRow {
 	var rows []faultRow
-	for _, part := range [][]faultRow{webReachRows(), webFormRows(), webSendRows(), webAfterRows()} {
+	for _, part := range [][]faultRow{webReachRows(), webFormRows(), webSendRows(), webAfterRows(), besideRows()} {
 		rows = append(rows, part...)
+	}
+	return rows
+}
+
+// besideTransfer begins the names of rows with an upload to a page with a transfer form that has a fault.
+const besideTransfer = "upload beside "
+
+// besideRows are uploads to pages that have a transfer form and a banner too: whatever these are like, the upload is the same.
+func besideRows() []faultRow {
+	done := faultRow{kind: "updated", steps: webDone, version: versionNew}
+	none, other := done, done
+	none.name, none.faults = "no banner", "web-no-banner"
+	other.name, other.faults = "another model in the banner", "web-banner-other-model"
+	rows := []faultRow{none, other}
+	for _, f := range phonesim.Faults() {
+		if name := string(f.Name); strings.HasPrefix(name, "web-transfer-") {
+			row := done
+			row.name, row.faults = besideTransfer+name, name
+			rows = append(rows, row)
+		}
 	}
 	return rows
 }

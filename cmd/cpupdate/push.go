@@ -29,8 +29,12 @@ With --serve, phones fetch the image from this machine while the command runs:
 by HTTPS, or by FTP with --method ftp.
 
 With --web, the image is sent from here to each phone's own web page, as
-"upgrade using file" does there. The password flags, --pin and --ca then apply
-to that page.
+"upgrade using file" does there. Together with --serve or a server, the page's
+transfer form is filled in instead, and the phone fetches the image: the only
+way by the page of an OpenStage. With --phone-defaults, the form is given the
+file name only, and the phone's own defaults must point to where the file lies.
+With --web, the password flags, --pin and --ca apply to the page; a server's
+password is the stored one, or that of --server-password-file.
 
 Otherwise the image is uploaded to a server first, by FTP, FTPS or HTTPS, and
 verified there. Name the server either with explicit settings (--method,
@@ -45,6 +49,7 @@ line.`,
 		Example: `  cpupdate push cp600.bind 192.0.2.50 --serve --hw-level 3
   cpupdate push cp600.bind --phones site.csv --profile berlin
   cpupdate push cp600.bind 192.0.2.50 --web --hw-level 3 --password-file secret
+  cpupdate push cp600.bind 192.0.2.50 --web --serve --hw-level 3 --password-file secret
   cpupdate push cp600.bind --use-defaults
   cpupdate push cp600.bind --hw-level 3 --method ftps --server files.example --username cp --path firmware --password-file secret
   cpupdate push cp600.bind --hw-level 3 --method https --base-url https://files.example/firmware/`,
@@ -70,6 +75,7 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	end()
 	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
+	o.Route.Web.AddTransferFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
 	end()
 	o.Upload.AddFlags(flags)

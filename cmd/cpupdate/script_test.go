@@ -29,6 +29,11 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
+	if folder := os.Getenv(journalsVariable); folder != "" && os.Getenv("CPUPDATE_JOURNAL") == "" { // in a process that a test starts
+		if err := os.Setenv("CPUPDATE_JOURNAL", filepath.Join(folder, strconv.Itoa(os.Getpid())+".db")); err != nil {
+			panic(err)
+		}
+	}
 	log.SetOutput(io.Discard) // as in main
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGQUIT} {
 		if signal.Ignored(s) { // as in the background of a shell: processes that tests start would ignore it too
@@ -39,20 +44,24 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(withJournal{m}, map[string]func(){"cpupdate": main, "answering": answering})
+	testscript.Main(withJournals{m}, map[string]func(){"cpupdate": main, "answering": answering})
 }
 
-// withJournal runs the tests with a journal of their own: no test writes into that of whoever runs it.
-type withJournal struct{ *testing.M }
+// journalsVariable names the folder of the journals of processes that tests start. Each has its own, since many of their phones have
+// the same MAC address; and none writes into that of whoever runs the tests.
+const journalsVariable = "CPUPDATE_TEST_JOURNALS"
+
+// withJournals runs the tests with such a folder.
+type withJournals struct{ *testing.M }
 
 // Run runs the tests.
-func (m withJournal) Run() int {
-	folder, err := os.MkdirTemp("", "cpupdate-journal")
+func (m withJournals) Run() int {
+	folder, err := os.MkdirTemp("", "cpupdate-journals")
 	if err != nil {
 		panic(err)
 	}
 	defer os.RemoveAll(folder)
-	if err := os.Setenv("CPUPDATE_JOURNAL", filepath.Join(folder, "journal.db")); err != nil {
+	if err := os.Setenv(journalsVariable, folder); err != nil {
 		panic(err)
 	}
 	return m.M.Run()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -165,8 +166,8 @@ func isBitmap(front []byte) bool {
 // textContent recognises files of text, in UTF-8 or UTF-16, by how they begin.
 func textContent(front []byte) Content {
 	text := string(front[:min(len(front), 1024)])
-	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
-		text = strings.ReplaceAll(text[2:], "\x00", "")
+	if plain := fromUTF16([]byte(text)); plain != nil {
+		text = string(plain)
 	}
 	text = strings.ToLower(strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n"))
 	for _, kind := range []struct{ pattern, name string }{
@@ -181,19 +182,57 @@ func textContent(front []byte) Content {
 			return Content{Name: kind.name}
 		}
 	}
-	if isText(front) {
-		return Content{TextFile, true} // such as an image in hexadecimal digits
+	wide := fromUTF16(front)
+	if isText(front) || isText(wide) && !bytes.ContainsAny(wide, "\ufffd\uffff") { // no characters, as erased flash memory has
+		return Content{TextFile, len(front) >= contentBytes || isHex(front)} // long, or an image in hexadecimal digits
 	}
 	return Content{}
 }
 
-// isText reports whether a file begins with text in UTF-8. The last character may be cut.
+// isHex reports whether text consists of hexadecimal digits and what stands between them in formats for firmware: Intel HEX,
+// Motorola S-records, lists of bytes.
+func isHex(text []byte) bool {
+	return regexp.MustCompile(`^[0-9A-Fa-fsSxX:,\s]+$`).Match(text) && regexp.MustCompile(`[0-9A-Fa-f]{2}`).Match(text)
+}
+
+// fromUTF16 returns text in UTF-16 with a byte order mark as UTF-8, and nil if it is none. The last character may be cut.
+func fromUTF16(front []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(front, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(front, []byte("\xff\xfe")):
+		return nil
+	}
+	var units []uint16
+	for front = front[2:]; len(front) >= 2; front = front[2:] {
+		units = append(units, order.Uint16(front))
+	}
+	if last := len(units) - 1; last >= 0 && utf16.IsSurrogate(rune(units[last])) {
+		units = units[:last]
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// windowsLetters are those bytes below 0xa0 that texts have in windows-1252: quotation marks, dashes, the euro sign.
+const windowsLetters = "\x80\x82\x84\x85\x91\x92\x93\x94\x95\x96\x97"
+
+// isText reports whether a file begins with text in UTF-8, or a short one is text in an encoding that has a byte for each letter.
+// The last character of UTF-8 may be cut.
 func isText(front []byte) bool {
-	text := len(front) > 0
+	text, letters := len(front) > 0, 0
+	if len(front) < contentBytes {
+		letters = len(front) / 4 // not of ASCII, at most
+	}
 	for len(front) > 0 {
 		r, size := utf8.DecodeRune(front)
 		if r == utf8.RuneError && size <= 1 {
-			return len(front) < utf8.UTFMax && !utf8.FullRune(front)
+			if len(front) < utf8.UTFMax && !utf8.FullRune(front) {
+				return true
+			}
+			if letters--; letters < 0 || front[0] < 0xa0 && !strings.Contains(windowsLetters, string(front[:1])) {
+				return false
+			}
 		}
 		if unicode.IsControl(r) && !unicode.IsSpace(r) {
 			return false

@@ -54,6 +54,22 @@ func TestContentOf(t *testing.T) {
 			}
 		}
 	}
+	for name, front := range map[string]string{
+		"words": "Please find the firmware on the share.\n", "a table": "address,hw_level\n192.0.2.1,3\n", "no line break": "x", "German, windows-1252": "Ger\xe4te im S\xfcden: \x84alle\x93\r\n",
+		"German, UTF-8": "Geräte im Süden\n", "UTF-16, as Notepad writes it": "\xff\xfeG\x00e\x00r\x00\xe4\x00t\x00", "Russian, UTF-16": "\xff\xfe\x1f\x04@\x04>\x04", "Chinese, UTF-16, the last character cut": "\xfe\xff\x56\xfa\x4e\xf6\xd8\x3d", "UTF-16, the other way round": "\xfe\xff\x00G\x00e\x00r", "a byte order mark": "\ufefftext",
+		"a key = value": "version = 1\n", "cut in the middle of a letter": "Ger\xc3", "digits and one word": "00 11 22 end\n", "35 KiB": strings.Repeat("words ", 35<<10/6),
+	} {
+		if c := bind.ContentOf([]byte(front)); c.Name != bind.TextFile || c.MayBeImage {
+			t.Errorf("%s: got %+v, want a text file, which is no image", name, c)
+		}
+	}
+	for name, front := range map[string]string{
+		"S-records": "S00600004844521B\r\nS9030000FC\r\n", "bytes": "0x1f, 0x8b, 0x08\n", "digits": strings.Repeat("0A", 9), "a long text": strings.Repeat("words ", 36<<10/6),
+	} {
+		if c := bind.ContentOf([]byte(front)); c.Name != bind.TextFile || !c.MayBeImage {
+			t.Errorf("%s: got %+v, want a text file, which may be an image", name, c)
+		}
+	}
 	tar := strings.Repeat("\x01", 257) + "ustar\x0000"
 	for name, front := range map[string]string{
 		"a gzip archive": "\x1f\x8b\x08\x00\x01\x02", "an xz archive": "\xfd7zXZ\x00\x00\x04", "a bzip2 archive": "BZh91AY&SY", "a tar archive": tar,

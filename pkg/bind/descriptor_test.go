@@ -162,7 +162,7 @@ func TestDescribe(t *testing.T) {
 	got, err := bind.Describe(t.Context(), name)
 	want := &bind.Description{
 		SHA256: sha256.Sum256(image), Size: int64(len(image)), SoftwareType: "SIP", Version: mustVersion(t, "1.9.2.0"),
-		FromFileName: []string{"software_type", "software_version"}, Content: bind.Content{Name: "a text file", MayBeImage: true},
+		FromFileName: []string{"software_type", "software_version"}, Content: bind.Content{Name: "a text file"},
 		Named: bind.Fact[string]{Value: "CP20X", Origin: bind.Origin{Source: bind.FileName, Confidence: bind.Stated, Length: 5}},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {

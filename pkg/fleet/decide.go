@@ -50,7 +50,7 @@ func (p *phone) conclude(known hwcheck.Phone, v hwcheck.Verdict) (ended bool, er
 		return true, failf(KindRefused, "the image is not compatible: %s", rules(v, hwcheck.Fail))
 	case v.Answer == hwcheck.CannotTell:
 		return true, failf(KindUnknown, "whether the image is compatible cannot be determined: %s", rules(v, hwcheck.Unknown))
-	case image.Source == nil && (image.Web == nil || image.Web.DryRun):
+	case image.OnlyChecks():
 		p.result.Outcome = Checked
 		return true, nil
 	}

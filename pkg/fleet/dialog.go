@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -104,7 +106,14 @@ func (w *wait) acknowledged() {
 	}
 }
 
-func (w *wait) over() bool { return !time.Now().Before(w.limit) }
+// over reports whether the wait has ended. One that ended while this machine stood still begins anew: the phone may have called
+// meanwhile, and found nobody.
+func (w *wait) over() bool {
+	if stoodStill(w.limit) {
+		w.limit = time.Now().Add(w.patience)
+	}
+	return !time.Now().Before(w.limit)
+}
 
 // ask sends contact requests, one in a contact interval, until the phone calls or the wait is over.
 func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
@@ -114,9 +123,6 @@ func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
 		c, err := d.nextTurn(ctx, w)
 		if c != nil || err != nil {
 			return c, err
-		}
-		if stoodStill(w.limit) { // it may have called meanwhile, and found nobody: it is asked once more
-			w.limit = time.Now().Add(w.patience)
 		}
 		if w.over() {
 			return nil, d.noCall(w)
@@ -219,7 +225,7 @@ func (d *dialog) contact(ctx context.Context, w *wait) (*call, error) {
 		}
 		err := d.contactFailure(ctx, request.Address, a.err)
 		lack := netconn.AsMachine(err)
-		if lack != nil && (lack.Passes() || !d.options.SkipUnreachable) || watch.look() && ctx.Err() == nil {
+		if lack != nil && (lack.Passes() || !d.options.SkipUnreachable) || watch.look() > 0 && ctx.Err() == nil {
 			d.lacking = err
 		}
 		return nil, err
@@ -278,11 +284,15 @@ func (d *dialog) noCall(w *wait) error {
 	case d.busy:
 		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
 	}
-	if err := d.problems.first(d.shared(), problemHungUp); err != nil {
+	err = d.problems.first(d.shared(), problemHungUp)
+	if errors.Is(err, serve.ErrNoRequest) {
+		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before it says anything; it may not accept the name in the certificate of this machine"}
+	}
+	if err != nil {
 		return &Failure{Kind: KindTLS, Msg: "it connects, but ends the connection before TLS is established", Err: err}
 	}
 	failure := &Failure{
-		Kind: KindNoCall, Err: d.problems.first(d.shared(), problemCaller),
+		Kind: KindNoCall, Err: cmp.Or(d.problems.first(d.shared(), problemCaller), d.problems.neighbours(d.shared())),
 		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(w.patience), requests(w.requests)),
 	}
 	if failure.Err == nil && d.status != 0 && d.status != http.StatusNoContent {

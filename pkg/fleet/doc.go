@@ -15,7 +15,8 @@
 //
 // By a phone's own web page an upload makes at most as many steps by its bytes, and has six patiences too; no page may be
 // silent for longer than [Web.Timeout], the route to the form has one patience, and a phone whose page refuses the image is
-// watched for [Options.RefusalWatch]. Before and after that the same holds.
+// watched for [Options.RefusalWatch]. By its transfer form a phone fetches as above, and the page's answer is one step more.
+// Before and after that the same holds.
 //
 // # What a liar can do
 //

@@ -17,14 +17,15 @@ type events struct {
 
 	mu       sync.Mutex
 	redactor redactor
-	ended    map[int]bool // phones whose last event was reported
+	given    map[int]redactor // of phones that were given a password
+	ended    map[int]bool     // phones whose last event was reported
 }
 
 // maxOthers is how many events about no phone of the plan wait to be reported. More are dropped.
 const maxOthers = 64
 
 func newEvents(caller func(Event)) *events {
-	return &events{caller: caller, others: make(chan Event, maxOthers), ended: map[int]bool{}}
+	return &events{caller: caller, others: make(chan Event, maxOthers), ended: map[int]bool{}, given: map[int]redactor{}}
 }
 
 // begin begins the events of a plan: its phones have not ended.
@@ -41,19 +42,26 @@ func (r *events) hide(password secret.Secret) {
 	r.redactor = newRedactor(password)
 }
 
-// redact returns the redactor.
-func (r *events) redact() redactor {
+// hideOf redacts one more password from now on, in what one phone says: it was given that password.
+func (r *events) hideOf(number int, password secret.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.given[number] = r.redactor.and(password)
+}
+
+// redactOf returns the redactor for what a phone says.
+func (r *events) redactOf(number int) redactor {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if own, given := r.given[number]; given {
+		return own
+	}
 	return r.redactor
 }
 
-// cut bounds what a phone says.
-func (r *events) cut(s string) string { return r.redact().cut(s) }
-
 // report reports an event. What comes from a phone's address after its last event is about no phone of the plan: whoever
 // reports it must not be held up by the caller.
-func (r *events) report(e Event) { r.pass(r.redact().event(e)) }
+func (r *events) report(e Event) { r.pass(r.redactOf(e.Phone).event(e)) }
 
 // pass reports an event that is redacted already.
 func (r *events) pass(e Event) {

@@ -10,12 +10,18 @@ type Kind string
 
 // The kinds. Whether the phone had got the update command by then is [Failure.Instructed].
 const (
-	KindUnreachable  Kind = "unreachable"    // its contact port does not answer
-	KindMachine      Kind = "this-machine"   // this machine could not connect: no descriptors, ports, memory, route or name service
-	KindNoPhone      Kind = "not-a-phone"    // what answers there is no phone
-	KindNoCall       Kind = "no-call-back"   // it acknowledged contact requests, and did not call back
-	KindNoReply      Kind = "no-reply"       // it called back, and did not answer a query
-	KindTLS          Kind = "tls"            // it calls back, but without a TLS connection: secure mode, or very old
+	KindUnreachable Kind = "unreachable"  // its contact port does not answer
+	KindMachine     Kind = "this-machine" // this machine could not connect: no descriptors, ports, memory, route or name service
+	KindNoPhone     Kind = "not-a-phone"  // what answers there is no phone
+	KindNoCall      Kind = "no-call-back" // it acknowledged contact requests, and did not call back
+	KindNoReply     Kind = "no-reply"     // it called back, and did not answer a query
+	KindTLS         Kind = "tls"          // it calls back, but without a TLS connection: very old, or in secure mode
+
+	KindNotTrusted       Kind = "not-trusted"     // it calls back, and does not trust the certificate of this machine
+	KindNoCertificate    Kind = "no-certificate"  // it calls back without a certificate
+	KindCertificate      Kind = "bad-certificate" // its certificate is not signed by the phones' authorities, or not valid
+	KindOtherCertificate Kind = "certificate-mac" // its certificate holds the MAC address of another phone
+
 	KindAnotherPhone Kind = "another-phone"  // another MAC address than stated, or than before
 	KindDuplicate    Kind = "twice"          // a phone that is in the plan twice, under two addresses
 	KindGarbled      Kind = "garbled"        // it calls back, and its message cannot be parsed
@@ -45,13 +51,16 @@ const (
 	KindPageTLS         Kind = "page-tls"         // no TLS connection to its page
 	KindPageOdd         Kind = "page-odd"         // its page cannot be parsed
 	KindPageForeign     Kind = "page-foreign"     // its page leads to another host
+	KindNoBanner        Kind = "no-banner"        // its page does not say what it is without a login
 	KindNoLogin         Kind = "no-login"         // its page has no known login form
 	KindPassword        Kind = "wrong-password"   // its page rejects the password
 	KindLocked          Kind = "locked-out"       // its page accepts no password for now: the run stops
 	KindNewPassword     Kind = "password-change"  // its page requires a password change first
-	KindNoForm          Kind = "no-form"          // its page has no image upload form
+	KindNoForm          Kind = "no-form"          // its page has no such form for an image
 	KindManyForms       Kind = "many-forms"       // its page has several
-	KindPageRefused     Kind = "page-refused"     // its page refuses the image
+	KindTooLong         Kind = "too-long"         // a value is longer than its transfer form takes
+	KindFormLacks       Kind = "form-lacks"       // its transfer form has no field or option for a value
+	KindPageRefused     Kind = "page-refused"     // its page refuses the image, or its transfer form
 	KindUploadCut       Kind = "upload-cut"       // the upload was cut off
 	KindImage           Kind = "image"            // the image cannot be read, or has changed
 	KindStopped         Kind = "stopped"          // skipped, because another phone is locked out
@@ -74,6 +83,11 @@ func (f *Failure) Error() string {
 }
 
 func (f *Failure) Unwrap() error { return f.Err }
+
+// anotherPhone reports whether what answers is not the phone that is meant: no route may update it.
+func (f *Failure) anotherPhone() bool {
+	return f.Kind == KindAnotherPhone || f.Kind == KindDuplicate || f.Kind == KindOtherCertificate
+}
 
 func failf(kind Kind, format string, args ...any) *Failure {
 	return &Failure{Kind: kind, Msg: fmt.Sprintf(format, args...)}

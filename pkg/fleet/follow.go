@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -19,7 +20,11 @@ type follower struct {
 	slot     *slot
 	withdraw func()        // ends the phone's access to the image
 	contact  func() string // returns the address that took the last contact request
-	visit    *visit        // by which the phone got the image; nil if it fetches it
+	visit    *visit        // of the page by which the phone got the image, or its transfer form; nil if there is none
+
+	answers       <-chan submitted // the page's answer to the transfer form; nil if none is awaited
+	endSubmission func()           // gives up that answer
+	notSent       bool             // the transfer form did not go out
 
 	update  wpi.Deployment // what it was told
 	fetch   fetchProgress
@@ -43,7 +48,7 @@ func (p *phone) newFollower() *follower {
 	o := p.runner.options
 	return &follower{
 		reporter: p, options: o, facts: p.facts, dialog: p.dialog, problems: p.problems, fetches: p.fetches, slot: &p.slot,
-		withdraw: p.withdraw, contact: p.contactAddress,
+		withdraw: p.withdraw, endSubmission: func() {}, contact: p.contactAddress,
 		silence: newSilence(o.Patience), probes: newProber(o.connect, o.Probe),
 	}
 }
@@ -60,6 +65,8 @@ func (f *follower) watch(ctx context.Context) error {
 			f.answer(f.dialog.took(&c))
 		case <-f.fetches.changed:
 			f.noteFetch()
+		case a := <-f.answers:
+			f.noteAnswer(ctx, a)
 		case <-f.probes.ticks.C:
 			f.probe(ctx)
 		case err := <-f.probes.results:
@@ -72,7 +79,7 @@ func (f *follower) watch(ctx context.Context) error {
 			case !f.saysFailed:
 				return f.outOfPatience(ctx)
 			default:
-				f.ending.end(f.failed())
+				f.endFailed()
 			}
 		case <-ctx.Done():
 			return errStopped
@@ -87,6 +94,7 @@ func (f *follower) watch(ctx context.Context) error {
 // noteFetch takes over how far the phone got with fetching.
 func (f *follower) noteFetch() {
 	before := f.fetch.now
+	f.silence.allow(f.fetches.state().Size)
 	if f.fetch.advance(f.fetches.state()) && !f.saysFailed {
 		f.silence.restart()
 	}
@@ -108,7 +116,7 @@ func (f *follower) noteFetch() {
 		f.reporter.report(Event{Step: StepFetching, Fetch: now, Limit: f.silence.left()})
 	}
 	if f.saysFailed && f.counted() {
-		f.ending.end(f.failed())
+		f.endFailed()
 	}
 }
 
@@ -196,6 +204,7 @@ func (f *follower) noteIdentity(m *wpi.PhoneMessage) {
 func (f *follower) wentDown() {
 	if f.restart.down.IsZero() {
 		f.restart.down = time.Now()
+		f.endSubmission() // nobody answers any more
 		f.silence.restart()
 		f.slot.free()
 		f.reporter.report(Event{Step: StepRestarting, Limit: f.silence.left()})
@@ -209,11 +218,19 @@ func (f *follower) cameBack() {
 	}
 }
 
+// command returns what the phone was given.
+func (f *follower) command() string {
+	if f.visit != nil {
+		return "transfer form"
+	}
+	return "update command"
+}
+
 // because adds to a failure what went wrong at the phone's address meanwhile.
 func (f *follower) because(failure *Failure) *Failure {
 	if err := f.problems.first(f.dialog.shared(), problemRequest); err != nil {
-		return &Failure{Kind: KindOtherwise, Msg: "it received the update command, but did not request the image as it was told", Err: err}
+		return &Failure{Kind: KindOtherwise, Msg: fmt.Sprintf("it received the %s, but did not request the image as it was told", f.command()), Err: err}
 	}
-	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemTLS)
+	failure.Err = f.problems.first(f.dialog.shared(), problemFetch, problemOtherCertificate, problemCertificate, problemNoCertificate, problemNotTrusted, problemTLS)
 	return failure
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/internal/memnet"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -94,6 +96,7 @@ type stage struct {
 	https  *serve.Server
 	image  imageFile
 	plan   fleet.Plan
+	secure *testca.Authority // of the site, nil if its phones are in default mode
 
 	others sync.WaitGroup // what phones do besides
 
@@ -108,6 +111,7 @@ type setting struct {
 	size    int // of the image
 	image   func(*bind.Builder)
 	legacy  bool
+	secure  *testca.Authority
 	options fleet.Options
 	dial    func(ctx context.Context, network, address string) (net.Conn, error) // nil: by the network in memory
 }
@@ -121,7 +125,7 @@ func set(t *testing.T, o fleet.Options) *stage {
 func newStage(t *testing.T, w setting) *stage {
 	t.Helper()
 	t.Cleanup(func() { time.Sleep(time.Minute) }) // handlers that sleep, and servers that hold on to a connection, come to their end
-	s := &stage{t: t, net: memnet.New(), image: build(t, max(w.size, 512<<10), w.image)}
+	s := &stage{t: t, net: memnet.New(), secure: w.secure, image: build(t, max(w.size, 512<<10), w.image)}
 	o := w.options
 	o.Event, o.Dial, o.Lookup = s.note, s.dial, s.net.LookupNetIP
 	if w.dial != nil {
@@ -130,10 +134,16 @@ func newStage(t *testing.T, w setting) *stage {
 	s.runner = fleet.New(o)
 	certificate, err := identity()
 	fatal(t, err)
+	var authorities *x509.CertPool
+	if w.secure != nil {
+		authorities = w.secure.Pool()
+		certificate = w.secure.Issue(func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(machine)} })
+	}
 	l, err := s.net.Listen(t.Context(), "tcp", machine+":18443")
 	fatal(t, err)
 	s.https, err = serve.New(serve.Options{
 		Listener: l, Certificate: certificate, Legacy: w.legacy, Rate: rate, Handler: s.runner.Calls(), OnError: s.runner.OnError,
+		ClientAuthorities: authorities, Known: s.runner.Known,
 	})
 	fatal(t, err)
 	t.Cleanup(func() { fatal(t, s.https.Close()) })
@@ -168,10 +178,24 @@ func (s *stage) back(local netip.Addr) (string, int) {
 
 // phoneConfig is a phone that can be updated.
 func (s *stage) phoneConfig(n int) phonesim.Config {
-	return phonesim.Config{
+	c := phonesim.Config{
 		Listen: hostOf(n) + ":8085", DeviceType: "OpenScape Desk Phone CP600", MAC: macOf(n), PartNumber: "S30817-S7720-A101-4",
 		SoftwareType: hfa, Version: oldVersion, Level: 3, CallDelay: callDelay, InstallTime: installTime, RestartTime: restartTime, Network: s.net,
 	}
+	if s.secure != nil {
+		c.Authorities = s.secure.Pool()
+		c.Certificate, c.OtherCertificate = s.certificateFor(macOf(n)), s.certificateFor(macOf(n+1))
+	}
+	return c
+}
+
+// certificateFor returns a certificate of the site's authority for a phone.
+func (s *stage) certificateFor(name string) *tls.Certificate {
+	c := s.secure.Issue(func(c *x509.Certificate) {
+		c.Subject.CommonName, c.DNSNames, c.IPAddresses = name, nil, nil
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	})
+	return &c
 }
 
 // phone starts a phone.

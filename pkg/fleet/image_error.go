@@ -50,8 +50,10 @@ func (p *phone) becauseOfImage(f *Failure) *Failure {
 	}
 	fetch := p.fetches.state()
 	switch {
-	case p.web() != nil:
+	case p.web() != nil && !p.web().Transfer:
 		f.Kind = KindImage // the sentence says how much was sent, and what the phone runs
+	case !p.result.Instructed && p.web() != nil:
+		f = failf(KindImage, "the transfer form was not submitted")
 	case !p.result.Instructed:
 		f = failf(KindImage, "the update command was not sent")
 	case fetch.Complete || fetch.Perhaps || !p.result.Down.IsZero():

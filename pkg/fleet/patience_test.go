@@ -61,7 +61,7 @@ func TestShortPatience(t *testing.T) {
 		"cut":                            {o: fleet.Options{Patience: 30 * time.Second}, faults: []string{"cut-mid-download"}, end: "cut"},
 		"it never calls":                 {o: fleet.Options{Patience: 20 * time.Second}, faults: []string{"ignores-contact"}, end: "no-call-back", says: "within 20 s, after 1 contact request"},
 		"busy, and does not call itself": {o: fleet.Options{Patience: 40 * time.Second}, faults: []string{"busy-no-solicited"}, change: func(c *phonesim.Config) { c.CallLength = 50 * time.Second }, end: "updated"},
-		"secure after the restart":       {o: fleet.Options{Patience: 40 * time.Second}, faults: []string{"comes-back-secure"}, end: "no-answer", says: "no TLS connection"},
+		"secure after the restart":       {o: fleet.Options{Patience: 40 * time.Second}, faults: []string{"comes-back-secure"}, end: "no-answer", says: "does not trust the certificate of this machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -67,7 +67,7 @@ func (s *slot) free() {
 func newPhone(r *Runner, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)
 	p := &phone{runner: r, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
-	p.facts = &facts{target: t, cut: r.events.cut, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
+	p.facts = &facts{target: t, cut: func(s string) string { return r.events.redactOf(index).cut(s) }, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
 	if p.image = r.plan.imageOf(t); p.image != nil {
 		p.facts.want = p.image.Facts
 	}
@@ -128,7 +128,7 @@ func (p *phone) run(ctx, early context.Context) Result {
 		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}
-	shown := p.runner.events.redact().result(p.result)
+	shown := p.runner.events.redactOf(p.index).result(p.result)
 	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Later: shown.Later, Failure: shown.Failure, Device: shown.After}
 	if shown.Failure != nil {
 		end.Step = StepFailed
@@ -178,24 +178,31 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	if !p.result.Instructed && p.web() != nil {
+	byPage := p.web() != nil
+	switch {
+	case p.result.Instructed:
+	case byPage && !p.web().Transfer:
 		return failf(KindInterrupted, "interrupted before the image was sent")
-	}
-	if !p.result.Instructed {
+	case byPage:
+		return failf(KindInterrupted, "interrupted before the transfer form was submitted")
+	default:
 		return failf(KindInterrupted, "interrupted before the update command was sent")
 	}
-	const sent = "interrupted after the update command was sent; "
+	sent := "interrupted after the update command was sent; "
+	if byPage {
+		sent = "interrupted after the transfer form was submitted; "
+	}
 	switch now := p.result.Fetch; {
 	case !p.watched:
-		return failf(KindInterrupted, sent+"the phone may still update")
+		return failf(KindInterrupted, "%sthe phone may still update", sent)
 	case now.Complete, !p.result.Down.IsZero():
-		return failf(KindInterrupted, sent+"the phone may still update, since it has the image: keep it on power")
+		return failf(KindInterrupted, "%sthe phone may still update, since it has the image: keep it on power", sent)
 	case now.Perhaps:
-		return failf(KindInterrupted, sent+"the phone may still update, since it may have the whole image: keep it on power")
+		return failf(KindInterrupted, "%sthe phone may still update, since it may have the whole image: keep it on power", sent)
 	case now.Requests == 0:
 		return &Failure{Kind: KindInterrupted, Msg: sent + "it keeps its old software, since it had not requested the image", Keeps: true}
 	default:
-		return &Failure{Kind: KindInterrupted, Msg: fmt.Sprintf(sent+"its fetch was cut after %d of %d bytes, and it keeps its old software", now.Sent, now.Size), Keeps: true}
+		return &Failure{Kind: KindInterrupted, Msg: fmt.Sprintf("%sits fetch was cut after %d of %d bytes, and it keeps its old software", sent, now.Sent, now.Size), Keeps: true}
 	}
 }
 
@@ -292,19 +299,14 @@ func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.cl
 
 // deployment opens the source to the phone, and returns the update command.
 func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
-	fail := func(err error) error {
-		return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
-	}
 	if err := p.runner.checkImage(ctx, p.image); err != nil {
 		return nil, err
 	}
 	image, at := p.image, p.runner.registry.placeOf(p)
-	grant, err := image.Source.Grant(Request{Phone: at.remote.Addr(), Local: at.local, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
+	d, err := p.openSource(Request{Phone: at.remote.Addr(), Local: at.local, Accepts: p.accepts, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
-		return nil, fail(err)
+		return nil, err
 	}
-	p.grant, p.watched = grant, grant.Watched
-	d := grant.Deployment
 	d.Priority = image.Priority
 	d.Version = dotted(image.Facts.Version.Value)
 	d.SoftwareType = image.Facts.SoftwareType.Value
@@ -313,9 +315,23 @@ func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 	}
 	message, err := d.Message()
 	if err != nil {
-		return nil, fail(err)
+		return nil, noCommand(err)
 	}
 	return &message, nil
+}
+
+// openSource gives the phone access to the image, and returns where it is.
+func (p *phone) openSource(r Request) (wpi.Deployment, error) {
+	grant, err := p.image.Source.Grant(r)
+	if err != nil {
+		return wpi.Deployment{}, noCommand(err)
+	}
+	p.grant, p.watched = grant, grant.Watched
+	return grant.Deployment, nil
+}
+
+func noCommand(err error) *Failure {
+	return &Failure{Kind: KindSource, Msg: "no update command can be made for it", Err: err}
 }
 
 // withdraw ends the phone's access to the image.

@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -89,11 +90,16 @@ type Image struct {
 	Policy   hwcheck.Policy // for all phones; Override and Reason are those of the target
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and get no update command
-	Web      *Web   // instead of a source: the image is uploaded to their web pages
+	Web      *Web   // the phones' web pages: the image is uploaded to them, or they are told to fetch it from the source
 
 	// Unchanged, if not nil, reports before each update command or upload whether the image is still what was verified. Its
 	// error ends the run.
 	Unchanged func(context.Context) error
+}
+
+// OnlyChecks reports whether phones are checked, and get nothing.
+func (i *Image) OnlyChecks() bool {
+	return i.Source == nil && i.Web == nil || i.Web != nil && i.Web.DryRun
 }
 
 // A Source is a server from which phones fetch the image.
@@ -104,9 +110,11 @@ type Source interface {
 
 // A Request asks a source for access for one phone.
 type Request struct {
-	Phone netip.Addr        // the address that will fetch
-	Local netip.Addr        // the address of this machine that the phone reaches
-	Watch func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
+	Phone netip.Addr // the address that will fetch
+	Local netip.Addr // the address of this machine that the phone reaches
+	// Accepts reports whether a certificate that comes with a fetch, and is verified, is that of the phone. It does not wait.
+	Accepts func(*x509.Certificate) bool
+	Watch   func(serve.Fetch) // to be told how far the phone got, if the source can see it; does not wait
 
 	// Failed is told that the image cannot be read, or is not what was verified any more: that ends the run. It does not wait.
 	Failed func(error)

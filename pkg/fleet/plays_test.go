@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -37,6 +38,7 @@ type play struct {
 	image   func(*bind.Builder)
 	plan    func(*stage)
 	legacy  bool
+	secure  bool             // the site has an authority of its own
 	web     func(*fleet.Web) // by the phone's page; nil: it fetches
 	size    int              // of the image, if it is not to be in the buffers of the network as a whole
 
@@ -68,7 +70,7 @@ func (p play) with(also string, change func(*play)) play {
 
 func plays() []play {
 	var all []play
-	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays(), webPlays()} {
+	for _, part := range [][]play{contactPlays(), callPlays(), busyPlays(), fetchPlays(), restartPlays(), otherPlays(), reinstallPlays(), ftpPlays(), webPlays(), transferPlays()} {
 		all = append(all, part...)
 	}
 	return all
@@ -97,9 +99,23 @@ func contactPlays() []play {
 }
 
 func callPlays() []play {
-	legacy := func(p *play) { p.legacy = true }
+	legacy, secure := func(p *play) { p.legacy = true }, func(p *play) { p.secure = true }
 	return []play{
-		untouched("secure-mode", "tls", vain),
+		untouched("secure-mode", "not-trusted", vain),
+		updated("secure-mode").with("its authority", secure),
+		updated("secure-mode tls-1.3").with("its authority", secure),
+		updated("secure-mode resumes-tls").with("its authority", secure),
+		untouched("secure-no-certificate", "no-certificate", vain).with("", secure),
+		untouched("secure-no-certificate tls-1.3", "no-certificate", vain).with("", secure),
+		untouched("secure-own-certificate", "bad-certificate", vain).with("", secure),
+		untouched("secure-own-certificate tls-1.3", "bad-certificate", vain).with("", secure),
+		untouched("secure-other-certificate", "certificate-mac", vain).with("", secure),
+		untouched("", "no-certificate", vain).with("in default mode, at a secure site", secure),
+		untouched("secure-mode", "not-trusted", vain).with("another authority", func(p *play) {
+			secure(p)
+			p.config = func(c *phonesim.Config) { c.Authorities = nil }
+		}),
+		untouched("secure-mode tls-1.3", "not-trusted", vain),
 		untouched("tls-1.0-only", "tls", vain),
 		updated("tls-1.0-only").with("legacy", legacy),
 		untouched("rsa-kex-only", "tls", vain),
@@ -350,7 +366,7 @@ func TestEveryFaultIsPlayed(t *testing.T) {
 	played := map[string]bool{}
 	for _, p := range plays() {
 		for fault := range strings.FieldsSeq(p.faults) {
-			played[fault] = true
+			played[fault] = played[fault] || !strings.Contains(p.also, besideTransfer)
 		}
 	}
 	for _, f := range phonesim.Faults() {
@@ -366,7 +382,11 @@ func (p play) perform(t *testing.T) {
 	if p.options != nil {
 		p.options(&o)
 	}
-	s := newStage(t, setting{size: p.size, image: p.image, legacy: p.legacy, options: o})
+	world := setting{size: p.size, image: p.image, legacy: p.legacy, options: o}
+	if p.secure {
+		world.secure = testca.NewAuthority(t)
+	}
+	s := newStage(t, world)
 	crashed := false
 	sim := s.phone(1, func(c *phonesim.Config) {
 		if p.web != nil {

@@ -16,13 +16,17 @@ import (
 type problemKind int
 
 const (
-	problemTLS     problemKind = iota // no TLS connection
-	problemGarbled                    // a call that cannot be understood
-	problemFetch                      // a request for a file that is not offered to the phone, or with a wrong login
-	problemRequest                    // a request that is neither a call nor a fetch as phones make them
-	problemCaller                     // a call of a phone that was not contacted
-	problemHungUp                     // a connection that ended before anything was said
-	problemFull                       // a call that this machine had no room for
+	problemTLS              problemKind = iota // no TLS connection
+	problemNotTrusted                          // it rejects the certificate of this machine
+	problemNoCertificate                       // it shows no certificate
+	problemCertificate                         // its certificate is not accepted
+	problemOtherCertificate                    // its certificate is that of another phone
+	problemGarbled                             // a call that cannot be understood
+	problemFetch                               // a request for a file that is not offered to the phone, or with a wrong login
+	problemRequest                             // a request that is neither a call nor a fetch as phones make them
+	problemCaller                              // a call of a phone that was not contacted
+	problemHungUp                              // a connection that ended before anything was said
+	problemFull                                // a call that this machine had no room for
 	problemKinds
 )
 
@@ -40,7 +44,7 @@ func (p *problems) note(kind problemKind, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last[kind] = err
-	p.newTLS = p.newTLS || kind == problemTLS
+	p.newTLS = p.newTLS || kind <= problemOtherCertificate
 }
 
 // clear forgets the problems.
@@ -78,6 +82,9 @@ func (p *problems) failure(final, shared bool) error {
 	}
 	often := p.contacts >= contactsForTLS
 	p.mu.Unlock()
+	if failure := p.certificateFailure(shared); failure != nil && (final || often) {
+		return failure
+	}
 	if err := p.first(shared, problemTLS); err != nil && (final || often) {
 		return &Failure{Kind: KindTLS, Msg: "it calls back, but no TLS connection can be established", Err: err}
 	}
@@ -109,7 +116,12 @@ func (e roomError) Unwrap() error { return e.error }
 // not offered to the client. The listener calls it.
 func (r *Runner) OnError(remote netip.Addr, err error) {
 	handshake, request := (*serve.HandshakeError)(nil), (*serve.RequestError)(nil)
+	kind, certificate := certificateProblem(err)
 	switch {
+	case certificate && r.Known(remote):
+		r.problem(remote, kind, err)
+	case errors.Is(err, serve.ErrNoRequest) && r.Known(remote):
+		r.problem(remote, problemHungUp, err)
 	case errors.As(err, &handshake) && hungUp(err):
 		r.problem(remote, problemHungUp, err)
 	case errors.As(err, &handshake):

@@ -17,6 +17,11 @@ func newRedactor(password secret.Secret) redactor {
 	return redactor{secret.NewRedactor(password), password.IsSet()}
 }
 
+// and returns a redactor that removes one more password.
+func (r redactor) and(password secret.Secret) redactor {
+	return redactor{r.And(password), r.active || password.IsSet()}
+}
+
 func (r redactor) event(e Event) Event {
 	if !r.active {
 		return e

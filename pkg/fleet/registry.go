@@ -165,6 +165,15 @@ func (r *registry) reached(p *phone, remote netip.AddrPort, c wpi.Contacted) err
 	return nil
 }
 
+// visited notes at which address the web page of a phone was visited: from there it fetches.
+func (r *registry) visited(p *phone, remote netip.Addr) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if there := r.byIP[remote]; !slices.Contains(there, p) {
+		r.byIP[remote] = append(there, p)
+	}
+}
+
 // claimMAC notes the MAC address of a phone, and reports whether no other phone of the plan has it. What cannot be read as
 // one tells no phones apart.
 func (r *registry) claimMAC(p *phone, said string) bool {

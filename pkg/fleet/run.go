@@ -51,12 +51,19 @@ func (r *Runner) Known(remote netip.Addr) bool { return len(r.registry.at(remote
 // Calls answers phones that call.
 func (r *Runner) Calls() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		r.service.ServeHTTP(w, q.WithContext(context.WithValue(q.Context(), withCookie{}, len(q.Header["Cookie"]) > 0)))
+		came := arrival{cookie: len(q.Header["Cookie"]) > 0, identity: identityOf(q)}
+		r.service.ServeHTTP(w, q.WithContext(context.WithValue(q.Context(), arrivalKey{}, came)))
 	})
 }
 
-// withCookie is the key of whether a call came with a cookie.
-type withCookie struct{}
+// An arrival is what is known of a call besides its message.
+type arrival struct {
+	cookie   bool      // it came with one
+	identity *identity // nil without a certificate
+}
+
+// arrivalKey is the key of a call's arrival in its context.
+type arrivalKey struct{}
 
 // Run takes every phone of the plan to its end, and returns the results. A plan that cannot be carried out is an error;
 // when the context ends, the phones that are not done are KindInterrupted. Several plans run one after the other, not at a time:
@@ -127,8 +134,11 @@ func (r *Runner) answer(ctx context.Context, c wpi.Call) (wpi.ServiceMessage, er
 		r.unknownCaller(c.Remote, errUnknownCaller)
 		return wpi.ServiceMessage{}, wpi.ErrNotAnswered
 	}
-	cookie, _ := ctx.Value(withCookie{}).(bool)
-	said := call{Call: c, cookie: cookie, answer: make(chan wpi.ServiceMessage, 1), written: make(chan struct{})}
+	came, _ := ctx.Value(arrivalKey{}).(arrival)
+	if err := r.refuseCertificate(p, c, came.identity); err != nil {
+		return wpi.ServiceMessage{}, err
+	}
+	said := call{Call: c, cookie: came.cookie, answer: make(chan wpi.ServiceMessage, 1), written: make(chan struct{})}
 	r.mu.Lock()
 	r.writing[c.Session] = said.written
 	r.mu.Unlock()

@@ -60,8 +60,8 @@ func (p *phone) querySettling(ctx context.Context, v *visit, until time.Time) er
 	if err = v.read(ctx); err != nil || p.facts.after.Version != "" || v.admitted {
 		return err
 	}
-	limit := time.NewTimer(v.options.Patience)
-	defer limit.Stop()
+	limit := newPatience(v.options.Patience, func() {})
+	defer limit.stop()
 	if err = v.admit(ctx, limit); err != nil {
 		return err
 	}
@@ -106,7 +106,8 @@ func (p *phone) queryWaiting(ctx context.Context, w *wait) error {
 // mayPass reports whether a phone that cannot be queried now may only be restarting or installing.
 func mayPass(f *Failure) bool {
 	switch f.Kind {
-	case KindAnotherPhone, KindDuplicate, KindStopped, KindPageTrust, KindTLS, KindGarbled:
+	case KindAnotherPhone, KindDuplicate, KindStopped, KindPageTrust, KindTLS, KindGarbled,
+		KindNotTrusted, KindNoCertificate, KindCertificate, KindOtherCertificate:
 		return false
 	}
 	return true

@@ -3,25 +3,36 @@ package fleet
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
-// maxPatiences is how many patiences all steps forward together may take.
-const maxPatiences = 6
+// All steps forward together may take some patiences, or longer if the image is so large that it needs more time at the lowest
+// rate, in bytes a second: phones that fetch at the same time share a line.
+const (
+	maxPatiences = 6
+	leastRate    = 4 << 10
+)
+
+// longest returns how long all steps forward of an image may take.
+func longest(patience time.Duration, size int64) time.Duration {
+	return max(maxPatiences*patience, time.Duration(size/leastRate)*time.Second)
+}
 
 // A silence measures how long a phone has made no step forward, and how long it may go on so.
 type silence struct {
 	patience time.Duration
 	timer    *time.Timer
 	limit    time.Time // when it ends
+	begun    time.Time
 	last     time.Time // beyond which no step forward leads
 }
 
 func newSilence(patience time.Duration) *silence {
 	now := time.Now()
-	return &silence{patience: patience, timer: time.NewTimer(patience), limit: now.Add(patience), last: now.Add(maxPatiences * patience)}
+	return &silence{patience: patience, timer: time.NewTimer(patience), limit: now.Add(patience), begun: now, last: now.Add(maxPatiences * patience)}
 }
 
 // restart begins the silence anew: the phone made a step forward.
@@ -32,6 +43,9 @@ func (s *silence) restart() {
 	}
 	s.timer.Reset(time.Until(s.limit))
 }
+
+// allow makes room for an image of that size.
+func (s *silence) allow(size int64) { s.last = s.begun.Add(longest(s.patience, size)) }
 
 // end ends the silence after some time.
 func (s *silence) end(after time.Duration) {
@@ -57,7 +71,7 @@ func stoodStill(limit time.Time) bool { return time.Since(limit) > netconn.Stand
 type stillWatch struct {
 	ticks *time.Ticker
 	last  time.Time
-	still bool
+	still time.Duration // for how long it stood
 }
 
 func newStillWatch() *stillWatch {
@@ -66,15 +80,62 @@ func newStillWatch() *stillWatch {
 
 const stillTick = time.Second
 
-// look reports whether the machine has stood still since the watch began.
-func (w *stillWatch) look() bool {
+// look returns for how long the machine has stood still since the watch began.
+func (w *stillWatch) look() time.Duration {
 	now := time.Now()
-	w.still = w.still || now.Sub(w.last) > stillTick+netconn.Standstill
+	if late := now.Sub(w.last) - stillTick; late > netconn.Standstill {
+		w.still += late
+	}
 	w.last = now
 	return w.still
 }
 
 func (w *stillWatch) stop() { w.ticks.Stop() }
+
+// A patience calls a function when it ends, unless this machine stood still meanwhile: then it begins anew.
+type patience struct {
+	span  time.Duration
+	over  func()
+	mu    sync.Mutex
+	limit time.Time
+	timer *time.Timer
+}
+
+func newPatience(span time.Duration, over func()) *patience {
+	p := &patience{span: span, over: over}
+	p.begin()
+	return p
+}
+
+// begin begins the patience, or begins it anew.
+func (p *patience) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.limit = time.Now().Add(p.span)
+	if p.timer == nil {
+		p.timer = time.AfterFunc(p.span, p.end)
+		return
+	}
+	p.timer.Reset(p.span)
+}
+
+func (p *patience) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer.Stop()
+}
+
+// end ends the patience.
+func (p *patience) end() {
+	p.mu.Lock()
+	limit := p.limit
+	p.mu.Unlock()
+	if stoodStill(limit) {
+		p.begin()
+		return
+	}
+	p.over()
+}
 
 func (s *silence) left() time.Duration { return left(s.limit) }
 
@@ -93,7 +154,7 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 	case neverAsked && f.facts.runs(f.facts.after) && !f.facts.ranBefore():
 		return failf(KindUnproven, "it reports the new version, but was not observed to fetch the image")
 	case neverAsked:
-		return f.because(failf(KindNeverFetch, "it received the update command, but did not request the image within %s", patience))
+		return f.because(failf(KindNeverFetch, "it received the %s, but did not request the image within %s", f.command(), patience))
 	}
 	f.withdraw() // no contact while it fetches, be it for a second time
 	if f.fetch.watched && !f.fetch.whole && !f.fetch.toEnd() {
@@ -113,7 +174,7 @@ func (f *follower) halfway(ctx context.Context) error {
 	err := f.verify(ctx, limit)
 	failure := (*Failure)(nil)
 	switch {
-	case err == nil, !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
+	case err == nil, !errors.As(err, &failure), failure.anotherPhone():
 		return err
 	}
 	return cut

@@ -36,7 +36,7 @@ func (s *served) Grant(r Request) (*Grant, error) {
 }
 
 func (f *file) offering(r Request) serve.Offering {
-	return serve.Offering{Name: f.name, Content: f.content, Clients: []netip.Addr{r.Phone}, Watch: r.Watch, Failed: r.Failed}
+	return serve.Offering{Name: f.name, Content: f.content, Clients: []netip.Addr{r.Phone}, Accepts: r.Accepts, Watch: r.Watch, Failed: r.Failed}
 }
 
 // Elsewhere returns a server that holds the image already as the source: every phone gets the same command.

@@ -28,19 +28,33 @@ func (f *follower) noteStatus(m *wpi.PhoneMessage) {
 	}
 }
 
-// noteFailed takes over that the phone says that its update failed. What it fetched may still be being counted.
+// noteFailed takes over that the phone, or its page, says that its update failed. What it fetched may still be being counted.
 func (f *follower) noteFailed() {
 	if f.counted() {
-		f.ending.end(f.failed())
+		f.endFailed()
 		return
 	}
 	f.saysFailed = true
 	f.silence.end(lateCount)
 }
 
+// endFailed ends the way of a phone that says that its update failed. If it is only the page that says so, of a phone that may have
+// the whole image, the phone is watched for a restart before that: what a page means by its words is assumed, and a restart is not.
+func (f *follower) endFailed() {
+	if f.visit == nil || f.fetch.watched && !f.fetch.complete || f.refusal != nil {
+		f.ending.end(f.failed())
+		return
+	}
+	f.saysFailed, f.refusal = false, f.failed()
+	f.silence.end(f.options.RefusalWatch)
+}
+
 // failed describes a phone that says that its update failed, and how far it came.
 func (f *follower) failed() error {
 	state := f.fetches.state()
+	if f.visit != nil {
+		return f.failedByPage(state)
+	}
 	switch {
 	case f.fetch.watched && state.Requests == 0:
 		return f.because(failf(KindNeverFetch, "it reports that its update failed, and never requested the image"))

@@ -11,6 +11,7 @@ import (
 
 // verify asks the phone what it runs now. It restarted, or had every opportunity to.
 func (f *follower) verify(ctx context.Context, patience time.Duration) error {
+	f.endSubmission()
 	if f.visit != nil && !f.visit.called {
 		return f.verifyByPage(ctx, patience)
 	}
@@ -59,7 +60,7 @@ func (f *follower) askAgain(ctx context.Context, w *wait) (*call, error) {
 func (f *follower) noAnswer(err error) error {
 	cause := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &cause), cause.Kind == KindAnotherPhone, cause.Kind == KindDuplicate:
+	case !errors.As(err, &cause), cause.anotherPhone():
 		return err
 	case cause.Kind == KindUnreachable && f.restart.back.IsZero():
 		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it could not be reached again within %s", span(f.options.Patience)), Err: cause}
@@ -82,9 +83,11 @@ func (f *follower) classify() error {
 		return failf(KindNoAnswer, "it runs %s now, but does not report its software type", version)
 	case f.facts.unreadable(), !f.restart.down.IsZero():
 		return f.oldVersion()
-	case f.visit != nil && !f.visit.answered:
+	case f.answered():
+		return failf(KindRejected, "its web page reports a complete transfer, but it did not restart within %s and runs %s", within, version)
+	case f.visit != nil && !f.visit.web.Transfer && !f.visit.answered:
 		return failf(KindRejected, "it has the whole image, but its web page did not confirm the upload; it did not restart within %s and runs %s", within, version)
-	case f.visit != nil:
+	case f.visit != nil && !f.visit.web.Transfer:
 		return failf(KindRejected, "its web page accepted the image, but it did not restart within %s and runs %s", within, version)
 	case f.fetch.toEnd():
 		return failf(KindRejected, "it fetched the image to its end, but did not restart within %s and runs %s", within, version)
@@ -92,6 +95,11 @@ func (f *follower) classify() error {
 		return failf(KindRejected, "it fetched the whole image, but did not restart within %s and runs %s", within, version)
 	}
 	return failf(KindRejected, "it did not restart within %s and runs %s", within, version)
+}
+
+// answered reports whether the phone's page confirms a transfer that cannot be seen.
+func (f *follower) answered() bool {
+	return f.visit != nil && f.visit.web.Transfer && f.visit.answered && !f.fetch.watched
 }
 
 // success decides about a phone that reports the new version. That alone proves nothing if it may have run it before, and

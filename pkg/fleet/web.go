@@ -17,8 +17,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// A Web is the route by the phones' own web pages: the image goes from this machine straight into them (CP HFA
-// administration manual A31003-C1000-M102-5, 3.9.3.1).
+// A Web is the route by the phones' own web pages: the image goes from this machine straight into them, or they fetch it as their
+// pages are told (CP HFA administration manual A31003-C1000-M102-5, 3.9.3.1 and 3.9.3.2).
 type Web struct {
 	Port     string                       // of the pages; 443 if ""
 	TLS      func(number int) *tls.Config // verifies that the peer is that phone of the plan, from 0
@@ -28,6 +28,10 @@ type Web struct {
 	// ends. Its Sent is set here.
 	Image  func(context.Context) wbm.Image
 	DryRun bool // phones are examined up to the form, and sent nothing
+	// Transfer has the transfer form filled in and submitted: the phone fetches the image from the source of the plan. Else the
+	// image is uploaded.
+	Transfer bool
+	Defaults bool // the transfer form is given only the name of the file, and the phone uses its own defaults
 	// Admit, if not nil, returns the password for a phone that says this of itself, before the page gets it. A failure ends
 	// the visit. No patience passes meanwhile.
 	Admit func(ctx context.Context, d Device) (secret.Secret, *Failure)
@@ -45,6 +49,7 @@ type visit struct {
 	options  Options
 	number   int // of the phone
 	web      *Web
+	source   Source                                      // from which the phone fetches; nil if it does not
 	address  string                                      // HOST:PORT of the page
 	password secret.Secret                               // of the page
 	hide     func(secret.Secret)                         // redacts a password from now on
@@ -57,6 +62,8 @@ type visit struct {
 	mayLogin bool // the page took the password, and may be sent it once more, after the image
 	session  *wbm.Session
 	form     *wbm.Form
+	said     string // why a transfer failed, as the page says it
+	refused  bool   // the page refused the transfer form
 	upload   upload
 	answered bool           // the page confirmed the upload, or refused the image
 	leaving  sync.WaitGroup // while somebody logs out
@@ -71,7 +78,12 @@ const defaultPage = "443"
 
 func (p *phone) newVisit() *visit {
 	web := p.web()
+	var source Source
+	if p.image != nil {
+		source = p.image.Source
+	}
 	return &visit{
+		source:   source,
 		reporter: p, decider: p, commit: p.commit, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
 		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
 		upload: upload{changed: make(chan struct{}, 1)},
@@ -92,7 +104,9 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		return err
 	}
 	v := p.newVisit()
-	defer func() { p.result.Instructed, p.result.Upload = v.upload.whole, v.upload.reported }()
+	if !v.web.Transfer {
+		defer func() { p.result.Instructed, p.result.Upload = v.upload.whole, v.upload.reported }()
+	}
 	defer v.end(ctx)
 	if err := v.confirmFirst(early); err != nil {
 		return err
@@ -104,7 +118,7 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		v.leave()
 		return err
 	}
-	if ended, err := p.decide(); ended || err != nil {
+	if ended, err := p.decideOnPage(ctx, v); ended || err != nil {
 		v.leave()
 		return err
 	}
@@ -119,6 +133,9 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 	if err := v.commit(ctx, StepSending); err != nil {
 		v.leave()
 		return err
+	}
+	if v.web.Transfer {
+		return p.updateByTransfer(ctx, v)
 	}
 	err := v.send(ctx)
 	if refusal := err; err == nil || v.upload.whole && ctx.Err() == nil {
@@ -158,7 +175,7 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	}
 	failure := (*Failure)(nil)
 	switch {
-	case !errors.As(err, &failure), failure.Kind == KindAnotherPhone, failure.Kind == KindDuplicate:
+	case !errors.As(err, &failure), failure.anotherPhone():
 		return err
 	case failure.Kind == KindNoCall:
 		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))
@@ -223,8 +240,8 @@ var errLongWay = errors.New("its pages take too long")
 func (v *visit) arrive(ctx context.Context) error {
 	within, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	patience := time.AfterFunc(v.options.Patience, func() { cancel(errLongWay) })
-	defer patience.Stop()
+	patience := newPatience(v.options.Patience, func() { cancel(errLongWay) })
+	defer patience.stop()
 	if err := v.open(within); err != nil {
 		return err
 	}
@@ -260,14 +277,21 @@ func (v *visit) while(work func()) {
 		defer close(done)
 		work()
 	}()
-	for {
+	watch := newStillWatch()
+	defer watch.stop()
+	for still := time.Duration(0); ; {
 		select {
 		case <-done:
 			return
 		case c := <-v.dialog.calls:
 			v.dialog.reply(v.dialog.took(&c), wpi.CleanUp())
 		case <-v.upload.changed:
+			all := watch.look()
+			v.upload.forgive(all - still)
+			still = all
 			v.noteSent()
+		case <-watch.ticks.C:
+			watch.look()
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 func (v *visit) pageFailure(ctx context.Context, err error) error {
 	e := (*wbm.Error)(nil)
 	if errors.Is(context.Cause(ctx), errLongWay) {
-		return failf(KindPageBroken, "its web page did not lead to an image upload form within %s", span(v.options.Patience))
+		return failf(KindPageBroken, "its web page did not lead to %s within %s", v.web.formName(), span(v.options.Patience))
 	}
 	if failure := (*Failure)(nil); errors.As(err, &failure) {
 		return failure
@@ -26,7 +26,23 @@ func (v *visit) pageFailure(ctx context.Context, err error) error {
 	if e.Kind == wbm.KindSource {
 		v.noImage(e)
 	}
-	return PageFailure(e)
+	failure := PageFailure(e)
+	switch {
+	case !v.web.Transfer:
+	case e.Kind == wbm.KindNoForm:
+		failure.Msg = "its web page has no transfer form for an image"
+	case e.Kind == wbm.KindManyForms:
+		failure.Msg = "its web page has several transfer forms that might be for an image"
+	}
+	return failure
+}
+
+// formName returns what the form is called that is looked for.
+func (w *Web) formName() string {
+	if w.Transfer {
+		return "a transfer form"
+	}
+	return "an image upload form"
 }
 
 // PageFailure returns what a visit that failed means for the phone.
@@ -60,10 +76,13 @@ func pageFailures() map[wbm.Kind]*Failure {
 		wbm.KindPassword:    failf(KindPassword, "its web page rejects the password, which is not sent a second time"),
 		wbm.KindLocked:      failf(KindLocked, "its web page accepts no password for now, after too many wrong ones"),
 		wbm.KindChange:      failf(KindNewPassword, "its web page requires a password change first"),
+		wbm.KindNoBanner:    failf(KindNoBanner, "its web page does not say what the phone is without a login"),
 		wbm.KindNoLogin:     failf(KindNoLogin, "its web page has no known login form"),
 		wbm.KindNoForm:      failf(KindNoForm, "its web page has no image upload form"),
 		wbm.KindManyForms:   failf(KindManyForms, "its web page has several forms that might be for an image upload"),
 		wbm.KindForeign:     failf(KindPageForeign, "its web page leads to another host"),
+		wbm.KindTooLong:     failf(KindTooLong, "its transfer form does not take a value"),
+		wbm.KindLacks:       failf(KindFormLacks, "its transfer form cannot be filled in"),
 		wbm.KindSource:      failf(KindImage, ""),
 		wbm.KindRefused:     failf(KindPageRefused, ""),
 	}

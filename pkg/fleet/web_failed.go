@@ -91,5 +91,5 @@ func (v *visit) statusByPage(ctx context.Context) (Device, error) {
 // isOther reports whether another phone answers than the one that is meant.
 func isOther(err error) bool {
 	failure := (*Failure)(nil)
-	return errors.As(err, &failure) && (failure.Kind == KindAnotherPhone || failure.Kind == KindDuplicate)
+	return errors.As(err, &failure) && failure.anotherPhone()
 }

@@ -21,9 +21,22 @@ func (p *phone) followPage(ctx context.Context, v *visit, refusal error) error {
 // probesPerVisit is how many probes whether a phone restarts there are to one visit of its page.
 const probesPerVisit = 5
 
-// verifyByPage asks the phone's page what it runs now. What answers there, or does not, may still be starting.
+// verifyByPage asks the phone's page what it runs now. If this machine stood still when the time for that had passed, it asks
+// once more.
 func (f *follower) verifyByPage(ctx context.Context, patience time.Duration) error {
-	limit := time.Now().Add(patience)
+	for {
+		limit := time.Now().Add(patience)
+		err := f.verifyByPageUntil(ctx, limit)
+		failure := (*Failure)(nil)
+		silent := errors.As(err, &failure) && (failure.Kind == KindNoAnswer || failure.Kind == KindNeverBack)
+		if !silent || !stoodStill(limit) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// verifyByPageUntil asks the page until the limit. What answers there, or does not, may still be starting.
+func (f *follower) verifyByPageUntil(ctx context.Context, limit time.Time) error {
 	within, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
 	enough := func(d Device) bool { return d.Version != "" && (d.MAC != "" || f.facts.before.MAC == "") }

@@ -72,18 +72,18 @@ func (v *visit) claimPage(ctx context.Context) error {
 }
 
 // admit asks whether the page gets the password, and stops the patience meanwhile.
-func (v *visit) admit(ctx context.Context, patience *time.Timer) error {
+func (v *visit) admit(ctx context.Context, patience *patience) error {
 	if v.web.Admit == nil {
 		return nil
 	}
-	patience.Stop()
+	patience.stop()
 	var failure *Failure
 	v.while(func() { v.password, failure = v.web.Admit(ctx, v.facts.after) })
 	if failure != nil {
 		return failure
 	}
 	v.hide(v.password)
-	patience.Reset(v.options.Patience)
+	patience.begin()
 	return nil
 }
 
@@ -100,7 +100,13 @@ func (v *visit) login(ctx context.Context) (err error) {
 
 // find looks for the form.
 func (v *visit) find(ctx context.Context) (err error) {
-	v.while(func() { v.form, err = v.session.Find(ctx) })
+	v.while(func() {
+		if v.web.Transfer {
+			v.form, err = v.session.FindTransfer(ctx)
+		} else {
+			v.form, err = v.session.Find(ctx)
+		}
+	})
 	if err != nil {
 		return v.pageFailure(ctx, err)
 	}

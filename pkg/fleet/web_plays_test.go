@@ -92,8 +92,22 @@ func twice(faults string, make func(faults, first string) play) []play {
 
 func webPlays() []play {
 	all := []play{pageDone("", happyCall, nil), pageDone(noInterface, happyPage, nil)}
-	for _, part := range [][]play{webReachPlays(), webFormPlays(), webSendPlays(), webAfterPlays(), webOtherPlays()} {
+	for _, part := range [][]play{webReachPlays(), webFormPlays(), webSendPlays(), webAfterPlays(), webOtherPlays(), besidePlays()} {
 		all = append(all, part...)
+	}
+	return all
+}
+
+// besideTransfer marks uploads to a page with a transfer form that has a fault: in such a play the fault does nothing.
+const besideTransfer = "beside a transfer form"
+
+// besidePlays are uploads to pages that have a transfer form and a banner too: whatever these are like, the upload is the same.
+func besidePlays() []play {
+	all := []play{pageDone("web-no-banner", happyCall, nil), pageDone("web-banner-other-model", happyCall, nil)}
+	for _, f := range phonesim.Faults() {
+		if strings.HasPrefix(string(f.Name), "web-transfer-") {
+			all = append(all, pageDone(string(f.Name), happyCall, func(p *play) { p.also += ", " + besideTransfer }))
+		}
 	}
 	return all
 }

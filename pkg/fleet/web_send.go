@@ -28,7 +28,7 @@ type upload struct {
 // begin begins an upload. giveUp ends it.
 func (u *upload) begin(size int64, patience time.Duration, giveUp context.CancelCauseFunc) {
 	now := time.Now()
-	u.size, u.begun, u.giveUp, u.partBegun, u.limit = size, true, giveUp, now, now.Add(maxPatiences*patience)
+	u.size, u.begun, u.giveUp, u.partBegun, u.limit = size, true, giveUp, now, now.Add(longest(patience, size))
 }
 
 // note takes over how many bytes are sent.
@@ -60,6 +60,11 @@ func (u *upload) checkPace(patience time.Duration) {
 	case time.Since(u.partBegun) > patience:
 		u.giveUp(errSlow)
 	}
+}
+
+// forgive takes the time for which this machine stood still from the limits.
+func (u *upload) forgive(still time.Duration) {
+	u.partBegun, u.limit = u.partBegun.Add(still), u.limit.Add(still)
 }
 
 // portion returns how much was sent, as "3.1 of 8.0 MiB".

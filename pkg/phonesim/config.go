@@ -40,6 +40,9 @@ type Config struct {
 	Web string
 	// Password opens the web page; "" is [DefaultPassword].
 	Password string
+	// Defaults are the phone's stored defaults for files on a server: a transfer form with Use defaults set uses them. They can
+	// be changed on the web page, and are kept over restarts and updates.
+	Defaults Access
 	// WebCertificate is what the web page shows, and the contact path where it is served by TLS; nil is one of the phone's
 	// own, with its MAC address for a name and for the hosts where it listens. It stays the same over restarts and updates.
 	WebCertificate *tls.Certificate
@@ -72,9 +75,12 @@ type Config struct {
 	Timeout     time.Duration             // for an answer, or for the next bytes; 0 is DefaultTimeout
 
 	// Authorities and Certificate are of secure mode: who may have signed the service's certificate (nil: nobody), and
-	// what the phone shows of itself.
+	// what the phone shows of itself, whichever authorities a service names. That the certificate must also name the host that
+	// the phone calls is assumed, and that the phone shows its own where it fetches.
 	Authorities *x509.CertPool
 	Certificate *tls.Certificate
+	// OtherCertificate is what the fault secure-other-certificate shows; nil is one that the phone signs itself.
+	OtherCertificate *tls.Certificate
 
 	Faults []Fault
 

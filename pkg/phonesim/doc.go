@@ -15,8 +15,8 @@
 // phone is silent, as the guide draws it (p. 56), unless a fault says otherwise. [Faults] lists what else it can do, which
 // is mostly what services have to live with.
 //
-// With Config.Web it has the phones' own web page as well: a browser can log in there and upload an image. What is publicly
-// known of that page is said where it stands; the rest is assumed.
+// With Config.Web it has the phones' own web page as well: a browser can log in there and upload an image, or
+// have the phone fetch one. What is publicly known of that page is said where it stands; the rest is assumed.
 //
 // It does not support FTP in active mode, and the account (ACCT) of an FTP login, which a phone may know. It keeps nothing
 // that it fetched, and nothing on disk.

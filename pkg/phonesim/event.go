@@ -94,6 +94,8 @@ type State struct {
 	UploadBytes int64   // of all images there, whole or not
 	Changes     int     // how often something else was set or done there
 	LastUpload  *Upload // the last request with a file for the phone application, as far as it came; not changed any more
+
+	LastTransfer *Upload // the last request with the transfer form for the phone application; not changed any more
 }
 
 const maxDetail = 200

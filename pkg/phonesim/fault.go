@@ -36,6 +36,13 @@ const (
 	contactIgnored = "ignored"
 )
 
+// What a phone in secure mode shows instead of its certificate.
+const (
+	showsNone  = "none"
+	showsOwn   = "own"   // one that it signed itself
+	showsOther = "other" // that of another phone
+)
+
 // traits are what the faults make of a phone.
 type traits struct {
 	contact  string // "" or one of the above
@@ -44,6 +51,7 @@ type traits struct {
 	tlsVersion uint16 // the highest, 0 for TLS 1.2
 	rsaOnly    bool
 	secure     bool
+	shows      string                 // in secure mode: "" for its certificate, or one of the following
 	sessions   tls.ClientSessionCache // nil for none
 
 	inCall, forEver, noSolicited bool
@@ -78,7 +86,7 @@ type row struct {
 // rows returns the table of faults, in the order of the steps of an update.
 func rows() []row {
 	var all []row
-	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows()} {
+	for _, part := range [][]row{contactRows(), tlsRows(), callRows(), messageRows(), deploymentRows(), fetchRows(), imageRows(), restartRows(), webRows(), transferRows()} {
 		all = append(all, part...)
 	}
 	return all
@@ -134,8 +142,14 @@ func contactRows() []row {
 }
 
 func tlsRows() []row {
+	secure := func(shows string) func(*Config, *traits) {
+		return func(_ *Config, t *traits) { t.secure, t.shows = true, shows }
+	}
 	return []row{
 		{"secure-mode", "secure", "is in secure mode: hangs up on a service whose certificate its own authorities did not sign", func(_ *Config, t *traits) { t.secure = true }},
+		{"secure-no-certificate", "secure", "is in secure mode and presents no certificate", secure(showsNone)},
+		{"secure-own-certificate", "secure", "is in secure mode and presents a certificate that it signed itself", secure(showsOwn)},
+		{"secure-other-certificate", "secure", "is in secure mode and presents the certificate of another phone", secure(showsOther)},
 		{"tls-1.0-only", "tls", "speaks nothing newer than TLS 1.0", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS10 }},
 		{"tls-1.3", "tls", "speaks TLS 1.3 too", func(_ *Config, t *traits) { t.tlsVersion = tls.VersionTLS13 }},
 		{"rsa-kex-only", "tls", "supports only cipher suites with RSA key exchange and CBC", func(_ *Config, t *traits) { t.rsaOnly = true }},

@@ -16,6 +16,7 @@ func faultTests() map[phonesim.Fault]func(t *world, fault string) {
 	return map[phonesim.Fault]func(*world, string){
 		"ignores-contact": testIgnoresContact, "contact-404": testContact404, "contact-garbage": testContactGarbage,
 		"contact-silent": testContactSilent, "get-only": testGetOnly, "contact-gap": testContactGap, "overload": testOverload,
+		"secure-no-certificate": testSecureShows(""), "secure-own-certificate": testSecureShows("00:1A:E8:00:00:01"), "secure-other-certificate": testSecureShows("other"),
 		"secure-mode": testSecureMode, "tls-1.0-only": testTLS10, "tls-1.3": testTLS13, "rsa-kex-only": testRSAOnly, "resumes-tls": testResumes,
 		"calls-late": testCallsLate, "calls-twice": testCallsTwice, "close-connections": testCloses, "busy": testBusy,
 		"busy-forever": testBusyForever, "busy-no-solicited": testBusyNoSolicited, "other-mac": testOtherMAC,
@@ -38,19 +39,29 @@ func faultTests() map[phonesim.Fault]func(t *world, fault string) {
 		"web-tls-1.0":     testWebTLS10, "web-rsa-kex": testWebRSA, "web-redirect-http": testWebRedirect, "web-slow-page": testWebSlow,
 		"web-login-older": testWebLogin("WEBMv-Admin-Password"), "web-login-old": testWebLogin("AdminPassword"),
 		"web-password-suspended": testWebSuspended, "web-change-password": testWebChange, "web-no-version": testWebNoVersion, "web-other-mac": testWebOtherMAC,
-		"web-hostile-text": testWebHostile, "web-menu-loop": testWebLoop, "web-menu-thousand": testWebThousand,
-		"web-no-form": testWebFiles(0, 0, "page.cmd"), "web-logo-only": testWebFiles(0, 1, "page.cmd"), "web-two-forms": testWebFiles(2, 1, "page.cmd"),
+		"web-hostile-text": testWebHostile, "web-menu-loop": testWebLoop, "web-no-banner": testNoBanner, "web-banner-other-model": testBannerOtherModel, "web-menu-thousand": testWebThousand,
+		"web-no-form": testWebFiles(0, 0, "./page.cmd"), "web-logo-only": testWebFiles(0, 1, "./page.cmd"), "web-two-forms": testWebFiles(2, 1, "page.cmd"),
 		"web-foreign-form": testWebFiles(1, 1, "https://192.0.2.77/page.cmd"),
 		"web-logs-out":     testWebLogsOut, "web-refuses": testWebRefuses("error"), "web-says-ok-stays": testWebRefuses("success"),
 		"web-refuses-early": testWebEarly, "web-cuts": testWebCuts, "web-stalls": testWebStalls, "web-huge-answer": testWebHuge,
-		"web-other-key-after": testWebOtherKey,
+		"web-other-key-after":      testWebOtherKey,
+		"web-transfer-other-shape": testTransferOtherShape, "web-transfer-one-form": testTransferOneForm, "web-transfer-no-form": testTransferNoForm,
+		"web-transfer-two-forms": testTransferTwo, "web-transfer-foreign": testTransferForms(1, "https://192.0.2.77/page.cmd", "dl-app-file"),
+		"web-transfer-logo": testTransferForms(1, "./page.cmd", "dl-lgo-file"), "web-transfer-no-start": testTransferNoStart,
+		"web-transfer-fails":           testTransferAnswer(transferFailed, false, false),
+		"web-transfer-says-failed":     testTransferAnswer(transferFailed, true, false),
+		"web-transfer-failed-installs": testTransferAnswer(transferFailed, true, true),
+		"web-transfer-ok-stays":        testTransferAnswer(transferDone, true, false),
+		"web-transfer-other-language":  testTransferAnswer("blue: Übertragung erfolgreich abgeschlossen", true, true),
+		"web-transfer-silent":          testTransferSilent, "web-transfer-drips": testTransferDrips, "web-transfer-logs-out": testTransferLogsOut,
+		"web-transfer-bad-token": testTransferBadToken, "web-transfer-no-answer": testTransferNoAnswer,
 	}
 }
 
 // endsConnections are the faults that are about how a connection ends.
 var endsConnections = map[phonesim.Fault]bool{
 	"no-contact-port": true, "contact-garbage": true, "cut-mid-download": true, "cut-and-resumes": true, "fetch-no-tls": true, "never-comes-back": true,
-	"web-refuses-early": true, "web-cuts": true, "web-huge-answer": true,
+	"web-refuses-early": true, "web-cuts": true, "web-huge-answer": true, "web-transfer-no-answer": true,
 }
 
 // TestFaults: every fault of the table does what it says, and the table has no fault that nobody tried.

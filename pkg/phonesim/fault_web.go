@@ -9,7 +9,10 @@ type webTraits struct {
 	noForm, logoOnly, twoForms, foreign       bool
 	loop, thousand, noVersion, hostile        bool
 	early, cuts, stalls, staysOld, huge       bool
-	refuses, otherMAC                         bool
+	refuses, otherMAC, noBanner, otherModel   bool
+
+	form     string // which transfer forms it has, "" for the observed one
+	transfer string // how it answers a transfer form, "" as observed
 }
 
 // webRows returns the faults of the web page. They change nothing in a phone without one.
@@ -30,6 +33,8 @@ func webRows() []row {
 		{"web-no-version", "", "does not report its version on its web page", set(func(t *webTraits) *bool { return &t.noVersion })},
 		{"web-other-mac", "", "reports another MAC address on its web page", set(func(t *webTraits) *bool { return &t.otherMAC })},
 		{"web-hostile-text", "", "has a device type of 60 KB with terminal control sequences on its web page", set(func(t *webTraits) *bool { return &t.hostile })},
+		{"web-no-banner", "web-banner", "does not say what it is on its web page before the login", set(func(t *webTraits) *bool { return &t.noBanner })},
+		{"web-banner-other-model", "web-banner", "reports another model on its web page before the login", set(func(t *webTraits) *bool { return &t.otherModel })},
 		{"web-menu-loop", "web-menu", "has a menu that leads from page to page without end, and never to an image upload form", set(func(t *webTraits) *bool { return &t.loop })},
 		{"web-menu-thousand", "web-menu", "has a menu of a thousand empty pages before all others", set(func(t *webTraits) *bool { return &t.thousand })},
 		{"web-no-form", "web-form", "has no file field on its web page", set(func(t *webTraits) *bool { return &t.noForm })},

@@ -21,7 +21,11 @@ var errCut = errors.New("it cut the connection")
 // fetch, nil for nothing.
 func (r *boot) execute(ctx context.Context, o *order) (*restart, *wpi.PhoneMessage) {
 	if !r.p.begin(StatusFetching) { // assumed: nothing is published
-		r.p.report(Event{Kind: Declined, Detail: "an image is being uploaded to its web page"})
+		why := "an image is being uploaded to its web page"
+		if r.p.State().Status != StatusUploading {
+			why = "it fetches an image for its web page"
+		}
+		r.p.report(Event{Kind: Declined, Detail: why})
 		return nil, nil
 	}
 	if !o.software {

@@ -34,6 +34,7 @@ type Phone struct {
 	now        *boot       // what is up, nil while nothing is
 	held       int         // conversations
 	lastTarget string      // where it called last
+	defaults   Access      // for files on a server
 }
 
 // Start starts a phone, which listens when Start returns. The first thing that it does is to call its service, if it has one.
@@ -44,7 +45,7 @@ func Start(c Config) (*Phone, error) {
 		return nil, fmt.Errorf("invalid phone: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure}
+	p := &Phone{c: c, traits: t, cancel: cancel, secure: t.secure, defaults: c.Defaults}
 	p.state = State{MAC: c.MAC, SoftwareType: c.SoftwareType, Version: c.Version, Status: StatusIdle}
 	at := addresses{c.Listen, c.ListenSecure, c.Web}
 	listeners, err := p.listen(ctx, at)

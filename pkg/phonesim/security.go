@@ -44,11 +44,30 @@ func (p *Phone) clientTLS(host string) *tls.Config {
 		if c.RootCAs == nil {
 			c.RootCAs = x509.NewCertPool()
 		}
-		if p.c.Certificate != nil {
-			c.Certificates = []tls.Certificate{*p.c.Certificate}
-		}
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.shown() }
 	}
 	return c
+}
+
+// shown returns the certificate that the phone shows in secure mode, an empty one for none.
+func (p *Phone) shown() (*tls.Certificate, error) {
+	given := p.c.Certificate
+	switch p.traits.shows {
+	case showsNone:
+		given = nil
+	case showsOther:
+		if given = p.c.OtherCertificate; given != nil {
+			break
+		}
+		fallthrough
+	case showsOwn:
+		own, err := ownCertificate(p.c.MAC, nil, false)
+		return &own, err
+	}
+	if given == nil {
+		given = &tls.Certificate{}
+	}
+	return given, nil
 }
 
 // rsaSuites returns the suites of old phones: RSA key exchange and CBC.

@@ -44,6 +44,9 @@ type webRequest struct {
 	request *http.Request
 	body    io.Reader
 	session *session // nil without one
+
+	language string // as a form says it, "" for none
+	result   string // of a transfer, to be shown in its form
 }
 
 // A webAnswer is the answer to a request.
@@ -57,6 +60,7 @@ type webAnswer struct {
 	cut      bool   // the connection ends in the middle
 	hangUp   bool   // the connection ends
 	silent   bool   // there is no answer
+	endless  bool   // it never ends
 	after    func() // done when the answer is out, or nobody wants it; nil for nothing
 }
 
@@ -117,7 +121,7 @@ func (a *webAnswer) write(ctx context.Context, w io.Writer, last bool) error {
 		a.status = http.StatusOK
 	}
 	length := len(a.body)
-	if a.huge {
+	if a.huge || a.endless {
 		length = hugePage
 	}
 	var head strings.Builder
@@ -137,6 +141,9 @@ func (a *webAnswer) write(ctx context.Context, w io.Writer, last bool) error {
 	if a.cut {
 		body = body[:len(body)/2]
 	}
+	if a.endless {
+		return writeEndless(ctx, w, head.String(), body[:len(body)/2])
+	}
 	if a.slow {
 		return writeSlowly(ctx, w, head.String()+body)
 	}
@@ -150,6 +157,18 @@ func (a *webAnswer) write(ctx context.Context, w io.Writer, last bool) error {
 		}
 	}
 	return nil
+}
+
+// writeEndless sends what a page begins with, and then blanks.
+func writeEndless(ctx context.Context, w io.Writer, head, begin string) error {
+	_, err := io.WriteString(w, head+begin)
+	for err == nil {
+		if !pause(ctx, slowPause) {
+			return context.Cause(ctx)
+		}
+		_, err = io.WriteString(w, " ")
+	}
+	return err
 }
 
 // writeSlowly sends a text byte by byte.

@@ -13,6 +13,8 @@ import (
 const (
 	pageOverview    = "WEBM_Admin_Overview"
 	pageApplication = "WEBM_Admin_FileTransferPhoneApplication"
+	pageDefaults    = "WEBM_Admin_FileTransferDefaults"
+	pageLDAP        = "WEBM_Admin_FileTransferLdap"
 	pageLogo        = "WEBM_Admin_Logo"
 	pageRestart     = "WEBM_Admin_Restart"
 	pagePassword    = "WEBM_Admin_ChangePassword" //nolint:gosec // a name, no password
@@ -33,9 +35,9 @@ func menuEntries() []menuEntry {
 		{"WEBM_Admin_Gateway", "Gateway"},
 		{"WEBM_Admin_DateAndTime", "Date and time"},
 		{"WEBM_Admin_LDAP", "LDAP"},
-		{"WEBM_Admin_FileTransferDefaults", "File transfer: Defaults"},
+		{pageDefaults, "File transfer: Defaults"},
 		{pageApplication, "File transfer: Phone application"},
-		{"WEBM_Admin_FileTransferLdap", "File transfer: LDAP template"},
+		{pageLDAP, "File transfer: LDAP template"},
 		{pageLogo, "File transfer: Logo"},
 		{"WEBM_Admin_FileTransferRinger", "File transfer: Ringer file"},
 		{"WEBM_Admin_WSI", "Web services interface"},
@@ -56,6 +58,8 @@ func (v *webRequest) answer() *webAnswer {
 		return &webAnswer{status: http.StatusFound, location: "http://" + v.request.Host + webIndex + "?user=Admin"}
 	case v.request.URL.Path == "/" && !post:
 		return &webAnswer{status: http.StatusFound, location: webIndex + "?user=Admin"} // assumed
+	case v.request.URL.Path == webBanner && !post:
+		return v.banner()
 	case v.request.URL.Path == webIndex && !post:
 		return v.index()
 	case v.request.URL.Path != webPage || !post && v.request.Method != http.MethodGet:
@@ -102,6 +106,18 @@ func (v *webRequest) page(name string) *webAnswer {
 		return &webAnswer{status: http.StatusNotFound, body: v.document(v.menu("") + errorText("There is no such page"))}
 	}
 	return &webAnswer{body: v.document(v.menu(entry.name) + "<h1>" + html.EscapeString(entry.title) + "</h1>\n" + v.content(entry.name))}
+}
+
+// lang returns the language of the page: the one that was asked for, in two letters, or English.
+func (v *webRequest) lang() string {
+	lang := v.language
+	if lang == "" {
+		lang = v.request.URL.Query().Get("lang")
+	}
+	if len(lang) != 2 || strings.Trim(lang, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return "en"
+	}
+	return lang
 }
 
 // entry finds a page by its name; no name is the overview.
@@ -164,14 +180,13 @@ func (v *webRequest) content(name string) string {
 	case pageOverview:
 		return v.overview()
 	case pageApplication:
-		token := v.r.site.token(v.session, name)
-		form := v.applicationForm("app", token, !t.noForm && !t.logoOnly)
-		if t.twoForms {
-			form += v.applicationForm("app2", token, true)
-		}
-		return form
+		return v.applicationForms()
+	case pageDefaults:
+		return v.defaultsForm()
+	case pageLDAP:
+		return v.ldapForm()
 	case pageLogo:
-		return v.logoForm(!t.noForm)
+		return v.logoForms(!t.noForm)
 	case pageRestart:
 		return simpleForm(name, "", "Restart")
 	case "WEBM_Admin_FactoryReset":

@@ -8,11 +8,14 @@ import (
 	"strings"
 )
 
-// An Upload is the shape of a request with a file: what a browser sends for a form can be compared with it.
+// An Upload is the shape of a request with a form for the phone application: what a browser sends for a form can be compared
+// with it.
 type Upload struct {
-	Method, Path string // with the query
-	Length       int64  // of the body as it was stated; -1 if it was not
-	Parts        []Part // in their order; what did not come whole is there too
+	Method, Path    string // with the query
+	ContentType     string
+	Referer, Origin string // "" if they were not stated
+	Length          int64  // of the body as it was stated; -1 if it was not
+	Parts           []Part // in their order; what did not come whole is there too
 }
 
 // A Part is a field of a form.
@@ -23,12 +26,16 @@ type Part struct {
 	ContentType string // "" if none was stated
 	Length      int64  // of its value in bytes
 	Value       string // of a field that is no file and no password; "" if it is longer than 256 bytes
+	Encoded     string // the same with its name, as a transfer form sends it
 }
 
 const maxShown = 256 // bytes of a field
 
 func newUpload(request *http.Request) *Upload {
-	return &Upload{Method: request.Method, Path: shown(request.URL.RequestURI()), Length: request.ContentLength}
+	return &Upload{
+		Method: request.Method, Path: shown(request.URL.RequestURI()), Length: request.ContentLength,
+		ContentType: shown(request.Header.Get("Content-Type")), Referer: shown(request.Header.Get("Referer")), Origin: shown(request.Header.Get("Origin")),
+	}
 }
 
 // part adds a part.

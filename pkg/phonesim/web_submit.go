@@ -24,9 +24,17 @@ func (v *webRequest) submit() *webAnswer {
 	case v.session == nil:
 		return &webAnswer{cookie: nobody, body: v.document(v.loginForm())}
 	}
+	v.language = form.Get(hiddenLanguage)
+	if isFile := form.Has(hiddenFile); isFile && name == pageApplication && !v.session.change {
+		v.r.p.set(func(s *State) { s.LastTransfer = v.newTransfer(string(text)) })
+		return v.submitTransfer(form)
+	}
 	entry, known := v.entry(name)
 	if !known && name != pagePassword {
 		return v.page(name)
+	}
+	if name == pageDefaults && !v.session.change {
+		return v.storeDefaults(form)
 	}
 	v.r.p.set(func(s *State) { s.Changes++ })
 	v.r.p.report(Event{Kind: Changed, Detail: name})

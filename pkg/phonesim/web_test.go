@@ -29,6 +29,8 @@ type browser struct {
 	client *http.Client
 	base   string
 	key    [32]byte // SHA-256 of the certificate that was shown last
+
+	referer, origin string // to be sent, "" for none
 }
 
 // withPage is a phone with a web page.
@@ -79,6 +81,11 @@ func (b *browser) do(method, path, contentType string, body io.Reader) (answer, 
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
+	for name, value := range map[string]string{"Referer": b.referer, "Origin": b.origin} {
+		if value != "" {
+			request.Header.Set(name, value)
+		}
+	}
 	response, err := b.client.Do(request)
 	if err != nil {
 		return answer{}, err
@@ -113,12 +120,12 @@ func (b *browser) logIn() string {
 	return b.post("page_submit", "WEBMp_Admin_Login", "AdminPassword", "123456")
 }
 
-// form fills in the form of a page as it stands, with an image.
+// form fills in the form for a file of a page as it stands, with an image.
 func (b *browser) form(page string, image []byte) (contentType string, body []byte) {
 	b.t.Helper()
 	var out bytes.Buffer
 	w := multipart.NewWriter(&out)
-	for _, field := range regexp.MustCompile(`<input type="(hidden|text|password|file)" name="([^"]*)"(?: value="([^"]*)")?`).FindAllStringSubmatch(b.get(page), -1) {
+	for _, field := range regexp.MustCompile(`<input type="(hidden|text|password|file)" name="([^"]*)"(?: value="([^"]*)")?`).FindAllStringSubmatch(find(b.get(page), `(?s)(<form[^>]*enctype="multipart/form-data".*?</form>)`), -1) {
 		if field[1] != "file" {
 			fatal(b.t, w.WriteField(field[2], html.UnescapeString(field[3])))
 			continue

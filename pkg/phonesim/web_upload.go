@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net"
+	"net/url"
 	"strings"
 )
 
@@ -48,6 +49,13 @@ func (v *webRequest) upload() *webAnswer {
 		v.r.p.set(func(s *State) { s.Changes++ })
 		v.r.p.report(Event{Kind: Changed, Detail: pageLogo})
 		return v.resultPage(pageLogo, successText("Transfer completed successfully")) // the text was observed for a logo
+	case f.isTransfer():
+		v.r.p.set(func(s *State) { s.LastTransfer = f.seen.copy() })
+		values := url.Values{}
+		for name, value := range f.fields {
+			values.Set(name, value)
+		}
+		return v.submitTransfer(values)
 	case f.denied == "" && f.image == nil:
 		f.denied = "no file was received"
 	}
@@ -59,6 +67,17 @@ func (v *webRequest) upload() *webAnswer {
 		return v.resultPage(pageApplication, errorText("Transfer failed: "+f.denied))
 	}
 	return f.complete()
+}
+
+// isTransfer reports whether a form with a file came without one, and asks the phone to fetch it: in the form for both.
+func (f *form) isTransfer() bool {
+	v := f.visit
+	if v.r.p.traits.web.form != formOne || f.image != nil || v.session == nil || v.session.change || f.fields[hiddenPage] != pageApplication {
+		return false
+	}
+	submit := v.transferForms()[0].field(setSubmit)
+	is, err := submit.read([]string{f.fields[submit.name]})
+	return err == nil && is == "start"
 }
 
 // halfBody reads so many bytes and no more.

@@ -23,8 +23,11 @@ const shortest = 4
 type Redactor struct{ forms func() []string } // a function, so that no printing by reflection shows them
 
 // NewRedactor returns a Redactor for all of the secrets. A secret that is empty or not set is in no text.
-func NewRedactor(secrets ...Secret) Redactor {
-	var forms []string
+func NewRedactor(secrets ...Secret) Redactor { return Redactor{}.And(secrets...) }
+
+// And returns a Redactor for these secrets, too.
+func (r Redactor) And(secrets ...Secret) Redactor {
+	forms := slices.Clone(r.all())
 	for _, s := range secrets {
 		if text := s.Reveal(); text != "" {
 			forms = append(forms, formsOf(text)...)

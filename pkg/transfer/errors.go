@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // Kind classes what can go wrong with a server.
@@ -86,6 +88,8 @@ func (e *Error) sentence() string {
 	switch {
 	case e.Kind == KindUnreachable && e.Data:
 		return "the data connection cannot be opened"
+	case e.IsSlow():
+		return "the server is too slow"
 	case e.Kind == KindExists && e.Untold:
 		return "a file of this name may be there already: the server does not tell"
 	case e.Kind == KindFull && e.Code == http.StatusRequestEntityTooLarge:
@@ -129,6 +133,9 @@ func (e *Error) Temporary() bool {
 	}
 	return false
 }
+
+// IsSlow reports whether the server took, or gave, so little of the file that it would have taken days.
+func (e *Error) IsSlow() bool { return errors.Is(e.Err, netconn.ErrSlow) }
 
 // SourceError says why a file cannot be sent: it cannot be read, changed while it was read, or its Watcher refuses it.
 type SourceError struct {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/jlaffaye/ftp"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // prove compares what lies on the server with what was sent, under the name that it was sent to.
@@ -180,7 +182,7 @@ func (p *ftpPut) readBack(ctx context.Context) error {
 		return p.notRead(ctx, err)
 	}
 	got := sha256.New()
-	n, err := io.Copy(p.o.counted(got), io.LimitReader(response, p.u.Content.Size()+1))
+	n, err := io.Copy(p.o.counted(got), io.LimitReader(netconn.PacedReader(response, p.o.Timeout), p.u.Content.Size()+1))
 	err = errors.Join(err, response.Close())
 	if n > p.u.Content.Size() {
 		return p.unproven(fmt.Errorf("read back, it is longer than the %d bytes that were sent", p.u.Content.Size()))

@@ -134,6 +134,9 @@ func (p *ftpPut) send(ctx context.Context) error {
 		err = p.control.fault
 	}
 	failure := p.fail(ctx, "sending", err)
+	if e := (*Error)(nil); errors.As(failure, &e) && e.Kind == KindMissing { // the folder is there: it was entered
+		e.Kind, e.Err = KindDenied, errors.New("the server may hide a file of this name from the user")
+	}
 	if e := (*Error)(nil); errors.As(failure, &e) && p.target != p.u.Name && !p.begun && mayBeName(e) {
 		return p.otherName(ctx, e)
 	}

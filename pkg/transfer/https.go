@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -82,8 +81,8 @@ func (s *httpsStore) dial(ctx context.Context, _, address string) (net.Conn, err
 // fail turns the error of a request into what Put returns. The error is that of whichever of reading and writing ended
 // first; silence is known for certain.
 func (s *httpsStore) fail(ctx context.Context, op string, err error) error {
-	if c := s.conn.Load(); c != nil && c.TimedOut() {
-		err = errors.Join(err, os.ErrDeadlineExceeded)
+	if c := s.conn.Load(); c != nil {
+		err = errors.Join(err, c.LimitError())
 	}
 	return s.peer.fail(ctx, op, err)
 }

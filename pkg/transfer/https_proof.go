@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
 // head requests what the server says of the file.
@@ -139,7 +141,7 @@ func (p *httpsPut) readBack(ctx context.Context) error {
 	defer answer.Body.Close()
 	got := sha256.New()
 	size := p.u.Content.Size()
-	n, err := io.Copy(p.o.counted(got), io.LimitReader(answer.Body, size+1))
+	n, err := io.Copy(p.o.counted(got), io.LimitReader(netconn.PacedReader(answer.Body, p.o.Timeout), size+1))
 	switch {
 	case err != nil:
 		return p.fail(ctx, "reading back", err)

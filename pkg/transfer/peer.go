@@ -45,6 +45,14 @@ func (p *peer) tell(step Step, text string) { p.o.tell(Event{Step: step, Text: t
 
 // connect connects to an address. This may take as long as the idle limit.
 func (o Options) connect(ctx context.Context, address string, idle time.Duration) (*netconn.Conn, error) {
+	c, err := o.dial(ctx, address, idle)
+	if err == nil {
+		c.LimitSlowness()
+	}
+	return c, err
+}
+
+func (o Options) dial(ctx context.Context, address string, idle time.Duration) (*netconn.Conn, error) {
 	if o.Dial == nil {
 		return netconn.Dial(ctx, address, idle)
 	}
@@ -123,6 +131,8 @@ func withoutCertificate(err error) error {
 // and may repeat a secret.
 func (p *peer) cause(err error) error {
 	switch {
+	case errors.Is(err, netconn.ErrSlow):
+		return netconn.ErrSlow
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed):
 		return nil // the kind says it
 	case networkKind(err) == KindProtocol:

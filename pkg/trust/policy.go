@@ -57,7 +57,7 @@ func (p Policy) TLS(host string) *tls.Config {
 		if p.Seen != nil {
 			p.Seen(state.PeerCertificates[0])
 		}
-		if err := checkStrength(state.PeerCertificates[0]); err != nil && !p.Legacy {
+		if err := CheckStrength(state.PeerCertificates[0]); err != nil && !p.Legacy {
 			return err
 		}
 		return p.verify(host, state.PeerCertificates)
@@ -88,7 +88,8 @@ func (e *WeakKeyError) Error() string {
 	return fmt.Sprintf("its RSA key has %d bits, but at least %d are required", e.Bits, minRSA)
 }
 
-func checkStrength(c *x509.Certificate) error {
+// CheckStrength returns a [*WeakKeyError] if the key of a certificate is too short.
+func CheckStrength(c *x509.Certificate) error {
 	if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minRSA {
 		return &WeakKeyError{key.N.BitLen()}
 	}

@@ -25,12 +25,19 @@ func noProblem(t *testing.T, err error) {
 }
 
 // browsed starts a phone with a web page, and returns its events.
-func browsed(t *testing.T) (*phonesim.Phone, chan phonesim.Event) {
+func browsed(t *testing.T, faults ...phonesim.Fault) (*phonesim.Phone, chan phonesim.Event) {
+	t.Helper()
+	return browsedAs(t, phonesim.Config{Faults: faults})
+}
+
+// browsedAs starts one with faults and stored defaults.
+func browsedAs(t *testing.T, c phonesim.Config) (*phonesim.Phone, chan phonesim.Event) {
 	t.Helper()
 	events := make(chan phonesim.Event, 1000)
 	phone, err := phonesim.Start(phonesim.Config{
 		Listen: "127.0.0.1:0", Web: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", Level: 3,
 		SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, Event: func(e phonesim.Event) { events <- e },
+		Faults: c.Faults, Defaults: c.Defaults,
 	})
 	noProblem(t, err)
 	t.Cleanup(func() { noProblem(t, phone.Close()) })
@@ -59,6 +66,29 @@ func updated(t *testing.T, phone *phonesim.Phone, events chan phonesim.Event) (s
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	browser := newChromium(t)
+	image := browserImage(t)
+	file := filepath.Join(t.TempDir(), `ü "cp600" %41.bind`) // what has to be escaped
+	noProblem(t, os.WriteFile(file, image, 0o600))
+
+	one, oneEvents := browsed(t, "web-transfer-one-form") // the longest form
+	answer := byHand(browser, one.State().WebAddress, file)
+	version, theirs := updated(t, one, oneEvents)
+	if answer != "Transfer completed successfully" || version != "V1 R9.2.0" || one.State().Changes != 0 {
+		t.Errorf("by hand: the page says %q, and the phone runs %s after %d changes", answer, version, one.State().Changes)
+	}
+
+	other, otherEvents := browsed(t, "web-transfer-one-form")
+	byProgram(t, other.State().WebAddress, filepath.Base(file), image)
+	version, ours := updated(t, other, otherEvents)
+	if version != "V1 R9.2.0" || other.State().Changes != 0 {
+		t.Errorf("by program: the phone runs %s after %d changes", version, other.State().Changes)
+	}
+	compare(t, theirs, ours)
+}
+
+// browserImage is an image that the simulated phones of these tests install.
+func browserImage(t *testing.T) []byte {
+	t.Helper()
 	levels, err := bind.ParseLevels("3")
 	noProblem(t, err)
 	var image bytes.Buffer
@@ -68,23 +98,7 @@ func TestBrowser(t *testing.T) {
 		Version: bind.Version{Major: 1, Release: 9, Fix: 2}, Levels: levels,
 	}
 	noProblem(t, builder.Build(t.Context(), &image, io.NewSectionReader(bytes.NewReader(payload), 0, int64(len(payload)))))
-	file := filepath.Join(t.TempDir(), `ü "cp600" %41.bind`) // what has to be escaped
-	noProblem(t, os.WriteFile(file, image.Bytes(), 0o600))
-
-	one, oneEvents := browsed(t)
-	answer := byHand(browser, one.State().WebAddress, file)
-	version, theirs := updated(t, one, oneEvents)
-	if answer != "Transfer completed successfully" || version != "V1 R9.2.0" || one.State().Changes != 0 {
-		t.Errorf("by hand: the page says %q, and the phone runs %s after %d changes", answer, version, one.State().Changes)
-	}
-
-	other, otherEvents := browsed(t)
-	byProgram(t, other.State().WebAddress, filepath.Base(file), image.Bytes())
-	version, ours := updated(t, other, otherEvents)
-	if version != "V1 R9.2.0" || other.State().Changes != 0 {
-		t.Errorf("by program: the phone runs %s after %d changes", version, other.State().Changes)
-	}
-	compare(t, theirs, ours)
+	return image.Bytes()
 }
 
 // byHand does what a person would, and returns what the page says in the end.

@@ -43,6 +43,7 @@ func (s *Session) connect(ctx context.Context, upload *body) (*conn, error) {
 	if err != nil {
 		return nil, dialError(ctx, err)
 	}
+	s.ends = [2]net.Addr{tcp.LocalAddr(), tcp.RemoteAddr()}
 	c := &conn{raw: netconn.New(tcp, s.o.Timeout), upload: upload}
 	c.Conn = tls.Client(c.raw, s.config)
 	c.raw.LimitUnsent()

@@ -22,15 +22,18 @@ const (
 	KindTLS         Kind = "tls"         // no TLS, or none that both speak
 	KindTrust       Kind = "trust"       // its certificate is not trusted; Err says why
 	KindProtocol    Kind = "protocol"    // what answers is no web page of a phone, or more than a page may be
+	KindNoBanner    Kind = "no-banner"   // it does not say what it is without a login
 	KindNoLogin     Kind = "no-login"    // none of the known login forms
 	KindPassword    Kind = "password"    // the password is wrong
 	KindLocked      Kind = "locked-out"  // the password is suspended after too many wrong ones
 	KindChange      Kind = "change"      // it demands a new password first
 	KindSession     Kind = "session"     // it logged us out
-	KindNoForm      Kind = "no-form"     // no form takes a file for the phone application
+	KindNoForm      Kind = "no-form"     // no form for the phone application
 	KindManyForms   Kind = "many-forms"  // several might be meant
 	KindForeign     Kind = "foreign"     // a form or a redirect leads elsewhere
-	KindRefused     Kind = "refused"     // it refuses the image
+	KindTooLong     Kind = "too-long"    // a value is longer than a field of the form takes
+	KindLacks       Kind = "form-lacks"  // the form has no field or option for a value
+	KindRefused     Kind = "refused"     // it refuses the image, or the form
 	KindSource      Kind = "source"      // the file could not be read, or is not the image any more; Err says why
 )
 
@@ -39,7 +42,7 @@ type Error struct {
 	Kind  Kind
 	Msg   string // one sentence, without the phone's name
 	Err   error  // the cause, if there is one
-	Whole bool   // the phone was sent the whole image before the visit failed: it may install it anyway
+	Whole bool   // the phone was sent the whole image, or the form that makes it fetch one: it may install it anyway
 
 	status int // of HTTP, if the page was refused
 }

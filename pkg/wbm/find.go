@@ -11,19 +11,55 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
 
-// A Form takes an image. It was read from the live page.
+// A Form takes an image, or makes the phone fetch one. It was read from the live page.
 type Form struct {
 	Page  string // path and query of its page
-	Field string // name of the field for the file
+	Field string // name of the field for the file, or for its name
 
 	url       *url.URL
 	referer   *url.URL
 	signature string
+	wanted    wanted
+	read      *htmlform.Form
+}
+
+// A wanted is a kind of form that is looked for.
+type wanted struct {
+	field     func(*htmlform.Form) *htmlform.Control // by which a form of the kind is recognised and named; nil if it is of no such kind
+	objection func(*htmlform.Form) string            // why a form of the kind cannot be filled in; "" if it can
+	text      string                                 // "form takes a file"
+}
+
+// uploadForm returns the kind of form that takes a file.
+func uploadForm() wanted {
+	return wanted{
+		text: "takes a file",
+		field: func(f *htmlform.Form) *htmlform.Control {
+			if files := f.Of("file"); len(files) > 0 {
+				return files[0]
+			}
+			return nil
+		},
+		objection: func(f *htmlform.Form) string {
+			switch files := f.Of("file"); {
+			case len(files) > 1:
+				return "it takes several files"
+			case f.IsAmbiguous():
+				return "it has several buttons, and which of them sends the file is not clear"
+			case files[0].Name == "":
+				return "its field has no name"
+			case !f.IsPost() || f.MediaType() != htmlform.Multipart:
+				return "it does not send the file"
+			}
+			return ""
+		},
+	}
 }
 
 // A walk reads the pages of the menu, one after the other.
 type walk struct {
 	s          *Session
+	wanted     wanted
 	read       map[string]bool // pages, by their keys
 	queue      []candidate     // the most likely first
 	queued     map[string]bool
@@ -31,7 +67,7 @@ type walk struct {
 	found      []*htmlform.Form
 	signatures []string // of these
 	foreign    string   // a form that would do, and leads elsewhere
-	rejected   []string // forms that take a file, and why they are not the one
+	rejected   []string // forms of the kind, and why they are not the one
 	skipped    error    // why a page was skipped, the first time
 }
 
@@ -46,8 +82,15 @@ type candidate struct {
 
 // Find looks through the menu for the one form that takes a file for the phone application. It reads pages with promising
 // names first, and the others only if these have no such form: 64 at most and the frames of the last one, each once.
-func (s *Session) Find(ctx context.Context) (*Form, error) {
-	w := &walk{s: s, read: map[string]bool{}, queued: map[string]bool{}}
+func (s *Session) Find(ctx context.Context) (*Form, error) { return s.find(ctx, uploadForm()) }
+
+// FindTransfer looks in the same way for the one form that makes the phone fetch the phone application.
+func (s *Session) FindTransfer(ctx context.Context) (*Form, error) {
+	return s.find(ctx, transferForm())
+}
+
+func (s *Session) find(ctx context.Context, what wanted) (*Form, error) {
+	w := &walk{s: s, wanted: what, read: map[string]bool{}, queued: map[string]bool{}}
 	for _, p := range s.start {
 		w.read[htmlform.PageKey(p.URL)] = true
 	}
@@ -121,10 +164,9 @@ func (w *walk) enqueue(p *htmlform.Page, l htmlform.Link) {
 	w.queue = append(w.queue, candidate{u, p.URL, htmlform.LinkScore(key, l.Text)})
 }
 
-// consider notes a form that takes a file: as the one for the phone application, or with the reason why it is not.
+// consider notes a form of the kind: as the one for the phone application, or with the reason why it is not.
 func (w *walk) consider(f *htmlform.Form) {
-	files := f.Of("file")
-	if len(files) == 0 || len(w.found) >= maxFound {
+	if w.wanted.field(f) == nil || len(w.found) >= maxFound {
 		return
 	}
 	s := w.s
@@ -135,23 +177,18 @@ func (w *walk) consider(f *htmlform.Form) {
 	case !purpose.IsPhoneApplication():
 		reason = purpose.Reason()
 	case err != nil:
-		w.foreign = s.place(f) + ", to " + s.redact(f.Action())
+		w.foreign = w.place(f) + ", to " + s.redact(f.Action())
 		return
-	case len(files) > 1:
-		reason = "it takes several files"
-	case f.IsAmbiguous():
-		reason = "it has several buttons, and which of them sends the file is not clear"
-	case files[0].Name == "":
-		reason = "its field has no name"
-	case !f.IsPost() || f.MediaType() != htmlform.Multipart:
-		reason = "it does not send the file"
 	default:
+		reason = w.wanted.objection(f)
+	}
+	if reason == "" {
 		if signature := f.Signature(); !slices.Contains(w.signatures, signature) {
 			w.found, w.signatures = append(w.found, f), append(w.signatures, signature)
 		}
 		return
 	}
-	text := s.place(f) + ": " + reason
+	text := w.place(f) + ": " + reason
 	if len(w.rejected) < 4 && !slices.Contains(w.rejected, text) {
 		w.rejected = append(w.rejected, text)
 	}
@@ -166,7 +203,7 @@ func (w *walk) result() (*Form, error) {
 	case len(w.found) > 1:
 		places := make([]string, 0, len(w.found))
 		for _, f := range w.found[:min(len(w.found), 4)] {
-			places = append(places, s.place(f))
+			places = append(places, w.place(f))
 		}
 		return nil, s.errorf(KindManyForms, "%d forms may be meant for the phone application: %s", len(w.found), strings.Join(places, "; "))
 	case len(w.found) == 0:
@@ -175,8 +212,8 @@ func (w *walk) result() (*Form, error) {
 	f := w.found[0]
 	s.emit(StepFound, s.describe(f))
 	return &Form{
-		Page: s.uri(f.Page.URL), Field: s.redact(f.Of("file")[0].Name),
-		url: f.Page.URL, referer: s.referer(), signature: f.Signature(),
+		Page: s.uri(f.Page.URL), Field: s.redact(w.wanted.field(f).Name),
+		url: f.Page.URL, referer: s.referer(), signature: f.Signature(), wanted: w.wanted, read: f,
 	}, nil
 }
 
@@ -185,7 +222,7 @@ func (w *walk) noForm() error {
 	if e := (*Error)(nil); errors.As(w.skipped, &e) && e.Kind == KindForeign && len(w.rejected) == 0 {
 		return e
 	}
-	text := fmt.Sprintf("no form takes a file for the phone application, on %d pages", w.pages)
+	text := fmt.Sprintf("no form %s for the phone application, on %d pages", w.wanted.text, w.pages)
 	if w.pages >= maxPages {
 		text += ", and more were not read"
 	}
@@ -201,9 +238,9 @@ func (w *walk) noForm() error {
 // uri returns path and query of an address, for an error or an event.
 func (s *Session) uri(u *url.URL) string { return s.redact(u.RequestURI()) }
 
-// place names the file field of a form and its page.
-func (s *Session) place(f *htmlform.Form) string {
-	return s.redact(f.Of("file")[0].Name) + " of " + s.uri(f.Page.URL)
+// place names a form by its field and its page.
+func (w *walk) place(f *htmlform.Form) string {
+	return w.s.redact(w.wanted.field(f).Name) + " of " + w.s.uri(f.Page.URL)
 }
 
 // describe names a form's page and fields. The value of a hidden one may be a token, which is as good as a password: only its

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/wbm/internal/htmlform"
 )
@@ -19,6 +20,7 @@ func FuzzReadPage(f *testing.F) {
 	f.Add([]byte("<meta http-equiv=refresh content='0;url=x'><base href=//a><frameset><frame src=b></frameset><div hidden><label for=a>x</label>"))
 	f.Add([]byte("<a href=x>\xff<h1><p class='error success'><template><form></template><button formaction=y>"))
 	f.Add([]byte("<tr><td>Part number<td>x<tr><td>MAC:<td>"))
+	f.Add([]byte("<form method=post><label>Filename <input name=f></label><label>Method<select name=m><option>FTP</select></label><select name=s><option>start download</select></form><font color=red>Transfer failed</font>"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > 64<<10 {
 			return
@@ -31,16 +33,50 @@ func FuzzReadPage(f *testing.F) {
 		s.facts.add(p)
 		s.start = []*htmlform.Page{p}
 		s.classifyAnswer(&Answer{}, p)
+		result := Answer{}
+		if (&Submission{session: s, before: &htmlform.Page{}}).classify(&result, p); result.Completed && result.Refusal || len(result.Words) > maxWords+len("[redacted]") {
+			t.Fatalf("%+v", result)
+		}
 		for _, form := range p.Forms {
 			if u, err := s.target(form); err == nil && (u.Host != "phone" || u.Scheme != "https" || strings.ContainsAny(u.RequestURI(), " \r\n\x00")) {
 				t.Fatalf("sends to %q", u)
 			}
 			_, _ = loginKindOf(form)
+			if transferForm().field(form) != nil && transferForm().objection(form) == "" {
+				_ = s.fill(form, Access{Name: "a", Server: "b"})
+				if kind, text := encode(form); kind == htmlform.URLEncoded && bytes.ContainsAny(text, " \r\n\x00") {
+					t.Fatalf("it sends %q", text)
+				}
+			}
 			_ = s.describe(form)
 		}
 		for _, l := range p.Links {
 			if u, err := s.resolve(p.Base, l.Href); err == nil && (u.Host != "phone" || u.Scheme != "https" || u.User != nil || strings.ContainsAny(u.RequestURI(), " \r\n\x00")) {
 				t.Fatalf("leads to %q", u)
+			}
+		}
+	})
+}
+
+// FuzzBanner checks that what is taken from a banner is bounded, and that a value is no label.
+func FuzzBanner(f *testing.F) {
+	f.Add([]byte("<td class=part_4>OpenStage 40<td><table><tr><td>Phone number<td>1<tr><td>Phone IPv4 address<td><tr><td>DNS name<td>x"))
+	f.Add([]byte("<p class='part_4'>\xe9<p>phone number:<p>DNS name<p>dns name"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s := &Session{origin: &url.URL{Scheme: "https", Host: "phone", Path: "/"}}
+		p, err := htmlform.Read(s.origin, "", body)
+		if err != nil {
+			return
+		}
+		b := s.banner(p)
+		for _, value := range []string{b.Model, b.Number, b.IPv4, b.IPv6, b.Name} {
+			if len(value) > maxText+len("...") || !utf8.ValidString(value) {
+				t.Fatalf("it says %q", value)
+			}
+		}
+		for _, value := range []string{b.Number, b.IPv4, b.IPv6, b.Name} {
+			if label(value) == "dns name" || label(value) == "phone number" {
+				t.Fatalf("a label is a value: %+v", b)
 			}
 		}
 	})

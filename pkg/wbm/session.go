@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -22,7 +23,8 @@ import (
 type Options struct {
 	TLS     *tls.Config   // which certificates are trusted, with the ServerName; nil trusts the system's authorities
 	Timeout time.Duration // the longest silence, and the longest time for one page; 30 s if 0
-	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0.
+	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0. To fetch one, it may take six
+	// times that.
 	Patience time.Duration
 	// Secret is the password that Login will send. It is kept out of events and errors from the first page on: a page may
 	// know it already. It is not sent. Login adds its own.
@@ -47,6 +49,7 @@ const (
 	StepLogin  Step = "login"  // Text is the form that the phone takes the password with
 	StepFound  Step = "found"  // Text is the form for the image: its page, its fields, how long hidden values are
 	StepSend   Step = "send"   // Text is how many bytes go where
+	StepSubmit Step = "submit" // Text is where the form goes that makes the phone fetch the image
 	StepAnswer Step = "answer" // Text is what the page answers to the image
 	StepLogout Step = "logout"
 )
@@ -72,11 +75,25 @@ type Session struct {
 	facts    factList
 	start    []*htmlform.Page // the start page with its frames; after the login, what answered it
 	login    loginState
-	loggedIn bool // possibly
+	loggedIn bool        // possibly
+	ends     [2]net.Addr // of the last connection: this machine's, and the phone's
 }
 
 // Open reads the start page at HOST:PORT. The error is an [*Error], or the context's cause.
 func Open(ctx context.Context, address string, o Options) (*Session, error) {
+	s, err := newSession(address, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx); err != nil {
+		s.disconnect()
+		return nil, err
+	}
+	return s, nil
+}
+
+// newSession returns a session with the page at HOST:PORT, which is not connected yet.
+func newSession(address string, o Options) (*Session, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || host == "" || port == "" {
 		return nil, &Error{Kind: KindUnreachable, Msg: "the address is not HOST:PORT"}
@@ -99,10 +116,6 @@ func Open(ctx context.Context, address string, o Options) (*Session, error) {
 		s.origin.Host = strings.TrimSuffix(address, ":443")
 	}
 	s.jar, _ = cookiejar.New(nil) // without a list of public suffixes this does not fail
-	if err := s.open(ctx); err != nil {
-		s.disconnect()
-		return nil, err
-	}
 	return s, nil
 }
 
@@ -144,6 +157,18 @@ func (s *Session) Close() error {
 	defer cancel()
 	_, _ = s.exchange(ctx, request{url: s.at("/page.cmd", "user=none"), referer: s.referer()})
 	return nil
+}
+
+// Ends returns the addresses of this machine and of the phone, as the last connection had them.
+func (s *Session) Ends() (local, remote netip.Addr) {
+	at := func(a net.Addr) netip.Addr {
+		if a == nil {
+			return netip.Addr{}
+		}
+		end, _ := netip.ParseAddrPort(a.String())
+		return end.Addr().Unmap()
+	}
+	return at(s.ends[0]), at(s.ends[1])
 }
 
 // referer returns the page that a person would be on between one step and the next.

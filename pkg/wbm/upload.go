@@ -18,12 +18,14 @@ type Image struct {
 	Sent    func(int64)       // called with how many bytes of the image are sent; must not wait; may be nil
 }
 
-// An Answer is what the page says to an image. It proves nothing.
+// An Answer is what the page says to an image or a form. It proves nothing.
 type Answer struct {
 	Status  int    // of HTTP
 	Words   string // of the page, bounded
-	Refusal bool   // an element of class error is in it (assumed), or the status is one of a refusal
-	Doubt   bool   // words of a refusal are in it (assumed); "0 errors" has one, too
+	Refusal bool   // it says that it failed (for an image: assumed), or the status is one of a refusal
+	// Completed says that the page reports a complete transfer; of a form that makes the phone fetch.
+	Completed bool
+	Doubt     bool // words of a refusal are in it (assumed); "0 errors" has one, too
 }
 
 // Upload fills in the form as it stands, and sends it with the image. When the context ends the connection is reset, which
@@ -71,7 +73,7 @@ func (s *Session) reread(ctx context.Context, f *Form) (*htmlform.Form, error) {
 	}
 	var found []*htmlform.Form
 	for _, live := range p.Forms {
-		if live.Signature() == f.signature && live.Classify(s.start).IsPhoneApplication() && !live.IsAmbiguous() {
+		if live.Signature() == f.signature && live.Classify(s.start).IsPhoneApplication() && f.wanted.objection(live) == "" {
 			found = append(found, live)
 		}
 	}
@@ -81,25 +83,13 @@ func (s *Session) reread(ctx context.Context, f *Form) (*htmlform.Form, error) {
 	return found[0], nil
 }
 
-// interpret returns what the phone answers to the image, from another page if the answer redirects to one.
+// interpret returns what the phone answers to the image.
 func (s *Session) interpret(ctx context.Context, r request, a *answer, b *body) (Answer, error) {
-	next, err := s.redirect(a, true)
+	p, err := s.answerPage(ctx, r, a)
 	if err != nil {
 		return Answer{}, err
 	}
 	result := Answer{Status: a.status}
-	var p *htmlform.Page
-	if next != nil {
-		if p, err = s.visit(ctx, request{url: next, referer: r.referer}); err != nil {
-			return Answer{}, err
-		}
-	} else if p, err = s.readAny(ctx, a); err != nil {
-		return Answer{}, err
-	}
-	if len(loginForms(p)) > 0 {
-		s.loggedIn = false
-		return Answer{}, &Error{Kind: KindSession, Msg: "it answers the image with the login form: it logged us out"}
-	}
 	s.classifyAnswer(&result, p)
 	s.emit(StepAnswer, strings.TrimSpace(fmt.Sprintf("%d %s", result.Status, result.Words)))
 	switch {
@@ -109,6 +99,25 @@ func (s *Session) interpret(ctx context.Context, r request, a *answer, b *body) 
 		return result, s.errorf(KindRefused, "it answered before it had the whole image%s", quoted(result.Words))
 	}
 	return result, nil
+}
+
+// answerPage returns the page in an answer to what was sent, or that to which the answer redirects.
+func (s *Session) answerPage(ctx context.Context, r request, a *answer) (*htmlform.Page, error) {
+	next, err := s.redirect(a, true)
+	if err != nil {
+		return nil, err
+	}
+	var p *htmlform.Page
+	if next != nil {
+		p, err = s.visit(ctx, request{url: next, referer: r.referer})
+	} else {
+		p, err = s.readAny(ctx, a)
+	}
+	if err == nil && len(loginForms(p)) > 0 {
+		s.loggedIn = false
+		err = &Error{Kind: KindSession, Msg: "it answers with the login form: it logged us out"}
+	}
+	return p, err
 }
 
 // quoted returns words behind a colon, if there are any.

@@ -123,8 +123,30 @@ func characters(text string) string {
 	}
 	if !strings.Contains(text, "<![CDATA[") {
 		text = strings.ReplaceAll(text, "]]>", "]]&gt;")
+		if !strings.Contains(text, "<!--") {
+			text = bareLess(text)
+		}
 	}
 	return text
+}
+
+// bareLess escapes each < after which no tag can begin, such as those in "a < 5" and "<3": it stands for itself. What could be the
+// beginning of a tag, as in "a<b", stays an error: two readers could read two different messages.
+func bareLess(text string) string {
+	var b strings.Builder
+	for {
+		at := strings.IndexByte(text, '<')
+		if at < 0 || at+1 == len(text) {
+			return b.String() + text
+		}
+		b.WriteString(text[:at])
+		if next := text[at+1]; strings.IndexByte(" \t\r\n<>=&;,.-+*%()[]{}'\"#$@0123456789", next) >= 0 {
+			b.WriteString("&lt;")
+		} else {
+			b.WriteByte('<')
+		}
+		text = text[at+1:]
+	}
 }
 
 // isCharacter reports whether XML 1.0 has the character.

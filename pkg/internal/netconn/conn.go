@@ -30,6 +30,7 @@ type Conn struct {
 	timedOut  atomic.Bool  // the limit was reached
 	written   atomic.Int64 // bytes that the kernel took
 	confirmed atomic.Int64 // bytes that the peer had confirmed at the last look
+	takes     takePace
 
 	grace  atomic.Int64 // how long a failed write is held back; nanoseconds
 	closed chan struct{}
@@ -126,6 +127,17 @@ func (c *Conn) IsIPv4() bool {
 // TimedOut reports whether a read or write has reached the idle limit.
 func (c *Conn) TimedOut() bool { return c.timedOut.Load() }
 
+// LimitError returns the error of the limit that was reached; nil if none was.
+func (c *Conn) LimitError() error {
+	switch {
+	case c.takes.slow.Load():
+		return ErrSlow
+	case c.TimedOut():
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
 // WaitForReads takes the limit off reads: the caller keeps the time.
 func (c *Conn) WaitForReads() { c.unlimited.Store(true) }
 
@@ -199,7 +211,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		n, err := c.Conn.Read(p)
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		slow := c.leavesTooMuch(begun)
+		switch {
+		case slow:
+			return n, c.tooSlow()
+		case n > 0 || !errors.Is(err, os.ErrDeadlineExceeded):
 			c.touch()
 			return n, err
 		}
@@ -211,6 +227,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) write(p []byte) (int, error) {
 	c.touch()
 	c.Confirmed()
+	c.takes.writing.Store(true)
+	defer c.takes.writing.Store(false)
 	written := 0
 	for wait := c.Idle(); ; wait = c.left() {
 		if wait <= 0 {
@@ -228,8 +246,12 @@ func (c *Conn) write(p []byte) (int, error) {
 		if n > 0 {
 			c.touch()
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		slow := c.takesTooLittle(begun)
+		switch {
+		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return written, err
+		case slow:
+			return written, c.tooSlow()
 		}
 		c.forgive(begun, wait)
 	}
@@ -254,6 +276,7 @@ func (c *Conn) Drain() error {
 	if err := half.CloseWrite(); err != nil {
 		return err
 	}
+	c.takes.draining.Store(true)
 	const most = 1 << 20 // on an upload's connection nothing is sent back but TLS tickets
 	buffer := make([]byte, 4096)
 	for total := 0; total < most; {

@@ -30,9 +30,7 @@ func connOf(r *http.Request) (*requestConn, *batchConn) {
 
 // serveFile answers a request for a file from a client that may have it.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, c *batchConn, offer *Offer) {
-	// What lies at a path never changes, so that one tag will do for all. Without it clients may not go on where they were
-	// cut.
-	w.Header().Set("ETag", `"1"`)
+	w.Header().Set("ETag", offer.tag) // without it clients may not go on where they were cut
 	w.Header().Set("Content-Type", "application/octet-stream")
 	part := askedPart(r.Header)
 	if r.Method == http.MethodHead {

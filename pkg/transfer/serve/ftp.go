@@ -48,13 +48,16 @@ func NewFTP(o Options) (*FTPServer, error) {
 // Addr returns what the server listens on. The address is unspecified if that is every address of this machine.
 func (s *FTPServer) Addr() netip.AddrPort { return s.listener.address() }
 
+// passwordBytes makes passwords of 24 digits.
+const passwordBytes = 12
+
 // Offer makes a file available, under a login that is made for it. After Close nobody gets it.
 func (s *FTPServer) Offer(what Offering) *Offer {
 	username := "cp" + random(4)
 	for s.offers.find(username) != nil { // eight digits are few
 		username = "cp" + random(4)
 	}
-	return s.offers.add(what, username, "/", secret.New(random(tokenBytes)))
+	return s.offers.add(what, username, "/", secret.New(random(passwordBytes)))
 }
 
 // Close ends all connections at once, with a reset, and waits until nothing of the server is left: for ten seconds at

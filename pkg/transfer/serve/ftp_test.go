@@ -27,7 +27,7 @@ func TestServeFTP(t *testing.T) {
 	d := openFTP(t)
 	o, w := d.offer(file)
 	username, password := o.Login()
-	if !regexp.MustCompile(`^cp[0-9a-f]{8}$`).MatchString(username) || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(password.Reveal()) || o.Path() != "/"+name {
+	if !regexp.MustCompile(`^cp[0-9a-f]{8}$`).MatchString(username) || !regexp.MustCompile(`^[0-9a-f]{24}$`).MatchString(password.Reveal()) || o.Path() != "/"+name {
 		t.Errorf("%q %q", username, o.Path())
 	}
 	for _, epsv := range []bool{true, false} {

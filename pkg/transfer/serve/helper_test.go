@@ -112,7 +112,7 @@ func (d *desk) offer(file []byte, clients ...netip.Addr) (*serve.Offer, *watch) 
 	}
 	w := &watch{t: d.t, news: make(chan struct{}, 1)}
 	return d.handing.Offer(serve.Offering{
-		Name: name, Content: io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file))), Clients: clients, Watch: w.tell,
+		Name: name, Content: section(file), Clients: clients, Watch: w.tell,
 	}), w
 }
 
@@ -295,4 +295,9 @@ func notOffered(err error) bool { return errors.Is(err, serve.ErrNotOffered) }
 func noHandshake(err error) bool {
 	var e *serve.HandshakeError
 	return errors.As(err, &e)
+}
+
+// section returns a whole file as a section.
+func section(file []byte) *io.SectionReader {
+	return io.NewSectionReader(bytes.NewReader(file), 0, int64(len(file)))
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -28,6 +29,7 @@ const (
 	maxUnread  = 64 << 20
 	connMemory = 24 << 10 // a connection with TLS, and what serves it
 	byteMemory = 3        // each byte that came: buffers grow by doubling
+	certMemory = 16       // each byte of a certificate that a client has shown, and that is verified
 	maxKept    = 16 << 10 // bytes for which a connection keeps a buffer: a record of TLS
 )
 
@@ -90,9 +92,10 @@ type conn struct {
 	listener *listener
 	released sync.Once
 
-	hold *netconn.Hold // of the memory for what is not read yet
-	came atomic.Int64  // bytes since the request began
-	kept int64         // bytes that count as long as the connection lasts
+	hold  *netconn.Hold // of the memory for what is not read yet
+	came  atomic.Int64  // bytes since the request began
+	kept  int64         // bytes that count as long as the connection lasts
+	shown int64         // the memory for the client's certificates, as long as the connection lasts
 }
 
 // errNoRoom ends a connection that has to make room.
@@ -114,8 +117,15 @@ func (c *conn) Read(p []byte) (int, error) {
 // done notes that nothing of what came is kept any more, but for a buffer, and that the client may send the next request.
 func (c *conn) done() {
 	c.kept = max(c.kept, min(c.came.Swap(0), maxKept))
-	if !c.hold.Resume(connMemory + byteMemory*c.kept) {
+	if !c.hold.Resume(connMemory + c.shown + byteMemory*c.kept) {
 		netconn.Reset(c.Conn)
+	}
+}
+
+// keepCertificates notes the certificates that the client has shown: the handshake has ended.
+func (c *conn) keepCertificates(chain []*x509.Certificate) {
+	for _, certificate := range chain {
+		c.shown += certMemory * int64(len(certificate.Raw))
 	}
 }
 

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -26,6 +27,9 @@ type Offering struct {
 	Name    string            // of the file: 1 to 255 bytes without slash, backslash and control characters
 	Content *io.SectionReader // what several clients fetch at the same time is read once for all offers of this very reader
 	Clients []netip.Addr      // the addresses that may fetch it
+	// Accepts, if not nil, reports whether a client that shows a certificate, which is verified, may fetch the file. It must not
+	// wait. By FTP there are no certificates.
+	Accepts func(*x509.Certificate) bool
 	// Watch, if not nil, is told every step forward, one call at a time. It must not wait.
 	Watch func(Fetch)
 	// Failed, if not nil, is told that Content cannot be read, before the request is reset. It must not wait.
@@ -48,6 +52,7 @@ type Offer struct {
 	what     Offering
 	key      string // in the registry
 	path     string
+	tag      string // no other content has it, of this offer or of another: what is offered never changes
 	username string
 	password secret.Secret
 	registry *registry
@@ -70,8 +75,8 @@ type Offer struct {
 // FTP. The name is escaped for a URL.
 func (o *Offer) Path() string { return o.path }
 
-// Login returns the login for it by FTP: a user name of cp and 8 hexadecimal digits, and a password of 32. By HTTPS both
-// are empty.
+// Login returns the login for it by FTP: a user name of cp and 8 hexadecimal digits, and a password of 24, as long as
+// the transfer form of a phone takes (observed: captures of an OpenStage page in nbe95/cowphone). By HTTPS both are empty.
 func (o *Offer) Login() (username string, password secret.Secret) { return o.username, o.password }
 
 // Withdraw ends the offer: nobody gets the file from now on, and requests under way are reset. Watch is told when these have
@@ -275,7 +280,7 @@ func (s *registry) add(what Offering, key, path string, password secret.Secret) 
 	for i, client := range what.Clients {
 		what.Clients[i] = plainAddr(client)
 	}
-	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), registry: s, over: make(chan struct{}), open: map[*request]struct{}{}}
+	o := &Offer{what: what, key: key, path: path + url.PathEscape(what.Name), tag: `"` + rand.Text() + `"`, registry: s, over: make(chan struct{}), open: map[*request]struct{}{}}
 	if password.IsSet() {
 		o.username, o.password = key, password
 	}

@@ -79,13 +79,15 @@ func plainRequest(err error, begin []byte) *RequestError {
 // drops empty lines before a request (RFC 9112, 2.2).
 type requestConn struct {
 	*tls.Conn
-	refused func(*RequestError)
+	server *Server
 
 	mu      sync.Mutex
 	begin   []byte // of the request that is read
 	next    []byte // of the one after it
 	blank   int    // bytes of empty lines so far
 	handled bool   // somebody answers the request
+	heard   bool   // something of a request came
+	unheard error  // what to report of a client that says nothing
 }
 
 // below returns the connection below TLS.
@@ -111,9 +113,20 @@ func (c *requestConn) idle() {
 func (c *requestConn) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
+		c.hear(n, err)
 		if kept := c.note(p, n); kept > 0 || n == 0 || err != nil {
 			return kept, err
 		}
+	}
+}
+
+// hear notes whether anything of a request came, or why not.
+func (c *requestConn) hear(n int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard = c.heard || n > 0
+	if err != nil && !c.heard && c.unheard == nil {
+		c.unheard = c.server.unheard(c, err)
 	}
 }
 
@@ -135,6 +148,9 @@ func (c *requestConn) note(p []byte, n int) int {
 	}
 	return n
 }
+
+// refused tells of a client that gets no answer.
+func (c *requestConn) refused(err error) { c.server.refused(c.below().client.remote, err) }
 
 // Write writes, and reports an answer that nobody but the HTTP server has given.
 func (c *requestConn) Write(p []byte) (int, error) {
@@ -159,8 +175,12 @@ func (c *requestConn) Close() error {
 	c.mu.Lock()
 	unfinished := !c.handled && len(c.begin) > 0
 	c.handled = true
-	begin := c.begin
+	begin, unheard := c.begin, c.unheard
+	c.unheard = nil
 	c.mu.Unlock()
+	if unheard != nil {
+		c.refused(unheard)
+	}
 	if unfinished {
 		c.refused(&RequestError{Sent: sentOf(begin), Why: "the request did not end"})
 	}

@@ -49,17 +49,23 @@ type batchConn struct {
 	*netconn.Batch
 	client *conn
 	begin  []byte // of what came before the handshake was made; nil afterwards
+
+	last    []byte // the end of what came
+	tooLong bool   // the client sent too much before the end of the handshake
 }
 
 func newBatchConn(c *conn, idle time.Duration) *batchConn {
 	below := netconn.New(c.Conn, idle)
 	below.LimitUnconfirmed()
-	return &batchConn{netconn.NewBatch(below), c, make([]byte, 0, maxSent)}
+	return &batchConn{Batch: netconn.NewBatch(below), client: c, begin: make([]byte, 0, maxSent)}
 }
 
 func (b *batchConn) Read(p []byte) (int, error) {
 	n, err := b.client.Read(p)
 	b.begin = append(b.begin, p[:min(n, cap(b.begin)-len(b.begin))]...)
+	if !b.note(p[:n]) {
+		return 0, errLongHandshake
+	}
 	return n, err
 }
 

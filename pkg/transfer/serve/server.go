@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -28,7 +29,12 @@ type Options struct {
 	// CertificateFor, if not nil, returns what a client is shown that connected to an address of this machine, instead of
 	// Certificate.
 	CertificateFor func(local netip.Addr) (*tls.Certificate, error)
-	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, 3DES or RC4, as old phones.
+	// ClientAuthorities, if not nil, are the authorities one of which must have signed a client's certificate: a client that
+	// shows another one gets no connection, and one without a certificate gets nothing but a file that is offered to it. By
+	// FTP there are no certificates.
+	ClientAuthorities *x509.CertPool
+	// Legacy also takes clients that know nothing newer than TLS 1.0 or 1.1, RSA key exchange, 3DES or RC4, as old phones, and
+	// certificates with a short RSA key.
 	// Without it TLS 1.2 is the least.
 	Legacy bool
 	// Handler, if not nil, answers the requests that are for no file. By FTP there are none.
@@ -44,12 +50,13 @@ type Options struct {
 	// are closed after the answer: they neither use up memory nor keep out those that are known. If nil, all are known. It
 	// must not wait.
 	Known func(remote netip.Addr) bool
-	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], a [*RequestError], [ErrNotOffered]
-	// or, once each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
+	// OnError, if not nil, is told what went wrong with a client: err is a [*HandshakeError], a [*RequestError], [ErrNotOffered],
+	// [ErrNoCertificate], [ErrNoRequest] or, once each, [ErrTooManyConns] and [ErrFull]. It is called by many goroutines, and must not wait.
 	OnError func(remote netip.Addr, err error)
 }
 
-// HandshakeError says why no TLS connection to a client came about.
+// HandshakeError says why no TLS connection to a client came about. Err is an [*AlertError] if the client rejects this machine's
+// certificate, and a [*CertificateError] if its own is not accepted.
 type HandshakeError struct{ Err error }
 
 func (e *HandshakeError) Error() string { return "no TLS connection: " + e.Err.Error() }
@@ -149,6 +156,11 @@ func (o Options) config() *tls.Config {
 			return o.CertificateFor(addrPort(hello.Conn.LocalAddr()).Addr())
 		}
 	}
+	if o.ClientAuthorities != nil {
+		// The names of the authorities are not sent: a client then shows whatever certificate it has, and the error can say
+		// what is wrong with it.
+		c.ClientAuth, c.VerifyConnection = tls.RequestClientCert, o.verifyClient
+	}
 	if o.Legacy {
 		c.MinVersion = tls.VersionTLS10
 		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
@@ -187,15 +199,12 @@ func (s *Server) serveConn(c *conn) {
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = c.Close()
-		if plain := plainRequest(err, below.begin); plain != nil {
-			s.refused(c.remote, plain)
-		} else {
-			s.refused(c.remote, &HandshakeError{err})
-		}
+		s.refused(c.remote, s.handshakeError(err, below))
 		return
 	}
 	below.begin = nil
-	request := &requestConn{Conn: secure, refused: func(e *RequestError) { s.refused(c.remote, e) }}
+	c.keepCertificates(secure.ConnectionState().PeerCertificates)
+	request := &requestConn{Conn: secure, server: s}
 	select {
 	case s.ready <- request:
 	case <-s.listener.done:
@@ -235,7 +244,15 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		s.limitBody(w, r)
 	}
+	state := request.ConnectionState()
+	r.TLS = &state
 	token, name, isFile := splitPath(r.URL.Path)
+	if !isFile && s.options.ClientAuthorities != nil && len(state.PeerCertificates) == 0 {
+		w.Header().Set("Connection", "close")
+		http.Error(w, "403 "+ErrNoCertificate.Error(), http.StatusForbidden)
+		s.options.OnError(c.client.remote, ErrNoCertificate)
+		return
+	}
 	if !isFile {
 		r.RequestURI = shown(r.RequestURI) // it may be in errors
 		s.options.Handler.ServeHTTP(w, r)
@@ -251,6 +268,10 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if offer == nil || !strings.EqualFold(offer.what.Name, name) || !offer.isFor(c.client.remote) {
 		http.NotFound(w, r)
 		s.options.OnError(c.client.remote, notOffered(r))
+		return
+	}
+	if accepts := offer.what.Accepts; accepts != nil && len(state.PeerCertificates) > 0 && !accepts(state.PeerCertificates[0]) {
+		http.NotFound(w, r)
 		return
 	}
 	s.serveFile(w, r, c, offer)

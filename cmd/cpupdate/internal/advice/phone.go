@@ -13,6 +13,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A PhoneRow maps a kind of failure with a phone to the exit code and the hint.
@@ -30,6 +32,9 @@ type Context struct {
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 	Flags console.Flags               // of the command line
+	Again string                      // the flags that a query of the same phones needs
+
+	Transfer bool // the phones' pages are given a transfer form
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -41,6 +46,10 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNoCall, exit.CodeUnreachable, exit.CodeUnverified, "open the port for the phone's call in this machine's firewall (set it with --listen); in a container or behind NAT, set this machine's address with --advertise; if the phone was contacted a short time ago, wait up to 5 minutes, then try again", ""},
 		{fleet.KindNoReply, exit.CodeUnreachable, exit.CodeUnverified, "the phone can call this machine, and went silent then: keep it on power and LAN, and try again; if it takes longer to answer, raise --patience", ""},
 		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
+		{fleet.KindNotTrusted, exit.CodeSettings, exit.CodeUnverified, "without --service-cert, phones get a certificate that is made for the run, and a phone in secure mode does not trust it: use --service-cert and --service-key with a certificate that the phone's authority signed; with --service-cert, check that an authority which the phone trusts signed it, that the file also holds the authorities in between, that it has not expired, and that it names the address that phones call; if the phone is bound to another provisioning service, update it with that service", ""},
+		{fleet.KindNoCertificate, exit.CodeSettings, exit.CodeUnverified, "check that the phone is in secure mode, with a certificate of its own: its provisioning service can give it one; for phones that are not in secure mode, omit --phone-ca", ""},
+		{fleet.KindCertificate, exit.CodeSettings, exit.CodeUnverified, "check that --phone-ca names the authority that signed the phone's certificate, and the clock of this machine; if it has expired, or its signature is too weak, renew it with the phone's provisioning service; if its RSA key is too short, use --legacy-tls", ""},
+		{fleet.KindOtherCertificate, exit.CodeSettings, exit.CodeUnverified, "find out which phone has this address now, and correct the address or the MAC address in the phone list; if the phone has another phone's certificate, renew it with its provisioning service", ""},
 		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
 		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
 		{fleet.KindGarbled, exit.CodeRejected, exit.CodeUnverified, "check that it is a phone of this family; if it is, report the error above", ""},
@@ -52,7 +61,7 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNeverFetch, exit.CodeUnreachable, 0, "check that the phone can reach the server of the image, and that no firewall blocks it; with --serve, that server is this machine: see --advertise and --listen", ""},
 		{fleet.KindCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; the phone keeps its old software", ""},
 		{fleet.KindImage, exit.CodeImage, 0, "wait until the program that writes the file has finished, check the image, then try again", "wait until the program that writes the file has finished, check the image, then try again; to see what the phone runs: cpupdate phone PHONE"},
-		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; without --serve, check also the log of the server that it fetches from", ""},
+		{fleet.KindSaysFailed, exit.CodeRejected, 0, "check the phone's display; with --phone-defaults, check the defaults on the phone's page: they must lead to the folder of the file; without --serve, check also the log of the server that it fetches from", ""},
 		{fleet.KindRejected, exit.CodeRejected, 0, "see the phone's display for the reason; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindOldVersion, exit.CodeUnverified, 0, "check the phone's display, and query it again later: cpupdate phone PHONE", ""},
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
@@ -78,26 +87,65 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 		if row.Kind != f.Kind {
 			continue
 		}
-		c, hint := row.code, row.Hint
+		c := row.code
 		if f.Instructed {
-			c, hint = cmp.Or(row.instructed, c), cmp.Or(row.own, hint)
+			c = cmp.Or(row.instructed, c)
 		}
-		hint = strings.ReplaceAll(hint, "PHONE", name)
-		if r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer) {
-			hint = "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
-		}
-		if f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil {
-			hint += "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
-		}
-		if f.Kind == fleet.KindNeverFetch && f.Err != nil {
-			hint = "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
-		}
+		hint := row.hintFor(name, in, r)
 		if hints := pageHints(name, in, f); hints != nil {
 			return exit.New(c, fmt.Errorf("%s: %w", name, f), hints...)
 		}
 		return withMachineHint(exit.New(c, fmt.Errorf("%s: %w", name, f), hint))
 	}
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
+}
+
+// neighbourKind returns the kind of failure that calls from the address of a phone end with, where several phones have the address
+// and nobody knows whose calls they were; otherwise "".
+func neighbourKind(f *fleet.Failure) fleet.Kind {
+	switch {
+	case f.Kind != fleet.KindNoCall:
+	case errors.As(f.Err, new(*serve.AlertError)):
+		return fleet.KindNotTrusted
+	case errors.As(f.Err, new(*serve.CertificateError)):
+		return fleet.KindCertificate
+	case errors.Is(f.Err, serve.ErrNoCertificate):
+		return fleet.KindNoCertificate
+	case errors.As(f.Err, new(*serve.HandshakeError)):
+		return fleet.KindTLS
+	}
+	return ""
+}
+
+// hintFor returns the hint for how it ended with a phone.
+func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
+	f, hint := r.Failure, row.Hint
+	if f.Instructed {
+		hint = cmp.Or(row.own, hint)
+	}
+	if in.Transfer {
+		hint = cmp.Or(transferHint(f.Kind), hint)
+	}
+	hint = strings.ReplaceAll(hint, "cpupdate phone PHONE", "cpupdate phone PHONE"+in.Again)
+	hint = strings.ReplaceAll(hint, "PHONE", name)
+	if kind := neighbourKind(f); kind != "" {
+		table := PhoneTable()
+		at := slices.IndexFunc(table, func(other PhoneRow) bool { return other.Kind == kind })
+		return "calls from its address reach this machine, so no firewall is the cause; " + table[at].Hint
+	}
+	switch {
+	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
+		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
+	case f.Kind == fleet.KindTooLong:
+		return ofTooLong(hint, f)
+	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
+		return hint + "; if the phone could not fetch it, check the server's log; without --phone-defaults, check --fetch-url and the login; with --phone-defaults, check the defaults on the phone's page"
+	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Page == nil:
+		return hint + "; if the phone could not fetch it, check the server's log, --fetch-url and the login"
+	case f.Kind == fleet.KindNeverFetch && f.Err != nil:
+		return "it reaches this machine, so no firewall is the cause: see the reason above, and try again; the command that it follows may be one of an earlier run"
+	}
+	return hint
 }
 
 // RunFailure returns the error that ends a run, or nil.
@@ -138,7 +186,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(instructed, cut))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(in, instructed, cut))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -175,7 +223,7 @@ func nameAndWord(t fleet.Target, kind fleet.Kind) string {
 // queryAgain returns the command that queries the failed phones.
 func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
-		return "cpupdate phone --phones " + exit.Word(in.List)
+		return "cpupdate phone --phones " + exit.Word(in.List) + in.Again
 	}
 	text := "cpupdate phone"
 	for i, r := range results {
@@ -183,7 +231,7 @@ func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 			text += " " + plan.Phones[i].Address
 		}
 	}
-	return text
+	return text + in.Again
 }
 
 // badEnd returns what n failed phones have in common.
@@ -191,7 +239,7 @@ func badEnd(plan fleet.Plan, n int) string {
 	switch {
 	case plan.Image == nil:
 		return "could not be queried"
-	case plan.Image.Source == nil && (plan.Image.Web == nil || plan.Image.Web.DryRun):
+	case plan.Image.OnlyChecks():
 		return "would not be updated"
 	}
 	return console.IsAre(n) + " not updated"
@@ -199,15 +247,22 @@ func badEnd(plan fleet.Plan, n int) string {
 
 // instructedText says how many phones got the update command and can no longer be stopped, and how many got it and can no
 // longer get the image.
-func instructedText(n, cut int) string {
+func instructedText(in Context, n, cut int) string {
+	command := "update command"
+	if in.Transfer {
+		command = "transfer form"
+	}
 	var parts []string
 	if n > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s the update command already and may still update", n, hasHave(n)))
+		parts = append(parts, fmt.Sprintf("%d %s the %s already and may still update", n, hasHave(n), command))
 	}
 	if cut > 0 {
-		parts = append(parts, fmt.Sprintf("%d %s the update command, but not the whole image, and will keep the old software", cut, hasHave(cut)))
+		parts = append(parts, fmt.Sprintf("%d %s the %s, but not the whole image, and will keep the old software", cut, hasHave(cut), command))
 	}
 	if len(parts) == 0 {
+		if in.Transfer {
+			return "no transfer form was submitted"
+		}
 		return "no update command was sent"
 	}
 	return strings.Join(parts, "; ")
@@ -229,9 +284,9 @@ func ShortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// hintsOf returns the hints for several phones, one for each kind of failure.
+// hintsOf returns the hints for several phones: one for each kind of failure, and one for each key that is not trusted.
 func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Error) []string {
-	var hints []string
+	var hints, keys []string
 	var kinds []fleet.Kind
 	for i, r := range results {
 		if r.Failure == nil {
@@ -241,6 +296,10 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 		bad = bad[1:]
 		kind := r.Failure.Kind
 		fit := in.Flags.Fit(f.Hints)
+		if len(fit) > 0 && in.Page != nil && trust.AsError(r.Failure) != nil { // each page presented a key of its own
+			keys = append(keys, plan.Phones[i].Label()+": "+fit[0])
+			continue
+		}
 		if slices.Contains(kinds, kind) || len(fit) == 0 {
 			continue
 		}
@@ -250,11 +309,26 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 			hint = fmt.Sprintf("see why with: cpupdate check %s %s", exit.Word(in.Image), exit.Word(plan.Phones[i].Address))
 			if in.List != "" { // the list describes the phones
 				hint += " --phones " + exit.Word(in.List)
-			} else {
+			}
+			hint += in.Again
+			if in.List == "" {
 				hint += ", and the flags that describe the phones"
 			}
 		}
 		hints = append(hints, fmt.Sprintf("%s: %s", Word(kind), hint))
+	}
+	return append(hints, keyHints(keys)...)
+}
+
+// keyHints returns the hints for the pages whose keys are not trusted, of the first ten phones.
+func keyHints(keys []string) []string {
+	const most = 10
+	var hints []string
+	for _, key := range keys[:min(len(keys), most)] {
+		hints = append(hints, fmt.Sprintf("%s: %s", fleet.KindPageTrust, key))
+	}
+	if more := len(keys) - most; more > 0 {
+		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, push to these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
 	}
 	return hints
 }

@@ -120,6 +120,8 @@ func specialHint(e *transfer.Error) string {
 	switch {
 	case e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532):
 		return "give an account with --account: this server requires one in addition to the user name"
+	case e.IsSlow():
+		return "try again when the server and the line to it are less busy; if it stays so slow, use another server"
 	case e.Data && e.Kind == transfer.KindTLS && e.Code != 0:
 		return "the server requires data connections to resume the TLS session of the login: enable TLS 1.3 on the server, or session tickets with TLS 1.2 (ProFTPD: TLSSessionTickets on)"
 	case e.Data && slices.Contains([]transfer.Kind{transfer.KindUnreachable, transfer.KindTimeout, transfer.KindBroken, transfer.KindRefused, transfer.KindProtocol}, e.Kind):

@@ -157,6 +157,15 @@ func isOpen(system string, err error) bool {
 	return system == "windows" && (errors.Is(err, accessDenied) || errors.Is(err, sharingViolation) || errors.Is(err, lockViolation))
 }
 
+// IsBadName reports whether an error means that the operating system called system allows no file of that name.
+func IsBadName(system string, err error) bool {
+	const invalidName = syscall.Errno(123)
+	return system == "windows" && errors.Is(err, invalidName)
+}
+
+// BadNameHint is what to do about an error of IsBadName.
+const BadNameHint = `check the name: Windows allows none of < > : " | ? * in it`
+
 // CheckOutput rejects an output that is not a regular file, or that exists, without force.
 func CheckOutput(name string, force bool) error {
 	info, _ := os.Lstat(name) // errors are reported when the file is written
@@ -193,9 +202,39 @@ func CannotWrite(name string, err error) error {
 	return exit.New(exit.CodeImage, fmt.Errorf("writing %s: %w", name, exit.WithoutPath(err)), writeHint(runtime.GOOS, err))
 }
 
+// CannotReplace returns the error of a file that exists and may not be replaced, since it cannot be read.
+func CannotReplace(name string, err error) error {
+	return exit.New(exit.CodeImage, fmt.Errorf("%s exists and cannot be read: %w", name, err), replaceHint(runtime.GOOS, err))
+}
+
+// replaceHint returns the next step after an error of CannotReplace.
+func replaceHint(system string, err error) string {
+	if isOpen(system, err) {
+		return writeHint(system, err)
+	}
+	return "check that you may read the file; or name another one"
+}
+
+// ReadHint returns the next step after an error of opening or reading a file; otherwise is for errors that say nothing of the
+// reason why it cannot be read.
+func ReadHint(err error, otherwise string) string { return readHint(runtime.GOOS, err, otherwise) }
+
+func readHint(system string, err error, otherwise string) string {
+	switch {
+	case IsBadName(system, err):
+		return BadNameHint
+	case isOpen(system, err):
+		return "close the file in other programs, such as Excel, and check that you may read it"
+	}
+	return otherwise
+}
+
 // writeHint returns the next step after an error of writing.
 func writeHint(system string, err error) string {
-	if isOpen(system, err) {
+	switch {
+	case IsBadName(system, err):
+		return BadNameHint
+	case isOpen(system, err):
 		return "close the file in other programs, such as Excel, and check that you may write it; or name another file"
 	}
 	return "check the folder, its permissions and the free disk space"

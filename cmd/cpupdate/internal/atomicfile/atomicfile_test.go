@@ -196,3 +196,57 @@ func TestWriteHint(t *testing.T) {
 		}
 	}
 }
+
+// TestReplaceHint checks the next step when a file that exists cannot be read.
+func TestReplaceHint(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		system string
+		number syscall.Errno
+		want   string
+	}{
+		{"windows", 32, "close the file in other programs"},
+		{"windows", 33, "close the file in other programs"},
+		{"windows", 21, "check that you may read the file"},
+		{"linux", 32, "check that you may read the file"},
+		{"linux", 5, "check that you may read the file"},
+	} {
+		if got := replaceHint(c.system, &os.PathError{Op: "read", Path: "a", Err: c.number}); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s, %d: %s", c.system, c.number, got)
+		}
+	}
+}
+
+// TestBadName checks the next step for a name that Windows does not allow; the same number means something else elsewhere.
+func TestBadName(t *testing.T) {
+	t.Parallel()
+	err := &os.PathError{Op: "open", Path: "a<b", Err: syscall.Errno(123)}
+	if got := writeHint("windows", err); got != BadNameHint {
+		t.Error(got)
+	}
+	if got := writeHint("linux", err); got == BadNameHint {
+		t.Error(got)
+	}
+}
+
+// TestReadHint checks the next step after an error of reading.
+func TestReadHint(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		system string
+		number syscall.Errno
+		want   string
+	}{
+		{"windows", 32, "close the file in other programs"},
+		{"windows", 5, "close the file in other programs"},
+		{"windows", 123, BadNameHint},
+		{"windows", 3, "otherwise"},
+		{"linux", 32, "otherwise"},
+		{"linux", 123, "otherwise"},
+		{"darwin", 5, "otherwise"},
+	} {
+		if got := readHint(c.system, &os.PathError{Op: "open", Path: "a", Err: c.number}, "otherwise"); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s, %d: %s", c.system, c.number, got)
+		}
+	}
+}

@@ -40,13 +40,14 @@ func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	name := target + ".lock"
 	for deadline := time.Now().Add(lockWait); ; {
 		unlock, err := tryLock(name)
-		if err != nil {
+		late := time.Now().After(deadline)
+		if err != nil && (late || !isOpen(runtime.GOOS, err)) { // another process may be removing the file at the moment
 			return nil, CannotStore(path, err)
 		}
 		if unlock != nil {
 			return func() error { return CannotStore(path, unlock()) }, nil
 		}
-		if time.Now().After(deadline) {
+		if late {
 			return nil, exit.Errorf(exit.CodeSettings, "wait until it has ended, and try again", "settings %s: another cpupdate is changing them", path)
 		}
 		select {
@@ -68,8 +69,6 @@ func tryLock(name string) (unlock func() error, err error) {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported): // by the file system: files are replaced as a whole in any case
 		return func() error { return IgnoreMissing(os.Remove(name)) }, nil
-	case runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission): // it is being removed
-		return nil, nil
 	case err != nil || !taken:
 		return nil, err
 	}

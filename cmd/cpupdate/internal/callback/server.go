@@ -5,12 +5,14 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -32,6 +34,10 @@ type Server struct {
 	FTP     *serve.FTPServer // only when phones fetch by FTP
 
 	Certificate tls.Certificate // presented to phones, or one of the same key
+
+	con         *console.Console
+	authorities *x509.CertPool // of the phones; nil without --phone-ca
+	named       sync.Map       // hosts that phones are told to call: their names were looked for in the certificate
 }
 
 // Listen starts to listen for calls of phones. timeout is how long a phone may take to accept a contact request; event
@@ -41,19 +47,24 @@ func Listen(ctx context.Context, o *option.Listen, con *console.Console, targets
 	if err != nil {
 		return nil, err
 	}
+	authorities, err := o.PhoneAuthorities(ctx)
+	if err != nil {
+		return nil, err
+	}
 	connections := o.Fit(con)
-	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, Runner: fleet.New(fleet.Options{
+	s := &Server{Options: o, line: line, near: onlyHere(targets), Certificate: certificate, authorities: authorities, con: con, Runner: fleet.New(fleet.Options{
 		ContactInterval: o.Interval, Patience: o.Patience, Probe: o.Probe, Parallel: o.Parallel, Connections: connections,
 		Timeout: timeout, SkipUnreachable: o.SkipUnreachable, Event: event, Dial: o.Network.Dial, Lookup: o.Network.Lookup,
 	})}
 	con.WarnLegacy(o.Legacy)
-	err = s.tryPorts(o.Listen, option.CallPort, func(address string) (err error) {
+	s.warnCertificate()
+	err = s.tryPorts(o.Listen, o.Port(), func(address string) (err error) {
 		options, err := s.serving(address)
 		if err != nil {
 			return err
 		}
 		options.Certificate, options.CertificateFor = certificate, forLocal
-		options.Legacy, options.Handler = o.Legacy, s.Runner.Calls()
+		options.Legacy, options.Handler, options.ClientAuthorities = o.Legacy, s.Runner.Calls(), authorities
 		s.Server, err = serve.New(options)
 		return err
 	})
@@ -72,7 +83,7 @@ func (s *Server) tellPort(con *console.Console, phones int) {
 	switch {
 	case host != "" && port != 0 && port != listening:
 		con.NoteAbout("note", "this machine", fmt.Sprintf("listening on port %d; phones call back to %s", listening, net.JoinHostPort(host, strconv.Itoa(port))))
-	case con.Verbose || listening != option.CallPort && !s.near && (phones == 1 || con.JSON):
+	case con.Verbose || listening != s.Options.Port() && !s.near && (phones == 1 || con.JSON):
 		con.NoteAbout("note", "this machine", fmt.Sprintf("phones call back on port %d", listening))
 	}
 }
@@ -152,5 +163,7 @@ func (s *Server) at(local netip.Addr, listening netip.AddrPort) (string, int) {
 	if ip := listening.Addr(); host == "" && !ip.IsUnspecified() {
 		host = ip.WithZone("").String()
 	}
-	return cmp.Or(host, local.WithZone("").String()), cmp.Or(port, int(listening.Port()))
+	host = cmp.Or(host, local.WithZone("").String())
+	s.warnName(host)
+	return host, cmp.Or(port, int(listening.Port()))
 }

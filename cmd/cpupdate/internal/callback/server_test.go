@@ -40,6 +40,7 @@ func listen(t *testing.T, given *option.Listen, change func(con *console.Console
 		t.Fatal(err)
 	}
 	o.Listen, o.Advertise = given.Listen, given.Advertise
+	o.PhoneCA = given.PhoneCA
 	if given.Cert != "" {
 		o.Cert = given.Cert
 	}
@@ -78,25 +79,33 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// TestDefaultPort checks the default port: on loopback if all phones are on this machine, and a free one if it is taken.
+// TestDefaultPort checks the default port, which is another one with --phone-ca: on loopback if all phones are on this machine, and
+// a free one if it is taken.
 func TestDefaultPort(t *testing.T) {
+	for file, port := range map[string]uint16{"": option.CallPort, clitest.File(t, "ca.pem", []byte(clitest.Authority)): option.SecurePort} {
+		testDefaultPort(t, &option.Listen{PhoneCA: file}, port)
+	}
+}
+
+func testDefaultPort(t *testing.T, o *option.Listen, port uint16) {
+	t.Helper()
 	for {
-		first, _, err := listen(t, &option.Listen{}, nil, "127.0.0.1:8085", "127.0.0.2")
+		first, _, err := listen(t, o, nil, "127.0.0.1:8085", "127.0.0.2")
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, said, err := listen(t, &option.Listen{}, nil, "127.0.0.1:8085")
+		second, said, err := listen(t, o, nil, "127.0.0.1:8085")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first.Server.Addr().Port() != option.CallPort && second.Server.Addr().Port() == option.CallPort {
+		if first.Server.Addr().Port() != port && second.Server.Addr().Port() == port {
 			_, _ = first.Close(), second.Close() // another program had the port, and left it meanwhile
 			continue
 		}
-		if !first.Server.Addr().Addr().IsLoopback() || !second.Server.Addr().Addr().IsLoopback() || second.Server.Addr().Port() == option.CallPort {
+		if !first.Server.Addr().Addr().IsLoopback() || !second.Server.Addr().Addr().IsLoopback() || second.Server.Addr().Port() == port {
 			t.Errorf("%s and %s", first.Server.Addr(), second.Server.Addr())
 		}
-		if said != "" {
+		if strings.Contains(said, "port") {
 			t.Errorf("it says %s", said)
 		}
 		return

@@ -4,9 +4,14 @@ package clitest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +21,6 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
-	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // Image writes a CPB image into a new folder.
@@ -59,16 +63,26 @@ func ServiceFiles(t testing.TB) (certificate, key string) {
 
 // madeOnce is the certificate and the key in PEM.
 var madeOnce = sync.OnceValue(func() [2][]byte { //nolint:gochecknoglobals // for tests only
-	made, err := serve.MakeCertificate([]string{"127.0.0.1"}, time.Now())
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(made.PrivateKey)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "127.0.0.1"}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, net.IPv4(10, 1, 0, 1)},          // also that of tests in memory
+		NotBefore:   time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Now().AddDate(1, 0, 0), // also in virtual time
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	made, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		panic(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		panic(err)
 	}
 	return [2][]byte{
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
 	}
 })

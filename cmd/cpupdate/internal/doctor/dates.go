@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -158,7 +159,7 @@ func (x *diagnosis) serverDate(ctx context.Context) (time.Time, error) {
 // clockValidity checks that the presented certificates are valid now.
 func clockValidity(_ context.Context, x *diagnosis, _ int) finding {
 	if len(x.seen) == 0 {
-		return skipped("skipped: no certificate was presented")
+		return skipped("skipped: no server or web page presented a certificate")
 	}
 	for _, c := range x.seen {
 		if x.now.Before(c.leaf.NotBefore) || x.now.After(c.leaf.NotAfter) {
@@ -170,7 +171,10 @@ func clockValidity(_ context.Context, x *diagnosis, _ int) finding {
 
 // certificateService checks the certificate that is presented to phones.
 func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
-	if x.o.Listen.Cert == "" {
+	switch {
+	case x.o.Listen.Cert == "" && x.o.Listen.PhoneCA != "":
+		return warn("a new one is made for each run: phones in secure mode do not trust it", "use --service-cert and --service-key with a certificate that the phones' authority signed")
+	case x.o.Listen.Cert == "":
 		return passed("a new one is made for each run")
 	}
 	certificate, _, err := x.o.Listen.Certificate(ctx)
@@ -183,23 +187,45 @@ func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
 	}
 	c := seenCertificate{groupMachine, leaf}
 	text := c.name() + ", " + c.dates(x.now)
-	_, curve := leaf.PublicKey.(*ecdsa.PublicKey)
-	switch {
-	case x.now.After(leaf.NotAfter), x.now.Before(leaf.NotBefore):
+	if x.now.After(leaf.NotAfter) || x.now.Before(leaf.NotBefore) {
 		return failed(exit.Errorf(exit.CodeSettings, "have the certificate renewed, and check this machine's clock; without --service-cert one is made for each run",
 			"certificate %s: %s", x.o.Listen.Cert, text))
-	case curve || leaf.PublicKeyAlgorithm != x509.RSA:
-		return warn(text+"; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
-	case leaf.NotAfter.Sub(x.now) < soon:
-		return warn(text, "have the certificate renewed before it expires")
 	}
-	return passed(text)
+	f := passed(text)
+	doubt := func(text, hint string) { f = warn(f.Text+text, append(f.Hints, hint)...) }
+	for _, d := range x.certificateDoubts(certificate) {
+		doubt("; "+d.Text+": a phone that verifies this certificate may reject it (assumed)", d.Hint)
+	}
+	if leaf.PublicKeyAlgorithm != x509.RSA {
+		doubt("; its key is not an RSA key", "use an RSA key of 2048 bits: phones of all ages accept it, old phones nothing newer")
+	}
+	if leaf.NotAfter.Sub(x.now) < soon {
+		doubt("", "have the certificate renewed before it expires")
+	}
+	return f
+}
+
+// certificateDoubts returns why phones may reject the certificate of --service-cert.
+func (x *diagnosis) certificateDoubts(certificate tls.Certificate) []callback.Doubt {
+	authorities, _ := x.o.Listen.PhoneAuthorities(context.Background()) // the check of the port reports the error
+	doubts := callback.Doubts(certificate, authorities, x.now)
+	if x.callbackServer == nil {
+		return doubts
+	}
+	var hosts []string
+	for _, l := range x.locals {
+		host, _ := x.callbackServer.Back(l.addr)
+		if d, found := callback.NameDoubt(certificate, host); found && !slices.Contains(hosts, host) {
+			hosts, doubts = append(hosts, host), append(doubts, d)
+		}
+	}
+	return doubts
 }
 
 // certificatesSeen lists the presented certificates.
 func certificatesSeen(_ context.Context, x *diagnosis, _ int) finding {
 	if len(x.seen) == 0 {
-		return passed("no certificate was presented on this route")
+		return passed("no server or web page presented a certificate")
 	}
 	var names []string
 	for _, c := range x.seen {

@@ -106,8 +106,8 @@ func machineCalls(ctx context.Context, x *diagnosis, _ int) finding {
 	}
 	x.callbackServer = callbackServer
 	port := int(callbackServer.Server.Addr().Port())
-	if listenOptions.Listen == "" && port != option.CallPort {
-		return warn(fmt.Sprintf("port %d is in use, so a free port is used: %d now, another one next time", option.CallPort, port),
+	if listenOptions.Listen == "" && port != listenOptions.Port() {
+		return warn(fmt.Sprintf("port %d is in use, so a free port is used: %d now, another one next time", listenOptions.Port(), port),
 			"stop the program that uses the port, perhaps a second cpupdate; or set a port that the firewall allows with --listen")
 	}
 	return passed(fmt.Sprintf("port %d is free to listen on", port))

@@ -10,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
 // A pageVisit is one visit to the web page of a phone, up to the upload form.
@@ -67,14 +68,21 @@ func (x *diagnosis) visited(ctx context.Context, i int) *pageVisit {
 	return v
 }
 
+// pagePolicy returns which keys the page at HOST:PORT may have. Only with --web, --pin and --ca are about pages.
+func (x *diagnosis) pagePolicy(ctx context.Context, address string) (policy trust.Policy, err error) {
+	if x.byPage() {
+		if policy, err = x.o.Route.Trust.Trust(ctx, "doctor"); err != nil {
+			return policy, err
+		}
+	}
+	policy.Legacy = x.o.Listen.Legacy
+	return x.hosts.PolicyAmong(policy, address, len(x.targets))
+}
+
 // pageRoute returns how the page is visited.
 func (x *diagnosis) pageRoute(ctx context.Context, i int, v *pageVisit) (*fleet.Web, error) {
 	address := x.o.Route.Web.Peer(x.targets[i].Address)
-	policy, err := x.o.Route.Trust.Trust(ctx, "doctor")
-	if err == nil {
-		policy.Legacy = x.o.Listen.Legacy
-		policy, err = x.hosts.PolicyAmong(policy, address, len(x.targets))
-	}
+	policy, err := x.pagePolicy(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +151,7 @@ func (x *diagnosis) atPage(ctx context.Context, i int, name string, words func(*
 	case !errors.As(v.err, &failure):
 		return failed(v.err)
 	}
-	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer, Flags: x.con.Flags}
+	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer, Flags: x.con.Flags, Again: x.o.Listen.Again()}
 	return x.failedPhone(i, in, fleet.Result{Failure: failure})
 }
 

@@ -173,6 +173,7 @@ func phoneChecks() []check {
 		{group: groupPhone, name: "contact-port", after: "name", lost: "the phone is not reachable", requires: calls, how: phonePort},
 		{group: groupPhone, name: "call-back", after: "contact-port", lost: "the phone did not call back", requires: calls, how: phoneCall},
 		{group: groupPhone, name: "runs", after: "call-back", requires: calls, how: phoneRuns},
+		{group: groupPhone, name: "page", after: "name", requires: requirement{whose: noRoute}, how: phonePage},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -198,13 +199,20 @@ func Classify(err error) *Error {
 	return New(CodeInternal, err, "please report this error, with the command line")
 }
 
-// WithoutPath removes operation and path from a file system error, because the message names the file already.
+// WithoutPath removes operation and path from a file system error, and operation and address from an error of listening, because the
+// message names them already.
 func WithoutPath(err error) error {
 	if pathErr := (*fs.PathError)(nil); errors.As(err, &pathErr) {
 		return pathErr.Err
 	}
 	if linkErr := (*os.LinkError)(nil); errors.As(err, &linkErr) {
 		return linkErr.Err
+	}
+	if netErr := (*net.OpError)(nil); errors.As(err, &netErr) && netErr.Op == "listen" {
+		if call := (*os.SyscallError)(nil); errors.As(netErr.Err, &call) {
+			return call.Err
+		}
+		return netErr.Err
 	}
 	return err
 }

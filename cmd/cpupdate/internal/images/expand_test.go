@@ -1,10 +1,14 @@
 package images
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 )
 
 // TestExpanded checks which arguments are patterns where the shell expands none.
@@ -28,6 +32,28 @@ func TestExpanded(t *testing.T) {
 	} {
 		if got := expanded([]string{arg}); !slices.Equal(got, want) {
 			t.Errorf("%s: %q", arg, got)
+		}
+	}
+}
+
+// TestReadHint checks what is said of names that the operating system does not read.
+func TestReadHint(t *testing.T) {
+	t.Parallel()
+	invalidName, missing := &fs.PathError{Err: syscall.Errno(123)}, &fs.PathError{Err: fs.ErrNotExist}
+	for _, c := range []struct {
+		system, name string
+		err          error
+		want         string
+	}{
+		{"windows", "*.bind", invalidName, "check the name and the folder: no file matches this pattern"},
+		{"windows", "cp?00.bind", invalidName, "check the name and the folder: no file matches this pattern"},
+		{"windows", "a<b>.bind", invalidName, atomicfile.BadNameHint},
+		{"windows", "[ab].bind", missing, "check the name and the folder"},
+		{"linux", "*.bind", missing, "check the name and the folder"},
+		{"linux", "*.bind", invalidName, "check that the file can be read, and that its medium works"}, // ENOMEDIUM
+	} {
+		if got := readHint(c.system, c.name, c.err); got != c.want {
+			t.Errorf("%s, %s, %v: %s", c.system, c.name, c.err, got)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"strings"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 )
@@ -24,7 +26,7 @@ func Failure(name string, err error) error {
 	if format != nil {
 		return exit.New(exit.CodeImage, wrapped, problemHint(format))
 	}
-	hint := "check that the file can be read, and that its medium works"
+	hint := readHint(runtime.GOOS, name, err)
 	untrusted, foreign, described := (*untrustedError)(nil), (*bind.ForeignError)(nil), (*foreignError)(nil)
 	switch kind := (*bind.NotRegularError)(nil); {
 	case errors.As(err, &untrusted):
@@ -43,10 +45,21 @@ func Failure(name string, err error) error {
 		hint = "redirect an image to standard input: cpupdate inspect - < IMAGE"
 	case errors.As(err, &kind):
 		hint = "name a file; to read a stream, use - and redirect standard input"
-	case errors.Is(err, fs.ErrNotExist):
-		hint = "check the name and the folder"
 	}
 	return exit.New(exit.CodeImage, wrapped, hint)
+}
+
+// readHint returns what to do about a file that the operating system called system does not read.
+func readHint(system, name string, err error) string {
+	switch {
+	case atomicfile.IsBadName(system, err) && strings.ContainsAny(name, "*?"):
+		return "check the name and the folder: no file matches this pattern"
+	case atomicfile.IsBadName(system, err):
+		return atomicfile.BadNameHint
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the name and the folder"
+	}
+	return "check that the file can be read, and that its medium works"
 }
 
 // ChangedHint is what to do about a file that changes while it is read.

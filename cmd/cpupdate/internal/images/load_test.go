@@ -99,7 +99,7 @@ func kernelImage(t *testing.T, damage string) string {
 // describedImage writes a file without a known header, and a descriptor beside it.
 func describedImage(t *testing.T) string {
 	t.Helper()
-	name := clitest.File(t, "vendor.img", []byte("nobody knows this header"))
+	name := clitest.File(t, "vendor.img", []byte("nobody knows this header\x00"))
 	d, err := bind.Describe(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)

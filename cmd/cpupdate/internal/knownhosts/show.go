@@ -141,6 +141,18 @@ func CertificateText(text string) string {
 	return console.Escape(secret.Cut(text, maxCertificateText))
 }
 
+// StoreHints returns the next steps after a certificate that is not trusted, where no flag is about it.
+func StoreHints(peer string, e *trust.Error) []string {
+	if len(e.Known) > 0 {
+		return TrustHints(peer, e)
+	}
+	pin, step := e.Presented.String(), "cpupdate trust add "+peer+" --pin "
+	if e.Pinned {
+		step = "cpupdate defaults set --pin "
+	}
+	return []string{"compare " + pin + " with the key from the administrator; only if they are the same: " + step + pin}
+}
+
 // TrustHints returns how to verify that a peer, HOST:PORT, is the right one. A key must never be pinned only because
 // the peer presented it.
 func TrustHints(peer string, e *trust.Error) []string {

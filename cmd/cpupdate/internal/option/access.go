@@ -99,7 +99,7 @@ func (o *Trust) Trust(ctx context.Context, command string) (trust.Policy, error)
 	}
 	policy := trust.Policy{Pins: pins}
 	if o.CA != "" {
-		policy.Authorities, err = settings.ReadAuthorities(ctx, o.CA)
+		policy.Authorities, err = settings.ReadAuthorities(ctx, o.CA, "the server's")
 	}
 	return policy, err
 }
@@ -150,7 +150,7 @@ func CheckGiven(ctx context.Context, command string, given []settings.Given) ([]
 		}
 		texts := p.Canonical(s.Name)
 		if s.Name == settings.KeyCA {
-			if _, err := settings.ReadAuthorities(ctx, s.Texts[0]); err != nil {
+			if _, err := settings.ReadAuthorities(ctx, s.Texts[0], "the server's"); err != nil {
 				return nil, err
 			}
 		}

@@ -3,6 +3,7 @@ package option
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
@@ -21,10 +23,14 @@ import (
 // CallPort is the port where phones expect a provisioning service (developer's guide A31003-S2000-R102-16, p. 12).
 const CallPort = 18443
 
+// SecurePort is the port where phones in secure mode expect one (the same guide, pp. 12 and 64).
+const SecurePort = 18444
+
 // Listen say where phones call back, and how long to wait for them.
 type Listen struct {
 	Listen, Advertise string
 	Cert, key         string
+	PhoneCA           string
 	Legacy            bool
 	Interval          time.Duration
 	Patience          time.Duration
@@ -46,10 +52,11 @@ type Network struct {
 // AddFlags declares the flags.
 func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	end := console.Group(flags, "This machine")
-	flags.StringVar(&o.Listen, "listen", "", "listen for phones at `[ADDR]:PORT` of this machine (default port 18443, or a free port if that is in use)")
+	flags.StringVar(&o.Listen, "listen", "", "listen for phones at `[ADDR]:PORT` of this machine (default port 18443, with --phone-ca 18444, or a free port if that is in use)")
 	flags.StringVar(&o.Advertise, "advertise", "", "instruct phones to call `HOST[:PORT]` (default: the address of this machine on the route to the phone)")
 	flags.StringVar(&o.Cert, "service-cert", "", "present the certificate in `FILE` (PEM) to phones (default: a new one for each run)")
 	flags.StringVar(&o.key, "service-key", "", "the private key of --service-cert, a `FILE` in PEM")
+	flags.StringVar(&o.PhoneCA, "phone-ca", "", "require phones that call to present a certificate that an authority in `FILE` (PEM) has signed, as phones in secure mode do (default: phones present none)")
 	end()
 	end = console.Group(flags, "Trust")
 	flags.BoolVar(&o.Legacy, "legacy-tls", false, "accept old phones and servers: TLS 1.0 and 1.1, and insecure ciphers and keys")
@@ -98,12 +105,33 @@ func (o *Listen) ForQuery() *Listen {
 	return &q
 }
 
+// Hurry lowers the patience, unless it is given.
+func (o *Listen) Hurry(patience time.Duration) {
+	if o.patience == nil || !o.patience.Changed {
+		o.Patience = min(o.Patience, patience)
+	}
+}
+
 // The file descriptors that a run needs: for itself, and for each phone that is queried or fetches at a time. A phone has one
 // connection that it made, and one that it fetches by or that it was contacted by; servers keep ended ones for a moment.
 const (
 	ownDescriptors   = 24
 	phoneDescriptors = 3
 )
+
+// Again returns the flags without which another command cannot query the phones of this run: "", or with a space before each.
+func (o *Listen) Again() string {
+	text := ""
+	for _, flag := range [][2]string{{"--phone-ca", o.PhoneCA}, {"--service-cert", o.Cert}, {"--service-key", o.key}} {
+		if flag[1] != "" {
+			text += " " + flag[0] + " " + exit.Word(flag[1])
+		}
+	}
+	if o.Legacy {
+		text += " --legacy-tls"
+	}
+	return text
+}
 
 // Fit lowers --parallel to what this machine lets one process open, and says so. It returns how many connections to phones may
 // be open besides at a time, 0 for any number.
@@ -135,6 +163,22 @@ func (o *Listen) Advertised() (host string, port int, err error) {
 	return host, port, nil
 }
 
+// Port returns the port that phones call if no other is set.
+func (o *Listen) Port() int {
+	if o.PhoneCA != "" {
+		return SecurePort
+	}
+	return CallPort
+}
+
+// PhoneAuthorities reads the authorities of --phone-ca, nil without it.
+func (o *Listen) PhoneAuthorities(ctx context.Context) (*x509.CertPool, error) {
+	if o.PhoneCA == "" {
+		return nil, nil //nolint:nilnil // none were given
+	}
+	return settings.ReadAuthorities(ctx, o.PhoneCA, "the phones' certificates")
+}
+
 // Certificate reads the certificate of --service-cert, or makes one for this run. One that is made names only what phones
 // are told to call: if that is the address of this machine on the route to the phone, forLocal returns the certificate for
 // it; otherwise forLocal is nil.
@@ -143,7 +187,7 @@ func (o *Listen) Certificate(ctx context.Context) (certificate tls.Certificate, 
 		certificate, err = atomicfile.ReadKeyPair(ctx, o.Cert, o.key)
 		if err != nil {
 			err = exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-				"use a certificate and its key, in two PEM files as openssl writes them")
+				atomicfile.KeyPairHint(err))
 		}
 		return certificate, nil, err
 	}

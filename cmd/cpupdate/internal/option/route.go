@@ -52,7 +52,7 @@ func (o *Route) AddFlags(flags *pflag.FlagSet) {
 	end = console.Group(flags, "Password")
 	o.Password.AddFlags(flags)
 	end()
-	o.Web.addFlags(flags)
+	o.Web.AddFlags(flags)
 	o.Trust.AddFlags(flags)
 }
 
@@ -63,23 +63,31 @@ type Destination struct {
 	Phone    hwcheck.Phone
 	Origin   string // "flags", "defaults", "profile berlin"
 	Fetch    settings.FetchAccess
+	byWeb    bool // the flags for passwords and keys are about the phones' pages
 	password func(context.Context) (secret.Secret, error)
 }
 
-// Validate rejects explicit settings together with stored ones.
+// Validate rejects flags that name several routes.
 func (o *Route) Validate() error {
-	if err := cmp.Or(settings.CheckProfileName(o.Profile), o.Password.Validate(o.Command)); err != nil {
+	if err := cmp.Or(settings.CheckProfileName(o.Profile), o.Password.Validate(o.Command), o.Web.ValidatePort(o.Command)); err != nil {
 		return err
 	}
-	given := o.Access.Given()
 	switch {
 	case o.Web.On:
 		return o.validateWeb()
-	case o.Web.Port != defaultWebPort && o.Web.Port != 0:
-		return exit.Usage(o.Command, "--web-port needs --web")
+	case o.Web.PhoneDefaults:
+		return exit.Usage(o.Command, "--phone-defaults needs --web")
+	case o.Web.ServerPassword.Given():
+		return exit.Usage(o.Command, "--server-password-file needs --web: without it, use --password-file")
 	case o.Serve:
 		return o.validateServe()
 	}
+	return o.validateServer()
+}
+
+// validateServer rejects explicit settings of a server together with stored ones.
+func (o *Route) validateServer() error {
+	given := o.Access.Given()
 	if len(given) == 0 || !o.UseDefaults && o.Profile == "" {
 		return nil
 	}
@@ -102,9 +110,9 @@ func (o *Route) validateServe() error {
 		return exit.Usage(o.Command, "--serve and --use-defaults: choose one")
 	case o.Profile != "":
 		return exit.Usage(o.Command, "--serve and --profile: choose one")
-	case len(o.Trust.Given()) > 0:
+	case !o.Web.On && len(o.Trust.Given()) > 0:
 		return exit.Usage(o.Command, "--%s cannot be used with --serve: this machine is the server", o.Trust.Given()[0].Name)
-	case o.Password.Given():
+	case !o.Web.On && o.Password.Given():
 		return exit.Usage(o.Command, "a password cannot be used with --serve: each phone gets credentials of its own")
 	}
 	for _, s := range o.Access.Given() {
@@ -165,7 +173,7 @@ func (o *Route) explicit(ctx context.Context) (*Destination, error) {
 		return nil, err
 	}
 	trust, err := o.Trust.Trust(ctx, o.Command)
-	return &Destination{Access: access, Trust: trust, Origin: "flags"}, err
+	return &Destination{Access: access, Trust: trust, Origin: "flags", byWeb: o.Web.On}, err
 }
 
 // checkTrust rejects flags that verify a certificate if the server has none.
@@ -196,7 +204,7 @@ func (o *Route) stored(ctx context.Context, con *console.Console, store *setting
 	case !requested:
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
-	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch}
+	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch, byWeb: o.Web.On}
 	d.password = func(ctx context.Context) (secret.Secret, error) { return pass.Usable(ctx, p) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err
@@ -263,8 +271,15 @@ func (d *Destination) Hinted(err error) error {
 		return err
 	}
 	f.Hints = advice.ForMethod(d.Access.Method, f.Hints)
+	if presented := trust.AsError(err); presented != nil && d.byWeb {
+		f.Hints = knownhosts.StoreHints(d.Access.Address(), presented)
+	}
 	if errors.As(err, &e) && e.Kind == transfer.KindLogin && WantsPassword(d.Access) && d.Access.Password.Reveal() == "" {
-		f.Hints = append([]string{"give a password with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD, or store one: none was given"}, f.Hints...)
+		sources := "--password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
+		if d.byWeb {
+			sources = "--server-password-file"
+		}
+		f.Hints = append([]string{"give a password with " + sources + ", or store one: none was given"}, f.Hints...)
 	}
 	return err
 }

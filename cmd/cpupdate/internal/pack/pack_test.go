@@ -80,14 +80,14 @@ func factsOf(t *testing.T, name string) bind.Facts {
 
 // TestRun checks that the image holds what the flags state.
 func TestRun(t *testing.T) {
-	payload := clitest.File(t, "payload", []byte("payload"))
+	payload := clitest.File(t, "payload", []byte("payload\x00"))
 	required := []string{"--software-type=Unify HFA", "--software-version=1.9.2.0"}
 	for _, test := range []struct {
 		args []string
 		same func(f bind.Facts) bool
 	}{
 		{required, func(f bind.Facts) bool {
-			return f.Format == bind.CPB && f.Family.Value == "OpenScape Desk Phone CP" && f.SoftwareType.Value == "Unify HFA" && f.Version.Value.String() == "V1 R9.2.0" && f.PayloadLength == 7
+			return f.Format == bind.CPB && f.Family.Value == "OpenScape Desk Phone CP" && f.SoftwareType.Value == "Unify HFA" && f.Version.Value.String() == "V1 R9.2.0" && f.PayloadLength == 8
 		}},
 		{append(required, "--family=F", "--model=F1,F2", "--hw-levels=1-3,5", "--note=n", "--update-from=V1 R1.0.0", "--built=2026-03-02T09:14:00Z"), func(f bind.Facts) bool {
 			return f.Family.Value == "F" && slices.Equal(f.Models.Value, []string{"F1", "F2"}) && f.Levels.Value.String() == "1-3, 5" && f.Note.Value == "n" &&
@@ -126,7 +126,7 @@ func TestRun(t *testing.T) {
 
 // TestDryRun checks that a dry run shows the size, and writes nothing.
 func TestDryRun(t *testing.T) {
-	payload := clitest.File(t, "payload", []byte("payload"))
+	payload := clitest.File(t, "payload", []byte("payload\x00"))
 	con, out := newConsole()
 	o := newOptions(t, "--software-type=SIP", "--software-version=1.9.2.0", "--dry-run")
 	if err := Run(t.Context(), con, o, payload); err != nil {
@@ -156,7 +156,7 @@ func TestDryRun(t *testing.T) {
 
 // TestRefused checks that invalid flags are refused, and that nothing is left behind.
 func TestRefused(t *testing.T) {
-	payload, key := clitest.File(t, "payload", []byte("payload")), privateKey(t)
+	payload, key := clitest.File(t, "payload", []byte("payload\x00")), privateKey(t)
 	required := []string{"--software-type=SIP", "--software-version=1.9.2.0"}
 	openStage := []string{"--format=openstage", "--software-version=V3 R1.41.1"}
 	for _, test := range []struct {
@@ -211,7 +211,7 @@ func TestRefused(t *testing.T) {
 
 // TestOtherDescriptor checks that a descriptor of another image beside the output is an error.
 func TestOtherDescriptor(t *testing.T) {
-	payload := clitest.File(t, "payload", []byte("payload"))
+	payload := clitest.File(t, "payload", []byte("payload\x00"))
 	con, _ := newConsole()
 	o := newOptions(t, "--software-type=SIP", "--software-version=1.9.2.0")
 	if err := os.WriteFile(o.Output+bind.DescriptorSuffix, []byte("nothing of ours"), 0o600); err != nil {
@@ -244,7 +244,7 @@ func described(ctx context.Context, t *testing.T, name string, change func(o *De
 
 // TestDescribe checks that the descriptor states what the flags say, and that the signature is kept in step with it.
 func TestDescribe(t *testing.T) {
-	name := clitest.File(t, "vendor.img", []byte("nobody knows this header"))
+	name := clitest.File(t, "vendor.img", []byte("nobody knows this header\x00"))
 	stated := []string{"--family=OpenScape Desk Phone CP", "--model=CP600", "--software-type=Unify SIP", "--software-version=1.9.0.0", "--hw-levels=1-3"}
 	out, err := described(t.Context(), t, name, func(o *DescribeOptions) { o.Note, o.DryRun = "n", true }, stated...)
 	if _, statErr := os.Stat(name + bind.DescriptorSuffix); err != nil || statErr == nil || !strings.Contains(out, "Unify SIP") {
@@ -278,10 +278,10 @@ func TestDescribe(t *testing.T) {
 
 // TestDescribeRefused checks that invalid flags are refused, and that nothing is written.
 func TestDescribeRefused(t *testing.T) {
-	name := clitest.File(t, "vendor.img", []byte("nobody knows this header"))
+	name := clitest.File(t, "vendor.img", []byte("nobody knows this header\x00"))
 	stated := []string{"--family=OpenScape Desk Phone CP", "--software-type=Unify SIP", "--software-version=1.9.0.0"}
 	key := privateKey(t)
-	beside := clitest.File(t, "other.img", []byte("nobody knows this header"))
+	beside := clitest.File(t, "other.img", []byte("nobody knows this header\x00"))
 	content, err := os.ReadFile(key)
 	if err != nil {
 		t.Fatal(err)

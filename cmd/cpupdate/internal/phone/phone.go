@@ -2,6 +2,7 @@
 package phone
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,16 +12,20 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
-// Options are the flags of phone.
+// Options are the flags of phone, and the known keys.
 type Options struct {
 	List    string
 	Timeout time.Duration
 	Listen  option.Listen
+	Web     option.WebPage // read what the page says without a login, too
+	Trust   option.Trust   // of the page
+	Hosts   *knownhosts.Store
 }
 
 // Run queries the phones, and shows what they say.
@@ -31,7 +36,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if o.Timeout <= 0 {
 		return exit.Usage("phone", "--timeout must be greater than zero")
 	}
-	if err := o.Listen.Validate("phone"); err != nil {
+	if err := cmp.Or(o.Listen.Validate("phone"), o.validateWeb()); err != nil {
 		return err
 	}
 	phones := option.Phones{List: o.List}
@@ -39,15 +44,51 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err != nil {
 		return err
 	}
+	in := advice.Context{List: o.List, Flags: con.Flags, Again: o.Listen.Again()}
+	var pages []Page
+	if o.Web.On {
+		in.Page = o.Web.Peer
+		if pages, err = o.readPages(ctx, con, in, targets); err != nil {
+			return err
+		}
+		o.Listen.Hurry(fleet.DefaultConfirmFirst)
+	}
 	plan := fleet.Plan{Phones: targets}
 	results, err := runview.Query(ctx, con, o.Listen, o.Timeout, &plan)
 	if err != nil {
 		return err
 	}
-	if err := con.Print(newPhonesDoc(targets, results), func(w io.Writer) { drawPhones(w, con, targets, results) }); err != nil {
+	answers := newAnswers(targets, results, pages)
+	if err := con.Print(newPhonesDoc(answers, in), func(w io.Writer) { drawPhones(w, con, answers) }); err != nil {
 		return err
 	}
-	return advice.RunFailure(plan, advice.Context{List: o.List, Flags: con.Flags}, results)
+	for i, a := range answers {
+		for _, d := range a.differences() {
+			con.NoteAbout("warning", a.target.Address, d.Text)
+		}
+		if results[i].Failure = a.failure(); a.page != nil && a.page.Failure != nil && a.result.Failure != nil {
+			con.NoteAbout("note", a.target.Address, "no call-back either: "+a.result.Failure.Error())
+		}
+	}
+	return advice.RunFailure(plan, in, results)
+}
+
+// An answer is what a phone says in its call, and what its page says.
+type answer struct {
+	target fleet.Target
+	result fleet.Result
+	page   *Page // nil if it was not to be read
+}
+
+func newAnswers(targets []fleet.Target, results []fleet.Result, pages []Page) []answer {
+	answers := make([]answer, len(targets))
+	for i := range targets {
+		answers[i] = answer{target: targets[i], result: results[i]}
+		if pages != nil {
+			answers[i].page = &pages[i]
+		}
+	}
+	return answers
 }
 
 // A phonesDoc is the JSON answer of phone.
@@ -61,15 +102,26 @@ type phoneDoc struct {
 	Address string             `json:"address"`
 	Note    string             `json:"note,omitempty"` // of the list
 	Device  *runview.DeviceDoc `json:"device"`         // null if it did not answer
+	Page    *pageDoc           `json:"page,omitempty"` // with --web, if it was read
 	Error   *exit.ErrorDoc     `json:"error,omitempty"`
+	Call    *exit.ErrorDoc     `json:"call,omitempty"` // why it did not call, if its page was read
 }
 
-func newPhonesDoc(targets []fleet.Target, results []fleet.Result) phonesDoc {
+func newPhonesDoc(answers []answer, in advice.Context) phonesDoc {
 	doc := phonesDoc{Schema: 1, Phones: []phoneDoc{}}
-	for i, r := range results {
-		row := phoneDoc{Address: targets[i].Address, Note: targets[i].Note, Device: runview.NewDeviceDoc(r.After)}
-		if r.Failure != nil {
-			row.Error = exit.NewErrorDoc(advice.PhoneFailure(targets[i].Address, advice.Context{}, r))
+	for _, a := range answers {
+		row := phoneDoc{Address: a.target.Address, Note: a.target.Note, Device: runview.NewDeviceDoc(a.result.After), Page: newPageDoc(a)}
+		errorDoc := func(f *fleet.Failure) *exit.ErrorDoc {
+			e := advice.PhoneFailure(a.target.Address, in, fleet.Result{Failure: f})
+			e.Hints = in.Flags.Fit(e.Hints)
+			return exit.NewErrorDoc(e)
+		}
+		f := a.failure()
+		if f != nil {
+			row.Error = errorDoc(f)
+		}
+		if call := a.result.Failure; call != nil && call != f {
+			row.Call = errorDoc(call)
 		}
 		doc.Phones = append(doc.Phones, row)
 	}
@@ -77,36 +129,41 @@ func newPhonesDoc(targets []fleet.Target, results []fleet.Result) phonesDoc {
 }
 
 // drawPhones writes a table of phones, or the values of a single phone one below the other.
-func drawPhones(w io.Writer, con *console.Console, targets []fleet.Target, results []fleet.Result) {
-	if len(results) == 1 {
-		if results[0].Failure == nil {
-			drawPhone(w, con, targets[0].Label(), results[0].After)
+func drawPhones(w io.Writer, con *console.Console, answers []answer) {
+	if len(answers) == 1 {
+		if a := answers[0]; a.result.Failure == nil || a.hasPage() {
+			drawPhone(w, con, a)
 		}
 		return
 	}
-	table := phoneTable(con, targets, results, false)
+	table := phoneTable(con, answers, false)
 	if table.Columns() > con.Width {
-		table = phoneTable(con, targets, results, true)
+		table = phoneTable(con, answers, true)
 	}
 	table.Draw(w)
 }
 
 // phoneTable returns the table, with its header; short leaves out the common beginning of device names. A phone that did
 // not answer has one cell besides its name. A column without any value is left out.
-func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Result, short bool) *console.Table {
-	rows := [][]string{{"phone", "device", "software", "part number", "MAC"}}
+func phoneTable(con *console.Console, answers []answer, short bool) *console.Table {
+	rows := [][]string{{"phone", "device", "software", "part number", "MAC", "web page"}}
 	filled := make([]bool, len(rows[0]))
-	for i, r := range results {
-		d := r.After
+	for _, a := range answers {
+		d := a.result.After
 		if short {
 			d.Type = strings.TrimPrefix(d.Type, "OpenScape Desk Phone ")
 		}
-		row := []string{targets[i].Label(), d.Type, runview.Typed(d), d.PartNumber, d.MAC}
-		if r.Failure != nil {
-			row = []string{targets[i].Label(), r.Failure.Error()}
+		row := []string{a.target.Label(), d.Type, runview.Typed(d), d.PartNumber, d.MAC, a.pageText()}
+		if short {
+			row[5] = strings.TrimPrefix(row[5], "OpenScape Desk Phone ")
+		}
+		if f := a.result.Failure; f != nil && a.hasPage() {
+			row[1] = "(" + string(f.Kind) + ")"
+		} else if f != nil {
+			row = []string{a.target.Label(), f.Error()}
 		}
 		for j, cell := range row {
-			filled[j] = filled[j] || cell != "" && r.Failure == nil
+			filled[j] = filled[j] || cell != "" && len(row) == len(filled)
 		}
 		rows = append(rows, row)
 	}
@@ -124,11 +181,18 @@ func phoneTable(con *console.Console, targets []fleet.Target, results []fleet.Re
 	return table
 }
 
-func drawPhone(w io.Writer, con *console.Console, address string, d fleet.Device) {
-	fmt.Fprintf(w, "%s\n\n", con.Paint(console.Bold, console.Escape(address)))
-	for _, row := range []struct{ name, value string }{
-		{"device", d.Type}, {"software", runview.Typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC},
-	} {
+func drawPhone(w io.Writer, con *console.Console, a answer) {
+	fmt.Fprintf(w, "%s\n\n", con.Paint(console.Bold, console.Escape(a.target.Label())))
+	type line struct{ name, value string }
+	d := a.result.After
+	lines := []line{{"device", d.Type}, {"software", runview.Typed(d)}, {"part number", d.PartNumber}, {"MAC", d.MAC}}
+	if f := a.result.Failure; f != nil {
+		lines = []line{{"call-back", "none: " + f.Error()}}
+	}
+	if a.page != nil {
+		lines = append(lines, line{"web page", a.pageText()})
+	}
+	for _, row := range lines {
 		if row.value == "" {
 			row.value = "not reported"
 		}

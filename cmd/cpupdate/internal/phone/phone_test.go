@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -18,15 +19,16 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
 
 // TestDocsJSONPhone compares the answer of phone with docs/json.md.
 func TestDocsJSONPhone(t *testing.T) {
 	section := clitest.Section(t, "json.md", "## Phones")
-	doc := newPhonesDoc([]fleet.Target{{Address: "192.0.2.50"}}, []fleet.Result{{
-		After:   fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
-		Failure: &fleet.Failure{Kind: fleet.KindNoCall},
-	}})
+	targets := []fleet.Target{{Address: "192.0.2.50"}, {Address: "192.0.2.51"}}
+	doc := newPhonesDoc(newAnswers(targets, []fleet.Result{{
+		After: fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
+	}, {Failure: &fleet.Failure{Kind: fleet.KindNoCall}}}, []Page{{Failure: &fleet.Failure{Kind: fleet.KindPageOdd}}, {Banner: wbm.Banner{Model: "f"}}}), advice.Context{})
 	text, err := json.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +131,7 @@ func drawn(width int, devices ...fleet.Device) string {
 		}
 		targets, results = append(targets, fleet.Target{Address: fmt.Sprintf("192.0.2.%d", i+1)}), append(results, r)
 	}
-	drawPhones(out, con, targets, results)
+	drawPhones(out, con, newAnswers(targets, results, nil))
 	return out.String()
 }
 

@@ -56,7 +56,7 @@ func pushToPhones(ctx context.Context, env Env, o Options, name string, addresse
 	if err != nil {
 		return err
 	}
-	l.HeaderOnly = !o.DryRun && !o.Route.Serve && !o.Route.Web.On // else its digest is verified before a phone gets a command
+	l.HeaderOnly = !o.DryRun && o.Route.ToServer() // else its digest is verified before a phone gets a command
 	l.Seal = !o.DryRun
 	if r.file, r.im, err = openToSend(ctx, l, name); err != nil {
 		return err
@@ -76,12 +76,12 @@ func (r *rollout) resolve(ctx context.Context, name string, addresses []string) 
 		return err
 	}
 	var stored hwcheck.Phone
-	if o.Route.Serve || o.Route.Web.On {
+	if !o.Route.ToServer() {
 		if o.Upload.Filename == "" {
 			o.Upload.Filename = filepath.Base(name)
 		}
 		err = settings.UsageError("push", transfer.CheckName(o.Upload.Filename))
-	} else if r.d, err = o.Route.Destination(ctx, r.con, r.store, r.pass); err == nil {
+	} else if r.d, err = o.Route.OfServer().Destination(ctx, r.con, r.store, r.pass); err == nil {
 		stored = r.d.Phone
 		err = o.Upload.Validate(r.d, name)
 	}
@@ -108,12 +108,12 @@ func orServe(err error) error {
 
 // checkDeployment checks, before anything is sent, that phones can be given the address of the image.
 func (r *rollout) checkDeployment() error {
-	if r.o.Route.Web.On {
+	if r.o.Route.ToPage() {
 		return nil // its page is given no address
 	}
-	if r.o.Route.Serve {
-		probe := wpi.Deployment{Server: "phone", Name: r.o.Upload.Filename, Priority: wpi.Normal}
-		_, err := probe.Message()
+	if r.o.Route.Serve || r.o.Route.Web.PhoneDefaults {
+		r.deploy = wpi.Deployment{Server: "phone", Name: r.o.Upload.Filename, Priority: wpi.Normal}
+		_, err := r.deploy.Message()
 		return settings.UsageError("push", valueSetting(err))
 	}
 	deploy, err := r.o.Fetch.Deployment(r.d, r.o.Upload.Filename)
@@ -153,7 +153,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 // drive runs the update with everything that it needs on this machine.
 func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *record.Run) error {
 	size := int64(0)
-	if (r.o.Route.Serve || r.o.Route.Web.On) && !r.o.DryRun {
+	if (r.o.Route.Serve || r.o.Route.ToPage()) && !r.o.DryRun {
 		size = r.file.Image().Size()
 	}
 	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
@@ -170,7 +170,7 @@ func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *
 			return err
 		}
 	}
-	if r.o.Route.Serve || r.o.Route.Web.On {
+	if !r.o.Route.ToServer() {
 		image.Unchanged = r.file.CheckUnchanged
 	}
 	callbackServer, err := callback.Listen(ctx, &r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, event)
@@ -235,7 +235,7 @@ func (r *rollout) record(ctx context.Context, rec *record.Run) error {
 	}
 	r.targets = targets
 	if n := record.Earlier(targets); n > 0 {
-		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried, and not instructed again", n, len(targets)))
+		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, len(targets), console.Span(r.o.Settle)))
 	}
 	return nil
 }
@@ -253,9 +253,9 @@ func (r *rollout) way() journal.Route {
 
 // failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags}
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags, Again: r.o.Listen.Again()}
 	if r.o.Route.Web.On {
-		in.Page = r.o.Route.Web.Peer
+		in.Page, in.Transfer = r.o.Route.Web.Peer, r.o.Route.ByTransfer()
 	}
 	return in
 }
@@ -264,8 +264,10 @@ func (r *rollout) failureContext() advice.Context {
 func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source, error) {
 	name, content := r.o.Upload.Filename, r.file.Image()
 	switch {
-	case r.o.DryRun || r.o.Route.Web.On:
-		return nil, nil //nolint:nilnil // a dry run has no source, and --web has none
+	case r.o.DryRun && r.o.Route.ByTransfer():
+		return r.wouldBe(name) // so that the transfer form can be checked
+	case r.o.DryRun || r.o.Route.ToPage():
+		return nil, nil //nolint:nilnil // a dry run has no source, and an upload to pages has none
 	case r.o.Route.Serve && r.o.Route.Access.Method == string(transfer.FTP):
 		if err := s.ServeFTP(); err != nil {
 			return nil, err
@@ -273,6 +275,8 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 		return fleet.ServedByFTP(s.FTP, name, content, s.BackFTP), nil
 	case r.o.Route.Serve:
 		return fleet.Served(s.Server, name, content, s.Back), nil
+	case !r.o.Route.ToServer():
+		return fleet.Elsewhere(r.deploy), nil
 	}
 	if r.noneFits() {
 		return fleet.Elsewhere(r.deploy), nil // no phone will be instructed to fetch it
@@ -283,12 +287,15 @@ func (r *rollout) source(ctx context.Context, s *callback.Server) (fleet.Source,
 // uploaded uploads the image to the server.
 func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	p := &upload{con: r.con, pass: r.pass, hosts: r.hosts, dial: r.dial, version: r.version, o: r.o, d: r.d, file: r.file, sheet: &ruleSheet{im: r.im}, options: r.options}
-	if err := r.o.Route.Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
-		return nil, err
+	if err := r.o.Route.OfServer().Login(ctx, r.con, r.pass, r.hosts, r.d, r.options); err != nil {
+		return nil, r.d.Hinted(err)
 	}
-	deploy, err := r.o.Fetch.Login(ctx, r.d, r.deploy) // before anything is sent
-	if err != nil {
-		return nil, err
+	deploy := r.deploy
+	if !r.o.Route.Web.PhoneDefaults {
+		var err error
+		if deploy, err = r.o.Fetch.Login(ctx, r.d, r.deploy); err != nil { // before anything is sent
+			return nil, err
+		}
 	}
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
@@ -301,7 +308,7 @@ func (r *rollout) uploaded(ctx context.Context) (fleet.Source, error) {
 	if err := p.say("sent", r.d.Access.FileURL(r.o.Upload.Filename), location); err != nil {
 		return nil, err
 	}
-	if r.o.Fetch.Writes(r.d) {
+	if !r.o.Route.Web.PhoneDefaults && r.o.Fetch.Writes(r.d) {
 		r.con.NoteAbout("warning", r.d.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
 	}
 	return fleet.Elsewhere(deploy), nil
@@ -319,11 +326,16 @@ func valueSetting(err error) error {
 // priority returns the priority that phones are given.
 func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
 
-// checkUrgency rejects an unknown priority, and a time that is none.
-func (o *Options) checkUrgency() error {
+// checkSettle rejects a time that is none.
+func (o *Options) checkSettle() error {
 	if o.Settle <= 0 {
 		return exit.Usage("push", "--settle %s: must be greater than zero", o.Settle)
 	}
+	return nil
+}
+
+// checkUrgency rejects an unknown priority.
+func (o *Options) checkUrgency() error {
 	if o.Urgency != string(wpi.Normal) && o.Urgency != string(wpi.Immediate) {
 		return exit.Usage("push", "--priority %s: must be normal or immediate", o.Urgency)
 	}
@@ -339,9 +351,16 @@ func (o *Options) checkRoute(withPhones bool) error {
 		return exit.Usage("push", "--serve: name the phones that fetch the image, as PHONE or with --phones")
 	case !withPhones && o.Fetch.Given() != "":
 		return exit.Usage("push", "--%s is for phones: name them, as PHONE or with --phones", o.Fetch.Given())
+	}
+	return o.checkFetching(withPhones)
+}
+
+// checkFetching rejects flags that do not fit phones that fetch.
+func (o *Options) checkFetching(withPhones bool) error {
+	switch {
 	case withPhones && !o.Route.Serve && !o.DryRun && o.Phones.Permit.Reinstall:
-		return exit.Errorf(exit.CodeUsage, "add --serve or --web: the version does not change, so only the transfer shows that the phone got the image",
-			"--reinstall with phones can only be verified with --serve or --web")
+		return exit.Errorf(exit.CodeUsage, "add --serve, or use --web without a server: the version does not change, so only the transfer shows that the phone got the image",
+			"--reinstall with phones can only be verified with --serve, or with --web without a server")
 	case o.Route.Serve && o.Upload.OnlySent() != "":
 		return exit.Usage("push", "--%s cannot be used with --serve: nothing is sent to another server", o.Upload.OnlySent())
 	case o.Route.Serve && o.Fetch.Given() != "":

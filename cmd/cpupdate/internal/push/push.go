@@ -36,7 +36,7 @@ type Options struct {
 func Run(ctx context.Context, env Env, o Options, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.Phones.List != ""
 	o.Route.Legacy = o.Listen.Legacy
-	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.Listen.Validate("push"))
+	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.checkSettle(), o.Listen.Validate("push"))
 	if err != nil {
 		return err
 	}

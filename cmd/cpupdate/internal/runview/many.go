@@ -34,7 +34,7 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
 		fleet.StepBusy, fleet.StepSettling, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
-		if r.con.Verbose || e.Step == fleet.StepBusy || e.Step == fleet.StepSettling {
+		if first := r.Watch.firstCallError(e); r.con.Verbose || e.Step == fleet.StepBusy || e.Step == fleet.StepSettling || first {
 			r.noteAbout(r.targets[e.Phone].Label(), stepText(e))
 		}
 	}

@@ -257,7 +257,11 @@ func (r *Report) checked(e fleet.Event) {
 // instructed shows that the update command was sent. For a phone that was in a call, that was shown before.
 func (r *Report) instructed(e fleet.Event, p *phoneProgress) {
 	if !p.busy {
-		r.row(console.Plain, "command", fmt.Sprintf("update command sent; waiting at most %s for the next step", console.Span(e.Limit)))
+		name, what := "command", "update command sent"
+		if r.Context.Transfer {
+			name, what = "form", "transfer form submitted"
+		}
+		r.row(console.Plain, name, fmt.Sprintf("%s; waiting at most %s for the next step", what, console.Span(e.Limit)))
 		r.line("  Keep the phone on LAN and power until the update is verified.")
 	}
 	r.startFetch()
@@ -300,7 +304,10 @@ func (r *Report) back(p *phoneProgress) {
 
 // dryRunText says what a dry run did not do.
 func (r *Report) dryRunText() string {
-	if r.Context.Page != nil {
+	switch {
+	case r.Context.Transfer:
+		return "no form was submitted"
+	case r.Context.Page != nil:
 		return "no image was sent"
 	}
 	return "no update command was sent"

@@ -1,6 +1,7 @@
 package runview
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // statusInterval is how often the progress of several phones is shown.
@@ -29,8 +31,10 @@ type Watch struct {
 	called  bool // at least one phone has called
 	doubted bool // the note about the firewall was shown
 	callers map[string]bool
-	said    string // the status that was shown last
-	others  int    // JSON lines about callers that are not in the plan
+
+	callErrors map[int]bool // of which phones an event has said what is wrong with a call
+	said       string       // the status that was shown last
+	others     int          // JSON lines about callers that are not in the plan
 }
 
 // A phoneState is how far the update of a phone is.
@@ -58,7 +62,7 @@ const (
 // newWatch returns a watch that writes notes; a caller that shows more replaces aside.
 func newWatch(con *console.Console, targets []fleet.Target) *Watch {
 	return &Watch{
-		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{},
+		con: con, targets: targets, states: make([]phoneState, len(targets)), callers: map[string]bool{}, callErrors: map[int]bool{},
 		noteAbout: func(who, text string) { con.NoteAbout("note", who, text) },
 	}
 }
@@ -110,6 +114,7 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 // caller holds the lock.
 func (w *Watch) note(e fleet.Event) {
 	if e.Phone == fleet.NoPhone {
+		w.called = w.called || e.Step == fleet.StepCallError // of one of several phones with the same address
 		return
 	}
 	before := &w.states[e.Phone]
@@ -212,6 +217,21 @@ func (w *Watch) namesOf(state phoneState) []string {
 	return names
 }
 
+// firstCallError reports whether an event is the first one that says what is wrong with a phone's call. The phone may try again,
+// so that it has not failed yet. A handshake that failed for another reason than a certificate says little: the connection may be a
+// bare one. The caller holds the lock.
+func (w *Watch) firstCallError(e fleet.Event) bool {
+	if e.Step != fleet.StepCallError || w.callErrors[e.Phone] {
+		return false
+	}
+	handshake := errors.As(e.Err, new(*serve.HandshakeError))
+	if handshake && !errors.As(e.Err, new(*serve.AlertError)) && !errors.As(e.Err, new(*serve.CertificateError)) {
+		return false
+	}
+	w.callErrors[e.Phone] = true
+	return true
+}
+
 // heard reports whether an event of a caller that is not in the plan is to be shown. Without --verbose, only calls that
 // cannot be understood are shown, once for each address, because such a caller may call any number of times. With
 // --json, at most a hundred lines are shown.
@@ -244,7 +264,7 @@ func (w *Watch) queryEvent(e fleet.Event) {
 		if (e.Step == fleet.StepCallError || w.con.Verbose) && w.heard(e) {
 			w.noteAbout("a caller", e.Err.Error())
 		}
-	case w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
+	case w.firstCallError(e) || w.con.Verbose || len(w.targets) == 1 && (e.Step == fleet.StepContacted || e.Step == fleet.StepSilent):
 		name := w.targets[e.Phone].Label()
 		if w.con.JSON { // programs know it by its address
 			name = w.targets[e.Phone].Address

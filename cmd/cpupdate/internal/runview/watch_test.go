@@ -1,13 +1,17 @@
 package runview
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
 // TestBeginning: what several phones are given, on either way.
@@ -79,6 +83,8 @@ func TestNobodyCalls(t *testing.T) {
 		{[]fleet.Event{first, again, again}, 1},
 		{[]fleet.Event{first, called, again}, 0},
 		{[]fleet.Event{first, trouble, again}, 0},
+		{[]fleet.Event{first, {Phone: fleet.NoPhone, Step: fleet.StepCallError, Err: errors.New("x")}, again}, 0},
+		{[]fleet.Event{first, {Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller, Err: errors.New("x")}, again}, 1},
 	} {
 		con, _, errOut := newConsole()
 		w := newWatch(con, make([]fleet.Target, 2))
@@ -133,5 +139,31 @@ func TestStatusNames(t *testing.T) {
 	states(stateDone, stateFailed, stateFetching, stateRestarting)
 	if got, want := w.status(w.share), "2 of 4 done (1 failed), 1 restarting: d, 1 fetching 7 %: c"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestFirstCallError checks that what is wrong with the calls of a phone is shown once, when it is first seen, also without
+// --verbose and with several phones.
+func TestFirstCallError(t *testing.T) {
+	t.Parallel()
+	for _, phones := range [][]fleet.Target{{{Address: "a"}}, {{Address: "a"}, {Address: "b"}}} {
+		var query, push bytes.Buffer
+		w := newWatch(&console.Console{Err: &query, Width: 80}, phones)
+		r := NewReport(&console.Console{Out: io.Discard, Err: &push, Width: 80}, phones, nil, 0, func(err error) { t.Error(err) })
+		e := fleet.Event{Phone: len(phones) - 1, Step: fleet.StepCallError, Err: errors.New("192.0.2.50: it shows no certificate")}
+		bare := e
+		bare.Err = &serve.HandshakeError{Err: io.EOF}
+		w.queryEvent(bare)
+		w.queryEvent(e)
+		w.queryEvent(e)
+		r.Event(e)
+		for name, out := range map[string]string{"query": query.String(), "push": push.String()} {
+			if n := strings.Count(out, ": 192.0.2.50: it shows no certificate"); n != 1 {
+				t.Errorf("%s, %d phones: %q", name, len(phones), out)
+			}
+			if strings.Contains(out, "EOF") {
+				t.Errorf("%s, %d phones: a bare connection is shown: %q", name, len(phones), out)
+			}
+		}
 	}
 }

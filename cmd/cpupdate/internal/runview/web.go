@@ -22,7 +22,11 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 		if p.pageOnly {
 			r.device(e.Device)
 		}
-		r.row(console.Plain, "page", "logged in; the form for an image was found")
+		form := "the form for an image"
+		if r.Context.Transfer {
+			form = "the transfer form"
+		}
+		r.row(console.Plain, "page", "logged in; "+form+" was found")
 	case fleet.StepSending:
 		if r.progress == nil && r.size > 0 {
 			r.line("  Keep the phone on LAN and power until the update is verified.")
@@ -36,7 +40,11 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 		r.row(console.Plain, "sent", rateLine(e.Upload.Size, e.At.Sub(p.fetching)))
 	case fleet.StepAnswered:
 		r.endFetch()
-		r.row(console.Plain, "answer", answerLine(e))
+		text := answerLine(e)
+		if e.Err != nil && r.Context.Transfer {
+			text = fmt.Sprintf("the transfer was not confirmed: %v", e.Err)
+		}
+		r.row(console.Plain, "answer", text)
 		r.noteAbout(name, "waiting at most "+console.Span(e.Limit)+" for it to restart")
 	case fleet.StepVisited:
 		if r.con.Verbose {
@@ -54,7 +62,7 @@ func (r *Report) device(d fleet.Device) {
 	r.row(console.Plain, "runs", Typed(d))
 }
 
-// answerLine describes the page's answer to an image.
+// answerLine describes the page's answer.
 func answerLine(e fleet.Event) string {
 	switch {
 	case e.Err != nil:

@@ -32,8 +32,8 @@ func UsageError(command string, err error) error {
 	return exit.Usage(command, "--%s: %s", e.Setting, e.Problem)
 }
 
-// ReadAuthorities reads CA certificates in PEM.
-func ReadAuthorities(ctx context.Context, name string) (*x509.CertPool, error) {
+// ReadAuthorities reads CA certificates in PEM. signs says what they have signed, for the hint.
+func ReadAuthorities(ctx context.Context, name, signs string) (*x509.CertPool, error) {
 	if err := atomicfile.CheckWriters("CA file", name); err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func ReadAuthorities(ctx context.Context, name string) (*x509.CertPool, error) {
 	}
 	if err != nil {
 		return nil, exit.New(exit.CodeSettings, fmt.Errorf("CA file %s: %w", name, exit.WithoutPath(err)),
-			"name a file with the certificate of the CA that signed the server's; it begins with -----BEGIN CERTIFICATE-----")
+			"name a file with the certificate of the CA that signed "+signs+"; it begins with -----BEGIN CERTIFICATE-----")
 	}
 	return pool, nil
 }

@@ -79,7 +79,7 @@ func (p *Profile) Trust(ctx context.Context) (trust.Policy, error) {
 		return t, nil
 	}
 	var err error
-	t.Authorities, err = ReadAuthorities(ctx, p.CA)
+	t.Authorities, err = ReadAuthorities(ctx, p.CA, "the server's")
 	return t, err
 }
 

@@ -127,7 +127,7 @@ func readTable(ctx context.Context, name string) (*hwcheck.Table, error) {
 			return table, nil
 		}
 	}
-	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), "docs/hardware-table.md shows the format")
+	return nil, exit.New(exit.CodeSettings, fmt.Errorf("hardware table %s: %w", name, exit.WithoutPath(err)), atomicfile.ReadHint(err, "docs/hardware-table.md shows the format"))
 }
 
 // The notes of a list that simulate wrote: the first marks each phone, the second precedes the address of its web page.
@@ -160,7 +160,7 @@ func ReadPhoneList(ctx context.Context, name string) ([]hwcheck.ListedPhone, err
 		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), "check the name of the list, and in which folder it is")
 	}
 	if !errors.As(err, &list) {
-		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), hint)
+		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, exit.WithoutPath(err)), atomicfile.ReadHint(err, hint))
 	}
 	if len(list.Faults) == 1 {
 		return nil, exit.New(exit.CodeSettings, fmt.Errorf("phone list %s: %w", name, err), list.Faults[0].Advice)

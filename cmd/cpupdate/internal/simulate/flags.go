@@ -161,9 +161,10 @@ func (o *waitOptions) validate() error {
 }
 
 // simulatedTrust names the files that phones use in secure mode.
-type simulatedTrust struct{ ca, cert, key string }
+type simulatedTrust struct{ ca, cert, key, folder string }
 
 func (o *simulatedTrust) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.folder, "secure-folder", "", "put all phones into secure mode, with an authority made for this run, and write ca.pem, service.crt and service.key for push into `FOLDER`")
 	flags.StringVar(&o.ca, "ca", "", "in secure mode (--fault secure-mode): the authorities that they trust, a `FILE` in PEM (default none)")
 	flags.StringVar(&o.cert, "phone-cert", "", "in secure mode: the certificate that they present, a `FILE` in PEM")
 	flags.StringVar(&o.key, "phone-key", "", "in secure mode: the key of that certificate, a `FILE` in PEM")
@@ -171,6 +172,9 @@ func (o *simulatedTrust) addFlags(flags *pflag.FlagSet) {
 
 // read reads the files. The content of a key file never appears in an error.
 func (o *simulatedTrust) read(ctx context.Context) (pool *x509.CertPool, certificate *tls.Certificate, err error) {
+	if err := o.checkFolder(); err != nil {
+		return nil, nil, err
+	}
 	if (o.cert == "") != (o.key == "") {
 		return nil, nil, exit.Usage("simulate", "--phone-cert and --phone-key: use both or none")
 	}
@@ -188,7 +192,7 @@ func (o *simulatedTrust) read(ctx context.Context) (pool *x509.CertPool, certifi
 		pair, err := atomicfile.ReadKeyPair(ctx, o.cert, o.key)
 		if err != nil {
 			return nil, nil, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.cert, exit.WithoutPath(err)),
-				"use a certificate and its key, in two PEM files as openssl writes them")
+				atomicfile.KeyPairHint(err))
 		}
 		certificate = &pair
 	}

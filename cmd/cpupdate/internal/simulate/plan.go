@@ -37,13 +37,13 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 	if err != nil {
 		return nil, err
 	}
-	password := ""
-	if o.Password.Given() {
-		secret, _, err := o.Password.FromFlags(ctx, con)
-		if err != nil {
-			return nil, err
-		}
-		password = secret.Reveal()
+	password, err := o.pagePassword(ctx, con)
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := o.defaults.read(ctx, con, o.Place.Web)
+	if err != nil {
+		return nil, err
 	}
 	plan := make([]simulated, len(listed))
 	for i, l := range listed {
@@ -52,7 +52,7 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 			PartNumber: o.phone.Part, E164: countDigits(o.number, i), Level: level, Override: o.override || l.Override,
 			CallDelay: o.wait.call, InstallTime: o.wait.install, RestartTime: o.wait.restart,
 			ContactGap: o.wait.gap, CallLength: o.wait.callLength, Timeout: o.wait.timeout,
-			Authorities: pool, Certificate: certificate,
+			Authorities: pool, Certificate: certificate, Defaults: defaults,
 		}
 		if l.Address != "" && !o.Place.ListenGiven {
 			if c.Listen, err = hwcheck.ContactAddress(l.Address); err != nil {
@@ -72,6 +72,15 @@ func (o *Options) plan(ctx context.Context, con *console.Console) ([]simulated, 
 		return nil, err
 	}
 	return plan, o.addFaults(plan)
+}
+
+// pagePassword returns the password of the web pages, "" for that of a new phone.
+func (o *Options) pagePassword(ctx context.Context, con *console.Console) (string, error) {
+	if !o.Password.Given() {
+		return "", nil
+	}
+	password, _, err := o.Password.FromFlags(ctx, con)
+	return password.Reveal(), err
 }
 
 // listed returns the phones of --phones, or --count phones about which nothing is known.

@@ -50,6 +50,13 @@ func TestSimulatedConfig(t *testing.T) {
 		{"--web=127.0.0.1:4430 --count=2", 2, func(c phonesim.Config) any { return c.Web }, "127.0.0.1:4431"},
 		{"--web=:4430 --phones=" + list, 2, func(c phonesim.Config) any { return c.Web }, "127.0.0.8:4430"},
 		{"--web=127.0.0.1 --web-password-file=" + password, 1, func(c phonesim.Config) any { return c.Password }, "of the page"},
+		{"--web=127.0.0.1 --web-defaults=ftp://files.example:2121/cp/600/ --web-defaults-username=fw --web-defaults-password-file=" + password, 1, func(c phonesim.Config) any {
+			d := c.Defaults
+			return []any{d.HTTPS, d.Server, d.Port, d.Path, d.Username, d.Password, d.BaseURL}
+		}, "[false files.example 2121 cp/600 fw of the page ]"},
+		{"--web=127.0.0.1 --web-defaults=ftp://files.example/%2F --count=2", 2, func(c phonesim.Config) any { return c.Defaults.Server + " " + c.Defaults.Path }, "files.example /"},
+		{"--web=127.0.0.1 --web-defaults=ftp://files.example", 1, func(c phonesim.Config) any { return c.Defaults }, "ftp files.example: "},
+		{"--web=127.0.0.1 --web-defaults=https://files.example/cp/", 1, func(c phonesim.Config) any { return c.Defaults }, "https https://files.example/cp/"},
 		{"--service=dls.example:18443", 1, func(c phonesim.Config) any { return c.Service }, "dls.example:18443"},
 		{"--count=2 --e164=0049", 2, func(c phonesim.Config) any { return c.E164 }, "0050"},
 		{"--model=cp205", 1, func(c phonesim.Config) any { return c.DeviceType }, "OpenScape Desk Phone CP205"},
@@ -176,6 +183,11 @@ func TestPlanRefused(t *testing.T) {
 		{"--ca=missing", exit.CodeSettings, "missing"},
 		{"--ca=" + clitest.File(t, "ca.pem", []byte("x")), exit.CodeSettings, "ca.pem"},
 		{"--web-password-file=missing", exit.CodeSettings, "missing"},
+		{"--web-defaults=ftp://h/", exit.CodeUsage, "--web"},
+		{"--web=127.0.0.1 --web-defaults=http://h/", exit.CodeUsage, "--web-defaults"},
+		{"--web=127.0.0.1 --web-defaults=ftp://u:p@h/", exit.CodeUsage, "--web-defaults"},
+		{"--web=127.0.0.1 --web-defaults-username=u", exit.CodeUsage, "--web-defaults"},
+		{"--web=127.0.0.1 --web-defaults=ftp://h/ --web-defaults-password-file=missing", exit.CodeSettings, "missing"},
 		{"--phones=missing", exit.CodeSettings, "missing"},
 		{list("address\n"), exit.CodeSettings, "site.csv"},
 		{list(many), exit.CodeSettings, "1001"},

@@ -37,6 +37,7 @@ type Options struct {
 	wait        waitOptions
 	trust       simulatedTrust
 	Password    credentials.Source
+	defaults    phoneDefaults
 }
 
 // AddFlags declares the flags.
@@ -53,6 +54,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	end = console.Group(flags, "Addresses")
 	o.Place.addFlags(flags)
 	flags.StringVar(&o.Password.File, "web-password-file", "", "read the password of the web pages from `FILE` (default 123456, as on a new phone)")
+	o.defaults.addFlags(flags)
 	end()
 	end = console.Group(flags, "Phone list")
 	flags.StringVarP(&o.output, "output", "o", "sim.csv", "write the phone list to `FILE`")
@@ -73,6 +75,9 @@ func Run(ctx context.Context, con *console.Console, o Options) error {
 	}
 	force, err := o.mayWrite(ctx)
 	if err != nil {
+		return err
+	}
+	if err := o.secureSite(plan); err != nil {
 		return err
 	}
 	con.KeepPipes()

@@ -100,7 +100,7 @@ func (p *Purpose) score(text string, against []string) {
 	}
 }
 
-// Classify returns what a form that takes a file is for. It looks at all that names the form: the names of its page and of where
+// Classify returns what a form is for that takes a file, or makes the phone fetch one. It looks at all that names the form: the names of its page and of where
 // it sends, title, headings, labels, field names and hidden values. A title or heading that stands on the start pages, too,
 // says nothing. What else is sent with the file, a button or a selection, can only speak against it.
 func (f *Form) Classify(start []*Page) Purpose {
@@ -113,13 +113,17 @@ func (f *Form) Classify(start []*Page) Purpose {
 	}
 	texts := []string{f.Page.Title}
 	names := []string{f.Page.URL.Query().Get("page"), f.Page.URL.Path, cut(f.Action(), maxName)}
+	fileName := (*Control)(nil)
+	if t := f.Transfer(); t != nil {
+		fileName = t.File()
+	}
 	for _, c := range f.Controls {
 		switch {
 		case c.Kind == "hidden" && !c.isLanguage():
 			names = append(names, cut(c.Name, maxName), cut(c.Value, maxName))
-		case c.Kind == "file" && !c.Disabled:
+		case c == fileName, c.Kind == "file" && !c.Disabled:
 			names = append(names, cut(c.Name, maxName))
-			texts = append(texts, c.labels...)
+			texts = append(append(texts, c.labels...), c.before)
 		}
 	}
 	p := Purpose{Against: f.objection()}

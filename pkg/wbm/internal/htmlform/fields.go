@@ -91,14 +91,18 @@ func (c *Control) selected() []option {
 	return nil
 }
 
-// URLEncode encodes fields as [URLEncoded], in their order.
+// URLEncode encodes fields as [URLEncoded], in their order, as browsers do (URL standard, "application/x-www-form-urlencoded
+// serializing"): that escapes a tilde and no asterisk, unlike net/url.
 func (p *Page) URLEncode(fields []Field) []byte {
+	escape := func(text string) string {
+		return strings.NewReplacer("%2A", "*", "~", "%7E").Replace(url.QueryEscape(p.Encode(text)))
+	}
 	var b strings.Builder
 	for i, field := range fields {
 		if i > 0 {
 			b.WriteByte('&')
 		}
-		b.WriteString(url.QueryEscape(p.Encode(field.Name)) + "=" + url.QueryEscape(p.Encode(field.Value)))
+		b.WriteString(escape(field.Name) + "=" + escape(field.Value))
 	}
 	return []byte(b.String())
 }

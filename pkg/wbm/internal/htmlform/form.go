@@ -32,8 +32,12 @@ type Control struct {
 	owned    bool   // it names one
 	checked  bool
 	multiple bool
+	readOnly bool
+	limited  bool // it takes limit characters at most
+	limit    int
 	options  []option
-	labels   []string
+	labels   []string          // that name it
+	before   string            // the cell before it, if nothing names it better
 	button   map[string]string // attributes of a button: where it sends, and what it is called
 	caption  string            // text on a button
 }
@@ -94,7 +98,11 @@ func (r *reader) control(name string, a map[string]string) error {
 		return ErrTooLarge
 	}
 	has := func(attribute string) bool { _, there := a[attribute]; return there }
-	c := &Control{form: r.form, id: a["id"], Kind: name, Name: a["name"], Value: a["value"], checked: has("checked"), multiple: has("multiple")}
+	c := &Control{
+		form: r.form, id: a["id"], Kind: name, Name: a["name"], Value: a["value"], checked: has("checked"), multiple: has("multiple"),
+		readOnly: has("readonly"),
+	}
+	c.limit, c.limited = maxLength(a["maxlength"])
 	c.owner, c.owned = a["form"]
 	c.Disabled = has("disabled") || r.disabled.open()
 	switch kind := strings.ToLower(strings.TrimSpace(a["type"])); name {
@@ -107,6 +115,7 @@ func (r *reader) control(name string, a map[string]string) error {
 		}
 		if c.Kind == "text" && !r.hidden.open() {
 			r.endCell()
+			c.before = r.lastCell()
 			r.addCell(cut(c.Value, MaxCell)) // it is displayed
 		}
 	case "button":
@@ -122,9 +131,9 @@ func (r *reader) control(name string, a map[string]string) error {
 	if c.Kind == "submit" || c.Kind == "image" {
 		c.button = a
 	}
-	if n := len(r.p.Cells); n > 0 && c.Kind != "text" {
+	if len(r.p.Cells) > 0 && c.Kind != "text" {
 		r.endCell()
-		c.labels = append(c.labels, r.p.Cells[len(r.p.Cells)-1]) // the cell before it, if nothing names it better
+		c.before = r.lastCell()
 	}
 	if r.label != nil {
 		r.label.controls = append(r.label.controls, c)

@@ -22,6 +22,10 @@ type Page struct {
 	Forms    []*Form
 	Success  string // text of the first element of class success (observed: sja/openstage-ssh)
 	Failure  string // the same of class error (assumed)
+	Model    string // the same of class part_4, which holds the model in a banner (observed: main_banner.cmd of OpenStage phones, in nbe95/cowphone)
+
+	Green []string // texts that are green, bounded (observed: captures of an OpenStage page in nbe95/cowphone)
+	Red   []string // the same in red
 
 	latin bool // it is ISO-8859-1, and so is what its forms send
 }
@@ -39,6 +43,7 @@ const (
 	MaxControls = 4096
 
 	maxAttributes = 64 // of one tag
+	maxColoured   = 64 // texts in a colour
 	maxNested     = 16 // elements within one another whose text is gathered
 	maxName       = 200
 )
@@ -106,6 +111,11 @@ func (p *Page) Encode(text string) string {
 		b = append(b, byte(r))
 	}
 	return string(b)
+}
+
+// takes reports whether a form on the page can send a text as it stands.
+func (p *Page) takes(text string) bool {
+	return !p.latin || !strings.ContainsFunc(text, func(r rune) bool { return r > 0xFF })
 }
 
 // Contains reports whether a text, given in lower case, is visible on any of the pages, in whatever case.

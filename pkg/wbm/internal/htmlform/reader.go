@@ -238,6 +238,14 @@ func (r *reader) addCell(text string) {
 	}
 }
 
+// lastCell returns the last cell; "" if there is none, or a row begins.
+func (r *reader) lastCell() string {
+	if n := len(r.p.Cells); n > 0 {
+		return r.p.Cells[n-1]
+	}
+	return ""
+}
+
 // finish ends what the page left open, and assigns labels and controls.
 func (r *reader) finish() {
 	r.deliver(true)

@@ -39,14 +39,15 @@ func (r *reader) visible(name string, a map[string]string) error {
 		r.openLabel(a["for"])
 	}
 	r.outcomeText(name, a["class"])
+	r.colouredText(name, a)
 	return nil
 }
 
-// outcomeText gathers the text of elements that have the class of a success or of an error.
+// outcomeText gathers the text of elements that have the class of a success, of an error, or of the model in a banner.
 func (r *reader) outcomeText(name, classes string) {
 	p := r.p
 	for class := range strings.FieldsSeq(strings.ToLower(classes)) {
-		if outcome := map[string]*string{"success": &p.Success, "error": &p.Failure}[class]; outcome != nil && !isVoid(name) {
+		if outcome := map[string]*string{"success": &p.Success, "error": &p.Failure, "part_4": &p.Model}[class]; outcome != nil && !isVoid(name) {
 			r.gather(name, false, func(text string) {
 				if *outcome == "" {
 					*outcome = text
@@ -54,6 +55,19 @@ func (r *reader) outcomeText(name, classes string) {
 			})
 		}
 	}
+}
+
+// colouredText gathers the text of elements that are green or red. It leaves room for others whose text is gathered.
+func (r *reader) colouredText(name string, a map[string]string) {
+	texts := map[string]*[]string{"green": &r.p.Green, "red": &r.p.Red}[colourOf(name, a)]
+	if texts == nil || isVoid(name) || len(*texts) >= maxColoured || len(r.gathered) >= maxNested/2 {
+		return
+	}
+	r.gather(name, false, func(text string) {
+		if text != "" {
+			*texts = append(*texts, text)
+		}
+	})
 }
 
 // refresh treats a page that shows another one after at most 5 s as one with that page in a frame.
