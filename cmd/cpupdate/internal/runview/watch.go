@@ -114,6 +114,7 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 // caller holds the lock.
 func (w *Watch) note(e fleet.Event) {
 	if e.Phone == fleet.NoPhone {
+		w.called = w.called || e.Step == fleet.StepCallError // of one of several phones with the same address
 		return
 	}
 	before := &w.states[e.Phone]
