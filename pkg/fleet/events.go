@@ -28,14 +28,14 @@ func newEvents(caller func(Event)) *events {
 	return &events{caller: caller, others: make(chan Event, maxOthers), ended: map[int]bool{}, given: map[int]redactor{}}
 }
 
-// hide redacts a password from now on.
+// hide redacts one more password from now on.
 func (r *events) hide(password secret.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.redactor = newRedactor(password)
+	r.redactor = r.redactor.and(password)
 }
 
-// hideOf redacts one more password from now on, in what one phone says: it was given that password.
+// hideOf redacts one more password from now on, in what one phone says: it is given that password.
 func (r *events) hideOf(number int, password secret.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -119,6 +119,9 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 	if web := plan.web(); web != nil {
 		r.events.hide(web.Password)
 	}
+	if plan.Image != nil {
+		r.events.hide(passwordOf(plan.Image.Source))
+	}
 	return phones, nil
 }
 

@@ -52,7 +52,8 @@ func (p *phone) prepareTransfer(ctx context.Context, v *visit) (*wbm.Submission,
 	if err != nil {
 		return nil, err
 	}
-	p.runner.events.hideOf(p.index, access.Password)
+	v.given = access.Password
+	p.runner.events.hideOf(p.index, v.given)
 	var prepared *wbm.Submission
 	v.while(func() { prepared, err = v.session.Prepare(ctx, v.form, access) })
 	if err != nil {
