@@ -119,8 +119,8 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 	if web := plan.web(); web != nil {
 		r.events.hide(web.Password)
 	}
-	if plan.Image != nil {
-		r.events.hide(passwordOf(plan.Image.Source))
+	for _, password := range plan.secrets() {
+		r.events.hide(password)
 	}
 	return phones, nil
 }

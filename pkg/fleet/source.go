@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"strconv"
 
-	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -44,13 +43,5 @@ func (f *file) offering(r Request) serve.Offering {
 func Elsewhere(d wpi.Deployment) Source { return elsewhere{d} }
 
 type elsewhere struct{ deployment wpi.Deployment }
-
-// passwordOf returns the password of the server that every phone is given; none if each phone gets its own.
-func passwordOf(s Source) secret.Secret {
-	if fixed, known := s.(elsewhere); known {
-		return secret.New(fixed.deployment.Password)
-	}
-	return secret.Secret{}
-}
 
 func (e elsewhere) Grant(Request) (*Grant, error) { return &Grant{Deployment: e.deployment}, nil }

@@ -157,6 +157,9 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	if image.Source, err = r.source(ctx, callbackServer); err != nil {
 		return err
 	}
+	if r.o.Route.ToServer() {
+		image.Secret = r.d.Access.Password
+	}
 	plan := fleet.Plan{
 		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image,
 	}
