@@ -319,6 +319,7 @@ func TestTransferNotSent(t *testing.T) {
 		"elsewhere now": {strings.Replace(fmt.Sprintf(transferPage, "", "t"), "page.cmd?lang=en", "//127.0.0.2/", 1), wbm.KindNoForm},
 		"a logo now":    {strings.Replace(fmt.Sprintf(transferPage, "", "t"), "value=23", "value=logo", 1), wbm.KindNoForm},
 		"shorter now":   {strings.Replace(fmt.Sprintf(transferPage, "", "t"), "maxlength=12", "maxlength=2", 1), wbm.KindTooLong},
+		"twice now":     {fmt.Sprintf(transferPage+transferPage, "", "t", "", "u"), wbm.KindManyForms},
 		"logged out":    {loginPage, wbm.KindSession},
 	} {
 		t.Run(name, func(t *testing.T) {
