@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,8 +20,10 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
@@ -30,6 +35,7 @@ type app struct {
 	store  *settings.Store
 	pass   *credentials.Store
 	hosts  *knownhosts.Store
+	record *record.Store
 	around doctor.Surroundings
 
 	clock    func() time.Time
@@ -59,7 +65,39 @@ func newApp() *app {
 	}
 	around := doctor.Surroundings{Terminal: os.Getenv("TERM"), NoColor: os.Getenv("NO_COLOR") != "", CI: os.Getenv("CI") != ""}
 	around.Proxies = proxiesSet(os.Getenv, runtime.GOOS == "windows")
-	return wire(con, store, pass, around)
+	a := wire(con, store, pass, around)
+	a.record.Variable = os.Getenv("CPUPDATE_JOURNAL")
+	a.record.Folder, a.record.FolderErr = stateFolder(os.Getenv, runtime.GOOS)
+	a.record.Origin = origin
+	return a
+}
+
+// stateFolder returns the folder for what cpupdate remembers on a system.
+func stateFolder(get func(string) string, system string) (string, error) {
+	base := get("XDG_STATE_HOME")
+	switch {
+	case system == "windows":
+		base = get("LOCALAPPDATA")
+	case system == "darwin" && get("HOME") != "":
+		base = filepath.Join(get("HOME"), "Library", "Application Support")
+	case system != "darwin" && !filepath.IsAbs(base) && get("HOME") != "": // as the XDG base directory specification says
+		base = filepath.Join(get("HOME"), ".local", "state")
+	}
+	if base == "" {
+		missing := map[string]string{"windows": "%LOCALAPPDATA% is not set", "darwin": "$HOME is not set"}[system]
+		return "", errors.New(cmp.Or(missing, "neither $XDG_STATE_HOME nor $HOME is set"))
+	}
+	return filepath.Join(base, "cpupdate"), nil
+}
+
+// origin returns who runs cpupdate, and where, for the journal.
+func origin() journal.Origin {
+	by := journal.Origin{Tool: buildVersion()}
+	if me, err := user.Current(); err == nil {
+		by.User = me.Username
+	}
+	by.Host, _ = os.Hostname()
+	return by
 }
 
 // proxiesSet returns the proxy variables that are set. On Windows, names that differ in case only are one variable.
@@ -77,13 +115,14 @@ func proxiesSet(get func(string) string, oneCase bool) (set []string) {
 func wire(con *console.Console, store *settings.Store, pass *credentials.Store, around doctor.Surroundings) *app {
 	return &app{
 		con: con, store: store, pass: pass, hosts: &knownhosts.Store{Console: con, Settings: store}, around: around,
-		open: bind.Open, dial: transfer.Dial, clock: time.Now,
+		record: &record.Store{Folder: store.Folder, FolderErr: store.FolderErr, Origin: func() journal.Origin { return journal.Origin{Tool: buildVersion()} }},
+		open:   bind.Open, dial: transfer.Dial, clock: time.Now,
 	}
 }
 
 // env returns what a push is handed.
 func (a *app) env() push.Env {
-	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Dial: a.dial, Version: buildVersion()}
+	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Journal: a.record, Dial: a.dial, Version: buildVersion()}
 }
 
 // queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.

@@ -112,7 +112,7 @@ func (s *ciSite) run(t *testing.T, folder, script string) (exit.Code, string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", script)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "CPUPDATE_CONFIG=")
+	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_CONFIG_HOME="+folder, "CPUPDATE_CONFIG=", "CPUPDATE_JOURNAL="+filepath.Join(folder, "journal.db"))
 	if strings.Contains(script, "--password-stdin") {
 		cmd.Env = append(cmd.Env, "FIRMWARE_PASSWORD="+s.password, "CPUPDATE_PASSWORD=")
 	} else {

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -67,7 +69,9 @@ func TestDocsJSON(t *testing.T) {
 	show := runview.NewReport(&console.Console{Out: &out, JSON: true}, []fleet.Target{{Address: "phone"}}, nil, 0, func(err error) { t.Error(err) })
 	show.Event(fleet.Event{Step: fleet.StepAnswered, Err: errors.New("why")})
 	show.Event(fleet.Event{Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller, Err: errors.New("who")})
+	show.Event(fleet.Event{Step: fleet.StepSettling, Err: errors.New("why")})
 	seen.lines(t, out.String())
+	seen.earlier(t, image)
 	for event, fields := range want {
 		got := seen.events[event]
 		slices.Sort(got)
@@ -129,6 +133,18 @@ func (s *seenFields) push(t *testing.T, image, password string, faults, args []s
 		}
 		s.lines(site.t, r.out)
 	})
+}
+
+// earlier pushes to phones that a run that was killed instructed.
+func (s *seenFields) earlier(t *testing.T, image string) {
+	for _, runs := range []string{versionOld, versionNew} {
+		inMemory(t, func(site *site) {
+			folder := site.t.TempDir()
+			phone := site.phone("", func(c *phonesim.Config) { c.Version = version(site.t, runs) })
+			killedRun(site.t, folder, phone.Address(), time.Minute, journal.Listed{Address: phone.Address()}, journal.Reported{Device: was(1)}, journal.Instructing{Version: versionNew})
+			s.lines(site.t, site.push(folder, image, phone.Address(), "--serve", "--hw-level", "3", "--json").out)
+		})
+	}
 }
 
 // lines notes the fields of the lines of an answer.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -78,11 +81,20 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
 	o.Listen.AddFlags(flags)
+	end = console.Group(flags, "This machine")
+	addJournalFlag(a, flags)
+	end()
 	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
 	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
+	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that a run that was cut off instructed may take from then to report the new version (`DURATION`)")
 	end()
 	o.Image.AddTrustFlags(flags)
+}
+
+// addJournalFlag declares the flag of the journal.
+func addJournalFlag(a *app, flags *pflag.FlagSet) {
+	flags.StringVar(&a.record.Flag, "journal", "", "the journal `FILE` (default $CPUPDATE_JOURNAL, or journal.db in the state folder)")
 }
 
 // imageToPush rejects standard input as the image; further arguments are phones.

@@ -40,7 +40,7 @@ func newDocShell(t *testing.T) *docShell {
 func (s *docShell) command(ctx context.Context, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Dir = s.folder
-	cmd.Env = append(os.Environ(), "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "CPUPDATE_CONFIG=", "CPUPDATE_PASSWORD=")
+	cmd.Env = append(os.Environ(), "HOME="+s.home, "XDG_CONFIG_HOME="+s.home, "CPUPDATE_CONFIG=", "CPUPDATE_PASSWORD=", "CPUPDATE_JOURNAL="+filepath.Join(s.home, "journal.db"))
 	return cmd
 }
 

@@ -66,7 +66,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	flags.StringVar(&a.store.ConfigFlag, "config", "", "the settings `FILE` (default config.toml in the settings folder)")
 	flags.BoolVar(&a.con.NoColor, "no-color", false, "do not use colours, even on a terminal")
 
-	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newDoctor(a), newVersion(a), newCompletion(a))
+	root.AddCommand(newInspect(a), newCheck(a), newDescribe(a), newPack(a), newPush(a), newPhone(a), newSimulate(a), newDemo(a), newDefaults(a), newTrust(a), newHistory(a), newDoctor(a), newVersion(a), newCompletion(a))
 	help := newHelp(a)
 	root.SetHelpCommand(help)
 	asUsage(root)

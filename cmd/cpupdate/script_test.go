@@ -29,6 +29,11 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
+	if folder := os.Getenv(journalsVariable); folder != "" && os.Getenv("CPUPDATE_JOURNAL") == "" { // in a process that a test starts
+		if err := os.Setenv("CPUPDATE_JOURNAL", filepath.Join(folder, strconv.Itoa(os.Getpid())+".db")); err != nil {
+			panic(err)
+		}
+	}
 	log.SetOutput(io.Discard) // as in main
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGQUIT} {
 		if signal.Ignored(s) { // as in the background of a shell: processes that tests start would ignore it too
@@ -39,7 +44,27 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"cpupdate": main, "answering": answering})
+	testscript.Main(withJournals{m}, map[string]func(){"cpupdate": main, "answering": answering})
+}
+
+// journalsVariable names the folder of the journals of processes that tests start. Each has its own, since many of their phones have
+// the same MAC address; and none writes into that of whoever runs the tests.
+const journalsVariable = "CPUPDATE_TEST_JOURNALS"
+
+// withJournals runs the tests with such a folder.
+type withJournals struct{ *testing.M }
+
+// Run runs the tests.
+func (m withJournals) Run() int {
+	folder, err := os.MkdirTemp("", "cpupdate-journals")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Setenv(journalsVariable, folder); err != nil {
+		panic(err)
+	}
+	return m.M.Run()
 }
 
 // TestScript runs the command as a person would: testdata/script, one file a subject.
@@ -55,6 +80,8 @@ func TestScript(t *testing.T) {
 			env.Setenv("USERPROFILE", home)
 			env.Setenv("AppData", filepath.Join(home, "settings"))
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "settings"))
+			env.Setenv("LOCALAPPDATA", filepath.Join(home, "state"))
+			env.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
 			env.Setenv("SETTINGS", settingsFolder(home))
 			env.Setenv(credentials.KeyringVariable, credentials.KeyringOff) // a developer's keyring is his own
 			return os.MkdirAll(home, 0o700)

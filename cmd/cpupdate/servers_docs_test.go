@@ -101,7 +101,7 @@ func (s *pageSite) run(lines string) string {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), "sh", "-uc", lines)
 	cmd.Dir = s.work
-	cmd.Env = append(os.Environ(), "HOME="+s.work, "XDG_CONFIG_HOME="+s.work, "CPUPDATE_CONFIG=", "CPUPDATE_PASSWORD=")
+	cmd.Env = append(os.Environ(), "HOME="+s.work, "XDG_CONFIG_HOME="+s.work, "CPUPDATE_CONFIG=", "CPUPDATE_PASSWORD=", "CPUPDATE_JOURNAL="+filepath.Join(s.work, "journal.db"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.t.Errorf("%s: %v\n%s", lines, err, out)

@@ -132,6 +132,9 @@ func fleetFiles(t *testing.T) map[string]*ast.File {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, own := range []string{"run.go", "earlier.go"} { // what the command says of a phone that another run has
+		names = append(names, filepath.Join("internal", "record", own))
+	}
 	files := map[string]*ast.File{}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
@@ -141,7 +144,7 @@ func fleetFiles(t *testing.T) map[string]*ast.File {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[filepath.Base(name)] = file
+		files[strings.TrimPrefix(filepath.ToSlash(name), "../../pkg/fleet/")] = file
 	}
 	return files
 }
@@ -162,7 +165,7 @@ func constantsOf(t *testing.T, file, typeName string) []string {
 	return out
 }
 
-// sentencesOfFleet returns what package fleet says with each kind: the texts of its failures, by kind.
+// sentencesOfFleet returns what packages fleet and record say with each kind: the texts of its failures, by kind.
 func sentencesOfFleet(t *testing.T) map[string][]string {
 	t.Helper()
 	names := map[string]string{}
@@ -177,6 +180,9 @@ func sentencesOfFleet(t *testing.T) map[string][]string {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		ast.Inspect(files[name], func(n ast.Node) bool {
 			kind, text := sentenceOf(n)
+			if selector, ok := kind.(*ast.SelectorExpr); ok { // of another package
+				kind = selector.Sel
+			}
 			constant, ok := kind.(*ast.Ident)
 			if !ok || names[constant.Name] == "" || text == "" {
 				return true
@@ -200,7 +206,7 @@ func sentenceOf(n ast.Node) (kind ast.Expr, text string) {
 		}
 	case *ast.CompositeLit:
 		for _, element := range n.Elts {
-			if pair, ok := element.(*ast.KeyValueExpr); ok && (n.Type == nil || isName(n.Type, "Failure")) { // in a table the type is left out
+			if pair, ok := element.(*ast.KeyValueExpr); ok && (n.Type == nil || isName(n.Type, "Failure") || isFleets(n.Type, "Failure")) { // in a table the type is left out
 				switch {
 				case isName(pair.Key, "Kind"):
 					kind = pair.Value
@@ -215,6 +221,12 @@ func sentenceOf(n ast.Node) (kind ast.Expr, text string) {
 		}
 	}
 	return kind, text
+}
+
+// isFleets reports whether an expression is a name of package fleet.
+func isFleets(e ast.Expr, name string) bool {
+	selector, ok := e.(*ast.SelectorExpr)
+	return ok && isName(selector.X, "fleet") && selector.Sel.Name == name
 }
 
 func isName(e ast.Expr, name string) bool {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -181,7 +182,8 @@ func textContent(front []byte) Content {
 			return Content{Name: kind.name}
 		}
 	}
-	if isText(front) || isText(fromUTF16(front)) {
+	wide := fromUTF16(front)
+	if isText(front) || isText(wide) && !bytes.ContainsAny(wide, "\ufffd\uffff") { // no characters, as erased flash memory has
 		return Content{TextFile, len(front) >= contentBytes || isHex(front)} // long, or an image in hexadecimal digits
 	}
 	return Content{}
@@ -193,12 +195,23 @@ func isHex(text []byte) bool {
 	return regexp.MustCompile(`^[0-9A-Fa-fsSxX:,\s]+$`).Match(text) && regexp.MustCompile(`[0-9A-Fa-f]{2}`).Match(text)
 }
 
-// fromUTF16 returns text in UTF-16 as its bytes without the zeros, and nil if it is none: it knows characters up to U+00FF.
+// fromUTF16 returns text in UTF-16 with a byte order mark as UTF-8, and nil if it is none. The last character may be cut.
 func fromUTF16(front []byte) []byte {
-	if !bytes.HasPrefix(front, []byte("\xff\xfe")) && !bytes.HasPrefix(front, []byte("\xfe\xff")) {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(front, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(front, []byte("\xff\xfe")):
 		return nil
 	}
-	return []byte(strings.ToValidUTF8(strings.ReplaceAll(string(front[2:]), "\x00", ""), "?"))
+	var units []uint16
+	for front = front[2:]; len(front) >= 2; front = front[2:] {
+		units = append(units, order.Uint16(front))
+	}
+	if last := len(units) - 1; last >= 0 && utf16.IsSurrogate(rune(units[last])) {
+		units = units[:last]
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 // windowsLetters are those bytes below 0xa0 that texts have in windows-1252: quotation marks, dashes, the euro sign.

@@ -56,7 +56,7 @@ func TestContentOf(t *testing.T) {
 	}
 	for name, front := range map[string]string{
 		"words": "Please find the firmware on the share.\n", "a table": "address,hw_level\n192.0.2.1,3\n", "no line break": "x", "German, windows-1252": "Ger\xe4te im S\xfcden: \x84alle\x93\r\n",
-		"German, UTF-8": "Geräte im Süden\n", "UTF-16, as Notepad writes it": "\xff\xfeG\x00e\x00r\x00\xe4\x00t\x00", "UTF-16, the other way round": "\xfe\xff\x00G\x00e\x00r", "a byte order mark": "\ufefftext",
+		"German, UTF-8": "Geräte im Süden\n", "UTF-16, as Notepad writes it": "\xff\xfeG\x00e\x00r\x00\xe4\x00t\x00", "Russian, UTF-16": "\xff\xfe\x1f\x04@\x04>\x04", "Chinese, UTF-16, the last character cut": "\xfe\xff\x56\xfa\x4e\xf6\xd8\x3d", "UTF-16, the other way round": "\xfe\xff\x00G\x00e\x00r", "a byte order mark": "\ufefftext",
 		"a key = value": "version = 1\n", "cut in the middle of a letter": "Ger\xc3", "digits and one word": "00 11 22 end\n", "35 KiB": strings.Repeat("words ", 35<<10/6),
 	} {
 		if c := bind.ContentOf([]byte(front)); c.Name != bind.TextFile || c.MayBeImage {

@@ -51,6 +51,27 @@ func TestKernelForgeries(t *testing.T) {
 	}
 }
 
+// TestLargeKernel checks that the CRC covers all bytes of a kernel that is read in several pieces.
+func TestLargeKernel(t *testing.T) {
+	kernel := forge.ValidKernel()
+	kernel.Data = bytes.Repeat([]byte("0123456"), 1<<18)
+	image := forge.ValidOpenStage().WithKernel(kernel).Image()
+	for name, at := range map[string]int{"intact": -1, "first byte": 0x80, "in the middle": 0x80 + len(kernel.Data)/2, "last byte": 0x80 + len(kernel.Data) - 1} {
+		changed, want := slices.Clone(image), bind.Right
+		if at >= 0 {
+			changed[at] ^= 1
+			want = bind.Wrong
+		}
+		f, err := bind.NewFile(bytes.NewReader(changed), int64(len(changed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Verify(t.Context()); (err == nil) != (want == bind.Right) || f.Facts().Integrity.Kernel != want {
+			t.Errorf("%s: got %v, %s", name, err, f.Facts().Integrity.Kernel)
+		}
+	}
+}
+
 // sendAll reads an image in chunks through a Pass, as an upload does.
 func sendAll(f *bind.File, size int) error {
 	pass := f.NewPass(false)

@@ -32,41 +32,47 @@ func newIdentity(c *x509.Certificate) *identity {
 	return &identity{serve.SubjectOf(c), certificateMACs(c)}
 }
 
-// macForm finds a MAC address with other text around it: six pairs of digits with the same separator, with neither a letter nor a
-// digit beside them, or twelve digits without separators, with no other such digit beside them.
-var macForm = regexp.MustCompile(`(?:^|[^0-9A-Za-z])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2})(?:[^0-9A-Za-z]|$)` +
+// macForm finds a MAC address with other text around it: six pairs of digits with the same separator, or three groups of four with
+// dots, with neither a letter nor a digit beside them, or twelve digits without separators, with no other such digit beside them.
+var macForm = regexp.MustCompile(`(?:^|[^0-9A-Za-z])((?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4})(?:[^0-9A-Za-z]|$)` +
 	`|(?:^|[^0-9A-Fa-f])([0-9A-Fa-f]{12})(?:[^0-9A-Fa-f]|$)`)
+
+// moreDigits finds a separator and digits behind it, with which six pairs or three groups are no MAC address.
+var moreDigits = regexp.MustCompile(`^([:-][0-9A-Fa-f]|\.[0-9A-Fa-f]{4})`)
 
 // uuidForm finds UUIDs, whose last twelve digits are no MAC address.
 var uuidForm = regexp.MustCompile(`[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`)
 
-// certificateMACs returns the MAC addresses that a certificate holds, each once: in the common names and serial numbers of its
-// subject, and in its alternative names (assumed: nothing is published of the certificates of phones).
+// certificateMACs returns the MAC addresses that a certificate holds, each once: in its subject and in its alternative names (assumed:
+// nothing is published of the certificates of phones). Twelve digits without separators may be any number: of the subject, they count
+// only in common names, serial numbers and user IDs.
 func certificateMACs(c *x509.Certificate) []string {
-	texts := slices.Concat(c.DNSNames, c.EmailAddresses)
-	for _, u := range c.URIs {
-		texts = append(texts, u.String())
-	}
-	for _, name := range c.Subject.Names {
-		text, ok := name.Value.(string)
-		if kind := name.Type.String(); ok && (kind == "2.5.4.3" || kind == "2.5.4.5") {
-			texts = append(texts, text)
-		}
-	}
 	var macs []string
-	for _, text := range texts {
-		for _, mac := range macsIn(text) {
+	add := func(text string, bare bool) {
+		for _, mac := range macsIn(text, bare) {
 			if !slices.Contains(macs, mac) {
 				macs = append(macs, mac)
 			}
 		}
 	}
+	for _, text := range slices.Concat(c.DNSNames, c.EmailAddresses) {
+		add(text, true)
+	}
+	for _, u := range c.URIs {
+		add(u.String(), true)
+	}
+	const commonName, serialNumber, userID = "2.5.4.3", "2.5.4.5", "0.9.2342.19200300.100.1.1"
+	for _, name := range c.Subject.Names {
+		if text, ok := name.Value.(string); ok {
+			add(text, slices.Contains([]string{commonName, serialNumber, userID}, name.Type.String()))
+		}
+	}
 	return macs
 }
 
-// macsIn returns the MAC addresses in a text, in their normal form. Twelve decimal digits are not taken for one: they may be a
-// telephone number. More than six pairs are none either.
-func macsIn(text string) []string {
+// macsIn returns the MAC addresses in a text, in their normal form; bare takes those without separators too. Twelve decimal digits are
+// not taken for one: they may be a telephone number. More than six pairs, or three groups, are none either.
+func macsIn(text string, bare bool) []string {
 	var macs []string
 	text = uuidForm.ReplaceAllString(text, " ")
 	for {
@@ -77,8 +83,9 @@ func macsIn(text string) []string {
 		from, to := max(at[2], at[4]), max(at[3], at[5])
 		found := text[from:to]
 		text = text[to:]
-		longer := len(text) > 1 && text[0] == found[2] && strings.Contains("0123456789ABCDEFabcdef", text[1:2])
-		if mac, err := hwcheck.ParseMAC(found); err == nil && !longer && strings.ContainsAny(found, ":-ABCDEFabcdef") {
+		separated := strings.ContainsAny(found, ":-.")
+		longer := moreDigits.MatchString(text) && strings.Contains(found, text[:1])
+		if mac, err := hwcheck.ParseMAC(found); err == nil && !longer && (separated || bare && strings.ContainsAny(found, "ABCDEFabcdef")) {
 			macs = append(macs, mac)
 		}
 	}

@@ -45,6 +45,10 @@ func macCases() map[string]string {
 		"498912345678":                                       "", // a telephone number
 		"004989123456":                                       "",
 		"550e8400-e29b-41d4-a716-44665544000a":               "", // a UUID
+		"001a.e800.0001":                                     "00:1A:E8:00:00:01",
+		"cp600.001A.E800.0001.example":                       "00:1A:E8:00:00:01",
+		"001a.e800.0001.0002":                                "",
+		"0.9.2342.1920.0300.1001.1":                          "",
 		"deadbeef":                                           "",
 		"S30817-S7720-A101-4":                                "",
 		"\u0660\u0660:1A:E8:00:00:01":                        "",
@@ -55,7 +59,7 @@ func macCases() map[string]string {
 func TestMACsIn(t *testing.T) {
 	t.Parallel()
 	for text, want := range macCases() {
-		if got := strings.Join(macsIn(text), " "); got != want {
+		if got := strings.Join(macsIn(text, true), " "); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -66,11 +70,11 @@ func FuzzMACsIn(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, found := range macsIn(text) {
+		for _, found := range macsIn(text, true) {
 			if parsed, err := hwcheck.ParseMAC(found); err != nil || parsed != found {
 				t.Errorf("%q of %q, %v", found, text, err)
 			}
-			digits := strings.NewReplacer(":", "", "-", "").Replace(strings.ToUpper(text))
+			digits := strings.NewReplacer(":", "", "-", "", ".", "").Replace(strings.ToUpper(text))
 			if !strings.Contains(digits, strings.ReplaceAll(found, ":", "")) {
 				t.Errorf("%q is not in %q", found, text)
 			}
@@ -90,12 +94,12 @@ func TestCertificateMACs(t *testing.T) {
 	}
 	c := &x509.Certificate{
 		Subject: pkix.Name{Names: []pkix.AttributeTypeAndValue{
-			name(3, "001AE8000001"), name(3, "00-1A-E8-00-00-01"), name(5, "001AE8000002"), name(11, "001AE80000AA"), name(3, 5), name(10, "00:1A:E8:00:00:AB"),
+			name(3, "001AE8000001"), name(3, "00-1A-E8-00-00-01"), name(5, "001AE8000002"), name(11, "001AE80000AA"), name(3, 5), name(10, "00:1A:E8:00:00:06"), {Type: asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}, Value: "001AE8000007"},
 		}},
 		Issuer:   pkix.Name{Names: []pkix.AttributeTypeAndValue{name(3, "001AE80000AC")}},
 		DNSNames: []string{"a.001ae8000003.example"}, EmailAddresses: []string{"001ae8000004@example"}, URIs: []*url.URL{link},
 	}
-	want := []string{"00:1A:E8:00:00:03", "00:1A:E8:00:00:04", "00:1A:E8:00:00:05", "00:1A:E8:00:00:01", "00:1A:E8:00:00:02"}
+	want := []string{"00:1A:E8:00:00:03", "00:1A:E8:00:00:04", "00:1A:E8:00:00:05", "00:1A:E8:00:00:01", "00:1A:E8:00:00:02", "00:1A:E8:00:00:06", "00:1A:E8:00:00:07"}
 	if got := certificateMACs(c); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}

@@ -16,20 +16,20 @@ type decider interface {
 	decide() (ended bool, err error)
 }
 
-func (p *phone) check() hwcheck.Verdict { return p.runner.plan.Image.check(p.target, p.known()) }
+func (p *phone) check() hwcheck.Verdict { return p.image.check(p.target, p.known()) }
 
 func (p *phone) decide() (ended bool, err error) {
 	known := p.known()
-	return p.conclude(known, p.runner.plan.Image.check(p.target, known))
+	return p.conclude(known, p.image.check(p.target, known))
 }
 
 // noneFits returns an error if what is stated of the phone speaks against the image already: then it is not contacted.
 func (p *phone) noneFits() error {
-	if p.runner.plan.Image == nil {
+	if p.image == nil {
 		return nil
 	}
 	stated := p.runner.plan.complete(p.target.Known)
-	verdict := p.runner.plan.Image.check(p.target, stated)
+	verdict := p.image.check(p.target, stated)
 	if verdict.Answer != hwcheck.NotCompatible {
 		return nil
 	}
@@ -41,7 +41,7 @@ func (p *phone) noneFits() error {
 func (p *phone) conclude(known hwcheck.Phone, v hwcheck.Verdict) (ended bool, err error) {
 	p.result.Known, p.result.Verdict = known, &v
 	p.report(Event{Step: StepChecked, Verdict: &v, Known: known})
-	image := p.runner.plan.Image
+	image := p.image
 	switch {
 	case v.NothingToDo:
 		p.result.Outcome = NothingToDo

@@ -28,6 +28,7 @@ const (
 	StepPageOnly      Step = "page-only"   // Err: why the phone is known by its web page alone
 	StepPage          Step = "page"        // Text: the title of its web page, which was read
 	StepLoggedIn      Step = "logged-in"   // the page accepted the password
+	StepSettling      Step = "settling"    // Device, Limit: an earlier run instructed it, and it does not run the new version yet
 	StepFound         Step = "found"       // Device, Form, Text: the form for an image
 	StepSending       Step = "sending"     // Upload, Limit
 	StepSent          Step = "sent"        // Upload, Limit: every byte is sent
@@ -58,6 +59,7 @@ type Event struct {
 	Form    Form
 	Text    string
 	Outcome Outcome
+	Later   bool // with StepDone and StepFailed: an earlier run instructed it, and this one only queried it
 	Failure *Failure
 	Err     error
 }
@@ -117,4 +119,5 @@ type Result struct {
 	Down       time.Time        // when it was seen to restart; zero if it was not
 	Back       time.Time        // and to be there again
 	Took       time.Duration
+	Later      bool // an earlier run instructed it, and this one only queried it
 }

@@ -28,6 +28,13 @@ func newEvents(caller func(Event)) *events {
 	return &events{caller: caller, others: make(chan Event, maxOthers), ended: map[int]bool{}, given: map[int]redactor{}}
 }
 
+// begin begins the events of a plan: its phones have not ended.
+func (r *events) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.ended)
+}
+
 // hide redacts one more password from now on.
 func (r *events) hide(password secret.Secret) {
 	r.mu.Lock()

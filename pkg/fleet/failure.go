@@ -41,6 +41,9 @@ const (
 	KindNoAnswer     Kind = "no-answer"      // it is back, or never went down, and does not report its version
 	KindUnproven     Kind = "unproven"       // it runs the version that it ran before, and was not observed to install it
 	KindInterrupted  Kind = "interrupted"    // the run was stopped
+	KindNotBegun     Kind = "not-begun"      // whoever runs the plan did not let it begin
+	KindNotRecorded  Kind = "not-recorded"   // the step that cannot be undone could not be recorded, and was not taken
+	KindTaken        Kind = "taken"          // another run has this phone, and this one lets go of it
 
 	KindPageUnreachable Kind = "page-unreachable" // its web page does not answer
 	KindPageBroken      Kind = "page-broken"      // its page went silent, broke off or ended the session, before the upload

@@ -22,8 +22,8 @@ func (r *Runner) imageFailed(err error) {
 }
 
 // checkImage ends the run if the image changed. It returns errStopped if the run has ended.
-func (r *Runner) checkImage(ctx context.Context) error {
-	if check := r.plan.Image.Unchanged; check != nil && r.imageError() == nil {
+func (r *Runner) checkImage(ctx context.Context, image *Image) error {
+	if check := image.Unchanged; check != nil && r.imageError() == nil {
 		if err := check(ctx); err != nil && ctx.Err() == nil {
 			r.imageFailed(err)
 		}
@@ -50,9 +50,9 @@ func (p *phone) becauseOfImage(f *Failure) *Failure {
 	}
 	fetch := p.fetches.state()
 	switch {
-	case p.runner.plan.web() != nil && !p.runner.plan.web().Transfer:
+	case p.web() != nil && !p.web().Transfer:
 		f.Kind = KindImage // the sentence says how much was sent, and what the phone runs
-	case !p.result.Instructed && p.runner.plan.web() != nil:
+	case !p.result.Instructed && p.web() != nil:
 		f = failf(KindImage, "the transfer form was not submitted")
 	case !p.result.Instructed:
 		f = failf(KindImage, "the update command was not sent")

@@ -19,6 +19,7 @@ type phone struct {
 	runner  *Runner
 	index   int
 	target  Target
+	image   *Image // nil: it is only queried
 	address string // HOST:PORT
 	place   place  // guarded by the registry's lock
 
@@ -67,8 +68,8 @@ func newPhone(r *Runner, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)
 	p := &phone{runner: r, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
 	p.facts = &facts{target: t, cut: func(s string) string { return r.events.redactOf(index).cut(s) }, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
-	if r.plan.Image != nil {
-		p.facts.want = r.plan.Image.Facts
+	if p.image = r.plan.imageOf(t); p.image != nil {
+		p.facts.want = p.image.Facts
 	}
 	p.dialog = &dialog{
 		request: p.request, shared: p.shared, reporter: p, facts: p.facts, problems: p.problems, options: r.options,
@@ -76,6 +77,9 @@ func newPhone(r *Runner, index int, t Target, address string) *phone {
 	}
 	return p
 }
+
+// web returns how the phone's web page is visited, nil if it is not.
+func (p *phone) web() *Web { return p.runner.plan.webOf(p.target) }
 
 // report reports an event of this phone.
 func (p *phone) report(e Event) {
@@ -90,12 +94,17 @@ func (p *phone) run(ctx, early context.Context) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.dialog.contacts.Wait()
 	defer cancel()
-	err := errStopped
-	if p.slot.take(early) {
-		switch plan := &p.runner.plan; {
-		case plan.web() == nil:
+	err := p.begin(early)
+	if err == nil && !p.slot.take(early) {
+		err = errStopped
+	}
+	if err == nil {
+		switch {
+		case p.target.Earlier != nil && p.image != nil:
+			err = p.settle(ctx)
+		case p.web() == nil:
 			err = p.update(ctx)
-		case plan.Image == nil:
+		case p.image == nil:
 			err = p.examinePage(early)
 		default:
 			err = p.updateByPage(ctx, early)
@@ -117,12 +126,44 @@ func (p *phone) run(ctx, early context.Context) Result {
 		p.result.Outcome, p.result.Failure = "", f
 	}
 	shown := p.runner.events.redactOf(p.index).result(p.result)
-	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Failure: shown.Failure, Device: shown.After}
+	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Later: shown.Later, Failure: shown.Failure, Device: shown.After}
 	if shown.Failure != nil {
 		end.Step = StepFailed
 	}
 	p.runner.events.pass(end)
 	return shown
+}
+
+// begin waits until whoever runs the plan lets the phone begin.
+func (p *phone) begin(ctx context.Context) error {
+	if p.runner.plan.Begin == nil {
+		return nil
+	}
+	err := p.runner.plan.Begin(ctx, p.index)
+	failure := (*Failure)(nil)
+	switch {
+	case err == nil || errors.As(err, &failure):
+		return err
+	case ctx.Err() != nil:
+		return errStopped
+	}
+	return &Failure{Kind: KindNotBegun, Msg: "it was left alone", Err: err}
+}
+
+// commit lets whoever runs the plan record a step that cannot be undone, before it is taken.
+func (p *phone) commit(ctx context.Context, step Step) error {
+	if p.runner.plan.Commit == nil {
+		return nil
+	}
+	err := p.runner.plan.Commit(ctx, p.index, step)
+	failure := (*Failure)(nil)
+	switch {
+	case err == nil || errors.As(err, &failure):
+		return err
+	case ctx.Err() != nil:
+		return errStopped
+	}
+	return &Failure{Kind: KindNotRecorded, Msg: "it was left alone, because the next step could not be recorded", Err: err}
 }
 
 // errStopped reports that the run's context has ended. The context's cause is not this phone's: it may be how another one
@@ -134,10 +175,10 @@ func (p *phone) interrupted(ctx context.Context) *Failure {
 	if ctx.Err() == nil && p.runner.stopped() {
 		return failf(KindStopped, "skipped, because another phone is locked out: the password was not sent to this one")
 	}
-	byPage := p.runner.plan.web() != nil
+	byPage := p.web() != nil
 	switch {
 	case p.result.Instructed:
-	case byPage && !p.runner.plan.web().Transfer:
+	case byPage && !p.web().Transfer:
 		return failf(KindInterrupted, "interrupted before the image was sent")
 	case byPage:
 		return failf(KindInterrupted, "interrupted before the transfer form was submitted")
@@ -220,6 +261,9 @@ func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 // else with the end of the conversation. It reports whether the phone was instructed.
 func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
 	message, err := p.answer(ctx)
+	if err == nil && message != nil {
+		err = p.commit(ctx, StepInstructed)
+	}
 	if err == nil && message != nil && ctx.Err() != nil {
 		err = errStopped // since it was identified
 	}
@@ -237,7 +281,7 @@ func (p *phone) instruct(ctx context.Context, c *call) (bool, error) {
 // answer returns the update command for the phone, or nil if it gets none.
 func (p *phone) answer(ctx context.Context) (*wpi.ServiceMessage, error) {
 	p.result.Known = p.known()
-	if p.runner.plan.Image == nil {
+	if p.image == nil {
 		p.result.Outcome = Queried
 		return nil, nil //nolint:nilnil // no command is no error
 	}
@@ -252,10 +296,10 @@ func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.cl
 
 // deployment opens the source to the phone, and returns the update command.
 func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
-	if err := p.runner.checkImage(ctx); err != nil {
+	if err := p.runner.checkImage(ctx, p.image); err != nil {
 		return nil, err
 	}
-	image, at := p.runner.plan.Image, p.runner.registry.placeOf(p)
+	image, at := p.image, p.runner.registry.placeOf(p)
 	d, err := p.openSource(Request{Phone: at.remote.Addr(), Local: at.local, Accepts: p.accepts, Watch: p.fetches.watch(), Failed: p.runner.imageFailed})
 	if err != nil {
 		return nil, err
@@ -275,7 +319,7 @@ func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {
 
 // openSource gives the phone access to the image, and returns where it is.
 func (p *phone) openSource(r Request) (wpi.Deployment, error) {
-	grant, err := p.runner.plan.Image.Source.Grant(r)
+	grant, err := p.image.Source.Grant(r)
 	if err != nil {
 		return wpi.Deployment{}, noCommand(err)
 	}

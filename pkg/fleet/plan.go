@@ -22,6 +22,14 @@ type Plan struct {
 	Image  *Image         // nil: the phones are only queried
 	Pages  *Web           // without an image: the phones are not contacted, and their web pages are examined up to the form
 
+	// Settle is how long a phone that an earlier run instructed may take from then until it runs the new version; 15 min if 0.
+	Settle time.Duration
+	// Begin, if not nil, is called before a phone is contacted, and may wait. Its error leaves the phone alone.
+	Begin func(ctx context.Context, number int) error
+	// Commit, if not nil, is called before the step that cannot be undone: StepInstructed before a phone is sent the update command,
+	// and StepSending before the first byte of the image is sent to its web page. Its error leaves the phone alone.
+	Commit func(ctx context.Context, number int, step Step) error
+
 	// Back returns where a phone has to call back, given the local address that reaches it.
 	Back func(local netip.Addr) (host string, port int)
 }
@@ -35,6 +43,15 @@ type Target struct {
 	Reason   string        // why
 	Note     string        // of the list, such as the room; only shown
 	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
+	Image    *Image        // the software for it; nil: that of the plan
+	Earlier  *Earlier      // what an earlier run did with it; nil if that was nothing
+}
+
+// An Earlier says that a phone got the update command, or the image, from an earlier run whose end is not known. Such a phone is
+// only queried: it is never instructed again.
+type Earlier struct {
+	At     time.Time // when it got it
+	Before Device    // what it said before that
 }
 
 // Label returns the address with the beginning of the note, such as "192.0.2.1 (reception)", for people.
@@ -50,21 +67,29 @@ func (t Target) Label() string {
 	return t.Address + " (" + string(note) + ")"
 }
 
-// web returns how the phones' web pages are visited, nil if they are not.
-func (p *Plan) web() *Web {
-	if p.Image != nil {
-		return p.Image.Web
+// imageOf returns the software for a phone, nil if it gets none.
+func (p *Plan) imageOf(t Target) *Image {
+	if t.Image != nil {
+		return t.Image
+	}
+	return p.Image
+}
+
+// webOf returns how the web page of a phone is visited, nil if it is not.
+func (p *Plan) webOf(t Target) *Web {
+	if image := p.imageOf(t); image != nil {
+		return image.Web
 	}
 	return p.Pages
 }
 
 // secrets returns the passwords for the server of the image that phones may know before they are given one.
-func (p *Plan) secrets() []secret.Secret {
-	if p.Image == nil {
+func (i *Image) secrets() []secret.Secret {
+	if i == nil {
 		return nil
 	}
-	all := []secret.Secret{p.Image.Secret}
-	if fixed, known := p.Image.Source.(elsewhere); known {
+	all := []secret.Secret{i.Secret}
+	if fixed, known := i.Source.(elsewhere); known {
 		all = append(all, secret.New(fixed.deployment.Password))
 	}
 	return all
@@ -152,6 +177,7 @@ const (
 	defaultAltPort      = "443"
 	DefaultConfirmFirst = 20 * time.Second
 	defaultFinalStatus  = 8 * time.Second
+	defaultSettle       = 15 * time.Minute
 	defaultRefusalWatch = 15 // probes
 )
 

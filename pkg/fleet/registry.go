@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -33,6 +34,26 @@ type place struct {
 
 func newRegistry() *registry {
 	return &registry{byIP: map[netip.Addr][]*phone{}, byMAC: map[string]*phone{}, pages: map[netip.AddrPort]*phone{}}
+}
+
+// forget forgets what an earlier plan noted of the phones of this one.
+func (r *registry) forget(phones []*phone) {
+	again := map[string]bool{}
+	for _, p := range phones {
+		again[p.address] = true
+	}
+	stale := func(p *phone) bool { return again[p.address] }
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ip, there := range r.byIP {
+		if there = slices.DeleteFunc(there, stale); len(there) > 0 {
+			r.byIP[ip] = there
+		} else {
+			delete(r.byIP, ip)
+		}
+	}
+	maps.DeleteFunc(r.byMAC, func(_ string, p *phone) bool { return stale(p) })
+	maps.DeleteFunc(r.pages, func(_ netip.AddrPort, p *phone) bool { return stale(p) })
 }
 
 // placeOf returns what is known about a phone.

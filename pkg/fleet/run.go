@@ -66,7 +66,8 @@ type arrival struct {
 type arrivalKey struct{}
 
 // Run takes every phone of the plan to its end, and returns the results. A plan that cannot be carried out is an error;
-// when the context ends, the phones that are not done are KindInterrupted. A runner runs once.
+// when the context ends, the phones that are not done are KindInterrupted. Several plans run one after the other, not at a time:
+// a phone may be in more than one of them.
 func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 	phones, err := r.prepare(plan)
 	if err != nil {
@@ -96,6 +97,7 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 // prepare makes the plan's phones.
 func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 	r.plan = plan
+	r.events.begin()
 	seen, pages := map[string]int{}, map[string]int{}
 	var phones []*phone
 	for i, t := range plan.Phones {
@@ -107,7 +109,11 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
-		if web := plan.web(); web != nil {
+		for _, password := range plan.imageOf(t).secrets() {
+			r.events.hide(password)
+		}
+		if web := plan.webOf(t); web != nil {
+			r.events.hide(web.Password)
 			page := pageAddress(address, web.Port)
 			if first, twice := pages[page]; twice {
 				return nil, fmt.Errorf("phone %d: the web page of %s, %s, is the same as that of phone %d", i+1, t.Address, page, first+1)
@@ -116,12 +122,7 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 		}
 		phones = append(phones, newPhone(r, i, t, address))
 	}
-	if web := plan.web(); web != nil {
-		r.events.hide(web.Password)
-	}
-	for _, password := range plan.secrets() {
-		r.events.hide(password)
-	}
+	r.registry.forget(phones)
 	return phones, nil
 }
 

@@ -42,6 +42,7 @@ type Web struct {
 type visit struct {
 	reporter reporter
 	decider  decider
+	commit   func(context.Context, Step) error // before the step that cannot be undone
 	facts    *facts
 	dialog   *dialog
 	slot     *slot
@@ -58,6 +59,7 @@ type visit struct {
 	noImage  func(error)                                 // ends the run: the image is not what was verified any more
 
 	called   bool // the phone called: what counts is what it says there
+	admitted bool // a phone that settles: the password was asked for
 	mayLogin bool // the page took the password, and may be sent it once more, after the image
 	session  *wbm.Session
 	form     *wbm.Form
@@ -76,14 +78,14 @@ type visit struct {
 const defaultPage = "443"
 
 func (p *phone) newVisit() *visit {
-	web := p.runner.plan.web()
+	web := p.web()
 	var source Source
-	if p.runner.plan.Image != nil {
-		source = p.runner.plan.Image.Source
+	if p.image != nil {
+		source = p.image.Source
 	}
 	return &visit{
-		source: source, secrets: p.runner.plan.secrets(),
-		reporter: p, decider: p, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
+		source: source, secrets: p.image.secrets(),
+		reporter: p, decider: p, commit: p.commit, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
 		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
 		upload: upload{changed: make(chan struct{}, 1)},
 		claim:  func(port uint16, found []netip.Addr) error { return p.runner.registry.claimPages(p, port, found) },
@@ -125,7 +127,11 @@ func (p *phone) updateByPage(ctx, early context.Context) error {
 		v.leave()
 		return errStopped
 	}
-	if err := p.runner.checkImage(ctx); err != nil {
+	if err := p.runner.checkImage(ctx, p.image); err != nil {
+		v.leave()
+		return err
+	}
+	if err := v.commit(ctx, StepSending); err != nil {
 		v.leave()
 		return err
 	}

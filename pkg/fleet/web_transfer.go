@@ -17,6 +17,9 @@ import (
 // updateByTransfer has the phone fetch the image, by the transfer form of its page, and follows it.
 func (p *phone) updateByTransfer(ctx context.Context, v *visit) error {
 	prepared, err := p.prepareTransfer(ctx, v)
+	if err == nil {
+		err = p.commit(ctx, StepInstructed)
+	}
 	if err != nil {
 		p.withdraw()
 		v.leave()

@@ -221,16 +221,16 @@ func naiveFamilyModel(s situation, missing string) string {
 			family = statement
 		}
 	}
-	if s.Family == "" && len(s.Models) == 0 {
+	if s.Family == "" && len(s.Models) == 0 && s.Platform == "" {
 		return "not checked"
 	}
 	class := naiveClassOf(s, family, first)
-	if s.Platform != "" && len(s.Models) == 0 && s.FamilyObserved {
+	if s.Platform != "" && len(s.Models) == 0 && (s.FamilyObserved || s.Family == "") {
 		if class == "" || class == "assumed" {
 			return "not checked" // an observed platform never fails the rule, and is not enough to pass it
 		}
-		if family == "" {
-			return missing
+		if family == "" && first[0] >= '0' && first[0] <= '9' {
+			return missing // a number alone is a model of several families
 		}
 		return "pass"
 	}

@@ -63,10 +63,10 @@ func (c *evaluation) familyModel() Finding {
 		return f.with(Unknown, "sources disagree on the phone's model", "Find out which model the phone is and state only that.")
 	case !c.device.known:
 		return f.with(c.missing(), "the phone's model is not known", "State the phone's model to have it checked.")
-	case !c.facts.Family.Known() && !c.facts.Models.Known():
-		return f.with(NotChecked, "the image names no family or model", "State them in a descriptor beside the image to have them checked.")
 	case c.platform() && (class == nil || assumed): // the models that run it are unknown, so it can neither fail nor pass
 		return f.with(NotChecked, "the image names a platform, not a model", "State the models in a descriptor beside the image to have them checked.")
+	case !c.platform() && !c.facts.Family.Known() && !c.facts.Models.Known():
+		return f.with(NotChecked, "the image names no family or model", "State them in a descriptor beside the image to have them checked.")
 	case c.facts.Family.Known() && c.family.known && fold(c.family.value) != fold(c.facts.Family.Value):
 		return f.with(Fail, "the phone belongs to another family", "Use an image for "+quoted(c.family.value)+c.correctable()+".")
 	case class == nil && c.facts.Models.Known() && !c.listed():
@@ -81,9 +81,10 @@ func (c *evaluation) familyModel() Finding {
 	return f
 }
 
-// platform reports whether the image names no model but a platform, and its family was observed too.
+// platform reports whether the image names no model but a platform, and its family was observed too, or is not known, as
+// of the platform CP20X.
 func (c *evaluation) platform() bool {
-	return c.facts.Platform.Known() && !c.facts.Models.Known() && c.facts.Family.Confidence == bind.Observed
+	return c.facts.Platform.Known() && !c.facts.Models.Known() && (!c.facts.Family.Known() || c.facts.Family.Confidence == bind.Observed)
 }
 
 // listed reports whether the image names the phone's model.
@@ -91,11 +92,11 @@ func (c *evaluation) listed() bool {
 	return slices.ContainsFunc(c.facts.Models.Value, func(m string) bool { return model(m) == model(c.device.value) })
 }
 
-// familyOpen reports whether the phone's family is needed but unknown: the image names no model, or one that is only a
-// number, such as 40, which phones of several families have.
+// familyOpen reports whether the phone's family is needed but unknown: neither the image nor its class names a model, or
+// one that is only a number, such as 40, which phones of several families have.
 func (c *evaluation) familyOpen() bool {
 	number := c.device.known && strings.IndexAny(model(c.device.value), "0123456789") == 0
-	return !c.family.known && (!c.facts.Models.Known() || number)
+	return !c.family.known && (!c.facts.Models.Known() && c.classOf() == nil || number)
 }
 
 // modelsOpen reports whether it is not known which models the image is for.

@@ -24,7 +24,7 @@ var ErrSlow error = slowError{}
 type slowError struct{}
 
 func (slowError) Error() string {
-	return "less than 1 KiB of the file a second, averaged over some minutes"
+	return "less than 1 KiB of the file a second, averaged over a minute or more"
 }
 func (slowError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 func (slowError) Timeout() bool        { return true }

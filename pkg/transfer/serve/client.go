@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -105,9 +106,34 @@ func (o Options) verifyChain(chain []*x509.Certificate) error {
 	case isExpired(err):
 		return errors.New("an authority that signed it has expired, or is not valid yet")
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return errors.New("it is not signed by an authority for clients")
+		return unsigned(chain)
 	}
 	return errors.New(secret.Cut(err.Error(), maxSent))
+}
+
+// unsigned returns why no authority vouches for a chain: crypto/x509 takes a weak signature for that of an unknown authority.
+func unsigned(chain []*x509.Certificate) error {
+	for i, c := range chain {
+		switch c.SignatureAlgorithm {
+		case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		default:
+			continue
+		}
+		if i == 0 {
+			return fmt.Errorf("it is signed with %s, which is too weak", c.SignatureAlgorithm)
+		}
+		if !bytes.Equal(c.RawSubject, c.RawIssuer) { // nobody relies on what an authority signs for itself
+			return fmt.Errorf("the certificate of an authority in between, %q, is signed with %s, which is too weak", SubjectOf(c), c.SignatureAlgorithm)
+		}
+	}
+	if bytes.Equal(chain[0].RawSubject, chain[0].RawIssuer) {
+		return errors.New("it is not signed by an authority for clients, but by itself")
+	}
+	issuer := chain[0].Issuer.CommonName
+	if issuer == "" {
+		issuer = chain[0].Issuer.String()
+	}
+	return fmt.Errorf("it is not signed by an authority for clients; it names %q as its issuer", secret.Cut(issuer, maxSubject))
 }
 
 // isExpired reports whether a certificate is not valid because of the time.

@@ -92,6 +92,11 @@ func TestClientCertificates(t *testing.T) {
 	below := testca.New(t, testca.Options{Parent: between, Change: forClient("below")})
 	chained := &tls.Certificate{Certificate: [][]byte{below.Certificate[0], between.Certificate[0]}, PrivateKey: below.PrivateKey}
 	weak := testca.New(t, testca.Options{Parent: a.Pair(), RSA: 1024, Change: forClient("weak")})
+	weaklySigned := issued(a, func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })
+	weakBetween := testca.New(t, testca.Options{Parent: a.Pair(), Change: func(c *x509.Certificate) {
+		testca.SigningOthers(c)
+		c.Subject.CommonName, c.SignatureAlgorithm = "between", x509.ECDSAWithSHA1
+	}})
 	negative := testca.Rewrite(t, issued(a, nil), a.Pair(), 0, func(c *testca.TBS) { c.Serial = big.NewInt(-5) })
 	for name, row := range map[string]struct {
 		shown *tls.Certificate
@@ -103,10 +108,15 @@ func TestClientCertificates(t *testing.T) {
 		"for nothing stated":   {issued(a, func(c *x509.Certificate) { c.ExtKeyUsage, c.KeyUsage = nil, 0 }), "phone", true},
 		"through another":      {chained, "below", true},
 		"a negative number":    {negative, "phone", true},
-		"without the other":    {below, `"below", is not accepted: it is not signed by an authority for clients`, false},
+		"without the other":    {below, `"below", is not accepted: it is not signed by an authority for clients; it names "between" as its issuer`, false},
 		"of another authority": {issued(other, nil), `"phone", is not accepted: it is not signed by an authority for clients`, false},
-		"signed by itself":     {testca.New(t, testca.Options{Change: forClient("self")}), `"self", is not accepted: it is not signed`, false},
-		"expired":              {issued(a, testca.Expired), "it expired on " + time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly), false},
+		"signed by itself":     {testca.New(t, testca.Options{Change: forClient("self")}), `"self", is not accepted: it is not signed by an authority for clients, but by itself`, false},
+		"a weak signature":     {weaklySigned, `"phone", is not accepted: it is signed with ECDSA-SHA1, which is too weak`, false},
+		"a weak one between": {
+			&tls.Certificate{Certificate: [][]byte{below.Certificate[0], weakBetween.Certificate[0]}, PrivateKey: below.PrivateKey},
+			`the certificate of an authority in between, "between", is signed with ECDSA-SHA1, which is too weak`, false,
+		},
+		"expired": {issued(a, testca.Expired), "it expired on " + time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly), false},
 		"not valid yet": {issued(a, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(48*time.Hour), time.Now().Add(72*time.Hour)
 		}), "it is valid from ", false},

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -31,6 +32,7 @@ type Context struct {
 	List  string                      // of phones
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 	Flags console.Flags               // of the command line
+	Again string                      // the flags that a query of the same phones needs
 
 	Transfer bool // the phones' pages are given a transfer form
 }
@@ -46,7 +48,7 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindTLS, exit.CodeSettings, exit.CodeUnverified, "if it is an old phone, use --legacy-tls; if it is bound to a provisioning service in secure mode, update it with that service", ""},
 		{fleet.KindNotTrusted, exit.CodeSettings, exit.CodeUnverified, "without --service-cert, phones get a certificate that is made for the run, and a phone in secure mode does not trust it: use --service-cert and --service-key with a certificate that the phone's authority signed; with --service-cert, check that an authority which the phone trusts signed it, that the file also holds the authorities in between, that it has not expired, and that it names the address that phones call; if the phone is bound to another provisioning service, update it with that service", ""},
 		{fleet.KindNoCertificate, exit.CodeSettings, exit.CodeUnverified, "check that the phone is in secure mode, with a certificate of its own: its provisioning service can give it one; for phones that are not in secure mode, omit --phone-ca", ""},
-		{fleet.KindCertificate, exit.CodeSettings, exit.CodeUnverified, "check that --phone-ca names the authority that signed the phone's certificate, and the clock of this machine; if it has expired, renew it with the phone's provisioning service; if its RSA key is too short, use --legacy-tls", ""},
+		{fleet.KindCertificate, exit.CodeSettings, exit.CodeUnverified, "check that --phone-ca names the authority that signed the phone's certificate, and the clock of this machine; if it has expired, or its signature is too weak, renew it with the phone's provisioning service; if its RSA key is too short, use --legacy-tls", ""},
 		{fleet.KindOtherCertificate, exit.CodeSettings, exit.CodeUnverified, "find out which phone has this address now, and correct the address or the MAC address in the phone list; if the phone has another phone's certificate, renew it with its provisioning service", ""},
 		{fleet.KindAnotherPhone, exit.CodeSettings, exit.CodeUnverified, "correct the column mac or address in the phone list", "find out which phone has that address now, and check the display of the phone that got the update command"},
 		{fleet.KindDuplicate, exit.CodeSettings, exit.CodeUnverified, "remove one of the two from the list", ""},
@@ -65,6 +67,9 @@ func PhoneTable() []PhoneRow {
 		{fleet.KindNeverBack, exit.CodeUnverified, 0, "check the phone, and do not cut its power while LEDs blink; it may have a new address (see the DHCP server); then query it: cpupdate phone PHONE", ""},
 		{fleet.KindNoAnswer, exit.CodeUnverified, 0, "query it again in a few minutes: cpupdate phone PHONE", ""},
 		{fleet.KindUnproven, exit.CodeUnverified, 0, "check on the phone's display which version it runs; use --serve to see whether the phone fetches the whole image", ""},
+		{fleet.KindNotBegun, exit.CodeStopped, 0, "see the reason above, then go on", ""},
+		{fleet.KindNotRecorded, exit.CodeSettings, 0, "make room on the disk of the journal, or name a file on another one with --journal", ""},
+		{fleet.KindTaken, exit.CodeUnreachable, 0, "wait until the other run has finished, then see how it ended: cpupdate history PHONE", ""},
 		{fleet.KindInterrupted, exit.CodeInterrupted, exit.CodeInterrupted, "query which version it runs now: cpupdate phone PHONE", ""},
 	}
 }
@@ -95,6 +100,23 @@ func PhoneFailure(name string, in Context, r fleet.Result) *exit.Error {
 	return exit.New(exit.CodeInternal, fmt.Errorf("%s: %w", name, f))
 }
 
+// neighbourKind returns the kind of failure that calls from the address of a phone end with, where several phones have the address
+// and nobody knows whose calls they were; otherwise "".
+func neighbourKind(f *fleet.Failure) fleet.Kind {
+	switch {
+	case f.Kind != fleet.KindNoCall:
+	case errors.As(f.Err, new(*serve.AlertError)):
+		return fleet.KindNotTrusted
+	case errors.As(f.Err, new(*serve.CertificateError)):
+		return fleet.KindCertificate
+	case errors.Is(f.Err, serve.ErrNoCertificate):
+		return fleet.KindNoCertificate
+	case errors.As(f.Err, new(*serve.HandshakeError)):
+		return fleet.KindTLS
+	}
+	return ""
+}
+
 // hintFor returns the hint for how it ended with a phone.
 func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	f, hint := r.Failure, row.Hint
@@ -104,8 +126,16 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	if in.Transfer {
 		hint = cmp.Or(transferHint(f.Kind), hint)
 	}
+	hint = strings.ReplaceAll(hint, "cpupdate phone PHONE", "cpupdate phone PHONE"+in.Again)
 	hint = strings.ReplaceAll(hint, "PHONE", name)
+	if kind := neighbourKind(f); kind != "" {
+		table := PhoneTable()
+		at := slices.IndexFunc(table, func(other PhoneRow) bool { return other.Kind == kind })
+		return "calls from its address reach this machine, so no firewall is the cause; " + table[at].Hint
+	}
 	switch {
+	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
+		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
 	case f.Kind == fleet.KindTooLong:
 		return ofTooLong(hint, f)
 	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
@@ -162,6 +192,9 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	if stopped(results) {
 		ended = exit.CodeStopped
 	}
+	if slices.ContainsFunc(results, func(r fleet.Result) bool { return r.Failure != nil && r.Failure.Kind == fleet.KindNotRecorded }) {
+		ended = exit.CodeSettings
+	}
 	return exit.New(ended, fmt.Errorf("%d of %d phones %s: %s%s", len(bad), len(results), badEnd(plan, len(bad)), machineText(results), ShortList(names)), hintsOf(plan, in, results, bad)...)
 }
 
@@ -190,7 +223,7 @@ func nameAndWord(t fleet.Target, kind fleet.Kind) string {
 // queryAgain returns the command that queries the failed phones.
 func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
-		return "cpupdate phone --phones " + exit.Word(in.List)
+		return "cpupdate phone --phones " + exit.Word(in.List) + in.Again
 	}
 	text := "cpupdate phone"
 	for i, r := range results {
@@ -198,7 +231,7 @@ func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 			text += " " + plan.Phones[i].Address
 		}
 	}
-	return text
+	return text + in.Again
 }
 
 // badEnd returns what n failed phones have in common.
@@ -276,7 +309,9 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 			hint = fmt.Sprintf("see why with: cpupdate check %s %s", exit.Word(in.Image), exit.Word(plan.Phones[i].Address))
 			if in.List != "" { // the list describes the phones
 				hint += " --phones " + exit.Word(in.List)
-			} else {
+			}
+			hint += in.Again
+			if in.List == "" {
 				hint += ", and the flags that describe the phones"
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -39,6 +40,9 @@ func TestRunFailure(t *testing.T) {
 		{image, Context{}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c"},
 		{image, Context{}, []fleet.Result{stopped(true), stopped(false), stopped(true)}, "interrupted: 3 of 3 phones are not done; 2 have the update command already and may still update", "cpupdate phone a b c"},
 		{nil, Context{List: "site.csv"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv"},
+		{nil, Context{List: "site.csv", Again: " --phone-ca x"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones did not answer", "cpupdate phone --phones site.csv --phone-ca x"},
+		{image, Context{Again: " --phone-ca x"}, []fleet.Result{{}, stopped(false), stopped(false)}, "interrupted: 2 of 3 phones are not done; no update command was sent", "cpupdate phone b c --phone-ca x"},
+		{image, Context{Image: "i", Again: " --phone-ca x"}, []fleet.Result{{}, refused, refused}, "2 of 3 phones are not updated: b (incompatible), c (incompatible)", "cpupdate check i b --phone-ca x, and the flags that describe"},
 	} {
 		own := (*exit.Error)(nil)
 		if err := RunFailure(fleet.Plan{Phones: phones, Image: test.image}, test.in, test.results); !errors.As(err, &own) || own.Error() != test.want || !strings.Contains(strings.Join(own.Hints, "\n"), test.hint) {
@@ -47,12 +51,32 @@ func TestRunFailure(t *testing.T) {
 	}
 }
 
-// TestHintsAreCommands: what somebody is told to type names the phone.
+// TestHintsAreCommands: what somebody is told to type names the phone, and the flags without which it cannot be queried.
 func TestHintsAreCommands(t *testing.T) {
 	for _, kind := range []fleet.Kind{fleet.KindOldVersion, fleet.KindNeverBack, fleet.KindNoAnswer, fleet.KindInterrupted} {
-		f := PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
-		if hint := strings.Join(f.Hints, " "); !strings.HasSuffix(hint, "cpupdate phone 192.0.2.50") {
-			t.Errorf("%s: %q", kind, hint)
+		for _, again := range []string{"", " --phone-ca ca.pem"} {
+			f := PhoneFailure("192.0.2.50", Context{Again: again}, fleet.Result{Failure: &fleet.Failure{Kind: kind}})
+			if hint := strings.Join(f.Hints, " "); !strings.HasSuffix(hint, "cpupdate phone 192.0.2.50"+again) {
+				t.Errorf("%s: %q", kind, hint)
+			}
+		}
+	}
+}
+
+// TestNeighbourHint: calls that failed from an address that several phones have rule the firewall out.
+func TestNeighbourHint(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		hint string
+	}{
+		{&serve.HandshakeError{Err: &serve.AlertError{Alert: 48}}, "without --service-cert, phones get"},
+		{&serve.HandshakeError{Err: &serve.CertificateError{Err: errors.New("x")}}, "check that --phone-ca names"},
+		{serve.ErrNoCertificate, "omit --phone-ca"},
+		{&serve.HandshakeError{Err: errors.New("x")}, "use --legacy-tls"},
+	} {
+		f := PhoneFailure("192.0.2.50", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindNoCall, Err: fmt.Errorf("calls failed: %w", test.err)}})
+		if hint := strings.Join(f.Hints, " "); f.Code != exit.CodeUnreachable || !strings.HasPrefix(hint, "calls from its address reach") || !strings.Contains(hint, test.hint) || strings.Contains(hint, "open the port") {
+			t.Errorf("%v: %d, %q", test.err, f.Code, hint)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -124,5 +125,20 @@ func ReadKeyPair(ctx context.Context, certificate, key string) (tls.Certificate,
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("key %s: %w", key, exit.WithoutPath(err))
 	}
-	return tls.X509KeyPair(first, second)
+	pair, err := tls.X509KeyPair(first, second)
+	if err != nil && bytes.Contains(second, []byte("ENCRYPTED")) {
+		return pair, fmt.Errorf("key %s: %w", key, ErrEncrypted)
+	}
+	return pair, err
+}
+
+// ErrEncrypted means that a key is protected with a passphrase.
+var ErrEncrypted = errors.New("it is encrypted with a passphrase")
+
+// KeyPairHint returns the next step if [ReadKeyPair] returns an error.
+func KeyPairHint(err error) string {
+	if errors.Is(err, ErrEncrypted) {
+		return "write the key without its passphrase to a file that only you can read: umask 077; openssl pkey -in OLD -out NEW"
+	}
+	return "use a certificate and its key, in two PEM files as openssl writes them"
 }

@@ -97,7 +97,7 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		return nil, nil, err
 	}
 	if ctx.Err() != nil || len(targets) == 1 && results[0].Failure != nil {
-		return nil, nil, advice.RunFailure(plan, advice.Context{List: o.Phones.List, Flags: con.Flags}, results)
+		return nil, nil, advice.RunFailure(plan, advice.Context{List: o.Phones.List, Flags: con.Flags, Again: o.Listen.Again()}, results)
 	}
 	var phones []hwcheck.ListedPhone
 	silent := map[string]fleet.Result{}

@@ -33,7 +33,9 @@ func checkMany(ctx context.Context, con *console.Console, l *images.Loader, all 
 	for i := range doc.Phones {
 		row := &doc.Phones[i]
 		if r, ok := silent[row.Address]; ok {
-			row.Error, row.Why = exit.NewErrorDoc(advice.PhoneFailure(row.Address, advice.Context{}, r)), r.Failure.Error()
+			f := advice.PhoneFailure(row.Address, advice.Context{}, r)
+			f.Hints = con.Flags.Fit(f.Hints)
+			row.Error, row.Why = exit.NewErrorDoc(f), r.Failure.Error()
 		}
 	}
 	if err := con.Print(doc, func(w io.Writer) { verdict.MatrixText(w, con, loaded, doc) }); err != nil {

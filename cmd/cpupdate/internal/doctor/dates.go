@@ -159,7 +159,7 @@ func (x *diagnosis) serverDate(ctx context.Context) (time.Time, error) {
 // clockValidity checks that the presented certificates are valid now.
 func clockValidity(_ context.Context, x *diagnosis, _ int) finding {
 	if len(x.seen) == 0 {
-		return skipped("skipped: no certificate was presented")
+		return skipped("skipped: no server or web page presented a certificate")
 	}
 	for _, c := range x.seen {
 		if x.now.Before(c.leaf.NotBefore) || x.now.After(c.leaf.NotAfter) {
@@ -171,7 +171,10 @@ func clockValidity(_ context.Context, x *diagnosis, _ int) finding {
 
 // certificateService checks the certificate that is presented to phones.
 func certificateService(ctx context.Context, x *diagnosis, _ int) finding {
-	if x.o.Listen.Cert == "" {
+	switch {
+	case x.o.Listen.Cert == "" && x.o.Listen.PhoneCA != "":
+		return warn("a new one is made for each run: phones in secure mode do not trust it", "use --service-cert and --service-key with a certificate that the phones' authority signed")
+	case x.o.Listen.Cert == "":
 		return passed("a new one is made for each run")
 	}
 	certificate, _, err := x.o.Listen.Certificate(ctx)
@@ -222,7 +225,7 @@ func (x *diagnosis) certificateDoubts(certificate tls.Certificate) []callback.Do
 // certificatesSeen lists the presented certificates.
 func certificatesSeen(_ context.Context, x *diagnosis, _ int) finding {
 	if len(x.seen) == 0 {
-		return passed("no certificate was presented on this route")
+		return passed("no server or web page presented a certificate")
 	}
 	var names []string
 	for _, c := range x.seen {

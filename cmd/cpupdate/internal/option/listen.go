@@ -119,6 +119,20 @@ const (
 	phoneDescriptors = 3
 )
 
+// Again returns the flags without which another command cannot query the phones of this run: "", or with a space before each.
+func (o *Listen) Again() string {
+	text := ""
+	for _, flag := range [][2]string{{"--phone-ca", o.PhoneCA}, {"--service-cert", o.Cert}, {"--service-key", o.key}} {
+		if flag[1] != "" {
+			text += " " + flag[0] + " " + exit.Word(flag[1])
+		}
+	}
+	if o.Legacy {
+		text += " --legacy-tls"
+	}
+	return text
+}
+
 // Fit lowers --parallel to what this machine lets one process open, and says so. It returns how many connections to phones may
 // be open besides at a time, 0 for any number.
 func (o *Listen) Fit(con *console.Console) (connections int) {
@@ -173,7 +187,7 @@ func (o *Listen) Certificate(ctx context.Context) (certificate tls.Certificate, 
 		certificate, err = atomicfile.ReadKeyPair(ctx, o.Cert, o.key)
 		if err != nil {
 			err = exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.Cert, exit.WithoutPath(err)),
-				"use a certificate and its key, in two PEM files as openssl writes them")
+				atomicfile.KeyPairHint(err))
 		}
 		return certificate, nil, err
 	}

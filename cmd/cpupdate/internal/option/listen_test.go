@@ -3,6 +3,7 @@ package option
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -130,6 +131,28 @@ func TestCertificate(t *testing.T) {
 		_, _, err := newListen(t, "--service-cert", files[0], "--service-key", files[1]).Certificate(t.Context())
 		if codeOf(err) != exit.CodeSettings || !strings.Contains(err.Error(), files[0]) {
 			t.Errorf("%q: %v", files, err)
+		}
+	}
+	for _, text := range []string{"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n", "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"} {
+		_, _, err := newListen(t, "--service-cert", certFile, "--service-key", clitest.File(t, "locked.pem", []byte(text))).Certificate(t.Context())
+		e := (*exit.Error)(nil)
+		if !errors.As(err, &e) || e.Code != exit.CodeSettings || !strings.Contains(err.Error(), "locked.pem: it is encrypted with a passphrase") || !strings.Contains(e.Hints[0], "openssl pkey") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestAgain returns the flags that another command needs for the same phones.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	for want, args := range map[string][]string{
+		"":              {"--patience", "1m", "--listen", ":0"},
+		" --legacy-tls": {"--legacy-tls"},
+		" --phone-ca ca.pem --service-cert site/a.crt --service-key site/a.key": {"--service-key", "site/a.key", "--service-cert", "site/a.crt", "--phone-ca", "ca.pem"},
+		" --phone-ca " + exit.Word("my ca.pem"):                                 {"--phone-ca", "my ca.pem"},
+	} {
+		if got := newListen(t, args...).Again(); got != want {
+			t.Errorf("%q: %q, not %q", args, got, want)
 		}
 	}
 }

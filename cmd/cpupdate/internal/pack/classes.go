@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -31,20 +32,32 @@ func (o *DescribeOptions) addModels(ctx context.Context, store *settings.Store, 
 	if d.Named.Source == bind.FileName {
 		named = fmt.Sprintf("the file name says %s", d.Named.Value)
 	}
-	class := classes[0]
-	if len(d.Models) == 0 || class.Confidence == hwcheck.Assumed {
+	if len(d.Models) == 0 || classes[0].Confidence == hwcheck.Assumed {
 		return fmt.Sprintf("%s; phones of the models %s may take this image (%s): if they do, run describe again with %s",
-			named, strings.Join(class.Models, ", "), class.Describe(), flagsOf(d, class)), nil
+			named, strings.Join(classes[0].Models, ", "), classes[0].Describe(), flagsOf(d, classes[0])), nil
 	}
-	d.Models = union(class.Models, d.Models)
-	text := fmt.Sprintf("%s; the descriptor states the models %s, because they take the same image (%s); to state others, use --model",
-		named, strings.Join(d.Models, ", "), class.Describe())
-	assumed := slices.IndexFunc(classes, func(c hwcheck.Class) bool { return c.Confidence == hwcheck.Assumed })
-	if assumed < 0 {
-		return text, nil
+	return named + "; " + takeClasses(d, classes), nil
+}
+
+// takeClasses adds the models of all classes by which check lets a phone pass, and says which classes these are, and
+// which models may take the image too.
+func takeClasses(d *bind.Description, classes []hwcheck.Class) string {
+	var why []string
+	var models []string
+	for _, class := range classes {
+		if class.Confidence != hwcheck.Assumed {
+			models, why = union(models, class.Models), append(why, class.Describe())
+		}
 	}
-	class = classes[assumed]
-	return fmt.Sprintf("%s; the models %s may take it too (%s)", text, strings.Join(without(class.Models, d.Models...), ", "), class.Describe()), nil
+	d.Models = union(models, d.Models)
+	text := fmt.Sprintf("the descriptor states the models %s, because they take the same image (%s); to state others, use --model",
+		strings.Join(d.Models, ", "), strings.Join(why, "; "))
+	for _, class := range classes {
+		if more := without(class.Models, d.Models...); len(more) > 0 {
+			text += fmt.Sprintf("; the models %s may take it too (%s)", strings.Join(more, ", "), class.Describe())
+		}
+	}
+	return text
 }
 
 // noteModels writes what addModels returned.
@@ -56,7 +69,7 @@ func noteModels(con *console.Console, name, text string) {
 
 // flagsOf returns the flags that state the models of a class.
 func flagsOf(d *bind.Description, class hwcheck.Class) string {
-	models := "--model " + strings.Join(class.Models, ",")
+	models := "--model " + exit.ShellWord(strings.Join(class.Models, ","))
 	if d.Family == "" {
 		return fmt.Sprintf("--family %q %s", class.Family, models)
 	}

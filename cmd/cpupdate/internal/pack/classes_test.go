@@ -21,6 +21,8 @@ import (
 // TestDescribeClass checks which models a descriptor states of an image that names one model.
 func TestDescribeClass(t *testing.T) {
 	const table = "schema = 1\n[[class]]\nname = \"x\"\nfamily = \"OpenStage\"\nmodels = [\"OpenStage 15\", \"15\"]\n"
+	const other = "schema = 1\n[[class]]\nname = \"y\"\nfamily = \"OpenStage\"\nmodels = [\"40\", \"40G\"]\nsource = \"me\"\n"
+	const whole = "schema = 1\n[[class]]\nname = \"OpenStage\"\nfamily = \"OpenStage\"\nmodels = [\"OpenStage 60\", \"80\"]\nsource = \"me\"\n"
 	for _, test := range []struct {
 		name, device string
 		args         []string
@@ -33,6 +35,8 @@ func TestDescribeClass(t *testing.T) {
 		{"assumed", "OpenStage 60G", nil, "", "60G", "--model 60,60G,80,80G"},
 		{"no class", "OpenStage 15", nil, "", "15", ""},
 		{"class of the site", "OpenStage 15", nil, table, "OpenStage 15, 15", "class x (stated: "},
+		{"built-in class and one of the site", "OpenStage 40", nil, other, "40, 40G, 20", "(class y (stated: me); class OpenStage 20/40 (observed: "},
+		{"whole device type as a model", "OpenStage Hi", nil, whole, "", "with --family \"OpenStage\" --model 'OpenStage 60,80'\n"},
 		{"CP phone", "OpenScape Desk Phone CP205", nil, "", "CP200, CP205", "class CP20X"},
 	} {
 		parts := forge.ValidOpenStage()
@@ -89,8 +93,11 @@ func TestPackKernel(t *testing.T) {
 	part := forge.ValidKernel().Bytes()
 	o := newOptions(t, "--format=openstage", "--software-version=V3 R5.12.0", "--model=OpenStage 40", "--software-type=Siemens SIP")
 	con, _ := newConsole()
-	if err := Run(t.Context(), con, o, clitest.File(t, "payload", part)); err != nil {
-		t.Fatal(err)
+	var notes bytes.Buffer
+	con.Err = &notes
+	o.Stated.version = "V3 R5.13.0"
+	if err := Run(t.Context(), con, o, clitest.File(t, "payload", part)); err != nil || !strings.Contains(notes.String(), `"warning":`) || !strings.Contains(notes.String(), "the kernel is called") {
+		t.Fatalf("%v, %q", err, &notes)
 	}
 	if _, err := described(t.Context(), t, o.Output, nil); err != nil {
 		t.Fatal(err)

@@ -91,6 +91,9 @@ func Run(ctx context.Context, con *console.Console, o Options, name string) erro
 	if err != nil {
 		return err
 	}
+	for _, warning := range im.Warnings {
+		con.Note("warning", o.Output, warning)
+	}
 	return show(con, im)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -97,7 +98,7 @@ func TestAnswers(t *testing.T) {
 	if want := "none model, none address, page-odd, page-odd, another-phone"; strings.Join(got, ", ") != want {
 		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
 	}
-	text, err := json.Marshal(newPhonesDoc(answersOf()))
+	text, err := json.Marshal(newPhonesDoc(answersOf(), advice.Context{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err != nil {
 		return err
 	}
-	in := advice.Context{List: o.List, Flags: con.Flags}
+	in := advice.Context{List: o.List, Flags: con.Flags, Again: o.Listen.Again()}
 	var pages []Page
 	if o.Web.On {
 		in.Page = o.Web.Peer
@@ -59,7 +59,7 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 		return err
 	}
 	answers := newAnswers(targets, results, pages)
-	if err := con.Print(newPhonesDoc(answers), func(w io.Writer) { drawPhones(w, con, answers) }); err != nil {
+	if err := con.Print(newPhonesDoc(answers, in), func(w io.Writer) { drawPhones(w, con, answers) }); err != nil {
 		return err
 	}
 	for i, a := range answers {
@@ -107,12 +107,14 @@ type phoneDoc struct {
 	Call    *exit.ErrorDoc     `json:"call,omitempty"` // why it did not call, if its page was read
 }
 
-func newPhonesDoc(answers []answer) phonesDoc {
+func newPhonesDoc(answers []answer, in advice.Context) phonesDoc {
 	doc := phonesDoc{Schema: 1, Phones: []phoneDoc{}}
 	for _, a := range answers {
 		row := phoneDoc{Address: a.target.Address, Note: a.target.Note, Device: runview.NewDeviceDoc(a.result.After), Page: newPageDoc(a)}
 		errorDoc := func(f *fleet.Failure) *exit.ErrorDoc {
-			return exit.NewErrorDoc(advice.PhoneFailure(a.target.Address, advice.Context{}, fleet.Result{Failure: f}))
+			e := advice.PhoneFailure(a.target.Address, in, fleet.Result{Failure: f})
+			e.Hints = in.Flags.Fit(e.Hints)
+			return exit.NewErrorDoc(e)
 		}
 		f := a.failure()
 		if f != nil {

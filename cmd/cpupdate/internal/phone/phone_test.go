@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -27,7 +28,7 @@ func TestDocsJSONPhone(t *testing.T) {
 	targets := []fleet.Target{{Address: "192.0.2.50"}, {Address: "192.0.2.51"}}
 	doc := newPhonesDoc(newAnswers(targets, []fleet.Result{{
 		After: fleet.Device{Type: "a", SoftwareType: "b", Version: "c", PartNumber: "d", MAC: "e"},
-	}, {Failure: &fleet.Failure{Kind: fleet.KindNoCall}}}, []Page{{Failure: &fleet.Failure{Kind: fleet.KindPageOdd}}, {Banner: wbm.Banner{Model: "f"}}}))
+	}, {Failure: &fleet.Failure{Kind: fleet.KindNoCall}}}, []Page{{Failure: &fleet.Failure{Kind: fleet.KindPageOdd}}, {Banner: wbm.Banner{Model: "f"}}}), advice.Context{})
 	text, err := json.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
@@ -15,6 +16,7 @@ type Env struct {
 	Settings   *settings.Store
 	Passwords  *credentials.Store
 	KnownHosts *knownhosts.Store
+	Journal    *record.Store
 	Open       images.OpenFunc
 	Dial       option.DialFunc
 	Version    string // of cpupdate

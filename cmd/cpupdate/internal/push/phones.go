@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -14,11 +15,13 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -29,6 +32,7 @@ type rollout struct {
 	store   *settings.Store
 	pass    *credentials.Store
 	hosts   *knownhosts.Store
+	journal *record.Store
 	dial    option.DialFunc
 	version string // of cpupdate
 	o       Options
@@ -44,7 +48,7 @@ type rollout struct {
 
 // pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
 func pushToPhones(ctx context.Context, env Env, o Options, name string, addresses []string) error {
-	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, version: env.Version, o: o}
+	r := &rollout{con: env.Console, store: env.Settings, pass: env.Passwords, hosts: env.KnownHosts, journal: env.Journal, dial: env.Dial, version: env.Version, o: o}
 	if err := r.resolve(ctx, name, addresses); err != nil {
 		return err
 	}
@@ -132,6 +136,22 @@ func (r *rollout) noneFits() bool {
 
 // run starts to listen for phones, uploads the image if there is a server, and updates the phones.
 func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
+	rec, err := r.openJournal(ctx)
+	if err != nil {
+		return err
+	}
+	err = r.drive(ctx, stop, rec)
+	if failure := rec.Close(ctx); failure != nil {
+		if err == nil {
+			return failure
+		}
+		r.con.NoteAbout("warning", "the journal", failure.Error())
+	}
+	return err
+}
+
+// drive runs the update with everything that it needs on this machine.
+func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *record.Run) error {
 	size := int64(0)
 	if (r.o.Route.Serve || r.o.Route.ToPage()) && !r.o.DryRun {
 		size = r.file.Image().Size()
@@ -139,6 +159,10 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	show := runview.NewReport(r.con, r.targets, r.im, size, stop)
 	show.Tool = r.version
 	show.Context, show.Interval, show.Watch.Web = r.failureContext(), r.o.Listen.Interval, r.o.Route.Web.On
+	event := func(e fleet.Event) {
+		rec.Event(e)
+		show.Event(e)
+	}
 	image := &fleet.Image{Facts: r.file.Facts(), Policy: r.policy, Priority: r.o.priority()}
 	var err error
 	if r.o.Route.Web.On {
@@ -149,7 +173,7 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	if !r.o.Route.ToServer() {
 		image.Unchanged = r.file.CheckUnchanged
 	}
-	callbackServer, err := callback.Listen(ctx, &r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, show.Event)
+	callbackServer, err := callback.Listen(ctx, &r.o.Listen, r.con, r.targets, min(r.options.Timeout, option.ContactTimeout), r.options, event)
 	if err != nil {
 		return err
 	}
@@ -160,8 +184,12 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	if r.o.Route.ToServer() {
 		image.Secret = r.d.Access.Password
 	}
+	if err := r.record(ctx, rec); err != nil {
+		return err
+	}
+	show.NoteEarlier(r.targets)
 	plan := fleet.Plan{
-		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image,
+		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: image, Commit: rec.Commit, Settle: r.o.Settle,
 	}
 	end := show.Watch.Begin(callbackServer)
 	results, err := callbackServer.Runner.Run(ctx, plan)
@@ -178,9 +206,57 @@ func (r *rollout) run(ctx context.Context, stop context.CancelCauseFunc) error {
 	return err
 }
 
+// openJournal opens the journal before anything is sent, so that a problem with a file that was named costs nothing. It returns
+// nil for a run that is not recorded: a dry run does nothing to phones, and without a usable journal of its own place a push goes on.
+func (r *rollout) openJournal(ctx context.Context) (*record.Run, error) {
+	if r.o.DryRun {
+		return nil, nil //nolint:nilnil // a nil run records nothing
+	}
+	rec, err := r.journal.Begin(ctx)
+	return rec, r.unrecorded(ctx, err)
+}
+
+// unrecorded returns an error of the journal that ends the run, and shows another one.
+func (r *rollout) unrecorded(ctx context.Context, err error) error {
+	if err != nil && r.journal.Named() == "" && ctx.Err() == nil {
+		r.con.NoteAbout("warning", "the journal", "this push is not recorded: "+err.Error())
+		return nil
+	}
+	return err
+}
+
+// record records what the run does and its phones, and takes over what earlier runs did with them. Nothing was done to a phone so far.
+func (r *rollout) record(ctx context.Context, rec *record.Run) error {
+	used := r.im.Used(r.version).Image
+	image := journal.Image{
+		Name: filepath.Base(used.File), Version: used.Version, SoftwareType: used.SoftwareType, SHA256: used.SHA256, PayloadSHA256: used.PayloadSHA256,
+		Size: r.file.Image().Size(),
+	}
+	targets, err := rec.List(ctx, record.Push{Image: image, Route: r.way(), Settle: r.o.Settle}, r.targets)
+	if err != nil {
+		return r.unrecorded(ctx, err)
+	}
+	r.targets = targets
+	if n := record.Earlier(targets); n > 0 {
+		r.con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, len(targets), console.Span(r.o.Settle)))
+	}
+	return nil
+}
+
+// way returns how the image gets to the phones, for the journal.
+func (r *rollout) way() journal.Route {
+	switch {
+	case r.o.Route.Web.On:
+		return journal.Route{Way: "web"}
+	case r.o.Route.Serve:
+		return journal.Route{Way: "serve", Listen: r.o.Listen.Listen}
+	}
+	return journal.Route{Way: "server", Server: r.d.Access.FileURL(r.o.Upload.Filename), Profile: r.d.Origin}
+}
+
 // failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags}
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags, Again: r.o.Listen.Again()}
 	if r.o.Route.Web.On {
 		in.Page, in.Transfer = r.o.Route.Web.Peer, r.o.Route.ByTransfer()
 	}
@@ -252,6 +328,14 @@ func valueSetting(err error) error {
 
 // priority returns the priority that phones are given.
 func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
+
+// checkSettle rejects a time that is none.
+func (o *Options) checkSettle() error {
+	if o.Settle <= 0 {
+		return exit.Usage("push", "--settle %s: must be greater than zero", o.Settle)
+	}
+	return nil
+}
 
 // checkUrgency rejects an unknown priority.
 func (o *Options) checkUrgency() error {

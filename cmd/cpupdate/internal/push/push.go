@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -28,13 +29,14 @@ type Options struct {
 	Listen   option.Listen
 	Urgency  string
 	DryRun   bool
+	Settle   time.Duration // how long a phone that an earlier run instructed may take from then
 }
 
 // Run runs the command: it installs an image on phones, or uploads it.
 func Run(ctx context.Context, env Env, o Options, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.Phones.List != ""
 	o.Route.Legacy = o.Listen.Legacy
-	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.Listen.Validate("push"))
+	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.checkSettle(), o.Listen.Validate("push"))
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func newOptions(t *testing.T, args ...string) Options {
 	o.Image.AddTrustFlags(flags)
 	flags.StringVar(&o.Route.Profile, "profile", "", "")
 	flags.StringVar(&o.Urgency, "priority", "normal", "")
+	flags.DurationVar(&o.Settle, "settle", time.Minute, "")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "")
 	flags.StringVar(&o.Hardware, "hardware", "", "")
 	if err := flags.Parse(args); err != nil {

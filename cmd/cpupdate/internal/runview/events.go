@@ -29,6 +29,7 @@ type phoneEvent struct {
 	Upload     *uploadDoc     `json:"upload,omitempty"`
 	Text       string         `json:"text,omitempty"`
 	Outcome    string         `json:"outcome,omitempty"`
+	Later      bool           `json:"seen_later,omitempty"` // an earlier run instructed it, and this one only queried it
 	Instructed *bool          `json:"told,omitempty"`
 	Error      *exit.ErrorDoc `json:"error,omitempty"`
 	Why        string         `json:"why,omitempty"`
@@ -73,7 +74,7 @@ func newPhoneEvent(t fleet.Target, e fleet.Event, failed *exit.Error) phoneEvent
 		Schema: 1, Event: string(e.Step), Phone: t.Address, Note: t.Note, Time: e.At.UTC().Format(time.RFC3339Nano),
 		Attempt: e.Attempt, LimitMillis: e.Limit.Milliseconds(), Device: NewDeviceDoc(e.Device),
 		Verdict: e.Verdict, Fetch: newFetchDoc(e.Fetch),
-		Upload: newUploadDoc(e.Upload), Text: e.Text, Outcome: string(e.Outcome),
+		Upload: newUploadDoc(e.Upload), Text: e.Text, Outcome: string(e.Outcome), Later: e.Later,
 	}
 	if e.Verdict != nil {
 		known := verdict.NewPhoneDoc(t.Address, e.Known)

@@ -32,9 +32,9 @@ func (r *Report) many(e fleet.Event, p *phoneProgress) {
 		r.warnOnce()
 		fallthrough
 	case fleet.StepContacted, fleet.StepCalled, fleet.StepReading, fleet.StepChecked, fleet.StepAccepted,
-		fleet.StepBusy, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
+		fleet.StepBusy, fleet.StepSettling, fleet.StepRestarting, fleet.StepBack, fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller,
 		fleet.StepPageOnly, fleet.StepPage, fleet.StepLoggedIn, fleet.StepFound, fleet.StepAnswered, fleet.StepVisited:
-		if first := r.Watch.firstCallError(e); r.con.Verbose || e.Step == fleet.StepBusy || first {
+		if first := r.Watch.firstCallError(e); r.con.Verbose || e.Step == fleet.StepBusy || e.Step == fleet.StepSettling || first {
 			r.noteAbout(r.targets[e.Phone].Label(), stepText(e))
 		}
 	}
@@ -152,10 +152,26 @@ func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 		return e.Failure.Error()
 	case e.Failure != nil:
 		return what + ": " + e.Failure.Error()
+	case e.Outcome == fleet.Updated && e.Later:
+		return fmt.Sprintf("runs %s; an earlier run instructed it", Typed(e.Device))
 	case e.Outcome == fleet.Updated:
 		return fmt.Sprintf("%s -> %s, in %s", what, Typed(e.Device), console.Span(e.At.Sub(p.begun)))
 	}
 	return what
+}
+
+// settlingText describes a phone that an earlier run instructed and that does not run the new version yet.
+func settlingText(e fleet.Event) string {
+	text := "an earlier run instructed it; "
+	switch {
+	case e.Err != nil:
+		text += e.Err.Error()
+	case e.Device.Version != "":
+		text += "it still runs " + Typed(e.Device)
+	default:
+		text += "it does not report its version"
+	}
+	return text + "; querying it again for at most " + console.Span(e.Limit) + "; keep it on power"
 }
 
 // stepText describes a step.
@@ -170,6 +186,8 @@ func stepText(e fleet.Event) string {
 		text = e.Text
 	case e.Step == fleet.StepPage:
 		text = strings.TrimSpace("its web page: " + e.Text)
+	case e.Step == fleet.StepSettling:
+		return settlingText(e)
 	case e.Step == fleet.StepBusy:
 		text = "in a call"
 	case e.Step == fleet.StepContacted:

@@ -57,6 +57,17 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 	return r
 }
 
+// NoteEarlier notes what phones said before an earlier run instructed them.
+func (r *Report) NoteEarlier(targets []fleet.Target) {
+	r.Watch.mu.Lock()
+	defer r.Watch.mu.Unlock()
+	for i, t := range targets {
+		if t.Earlier != nil {
+			r.phones[i].before = t.Earlier.Before
+		}
+	}
+}
+
 // Event handles an event of the run: it records it and shows it.
 func (r *Report) Event(e fleet.Event) {
 	r.Watch.mu.Lock()
@@ -128,7 +139,7 @@ func (r *Report) failed(e fleet.Event, p *phoneProgress) *exit.Error {
 	if e.Failure == nil {
 		return nil
 	}
-	f := advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch})
+	f := advice.PhoneFailure(r.targets[e.Phone].Address, r.Context, fleet.Result{Failure: e.Failure, Verdict: p.verdict, Fetch: p.fetch, Later: e.Later})
 	f.Hints = r.con.Flags.Fit(f.Hints)
 	return f
 }
@@ -211,7 +222,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		r.noteAbout(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", console.Span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
-	case fleet.StepSilent, fleet.StepCallError, fleet.StepUnknownCaller:
+	case fleet.StepSilent, fleet.StepSettling, fleet.StepCallError, fleet.StepUnknownCaller:
 		r.noteAbout(name, stepText(e))
 	case fleet.StepDone:
 		r.done(e, p)
@@ -271,6 +282,10 @@ func (r *Report) done(e fleet.Event, p *phoneProgress) {
 	took := e.At.Sub(p.begun)
 	switch e.Outcome {
 	case fleet.Updated:
+		if e.Later {
+			r.row(console.Green, "verified", fmt.Sprintf("runs %s; an earlier run instructed it", Typed(e.Device)))
+			break
+		}
 		r.row(console.Green, "verified", fmt.Sprintf("runs %s, in %s", Typed(e.Device), console.Span(took)))
 	case fleet.Checked:
 		r.row(console.Yellow, "dry run", r.dryRunText())

@@ -47,6 +47,7 @@ const (
 	stateQueried
 	stateBusy
 	stateInstructed
+	stateSettling
 	stateFetching
 	stateSending
 	stateInstalling
@@ -113,6 +114,7 @@ func (w *Watch) run(ticks <-chan time.Time, stop <-chan struct{}) {
 // caller holds the lock.
 func (w *Watch) note(e fleet.Event) {
 	if e.Phone == fleet.NoPhone {
+		w.called = w.called || e.Step == fleet.StepCallError // of one of several phones with the same address
 		return
 	}
 	before := &w.states[e.Phone]
@@ -141,13 +143,13 @@ func (w *Watch) note(e fleet.Event) {
 
 // leftAlone reports whether a phone was not instructed because of what is known of it or of other phones.
 func leftAlone(f *fleet.Failure) bool {
-	return f != nil && (f.Kind == fleet.KindRefused || f.Kind == fleet.KindUnknown || f.Kind == fleet.KindStopped)
+	return f != nil && (f.Kind == fleet.KindRefused || f.Kind == fleet.KindUnknown || f.Kind == fleet.KindStopped || f.Kind == fleet.KindTaken || f.Kind == fleet.KindNotBegun)
 }
 
 // stateAfter returns the state of a phone after a step.
 func stateAfter(step fleet.Step) phoneState {
 	return map[fleet.Step]phoneState{
-		fleet.StepChecked: stateQueried, fleet.StepBusy: stateBusy, fleet.StepInstructed: stateInstructed, fleet.StepAccepted: stateInstructed,
+		fleet.StepChecked: stateQueried, fleet.StepBusy: stateBusy, fleet.StepSettling: stateSettling, fleet.StepInstructed: stateInstructed, fleet.StepAccepted: stateInstructed,
 		fleet.StepPage: stateQueried, fleet.StepLoggedIn: stateQueried, fleet.StepFound: stateQueried,
 		fleet.StepSending: stateSending, fleet.StepSent: stateInstalling, fleet.StepAnswered: stateInstalling,
 		fleet.StepFetching: stateFetching, fleet.StepFetched: stateInstalling, fleet.StepRestarting: stateRestarting,
@@ -185,6 +187,7 @@ func (w *Watch) status(share func() string) string {
 		{stateFetching, "fetching"},
 		{stateSending, "receiving the image"},
 		{stateInstructed, "instructed"},
+		{stateSettling, "instructed by an earlier run"},
 		{stateBusy, "in a call"},
 		{stateQueried, "queried"},
 		{stateUnreached, "not reachable yet"},

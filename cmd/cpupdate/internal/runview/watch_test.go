@@ -83,6 +83,8 @@ func TestNobodyCalls(t *testing.T) {
 		{[]fleet.Event{first, again, again}, 1},
 		{[]fleet.Event{first, called, again}, 0},
 		{[]fleet.Event{first, trouble, again}, 0},
+		{[]fleet.Event{first, {Phone: fleet.NoPhone, Step: fleet.StepCallError, Err: errors.New("x")}, again}, 0},
+		{[]fleet.Event{first, {Phone: fleet.NoPhone, Step: fleet.StepUnknownCaller, Err: errors.New("x")}, again}, 1},
 	} {
 		con, _, errOut := newConsole()
 		w := newWatch(con, make([]fleet.Target, 2))

@@ -192,7 +192,7 @@ func (o *simulatedTrust) read(ctx context.Context) (pool *x509.CertPool, certifi
 		pair, err := atomicfile.ReadKeyPair(ctx, o.cert, o.key)
 		if err != nil {
 			return nil, nil, exit.New(exit.CodeSettings, fmt.Errorf("certificate %s: %w", o.cert, exit.WithoutPath(err)),
-				"use a certificate and its key, in two PEM files as openssl writes them")
+				atomicfile.KeyPairHint(err))
 		}
 		certificate = &pair
 	}

@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"time"
+
+	code "modernc.org/sqlite/lib"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// Poll is how often Watch looks for new events.
+const Poll = 250 * time.Millisecond
+
+// Read implements [journal.Ledger].
+func (l *Ledger) Read(ctx context.Context, key journal.Key) iter.Seq2[journal.Event, error] {
+	return func(yield func(journal.Event, error) bool) {
+		records := l.records(ctx, "WHERE s.rollout = ? AND s.phone = ? ORDER BY e.seq", key.Rollout, key.Phone)
+		for record, err := range records {
+			if !yield(record.Event, err) {
+				return
+			}
+		}
+	}
+}
+
+// ReadAll implements [journal.Ledger]: stream by stream.
+func (l *Ledger) ReadAll(ctx context.Context, rollout string) iter.Seq2[journal.Record, error] {
+	return l.records(ctx, "WHERE s.rollout = ? ORDER BY s.phone, e.seq", rollout)
+}
+
+// Watch implements [journal.Ledger]. It looks for new events every [Poll].
+func (l *Ledger) Watch(ctx context.Context, rollout string, after journal.Seq) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		ticker := time.NewTicker(Poll)
+		defer ticker.Stop()
+		for {
+			// Unary plus: SQLite walks through the newest events, not through the streams.
+			query := "WHERE +s.rollout = ? AND e.seq > ? ORDER BY e.seq"
+			for record, err := range l.records(ctx, query, rollout, int64(min(after, math.MaxInt64))) {
+				if !yield(record, err) || err != nil {
+					return
+				}
+				after = record.Event.Seq
+			}
+			if err := l.present(); err != nil {
+				yield(journal.Record{}, err)
+				return
+			}
+			select {
+			case <-ctx.Done():
+				yield(journal.Record{}, context.Cause(ctx))
+				return
+			case <-ticker.C:
+			}
+		}
+	}
+}
+
+// records returns the events of a query about s, the streams, and e, their events.
+func (l *Ledger) records(ctx context.Context, where string, args ...any) iter.Seq2[journal.Record, error] {
+	query := "SELECT s.rollout, s.phone, e.seq, e.at, e.kind, e.data FROM streams s JOIN events e ON e.stream = s.id " + where
+	return rows(ctx, l, query, args, func(scan func(...any) error) (record journal.Record, err error) {
+		var seq int64
+		var stored journal.Stored
+		var kind, data sql.RawBytes
+		if err := scan(&record.Key.Rollout, &record.Key.Phone, &seq, &stored.At, &kind, &data); err != nil {
+			return record, err
+		}
+		stored.Kind, stored.Data = journal.Kind(kind), data
+		record.Event, err = stored.Event(journal.Seq(seq)) //nolint:gosec // SQLite counts from 1
+		if err != nil {
+			text := fmt.Sprintf("is damaged, and was left as it is: its event %d cannot be read", seq)
+			return record, failure(l.path, journal.ErrDamaged, text, err)
+		}
+		return record, nil
+	})
+}
+
+// rows returns what a function makes of each row of a query.
+func rows[T any](ctx context.Context, l *Ledger, query string, args []any, row func(scan func(...any) error) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		version, err := l.version(ctx, l.read)
+		if err == nil && version != l.format.version {
+			err = l.newer(version)
+		}
+		if err != nil {
+			yield(zero, l.explain(ctx, err))
+			return
+		}
+		found, err := l.read.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(zero, l.explain(ctx, err))
+			return
+		}
+		defer func() { _ = found.Close() }()
+		for found.Next() {
+			value, err := row(found.Scan)
+			if err != nil {
+				yield(zero, l.explain(ctx, err))
+				return
+			}
+			if !yield(value, nil) {
+				return
+			}
+		}
+		if err := found.Err(); err != nil {
+			yield(zero, l.explain(ctx, err))
+		}
+	}
+}
+
+// Rollouts implements [journal.Ledger].
+func (l *Ledger) Rollouts(ctx context.Context, f journal.Filter) iter.Seq2[journal.Rollout, error] {
+	since := int64(math.MinInt64)
+	if !f.Since.IsZero() {
+		since = f.Since.UnixMilli()
+	}
+	limit := -1
+	if f.Limit > 0 {
+		limit = f.Limit
+	}
+	where := `WHERE s.phone = '' AND e.seq = (SELECT min(seq) FROM events WHERE stream = s.id) AND e.at >= ?
+		ORDER BY e.seq DESC LIMIT ?`
+	return func(yield func(journal.Rollout, error) bool) {
+		for record, err := range l.records(ctx, where, since, limit) {
+			if !yield(journal.Rollout{Name: record.Key.Rollout, First: record.Event}, err) {
+				return
+			}
+		}
+	}
+}
+
+// Find implements [journal.Ledger].
+func (l *Ledger) Find(ctx context.Context, phone string) iter.Seq2[journal.Key, error] {
+	query := `SELECT s.rollout, s.phone FROM names n JOIN streams s ON s.id = n.stream WHERE n.name = ?
+		ORDER BY (SELECT max(seq) FROM events WHERE stream = s.id) DESC`
+	return rows(ctx, l, query, []any{journal.Name(phone)}, func(scan func(...any) error) (key journal.Key, err error) {
+		err = scan(&key.Rollout, &key.Phone)
+		return key, err
+	})
+}
+
+// Check looks through the whole file for damage. The error is a [*journal.Error] or the context's cause.
+func (l *Ledger) Check(ctx context.Context) error {
+	var found string
+	if err := l.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return l.explain(ctx, err)
+	}
+	if found == "ok" {
+		return nil
+	}
+	text, _ := explained(code.SQLITE_CORRUPT)
+	return failure(l.path, journal.ErrDamaged, text, errors.New(found))
+}

@@ -1,0 +1,193 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+)
+
+// A Progress is what the journal says of one phone of a plan.
+type Progress struct {
+	Ended      bool  // it has an outcome
+	Updated    bool  // a good one
+	Cause      Cause // of a bad one
+	MayPass    bool  // the cause may pass, and the phone got no update command and no image
+	Instructed bool  // it may have got the update command or the image, and has no outcome yet: it is only queried
+	Attempts   int
+	At         time.Time // when it ended
+}
+
+// A Control is what people and limits decided about a rollout.
+type Control struct {
+	Paused   bool
+	Stopped  bool
+	Opened   int // how many waves were opened, by the rollout itself or by a person
+	Forgiven int // limits of so many waves do not count any more: a person went on in spite of them
+}
+
+// A State is all that a decision needs.
+type State struct {
+	Phones  []Progress // as in the plan
+	Control Control
+}
+
+// A Verb is what to do next.
+type Verb string
+
+// The verbs.
+const (
+	Run    Verb = "run"    // take Phones on
+	Wait   Verb = "wait"   // until the time Until
+	Ask    Verb = "ask"    // a person has to open the next wave
+	Paused Verb = "paused" // a person paused the rollout
+	Over   Verb = "limit"  // a limit is reached
+	Stop   Verb = "stop"   // a person stopped the rollout
+	Done   Verb = "done"   // every phone has an outcome
+)
+
+// A Decision is what to do next. Whatever it says, phones that may have been instructed are followed to their end.
+type Decision struct {
+	Verb    Verb
+	Wave    int   // of the plan, from 0
+	Phones  []int // of the plan: to be taken on now, in their order
+	Until   time.Time
+	Reached Limit // with Over
+}
+
+// Decide returns what to do next, as a function of plan, state and time alone. Two processes that see the same state decide the
+// same.
+func (p *Plan) Decide(s State, now time.Time) Decision {
+	settling := p.settling(s)
+	d := p.gate(s)
+	switch d.Verb {
+	case Done:
+		return d
+	case Run:
+	default:
+		d.Phones = settling
+		return d
+	}
+	if opens := p.Rules.Window.Next(now); opens.After(now) {
+		return Decision{Verb: Wait, Wave: d.Wave, Until: opens, Phones: settling}
+	}
+	begin, due := p.open(s, d.Wave, now)
+	d.Phones = append(settling, begin...)
+	if len(d.Phones) == 0 {
+		return Decision{Verb: Wait, Wave: d.Wave, Until: due}
+	}
+	return d
+}
+
+// settling returns the phones that may have been instructed, of all waves.
+func (p *Plan) settling(s State) []int {
+	var phones []int
+	for _, wave := range p.Waves {
+		for _, i := range wave.Phones {
+			if at := s.Phones[i]; at.Instructed && !at.Ended {
+				phones = append(phones, i)
+			}
+		}
+	}
+	return phones
+}
+
+// gate decides whether phones of a wave may be begun: of the first that has phones without an outcome.
+func (p *Plan) gate(s State) Decision {
+	for w, wave := range p.Waves {
+		d := Decision{Wave: w}
+		if limit, reached := p.Rules.StopOn.Reached(p.ended(s, w), len(wave.Phones)); reached && w >= s.Control.Forgiven {
+			d.Verb, d.Reached = Over, limit
+			if !s.Control.Stopped && p.allEnded(s) {
+				d.Verb = Done
+			}
+			return d
+		}
+		if !slices.ContainsFunc(wave.Phones, func(i int) bool { return !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) }) {
+			continue
+		}
+		switch {
+		case s.Control.Stopped:
+			d.Verb = Stop
+		case s.Control.Paused:
+			d.Verb = Paused
+		case w >= s.Control.Opened && p.pausesBefore(w):
+			d.Verb = Ask
+		default:
+			d.Verb = Run
+		}
+		return d
+	}
+	return Decision{Verb: Done, Wave: max(len(p.Waves)-1, 0)}
+}
+
+// pausesBefore reports whether a person opens a wave.
+func (p *Plan) pausesBefore(w int) bool {
+	switch p.Rules.Pause {
+	case PauseEach:
+		return w > 0
+	case PauseCanary:
+		return w == 1 && p.Waves[0].Name == WaveSize{Canary: true}.String()
+	case PauseNone:
+	}
+	return false
+}
+
+// ended counts the phones of a wave that ended badly, by their causes. Those that are to be tried again do not count.
+func (p *Plan) ended(s State, w int) map[Cause]int {
+	count := map[Cause]int{}
+	for _, i := range p.Waves[w].Phones {
+		if at := s.Phones[i]; at.Ended && !at.Updated && !p.mayRetry(at) {
+			count[at.Cause]++
+		}
+	}
+	return count
+}
+
+// mayRetry reports whether a phone that ended badly is tried again by the rollout itself.
+func (p *Plan) mayRetry(at Progress) bool {
+	return at.Ended && !at.Updated && at.MayPass && at.Attempts < p.Rules.Attempts
+}
+
+// allEnded reports whether no phone is left to do.
+func (p *Plan) allEnded(s State) bool {
+	for _, wave := range p.Waves {
+		for _, i := range wave.Phones {
+			if !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// retryPause is the pause before the second attempt at a phone. Each further one is twice as long, up to maxRetryPause.
+const (
+	retryPause    = time.Minute
+	maxRetryPause = 15 * time.Minute
+)
+
+// due returns when a phone that ended badly may be tried again.
+func (at Progress) due() time.Time {
+	pause := retryPause << min(max(at.Attempts-1, 0), 8)
+	return at.At.Add(min(pause, maxRetryPause))
+}
+
+// open returns the phones of a wave that may be begun: those that were not tried yet, and if there are none, those that may be
+// tried again, or when the first of them may be.
+func (p *Plan) open(s State, w int, now time.Time) (begin []int, due time.Time) {
+	var again []int
+	for _, i := range p.Waves[w].Phones {
+		switch at := s.Phones[i]; {
+		case at.Instructed && !at.Ended:
+		case !at.Ended:
+			begin = append(begin, i)
+		case p.mayRetry(at) && !at.due().After(now):
+			again = append(again, i)
+		case p.mayRetry(at) && (due.IsZero() || at.due().Before(due)):
+			due = at.due()
+		}
+	}
+	if len(begin) > 0 {
+		return begin, time.Time{}
+	}
+	return again, due
+}

@@ -1,0 +1,125 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+)
+
+// A Plan says which phones get which image, in which waves, and what stops that. It holds no secret.
+type Plan struct {
+	Images []Image `json:"images"`
+	Phones []Phone `json:"phones"`
+	Waves  []Wave  `json:"waves"`
+	Rules  Rules   `json:"rules"`
+}
+
+// Rules say how fast a rollout goes, and when it stops.
+type Rules struct {
+	StopOn    Limits        `json:"stop_on,omitempty"`
+	Pause     Pause         `json:"pause"`
+	Window    Window        `json:"window,omitzero"`      // in which phones are begun
+	Parallel  int           `json:"parallel"`             // phones at a time
+	PerSubnet int           `json:"per_subnet,omitempty"` // phones of a /24 or /64 network at a time; 0 for any number
+	StartRate float64       `json:"start_rate,omitempty"` // phones begun in a minute; 0 for any number
+	Attempts  int           `json:"attempts"`             // at one phone, for causes that may pass
+	Settle    time.Duration `json:"settle"`               // how long a phone that was instructed may take until it runs the new version
+}
+
+// A Pause says before which waves a rollout waits for a person.
+type Pause string
+
+// The pauses.
+const (
+	PauseCanary Pause = "canary" // after the canaries
+	PauseEach   Pause = "each"   // after every wave
+	PauseNone   Pause = "none"
+)
+
+// ParsePause reads a pause.
+func ParsePause(text string) (Pause, error) {
+	switch p := Pause(text); p {
+	case PauseCanary, PauseEach, PauseNone:
+		return p, nil
+	}
+	return "", fmt.Errorf("%q must be canary, each or none", text)
+}
+
+// An Image is one of the files of a rollout.
+type Image struct {
+	Name         string       `json:"name"` // of the file
+	SHA256       string       `json:"sha256"`
+	Size         int64        `json:"size"` // bytes
+	Version      bind.Version `json:"version"`
+	SoftwareType string       `json:"software_type,omitempty"`
+}
+
+// A Phone is one phone of a rollout.
+type Phone struct {
+	Address  string `json:"address"`
+	MAC      string `json:"mac,omitempty"`
+	Note     string `json:"note,omitempty"` // of the list, such as the room
+	Site     string `json:"site,omitempty"`
+	Class    string `json:"class,omitempty"`    // image, model, level, version and type: phones that may be expected to behave alike
+	Images   []int  `json:"images,omitempty"`   // of the plan, from 0: one after the other; none if it is left alone
+	LeftWhy  string `json:"left_why,omitempty"` // why it is left alone
+	Override string `json:"override,omitempty"` // the reason why rules are overridden for it
+	Running  string `json:"running,omitempty"`  // the version that it ran when the plan was made
+	Device   string `json:"device,omitempty"`   // what it said it is
+	Level    uint16 `json:"hw_level,omitempty"` // hardware level, if known
+	Type     string `json:"type,omitempty"`     // software type
+	Queried  bool   `json:"queried,omitempty"`  // it answered when the plan was made
+	Part     string `json:"part_number,omitempty"`
+}
+
+// GetsImage reports whether the phone is not left alone.
+func (p Phone) GetsImage() bool { return len(p.Images) > 0 }
+
+// A Candidate is what is known of a phone when a plan is made.
+type Candidate struct {
+	Phone Phone // without class and images
+	Known hwcheck.Phone
+	Left  string // why it is left alone whatever fits; "" if it is not
+}
+
+// An Offer is an image of a folder that phones may get.
+type Offer struct {
+	Image Image
+	Facts bind.Facts
+}
+
+// ErrNoPhones reports a plan of no phone.
+var ErrNoPhones = errors.New("no phone is named")
+
+// Build makes a plan: every phone gets the newest image that fits, by way of others where that image names a lowest version to
+// update from, and goes into a wave. check decides whether an image fits a phone.
+func Build(candidates []Candidate, offers []Offer, sizes []WaveSize, rules Rules, check CheckFunc) (Plan, error) {
+	if len(candidates) == 0 {
+		return Plan{}, ErrNoPhones
+	}
+	plan := Plan{Rules: rules}
+	for _, o := range offers {
+		plan.Images = append(plan.Images, o.Image)
+	}
+	for _, c := range candidates {
+		p := c.Phone
+		if p.LeftWhy = c.Left; p.LeftWhy == "" {
+			p.Images, p.LeftWhy = path(c, offers, check)
+		}
+		if p.GetsImage() {
+			p.Class = class(p)
+		}
+		plan.Phones = append(plan.Phones, p)
+	}
+	plan.Waves = split(plan.Phones, sizes)
+	return plan, nil
+}
+
+// class names what phones have in common that may be expected to behave alike.
+func class(p Phone) string {
+	return strings.Join([]string{fmt.Sprint(p.Images), p.Device, fmt.Sprint(p.Level), p.Running, p.Type}, "|")
+}
