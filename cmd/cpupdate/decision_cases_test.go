@@ -644,15 +644,15 @@ func (d decisionFolder) describedImages(maker ed25519.PrivateKey) {
 		"described.img": full, "sealed.img": full, "othersum.img": full, "othersize.img": full,
 		"versionless.img": versionless, "nameless.img": nameless, "bare.img": {},
 	} {
-		d.write(name, []byte("bytes in a layout that nobody has published"))
+		d.write(name, []byte("\x00bytes in a layout that nobody has published"))
 		d.describe(name, description)
 	}
 	contrary := full
 	contrary.Version.Fix++
 	d.describe("contrary.bind", contrary)
 	d.write("sealed.img.bind.toml.sig", ed25519.Sign(maker, d.read("sealed.img.bind.toml")))
-	d.write("othersum.img", []byte("BYTES in a layout that nobody has published"))
-	d.write("othersize.img", []byte("bytes in a layout that nobody has published, and more"))
+	d.write("othersum.img", []byte("\x00BYTES in a layout that nobody has published"))
+	d.write("othersize.img", []byte("\x00bytes in a layout that nobody has published, and more"))
 }
 
 // describe writes a descriptor beside an image.

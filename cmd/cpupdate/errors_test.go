@@ -100,7 +100,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space 
 // A command that is interrupted ends with 130, whatever it was reading.
 func TestInterrupted(t *testing.T) {
 	image := clitest.Image(t, "a.bind", nil)
-	payload := clitest.File(t, "payload", []byte("x"))
+	payload := clitest.File(t, "payload", []byte("\x00"))
 	output := filepath.Join(t.TempDir(), "out.bind")
 	for _, args := range [][]string{
 		{"inspect", image},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
@@ -29,8 +30,9 @@ func (c Contact) exchange(ctx context.Context, conn net.Conn, address string, do
 	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, os.ErrDeadlineExceeded)
 	defer cancel()
+	heard := &heardConn{Conn: conn}
 	transport := &http.Transport{
-		DialContext:            func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+		DialContext:            func(context.Context, string, string) (net.Conn, error) { return heard, nil },
 		MaxResponseHeaderBytes: maxAnswer,
 		DisableCompression:     true,
 	}
@@ -41,7 +43,7 @@ func (c Contact) exchange(ctx context.Context, conn net.Conn, address string, do
 	defer func() { _ = client.Close() }()
 	response, err := client.RoundTrip(request(done.Method, address, c.form(done.Local)).WithContext(ctx))
 	if err != nil {
-		return 0, failed(address, answerError(err), ContactNoPhone)
+		return 0, failed(address, answerError(err, heard.bytes.Load() > 0), ContactNoPhone)
 	}
 	_ = response.Body.Close()
 	if status := response.StatusCode; status >= http.StatusOK && status < http.StatusMultipleChoices { // a phone that calls has taken it, whatever it answered
@@ -65,17 +67,30 @@ func request(method, address, form string) *http.Request {
 	return r
 }
 
-// answerError returns why there is no answer. What net/http says of one that makes no sense holds the phone's own words.
-func answerError(err error) error {
-	switch netconn.Classify(err) {
-	case netconn.Timeout:
+// answerError returns why there is no answer; heard says whether anything came. What net/http says of an answer that makes no sense
+// holds the phone's own words. What it says of a connection that the phone closed depends on the moment.
+func answerError(err error, heard bool) error {
+	class := netconn.Classify(err)
+	switch {
+	case class == netconn.Timeout:
 		return err
-	case netconn.Broken:
-		if !errors.Is(err, io.ErrUnexpectedEOF) {
-			return errClosed
-		}
+	case !heard, class == netconn.Broken && !errors.Is(err, io.ErrUnexpectedEOF):
+		return errClosed
 	}
 	return errNotHTTP
+}
+
+// A heardConn counts what comes.
+type heardConn struct {
+	net.Conn
+	bytes atomic.Int64
+}
+
+// Read reads from the connection.
+func (c *heardConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.bytes.Add(int64(n))
+	return n, err
 }
 
 // handshake returns a connection of TLS over one to a phone's web page.

@@ -62,12 +62,23 @@ func TestSilentBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	var kept []net.Conn // a connection that nobody holds is closed
+	accepted := make(chan struct{})
 	go func() {
+		defer close(accepted)
 		for {
-			if _, err := l.Accept(); err != nil {
+			conn, err := l.Accept()
+			if err != nil {
 				return
 			}
+			kept = append(kept, conn)
+		}
+	}()
+	defer func() {
+		_ = l.Close()
+		<-accepted
+		for _, conn := range kept {
+			_ = conn.Close()
 		}
 	}()
 	if err := (SystemKeyring{Bus: "unix:path=" + socket}).greet(20 * time.Millisecond); !errors.Is(err, errSilentBus) {
