@@ -26,7 +26,7 @@ A limit stops the rollout when too many phones of a wave fail.`,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(
-		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a),
+		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a), newRolloutReport(a),
 		newRolloutChange(a, rolloutcmd.Pause, "Begin no phone until the rollout is resumed", "Phones that are on their way are followed to their end. A run that goes on waits."),
 		newRolloutChange(a, rolloutcmd.Resume, "Let a rollout go on", "Resume ends a pause, a stop and the effect of a limit, and opens the wave that\nwaits for a person. A run that waits goes on within seconds."),
 		newRolloutChange(a, rolloutcmd.Stop, "End a rollout's run", "No phone is begun any more. Phones that are on their way are followed to their\nend, then the run ends with exit code 11."),
@@ -124,6 +124,37 @@ func newRolloutStatus(a *app) *cobra.Command {
 			return rolloutcmd.Status(cmd.Context(), a.env(), name)
 		},
 	}
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+func newRolloutReport(a *app) *cobra.Command {
+	var o rolloutcmd.ReportOptions
+	cmd := &cobra.Command{
+		Use:   "report NAME",
+		Short: "Show what a rollout did",
+		Long: `Show what was rolled out, by whom and when, each wave, each phone that needs
+somebody, causes with their next steps, and what was overridden and why. The
+report is made from the journal at any time, also while the rollout runs.
+
+--html writes one page that needs no network, and no script to be read.
+--phone-list prints the phones that need somebody as a list for the next run.`,
+		Example: `  cpupdate rollout report spring
+  cpupdate rollout report spring --html spring.html
+  cpupdate rollout report spring --phone-list > again.csv`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return rolloutcmd.Report(cmd.Context(), a.env(), o, args[0], a.clock())
+		},
+	}
+	flags := cmd.Flags()
+	end := console.Group(flags, "Output")
+	flags.BoolVar(&o.CSV, "csv", false, "print one row for each phone, as CSV for a spreadsheet")
+	flags.BoolVar(&o.JUnit, "junit", false, "print a JUnit XML document, which CI systems show")
+	flags.BoolVar(&o.PhoneList, "phone-list", false, "print the phones that need somebody as a phone list (CSV)")
+	flags.StringVar(&o.HTML, "html", "", "write the report as one web page to `FILE`")
+	flags.BoolVar(&o.Force, "force", false, "replace an existing file")
+	end()
 	addRolloutJournal(a, cmd)
 	return cmd
 }

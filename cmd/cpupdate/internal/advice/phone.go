@@ -333,6 +333,16 @@ func keyHints(keys []string) []string {
 	return hints
 }
 
+// HintOf returns the next step for a kind of failure of a phone, with PHONE for its address; "" if there is none.
+func HintOf(kind fleet.Kind) string {
+	for _, row := range append(PhoneTable(), WebTable()...) {
+		if row.Kind == kind {
+			return row.Hint
+		}
+	}
+	return ""
+}
+
 // CodeOf returns the exit code of a kind of failure of a phone. instructed says that the phone got the update command.
 func CodeOf(kind fleet.Kind, instructed bool) exit.Code {
 	switch kind {
