@@ -35,14 +35,14 @@ func (r *events) begin() {
 	clear(r.ended)
 }
 
-// hide redacts a password from now on.
+// hide redacts one more password from now on.
 func (r *events) hide(password secret.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.redactor = newRedactor(password)
+	r.redactor = r.redactor.and(password)
 }
 
-// hideOf redacts one more password from now on, in what one phone says: it was given that password.
+// hideOf redacts one more password from now on, in what one phone says: it is given that password.
 func (r *events) hideOf(number int, password secret.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

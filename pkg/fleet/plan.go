@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
@@ -84,13 +85,28 @@ func (p *Plan) webOf(t Target) *Web {
 	return p.Pages
 }
 
+// secrets returns the passwords for the server of the image that phones may know before they are given one.
+func (i *Image) secrets() []secret.Secret {
+	if i == nil {
+		return nil
+	}
+	all := []secret.Secret{i.Secret}
+	if fixed, known := i.Source.(elsewhere); known {
+		all = append(all, secret.New(fixed.deployment.Password))
+	}
+	return all
+}
+
 // An Image is the software to install.
 type Image struct {
 	Facts    bind.Facts
 	Policy   hwcheck.Policy // for all phones; Override and Reason are those of the target
 	Priority wpi.Priority
 	Source   Source // nil: the phones are checked, and get no update command
-	Web      *Web   // the phones' web pages: the image is uploaded to them, or they are told to fetch it from the source
+	// Secret is the password with which the image was put where it is. Phones may know it, and it is kept out of what they say. It is
+	// not sent.
+	Secret secret.Secret
+	Web    *Web // the phones' web pages: the image is uploaded to them, or they are told to fetch it from the source
 
 	// Unchanged, if not nil, reports before each update command or upload whether the image is still what was verified. Its
 	// error ends the run.

@@ -109,6 +109,9 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			return nil, fmt.Errorf("phone %d: %s is the same as phone %d", i+1, t.Address, first+1)
 		}
 		seen[address] = i
+		for _, password := range plan.imageOf(t).secrets() {
+			r.events.hide(password)
+		}
 		if web := plan.webOf(t); web != nil {
 			r.events.hide(web.Password)
 			page := pageAddress(address, web.Port)

@@ -52,6 +52,7 @@ type visit struct {
 	source   Source                                      // from which the phone fetches; nil if it does not
 	address  string                                      // HOST:PORT of the page
 	password secret.Secret                               // of the page
+	secrets  []secret.Secret                             // of the server of the image
 	hide     func(secret.Secret)                         // redacts a password from now on
 	claim    func(port uint16, found []netip.Addr) error // notes where the page is
 	lockOut  func()                                      // leaves alone the phones that are not sent the image yet
@@ -83,7 +84,7 @@ func (p *phone) newVisit() *visit {
 		source = p.image.Source
 	}
 	return &visit{
-		source:   source,
+		source: source, secrets: p.image.secrets(),
 		reporter: p, decider: p, commit: p.commit, facts: p.facts, dialog: p.dialog, slot: &p.slot, options: p.runner.options, number: p.index,
 		web: web, address: pageAddress(p.address, web.Port), password: web.Password, hide: p.runner.events.hide, lockOut: p.runner.stopUploads, noImage: p.runner.imageFailed,
 		upload: upload{changed: make(chan struct{}, 1)},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ func (v *visit) timeout() time.Duration { return cmp.Or(v.web.Timeout, defaultPa
 // pageOptions returns how the page is spoken to.
 func (v *visit) pageOptions() wbm.Options {
 	return wbm.Options{
-		TLS: v.web.TLS(v.number), Secret: v.password, Timeout: v.timeout(), Patience: v.options.Patience, Dial: v.options.Dial,
+		TLS: v.web.TLS(v.number), Secrets: append(slices.Clone(v.secrets), v.password), Timeout: v.timeout(), Patience: v.options.Patience, Dial: v.options.Dial,
 		Event: func(e wbm.Event) {
 			v.mu.Lock()
 			defer v.mu.Unlock()

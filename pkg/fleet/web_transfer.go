@@ -55,6 +55,7 @@ func (p *phone) prepareTransfer(ctx context.Context, v *visit) (*wbm.Submission,
 	if err != nil {
 		return nil, err
 	}
+	v.secrets = append(v.secrets, access.Password)
 	p.runner.events.hideOf(p.index, access.Password)
 	var prepared *wbm.Submission
 	v.while(func() { prepared, err = v.session.Prepare(ctx, v.form, access) })

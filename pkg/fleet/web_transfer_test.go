@@ -3,12 +3,16 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/phonesim"
+	"github.com/cpupdate/cpupdate/pkg/secret"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // transferStage is a stage with a phone that is updated by the transfer form of its page.
@@ -78,6 +82,35 @@ func TestTransferImageChanges(t *testing.T) {
 		fatal(t, err)
 		if f := results[0].Failure; f == nil || f.Kind != fleet.KindImage || !errors.Is(f, errChanged) || !f.Instructed || !f.Keeps || f.Msg != "its fetch was cut off, and it keeps its old software" {
 			t.Errorf("%+v", f)
+		}
+	})
+}
+
+// TestTransferServerPassword checks that a phone does not make a password of the server known that it knows before it is given one:
+// from another phone, or from its own defaults.
+func TestTransferServerPassword(t *testing.T) {
+	t.Parallel()
+	const given, stored = "server-canary-5e20", "upload-canary-77f1"
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, setting{size: 4 << 20})
+		s.byPage(s.phone(1, func(c *phonesim.Config) {
+			c.Web, c.Password, c.DeviceType = hostOf(1)+":443", pagePassword, "OpenScape Desk Phone CP600 "+given+" "+stored
+		}, noInterface), false, func(w *fleet.Web) { w.Transfer = true })
+		s.plan.Image.Source = fleet.Elsewhere(wpi.Deployment{URL: "https://files.example/cp.bind", Name: "cp.bind", Password: given})
+		s.plan.Image.Secret = secret.New(stored)
+		s.plan.Phones = []fleet.Target{targetOf(hostOf(1) + ":8085")}
+		said := 0
+		s.hear = func(e fleet.Event) {
+			if text := fmt.Sprintf("%+v", e); strings.Contains(text, given) || strings.Contains(text, stored) {
+				t.Errorf("%s", text)
+			} else if strings.Contains(text, "[redacted]") {
+				said++
+			}
+		}
+		results, err := s.runner.Run(t.Context(), s.plan)
+		fatal(t, err)
+		if text := fmt.Sprintf("%+v", results); strings.Contains(text, given) || strings.Contains(text, stored) || said == 0 {
+			t.Errorf("redacted %d times: %s", said, text)
 		}
 	})
 }

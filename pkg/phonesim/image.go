@@ -99,11 +99,12 @@ func (m *image) facts() (bind.Facts, error) {
 // states hardware levels has to state the phone's, and one that states none must not be older than the lowest version
 // that the hardware is known to need. Override permits these. That a phone checks family and model too is assumed.
 func (p *Phone) refusal(facts bind.Facts) string {
-	family, model := splitDevice(p.c.DeviceType)
+	family, model := bind.SplitDevice(p.c.DeviceType)
 	switch {
 	case facts.Family.Known() && family != "" && !strings.EqualFold(facts.Family.Value, family):
 		return "it is for another family of phones"
 	case facts.Models.Known() && !slices.ContainsFunc(facts.Models.Value, func(m string) bool {
+		_, m = bind.SplitDevice(m) // it may be a whole device type
 		return strings.EqualFold(m, model) || facts.Models.Confidence == bind.Observed && sameImage(m, model)
 	}):
 		return "it is for other models"
@@ -136,16 +137,4 @@ func sameImage(a, b string) bool {
 		return model
 	}
 	return class(a) == class(b)
-}
-
-// splitDevice splits "OpenScape Desk Phone CP600" into "OpenScape Desk Phone CP" and "CP600", "OpenStage 40" into
-// "OpenStage" and "40".
-func splitDevice(device string) (family, model string) {
-	at := strings.LastIndexByte(device, ' ')
-	if at < 0 {
-		return "", device
-	}
-	model = device[at+1:]
-	letters := len(model) - len(strings.TrimLeft(model, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
-	return strings.TrimSpace(device[:at+1+letters]), model
 }

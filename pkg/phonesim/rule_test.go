@@ -44,6 +44,7 @@ func TestRules(t *testing.T) {
 		}},
 		"older than what runs": {version: "V1 R1.0.0"},
 		"every model":          {levels: "3", models: []string{}},
+		"a whole device type":  {levels: "3", models: []string{"OpenScape Desk Phone CP600"}},
 		"other model":          {levels: "3", models: []string{"CP200", "CP205"}, refused: "it is for other models"},
 		"other model, lifted": {
 			levels: "3", models: []string{"CP200"}, phone: func(c *phonesim.Config) { c.Override = true },

@@ -3,6 +3,8 @@ package phonesim
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // What a file is for, as a form says it. 4 is a logo (observed: a public logo uploader for OpenStage 40/60), 6 an LDAP template
@@ -70,7 +72,7 @@ func (v *webRequest) applicationForms() string {
 // from a server.
 func (v *webRequest) hasUpload() bool {
 	t := &v.r.p.traits.web
-	family, _ := splitDevice(v.r.p.c.DeviceType)
+	family, _ := bind.SplitDevice(v.r.p.c.DeviceType)
 	return !t.noForm && !t.logoOnly && !strings.EqualFold(family, "OpenStage")
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/bind"
 )
 
 // The names of pages that are more than text. All begin with WEBM_Admin_ (observed: public scripts); that of the phone
@@ -235,7 +237,7 @@ func (v *webRequest) device() string {
 // title returns the title with the family: "... IP Phone Admin" for an OpenStage, "OpenScape Desk Phone IP Admin" (observed: a public scanner
 // of phones); the one for CP is assumed.
 func (v *webRequest) title() string {
-	family, model := splitDevice(v.r.p.c.DeviceType)
+	family, model := bind.SplitDevice(v.r.p.c.DeviceType)
 	switch {
 	case v.r.p.traits.web.hostile:
 		return family + " \x1b]0;evil\x07 Admin"

@@ -79,7 +79,9 @@ func (s *Session) exchange(ctx context.Context, r request) (*answer, error) {
 	}
 	for kept := s.conn != nil; ; kept = false {
 		if !kept {
-			if s.conn, err = s.connect(ctx, nil); err != nil {
+			limited, done := s.limit(ctx) // the answer to a form has longer
+			defer done()
+			if s.conn, err = s.connect(limited, nil); err != nil {
 				return nil, err
 			}
 		}

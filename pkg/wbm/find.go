@@ -183,7 +183,9 @@ func (w *walk) consider(f *htmlform.Form) {
 		reason = w.wanted.objection(f)
 	}
 	if reason == "" {
-		if signature := f.Signature(); !slices.Contains(w.signatures, signature) {
+		// Forms of two pages may be the same one. Two of one page are two, even if only what they hide tells them apart.
+		signature := f.Signature()
+		if i := slices.Index(w.signatures, signature); i < 0 || w.found[i].Page == f.Page {
 			w.found, w.signatures = append(w.found, f), append(w.signatures, signature)
 		}
 		return

@@ -117,7 +117,7 @@ func TestSecret(t *testing.T) {
 	if got := both.Scrub("other and " + password); got != "[redacted] and [redacted]" {
 		t.Errorf("%q", got)
 	}
-	options := Options{Secret: secret.New(password)}
+	options := Options{Secrets: []secret.Secret{secret.New(password)}}
 	s.o = options
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x"} {
 		text := fmt.Sprintf(format, s) + fmt.Sprintf(format, *s) + fmt.Sprintf(format, options) + fmt.Sprintf(format, &options)

@@ -43,7 +43,7 @@ func TestSecretBeforeLogin(t *testing.T) {
 			s := newSite(t)
 			c.setup(s)
 			o := s.options(t)
-			o.Secret = secret.New(password)
+			o.Secrets = []secret.Secret{secret.New(password)}
 			said := ""
 			o.Event = func(e wbm.Event) { said += e.Text + "\n" }
 			v, err := wbm.Open(t.Context(), s.address, o)

@@ -67,7 +67,7 @@ func (s *Session) Login(ctx context.Context, password secret.Secret) error {
 	if password.Reveal() == "" {
 		return &Error{Kind: KindPassword, Msg: "there is no password to log in with"}
 	}
-	s.redactor = secret.NewRedactor(s.o.Secret, password)
+	s.redactor = s.redactor.And(password)
 	f, err := s.findLogin(ctx)
 	if err != nil {
 		return err

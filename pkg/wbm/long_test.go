@@ -63,7 +63,7 @@ func (s *site) bounded(t *testing.T) {
 	t.Helper()
 	const most = 2600
 	o := s.options(t)
-	o.Secret = secret.New(password)
+	o.Secrets = []secret.Secret{secret.New(password)}
 	check := o.Event
 	o.Event = func(e wbm.Event) {
 		if check(e); len(e.Text) > most {

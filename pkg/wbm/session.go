@@ -26,10 +26,10 @@ type Options struct {
 	// Patience is how long the phone may take to answer when it has the whole image; 10 min if 0. To fetch one, it may take six
 	// times that.
 	Patience time.Duration
-	// Secret is the password that Login will send. It is kept out of events and errors from the first page on: a page may
-	// know it already. It is not sent. Login adds its own.
-	Secret secret.Secret
-	Event  func(Event) // called for every step, one at a time; may be nil
+	// Secrets are passwords that the phone will be sent. They are kept out of events and errors from the first page on: a page may
+	// know them already. They are not sent. Login and Prepare add their own.
+	Secrets []secret.Secret
+	Event   func(Event) // called for every step, one at a time; may be nil
 	// Dial connects to the phone; nil means [net.Dialer.DialContext]. The network is "tcp", the address HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
@@ -110,7 +110,7 @@ func newSession(address string, o Options) (*Session, error) {
 		s.config = o.TLS.Clone()
 	}
 	s.config.NextProtos = []string{"http/1.1"}
-	s.redactor = secret.NewRedactor(o.Secret)
+	s.redactor = secret.NewRedactor(o.Secrets...)
 	s.origin = &url.URL{Scheme: "https", Host: address, Path: "/"}
 	if port == "443" { // as browsers write it
 		s.origin.Host = strings.TrimSuffix(address, ":443")

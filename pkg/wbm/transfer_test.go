@@ -155,28 +155,29 @@ func TestTransferPages(t *testing.T) {
 		kind wbm.Kind
 		says string
 	}{
-		"found":                       {good, "", ""},
-		"by multipart":                {swap("method=post", "method=post enctype=multipart/form-data"), "", ""},
-		"a logo, hidden":              {swap("value=23", "value=LOGO"), wbm.KindNoForm, "(logo)"},
-		"a logo, by the field's name": {swap("name=fx1 ", "name=dl-lgo-file "), wbm.KindNoForm, "(lgo)"},
-		"an LDAP template":            {swap("<h2>Phone application</h2>", "<h2>LDAP template</h2>"), wbm.KindNoForm, "(ldap)"},
-		"a ring tone":                 {swap("value=WEBM_Admin_FileTransferApp", "value=WEBM_Admin_Ringer"), wbm.KindNoForm, "(ring"},
-		"a screensaver":               {swap("<h2>Phone application</h2>", "<h2>Phone application: screensaver</h2>"), wbm.KindNoForm, "(screensaver)"},
-		"nothing says what for":       {swap("<h2>Phone application</h2>", ""), wbm.KindNoForm, "nothing says what it is for"},
-		"elsewhere":                   {swap(`action="page.cmd?lang=en"`, `action="https://127.0.0.2/"`), wbm.KindForeign, "fx1 of"},
-		"without TLS":                 {swap(`action="page.cmd?lang=en"`, `action="http://127.0.0.1/"`), wbm.KindForeign, "fx1 of"},
-		"two of them":                 {good + swap("fx1 ", "fy1 "), wbm.KindManyForms, "2 forms may be meant"},
-		"by address":                  {swap("method=post", "method=get"), wbm.KindNoForm, "does not submit its fields"},
-		"as plain text":               {swap("method=post", "method=post enctype=text/plain"), wbm.KindNoForm, "does not submit its fields"},
-		"several buttons":             {swap("<input type=submit value=Submit>", "<button>A</button><button>B</button>"), wbm.KindNoForm, "several buttons"},
-		"two names":                   {swap("Server port", "Filename"), wbm.KindNoForm, `two fields for "Filename"`},
-		"no start":                    {swap("After submit", "Afterwards"), "", ""}, // its option says it
-		"no start at all":             {swap("start download", "Herunterladen"), wbm.KindLacks, `"After submit" (fx2): it is not clear which option means "start download"`},
-		"no ftp":                      {swap(">FTP<", ">TFTP<"), wbm.KindLacks, `"Download method" (fx3): it is not clear which option means "ftp"`},
-		"no options":                  {swap("<option value=30>HTTPS<option value=20>FTP", ""), wbm.KindLacks, `"Download method" (fx3)`},
-		"no user":                     {swap("Username", "Who"), wbm.KindLacks, `"Username": the form has no such field`},
-		"five hundred more fields":    {swap("<input type=submit", strings.Repeat("<input name=n>", 500)+"<input type=submit"), "", ""},
-		"no upload form is one":       {fmt.Sprintf(imagePage, "t"), wbm.KindNoForm, "no form makes the phone fetch a file"},
+		"found":                        {good, "", ""},
+		"by multipart":                 {swap("method=post", "method=post enctype=multipart/form-data"), "", ""},
+		"a logo, hidden":               {swap("value=23", "value=LOGO"), wbm.KindNoForm, "(logo)"},
+		"a logo, by the field's name":  {swap("name=fx1 ", "name=dl-lgo-file "), wbm.KindNoForm, "(lgo)"},
+		"an LDAP template":             {swap("<h2>Phone application</h2>", "<h2>LDAP template</h2>"), wbm.KindNoForm, "(ldap)"},
+		"a ring tone":                  {swap("value=WEBM_Admin_FileTransferApp", "value=WEBM_Admin_Ringer"), wbm.KindNoForm, "(ring"},
+		"a screensaver":                {swap("<h2>Phone application</h2>", "<h2>Phone application: screensaver</h2>"), wbm.KindNoForm, "(screensaver)"},
+		"nothing says what for":        {swap("<h2>Phone application</h2>", ""), wbm.KindNoForm, "nothing says what it is for"},
+		"elsewhere":                    {swap(`action="page.cmd?lang=en"`, `action="https://127.0.0.2/"`), wbm.KindForeign, "fx1 of"},
+		"without TLS":                  {swap(`action="page.cmd?lang=en"`, `action="http://127.0.0.1/"`), wbm.KindForeign, "fx1 of"},
+		"two of them":                  {good + swap("fx1 ", "fy1 "), wbm.KindManyForms, "2 forms may be meant"},
+		"told apart by what they hide": {good + swap("value=23", "value=24"), wbm.KindManyForms, "2 forms may be meant"},
+		"by address":                   {swap("method=post", "method=get"), wbm.KindNoForm, "does not submit its fields"},
+		"as plain text":                {swap("method=post", "method=post enctype=text/plain"), wbm.KindNoForm, "does not submit its fields"},
+		"several buttons":              {swap("<input type=submit value=Submit>", "<button>A</button><button>B</button>"), wbm.KindNoForm, "several buttons"},
+		"two names":                    {swap("Server port", "Filename"), wbm.KindNoForm, `two fields for "Filename"`},
+		"no start":                     {swap("After submit", "Afterwards"), "", ""}, // its option says it
+		"no start at all":              {swap("start download", "Herunterladen"), wbm.KindLacks, `"After submit" (fx2): it is not clear which option means "start download"`},
+		"no ftp":                       {swap(">FTP<", ">TFTP<"), wbm.KindLacks, `"Download method" (fx3): it is not clear which option means "ftp"`},
+		"no options":                   {swap("<option value=30>HTTPS<option value=20>FTP", ""), wbm.KindLacks, `"Download method" (fx3)`},
+		"no user":                      {swap("Username", "Who"), wbm.KindLacks, `"Username": the form has no such field`},
+		"five hundred more fields":     {swap("<input type=submit", strings.Repeat("<input name=n>", 500)+"<input type=submit"), "", ""},
+		"no upload form is one":        {fmt.Sprintf(imagePage, "t"), wbm.KindNoForm, "no form makes the phone fetch a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -318,6 +319,7 @@ func TestTransferNotSent(t *testing.T) {
 		"elsewhere now": {strings.Replace(fmt.Sprintf(transferPage, "", "t"), "page.cmd?lang=en", "//127.0.0.2/", 1), wbm.KindNoForm},
 		"a logo now":    {strings.Replace(fmt.Sprintf(transferPage, "", "t"), "value=23", "value=logo", 1), wbm.KindNoForm},
 		"shorter now":   {strings.Replace(fmt.Sprintf(transferPage, "", "t"), "maxlength=12", "maxlength=2", 1), wbm.KindTooLong},
+		"twice now":     {fmt.Sprintf(transferPage+transferPage, "", "t", "", "u"), wbm.KindManyForms},
 		"logged out":    {loginPage, wbm.KindSession},
 	} {
 		t.Run(name, func(t *testing.T) {

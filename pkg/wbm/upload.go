@@ -77,8 +77,11 @@ func (s *Session) reread(ctx context.Context, f *Form) (*htmlform.Form, error) {
 			found = append(found, live)
 		}
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0:
 		return nil, &Error{Kind: KindNoForm, Msg: "the form for the image is another one now"}
+	case len(found) > 1:
+		return nil, &Error{Kind: KindManyForms, Msg: "the form for the image is there several times now"}
 	}
 	return found[0], nil
 }

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ const (
 type Source struct {
 	Stdin         bool
 	File, Command string
+	FileFlag      string // the flag of File; --password-file if ""
 	Whose         string // for the prompt, such as "cp at files.example"; may be empty
 	Before        func() // called before a person is prompted
 	NoVariable    bool   // ignore $CPUPDATE_PASSWORD: it is meant for another peer
@@ -103,7 +105,7 @@ func (o *Source) FromFlags(ctx context.Context, con *console.Console) (password 
 		origin = fromStdin
 		text, err = readPassword(console.Interruptible(ctx, con.In))
 	case o.File != "":
-		origin = fromFile
+		origin = cmp.Or(o.FileFlag, fromFile)
 		text, err = o.readFile(ctx)
 	default:
 		origin = fromCommand

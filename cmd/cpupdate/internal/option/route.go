@@ -222,7 +222,7 @@ func (o *Route) Login(ctx context.Context, con *console.Console, pass *credentia
 	if who != "" {
 		o.Password.Whose = who + " at " + cmp.Or(d.Access.Server, d.Access.BaseURL)
 	}
-	o.Password.NoVariable = strings.EqualFold(who, "anonymous")
+	o.Password.NoVariable = o.Password.NoVariable || strings.EqualFold(who, "anonymous")
 	var once sync.Once
 	warn := func() {
 		if settings.PlainFTP(d.Access) {

@@ -37,6 +37,7 @@ func (o *WebPage) AddTransferFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Web page")()
 	o.transfers = true
 	flags.BoolVar(&o.PhoneDefaults, "phone-defaults", false, "with --web: the phone fetches as its own page's defaults say, and is given the file name only")
+	o.ServerPassword.FileFlag = "--server-password-file"
 	flags.StringVar(&o.ServerPassword.File, "server-password-file", "", "with --web: read the password of --username on the server from `FILE`; --password-file is that of the page")
 	flags.Lookup("web").Usage = "update by each phone's own web page: send the image there, as \"upgrade using file\" does; or, with --serve or a server, fill in the page's transfer form, so that the phone fetches it"
 }

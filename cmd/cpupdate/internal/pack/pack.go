@@ -159,10 +159,23 @@ func (o *Options) builder(ctx context.Context) (builder, error) {
 	return nil, exit.Usage("pack", "--format %q: must be cpb or openstage", o.Format)
 }
 
+// familyOf returns the family of models that no family was stated for: that of whole device types such as "OpenStage 40", which
+// become the models of it, or else the CP family.
+func familyOf(models []string) (family string, names []string) {
+	for _, model := range models {
+		of, name := bind.SplitDevice(model)
+		if of == "" || family != "" && of != family {
+			return "OpenScape Desk Phone CP", models
+		}
+		family, names = of, append(names, name)
+	}
+	return cmp.Or(family, "OpenScape Desk Phone CP"), names
+}
+
 func (o *Options) cpb(ctx context.Context, version bind.Version) (builder, error) {
 	b := &bind.Builder{Family: o.Stated.family, Models: o.Stated.models, SoftwareType: o.Stated.kind, Version: version, Note: o.Note}
 	if b.Family == "" {
-		b.Family = "OpenScape Desk Phone CP"
+		b.Family, b.Models = familyOf(b.Models)
 	}
 	var err error
 	if b.Levels, err = optionalLevels(o.Stated.levels); err != nil {

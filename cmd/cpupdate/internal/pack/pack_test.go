@@ -325,3 +325,25 @@ func TestWithout(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestFamilyOf takes the family from whole device types, if they have one in common.
+func TestFamilyOf(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ models, family, names string }{
+		{"", "OpenScape Desk Phone CP", ""},
+		{"CP400,CP600", "OpenScape Desk Phone CP", "CP400,CP600"},
+		{"OpenStage 40", "OpenStage", "40"},
+		{"OpenStage 20,OpenStage 40", "OpenStage", "20,40"},
+		{"OpenScape Desk Phone CP400,OpenScape Desk Phone CP600", "OpenScape Desk Phone CP", "CP400,CP600"},
+		{"OpenStage 40,CP400", "OpenScape Desk Phone CP", "OpenStage 40,CP400"},
+		{"OpenStage 40,OpenScape Desk Phone CP400", "OpenScape Desk Phone CP", "OpenStage 40,OpenScape Desk Phone CP400"},
+	} {
+		var models []string
+		if test.models != "" {
+			models = strings.Split(test.models, ",")
+		}
+		if family, names := familyOf(models); family != test.family || strings.Join(names, ",") != test.names {
+			t.Errorf("%s: %s, %q", test.models, family, names)
+		}
+	}
+}

@@ -181,6 +181,9 @@ func (r *rollout) drive(ctx context.Context, stop context.CancelCauseFunc, rec *
 	if image.Source, err = r.source(ctx, callbackServer); err != nil {
 		return err
 	}
+	if r.o.Route.ToServer() {
+		image.Secret = r.d.Access.Password
+	}
 	if err := r.record(ctx, rec); err != nil {
 		return err
 	}

@@ -95,6 +95,10 @@ func TestForm(t *testing.T) {
 	if other := read(t, `<form><input type=hidden name=a value=3><input type=hidden name=b value=2 disabled><input type=password name=c>`).Forms[0]; f.Signature() != other.Signature() {
 		t.Error("a value makes another form")
 	}
+	logo, app := read(t, `<form><input type=hidden name=X_FileType value=1>`).Forms[0], read(t, `<form><input type=hidden name=X_FileType value=2>`).Forms[0]
+	if logo.Signature() == app.Signature() {
+		t.Error("the type of the file makes no other form")
+	}
 }
 
 // TestCharset checks how a page and what its forms send are encoded.

@@ -238,14 +238,14 @@ func (f *Form) IsPost() bool { return strings.EqualFold(f.attribute("formmethod"
 // MediaType returns the media type of what the form sends.
 func (f *Form) MediaType() string { return knownType(f.attribute("formenctype", f.enctype)) }
 
-// Signature returns what tells a form from others: where it sends, and its controls. Values may change from one reading to
-// the next.
+// Signature returns what tells a form from others: where it sends, its controls, and the hidden values that name its page and the
+// type of file. Other values may change from one reading to the next.
 func (f *Form) Signature() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q %t %s", f.Action(), f.Page.Base.Path, f.IsPost(), f.MediaType())
 	for _, c := range f.Controls {
 		fmt.Fprintf(&b, " %s %q %t", c.Kind, c.Name, c.Disabled && c.Kind == "file")
-		if c.Name == "page_submit" {
+		if c.Name == "page_submit" || c.Kind == "hidden" && Mention(c.Name, []string{"file type"}) != "" {
 			fmt.Fprintf(&b, " %q", c.Value)
 		}
 	}
