@@ -206,10 +206,14 @@ func TestExamples(t *testing.T) {
 	}
 	examples := examplesOf(newRoot(newTestApp(&console.Console{}, "")))
 	pushes := 0
+	var rollouts []string
 	end := func() {}
 	for _, line := range sortPackFirst(examples) {
 		line, _, _ = strings.Cut(line, "    (") // where it is typed
 		switch {
+		case strings.HasPrefix(line, "cpupdate rollout"):
+			rollouts = append(rollouts, line)
+			continue
 		case strings.HasPrefix(line, "cpupdate simulate"):
 			end()
 			_, end = plain.terminal(line)
@@ -236,9 +240,37 @@ func TestExamples(t *testing.T) {
 			run("cp cp600.bind images/")
 		}
 	}
+	end()
+	for _, line := range inTheirOrder(t, rollouts) {
+		run(line)
+	}
 	if len(examples) < 10 || pushes == 0 {
 		t.Errorf("only %d examples found, %d of push", len(examples), pushes)
 	}
+}
+
+// inTheirOrder returns the examples of rollout in the order of a rollout, made fit for one phone. Retry is left out: nothing failed.
+func inTheirOrder(t *testing.T, lines []string) []string {
+	t.Helper()
+	var ordered []string
+	for _, verb := range []string{"plan", "pause", "stop", "resume", "run", "status", "report"} {
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "cpupdate rollout "+verb+" ") {
+				continue
+			}
+			switch verb {
+			case "plan":
+				line = strings.ReplaceAll(line, "firmware/", "images") + " --offline"
+			case "run":
+				line += " --contact-interval 1s --probe-interval 200ms"
+			}
+			ordered = append(ordered, line)
+		}
+	}
+	if len(ordered) != len(lines)-1 {
+		t.Errorf("examples of rollout were left out: %q", lines)
+	}
+	return ordered
 }
 
 func examplesOf(cmd *cobra.Command) []string {
