@@ -105,7 +105,7 @@ func testDefaultPort(t *testing.T, o *option.Listen, port uint16) {
 		if !first.Server.Addr().Addr().IsLoopback() || !second.Server.Addr().Addr().IsLoopback() || second.Server.Addr().Port() == port {
 			t.Errorf("%s and %s", first.Server.Addr(), second.Server.Addr())
 		}
-		if strings.Contains(said, "port") {
+		if strings.Contains(said, "on port") {
 			t.Errorf("it says %s", said)
 		}
 		return
