@@ -42,7 +42,7 @@ func (o *WebPage) AddTransferFlags(flags *pflag.FlagSet) {
 	flags.Lookup("web").Usage = "update by each phone's own web page: send the image there, as \"upgrade using file\" does; or, with --serve or a server, fill in the page's transfer form, so that the phone fetches it"
 }
 
-// ValidatePort rejects a port that is none, and one for a page that is not used.
+// ValidatePort rejects an invalid port, and one for a page that is not used.
 func (o *WebPage) ValidatePort(command string) error {
 	switch {
 	case !o.On && o.Port != defaultWebPort && o.Port != 0:

@@ -329,7 +329,7 @@ func valueSetting(err error) error {
 // priority returns the priority that phones are given.
 func (o *Options) priority() wpi.Priority { return wpi.Priority(o.Urgency) }
 
-// checkSettle rejects a time that is none.
+// checkSettle rejects a time that is not greater than zero.
 func (o *Options) checkSettle() error {
 	if o.Settle <= 0 {
 		return exit.Usage("push", "--settle %s: must be greater than zero", o.Settle)

@@ -28,7 +28,7 @@ type Store struct {
 	Connect func(ctx context.Context, path string) (journal.Ledger, error) // opens a journal; nil: a file of SQLite
 }
 
-// Named returns the file that the operator named, "" if that is none.
+// Named returns the file that the operator named, "" without one.
 func (s *Store) Named() string { return cmp.Or(s.Flag, s.Variable) }
 
 // Path returns the file of the journal.

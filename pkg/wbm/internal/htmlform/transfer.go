@@ -280,7 +280,7 @@ func (c *Control) optionOf(texts ...string) int {
 	return found
 }
 
-// maxLength returns the limit of a field for text, and whether it has one, by the rules of HTML: a number that is none, or is
+// maxLength returns the limit of a field for text, and whether it has one, by the rules of HTML: an invalid number, or one that is
 // negative, limits nothing.
 func maxLength(attribute string) (limit int, limited bool) {
 	text := strings.TrimLeft(attribute, " \t\n\f\r")
