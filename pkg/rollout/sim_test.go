@@ -23,7 +23,11 @@ import (
 // TestSimulate carries out rollouts with random phones, faults, rules and stops, one for each seed. SEEDS, PHONES and SEED in the
 // environment say how many, of how many phones, and from which seed on: make simulate.
 func TestSimulate(t *testing.T) {
-	seeds, phones, first := env("SEEDS", 8), env("PHONES", 12), env("SEED", 1)
+	usual := 8
+	if underRace {
+		usual = 2
+	}
+	seeds, phones, first := env("SEEDS", usual), env("PHONES", 12), env("SEED", 1)
 	var stops, told int
 	for seed := first; seed < first+seeds; seed++ {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
