@@ -1,6 +1,7 @@
 package rolloutcmd
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -53,21 +54,28 @@ func Report(ctx context.Context, env Env, o ReportOptions, name string, now time
 		}
 		return con.Part(func(w io.Writer) { _, _ = io.WriteString(w, "wrote "+console.Escape(o.HTML)+"\n") })
 	case o.CSV:
-		return con.Part(writing(r.WriteCSV))
+		return write(con, r.WriteCSV)
 	case o.JUnit:
-		return con.Part(writing(r.WriteJUnit))
+		return write(con, r.WriteJUnit)
 	case o.PhoneList:
-		return con.Part(writing(r.WritePhoneList))
+		return write(con, r.WritePhoneList)
+	case con.JSON:
+		return con.Print(r, nil)
 	}
-	line := func(indent int, widths []int, cells ...string) string {
-		return con.Layout(indent, widths...).Line(console.Cells(cells...)...)
-	}
-	return con.Print(r, writing(func(w io.Writer) error { return r.WriteText(w, line) }))
+	return write(con, func(w io.Writer) error {
+		return r.WriteText(w, func(indent int, widths []int, cells ...string) string {
+			return con.Layout(indent, widths...).Line(console.Cells(cells...)...)
+		})
+	})
 }
 
-// writing adapts a form of a report to a console, which collects a part in memory before it writes it.
-func writing(form func(io.Writer) error) func(io.Writer) {
-	return func(w io.Writer) { _ = form(w) }
+// write makes a form of a report and writes it. Nothing is written of a form that cannot be made.
+func write(con *console.Console, form func(io.Writer) error) error {
+	var made bytes.Buffer
+	if err := form(&made); err != nil {
+		return err
+	}
+	return con.Part(func(w io.Writer) { _, _ = made.WriteTo(w) }) // into memory
 }
 
 // reportOf makes the report of a rollout. It reads the journal once.
