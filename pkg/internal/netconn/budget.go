@@ -44,8 +44,8 @@ func NewBudget(limit int64, dropped func(remote netip.Addr)) *Budget {
 	return &Budget{limit: limit, dropped: dropped, peers: map[netip.Addr]*holder{}}
 }
 
-// Hold takes bytes for a peer, if need be from others. drop is called once if they are taken away again, which may happen
-// at once; it must not wait.
+// Hold takes bytes for a peer, if need be from others. drop is called once if they are taken away again, perhaps by another
+// goroutine and before Hold returns; it must not wait.
 func (b *Budget) Hold(remote netip.Addr, bytes int64, drop func()) *Hold {
 	h := &Hold{budget: b, remote: remote, drop: drop, idle: true}
 	h.Resume(bytes)

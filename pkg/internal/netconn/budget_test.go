@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
@@ -123,8 +124,13 @@ func TestBudgetTogether(t *testing.T) {
 	for i := range 16 {
 		all.Go(func() {
 			for range 200 {
-				var h *netconn.Hold
-				h = b.Hold(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 5)}), 100, func() { h.End() })
+				var held atomic.Pointer[netconn.Hold] // another peer can drop it before Hold returns it
+				h := b.Hold(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 5)}), 100, func() {
+					if h := held.Load(); h != nil {
+						h.End()
+					}
+				})
+				held.Store(h)
 				h.Add(50)
 				h.Suspend()
 				h.Resume(70)
