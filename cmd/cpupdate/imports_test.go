@@ -64,7 +64,7 @@ func commandOrder() [][]string {
 		{"advice"},
 		{"option"},
 		{"callback"},
-		{"runview"},
+		{"runview", "delivery"},
 		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd", "history"},
 		{"doctor", "demo", "rolloutcmd"},
 	}
