@@ -46,10 +46,11 @@ func (e *Engine) Push(ctx context.Context, planned journal.Planned, plan Plan) (
 		event.Seq = answer.Seq
 		s.Steps = append(s.Steps, []journal.State{journal.State{}.Apply(event)})
 	}
-	p := &Push{engine: e, saved: s}
-	var err error
-	p.others, p.met, _, err = e.meet(ctx, s, plan.Waves[0].Phones)
-	return p, err
+	others, met, _, err := e.meet(ctx, s, plan.Waves[0].Phones)
+	if err != nil {
+		return nil, err
+	}
+	return &Push{e, s, met, others}, nil
 }
 
 // Targets returns what the crew is told of the phones, with what earlier runs did with them.
@@ -59,6 +60,17 @@ func (p *Push) Targets() []fleet.Target {
 		targets[i] = p.saved.target(p.engine, i, 0)
 	}
 	return targets
+}
+
+// Earlier returns how many of the phones an earlier run instructed.
+func (p *Push) Earlier() int {
+	n := 0
+	for _, steps := range p.saved.Steps {
+		if !steps[0].Told.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 // Run has the crew take on the phones, and returns how that ended with each of them. After a [LossError] it returns the results, too.
