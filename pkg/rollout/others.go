@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -243,9 +244,7 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 	if l.lost {
 		o.back[m.key]++
 	}
-	if l.newest.Events > 0 {
-		l.judge()
-	}
+	l.judge()
 	return l.fences, nil
 }
 
@@ -256,7 +255,7 @@ type looked struct {
 	now    time.Time
 	lost   bool      // a run that began later took the phone from this one, and has not ended with it
 	busy   time.Time // until when that run may be at work with it
-	newest past      // that instructed it
+	told   []past    // streams by which the phone was instructed
 	fences []journal.Batch
 
 	// silence is how long a run without a step may be alive. It doubles whenever this run takes the phone back, so that two runs that wait
@@ -264,7 +263,7 @@ type looked struct {
 	silence time.Duration
 }
 
-// consider takes one stream into account. It reports whether that stream instructed the phone.
+// consider takes one stream into account. It reports whether older ones do not count any more.
 func (l *looked) consider(ctx context.Context, key journal.Key) (decides bool, err error) {
 	p, err := l.read(ctx, key)
 	if err != nil || p.Events == 0 || p.Seq < l.own.Retried { // a person allowed to begin anew in spite of it
@@ -283,14 +282,20 @@ func (l *looked) consider(ctx context.Context, key journal.Key) (decides bool, e
 			l.fences = append(l.fences, journal.Batch{Key: key, After: p.Seq, Events: []journal.Event{{At: l.now, Body: gone}}})
 		}
 	}
-	if p.Told.IsZero() {
-		return false, nil
+	if !p.Told.IsZero() {
+		l.told = append(l.told, p)
 	}
-	if p.Seq > l.newest.Seq {
-		l.newest = p
-	}
-	return true, nil
+	return l.decides(p), nil
 }
+
+// decides reports whether streams with older events do not count any more: the phone runs the version that it got, or none of them made a step
+// since the settle time.
+func (o *otherRuns) decides(p past) bool {
+	return !p.Told.IsZero() && (p.isGood() || !time.Now().Before(p.At.Add(o.settle)))
+}
+
+// isGood reports whether the phone runs the version that it got.
+func (p past) isGood() bool { return p.Outcome != nil && p.Outcome.Result != journal.Failed }
 
 // after reports whether this run has a phone after a run that began later: that one ended with it, or made no step for so long that it may
 // be dead.
@@ -307,17 +312,24 @@ func (l *looked) after(p past) bool {
 	return !l.now.Before(l.busy)
 }
 
-// judge decides what the newest stream that instructed the phone means.
+// judge decides what it means that other runs instructed the phone.
 func (l *looked) judge() {
-	p := l.newest
-	unknown, until := l.unsettled(p, l.version)
-	switch {
-	case unknown && p.Target == l.version:
-		if at := earlierOf(p.StepAt, l.now); l.own.Told.IsZero() || at.After(l.own.StepAt) && !isTaken(p.State) {
-			l.told = &journal.TookOver{Rollout: p.key.Rollout, Told: at, Version: p.Target, Before: p.Before}
+	slices.SortFunc(l.told, func(a, b past) int { return cmp.Compare(b.Seq, a.Seq) })
+	for n, p := range l.told {
+		unknown, until := l.unsettled(p, l.version)
+		at := earlierOf(p.StepAt, l.now)
+		switch {
+		case p.isGood():
+			return
+		case n == 0 && unknown && p.Target == l.version:
+			again := isTaken(p.State) && p.StepAt.After(l.now) // the clock was set back since, and this run waits from then on
+			if l.own.Told.IsZero() || at.After(l.own.StepAt) && !again {
+				l.met.told = &journal.TookOver{Rollout: p.key.Rollout, Told: at, Version: p.Target, Before: p.Before}
+			}
+			return
+		case until.After(l.now) && until.After(l.until):
+			l.until = until
 		}
-	case until.After(l.now):
-		l.until = until
 	}
 }
 
@@ -356,7 +368,10 @@ func (o *otherRuns) elsewhere(ctx context.Context, mac, version string, own jour
 		}
 		unknown, until := o.unsettled(p, version)
 		if !time.Now().Before(until) {
-			return nil
+			if o.decides(p) {
+				return nil
+			}
+			continue
 		}
 		end := ""
 		if unknown {
