@@ -61,6 +61,7 @@ type RunBegun struct {
 	Run   string `json:"run"` // identifies the process in this journal
 	By    Origin `json:"by,omitzero"`
 	Route Route  `json:"route,omitzero"`
+	Site  string `json:"site,omitempty"` // only there; "" at all sites
 }
 
 // WaveOpened says that the phones of a wave may be begun.
