@@ -23,6 +23,7 @@ paused {"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"reason":"lunch"}
 resumed {"by":{"user":"anna","host":"laptop","tool":"1.4.0"}}
 stopped {"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"reason":"wrong image"}
 limit-reached {"wave":2,"cause":"rejected","limit":"10%","count":4}
+site-counted {"site":"berlin","wave":2,"run":"r1","left":3,"ended":{"rejected":1,"unverified":2}}
 note {"text":"reception"}
 listed {"address":"192.0.2.7","mac":"00:1A:E8:12:34:56","note":"by the door","room":"4.07","site":"berlin","wave":1,"sha256":"00ff"}
 begun {"run":"r1","attempt":1}
