@@ -67,11 +67,11 @@ func TestStableNames(t *testing.T) {
 func TestNoSecret(t *testing.T) {
 	known := strings.Fields(`Images Route By Overrides Phones Push Name Version SoftwareType SHA256 Size Way Server Profile Listen User Host
 		Tool Rule Reason Run Wave Cause Limit Count Address MAC Note Room Site Attempt Type PartNumber Device Verdict Bytes Failure Text
-		Result Instructed Keeps Took Data PayloadSHA256 Rollout Told Before Again`)
+		Result Instructed Keeps Took Data PayloadSHA256 Rollout Told Before Again Left Ended`)
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {
 		switch typ.Kind() {
-		case reflect.Slice:
+		case reflect.Slice, reflect.Map:
 			walk(typ.Elem())
 		case reflect.Struct:
 			if typ == reflect.TypeFor[time.Time]() {

@@ -177,7 +177,9 @@ func opened(s *Saved, state State, d Decision) journal.WaveOpened {
 	return journal.WaveOpened{Wave: d.Wave + 1, Name: s.Plan.Waves[d.Wave].Name, Phones: s.Plan.size(state, d.Wave)}
 }
 
-func (e *Engine) opened(s *Saved, d Decision) journal.WaveOpened { return opened(s, s.State(e.Causes), d) }
+func (e *Engine) opened(s *Saved, d Decision) journal.WaveOpened {
+	return opened(s, s.State(e.Causes), d)
+}
 
 func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
 	count := s.Plan.ended(s.State(causes), d.Wave)

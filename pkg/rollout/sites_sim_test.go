@@ -346,4 +346,3 @@ func TestSabotageSites(t *testing.T) {
 		})
 	}
 }
-

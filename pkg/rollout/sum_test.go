@@ -64,9 +64,9 @@ func TestDecideSites(t *testing.T) {
 		"all here are less than half of the wave":  {limits, "X .", "... ..", Control{}, "wait 0 [] bonn"},
 		"half here is less than half of the wave":  {limits, "X. ..", ".. ..", Control{}, "run 0 [1]"},
 		"what is tried again there does not count": {limits, ".. ..", "xx ..", Control{}, "run 0 [0 1]"},
-		"paused":                                   {none, "uu ..", "uu ..", Control{Paused: true}, "paused 1 []"},
-		"outside the window":                       {night, ".. ..", ".. ..", Control{}, "wait 0 [] 22:00"},
-		"one to try again here, later":             {none, "x. ..", "u. ..", Control{}, "run 0 [1]"},
+		"paused":                       {none, "uu ..", "uu ..", Control{Paused: true}, "paused 1 []"},
+		"outside the window":           {night, ".. ..", ".. ..", Control{}, "wait 0 [] 22:00"},
+		"one to try again here, later": {none, "x. ..", "u. ..", Control{}, "run 0 [1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
