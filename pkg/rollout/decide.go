@@ -110,7 +110,7 @@ func (p *Plan) settling(s State) []int {
 
 // gate decides whether phones of a wave may be begun: of the first that has phones without an outcome.
 func (p *Plan) gate(s State) Decision {
-	if s.Other != nil && len(p.Phones) > 0 && p.allEnded(s) {
+	if s.Other != nil && len(p.Phones) > 0 && p.allEndedHere(s) {
 		return Decision{Verb: Done, Wave: max(len(p.Waves)-1, 0)} // nothing is left to do here
 	}
 	for w, wave := range p.Waves {
@@ -180,8 +180,13 @@ func (p *Plan) mayRetry(at Progress) bool {
 	return at.Ended && !at.Updated && at.MayPass && at.Attempts < p.Rules.Attempts
 }
 
-// allEnded reports whether no phone is left to do.
+// allEnded reports whether no phone is left to do, at any site.
 func (p *Plan) allEnded(s State) bool {
+	return p.allEndedHere(s) && !slices.ContainsFunc(s.Other, func(o Other) bool { return o.Left > 0 })
+}
+
+// allEndedHere does what allEnded does, without other sites.
+func (p *Plan) allEndedHere(s State) bool {
 	for _, wave := range p.Waves {
 		for _, i := range wave.Phones {
 			if !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) {

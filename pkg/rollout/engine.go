@@ -45,7 +45,10 @@ type Engine struct {
 	pace *rate.Limiter
 	now  turnRef
 	back map[journal.Key]int // how often this run took a phone back from another one
-	view *Saved              // with a site: the rollout as it was read last; nil if phones have changed since
+
+	view  *Saved // with a site: the rollout as it was read last
+	moved bool   // phones may have changed since
+	lost  bool   // something could not be added to the rollout's own stream, since something else was
 }
 
 // A TakenError reports that another run carries out the rollout now.
@@ -115,15 +118,25 @@ func (e *Engine) load(ctx context.Context) (*Saved, error) {
 	return LoadSite(ctx, e.Ledger, e.Name, e.Site)
 }
 
-// next returns the rollout as it is now. With a site, phones are read again only if they may have changed.
-func (e *Engine) next(ctx context.Context) (s *Saved, err error) {
-	if e.view != nil {
-		s, err = e.view.refreshed(ctx, e.Ledger)
+// next returns the rollout as it is now. With a site, only what is new of the rollout's own stream is read, and the phones again if
+// they may have changed.
+func (e *Engine) next(ctx context.Context) (*Saved, error) {
+	if e.Site == "" || e.view == nil {
+		s, err := e.load(ctx)
+		e.view, e.moved, e.lost = s, false, false
+		return s, err
 	}
-	if err == nil && (s == nil || s.stale) {
+	s, err := e.view.refreshed(ctx, e.Ledger)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.lost && s == e.view: // something was added, and cannot be seen: the ledger is not the one of before
 		s, err = e.load(ctx)
+	case e.moved || s.stale:
+		s, err = s.reloaded(ctx, e.Ledger)
 	}
-	if e.view = nil; e.Site != "" && err == nil {
+	e.moved, e.lost = false, false
+	if err == nil {
 		e.view = s
 	}
 	return s, err
@@ -142,7 +155,7 @@ func (e *Engine) begin(ctx context.Context) error {
 		e.pace = rate.NewLimiter(rate.Limit(s.Plan.Rules.StartRate/time.Minute.Seconds()), 1)
 	}
 	e.Begun.Site = e.Site
-	return change(ctx, e.Ledger, e.Name, e.Begun.Run, func(*Saved) ([]journal.Body, error) {
+	return change(ctx, e.Ledger, e.Name, e.Begun.Run, s, func(*Saved) ([]journal.Body, error) {
 		if !e.alive() {
 			return nil, ErrLease
 		}
@@ -186,21 +199,28 @@ func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
 	return journal.LimitReached{Wave: d.Wave + 1, Cause: string(d.Reached.Cause), Limit: d.Reached.String(), Count: d.Reached.count(count)}
 }
 
-// note adds events to the stream of the rollout, if there are any. Another process may have done so meanwhile: that is no failure,
-// the next decision takes it into account.
+// note adds events to the stream of the rollout. Another process may have done so meanwhile: that is no failure, the next decision
+// takes it into account.
 func (e *Engine) note(ctx context.Context, s *Saved, bodies ...journal.Body) error {
+	lost, err := e.append(ctx, s, bodies)
+	e.lost = lost
+	return err
+}
+
+// append adds events to the stream of the rollout, if there are any, unless something else was added: then they are lost.
+func (e *Engine) append(ctx context.Context, s *Saved, bodies []journal.Body) (lost bool, err error) {
 	var events []journal.Event
 	for _, body := range bodies {
 		events = append(events, journal.Event{At: time.Now(), Body: body})
 	}
 	if len(events) == 0 {
-		return nil
+		return false, nil
 	}
-	_, err := e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, events...)
+	_, err = e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, events...)
 	if errors.Is(err, journal.ErrConflict) {
-		return nil
+		return true, nil
 	}
-	return err
+	return false, err
 }
 
 // idle waits until a time, or until something is decided about the rollout. A zero time is never.

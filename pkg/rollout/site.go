@@ -68,15 +68,38 @@ func LoadSite(ctx context.Context, l journal.Ledger, name, site string) (*Saved,
 			return nil, err
 		}
 	}
-	for r, err := range readSite(ctx, l, name, site) {
-		if err != nil {
-			return nil, err
-		}
-		if err := b.add(r); err != nil {
-			return nil, err
-		}
+	if err := b.addPhones(ctx, l); err != nil {
+		return nil, err
 	}
 	return b.result()
+}
+
+// reloaded returns the rollout with its phones read again. It leaves the receiver alone.
+func (s *Saved) reloaded(ctx context.Context, l journal.Ledger) (*Saved, error) {
+	b := newBuilder(s.Name, s.Site)
+	copied := *s
+	b.saved = &copied
+	copied.Steps, copied.Plan.Phones, copied.Plan.Waves = nil, nil, slices.Clone(s.Plan.Waves)
+	for w := range copied.Plan.Waves {
+		copied.Plan.Waves[w].Phones = nil
+	}
+	if err := b.addPhones(ctx, l); err != nil {
+		return nil, err
+	}
+	return b.result()
+}
+
+// addPhones adds the events of the phones of the site.
+func (b *builder) addPhones(ctx context.Context, l journal.Ledger) error {
+	for r, err := range readSite(ctx, l, b.saved.Name, b.saved.Site) {
+		if err != nil {
+			return err
+		}
+		if err := b.add(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readSite returns the events of the phones of a site.

@@ -185,11 +185,14 @@ func (t *turn) publish(ctx context.Context) {
 		if len(bodies) == 0 || known.Control.Run != t.e.Begun.Run {
 			return
 		}
-		err := t.e.note(ctx, known, bodies...)
+		_, err := t.e.append(ctx, known, bodies)
 		if err == nil {
 			err = t.look(ctx, 0)
 		}
-		if err != nil && pause(ctx, lookAgain) != nil {
+		t.mu.Lock()
+		again := err != nil || t.control == known
+		t.mu.Unlock()
+		if again && pause(ctx, lookAgain) != nil {
 			return
 		}
 	}
@@ -211,7 +214,7 @@ func (t *turn) look(ctx context.Context, every time.Duration) error {
 	}
 	var phones *Saved
 	if now.stale {
-		if phones, err = t.e.load(ctx); err != nil {
+		if phones, err = now.reloaded(ctx, t.e.Ledger); err != nil {
 			return err
 		}
 		now = phones

@@ -70,7 +70,7 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 	if err != nil {
 		return err
 	}
-	e.view = nil // phones change
+	e.moved = true
 	if len(met) == 0 {
 		return e.idle(ctx, s, again)
 	}
