@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,8 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 	t := e.newTurn(ctx, s, d, writer)
 	defer t.hold()
 	plan := e.Base
-	plan.Settle, plan.Begin, plan.Ready, plan.Commit, plan.Phones = s.Plan.Rules.Settle, t.mayBegin, t.mayContact, t.commit, t.targets()
+	plan.Settle = cmp.Or(plan.Settle, s.Plan.Rules.Settle)
+	plan.Begin, plan.Ready, plan.Commit, plan.Phones = t.mayBegin, t.mayContact, t.commit, t.targets()
 	e.now.set(t)
 	_, err := e.Crew.Run(ctx, plan)
 	e.now.set(nil)
