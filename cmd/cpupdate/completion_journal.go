@@ -81,11 +81,14 @@ func (c *phoneCompletion) read(records iter.Seq2[journal.Record, error]) bool {
 			return false
 		}
 		listed, ok := r.Event.Body.(journal.Listed)
-		if !ok || c.seen[listed.Address] || !strings.HasPrefix(listed.Address, c.typed) || !offerable(listed.Address) {
+		text := listed.Address
+		if !strings.HasPrefix(text, "[") {
+			text = strings.TrimSuffix(text, ":8085") // the default: a push lists addresses with it, and a plan as the list has them
+		}
+		if !ok || c.seen[text] || !strings.HasPrefix(text, c.typed) || !offerable(text) {
 			continue
 		}
-		c.seen[listed.Address] = true
-		text := listed.Address
+		c.seen[text] = true
 		if note := secret.Cut(listed.Note, 60); listed.Note != "" && offerable(note) {
 			text += "\t" + note
 		}

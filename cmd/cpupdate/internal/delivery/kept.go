@@ -49,7 +49,8 @@ func Kept(flags *pflag.FlagSet, omit func(name string) bool) []string {
 		for i := range kept {
 			kept[i], _, _ = strings.Cut(kept[i], "=")
 		}
-		return slices.Compact(kept)[:min(len(kept), maxKept)]
+		kept = slices.Compact(kept)
+		return kept[:min(len(kept), maxKept)]
 	}
 	return kept
 }
@@ -96,7 +97,7 @@ func ParseKept(flags *pflag.FlagSet, kept []string, own bool) error {
 		f := flags.Lookup(name)
 		switch {
 		case f == nil || !strings.HasPrefix(text, "--"):
-			return fmt.Errorf("this version of cpupdate does not have %s", exit.ShownArgument(secret.Cut(text, 100)))
+			return fmt.Errorf("this version of cpupdate has no flag %s", exit.ShownArgument(secret.Cut("--"+name, 100)))
 		case !hasValue || f.Name == "password-command" || f.Name == "password-stdin":
 			return fmt.Errorf("the value of --%s is not kept", f.Name)
 		case !own && ownOnly(f):
@@ -120,12 +121,12 @@ func KeptLine(flags *pflag.FlagSet, kept []string) string {
 		f := flags.Lookup(strings.TrimPrefix(name, "--"))
 		switch {
 		case f == nil:
-			words = append(words, exit.Word(text))
+			words = append(words, exit.Word(name))
 		case f.Value.Type() == "bool" && value != "false":
 			words = append(words, name)
 		case f.Value.Type() == "bool":
 			words = append(words, text)
-		case hasValue:
+		case hasValue && !secret.HoldsLogin(value):
 			words = append(words, name, exit.Word(value))
 		default:
 			words = append(words, name, "...")

@@ -8,6 +8,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // goOn takes over the flags of the run before, if none are given. With flags of its own a run uses these alone.
@@ -21,9 +22,8 @@ func (r *runner) goOn() error {
 		con.NoteAbout("note", r.saved.Name, "the flags of the run before do not count, since this one has flags: "+r.o.Line(kept.Flags))
 		return nil
 	}
-	own := r.isOwn(kept.By)
 	line := r.o.Line(kept.Flags)
-	o, flags, err := r.o.Again(kept.Flags, own)
+	o, flags, err := r.o.Again(kept.Flags, r.private && r.isOwn(kept.By))
 	if err == nil {
 		err = o.validate()
 	}
@@ -31,8 +31,8 @@ func (r *runner) goOn() error {
 		return exit.Errorf(exit.CodeUsage, "give the flags again: cpupdate rollout run "+exit.Word(r.saved.Name)+" "+line, "the flags of the run before cannot be used: %w", err)
 	}
 	whose := ""
-	if me := r.env.Journal.Origin(); kept.By.User != me.User || kept.By.Host != me.Host {
-		whose = ", by " + kept.By.User + " on " + kept.By.Host
+	if !r.isOwn(kept.By) {
+		whose = ", by " + secret.Cut(kept.By.User, 100) + " on " + secret.Cut(kept.By.Host, 100)
 		o.Route.Password.NoVariable = true // it is not meant for what another one named
 	}
 	con.NoteAbout("note", r.saved.Name, "as the run before"+whose+": "+line)
@@ -40,11 +40,16 @@ func (r *runner) goOn() error {
 	return nil
 }
 
-// isOwn reports whether this user kept flags in a journal that nobody else can write.
+// isOwn reports whether this user kept flags on this machine.
 func (r *runner) isOwn(by journal.Origin) bool {
 	me := r.env.Journal.Origin()
-	path, err := r.env.Journal.Path()
-	return err == nil && by.User == me.User && by.Host == me.Host && atomicfile.CheckWriters("journal", path) == nil
+	return by.User == me.User && by.Host == me.Host
+}
+
+// isPrivate reports whether nobody else can write the journal.
+func isPrivate(env Env) bool {
+	path, err := env.Journal.Path()
+	return err == nil && atomicfile.CheckWriters("journal", path) == nil
 }
 
 // keep notes the flags of this run, unless it has those of the run before.

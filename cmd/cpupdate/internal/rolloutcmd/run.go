@@ -40,6 +40,7 @@ type runner struct {
 	o        RunOptions
 	ledger   journal.Ledger
 	saved    *rollout.Saved
+	private  bool // nobody else can write the journal
 	delivery *delivery.Delivery
 	table    *hwcheck.Table
 	view     *view
@@ -52,6 +53,7 @@ func Run(ctx context.Context, env Env, o RunOptions, name string) error {
 		return err
 	}
 	r := &runner{env: env, o: o}
+	r.private = isPrivate(env) // before it is opened: that may mend its mode
 	var err error
 	if r.ledger, r.saved, err = open(ctx, env, name); err != nil {
 		return err
