@@ -52,7 +52,7 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 	if e.back == nil {
 		e.back = map[journal.Key]int{}
 	}
-	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: s.Plan.Rules.Settle, back: e.back}
+	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
 	for _, i := range phones {
 		p, step := s.Plan.Phones[i], s.Step(i)
 		m := &met{phone: i, key: keyOf(e.Name, p, step), names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
