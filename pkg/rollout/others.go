@@ -382,12 +382,11 @@ func (o *otherRuns) elsewhere(ctx context.Context, mac, version string, own jour
 			}
 			continue
 		}
-		end := ""
+		at, then := earlierOf(p.StepAt, time.Now()).Local().Format(time.DateTime), until.Local().Format(time.TimeOnly)
 		if unknown {
-			end = ", and how that ended is not known"
+			return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s, and how that ended is not known: it is left alone until %s", key.Phone, at, then)}
 		}
-		return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s%s: it is left alone until %s",
-			key.Phone, earlierOf(p.StepAt, time.Now()).Local().Format(time.DateTime), end, until.Local().Format(time.TimeOnly))}
+		return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s, and that failed: it is left alone until %s", key.Phone, at, then)}
 	}
 	return nil
 }
