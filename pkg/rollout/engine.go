@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ type Engine struct {
 
 	pace *rate.Limiter
 	now  turnRef
+	back map[journal.Key]int // how often this run took a phone back from another one
 }
 
 // A TakenError reports that another run carries out the rollout now.
@@ -48,6 +50,9 @@ type TakenError struct {
 func (e *TakenError) Error() string {
 	return fmt.Sprintf("another run of cpupdate carries out %q since: this one begins no phone any more", e.Name)
 }
+
+// settle returns how long a phone that was instructed may take.
+func (e *Engine) settle(s *Saved) time.Duration { return cmp.Or(e.Base.Settle, s.Plan.Rules.Settle) }
 
 // Handle takes an event of the crew, which has to hand it all of them.
 func (e *Engine) Handle(event fleet.Event) {

@@ -1,11 +1,13 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -19,6 +21,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
 // A run installs one image on phones.
@@ -31,6 +34,7 @@ type run struct {
 	targets  []fleet.Target
 	table    *hwcheck.Table
 	policy   hwcheck.Policy
+	by       journal.Origin
 }
 
 // pushToPhones installs the image on phones by one of the three routes: this machine, the phones' web pages, a server.
@@ -92,30 +96,35 @@ func (r *run) noneFits() bool {
 
 // run starts to listen for phones, uploads the image if there is a server, and updates the phones.
 func (r *run) run(ctx context.Context, stop context.CancelCauseFunc) error {
-	rec, err := r.openJournal(ctx)
+	ledger, err := r.openJournal(ctx)
 	if err != nil {
 		return err
 	}
-	err = r.drive(ctx, stop, rec)
-	if failure := rec.Close(ctx); failure != nil {
-		if err == nil {
-			return failure
-		}
-		r.Console.NoteAbout("warning", "the journal", failure.Error())
+	err = r.drive(ctx, stop, ledger)
+	return r.also(err, ledger.Close())
+}
+
+// also returns the error that ends the run. If there is one already, that of the journal is only shown.
+func (r *run) also(err, ofJournal error) error {
+	if err == nil || ofJournal == nil {
+		return cmp.Or(err, record.Error(ofJournal))
 	}
+	r.Console.NoteAbout("warning", "the journal", ofJournal.Error())
 	return err
 }
 
 // drive runs the update with everything that it needs on this machine.
-func (r *run) drive(ctx context.Context, stop context.CancelCauseFunc, rec *record.Run) error {
+func (r *run) drive(ctx context.Context, stop context.CancelCauseFunc, ledger journal.Ledger) error {
 	d := r.delivery
 	image := d.Images[0]
 	image.File, image.Read, image.Policy, image.Needed = r.file, r.im, r.policy, !r.noneFits()
 	show := runview.NewReport(r.Console, r.targets, r.im, d.Size(0), stop)
 	show.Tool = r.Version
 	show.Context, show.Interval, show.Watch.Web = d.Context, r.o.Listen.Interval, r.o.Route.Web.On
+	engine := &rollout.Engine{Ledger: ledger, Begun: journal.RunBegun{Run: record.Token()}}
+	engine.Name = "push-" + time.Now().UTC().Format("20060102-150405") + "-" + engine.Begun.Run
 	event := func(e fleet.Event) {
-		rec.Event(e)
+		engine.Handle(e)
 		show.Event(e)
 	}
 	if err := d.Prepare(ctx); err != nil {
@@ -129,63 +138,81 @@ func (r *run) drive(ctx context.Context, stop context.CancelCauseFunc, rec *reco
 	if err := d.Begin(ctx, callbackServer); err != nil {
 		return err
 	}
-	if err := r.record(ctx, rec); err != nil {
-		return err
-	}
-	show.NoteEarlier(r.targets)
-	plan := fleet.Plan{
-		Phones: r.targets, Table: r.table, Back: callbackServer.Back, Image: d.Image(0), Commit: rec.Commit, Settle: r.o.Settle,
-	}
-	end := show.Watch.Begin(callbackServer)
-	results, err := callbackServer.Runner.Run(ctx, plan)
-	end()
+	engine.Crew, engine.Base = callbackServer.Runner, fleet.Plan{Table: r.table, Back: callbackServer.Back, Image: d.Image(0)}
+	engine.Target = func(phone, _ int) fleet.Target { return r.targets[phone] }
+	push, err := r.list(ctx, engine)
 	if err != nil {
 		return err
 	}
-	if own := (*exit.Error)(nil); errors.As(context.Cause(ctx), &own) {
-		err = own
-	} else {
-		err = advice.RunFailure(plan, show.Context, results)
+	show.NoteEarlier(push.Targets())
+	end := show.Watch.Begin(callbackServer)
+	results, err := push.Run(ctx)
+	end()
+	if loss := (*rollout.LossError)(nil); err != nil && !errors.As(err, &loss) {
+		return err
 	}
-	show.Summary(results, err)
-	return err
+	failure := r.failure(ctx, engine.Base, show.Context, results)
+	show.Summary(results, failure)
+	return r.also(failure, err)
 }
 
-// openJournal opens the journal before anything is sent, so that a problem with a file that was named costs nothing. It returns
-// nil for a run that is not recorded: a dry run does nothing to phones, and without a usable journal of its own place a push goes on.
-func (r *run) openJournal(ctx context.Context) (*record.Run, error) {
-	if r.o.DryRun {
-		return nil, nil //nolint:nilnil // a nil run records nothing
+// failure returns the error that the results amount to.
+func (r *run) failure(ctx context.Context, plan fleet.Plan, in advice.Context, results []fleet.Result) error {
+	if own := (*exit.Error)(nil); errors.As(context.Cause(ctx), &own) {
+		return own
 	}
-	rec, err := r.Journal.Begin(ctx)
-	return rec, r.unrecorded(ctx, err)
+	plan.Phones = r.targets
+	return advice.RunFailure(plan, in, results)
+}
+
+// openJournal opens the journal before anything is sent, so that a problem with a file that was named costs nothing. A dry run is not
+// recorded, since it does nothing to phones; and without a usable journal of its own place a push goes on.
+func (r *run) openJournal(ctx context.Context) (journal.Ledger, error) {
+	if r.o.DryRun {
+		return journal.Discard{}, nil
+	}
+	ledger, err := r.Journal.Open(ctx)
+	if err == nil {
+		r.by = r.Journal.Origin()
+		return ledger, nil
+	}
+	return journal.Discard{}, r.unrecorded(ctx, err)
 }
 
 // unrecorded returns an error of the journal that ends the run, and shows another one.
 func (r *run) unrecorded(ctx context.Context, err error) error {
-	if err != nil && r.Journal.Named() == "" && ctx.Err() == nil {
-		r.Console.NoteAbout("warning", "the journal", "this push is not recorded: "+err.Error())
-		return nil
+	if r.Journal.Named() != "" || ctx.Err() != nil {
+		return record.Error(err)
 	}
-	return err
+	r.Console.NoteAbout("warning", "the journal", "this push is not recorded: "+err.Error())
+	return nil
 }
 
-// record records what the run does and its phones, and takes over what earlier runs did with them. Nothing was done to a phone so far.
-func (r *run) record(ctx context.Context, rec *record.Run) error {
+// list records what the run does and its phones, and takes over what earlier runs did with them. Nothing was done to a phone so far.
+func (r *run) list(ctx context.Context, engine *rollout.Engine) (*rollout.Push, error) {
 	used := r.im.Used(r.Version).Image
-	image := journal.Image{
-		Name: filepath.Base(used.File), Version: used.Version, SoftwareType: used.SoftwareType, SHA256: used.SHA256, PayloadSHA256: used.PayloadSHA256,
-		Size: r.file.Image().Size(),
+	image := rollout.Image{
+		Name: filepath.Base(used.File), Version: r.file.Facts().Version.Value, SoftwareType: used.SoftwareType, SHA256: used.SHA256, Size: r.file.Image().Size(),
 	}
-	targets, err := rec.List(ctx, record.Push{Image: image, Route: r.delivery.Route(), Settle: r.o.Settle}, r.targets)
+	planned := journal.Planned{Route: r.delivery.Route(), By: r.by, Images: []journal.Image{{
+		Name: image.Name, Version: used.Version, SoftwareType: image.SoftwareType, SHA256: image.SHA256, PayloadSHA256: used.PayloadSHA256, Size: image.Size,
+	}}}
+	plan := rollout.Plan{Images: []rollout.Image{image}, Rules: rollout.Rules{Settle: r.o.Settle}}
+	for _, t := range r.targets {
+		plan.Phones = append(plan.Phones, rollout.Phone{Address: t.Address, MAC: t.MAC, Note: t.Note})
+	}
+	push, err := engine.Push(ctx, planned, plan)
 	if err != nil {
-		return r.unrecorded(ctx, err)
+		if err := r.unrecorded(ctx, err); err != nil {
+			return nil, err
+		}
+		engine.Ledger = journal.Discard{}
+		return engine.Push(ctx, planned, plan)
 	}
-	r.targets = targets
-	if n := record.Earlier(targets); n > 0 {
-		r.Console.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, len(targets), console.Span(r.o.Settle)))
+	if n := push.Earlier(); n > 0 {
+		r.Console.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, len(r.targets), console.Span(r.o.Settle)))
 	}
-	return nil
+	return push, nil
 }
 
 // checkSettle rejects a time that is not greater than zero.
