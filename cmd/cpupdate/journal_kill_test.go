@@ -90,6 +90,8 @@ type swarm struct {
 	mu    sync.Mutex
 	told  map[string]int
 	state map[string]swarmLine
+	lines int           // that the phones printed
+	more  chan struct{} // closed with the next line
 }
 
 // A swarmLine is what tests look at of a line of simulate --json.
@@ -102,7 +104,7 @@ type swarmLine struct {
 // newSwarm starts phones.
 func newSwarm(t *testing.T, n int) *swarm {
 	t.Helper()
-	s := &swarm{t: t, list: filepath.Join(t.TempDir(), "swarm.csv"), done: make(chan struct{}), told: map[string]int{}, state: map[string]swarmLine{}}
+	s := &swarm{t: t, list: filepath.Join(t.TempDir(), "swarm.csv"), done: make(chan struct{}), told: map[string]int{}, state: map[string]swarmLine{}, more: make(chan struct{})}
 	s.cmd = exec.CommandContext(t.Context(), "cpupdate", "simulate", "--count", strconv.Itoa(n), "--json", "-o", s.list, "--install-time", "10ms", "--restart-time", "200ms")
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -133,6 +135,9 @@ func (s *swarm) follow(out io.Reader, ready chan struct{}) {
 			return
 		}
 		s.mu.Lock()
+		s.lines++
+		close(s.more)
+		s.more = make(chan struct{})
 		switch line.Event {
 		case "ready":
 			close(ready)
@@ -142,6 +147,30 @@ func (s *swarm) follow(out io.Reader, ready chan struct{}) {
 			s.state[line.Address] = line
 		}
 		s.mu.Unlock()
+	}
+}
+
+// count returns how many lines the phones printed so far: each says what happened to one of them.
+func (s *swarm) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lines
+}
+
+// await returns when the phones have printed so many lines, or when something has ended.
+func (s *swarm) await(lines int, ended <-chan struct{}) {
+	for {
+		s.mu.Lock()
+		printed, more := s.lines, s.more
+		s.mu.Unlock()
+		if printed >= lines {
+			return
+		}
+		select {
+		case <-more:
+		case <-ended:
+			return
+		}
 	}
 }
 

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/journal/sqlite"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+)
+
+// TestRolloutKilledManyTimes kills a rollout to many phones at random moments, and goes on each time. No phone gets a second update
+// command before a person allows it, no wave begins before the one before it has ended, and in the end journal, report and phones
+// agree.
+//
+//	KILLS=50 PHONES=200 go test -run TestRolloutKilledManyTimes ./cmd/cpupdate
+func TestRolloutKilledManyTimes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signals that one process sends another")
+	}
+	t.Parallel()
+	kills, phones := number(t, "KILLS", 6), number(t, "PHONES", 30)
+	s := newSite(t, phones, "--waves", "1,20%,50%,rest", "--settle", "2s", "--parallel", "12")
+	seed := rand.Uint64() //nolint:gosec // moments
+	t.Log("seed", seed)
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // moments
+	for range kills {
+		before := s.count()
+		p := s.start("run", "spring")
+		s.await(before+random.IntN(max(16*phones/kills, 2)), p.ended)
+		_ = p.cmd.Process.Kill() // it may have ended
+		p.wait()
+	}
+	s.checkOnce()
+	s.checkWaves()
+	// What was cut off while it fetched keeps its old software: a person looks at it, and lets it begin anew.
+	runs := 0
+	for code := exit.CodePartial; code != exit.CodeOK; {
+		if runs++; runs > 8 {
+			t.Fatalf("the rollout does not come to an end: exit code %d", code)
+		}
+		r := s.here("run", "spring")
+		if code = r.code; code == exit.CodePartial {
+			s.checkOnce()
+			s.checkWaves()
+			if r := s.here("retry", "spring"); r.code != exit.CodeOK {
+				t.Fatalf("retry: %d\n%s", r.code, r.errOut)
+			}
+		} else if code != exit.CodeOK {
+			t.Fatalf("exit code %d\n%s\n%s", code, r.out, r.errOut)
+		}
+	}
+	t.Logf("%d kills, and then %d runs", kills, runs)
+	s.agree()
+}
+
+// checkOnce looks at how often phones were instructed so far: nobody allowed that twice.
+func (s *rolloutSite) checkOnce() {
+	s.t.Helper()
+	told := s.instructed()
+	for address, n := range told {
+		if n > 1 {
+			s.t.Errorf("%s got %d update commands", address, n)
+		}
+	}
+}
+
+// checkWaves looks for a phone that was begun before its wave was opened, and for a wave that was opened before each phone of those
+// before it had its first outcome.
+func (s *rolloutSite) checkWaves() {
+	s.t.Helper()
+	ledger, err := sqlite.Open(s.t.Context(), s.journal)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer ledger.Close()
+	saved, err := rollout.Load(s.t.Context(), ledger, "spring")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	opened, begun, ended := map[int]journal.Seq{}, map[string]journal.Seq{}, map[string]journal.Seq{}
+	first := func(of map[string]journal.Seq, phone string, seq journal.Seq) {
+		if of[phone] == 0 {
+			of[phone] = seq
+		}
+	}
+	for r, err := range ledger.ReadAll(s.t.Context(), "spring") {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		switch body := r.Event.Body.(type) {
+		case journal.WaveOpened:
+			opened[body.Wave-1] = r.Event.Seq
+		case journal.Begun:
+			first(begun, r.Key.Phone, r.Event.Seq)
+		case journal.Outcome:
+			first(ended, r.Key.Phone, r.Event.Seq)
+		}
+	}
+	for w, wave := range saved.Plan.Waves {
+		for _, i := range wave.Phones {
+			phone := saved.Plan.Phones[i].Address
+			if at := begun[phone]; at != 0 && (opened[w] == 0 || at < opened[w]) {
+				s.t.Errorf("%s was begun before its wave %d was opened", phone, w+1)
+			}
+			if next := opened[w+1]; next != 0 && (ended[phone] == 0 || ended[phone] > next) {
+				s.t.Errorf("wave %d was opened before %s had ended", w+2, phone)
+			}
+		}
+	}
+}
+
+// TestTwoRunsAtOnce begins a second run of a rollout while the first one has phones on their way: the second one takes over.
+func TestTwoRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	const phones = 20
+	s := newSite(t, phones, "--waves", "4,rest", "--parallel", "4")
+	first := s.start("run", "spring")
+	s.await(s.count()+phones, first.ended)
+	second := s.start("run", "spring")
+	r := first.wait()
+	if r.code != exit.CodeStopped {
+		t.Errorf("the first run ends with %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	saysLines(t, r.errOut, `^cpupdate: another run of cpupdate carries out "spring" since: this one begins no phone any more$`, `^hint: to see how it goes: cpupdate rollout status spring$`)
+	if r := second.wait(); r.code != exit.CodeOK {
+		t.Errorf("the second run ends with %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	s.checkOnce()
+	s.checkWaves()
+	s.agree()
+}
