@@ -23,13 +23,13 @@ type rolloutSite struct {
 // newSite starts phones, and plans a rollout of an image of 1 MiB to them.
 func newSite(t *testing.T, phones int, flags ...string) *rolloutSite {
 	t.Helper()
-	return newSiteIn(t, t.TempDir(), phones, flags...)
+	return newSiteOf(t, newSwarm(t, phones), t.TempDir(), flags...)
 }
 
-// newSiteIn is newSite with the journal in a folder.
-func newSiteIn(t *testing.T, folder string, phones int, flags ...string) *rolloutSite {
+// newSiteOf is newSite with phones that were started, and the journal in a folder.
+func newSiteOf(t *testing.T, phones *swarm, folder string, flags ...string) *rolloutSite {
 	t.Helper()
-	s := &rolloutSite{swarm: newSwarm(t, phones), image: newImageOf(t, 1<<20), journal: folder + "/journal.db"}
+	s := &rolloutSite{swarm: phones, image: newImageOf(t, 1<<20), journal: folder + "/journal.db"}
 	certificate, key := clitest.ServiceFiles(t)
 	s.flags = []string{
 		"--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0",
