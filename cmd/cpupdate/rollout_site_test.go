@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os/exec"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
@@ -46,7 +47,7 @@ func newSiteOf(t *testing.T, phones *swarm, folder string, flags ...string) *rol
 func (s *rolloutSite) args(args ...string) []string {
 	args = append([]string{"rollout"}, append(args, "--journal", s.journal)...)
 	if args[1] == "run" {
-		args = append(args, s.flags...)
+		args = slices.Insert(args, 2, s.flags...) // what the caller says comes after them
 	}
 	return args
 }
