@@ -20,7 +20,7 @@ func TestRolloutFullDisk(t *testing.T) {
 		return
 	}
 	const phones = 24
-	s := newSiteOf(t, newSwarm(t, phones), folder, "--waves", "rest", "--parallel", "3")
+	s := newSiteOf(t, newSwarm(t, phones), newImageOf(t, 1<<20), folder, "--waves", "rest", "--parallel", "3")
 	p := s.start("run", "spring")
 	s.await(s.count()+5*phones/2, p.ended) // a phone prints more lines than that
 	ballast := filepath.Join(folder, "ballast")

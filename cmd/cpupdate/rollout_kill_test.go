@@ -132,3 +132,66 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	s.checkWaves()
 	s.agree()
 }
+
+// TestPushDuringRollout begins a push to the phones of a rollout while that has phones on their way, and a rollout's run while a push has.
+// Every phone gets the new version, and none gets two update commands.
+func TestPushDuringRollout(t *testing.T) {
+	t.Parallel()
+	for _, pushFirst := range []bool{false, true} {
+		t.Run(map[bool]string{false: "the push later", true: "the push first"}[pushFirst], func(t *testing.T) {
+			t.Parallel()
+			const phones = 12
+			s := newSiteOf(t, newSwarm(t, phones, "--install-time", "1s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "rest", "--parallel", "3")
+			push := s.push()
+			begin := []func() *rolloutProcess{
+				func() *rolloutProcess { return s.start("run", "spring") },
+				func() *rolloutProcess { return startCommand(t, push...) },
+			}
+			if pushFirst {
+				begin[0], begin[1] = begin[1], begin[0]
+			}
+			first := begin[0]()
+			s.await(s.count()+phones, first.ended)
+			second := begin[1]()
+			one, two := first.wait(), second.wait()
+			for _, r := range []ran{one, two} {
+				if r.code != exit.CodeOK && r.code != exit.CodePartial && r.code != exit.CodeUnreachable { // a phone that the other one took
+					t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+				}
+			}
+			s.checkOnce()
+			for address, state := range s.end() {
+				if state.Version != versionNew {
+					t.Errorf("%s runs %s", address, state.Version)
+				}
+			}
+		})
+	}
+}
+
+// push returns a push to the phones of a rollout, with the same journal.
+func (s *rolloutSite) push() []string {
+	return append([]string{"push", s.image, "--phones", s.list, "--serve", "--parallel", "3", "--journal", s.journal}, s.flags...)
+}
+
+// TestRolloutAfterKilledPush kills a push while a phone fetches the image from it, and then carries out a rollout to the same phones.
+func TestRolloutAfterKilledPush(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no signals that one process sends another")
+	}
+	t.Parallel()
+	s := newSiteOf(t, newSwarm(t, 6), killImage(t), t.TempDir(), "--waves", "rest", "--parallel", "2", "--settle", "2s")
+	from := s.count()
+	push := startCommand(t, s.push()...)
+	cut := s.next(from, "fetching", "", push.ended)
+	_ = push.cmd.Process.Kill() // it may have ended
+	push.wait()
+	if r := s.here("run", "spring"); r.code != exit.CodeOK {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	// A rollout does not look at what a push left unfinished, as docs/rollouts.md says: it instructs the phone that was cut off again.
+	if told := s.instructed()[cut]; told != 2 {
+		t.Errorf("%s got %d update commands", cut, told)
+	}
+	s.end()
+}

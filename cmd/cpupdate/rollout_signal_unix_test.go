@@ -85,7 +85,7 @@ func TestRolloutClosedPipe(t *testing.T) {
 // than the process takes for a pause. Once awake, it goes on: no phone is instructed twice.
 func TestRolloutAsleep(t *testing.T) {
 	t.Parallel()
-	s := newSiteOf(t, newSwarm(t, 4, "--restart-time", "4s"), t.TempDir(), "--waves", "rest", "--parallel", "2")
+	s := newSiteOf(t, newSwarm(t, 4, "--restart-time", "4s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "rest", "--parallel", "2")
 	p := s.start("run", "spring", "--patience", "8s")
 	from := s.count()
 	phone := s.next(from, "restarting", "", p.ended)

@@ -24,13 +24,13 @@ type rolloutSite struct {
 // newSite starts phones, and plans a rollout of an image of 1 MiB to them.
 func newSite(t *testing.T, phones int, flags ...string) *rolloutSite {
 	t.Helper()
-	return newSiteOf(t, newSwarm(t, phones), t.TempDir(), flags...)
+	return newSiteOf(t, newSwarm(t, phones), newImageOf(t, 1<<20), t.TempDir(), flags...)
 }
 
-// newSiteOf is newSite with phones that were started, and the journal in a folder.
-func newSiteOf(t *testing.T, phones *swarm, folder string, flags ...string) *rolloutSite {
+// newSiteOf is newSite with phones that were started, an image, and the journal in a folder.
+func newSiteOf(t *testing.T, phones *swarm, image, folder string, flags ...string) *rolloutSite {
 	t.Helper()
-	s := &rolloutSite{swarm: phones, image: newImageOf(t, 1<<20), journal: folder + "/journal.db"}
+	s := &rolloutSite{swarm: phones, image: image, journal: folder + "/journal.db"}
 	certificate, key := clitest.ServiceFiles(t)
 	s.flags = []string{
 		"--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0",
