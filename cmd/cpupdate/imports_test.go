@@ -65,7 +65,7 @@ func commandOrder() [][]string {
 		{"advice"},
 		{"option"},
 		{"callback"},
-		{"runview"},
+		{"runview", "delivery"},
 		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd", "history"},
 		{"doctor", "demo", "rolloutcmd"},
 	}
