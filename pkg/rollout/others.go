@@ -215,29 +215,15 @@ const anyPush = ^journal.Seq(0)
 
 // look finds out about a phone. It returns what has to be appended so that other runs let go of it.
 func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, err error) {
-	now := time.Now()
-	l := &looked{otherRuns: o, met: m, now: now, lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(o.back[m.key], 6)}
+	l := &looked{
+		otherRuns: o, met: m, now: time.Now(), lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(o.back[m.key], 6),
+	}
 	l.busy = m.own.At.Add(l.silence)
 	m.told, m.until, m.last = nil, time.Time{}, time.Time{}
-	seen := map[journal.Key]bool{}
-	for _, name := range m.names {
-		for key, err := range o.ledger.Find(ctx, name) {
-			if err != nil {
-				return nil, err
-			}
-			decides, before := seen[key]
-			if !before && key.Rollout != o.rollout {
-				if decides, err = l.consider(ctx, key); err != nil {
-					return nil, err
-				}
-				seen[key] = decides
-			}
-			if decides {
-				break // what came before it does not count any more
-			}
-		}
+	if err := l.walk(ctx); err != nil {
+		return nil, err
 	}
-	if l.lost && now.Before(l.busy) {
+	if l.lost && l.now.Before(l.busy) {
 		m.until = l.busy
 		return nil, nil
 	}
@@ -246,6 +232,29 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 	}
 	l.judge()
 	return l.fences, nil
+}
+
+// walk considers the streams of the phone, the newest first.
+func (l *looked) walk(ctx context.Context) error {
+	seen := map[journal.Key]bool{}
+	for _, name := range l.names {
+		for key, err := range l.ledger.Find(ctx, name) {
+			if err != nil {
+				return err
+			}
+			decides, before := seen[key]
+			if !before && key.Rollout != l.rollout {
+				if decides, err = l.consider(ctx, key); err != nil {
+					return err
+				}
+				seen[key] = decides
+			}
+			if decides {
+				break // what came before it does not count any more
+			}
+		}
+	}
+	return nil
 }
 
 // A looked is a look at one phone.
@@ -274,7 +283,7 @@ func (l *looked) consider(ctx context.Context, key journal.Key) (decides bool, e
 	}
 	if p.Outcome == nil || l.lost {
 		entry, err := l.entryOf(ctx, p)
-		if err != nil || entry == 0 || entry > l.met.entry && !l.after(p) {
+		if err != nil || entry == 0 || entry > l.entry && !l.after(p) {
 			return false, err
 		}
 		if p.Outcome == nil && (!isTaken(p.State) || p.Seq < entry) { // else its process can write no more

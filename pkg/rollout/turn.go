@@ -326,15 +326,17 @@ func (t *turn) mayContact(ctx context.Context, n int) error {
 	return nil
 }
 
-// commit records a step that cannot be undone. It looks for another run before that, and once more afterwards: if two runs that have the
-// phone under two addresses get here at the same moment, one of them sees the other.
+// commit records a step that cannot be undone. Then it looks for another run that has the phone under another address: if two of them get
+// here at the same moment, at least one sees the other. A rollout also looks before that: it may go on with the phone later.
 func (t *turn) commit(ctx context.Context, n int, step fleet.Step) error {
 	i, rec := t.phones[n], t.recs[n]
 	elsewhere := func() error {
 		return t.record(t.others.elsewhere(ctx, rec.MAC(), rec.Image.Version, t.saved.Steps[i][t.steps[n]]))
 	}
-	if err := elsewhere(); err != nil {
-		return err
+	if !t.saved.Planned.Push {
+		if err := elsewhere(); err != nil {
+			return err
+		}
 	}
 	if err := t.record(rec.Commit(ctx, step)); err != nil {
 		return err
