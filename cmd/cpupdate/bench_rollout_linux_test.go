@@ -15,7 +15,8 @@ import (
 func BenchmarkRolloutBesidePush(b *testing.B) {
 	ours, payload := program(b), largePayload(b, 1<<20)
 	image := filepath.Join(filepath.Dir(payload), "rollout.bind")
-	runQuiet(b, "pack", payload, "-o", image, "--software-type", "Unify HFA", "--software-version", versionNew)
+	runQuiet(b, "pack", payload, "-o", image, "--family", "OpenScape Desk Phone CP", "--model", "CP600",
+		"--software-type", "Unify HFA", "--software-version", versionNew, "--hw-levels", "1-3")
 	peer := cmp.Or(os.Getenv("BEFORE"), ours)
 	common := []string{"--listen", "127.0.0.1:0", "--contact-interval", "10s", "--patience", "2m", "--probe-interval", "500ms"}
 	push := append([]string{peer, "push", image, "--phones", "list.csv", "--serve", "--parallel", "200"}, common...)
