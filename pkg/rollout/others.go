@@ -52,7 +52,7 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 	if e.back == nil {
 		e.back = map[journal.Key]int{}
 	}
-	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: s.Plan.Rules.Settle, back: e.back}
+	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
 	for _, i := range phones {
 		p, step := s.Plan.Phones[i], s.Step(i)
 		m := &met{phone: i, key: keyOf(e.Name, p, step), names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
@@ -382,12 +382,11 @@ func (o *otherRuns) elsewhere(ctx context.Context, mac, version string, own jour
 			}
 			continue
 		}
-		end := ""
+		at, then := earlierOf(p.StepAt, time.Now()).Local().Format(time.DateTime), until.Local().Format(time.TimeOnly)
 		if unknown {
-			end = ", and how that ended is not known"
+			return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s, and how that ended is not known: it is left alone until %s", key.Phone, at, then)}
 		}
-		return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s%s: it is left alone until %s",
-			key.Phone, earlierOf(p.StepAt, time.Now()).Local().Format(time.DateTime), end, until.Local().Format(time.TimeOnly))}
+		return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s, and that failed: it is left alone until %s", key.Phone, at, then)}
 	}
 	return nil
 }

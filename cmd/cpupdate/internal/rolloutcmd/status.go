@@ -34,6 +34,8 @@ type statusDocument struct {
 	Reason string        `json:"reason,omitempty"`
 	Waves  []waveStatus  `json:"waves"`
 	Phones []phoneStatus `json:"phones"` // those that failed
+
+	Permits rollout.Permits `json:"permits,omitzero"`
 }
 
 type waveStatus struct {
@@ -59,7 +61,7 @@ type phoneStatus struct {
 
 func statusOf(s *rollout.Saved) statusDocument {
 	state := s.State(causes)
-	doc := statusDocument{1, "status", s.Name, string(s.Plan.Decide(state, time.Now()).Verb), s.Reason, []waveStatus{}, []phoneStatus{}}
+	doc := statusDocument{1, "status", s.Name, string(s.Plan.Decide(state, time.Now()).Verb), s.Reason, []waveStatus{}, []phoneStatus{}, s.Plan.Permits}
 	for w, wave := range s.Plan.Waves {
 		line := waveStatus{Wave: w + 1, Name: wave.Name, Phones: len(wave.Phones)}
 		for _, i := range wave.Phones {
@@ -96,6 +98,7 @@ func statusText(con *console.Console, s *rollout.Saved) func(io.Writer) {
 	}
 	return func(w io.Writer) {
 		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+words[doc.Next])...))
+		writePermits(w, con, s.Plan)
 		table := con.Table(2)
 		for _, line := range doc.Waves {
 			table.Row(console.Cells(fmt.Sprintf("wave %d", line.Wave), line.Name, console.Plural(line.Phones, "phone"),
