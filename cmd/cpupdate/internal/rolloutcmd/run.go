@@ -240,6 +240,8 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		return exit.New(codeOf(failure), failure, again)
 	}
 	switch {
+	case errors.Is(err, journal.ErrFull):
+		return exit.New(exit.CodeSettings, err, "make room on that disk; "+again) // the plan is in this journal: no other one would do
 	case err != nil:
 		return failure(name, err)
 	case loadErr != nil:
