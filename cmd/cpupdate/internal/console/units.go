@@ -40,13 +40,11 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d min %d s", minutes, seconds)
 }
 
-// Rough formats a long time span, to the minute: "less than a minute", "12 min", "3 h 10 min", "2 days 4 h".
+// Rough formats a long time span to the minute, and at least one: "12 min", "3 h 10 min", "2 days 4 h".
 func Rough(d time.Duration) string {
-	d = d.Round(time.Minute)
+	d = max(d.Round(time.Minute), time.Minute)
 	days, hours, minutes := int(d/(24*time.Hour)), int(d%(24*time.Hour)/time.Hour), int(d%time.Hour/time.Minute)
 	switch {
-	case d < time.Minute:
-		return "less than a minute"
 	case days > 0 && hours > 0:
 		return fmt.Sprintf("%s %d h", Plural(days, "day"), hours)
 	case days > 0:

@@ -79,10 +79,7 @@ func (f forecast) text() string {
 	if pauses(f.plan) {
 		text += "; without the pauses for people"
 	}
-	each := console.Rough(f.one.Whole)
-	if f.one.Whole < 2*time.Minute {
-		each = console.Span(f.one.Whole.Round(time.Second))
-	}
+	each := spanText(f.one.Whole)
 	if f.measured == 0 {
 		return text + fmt.Sprintf(" (assumed: %s a phone; none was measured yet)", each)
 	}

@@ -104,7 +104,7 @@ func lastText(f *rollout.Follower, now time.Time) string {
 	}
 	last := "last event: " + f.Last.Local().Format(time.DateTime)
 	if ago := now.Sub(f.Last); ago >= 0 {
-		last += fmt.Sprintf(" (%s ago)", console.Rough(ago))
+		last += fmt.Sprintf(" (%s ago)", spanText(ago))
 	}
 	if who := originText(s.By); who != "" {
 		last += ", of a run by " + who
@@ -118,6 +118,14 @@ func lastText(f *rollout.Follower, now time.Time) string {
 		return last + "; to go on: cpupdate rollout resume " + name + ", and if that run has ended: " + run
 	}
 	return last + "; if that run has ended, to go on: " + run
+}
+
+// spanText formats a time span: to the second up to two minutes, to the minute above.
+func spanText(d time.Duration) string {
+	if d < 2*time.Minute {
+		return console.Span(d.Round(time.Second))
+	}
+	return console.Rough(d)
 }
 
 // originText returns "ada on laptop".

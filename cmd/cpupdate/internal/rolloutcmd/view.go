@@ -93,6 +93,9 @@ func (v *view) record(r journal.Record) {
 	defer v.mu.Unlock()
 	phone := v.f.Apply(r)
 	if phone < 0 {
+		if v.watch { // before the phones that follow: a wave may have been opened
+			v.changed(time.Now())
+		}
 		return
 	}
 	if o, is := r.Event.Body.(journal.Outcome); is && v.watch && v.con.JSON {
@@ -307,6 +310,7 @@ func (v *view) emit(doc any, text func(io.Writer)) {
 	if text == nil {
 		text = func(io.Writer) {}
 	}
+	v.con.Resize()
 	show := func() { _ = v.con.Emit(doc, text) } // nobody may read it any more; the phones are followed anyway
 	if v.bar == nil {
 		show()

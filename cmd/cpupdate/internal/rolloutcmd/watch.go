@@ -59,7 +59,7 @@ func (v *view) untilOver(ctx context.Context, read <-chan error) error {
 	ticker := time.NewTicker(watchTime)
 	defer ticker.Stop()
 	for {
-		if v.changed(time.Now()) {
+		if v.look(time.Now()) {
 			return nil
 		}
 		select {
@@ -72,22 +72,26 @@ func (v *view) untilOver(ctx context.Context, read <-chan error) error {
 	}
 }
 
-// changed shows what comes next if that changed, and reports whether the rollout is over.
-func (v *view) changed(now time.Time) bool {
+// look shows what comes next, and reports whether the rollout is over.
+func (v *view) look(now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.changed(now)
+	if v.bar != nil {
+		v.update(waveOf(v.f.Saved, v.wave), now)
+	}
+	return over(v.f.Saved, now)
+}
+
+// changed shows what comes next if that changed. The lock is held.
+func (v *view) changed(now time.Time) {
 	s := v.f.Saved
 	if s.Control.Run == "" {
-		return false
+		return
 	}
-	d := s.Plan.Decide(s.State(causes), now)
-	if d.Verb != v.next.Verb || d.Wave != v.next.Wave {
+	if d := s.Plan.Decide(s.State(causes), now); d.Verb != v.next.Verb || d.Wave != v.next.Wave {
 		v.show(d)
 	}
-	if v.bar != nil {
-		v.update(waveOf(s, v.wave), now)
-	}
-	return over(s, now)
 }
 
 // over reports whether nothing more happens to a rollout, unless a person goes on with it.
