@@ -300,7 +300,7 @@ func TestWatch(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { read <- v.read(ctx, c.ledger) }()
 		go func() { ended <- v.untilOver(ctx, read) }()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second + watchTime/2) // no event comes when the view looks
 		if c.out.Len() > 0 {
 			t.Errorf("before a run began: %q", c.out.String())
 		}
@@ -328,14 +328,14 @@ func TestWatch(t *testing.T) {
 			t.Error(err)
 		}
 		want := `wave 1 of 2 (canary): 1 phone
-wave 1 of 2 (canary) ended: 1 updated, 0 failed, in 0.3 s
+wave 1 of 2 (canary) ended: 1 updated, 0 failed, in 0.1 s
 wave 2 waits for you: look at the phones, then, in another terminal: cpupdate
 rollout resume spring
 wave 2 of 2 (20%): 2 phones
   not-taken    192.0.2.2 (会議室 2): it refused the update
 paused: lunch; to go on, in another terminal: cpupdate rollout resume spring
   not-taken    192.0.2.3 (会議室 3): it refused the update
-wave 2 of 2 (20%) ended: 0 updated, 2 failed, in 3.3 s
+wave 2 of 2 (20%) ended: 0 updated, 2 failed, in 3.1 s
 `
 		if got := c.out.String(); got != want {
 			t.Errorf("%s\nwant\n%s", got, want)
