@@ -266,7 +266,8 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 				left++
 			}
 		}
-		fmt.Fprintf(w, "rollout %s: %s in %s, %d left alone\n", console.Escape(p.o.Name), console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(head)...))
 		table := con.Table(2)
 		for _, wave := range plan.Waves {
 			table.Row(console.Cells(wave.Name, console.Plural(len(wave.Phones), "phone"), waveVersions(plan, wave))...)
