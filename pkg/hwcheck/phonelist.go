@@ -145,16 +145,20 @@ func (l *listReader) readHeader() error {
 		}
 	}
 	if !found && len(l.faults.Faults) > 0 { // what follows are no phones
-		advice := adviceHeader
-		switch {
-		case strings.Contains(cells[0], "\x00"): // UTF-16 without its mark
-			advice = adviceCSV
-		case len(cells) == 1 && strings.ContainsAny(cells[0], ",;|\t"):
-			advice = adviceSeparator
-		}
-		return fault(line, advice, "%s", l.faults.Faults[0].Msg)
+		return fault(line, headerAdvice(cells), "%s", l.faults.Faults[0].Msg)
 	}
 	return nil
+}
+
+// headerAdvice returns what to do about a header of which no cell is the name of a column.
+func headerAdvice(cells []string) string {
+	switch {
+	case strings.Contains(cells[0], "\x00"): // UTF-16 without its mark
+		return adviceCSV
+	case len(cells) == 1 && strings.ContainsAny(cells[0], ",;|\t"):
+		return adviceSeparator
+	}
+	return adviceHeader
 }
 
 // columnKey returns a column's name as names are compared: "HW Level" is hw_level.

@@ -32,10 +32,27 @@ func (l quickLedger) ReadKinds(ctx context.Context, name string, kinds ...journa
 func TestListCounts(t *testing.T) {
 	t.Parallel()
 	bodies := []journal.Body{
-		journal.Begun{Run: "r1"}, journal.Reported{}, journal.Checked{}, journal.Instructing{Run: "r1"}, journal.Instructed{}, journal.Accepted{}, journal.Busy{},
-		journal.Fetching{}, journal.Fetched{}, journal.Sending{Run: "r1"}, journal.Sent{}, journal.Restarting{}, journal.Back{}, journal.LetGo{},
-		journal.LetGo{Failure: string(fleet.KindUnreachable), Again: true}, refused(), journal.Outcome{Result: journal.Updated}, journal.Outcome{Result: journal.NothingToDo},
-		journal.Retry{}, journal.Note{}, journal.TookOver{Told: time.Unix(1, 0)},
+		journal.Begun{Run: "r1"},
+		journal.Reported{},
+		journal.Checked{},
+		journal.Instructing{Run: "r1"},
+		journal.Instructed{},
+		journal.Accepted{},
+		journal.Busy{},
+		journal.Fetching{},
+		journal.Fetched{},
+		journal.Sending{Run: "r1"},
+		journal.Sent{},
+		journal.Restarting{},
+		journal.Back{},
+		journal.LetGo{},
+		journal.LetGo{Failure: string(fleet.KindUnreachable), Again: true},
+		refused(),
+		journal.Outcome{Result: journal.Updated},
+		journal.Outcome{Result: journal.NothingToDo},
+		journal.Retry{},
+		journal.Note{},
+		journal.TookOver{Told: time.Unix(1, 0)},
 	}
 	whole := []journal.Body{
 		begun, journal.WaveOpened{Wave: 1}, journal.WaveOpened{Wave: 2}, journal.Paused{}, journal.Resumed{}, journal.Stopped{}, journal.LimitReached{Wave: 1}, journal.Note{},

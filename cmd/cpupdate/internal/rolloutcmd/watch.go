@@ -37,10 +37,9 @@ func Watch(ctx context.Context, env Env, name string) error {
 	defer cancel()
 	read := make(chan error, 1)
 	go func() { read <- v.read(reading, ledger) }()
-	err = v.untilOver(ctx, read)
-	if err == nil {
+	if err = v.untilOver(ctx, read); err == nil {
 		cancel()
-		<-read
+		<-read //nolint:errcheck // the context's cause
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
