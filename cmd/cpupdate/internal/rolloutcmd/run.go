@@ -109,6 +109,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	defer server.Close()
 	offered := r.offered(server)
+	r.known.Detach()
 	r.view = newView(r.env.Console, r.known)
 	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back}
 	engine.Target = func(phone, image int) fleet.Target {
