@@ -253,9 +253,9 @@ func TestExamples(t *testing.T) {
 func inTheirOrder(t *testing.T, lines []string) []string {
 	t.Helper()
 	var ordered []string
-	for _, verb := range []string{"plan", "pause", "stop", "resume", "run", "status", "report"} {
+	for _, verb := range []string{"plan", "pause", "stop", "resume", "run", "status", "list", "report"} {
 		for _, line := range lines {
-			if !strings.HasPrefix(line, "cpupdate rollout "+verb+" ") {
+			if !strings.HasPrefix(line+" ", "cpupdate rollout "+verb+" ") {
 				continue
 			}
 			switch verb {

@@ -97,7 +97,7 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
-	s, err := Load(ctx, e.Ledger, e.Name)
+	s, err := readControl(ctx, e.Ledger, e.Name)
 	if err != nil {
 		return err
 	}

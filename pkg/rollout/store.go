@@ -133,6 +133,9 @@ func FromRecords(name string, records iter.Seq2[journal.Record, error]) (*Saved,
 				return nil, fmt.Errorf("%s: %w", r.Key, err)
 			}
 			entries = append(entries, e)
+			state := states[r.Key.Phone]
+			state.Listed.Plan = nil // it is in the entry, and large
+			states[r.Key.Phone] = state
 		}
 	}
 	if s.At.IsZero() {

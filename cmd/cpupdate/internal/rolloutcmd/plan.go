@@ -39,14 +39,15 @@ type PlanOptions struct {
 
 // planner makes one plan.
 type planner struct {
-	env     Env
-	o       PlanOptions
-	rules   rollout.Rules
-	sizes   []rollout.WaveSize
-	table   *hwcheck.Table
-	permits rollout.Permits
-	policy  hwcheck.Policy
-	offers  []rollout.Offer
+	env      Env
+	o        PlanOptions
+	rules    rollout.Rules
+	sizes    []rollout.WaveSize
+	table    *hwcheck.Table
+	permits  rollout.Permits
+	policy   hwcheck.Policy
+	offers   []rollout.Offer
+	forecast forecast
 }
 
 // Plan decides which phones get which image, in which waves, and keeps that in the journal. It changes no phone.
@@ -74,7 +75,7 @@ func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Tim
 	if err := p.save(ctx, plan, now); err != nil {
 		return err
 	}
-	return env.Console.Print(planDocument{1, p.o.Name, plan}, p.text(plan))
+	return env.Console.Print(planDocument{1, p.o.Name, plan, p.forecast.document()}, p.text(plan))
 }
 
 // parse reads the flags.
@@ -247,6 +248,7 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 			Name: image.Name, Version: image.Version.String(), SoftwareType: image.SoftwareType, SHA256: image.SHA256, Size: image.Size,
 		})
 	}
+	p.forecast = forecastOf(&plan, rollout.State{Phones: make([]rollout.Progress, len(plan.Phones))}, earlier(ctx, ledger), now)
 	return failure(p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
 }
 
@@ -255,6 +257,8 @@ type planDocument struct {
 	Schema int          `json:"schema"`
 	Name   string       `json:"name"`
 	Plan   rollout.Plan `json:"plan"`
+
+	Forecast *forecastDocument `json:"forecast"`
 }
 
 // text shows a plan.
@@ -267,7 +271,8 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 				left++
 			}
 		}
-		fmt.Fprintf(w, "rollout %s: %s in %s, %d left alone\n", console.Escape(p.o.Name), console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(head)...))
 		writePermits(w, con, plan)
 		table := con.Table(2)
 		for _, wave := range plan.Waves {
@@ -285,6 +290,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 			table.Draw(w)
 		}
 		if len(plan.Waves) > 0 {
+			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
 			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", exit.Word(p.o.Name))
 		}
 	}

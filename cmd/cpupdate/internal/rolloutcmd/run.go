@@ -40,7 +40,8 @@ type runner struct {
 	o        RunOptions
 	ledger   journal.Ledger
 	saved    *rollout.Saved
-	private  bool // nobody else can write the journal
+	known    *rollout.Follower // of the same rollout
+	private  bool              // nobody else can write the journal
 	delivery *delivery.Delivery
 	table    *hwcheck.Table
 	view     *view
@@ -55,10 +56,11 @@ func Run(ctx context.Context, env Env, o RunOptions, name string) error {
 	r := &runner{env: env, o: o}
 	r.private = isPrivate(env) // before it is opened: that may mend its mode
 	var err error
-	if r.ledger, r.saved, err = open(ctx, env, name); err != nil {
+	if r.ledger, r.known, err = openFollowed(ctx, env, name); err != nil {
 		return err
 	}
 	defer r.ledger.Close()
+	r.saved = r.known.Saved
 	if err := r.goOn(); err != nil {
 		return err
 	}
@@ -163,7 +165,8 @@ func (r *runner) run(ctx context.Context) error {
 	if err := d.Begin(ctx, server); err != nil {
 		return err
 	}
-	r.view = newView(r.env.Console, r.saved)
+	r.known.Detach()
+	r.view = newView(r.env.Console, r.known)
 	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back, Settle: r.o.Settle}
 	engine.Target = func(phone, image int) fleet.Target {
 		t := d.Phones[phone]
@@ -174,7 +177,9 @@ func (r *runner) run(ctx context.Context) error {
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
+	stop := r.view.follow(ctx, r.ledger)
 	decision, err := engine.Run(ctx)
+	stop()
 	return r.ended(ctx, decision, err)
 }
 
@@ -239,7 +244,7 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 	late := context.WithoutCancel(ctx)
 	saved, loadErr := rollout.Load(late, r.ledger, r.saved.Name)
 	if loadErr == nil {
-		if printErr := r.env.Console.Emit(statusOf(saved), statusText(r.env.Console, saved)); err == nil {
+		if printErr := r.env.Console.Emit(statusOf(saved), statusText(r.env.Console, saved, "")); err == nil {
 			err = printErr
 		}
 	}
@@ -250,6 +255,8 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		return exit.New(codeOf(failure), failure, again)
 	}
 	switch {
+	case errors.Is(err, journal.ErrFull):
+		return exit.New(exit.CodeSettings, err, "make room on that disk; "+again) // the plan is in this journal: no other one would do
 	case err != nil:
 		return failure(name, err)
 	case loadErr != nil:
