@@ -12,8 +12,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/journal/sqlite"
 )
 
-// TestRolloutAfterKilledPush runs a rollout with phones that a push instructed before it was killed, one of them with another version.
-func TestRolloutAfterKilledPush(t *testing.T) {
+// TestRolloutAndKilledPush runs a rollout with phones that a push instructed before it was killed, one of them with another version.
+func TestRolloutAndKilledPush(t *testing.T) {
 	t.Parallel()
 	image := phoneImage(t)
 	inMemory(t, func(s *site) {
