@@ -87,12 +87,12 @@ func TestPicturesOfDocs(t *testing.T) {
 	o.At = night.Add(12 * time.Hour)
 	path := pageFile(t, "story", story(t).report(o))
 	c.open(path)
-	c.screen(1280, "screen", "light")
-	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report.png"), fewColours(t, c.picture(1180)), 0o644))
-	c.screen(1280, "screen", "dark")
-	c.eval(`document.querySelectorAll("main > section:not([aria-labelledby=needs]):not([aria-labelledby=phones]), .groups, nav, .lead").forEach((e) => e.hidden = true);
+	c.Screen(1280, "screen", "light")
+	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report.png"), fewColours(t, c.Picture(1180)), 0o644))
+	c.Screen(1280, "screen", "dark")
+	c.Eval(`document.querySelectorAll("main > section:not([aria-labelledby=needs]):not([aria-labelledby=phones]), .groups, nav, .lead").forEach((e) => e.hidden = true);
 		document.querySelector("details").open = true`)
-	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report-phones.png"), fewColours(t, c.picture(1180)), 0o644))
+	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report-phones.png"), fewColours(t, c.Picture(1180)), 0o644))
 }
 
 // fewColours makes a picture smaller: each colour becomes the nearest of the 64 most frequent ones.

@@ -66,10 +66,7 @@ func failure(name string, err error) error {
 
 // open opens the journal, and loads a rollout from it. The caller closes the journal.
 func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Saved, error) {
-	if made, err := exists(env); err != nil || !made {
-		return nil, nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
-	}
-	ledger, err := env.Journal.Open(ctx)
+	ledger, err := openJournal(ctx, env, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,6 +76,14 @@ func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.S
 		return nil, nil, failure(name, err)
 	}
 	return ledger, saved, nil
+}
+
+// openJournal opens the journal, in which the rollout is to be. The caller closes it.
+func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
+	if made, err := exists(env); err != nil || !made {
+		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
+	}
+	return env.Journal.Open(ctx)
 }
 
 // exists reports whether there is a journal: looking makes none.
