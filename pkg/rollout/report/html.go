@@ -115,8 +115,8 @@ type (
 		Filled bool
 	}
 	phoneRow struct {
-		Number int    // of the phone in the plan, on a page that is live
-		List   string // which list it is in, there
+		Number                                                                                                                          int    // of the phone in the plan, on a page that is live
+		List                                                                                                                            string // which list it is in, there
 		Address, Note, Model, MAC, Wave, Before, After, Class, Words, CauseID, Cause, Why, Begun, Seconds, Took, Attempts, Events, Text string
 
 		Outcome Outcome

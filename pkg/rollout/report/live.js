@@ -23,7 +23,7 @@
       return node.nodeName;
     }
     const named = (element) => element?.id || element?.getAttribute("href") || element?.getAttribute("aria-labelledby") || element?.getAttribute("value") || "";
-    return node.nodeName + " " + (named(node) || named(node.firstElementChild));
+    return node.nodeName + " " + (named(node) || (node.localName === "li" && named(node.firstElementChild)));
   };
 
   // morphNodes makes the nodes in an element like those in another one. Nodes that are alike stay, and with them the focus, what is

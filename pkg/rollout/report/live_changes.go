@@ -35,4 +35,3 @@ func (m *Moment) Changes(after Position, limit int) (parts, rows []string, next 
 	}
 	return parts, rows, next
 }
-

@@ -62,14 +62,26 @@ func (p *Page) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	at := p.parsePosition(query.Get("after"))
-	for more := true; more; {
+	for {
 		moment, changed := p.now()
 		next, err := p.send(out, moment, at)
-		if err != nil {
+		if err != nil || next != at && !rest(r.Context()) {
 			return
 		}
 		at = next
-		more = p.wait(r.Context(), out, changed, at.Rows < moment.Position().Rows)
+		if at == moment.Position() && !p.wait(r.Context(), out, changed) {
+			return
+		}
+	}
+}
+
+// rest waits for a second. It reports whether the browser is still there.
+func rest(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(leastRest):
+		return true
 	}
 }
 
@@ -86,12 +98,8 @@ func (p *Page) send(out *stream, moment *report.Moment, at report.Position) (rep
 	return next, out.flush()
 }
 
-// wait waits for another moment, or a second if there are more rows to send. It reports whether the browser is still there.
-func (p *Page) wait(ctx context.Context, out *stream, changed <-chan struct{}, more bool) bool {
-	var second <-chan time.Time
-	if more {
-		second, changed = time.After(leastRest), nil
-	}
+// wait waits for another moment. It reports whether the browser is still there.
+func (p *Page) wait(ctx context.Context, out *stream, changed <-chan struct{}) bool {
 	tick := time.NewTicker(alive)
 	defer tick.Stop()
 	for {
@@ -99,8 +107,6 @@ func (p *Page) wait(ctx context.Context, out *stream, changed <-chan struct{}, m
 		case <-ctx.Done():
 			return false
 		case <-changed:
-			return true
-		case <-second:
 			return true
 		case <-tick.C:
 			out.event("alive", "")
