@@ -2,7 +2,10 @@ package live_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,8 +13,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cpupdate/cpupdate/internal/browser"
+	"github.com/cpupdate/cpupdate/internal/testca"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout/report/live"
 )
@@ -316,4 +321,113 @@ func pictures(t *testing.T, c *browser.Tab, name string) {
 		}
 	}
 	c.Screen(1280, "screen", "light")
+}
+
+// shown is what the page shows, with what the script adds.
+const shown = `(() => {
+	const text = (node) => node.nodeType !== Node.ELEMENT_NODE ? node.data
+		: "<" + node.localName + [...node.attributes].map((a) => " " + a.name + "=" + a.value).sort().join("") + ">" + [...(node.localName === "tbody" ? node.children : node.childNodes)].map(text).join("") + "</" + node.localName + ">\n";
+	return document.title + "\n" + [...document.querySelectorAll("[data-part], [data-list], output")].map(text).join("");
+})()`
+
+// TestSame changes a page many times, and loads it anew: it is the same page.
+func TestSame(t *testing.T) {
+	c := browser.StartTab(t)
+	const n = 30
+	s := newSite(t, n)
+	v := newServer(t)
+	v.begin(t, s)
+	c.Open(v.URL + "/")
+	c.Until(isLive)
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	done := map[int]bool{}
+	for round := range 4 {
+		for range 25 {
+			switch i := random.IntN(n) + 1; {
+			case done[i]:
+				s.happens(address(i), journal.Retry{Reason: "again"})
+				done[i] = false
+			case random.IntN(3) == 0:
+				s.begins(i)
+			case random.IntN(3) == 0:
+				s.fails(i, "it kept its software")
+				done[i] = true
+			default:
+				s.updates(i)
+				done[i] = true
+			}
+		}
+		s.happens("", journal.WaveOpened{Wave: 2, Name: fmt.Sprintf("round %d", round), Phones: n - 1})
+		c.Until(fmt.Sprintf(`document.querySelector("[data-part=log]").textContent.includes("round %d")`, round))
+	}
+	// The last change may be in another message than this one.
+	s.happens(address(1), journal.Note{Text: "the end"})
+	c.Until(row(1) + `.textContent.includes("the end")`)
+	changed := c.Eval(shown)
+	quiet(t, c, v.URL)
+	c.Open(v.URL + "/")
+	c.Until(isLive)
+	if loaded := c.Eval(shown); loaded != changed {
+		is, was := strings.Split(loaded, "\n"), strings.Split(changed, "\n")
+		for i := range min(len(is), len(was)) {
+			if is[i] != was[i] {
+				t.Fatalf("the page that was changed has\n%s\nand the one that was loaded has\n%s", was[i], is[i])
+			}
+		}
+		t.Errorf("%d and %d lines", len(was), len(is))
+	}
+}
+
+// TestSecure shows the page by HTTPS, with a token.
+func TestSecure(t *testing.T) {
+	c := browser.StartTab(t)
+	s := newSite(t, 3)
+	p := s.page(live.Options{Token: "TOKEN"})
+	follows(t, p)
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	noError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() {
+		served <- p.Serve(ctx, l, &tls.Config{Certificates: []tls.Certificate{*testca.New(t, testca.Options{})}, MinVersion: tls.VersionTLS12})
+	}()
+	url := "https://" + l.Addr().String() + "/TOKEN"
+	c.Open(url + "/")
+	c.Until(isLive)
+	s.begins(1)
+	c.Until(says("1 in progress"))
+	want(t, c, "the protocol", `performance.getEntriesByType("navigation")[0].nextHopProtocol`, "h2")
+	quiet(t, c, url)
+	stop()
+	noError(t, <-served)
+	c.Until(isLost)
+}
+
+// TestPicturesOfDocs takes the picture of the documents, if PICTURES names a folder for it.
+func TestPicturesOfDocs(t *testing.T) {
+	folder := os.Getenv("PICTURES")
+	if folder == "" {
+		t.Skip("PICTURES does not name a folder")
+	}
+	c := browser.StartTab(t)
+	s := newSiteAt(t, time.Now().Add(-15*time.Minute), 90)
+	s.happens("", journal.RunBegun{Run: "r1", By: journal.Origin{User: "anna", Host: "laptop"}})
+	for i := 1; i < 30; i++ {
+		if i == 2 {
+			s.happens("", journal.WaveOpened{Wave: 2, Name: "rest", Phones: 89})
+		}
+		s.begins(i)
+		if i == 17 {
+			s.fails(i, "it fetched the image, did not restart, and runs its old software")
+		} else if i < 25 {
+			s.updates(i)
+		}
+	}
+	v := newServer(t)
+	v.begin(t, s)
+	c.Screen(1280, "screen", "dark")
+	c.Open(v.URL + "/")
+	c.Until(isLive)
+	c.Eval(`document.querySelectorAll("[data-part=what] > *, [data-part=tables] > *").forEach((e) => e.hidden = true)`)
+	noError(t, os.WriteFile(filepath.Join(folder, "rollout-watch.png"), browser.FewColours(t, c.Picture(1180)), 0o644))
 }

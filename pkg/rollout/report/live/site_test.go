@@ -42,9 +42,12 @@ type site struct {
 func address(i int) string { return fmt.Sprintf("192.0.2.%d", i) }
 
 // newSite plans a rollout of so many phones: the first one is the canary.
-func newSite(t testing.TB, n int, notes ...string) *site {
+func newSite(t testing.TB, n int, notes ...string) *site { return newSiteAt(t, night, n, notes...) }
+
+// newSiteAt is newSite for another time.
+func newSiteAt(t testing.TB, at time.Time, n int, notes ...string) *site {
 	t.Helper()
-	s := &site{t, journaltest.NewMemory().Open(), map[string]journal.Seq{}, night}
+	s := &site{t, journaltest.NewMemory().Open(), map[string]journal.Seq{}, at}
 	t.Cleanup(func() { _ = s.ledger.Close() })
 	version, err := bind.ParseVersion(newVersion)
 	noError(t, err)
@@ -62,7 +65,7 @@ func newSite(t testing.TB, n int, notes ...string) *site {
 			plan.Waves[1].Phones = append(plan.Waves[1].Phones, i)
 		}
 	}
-	noError(t, rollout.Save(context.Background(), s.ledger, "spring", night, journal.Planned{By: journal.Origin{User: "anna", Tool: "1.4.0"}}, plan))
+	noError(t, rollout.Save(context.Background(), s.ledger, "spring", at, journal.Planned{By: journal.Origin{User: "anna", Tool: "1.4.0"}}, plan))
 	for r, err := range s.ledger.ReadAll(context.Background(), "spring") {
 		noError(t, err)
 		s.last[r.Key.Phone] = r.Event.Seq
