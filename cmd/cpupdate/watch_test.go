@@ -68,8 +68,8 @@ func watchRollout(t *testing.T, args ...string) *watched {
 	return w
 }
 
-// get asks for a path below the page.
-func (w *watched) get(path string) *http.Response {
+// get asks for a path, and returns the status and the body.
+func (w *watched) get(path string) (int, io.Reader) {
 	w.t.Helper()
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: w.trusted, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12},
@@ -87,16 +87,16 @@ func (w *watched) get(path string) *http.Response {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { _ = answer.Body.Close() })
-	return answer
+	return answer.StatusCode, answer.Body
 }
 
 // page returns the whole page.
 func (w *watched) page() string {
 	w.t.Helper()
-	answer := w.get(w.url.Path)
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s, %v", answer.Status, err)
+	status, body := w.get(w.url.Path)
+	text, err := io.ReadAll(body)
+	if err != nil || status != http.StatusOK {
+		w.t.Fatalf("%d, %v", status, err)
 	}
 	return string(text)
 }
@@ -116,7 +116,7 @@ func TestWatch(t *testing.T) {
 	}
 	_, id, _ := strings.Cut(text, `data-page="`)
 	id, _, _ = strings.Cut(id, `"`)
-	stream := w.get("/events?page=" + id)
+	_, stream := w.get("/events?page=" + id)
 	ledger, err := sqlite.Open(t.Context(), w.file)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestWatch(t *testing.T) {
 	if _, err := ledger.Append(t.Context(), key, last, journal.Event{At: time.Now(), Body: journal.Begun{Run: "r1", Attempt: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(stream.Body)
+	lines := bufio.NewScanner(stream)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), `<tr data-k="0" data-l="progress"`) {
 			break
@@ -167,14 +167,14 @@ func TestWatchFromElsewhere(t *testing.T) {
 		t.Error("the page has its token, or is not the page")
 	}
 	for _, path := range []string{"/", "/events", "/" + token[1:] + "/", "/" + strings.ToLower(token) + "/", "/x/../" + token[1:] + "/events"} {
-		answer := w.get(path)
-		if text, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusNotFound || bytes.Contains(text, []byte("spring")) {
-			t.Errorf("%s: %s, %s", path, answer.Status, text)
+		status, body := w.get(path)
+		if text, _ := io.ReadAll(body); status != http.StatusNotFound || bytes.Contains(text, []byte("spring")) {
+			t.Errorf("%s: %d, %s", path, status, text)
 		}
 	}
 	w.url.Host = net.JoinHostPort("evil.example", w.url.Port())
-	if answer := w.get(w.url.Path); answer.StatusCode != http.StatusMisdirectedRequest {
-		t.Errorf("for another name: %s", answer.Status)
+	if status, _ := w.get(w.url.Path); status != http.StatusMisdirectedRequest {
+		t.Errorf("for another name: %d", status)
 	}
 	w.end()
 	if code := <-w.code; code != exit.CodeOK || w.errOut.Len() > 0 {

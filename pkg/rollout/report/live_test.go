@@ -93,17 +93,27 @@ func TestLive(t *testing.T) {
 			for range random.IntN(4) {
 				i := random.IntN(11) + 1
 				body := []journal.Body{
-					journal.Begun{Run: "r2", Attempt: 1 + random.IntN(3)}, journal.Instructing{Run: "r2", Attempt: 1}, journal.Retry{Reason: "again"},
-					journal.Outcome{Result: journal.Updated, Version: newVersion, Took: time.Minute}, failed("rejected", "it kept its software", true, time.Minute),
-					failed(fmt.Sprintf("kind-%d", random.IntN(3)), "a reason", false, time.Minute), journal.LetGo{Run: "r2", Failure: "busy", Again: true},
-					journal.LetGo{Run: "r2", Failure: "interrupted"}, journal.Note{Text: "<script>\x00\u202e"}, device(newVersion),
+					journal.Begun{Run: "r2", Attempt: 1 + random.IntN(3)},
+					journal.Instructing{Run: "r2", Attempt: 1},
+					journal.Retry{Reason: "again"},
+					journal.Outcome{Result: journal.Updated, Version: newVersion, Took: time.Minute},
+					failed("rejected", "it kept its software", true, time.Minute),
+					failed(fmt.Sprintf("kind-%d", random.IntN(3)), "a reason", false, time.Minute),
+					journal.LetGo{Run: "r2", Failure: "busy", Again: true},
+					journal.LetGo{Run: "r2", Failure: "interrupted"},
+					journal.Note{Text: "<script>\x00\u202e"},
+					device(newVersion),
 				}[random.IntN(10)]
 				s.follow(l, address(i), 3*time.Hour, body)
 			}
 			if random.IntN(3) == 0 {
 				s.follow(l, "", 3*time.Hour, []journal.Body{
-					journal.Stopped{Reason: "a reason"}, journal.Resumed{}, journal.LimitReached{Wave: 2, Cause: "rejected", Limit: "1", Count: 1},
-					journal.Paused{}, journal.RunBegun{Run: "r3"}, journal.WaveOpened{Wave: 3, Name: "rest"},
+					journal.Stopped{Reason: "a reason"},
+					journal.Resumed{},
+					journal.LimitReached{Wave: 2, Cause: "rejected", Limit: "1", Count: 1},
+					journal.Paused{},
+					journal.RunBegun{Run: "r3"},
+					journal.WaveOpened{Wave: 3, Name: "rest"},
 				}[random.IntN(6)])
 			}
 			m := made(t, l)

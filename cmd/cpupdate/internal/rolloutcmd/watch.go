@@ -91,7 +91,9 @@ func watch(ctx context.Context, page *live.Page, l net.Listener, security *tls.C
 	}()
 	err := page.Follow(ctx)
 	stop(err)
-	<-served
+	if servedErr := <-served; err == nil {
+		err = servedErr
+	}
 	return err
 }
 

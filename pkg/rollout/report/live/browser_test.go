@@ -403,6 +403,32 @@ func TestSecure(t *testing.T) {
 	c.Until(isLost)
 }
 
+// TestMany changes a page with many phones that somebody has filtered and sorted.
+func TestMany(t *testing.T) {
+	n := 2000
+	if testing.Short() {
+		n = 500
+	}
+	c := browser.StartTab(t)
+	s := newSite(t, n)
+	v := newServer(t)
+	v.begin(t, s)
+	c.Open(v.URL + "/")
+	c.Until(isLive)
+	c.Eval(`document.querySelector("[data-list=phones] th:last-child button").click();
+		document.querySelector("select").value = "not-begun"; form.requestSubmit()`)
+	for i := 1; i <= 64; i++ {
+		s.begins(i)
+		if i%2 == 0 {
+			s.updates(i)
+		}
+	}
+	c.Until(says(fmt.Sprintf("%d phones: 32 updated, 32 in progress, %d not begun.", n, n-64)))
+	c.Until(fmt.Sprintf(`document.querySelector("output").textContent === "%d of %d phones"`, n-64, n))
+	want(t, c, "the first rows", `[...document.querySelector("[data-list=phones] tbody").rows].slice(0, 3).map((r) => r.dataset.k).join()`, "1,3,5")
+	quiet(t, c, v.URL)
+}
+
 // TestPicturesOfDocs takes the picture of the documents, if PICTURES names a folder for it.
 func TestPicturesOfDocs(t *testing.T) {
 	folder := os.Getenv("PICTURES")

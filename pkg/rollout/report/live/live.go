@@ -13,11 +13,13 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/rollout/report"
 )
 
-// The page is made at most once in leastRest. After a long time of making, the rest is restShare times as long, so that making never
-// takes more than a tenth of a processor.
+// The page is made, and changes are sent, at most once in leastRest. With many phones the rest is longer, since a browser takes long to
+// lay out a long table again: a second for each 2,000 phones. After a long time of making it is restShare times as long, so that making
+// never takes more than a tenth of a processor.
 const (
-	leastRest = time.Second
-	restShare = 9
+	leastRest    = time.Second
+	restForPhone = 500 * time.Microsecond
+	restShare    = 9
 )
 
 // Options say how a page is served.
@@ -39,6 +41,7 @@ type Page struct {
 	after   journal.Seq // the last event that was read at the beginning
 	epoch   string      // identifies the process in the positions of browsers
 	streams chan struct{}
+	rest    time.Duration // between two changes
 
 	mu    sync.Mutex
 	live  *report.Live
@@ -74,6 +77,7 @@ func New(ctx context.Context, ledger journal.Ledger, name string, o Options) (*P
 	if err != nil {
 		return nil, err
 	}
+	p.rest = max(leastRest, time.Duration(len(saved.Plan.Phones))*restForPhone)
 	if p.live, err = report.NewLive(saved, all, o.Report); err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func (p *Page) make(ctx context.Context) error {
 		if err := p.remake(); err != nil {
 			return err
 		}
-		rest := max(leastRest, restShare*time.Since(begun))
+		rest := max(p.rest, restShare*time.Since(begun))
 		select {
 		case <-ctx.Done():
 			return nil

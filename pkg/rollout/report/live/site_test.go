@@ -117,7 +117,7 @@ func follows(t *testing.T, p *live.Page) {
 
 // get asks for a path as a browser does, with more headers.
 func get(p http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, url, nil)
+	r := httptest.NewRequestWithContext(context.Background(), method, url, nil)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}

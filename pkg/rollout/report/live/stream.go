@@ -15,7 +15,7 @@ import (
 const (
 	alive = 15 * time.Second // after so long without a change the server says that it is there; live.js knows it
 
-	// maxRows is how many bytes of rows a browser gets in a second. If more have changed, the others follow in the next second.
+	// maxRows is how many bytes of rows a browser gets at a time. If more have changed, the others follow the next time.
 	maxRows = 512 << 10
 )
 
@@ -65,7 +65,7 @@ func (p *Page) serveEvents(w http.ResponseWriter, r *http.Request) {
 	for {
 		moment, changed := p.now()
 		next, err := p.send(out, moment, at)
-		if err != nil || next != at && !rest(r.Context()) {
+		if err != nil || next != at && !p.pause(r.Context()) {
 			return
 		}
 		at = next
@@ -75,12 +75,12 @@ func (p *Page) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// rest waits for a second. It reports whether the browser is still there.
-func rest(ctx context.Context) bool {
+// pause waits between two changes. It reports whether the browser is still there.
+func (p *Page) pause(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(leastRest):
+	case <-time.After(p.rest):
 		return true
 	}
 }

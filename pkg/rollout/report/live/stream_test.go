@@ -150,6 +150,33 @@ func TestBounded(t *testing.T) {
 	})
 }
 
+// TestRest changes a page of 5,000 phones each time after 2.5 seconds: a browser takes long for such a page.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 5000)
+		p := s.page(live.Options{})
+		follows(t, p)
+		id, at := places(t, p)
+		r, _ := open(t, p, "page="+id+"&after="+at)
+		s.begins(1)
+		synctest.Wait()
+		r.take()
+		for i := range 3 {
+			s.begins(2 + i)
+			time.Sleep(2400 * time.Millisecond)
+			synctest.Wait()
+			if got := r.take(); got != "" {
+				t.Errorf("after 2.4 s it says %s", got)
+			}
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+			if got := r.take(); !strings.Contains(got, "event: rows") {
+				t.Errorf("after 2.5 s it says %s", got)
+			}
+		}
+	})
+}
+
 // TestFull lets 64 browsers read changes, and sends the next one away, until one goes.
 func TestFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
