@@ -8,7 +8,7 @@ import (
 )
 
 func newRolloutWatch(a *app) *cobra.Command {
-	var o rolloutcmd.WatchOptions
+	var o rolloutcmd.PageOptions
 	cmd := &cobra.Command{
 		Use:   "watch NAME",
 		Short: "Show a rollout as a web page that updates itself",
@@ -25,7 +25,7 @@ Press Ctrl-C (or send SIGTERM) to end: the exit code is 0.`,
   cpupdate rollout watch spring --listen 127.0.0.1:8080`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return rolloutcmd.Watch(cmd.Context(), a.env(), o, args[0], a.clock())
+			return rolloutcmd.Page(cmd.Context(), a.env(), o, args[0], a.clock())
 		},
 	}
 	flags := cmd.Flags()

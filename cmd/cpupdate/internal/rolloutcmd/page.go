@@ -24,22 +24,22 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/rollout/report/live"
 )
 
-// WatchOptions are the flags of rollout watch.
-type WatchOptions struct {
+// PageOptions are the flags of rollout watch.
+type PageOptions struct {
 	Listen    string
 	Cert, Key string // files
 }
 
-// watchDocument says where the page is.
-type watchDocument struct {
+// pageDocument says where the page is.
+type pageDocument struct {
 	Schema int    `json:"schema"`
 	Event  string `json:"event"` // ready
 	Name   string `json:"name"`
 	URL    string `json:"url"`
 }
 
-// Watch serves the report of a rollout as a page until it is interrupted, which is its normal end.
-func Watch(ctx context.Context, env Env, o WatchOptions, name string, now time.Time) error {
+// Page serves the report of a rollout as a page until it is interrupted, which is its normal end.
+func Page(ctx context.Context, env Env, o PageOptions, name string, now time.Time) error {
 	security, err := o.security(ctx)
 	if err != nil {
 		return err
@@ -67,20 +67,20 @@ func Watch(ctx context.Context, env Env, o WatchOptions, name string, now time.T
 	if err != nil {
 		return failure(name, err)
 	}
-	doc := watchDocument{1, "ready", name, o.url(listener, security, serve.Token)}
+	doc := pageDocument{1, "ready", name, o.url(listener, security, serve.Token)}
 	if err := env.Console.Emit(doc, func(w io.Writer) {
 		fmt.Fprintf(w, "%s\nthe page shows rollout %s and updates itself; press Ctrl-C to end\n", doc.URL, console.Escape(name))
 	}); err != nil {
 		return err
 	}
-	if err := watch(ctx, page, listener, security); ctx.Err() == nil {
+	if err := servePage(ctx, page, listener, security); ctx.Err() == nil {
 		return failure(name, err)
 	}
 	return nil
 }
 
-// watch serves the page until the context ends or the journal or the listener fails.
-func watch(ctx context.Context, page *live.Page, l net.Listener, security *tls.Config) error {
+// servePage serves the page until the context ends or the journal or the listener fails.
+func servePage(ctx context.Context, page *live.Page, l net.Listener, security *tls.Config) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	served := make(chan error, 1)
@@ -98,7 +98,7 @@ func watch(ctx context.Context, page *live.Page, l net.Listener, security *tls.C
 }
 
 // security returns what the certificate of --service-cert amounts to; nil without one.
-func (o WatchOptions) security(ctx context.Context) (*tls.Config, error) {
+func (o PageOptions) security(ctx context.Context) (*tls.Config, error) {
 	if (o.Cert == "") != (o.Key == "") {
 		return nil, exit.Usage("rollout watch", "--service-cert and --service-key: give both or neither")
 	}
@@ -113,7 +113,7 @@ func (o WatchOptions) security(ctx context.Context) (*tls.Config, error) {
 }
 
 // listen opens the port. Other machines reach a page by HTTPS alone.
-func (o WatchOptions) listen(ctx context.Context, secure bool) (net.Listener, error) {
+func (o PageOptions) listen(ctx context.Context, secure bool) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(o.Listen)
 	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 		return nil, exit.Usage("rollout watch", "--listen %s: must be [ADDR]:PORT, such as 127.0.0.1:8080", o.Listen)
@@ -136,7 +136,7 @@ func (o WatchOptions) listen(ctx context.Context, secure bool) (net.Listener, er
 }
 
 // host returns the host of --listen.
-func (o WatchOptions) host() string {
+func (o PageOptions) host() string {
 	host, _, _ := net.SplitHostPort(o.Listen)
 	return host
 }
@@ -155,7 +155,7 @@ func knownTo(host string, security *tls.Config) func(string) bool {
 }
 
 // url returns where the page is: at the name of --listen or of the certificate, if the address is any of this machine.
-func (o WatchOptions) url(l net.Listener, security *tls.Config, token string) string {
+func (o PageOptions) url(l net.Listener, security *tls.Config, token string) string {
 	host, port, _ := net.SplitHostPort(l.Addr().String())
 	scheme := "http"
 	if security != nil {
