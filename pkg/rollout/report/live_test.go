@@ -216,6 +216,16 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestHostileLive has hostile texts wherever a text may be.
+func TestHostileLive(t *testing.T) {
+	l := hostile(t).live()
+	page := whole(t, made(t, l))
+	checkForm(t, "html", page)
+	if strings.Contains(page, "<img") || strings.Contains(page, "\x1b") || strings.Contains(page, "\u202e") {
+		t.Error("a text is not escaped")
+	}
+}
+
 // TestOldEvents leaves out events that the page has already, and those of streams that the plan does not have.
 func TestOldEvents(t *testing.T) {
 	s := twelve(t)

@@ -19,6 +19,7 @@ import (
 const (
 	maxConnections = 128
 	maxStreams     = 64 // browsers that are told what changes
+	maxRequests    = 16 // at the same time, on a connection of HTTP/2
 	maxHeader      = 16 << 10
 	headerTimeout  = 10 * time.Second
 	idleTimeout    = time.Minute
@@ -30,6 +31,7 @@ const (
 func (p *Page) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
 	server := &http.Server{
 		Handler: p, TLSConfig: t, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: maxRequests},
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
