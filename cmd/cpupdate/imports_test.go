@@ -68,7 +68,7 @@ func commandOrder() [][]string {
 		{"advice"},
 		{"option"},
 		{"callback"},
-		{"runview"},
+		{"runview", "delivery"},
 		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd", "history"},
 		{"doctor", "demo", "rolloutcmd"},
 	}
@@ -86,6 +86,7 @@ func commandFromOutside() map[string][]string {
 		"settings/tomledit": {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"images":            {"github.com/spf13/pflag"},
 		"option":            {"github.com/spf13/pflag"},
+		"delivery":          {"github.com/spf13/pflag"},
 		"pack":              {"github.com/spf13/pflag"},
 		"simulate":          {"github.com/spf13/pflag"},
 		"defaults":          {"github.com/spf13/pflag"},

@@ -258,9 +258,9 @@ func TestExamples(t *testing.T) {
 func inTheirOrder(t *testing.T, lines []string) []string {
 	t.Helper()
 	var ordered []string
-	for _, verb := range []string{"plan", "pause", "stop", "resume", "watch", "run", "status", "report"} {
+	for _, verb := range []string{"plan", "pause", "stop", "resume", "watch", "run", "status", "list", "report"} {
 		for _, line := range lines {
-			if !strings.HasPrefix(line, "cpupdate rollout "+verb+" ") {
+			if !strings.HasPrefix(line+" ", "cpupdate rollout "+verb+" ") {
 				continue
 			}
 			switch verb {

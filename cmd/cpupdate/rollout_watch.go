@@ -27,6 +27,7 @@ Press Ctrl-C (or send SIGTERM) to end: the exit code is 0.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return rolloutcmd.Page(cmd.Context(), a.env(), o, args[0], a.clock())
 		},
+		ValidArgsFunction: completeRollouts(a),
 	}
 	flags := cmd.Flags()
 	end := console.Group(flags, "This machine")

@@ -27,6 +27,7 @@ var liveScript string
 // A Live makes the page of a rollout that goes on, again and again. Each part of the page and each row of a phone is made anew only
 // if it may have changed. A Live is for one goroutine at a time; what it makes is for any number of them.
 type Live struct {
+	rollout *rollout.Follower
 	builder *builder
 	page    *template.Template
 	id      string
@@ -36,14 +37,15 @@ type Live struct {
 	last    *Moment
 }
 
-// NewLive reads a rollout. s is the fold of the records. It belongs to the Live from now on.
-func NewLive(s *rollout.Saved, records iter.Seq2[journal.Record, error], o Options) (*Live, error) {
+// NewLive reads a rollout. The follower has read the records. It belongs to the Live from now on.
+func NewLive(f *rollout.Follower, records iter.Seq2[journal.Record, error], o Options) (*Live, error) {
 	page, err := templates(liveText)
 	if err != nil {
 		return nil, err
 	}
 	o.Running = true
-	l := &Live{builder: newBuilder(s, o), page: page, id: liveID(s), causes: map[string]string{}, changed: map[int]bool{}}
+	s := f.Saved
+	l := &Live{rollout: f, builder: newBuilder(s, o), page: page, id: liveID(s), causes: map[string]string{}, changed: map[int]bool{}}
 	for r, err := range records {
 		if err != nil {
 			return nil, err
@@ -64,30 +66,25 @@ func liveID(s *rollout.Saved) string {
 	return hex.EncodeToString(sum.Sum(nil)[:12])
 }
 
-// Add takes over an event that is later than those of its stream so far.
-func (l *Live) Add(r journal.Record) error {
-	s := l.builder.saved
+// Add takes over an event. One that is known already changes nothing.
+func (l *Live) Add(r journal.Record) {
+	s := l.rollout.Saved
 	if _, planned := r.Event.Body.(journal.Planned); planned {
-		return nil // it was read before
+		return // it was read before
 	}
-	if r.Key.Phone == "" {
-		if r.Event.Seq <= s.Seq {
-			return nil
+	if at, known := l.builder.streams[r.Key.Phone]; r.Key.Phone != "" && known {
+		if r.Event.Seq <= s.Steps[at.phone][at.step].Seq {
+			return
 		}
-		if err := s.Apply(r.Event); err != nil {
-			return err
+		l.changed[at.phone] = true
+	} else if r.Key.Phone == "" {
+		if r.Event.Seq <= s.Seq {
+			return
 		}
 		l.control = true
-	} else if at, known := l.builder.streams[r.Key.Phone]; known {
-		state := &s.Steps[at.phone][at.step]
-		if r.Event.Seq <= state.Seq {
-			return nil
-		}
-		*state = state.Apply(r.Event)
-		l.changed[at.phone] = true
 	}
+	l.rollout.Apply(r)
 	l.builder.add(r)
-	return nil
 }
 
 // Make makes the page of what was added until now.

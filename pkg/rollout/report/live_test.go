@@ -18,9 +18,9 @@ import (
 // live returns the page of a rollout that goes on.
 func (s *sample) live() *report.Live {
 	s.t.Helper()
-	saved, err := rollout.Load(context.Background(), s.ledger, s.name)
+	follower, err := rollout.Follow(s.name, s.ledger.ReadAll(context.Background(), s.name))
 	noError(s.t, err)
-	l, err := report.NewLive(saved, s.ledger.ReadAll(context.Background(), s.name), options())
+	l, err := report.NewLive(follower, s.ledger.ReadAll(context.Background(), s.name), options())
 	noError(s.t, err)
 	return l
 }
@@ -34,7 +34,7 @@ func (s *sample) follow(l *report.Live, phone string, after time.Duration, bodie
 	for e, err := range s.ledger.Read(context.Background(), key) {
 		noError(s.t, err)
 		if e.Seq > known {
-			noError(s.t, l.Add(journal.Record{Key: key, Event: e}))
+			l.Add(journal.Record{Key: key, Event: e})
 		}
 	}
 }
@@ -233,10 +233,10 @@ func TestOldEvents(t *testing.T) {
 	before := whole(t, made(t, l))
 	for r, err := range s.ledger.ReadAll(context.Background(), s.name) {
 		noError(t, err)
-		noError(t, l.Add(r))
+		l.Add(r)
 	}
-	noError(t, l.Add(journal.Record{Key: journal.Key{Rollout: s.name}, Event: journal.Event{Seq: 1 << 40, At: night, Body: journal.Planned{Phones: 3}}}))
-	noError(t, l.Add(journal.Record{Key: journal.Key{Rollout: s.name, Phone: "elsewhere"}, Event: journal.Event{Seq: 1 << 40, At: night, Body: journal.Begun{}}}))
+	l.Add(journal.Record{Key: journal.Key{Rollout: s.name}, Event: journal.Event{Seq: 1 << 40, At: night, Body: journal.Planned{Phones: 3}}})
+	l.Add(journal.Record{Key: journal.Key{Rollout: s.name, Phone: "elsewhere"}, Event: journal.Event{Seq: 1 << 40, At: night, Body: journal.Begun{}}})
 	if after := whole(t, made(t, l)); after != before {
 		t.Errorf("the page has become\n%s", after)
 	}

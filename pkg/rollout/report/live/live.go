@@ -64,7 +64,6 @@ func New(ctx context.Context, ledger journal.Ledger, name string, o Options) (*P
 			return nil, err
 		}
 		records = append(records, r)
-		p.after = max(p.after, r.Event.Seq)
 	}
 	all := func(yield func(journal.Record, error) bool) {
 		for _, r := range records {
@@ -73,12 +72,13 @@ func New(ctx context.Context, ledger journal.Ledger, name string, o Options) (*P
 			}
 		}
 	}
-	saved, err := rollout.FromRecords(name, all)
+	follower, err := rollout.Follow(name, all)
 	if err != nil {
 		return nil, err
 	}
-	p.rest = max(leastRest, time.Duration(len(saved.Plan.Phones))*restForPhone)
-	if p.live, err = report.NewLive(saved, all, o.Report); err != nil {
+	p.after = follower.Seq
+	p.rest = max(leastRest, time.Duration(len(follower.Saved.Plan.Phones))*restForPhone)
+	if p.live, err = report.NewLive(follower, all, o.Report); err != nil {
 		return nil, err
 	}
 	return p, p.remake()
@@ -97,26 +97,23 @@ func (p *Page) Follow(ctx context.Context) error {
 		}
 	})
 	for r, err := range p.ledger.Watch(ctx, p.name, p.after) {
-		if err == nil {
-			err = p.add(r)
-		}
 		if err != nil {
 			return err
 		}
+		p.add(r)
 	}
 	return context.Cause(ctx)
 }
 
 // add takes over an event.
-func (p *Page) add(r journal.Record) error {
+func (p *Page) add(r journal.Record) {
 	p.mu.Lock()
-	err := p.live.Add(r)
+	p.live.Add(r)
 	p.mu.Unlock()
 	select {
 	case p.fresh <- struct{}{}:
 	default:
 	}
-	return err
 }
 
 // make makes the page anew after events, with a rest between.
