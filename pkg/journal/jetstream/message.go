@@ -59,7 +59,7 @@ func (m message) decode() ([]journal.Event, error) {
 	}
 	events := make([]journal.Event, len(wires))
 	for i, one := range wires {
-		if one.At.Year() < 1970 || one.At.Year() > 9999 {
+		if year := one.At.UTC().Year(); year < 1970 || year > 9999 {
 			return nil, errors.New("its time is not between the years 1970 and 9999")
 		}
 		event, err := journal.Stored{At: one.At.UnixMilli(), Kind: one.Kind, Data: one.Data}.Event(placeOf(m.seq, len(wires)-1-i))

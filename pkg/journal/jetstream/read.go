@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -139,7 +138,7 @@ func causeOf(ctx context.Context, err error) error {
 
 // forget tells the server that a reader is gone. Nobody waits for the answer.
 func (l *Ledger) forget(name string) {
-	_ = l.conn.PublishRequest("$JS.API.CONSUMER.DELETE."+Stream+"."+name, nats.NewInbox(), nil)
+	_ = l.conn.PublishRequest("$JS.API.CONSUMER.DELETE."+Stream+"."+name, l.conn.NewInbox(), nil)
 }
 
 // records returns the events of the messages of a filter, after a place.
