@@ -44,12 +44,18 @@ func (p *proxy) url() string { return "nats://" + p.listener.Addr().String() }
 
 // lead makes new connections go to a server; nil is to nobody.
 func (p *proxy) lead(s *server.Server) {
+	if s == nil {
+		p.leadTo("")
+	} else {
+		p.leadTo(s.Addr().String())
+	}
+}
+
+// leadTo is lead for an address; "" is nobody.
+func (p *proxy) leadTo(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.target = ""
-	if s != nil {
-		p.target = s.Addr().String()
-	}
+	p.target = address
 }
 
 // lose makes what the server or the client says be lost, from now on.
