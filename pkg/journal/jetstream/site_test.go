@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
@@ -457,6 +458,73 @@ func TestTLS(t *testing.T) {
 		}
 		if !errors.Is(err, test.kind) || test.kind != nil && !strings.Contains(err.Error(), test.text) {
 			t.Errorf("%s: %v, want %v: %s", name, err, test.kind, test.text)
+		}
+	}
+}
+
+// TestDeliveredElsewhere has a site ask the server to deliver its events into streams of the account that it may not write: the
+// server takes the consumers, sees no subscriber on the subjects, and the streams stay empty.
+func TestDeliveredElsewhere(t *testing.T) {
+	e := fromPage(t)
+	add(t, e.open(t, "centre"), key, 0, "own")
+	login, err := nats.NkeyOptionFromSeed(e.creds["centre"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := nats.Connect(e.url, login, nats.RootCAs(e.ca))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	centre, err := js.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams := map[string]string{"KV_tallies": "$KV.tallies.>", "work": "cpupdate.work.>"}
+	for name, subject := range streams {
+		if _, err := centre.CreateStream(t.Context(), js.StreamConfig{Name: name, Subjects: []string{subject}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if login, err = nats.NkeyOptionFromSeed(e.creds["berlin"]); err != nil {
+		t.Fatal(err)
+	}
+	a := attack(t, e, login)
+	events, err := centre.Stream(t.Context(), jetstream.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, subject := range []string{"$KV.tallies.spring.paris", "cpupdate.work.paris.spring"} {
+		if answer, _ := a.consumer(ours, subject); strings.Contains(answer, `"error"`) {
+			t.Logf("the server refuses it: %s", answer)
+		}
+		_, pull := a.consumer(ours, "")
+		next := "$JS.API.CONSUMER.MSG.NEXT." + jetstream.Stream + "." + pull
+		a.send(next, subject, nil, "1")
+		if _, err := a.conn.Request(next, []byte(`{"batch":1,"no_wait":true}`), long); err != nil { // handled after the one before it
+			t.Fatal(err)
+		}
+	}
+	consumers := events.ListConsumers(t.Context())
+	for info := range consumers.Info() {
+		if info.PushBound || info.Config.DeliverSubject != "" && info.Delivered.Consumer > 0 {
+			t.Errorf("the server delivers to %s", info.Config.DeliverSubject)
+		}
+	}
+	if err := consumers.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for name := range streams {
+		stream, err := centre.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := stream.Info(t.Context(), js.WithSubjectFilter(">"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.State.Msgs > 0 {
+			t.Errorf("%s has %v", name, info.State.Subjects)
 		}
 	}
 }

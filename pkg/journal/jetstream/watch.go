@@ -36,15 +36,7 @@ func merge(ctx context.Context, cancel context.CancelFunc, all []iter.Seq2[journ
 		results := make(chan result)
 		var wait sync.WaitGroup
 		for _, one := range all {
-			wait.Go(func() {
-				for record, err := range one {
-					select {
-					case results <- result{record, err}:
-					case <-ctx.Done():
-						return
-					}
-				}
-			})
+			wait.Go(func() { forward(ctx, results, one) })
 		}
 		defer wait.Wait()
 		defer cancel()
@@ -58,6 +50,17 @@ func merge(ctx context.Context, cancel context.CancelFunc, all []iter.Seq2[journ
 				yield(journal.Record{}, context.Cause(ctx))
 				return
 			}
+		}
+	}
+}
+
+// forward sends the elements of a sequence until the context ends.
+func forward(ctx context.Context, to chan<- result, from iter.Seq2[journal.Record, error]) {
+	for record, err := range from {
+		select {
+		case to <- result{record, err}:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
