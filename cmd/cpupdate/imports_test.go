@@ -27,7 +27,10 @@ func arrows() map[string][]string {
 		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/hwcheck":          {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/journal":          {},
-		"pkg/journal/sqlite":   {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
+		"pkg/journal/jetstream": {
+			module + "pkg/journal", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
+		},
+		"pkg/journal/sqlite": {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},
@@ -173,6 +176,21 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {
 			if slices.Contains(words[1:], banned) {
 				t.Errorf("%s imports %s", words[0], banned)
+			}
+		}
+	}
+}
+
+// TestNoServerIsLinked fails if a package of the product needs a program that only tests start, or a package for tests.
+func TestNoServerIsLinked(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"cmd/cpupdate", module+"pkg/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "testing", module + "internal/"} {
+			if path := strings.TrimSpace(line); path == banned || strings.HasPrefix(path, banned+"/") || strings.HasSuffix(banned, "/") && strings.HasPrefix(path, banned) {
+				t.Errorf("%s is linked", path)
 			}
 		}
 	}
