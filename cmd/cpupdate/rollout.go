@@ -54,7 +54,7 @@ is kept in the journal under a name; no phone is changed.`,
 	}
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")
-	flags.StringVar(&o.Phones.List, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
+	option.AddList(flags, &o.Phones.List, &o.Phones.Columns, "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
 	flags.BoolVar(&o.Offline, "offline", false, "do not query the phones: plan by what the list says")
 	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
 	end()

@@ -256,7 +256,7 @@ func (r *rollout) way() journal.Route {
 
 // failureContext returns what hints need to know of this run.
 func (r *rollout) failureContext() advice.Context {
-	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Flags: r.con.Flags, Again: r.o.Listen.Again()}
+	in := advice.Context{Image: r.im.Name, List: r.o.Phones.List, Columns: r.o.Phones.Columns, Flags: r.con.Flags, Again: r.o.Listen.Again()}
 	if r.o.Route.Web.On {
 		in.Page, in.Transfer = r.o.Route.Web.Peer, r.o.Route.ByTransfer()
 	}
