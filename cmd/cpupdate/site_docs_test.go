@@ -48,7 +48,7 @@ func newSiteOfDocs(t *testing.T) *siteOfDocs {
 		`-o firmware/cp600.bind --model CP600 --hw-levels 1-3,5`,
 		`-o firmware/cp400.bind --model CP400 --hw-levels 1-4`,
 	} {
-		s.docShell.run(`cpupdate pack app.bin -q --software-type "Unify HFA" --software-version "V1 R9.2.0" ` + line)
+		s.docShell.run(`cpupdate pack app.bin -q --software-type "Unify HFA" --software-version "V1 R9.2.0" --built 2026-03-02T09:14:00Z ` + line)
 	}
 	s.terminal("cpupdate simulate --phones export.csv --columns 'address=IP,mac=MAC Address,model=Device,hw_level=Board,note=Room' --restart-time 300ms --install-time 100ms" +
 		" --fault 20=reject-image --fault 40=reject-image --fault 60=reject-image --fault 300=no-contact-port --fault 350=never-comes-back")
@@ -107,8 +107,16 @@ func typed(line string) string {
 
 // asOnPage returns what was printed as the page shows it.
 func asOnPage(text string) string {
-	text = regexp.MustCompile(`\b127\.0\.2\.`).ReplaceAllString(text, "192.0.2.")
-	return regexp.MustCompile(`\b127\.51\.100\.`).ReplaceAllString(text, "198.51.100.")
+	for _, r := range []struct{ pattern, by string }{
+		{`\b127\.0\.2\.`, "192.0.2."},
+		{`\b127\.51\.100\.`, "198.51.100."},
+		{`\bwithin 10 s\b`, "within 10 min"}, // the default
+		{`(?m)^(  by +)\S+ on \S+, `, "${1}ada on laptop, "},
+		{`serve 127\.0\.0\.1:0`, "serve 0.0.0.0:18443"},
+	} {
+		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
+	}
+	return text
 }
 
 // TestRolloutsPage runs the story of docs/rollouts.md, with 412 simulated phones in a process of their own.
