@@ -75,9 +75,10 @@ func (s *docShell) terminal(line string) (printed string, end func()) {
 		s.t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
+	rest := make(chan struct{})
 	end = sync.OnceFunc(func() {
 		interrupt()
-		_, _ = io.Copy(io.Discard, lines)
+		<-rest
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 0 {
 			s.t.Errorf("%s, and Ctrl-C: %v", line, err)
 		}
@@ -87,9 +88,14 @@ func (s *docShell) terminal(line string) (printed string, end func()) {
 		text, err := lines.ReadString('\n')
 		printed += text
 		if err != nil {
+			close(rest)
 			s.t.Fatalf("%s: %v after %q", line, err, printed)
 		}
 	}
+	go func() { // what nobody reads would stop the command
+		_, _ = io.Copy(io.Discard, lines)
+		close(rest)
+	}()
 	return printed, end
 }
 
