@@ -57,6 +57,11 @@ func backOff(who string, try int) time.Duration {
 	return time.Duration(hash.Sum32()%uint32(min(20<<min(try, 10), 2000))) * time.Millisecond //nolint:gosec // positive
 }
 
+// KeepFlags notes the flags of a run, so that a later one can go on with them.
+func KeepFlags(ctx context.Context, l journal.Ledger, name string, kept journal.FlagsKept) error {
+	return change(ctx, l, name, kept.By.User, nil, func(*Saved) ([]journal.Body, error) { return []journal.Body{kept}, nil })
+}
+
 // Hold pauses a rollout until [Resume]. Phones that are on their way are followed to their end.
 func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
 	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,18 +34,22 @@ type Engine struct {
 	// that are on their way, and ends with [ErrLease].
 	Alive func() bool
 
-	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks
+	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it
 	Gap    time.Duration                       // shortest time from the last event of a phone in an earlier run to its next contact; 1 min if 0
 
 	Event   func(phone int, e fleet.Event) // told what happens; may be nil
 	Decided func(*Saved, Decision)         // told what comes next, when that changes; may be nil
+	// Others is told when phones are taken over from other runs, which instructed them, and when the number of phones that are left to other
+	// runs for now changes; it may be nil.
+	Others func(took, left int)
 	// Open asks a person whether the next wave may begin; false ends the run. nil: nobody is there, and the run waits for Resume.
 	Open func(ctx context.Context, s *Saved, d Decision) (bool, error)
 
 	pace *rate.Limiter
 	now  turnRef
 	back map[journal.Key]int // how often this run took a phone back from another one
+	left int                 // phones that were left to other runs when they were looked at last
 
 	view  *Saved // with a site: the rollout as it was read last
 	moved bool   // phones may have changed since
@@ -63,6 +68,9 @@ func (e *TakenError) Error() string {
 
 // ErrLease reports that a run may not begin phones at its site any more.
 var ErrLease = errors.New("another worker may have the site by now: this one begins no phone any more")
+
+// settle returns how long a phone that was instructed may take.
+func (e *Engine) settle(s *Saved) time.Duration { return cmp.Or(e.Base.Settle, s.Plan.Rules.Settle) }
 
 // Handle takes an event of the crew, which has to hand it all of them.
 func (e *Engine) Handle(event fleet.Event) {
@@ -147,9 +155,12 @@ func (e *Engine) alive() bool { return e.Alive == nil || e.Alive() }
 
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
-	s, err := e.load(ctx)
+	s, err := readControl(ctx, e.Ledger, e.Name)
 	if err != nil {
 		return err
+	}
+	if e.Site != "" && s.partAt(e.Site) == nil {
+		return fmt.Errorf("rollout %q, site %q: %w", e.Name, e.Site, ErrNoSite)
 	}
 	if s.Plan.Rules.StartRate > 0 {
 		e.pace = rate.NewLimiter(rate.Limit(s.Plan.Rules.StartRate/time.Minute.Seconds()), 1)

@@ -49,6 +49,16 @@ func sitesOf(plan Plan) []SitePart {
 	return all
 }
 
+// partAt returns how many phones are at a site; nil if the plan has none there.
+func (s *Saved) partAt(site string) *SitePart {
+	for i := range s.Sites {
+		if s.Sites[i].Name == site {
+			return &s.Sites[i]
+		}
+	}
+	return nil
+}
+
 // A SiteReader is a ledger that can read the phones of one site without those of others. With any other ledger [LoadSite] reads all
 // phones.
 type SiteReader interface {
@@ -227,6 +237,9 @@ func (b *builder) add(r journal.Record) error {
 		return fmt.Errorf("%s: %w", r.Key, err)
 	}
 	b.entries = append(b.entries, e)
+	state := b.states[r.Key.Phone]
+	state.Listed.Plan = nil // it is in the entry, and large
+	b.states[r.Key.Phone] = state
 	return nil
 }
 
@@ -238,11 +251,11 @@ func (b *builder) result() (*Saved, error) {
 	}
 	expected := s.Planned.Phones
 	if s.Site != "" {
-		i := slices.IndexFunc(s.Sites, func(p SitePart) bool { return p.Name == s.Site })
-		if i < 0 {
+		part := s.partAt(s.Site)
+		if part == nil {
 			return nil, fmt.Errorf("rollout %q, site %q: %w", s.Name, s.Site, ErrNoSite)
 		}
-		expected = s.Sites[i].Phones
+		expected = part.Phones
 		slices.SortFunc(b.entries, func(a, b entry) int { return cmp.Compare(a.Index, b.Index) })
 		for i := range b.entries { // the plan has no others
 			b.entries[i].Index = i

@@ -18,7 +18,8 @@ type head struct {
 	Waves  []string `json:"waves"`
 	Rules  Rules    `json:"rules"`
 
-	Sites []SitePart `json:"sites,omitempty"`
+	Sites   []SitePart `json:"sites,omitempty"`
+	Permits Permits    `json:"permits,omitzero"`
 }
 
 // entry is what the journal keeps of a phone of a plan.
@@ -44,7 +45,7 @@ func keyOf(rollout string, p Phone, step int) journal.Key {
 // Save writes a plan into the journal: first its head, and then each phone. A plan that was not written to its end has fewer
 // phones than its head says, and cannot be carried out.
 func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, planned journal.Planned, plan Plan) error {
-	h := head{Images: plan.Images, Rules: plan.Rules, Sites: sitesOf(plan)}
+	h := head{Images: plan.Images, Rules: plan.Rules, Sites: sitesOf(plan), Permits: plan.Permits}
 	wave := map[int]int{}
 	for w, one := range plan.Waves {
 		h.Waves = append(h.Waves, one.Name)
@@ -96,11 +97,12 @@ type Saved struct {
 	Plan    Plan
 	Sites   []SitePart // of all phones, sorted by their names; nil if no phone has a site
 	Control Control
-	Route   journal.Route  // of the last run there; zero before the first one
-	By      journal.Origin // who began it
-	Reason  string         // why it is paused or stopped, as whoever did it said
-	Seq     journal.Seq    // of the last event of the rollout's own stream
-	begun   journal.Seq    // when the last run began
+	Route   journal.Route     // of the last run there; zero before the first one
+	By      journal.Origin    // who began it
+	Kept    journal.FlagsKept // of the last run that had flags
+	Reason  string            // why it is paused or stopped, as whoever did it said
+	Seq     journal.Seq       // of the last event of the rollout's own stream
+	begun   journal.Seq       // when the last run began
 	runs    map[string]SiteRun
 	counted map[part]journal.SiteCounted // the newest of each
 	stale   bool                         // phones have changed, and Steps does not know
@@ -147,7 +149,7 @@ func (s *Saved) apply(e journal.Event) error {
 			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
 		}
 		s.At, s.Planned = e.At, body
-		s.Plan.Images, s.Plan.Rules, s.Sites = h.Images, h.Rules, h.Sites
+		s.Plan.Images, s.Plan.Rules, s.Plan.Permits, s.Sites = h.Images, h.Rules, h.Permits, h.Sites
 		for _, name := range h.Waves {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
@@ -159,6 +161,8 @@ func (s *Saved) apply(e journal.Event) error {
 		s.Control.Run, s.Route, s.By, s.begun = body.Run, body.Route, body.By, e.Seq
 	case journal.SiteCounted:
 		s.count(body)
+	case journal.FlagsKept:
+		s.Kept = body
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:

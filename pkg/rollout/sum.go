@@ -27,12 +27,12 @@ type Other struct {
 
 // count takes over a sum of a site. What it says of a wave or a number that cannot be is left out.
 func (s *Saved) count(body journal.SiteCounted) {
-	i := slices.IndexFunc(s.Sites, func(p SitePart) bool { return p.Name == body.Site })
+	at := s.partAt(body.Site)
 	w := body.Wave - 1
-	if i < 0 || w < 0 || w >= len(s.Sites[i].Waves) {
+	if at == nil || w < 0 || w >= len(at.Waves) {
 		return
 	}
-	body.Left = min(max(body.Left, 0), s.Sites[i].Waves[w])
+	body.Left = min(max(body.Left, 0), at.Waves[w])
 	body.Ended = maps.Clone(body.Ended)
 	maps.DeleteFunc(body.Ended, func(_ string, phones int) bool { return phones <= 0 })
 	s.counted[part{body.Site, w}] = body
