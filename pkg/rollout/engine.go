@@ -90,21 +90,9 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 	var last Decision
 	for {
-		s, err := e.next(ctx)
+		s, err := e.counted(ctx)
 		if err != nil {
 			return last, err
-		}
-		if s.Control.Run != e.Begun.Run {
-			return last, &TakenError{e.Name, s.By}
-		}
-		if !e.alive() {
-			return last, ErrLease
-		}
-		if published, err := e.publish(ctx, s); published || err != nil {
-			if err != nil {
-				return last, err
-			}
-			continue
 		}
 		d := s.Plan.Decide(s.State(e.Causes), time.Now())
 		if e.Decided != nil && (d.Verb != last.Verb || d.Wave != last.Wave) {
@@ -114,6 +102,24 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 		ended, err := e.step(ctx, s, d)
 		if ended || err != nil {
 			return d, err
+		}
+	}
+}
+
+// counted returns the rollout as it is now. With a site, all other sites know of it what they have to.
+func (e *Engine) counted(ctx context.Context) (*Saved, error) {
+	for {
+		s, err := e.next(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case s.Control.Run != e.Begun.Run:
+			return nil, &TakenError{e.Name, s.By}
+		case !e.alive():
+			return nil, ErrLease
+		}
+		if published, err := e.publish(ctx, s); !published || err != nil {
+			return s, err
 		}
 	}
 }
@@ -139,7 +145,9 @@ func (e *Engine) next(ctx context.Context) (*Saved, error) {
 	case err != nil:
 		return nil, err
 	case e.lost && s == e.view: // something was added, and cannot be seen: the ledger is not the one of before
-		s, err = e.load(ctx)
+		if err = pause(ctx, lookAgain); err == nil {
+			s, err = e.load(ctx)
+		}
 	case e.moved || s.stale:
 		s, err = s.reloaded(ctx, e.Ledger)
 	}

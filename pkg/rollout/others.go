@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -252,13 +251,6 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 	}
 	l.judge()
 	return l.fences, nil
-}
-
-// isElsewhere reports whether a stream that was found by a name is that of a phone at another site, which has the same address there.
-func isElsewhere(phone, site, name string) bool {
-	other, _, found := strings.Cut(phone, "/")
-	_, err := net.ParseMAC(name)
-	return found && site != "" && other != site && err != nil
 }
 
 // walk considers the streams of the phone, the newest first.

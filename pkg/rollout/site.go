@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -210,6 +211,13 @@ func (s *Saved) retried(phones []int, causes CauseFunc) []journal.Body {
 		}
 	}
 	return bodies
+}
+
+// isElsewhere reports whether a stream that was found by a name is that of a phone at another site, which has the same address there.
+func isElsewhere(phone, site, name string) bool {
+	other, _, found := strings.Cut(phone, "/")
+	_, err := net.ParseMAC(name)
+	return found && site != "" && other != site && err != nil
 }
 
 // A builder makes a rollout of the events of its streams.

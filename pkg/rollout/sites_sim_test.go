@@ -20,7 +20,7 @@ import (
 // heartbeats fail, workers are killed, acknowledgements are lost, people pause, stop and retry. The environment is that of
 // TestSimulate.
 func TestSimulateSites(t *testing.T) {
-	usual := 6
+	usual := 4
 	if underRace {
 		usual = 2
 	}
@@ -98,7 +98,7 @@ func (s *sitesSim) drive() {
 			s.wait.Go(h.work)
 		}
 	}
-	left := s.random.IntN(9)
+	left := max(s.random.IntN(12)-3, 0)
 	for start := time.Now(); !s.person(); {
 		pause := time.Duration(s.random.ExpFloat64() * float64(3*time.Minute))
 		if left == 0 {
@@ -327,9 +327,9 @@ func TestSabotageSites(t *testing.T) {
 	}
 	most := env("SABOTAGE", 200)
 	for _, how := range []sabotage{
-		{name: "skip the fence", noFence: true, from: 1},
-		{name: "the lease ignored", noLease: true, from: 1},
-		{name: "other sites ignored", ownOnly: true, from: 1},
+		{name: "skip the fence", noFence: true, from: 20},
+		{name: "the lease ignored", noLease: true, from: 60},
+		{name: "other sites ignored", ownOnly: true, from: 3},
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			t.Parallel()
