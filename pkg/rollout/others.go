@@ -313,9 +313,9 @@ func (l *looked) consider(ctx context.Context, key journal.Key) (decides bool, e
 }
 
 // decides reports whether streams with older events do not count any more: the phone runs the version that it got, or none of them made a step
-// since the settle time.
+// since the settle time. For a push, the newest one that instructed the phone decides.
 func (o *otherRuns) decides(p past) bool {
-	return !p.Told.IsZero() && (p.isGood() || !time.Now().Before(p.At.Add(o.settle)))
+	return !p.Told.IsZero() && (o.push || p.isGood() || !time.Now().Before(p.At.Add(o.settle)))
 }
 
 // isGood reports whether the phone runs the version that it got.
@@ -343,7 +343,7 @@ func (l *looked) judge() {
 		unknown, until := l.unsettled(p, l.version)
 		at := earlierOf(p.StepAt, l.now)
 		switch {
-		case p.isGood():
+		case p.isGood(), l.push && n > 0:
 			return
 		case n == 0 && unknown && p.Target == l.version:
 			again := isTaken(p.State) && p.StepAt.After(l.now) // the clock was set back since, and this run waits from then on
@@ -351,7 +351,7 @@ func (l *looked) judge() {
 				l.met.told = &journal.TookOver{Rollout: p.key.Rollout, Told: at, Version: p.Target, Before: p.Before}
 			}
 			return
-		case until.After(l.now) && until.After(l.until):
+		case !l.push && until.After(l.now) && until.After(l.until):
 			l.until = until
 		}
 	}
