@@ -27,11 +27,17 @@ func arrows() map[string][]string {
 		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/hwcheck":          {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/journal":          {},
-		"pkg/journal/sqlite":   {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
+		"pkg/journal/jetstream": {
+			module + "pkg/journal", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
+		},
+		"pkg/journal/sqlite": {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},
-		"pkg/rollout/report":        {module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
+		"pkg/rollout/report": {module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
+		"pkg/rollout/report/live": {
+			module + "pkg/journal", module + "pkg/rollout", module + "pkg/rollout/report", "golang.org/x/net/netutil",
+		},
 		"pkg/secret":                {},
 		"pkg/trust":                 {module + "pkg/address", module + "pkg/secret"},
 		"pkg/wbm":                   {module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/trust", module + "pkg/wbm/internal/htmlform"},
@@ -164,12 +170,27 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		switch strings.TrimPrefix(words[0], module) {
-		case "pkg/internal/netconn", "pkg/transfer", "pkg/transfer/serve", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim": // speak HTTP
+		case "pkg/internal/netconn", "pkg/transfer", "pkg/transfer/serve", "pkg/wbm", "pkg/wpi", "pkg/fleet", "pkg/phonesim", "pkg/rollout/report/live": // speak HTTP
 			words = slices.DeleteFunc(words, func(word string) bool { return word == "net/http" })
 		}
 		for _, banned := range []string{"log", "flag", "os/exec", "os/signal", "net/http"} {
 			if slices.Contains(words[1:], banned) {
 				t.Errorf("%s imports %s", words[0], banned)
+			}
+		}
+	}
+}
+
+// TestNoServerIsLinked fails if a package of the product needs a program that only tests start, or a package for tests.
+func TestNoServerIsLinked(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"cmd/cpupdate", module+"pkg/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "testing", module + "internal/"} {
+			if path := strings.TrimSpace(line); path == banned || strings.HasPrefix(path, banned+"/") || strings.HasSuffix(banned, "/") && strings.HasPrefix(path, banned) {
+				t.Errorf("%s is linked", path)
 			}
 		}
 	}

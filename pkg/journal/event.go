@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -254,7 +255,11 @@ func decodeUnknown(kind Kind, data []byte) (Unknown, error) {
 	if len(data) == 0 || len(data) > MaxBody || data[0] != '{' || !json.Valid(data) {
 		return Unknown{}, fmt.Errorf("%w: %s is not a JSON object of at most %d bytes", ErrInvalid, kind, MaxBody)
 	}
-	return Unknown{kind, append(json.RawMessage(nil), data...)}, nil
+	var compact bytes.Buffer // a ledger may keep it as a part of a larger value
+	if err := json.Compact(&compact, data); err != nil {
+		return Unknown{}, fmt.Errorf("%w: %s: %w", ErrInvalid, kind, err)
+	}
+	return Unknown{kind, compact.Bytes()}, nil
 }
 
 // isKindName reports whether a text consists of small letters, digits and hyphens.

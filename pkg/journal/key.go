@@ -12,9 +12,10 @@ import (
 
 // Limits of names and batches.
 const (
-	MaxRollout = 100  // bytes of the name of a rollout
-	MaxPhone   = 300  // bytes of the name of a phone
-	MaxEvents  = 1000 // events of a batch
+	MaxRollout = 100       // bytes of the name of a rollout
+	MaxPhone   = 300       // bytes of the name of a phone
+	MaxEvents  = 1000      // events of a batch
+	MaxBatch   = 512 << 10 // bytes of the bodies of a batch as JSON
 )
 
 // A Key names a stream. Without Phone it is the stream of the rollout itself.

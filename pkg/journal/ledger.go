@@ -27,6 +27,9 @@ var (
 	ErrGone     = errors.New("removed or replaced")
 	ErrNoShare  = errors.New("on a drive that cannot share memory")
 	ErrIO       = errors.New("cannot be read or written")
+
+	ErrUnreachable = errors.New("cannot be reached") // a server
+	ErrDenied      = errors.New("access is denied")  // by a server
 )
 
 // An Error says what happened to a journal: Kind is one of the sentinels of this package.
@@ -146,6 +149,7 @@ func (b Batch) Store() ([]Stored, error) {
 		return nil, fmt.Errorf("%w: a batch has 1 to %d events, not %d", ErrInvalid, MaxEvents, len(b.Events))
 	}
 	stored := make([]Stored, 0, len(b.Events))
+	bytes := 0
 	for _, event := range b.Events {
 		if err := checkTime(event.At); err != nil {
 			return nil, err
@@ -156,6 +160,9 @@ func (b Batch) Store() ([]Stored, error) {
 		}
 		if in := kind.stream(); in == ofRollout && b.Key.Phone != "" || in == ofPhone && b.Key.Phone == "" {
 			return nil, fmt.Errorf("%w: %s does not belong into the stream of %s", ErrInvalid, kind, b.Key)
+		}
+		if bytes += len(data); bytes > MaxBatch {
+			return nil, fmt.Errorf("%w: the events of a batch have more than %d bytes", ErrInvalid, MaxBatch)
 		}
 		stored = append(stored, Stored{event.At.UnixMilli(), kind, data})
 	}

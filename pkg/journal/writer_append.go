@@ -18,7 +18,7 @@ func (w *Writer) batches() []Batch {
 		if s.unsure != nil {
 			continue
 		}
-		s.flying = min(len(s.queue), MaxEvents)
+		s.flying = fits(s.queue)
 		batch := Batch{Key: key, After: s.seq}
 		for _, one := range s.queue[:s.flying] {
 			batch.Events = append(batch.Events, one.event)
@@ -26,6 +26,17 @@ func (w *Writer) batches() []Batch {
 		batches = append(batches, batch)
 	}
 	return batches
+}
+
+// fits returns how many events at the start of a queue one batch may have.
+func fits(queue []waiting) int {
+	bytes := 0
+	for i, one := range queue {
+		if bytes += len(one.stored.Data); i == MaxEvents || bytes > MaxBatch {
+			return i
+		}
+	}
+	return len(queue)
 }
 
 // appended takes the answer to a batch.

@@ -33,12 +33,16 @@ type Engine struct {
 
 	Event   func(phone int, e fleet.Event) // told what happens; may be nil
 	Decided func(*Saved, Decision)         // told what comes next, when that changes; may be nil
+	// Others is told when phones are taken over from other runs, which instructed them, and when the number of phones that are left to other
+	// runs for now changes; it may be nil.
+	Others func(took, left int)
 	// Open asks a person whether the next wave may begin; false ends the run. nil: nobody is there, and the run waits for Resume.
 	Open func(ctx context.Context, s *Saved, d Decision) (bool, error)
 
 	pace *rate.Limiter
 	now  turnRef
 	back map[journal.Key]int // how often this run took a phone back from another one
+	left int                 // phones that were left to other runs when they were looked at last
 }
 
 // A TakenError reports that another run carries out the rollout now.

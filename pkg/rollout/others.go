@@ -65,13 +65,22 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 		return nil, nil, again, err
 	}
 	again = time.Now().Add(otherPause)
+	took, left := 0, 0
 	all = slices.DeleteFunc(all, func(m *met) bool {
 		s.Steps[m.phone][s.Step(m.phone)] = m.own
-		if !m.until.IsZero() {
+		switch {
+		case !m.until.IsZero():
 			again = earlierOf(again, m.until)
+			left++
+		case m.told != nil:
+			took++
 		}
 		return !m.until.IsZero()
 	})
+	if e.Others != nil && (took > 0 || left != e.left) {
+		e.Others(took, left)
+	}
+	e.left = left
 	return o, all, again, nil
 }
 
@@ -122,7 +131,13 @@ func (o *otherRuns) meet(ctx context.Context, phones []*met) error {
 			return o.tookOver(ctx, phones)
 		}
 	}
-	return fmt.Errorf("%s: %w", todo[0].key, journal.ErrConflict)
+	if o.push {
+		return fmt.Errorf("%s: %w", todo[0].key, journal.ErrConflict)
+	}
+	for _, m := range todo {
+		m.told, m.until = nil, time.Now().Add(otherPause)
+	}
+	return o.tookOver(ctx, phones)
 }
 
 // appendAll appends batches, if there are any.

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -88,8 +89,21 @@ func TestOthers(t *testing.T) {
 				}
 				w.left("other", row.phone, row.ago, row.planned, append([]journal.Body{listed, before}, row.steps...)...)
 				begun := time.Now()
-				d := w.run(nil)
+				var said []string
+				d := w.run(func(e *rollout.Engine) {
+					e.Others = func(took, left int) { said = append(said, fmt.Sprint(took, left)) }
+				})
 				took := time.Since(begun)
+				want := ""
+				switch {
+				case row.told == 0 && row.end != "nothing-to-do":
+					want = "1 0"
+				case row.least > 0:
+					want = "0 1, 0 0"
+				}
+				if got := strings.Join(said, ", "); got != want {
+					t.Errorf("others: %s, want %s", got, want)
+				}
 				// After its end, the phone restarts: that time counts too if it is instructed.
 				if d.Verb != rollout.Done || w.ends() != row.end || w.phones[0].State().Instructed != row.told || took < row.least || took > row.most {
 					t.Errorf("%s: %s after %s, instructed %d times", d.Verb, w.ends(), took, w.phones[0].State().Instructed)

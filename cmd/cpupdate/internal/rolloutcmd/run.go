@@ -173,7 +173,7 @@ func (r *runner) run(ctx context.Context) error {
 		t.Image = d.ImageFor(phone, image)
 		return t
 	}
-	engine.Event, engine.Decided = r.event, r.view.decided
+	engine.Event, engine.Decided, engine.Others = r.event, r.view.decided, r.others
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
@@ -204,6 +204,16 @@ func (r *runner) need(now time.Time) {
 func (r *runner) event(phone int, e fleet.Event) {
 	r.failed.event(phone, e)
 	r.view.event(phone, e)
+}
+
+// others says which phones other runs have to do with.
+func (r *runner) others(took, left int) {
+	if took > 0 {
+		r.env.Console.NoteAbout("note", "the journal", fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
+	}
+	if left > 0 {
+		r.env.Console.NoteAbout("note", "the journal", fmt.Sprintf("%s left to other runs for now: another run instructed them a short time ago, or has them; this run looks at them again until it may begin with them", console.Plural(left, "phone")))
+	}
 }
 
 // token returns a name that no other run has.
