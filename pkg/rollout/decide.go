@@ -168,8 +168,12 @@ const (
 	maxRetryPause = 15 * time.Minute
 )
 
-// due returns when a phone that ended badly may be tried again.
-func (at Progress) due() time.Time {
+// due returns when a phone that ended badly may be tried again. If that was in the future, the clock was set back since: nobody can
+// tell how long ago it was, and the phone may be tried now.
+func (at Progress) due(now time.Time) time.Time {
+	if at.At.After(now) {
+		return now
+	}
 	pause := retryPause << min(max(at.Attempts-1, 0), 8)
 	return at.At.Add(min(pause, maxRetryPause))
 }
@@ -183,10 +187,10 @@ func (p *Plan) open(s State, w int, now time.Time) (begin []int, due time.Time) 
 		case at.Instructed && !at.Ended:
 		case !at.Ended:
 			begin = append(begin, i)
-		case p.mayRetry(at) && !at.due().After(now):
+		case p.mayRetry(at) && !at.due(now).After(now):
 			again = append(again, i)
-		case p.mayRetry(at) && (due.IsZero() || at.due().Before(due)):
-			due = at.due()
+		case p.mayRetry(at) && (due.IsZero() || at.due(now).Before(due)):
+			due = at.due(now)
 		}
 	}
 	if len(begin) > 0 {

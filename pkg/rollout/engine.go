@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,17 +27,22 @@ type Engine struct {
 	Crew   Crew             // takes as many phones at a time as the rules say; its events go to Handle
 	Causes CauseFunc
 
-	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks
+	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it
 	Gap    time.Duration                       // shortest time from the last event of a phone in an earlier run to its next contact; 1 min if 0
 
 	Event   func(phone int, e fleet.Event) // told what happens; may be nil
 	Decided func(*Saved, Decision)         // told what comes next, when that changes; may be nil
+	// Others is told when phones are taken over from other runs, which instructed them, and when the number of phones that are left to other
+	// runs for now changes; it may be nil.
+	Others func(took, left int)
 	// Open asks a person whether the next wave may begin; false ends the run. nil: nobody is there, and the run waits for Resume.
 	Open func(ctx context.Context, s *Saved, d Decision) (bool, error)
 
 	pace *rate.Limiter
 	now  turnRef
+	back map[journal.Key]int // how often this run took a phone back from another one
+	left int                 // phones that were left to other runs when they were looked at last
 }
 
 // A TakenError reports that another run carries out the rollout now.
@@ -48,6 +54,9 @@ type TakenError struct {
 func (e *TakenError) Error() string {
 	return fmt.Sprintf("another run of cpupdate carries out %q since: this one begins no phone any more", e.Name)
 }
+
+// settle returns how long a phone that was instructed may take.
+func (e *Engine) settle(s *Saved) time.Duration { return cmp.Or(e.Base.Settle, s.Plan.Rules.Settle) }
 
 // Handle takes an event of the crew, which has to hand it all of them.
 func (e *Engine) Handle(event fleet.Event) {
@@ -88,7 +97,7 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
-	s, err := Load(ctx, e.Ledger, e.Name)
+	s, err := readControl(ctx, e.Ledger, e.Name)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -34,7 +35,10 @@ type Context struct {
 	Flags console.Flags               // of the command line
 	Again string                      // the flags that a query of the same phones needs
 
-	Transfer bool // the phones' pages are given a transfer form
+	Columns hwcheck.Columns // of the list
+
+	Transfer bool   // the phones' pages are given a transfer form
+	Rollout  string // its name, "" for another command
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -135,7 +139,11 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	}
 	switch {
 	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
-		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
+		again := "push again"
+		if in.Rollout != "" {
+			again = "use cpupdate rollout retry " + exit.Word(in.Rollout)
+		}
+		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, " + again
 	case f.Kind == fleet.KindTooLong:
 		return ofTooLong(hint, f)
 	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
@@ -220,10 +228,19 @@ func nameAndWord(t fleet.Target, kind fleet.Kind) string {
 	return fmt.Sprintf("%s (%s)", t.Address, Word(kind))
 }
 
+// list returns the flags that name the list of phones.
+func (in Context) list() string {
+	text := " --phones " + exit.Word(in.List)
+	if len(in.Columns) > 0 {
+		text += " --columns " + exit.Word(in.Columns.String())
+	}
+	return text
+}
+
 // queryAgain returns the command that queries the failed phones.
 func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
-		return "cpupdate phone --phones " + exit.Word(in.List) + in.Again
+		return "cpupdate phone" + in.list() + in.Again
 	}
 	text := "cpupdate phone"
 	for i, r := range results {
@@ -308,7 +325,7 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
 			hint = fmt.Sprintf("see why with: cpupdate check %s %s", exit.Word(in.Image), exit.Word(plan.Phones[i].Address))
 			if in.List != "" { // the list describes the phones
-				hint += " --phones " + exit.Word(in.List)
+				hint += in.list()
 			}
 			hint += in.Again
 			if in.List == "" {
@@ -328,9 +345,18 @@ func keyHints(keys []string) []string {
 		hints = append(hints, fmt.Sprintf("%s: %s", fleet.KindPageTrust, key))
 	}
 	if more := len(keys) - most; more > 0 {
-		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, push to these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
+		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, run the command for these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
 	}
 	return hints
+}
+
+// RunHints returns the hints for phones that failed: one for each kind of failure, and one for each key that is not trusted.
+func RunHints(phones []fleet.Target, in Context, results []fleet.Result) []string {
+	var bad []*exit.Error
+	for i, r := range results {
+		bad = append(bad, PhoneFailure(phones[i].Address, in, r))
+	}
+	return hintsOf(fleet.Plan{Phones: phones}, in, results, bad)
 }
 
 // HintOf returns the next step for a kind of failure of a phone, with PHONE for its address; "" if there is none.

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -20,7 +20,7 @@ import (
 )
 
 // Env is what the commands use of the process.
-type Env = push.Env
+type Env = delivery.Env
 
 // causes returns of which class a failure of a phone is, by the exit code of a single phone, and whether it may pass.
 func causes(kind fleet.Kind, instructed bool) (rollout.Cause, bool) {
@@ -66,19 +66,33 @@ func failure(name string, err error) error {
 
 // open opens the journal, and loads a rollout from it. The caller closes the journal.
 func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Saved, error) {
-	if made, err := exists(env); err != nil || !made {
-		return nil, nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
-	}
-	ledger, err := env.Journal.Open(ctx)
+	ledger, f, err := openFollowed(ctx, env, name)
 	if err != nil {
 		return nil, nil, err
 	}
-	saved, err := rollout.Load(ctx, ledger, name)
+	return ledger, f.Saved, nil
+}
+
+// openFollowed opens the journal, and loads a rollout from it with what else its events say. The caller closes the journal.
+func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Follower, error) {
+	ledger, err := openJournal(ctx, env, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := rollout.Follow(name, ledger.ReadAll(ctx, name))
 	if err != nil {
 		_ = ledger.Close()
 		return nil, nil, failure(name, err)
 	}
-	return ledger, saved, nil
+	return ledger, f, nil
+}
+
+// openJournal opens the journal, in which the rollout is to be. The caller closes it.
+func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
+	if made, err := exists(env); err != nil || !made {
+		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
+	}
+	return env.Journal.Open(ctx)
 }
 
 // exists reports whether there is a journal: looking makes none.
