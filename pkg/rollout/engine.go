@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -286,4 +287,45 @@ func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, er
 		return nil, fmt.Errorf("rollout %q: %w", name, ErrNoRollout)
 	}
 	return s, nil
+}
+
+// otherPause is how often a rollout looks again at phones that only other runs have to do with at present.
+const otherPause = 30 * time.Second
+
+// meet finds out what other runs did with the phones of a decision. It returns those that can be taken on now, and when to look again at the
+// others.
+func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns, all []*met, again time.Time, err error) {
+	if e.back == nil {
+		e.back = map[journal.Key]int{}
+	}
+	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
+	for _, i := range phones {
+		p, step := s.Plan.Phones[i], s.Step(i)
+		m := &met{phone: i, key: keyOf(e.Name, p, step), site: p.Site, names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
+		if s.Planned.Push {
+			m.entry = m.own.Seq // it was listed
+		}
+		all = append(all, m)
+	}
+	if err := o.meet(ctx, all); err != nil {
+		return nil, nil, again, err
+	}
+	again = time.Now().Add(otherPause)
+	took, left := 0, 0
+	all = slices.DeleteFunc(all, func(m *met) bool {
+		s.Steps[m.phone][s.Step(m.phone)] = m.own
+		switch {
+		case !m.until.IsZero():
+			again = earlierOf(again, m.until)
+			left++
+		case m.told != nil:
+			took++
+		}
+		return !m.until.IsZero()
+	})
+	if e.Others != nil && (took > 0 || left != e.left) {
+		e.Others(took, left)
+	}
+	e.left = left
+	return o, all, again, nil
 }
