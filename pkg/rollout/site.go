@@ -150,7 +150,11 @@ func (s *Saved) Left(state State, wave int) []SiteLeft {
 	at := map[string]*SiteLeft{}
 	var left []SiteLeft
 	for _, site := range s.Sites {
-		at[site.Name] = &SiteLeft{Name: site.Name, Begun: s.runs[site.Name]}
+		begun := s.runs[site.Name]
+		if all := s.runs[""]; all.At.After(begun.At) {
+			begun = all // of all sites
+		}
+		at[site.Name] = &SiteLeft{Name: site.Name, Begun: begun}
 	}
 	if len(at) == 0 || wave >= len(s.Plan.Waves) {
 		return nil
