@@ -36,7 +36,7 @@ type statusDocument struct {
 	Waves  []waveStatus  `json:"waves"`
 	Phones []phoneStatus `json:"phones"` // those that failed
 
-	Sites  []siteStatus  `json:"sites,omitempty"` // that the wave waits for
+	Sites []siteStatus `json:"sites,omitempty"` // that the wave waits for
 
 	Permits rollout.Permits `json:"permits,omitzero"`
 
