@@ -34,6 +34,9 @@ type Engine struct {
 	// Alive reports whether this run may still begin phones at its site; nil: it always may. Once it may not, the run follows the phones
 	// that are on their way, and ends with [ErrLease].
 	Alive func() bool
+	// Leave ends, once it is closed, the wait for a ledger that cannot be reached: what happened to phones is kept until then, and
+	// recorded if the ledger is back. nil: the run waits a few seconds.
+	Leave <-chan struct{}
 
 	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it

@@ -284,6 +284,7 @@ func (h *host) begin(ticket int) (run string, p *process) {
 		run = e.Begun.Run
 		l = &link{Ledger: e.Ledger, host: h}
 		e.Ledger, e.Site, e.Crew = l, h.site, wrongCrew{e.Crew, s.how}
+		e.Leave = s.t.Context().Done()
 		e.Alive = func() bool { return s.how.noLease || s.holds(run, time.Now()) }
 		e.Event = func(phone int, event fleet.Event) { s.note(run, phones[phone], event) }
 	})

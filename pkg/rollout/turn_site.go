@@ -121,17 +121,24 @@ func retries(steps []journal.State) (n int) {
 }
 
 // drain waits until everything that was noted is recorded: a worker that cannot reach the ledger keeps what it saw until it can. It
-// gives up when the context ends, and when waiting does not help.
+// gives up when the context or [Engine.Leave] end, and when waiting does not help.
 func (t *turn) drain(ctx context.Context) {
-	for t.e.Site != "" {
-		again := false
-		for _, loss := range t.writer.Losses() {
-			again = again || !slices.ContainsFunc(
-				[]error{journal.ErrConflict, journal.ErrInvalid, journal.ErrFull, journal.ErrReadOnly, journal.ErrDamaged, journal.ErrNewer, journal.ErrForeign},
-				func(kind error) bool { return errors.Is(loss.Err, kind) })
-		}
-		if !again || pause(ctx, journal.Delay) != nil {
+	for t.e.Leave != nil && slices.ContainsFunc(t.writer.Losses(), passes) {
+		select {
+		case <-ctx.Done():
 			return
+		case <-t.e.Leave:
+			return
+		case <-time.After(journal.Delay):
 		}
 	}
+}
+
+// passes reports whether what is lost may still be recorded.
+func passes(loss journal.Loss) bool {
+	return !slices.ContainsFunc(
+		[]error{
+			journal.ErrConflict, journal.ErrInvalid, journal.ErrFull, journal.ErrReadOnly, journal.ErrDamaged, journal.ErrNewer, journal.ErrForeign, journal.ErrDenied, journal.ErrGone,
+		},
+		func(kind error) bool { return errors.Is(loss.Err, kind) })
 }
