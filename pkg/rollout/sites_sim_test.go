@@ -157,9 +157,7 @@ func (s *sitesSim) disturb() {
 	takes := time.Duration(5+s.random.IntN(115)) * time.Second
 	switch s.random.IntN(9) {
 	case 0, 1:
-		h.mu.Lock()
-		h.cut = time.Now().Add(takes)
-		h.mu.Unlock()
+		h.cutOff(takes)
 	case 2, 3, 4:
 		h.mu.Lock()
 		h.stall = time.Now().Add(takes)

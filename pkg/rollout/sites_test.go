@@ -163,7 +163,7 @@ func TestSiteCut(t *testing.T) {
 				p := w.worker("berlin", func(e *rollout.Engine) { e.Ledger, e.Leave = &link{Ledger: e.Ledger, host: h}, t.Context().Done() }).start()
 				time.Sleep(40 * time.Second) // two phones have begun
 				const away = 20 * time.Minute
-				h.cut = time.Now().Add(away)
+				h.cutOff(away)
 				var other *process
 				if second {
 					time.Sleep(30 * time.Second)
@@ -325,7 +325,7 @@ func TestSiteLeave(t *testing.T) {
 		leave := make(chan struct{})
 		p := w.worker("berlin", func(e *rollout.Engine) { e.Ledger, e.Leave = &link{Ledger: e.Ledger, host: h}, leave }).start()
 		time.Sleep(20 * time.Second)
-		h.cut = time.Now().Add(24 * time.Hour)
+		h.cutOff(24 * time.Hour)
 		time.Sleep(time.Hour)
 		select {
 		case <-p.done:

@@ -206,6 +206,13 @@ type host struct {
 	run   *process
 }
 
+// cutOff cuts the network for a while.
+func (h *host) cutOff(takes time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cut = time.Now().Add(takes)
+}
+
 // cutFor returns how long the network is still cut.
 func (h *host) cutFor() time.Duration {
 	h.mu.Lock()
