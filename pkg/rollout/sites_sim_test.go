@@ -326,7 +326,7 @@ func TestSabotageSites(t *testing.T) {
 	}
 	most := env("SABOTAGE", 200)
 	for _, how := range []sabotage{
-		{name: "skip the fence", noFence: true, from: 20},
+		{name: "skip the fence", noFence: true, from: 30},
 		{name: "the lease ignored", noLease: true, from: 60},
 		{name: "other sites ignored", ownOnly: true, from: 3},
 	} {
