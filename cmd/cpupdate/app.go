@@ -15,11 +15,11 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/doctor"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -120,9 +120,9 @@ func wire(con *console.Console, store *settings.Store, pass *credentials.Store, 
 	}
 }
 
-// env returns what a push is handed.
-func (a *app) env() push.Env {
-	return push.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Journal: a.record, Dial: a.dial, Version: buildVersion()}
+// env returns what a command that brings images to phones is handed.
+func (a *app) env() delivery.Env {
+	return delivery.Env{Console: a.con, Settings: a.store, Passwords: a.pass, KnownHosts: a.hosts, Open: a.open, Journal: a.record, Dial: a.dial, Version: buildVersion()}
 }
 
 // queriesOnly adapts the flags of a run to a command that only queries phones: none of them fetches an image or restarts.

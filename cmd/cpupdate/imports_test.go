@@ -16,6 +16,7 @@ const module = "github.com/cpupdate/cpupdate/"
 func arrows() map[string][]string {
 	return map[string][]string{
 		"internal/badserver":   {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
+		"internal/browser":     {},
 		"internal/forge":       {module + "pkg/bind"},
 		"internal/journaltest": {module + "pkg/journal"},
 		"internal/memnet":      {},
@@ -64,7 +65,7 @@ func commandOrder() [][]string {
 		{"advice"},
 		{"option"},
 		{"callback"},
-		{"runview"},
+		{"runview", "delivery"},
 		{"push", "simulate", "inspect", "pack", "check", "phone", "defaults", "trustcmd", "history"},
 		{"doctor", "demo", "rolloutcmd"},
 	}

@@ -7,13 +7,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 )
 
 func newPush(a *app) *cobra.Command {
-	o := push.Options{Route: option.Route{Command: "push"}, Listen: option.Listen{Network: a.phoneNet}}
+	o := push.Options{Options: delivery.Options{Route: option.Route{Command: "push"}, Listen: option.Listen{Network: a.phoneNet}}}
 	cmd := &cobra.Command{
 		Use:   "push IMAGE [PHONE...]",
 		Short: "Install an image on phones, or upload it to a server",
@@ -86,7 +87,7 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	end()
 	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
-	flags.StringVar(&o.Urgency, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
+	flags.StringVar(&o.Priority, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
 	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that a run that was cut off instructed may take from then to report the new version (`DURATION`)")
 	end()
 	o.Image.AddTrustFlags(flags)

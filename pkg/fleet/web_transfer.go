@@ -146,7 +146,10 @@ func (f *follower) noteAnswer(ctx context.Context, a submitted) {
 	case isPages:
 		f.reporter.report(Event{Step: StepAnswered, Err: e, Limit: f.silence.left()})
 	default:
-		f.visit.answered = a.answer.Completed
+		if f.visit.answered = a.answer.Completed; f.visit.answered { // what the phone did comes before what it says of it
+			f.fetches.settle(lateCount)
+			f.noteFetch()
+		}
 		if !f.saysFailed {
 			f.silence.restart()
 		}

@@ -34,6 +34,7 @@ type State struct {
 	Outcome   *Outcome // how it ended; nil if it has not, or since a Retry
 	OutcomeAt time.Time
 	Retries   int // how many Retry
+	Retried   Seq // the last of them
 	Note      string
 }
 
@@ -81,7 +82,7 @@ func (s State) Apply(event Event) State {
 		s.Outcome, s.OutcomeAt, s.LetGo = &body, event.At, nil
 	case Retry:
 		s.Retries++
-		s.Failed = 0
+		s.Retried, s.Failed = event.Seq, 0
 		s.Outcome, s.OutcomeAt, s.LetGo = nil, time.Time{}, nil
 		s.anew(event)
 	case nil, Unknown:

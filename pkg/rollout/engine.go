@@ -37,6 +37,7 @@ type Engine struct {
 
 	pace *rate.Limiter
 	now  turnRef
+	back map[journal.Key]int // how often this run took a phone back from another one
 }
 
 // A TakenError reports that another run carries out the rollout now.

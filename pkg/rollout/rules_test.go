@@ -35,7 +35,7 @@ func TestParseWaves(t *testing.T) {
 func TestSplit(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		classes, sizes string // a letter a phone; - is left alone
+		classes, sizes string // a letter a phone, a capital one if it answered; - is left alone
 		want           string
 	}{
 		{"aaabbbccc", "canary,rest", "canary[0 3 6] rest[1 2 4 5 7 8]"},
@@ -46,11 +46,13 @@ func TestSplit(t *testing.T) {
 		{"aaa", "5", "5[0 1 2]"},
 		{"abc", "canary,5,rest", "canary[0 1 2]"},
 		{"----", "canary,rest", ""},
+		{"aAbBa", "canary,rest", "canary[1 3] rest[0 2 4]"},
+		{"Aab", "canary,rest", "canary[0] rest[1 2]"},
 		{"", "rest", ""},
 	} {
 		var phones []Phone
 		for _, c := range test.classes {
-			p := Phone{Class: string(c), Images: []int{0}}
+			p := Phone{Class: strings.ToLower(string(c)), Images: []int{0}, Queried: c >= 'A' && c <= 'Z'}
 			if c == '-' {
 				p.Images = nil
 			}

@@ -92,6 +92,7 @@ type Saved struct {
 	By      journal.Origin // who began it
 	Reason  string         // why it is paused or stopped, as whoever did it said
 	Seq     journal.Seq    // of the last event of the rollout's own stream
+	begun   journal.Seq    // when the last run began
 
 	Steps [][]journal.State // of each phone, for each of its images
 }
@@ -165,7 +166,7 @@ func (s *Saved) apply(e journal.Event) error {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
 	case journal.RunBegun:
-		s.Control.Run, s.Route, s.By = body.Run, body.Route, body.By
+		s.Control.Run, s.Route, s.By, s.begun = body.Run, body.Route, body.By, e.Seq
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,12 +17,15 @@ import (
 type turn struct {
 	e      *Engine
 	saved  *Saved
+	writer *journal.Writer
 	wave   int
 	phones []int        // of the plan
 	steps  []int        // which of its images each of them gets
 	recs   []*Recording // of each of them
 	begin  bool         // phones that were not instructed may begin
 	nets   *subnets
+	others *otherRuns
+	last   []time.Time // of each of them: last event of another rollout with it
 
 	held context.Context // ends when no phone may be begun any more
 	hold context.CancelFunc
@@ -56,27 +60,20 @@ func (r *turnRef) set(t *turn) {
 // closeTime is how long the end of a turn may take to be recorded.
 const closeTime = 15 * time.Second
 
-// take has the crew take on the phones of a decision.
+// take has the crew take on the phones of a decision, those that are left to other runs excepted.
 func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
-	writer := journal.NewWriter(ctx, e.Ledger)
-	t := e.newTurn(ctx, s, d, writer)
-	defer t.hold()
-	plan := e.Base
-	plan.Settle, plan.Begin, plan.Ready, plan.Commit, plan.Phones = s.Plan.Rules.Settle, t.mayBegin, t.mayContact, t.commit, t.targets()
-	e.now.set(t)
-	_, err := e.Crew.Run(ctx, plan)
-	e.now.set(nil)
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-	defer cancel()
-	_ = writer.Close(limited) // its losses say more
-	losses := slices.DeleteFunc(writer.Losses(), func(l journal.Loss) bool {
-		return errors.Is(l.Err, journal.ErrConflict) // another run took over, and records it
-	})
+	others, met, again, err := e.meet(ctx, s, d.Phones)
+	if err != nil {
+		return err
+	}
+	if len(met) == 0 {
+		return e.idle(ctx, s, again)
+	}
+	t := e.newTurn(ctx, s, d, met, others)
+	_, err = t.run(ctx)
 	switch {
 	case err != nil:
 		return err
-	case len(losses) > 0:
-		return &LossError{losses}
 	case t.failure != nil:
 		return t.failure
 	case ctx.Err() != nil:
@@ -87,31 +84,62 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 	return nil
 }
 
+// run has the crew take on the phones, and returns how that ended with each of them. The error is that of the crew, or a [LossError].
+func (t *turn) run(ctx context.Context) ([]fleet.Result, error) {
+	defer t.hold()
+	e, plan := t.e, t.e.Base
+	plan.Settle, plan.Commit, plan.Phones = t.saved.Plan.Rules.Settle, t.commit, t.targets()
+	if !t.saved.Planned.Push {
+		plan.Begin, plan.Ready = t.mayBegin, t.mayContact
+	}
+	e.now.set(t)
+	results, err := e.Crew.Run(ctx, plan)
+	e.now.set(nil)
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	_ = t.writer.Close(limited) // its losses say more
+	losses := slices.DeleteFunc(t.writer.Losses(), func(l journal.Loss) bool {
+		return errors.Is(l.Err, journal.ErrConflict) // another run took over, and records it
+	})
+	if err == nil && len(losses) > 0 {
+		err = &LossError{losses}
+	}
+	return results, err
+}
+
 // A LossError reports phones of which not everything could be recorded.
 type LossError struct{ Losses []journal.Loss }
 
 func (e *LossError) Error() string {
-	return fmt.Sprintf("what happened last is not recorded for %d phones: %s: %v", len(e.Losses), e.Losses[0].Key, e.Losses[0].Err)
+	var names []string
+	for _, loss := range e.Losses {
+		names = append(names, loss.Key.Phone)
+	}
+	const named = 3
+	if more := len(names) - named; more > 0 {
+		names = append(names[:named], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("what happened last is not recorded for %s: %v", strings.Join(names, ", "), e.Losses[0].Err)
 }
 
 func (e *LossError) Unwrap() error { return e.Losses[0].Err }
 
-func (e *Engine) newTurn(ctx context.Context, s *Saved, d Decision, writer *journal.Writer) *turn {
+func (e *Engine) newTurn(ctx context.Context, s *Saved, d Decision, phones []*met, others *otherRuns) *turn {
 	t := &turn{
-		e: e, saved: s, wave: d.Wave, phones: d.Phones, begin: d.Verb == Run, nets: newSubnets(s.Plan.Rules.PerSubnet),
-		state: s.State(e.Causes), begun: make([]bool, len(d.Phones)), inWave: map[int]bool{},
+		e: e, saved: s, writer: journal.NewWriter(ctx, e.Ledger), others: others, wave: d.Wave, begin: d.Verb == Run, nets: newSubnets(s.Plan.Rules.PerSubnet),
+		state: s.State(e.Causes), begun: make([]bool, len(phones)), inWave: map[int]bool{},
 	}
 	t.held, t.hold = context.WithCancel(ctx)
 	t.ended = s.Plan.ended(t.state, d.Wave)
 	for _, i := range s.Plan.Waves[d.Wave].Phones {
 		t.inWave[i] = true
 	}
-	for _, i := range d.Phones {
-		step := s.Step(i)
-		key := keyOf(e.Name, s.Plan.Phones[i], step)
-		writer.Resume(key, s.Steps[i][step].Seq)
-		t.steps = append(t.steps, step)
-		t.recs = append(t.recs, &Recording{Writer: writer, Key: key, Run: e.Begun.Run, Image: s.image(i, step)})
+	for n, m := range phones {
+		t.begun[n] = s.Planned.Push // nothing holds it back
+		step := s.Step(m.phone)
+		t.writer.Resume(m.key, m.own.Seq)
+		t.phones, t.steps, t.last = append(t.phones, m.phone), append(t.steps, step), append(t.last, m.last)
+		t.recs = append(t.recs, &Recording{Writer: t.writer, Key: m.key, Run: e.Begun.Run, Image: s.image(m.phone, step)})
 	}
 	return t
 }
@@ -119,23 +147,33 @@ func (e *Engine) newTurn(ctx context.Context, s *Saved, d Decision, writer *jour
 // image returns the image that a phone gets at a step.
 func (s *Saved) image(phone, step int) journal.Image {
 	image := s.Plan.Images[s.Plan.Phones[phone].Images[step]]
-	return journal.Image{Name: image.Name, Version: image.Version.String(), SoftwareType: image.SoftwareType, SHA256: image.SHA256, Size: image.Size}
+	version := ""
+	if !image.Version.IsZero() {
+		version = image.Version.String()
+	}
+	return journal.Image{Name: image.Name, Version: version, SoftwareType: image.SoftwareType, SHA256: image.SHA256, Size: image.Size}
 }
 
 // targets returns what the crew is told of the phones.
 func (t *turn) targets() []fleet.Target {
 	targets := make([]fleet.Target, len(t.phones))
 	for n, i := range t.phones {
-		targets[n] = t.e.Target(i, t.saved.Plan.Phones[i].Images[t.steps[n]])
-		if st := t.saved.Steps[i][t.steps[n]]; t.state.Phones[i].Instructed {
-			b := st.Before
-			targets[n].Earlier = &fleet.Earlier{
-				At:     earlierOf(st.StepAt, time.Now()), // the clock may have been set back since
-				Before: fleet.Device{Type: b.Type, SoftwareType: b.SoftwareType, Version: b.Version, PartNumber: b.PartNumber, MAC: b.MAC},
-			}
-		}
+		targets[n] = t.saved.target(t.e, i, t.steps[n])
 	}
 	return targets
+}
+
+// target returns what the crew is told of a phone, with what an earlier run did with it.
+func (s *Saved) target(e *Engine, phone, step int) fleet.Target {
+	target, st := e.Target(phone, s.Plan.Phones[phone].Images[step]), s.Steps[phone][step]
+	if !st.Told.IsZero() && st.Outcome == nil {
+		b := st.Before
+		target.Earlier = &fleet.Earlier{
+			At:     earlierOf(st.StepAt, time.Now()), // the clock may have been set back since
+			Before: fleet.Device{Type: b.Type, SoftwareType: b.SoftwareType, Version: b.Version, PartNumber: b.PartNumber, MAC: b.MAC},
+		}
+	}
+	return target
 }
 
 func earlierOf(a, b time.Time) time.Time {
@@ -173,6 +211,9 @@ func (t *turn) report(event fleet.Event) {
 // announced to it. The lock is held.
 func (t *turn) end(i int, event fleet.Event, told bool) (again bool) {
 	p, f := &t.state.Phones[i], event.Failure
+	if t.saved.Planned.Push {
+		return false // it has one attempt, and no limits
+	}
 	if f != nil {
 		switch f.Kind {
 		case fleet.KindImage, fleet.KindLocked, fleet.KindStopped:
@@ -214,7 +255,7 @@ func (t *turn) mayBegin(ctx context.Context, n int) error {
 		ctx, cancel = t.until(ctx)
 		defer cancel()
 	}
-	if err := t.quiet(ctx, t.saved.Steps[i]); err != nil {
+	if err := t.quiet(ctx, t.last[n], t.saved.Steps[i]); err != nil {
 		return t.orHeld(err)
 	}
 	if settles {
@@ -241,13 +282,12 @@ func (t *turn) orHeld(err error) error {
 	return err
 }
 
-// quiet waits until a phone can be contacted that an earlier run, attempt or step may have contacted a moment ago.
-func (t *turn) quiet(ctx context.Context, steps []journal.State) error {
+// quiet waits until a phone can be contacted that another run, or an earlier attempt or step, may have contacted a moment ago.
+func (t *turn) quiet(ctx context.Context, last time.Time, steps []journal.State) error {
 	gap := t.e.Gap
 	if gap == 0 {
 		gap = time.Minute
 	}
-	var last time.Time
 	for _, st := range steps {
 		if st.Run != "" && st.At.After(last) {
 			last = st.At
@@ -286,9 +326,20 @@ func (t *turn) mayContact(ctx context.Context, n int) error {
 	return nil
 }
 
-// commit records a step that cannot be undone.
+// commit records a step that cannot be undone. It looks for another run before that, and once more afterwards: if two runs that have the
+// phone under two addresses get here at the same moment, one of them sees the other.
 func (t *turn) commit(ctx context.Context, n int, step fleet.Step) error {
-	return t.record(t.recs[n].Commit(ctx, step))
+	i, rec := t.phones[n], t.recs[n]
+	elsewhere := func() error {
+		return t.record(t.others.elsewhere(ctx, rec.MAC(), rec.Image.Version, t.saved.Steps[i][t.steps[n]]))
+	}
+	if err := elsewhere(); err != nil {
+		return err
+	}
+	if err := t.record(rec.Commit(ctx, step)); err != nil {
+		return err
+	}
+	return elsewhere()
 }
 
 // record takes over an error of the journal: when it cannot record, no phone is begun any more.

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -80,15 +81,17 @@ type Wave struct {
 }
 
 // split gives every phone that gets an image to a wave. The canaries are the first phone of every class in the order of the
-// plan, so that they are the same ones every time.
+// plan, so that they are the same ones every time. A phone that did not answer when others did is none: it would keep all others
+// waiting.
 func split(phones []Phone, sizes []WaveSize) []Wave {
 	var left, canaries []int
 	seen := map[string]bool{}
 	canary := len(sizes) > 0 && sizes[0].Canary
+	answered := slices.ContainsFunc(phones, func(p Phone) bool { return p.Queried && p.GetsImage() })
 	for i, p := range phones {
 		switch {
 		case !p.GetsImage():
-		case canary && !seen[p.Class]:
+		case canary && !seen[p.Class] && p.Queried == answered:
 			seen[p.Class] = true
 			canaries = append(canaries, i)
 		default:

@@ -1,163 +1,41 @@
 package wbm_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/cpupdate/cpupdate/internal/browser"
 )
 
-// A chromium is a real browser without a window. It is driven by its DevTools protocol over two pipes: messages are JSON, each
-// followed by a zero byte.
+// A chromium is a browser, and what its page did.
 type chromium struct {
-	t       *testing.T
-	out     *os.File // what we say
-	in      *bufio.Reader
-	session string
-	last    int
-	events  []message // that came while something else was waited for
+	*browser.Browser
+	t     *testing.T
+	loads int // pages that are there
 }
 
-type message struct {
-	ID     int             `json:"id,omitempty"`
-	Method string          `json:"method,omitempty"`
-	Params json.RawMessage `json:"params,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  *struct {
-		Message string `json:"message"`
-	} `json:"error,omitempty"`
-	Session string `json:"sessionId,omitempty"`
-}
-
-// findChromium returns the program. Where tests have to be complete its absence is a failure.
-func findChromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil && runtime.GOOS != "windows" { // which has no pipes like these
-			return path
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("there is no Chromium, and all tests have to run: .ci/run installs it")
-	}
-	t.Skip("there is no Chromium: the comparison with a real browser is left out")
-	return ""
-}
-
-// newChromium starts a browser with a profile of its own, that speaks to this machine alone and takes any certificate.
+// newChromium starts a browser.
 func newChromium(t *testing.T) *chromium {
 	t.Helper()
-	path := findChromium(t)
-	args := []string{
-		"--headless", "--remote-debugging-pipe", "--user-data-dir=" + t.TempDir(), "--ignore-certificate-errors",
-		"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--no-proxy-server", "--disable-background-networking",
-		"--disable-component-update", "--disable-default-apps", "--disable-extensions", "--disable-sync", "--disable-domain-reliability",
-		"--disable-client-side-phishing-detection", "--disable-breakpad", "--disable-gpu", "--disable-dev-shm-usage",
-		"--metrics-recording-only", "--no-default-browser-check", "--no-first-run", "--no-pings", "--lang=en", "about:blank",
-	}
-	if os.Getuid() == 0 {
-		args = append(args, "--no-sandbox") // it refuses to start otherwise
-	}
-	theirIn, out, err := os.Pipe()
-	noProblem(t, err)
-	in, theirOut, err := os.Pipe()
-	noProblem(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // 3 and 4
-	cmd.WaitDelay = 10 * time.Second
-	var errOut strings.Builder
-	cmd.Stderr = &errOut
-	noProblem(t, cmd.Start())
-	_ = theirIn.Close()
-	_ = theirOut.Close()
-	c := &chromium{t: t, out: out, in: bufio.NewReader(in)}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("the browser says\n%s", errOut.String())
+	c := &chromium{t: t}
+	c.Browser = browser.Start(t, "Page")
+	c.Event = func(m browser.Message) {
+		if m.Method == "Page.loadEventFired" {
+			c.loads++
 		}
-		cancel()
-		_ = out.Close()
-		_ = in.Close()
-		_ = cmd.Wait() // it was killed
-	})
-	var target struct {
-		ID string `json:"targetId"`
 	}
-	c.call(&target, "Target.createTarget", map[string]any{"url": "about:blank"})
-	var attached struct {
-		ID string `json:"sessionId"`
-	}
-	c.call(&attached, "Target.attachToTarget", map[string]any{"targetId": target.ID, "flatten": true})
-	c.session = attached.ID
-	c.call(nil, "Page.enable", nil)
 	return c
-}
-
-// call has the browser do something, and reads the result.
-func (c *chromium) call(result any, method string, params map[string]any) {
-	c.t.Helper()
-	c.last++
-	request := map[string]any{"id": c.last, "method": method}
-	if params != nil {
-		request["params"] = params
-	}
-	if c.session != "" {
-		request["sessionId"] = c.session
-	}
-	text, err := json.Marshal(request)
-	noProblem(c.t, err)
-	_, err = c.out.Write(append(text, 0))
-	noProblem(c.t, err)
-	for {
-		m := c.read()
-		switch {
-		case m.ID == 0:
-			c.events = append(c.events, m)
-			continue
-		case m.ID != c.last:
-			continue
-		case m.Error != nil:
-			c.t.Fatalf("%s: %s", method, m.Error.Message)
-		case result != nil:
-			noProblem(c.t, json.Unmarshal(m.Result, result))
-		}
-		return
-	}
-}
-
-func (c *chromium) read() message {
-	c.t.Helper()
-	text, err := c.in.ReadBytes(0)
-	if err != nil {
-		c.t.Fatalf("the browser has ended, or took too long: %v", err)
-	}
-	var m message
-	noProblem(c.t, json.Unmarshal(text[:len(text)-1], &m))
-	return m
 }
 
 // loaded waits until a page is there, after something was done that leads to one.
 func (c *chromium) loaded(do func()) {
 	c.t.Helper()
-	c.events = nil
+	before := c.loads
 	do()
-	for {
-		var m message
-		if len(c.events) > 0 {
-			m, c.events = c.events[0], c.events[1:]
-		} else {
-			m = c.read()
-		}
-		if m.Method == "Page.loadEventFired" {
-			return
-		}
+	for c.loads == before {
+		c.Read()
 	}
 }
 
@@ -168,7 +46,7 @@ func (c *chromium) open(url string) {
 		var result struct {
 			Problem string `json:"errorText"`
 		}
-		if c.call(&result, "Page.navigate", map[string]any{"url": url}); result.Problem != "" {
+		if c.Call(&result, "Page.navigate", map[string]any{"url": url}); result.Problem != "" {
 			c.t.Fatalf("%s: %s", url, result.Problem)
 		}
 	})
@@ -192,7 +70,7 @@ type remote struct {
 func (c *chromium) eval(expression string, byValue bool) remote {
 	c.t.Helper()
 	var r remote
-	c.call(&r, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": byValue})
+	c.Call(&r, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": byValue})
 	if r.Problem != nil {
 		c.t.Fatalf("%s: %s %s", expression, r.Problem.Text, r.Problem.Exception.Description)
 	}
@@ -214,7 +92,7 @@ func (c *chromium) click(expression string) {
 	noProblem(c.t, json.Unmarshal(c.eval(`(() => { const e = `+expression+`; e.scrollIntoView({block: "center"});
 const r = e.getBoundingClientRect(); return {X: r.x + r.width/2, Y: r.y + r.height/2}; })()`, true).Result.Value, &at))
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		c.call(nil, "Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1})
+		c.Call(nil, "Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1})
 	}
 }
 
@@ -222,8 +100,8 @@ const r = e.getBoundingClientRect(); return {X: r.x + r.width/2, Y: r.y + r.heig
 func (c *chromium) enter(text string) {
 	c.t.Helper()
 	for _, key := range strings.Split(text, "") {
-		c.call(nil, "Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "text": key, "key": key})
-		c.call(nil, "Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key})
+		c.Call(nil, "Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "text": key, "key": key})
+		c.Call(nil, "Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key})
 	}
 }
 
@@ -231,5 +109,5 @@ func (c *chromium) enter(text string) {
 func (c *chromium) choose(expression, file string) {
 	c.t.Helper()
 	object := c.eval(expression, false).Result.Object
-	c.call(nil, "DOM.setFileInputFiles", map[string]any{"files": []string{file}, "objectId": object})
+	c.Call(nil, "DOM.setFileInputFiles", map[string]any{"files": []string{file}, "objectId": object})
 }

@@ -43,7 +43,7 @@ func TestPageInBrowser(t *testing.T) {
 	} {
 		path := pageFile(t, test.name, test.report)
 		for _, scripts := range []bool{true, false} {
-			c.call(nil, "Emulation.setScriptExecutionDisabled", map[string]any{"value": !scripts})
+			c.Call(nil, "Emulation.setScriptExecutionDisabled", map[string]any{"value": !scripts})
 			c.open(path)
 			if !scripts {
 				if rows, dead := c.nodes("table.phones tbody tr"), c.nodes("form:not([hidden]), button"); rows != test.phones || dead != 0 {
@@ -64,7 +64,7 @@ func TestPageInBrowser(t *testing.T) {
 				}
 			}
 		}
-		c.call(nil, "Emulation.setScriptExecutionDisabled", map[string]any{"value": false})
+		c.Call(nil, "Emulation.setScriptExecutionDisabled", map[string]any{"value": false})
 		c.pictures(test.name, path)
 	}
 }
@@ -100,7 +100,7 @@ func (c *chromium) pdf() []byte {
 	var printed struct {
 		Data string `json:"data"`
 	}
-	c.call(&printed, "Page.printToPDF", map[string]any{"paperWidth": 8.27, "paperHeight": 11.69})
+	c.Call(&printed, "Page.printToPDF", map[string]any{"paperWidth": 8.27, "paperHeight": 11.69})
 	data, err := base64.StdEncoding.DecodeString(printed.Data)
 	noError(c.t, err)
 	return data

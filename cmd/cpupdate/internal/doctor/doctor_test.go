@@ -15,9 +15,9 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -53,7 +53,7 @@ func newOptions(t *testing.T, args ...string) Options {
 // run asks the doctor on a machine.
 func run(ctx context.Context, t *testing.T, m *machine.Machine, clock func() time.Time, args ...string) exit.Code {
 	t.Helper()
-	env := Env{Env: push.Env{Console: m.Console, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
+	env := Env{Env: delivery.Env{Console: m.Console, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: transfer.Dial}, Clock: clock}
 	return m.Report(Run(ctx, env, newOptions(t, args...), nil))
 }
 

@@ -105,7 +105,7 @@ func (o *Fetch) settingOf(name string) string {
 // wrong returns the error for a setting that phones cannot be given.
 func (o *Fetch) wrong(d *Destination, setting, problem string) error {
 	if d.Origin == "flags" || setting == transfer.SettingFilename {
-		return exit.Usage("push", "--%s: %s", setting, problem)
+		return exit.Usage(d.Command, "--%s: %s", setting, problem)
 	}
 	return exit.Errorf(exit.CodeSettings, "change it with: cpupdate defaults set --"+setting+" ...", "%s: %s: %s", d.Origin, setting, problem)
 }
@@ -144,27 +144,31 @@ func (o *Fetch) placeOfURL(d *Destination, filename string) (wpi.Deployment, err
 	return wpi.Deployment{Server: u.Hostname(), Port: port, Path: folder, Name: name}, nil
 }
 
-// Login adds the password to what phones are given.
-func (o *Fetch) Login(ctx context.Context, d *Destination, deploy wpi.Deployment) (wpi.Deployment, error) {
+// Login adds the password to what phones are given for each image.
+func (o *Fetch) Login(ctx context.Context, d *Destination, images []wpi.Deployment) error {
+	password := ""
 	switch {
 	case o.PasswordFile != "":
 		text, err := atomicfile.ReadLimited(ctx, o.PasswordFile, credentials.MaxPassword+2)
 		if err != nil {
-			return deploy, exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.PasswordFile, exit.WithoutPath(err)), "name a file with the password that phones log in with")
+			return exit.New(exit.CodeSettings, fmt.Errorf("password file %s: %w", o.PasswordFile, exit.WithoutPath(err)), "name a file with the password that phones log in with")
 		}
 		if err := credentials.NotNothing("password file "+o.PasswordFile, string(text)); err != nil {
-			return deploy, err
+			return err
 		}
-		deploy.Password = credentials.WithoutLineBreak(string(text))
+		password = credentials.WithoutLineBreak(string(text))
 	case !o.own():
-		deploy.Password = d.Access.Password.Reveal()
+		password = d.Access.Password.Reveal()
 	}
-	if _, err := deploy.Message(); err != nil {
-		e := (*wpi.ValueError)(nil)
-		errors.As(err, &e)
-		return deploy, o.wrong(d, o.settingOf(e.Setting), e.Problem)
+	for i := range images {
+		images[i].Password = password
+		if _, err := images[i].Message(); err != nil {
+			e := (*wpi.ValueError)(nil)
+			errors.As(err, &e)
+			return o.wrong(d, o.settingOf(e.Setting), e.Problem)
+		}
 	}
-	return deploy, nil
+	return nil
 }
 
 // Writes reports whether phones are given the login of the upload, which may write.

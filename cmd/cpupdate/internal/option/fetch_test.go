@@ -135,8 +135,9 @@ func TestFetchLogin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if deploy, err = o.Login(t.Context(), d, deploy); err != nil || deploy.Password != test.password || o.Writes(d) != test.writes {
-			t.Errorf("%+v: %q, writes %v, %v", test.fetch, deploy.Password, o.Writes(d), err)
+		all := []wpi.Deployment{deploy, deploy}
+		if err = o.Login(t.Context(), d, all); err != nil || all[0].Password != test.password || all[1] != all[0] || o.Writes(d) != test.writes {
+			t.Errorf("%+v: %q, writes %v, %v", test.fetch, all[0].Password, o.Writes(d), err)
 		}
 	}
 	anonymous := &Destination{Access: transfer.Access{Method: transfer.FTP, Server: "h", Username: "Anonymous"}}
@@ -158,7 +159,7 @@ func TestFetchLoginRefused(t *testing.T) {
 		{settings.FetchAccess{}, exit.CodeUsage, "--password-file: "},
 		{settings.FetchAccess{Username: "r", PasswordFile: clitest.File(t, "p", []byte("can\x01ary"))}, exit.CodeUsage, "--fetch-password-file: "},
 	} {
-		_, err := (&Fetch{FetchAccess: test.fetch}).Login(t.Context(), d, deploy)
+		err := (&Fetch{FetchAccess: test.fetch}).Login(t.Context(), d, []wpi.Deployment{deploy})
 		if codeOf(err) != test.code || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "ary") {
 			t.Errorf("%+v: %v", test.fetch, err)
 		}

@@ -58,6 +58,7 @@ func (o *Route) AddFlags(flags *pflag.FlagSet) {
 
 // A Destination is the server for the image, and what is stored about the phones there.
 type Destination struct {
+	Command  string          // for errors
 	Access   transfer.Access // without the password
 	Trust    trust.Policy
 	Phone    hwcheck.Phone
@@ -173,7 +174,7 @@ func (o *Route) explicit(ctx context.Context) (*Destination, error) {
 		return nil, err
 	}
 	trust, err := o.Trust.Trust(ctx, o.Command)
-	return &Destination{Access: access, Trust: trust, Origin: "flags", byWeb: o.Web.On}, err
+	return &Destination{Command: o.Command, Access: access, Trust: trust, Origin: "flags", byWeb: o.Web.On}, err
 }
 
 // checkTrust rejects flags that verify a certificate if the server has none.
@@ -204,7 +205,7 @@ func (o *Route) stored(ctx context.Context, con *console.Console, store *setting
 	case !requested:
 		con.Note("note", o.Command, "no server is named, so the stored defaults are used")
 	}
-	d := &Destination{Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch, byWeb: o.Web.On}
+	d := &Destination{Command: o.Command, Access: p.Access, Phone: p.Phone, Origin: p.Title(), Fetch: p.Fetch, byWeb: o.Web.On}
 	d.password = func(ctx context.Context) (secret.Secret, error) { return pass.Usable(ctx, p) }
 	if err := cmp.Or(o.checkTrust(p.Access), p.CheckTrust()); err != nil {
 		return nil, err

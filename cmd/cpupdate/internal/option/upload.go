@@ -88,25 +88,39 @@ func (o *Upload) OnlySent() string {
 	return ""
 }
 
-// Validate sets the default file name and rejects flags that cannot be used together.
-func (o *Upload) Validate(d *Destination, image string) error {
+// Validate rejects flags that the server's method does not have.
+func (o *Upload) Validate(d *Destination) error {
 	if d.Access.Method == transfer.HTTPS {
 		switch {
 		case o.Mkdir:
-			return exit.Usage("push", "--mkdir needs method ftp or ftps")
+			return exit.Usage(d.Command, "--mkdir needs method ftp or ftps")
 		case o.InPlace:
-			return exit.Usage("push", "--in-place needs method ftp or ftps: with https a file has no temporary name")
+			return exit.Usage(d.Command, "--in-place needs method ftp or ftps: with https a file has no temporary name")
 		}
 	}
-	o.Filename = cmp.Or(o.Filename, filepath.Base(image))
-	return settings.UsageError("push", transfer.CheckName(o.Filename))
+	return nil
+}
+
+// Names returns the names that images have on the server and for phones, by their files.
+func (o *Upload) Names(command string, files ...string) ([]string, error) {
+	if len(files) > 1 && o.Filename != "" {
+		return nil, exit.Usage(command, "--filename is for one image: there are %d", len(files))
+	}
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = cmp.Or(o.Filename, filepath.Base(file))
+		if err := settings.UsageError(command, transfer.CheckName(names[i])); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // Options parses the flags that are not settings of the server.
-func (o *Upload) Options() (transfer.Options, error) {
-	t, err := o.line.Options("push")
+func (o *Upload) Options(command string) (transfer.Options, error) {
+	t, err := o.line.Options(command)
 	if err == nil && o.Verify != "size" && o.Verify != "readback" {
-		err = exit.Usage("push", "--verify %s: must be size or readback", o.Verify)
+		err = exit.Usage(command, "--verify %s: must be size or readback", o.Verify)
 	}
 	if err != nil {
 		return t, err
@@ -114,7 +128,7 @@ func (o *Upload) Options() (transfer.Options, error) {
 	if o.limitRate != "" {
 		rate, err := parseRate(o.limitRate)
 		if err != nil {
-			return t, exit.Usage("push", "--limit-rate %s: %v", o.limitRate, err)
+			return t, exit.Usage(command, "--limit-rate %s: %v", o.limitRate, err)
 		}
 		t.Rate = rate
 	}

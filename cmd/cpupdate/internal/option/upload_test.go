@@ -1,6 +1,7 @@
 package option
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -20,12 +21,12 @@ func newUpload(t *testing.T, args ...string) *Upload {
 
 // TestUploadOptions checks valid and invalid flags.
 func TestUploadOptions(t *testing.T) {
-	got, err := newUpload(t, "--timeout=5s", "--retries=7", "--limit-rate=500k", "--verify=readback").Options()
+	got, err := newUpload(t, "--timeout=5s", "--retries=7", "--limit-rate=500k", "--verify=readback").Options("push")
 	if err != nil || got.Timeout != 5*time.Second || got.Retries != 7 || got.Rate != 500<<10 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, flag := range []string{"--timeout=0s", "--retries=-1", "--retries=101", "--verify=x", "--limit-rate=x"} {
-		if _, err := newUpload(t, flag).Options(); codeOf(err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), strings.Split(flag, "=")[0]) {
+		if _, err := newUpload(t, flag).Options("push"); codeOf(err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), strings.Split(flag, "=")[0]) {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
@@ -57,7 +58,7 @@ func TestOnlySent(t *testing.T) {
 	}
 }
 
-// TestUploadValidate checks the name of the file, and flags that do not go with the method.
+// TestUploadValidate checks the names of the files, and flags that do not go with the method.
 func TestUploadValidate(t *testing.T) {
 	https, ftp := &Destination{Access: transfer.Access{Method: transfer.HTTPS}}, &Destination{Access: transfer.Access{Method: transfer.FTP}}
 	for _, test := range []struct {
@@ -73,10 +74,21 @@ func TestUploadValidate(t *testing.T) {
 		{ftp, "--filename a/b", "", "--filename"},
 	} {
 		o := newUpload(t, strings.Fields(test.args)...)
-		err := o.Validate(test.d, "folder/cp600.bind")
-		if test.bad == "" && (err != nil || o.Filename != test.name) || test.bad != "" && (codeOf(err) != exit.CodeUsage || !strings.Contains(err.Error(), test.bad)) {
-			t.Errorf("%q: %q, %v", test.args, o.Filename, err)
+		names, err := o.Names("push", "folder/cp600.bind")
+		err = cmp.Or(err, o.Validate(test.d))
+		if test.bad == "" && (err != nil || names[0] != test.name) || test.bad != "" && (codeOf(err) != exit.CodeUsage || !strings.Contains(err.Error(), test.bad)) {
+			t.Errorf("%q: %q, %v", test.args, names, err)
 		}
+	}
+}
+
+// TestUploadNames checks the names of several images.
+func TestUploadNames(t *testing.T) {
+	if names, err := newUpload(t).Names("rollout run", "a/x.bind", "b/y.bind"); err != nil || !slices.Equal(names, []string{"x.bind", "y.bind"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if _, err := newUpload(t, "--filename", "z").Names("rollout run", "a/x.bind", "b/y.bind"); codeOf(err) != exit.CodeUsage {
+		t.Errorf("one name for two: %v", err)
 	}
 }
 

@@ -4,12 +4,11 @@ package push
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
@@ -20,24 +19,18 @@ import (
 
 // Options are the flags of push.
 type Options struct {
+	delivery.Options
 	Image    images.Options
 	Phones   option.Phones
 	Hardware string
-	Route    option.Route
-	Upload   option.Upload
-	Fetch    option.Fetch
-	Listen   option.Listen
-	Urgency  string
-	DryRun   bool
 	Settle   time.Duration // how long a phone that an earlier run instructed may take from then
 }
 
 // Run runs the command: it installs an image on phones, or uploads it.
-func Run(ctx context.Context, env Env, o Options, name string, addresses []string) error {
+func Run(ctx context.Context, env delivery.Env, o Options, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.Phones.List != ""
-	o.Route.Legacy = o.Listen.Legacy
-	err := cmp.Or(o.Phones.Validate("push", addresses), o.Route.Validate(), o.checkRoute(withPhones), o.checkUrgency(), o.checkSettle(), o.Listen.Validate("push"))
-	if err != nil {
+	o.Reinstall = o.Phones.Permit.Reinstall
+	if err := cmp.Or(o.Phones.Validate("push", addresses), o.Validate(withPhones), o.checkSettle()); err != nil {
 		return err
 	}
 	if withPhones {
@@ -47,16 +40,9 @@ func Run(ctx context.Context, env Env, o Options, name string, addresses []strin
 }
 
 // pushToServer checks an image, uploads it to a server and verifies it there.
-func pushToServer(ctx context.Context, env Env, o Options, name string) error {
-	options, err := o.Upload.Options()
+func pushToServer(ctx context.Context, env delivery.Env, o Options, name string) error {
+	d, err := delivery.Resolve(ctx, env, o.Options, name)
 	if err != nil {
-		return err
-	}
-	d, err := o.Route.Destination(ctx, env.Console, env.Settings, env.Passwords)
-	if err != nil {
-		return err
-	}
-	if err := o.Upload.Validate(d, name); err != nil {
 		return err
 	}
 	l, err := images.NewLoader(ctx, env.Console, env.Settings, env.Open, o.Image)
@@ -69,12 +55,12 @@ func pushToServer(ctx context.Context, env Env, o Options, name string) error {
 		return err
 	}
 	defer f.Close()
-	sheet, err := o.check(ctx, env.Console, env.Settings, im, d, l.Policy)
+	sheet, err := o.check(ctx, env.Console, env.Settings, im, d.Stored(), l.Policy)
 	if err != nil {
 		return err
 	}
-	p := &upload{con: env.Console, pass: env.Passwords, hosts: env.KnownHosts, dial: env.Dial, version: env.Version, o: o, d: d, file: f, sheet: sheet, options: options}
-	return p.run(ctx)
+	d.Images[0].File, d.Images[0].Read = f, im
+	return d.Upload(ctx, sheet.verdict)
 }
 
 // openToSend opens the image and checks lengths, CRC and signature. Unless the loader reads the header only, it checks
@@ -94,7 +80,7 @@ func openToSend(ctx context.Context, l *images.Loader, name string) (*bind.File,
 }
 
 // check applies the rules and returns the result if the image may be sent.
-func (o *Options) check(ctx context.Context, con *console.Console, store *settings.Store, im *images.Image, d *option.Destination, demand hwcheck.Policy) (*ruleSheet, error) {
+func (o *Options) check(ctx context.Context, con *console.Console, store *settings.Store, im *images.Image, stored hwcheck.Phone, demand hwcheck.Policy) (*ruleSheet, error) {
 	phone, err := o.Phones.Phone.Phone("push")
 	if err != nil {
 		return nil, err
@@ -103,7 +89,7 @@ func (o *Options) check(ctx context.Context, con *console.Console, store *settin
 	if err != nil {
 		return nil, err
 	}
-	s := &ruleSheet{im: im, phone: table.Complete(option.WithStored(phone, d.Phone))}
+	s := &ruleSheet{im: im, phone: table.Complete(option.WithStored(phone, stored))}
 	s.verdict = hwcheck.Check(im.Facts, s.phone, o.Phones.Permit.Policy(demand))
 	err = verdict.Error(images.DisplayName(im.Name), s.verdict)
 	var text func(io.Writer) // for people the sheet, if it says why the image does not go out
@@ -123,7 +109,16 @@ type ruleSheet struct {
 	verdict hwcheck.Verdict
 }
 
-// interrupted returns the failure for an upload that was interrupted and cleaned up.
-func interrupted(name string) error {
-	return exit.New(exit.CodeInterrupted, fmt.Errorf("interrupted: nothing of %s remains on the server", images.DisplayName(name)))
+// A checkedDoc is the JSON line with the result of check.
+type checkedDoc struct {
+	Schema int              `json:"schema"`
+	Event  string           `json:"event"`
+	Image  images.Doc       `json:"image"`
+	Phone  verdict.PhoneDoc `json:"phone"`
+	hwcheck.Verdict
+}
+
+func (s *ruleSheet) event() checkedDoc {
+	doc := verdict.NewSheetDoc(s.im, s.phone, s.verdict)
+	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
 }

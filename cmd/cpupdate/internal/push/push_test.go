@@ -14,8 +14,8 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/secret"
@@ -24,17 +24,17 @@ import (
 )
 
 // envOf is what a push is handed on a machine. No server is there.
-func envOf(m *machine.Machine) Env {
+func envOf(m *machine.Machine) delivery.Env {
 	dial := func(context.Context, transfer.Access, transfer.Options) (transfer.Store, error) {
 		return nil, errors.New("no server in this test")
 	}
-	return Env{Console: m.Console, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: dial}
+	return delivery.Env{Console: m.Console, Settings: m.Settings, Passwords: m.Passwords, KnownHosts: m.KnownHosts, Open: bind.Open, Dial: dial}
 }
 
 // newOptions are what flags say.
 func newOptions(t *testing.T, args ...string) Options {
 	t.Helper()
-	o := Options{Route: option.Route{Command: "push"}}
+	o := Options{Options: delivery.Options{Route: option.Route{Command: "push"}}}
 	flags := pflag.NewFlagSet("push", pflag.ContinueOnError)
 	o.Route.AddFlags(flags)
 	o.Upload.AddFlags(flags)
@@ -44,7 +44,7 @@ func newOptions(t *testing.T, args ...string) Options {
 	o.Listen.AddFlags(flags)
 	o.Image.AddTrustFlags(flags)
 	flags.StringVar(&o.Route.Profile, "profile", "", "")
-	flags.StringVar(&o.Urgency, "priority", "normal", "")
+	flags.StringVar(&o.Priority, "priority", "normal", "")
 	flags.DurationVar(&o.Settle, "settle", time.Minute, "")
 	flags.BoolVar(&o.DryRun, "dry-run", false, "")
 	flags.StringVar(&o.Hardware, "hardware", "", "")
@@ -157,36 +157,6 @@ func TestPushLeft(t *testing.T) {
 			if e := m.Failure(t); c != test.code || e.Left != "ftp://h/x.part" || len(e.Hints) == 0 {
 				t.Errorf("%v: exit code %d\n%s", test.err, c, m.Err)
 			}
-		}
-	}
-}
-
-// What earlier attempts left behind is told though the last one succeeded.
-func TestPushSentLeft(t *testing.T) {
-	for _, asJSON := range []bool{false, true} {
-		m := machine.New(t)
-		m.Console.JSON = asJSON
-		l, err := images.NewLoader(t.Context(), m.Console, m.Settings, bind.Open, images.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		file, im, err := openToSend(t.Context(), l, clitest.Image(t, "cp600.bind", nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		left := []string{"ftp://h/a\x1b.part", "ftp://h/b.part"}
-		p := &upload{con: m.Console, d: &option.Destination{Origin: "flags"}, file: file, sheet: &ruleSheet{im: im}, left: left}
-		if err := p.say("sent", "ftp://h/x", transfer.Location{URL: "ftp://h/x", Size: 1, Attempts: 3}); err != nil {
-			t.Fatal(err)
-		}
-		var doc pushDoc
-		if asJSON && (json.Unmarshal(m.Out.Bytes(), &doc) != nil || !slices.Equal(doc.Left, left) || m.Err.Len() > 0) {
-			t.Errorf("%s%s", m.Out, m.Err)
-		}
-		const want = "warning: ftp://h/a\\u{1b}.part: a failed attempt left this file behind and could not remove it: remove it on the server\n"
-		if !asJSON && (!strings.HasPrefix(m.Err.String(), want) || strings.Count(m.Err.String(), "\n") != 2) {
-			t.Errorf("%s", m.Err)
 		}
 	}
 }
@@ -326,42 +296,6 @@ func TestPushUsage(t *testing.T) {
 		c := m.Report(Run(t.Context(), envOf(m), newOptions(t, test.args...), "cp600.bind", []string{"127.0.0.1:1"}))
 		if c != exit.CodeUsage || !strings.Contains(m.Err.String(), test.want) {
 			t.Errorf("%q: exit code %d, want %q\n%s", test.args, c, test.want, m.Err)
-		}
-	}
-}
-
-// TestCheckRoute checks which flags go with which route.
-func TestCheckRoute(t *testing.T) {
-	for _, test := range []struct {
-		args   string
-		phones bool
-		bad    string
-	}{
-		{"--serve", true, ""},
-		{"--serve", false, "--serve"},
-		{"--serve --mkdir", true, "--mkdir"},
-		{"--serve --fetch-url x", true, "--fetch-url"},
-		{"--serve --reinstall", true, ""},
-		{"--fetch-username x", true, ""},
-		{"--fetch-username x", false, "--fetch-username"},
-		{"--reinstall", false, ""},
-		{"--reinstall", true, "--reinstall"},
-		{"--reinstall --dry-run", true, ""},
-		{"--web", true, ""},
-		{"--web", false, "--web"},
-		{"--web --in-place", true, "--in-place"},
-		{"--web --fetch-url x", true, "--fetch-url"},
-		{"--web --priority immediate", true, "--priority"},
-	} {
-		o := newOptions(t, strings.Fields(test.args)...)
-		err := o.checkRoute(test.phones)
-		if test.bad == "" && err != nil || test.bad != "" && (exit.Classify(err).Code != exit.CodeUsage || !strings.Contains(err.Error(), test.bad)) {
-			t.Errorf("%q, phones %v: %v", test.args, test.phones, err)
-		}
-	}
-	for urgency, good := range map[string]bool{"normal": true, "immediate": true, "": false, "high": false} {
-		if err := (&Options{Urgency: urgency}).checkUrgency(); (err == nil) != good {
-			t.Errorf("%q: %v", urgency, err)
 		}
 	}
 }

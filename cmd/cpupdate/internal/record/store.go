@@ -4,6 +4,8 @@ package record
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/sqlite"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
 // FileName is the name of the journal in the state folder.
@@ -61,15 +64,23 @@ func (s *Store) Open(ctx context.Context) (journal.Ledger, error) {
 
 // Error returns the error of a journal with exit code and hint.
 func Error(err error) error {
-	own := (*exit.Error)(nil)
-	e := (*journal.Error)(nil)
+	own, e, loss := (*exit.Error)(nil), (*journal.Error)(nil), (*rollout.LossError)(nil)
 	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &own), !errors.As(err, &e):
+	case err == nil, errors.As(err, &own):
 		return err
+	case errors.As(err, &e):
+		return exit.New(exit.CodeSettings, err, hint(e.Kind))
+	case errors.As(err, &loss):
+		return exit.New(exit.CodeSettings, err, hint(err))
 	}
-	return exit.New(exit.CodeSettings, err, hint(e.Kind))
+	return err
+}
+
+// Token returns a name for a run that no other one has.
+func Token() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
 }
 
 // hint returns the next step after an error of a journal.

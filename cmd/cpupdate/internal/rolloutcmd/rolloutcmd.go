@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/push"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -20,7 +20,7 @@ import (
 )
 
 // Env is what the commands use of the process.
-type Env = push.Env
+type Env = delivery.Env
 
 // causes returns of which class a failure of a phone is, by the exit code of a single phone, and whether it may pass.
 func causes(kind fleet.Kind, instructed bool) (rollout.Cause, bool) {

@@ -70,7 +70,7 @@ func answerLine(e fleet.Event) string {
 	case e.Text == "":
 		return "the page shows no message"
 	}
-	return fmt.Sprintf("the page says %q; the result is verified after the restart", e.Text)
+	return fmt.Sprintf("the page says %q; the version that it reports decides", e.Text)
 }
 
 // rateLine returns "8.0 MiB in 2.1 s, 3.8 MiB/s".

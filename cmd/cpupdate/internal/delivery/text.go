@@ -1,4 +1,4 @@
-package push
+package delivery
 
 import (
 	"fmt"
@@ -14,27 +14,27 @@ import (
 
 // draw writes the answer as text: where the image is, then how it was verified.
 func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
-	im := p.sheet.im
-	word := p.con.Paint(console.Green, "sent")
+	im := p.image.Read
+	word := p.Console.Paint(console.Green, "sent")
 	if event != "sent" {
-		word = p.con.Paint(console.Yellow, "not sent")
+		word = p.Console.Paint(console.Yellow, "not sent")
 	}
 	fmt.Fprintf(w, "%s   %s  to  %s\n\n", word, console.Escape(images.DisplayName(im.Name)), console.Escape(where))
-	layout := p.con.Layout(2, 8)
+	layout := p.Console.Layout(2, 8)
 	row := func(name, text string) { fmt.Fprintln(w, layout.Line(console.Cells(name, text)...)) }
-	row("image", imageLine(im, p.file.Facts()))
-	if len(p.sheet.verdict.Findings) > 0 { // with phones, each phone is checked by itself
-		row("check", verdict.CompatibleLine(p.sheet.verdict))
+	row("image", imageLine(im, p.image.File.Facts()))
+	if len(p.verdict.Findings) > 0 { // with phones, each phone is checked by itself
+		row("check", verdict.CompatibleLine(p.verdict))
 	}
-	if p.d.Origin != "flags" {
-		row("settings", p.d.Origin)
+	if p.server.Origin != "flags" {
+		row("settings", p.server.Origin)
 	}
 	row("size", fmt.Sprintf("%s (%d bytes)", console.Bytes(l.Size), l.Size))
 	if event != "sent" {
 		row("dry run", "nothing was sent, and no connection opened")
 		return
 	}
-	if sum := p.file.Facts().PayloadSHA256; sum.Known() {
+	if sum := p.image.File.Facts().PayloadSHA256; sum.Known() {
 		row("payload", "sha256 "+console.ShortHex(sum.Value)+" verified")
 	}
 	if l.SHA256 != nil {

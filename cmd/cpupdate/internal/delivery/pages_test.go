@@ -1,4 +1,4 @@
-package push
+package delivery
 
 import (
 	"crypto/tls"
@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest/machine"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/internal/ports"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
-	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -84,12 +83,12 @@ func askedForPages(t *testing.T, typed string, known []int, asked int, said stri
 	addresses, port := pagesAtOnce(t, 3)
 	m := machine.New(t)
 	m.Console.In, m.Console.InTerminal = strings.NewReader(typed), true
-	r := &rollout{con: m.Console, hosts: m.KnownHosts, im: &images.Image{}, options: transfer.Options{Timeout: 10 * time.Second}}
-	r.o.Route.Web.Port, r.o.Listen.Parallel = port, 3
+	d := &Delivery{Env: envOf(m), options: transfer.Options{Timeout: 10 * time.Second}}
+	d.o.Route.Web.Port, d.o.Listen.Parallel = port, 3
 	for _, address := range addresses {
-		r.targets = append(r.targets, fleet.Target{Address: address})
+		d.Phones = append(d.Phones, fleet.Target{Address: address})
 	}
-	policies, err := r.trustPages(t.Context(), trust.Policy{})
+	policies, err := d.trustPages(t.Context(), trust.Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,15 +114,16 @@ func askedForPages(t *testing.T, typed string, known []int, asked int, said stri
 	}
 }
 
-// newRollout is a push to phones that are not spoken to, as the flags say.
-func newRollout(t *testing.T, addresses []string, args ...string) (*rollout, *machine.Machine) {
+// newDelivery delivers to phones that are not spoken to, as the flags say.
+func newDelivery(t *testing.T, addresses []string, args ...string) (*Delivery, *machine.Machine) {
 	t.Helper()
 	m := machine.New(t)
-	r := &rollout{con: m.Console, store: m.Settings, pass: m.Passwords, hosts: m.KnownHosts, o: newOptions(t, args...), im: &images.Image{Name: "cp600.bind"}}
+	o := newOptions(t, args...)
+	d := &Delivery{Env: envOf(m), o: o}
 	for _, address := range addresses {
-		r.targets = append(r.targets, fleet.Target{Address: address})
+		d.Phones = append(d.Phones, fleet.Target{Address: address})
 	}
-	return r, m
+	return d, m
 }
 
 // TestOnePageEach checks that two phones with one web page are refused.
@@ -136,8 +136,8 @@ func TestOnePageEach(t *testing.T) {
 		{[]string{"127.0.0.1:1", "127.0.0.2:1", "127.0.0.1:2"}, true},
 		{[]string{"[::1]:1", "[::1]:2"}, true},
 	} {
-		r, _ := newRollout(t, test.addresses, "--web")
-		err := r.onePageEach()
+		d, _ := newDelivery(t, test.addresses, "--web")
+		err := d.onePageEach()
 		if (err != nil) != test.bad || test.bad && (exit.Classify(err).Code != exit.CodeSettings || !strings.Contains(err.Error(), test.addresses[0])) {
 			t.Errorf("%q: %v", test.addresses, err)
 		}
@@ -146,85 +146,55 @@ func TestOnePageEach(t *testing.T) {
 
 // TestWebPassword checks which password is used for the web pages, and whose it is called in a prompt.
 func TestWebPassword(t *testing.T) {
-	r, _ := newRollout(t, []string{"192.0.2.50"}, "--web")
-	if _, err := r.webPassword(t.Context()); exit.Classify(err).Code != exit.CodeSettings || len(exit.Classify(err).Hints) != 1 {
+	d, _ := newDelivery(t, []string{"192.0.2.50"}, "--web")
+	if _, err := d.webPassword(t.Context()); exit.Classify(err).Code != exit.CodeSettings || len(exit.Classify(err).Hints) != 1 {
 		t.Errorf("%v", err)
 	}
-	if !strings.Contains(r.o.Route.Password.Whose, "192.0.2.50") {
-		t.Error(r.o.Route.Password.Whose)
+	if !strings.Contains(d.o.Route.Password.Whose, "192.0.2.50") {
+		t.Error(d.o.Route.Password.Whose)
 	}
-	r, m := newRollout(t, []string{"192.0.2.50", "192.0.2.51"}, "--web")
+	d, m := newDelivery(t, []string{"192.0.2.50", "192.0.2.51"}, "--web")
 	m.Passwords.Variable = secret.New("canary")
-	if secret, err := r.webPassword(t.Context()); err != nil || secret.Reveal() != "canary" || strings.Contains(r.o.Route.Password.Whose, "192.0.2") {
-		t.Errorf("%v, %s", err, r.o.Route.Password.Whose)
+	if secret, err := d.webPassword(t.Context()); err != nil || secret.Reveal() != "canary" || strings.Contains(d.o.Route.Password.Whose, "192.0.2") {
+		t.Errorf("%v, %s", err, d.o.Route.Password.Whose)
 	}
 }
 
-// TestHopeless checks that an image that cannot suit any phone is found before phones are contacted.
-func TestHopeless(t *testing.T) {
-	levels, err := bind.ParseLevels("1-3")
+// TestContext checks that the page is part of the context on the web route only.
+func TestContext(t *testing.T) {
+	for _, way := range []string{"--web", "--serve"} {
+		d, err := Resolve(t.Context(), envOf(machine.New(t)), newOptions(t, way), "cp600.bind")
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := d.Context
+		if (in.Page != nil) != (way == "--web") || in.Page != nil && in.Page("192.0.2.50:8085") != "192.0.2.50:443" {
+			t.Errorf("%s: %+v", way, in)
+		}
+	}
+}
+
+// TestImageFor checks that a phone's page is verified as that of the phone, also if the plan of a run gives it another number.
+func TestImageFor(t *testing.T) {
+	d, m := newDelivery(t, []string{"192.0.2.50", "192.0.2.51:8085"}, "--web")
+	m.Passwords.Variable = secret.New("canary")
+	l, err := images.NewLoader(t.Context(), m.Console, m.Settings, bind.Open, images.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	level := func(n uint16) hwcheck.Phone { return hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: n}}} }
-	for _, test := range []struct {
-		targets []fleet.Target
-		want    bool
-	}{
-		{[]fleet.Target{{Known: level(4)}, {Known: level(5)}}, true},
-		{[]fleet.Target{{Known: level(4)}, {Known: level(3)}}, false},
-		{[]fleet.Target{{Known: level(4)}, {}}, false},
-		{[]fleet.Target{{Known: level(4), Override: true}}, false},
-	} {
-		r, m := newRollout(t, nil, "--serve")
-		if r.table, err = m.Settings.HardwareTable(t.Context(), ""); err != nil {
-			t.Fatal(err)
-		}
-		r.targets = test.targets
-		r.im.Facts = bind.Facts{Levels: bind.Fact[bind.Levels]{Value: levels, Origin: bind.Origin{Source: bind.Header}}, Integrity: bind.Integrity{Digest: bind.Right}}
-		if got := r.noneFits(); got != test.want {
-			t.Errorf("%+v: %v", test.targets, got)
-		}
+	file, im := l.LoadOpen(t.Context(), clitest.Image(t, "cp600.bind", nil))
+	if im.Err != nil {
+		t.Fatal(im.Err)
 	}
-}
-
-// TestSettle checks that flags and settings are validated before the image is opened.
-func TestSettle(t *testing.T) {
-	for _, test := range []struct {
-		args []string
-		code exit.Code
-		says string
-	}{
-		{[]string{"--serve"}, exit.CodeOK, ""},
-		{[]string{"--web"}, exit.CodeOK, ""},
-		{[]string{"--server", "h", "--username", "x"}, exit.CodeOK, ""},
-		{[]string{"--serve", "--limit-rate", "x"}, exit.CodeUsage, "--limit-rate"},
-		{[]string{"--serve", "--filename", "a/b"}, exit.CodeUsage, "--filename"},
-		{[]string{"--serve", "--filename", "a\x01b"}, exit.CodeUsage, "--filename"},
-		{[]string{"--serve", "--hw-level", "x"}, exit.CodeUsage, "--hw-level"},
-		{[]string{"--serve", "--hardware", "missing"}, exit.CodeSettings, "missing"},
-		{[]string{"--server", "h", "--username", "x", "--filename", "a/b"}, exit.CodeUsage, "--filename"},
-		{[]string{"--method", "ftps", "--server", "h", "--username", "x"}, exit.CodeUsage, "--fetch-url"},
-		{nil, exit.CodeUsage, option.ErrNoServer.Error()},
-	} {
-		r, _ := newRollout(t, nil, test.args...)
-		err := r.resolve(t.Context(), "folder/cp600.bind", []string{"192.0.2.50"})
-		switch {
-		case test.code == exit.CodeOK && (err != nil || r.o.Upload.Filename != "cp600.bind" || len(r.targets) != 1):
-			t.Errorf("%q: %v", test.args, err)
-		case test.code != exit.CodeOK && (exit.Classify(err).Code != test.code || !strings.Contains(err.Error(), test.says)):
-			t.Errorf("%q: %v", test.args, err)
-		}
+	defer file.Close()
+	d.Images = []*Image{{File: file, Read: im, Name: "cp600.bind"}}
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// TestFailureContext checks that the page is part of the context on the web route only.
-func TestFailureContext(t *testing.T) {
-	for _, way := range []string{"--web", "--serve"} {
-		r, _ := newRollout(t, []string{"192.0.2.50:8085"}, way)
-		in := r.failureContext()
-		if in.Image != "cp600.bind" || (in.Page != nil) != (way == "--web") || in.Page != nil && in.Page("192.0.2.50:8085") != "192.0.2.50:443" {
-			t.Errorf("%s: %+v", way, in)
+	for phone, host := range []string{"192.0.2.50", "192.0.2.51"} {
+		image := d.ImageFor(phone, 0)
+		if got := image.Web.TLS(0).ServerName; got != host || d.Image(0).Web.TLS(phone).ServerName != host || image.Unchanged == nil || image.Web.Transfer {
+			t.Errorf("phone %d: the page of %s", phone, got)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package push
+package delivery
 
 import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -10,7 +10,8 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
-// Env is what a push uses of the process: streams, stored settings, passwords and keys, files and the network.
+// Env is what a command that brings images to phones uses of the process: streams, stored settings, passwords and keys, files and
+// the network.
 type Env struct {
 	Console    *console.Console
 	Settings   *settings.Store

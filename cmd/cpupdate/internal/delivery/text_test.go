@@ -1,4 +1,4 @@
-package push
+package delivery
 
 import (
 	"bytes"
@@ -23,9 +23,9 @@ func TestDraw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, im, err := openToSend(t.Context(), l, name)
-	if err != nil {
-		t.Fatal(err)
+	file, im := l.LoadOpen(t.Context(), name)
+	if im.Err != nil {
+		t.Fatal(im.Err)
 	}
 	defer file.Close()
 	verdict := hwcheck.Check(im.Facts, hwcheck.Phone{Level: []hwcheck.Claim[uint16]{{Value: 3, Origin: hwcheck.Flag}}}, hwcheck.Policy{})
@@ -39,7 +39,7 @@ func TestDraw(t *testing.T) {
 		{"sent", "profile berlin", hwcheck.Verdict{}, "image settings size payload sha256 proof time"},
 		{"dry-run", "flags", verdict, "image check size dry"},
 	} {
-		p := &upload{con: m.Console, d: &option.Destination{Origin: test.origin}, file: file, sheet: &ruleSheet{im: im, verdict: test.verdict}}
+		p := &upload{Delivery: &Delivery{Env: envOf(m), server: &option.Destination{Origin: test.origin}}, image: &Image{File: file, Read: im}, verdict: test.verdict}
 		var out bytes.Buffer
 		p.draw(&out, test.event, "ftp://h/\x1b", location)
 		var rows []string

@@ -1,4 +1,4 @@
-package push
+package delivery
 
 import (
 	"context"
@@ -8,78 +8,111 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
-	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
+	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
-// An upload is the upload of one image.
+// An upload is the upload of one image to a server.
 type upload struct {
-	con      *console.Console
-	pass     *credentials.Store
-	hosts    *knownhosts.Store
-	dial     option.DialFunc
-	version  string // of cpupdate
-	o        Options
-	d        *option.Destination
-	file     *bind.File
-	sheet    *ruleSheet
-	options  transfer.Options
+	*Delivery
+	image    *Image
+	verdict  hwcheck.Verdict // without phones; with phones, each phone is checked by itself
 	progress *console.Progress
 	cancel   context.CancelCauseFunc // with an answer that could not be written
-	left     []string                // files that failed attempts left on the server before this one succeeded
+	sent     bool
+	left     []string // files that failed attempts left on the server before this one succeeded
 }
 
-// run sends the image, unless there is nothing to do or it is a dry run.
-func (p *upload) run(ctx context.Context) error {
-	where := p.d.Access.FileURL(p.o.Upload.Filename)
+// Upload uploads the only image, without phones, unless there is nothing to do or it is a dry run. verdict is that of the check.
+func (d *Delivery) Upload(ctx context.Context, verdict hwcheck.Verdict) error {
+	p := &upload{Delivery: d, image: d.Images[0], verdict: verdict}
+	where := p.where()
 	switch {
-	case p.sheet.verdict.NothingToDo:
+	case verdict.NothingToDo:
 		return p.say("nothing-to-do", "", transfer.Location{})
-	case p.o.DryRun:
-		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.file.Image().Size()})
+	case d.o.DryRun:
+		return p.say("dry-run", where, transfer.Location{URL: where, Size: p.image.File.Image().Size()})
 	}
-	if err := p.o.Route.Login(ctx, p.con, p.pass, p.hosts, p.d, p.options); err != nil {
+	if err := d.o.Route.Login(ctx, d.Console, d.Passwords, d.KnownHosts, d.server, d.options); err != nil {
 		return err
 	}
-	p.con.KeepPipes()
+	d.Console.KeepPipes()
+	err := p.run(ctx)
+	if f := (*exit.Error)(nil); p.sent && errors.As(err, &f) {
+		f.Hints = append(f.Hints, "do not send the image again: it is on the server at "+where)
+	}
+	return err
+}
+
+// upload uploads the images that some phone may get to the server, and sets where phones fetch them.
+func (d *Delivery) upload(ctx context.Context) error {
+	if !d.needed() {
+		return nil
+	}
+	if err := d.o.Route.OfServer().Login(ctx, d.Console, d.Passwords, d.KnownHosts, d.server, d.options); err != nil {
+		return d.server.Hinted(err)
+	}
+	deploy := make([]wpi.Deployment, len(d.Images))
+	for i, im := range d.Images {
+		deploy[i] = im.deploy
+	}
+	if !d.o.Route.Web.PhoneDefaults {
+		if err := d.o.Fetch.Login(ctx, d.server, deploy); err != nil { // before anything is sent
+			return err
+		}
+	}
+	for i, im := range d.Images {
+		if !im.Needed {
+			continue
+		}
+		if err := (&upload{Delivery: d, image: im}).run(ctx); err != nil {
+			return err
+		}
+		im.source = fleet.Elsewhere(deploy[i])
+	}
+	if !d.o.Route.Web.PhoneDefaults && d.o.Fetch.Writes(d.server) {
+		d.Console.NoteAbout("warning", d.server.Access.Username, "phones get the login of the upload, which may write on the server; anyone who impersonates a phone learns it: give phones another login with --fetch-username")
+	}
+	return nil
+}
+
+// where returns the URL of the image on the server.
+func (p *upload) where() string { return p.server.Access.FileURL(p.image.Name) }
+
+// run sends the image and says so.
+func (p *upload) run(ctx context.Context) error {
 	ctx, p.cancel = context.WithCancelCause(ctx)
 	defer p.cancel(nil)
 	location, err := p.send(ctx)
 	if err != nil {
 		return p.failure(ctx, err)
 	}
-	p.left = location.Left
-	err = p.say("sent", where, location)
-	if f := (*exit.Error)(nil); errors.As(err, &f) {
-		f.Hints = append(f.Hints, "do not send the image again: it is on the server at "+where)
-	}
-	return err
+	p.sent, p.left = true, location.Left
+	p.image.Read.Facts.Integrity = p.image.File.Facts().Integrity // with the digest that was computed on the way
+	return p.say("sent", p.where(), location)
 }
 
 // send uploads the image to the server.
 func (p *upload) send(ctx context.Context) (transfer.Location, error) {
-	content := p.file.Image()
-	p.progress = p.con.StartProgress(p.o.Upload.Filename, "sent; waiting for the server", content.Size(), func(doc any) { p.emit(doc, nil) })
+	content := p.image.File.Image()
+	p.progress = p.Console.StartProgress(p.image.Name, "sent; waiting for the server", content.Size(), func(doc any) { p.emit(doc, nil) })
 	defer p.progress.End()
 	options := p.options
-	options.Trust = p.d.Trust
+	options.Trust = p.server.Trust
 	options.Event, options.Sent, options.ReadBack = p.tell, p.progress.Update, p.progress.UpdateRead
-	store, err := p.dial(ctx, p.d.Access, options)
+	store, err := p.Dial(ctx, p.server.Access, options)
 	if err != nil {
 		return transfer.Location{}, err
 	}
 	defer store.Close()
 	return store.Put(ctx, transfer.Upload{
-		Name: p.o.Upload.Filename, Content: content,
-		Watch:       func(whole bool) transfer.Watcher { return p.file.NewPass(whole) },
-		SHA256:      p.o.Upload.SHA256 || p.con.JSON, // docs/json.md promises it
+		Name: p.image.Name, Content: content,
+		Watch:       func(whole bool) transfer.Watcher { return p.image.File.NewPass(whole) },
+		SHA256:      p.o.Upload.SHA256 || p.Console.JSON, // docs/json.md promises it
 		NoOverwrite: p.o.Upload.NoOverwrite, InPlace: p.o.Upload.InPlace, MakeFolder: p.o.Upload.Mkdir,
 		ReadBack: p.o.Upload.Verify == "readback",
 	})
@@ -88,14 +121,14 @@ func (p *upload) send(ctx context.Context) (transfer.Location, error) {
 // emit writes a line of the answer during the upload. If that fails, it cancels the upload, because its result could not
 // be reported.
 func (p *upload) emit(doc any, text func(io.Writer)) {
-	if err := p.con.Emit(doc, text); err != nil {
+	if err := p.Console.Emit(doc, text); err != nil {
 		p.cancel(err)
 	}
 }
 
 // failure returns the failure for an upload that ended with err.
 func (p *upload) failure(ctx context.Context, err error) error {
-	name := p.sheet.im.Name
+	name := p.image.Read.Name
 	own := (*exit.Error)(nil)
 	switch left := advice.LeftBy(err); {
 	case errors.As(context.Cause(ctx), &own):
@@ -103,7 +136,7 @@ func (p *upload) failure(ctx context.Context, err error) error {
 	case ctx.Err() != nil && left == nil:
 		return interrupted(name)
 	}
-	return p.d.Hinted(advice.ServerEnded(ctx, name, err))
+	return p.server.Hinted(advice.ServerEnded(ctx, name, err))
 }
 
 // tell shows the steps that a person should know at once, and with --verbose the dialogue.
@@ -111,7 +144,7 @@ func (p *upload) tell(e transfer.Event) {
 	if e.Step == transfer.StepSend {
 		p.progress.Restart()
 	}
-	if e.Step != transfer.StepDialog || p.con.Verbose {
+	if e.Step != transfer.StepDialog || p.Console.Verbose {
 		p.progress.WithoutBar(func() { p.emit(newStepLine(e), func(io.Writer) { p.note(e) }) })
 	}
 }
@@ -129,12 +162,12 @@ func (p *upload) note(e transfer.Event) {
 	case transfer.StepRetry:
 		text = fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait))
 	case transfer.StepDialog:
-		p.con.Dialog(e.Text)
+		p.Console.Dialog(e.Text)
 		return
 	default:
 		return
 	}
-	p.con.Note("note", p.o.Upload.Filename, text)
+	p.Console.Note("note", p.image.Name, text)
 }
 
 // A stepLine is the JSON line of one step.
@@ -156,22 +189,8 @@ func newStepLine(e transfer.Event) stepLine {
 	return doc
 }
 
-// A checkedDoc is the JSON line with the result of check.
-type checkedDoc struct {
-	Schema int              `json:"schema"`
-	Event  string           `json:"event"`
-	Image  images.Doc       `json:"image"`
-	Phone  verdict.PhoneDoc `json:"phone"`
-	hwcheck.Verdict
-}
-
-func (s *ruleSheet) event() checkedDoc {
-	doc := verdict.NewSheetDoc(s.im, s.phone, s.verdict)
-	return checkedDoc{1, "checked", doc.Image, doc.Phone, doc.Verdict}
-}
-
-// A pushDoc is the answer of a push to a server: the last JSON line, unless phones follow.
-type pushDoc struct {
+// An uploadDoc is the answer of an upload to a server: the last JSON line, unless phones follow.
+type uploadDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do
 	URL         string   `json:"url,omitempty"`
@@ -189,7 +208,7 @@ type pushDoc struct {
 
 // say writes the answer of the upload.
 func (p *upload) say(event, where string, l transfer.Location) error {
-	doc := pushDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size, UsedDoc: p.used()}
+	doc := uploadDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size, UsedDoc: p.used()}
 	if event == "sent" {
 		if l.SHA256 != nil {
 			doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)
@@ -204,12 +223,12 @@ func (p *upload) say(event, where string, l transfer.Location) error {
 			doc.Proofs = append(doc.Proofs, string(proof))
 		}
 	}
-	return p.con.Emit(doc, func(w io.Writer) {
+	return p.Console.Emit(doc, func(w io.Writer) {
 		if event == "nothing-to-do" {
 			return // the rule sheet says so
 		}
 		for _, left := range p.left {
-			p.con.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
+			p.Console.Note("warning", left, "a failed attempt left this file behind and could not remove it: remove it on the server")
 		}
 		p.draw(w, event, where, l)
 	})
@@ -217,12 +236,17 @@ func (p *upload) say(event, where string, l transfer.Location) error {
 
 // used names the image, with the digest that was computed while it was sent.
 func (p *upload) used() *images.UsedDoc {
-	im := *p.sheet.im
-	im.Facts.Integrity = p.file.Facts().Integrity
-	return im.Used(p.version)
+	im := *p.image.Read
+	im.Facts.Integrity = p.image.File.Facts().Integrity
+	return im.Used(p.Version)
 }
 
 // rate returns the number of bytes sent a second.
 func rate(l transfer.Location) int64 {
 	return int64(float64(l.Size) / max(l.Duration.Seconds(), 0.001))
+}
+
+// interrupted returns the failure for an upload that was interrupted and cleaned up.
+func interrupted(name string) error {
+	return exit.New(exit.CodeInterrupted, fmt.Errorf("interrupted: nothing of %s remains on the server", images.DisplayName(name)))
 }
