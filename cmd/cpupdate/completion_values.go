@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -40,7 +41,11 @@ func completePhones(cmd *cobra.Command, given []string, _ string) ([]string, cob
 	if err != nil || list == "" {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	listed, err := settings.ReadPhoneList(cmd.Context(), list)
+	var columns hwcheck.Columns
+	if f := cmd.Flags().Lookup("columns"); f != nil && f.Changed {
+		columns, _ = hwcheck.ParseColumns(f.Value.String()) // it was parsed before
+	}
+	listed, err := settings.ReadPhoneList(cmd.Context(), list, columns...)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

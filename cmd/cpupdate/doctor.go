@@ -41,7 +41,7 @@ the first FAIL.`,
 	}
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")
-	flags.StringVar(&o.List, "phones", "", "read phones from the list in `FILE` (CSV)")
+	option.AddList(flags, &o.List, &o.Columns, "read phones from the list in `FILE` (CSV)")
 	end()
 	end = console.Group(flags, "Server")
 	o.Route.AddFlags(flags)

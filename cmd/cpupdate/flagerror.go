@@ -25,7 +25,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		kind, _ := pflag.UnquoteUsage(missing.GetFlag())
 		return exit.New(exit.CodeUsage, fmt.Errorf("--%s: the value is missing", missing.GetFlag().Name), fmt.Sprintf("write --%s %s", missing.GetFlag().Name, kind), help)
 	case errors.As(err, &invalid):
-		problem, hint := badValue(invalid.GetFlag(), invalid.GetValue())
+		problem, hint := badValue(invalid.GetFlag(), invalid.GetValue(), invalid.Unwrap())
 		shown := fmt.Sprintf(" %q: ", invalid.GetValue())
 		if strings.Contains(invalid.GetValue(), "@") { // it may contain a password
 			shown = ": the value "
@@ -73,13 +73,15 @@ func commandsWith(cmd *cobra.Command, name string) []string {
 }
 
 // badValue returns what is wrong with a flag's value, and how to write one.
-func badValue(f *pflag.Flag, value string) (problem, hint string) {
+func badValue(f *pflag.Flag, value string, cause error) (problem, hint string) {
 	switch f.Value.Type() {
 	case "duration":
 		if value != "" && strings.Trim(value, "0123456789.") == "" {
 			return "the unit is missing", fmt.Sprintf("write %ss, %sm or %sh for seconds, minutes or hours", value, value, value)
 		}
 		return "is not a duration", "write a number with s, m or h, such as 10s, 5m or 1h30m"
+	case "columns":
+		return cause.Error(), `write VALUE=COLUMN, separated by commas, such as address=IP,mac="MAC Address"`
 	case "int":
 		return "is not a whole number", "write a number such as " + f.DefValue
 	case "bool":

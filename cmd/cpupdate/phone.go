@@ -33,7 +33,7 @@ enough. What a phone reports in its call counts more. No password is sent.`,
 	}
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")
-	flags.StringVar(&o.List, "phones", "", "query the phones of the list in `FILE` (CSV)")
+	option.AddList(flags, &o.List, &o.Columns, "query the phones of the list in `FILE` (CSV)")
 	end()
 	o.Web.AddFlags(flags)
 	flags.Lookup("web").Usage = "read what each phone's web page says without a login, too, for phones that do not call back"

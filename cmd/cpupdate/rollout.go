@@ -26,7 +26,7 @@ A limit stops the rollout when too many phones of a wave fail.`,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(
-		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a), newRolloutReport(a),
+		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a), newRolloutList(a), newRolloutReport(a),
 		newRolloutChange(a, rolloutcmd.Pause, "Begin no phone until the rollout is resumed", "Phones that are on their way are followed to their end. A run that goes on waits."),
 		newRolloutChange(a, rolloutcmd.Resume, "Let a rollout go on", "Resume ends a pause, a stop and the effect of a limit, and opens the wave that\nwaits for a person. A run that waits goes on within seconds."),
 		newRolloutChange(a, rolloutcmd.Stop, "End a rollout's run", "No phone is begun any more. Phones that are on their way are followed to their\nend, then the run ends with exit code 11."),
@@ -54,7 +54,7 @@ is kept in the journal under a name; no phone is changed.`,
 	}
 	flags := cmd.Flags()
 	end := console.Group(flags, "Phones")
-	flags.StringVar(&o.Phones.List, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
+	option.AddList(flags, &o.Phones.List, &o.Phones.Columns, "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
 	flags.BoolVar(&o.Offline, "offline", false, "do not query the phones: plan by what the list says")
 	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
 	end()
@@ -110,19 +110,44 @@ Only one run carries out a rollout: another one takes over from it.`,
 }
 
 func newRolloutStatus(a *app) *cobra.Command {
+	watch := false
 	cmd := &cobra.Command{
-		Use:     "status [NAME]",
-		Short:   "Show how a rollout stands, or list the rollouts",
-		Long:    "Show a line for each wave, and a line for each phone that needs somebody. Without\nNAME, list the rollouts of the journal.",
-		Example: `  cpupdate rollout status spring`,
-		Args:    cobra.MaximumNArgs(1),
+		Use:   "status [NAME]",
+		Short: "Show how a rollout stands, or list the rollouts",
+		Long: `Show a line for each wave, and a line for each phone that needs somebody. Without
+NAME, list the rollouts of the journal.
+
+--watch shows what happens until the rollout ends, also while another terminal
+carries it out. Ctrl-C ends only the command that watches.`,
+		Example: `  cpupdate rollout status spring
+  cpupdate rollout status spring --watch`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
 				name = args[0]
 			}
+			if watch {
+				return rolloutcmd.Watch(cmd.Context(), a.env(), name)
+			}
 			return rolloutcmd.Status(cmd.Context(), a.env(), name)
 		},
+	}
+	end := console.Group(cmd.Flags(), "Output")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show what happens until the rollout ends")
+	end()
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+func newRolloutList(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the rollouts of the journal",
+		Long:    "Show a line for each rollout, the newest first: how it stands, how many phones are\nupdated and how many failed, its images, and who planned it.",
+		Example: `  cpupdate rollout list`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return rolloutcmd.List(cmd.Context(), a.env()) },
 	}
 	addRolloutJournal(a, cmd)
 	return cmd

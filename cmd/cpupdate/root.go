@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ The exit codes are listed by: cpupdate help exit-codes`,
 			a.parsed = true
 			a.store.FindFolder()
 			a.con.Flags = flagsOf(cmd.Flags())
-			if err := noEmptyFlag(cmd); err != nil {
+			if err := cmp.Or(noEmptyFlag(cmd), columnsOfList(cmd)); err != nil {
 				return err
 			}
 			return noLogin(cmd, args)
@@ -120,6 +121,14 @@ func noEmptyFlag(cmd *cobra.Command) error {
 		}
 	})
 	return empty
+}
+
+// columnsOfList rejects --columns without a list.
+func columnsOfList(cmd *cobra.Command) error {
+	if flags := cmd.Flags(); flags.Changed("columns") && !flags.Changed("phones") {
+		return exit.Usage(helpPath(cmd), "--columns is about the list of --phones, which is missing")
+	}
+	return nil
 }
 
 // flagsOf returns which flags the command line has, for hints.

@@ -37,6 +37,12 @@ type ListedPhone struct {
 // states nothing, a line may leave out its last empty cells, and a line of empty cells is no phone. The name is part of
 // the origin of each value. An error about the content is a [*ListError].
 func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
+	return Columns(nil).ReadPhones(r, name)
+}
+
+// ReadPhones reads a list of another program as [ReadPhones] does. Columns that are not named, and do not have the name of a value
+// that is in no named column, are skipped.
+func (c Columns) ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxList+1))
 	if err != nil {
 		return nil, err
@@ -57,7 +63,7 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 	rows.TrimLeadingSpace = rows.Comma != '\t' // it would take an empty cell for a blank
 	rows.FieldsPerRecord = -1
 	rows.ReuseRecord = true
-	reader := listReader{rows: rows, name: name, seen: map[string]int{}}
+	reader := listReader{rows: rows, name: name, columns: c, seen: map[string]int{}}
 	if err := reader.readHeader(); err != nil {
 		return nil, err
 	}
@@ -70,11 +76,12 @@ func ReadPhones(r io.Reader, name string) ([]ListedPhone, error) {
 
 // A listReader reads the lines of a list, and collects the errors in them.
 type listReader struct {
-	rows   *csv.Reader
-	name   string
-	header []column
-	seen   map[string]int // address or MAC to its line
-	faults ListError
+	rows    *csv.Reader
+	name    string
+	columns Columns
+	header  []column
+	seen    map[string]int // address or MAC to its line
+	faults  ListError
 }
 
 // countLines counts the lines, and stops one endless record from becoming millions of cells: a line break within quotes
@@ -108,17 +115,25 @@ func (l *listReader) readHeader() error {
 	}
 	line, _ := l.rows.FieldPos(0)
 	known := columns()
+	placed := l.columns.place(cells, line, &l.faults)
+	if err := l.faults.result(); err != nil {
+		return err
+	}
 	l.header = make([]column, len(cells))
 	found := false
 	for i, cell := range cells {
 		key := columnKey(cell)
 		at := slices.IndexFunc(known, func(c column) bool { return columnKey(c.name) == key })
 		l.header[i] = skippedColumn()
+		named, is := placed[i]
 		switch {
+		case is:
+			l.header[i], found = named, true
+		case len(l.columns) > 0 && (at < 0 || l.columns.has(known[at].name)):
 		case strings.TrimSpace(cell) == "":
 			l.header[i] = unnamedColumn()
 		case at < 0:
-			l.faults.add(line, "rename the column, or remove it", "unknown column %.64q; the columns are %s", cell, columnNames())
+			l.faults.add(line, "rename the column, or remove it; for a list of another program, use --columns", "unknown column %.64q; the columns are %s", cell, columnNames())
 		case slices.ContainsFunc(l.header[:i], func(c column) bool { return c.name == known[at].name }):
 			l.faults.add(line, "remove one of the two", "column %s appears twice", known[at].name)
 			found = true
@@ -130,16 +145,20 @@ func (l *listReader) readHeader() error {
 		}
 	}
 	if !found && len(l.faults.Faults) > 0 { // what follows are no phones
-		advice := adviceHeader
-		switch {
-		case strings.Contains(cells[0], "\x00"): // UTF-16 without its mark
-			advice = adviceCSV
-		case len(cells) == 1 && strings.ContainsAny(cells[0], ",;|\t"):
-			advice = adviceSeparator
-		}
-		return fault(line, advice, "%s", l.faults.Faults[0].Msg)
+		return fault(line, headerAdvice(cells), "%s", l.faults.Faults[0].Msg)
 	}
 	return nil
+}
+
+// headerAdvice returns what to do about a header of which no cell is the name of a column.
+func headerAdvice(cells []string) string {
+	switch {
+	case strings.Contains(cells[0], "\x00"): // UTF-16 without its mark
+		return adviceCSV
+	case len(cells) == 1 && strings.ContainsAny(cells[0], ",;|\t"):
+		return adviceSeparator
+	}
+	return adviceHeader
 }
 
 // columnKey returns a column's name as names are compared: "HW Level" is hw_level.

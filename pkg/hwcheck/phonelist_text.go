@@ -75,9 +75,17 @@ func withoutPreamble(content []byte) ([]byte, rune) {
 	return append(bytes.Repeat([]byte("\n"), lines), content[start:]...), comma
 }
 
-// separatorOf returns what separates the cells of a header line: the one of comma, semicolon and tabulator that occurs most.
+// separatorOf returns what separates the cells of a header line: the one of comma, semicolon and tabulator that occurs most outside of
+// quotes.
 func separatorOf(content []byte) rune {
 	header, _, _ := bytes.Cut(bytes.TrimLeft(content, "\r\n"), []byte("\n"))
+	var outside []byte
+	for i, part := range bytes.Split(header, []byte(`"`)) {
+		if i%2 == 0 {
+			outside = append(outside, part...)
+		}
+	}
+	header = outside
 	comma, most := ',', bytes.Count(header, []byte(","))
 	for _, r := range ";\t" {
 		if n := bytes.Count(header, []byte(string(r))); n > most {

@@ -157,6 +157,8 @@ func TestForecast(t *testing.T) {
 		"one after the other": {Rules{Parallel: 1}, "...", noon, "3 14m0s 0"},
 		"two waves":           {Rules{Parallel: 16}, "uu ...", noon, "3 10m0s 0"},
 		"and both to do":      {Rules{Parallel: 16}, ".. ...", noon, "5 20m0s 0"},
+		"some on their way":   {Rules{Parallel: 1}, "ii.", noon, "3 10m0s 0"},
+		"only those":          {Rules{Parallel: 1}, "iiu", noon, "2 8m0s 0"},
 		"done":                {Rules{Parallel: 16}, "uu uuu", noon, "0 0s 0"},
 		"a start rate":        {Rules{Parallel: 16, StartRate: 0.5}, "....", noon, "4 16m0s 0"},
 		"before the window":   {Rules{Parallel: 1, Window: Window{From: 22 * 60, To: 6 * 60}}, "..", noon, "2 10h12m0s 0"},

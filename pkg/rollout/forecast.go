@@ -20,7 +20,8 @@ type Measured struct {
 }
 
 // Forecast says how the waves go from now on, without the time that people take to open one. Phones that have an outcome are
-// left out.
+// left out. Of a phone that may have been instructed, only the time after the contact is left. A phone that gets several images takes
+// as long as that many phones.
 func (p *Plan) Forecast(s State, m Measured, now time.Time) Forecast {
 	f := Forecast{}
 	line := &starts{rules: p.Rules, next: now}
@@ -37,11 +38,15 @@ func (p *Plan) Forecast(s State, m Measured, now time.Time) Forecast {
 				continue
 			}
 			f.Phones++
-			begin := line.begin(at, m.Slot)
-			if !closes.IsZero() && !begin.Before(closes) {
-				f.Missed++
+			end := now.Add(m.Whole - m.Slot)
+			if !s.Phones[i].Instructed {
+				images := time.Duration(max(len(p.Phones[i].Images), 1))
+				begin := line.begin(at, images*m.Slot)
+				if end = begin.Add(images * m.Whole); !closes.IsZero() && !begin.Before(closes) {
+					f.Missed++
+				}
 			}
-			if end := begin.Add(m.Whole); end.After(last) {
+			if end.After(last) {
 				last = end
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -33,6 +34,8 @@ type Context struct {
 	Page  func(address string) string // returns the address of a phone's web page; nil without --web
 	Flags console.Flags               // of the command line
 	Again string                      // the flags that a query of the same phones needs
+
+	Columns hwcheck.Columns // of the list
 
 	Transfer bool // the phones' pages are given a transfer form
 }
@@ -220,10 +223,19 @@ func nameAndWord(t fleet.Target, kind fleet.Kind) string {
 	return fmt.Sprintf("%s (%s)", t.Address, Word(kind))
 }
 
+// list returns the flags that name the list of phones.
+func (in Context) list() string {
+	text := " --phones " + exit.Word(in.List)
+	if len(in.Columns) > 0 {
+		text += " --columns " + exit.Word(in.Columns.String())
+	}
+	return text
+}
+
 // queryAgain returns the command that queries the failed phones.
 func queryAgain(plan fleet.Plan, in Context, results []fleet.Result) string {
 	if in.List != "" {
-		return "cpupdate phone --phones " + exit.Word(in.List) + in.Again
+		return "cpupdate phone" + in.list() + in.Again
 	}
 	text := "cpupdate phone"
 	for i, r := range results {
@@ -308,7 +320,7 @@ func hintsOf(plan fleet.Plan, in Context, results []fleet.Result, bad []*exit.Er
 		if kind == fleet.KindRefused || kind == fleet.KindUnknown {
 			hint = fmt.Sprintf("see why with: cpupdate check %s %s", exit.Word(in.Image), exit.Word(plan.Phones[i].Address))
 			if in.List != "" { // the list describes the phones
-				hint += " --phones " + exit.Word(in.List)
+				hint += in.list()
 			}
 			hint += in.Again
 			if in.List == "" {

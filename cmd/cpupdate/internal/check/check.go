@@ -72,7 +72,7 @@ func (o *Options) phonesToCheck(ctx context.Context, con *console.Console, table
 	var phones []hwcheck.ListedPhone
 	var err error
 	if o.Phones.List != "" {
-		phones, err = settings.ReadPhoneList(ctx, o.Phones.List)
+		phones, err = settings.ReadPhoneList(ctx, o.Phones.List, o.Phones.Columns...)
 	} else {
 		var described hwcheck.Phone
 		described, err = o.Phones.Phone.Phone("check")
@@ -97,7 +97,7 @@ func (o *Options) queryPhones(ctx context.Context, con *console.Console, table *
 		return nil, nil, err
 	}
 	if ctx.Err() != nil || len(targets) == 1 && results[0].Failure != nil {
-		return nil, nil, advice.RunFailure(plan, advice.Context{List: o.Phones.List, Flags: con.Flags, Again: o.Listen.Again()}, results)
+		return nil, nil, advice.RunFailure(plan, advice.Context{List: o.Phones.List, Columns: o.Phones.Columns, Flags: con.Flags, Again: o.Listen.Again()}, results)
 	}
 	var phones []hwcheck.ListedPhone
 	silent := map[string]fleet.Result{}

@@ -21,6 +21,7 @@ type Console struct {
 	InTerminal  bool       // stdin is a terminal
 	ColorOut    bool       // stdout is a terminal that shows colours
 	Width       int        // columns of the terminal, 80 if stdout is not a terminal
+	OutWidth    func() int // columns of the terminal now, for Resize; nil if stdout is not a terminal
 	ErrTerminal bool       // stderr is a terminal on which a line can be redrawn
 	ErrWidth    func() int // columns of that terminal
 
@@ -63,6 +64,13 @@ func (c *Console) Prompts() io.Writer {
 	return io.MultiWriter(c.Terminal, c.Err)
 }
 
+// Resize sets Width to what the terminal has now, for a command that writes for hours.
+func (c *Console) Resize() {
+	if c.OutWidth != nil {
+		c.Width = c.OutWidth()
+	}
+}
+
 // ErrColumns returns the width of stderr.
 func (c *Console) ErrColumns() int {
 	if c.ErrTerminal {
@@ -87,21 +95,25 @@ func New() *Console {
 		}
 	}
 	c.ErrTerminal = StderrTerminal() && os.Getenv("TERM") != "dumb"
-	c.ErrWidth = func() int {
-		width, _, err := term.GetSize(int(os.Stderr.Fd()))
+	c.ErrWidth = widthOf(os.Stderr)
+	fd := int(os.Stdout.Fd())
+	if term.IsTerminal(fd) {
+		c.ColorOut = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && enableColor(os.Stdout)
+		c.OutWidth = widthOf(os.Stdout)
+		c.Resize()
+	}
+	return c
+}
+
+// widthOf returns a function that returns the columns of a terminal, 80 if it does not say.
+func widthOf(terminal *os.File) func() int {
+	return func() int {
+		width, _, err := term.GetSize(int(terminal.Fd()))
 		if err != nil || width <= 0 {
 			return 80
 		}
 		return width
 	}
-	fd := int(os.Stdout.Fd())
-	if term.IsTerminal(fd) {
-		c.ColorOut = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && enableColor(os.Stdout)
-		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
-			c.Width = width
-		}
-	}
-	return c
 }
 
 // StderrTerminal reports whether stderr is a terminal.

@@ -32,10 +32,11 @@ type Progress struct {
 	begun atomic.Pointer[time.Time] // when the attempt, or reading back, began
 	draw  func(done int64)          // nil if nothing is shown
 
-	status atomic.Pointer[string] // what a status bar says, nil for the bar of a transfer
+	status atomic.Pointer[[]string] // what a status bar says, the longest form first; nil for the bar of a transfer
 
 	mu   sync.Mutex // guards what is written to the terminal
 	bar  *progressbar.ProgressBar
+	wipe func() // clears the bar
 	stop chan struct{}
 	done sync.WaitGroup
 }
@@ -53,8 +54,8 @@ func (c *Console) StartStatus(size int64, status string) *Progress {
 	return c.start(p)
 }
 
-// SetStatus changes the text of a status bar.
-func (p *Progress) SetStatus(status string) { p.status.Store(&status) }
+// SetStatus changes the text of a status bar. The first form that fits is shown, and the last one is cut.
+func (p *Progress) SetStatus(forms ...string) { p.status.Store(&forms) }
 
 func (c *Console) start(p *Progress) *Progress {
 	p.stop = make(chan struct{})
@@ -72,8 +73,10 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 	switch width := o.c.ErrColumns(); {
 	case o.c.Quiet:
 		return nil, 0
+	case o.c.ErrTerminal && p.status.Load() != nil:
+		return o.statusMeter(p), barInterval
 	case o.c.ErrTerminal && width >= narrowest:
-		p.bar = newBar(o.c.Err, width, p.Size, p.status.Load() != nil)
+		p.bar = newBar(o.c.Err, width, p.Size)
 		sending := p.bar
 		return func(sent int64) {
 			if reading := p.read.Load() > 0; reading == (p.bar == sending) {
@@ -81,9 +84,6 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 				if p.bar = sending; reading {
 					p.bar = newReadBar(o.c.Err, width, p.Size)
 				}
-			}
-			if status := p.status.Load(); status != nil {
-				p.bar.Describe(cut(Escape(*status), width-statusRest))
 			}
 			_ = p.bar.Set64(min(sent, p.Size-1)) // one byte below the end: at the end, the library would stop drawing
 		}, barInterval
@@ -102,6 +102,46 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 		rate := float64(sent) / max(time.Since(*p.begun.Load()).Seconds(), 0.001)
 		fmt.Fprintf(o.c.Err, "%s: %s%d %%, %s of %s, %s/s\n", Escape(p.name), doing, sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
 	}, lineInterval
+}
+
+// statusMeter draws a status bar for the width that the terminal has now. When the terminal became narrower, the bar before was broken
+// into several lines: it stays, and a new one begins below it.
+func (o textOutput) statusMeter(p *Progress) func(done int64) {
+	drawn := 0
+	p.wipe = func() {
+		if o.c.ErrColumns() >= drawn {
+			_ = p.bar.Clear()
+			return
+		}
+		fmt.Fprintln(o.c.Err)
+		p.bar = nil
+	}
+	return func(done int64) {
+		width := o.c.ErrColumns()
+		if p.bar != nil && width != drawn {
+			p.wipe()
+			p.bar = nil
+		}
+		if width < narrowest {
+			return
+		}
+		if p.bar == nil {
+			p.bar, drawn = newStatusBar(o.c.Err, p.Size), width
+		}
+		p.bar.Describe(firstFit(*p.status.Load(), width-statusRest))
+		_ = p.bar.Set64(min(done, p.Size-1))
+	}
+}
+
+// firstFit returns the first of several forms of a text that fits into so many columns, or the last one, cut.
+func firstFit(forms []string, columns int) string {
+	text := ""
+	for _, form := range forms {
+		if text = Escape(form); Columns(text) <= columns {
+			return text
+		}
+	}
+	return cut(text, columns)
 }
 
 // meter emits JSON lines.
@@ -169,9 +209,7 @@ func (p *Progress) Show() {
 func (p *Progress) WithoutBar(say func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
+	p.clear()
 	say()
 }
 
@@ -179,7 +217,16 @@ func (p *Progress) WithoutBar(say func()) {
 func (p *Progress) End() {
 	close(p.stop)
 	p.done.Wait()
-	if p.bar != nil {
+	p.clear()
+}
+
+// clear clears the bar.
+func (p *Progress) clear() {
+	switch {
+	case p.bar == nil:
+	case p.wipe != nil:
+		p.wipe()
+	default:
 		_ = p.bar.Clear()
 	}
 }
@@ -194,11 +241,13 @@ const (
 // statusRest is what a status text leaves of a line, in columns: " 100% [======] ".
 const statusRest = 16
 
-// newBar returns a bar that fits on one line, with a status text or with bytes and times.
-func newBar(w io.Writer, width int, size int64, status bool) *progressbar.ProgressBar {
-	if status {
-		return progressbar.NewOptions64(size, append(barLook(w), progressbar.OptionSetWidth(6), progressbar.OptionSetPredictTime(false))...)
-	}
+// newStatusBar returns a bar with a status text.
+func newStatusBar(w io.Writer, size int64) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(size, append(barLook(w), progressbar.OptionSetWidth(6), progressbar.OptionSetPredictTime(false))...)
+}
+
+// newBar returns a bar that fits on one line, with bytes and times.
+func newBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	rest := 10 // " 100% |" and "| "
 	if width >= middling {
 		rest += 32 // "(999.9/999.9 MiB, 999.9 MiB/s)"
@@ -225,9 +274,9 @@ func newBar(w io.Writer, width int, size int64, status bool) *progressbar.Progre
 func newReadBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 	rest := width - len(readingBack) - 1
 	if rest < narrowest {
-		return newBar(w, width, size, false)
+		return newBar(w, width, size)
 	}
-	bar := newBar(w, rest, size, false)
+	bar := newBar(w, rest, size)
 	bar.Describe(readingBack)
 	return bar
 }

@@ -160,3 +160,44 @@ func TestProgressAside(t *testing.T) {
 		t.Errorf("%q", errOut)
 	}
 }
+
+// TestStatusForms checks that a status is shown in the longest form that fits, also after the terminal was resized, and that no picture
+// is wider than the terminal is then.
+func TestStatusForms(t *testing.T) {
+	c, _, errOut := testConsole()
+	width := 80
+	c.ErrTerminal, c.ErrWidth = true, func() int { return width }
+	p := c.StartStatus(100, "")
+	p.SetStatus("wave 2/4: 37 updated, 2 failed, 16 on their way, 27 waiting", "2/4: 37 updated, 2 failed", "2/4: 会議室会議室会議室")
+	for _, step := range []struct {
+		width      int
+		want, lost string
+	}{
+		{80, "wave 2/4: 37 updated, 2 failed, 16 on their way, 27 waiting  10% [", ""},
+		{41, "2/4: 37 updated, 2 failed  10% [", "wave"},
+		{30, "2/4: 会議室...  10% [", "37"},
+		{19, "", "2/4"},
+		{100, "wave 2/4: 37 updated, 2 failed, 16 on their way, 27 waiting  10% [", ""},
+	} {
+		before := errOut.Len()
+		narrower := step.width < width
+		width = step.width
+		p.Update(10)
+		p.Show()
+		p.WithoutBar(func() {})
+		p.Show()
+		drawn := errOut.String()[before:]
+		if !strings.Contains(drawn, step.want) || step.lost != "" && strings.Contains(drawn, step.lost) {
+			t.Errorf("%d columns: %q", width, drawn)
+		}
+		if lines := strings.Count(drawn, "\n"); lines > 1 || lines == 1 && !narrower {
+			t.Errorf("%d columns: %d lines: %q", width, lines, drawn)
+		}
+		for _, picture := range strings.Split(drawn, "\r") {
+			if Columns(strings.TrimSuffix(picture, "\n")) > width {
+				t.Errorf("%d columns: a picture of %d: %q", width, Columns(picture), picture)
+			}
+		}
+	}
+	p.End()
+}

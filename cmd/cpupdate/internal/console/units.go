@@ -40,6 +40,23 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d min %d s", minutes, seconds)
 }
 
+// Rough formats a long time span to the minute, and at least one: "12 min", "3 h 10 min", "2 days 4 h".
+func Rough(d time.Duration) string {
+	d = max(d.Round(time.Minute), time.Minute)
+	days, hours, minutes := int(d/(24*time.Hour)), int(d%(24*time.Hour)/time.Hour), int(d%time.Hour/time.Minute)
+	switch {
+	case days > 0 && hours > 0:
+		return fmt.Sprintf("%s %d h", Plural(days, "day"), hours)
+	case days > 0:
+		return Plural(days, "day")
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	}
+	return fmt.Sprintf("%d min", minutes)
+}
+
 // Clock formats the local time of day.
 func Clock(t time.Time) string { return t.Local().Format("15:04:05") }
 

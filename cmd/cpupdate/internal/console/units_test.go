@@ -76,3 +76,15 @@ func TestCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestRough formats long time spans.
+func TestRough(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "1 min", -time.Hour: "1 min", time.Second: "1 min", 89 * time.Second: "1 min", 90 * time.Second: "2 min", 59 * time.Minute: "59 min",
+		time.Hour: "1 h", time.Hour - time.Second: "1 h", 190 * time.Minute: "3 h 10 min", 24 * time.Hour: "1 day", 52 * time.Hour: "2 days 4 h",
+	} {
+		if got := Rough(d); got != want {
+			t.Errorf("%s: %q, want %q", d, got, want)
+		}
+	}
+}

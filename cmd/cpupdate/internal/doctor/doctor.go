@@ -24,6 +24,7 @@ type Options struct {
 	Route   option.Route
 	Listen  option.Listen
 	List    string
+	Columns hwcheck.Columns // of the list
 	Timeout time.Duration
 	InPlace bool // test uploads as push --in-place makes them
 }
@@ -107,7 +108,7 @@ func (x *diagnosis) resolve(ctx context.Context, addresses []string) error {
 	case len(addresses) == 0 && o.List == "":
 		return nil
 	}
-	phones := option.Phones{List: o.List}
+	phones := option.Phones{List: o.List, Columns: o.Columns}
 	var err error
 	x.targets, err = phones.Targets(ctx, command, addresses, hwcheck.Phone{})
 	return err

@@ -151,7 +151,7 @@ func (x *diagnosis) atPage(ctx context.Context, i int, name string, words func(*
 	case !errors.As(v.err, &failure):
 		return failed(v.err)
 	}
-	in := advice.Context{List: x.o.List, Page: x.o.Route.Web.Peer, Flags: x.con.Flags, Again: x.o.Listen.Again()}
+	in := advice.Context{List: x.o.List, Columns: x.o.Columns, Page: x.o.Route.Web.Peer, Flags: x.con.Flags, Again: x.o.Listen.Again()}
 	return x.failedPhone(i, in, fleet.Result{Failure: failure})
 }
 

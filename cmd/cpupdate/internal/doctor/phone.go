@@ -69,7 +69,7 @@ func phoneCall(ctx context.Context, x *diagnosis, i int) finding {
 	if r.Failure == nil {
 		return passed("it called back to " + back)
 	}
-	f := x.failedPhone(i, advice.Context{List: x.o.List, Flags: x.con.Flags, Again: x.o.Listen.Again()}, r)
+	f := x.failedPhone(i, advice.Context{List: x.o.List, Columns: x.o.Columns, Flags: x.con.Flags, Again: x.o.Listen.Again()}, r)
 	switch r.Failure.Kind { //nolint:exhaustive // the other kinds need no more hints
 	case fleet.KindAnotherPhone, fleet.KindDuplicate, fleet.KindOtherCertificate:
 		f.Needed = true // no route may update a phone other than the named one

@@ -19,13 +19,47 @@ type Phones struct {
 	Phone  Phone
 	Permit Permits
 	List   string
+
+	Columns hwcheck.Columns // of the list, if their names are not those of the values
 }
 
 // AddFlags declares the flags.
 func (o *Phones) AddFlags(flags *pflag.FlagSet) {
 	defer console.Group(flags, "Phones")()
-	flags.StringVar(&o.List, "phones", "", "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
+	AddList(flags, &o.List, &o.Columns, "use the phones of the list in `FILE` (CSV): addresses, MACs, levels, overrides")
 	o.Phone.addFlags(flags)
+}
+
+// AddList declares the flags of a phone list.
+func AddList(flags *pflag.FlagSet, list *string, columns *hwcheck.Columns, usage string) {
+	flags.StringVar(list, "phones", "", usage)
+	flags.Var((*columnsValue)(columns), "columns", "which column of the list has which value, for a list of another program: `NAMES` such as address=IP,mac=\"MAC Address\"")
+}
+
+// A columnsValue is the value of --columns.
+type columnsValue hwcheck.Columns
+
+func (v *columnsValue) String() string { return hwcheck.Columns(*v).String() }
+
+// Type returns the type of the value, for errors.
+func (v *columnsValue) Type() string { return "columns" }
+
+// Set reads the value. A flag that is given several times is read as one; the shell completion sets each of them twice.
+func (v *columnsValue) Set(text string) error {
+	columns, err := hwcheck.ParseColumns(text)
+	all := hwcheck.Columns(*v)
+	for _, one := range columns {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	if err == nil {
+		_, err = hwcheck.ParseColumns(all.String())
+	}
+	if err == nil {
+		*v = columnsValue(all)
+	}
+	return err //nolint:wrapcheck // the caller names the flag
 }
 
 // Validate rejects flags that cannot be used together.
@@ -101,7 +135,7 @@ func (o *Phones) listed(ctx context.Context) ([]hwcheck.ListedPhone, error) {
 	if o.List == "" {
 		return nil, nil
 	}
-	listed, err := settings.ReadPhoneList(ctx, o.List)
+	listed, err := settings.ReadPhoneList(ctx, o.List, o.Columns...)
 	if err == nil && len(listed) == 0 {
 		err = exit.Errorf(exit.CodeSettings, "add a line for each phone", "phone list %s: contains no phones", o.List)
 	}

@@ -16,11 +16,13 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
 // Options are the flags of phone, and the known keys.
 type Options struct {
 	List    string
+	Columns hwcheck.Columns // of the list
 	Timeout time.Duration
 	Listen  option.Listen
 	Web     option.WebPage // read what the page says without a login, too
@@ -39,12 +41,12 @@ func Run(ctx context.Context, con *console.Console, o Options, addresses []strin
 	if err := cmp.Or(o.Listen.Validate("phone"), o.validateWeb()); err != nil {
 		return err
 	}
-	phones := option.Phones{List: o.List}
+	phones := option.Phones{List: o.List, Columns: o.Columns}
 	targets, err := phones.Targets(ctx, "phone", addresses, fleet.Target{}.Known)
 	if err != nil {
 		return err
 	}
-	in := advice.Context{List: o.List, Flags: con.Flags, Again: o.Listen.Again()}
+	in := advice.Context{List: o.List, Columns: o.Columns, Flags: con.Flags, Again: o.Listen.Again()}
 	var pages []Page
 	if o.Web.On {
 		in.Page = o.Web.Peer

@@ -46,6 +46,8 @@ type planner struct {
 	table  *hwcheck.Table
 	policy hwcheck.Policy
 	offers []rollout.Offer
+
+	forecast forecast
 }
 
 // Plan decides which phones get which image, in which waves, and keeps that in the journal. It changes no phone.
@@ -72,7 +74,7 @@ func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Tim
 	if err := p.save(ctx, plan, now); err != nil {
 		return err
 	}
-	return env.Console.Print(planDocument{1, p.o.Name, plan}, p.text(plan))
+	return env.Console.Print(planDocument{1, p.o.Name, plan, p.forecast.document()}, p.text(plan))
 }
 
 // parse reads the flags.
@@ -241,6 +243,7 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 			Name: image.Name, Version: image.Version.String(), SoftwareType: image.SoftwareType, SHA256: image.SHA256, Size: image.Size,
 		})
 	}
+	p.forecast = forecastOf(&plan, rollout.State{Phones: make([]rollout.Progress, len(plan.Phones))}, earlier(ctx, ledger), now)
 	return failure(p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
 }
 
@@ -249,6 +252,8 @@ type planDocument struct {
 	Schema int          `json:"schema"`
 	Name   string       `json:"name"`
 	Plan   rollout.Plan `json:"plan"`
+
+	Forecast *forecastDocument `json:"forecast"`
 }
 
 // text shows a plan.
@@ -261,7 +266,8 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 				left++
 			}
 		}
-		fmt.Fprintf(w, "rollout %s: %s in %s, %d left alone\n", console.Escape(p.o.Name), console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(head)...))
 		table := con.Table(2)
 		for _, wave := range plan.Waves {
 			table.Row(console.Cells(wave.Name, console.Plural(len(wave.Phones), "phone"), waveVersions(plan, wave))...)
@@ -278,6 +284,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 			table.Draw(w)
 		}
 		if len(plan.Waves) > 0 {
+			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
 			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", exit.Word(p.o.Name))
 		}
 	}

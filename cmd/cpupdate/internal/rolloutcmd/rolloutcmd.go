@@ -66,6 +66,15 @@ func failure(name string, err error) error {
 
 // open opens the journal, and loads a rollout from it. The caller closes the journal.
 func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Saved, error) {
+	ledger, f, err := openFollowed(ctx, env, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ledger, f.Saved, nil
+}
+
+// openFollowed opens the journal, and loads a rollout from it with what else its events say. The caller closes the journal.
+func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Follower, error) {
 	if made, err := exists(env); err != nil || !made {
 		return nil, nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}
@@ -73,12 +82,12 @@ func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.S
 	if err != nil {
 		return nil, nil, err
 	}
-	saved, err := rollout.Load(ctx, ledger, name)
+	f, err := rollout.Follow(name, ledger.ReadAll(ctx, name))
 	if err != nil {
 		_ = ledger.Close()
 		return nil, nil, failure(name, err)
 	}
-	return ledger, saved, nil
+	return ledger, f, nil
 }
 
 // exists reports whether there is a journal: looking makes none.

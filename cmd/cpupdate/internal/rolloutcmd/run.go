@@ -34,6 +34,7 @@ type runner struct {
 	o      RunOptions
 	ledger journal.Ledger
 	saved  *rollout.Saved
+	known  *rollout.Follower // of the same rollout
 	loader *images.Loader
 	table  *hwcheck.Table
 	files  []*bind.File
@@ -47,10 +48,11 @@ func Run(ctx context.Context, env Env, o RunOptions, name string) error {
 	}
 	r := &runner{env: env, o: o}
 	var err error
-	if r.ledger, r.saved, err = open(ctx, env, name); err != nil {
+	if r.ledger, r.known, err = openFollowed(ctx, env, name); err != nil {
 		return err
 	}
 	defer r.ledger.Close()
+	r.saved = r.known.Saved
 	r.o.Listen.Parallel = r.saved.Plan.Rules.Parallel
 	if r.table, err = env.Settings.HardwareTable(ctx, o.Hardware); err != nil {
 		return err
@@ -107,7 +109,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	defer server.Close()
 	offered := r.offered(server)
-	r.view = newView(r.env.Console, r.saved)
+	r.view = newView(r.env.Console, r.known)
 	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back}
 	engine.Target = func(phone, image int) fleet.Target {
 		t := targets[phone]
@@ -118,7 +120,9 @@ func (r *runner) run(ctx context.Context) error {
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
+	stop := r.view.follow(ctx, r.ledger)
 	d, err := engine.Run(ctx)
+	stop()
 	return r.ended(ctx, d, err)
 }
 
@@ -162,7 +166,7 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 	late := context.WithoutCancel(ctx)
 	saved, loadErr := rollout.Load(late, r.ledger, r.saved.Name)
 	if loadErr == nil {
-		if printErr := r.env.Console.Emit(statusOf(saved), statusText(r.env.Console, saved)); err == nil {
+		if printErr := r.env.Console.Emit(statusOf(saved), statusText(r.env.Console, saved, "")); err == nil {
 			err = printErr
 		}
 	}

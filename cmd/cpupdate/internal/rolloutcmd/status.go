@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -15,14 +16,14 @@ import (
 // rollouts.
 func Status(ctx context.Context, env Env, name string) error {
 	if name == "" {
-		return list(ctx, env)
+		return List(ctx, env)
 	}
-	ledger, saved, err := open(ctx, env, name)
+	ledger, f, err := openFollowed(ctx, env, name)
 	if err != nil {
 		return err
 	}
 	defer ledger.Close()
-	return env.Console.Print(statusOf(saved), statusText(env.Console, saved))
+	return env.Console.Print(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, time.Now())))
 }
 
 // statusDocument is how a rollout stands as JSON.
@@ -34,6 +35,9 @@ type statusDocument struct {
 	Reason string        `json:"reason,omitempty"`
 	Waves  []waveStatus  `json:"waves"`
 	Phones []phoneStatus `json:"phones"` // those that failed
+
+	Last time.Time       `json:"last_event,omitzero"` // when the newest event was recorded
+	By   *journal.Origin `json:"run_by,omitempty"`    // who began the last run; no one if none began
 }
 
 type waveStatus struct {
@@ -59,22 +63,11 @@ type phoneStatus struct {
 
 func statusOf(s *rollout.Saved) statusDocument {
 	state := s.State(causes)
-	doc := statusDocument{1, "status", s.Name, string(s.Plan.Decide(state, time.Now()).Verb), s.Reason, []waveStatus{}, []phoneStatus{}}
-	for w, wave := range s.Plan.Waves {
-		line := waveStatus{Wave: w + 1, Name: wave.Name, Phones: len(wave.Phones)}
-		for _, i := range wave.Phones {
-			switch at := state.Phones[i]; {
-			case at.Updated:
-				line.Updated++
-			case at.Ended && !at.MayPass:
-				line.Failed++
-			case at.Instructed:
-				line.OnWay++
-			default:
-				line.Waiting++
-			}
-		}
-		doc.Waves = append(doc.Waves, line)
+	doc := statusDocument{
+		Schema: 1, Event: "status", Name: s.Name, Next: string(s.Plan.Decide(state, time.Now()).Verb), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{},
+	}
+	for w := range s.Plan.Waves {
+		doc.Waves = append(doc.Waves, waveOf(s, w))
 	}
 	for _, i := range s.Failed(causes) {
 		p, st := s.Plan.Phones[i], s.Steps[i][s.Step(i)]
@@ -87,15 +80,75 @@ func statusOf(s *rollout.Saved) statusDocument {
 	return doc
 }
 
-// statusText shows how a rollout stands.
-func statusText(con *console.Console, s *rollout.Saved) func(io.Writer) {
-	doc := statusOf(s)
-	words := map[string]string{
-		"run": "not complete", "wait": "waits", "ask": "waits for a person to begin the next wave", "paused": "paused" + reason(s),
-		"limit": "stopped by a limit", "stop": "stopped" + reason(s), "done": "done",
+// followedStatus returns how a rollout stands, with what is known of its last run.
+func followedStatus(f *rollout.Follower) statusDocument {
+	doc := statusOf(f.Saved)
+	doc.Last = f.Last.UTC()
+	if f.Saved.Control.Run != "" {
+		doc.By = &f.Saved.By
 	}
+	return doc
+}
+
+// lastText says what the journal knows about who carries a rollout out, and how to go on: whether the last run still goes on cannot be
+// known from it. It is "" for a rollout that is done.
+func lastText(f *rollout.Follower, now time.Time) string {
+	s, name := f.Saved, exit.Word(f.Saved.Name)
+	run := "cpupdate rollout run " + name
+	verb := s.Plan.Decide(s.State(causes), now).Verb
+	if s.Control.Run == "" && verb != rollout.Done {
+		if verb == rollout.Stop || verb == rollout.Paused {
+			run = "cpupdate rollout resume " + name + ", then " + run
+		}
+		return "no run has begun yet; to begin: " + run
+	}
+	last := "last event: " + f.Last.Local().Format(time.DateTime)
+	if ago := now.Sub(f.Last); ago >= 0 {
+		last += fmt.Sprintf(" (%s ago)", spanText(ago))
+	}
+	if who := originText(s.By); who != "" {
+		last += ", of a run by " + who
+	}
+	switch verb {
+	case rollout.Done:
+		return ""
+	case rollout.Over, rollout.Stop:
+		return last + "; to go on: cpupdate rollout resume " + name + ", then " + run
+	case rollout.Paused, rollout.Ask:
+		return last + "; to go on: cpupdate rollout resume " + name + ", and if that run has ended: " + run
+	}
+	return last + "; if that run has ended, to go on: " + run
+}
+
+// spanText formats a time span: to the second up to two minutes, to the minute above.
+func spanText(d time.Duration) string {
+	if d < 2*time.Minute {
+		return console.Span(d.Round(time.Second))
+	}
+	return console.Rough(d)
+}
+
+// originText returns "ada on laptop".
+func originText(by journal.Origin) string {
+	if by.User != "" && by.Host != "" {
+		return by.User + " on " + by.Host
+	}
+	return by.User + by.Host
+}
+
+// stateText says how a rollout stands, by what comes next.
+func stateText(next, reason string) string {
+	return map[string]string{
+		"run": "not complete", "wait": "waits", "ask": "waits for a person to begin the next wave", "paused": "paused" + reason,
+		"limit": "stopped by a limit", "stop": "stopped" + reason, "done": "done",
+	}[next]
+}
+
+// statusText shows how a rollout stands. last is a line about its run, or "".
+func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Writer) {
+	doc := statusOf(s)
 	return func(w io.Writer) {
-		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+words[doc.Next])...))
+		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+stateText(doc.Next, reason(s)))...))
 		table := con.Table(2)
 		for _, line := range doc.Waves {
 			table.Row(console.Cells(fmt.Sprintf("wave %d", line.Wave), line.Name, console.Plural(line.Phones, "phone"),
@@ -107,68 +160,8 @@ func statusText(con *console.Console, s *rollout.Saved) func(io.Writer) {
 			phones.Row(console.Cells(p.Failure, label(rollout.Phone{Address: p.Address, Note: p.Note}), p.Why)...)
 		}
 		phones.Draw(w)
-	}
-}
-
-// listDocument is the rollouts as JSON.
-type listDocument struct {
-	Schema   int          `json:"schema"`
-	Rollouts []listedLine `json:"rollouts"`
-}
-
-type listedLine struct {
-	Name   string    `json:"name"`
-	Time   time.Time `json:"time"`
-	User   string    `json:"user,omitempty"`
-	Phones int       `json:"phones"`
-	Images []string  `json:"images"`
-}
-
-// list shows the rollouts, the newest first.
-func list(ctx context.Context, env Env) error {
-	doc := listDocument{1, []listedLine{}}
-	made, err := exists(env)
-	if err != nil {
-		return err
-	}
-	if made {
-		if doc.Rollouts, err = rollouts(ctx, env); err != nil {
-			return err
+		if last != "" {
+			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(last)...))
 		}
 	}
-	return env.Console.Print(doc, func(w io.Writer) {
-		if len(doc.Rollouts) == 0 {
-			fmt.Fprintln(w, "there are no rollouts; to plan one: cpupdate rollout plan IMAGE --phones FILE")
-		}
-		table := env.Console.Table(0)
-		for _, r := range doc.Rollouts {
-			table.Row(console.Cells(r.Name, r.Time.Local().Format(time.DateTime), console.Plural(r.Phones, "phone"), r.User)...)
-		}
-		table.Draw(w)
-	})
-}
-
-// rollouts returns the rollouts of the journal, without pushes.
-func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
-	ledger, err := env.Journal.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer ledger.Close()
-	lines := []listedLine{}
-	for r, err := range ledger.Rollouts(ctx, journal.Filter{}) {
-		if err != nil {
-			return nil, failure("", err)
-		}
-		planned, ok := r.First.Body.(journal.Planned)
-		if !ok || planned.Push {
-			continue
-		}
-		line := listedLine{r.Name, r.First.At, planned.By.User, planned.Phones, []string{}}
-		for _, image := range planned.Images {
-			line.Images = append(line.Images, image.Name)
-		}
-		lines = append(lines, line)
-	}
-	return lines, nil
 }

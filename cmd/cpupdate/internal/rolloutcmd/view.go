@@ -1,6 +1,7 @@
 package rolloutcmd
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -9,18 +10,121 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
-// A view shows a run as it happens: a line for each wave, and for each phone that failed.
+// A view shows a rollout as it happens, from its journal: a line when a wave begins and when it ends, a line for each phone that needs
+// somebody, and at a terminal a bar for the wave. Phones that are done are only counted.
 type view struct {
 	con   *console.Console
-	saved *rollout.Saved
+	watch bool          // another process carries the rollout out, if any does
+	base  rollout.Meter // of earlier runs, for as long as none of this one was measured
 
-	mu sync.Mutex
+	mu    sync.Mutex
+	f     *rollout.Follower
+	next  rollout.Decision  // that was shown last
+	wave  int               // that is shown, from 0; -1: none
+	since time.Time         // when it began to be shown, if it began then
+	ended map[int]time.Time // of phones that need somebody: the outcome that was shown
+	bar   *console.Progress // nil: none is shown
 }
 
-func newView(con *console.Console, saved *rollout.Saved) *view { return &view{con: con, saved: saved} }
+func newView(con *console.Console, f *rollout.Follower) *view {
+	v := &view{con: con, f: f, wave: -1, ended: map[int]time.Time{}}
+	for i := range f.Saved.Plan.Phones {
+		if _, needs := f.Saved.Progress(i, causes); needs {
+			v.ended[i] = v.outcomeAt(i)
+		}
+	}
+	return v
+}
+
+// refreshTime is how often the numbers of the bar are counted.
+const refreshTime = time.Second
+
+// follow shows how the rollout is expected to go, and then what is recorded, until the context ends or the caller calls stop.
+func (v *view) follow(ctx context.Context, ledger journal.Ledger) (stop func()) {
+	if v.f.Meter.Phones == 0 {
+		v.base = earlier(ctx, ledger)
+	}
+	v.begin(time.Now())
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { _ = v.read(ctx, ledger) }) // whoever writes notices what is wrong with the journal
+	done.Go(func() {
+		ticker := time.NewTicker(refreshTime)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				v.refresh(time.Now())
+			}
+		}
+	})
+	return func() {
+		cancel()
+		done.Wait()
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.endBar()
+	}
+}
+
+// read takes over each event that is recorded, until the context ends. It returns why it ended.
+func (v *view) read(ctx context.Context, ledger journal.Ledger) error {
+	v.mu.Lock()
+	after := v.f.Seq
+	v.mu.Unlock()
+	for r, err := range ledger.Watch(ctx, v.f.Saved.Name, after) {
+		if err != nil {
+			return err
+		}
+		v.record(r)
+	}
+	return nil
+}
+
+// record takes over an event of the journal, and shows a phone that needs somebody since.
+func (v *view) record(r journal.Record) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	phone := v.f.Apply(r)
+	if phone < 0 {
+		if v.watch { // before the phones that follow: a wave may have been opened
+			v.changed(time.Now())
+		}
+		return
+	}
+	if o, is := r.Event.Body.(journal.Outcome); is && v.watch && v.con.JSON {
+		v.emit(v.outcomeDocument(phone, r.Event.At, o), nil)
+	}
+	v.showPhone(phone)
+}
+
+// showPhone shows a phone that needs somebody, once for each outcome.
+func (v *view) showPhone(i int) {
+	_, needs := v.f.Saved.Progress(i, causes)
+	when := v.outcomeAt(i)
+	if !needs || v.ended[i].Equal(when) {
+		return
+	}
+	v.ended[i] = when
+	p, st := v.f.Saved.Plan.Phones[i], v.f.Saved.Steps[i][v.f.Saved.Step(i)]
+	if o := st.Outcome; o != nil && !v.con.JSON {
+		v.say(func(w io.Writer) {
+			layout := v.con.Layout(2, len("unreachable"))
+			fmt.Fprintln(w, layout.Line(console.Red.Cell(o.Failure), console.Plain.Cell(label(p)+lineOf(o.Text))))
+		})
+	}
+}
+
+func (v *view) outcomeAt(i int) time.Time {
+	s := v.f.Saved
+	return s.Steps[i][s.Step(i)].OutcomeAt
+}
 
 // phoneDocument is the end of a phone as JSON.
 type phoneDocument struct {
@@ -35,23 +139,33 @@ type phoneDocument struct {
 	Why     string    `json:"why,omitempty"`
 }
 
-// event shows the end of a phone.
+// outcomeDocument returns the end of a phone as the journal has it.
+func (v *view) outcomeDocument(i int, at time.Time, o journal.Outcome) phoneDocument {
+	p := v.f.Saved.Plan.Phones[i]
+	doc := phoneDocument{1, "phone", at.UTC(), i + 1, p.Address, p.Note, o.Result, o.Version, o.Text}
+	if o.Result == journal.Failed {
+		doc.Outcome = o.Failure
+	}
+	return doc
+}
+
+// event shows the end of a phone of this run: as JSON, and with --verbose each of them.
 func (v *view) event(phone int, e fleet.Event) {
-	if e.Step != fleet.StepDone && e.Step != fleet.StepFailed {
+	if e.Step != fleet.StepDone && e.Step != fleet.StepFailed || !v.con.JSON && !v.con.Verbose {
 		return
 	}
-	p := v.saved.Plan.Phones[phone]
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := v.f.Saved.Plan.Phones[phone]
 	doc := phoneDocument{1, "phone", e.At.UTC(), phone + 1, p.Address, p.Note, string(e.Outcome), e.Device.Version, ""}
 	if f := e.Failure; f != nil {
 		doc.Outcome, doc.Why = string(f.Kind), f.Error()
 	}
-	var text func(io.Writer)
-	if e.Failure != nil || v.con.Verbose {
-		text = func(w io.Writer) {
+	v.emit(doc, func(w io.Writer) {
+		if e.Failure == nil {
 			fmt.Fprintln(w, v.con.Layout(2, len("unreachable")).Line(console.Cells(doc.Outcome, label(p)+lineOf(doc.Why))...))
 		}
-	}
-	v.emit(doc, text)
+	})
 }
 
 func lineOf(why string) string {
@@ -71,41 +185,136 @@ type decisionDocument struct {
 	Limit  string     `json:"limit,omitempty"`
 }
 
-// decided shows what comes next.
+// begin shows how the rollout is expected to go.
+func (v *view) begin(now time.Time) {
+	s := v.f.Saved
+	state := s.State(causes)
+	switch s.Plan.Decide(state, now).Verb {
+	case rollout.Run, rollout.Wait, rollout.Ask:
+	default:
+		return
+	}
+	f := forecastOf(&s.Plan, state, v.meter(), now)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.emit(struct {
+		Schema int    `json:"schema"`
+		Event  string `json:"event"` // forecast
+		*forecastDocument
+	}{1, "forecast", f.document()}, func(w io.Writer) {
+		if f.Phones > 0 {
+			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(f.text())...))
+		}
+	})
+}
+
+// meter returns what was measured: in this rollout, or if nothing was, in earlier runs.
+func (v *view) meter() rollout.Meter {
+	if v.f.Meter.Phones > 0 {
+		return v.f.Meter
+	}
+	return v.base
+}
+
+// decided shows what comes next, as the run decided from what it read.
 func (v *view) decided(s *rollout.Saved, d rollout.Decision) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.f.Take(s)
+	for i := range s.Plan.Phones {
+		v.showPhone(i)
+	}
+	v.show(d)
+}
+
+// show shows a decision, and ends and begins the bars of waves.
+func (v *view) show(d rollout.Decision) {
+	s := v.f.Saved
+	if v.wave >= 0 && (d.Wave != v.wave || d.Verb == rollout.Done) {
+		v.endWave()
+	}
+	v.next = d
 	doc := decisionDocument{1, "next", string(d.Verb), d.Wave + 1, nil, ""}
 	line := ""
 	switch d.Verb {
 	case rollout.Run:
-		wave := s.Plan.Waves[d.Wave]
-		line = fmt.Sprintf("wave %d of %d (%s): %s", d.Wave+1, len(s.Plan.Waves), wave.Name, console.Plural(len(wave.Phones), "phone"))
+		if d.Wave != v.wave {
+			line = v.beginWave(d.Wave)
+		}
 	case rollout.Wait:
 		until := d.Until.UTC()
 		doc.Until = &until
 		line = "no phone is begun until " + d.Until.Local().Format(time.DateTime)
+		if s.Plan.Rules.Window.Open(time.Now()) {
+			line += ": phones that failed are tried again then"
+		}
 	case rollout.Paused:
 		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + exit.Word(s.Name)
 	case rollout.Ask:
-		if !v.con.CanPrompt() {
+		v.endBar()
+		if v.watch || !v.con.CanPrompt() {
 			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, exit.Word(s.Name))
 		}
 	case rollout.Over:
 		doc.Limit = d.Reached.String()
 	case rollout.Stop, rollout.Done:
 	}
-	var text func(io.Writer)
-	if line != "" {
-		text = func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...)) }
+	v.emit(doc, func(w io.Writer) {
+		if line != "" {
+			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...))
+		}
+	})
+	if v.wave >= 0 && v.bar == nil && (d.Verb == rollout.Run || d.Verb == rollout.Wait) {
+		v.startBar()
 	}
-	v.emit(doc, text)
 }
 
-// emit shows a document, or a text if there is one.
+// waveName returns "wave 2 of 4 (20%)".
+func (v *view) waveName(w int) string {
+	return fmt.Sprintf("wave %d of %d (%s)", w+1, len(v.f.Saved.Plan.Waves), v.f.Saved.Plan.Waves[w].Name)
+}
+
+// beginWave begins to show a wave, and returns its line.
+func (v *view) beginWave(w int) string {
+	v.wave, v.since = w, time.Now()
+	count := waveOf(v.f.Saved, w)
+	line := v.waveName(w) + ": " + console.Plural(count.Phones, "phone")
+	if before := count.Updated + count.Failed; before > 0 {
+		line += fmt.Sprintf(", %d of them done before", before)
+	}
+	if count.Waiting < count.Phones {
+		v.since = time.Time{}
+	}
+	return line
+}
+
+// endWave shows the numbers of a wave that ended.
+func (v *view) endWave() {
+	v.endBar()
+	count := waveOf(v.f.Saved, v.wave)
+	line := fmt.Sprintf("%s ended: %d updated, %d failed", v.waveName(v.wave), count.Updated, count.Failed)
+	if !v.since.IsZero() {
+		line += ", in " + console.Span(time.Since(v.since))
+	}
+	ended := count.Updated+count.Failed == count.Phones
+	if v.wave = -1; ended && !v.con.JSON {
+		v.say(func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...)) })
+	}
+}
+
+// say shows lines above the bar.
+func (v *view) say(text func(io.Writer)) { v.emit(nil, text) }
+
+// emit shows a document, or a text above the bar. The lock is held.
 func (v *view) emit(doc any, text func(io.Writer)) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	if text == nil {
 		text = func(io.Writer) {}
 	}
-	_ = v.con.Emit(doc, text) // nobody may read it any more; the phones are followed anyway
+	v.con.Resize()
+	show := func() { _ = v.con.Emit(doc, text) } // nobody may read it any more; the phones are followed anyway
+	if v.bar == nil {
+		show()
+		return
+	}
+	v.bar.WithoutBar(show)
 }

@@ -141,14 +141,14 @@ func IsSimulated(note string) bool {
 	return note == SimulatedNote || strings.HasPrefix(note, SimulatedNote+SimulatedWebNote)
 }
 
-// ReadPhoneList reads a phone list, which must contain a phone. The error has all that is wrong with the list.
-func ReadPhoneList(ctx context.Context, name string) ([]hwcheck.ListedPhone, error) {
+// ReadPhoneList reads a phone list, which must contain a phone. columns are the names of its columns, if they have others. The error has all that is wrong with the list.
+func ReadPhoneList(ctx context.Context, name string, columns ...hwcheck.ColumnName) ([]hwcheck.ListedPhone, error) {
 	const hint = "use a CSV file with a header line; cpupdate help check lists the columns"
 	f, err := atomicfile.Open(ctx, name)
 	if err == nil {
 		defer f.Close()
 		var phones []hwcheck.ListedPhone
-		if phones, err = hwcheck.ReadPhones(f, filepath.Base(name)); err == nil && len(phones) == 0 {
+		if phones, err = hwcheck.Columns(columns).ReadPhones(f, filepath.Base(name)); err == nil && len(phones) == 0 {
 			err = errors.New("contains no phone")
 		}
 		if err == nil {

@@ -94,7 +94,7 @@ func (o *Options) listed(ctx context.Context) ([]hwcheck.ListedPhone, error) {
 	if atomicfile.SameFile(o.List, o.output) {
 		return nil, exit.Usage("simulate", "%s is the list that is read: write to another file with --output", o.output)
 	}
-	listed, err := settings.ReadPhoneList(ctx, o.List)
+	listed, err := settings.ReadPhoneList(ctx, o.List, o.columns...)
 	if err != nil {
 		return nil, err
 	}

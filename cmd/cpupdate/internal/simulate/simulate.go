@@ -26,6 +26,7 @@ const maxSimulated = 1000
 type Options struct {
 	count       int
 	List        string
+	columns     hwcheck.Columns // of the list
 	output      string
 	force       bool
 	ListFaults  bool
@@ -44,7 +45,7 @@ type Options struct {
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	end := console.Group(flags, "Phones")
 	flags.IntVar(&o.count, "count", 1, fmt.Sprintf("`NUMBER` of phones, up to %d", maxSimulated))
-	flags.StringVar(&o.List, "phones", "", "simulate the phones of the list in `FILE` (CSV)")
+	option.AddList(flags, &o.List, &o.columns, "simulate the phones of the list in `FILE` (CSV)")
 	o.addPhoneFlags(flags)
 	end()
 	end = console.Group(flags, "Faults")

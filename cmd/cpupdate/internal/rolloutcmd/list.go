@@ -1,0 +1,156 @@
+package rolloutcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+)
+
+// listDocument is the rollouts as JSON.
+type listDocument struct {
+	Schema   int          `json:"schema"`
+	Rollouts []listedLine `json:"rollouts"`
+}
+
+type listedLine struct {
+	Name   string    `json:"name"`
+	Time   time.Time `json:"time"`
+	User   string    `json:"user,omitempty"`
+	Phones int       `json:"phones"`
+	Images []string  `json:"images"`
+
+	Next    string `json:"next"` // as in the status; incomplete: the plan was not written to its end
+	Updated int    `json:"updated"`
+	Failed  int    `json:"failed"`
+	Left    int    `json:"left_alone"`
+	Host    string `json:"host,omitempty"`
+}
+
+// List shows the rollouts, the newest first.
+func List(ctx context.Context, env Env) error {
+	doc := listDocument{1, []listedLine{}}
+	made, err := exists(env)
+	if err != nil {
+		return err
+	}
+	if made {
+		if doc.Rollouts, err = rollouts(ctx, env); err != nil {
+			return err
+		}
+	}
+	return env.Console.Print(doc, func(w io.Writer) {
+		if len(doc.Rollouts) == 0 {
+			fmt.Fprintln(w, "there are no rollouts; to plan one: cpupdate rollout plan IMAGE --phones FILE")
+		}
+		table := env.Console.Table(0)
+		table.Limit = 24
+		for _, r := range doc.Rollouts {
+			table.Row(console.Cells(r.Name, r.Time.Local().Format(time.DateTime), console.Plural(r.Phones, "phone"), r.text())...)
+		}
+		table.Draw(w)
+	})
+}
+
+// text says how a rollout stands, what it brings, and who planned it.
+func (r listedLine) text() string {
+	state := stateText(r.Next, "")
+	if r.Next == nextIncomplete {
+		state = "its plan was not written to its end"
+	}
+	text := fmt.Sprintf("%s: %d updated, %d failed", state, r.Updated, r.Failed)
+	if r.Left > 0 {
+		text += fmt.Sprintf(", %d left alone", r.Left)
+	}
+	if len(r.Images) > 0 {
+		text += "; " + strings.Join(r.Images, ", ")
+	}
+	if who := originText(journal.Origin{User: r.User, Host: r.Host}); who != "" {
+		text += "; by " + who
+	}
+	return text
+}
+
+// nextIncomplete says that nothing follows: the plan cannot be carried out.
+const nextIncomplete = "incomplete"
+
+// rollouts returns the rollouts of the journal, without pushes.
+func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
+	ledger, err := env.Journal.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer ledger.Close()
+	lines := []listedLine{}
+	for r, err := range ledger.Rollouts(ctx, journal.Filter{}) {
+		if err != nil {
+			return nil, failure("", err)
+		}
+		planned, ok := r.First.Body.(journal.Planned)
+		if !ok || planned.Push {
+			continue
+		}
+		line := listedLine{Name: r.Name, Time: r.First.At, User: planned.By.User, Host: planned.By.Host, Phones: planned.Phones, Images: []string{}}
+		for _, image := range planned.Images {
+			line.Images = append(line.Images, image.Name)
+		}
+		lines = append(lines, line)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range lines {
+		group.Go(func() error { return lines[i].count(ctx, ledger) })
+	}
+	return lines, group.Wait()
+}
+
+// A kindReader is a ledger that reads some kinds of events faster than all of them.
+type kindReader interface {
+	ReadKinds(ctx context.Context, rollout string, kinds ...journal.Kind) iter.Seq2[journal.Record, error]
+}
+
+// decisive returns the kinds of events that say how a rollout stands.
+func decisive() []journal.Kind {
+	return []journal.Kind{
+		journal.KindPlanned, journal.KindRunBegun, journal.KindWaveOpened, journal.KindPaused, journal.KindResumed, journal.KindStopped, journal.KindLimitReached,
+		journal.KindListed, journal.KindTookOver, journal.KindInstructing, journal.KindSending, journal.KindBusy, journal.KindLetGo, journal.KindOutcome, journal.KindRetry,
+	}
+}
+
+// count reads how the rollout stands.
+func (r *listedLine) count(ctx context.Context, ledger journal.Ledger) error {
+	records := ledger.ReadAll(ctx, r.Name)
+	if quick, is := ledger.(kindReader); is {
+		records = quick.ReadKinds(ctx, r.Name, decisive()...)
+	}
+	s, err := rollout.FromRecords(r.Name, records)
+	switch {
+	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrNoRollout): // of another program, or cut off
+		r.Next = nextIncomplete
+		return nil
+	case err != nil:
+		return failure(r.Name, err)
+	}
+	state := s.State(causes)
+	r.Next = string(s.Plan.Decide(state, time.Now()).Verb)
+	for i, at := range state.Phones {
+		switch {
+		case !s.Plan.Phones[i].GetsImage():
+			r.Left++
+		case at.Updated:
+			r.Updated++
+		}
+	}
+	r.Failed = len(s.Failed(causes))
+	return nil
+}

@@ -1,0 +1,107 @@
+package rolloutcmd
+
+import (
+	"context"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+)
+
+// A quickLedger reads only some kinds of events, as that of a file does.
+type quickLedger struct{ journal.Ledger }
+
+func (l quickLedger) ReadKinds(ctx context.Context, name string, kinds ...journal.Kind) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		for r, err := range l.ReadAll(ctx, name) {
+			if (err != nil || slices.Contains(kinds, r.Event.Body.Kind())) && !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestListCounts compares the list with the status after events of every kind, at random: reading only some kinds must not change what
+// the list says.
+func TestListCounts(t *testing.T) {
+	t.Parallel()
+	bodies := []journal.Body{
+		journal.Begun{Run: "r1"},
+		journal.Reported{},
+		journal.Checked{},
+		journal.Instructing{Run: "r1"},
+		journal.Instructed{},
+		journal.Accepted{},
+		journal.Busy{},
+		journal.Fetching{},
+		journal.Fetched{},
+		journal.Sending{Run: "r1"},
+		journal.Sent{},
+		journal.Restarting{},
+		journal.Back{},
+		journal.LetGo{},
+		journal.LetGo{Failure: string(fleet.KindUnreachable), Again: true},
+		refused(),
+		journal.Outcome{Result: journal.Updated},
+		journal.Outcome{Result: journal.NothingToDo},
+		journal.Retry{},
+		journal.Note{},
+		journal.TookOver{Told: time.Unix(1, 0)},
+	}
+	whole := []journal.Body{
+		begun, journal.WaveOpened{Wave: 1}, journal.WaveOpened{Wave: 2}, journal.Paused{}, journal.Resumed{}, journal.Stopped{}, journal.LimitReached{Wave: 1}, journal.Note{},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		rules := rollout.Rules{Parallel: 1, Pause: rollout.PauseCanary, Attempts: 2, StopOn: rollout.Limits{{Cause: rollout.Rejected, Count: 2}}}
+		c := newScene(t, rules, 1, 2)
+		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in each run
+		for range 200 {
+			if phone := random.IntN(4) - 1; phone < 0 {
+				c.add(-1, whole[random.IntN(len(whole))])
+			} else if body := bodies[random.IntN(len(bodies))]; body.Kind() == journal.KindInstructing || body.Kind() == journal.KindSending || !follows(body.Kind()) || told(c, phone) {
+				c.add(phone, body) // the barrier comes before what it announces
+			}
+			var all, quick listedLine
+			all.Name, quick.Name = "spring", "spring"
+			if err := all.count(t.Context(), c.ledger); err != nil {
+				t.Fatal(err)
+			}
+			if err := quick.count(t.Context(), quickLedger{c.ledger}); err != nil {
+				t.Fatal(err)
+			}
+			updated, failed := 0, 0
+			status := statusOf(c.load().Saved)
+			for _, wave := range status.Waves {
+				updated, failed = updated+wave.Updated, failed+wave.Failed
+			}
+			if all.text() != quick.text() || all.Next != status.Next || all.Updated != updated || all.Failed != failed {
+				t.Fatalf("%+v, %+v, status %+v", all, quick, status)
+			}
+			time.Sleep(time.Second)
+		}
+		other := listedLine{Name: "autumn"}
+		if err := other.count(t.Context(), c.ledger); err != nil || other.Next != nextIncomplete {
+			t.Errorf("no plan: %+v, %v", other, err)
+		}
+	})
+}
+
+// follows reports whether an event comes after the barrier.
+func follows(kind journal.Kind) bool {
+	switch kind {
+	case journal.KindInstructed, journal.KindAccepted, journal.KindFetching, journal.KindFetched, journal.KindSent, journal.KindRestarting, journal.KindBack:
+		return true
+	}
+	return false
+}
+
+func told(c *scene, phone int) bool {
+	steps := c.load().Saved.Steps[phone]
+	return !steps[0].Told.IsZero()
+}
