@@ -27,6 +27,10 @@ func arrows() map[string][]string {
 		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/hwcheck":          {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/journal":          {},
+		"pkg/site": {
+			module + "pkg/journal", module + "pkg/journal/jetstream", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
+		},
+		"internal/natstest":    {module + "pkg/journal/jetstream", "github.com/nats-io/nats-server/v2/server"},
 		"pkg/journal/sqlite":   {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
