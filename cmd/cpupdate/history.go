@@ -26,7 +26,8 @@ instruct it again until it is known how that ended.`,
 		Example: `  cpupdate history
   cpupdate history 192.0.2.50
   cpupdate history --since 7d --csv`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeJournalPhones(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				if o.Phone = args[0]; strings.TrimSpace(o.Phone) == "" {

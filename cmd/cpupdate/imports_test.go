@@ -87,6 +87,7 @@ func commandFromOutside() map[string][]string {
 		"settings/tomledit": {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"images":            {"github.com/spf13/pflag"},
 		"option":            {"github.com/spf13/pflag"},
+		"delivery":          {"github.com/spf13/pflag"},
 		"pack":              {"github.com/spf13/pflag"},
 		"simulate":          {"github.com/spf13/pflag"},
 		"defaults":          {"github.com/spf13/pflag"},

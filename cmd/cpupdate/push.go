@@ -74,7 +74,22 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	end = console.Group(flags, "Output")
 	flags.BoolVarP(&o.DryRun, "dry-run", "n", false, "query and check the phones, and show what would be sent where; send nothing, update nothing")
 	end()
-	end = console.Group(flags, "Server")
+	addDeliveryFlags(a, cmd, &o.Options)
+	end = console.Group(flags, "This machine")
+	addJournalFlag(a, flags)
+	end()
+	o.Phones.Permit.AddFlags(flags)
+	end = console.Group(flags, "Timing")
+	addPriorityFlag(flags, &o.Priority)
+	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that a run that was cut off instructed may take from then to report the new version (`DURATION`)")
+	end()
+	o.Image.AddTrustFlags(flags)
+}
+
+// addDeliveryFlags declares the flags that say how images get to phones.
+func addDeliveryFlags(a *app, cmd *cobra.Command, o *delivery.Options) {
+	flags := cmd.Flags()
+	end := console.Group(flags, "Server")
 	o.Route.AddFlags(flags)
 	o.Route.Web.AddTransferFlags(flags)
 	addProfileFlag(a, cmd, &o.Route.Profile)
@@ -82,15 +97,11 @@ func addPushFlags(a *app, cmd *cobra.Command, o *push.Options) {
 	o.Upload.AddFlags(flags)
 	o.Fetch.AddFlags(flags)
 	o.Listen.AddFlags(flags)
-	end = console.Group(flags, "This machine")
-	addJournalFlag(a, flags)
-	end()
-	o.Phones.Permit.AddFlags(flags)
-	end = console.Group(flags, "Timing")
-	flags.StringVar(&o.Priority, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
-	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that a run that was cut off instructed may take from then to report the new version (`DURATION`)")
-	end()
-	o.Image.AddTrustFlags(flags)
+}
+
+// addPriorityFlag declares the flag of the priority of an update.
+func addPriorityFlag(flags *pflag.FlagSet, priority *string) {
+	flags.StringVar(priority, "priority", "normal", "`normal|immediate`: normal waits until a phone's call ends, immediate ends calls")
 }
 
 // addJournalFlag declares the flag of the journal.

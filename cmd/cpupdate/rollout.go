@@ -4,8 +4,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/rolloutcmd"
@@ -69,6 +71,7 @@ is kept in the journal under a name; no phone is changed.`,
 	flags.IntVar(&o.Attempts, "attempts", 3, "how often a phone is tried that cannot be reached or is busy: a `NUMBER`")
 	end()
 	o.Listen.AddFlags(flags)
+	o.Phones.Permit.AddFlags(flags)
 	end = console.Group(flags, "Timing")
 	flags.DurationVar(&o.Timeout, "timeout", option.ContactTimeout, "how long to wait for a phone to accept a contact request (`DURATION`)")
 	flags.DurationVar(&o.Settle, "settle", 15*time.Minute, "how long a phone that was instructed before a stop may take from then to report the new version (`DURATION`)")
@@ -79,34 +82,78 @@ is kept in the journal under a name; no phone is changed.`,
 }
 
 func newRolloutRun(a *app) *cobra.Command {
-	o := rolloutcmd.RunOptions{Listen: option.Listen{Network: a.phoneNet}}
+	o := newRunOptions(a)
 	cmd := &cobra.Command{
 		Use:   "run NAME",
 		Short: "Carry out a rollout, or go on with it",
-		Long: `Phones call back to this machine and fetch the images from it by HTTPS, so its
-firewall must let them in (--listen). The command ends when every phone has an
-outcome, or a limit or a person stops the rollout. After a stop of any kind, the
-same command goes on: phones that may have been instructed are queried first.
+		Long: `Phones call back to this machine, so its firewall must let them in (--listen).
+They get the images by the same routes as with cpupdate push: from this machine
+(--serve, which is the default), from a server to which the images are uploaded
+first (--profile, --use-defaults, --server ...), or by their web pages (--web).
+
+The command ends when every phone has an outcome, or a limit or a person stops
+the rollout. After a stop of any kind, the same command goes on: phones that may
+have been instructed are queried first. Without flags, it goes on with the flags
+of the run before. If any flag is given, only what is given counts.
 
 Only one run carries out a rollout: another one takes over from it.`,
-		Example: `  cpupdate rollout run spring`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("parallel") {
-				return exit.Usage("rollout run", "--parallel is a flag of the plan: see cpupdate help rollout plan")
-			}
-			return rolloutcmd.Run(cmd.Context(), a.env(), o, args[0])
-		},
+		Example: `  cpupdate rollout run spring
+  cpupdate rollout run spring --profile berlin
+  cpupdate rollout run spring --web --password-file secret`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeRollouts(a),
 	}
+	addRunFlags(a, cmd, &o)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		flags := cmd.Flags()
+		if flags.Changed("parallel") {
+			return exit.Usage("rollout run", "--parallel is a flag of the plan: see cpupdate help rollout plan")
+		}
+		if flags.Changed("settle") && o.Settle <= 0 {
+			return exit.Usage("rollout run", "--settle %s: must be greater than zero", o.Settle)
+		}
+		o.Given = delivery.Kept(flags, func(name string) bool { return name == "journal" || cmd.InheritedFlags().Lookup(name) != nil })
+		o.Again = func(kept []string, own bool) (rolloutcmd.RunOptions, console.Flags, error) {
+			return runAgain(a, flags, kept, own)
+		}
+		o.Line = func(kept []string) string { return delivery.KeptLine(flags, kept) }
+		return rolloutcmd.Run(cmd.Context(), a.env(), o, args[0])
+	}
+	addRolloutJournal(a, cmd)
+	return cmd
+}
+
+func newRunOptions(a *app) rolloutcmd.RunOptions {
+	return rolloutcmd.RunOptions{Options: delivery.Options{Route: option.Route{Command: "rollout run"}, Listen: option.Listen{Network: a.phoneNet}}}
+}
+
+// addRunFlags declares the flags of rollout run that are kept for the next one.
+func addRunFlags(a *app, cmd *cobra.Command, o *rolloutcmd.RunOptions) {
 	flags := cmd.Flags()
-	o.Listen.AddFlags(flags)
+	addDeliveryFlags(a, cmd, &o.Options)
 	flags.Lookup("parallel").Hidden = true
 	end := console.Group(flags, "Phones")
 	flags.StringVar(&o.Hardware, "hardware", "", "read a hardware table from `FILE` (TOML)")
 	end()
+	end = console.Group(flags, "Timing")
+	addPriorityFlag(flags, &o.Priority)
+	flags.DurationVar(&o.Settle, "settle", 0, "how long a phone that was instructed before a stop may take from then to report the new version (`DURATION`; default: as the plan says)")
+	end()
 	o.Image.AddTrustFlags(flags)
-	addRolloutJournal(a, cmd)
-	return cmd
+}
+
+// runAgain parses the flags of an earlier run. given are those of the command line: all that is not about the route.
+func runAgain(a *app, given *pflag.FlagSet, kept []string, own bool) (rolloutcmd.RunOptions, console.Flags, error) {
+	o := newRunOptions(a)
+	cmd := &cobra.Command{Use: "run"}
+	addRunFlags(a, cmd, &o)
+	flags := cmd.Flags()
+	if err := delivery.ParseKept(flags, kept, own); err != nil {
+		return o, console.Flags{}, err
+	}
+	known := flagsOf(flags)
+	known.Given = func(name string) bool { return flags.Changed(name) || given.Changed(name) }
+	return o, known, nil
 }
 
 func newRolloutStatus(a *app) *cobra.Command {
@@ -122,6 +169,8 @@ carries it out. Ctrl-C ends only the command that watches.`,
 		Example: `  cpupdate rollout status spring
   cpupdate rollout status spring --watch`,
 		Args: cobra.MaximumNArgs(1),
+
+		ValidArgsFunction: completeRollouts(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := ""
 			if len(args) > 0 {
@@ -167,7 +216,8 @@ report is made from the journal at any time, also while the rollout runs.
 		Example: `  cpupdate rollout report spring
   cpupdate rollout report spring --html spring.html
   cpupdate rollout report spring --phone-list > again.csv`,
-		Args: cobra.ExactArgs(1),
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeRollouts(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return rolloutcmd.Report(cmd.Context(), a.env(), o, args[0], a.clock())
 		},
@@ -193,6 +243,8 @@ func newRolloutChange(a *app, change rolloutcmd.Change, short, long string) *cob
 		Long:    long,
 		Example: "  cpupdate rollout " + string(change) + " spring",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: completeRollouts(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return rolloutcmd.Apply(cmd.Context(), a.env(), change, o, args[0])
 		},

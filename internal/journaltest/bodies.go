@@ -17,6 +17,7 @@ func Bodies() []journal.Body {
 	return []journal.Body{
 		journal.Planned{Images: []journal.Image{image}, Route: route, By: by, Overrides: overrides, Phones: 412, Push: true},
 		journal.RunBegun{Run: "r1", By: by, Route: route},
+		journal.FlagsKept{By: by, Flags: []string{"--profile=berlin", "--password-command"}},
 		journal.WaveOpened{Wave: 1, Name: "canary", Phones: 4},
 		journal.Paused{By: by, Reason: "lunch"},
 		journal.Resumed{By: by},

@@ -63,6 +63,13 @@ type RunBegun struct {
 	Route Route  `json:"route,omitzero"`
 }
 
+// FlagsKept holds the flags of a run that say how the images get to the phones, so that a later run can go on with them. There is
+// no password in them.
+type FlagsKept struct {
+	By    Origin   `json:"by,omitzero"`
+	Flags []string `json:"flags"` // each as --name=value, or as --name if its value is not kept
+}
+
 // WaveOpened says that the phones of a wave may be begun.
 type WaveOpened struct {
 	Wave   int    `json:"wave"` // from 1
@@ -240,6 +247,9 @@ func (Planned) Kind() Kind { return KindPlanned }
 
 // Kind returns KindRunBegun.
 func (RunBegun) Kind() Kind { return KindRunBegun }
+
+// Kind returns KindFlagsKept.
+func (FlagsKept) Kind() Kind { return KindFlagsKept }
 
 // Kind returns KindWaveOpened.
 func (WaveOpened) Kind() Kind { return KindWaveOpened }

@@ -167,6 +167,8 @@ func Decode(kind Kind, data []byte) (Body, error) {
 		return decode[Planned](data)
 	case KindRunBegun:
 		return decode[RunBegun](data)
+	case KindFlagsKept:
+		return decode[FlagsKept](data)
 	case KindWaveOpened:
 		return decode[WaveOpened](data)
 	case KindPaused:

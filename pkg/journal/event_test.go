@@ -18,6 +18,7 @@ import (
 const stable = `
 planned {"images":[{"name":"cp600.img","version":"V1 R4.9.0","software_type":"Unify SIP","sha256":"00ff","size":41943040}],"route":{"way":"server","server":"ftp://files.example/phones","profile":"berlin","listen":"192.0.2.9:8085"},"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"overrides":[{"rule":"downgrade","reason":"ticket 17"}],"phones":412,"push":true}
 run-begun {"run":"r1","by":{"user":"anna","host":"laptop","tool":"1.4.0"},"route":{"way":"server","server":"ftp://files.example/phones","profile":"berlin","listen":"192.0.2.9:8085"}}
+flags-kept {"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"flags":["--profile=berlin","--password-command"]}
 wave-opened {"wave":1,"name":"canary","phones":4}
 paused {"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"reason":"lunch"}
 resumed {"by":{"user":"anna","host":"laptop","tool":"1.4.0"}}
@@ -65,7 +66,7 @@ func TestStableNames(t *testing.T) {
 // TestNoSecret fails when a type gets a field that is not one of these, so that nobody adds one for a password by accident.
 func TestNoSecret(t *testing.T) {
 	known := strings.Fields(`Images Route By Overrides Phones Push Name Version SoftwareType SHA256 Size Way Server Profile Listen User Host
-		Tool Rule Reason Run Wave Cause Limit Count Address MAC Note Room Site Attempt Type PartNumber Device Verdict Bytes Failure Text
+		Tool Rule Reason Run Flags Wave Cause Limit Count Address MAC Note Room Site Attempt Type PartNumber Device Verdict Bytes Failure Text
 		Result Instructed Keeps Took Data PayloadSHA256 Rollout Told Before Again`)
 	var walk func(reflect.Type)
 	walk = func(typ reflect.Type) {

@@ -7,6 +7,7 @@ type Kind string
 const (
 	KindPlanned      Kind = "planned"       // the first event of a rollout
 	KindRunBegun     Kind = "run-begun"     // a process began to carry it out
+	KindFlagsKept    Kind = "flags-kept"    // the flags of a run, for those that go on
 	KindWaveOpened   Kind = "wave-opened"   // the phones of a wave may be begun
 	KindPaused       Kind = "paused"        // no phone is begun until KindResumed
 	KindResumed      Kind = "resumed"       //
@@ -59,7 +60,7 @@ const (
 // stream returns the streams for a kind; a kind of a newer program may occur in all of them.
 func (k Kind) stream() stream {
 	switch k {
-	case KindPlanned, KindRunBegun, KindWaveOpened, KindPaused, KindResumed, KindStopped, KindLimitReached:
+	case KindPlanned, KindRunBegun, KindFlagsKept, KindWaveOpened, KindPaused, KindResumed, KindStopped, KindLimitReached:
 		return ofRollout
 	case KindListed, KindBegun, KindTookOver, KindReported, KindChecked, KindInstructing, KindInstructed, KindAccepted, KindBusy, KindFetching,
 		KindFetched, KindSending, KindSent, KindRestarting, KindBack, KindLetGo, KindOutcome, KindRetry:

@@ -36,6 +36,11 @@ func change(ctx context.Context, l journal.Ledger, name string, decide func(*Sav
 	return failure
 }
 
+// KeepFlags notes the flags of a run, so that a later one can go on with them.
+func KeepFlags(ctx context.Context, l journal.Ledger, name string, kept journal.FlagsKept) error {
+	return change(ctx, l, name, func(*Saved) ([]journal.Body, error) { return []journal.Body{kept}, nil })
+}
+
 // Hold pauses a rollout until [Resume]. Phones that are on their way are followed to their end.
 func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
 	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {

@@ -26,7 +26,7 @@ type Engine struct {
 	Crew   Crew             // takes as many phones at a time as the rules say; its events go to Handle
 	Causes CauseFunc
 
-	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks
+	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it
 	Gap    time.Duration                       // shortest time from the last event of a phone in an earlier run to its next contact; 1 min if 0
 

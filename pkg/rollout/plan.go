@@ -16,6 +16,33 @@ type Plan struct {
 	Phones []Phone `json:"phones"`
 	Waves  []Wave  `json:"waves"`
 	Rules  Rules   `json:"rules"`
+
+	Permits Permits `json:"permits,omitzero"`
+}
+
+// Permits are the rules that a person overrode for all phones of a plan. Those of one phone are its Override.
+type Permits struct {
+	TypeChange bool `json:"allow_type_change,omitempty"`
+	Downgrade  bool `json:"allow_downgrade,omitempty"`
+	Reinstall  bool `json:"reinstall,omitempty"` // phones get a version that they run already
+}
+
+// Rules returns the rules that are overridden.
+func (p Permits) Rules() []string {
+	var rules []string
+	if p.TypeChange {
+		rules = append(rules, string(hwcheck.SoftwareType))
+	}
+	if p.Downgrade {
+		rules = append(rules, string(hwcheck.Downgrade))
+	}
+	return rules
+}
+
+// Policy adds the permits to a policy.
+func (p Permits) Policy(policy hwcheck.Policy) hwcheck.Policy {
+	policy.AllowTypeChange, policy.AllowDowngrade, policy.Reinstall = p.TypeChange, p.Downgrade, p.Reinstall
+	return policy
 }
 
 // Rules say how fast a rollout goes, and when it stops.

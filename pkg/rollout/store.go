@@ -17,6 +17,8 @@ type head struct {
 	Images []Image  `json:"images"`
 	Waves  []string `json:"waves"`
 	Rules  Rules    `json:"rules"`
+
+	Permits Permits `json:"permits,omitzero"`
 }
 
 // entry is what the journal keeps of a phone of a plan.
@@ -38,7 +40,7 @@ func keyOf(rollout string, p Phone, step int) journal.Key {
 // Save writes a plan into the journal: first its head, and then each phone. A plan that was not written to its end has fewer
 // phones than its head says, and cannot be carried out.
 func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, planned journal.Planned, plan Plan) error {
-	h := head{Images: plan.Images, Rules: plan.Rules}
+	h := head{Images: plan.Images, Rules: plan.Rules, Permits: plan.Permits}
 	wave := map[int]int{}
 	for w, one := range plan.Waves {
 		h.Waves = append(h.Waves, one.Name)
@@ -88,11 +90,12 @@ type Saved struct {
 	Planned journal.Planned
 	Plan    Plan
 	Control Control
-	Route   journal.Route  // of the last run; zero before the first one
-	By      journal.Origin // who began it
-	Reason  string         // why it is paused or stopped, as whoever did it said
-	Seq     journal.Seq    // of the last event of the rollout's own stream
-	begun   journal.Seq    // when the last run began
+	Route   journal.Route     // of the last run; zero before the first one
+	By      journal.Origin    // who began it
+	Kept    journal.FlagsKept // of the last run that had flags
+	Reason  string            // why it is paused or stopped, as whoever did it said
+	Seq     journal.Seq       // of the last event of the rollout's own stream
+	begun   journal.Seq       // when the last run began
 
 	Steps [][]journal.State // of each phone, for each of its images
 }
@@ -161,12 +164,14 @@ func (s *Saved) apply(e journal.Event) error {
 			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
 		}
 		s.At, s.Planned = e.At, body
-		s.Plan.Images, s.Plan.Rules = h.Images, h.Rules
+		s.Plan.Images, s.Plan.Rules, s.Plan.Permits = h.Images, h.Rules, h.Permits
 		for _, name := range h.Waves {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
 	case journal.RunBegun:
 		s.Control.Run, s.Route, s.By, s.begun = body.Run, body.Route, body.By, e.Seq
+	case journal.FlagsKept:
+		s.Kept = body
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,7 +89,7 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 func (t *turn) run(ctx context.Context) ([]fleet.Result, error) {
 	defer t.hold()
 	e, plan := t.e, t.e.Base
-	plan.Settle, plan.Commit, plan.Phones = t.saved.Plan.Rules.Settle, t.commit, t.targets()
+	plan.Settle, plan.Commit, plan.Phones = cmp.Or(plan.Settle, t.saved.Plan.Rules.Settle), t.commit, t.targets()
 	if !t.saved.Planned.Push {
 		plan.Begin, plan.Ready = t.mayBegin, t.mayContact
 	}

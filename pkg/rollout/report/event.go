@@ -99,6 +99,8 @@ func rolloutText(body journal.Body) string {
 	switch b := body.(type) {
 	case journal.RunBegun:
 		return joined(", ", byText(b.By), b.Route.Way, b.Route.Server)
+	case journal.FlagsKept:
+		return byText(b.By) // the flags name files of that machine
 	case journal.WaveOpened:
 		return fmt.Sprintf("wave %d, %s: %s", b.Wave, b.Name, count(b.Phones, "phone"))
 	case journal.LimitReached:

@@ -31,7 +31,7 @@ func imageFailure(plan fleet.Plan, in Context, results []fleet.Result, cause err
 	if len(without) > 0 {
 		text += fmt.Sprintf("; %d of %s %s not updated: %s", len(without), console.Plural(len(results), "phone"), console.IsAre(len(without)), ShortList(without))
 	}
-	hints := []string{"wait until the program that writes the image has finished, check the image, then push it again"}
+	hints := []string{"wait until the program that writes the image has finished, check the image, then run the command again"}
 	if len(with) > 0 {
 		text += "; may still update, because they got the whole image as it was verified: " + ShortList(with)
 		hints = append(hints, "query which version they run: "+queryAgain(plan, in, results))

@@ -37,7 +37,8 @@ type Context struct {
 
 	Columns hwcheck.Columns // of the list
 
-	Transfer bool // the phones' pages are given a transfer form
+	Transfer bool   // the phones' pages are given a transfer form
+	Rollout  string // its name, "" for another command
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -138,7 +139,11 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	}
 	switch {
 	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
-		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, push again"
+		again := "push again"
+		if in.Rollout != "" {
+			again = "use cpupdate rollout retry " + exit.Word(in.Rollout)
+		}
+		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, " + again
 	case f.Kind == fleet.KindTooLong:
 		return ofTooLong(hint, f)
 	case f.Kind == fleet.KindRejected && r.Fetch.Requests == 0 && in.Transfer:
@@ -340,9 +345,18 @@ func keyHints(keys []string) []string {
 		hints = append(hints, fmt.Sprintf("%s: %s", fleet.KindPageTrust, key))
 	}
 	if more := len(keys) - most; more > 0 {
-		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, push to these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
+		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, run the command for these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
 	}
 	return hints
+}
+
+// RunHints returns the hints for phones that failed: one for each kind of failure, and one for each key that is not trusted.
+func RunHints(phones []fleet.Target, in Context, results []fleet.Result) []string {
+	var bad []*exit.Error
+	for i, r := range results {
+		bad = append(bad, PhoneFailure(phones[i].Address, in, r))
+	}
+	return hintsOf(fleet.Plan{Phones: phones}, in, results, bad)
 }
 
 // HintOf returns the next step for a kind of failure of a phone, with PHONE for its address; "" if there is none.

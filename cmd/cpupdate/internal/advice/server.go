@@ -116,7 +116,7 @@ func serverFailure(err error, e *transfer.Error) error {
 
 // specialHint returns the hint for an error whose step or reply says more than its kind; "" if none does.
 func specialHint(e *transfer.Error) string {
-	const inPlace = "push with --in-place, which writes directly to the final name (phones may fetch half a file meanwhile)"
+	const inPlace = "use --in-place, which writes directly to the final name (phones may fetch half a file meanwhile)"
 	switch {
 	case e.Kind == transfer.KindLogin && (e.Code == 332 || e.Code == 532):
 		return "give an account with --account: this server requires one in addition to the user name"

@@ -37,13 +37,13 @@ func WebTable() []PhoneRow {
 		{fleet.KindPassword, exit.CodeSettings, 0, "check the administrator's password with a browser, once: after a few wrong passwords, a phone accepts none for a while", ""},
 		{fleet.KindLocked, exit.CodeSettings, 0, "wait until the phone accepts passwords again, and find the right password before you try any phone", ""},
 		{fleet.KindNewPassword, exit.CodeSettings, 0, "set the phone's new password with a browser, then try again with that password", ""},
-		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, use push --web --serve: its page takes no file, and has a transfer form only; otherwise " + compare, ""},
+		{fleet.KindNoForm, exit.CodeRejected, 0, "for an OpenStage phone, add --serve: its page takes no file, and has a transfer form only; otherwise " + compare, ""},
 		{fleet.KindManyForms, exit.CodeRejected, 0, compare, ""},
 		{fleet.KindTooLong, exit.CodeSettings, 0, "shorten the name of the file with --filename; without --serve, give phones a shorter address with --fetch-url, or a shorter login with --fetch-username and --fetch-password-file; with --serve, use --method ftp, or a shorter host in --advertise", ""},
 		{fleet.KindFormLacks, exit.CodeRejected, 0, "choose what the form has: another --method, or an account, user or path less; otherwise " + compare, ""},
 		{fleet.KindPageRefused, exit.CodeRejected, 0, "see the page's message above; most often the stated hardware level is wrong: find out the level of this phone by its part number, and correct --hw-level or the list", ""},
 		{fleet.KindUploadCut, exit.CodeUnreachable, 0, "try again, and keep this machine awake and on the network; if the upload is too slow, raise --patience; with --limit-rate, all phones share that rate: raise it, or omit it; the phone discards an incomplete upload", ""},
-		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then push to the phones that were left alone", ""},
+		{fleet.KindStopped, exit.CodeStopped, 0, "find the right password first, then run the command for the phones that were left alone", ""},
 	}
 }
 

@@ -43,6 +43,7 @@ type Delivery struct {
 	Context advice.Context // what hints need to know of this run
 	Images  []*Image       // File, Read, Policy and Needed are set by the caller, before Prepare
 	Phones  []fleet.Target // set by the caller, before Prepare
+	Ended   []bool         // which of the phones get nothing any more, by their number; nil: none of them
 
 	o        Options
 	server   *option.Destination // nil if nothing is uploaded to a server
@@ -68,6 +69,9 @@ func Resolve(ctx context.Context, env Env, o Options, files ...string) (*Deliver
 			return nil, err
 		}
 	}
+	if len(files) > 1 && d.server != nil && !o.Fetch.TakesSeveral(d.server) {
+		return nil, exit.Errorf(exit.CodeUsage, "end the URL with /: each image is then fetched by its name", "--fetch-url is the address of one file, and there are %d images", len(files))
+	}
 	names, err := o.Upload.Names(o.command(), files...)
 	if err != nil {
 		return nil, err
@@ -92,6 +96,10 @@ func (d *Delivery) Stored() hwcheck.Phone {
 	}
 	return d.server.Phone
 }
+
+// ReplaceOwn lets an upload replace files of the same names in spite of --no-overwrite: an earlier run of the same rollout uploaded
+// them.
+func (d *Delivery) ReplaceOwn() { d.o.Upload.NoOverwrite = false }
 
 // HeaderOnly reports whether the digest of an image may be computed while it is sent. Otherwise it is verified before a phone gets
 // a command.
@@ -187,10 +195,19 @@ func (d *Delivery) begin(s *callback.Server, im *Image) (err error) {
 		}
 	case d.o.Route.Serve:
 		im.source = fleet.Served(s.Server, name, content, s.Back)
+	case d.o.Route.ToServer():
+		im.source = notUploaded{} // so far
 	default:
 		im.source = fleet.Elsewhere(im.deploy)
 	}
 	return err
+}
+
+// notUploaded is the source of an image that was not uploaded, because no phone seemed to need it.
+type notUploaded struct{}
+
+func (notUploaded) Grant(fleet.Request) (*fleet.Grant, error) {
+	return nil, errors.New("this run did not upload the image, since no phone needed it when it began: run the command again")
 }
 
 // Image returns an image as phones get it. Their numbers in the plan of the run must be those of Phones.

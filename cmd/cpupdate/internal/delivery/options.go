@@ -27,6 +27,19 @@ func (o *Options) Validate(withPhones bool) error {
 	return cmp.Or(o.Route.Validate(), o.checkRoute(withPhones), o.checkPriority(), o.Listen.Validate(o.command()))
 }
 
+// ServeUnlessNamed makes this machine the server if no flag names a route.
+func (o *Options) ServeUnlessNamed() error {
+	switch {
+	case o.Route.Named():
+		return nil
+	case o.Route.Password.Given() || o.Route.Web.ServerPassword.Given() || len(o.Route.Trust.Given()) > 0 || o.Fetch.Given() != "" || o.Upload.OnlySent() != "":
+		return exit.Errorf(exit.CodeUsage, "name the server with --use-defaults, --profile or --server, or the phones' web pages with --web",
+			"some of the flags are about a server or a web page, and none is named: without one, phones fetch the images from this machine")
+	}
+	o.Route.Serve = true
+	return nil
+}
+
 // checkPriority rejects an unknown priority.
 func (o *Options) checkPriority() error {
 	if o.Priority != string(wpi.Normal) && o.Priority != string(wpi.Immediate) {

@@ -52,6 +52,9 @@ func (d *Delivery) needed() bool {
 func (d *Delivery) onePageEach() error {
 	seen := map[string]string{}
 	for i, t := range d.Phones {
+		if d.ended(i) {
+			continue
+		}
 		page := d.pageOf(i)
 		if first, twice := seen[page]; twice {
 			return exit.Errorf(exit.CodeSettings, "remove one of the two", "%s and %s are the same phone: both have the web page %s", first, t.Address, page)
@@ -63,11 +66,36 @@ func (d *Delivery) onePageEach() error {
 
 // trustPages decides which keys of web pages are trusted, before a password is requested.
 func (d *Delivery) trustPages(ctx context.Context, base trust.Policy) ([]trust.Policy, error) {
-	pages := option.Pages{
-		Command: d.o.command(), Web: &d.o.Route.Web, Listen: &d.o.Listen, Phones: d.Phones, Timeout: d.options.Timeout, Context: d.Context,
+	policies := make([]trust.Policy, len(d.Phones))
+	var phones []fleet.Target
+	var numbers []int
+	for i, t := range d.Phones {
+		if !d.ended(i) {
+			phones, numbers = append(phones, t), append(numbers, i)
+		}
 	}
-	return pages.Trust(ctx, d.Console, d.KnownHosts, base)
+	pages := option.Pages{
+		Command: d.o.command(), Web: &d.o.Route.Web, Listen: &d.o.Listen, Phones: phones, Timeout: d.options.Timeout, Context: d.Context,
+	}
+	trusted, err := pages.Trust(ctx, d.Console, d.KnownHosts, base)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range numbers {
+		policies[i] = trusted[n]
+	}
+	for i := range d.Phones {
+		if d.ended(i) { // it may begin anew, if a person says so meanwhile
+			if policies[i], err = d.KnownHosts.PolicyAmong(base, d.pageOf(i), len(d.Phones)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return policies, nil
 }
+
+// ended reports whether a phone gets nothing any more.
+func (d *Delivery) ended(phone int) bool { return d.Ended != nil && d.Ended[phone] }
 
 // webPassword reads the password of the pages, which is never stored.
 func (d *Delivery) webPassword(ctx context.Context) (secret.Secret, error) {

@@ -85,6 +85,12 @@ func (o *Fetch) Deployment(d *Destination, filename string) (wpi.Deployment, err
 	return deploy, nil
 }
 
+// TakesSeveral reports whether phones find several images by the names of their files.
+func (o *Fetch) TakesSeveral(d *Destination) bool {
+	u, err := settings.ParseFetchURL(o.withStored(d.Fetch).URL)
+	return err != nil || strings.HasSuffix(u.Path, "/") || u.Path == ""
+}
+
 // settingOf returns our name of a setting whose value a phone would not understand.
 func (o *Fetch) settingOf(name string) string {
 	switch {

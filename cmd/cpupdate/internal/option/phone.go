@@ -10,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
 // Phone describe one phone.
@@ -55,6 +56,11 @@ func (o *Permits) validate(command string) error {
 		return exit.Usage(command, "--reason needs --override")
 	}
 	return nil
+}
+
+// OfAll returns the permits that are for all phones of a rollout. An override is for one phone: the list has it.
+func (o Permits) OfAll() rollout.Permits {
+	return rollout.Permits{TypeChange: o.typeChange, Downgrade: o.downgrade, Reinstall: o.Reinstall}
 }
 
 // Policy adds the overrides to the policy for signatures.

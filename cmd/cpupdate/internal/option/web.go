@@ -65,6 +65,9 @@ func (o *Route) namesServer() bool {
 	return len(o.Access.Given()) > 0 || o.UseDefaults || o.Profile != ""
 }
 
+// Named reports whether flags name a route.
+func (o *Route) Named() bool { return o.Serve || o.Web.On || o.namesServer() }
+
 // ToPage reports whether the image is uploaded to the phones' pages.
 func (o *Route) ToPage() bool {
 	return o.Web.On && !o.Web.PhoneDefaults && !o.Serve && !o.namesServer()

@@ -39,13 +39,14 @@ type PlanOptions struct {
 
 // planner makes one plan.
 type planner struct {
-	env    Env
-	o      PlanOptions
-	rules  rollout.Rules
-	sizes  []rollout.WaveSize
-	table  *hwcheck.Table
-	policy hwcheck.Policy
-	offers []rollout.Offer
+	env     Env
+	o       PlanOptions
+	rules   rollout.Rules
+	sizes   []rollout.WaveSize
+	table   *hwcheck.Table
+	permits rollout.Permits
+	policy  hwcheck.Policy
+	offers  []rollout.Offer
 
 	forecast forecast
 }
@@ -71,6 +72,7 @@ func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Tim
 	if err != nil {
 		return exit.New(exit.CodeSettings, err)
 	}
+	plan.Permits = p.permits
 	if err := p.save(ctx, plan, now); err != nil {
 		return err
 	}
@@ -146,7 +148,8 @@ func (p *planner) load(ctx context.Context, name string) error {
 		return err
 	}
 	l.SHA256 = true
-	p.policy = l.Policy
+	p.permits = p.o.Phones.Permit.OfAll()
+	p.policy = p.permits.Policy(l.Policy)
 	all, err := images.Targets([]string{name})
 	if err != nil {
 		return err
@@ -238,6 +241,9 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 	}
 	defer ledger.Close()
 	planned := journal.Planned{By: p.env.Journal.Origin()}
+	for _, rule := range plan.Permits.Rules() {
+		planned.Overrides = append(planned.Overrides, journal.Override{Rule: rule})
+	}
 	for _, image := range plan.Images {
 		planned.Images = append(planned.Images, journal.Image{
 			Name: image.Name, Version: image.Version.String(), SoftwareType: image.SoftwareType, SHA256: image.SHA256, Size: image.Size,
@@ -268,6 +274,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 		}
 		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
 		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(head)...))
+		writePermits(w, con, plan)
 		table := con.Table(2)
 		for _, wave := range plan.Waves {
 			table.Row(console.Cells(wave.Name, console.Plural(len(wave.Phones), "phone"), waveVersions(plan, wave))...)
@@ -288,6 +295,43 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", exit.Word(p.o.Name))
 		}
 	}
+}
+
+// writePermits writes a line that says what a plan overrides, if it does.
+func writePermits(w io.Writer, con *console.Console, plan rollout.Plan) {
+	if text := permitted(plan); text != "" {
+		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(text)...))
+	}
+}
+
+// permitted says what a plan overrides: for all phones, and how many phones have an override of their own. "" if that is nothing.
+func permitted(plan rollout.Plan) string {
+	var parts []string
+	for _, part := range []struct {
+		on   bool
+		text string
+	}{
+		{plan.Permits.TypeChange, "another software type (--allow-type-change)"},
+		{plan.Permits.Downgrade, "an older version (--allow-downgrade)"},
+		{plan.Permits.Reinstall, "the version that a phone runs already (--reinstall)"},
+	} {
+		if part.on {
+			parts = append(parts, part.text)
+		}
+	}
+	n := 0
+	for _, phone := range plan.Phones {
+		if phone.GetsImage() && phone.Override != "" {
+			n++
+		}
+	}
+	if n > 0 {
+		parts = append(parts, fmt.Sprintf("overrides of the list for %s", console.Plural(n, "phone")))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "allowed: " + strings.Join(parts, ", ")
 }
 
 // waveVersions returns which versions the phones of a wave get.

@@ -1,129 +1,208 @@
 package rolloutcmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
-	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
-	"github.com/cpupdate/cpupdate/pkg/transfer"
-	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
 // RunOptions are the flags of rollout run.
 type RunOptions struct {
+	delivery.Options
 	Image    images.Options
 	Hardware string
-	Listen   option.Listen
+	Settle   time.Duration // 0: as the plan says
+
+	Given []string                   // the flags of the command line, as the journal keeps them
+	Again AgainFunc                  // parses flags that the journal kept; own says that this user kept them
+	Line  func(kept []string) string // shows such flags
 }
+
+// An AgainFunc parses flags that the journal kept; own says that this user kept them.
+type AgainFunc func(kept []string, own bool) (RunOptions, console.Flags, error)
 
 // runner carries out one rollout.
 type runner struct {
-	env    Env
-	o      RunOptions
-	ledger journal.Ledger
-	saved  *rollout.Saved
-	known  *rollout.Follower // of the same rollout
-	loader *images.Loader
-	table  *hwcheck.Table
-	files  []*bind.File
-	view   *view
+	env      Env
+	o        RunOptions
+	ledger   journal.Ledger
+	saved    *rollout.Saved
+	known    *rollout.Follower // of the same rollout
+	private  bool              // nobody else can write the journal
+	delivery *delivery.Delivery
+	table    *hwcheck.Table
+	view     *view
+	failed   failures
 }
 
-// Run carries out a rollout, or goes on with it. Phones fetch the images from this machine.
+// Run carries out a rollout, or goes on with it.
 func Run(ctx context.Context, env Env, o RunOptions, name string) error {
-	if err := o.Listen.Validate("rollout run"); err != nil {
+	if err := o.validate(); err != nil {
 		return err
 	}
 	r := &runner{env: env, o: o}
+	r.private = isPrivate(env) // before it is opened: that may mend its mode
 	var err error
 	if r.ledger, r.known, err = openFollowed(ctx, env, name); err != nil {
 		return err
 	}
 	defer r.ledger.Close()
 	r.saved = r.known.Saved
-	r.o.Listen.Parallel = r.saved.Plan.Rules.Parallel
-	if r.table, err = env.Settings.HardwareTable(ctx, o.Hardware); err != nil {
+	if err := r.goOn(); err != nil {
 		return err
 	}
-	if r.loader, err = images.NewLoader(ctx, env.Console, env.Settings, env.Open, o.Image); err != nil {
+	if err := r.resolve(ctx); err != nil {
 		return err
 	}
 	defer r.close()
-	for _, image := range r.saved.Plan.Images {
-		if err := r.open(ctx, image); err != nil {
-			return err
-		}
+	if err := r.load(ctx); err != nil {
+		return err
 	}
 	env.Console.KeepPipes()
 	return r.run(ctx)
 }
 
+// validate rejects flags that cannot be used together. Without a route, this machine is the server.
+func (o *RunOptions) validate() error {
+	if err := cmp.Or(o.ServeUnlessNamed(), o.Validate(true)); err != nil {
+		return err
+	}
+	if o.Settle < 0 {
+		return exit.Usage("rollout run", "--settle %s: must be greater than zero", o.Settle)
+	}
+	return nil
+}
+
+// resolve reads the settings of the route, before an image is opened.
+func (r *runner) resolve(ctx context.Context) (err error) {
+	plan := r.saved.Plan
+	r.o.Listen.Parallel, r.o.Reinstall = plan.Rules.Parallel, plan.Permits.Reinstall
+	if err := r.o.Validate(true); err != nil {
+		return err
+	}
+	var names []string
+	for _, image := range plan.Images {
+		names = append(names, image.Name)
+	}
+	if r.delivery, err = delivery.Resolve(ctx, r.env, r.o.Options, names...); err != nil {
+		return err
+	}
+	if route := r.delivery.Route(); r.saved.Route == route {
+		r.delivery.ReplaceOwn()
+	}
+	r.delivery.Context.Rollout = r.saved.Name
+	if r.table, err = r.env.Settings.HardwareTable(ctx, r.o.Hardware); err != nil {
+		return err
+	}
+	return r.delivery.CheckDeployment()
+}
+
 // close closes the images.
 func (r *runner) close() {
-	for _, f := range r.files {
-		_ = f.Close() // nothing was written
+	for _, image := range r.delivery.Images {
+		if image.File != nil {
+			_ = image.File.Close() // nothing was written
+		}
 	}
 }
 
-// open opens an image of the plan, and refuses another file than the plan names.
-func (r *runner) open(ctx context.Context, image rollout.Image) error {
-	r.loader.Seal, r.loader.SHA256 = true, true
-	f, im := r.loader.LoadOpen(ctx, image.Path)
-	if f != nil {
-		r.files = append(r.files, f)
+// load opens the images of the plan, and refuses another file than the plan names.
+func (r *runner) load(ctx context.Context) error {
+	l, err := images.NewLoader(ctx, r.env.Console, r.env.Settings, r.env.Open, r.o.Image)
+	if err != nil {
+		return err
 	}
-	if im.Err != nil {
-		return im.Err
-	}
-	if im.Used("").Image.SHA256 != image.SHA256 {
-		return exit.Errorf(exit.CodeImage, "put back the file that the plan was made with, or make a new plan", "%s: it is not the file that the plan was made with", images.DisplayName(image.Path))
+	l.Seal, l.SHA256 = true, true
+	for i, planned := range r.saved.Plan.Images {
+		image := r.delivery.Images[i]
+		image.File, image.Read = l.LoadOpen(ctx, planned.Path)
+		if image.Read.Err != nil {
+			return image.Read.Err
+		}
+		if image.Read.Used("").Image.SHA256 != planned.SHA256 {
+			return exit.Errorf(exit.CodeImage, "put back the file that the plan was made with, or make a new plan", "%s: it is not the file that the plan was made with", images.DisplayName(planned.Path))
+		}
+		image.Policy = r.saved.Plan.Permits.Policy(l.Policy)
 	}
 	return nil
 }
 
 // run carries the rollout out with everything that it needs on this machine.
 func (r *runner) run(ctx context.Context) error {
+	d := r.delivery
+	r.need(time.Now())
+	for i := range r.saved.Plan.Phones {
+		d.Phones = append(d.Phones, r.target(i))
+	}
+	if err := d.Prepare(ctx); err != nil {
+		return err
+	}
+	if err := r.keep(ctx); err != nil {
+		return err
+	}
 	engine := &rollout.Engine{
 		Ledger: r.ledger, Name: r.saved.Name, Causes: causes, Gap: r.o.Listen.Interval,
-		Begun: journal.RunBegun{Run: token(), By: r.env.Journal.Origin(), Route: journal.Route{Way: "serve", Listen: r.o.Listen.Listen}},
+		Begun: journal.RunBegun{Run: token(), By: r.env.Journal.Origin(), Route: d.Route()},
 	}
-	targets := make([]fleet.Target, len(r.saved.Plan.Phones))
-	for i := range targets {
-		targets[i] = r.target(i)
-	}
-	server, err := callback.Listen(ctx, &r.o.Listen, r.env.Console, targets, option.ContactTimeout, transfer.Options{}, engine.Handle)
+	server, err := d.Listen(ctx, engine.Handle)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	offered := r.offered(server)
+	if err := d.Begin(ctx, server); err != nil {
+		return err
+	}
 	r.view = newView(r.env.Console, r.known)
-	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back}
+	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back, Settle: r.o.Settle}
 	engine.Target = func(phone, image int) fleet.Target {
-		t := targets[phone]
-		t.Image = offered[image]
+		t := d.Phones[phone]
+		t.Image = d.ImageFor(phone, image)
 		return t
 	}
-	engine.Event, engine.Decided = r.view.event, r.view.decided
+	engine.Event, engine.Decided = r.event, r.view.decided
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
 	stop := r.view.follow(ctx, r.ledger)
-	d, err := engine.Run(ctx)
+	decision, err := engine.Run(ctx)
 	stop()
-	return r.ended(ctx, d, err)
+	return r.ended(ctx, decision, err)
+}
+
+// need notes which images and phones this run may need: none, if nothing is left to do.
+func (r *runner) need(now time.Time) {
+	state := r.saved.State(causes)
+	r.delivery.Ended = make([]bool, len(r.saved.Plan.Phones))
+	decision := r.saved.Plan.Decide(state, now)
+	over := (decision.Verb == rollout.Done || decision.Verb == rollout.Over || decision.Verb == rollout.Stop) && len(decision.Phones) == 0
+	for i, phone := range r.saved.Plan.Phones {
+		at := state.Phones[i]
+		if r.delivery.Ended[i] = over || !phone.GetsImage() || at.Ended && !at.MayPass; over || at.Updated || !phone.GetsImage() {
+			continue
+		}
+		for _, image := range phone.Images[r.saved.Step(i):] {
+			r.delivery.Images[image].Needed = true
+		}
+	}
+}
+
+// event takes an event of a phone of the plan.
+func (r *runner) event(phone int, e fleet.Event) {
+	r.failed.event(phone, e)
+	r.view.event(phone, e)
 }
 
 // token returns a name that no other run has.
@@ -137,18 +216,6 @@ func token() string {
 func (r *runner) target(i int) fleet.Target {
 	p := r.saved.Plan.Phones[i]
 	return fleet.Target{Address: p.Address, MAC: p.MAC, Known: p.Stated, Note: p.Note, Override: p.Override != "", Reason: p.Override}
-}
-
-// offered returns the images as phones get them from a server.
-func (r *runner) offered(server *callback.Server) []*fleet.Image {
-	all := make([]*fleet.Image, len(r.files))
-	for i, f := range r.files {
-		all[i] = &fleet.Image{
-			Facts: f.Facts(), Policy: r.loader.Policy, Priority: wpi.Normal, Unchanged: f.CheckUnchanged,
-			Source: fleet.Served(server.Server, r.saved.Plan.Images[i].Name, f.Image(), server.Back),
-		}
-	}
-	return all
 }
 
 // ask asks the person at the terminal whether the next wave may begin.
@@ -182,7 +249,7 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 	case loadErr != nil:
 		return failure(name, loadErr)
 	}
-	return outcome(saved, d)
+	return r.withHints(outcome(saved, d))
 }
 
 // isLoss reports whether an error says that something was not recorded.

@@ -38,6 +38,8 @@ type statusDocument struct {
 
 	Last time.Time       `json:"last_event,omitzero"` // when the newest event was recorded
 	By   *journal.Origin `json:"run_by,omitempty"`    // who began the last run; no one if none began
+
+	Permits rollout.Permits `json:"permits,omitzero"`
 }
 
 type waveStatus struct {
@@ -64,7 +66,7 @@ type phoneStatus struct {
 func statusOf(s *rollout.Saved) statusDocument {
 	state := s.State(causes)
 	doc := statusDocument{
-		Schema: 1, Event: "status", Name: s.Name, Next: string(s.Plan.Decide(state, time.Now()).Verb), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{},
+		Schema: 1, Event: "status", Name: s.Name, Next: string(s.Plan.Decide(state, time.Now()).Verb), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{}, Permits: s.Plan.Permits,
 	}
 	for w := range s.Plan.Waves {
 		doc.Waves = append(doc.Waves, waveOf(s, w))
@@ -149,6 +151,7 @@ func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Wri
 	doc := statusOf(s)
 	return func(w io.Writer) {
 		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+stateText(doc.Next, reason(s)))...))
+		writePermits(w, con, s.Plan)
 		table := con.Table(2)
 		for _, line := range doc.Waves {
 			table.Row(console.Cells(fmt.Sprintf("wave %d", line.Wave), line.Name, console.Plural(line.Phones, "phone"),
