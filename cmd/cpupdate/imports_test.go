@@ -30,8 +30,11 @@ func arrows() map[string][]string {
 		"pkg/site": {
 			module + "pkg/journal", module + "pkg/journal/jetstream", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
 		},
-		"internal/natstest":    {module + "pkg/journal/jetstream", "github.com/nats-io/nats-server/v2/server"},
-		"pkg/journal/sqlite":   {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
+		"internal/natstest": {module + "pkg/journal/jetstream", "github.com/nats-io/nats-server/v2/server"},
+		"pkg/journal/jetstream": {
+			module + "pkg/journal", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
+		},
+		"pkg/journal/sqlite": {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},

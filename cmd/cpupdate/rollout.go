@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -112,7 +113,9 @@ Only one run carries out a rollout: another one takes over from it.`,
 		if flags.Changed("settle") && o.Settle <= 0 {
 			return exit.Usage("rollout run", "--settle %s: must be greater than zero", o.Settle)
 		}
-		o.Given = delivery.Kept(flags, func(name string) bool { return name == "journal" || cmd.InheritedFlags().Lookup(name) != nil })
+		o.Given = delivery.Kept(flags, func(name string) bool {
+			return slices.Contains(journalFlags(), name) || cmd.InheritedFlags().Lookup(name) != nil
+		})
 		o.Again = func(kept []string, own bool) (rolloutcmd.RunOptions, console.Flags, error) {
 			return runAgain(a, flags, kept, own)
 		}
@@ -262,8 +265,17 @@ func newRolloutChange(a *app, change rolloutcmd.Change, short, long string) *cob
 	return cmd
 }
 
-// addRolloutJournal declares the flag of the journal.
+// addRolloutJournal declares the flags of the journal.
 func addRolloutJournal(a *app, cmd *cobra.Command) {
-	defer console.Group(cmd.Flags(), "This machine")()
-	addJournalFlag(a, cmd.Flags())
+	flags, server := cmd.Flags(), &a.record.Server
+	end := console.Group(flags, "This machine")
+	addJournalFlag(a, flags)
+	end()
+	defer console.Group(flags, "Many sites")()
+	flags.StringVar(&server.URL, "nats", "", "the journal is on the NATS server at `URL` (tls://HOST:PORT), which several machines use")
+	flags.StringVar(&server.Creds, "nats-creds", "", "the `FILE` with the login of this machine at the NATS server")
+	flags.StringVar(&server.CA, "nats-ca", "", "verify the NATS server with the authorities in `FILE` (PEM)")
 }
+
+// journalFlags are the flags that say where the journal is. They are not about one run.
+func journalFlags() []string { return []string{"journal", "nats", "nats-creds", "nats-ca"} }

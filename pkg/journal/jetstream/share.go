@@ -2,11 +2,20 @@ package jetstream
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
 )
+
+// Check refuses addresses that cannot be used, as Open does, without a connection. The error is [ErrOptions].
+func (o Options) Check() error {
+	_, _, err := o.servers()
+	return err
+}
 
 // JetStream returns the server for what belongs to rollouts and is not an event. Closing the ledger ends its use.
 func (l *Ledger) JetStream() js.JetStream { return l.js }
@@ -60,4 +69,9 @@ func (l *Ledger) once(ctx context.Context, call func(context.Context) error, sub
 		return causeOf(ctx, err)
 	}
 	return nil
+}
+
+// ReadSite returns the events of the phones of one site, as they were stored.
+func (l *Ledger) ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error] {
+	return l.records(ctx, eventsPrefix+escape(rollout)+"."+escape(site)+".*", 0, false)
 }

@@ -292,7 +292,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 		}
 		if len(plan.Waves) > 0 {
 			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
-			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", exit.Word(p.o.Name))
+			fmt.Fprintln(w, "Nothing was changed so far. To carry it out: "+con.Flags.Whole("cpupdate rollout run "+exit.Word(p.o.Name)))
 		}
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -75,7 +73,7 @@ func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.S
 
 // openFollowed opens the journal, and loads a rollout from it with what else its events say. The caller closes the journal.
 func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Follower, error) {
-	if made, err := exists(env); err != nil || !made {
+	if made, err := env.Journal.Exists(); err != nil || !made {
 		return nil, nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}
 	ledger, err := env.Journal.Open(ctx)
@@ -88,16 +86,6 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 		return nil, nil, failure(name, err)
 	}
 	return ledger, f, nil
-}
-
-// exists reports whether there is a journal: looking makes none.
-func exists(env Env) (bool, error) {
-	path, err := env.Journal.Path()
-	if err != nil {
-		return false, err
-	}
-	_, err = os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist), nil
 }
 
 // label returns the name of a phone for people.
