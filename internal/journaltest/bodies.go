@@ -16,7 +16,7 @@ func Bodies() []journal.Body {
 	device := journal.Device{Type: "OpenScape Desk Phone CP600", SoftwareType: "Unify SIP", Version: "V1 R3.1.0", MAC: "00:1A:E8:12:34:56", PartNumber: "S30817-S7720"}
 	return []journal.Body{
 		journal.Planned{Images: []journal.Image{image}, Route: route, By: by, Overrides: overrides, Phones: 412, Push: true},
-		journal.RunBegun{Run: "r1", By: by, Route: route},
+		journal.RunBegun{Run: "r1", By: by, Route: route, Site: "berlin"},
 		journal.FlagsKept{By: by, Flags: []string{"--profile=berlin", "--password-command"}},
 		journal.WaveOpened{Wave: 1, Name: "canary", Phones: 4},
 		journal.Paused{By: by, Reason: "lunch"},

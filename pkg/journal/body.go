@@ -61,6 +61,7 @@ type RunBegun struct {
 	Run   string `json:"run"` // identifies the process in this journal
 	By    Origin `json:"by,omitzero"`
 	Route Route  `json:"route,omitzero"`
+	Site  string `json:"site,omitempty"` // only there; "" at all sites
 }
 
 // FlagsKept holds the flags of a run that say how the images get to the phones, so that a later run can go on with them. There is

@@ -17,7 +17,7 @@ import (
 // stable is each body as it is stored. A line is never changed: stored events have these names for good. Fields may be added.
 const stable = `
 planned {"images":[{"name":"cp600.img","version":"V1 R4.9.0","software_type":"Unify SIP","sha256":"00ff","size":41943040}],"route":{"way":"server","server":"ftp://files.example/phones","profile":"berlin","listen":"192.0.2.9:8085"},"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"overrides":[{"rule":"downgrade","reason":"ticket 17"}],"phones":412,"push":true}
-run-begun {"run":"r1","by":{"user":"anna","host":"laptop","tool":"1.4.0"},"route":{"way":"server","server":"ftp://files.example/phones","profile":"berlin","listen":"192.0.2.9:8085"}}
+run-begun {"run":"r1","by":{"user":"anna","host":"laptop","tool":"1.4.0"},"route":{"way":"server","server":"ftp://files.example/phones","profile":"berlin","listen":"192.0.2.9:8085"},"site":"berlin"}
 flags-kept {"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"flags":["--profile=berlin","--password-command"]}
 wave-opened {"wave":1,"name":"canary","phones":4}
 paused {"by":{"user":"anna","host":"laptop","tool":"1.4.0"},"reason":"lunch"}

@@ -16,7 +16,7 @@ func change(ctx context.Context, l journal.Ledger, name string, decide func(*Sav
 	const tries = 20
 	var failure error
 	for range tries {
-		s, err := readControl(ctx, l, name)
+		s, err := readControl(ctx, l, name, "")
 		if err != nil {
 			return err
 		}

@@ -26,6 +26,13 @@ type Engine struct {
 	Crew   Crew             // takes as many phones at a time as the rules say; its events go to Handle
 	Causes CauseFunc
 
+	// Site is the only one whose phones this run takes on; "" for all phones. Begun names it, too. Runs of other sites carry the same
+	// rollout out at the same time.
+	Site string
+	// Alive reports whether this run may still begin phones at its site; nil: it always may. Once it may not, the run follows the phones
+	// that are on their way, and ends with [ErrLease].
+	Alive func() bool
+
 	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it
 	Gap    time.Duration                       // shortest time from the last event of a phone in an earlier run to its next contact; 1 min if 0
@@ -50,6 +57,9 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("another run of cpupdate carries out %q since: this one begins no phone any more", e.Name)
 }
 
+// ErrLease reports that a run may not begin phones at its site any more.
+var ErrLease = errors.New("another worker may have the site by now: this one begins no phone any more")
+
 // Handle takes an event of the crew, which has to hand it all of them.
 func (e *Engine) Handle(event fleet.Event) {
 	if t := e.now.get(); t != nil && event.Phone != fleet.NoPhone {
@@ -68,7 +78,7 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 	var last Decision
 	for {
-		s, err := Load(ctx, e.Ledger, e.Name)
+		s, err := e.load(ctx)
 		if err != nil {
 			return last, err
 		}
@@ -87,9 +97,17 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 }
 
+// load reads the part of the rollout that this run carries out.
+func (e *Engine) load(ctx context.Context) (*Saved, error) {
+	if e.Site == "" {
+		return Load(ctx, e.Ledger, e.Name)
+	}
+	return LoadSite(ctx, e.Ledger, e.Name, e.Site)
+}
+
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
-	s, err := Load(ctx, e.Ledger, e.Name)
+	s, err := e.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +170,7 @@ func (e *Engine) idle(ctx context.Context, s *Saved, until time.Time) error {
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
-		now, err := readControl(ctx, e.Ledger, e.Name)
+		now, err := readControl(ctx, e.Ledger, e.Name, e.Site)
 		if err != nil || now.Seq != s.Seq || !until.IsZero() && !time.Now().Before(until) {
 			return err
 		}
@@ -171,9 +189,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// readControl reads what was decided about a rollout, without its phones.
-func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
-	s := &Saved{Name: name}
+// readControl reads what was decided about a rollout, or about it at a site, without its phones.
+func readControl(ctx context.Context, l journal.Ledger, name, site string) (*Saved, error) {
+	s := &Saved{Name: name, Site: site}
 	for event, err := range l.Read(ctx, journal.Key{Rollout: name}) {
 		if err != nil {
 			return nil, err

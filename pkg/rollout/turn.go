@@ -365,7 +365,7 @@ func (t *turn) open(ctx context.Context) error {
 		return errHeld
 	}
 	if now := time.Now(); now.Sub(t.looked) >= lookAgain {
-		s, err := readControl(ctx, t.e.Ledger, t.e.Name)
+		s, err := readControl(ctx, t.e.Ledger, t.e.Name, t.e.Site)
 		if err != nil {
 			t.failure = err
 			t.hold()

@@ -209,7 +209,7 @@ func (p *planner) candidate(t fleet.Target, r fleet.Result) rollout.Candidate {
 		c.Known = r.Known
 	}
 	c.Phone = rollout.Phone{
-		Address: t.Address, MAC: cmp.Or(t.MAC, r.After.MAC), Note: t.Note, Queried: answered, Stated: t.Known,
+		Address: t.Address, MAC: cmp.Or(t.MAC, r.After.MAC), Note: t.Note, Site: t.Site, Queried: answered, Stated: t.Known,
 		Running: r.After.Version, Device: r.After.Type, Type: r.After.SoftwareType, Part: r.After.PartNumber,
 	}
 	if t.Override {
