@@ -29,7 +29,7 @@ A limit stops the rollout when too many phones of a wave fail.`,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(
-		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a), newRolloutList(a), newRolloutReport(a),
+		newRolloutPlan(a), newRolloutRun(a), newRolloutWork(a), newRolloutStatus(a), newRolloutList(a), newRolloutReport(a),
 		newRolloutChange(a, rolloutcmd.Pause, "Begin no phone until the rollout is resumed", "Phones that are on their way are followed to their end. A run that goes on waits."),
 		newRolloutChange(a, rolloutcmd.Resume, "Let a rollout go on", "Resume ends a pause, a stop and the effect of a limit, and opens the wave that\nwaits for a person. A run that waits goes on within seconds."),
 		newRolloutChange(a, rolloutcmd.Stop, "End a rollout's run", "No phone is begun any more. Phones that are on their way are followed to their\nend, then the run ends with exit code 11."),
@@ -83,7 +83,7 @@ is kept in the journal under a name; no phone is changed.`,
 }
 
 func newRolloutRun(a *app) *cobra.Command {
-	o := newRunOptions(a)
+	o := newRunOptions(a, "rollout run")
 	cmd := &cobra.Command{
 		Use:   "run NAME",
 		Short: "Carry out a rollout, or go on with it",
@@ -97,7 +97,10 @@ the rollout. After a stop of any kind, the same command goes on: phones that may
 have been instructed are queried first. Without flags, it goes on with the flags
 of the run before. If any flag is given, only what is given counts.
 
-Only one run carries out a rollout: another one takes over from it.`,
+Only one run carries out a rollout: another one takes over from it.
+
+With --nats, the workers of the sites update the phones (cpupdate rollout work).
+The command lets them begin, asks before waves, and shows what happens.`,
 		Example: `  cpupdate rollout run spring
   cpupdate rollout run spring --profile berlin
   cpupdate rollout run spring --web --password-file secret`,
@@ -126,8 +129,8 @@ Only one run carries out a rollout: another one takes over from it.`,
 	return cmd
 }
 
-func newRunOptions(a *app) rolloutcmd.RunOptions {
-	return rolloutcmd.RunOptions{Options: delivery.Options{Route: option.Route{Command: "rollout run"}, Listen: option.Listen{Network: a.phoneNet}}}
+func newRunOptions(a *app, command string) rolloutcmd.RunOptions {
+	return rolloutcmd.RunOptions{Options: delivery.Options{Route: option.Route{Command: command}, Listen: option.Listen{Network: a.phoneNet}}}
 }
 
 // addRunFlags declares the flags of rollout run that are kept for the next one.
@@ -147,7 +150,7 @@ func addRunFlags(a *app, cmd *cobra.Command, o *rolloutcmd.RunOptions) {
 
 // runAgain parses the flags of an earlier run. given are those of the command line: all that is not about the route.
 func runAgain(a *app, given *pflag.FlagSet, kept []string, own bool) (rolloutcmd.RunOptions, console.Flags, error) {
-	o := newRunOptions(a)
+	o := newRunOptions(a, "rollout run")
 	cmd := &cobra.Command{Use: "run"}
 	addRunFlags(a, cmd, &o)
 	flags := cmd.Flags()
@@ -267,10 +270,16 @@ func newRolloutChange(a *app, change rolloutcmd.Change, short, long string) *cob
 
 // addRolloutJournal declares the flags of the journal.
 func addRolloutJournal(a *app, cmd *cobra.Command) {
-	flags, server := cmd.Flags(), &a.record.Server
+	flags := cmd.Flags()
 	end := console.Group(flags, "This machine")
 	addJournalFlag(a, flags)
 	end()
+	addServerFlags(a, cmd)
+}
+
+// addServerFlags declares the flags of the server that has the journal.
+func addServerFlags(a *app, cmd *cobra.Command) {
+	flags, server := cmd.Flags(), &a.record.Server
 	defer console.Group(flags, "Many sites")()
 	flags.StringVar(&server.URL, "nats", "", "the journal is on the NATS server at `URL` (tls://HOST:PORT), which several machines use")
 	flags.StringVar(&server.Creds, "nats-creds", "", "the `FILE` with the login of this machine at the NATS server")

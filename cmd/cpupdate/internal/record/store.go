@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -29,7 +30,8 @@ type Store struct {
 	Flag      string // file of --journal
 	Variable  string // file of $CPUPDATE_JOURNAL
 
-	Server jetstream.Options // of --nats: the server that has the journal instead of a file
+	Server  jetstream.Options // of --nats: the server that has the journal instead of a file
+	AckWait time.Duration     // how long a site belongs to a worker that the server does not hear of; 0: as package site says
 
 	Origin func() journal.Origin // returns who uses it; called only by a run that is recorded
 

@@ -66,6 +66,9 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason)
 		said = console.Plural(len(phones), "phone") + " may begin anew; to go on: cpupdate rollout run " + exit.Word(name)
 	}
+	if err == nil && (change == Resume || change == Retry) && env.Journal.OnServer() {
+		err = offer(ctx, env, ledger, name)
+	}
 	if err != nil {
 		return failure(name, err)
 	}

@@ -19,6 +19,7 @@ import (
 type view struct {
 	con   *console.Console
 	watch bool          // another process carries the rollout out, if any does
+	asks  bool          // a person is asked before a wave
 	base  rollout.Meter // of earlier runs, for as long as none of this one was measured
 
 	mu    sync.Mutex
@@ -252,7 +253,7 @@ func (v *view) show(d rollout.Decision) {
 		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + exit.Word(s.Name)
 	case rollout.Ask:
 		v.endBar()
-		if v.watch || !v.con.CanPrompt() {
+		if !v.asks && (v.watch || !v.con.CanPrompt()) {
 			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, exit.Word(s.Name))
 		}
 	case rollout.Over:
