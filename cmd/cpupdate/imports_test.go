@@ -181,3 +181,18 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestNoServerIsLinked fails if a package of the product needs a program that only tests start, or a package for tests.
+func TestNoServerIsLinked(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"cmd/cpupdate", module+"pkg/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "testing", module + "internal/"} {
+			if path := strings.TrimSpace(line); path == banned || strings.HasPrefix(path, banned+"/") || strings.HasSuffix(banned, "/") && strings.HasPrefix(path, banned) {
+				t.Errorf("%s is linked", path)
+			}
+		}
+	}
+}

@@ -245,6 +245,7 @@ func refused(t *testing.T, one, _ journal.Ledger) {
 		"phone too long":    {Key: phone(strings.Repeat("a", journal.MaxPhone+1)), Events: []journal.Event{note("")}},
 		"no events":         {Key: phone("a")},
 		"too many events":   {Key: phone("a"), Events: make([]journal.Event, journal.MaxEvents+1)},
+		"too many bytes":    {Key: phone("a"), Events: slices.Repeat([]journal.Event{note(strings.Repeat("x", 1000))}, journal.MaxBatch/1000)},
 		"no time":           {Key: phone("a"), Events: []journal.Event{{Body: journal.Note{}}}},
 		"early":             {Key: phone("a"), Events: []journal.Event{year(1969)}},
 		"late":              {Key: phone("a"), Events: []journal.Event{year(10000)}},

@@ -248,3 +248,12 @@ func FuzzFold(f *testing.F) {
 		}
 	})
 }
+
+// TestUnknownIsCompact keeps a body of a newer program without blanks, so that a ledger may store it as a part of a larger JSON
+// value and read the same bytes.
+func TestUnknownIsCompact(t *testing.T) {
+	_, data, err := journal.Encode(journal.Unknown{Name: "new", Data: json.RawMessage("{ \"a\" : [1,\n2], \"b\":\"<&>\" }")})
+	if want := `{"a":[1,2],"b":"<&>"}`; err != nil || string(data) != want {
+		t.Errorf("%s, %v, want %s", data, err, want)
+	}
+}

@@ -411,3 +411,35 @@ func writerFaults(t *testing.T, random *rand.Rand, seed uint64) {
 		}
 	}
 }
+
+// TestWriterSplits notes more than one batch may have: it is recorded in several appends, each of which a ledger takes.
+func TestWriterSplits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		place := journaltest.NewMemory()
+		largest := 0
+		place.Fail(func(batches []journal.Batch) journaltest.Fault {
+			for _, batch := range batches {
+				if _, err := batch.Store(); err != nil {
+					t.Error(err)
+				}
+				largest = max(largest, len(batch.Events))
+			}
+			return journaltest.Fault{}
+		})
+		l := place.Open()
+		w := journal.NewWriter(t.Context(), l)
+		long := strings.Repeat("x", journal.MaxText)
+		for range journal.MaxEvents {
+			w.Note(key("a"), note(long))
+		}
+		if err := w.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := len(journaltest.List(t, l.Read(t.Context(), key("a")))); got != journal.MaxEvents {
+			t.Errorf("%d events are recorded", got)
+		}
+		if want := journal.MaxBatch / len(`{"text":"`+long+`"}`); largest != want {
+			t.Errorf("the largest batch has %d events, want %d", largest, want)
+		}
+	})
+}

@@ -126,7 +126,7 @@ func (l *Ledger) publish(ctx context.Context, subject string, last uint64, conte
 		if left <= 0 {
 			return 0, l.unreachable(err)
 		}
-		if err := l.await(ctx, left); err != nil {
+		if err := l.again(ctx, left); err != nil {
 			return 0, l.explain(ctx, writing, err)
 		}
 	}

@@ -35,7 +35,7 @@ type Options struct {
 	// URL is tls://HOST:PORT, or nats://HOST:PORT without TLS if HOST is this machine. Several are separated by commas. It
 	// contains no login.
 	URL string
-	// Creds is a file with the login, as nsc makes it. Without it there is no login.
+	// Creds is a file with the login: a .creds file, or the private key of a user. Without it there is no login.
 	Creds string
 	// CA is a file with the certificates of the authorities that may sign the server's. Without it the system's count.
 	CA string
@@ -116,10 +116,14 @@ func (o Options) login() (nats.Option, error) {
 		return nil, fmt.Errorf("%w: the file with the login of the NATS server: %w", ErrOptions, err)
 	}
 	defer clear(text)
-	if !strings.Contains(string(text), "BEGIN NATS USER JWT") || !strings.Contains(string(text), "SEED") {
-		return nil, fmt.Errorf("%w: %s is not a file with a login of NATS (a .creds file): it must contain a user JWT and its key", ErrOptions, o.Creds)
+	if strings.Contains(string(text), "BEGIN NATS USER JWT") {
+		return nats.UserCredentials(o.Creds), nil
 	}
-	return nats.UserCredentials(o.Creds), nil
+	login, err := nats.NkeyOptionFromSeed(o.Creds)
+	if err != nil { // it is not shown, since it may quote the file
+		return nil, fmt.Errorf("%w: %s is not a file with a login of NATS: neither a .creds file nor the private key of a user", ErrOptions, o.Creds)
+	}
+	return login, nil
 }
 
 // connect connects to a server. The connection comes back by itself after it is lost.
@@ -145,8 +149,11 @@ func (l *Ledger) connect(ctx context.Context, o Options) error {
 		nats.IgnoreDiscoveredServers(), // only named servers are contacted
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { l.denied(err) }),
 	}
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 	if encrypted {
-		options = append(options, nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}))
+		options = append(options, nats.Secure(settings))
+	} else { // if the server wants it
+		options = append(options, func(o *nats.Options) error { o.TLSConfig = settings; return nil })
 	}
 	if o.Creds != "" {
 		login, err := o.login()

@@ -121,15 +121,24 @@ func explained(code js.ErrorCode) (text string, kind error) {
 
 // refused returns the error about a subject that the account may not use.
 func (l *Ledger) refused(doing intent, err error) error {
-	text := "may not be " + map[intent]string{reading: "read", writing: "written"}[doing] + " by the account of this worker"
-	if subject := subjectIn(err); subject != "" {
-		what := fmt.Sprintf("%q", subject)
-		if key, ok := keyOf(subject); ok {
-			what = key.String()
+	subject := subjectIn(err)
+	what := fmt.Sprintf("%q", subject)
+	if key, ok := keyOf(subject); ok {
+		what = key.String()
+	}
+	text := "refuses access: the account of this worker may not " + string(doing) + " " + what
+	if ofAnswers(err) {
+		text = "refuses access: the account of this worker is not the one of the centre"
+		if l.site != "" {
+			text = fmt.Sprintf("refuses access: the account of this worker is not the one of the site %q", l.site)
 		}
-		text = "refuses access: the account of this worker may not " + string(doing) + " " + what
 	}
 	return failure(l.place, journal.ErrDenied, text, nil)
+}
+
+// ofAnswers reports whether the server refuses to send answers: it knows the account under another name.
+func ofAnswers(err error) bool {
+	return strings.Contains(err.Error(), "for Subscription to")
 }
 
 // subjectIn returns the subject that an error of the server quotes.
@@ -163,7 +172,7 @@ type waiter struct {
 	cancel   context.CancelCauseFunc
 }
 
-// denied tells everybody who waits for an answer on a subject that the server refuses access to it.
+// denied tells everybody who waits for an answer to a message on a subject that the server refuses access to it.
 func (l *Ledger) denied(err error) {
 	if !errors.Is(err, nats.ErrPermissionViolation) {
 		return
@@ -172,7 +181,7 @@ func (l *Ledger) denied(err error) {
 	defer l.mu.Unlock()
 	for _, one := range l.waiting {
 		for _, subject := range one.subjects {
-			if strings.Contains(err.Error(), `"`+subject+`"`) {
+			if ofAnswers(err) || strings.Contains(err.Error(), `"`+subject+`"`) {
 				one.cancel(err)
 			}
 		}

@@ -371,3 +371,63 @@ func TestRemoved(t *testing.T) {
 		}
 	}
 }
+
+// TestCloseWhileWatching closes the ledger while it watches, of a site and of the centre.
+func TestCloseWhileWatching(t *testing.T) {
+	s := start(t)
+	add(t, open(t, jetstream.Options{URL: s.ClientURL()}), key, 0, "1")
+	for _, site := range []string{"", "berlin"} {
+		l := open(t, jetstream.Options{URL: s.ClientURL(), Site: site})
+		var last error
+		for _, err := range l.Watch(t.Context(), key.Rollout, 0) {
+			if last = err; err == nil {
+				_ = l.Close()
+			}
+		}
+		if !errors.Is(last, journal.ErrIO) || !strings.Contains(last.Error(), "is closed") {
+			t.Errorf("site %q: %v", site, last)
+		}
+	}
+}
+
+// TestManyBatches appends more batches than are on their way at a time, some of one stream, through a connection that is cut.
+func TestManyBatches(t *testing.T) {
+	p := newProxy(t, start(t))
+	l := open(t, jetstream.Options{URL: p.url(), Wait: long})
+	var batches []journal.Batch
+	for i := range 1500 {
+		batches = append(batches, journal.Batch{Key: journal.Key{Rollout: "spring", Phone: fmt.Sprintf("berlin/%d", i)}, Events: []journal.Event{note("1"), note("2")}})
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for record, err := range l.Watch(t.Context(), "spring", 0) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			switch record.Key.Phone {
+			case "berlin/300", "berlin/900":
+				p.cut()
+			}
+			if record.Event.Seq%1024 == 0 && record.Key.Phone == "berlin/1499" {
+				return
+			}
+		}
+	}()
+	for i, answer := range l.AppendAll(t.Context(), batches) {
+		if answer.Err != nil || answer.Seq == 0 {
+			t.Fatalf("%d: %v", i, answer)
+		}
+	}
+	<-done
+	seen := map[journal.Key]int{}
+	for _, record := range journaltest.List(t, l.ReadAll(t.Context(), "spring")) {
+		seen[record.Key]++
+	}
+	for key, n := range seen {
+		if n != 2 || len(seen) != len(batches) {
+			t.Fatalf("%s has %d events; %d phones", key, n, len(seen))
+		}
+	}
+}

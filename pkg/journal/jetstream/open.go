@@ -79,6 +79,9 @@ func subjects() []string {
 
 // prepare makes the stream, or refuses one that is not a journal.
 func (l *Ledger) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer l.expect(cancel, "$JS.API.STREAM.INFO."+Stream, "$JS.API.STREAM.CREATE."+Stream)()
 	stream, err := l.js.Stream(ctx, Stream)
 	if errors.Is(err, js.ErrStreamNotFound) {
 		stream, err = l.js.CreateStream(ctx, js.StreamConfig{
@@ -90,7 +93,7 @@ func (l *Ledger) prepare(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return err
+		return causeOf(ctx, err)
 	}
 	info := stream.CachedInfo()
 	if reason := unfit(info.Config); reason != "" {

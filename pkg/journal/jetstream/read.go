@@ -22,7 +22,7 @@ const (
 	pullExpiry   = 10 * time.Second
 	heartbeat    = 3 * time.Second // of the server, while there is nothing to read
 	idle         = 5 * time.Minute // after that long the server forgets a reader that is gone
-	pause        = 50 * time.Millisecond
+	pause        = 200 * time.Millisecond // before the server is asked again
 )
 
 // errGap says that a message was lost between the server and this program.
@@ -43,8 +43,11 @@ func (l *Ledger) scan(ctx context.Context, filter string, from uint64, live bool
 				progress = time.Now()
 			}
 			if ctx.Err() == nil && passing(err) && (live || time.Since(progress) < l.wait) {
-				err = l.again(ctx, live)
-				if err == nil {
+				limit := l.wait
+				if live {
+					limit = 0
+				}
+				if err = l.again(ctx, limit); err == nil {
 					continue
 				}
 			}
@@ -54,12 +57,8 @@ func (l *Ledger) scan(ctx context.Context, filter string, from uint64, live bool
 	}
 }
 
-// again waits until reading may be tried again.
-func (l *Ledger) again(ctx context.Context, live bool) error {
-	limit := l.wait
-	if live {
-		limit = 0
-	}
+// again waits until the server may be asked again. It waits for the connection without end if limit is zero.
+func (l *Ledger) again(ctx context.Context, limit time.Duration) error {
 	if err := l.await(ctx, limit); err != nil {
 		return err
 	}
