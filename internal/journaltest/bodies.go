@@ -23,6 +23,7 @@ func Bodies() []journal.Body {
 		journal.Resumed{By: by},
 		journal.Stopped{By: by, Reason: "wrong image"},
 		journal.LimitReached{Wave: 2, Cause: "rejected", Limit: "10%", Count: 4},
+		journal.SiteCounted{Site: "berlin", Wave: 2, Run: "r1", Left: 3, Ended: map[string]int{"rejected": 1, "unverified": 2}},
 		journal.Note{Text: "reception"},
 		journal.Listed{Address: "192.0.2.7", MAC: "00:1A:E8:12:34:56", Note: "by the door", Room: "4.07", Site: "berlin", Wave: 1, SHA256: "00ff"},
 		journal.Begun{Run: "r1", Attempt: 1},

@@ -45,6 +45,7 @@ type Engine struct {
 	pace *rate.Limiter
 	now  turnRef
 	back map[journal.Key]int // how often this run took a phone back from another one
+	view *Saved              // with a site: the rollout as it was read last; nil if phones have changed since
 }
 
 // A TakenError reports that another run carries out the rollout now.
@@ -78,12 +79,21 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 	var last Decision
 	for {
-		s, err := e.load(ctx)
+		s, err := e.next(ctx)
 		if err != nil {
 			return last, err
 		}
 		if s.Control.Run != e.Begun.Run {
 			return last, &TakenError{e.Name, s.By}
+		}
+		if !e.alive() {
+			return last, ErrLease
+		}
+		if published, err := e.publish(ctx, s); published || err != nil {
+			if err != nil {
+				return last, err
+			}
+			continue
 		}
 		d := s.Plan.Decide(s.State(e.Causes), time.Now())
 		if e.Decided != nil && (d.Verb != last.Verb || d.Wave != last.Wave) {
@@ -105,6 +115,23 @@ func (e *Engine) load(ctx context.Context) (*Saved, error) {
 	return LoadSite(ctx, e.Ledger, e.Name, e.Site)
 }
 
+// next returns the rollout as it is now. With a site, phones are read again only if they may have changed.
+func (e *Engine) next(ctx context.Context) (s *Saved, err error) {
+	if e.view != nil {
+		s, err = e.view.refreshed(ctx, e.Ledger)
+	}
+	if err == nil && (s == nil || s.stale) {
+		s, err = e.load(ctx)
+	}
+	if e.view = nil; e.Site != "" && err == nil {
+		e.view = s
+	}
+	return s, err
+}
+
+// alive reports whether this run may begin phones.
+func (e *Engine) alive() bool { return e.Alive == nil || e.Alive() }
+
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
 	s, err := e.load(ctx)
@@ -114,14 +141,20 @@ func (e *Engine) begin(ctx context.Context) error {
 	if s.Plan.Rules.StartRate > 0 {
 		e.pace = rate.NewLimiter(rate.Limit(s.Plan.Rules.StartRate/time.Minute.Seconds()), 1)
 	}
-	return change(ctx, e.Ledger, e.Name, func(*Saved) ([]journal.Body, error) { return []journal.Body{e.Begun}, nil })
+	e.Begun.Site = e.Site
+	return change(ctx, e.Ledger, e.Name, e.Begun.Run, func(*Saved) ([]journal.Body, error) {
+		if !e.alive() {
+			return nil, ErrLease
+		}
+		return []journal.Body{e.Begun}, nil
+	})
 }
 
 // step does what was decided, and reports whether that ends the run.
 func (e *Engine) step(ctx context.Context, s *Saved, d Decision) (ended bool, err error) {
 	switch {
 	case d.Verb == Run && s.Control.Opened <= d.Wave:
-		return false, e.note(ctx, s, opened(s, d))
+		return false, e.note(ctx, s, e.opened(s, d))
 	case len(d.Phones) > 0:
 		return false, e.take(ctx, s, d)
 	case d.Verb == Wait:
@@ -133,16 +166,19 @@ func (e *Engine) step(ctx context.Context, s *Saved, d Decision) (ended bool, er
 		if err != nil || !open {
 			return true, err
 		}
-		return false, e.note(ctx, s, opened(s, d))
+		return false, e.note(ctx, s, e.opened(s, d))
 	case d.Verb == Over && s.Control.reached <= d.Wave:
 		return true, e.note(ctx, s, limitReached(s, d, e.Causes))
 	}
 	return true, nil
 }
 
-func opened(s *Saved, d Decision) journal.WaveOpened {
-	wave := s.Plan.Waves[d.Wave]
-	return journal.WaveOpened{Wave: d.Wave + 1, Name: wave.Name, Phones: len(wave.Phones)}
+func opened(s *Saved, state State, d Decision) journal.WaveOpened {
+	return journal.WaveOpened{Wave: d.Wave + 1, Name: s.Plan.Waves[d.Wave].Name, Phones: s.Plan.size(state, d.Wave)}
+}
+
+func (e *Engine) opened(s *Saved, d Decision) journal.WaveOpened {
+	return opened(s, s.State(e.Causes), d)
 }
 
 func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
@@ -150,10 +186,17 @@ func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
 	return journal.LimitReached{Wave: d.Wave + 1, Cause: string(d.Reached.Cause), Limit: d.Reached.String(), Count: d.Reached.count(count)}
 }
 
-// note adds an event to the stream of the rollout. Another process may have done so meanwhile: that is no failure, the next
-// decision takes it into account.
-func (e *Engine) note(ctx context.Context, s *Saved, body journal.Body) error {
-	_, err := e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, journal.Event{At: time.Now(), Body: body})
+// note adds events to the stream of the rollout, if there are any. Another process may have done so meanwhile: that is no failure,
+// the next decision takes it into account.
+func (e *Engine) note(ctx context.Context, s *Saved, bodies ...journal.Body) error {
+	var events []journal.Event
+	for _, body := range bodies {
+		events = append(events, journal.Event{At: time.Now(), Body: body})
+	}
+	if len(events) == 0 {
+		return nil
+	}
+	_, err := e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, events...)
 	if errors.Is(err, journal.ErrConflict) {
 		return nil
 	}
@@ -170,8 +213,8 @@ func (e *Engine) idle(ctx context.Context, s *Saved, until time.Time) error {
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
-		now, err := readControl(ctx, e.Ledger, e.Name, e.Site)
-		if err != nil || now.Seq != s.Seq || !until.IsZero() && !time.Now().Before(until) {
+		now, err := s.refreshed(ctx, e.Ledger)
+		if err != nil || now.Seq != s.Seq || !e.alive() || !until.IsZero() && !time.Now().Before(until) {
 			return err
 		}
 	}
@@ -189,9 +232,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// readControl reads what was decided about a rollout, or about it at a site, without its phones.
-func readControl(ctx context.Context, l journal.Ledger, name, site string) (*Saved, error) {
-	s := &Saved{Name: name, Site: site}
+// readControl reads what was decided about a rollout, without its phones.
+func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
+	s := newSaved(name, "")
 	for event, err := range l.Read(ctx, journal.Key{Rollout: name}) {
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -26,13 +27,14 @@ type otherRuns struct {
 	settle  time.Duration
 	back    map[journal.Key]int // how often this run took a phone back
 
-	begun map[string]journal.Seq // when the last run of another rollout began; 0 if none did
+	begun map[string]journal.Seq // when the last run of another rollout began at a site; 0 if none did
 }
 
 // A met is a phone of a run that other runs may have to do with.
 type met struct {
 	phone   int // of the plan
 	key     journal.Key
+	site    string
 	names   []string
 	version string        // that it gets
 	own     journal.State // of its stream in this rollout
@@ -55,7 +57,7 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: s.Plan.Rules.Settle, back: e.back}
 	for _, i := range phones {
 		p, step := s.Plan.Phones[i], s.Step(i)
-		m := &met{phone: i, key: keyOf(e.Name, p, step), names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
+		m := &met{phone: i, key: keyOf(e.Name, p, step), site: p.Site, names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
 		if s.Planned.Push {
 			m.entry = m.own.Seq // it was listed
 		}
@@ -185,7 +187,8 @@ func isTaken(s journal.State) bool {
 
 // entryOf returns since when a run of another rollout has a phone; 0 if none was begun yet. A push has its phones once they are listed.
 func (o *otherRuns) entryOf(ctx context.Context, p past) (journal.Seq, error) {
-	begun, known := o.begun[p.key.Rollout]
+	place := p.Listed.Site + "/" + p.key.Rollout
+	begun, known := o.begun[place]
 	if !known {
 		push := true
 		for event, err := range o.ledger.Read(ctx, journal.Key{Rollout: p.key.Rollout}) {
@@ -196,13 +199,15 @@ func (o *otherRuns) entryOf(ctx context.Context, p past) (journal.Seq, error) {
 			case journal.Planned:
 				push = body.Push
 			case journal.RunBegun:
-				begun = event.Seq
+				if body.Site == "" || body.Site == p.Listed.Site {
+					begun = event.Seq
+				}
 			}
 		}
 		if push {
 			begun = anyPush
 		}
-		o.begun[p.key.Rollout] = begun
+		o.begun[place] = begun
 	}
 	if begun == anyPush {
 		return p.first, nil
@@ -225,6 +230,9 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 			if err != nil {
 				return nil, err
 			}
+			if isElsewhere(key.Phone, m.site, name) {
+				continue
+			}
 			decides, before := seen[key]
 			if !before && key.Rollout != o.rollout {
 				if decides, err = l.consider(ctx, key); err != nil {
@@ -246,6 +254,13 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 	}
 	l.judge()
 	return l.fences, nil
+}
+
+// isElsewhere reports whether a stream that was found by a name is that of a phone at another site, which has the same address there.
+func isElsewhere(phone, site, name string) bool {
+	other, _, found := strings.Cut(phone, "/")
+	_, err := net.ParseMAC(name)
+	return found && site != "" && other != site && err != nil
 }
 
 // A looked is a look at one phone.

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
@@ -95,6 +96,89 @@ func readSite(ctx context.Context, l journal.Ledger, rollout, site string) iter.
 	}
 }
 
+// A SiteRun is the last run that began at a site.
+type SiteRun struct {
+	Run string
+	By  journal.Origin
+	At  time.Time
+}
+
+// A SiteLeft is a site that has phones left in a wave.
+type SiteLeft struct {
+	Name   string
+	Phones int
+	Begun  SiteRun   // its worker; zero if none began yet
+	Last   time.Time // last event of one of its phones
+}
+
+// Left returns the sites that a wave waits for, in their order; none if no phone of the plan has a site.
+func (s *Saved) Left(state State, wave int) []SiteLeft {
+	at := map[string]*SiteLeft{}
+	var left []SiteLeft
+	for _, site := range s.Sites {
+		at[site.Name] = &SiteLeft{Name: site.Name, Begun: s.runs[site.Name]}
+	}
+	if len(at) == 0 || wave >= len(s.Plan.Waves) {
+		return nil
+	}
+	for i, p := range s.Plan.Phones {
+		for _, st := range s.Steps[i] {
+			if st.Run != "" && st.At.After(at[p.Site].Last) {
+				at[p.Site].Last = st.At
+			}
+		}
+	}
+	for _, i := range s.Plan.Waves[wave].Phones {
+		if p := state.Phones[i]; !p.Ended || s.Plan.mayRetry(p) {
+			at[s.Plan.Phones[i].Site].Phones++
+		}
+	}
+	for _, site := range s.Sites {
+		if one := at[site.Name]; one.Phones > 0 {
+			left = append(left, *one)
+		}
+	}
+	return left
+}
+
+// bySums returns what the sites decide, if they know nothing but what they told each other.
+func (s *Saved) bySums() Decision {
+	plan := Plan{Rules: s.Plan.Rules, Waves: make([]Wave, len(s.Plan.Waves))}
+	for w, wave := range s.Plan.Waves {
+		plan.Waves[w].Name = wave.Name
+	}
+	return plan.gate(State{Control: s.Control, Other: s.others("")})
+}
+
+// retried returns the sums of sites after phones were allowed to begin anew, so that no site goes on with the next wave before their
+// own site has seen it.
+func (s *Saved) retried(phones []int, causes CauseFunc) []journal.Body {
+	if len(s.Sites) == 0 {
+		return nil
+	}
+	state := s.State(causes)
+	sites := map[string]bool{}
+	for _, i := range phones {
+		state.Phones[i] = Progress{}
+		sites[s.Plan.Phones[i].Site] = true
+	}
+	var bodies []journal.Body
+	for w, wave := range s.Plan.Waves {
+		for _, site := range s.Sites {
+			mine := slices.DeleteFunc(slices.Clone(wave.Phones), func(i int) bool { return s.Plan.Phones[i].Site != site.Name })
+			if !sites[site.Name] || !slices.ContainsFunc(phones, func(i int) bool { return slices.Contains(mine, i) }) {
+				continue
+			}
+			plan := Plan{Rules: s.Plan.Rules, Waves: make([]Wave, w+1)}
+			plan.Waves[w].Phones = mine
+			sum := plan.sum(state, w)
+			sum.Site = site.Name
+			bodies = append(bodies, sum)
+		}
+	}
+	return bodies
+}
+
 // A builder makes a rollout of the events of its streams.
 type builder struct {
 	saved   *Saved
@@ -103,7 +187,7 @@ type builder struct {
 }
 
 func newBuilder(name, site string) *builder {
-	return &builder{saved: &Saved{Name: name, Site: site}, states: map[string]journal.State{}}
+	return &builder{saved: newSaved(name, site), states: map[string]journal.State{}}
 }
 
 func (b *builder) add(r journal.Record) error {
@@ -125,6 +209,7 @@ func (b *builder) add(r journal.Record) error {
 
 func (b *builder) result() (*Saved, error) {
 	s := b.saved
+	s.stale = false
 	if s.At.IsZero() {
 		return nil, fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout)
 	}

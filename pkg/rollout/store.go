@@ -103,8 +103,15 @@ type Saved struct {
 	Reason  string            // why it is paused or stopped, as whoever did it said
 	Seq     journal.Seq       // of the last event of the rollout's own stream
 	begun   journal.Seq       // when the last run began
+	runs    map[string]SiteRun
+	counted map[part]journal.SiteCounted // the newest of each
+	stale   bool                         // phones have changed, and Steps does not know
 
 	Steps [][]journal.State // of each phone, for each of its images
+}
+
+func newSaved(name, site string) *Saved {
+	return &Saved{Name: name, Site: site, runs: map[string]SiteRun{}, counted: map[part]journal.SiteCounted{}}
 }
 
 // Errors of a rollout that cannot be loaded, for errors.Is.
@@ -147,12 +154,15 @@ func (s *Saved) apply(e journal.Event) error {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
 	case journal.RunBegun:
+		s.runs[body.Site] = SiteRun{body.Run, body.By, e.At}
 		if s.Site != "" && body.Site != "" && body.Site != s.Site {
 			break
 		}
 		s.Control.Run, s.Route, s.By, s.begun = body.Run, body.Route, body.By, e.Seq
 	case journal.FlagsKept:
 		s.Kept = body
+	case journal.SiteCounted:
+		s.count(body)
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:
@@ -197,6 +207,9 @@ type CauseFunc func(kind fleet.Kind, instructed bool) (cause Cause, mayPass bool
 // State returns what decisions need.
 func (s *Saved) State(causes CauseFunc) State {
 	state := State{Control: s.Control}
+	if s.Site != "" {
+		state.Other = s.others(s.Site)
+	}
 	for _, steps := range s.Steps {
 		state.Phones = append(state.Phones, progress(steps, causes))
 	}

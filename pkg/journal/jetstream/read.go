@@ -20,8 +20,8 @@ const (
 	pullMessages = 500
 	pullBytes    = 8 << 20
 	pullExpiry   = 10 * time.Second
-	heartbeat    = 3 * time.Second // of the server, while there is nothing to read
-	idle         = 5 * time.Minute // after that long the server forgets a reader that is gone
+	heartbeat    = 3 * time.Second        // of the server, while there is nothing to read
+	idle         = 5 * time.Minute        // after that long the server forgets a reader that is gone
 	pause        = 200 * time.Millisecond // before the server is asked again
 )
 

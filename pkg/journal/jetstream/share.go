@@ -75,3 +75,17 @@ func (l *Ledger) once(ctx context.Context, call func(context.Context) error, sub
 func (l *Ledger) ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error] {
 	return l.records(ctx, eventsPrefix+escape(rollout)+"."+escape(site)+".*", 0, false)
 }
+
+// ReadAfter returns the events of a stream after a place, in order.
+func (l *Ledger) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error] {
+	return func(yield func(journal.Event, error) bool) {
+		if key.Check() != nil {
+			return // no such stream can exist
+		}
+		for record, err := range l.records(ctx, subjectOf(key), after, false) {
+			if !yield(record.Event, err) {
+				return
+			}
+		}
+	}
+}

@@ -46,6 +46,24 @@ func (l *Ledger) ReadKinds(ctx context.Context, rollout string, kinds ...journal
 	return l.records(ctx, "WHERE s.rollout = ? AND e.kind IN ("+marks+") ORDER BY s.phone, e.seq", args...)
 }
 
+// ReadAfter returns the events of a stream after a place, in order.
+func (l *Ledger) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error] {
+	return func(yield func(journal.Event, error) bool) {
+		where := "WHERE s.rollout = ? AND s.phone = ? AND e.seq > ? ORDER BY e.seq"
+		for record, err := range l.records(ctx, where, key.Rollout, key.Phone, int64(min(after, math.MaxInt64))) {
+			if !yield(record.Event, err) {
+				return
+			}
+		}
+	}
+}
+
+// ReadSite returns the events of the phones whose name begins with a site and a slash: stream by stream.
+func (l *Ledger) ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error] {
+	const afterSlash = "0"
+	return l.records(ctx, "WHERE s.rollout = ? AND s.phone > ? AND s.phone < ? ORDER BY s.phone, e.seq", rollout, site+"/", site+afterSlash)
+}
+
 // Watch implements [journal.Ledger]. It looks for new events every [Poll].
 func (l *Ledger) Watch(ctx context.Context, rollout string, after journal.Seq) iter.Seq2[journal.Record, error] {
 	return func(yield func(journal.Record, error) bool) {

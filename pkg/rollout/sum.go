@@ -1,0 +1,276 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
+)
+
+// A part is the phones of a wave at a site.
+type part struct {
+	site string
+	wave int // of the plan, from 0
+}
+
+// An Other is what a decision needs of the phones of a wave at other sites, as far as these have said.
+type Other struct {
+	Phones int
+	Left   int           // without an outcome
+	Ended  map[Cause]int // badly
+	Sites  []string      // that have phones left
+}
+
+// count takes over a sum of a site. What it says of a wave or a number that cannot be is left out.
+func (s *Saved) count(body journal.SiteCounted) {
+	i := slices.IndexFunc(s.Sites, func(p SitePart) bool { return p.Name == body.Site })
+	w := body.Wave - 1
+	if i < 0 || w < 0 || w >= len(s.Sites[i].Waves) {
+		return
+	}
+	body.Left = min(max(body.Left, 0), s.Sites[i].Waves[w])
+	body.Ended = maps.Clone(body.Ended)
+	maps.DeleteFunc(body.Ended, func(_ string, phones int) bool { return phones <= 0 })
+	s.counted[part{body.Site, w}] = body
+	if s.Site != "" && body.Site == s.Site && body.Run != s.Control.Run {
+		s.stale = true // a person let phones begin anew
+	}
+}
+
+// others returns what sites have said about each wave, one of them excepted. What a site has not said is not done.
+func (s *Saved) others(except string) []Other {
+	others := make([]Other, len(s.Plan.Waves))
+	for w := range others {
+		others[w].Ended = map[Cause]int{}
+	}
+	for _, site := range s.Sites {
+		for w, phones := range site.Waves {
+			if phones == 0 || w >= len(others) || except != "" && site.Name == except {
+				continue
+			}
+			counted, known := s.counted[part{site.Name, w}]
+			if !known {
+				counted.Left = phones
+			}
+			o := &others[w]
+			o.Phones += phones
+			if o.Left += counted.Left; counted.Left > 0 {
+				o.Sites = append(o.Sites, site.Name)
+			}
+			for cause, n := range counted.Ended {
+				o.Ended[Cause(cause)] += n
+			}
+		}
+	}
+	return others
+}
+
+// sum counts the phones of a wave that are here.
+func (p *Plan) sum(s State, w int) (sum journal.SiteCounted) {
+	sum.Wave = w + 1
+	for _, i := range p.Waves[w].Phones {
+		if at := s.Phones[i]; !at.Ended || p.mayRetry(at) {
+			sum.Left++
+		}
+	}
+	for cause, n := range p.endedHere(s, w) {
+		if sum.Ended == nil {
+			sum.Ended = map[string]int{}
+		}
+		sum.Ended[string(cause)] = n
+	}
+	return sum
+}
+
+// sums returns what the other sites have to know of the phones of this one and do not: that phones of a wave ended badly, and that
+// none of a wave is left. Phones that end well are not worth an event.
+func (s *Saved) sums(plan *Plan, state State) []journal.Body {
+	var bodies []journal.Body
+	for w, wave := range plan.Waves {
+		if len(wave.Phones) == 0 {
+			continue
+		}
+		was, known := s.counted[part{s.Site, w}]
+		if !known {
+			was.Left = len(wave.Phones)
+		}
+		now := plan.sum(state, w)
+		if maps.Equal(was.Ended, now.Ended) && (was.Left == 0) == (now.Left == 0) {
+			continue
+		}
+		now.Site, now.Run = s.Site, s.Control.Run
+		bodies = append(bodies, now)
+	}
+	return bodies
+}
+
+// A TailReader is a ledger that can read the end of a stream without what is before it. With any other ledger, a run reads the whole
+// stream of the rollout whenever it looks whether somebody decided something.
+type TailReader interface {
+	// ReadAfter returns the events of a stream after a place, in order.
+	ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error]
+}
+
+// refreshed returns what is known of a rollout with what was decided about it since. It leaves the receiver alone.
+func (s *Saved) refreshed(ctx context.Context, l journal.Ledger) (*Saved, error) {
+	key := journal.Key{Rollout: s.Name}
+	events := l.Read(ctx, key)
+	if tail, ok := l.(TailReader); ok {
+		events = tail.ReadAfter(ctx, key, s.Seq)
+	}
+	now := s
+	for event, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		if event.Seq <= s.Seq {
+			continue
+		}
+		if now == s {
+			copied := *s
+			copied.counted, copied.runs = maps.Clone(s.counted), maps.Clone(s.runs)
+			now = &copied
+		}
+		if err := now.apply(event); err != nil {
+			return nil, err
+		}
+	}
+	return now, nil
+}
+
+// publish records what the other sites have to know of this one, and reports whether something was to be recorded.
+func (e *Engine) publish(ctx context.Context, s *Saved) (bool, error) {
+	if e.Site == "" {
+		return false, nil
+	}
+	bodies := s.sums(&s.Plan, s.State(e.Causes))
+	return len(bodies) > 0, e.note(ctx, s, bodies...)
+}
+
+// publishing lets the other sites know of phones that end badly while the turn goes on. The function that it returns ends that.
+func (t *turn) publishing(ctx context.Context) (stop func()) {
+	if t.e.Site == "" {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.failed:
+				t.publish(ctx)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// publish records the sums of this site, for as long as this run has the site.
+func (t *turn) publish(ctx context.Context) {
+	for ctx.Err() == nil {
+		t.mu.Lock()
+		known := t.control
+		bodies := known.sums(&t.saved.Plan, t.state)
+		t.mu.Unlock()
+		if len(bodies) == 0 || known.Control.Run != t.e.Begun.Run {
+			return
+		}
+		err := t.e.note(ctx, known, bodies...)
+		if err == nil {
+			err = t.look(ctx, 0)
+		}
+		if err != nil && pause(ctx, lookAgain) != nil {
+			return
+		}
+	}
+}
+
+// look takes over what was decided and counted since the last look, unless that is more recent than a time.
+func (t *turn) look(ctx context.Context, every time.Duration) error {
+	t.looking.Lock()
+	defer t.looking.Unlock()
+	if now := time.Now(); !t.looked.IsZero() && now.Sub(t.looked) < every {
+		return nil
+	}
+	t.mu.Lock()
+	known := t.control
+	t.mu.Unlock()
+	now, err := known.refreshed(ctx, t.e.Ledger)
+	if err != nil {
+		return err
+	}
+	var phones *Saved
+	if now.stale {
+		if phones, err = t.e.load(ctx); err != nil {
+			return err
+		}
+		now = phones
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.looked = time.Now()
+	if now == known {
+		return nil
+	}
+	t.control, t.state.Control = now, now.Control
+	if t.e.Site == "" {
+		return nil
+	}
+	t.state.Other = now.others(t.e.Site)
+	if phones != nil {
+		t.rebase(phones)
+	}
+	if d := t.saved.Plan.gate(t.state); d.Verb != Run || d.Wave != t.wave {
+		t.hold()
+	}
+	return nil
+}
+
+// rebase takes over what a person allowed since the turn began: phones that begin anew. Of the phones of the turn itself, the turn
+// knows more than the journal. The lock is held.
+func (t *turn) rebase(s *Saved) {
+	state := s.State(t.e.Causes)
+	mine := map[int]bool{}
+	for _, i := range t.phones {
+		mine[i] = true
+	}
+	for i := range state.Phones {
+		if !mine[i] || retries(s.Steps[i]) > retries(t.saved.Steps[i]) {
+			t.state.Phones[i] = state.Phones[i]
+		}
+	}
+	t.ended = t.saved.Plan.endedHere(t.state, t.wave)
+}
+
+func retries(steps []journal.State) (n int) {
+	for _, st := range steps {
+		n += st.Retries
+	}
+	return n
+}
+
+// drain waits until everything that was noted is recorded: a worker that cannot reach the ledger keeps what it saw until it can. It
+// gives up when the context ends, and when waiting does not help.
+func (t *turn) drain(ctx context.Context) {
+	for t.e.Site != "" {
+		again := false
+		for _, loss := range t.writer.Losses() {
+			again = again || !slices.ContainsFunc(
+				[]error{journal.ErrConflict, journal.ErrInvalid, journal.ErrFull, journal.ErrReadOnly, journal.ErrDamaged, journal.ErrNewer, journal.ErrForeign},
+				func(kind error) bool { return errors.Is(loss.Err, kind) })
+		}
+		if !again || pause(ctx, journal.Delay) != nil {
+			return
+		}
+	}
+}
