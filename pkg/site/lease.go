@@ -17,6 +17,7 @@ type Lease struct {
 	rollout string
 	reply   string // subject for answers about the message
 	ahead   time.Duration
+	ackWait time.Duration // how long the server waits for an answer
 
 	mu        sync.Mutex
 	confirmed time.Time // when the last heartbeat that the server confirmed was sent
@@ -35,8 +36,8 @@ const (
 // ErrLost reports a lease that belongs to another worker by now, or may do so.
 var ErrLost = errors.New("the server did not hear of this worker for too long: another one may carry out the rollout at the site")
 
-func (q Queue) lease(m js.Msg) *Lease {
-	return &Lease{queue: q, rollout: rolloutOf(m.Subject()), reply: m.Reply(), stopped: make(chan struct{})}
+func (q Queue) lease(m js.Msg, info *js.ConsumerInfo) *Lease {
+	return &Lease{queue: q, rollout: rolloutOf(m.Subject()), reply: m.Reply(), ackWait: info.Config.AckWait, stopped: make(chan struct{})}
 }
 
 // Rollout returns the name of the rollout, "" if the message was not written by this program.
@@ -49,7 +50,7 @@ func (l *Lease) Ahead() time.Duration { return l.ahead }
 func (l *Lease) Alive() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.over = l.over || since(l.confirmed) >= l.queue.ackWait()
+	l.over = l.over || since(l.confirmed) >= l.ackWait
 	return !l.over
 }
 
@@ -69,7 +70,7 @@ func (l *Lease) begin(ctx context.Context) error {
 	l.stop = stop
 	go func() {
 		defer close(l.stopped)
-		ticker := time.NewTicker(l.queue.ackWait() / beats)
+		ticker := time.NewTicker(l.ackWait / beats)
 		defer ticker.Stop()
 		for l.Alive() {
 			select {
@@ -101,7 +102,7 @@ func (l *Lease) beat(ctx context.Context) error {
 
 // answer sends an answer about the message, and waits until the server confirms it.
 func (l *Lease) answer(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, l.queue.ackWait()/beats)
+	ctx, cancel := context.WithTimeout(ctx, l.ackWait/beats)
 	defer cancel()
 	return l.queue.Ledger.Once(ctx, func(ctx context.Context) error {
 		_, err := l.queue.Ledger.Conn().RequestMsgWithContext(ctx, &nats.Msg{Subject: l.reply, Data: []byte(text)})

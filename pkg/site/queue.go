@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,14 +38,7 @@ const (
 // A Queue hands sites to workers, for a rollout each.
 type Queue struct {
 	Ledger  *jetstream.Ledger
-	AckWait time.Duration // replaces AckWait
-}
-
-func (q Queue) ackWait() time.Duration {
-	if q.AckWait > 0 {
-		return q.AckWait
-	}
-	return AckWait
+	AckWait time.Duration // replaces AckWait in Offer: workers are told by the server
 }
 
 // consumerOf returns the consumer of a site: one for all of its workers.
@@ -72,7 +66,7 @@ func (q Queue) Offer(ctx context.Context, rollout string, sites ...string) error
 			create := "$JS.API.CONSUMER.CREATE." + Stream + "." + consumerOf(site) + "." + filter
 			err := q.Ledger.Do(ctx, func(ctx context.Context) error {
 				_, err := server.CreateOrUpdateConsumer(ctx, Stream, js.ConsumerConfig{
-					Durable: consumerOf(site), FilterSubject: filter, AckPolicy: js.AckExplicitPolicy, AckWait: q.ackWait(), MaxDeliver: -1, DeliverPolicy: js.DeliverAllPolicy,
+					Durable: consumerOf(site), FilterSubject: filter, AckPolicy: js.AckExplicitPolicy, AckWait: cmp.Or(q.AckWait, AckWait), MaxDeliver: -1, DeliverPolicy: js.DeliverAllPolicy,
 				})
 				return err
 			}, create)
@@ -163,11 +157,12 @@ func (q Queue) take(ctx context.Context, site string) (*Lease, error) {
 	if err != nil {
 		return nil, err
 	}
+	ahead := aheadOf(consumer.CachedInfo().TimeStamp)
 	lease, err := q.fetch(ctx, consumer)
 	if lease == nil || err != nil {
 		return nil, err
 	}
-	lease.ahead = aheadOf(consumer.CachedInfo().TimeStamp)
+	lease.ahead = ahead
 	if err := lease.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -179,12 +174,12 @@ func (q Queue) fetch(ctx context.Context, consumer js.Consumer) (lease *Lease, e
 	limited, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
 	err = q.Ledger.Once(limited, func(limited context.Context) error {
-		batch, err := consumer.Fetch(1, js.FetchContext(limited), js.FetchHeartbeat(min(takeBeat, q.ackWait()/2)))
+		batch, err := consumer.Fetch(1, js.FetchContext(limited), js.FetchHeartbeat(takeBeat))
 		if err != nil {
 			return err
 		}
 		for m := range batch.Messages() {
-			lease = q.lease(m)
+			lease = q.lease(m, consumer.CachedInfo())
 		}
 		return batch.Error()
 	}, "$JS.API.CONSUMER.MSG.NEXT."+Stream+"."+consumer.CachedInfo().Name)

@@ -62,7 +62,7 @@ func Work(ctx context.Context, env Env, o WorkOptions) error {
 	}
 	defer ledger.Close()
 	env.Console.KeepPipes()
-	w := &worker{env: env, o: o, ledger: ledger, queue: site.Queue{Ledger: ledger, AckWait: env.Journal.AckWait}}
+	w := &worker{env: env, o: o, ledger: ledger, queue: site.Queue{Ledger: ledger}}
 	w.tell("", "ready", "waits for a rollout; press Ctrl-C to end")
 	for {
 		lease, err := w.queue.Take(ctx, o.Site, w.waits)
