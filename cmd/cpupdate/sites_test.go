@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/internal/natstest"
-	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 )
 
 // A sites is phones of another process that are spread over sites, and a server with the journal.
@@ -32,13 +30,13 @@ type sites struct {
 	image   string
 	list    string // with sites
 	names   []string
-	ackWait time.Duration
+	ackWait time.Duration // 0: the default
 }
 
 // newSites starts phones and a server.
 func newSites(t *testing.T, phones int, names ...string) *sites {
 	t.Helper()
-	s := &sites{swarm: newSwarm(t, phones), folder: t.TempDir(), names: names, ackWait: 2 * time.Second, image: newImageOf(t, 300<<10)}
+	s := &sites{swarm: newSwarm(t, phones), folder: t.TempDir(), names: names, image: newImageOf(t, 300<<10)}
 	s.server = natstest.Run(t, natstest.Options(t.TempDir()))
 	s.proxy = natstest.NewProxy(t, s.server)
 	s.list = s.withSites()
@@ -240,5 +238,3 @@ func saysAll(t *testing.T, text string, parts ...string) {
 		}
 	}
 }
-
-var _ = []any{fmt.Sprint, slices.Sort[[]int], jetstream.Stream}

@@ -52,6 +52,8 @@ func failure(name string, err error) error {
 		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status")
 	case errors.Is(err, rollout.ErrIncomplete):
 		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
+	case errors.Is(err, rollout.ErrProgram):
+		return exit.New(exit.CodeSettings, err, "use the cpupdate that made the plan, or a newer one")
 	case errors.Is(err, journal.ErrExists):
 		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+name)
 	case errors.As(err, &taken):

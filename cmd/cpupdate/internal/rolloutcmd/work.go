@@ -46,7 +46,8 @@ type worker struct {
 	queue  site.Queue
 
 	mu   sync.Mutex
-	said string // the last reason to wait
+	said string            // the last reason to wait
+	told map[string]string // the last problem with each rollout
 }
 
 // Work carries out the rollouts of a site as they come, until it is interrupted, which is its normal end: the phones that are on
@@ -62,7 +63,7 @@ func Work(ctx context.Context, env Env, o WorkOptions) error {
 	}
 	defer ledger.Close()
 	env.Console.KeepPipes()
-	w := &worker{env: env, o: o, ledger: ledger, queue: site.Queue{Ledger: ledger}}
+	w := &worker{env: env, o: o, ledger: ledger, queue: site.Queue{Ledger: ledger}, told: map[string]string{}}
 	w.tell("", "ready", "waits for a rollout; press Ctrl-C to end")
 	for {
 		lease, err := w.queue.Take(ctx, o.Site, w.waits)
@@ -106,7 +107,9 @@ func (w *worker) waits(err error) {
 func (w *worker) work(ctx context.Context, lease *site.Lease) error {
 	late := context.WithoutCancel(ctx)
 	name := lease.Rollout()
+	w.mu.Lock()
 	w.said = ""
+	w.mu.Unlock()
 	w.warnClock(name, lease.Ahead())
 	decision, err := w.carry(ctx, lease)
 	stopped := ctx.Err() != nil
@@ -160,6 +163,9 @@ func isLocked(err error) bool {
 func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision, error) {
 	none := rollout.Decision{}
 	saved, err := rollout.LoadSite(ctx, w.ledger, lease.Rollout(), w.o.Site)
+	if err == nil {
+		err = saved.Check()
+	}
 	if err != nil {
 		return none, err
 	}
@@ -256,6 +262,10 @@ func (w *worker) problem(name string, err error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.told[name] == text {
+		return // it was tried again
+	}
+	w.told[name] = text
 	w.env.Console.NoteAbout("warning", cmp.Or(name, "site "+w.o.Site), text)
 }
 
