@@ -1,8 +1,9 @@
 GO    ?= go
 TOOL  := $(GO) tool -modfile=.ci/tools.mod
 FUZZ  ?= 500000x
+GROWTH ?= 100,1000,10000
 
-.PHONY: test check cover fuzz bench simulate docs dist
+.PHONY: test check cover fuzz bench growth simulate docs dist
 
 test:
 	$(GO) test ./...
@@ -27,6 +28,10 @@ simulate:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer ./pkg/transfer/serve
+
+# Rollouts to more and more phones: prints a table, and draws docs/growth.svg.
+growth:
+	GROWTH=$(GROWTH) $(GO) test -count=1 -timeout 24h -run 'TestGrowth$$' -v ./cmd/cpupdate
 
 docs:
 	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage' ./cmd/cpupdate

@@ -122,7 +122,7 @@ func median(values []float64) float64 {
 }
 
 // program builds the command as it is released.
-func program(b *testing.B) string {
+func program(b testing.TB) string {
 	b.Helper()
 	name := filepath.Join(b.TempDir(), "cpupdate")
 	cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", name, ".")

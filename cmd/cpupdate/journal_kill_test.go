@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -90,6 +91,8 @@ type swarm struct {
 	mu    sync.Mutex
 	told  map[string]int
 	state map[string]swarmLine
+	lines []swarmLine   // that the phones printed
+	more  chan struct{} // closed with the next line
 }
 
 // A swarmLine is what tests look at of a line of simulate --json.
@@ -99,11 +102,12 @@ type swarmLine struct {
 	Told           int
 }
 
-// newSwarm starts phones.
-func newSwarm(t *testing.T, n int) *swarm {
+// newSwarm starts phones, with more flags of simulate.
+func newSwarm(t *testing.T, n int, flags ...string) *swarm {
 	t.Helper()
-	s := &swarm{t: t, list: filepath.Join(t.TempDir(), "swarm.csv"), done: make(chan struct{}), told: map[string]int{}, state: map[string]swarmLine{}}
-	s.cmd = exec.CommandContext(t.Context(), "cpupdate", "simulate", "--count", strconv.Itoa(n), "--json", "-o", s.list, "--install-time", "10ms", "--restart-time", "200ms")
+	s := &swarm{t: t, list: filepath.Join(t.TempDir(), "swarm.csv"), done: make(chan struct{}), told: map[string]int{}, state: map[string]swarmLine{}, more: make(chan struct{})}
+	args := []string{"simulate", "--count", strconv.Itoa(n), "--json", "-o", s.list, "--install-time", "10ms", "--restart-time", "200ms"}
+	s.cmd = exec.CommandContext(t.Context(), "cpupdate", append(args, flags...)...)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +137,9 @@ func (s *swarm) follow(out io.Reader, ready chan struct{}) {
 			return
 		}
 		s.mu.Lock()
+		s.lines = append(s.lines, line)
+		close(s.more)
+		s.more = make(chan struct{})
 		switch line.Event {
 		case "ready":
 			close(ready)
@@ -142,6 +149,47 @@ func (s *swarm) follow(out io.Reader, ready chan struct{}) {
 			s.state[line.Address] = line
 		}
 		s.mu.Unlock()
+	}
+}
+
+// count returns how many lines the phones printed so far: each says what happened to one of them.
+func (s *swarm) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.lines)
+}
+
+// await returns when the phones have printed so many lines, or when something has ended.
+func (s *swarm) await(lines int, ended <-chan struct{}) {
+	s.search(ended, func(printed []swarmLine) bool { return len(printed) >= lines })
+}
+
+// next waits for an event of a phone after the first so many lines, or of any phone if none is named, and returns the phone. Something may end before.
+func (s *swarm) next(from int, event, address string, ended <-chan struct{}) (phone string) {
+	s.search(ended, func(printed []swarmLine) bool {
+		i := slices.IndexFunc(printed[from:], func(l swarmLine) bool { return l.Event == event && (address == "" || l.Address == address) })
+		if i >= 0 {
+			phone = printed[from+i].Address
+		}
+		return i >= 0
+	})
+	return phone
+}
+
+// search returns when the lines that the phones have printed are enough, or when something has ended.
+func (s *swarm) search(ended <-chan struct{}, enough func([]swarmLine) bool) {
+	for {
+		s.mu.Lock()
+		done, more := enough(s.lines), s.more
+		s.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-more:
+		case <-ended:
+			return
+		}
 	}
 }
 

@@ -75,9 +75,10 @@ func (s *docShell) terminal(line string) (printed string, end func()) {
 		s.t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
+	rest := make(chan struct{})
 	end = sync.OnceFunc(func() {
 		interrupt()
-		_, _ = io.Copy(io.Discard, lines)
+		<-rest
 		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 0 {
 			s.t.Errorf("%s, and Ctrl-C: %v", line, err)
 		}
@@ -87,9 +88,14 @@ func (s *docShell) terminal(line string) (printed string, end func()) {
 		text, err := lines.ReadString('\n')
 		printed += text
 		if err != nil {
+			close(rest)
 			s.t.Fatalf("%s: %v after %q", line, err, printed)
 		}
 	}
+	go func() { // what nobody reads would stop the command
+		_, _ = io.Copy(io.Discard, lines)
+		close(rest)
+	}()
 	return printed, end
 }
 
@@ -242,6 +248,11 @@ func TestExamples(t *testing.T) {
 	}
 	end()
 	for _, line := range inTheirOrder(t, rollouts) {
+		if strings.HasPrefix(line, "cpupdate rollout watch") {
+			_, end := plain.terminal(line)
+			end()
+			continue
+		}
 		run(line)
 	}
 	if len(examples) < 10 || pushes == 0 {
@@ -253,9 +264,9 @@ func TestExamples(t *testing.T) {
 func inTheirOrder(t *testing.T, lines []string) []string {
 	t.Helper()
 	var ordered []string
-	for _, verb := range []string{"plan", "pause", "stop", "resume", "run", "status", "report"} {
+	for _, verb := range []string{"plan", "pause", "stop", "resume", "watch", "run", "status", "list", "report"} {
 		for _, line := range lines {
-			if !strings.HasPrefix(line, "cpupdate rollout "+verb+" ") {
+			if !strings.HasPrefix(line+" ", "cpupdate rollout "+verb+" ") {
 				continue
 			}
 			switch verb {
@@ -263,6 +274,8 @@ func inTheirOrder(t *testing.T, lines []string) []string {
 				line = strings.ReplaceAll(line, "firmware/", "images") + " --offline"
 			case "run":
 				line += " --contact-interval 1s --probe-interval 200ms"
+			case "watch":
+				line = strings.ReplaceAll(line, ":8080", ":0") // another program may have this port
 			}
 			ordered = append(ordered, line)
 		}

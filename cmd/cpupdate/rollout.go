@@ -30,6 +30,7 @@ A limit stops the rollout when too many phones of a wave fail.`,
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(
 		newRolloutPlan(a), newRolloutRun(a), newRolloutWork(a), newRolloutStatus(a), newRolloutList(a), newRolloutReport(a),
+		newRolloutWatch(a),
 		newRolloutChange(a, rolloutcmd.Pause, "Begin no phone until the rollout is resumed", "Phones that are on their way are followed to their end. A run that goes on waits."),
 		newRolloutChange(a, rolloutcmd.Resume, "Let a rollout go on", "Resume ends a pause, a stop and the effect of a limit, and opens the wave that\nwaits for a person. A run that waits goes on within seconds."),
 		newRolloutChange(a, rolloutcmd.Stop, "End a rollout's run", "No phone is begun any more. Phones that are on their way are followed to their\nend, then the run ends with exit code 11."),

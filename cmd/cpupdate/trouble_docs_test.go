@@ -132,8 +132,8 @@ func fleetFiles(t *testing.T) map[string]*ast.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, own := range []string{"run.go", "earlier.go"} { // what the command says of a phone that another run has
-		names = append(names, filepath.Join("internal", "record", own))
+	for _, own := range []string{"recording.go", "others.go"} { // what the engine says of a phone that another run has
+		names = append(names, filepath.Join("..", "..", "pkg", "rollout", own))
 	}
 	files := map[string]*ast.File{}
 	for _, name := range names {
@@ -165,7 +165,7 @@ func constantsOf(t *testing.T, file, typeName string) []string {
 	return out
 }
 
-// sentencesOfFleet returns what packages fleet and record say with each kind: the texts of its failures, by kind.
+// sentencesOfFleet returns what packages fleet and rollout say with each kind: the texts of its failures, by kind.
 func sentencesOfFleet(t *testing.T) map[string][]string {
 	t.Helper()
 	names := map[string]string{}

@@ -12,10 +12,11 @@ import (
 
 // facts hold what a phone says of itself, and what is stated of it.
 type facts struct {
-	target Target
-	want   bind.Facts            // what the image is; zero without one
-	cut    func(string) string   // bounds what a phone says
-	claim  func(mac string) bool // reports whether no other phone of the plan has a MAC address
+	target  *Target
+	version bind.Version          // of the image; zero without one
+	kind    string                // the software type of the image
+	cut     func(string) string   // bounds what a phone says
+	claim   func(mac string) bool // reports whether no other phone of the plan has a MAC address
 
 	before   Device // what it said first
 	after    Device // what it said last
@@ -152,7 +153,7 @@ func (f *facts) runs(d Device) bool {
 	if !f.sameVersion(d) {
 		return false
 	}
-	want, is := f.want.SoftwareType.Value, f.softwareType(d)
+	want, is := f.kind, f.softwareType(d)
 	return want == "" || hwcheck.SameType(want, is) || is == "" && f.neverTyped()
 }
 
@@ -163,7 +164,7 @@ func (f *facts) lacksType(d Device) bool {
 
 func (f *facts) sameVersion(d Device) bool {
 	running := d.running()
-	return !running.IsZero() && running == f.want.Version.Value
+	return !running.IsZero() && running == f.version
 }
 
 // neverTyped reports whether the phone says neither now nor before which type of software it runs: that phones with

@@ -32,7 +32,7 @@ func TestRightPage(t *testing.T) {
 		{"one phone twice", "", "", first, false, true, KindDuplicate},
 	} {
 		f := &facts{
-			target: Target{MAC: test.list}, byCall: Device{MAC: test.called}, cut: redactor{}.cut,
+			target: &Target{MAC: test.list}, byCall: Device{MAC: test.called}, cut: redactor{}.cut,
 			claim: func(string) bool { return !test.taken },
 		}
 		f.readPage(wbm.Facts{MAC: test.page})

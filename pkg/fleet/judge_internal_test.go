@@ -48,8 +48,8 @@ func TestClassify(t *testing.T) {
 		"old, all of it":                   {Device{SoftwareType: hfa, Version: older}, Device{SoftwareType: hfa, Version: older}, "", all, false, KindRejected},
 	} {
 		f, _ := lone(t)
-		f.facts.want.Version.Value = bind.Version{Major: 1, Release: 9, Fix: 2}
-		f.facts.want.SoftwareType.Value = hfa
+		f.facts.version = bind.Version{Major: 1, Release: 9, Fix: 2}
+		f.facts.kind = hfa
 		if c.stated != "" {
 			f.facts.target.Known.SoftwareType = []hwcheck.Claim[string]{{Value: c.stated, Origin: hwcheck.Flag}}
 		}

@@ -67,9 +67,9 @@ func (s *slot) free() {
 func newPhone(r *Runner, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)
 	p := &phone{runner: r, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
-	p.facts = &facts{target: t, cut: func(s string) string { return r.events.redactOf(index).cut(s) }, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
+	p.facts = &facts{target: &p.target, cut: func(s string) string { return r.events.redactOf(index).cut(s) }, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
 	if p.image = r.plan.imageOf(t); p.image != nil {
-		p.facts.want = p.image.Facts
+		p.facts.version, p.facts.kind = p.image.Facts.Version.Value, p.image.Facts.SoftwareType.Value
 	}
 	p.dialog = &dialog{
 		request: p.request, shared: p.shared, reporter: p, facts: p.facts, problems: p.problems, options: r.options,

@@ -179,9 +179,9 @@ func TestFold(t *testing.T) {
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
-	again := s.Apply(journal.Event{At: journaltest.At(20), Body: journal.Retry{}}).Apply(journal.Event{At: journaltest.At(21), Body: fresh}).
+	again := s.Apply(journal.Event{Seq: 20, At: journaltest.At(20), Body: journal.Retry{}}).Apply(journal.Event{At: journaltest.At(21), Body: fresh}).
 		Apply(journal.Event{At: journaltest.At(22), Body: sending})
-	if again.Outcome != nil || again.Retries != 1 || again.Before != fresh.Device || again.After != (journal.Device{}) || again.Bytes != 0 ||
+	if again.Outcome != nil || again.Retries != 1 || again.Retried != 20 || again.Before != fresh.Device || again.After != (journal.Device{}) || again.Bytes != 0 ||
 		again.Commands != 2 || again.Size != 100 || !again.Told.Equal(journaltest.At(22)) {
 		t.Errorf("after a retry: %+v", again)
 	}

@@ -14,17 +14,20 @@ import (
 var ErrNothing = errors.New("there is nothing to change")
 
 // change adds events to the stream of a rollout, as a function of what is decided about it by then. Workers of many sites may do so at
-// the same time: who loses tries again after a pause that depends on who it is.
-func change(ctx context.Context, l journal.Ledger, name, who string, decide func(*Saved) ([]journal.Body, error)) error {
+// the same time: who loses tries again after a pause that depends on who it is. s is what is known already; nil if that is nothing.
+func change(ctx context.Context, l journal.Ledger, name, who string, s *Saved, decide func(*Saved) ([]journal.Body, error)) (err error) {
 	const tries = 100
-	var failure error
 	for try := range tries {
 		if wait := backOff(who, try); wait > 0 {
 			if err := pause(ctx, wait); err != nil {
 				return err
 			}
 		}
-		s, err := readControl(ctx, l, name)
+		if s == nil {
+			s, err = readControl(ctx, l, name)
+		} else if try > 0 {
+			s, err = s.refreshed(ctx, l)
+		}
 		if err != nil {
 			return err
 		}
@@ -36,33 +39,32 @@ func change(ctx context.Context, l journal.Ledger, name, who string, decide func
 		for _, body := range bodies {
 			events = append(events, journal.Event{At: time.Now(), Body: body})
 		}
-		_, failure = l.Append(ctx, journal.Key{Rollout: name}, s.Seq, events...)
-		if !errors.Is(failure, journal.ErrConflict) {
-			return failure
+		_, err = l.Append(ctx, journal.Key{Rollout: name}, s.Seq, events...)
+		if !errors.Is(err, journal.ErrConflict) {
+			return err
 		}
 	}
-	return failure
+	return fmt.Errorf("rollout %q: %w", name, journal.ErrConflict)
 }
 
-// KeepFlags notes the flags of a run, so that a later one can go on with them.
-func KeepFlags(ctx context.Context, l journal.Ledger, name string, kept journal.FlagsKept) error {
-	return change(ctx, l, name, kept.By.User+kept.By.Host, func(*Saved) ([]journal.Body, error) { return []journal.Body{kept}, nil })
-}
-
-// backOff returns how long somebody waits who lost several times, at most half a second.
+// backOff returns how long somebody waits who lost so often, at most two seconds.
 func backOff(who string, try int) time.Duration {
-	const free = 3 // times
-	if try < free {
+	if try == 0 {
 		return 0
 	}
 	hash := fnv.New32()
 	fmt.Fprint(hash, who, try)
-	return time.Duration(hash.Sum32()%uint32(min(10<<(try-free), 500))) * time.Millisecond //nolint:gosec // positive
+	return time.Duration(hash.Sum32()%uint32(min(20<<min(try, 10), 2000))) * time.Millisecond //nolint:gosec // positive
+}
+
+// KeepFlags notes the flags of a run, so that a later one can go on with them.
+func KeepFlags(ctx context.Context, l journal.Ledger, name string, kept journal.FlagsKept) error {
+	return change(ctx, l, name, kept.By.User, nil, func(*Saved) ([]journal.Body, error) { return []journal.Body{kept}, nil })
 }
 
 // Hold pauses a rollout until [Resume]. Phones that are on their way are followed to their end.
 func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
-	return change(ctx, l, name, by.User, func(s *Saved) ([]journal.Body, error) {
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
 		if s.Control.Paused || s.Control.Stopped {
 			return nil, ErrNothing
 		}
@@ -72,7 +74,7 @@ func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin,
 
 // End stops a rollout: the run ends when the phones that are on their way have ended. [Resume] allows another run.
 func End(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
-	return change(ctx, l, name, by.User, func(s *Saved) ([]journal.Body, error) {
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
 		if s.Control.Stopped {
 			return nil, ErrNothing
 		}
@@ -87,7 +89,7 @@ func Resume(ctx context.Context, l journal.Ledger, name string, by journal.Origi
 	if err != nil {
 		return err
 	}
-	return change(ctx, l, name, by.User, func(s *Saved) ([]journal.Body, error) {
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
 		var bodies []journal.Body
 		now := *loaded
 		now.Control, now.counted = s.Control, s.counted
@@ -132,7 +134,7 @@ func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by jou
 			return answer.Err
 		}
 	}
-	return change(ctx, l, s.Name, by.User, func(*Saved) ([]journal.Body, error) {
+	return change(ctx, l, s.Name, by.User, nil, func(*Saved) ([]journal.Body, error) {
 		note := journal.Note{Text: "phones were allowed to begin anew"} // wakes a run that waits
 		return append(s.retried(phones, causes), note), nil
 	})

@@ -110,7 +110,7 @@ func (p *Plan) settling(s State) []int {
 
 // gate decides whether phones of a wave may be begun: of the first that has phones without an outcome.
 func (p *Plan) gate(s State) Decision {
-	if s.Other != nil && len(p.Phones) > 0 && p.allEnded(s) {
+	if s.Other != nil && len(p.Phones) > 0 && p.allEndedHere(s) {
 		return Decision{Verb: Done, Wave: max(len(p.Waves)-1, 0)} // nothing is left to do here
 	}
 	for w, wave := range p.Waves {
@@ -180,8 +180,13 @@ func (p *Plan) mayRetry(at Progress) bool {
 	return at.Ended && !at.Updated && at.MayPass && at.Attempts < p.Rules.Attempts
 }
 
-// allEnded reports whether no phone is left to do.
+// allEnded reports whether no phone is left to do, at any site.
 func (p *Plan) allEnded(s State) bool {
+	return p.allEndedHere(s) && !slices.ContainsFunc(s.Other, func(o Other) bool { return o.Left > 0 })
+}
+
+// allEndedHere does what allEnded does, without other sites.
+func (p *Plan) allEndedHere(s State) bool {
 	for _, wave := range p.Waves {
 		for _, i := range wave.Phones {
 			if !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) {
@@ -198,8 +203,12 @@ const (
 	maxRetryPause = 15 * time.Minute
 )
 
-// due returns when a phone that ended badly may be tried again.
-func (at Progress) due() time.Time {
+// due returns when a phone that ended badly may be tried again. If that was in the future, the clock was set back since: nobody can
+// tell how long ago it was, and the phone may be tried now.
+func (at Progress) due(now time.Time) time.Time {
+	if at.At.After(now) {
+		return now
+	}
 	pause := retryPause << min(max(at.Attempts-1, 0), 8)
 	return at.At.Add(min(pause, maxRetryPause))
 }
@@ -213,10 +222,10 @@ func (p *Plan) open(s State, w int, now time.Time) (begin []int, due time.Time) 
 		case at.Instructed && !at.Ended:
 		case !at.Ended:
 			begin = append(begin, i)
-		case p.mayRetry(at) && !at.due().After(now):
+		case p.mayRetry(at) && !at.due(now).After(now):
 			again = append(again, i)
-		case p.mayRetry(at) && (due.IsZero() || at.due().Before(due)):
-			due = at.due()
+		case p.mayRetry(at) && (due.IsZero() || at.due(now).Before(due)):
+			due = at.due(now)
 		}
 	}
 	if len(begin) > 0 {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,13 +40,20 @@ type Engine struct {
 
 	Event   func(phone int, e fleet.Event) // told what happens; may be nil
 	Decided func(*Saved, Decision)         // told what comes next, when that changes; may be nil
+	// Others is told when phones are taken over from other runs, which instructed them, and when the number of phones that are left to other
+	// runs for now changes; it may be nil.
+	Others func(took, left int)
 	// Open asks a person whether the next wave may begin; false ends the run. nil: nobody is there, and the run waits for Resume.
 	Open func(ctx context.Context, s *Saved, d Decision) (bool, error)
 
 	pace *rate.Limiter
 	now  turnRef
 	back map[journal.Key]int // how often this run took a phone back from another one
-	view *Saved              // with a site: the rollout as it was read last; nil if phones have changed since
+	left int                 // phones that were left to other runs when they were looked at last
+
+	view  *Saved // with a site: the rollout as it was read last
+	moved bool   // phones may have changed since
+	lost  bool   // something could not be added to the rollout's own stream, since something else was
 }
 
 // A TakenError reports that another run carries out the rollout now.
@@ -60,6 +68,9 @@ func (e *TakenError) Error() string {
 
 // ErrLease reports that a run may not begin phones at its site any more.
 var ErrLease = errors.New("another worker may have the site by now: this one begins no phone any more")
+
+// settle returns how long a phone that was instructed may take.
+func (e *Engine) settle(s *Saved) time.Duration { return cmp.Or(e.Base.Settle, s.Plan.Rules.Settle) }
 
 // Handle takes an event of the crew, which has to hand it all of them.
 func (e *Engine) Handle(event fleet.Event) {
@@ -115,15 +126,25 @@ func (e *Engine) load(ctx context.Context) (*Saved, error) {
 	return LoadSite(ctx, e.Ledger, e.Name, e.Site)
 }
 
-// next returns the rollout as it is now. With a site, phones are read again only if they may have changed.
-func (e *Engine) next(ctx context.Context) (s *Saved, err error) {
-	if e.view != nil {
-		s, err = e.view.refreshed(ctx, e.Ledger)
+// next returns the rollout as it is now. With a site, only what is new of the rollout's own stream is read, and the phones again if
+// they may have changed.
+func (e *Engine) next(ctx context.Context) (*Saved, error) {
+	if e.Site == "" || e.view == nil {
+		s, err := e.load(ctx)
+		e.view, e.moved, e.lost = s, false, false
+		return s, err
 	}
-	if err == nil && (s == nil || s.stale) {
+	s, err := e.view.refreshed(ctx, e.Ledger)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.lost && s == e.view: // something was added, and cannot be seen: the ledger is not the one of before
 		s, err = e.load(ctx)
+	case e.moved || s.stale:
+		s, err = s.reloaded(ctx, e.Ledger)
 	}
-	if e.view = nil; e.Site != "" && err == nil {
+	e.moved, e.lost = false, false
+	if err == nil {
 		e.view = s
 	}
 	return s, err
@@ -134,18 +155,21 @@ func (e *Engine) alive() bool { return e.Alive == nil || e.Alive() }
 
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
-	s, err := e.load(ctx)
+	s, err := readControl(ctx, e.Ledger, e.Name)
 	if err == nil {
 		err = s.Check()
 	}
 	if err != nil {
 		return err
 	}
+	if e.Site != "" && s.partAt(e.Site) == nil {
+		return fmt.Errorf("rollout %q, site %q: %w", e.Name, e.Site, ErrNoSite)
+	}
 	if s.Plan.Rules.StartRate > 0 {
 		e.pace = rate.NewLimiter(rate.Limit(s.Plan.Rules.StartRate/time.Minute.Seconds()), 1)
 	}
 	e.Begun.Site = e.Site
-	return change(ctx, e.Ledger, e.Name, e.Begun.Run, func(*Saved) ([]journal.Body, error) {
+	return change(ctx, e.Ledger, e.Name, e.Begun.Run, s, func(*Saved) ([]journal.Body, error) {
 		if !e.alive() {
 			return nil, ErrLease
 		}
@@ -189,21 +213,28 @@ func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
 	return journal.LimitReached{Wave: d.Wave + 1, Cause: string(d.Reached.Cause), Limit: d.Reached.String(), Count: d.Reached.count(count)}
 }
 
-// note adds events to the stream of the rollout, if there are any. Another process may have done so meanwhile: that is no failure,
-// the next decision takes it into account.
+// note adds events to the stream of the rollout. Another process may have done so meanwhile: that is no failure, the next decision
+// takes it into account.
 func (e *Engine) note(ctx context.Context, s *Saved, bodies ...journal.Body) error {
+	lost, err := e.append(ctx, s, bodies)
+	e.lost = lost
+	return err
+}
+
+// append adds events to the stream of the rollout, if there are any, unless something else was added: then they are lost.
+func (e *Engine) append(ctx context.Context, s *Saved, bodies []journal.Body) (lost bool, err error) {
 	var events []journal.Event
 	for _, body := range bodies {
 		events = append(events, journal.Event{At: time.Now(), Body: body})
 	}
 	if len(events) == 0 {
-		return nil
+		return false, nil
 	}
-	_, err := e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, events...)
+	_, err = e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, events...)
 	if errors.Is(err, journal.ErrConflict) {
-		return nil
+		return true, nil
 	}
-	return err
+	return false, err
 }
 
 // idle waits until a time, or until something is decided about the rollout. A zero time is never.

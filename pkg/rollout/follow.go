@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -71,10 +72,22 @@ func (f *Follower) Apply(r journal.Record) (phone int) {
 	return at[0]
 }
 
+// Detach makes the rollout the follower's own: whoever has it from before sees no further change.
+func (f *Follower) Detach() {
+	own := *f.Saved
+	own.Steps = make([][]journal.State, len(f.Saved.Steps))
+	for i, steps := range f.Saved.Steps {
+		own.Steps[i] = slices.Clone(steps)
+	}
+	f.Saved = &own
+}
+
 // Take takes over what another reader of the journal knows, where that is newer.
 func (f *Follower) Take(s *Saved) {
 	if s.Seq > f.Saved.Seq {
-		f.Saved.Control, f.Saved.Route, f.Saved.By, f.Saved.Reason, f.Saved.Seq = s.Control, s.Route, s.By, s.Reason, s.Seq
+		own := f.Saved.Steps
+		*f.Saved = *s
+		f.Saved.Steps = own
 	}
 	for i, steps := range s.Steps {
 		for step, st := range steps {

@@ -61,7 +61,15 @@ func TestFollow(t *testing.T) {
 		}
 		early, err := rollout.Follow(name, recordsOf(all[:begin]))
 		fatal(t, err)
+		before := early.Saved
+		early.Detach()
+		if early.Saved == before || !reflect.DeepEqual(early.Saved, before) {
+			t.Error("not the same rollout")
+		}
 		early.Take(whole.Saved)
+		if before.Control != (rollout.Control{}) || before.Steps[0][0].Outcome != nil {
+			t.Errorf("changed: %+v", before)
+		}
 		if !reflect.DeepEqual(early.Saved.Steps, whole.Saved.Steps) || early.Saved.Control != whole.Saved.Control {
 			t.Errorf("%+v", early.Saved)
 		}

@@ -54,7 +54,7 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 	if e.back == nil {
 		e.back = map[journal.Key]int{}
 	}
-	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: s.Plan.Rules.Settle, back: e.back}
+	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
 	for _, i := range phones {
 		p, step := s.Plan.Phones[i], s.Step(i)
 		m := &met{phone: i, key: keyOf(e.Name, p, step), site: p.Site, names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
@@ -67,13 +67,22 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 		return nil, nil, again, err
 	}
 	again = time.Now().Add(otherPause)
+	took, left := 0, 0
 	all = slices.DeleteFunc(all, func(m *met) bool {
 		s.Steps[m.phone][s.Step(m.phone)] = m.own
-		if !m.until.IsZero() {
+		switch {
+		case !m.until.IsZero():
 			again = earlierOf(again, m.until)
+			left++
+		case m.told != nil:
+			took++
 		}
 		return !m.until.IsZero()
 	})
+	if e.Others != nil && (took > 0 || left != e.left) {
+		e.Others(took, left)
+	}
+	e.left = left
 	return o, all, again, nil
 }
 
@@ -124,7 +133,13 @@ func (o *otherRuns) meet(ctx context.Context, phones []*met) error {
 			return o.tookOver(ctx, phones)
 		}
 	}
-	return fmt.Errorf("%s: %w", todo[0].key, journal.ErrConflict)
+	if o.push {
+		return fmt.Errorf("%s: %w", todo[0].key, journal.ErrConflict)
+	}
+	for _, m := range todo {
+		m.told, m.until = nil, time.Now().Add(otherPause)
+	}
+	return o.tookOver(ctx, phones)
 }
 
 // appendAll appends batches, if there are any.
@@ -220,32 +235,15 @@ const anyPush = ^journal.Seq(0)
 
 // look finds out about a phone. It returns what has to be appended so that other runs let go of it.
 func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, err error) {
-	now := time.Now()
-	l := &looked{otherRuns: o, met: m, now: now, lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(o.back[m.key], 6)}
+	l := &looked{
+		otherRuns: o, met: m, now: time.Now(), lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(o.back[m.key], 6),
+	}
 	l.busy = m.own.At.Add(l.silence)
 	m.told, m.until, m.last = nil, time.Time{}, time.Time{}
-	seen := map[journal.Key]bool{}
-	for _, name := range m.names {
-		for key, err := range o.ledger.Find(ctx, name) {
-			if err != nil {
-				return nil, err
-			}
-			if isElsewhere(key.Phone, m.site, name) {
-				continue
-			}
-			decides, before := seen[key]
-			if !before && key.Rollout != o.rollout {
-				if decides, err = l.consider(ctx, key); err != nil {
-					return nil, err
-				}
-				seen[key] = decides
-			}
-			if decides {
-				break // what came before it does not count any more
-			}
-		}
+	if err := l.walk(ctx); err != nil {
+		return nil, err
 	}
-	if l.lost && now.Before(l.busy) {
+	if l.lost && l.now.Before(l.busy) {
 		m.until = l.busy
 		return nil, nil
 	}
@@ -261,6 +259,32 @@ func isElsewhere(phone, site, name string) bool {
 	other, _, found := strings.Cut(phone, "/")
 	_, err := net.ParseMAC(name)
 	return found && site != "" && other != site && err != nil
+}
+
+// walk considers the streams of the phone, the newest first.
+func (l *looked) walk(ctx context.Context) error {
+	seen := map[journal.Key]bool{}
+	for _, name := range l.names {
+		for key, err := range l.ledger.Find(ctx, name) {
+			if err != nil {
+				return err
+			}
+			if isElsewhere(key.Phone, l.site, name) {
+				continue
+			}
+			decides, before := seen[key]
+			if !before && key.Rollout != l.rollout {
+				if decides, err = l.consider(ctx, key); err != nil {
+					return err
+				}
+				seen[key] = decides
+			}
+			if decides {
+				break // what came before it does not count any more
+			}
+		}
+	}
+	return nil
 }
 
 // A looked is a look at one phone.
@@ -289,7 +313,7 @@ func (l *looked) consider(ctx context.Context, key journal.Key) (decides bool, e
 	}
 	if p.Outcome == nil || l.lost {
 		entry, err := l.entryOf(ctx, p)
-		if err != nil || entry == 0 || entry > l.met.entry && !l.after(p) {
+		if err != nil || entry == 0 || entry > l.entry && !l.after(p) {
 			return false, err
 		}
 		if p.Outcome == nil && (!isTaken(p.State) || p.Seq < entry) { // else its process can write no more
@@ -388,12 +412,11 @@ func (o *otherRuns) elsewhere(ctx context.Context, mac, version string, own jour
 			}
 			continue
 		}
-		end := ""
+		at, then := earlierOf(p.StepAt, time.Now()).Local().Format(time.DateTime), until.Local().Format(time.TimeOnly)
 		if unknown {
-			end = ", and how that ended is not known"
+			return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s, and how that ended is not known: it is left alone until %s", key.Phone, at, then)}
 		}
-		return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s%s: it is left alone until %s",
-			key.Phone, earlierOf(p.StepAt, time.Now()).Local().Format(time.DateTime), end, until.Local().Format(time.TimeOnly))}
+		return &fleet.Failure{Kind: fleet.KindTaken, Msg: fmt.Sprintf("an earlier run instructed it as %s at %s, and that failed: it is left alone until %s", key.Phone, at, then)}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ import (
 // TestSimulateOthers carries out two rollouts and some pushes with the same phones, which are known by several names, at the same time and
 // one after the other, with stops. SEEDS, PHONES and SEED in the environment are as for TestSimulate.
 func TestSimulateOthers(t *testing.T) {
-	usual := 12
+	usual := 8
 	if underRace {
 		usual = 2
 	}

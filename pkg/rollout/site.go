@@ -49,6 +49,16 @@ func sitesOf(plan Plan) []SitePart {
 	return all
 }
 
+// partAt returns how many phones are at a site; nil if the plan has none there.
+func (s *Saved) partAt(site string) *SitePart {
+	for i := range s.Sites {
+		if s.Sites[i].Name == site {
+			return &s.Sites[i]
+		}
+	}
+	return nil
+}
+
 // A SiteReader is a ledger that can read the phones of one site without those of others. With any other ledger [LoadSite] reads all
 // phones.
 type SiteReader interface {
@@ -68,15 +78,38 @@ func LoadSite(ctx context.Context, l journal.Ledger, name, site string) (*Saved,
 			return nil, err
 		}
 	}
-	for r, err := range readSite(ctx, l, name, site) {
-		if err != nil {
-			return nil, err
-		}
-		if err := b.add(r); err != nil {
-			return nil, err
-		}
+	if err := b.addPhones(ctx, l); err != nil {
+		return nil, err
 	}
 	return b.result()
+}
+
+// reloaded returns the rollout with its phones read again. It leaves the receiver alone.
+func (s *Saved) reloaded(ctx context.Context, l journal.Ledger) (*Saved, error) {
+	b := newBuilder(s.Name, s.Site)
+	copied := *s
+	b.saved = &copied
+	copied.Steps, copied.Plan.Phones, copied.Plan.Waves = nil, nil, slices.Clone(s.Plan.Waves)
+	for w := range copied.Plan.Waves {
+		copied.Plan.Waves[w].Phones = nil
+	}
+	if err := b.addPhones(ctx, l); err != nil {
+		return nil, err
+	}
+	return b.result()
+}
+
+// addPhones adds the events of the phones of the site.
+func (b *builder) addPhones(ctx context.Context, l journal.Ledger) error {
+	for r, err := range readSite(ctx, l, b.saved.Name, b.saved.Site) {
+		if err != nil {
+			return err
+		}
+		if err := b.add(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readSite returns the events of the phones of a site.
@@ -204,6 +237,9 @@ func (b *builder) add(r journal.Record) error {
 		return fmt.Errorf("%s: %w", r.Key, err)
 	}
 	b.entries = append(b.entries, e)
+	state := b.states[r.Key.Phone]
+	state.Listed.Plan = nil // it is in the entry, and large
+	b.states[r.Key.Phone] = state
 	return nil
 }
 
@@ -215,11 +251,11 @@ func (b *builder) result() (*Saved, error) {
 	}
 	expected := s.Planned.Phones
 	if s.Site != "" {
-		i := slices.IndexFunc(s.Sites, func(p SitePart) bool { return p.Name == s.Site })
-		if i < 0 {
+		part := s.partAt(s.Site)
+		if part == nil {
 			return nil, fmt.Errorf("rollout %q, site %q: %w", s.Name, s.Site, ErrNoSite)
 		}
-		expected = s.Sites[i].Phones
+		expected = part.Phones
 		slices.SortFunc(b.entries, func(a, b entry) int { return cmp.Compare(a.Index, b.Index) })
 		for i := range b.entries { // the plan has no others
 			b.entries[i].Index = i

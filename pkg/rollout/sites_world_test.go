@@ -100,23 +100,6 @@ type link struct {
 	journal.Ledger
 	host *host
 	dead bool // its process was killed
-
-	events *traffic
-}
-
-// traffic counts messages.
-type traffic struct {
-	mu                     sync.Mutex
-	appends, events, reads int
-}
-
-func (c *traffic) count(appends, events, reads int) {
-	if c == nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.appends, c.events, c.reads = c.appends+appends, c.events+events, c.reads+reads
 }
 
 // reach waits until the ledger can be reached, or for a while.
@@ -160,7 +143,6 @@ func (l *link) AppendAll(ctx context.Context, batches []journal.Batch) []journal
 			}
 		}
 	}
-	l.events.count(len(batches), 0, 0)
 	answers = l.Ledger.AppendAll(ctx, batches)
 	time.Sleep(took / 2)
 	if lost := luck/400%150 == 0; lost && s.loses || l.isDead() {
@@ -179,14 +161,12 @@ func (l *link) Append(ctx context.Context, key journal.Key, after journal.Seq, e
 // reading returns what a ledger returns that can be reached.
 func reading[T any](l *link, all iter.Seq2[T, error], change func(T) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		l.events.count(0, 0, 1)
 		if err := l.reach(); err != nil {
 			var zero T
 			yield(zero, err)
 			return
 		}
 		for one, err := range all {
-			l.events.count(0, 1, 0)
 			if change != nil {
 				one = change(one)
 			}

@@ -18,8 +18,8 @@ type head struct {
 	Waves  []string `json:"waves"`
 	Rules  Rules    `json:"rules"`
 
-	Permits Permits    `json:"permits,omitzero"`
 	Sites   []SitePart `json:"sites,omitempty"`
+	Permits Permits    `json:"permits,omitzero"`
 	Program int        `json:"program,omitempty"` // the oldest one that can carry the plan out
 }
 
@@ -50,7 +50,7 @@ func keyOf(rollout string, p Phone, step int) journal.Key {
 // Save writes a plan into the journal: first its head, and then each phone. A plan that was not written to its end has fewer
 // phones than its head says, and cannot be carried out.
 func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, planned journal.Planned, plan Plan) error {
-	h := head{Images: plan.Images, Rules: plan.Rules, Permits: plan.Permits, Sites: sitesOf(plan), Program: Program}
+	h := head{Images: plan.Images, Rules: plan.Rules, Sites: sitesOf(plan), Permits: plan.Permits, Program: Program}
 	wave := map[int]int{}
 	for w, one := range plan.Waves {
 		h.Waves = append(h.Waves, one.Name)
@@ -174,10 +174,10 @@ func (s *Saved) apply(e journal.Event) error {
 			break
 		}
 		s.Control.Run, s.Route, s.By, s.begun = body.Run, body.Route, body.By, e.Seq
-	case journal.FlagsKept:
-		s.Kept = body
 	case journal.SiteCounted:
 		s.count(body)
+	case journal.FlagsKept:
+		s.Kept = body
 	case journal.WaveOpened:
 		s.Control.Opened = max(s.Control.Opened, body.Wave)
 	case journal.Paused:

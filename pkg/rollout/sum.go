@@ -27,12 +27,12 @@ type Other struct {
 
 // count takes over a sum of a site. What it says of a wave or a number that cannot be is left out.
 func (s *Saved) count(body journal.SiteCounted) {
-	i := slices.IndexFunc(s.Sites, func(p SitePart) bool { return p.Name == body.Site })
+	at := s.partAt(body.Site)
 	w := body.Wave - 1
-	if i < 0 || w < 0 || w >= len(s.Sites[i].Waves) {
+	if at == nil || w < 0 || w >= len(at.Waves) {
 		return
 	}
-	body.Left = min(max(body.Left, 0), s.Sites[i].Waves[w])
+	body.Left = min(max(body.Left, 0), at.Waves[w])
 	body.Ended = maps.Clone(body.Ended)
 	maps.DeleteFunc(body.Ended, func(_ string, phones int) bool { return phones <= 0 })
 	s.counted[part{body.Site, w}] = body
@@ -185,11 +185,14 @@ func (t *turn) publish(ctx context.Context) {
 		if len(bodies) == 0 || known.Control.Run != t.e.Begun.Run {
 			return
 		}
-		err := t.e.note(ctx, known, bodies...)
+		_, err := t.e.append(ctx, known, bodies)
 		if err == nil {
 			err = t.look(ctx, 0)
 		}
-		if err != nil && pause(ctx, lookAgain) != nil {
+		t.mu.Lock()
+		again := err != nil || t.control == known
+		t.mu.Unlock()
+		if again && pause(ctx, lookAgain) != nil {
 			return
 		}
 	}
@@ -211,7 +214,7 @@ func (t *turn) look(ctx context.Context, every time.Duration) error {
 	}
 	var phones *Saved
 	if now.stale {
-		if phones, err = t.e.load(ctx); err != nil {
+		if phones, err = now.reloaded(ctx, t.e.Ledger); err != nil {
 			return err
 		}
 		now = phones

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +70,7 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 	if err != nil {
 		return err
 	}
-	e.view = nil // phones change
+	e.moved = true
 	if len(met) == 0 {
 		return e.idle(ctx, s, again)
 	}
@@ -94,7 +93,7 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 func (t *turn) run(ctx context.Context) ([]fleet.Result, error) {
 	defer t.hold()
 	e, plan := t.e, t.e.Base
-	plan.Settle, plan.Commit, plan.Phones = cmp.Or(plan.Settle, t.saved.Plan.Rules.Settle), t.commit, t.targets()
+	plan.Settle, plan.Commit, plan.Phones = e.settle(t.saved), t.commit, t.targets()
 	if !t.saved.Planned.Push {
 		plan.Begin, plan.Ready = t.mayBegin, t.mayContact
 	}
@@ -342,15 +341,17 @@ func (t *turn) mayContact(ctx context.Context, n int) error {
 	return nil
 }
 
-// commit records a step that cannot be undone. It looks for another run before that, and once more afterwards: if two runs that have the
-// phone under two addresses get here at the same moment, one of them sees the other.
+// commit records a step that cannot be undone. Then it looks for another run that has the phone under another address: if two of them get
+// here at the same moment, at least one sees the other. A rollout also looks before that: it may go on with the phone later.
 func (t *turn) commit(ctx context.Context, n int, step fleet.Step) error {
 	i, rec := t.phones[n], t.recs[n]
 	elsewhere := func() error {
 		return t.record(t.others.elsewhere(ctx, rec.MAC(), rec.Image.Version, t.saved.Steps[i][t.steps[n]]))
 	}
-	if err := elsewhere(); err != nil {
-		return err
+	if !t.saved.Planned.Push {
+		if err := elsewhere(); err != nil {
+			return err
+		}
 	}
 	if err := t.record(rec.Commit(ctx, step)); err != nil {
 		return err

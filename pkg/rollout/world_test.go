@@ -124,6 +124,12 @@ func fatal(t *testing.T, err error) {
 // phone starts the next phone.
 func (w *world) phone(faults ...string) {
 	w.t.Helper()
+	w.phoneOf(func(*phonesim.Config) {}, faults...)
+}
+
+// phoneOf starts the next phone, which is special in some way.
+func (w *world) phoneOf(change func(*phonesim.Config), faults ...string) {
+	w.t.Helper()
 	n := len(w.phones)
 	c := phonesim.Config{
 		Listen: hostOf(n) + ":8085", DeviceType: "OpenScape Desk Phone CP600", MAC: macOf(n), PartNumber: "S30817-S7720-A101-4",
@@ -134,6 +140,7 @@ func (w *world) phone(faults ...string) {
 	for _, fault := range faults {
 		fatal(w.t, c.AddFault(fault))
 	}
+	change(&c)
 	p, err := phonesim.Start(c)
 	fatal(w.t, err)
 	w.t.Cleanup(func() { _ = p.Close() })

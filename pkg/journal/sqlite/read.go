@@ -35,17 +35,6 @@ func (l *Ledger) ReadAll(ctx context.Context, rollout string) iter.Seq2[journal.
 	return l.records(ctx, "WHERE s.rollout = ? ORDER BY s.phone, e.seq", rollout)
 }
 
-// ReadKinds returns what ReadAll does, without the events of other kinds: most of a journal is about steps that a list of rollouts does
-// not need.
-func (l *Ledger) ReadKinds(ctx context.Context, rollout string, kinds ...journal.Kind) iter.Seq2[journal.Record, error] {
-	args := []any{rollout}
-	for _, kind := range kinds {
-		args = append(args, string(kind))
-	}
-	marks := strings.TrimSuffix(strings.Repeat("?,", len(kinds)), ",")
-	return l.records(ctx, "WHERE s.rollout = ? AND e.kind IN ("+marks+") ORDER BY s.phone, e.seq", args...)
-}
-
 // ReadAfter returns the events of a stream after a place, in order.
 func (l *Ledger) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error] {
 	return func(yield func(journal.Event, error) bool) {
@@ -62,6 +51,17 @@ func (l *Ledger) ReadAfter(ctx context.Context, key journal.Key, after journal.S
 func (l *Ledger) ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error] {
 	const afterSlash = "0"
 	return l.records(ctx, "WHERE s.rollout = ? AND s.phone > ? AND s.phone < ? ORDER BY s.phone, e.seq", rollout, site+"/", site+afterSlash)
+}
+
+// ReadKinds returns what ReadAll does, without the events of other kinds: most of a journal is about steps that a list of rollouts does
+// not need.
+func (l *Ledger) ReadKinds(ctx context.Context, rollout string, kinds ...journal.Kind) iter.Seq2[journal.Record, error] {
+	args := []any{rollout}
+	for _, kind := range kinds {
+		args = append(args, string(kind))
+	}
+	marks := strings.TrimSuffix(strings.Repeat("?,", len(kinds)), ",")
+	return l.records(ctx, "WHERE s.rollout = ? AND e.kind IN ("+marks+") ORDER BY s.phone, e.seq", args...)
 }
 
 // Watch implements [journal.Ledger]. It looks for new events every [Poll].

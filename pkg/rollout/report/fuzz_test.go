@@ -3,6 +3,7 @@ package report_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,35 @@ func FuzzForms(f *testing.F) {
 			}
 			checkForm(t, form.name, out)
 		}
+		if n%8 == 0 {
+			fuzzLive(t, saved, records, o)
+		}
 	})
+}
+
+// fuzzLive checks the live page of a rollout, and what changes of it.
+func fuzzLive(t *testing.T, saved *rollout.Saved, records iter.Seq2[journal.Record, error], o report.Options) {
+	t.Helper()
+	l, err := report.NewLive(&rollout.Follower{Saved: saved}, records, o)
+	noError(t, err)
+	for r := range records {
+		r.Event.Seq = 1 << 30
+		l.Add(r)
+	}
+	m := made(t, l)
+	page := whole(t, m)
+	checkForm(t, "html", page)
+	parts, rows, _ := m.Changes(report.Position{}, 1<<30)
+	for _, text := range append(append(parts, rows...), page) {
+		for _, c := range text {
+			if c != '\n' && !bind.Prints(c) {
+				t.Fatalf("the live page contains %U", c)
+			}
+		}
+	}
+	if changes := strings.Join(append(parts, rows...), ""); strings.Contains(changes, "<script") || strings.Contains(changes, "<img") {
+		t.Error("a text became an element")
+	}
 }
 
 // checkForm fails if a form is not what its name says.

@@ -15,6 +15,9 @@ import (
 //go:embed page.html
 var pageText string
 
+//go:embed parts.html
+var partsText string
+
 //go:embed page.css
 var styleText string
 
@@ -23,31 +26,48 @@ var scriptText string
 
 // WriteHTML writes one page that needs no network, and no script to be read: a small one only sorts and filters.
 func (r *Report) WriteHTML(w io.Writer) error {
-	page, err := template.New("page").Parse(pageText)
+	page, err := templates(pageText)
 	if err != nil {
 		return err
 	}
+	p := r.page(nil)
+	p.Policy, p.Style, p.Script = policy(styleText, scriptText, ""), template.CSS(styleText), template.JS(scriptText) //nolint:gosec // both are of this package
+	return execute(w, page, p)
+}
+
+// templates returns a page and its parts.
+func templates(text string) (*template.Template, error) {
+	page, err := template.New("page").Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return page.Parse(partsText)
+}
+
+// execute writes a page.
+func execute(w io.Writer, page *template.Template, data any) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	if err := page.Execute(out, r.page()); err != nil {
+	if err := page.Execute(out, data); err != nil {
 		return err
 	}
 	return out.Flush()
 }
 
-// policy allows the page its own style and script, and nothing else.
-func policy(style, script string) string {
+// policy allows the page its own style and script, and nothing else but what more says.
+func policy(style, script, more string) string {
 	hash := func(text string) string {
 		sum := sha256.Sum256([]byte(text))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "; base-uri 'none'; form-action 'none'"
+	return "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "" + more + "; base-uri 'none'; form-action 'none'"
 }
 
 // Types of what the page shows. Every text is visible and short.
 type (
 	page struct {
-		Policy, Name, State, StateClass, Reason, Summary, Needs, Zone, Made, Tool string
+		Policy, Name, State, StateClass, Reason, Summary, Needs, Zone, Made, Last, Tool string
 
+		Done     bool
 		Style    template.CSS
 		Script   template.JS
 		Sections []section
@@ -87,10 +107,16 @@ type (
 	}
 	tableCell struct{ Class, Text string }
 	phoneList struct {
-		ID, Title, Count string
-		Rows             iter.Seq[phoneRow]
+		ID, Title, Count, About, Zone string
+
+		Rows   iter.Seq[phoneRow]
+		Live   bool
+		Made   iter.Seq[template.HTML] // the rows of a page that is live
+		Filled bool
 	}
 	phoneRow struct {
+		Number                                                                                                                          int    // of the phone in the plan, on a page that is live
+		List                                                                                                                            string // which list it is in, there
 		Address, Note, Model, MAC, Wave, Before, After, Class, Words, CauseID, Cause, Why, Begun, Seconds, Took, Attempts, Events, Text string
 
 		Outcome Outcome
@@ -98,8 +124,12 @@ type (
 	logRow struct{ Time, Kind, Text string }
 )
 
-// needs is the section of the phones that need somebody.
-const needs = "needs"
+// Sections of phones.
+const (
+	needs    = "needs" // those that need somebody
+	progress = "progress"
+	rest     = "phones"
+)
 
 // class returns the colour of an outcome.
 func (o Outcome) class() string {
@@ -114,6 +144,8 @@ func (o Outcome) class() string {
 		return "ask"
 	case NotDone:
 		return "open"
+	case InProgress:
+		return "way"
 	case LeftAlone:
 		return "left"
 	}
@@ -135,12 +167,11 @@ func (s State) class(c Counts) string {
 	return "open"
 }
 
-// page returns what the page shows.
-func (r *Report) page() page {
+// page returns what the page shows. A page that is live has ids of causes that stay.
+func (r *Report) page(causes map[string]string) page {
 	p := page{
-		Policy: policy(styleText, scriptText), Style: template.CSS(styleText), Script: template.JS(scriptText), //nolint:gosec // both are of this package
 		Name: short(r.Rollout), State: r.State.words(), StateClass: r.State.class(r.Counts), Reason: shown(r.Reason), Summary: r.Counts.sentence(),
-		Zone: r.Made.In(r.place).Format("MST (UTC-07:00)"), Made: r.stamp(r.Made), Tool: shown(r.By.Tool), Facts: r.facts(), Shares: r.shares(), Line: r.timeLine(),
+		Zone: r.zone(), Made: r.stamp(r.Made), Tool: shown(r.By.Tool), Facts: r.facts(), Shares: r.shares(), Line: r.timeLine(),
 	}
 	for _, w := range r.Waves {
 		row := waveRow{Number: w.Number, Phones: w.Counts.Phones, Name: shown(w.Name), Begun: r.stamp(w.Begun), Ended: r.stamp(w.Ended), Outcomes: w.Counts.summary()}
@@ -149,9 +180,14 @@ func (r *Report) page() page {
 		}
 		p.Waves = append(p.Waves, row)
 	}
-	causes := map[string]string{}
-	for i, c := range r.Causes {
-		id := fmt.Sprintf("cause-%d", i+1)
+	if causes == nil {
+		causes = map[string]string{}
+	}
+	for _, c := range r.Causes {
+		id := causes[c.Kind]
+		if id == "" {
+			id = fmt.Sprintf("cause-%d", len(causes)+1)
+		}
 		if c.Kind != others {
 			causes[c.Kind] = id
 		}
@@ -171,6 +207,9 @@ func (r *Report) page() page {
 	p.Sections = p.sections()
 	return p
 }
+
+// zone returns the time zone of the times.
+func (r *Report) zone() string { return r.Made.In(r.place).Format("MST (UTC-07:00)") }
 
 // words returns what people read.
 func (s State) words() string {

@@ -2,38 +2,55 @@ package report
 
 import (
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 )
 
-// lists returns the lists of phones: those that need somebody, and the others.
-func (r *Report) lists(causes map[string]string) []phoneList {
-	bad := 0
-	for _, p := range r.Phones {
-		if p.Outcome.NeedsSomebody() {
-			bad++
-		}
+// section returns the list in which the page shows a phone with the outcome.
+func (o Outcome) section() string {
+	switch {
+	case o.NeedsSomebody():
+		return needs
+	case o == InProgress:
+		return progress
 	}
-	rows := func(want bool) iter.Seq[phoneRow] {
-		return func(yield func(phoneRow) bool) {
+	return rest
+}
+
+// emptyLists returns the lists of phones, in the order of the page: those that need somebody, those in progress, and the others.
+func (r *Report) emptyLists() []phoneList {
+	zone := r.zone()
+	return []phoneList{
+		{ID: needs, Title: "Phones that need somebody", Zone: zone},
+		{ID: progress, Title: "Phones in progress", Zone: zone, About: "A run began with them, and no end is recorded. If no run goes on, the next run queries them first."},
+		{ID: rest, Title: "Other phones", Zone: zone},
+	}
+}
+
+// lists returns the lists that have phones.
+func (r *Report) lists(causes map[string]string) []phoneList {
+	counts := map[string]int{}
+	for _, p := range r.Phones {
+		counts[p.Outcome.section()]++
+	}
+	var all []phoneList
+	for _, l := range r.emptyLists() {
+		n := counts[l.ID]
+		if n == 0 {
+			continue
+		}
+		if n == len(r.Phones) && l.ID == rest {
+			l.Title = "Phones"
+		}
+		l.Count = count(n, "phone")
+		l.Rows = func(yield func(phoneRow) bool) {
 			for _, p := range r.Phones {
-				if p.Outcome.NeedsSomebody() == want && !yield(r.row(p, causes)) {
+				if p.Outcome.section() == l.ID && !yield(r.row(p, causes)) {
 					return
 				}
 			}
 		}
-	}
-	var all []phoneList
-	if bad > 0 {
-		all = append(all, phoneList{needs, "Phones that need somebody", count(bad, "phone"), rows(true)})
-	}
-	if rest := len(r.Phones) - bad; rest > 0 {
-		title := "Phones"
-		if bad > 0 {
-			title = "Other phones"
-		}
-		all = append(all, phoneList{"phones", title, count(rest, "phone"), rows(false)})
+		all = append(all, l)
 	}
 	return all
 }

@@ -136,33 +136,33 @@ func (c *counter) Write(p []byte) (int, error) {
 func TestKeyboard(t *testing.T) {
 	c := newChromium(t)
 	c.open(pageFile(t, "12", twelve(t).report(options())))
-	c.screen(1280, "screen", "light")
+	c.Screen(1280, "screen", "light")
 	first := func(table int) string {
-		return c.eval(fmt.Sprintf(`document.querySelectorAll("table.phones")[%d].tBodies[0].rows[0].cells[0].firstChild.textContent`, table))
+		return c.Eval(fmt.Sprintf(`document.querySelectorAll("table.phones")[%d].tBodies[0].rows[0].cells[0].firstChild.textContent`, table))
 	}
 	const tab, enter = 9, 13
 	seen := map[string]bool{}
 	sorted := 0
 	for range 80 {
-		c.press("Tab", tab)
-		at := c.eval(`(() => { const e = document.activeElement; return e === document.body ? "" : e.localName + " " + e.textContent.slice(0, 20); })()`)
+		c.Press("Tab", tab)
+		at := c.Eval(`(() => { const e = document.activeElement; return e === document.body ? "" : e.localName + " " + e.textContent.slice(0, 20); })()`)
 		if at == "" {
 			break
 		}
 		seen[strings.Fields(at)[0]] = true
-		if got := c.eval(`document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle`); got != "solid" && !strings.HasPrefix(at, "a To the report") {
+		if got := c.Eval(`document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle`); got != "solid" && !strings.HasPrefix(at, "a To the report") {
 			t.Errorf("the focus on %s is not visible: %s", at, got)
 		}
 		if at == "button Took" {
 			table := sorted
 			sorted++
-			c.press("Enter", enter)
+			c.Press("Enter", enter)
 			up := first(table)
-			if got := c.eval(`document.activeElement.parentNode.getAttribute("aria-sort")`); got != "ascending" {
+			if got := c.Eval(`document.activeElement.parentNode.getAttribute("aria-sort")`); got != "ascending" {
 				t.Errorf("aria-sort is %s", got)
 			}
-			c.press("Enter", enter)
-			if down := first(table); up == down || c.eval(`document.activeElement.parentNode.getAttribute("aria-sort")`) != "descending" {
+			c.Press("Enter", enter)
+			if down := first(table); up == down || c.Eval(`document.activeElement.parentNode.getAttribute("aria-sort")`) != "descending" {
 				t.Errorf("table %d: %s is the first one in both orders", table, up)
 			}
 		}
@@ -175,9 +175,9 @@ func TestKeyboard(t *testing.T) {
 	if sorted != 2 {
 		t.Errorf("%d tables were sorted, want 2", sorted)
 	}
-	c.eval(`document.querySelector("summary").focus()`)
-	c.press("Enter", enter)
-	if c.eval(`document.querySelector("details").open`) != "true" {
+	c.Eval(`document.querySelector("summary").focus()`)
+	c.Press("Enter", enter)
+	if c.Eval(`document.querySelector("details").open`) != "true" {
 		t.Error("Enter does not open the events")
 	}
 	c.quiet()
@@ -196,12 +196,12 @@ func TestFilter(t *testing.T) {
 		{"", "", "", "12"},
 	} {
 		text, _ := json.Marshal(test.text)
-		c.eval(`document.querySelector("input").value = ` + string(text))
-		c.eval(fmt.Sprintf(`document.querySelector("select").value = %q; document.querySelector("form").requestSubmit()`, test.outcome))
-		if got := c.eval(`document.querySelector("output").textContent`); got != test.said {
+		c.Eval(`document.querySelector("input").value = ` + string(text))
+		c.Eval(fmt.Sprintf(`document.querySelector("select").value = %q; document.querySelector("form").requestSubmit()`, test.outcome))
+		if got := c.Eval(`document.querySelector("output").textContent`); got != test.said {
 			t.Errorf("%+v: it says %q", test, got)
 		}
-		if got := c.eval(`document.querySelectorAll("tr[data-o]:not([hidden])").length`); got != test.left {
+		if got := c.Eval(`document.querySelectorAll("tr[data-o]:not([hidden])").length`); got != test.left {
 			t.Errorf("%+v: %s rows are left", test, got)
 		}
 	}
@@ -228,7 +228,7 @@ func TestAccessible(t *testing.T) {
 		"scrolling parts that take no focus": `document.querySelectorAll(".scroll:not([tabindex='0'][role='region'][aria-label])").length`,
 		"languages that are not stated":      `document.querySelectorAll("html:not([lang])").length`,
 	} {
-		if got := c.eval(expression); got != "0" {
+		if got := c.Eval(expression); got != "0" {
 			t.Errorf("%s: %s", what, got)
 		}
 	}

@@ -43,28 +43,28 @@ func TestPageInBrowser(t *testing.T) {
 	} {
 		path := pageFile(t, test.name, test.report)
 		for _, scripts := range []bool{true, false} {
-			c.Call(nil, "Emulation.setScriptExecutionDisabled", map[string]any{"value": !scripts})
+			c.Scripts(scripts)
 			c.open(path)
 			if !scripts {
-				if rows, dead := c.nodes("table.phones tbody tr"), c.nodes("form:not([hidden]), button"); rows != test.phones || dead != 0 {
+				if rows, dead := c.Nodes("table.phones tbody tr"), c.Nodes("form:not([hidden]), button"); rows != test.phones || dead != 0 {
 					t.Errorf("%s without script: %d rows, want %d, and %d controls that do nothing", test.name, rows, test.phones, dead)
 				}
 				continue
 			}
-			if got := c.eval(`document.querySelectorAll("table.phones tbody tr").length`); got != fmt.Sprint(test.phones) {
+			if got := c.Eval(`document.querySelectorAll("table.phones tbody tr").length`); got != fmt.Sprint(test.phones) {
 				t.Errorf("%s: %s rows, want %d", test.name, got, test.phones)
 			}
-			if got := c.eval(`document.title`); !strings.HasPrefix(got, "Rollout ") {
+			if got := c.Eval(`document.title`); !strings.HasPrefix(got, "Rollout ") {
 				t.Errorf("%s: the title is %s", test.name, got)
 			}
 			for _, width := range []int{1280, 400} {
-				c.screen(width, "screen", "light")
-				if got := c.eval(`document.documentElement.scrollWidth <= window.innerWidth`); got != "true" {
+				c.Screen(width, "screen", "light")
+				if got := c.Eval(`document.documentElement.scrollWidth <= window.innerWidth`); got != "true" {
 					t.Errorf("%s: the page is wider than a screen of %d", test.name, width)
 				}
 			}
 		}
-		c.Call(nil, "Emulation.setScriptExecutionDisabled", map[string]any{"value": false})
+		c.Scripts(true)
 		c.pictures(test.name, path)
 	}
 }
@@ -83,9 +83,9 @@ func (c *chromium) pictures(name, path string) {
 	}
 	for _, width := range []int{1280, 400} {
 		for _, look := range [][2]string{{"screen", "light"}, {"screen", "dark"}, {"print", "dark"}} {
-			c.screen(width, look[0], look[1])
+			c.Screen(width, look[0], look[1])
 			file := filepath.Join(folder, fmt.Sprintf("%s-%d-%s-%s.png", name, width, look[0], look[1]))
-			noError(c.t, os.WriteFile(file, c.picture(height), 0o600))
+			noError(c.t, os.WriteFile(file, c.Picture(height), 0o600))
 		}
 	}
 	if name == "many" {

@@ -22,13 +22,14 @@ const (
 	Failed      Outcome = "failed"        // see Cause
 	NotKnown    Outcome = "not-known"     // it was instructed, and it is not known how that ended
 	NotDone     Outcome = "not-done"      // a run began with it and let it go, and nothing is final
+	InProgress  Outcome = "in-progress"   // a run began with it, and no end is recorded: only with Options.Running
 	NotBegun    Outcome = "not-begun"     // no run began with it
 	LeftAlone   Outcome = "left-alone"    // the plan gives it no image
 )
 
 // outcomes are all outcomes, in the order in which forms show them.
 func outcomes() []Outcome {
-	return []Outcome{Updated, NothingToDo, Checked, Failed, NotKnown, NotDone, NotBegun, LeftAlone}
+	return []Outcome{Updated, NothingToDo, Checked, Failed, NotKnown, NotDone, InProgress, NotBegun, LeftAlone}
 }
 
 // Words returns what people read.
@@ -97,6 +98,9 @@ func (b *builder) phone(i int) Phone {
 	}
 	p.Seconds = p.Took.Seconds()
 	p.end(planned.GetsImage(), steps, st)
+	if b.options.Running {
+		p.run(st, b.saved.Control.Stopped || b.limited)
+	}
 	if p.Outcome == LeftAlone {
 		p.Wave = 0
 	}
@@ -144,6 +148,19 @@ func (p *Phone) end(getsImage bool, steps []journal.State, st journal.State) {
 		p.Outcome, p.Cause, p.Why = NotDone, string(NotDone), "a run began with it, and nothing is recorded of its end"
 	default:
 		p.Outcome = NotBegun
+	}
+}
+
+// run says that a phone is in progress if the journal has no end of it, or the run tries it again.
+func (p *Phone) run(st journal.State, over bool) {
+	switch {
+	case p.Outcome != NotKnown && p.Outcome != NotDone:
+	case st.LetGo == nil && !st.Told.IsZero():
+		p.Outcome, p.Cause, p.Why = InProgress, "", "it was instructed"
+	case st.LetGo == nil:
+		p.Outcome, p.Cause, p.Why = InProgress, "", "it was not instructed yet"
+	case st.LetGo.Again && !over:
+		p.Outcome, p.Cause, p.Why = InProgress, "", bounded(joined(": ", "another attempt follows", st.LetGo.Failure, st.LetGo.Text))
 	}
 }
 

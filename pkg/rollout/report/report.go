@@ -94,6 +94,7 @@ type Wave struct {
 type Options struct {
 	At       time.Time                // when the report is made
 	Location *time.Location           // in which people read times; nil is UTC
+	Running  bool                     // phones that have no recorded end are in progress, and do not need somebody
 	Advice   func(kind string) string // the next step for a kind of failure; PHONE in it stands for the phone's address; may be nil
 }
 

@@ -1,18 +1,13 @@
 package report_test
 
 import (
-	"bytes"
 	"fmt"
-	"image"
-	"image/color"
-	"image/draw"
-	"image/png"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
+	"github.com/cpupdate/cpupdate/internal/browser"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -87,34 +82,10 @@ func TestPicturesOfDocs(t *testing.T) {
 	o.At = night.Add(12 * time.Hour)
 	path := pageFile(t, "story", story(t).report(o))
 	c.open(path)
-	c.screen(1280, "screen", "light")
-	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report.png"), fewColours(t, c.picture(1180)), 0o644))
-	c.screen(1280, "screen", "dark")
-	c.eval(`document.querySelectorAll("main > section:not([aria-labelledby=needs]):not([aria-labelledby=phones]), .groups, nav, .lead").forEach((e) => e.hidden = true);
+	c.Screen(1280, "screen", "light")
+	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report.png"), browser.FewColours(t, c.Picture(1180)), 0o644))
+	c.Screen(1280, "screen", "dark")
+	c.Eval(`document.querySelectorAll("main > section:not([aria-labelledby=needs]):not([aria-labelledby=phones]), .groups, nav, .lead").forEach((e) => e.hidden = true);
 		document.querySelector("details").open = true`)
-	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report-phones.png"), fewColours(t, c.picture(1180)), 0o644))
-}
-
-// fewColours makes a picture smaller: each colour becomes the nearest of the 64 most frequent ones.
-func fewColours(t *testing.T, data []byte) []byte {
-	t.Helper()
-	picture, err := png.Decode(bytes.NewReader(data))
-	noError(t, err)
-	count := map[color.Color]int{}
-	area := picture.Bounds()
-	for y := area.Min.Y; y < area.Max.Y; y++ {
-		for x := area.Min.X; x < area.Max.X; x++ {
-			count[picture.At(x, y)]++
-		}
-	}
-	var colours color.Palette
-	for one := range count {
-		colours = append(colours, one)
-	}
-	slices.SortFunc(colours, func(a, b color.Color) int { return count[b] - count[a] })
-	few := image.NewPaletted(area, colours[:min(len(colours), 64)])
-	draw.Draw(few, area, picture, area.Min, draw.Src)
-	var out bytes.Buffer
-	noError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, few))
-	return out.Bytes()
+	noError(t, os.WriteFile(filepath.Join(folder, "rollout-report-phones.png"), browser.FewColours(t, c.Picture(1180)), 0o644))
 }

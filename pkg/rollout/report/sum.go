@@ -15,6 +15,7 @@ type Counts struct {
 	Failed      int `json:"failed"`
 	NotKnown    int `json:"not_known"`
 	NotDone     int `json:"not_done"`
+	InProgress  int `json:"in_progress,omitempty"`
 	NotBegun    int `json:"not_begun"`
 	LeftAlone   int `json:"left_alone"`
 }
@@ -34,6 +35,8 @@ func (c *Counts) of(o Outcome) *int {
 		return &c.NotKnown
 	case NotDone:
 		return &c.NotDone
+	case InProgress:
+		return &c.InProgress
 	case NotBegun:
 		return &c.NotBegun
 	}
@@ -46,7 +49,7 @@ func (c *Counts) add(o Outcome) {
 }
 
 // open returns how many phones have no outcome yet.
-func (c *Counts) open() int { return c.NotKnown + c.NotDone + c.NotBegun }
+func (c *Counts) open() int { return c.NotKnown + c.NotDone + c.InProgress + c.NotBegun }
 
 // A Cause is why phones need somebody.
 type Cause struct {

@@ -71,8 +71,7 @@ func (r *run) resolve(ctx context.Context, name string, addresses []string) (err
 	if r.table, err = r.Settings.HardwareTable(ctx, r.o.Hardware); err != nil {
 		return err
 	}
-	r.delivery.Phones, r.delivery.Context.Image = r.targets, name
-	r.delivery.Context.List, r.delivery.Context.Columns = r.o.Phones.List, r.o.Phones.Columns
+	r.delivery.Phones, r.delivery.Context.Image, r.delivery.Context.List, r.delivery.Context.Columns = r.targets, name, r.o.Phones.List, r.o.Phones.Columns
 	return r.delivery.CheckDeployment()
 }
 

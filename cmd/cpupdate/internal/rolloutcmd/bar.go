@@ -39,8 +39,10 @@ func (v *view) startBar() {
 	count := waveOf(v.f.Saved, v.wave)
 	v.bar = v.con.StartStatus(int64(count.Phones)*barUnit, v.waveName(v.wave))
 	v.update(count, time.Now())
+	v.bar.Show()
 }
 
+// endBar clears the bar.
 func (v *view) endBar() {
 	if v.bar != nil {
 		v.bar.End()

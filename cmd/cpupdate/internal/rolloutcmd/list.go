@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"runtime"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -104,14 +101,12 @@ func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
 		for _, image := range planned.Images {
 			line.Images = append(line.Images, image.Name)
 		}
+		if err := line.count(ctx, ledger); err != nil {
+			return nil, err
+		}
 		lines = append(lines, line)
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range lines {
-		group.Go(func() error { return lines[i].count(ctx, ledger) })
-	}
-	return lines, group.Wait()
+	return lines, nil
 }
 
 // A kindReader is a ledger that reads some kinds of events faster than all of them.

@@ -39,15 +39,14 @@ type PlanOptions struct {
 
 // planner makes one plan.
 type planner struct {
-	env     Env
-	o       PlanOptions
-	rules   rollout.Rules
-	sizes   []rollout.WaveSize
-	table   *hwcheck.Table
-	permits rollout.Permits
-	policy  hwcheck.Policy
-	offers  []rollout.Offer
-
+	env      Env
+	o        PlanOptions
+	rules    rollout.Rules
+	sizes    []rollout.WaveSize
+	table    *hwcheck.Table
+	permits  rollout.Permits
+	policy   hwcheck.Policy
+	offers   []rollout.Offer
 	forecast forecast
 }
 

@@ -2,9 +2,7 @@ package rolloutcmd
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"time"
 
@@ -80,10 +78,7 @@ func write(con *console.Console, form func(io.Writer) error) error {
 
 // reportOf makes the report of a rollout. It reads the journal once.
 func reportOf(ctx context.Context, env Env, name string, now time.Time) (*report.Report, error) {
-	if made, err := env.Journal.Exists(); err != nil || !made {
-		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
-	}
-	ledger, err := env.Journal.Open(ctx)
+	ledger, err := openJournal(ctx, env, name)
 	if err != nil {
 		return nil, err
 	}

@@ -75,10 +75,7 @@ func open(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.S
 
 // openFollowed opens the journal, and loads a rollout from it with what else its events say. The caller closes the journal.
 func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *rollout.Follower, error) {
-	if made, err := env.Journal.Exists(); err != nil || !made {
-		return nil, nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
-	}
-	ledger, err := env.Journal.Open(ctx)
+	ledger, err := openJournal(ctx, env, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,6 +85,14 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 		return nil, nil, failure(name, err)
 	}
 	return ledger, f, nil
+}
+
+// openJournal opens the journal, in which the rollout is to be. The caller closes it.
+func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
+	if made, err := env.Journal.Exists(); err != nil || !made {
+		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
+	}
+	return env.Journal.Open(ctx)
 }
 
 // label returns the name of a phone for people.

@@ -157,6 +157,7 @@ func (r *runner) run(ctx context.Context) error {
 		return err
 	}
 	defer server.Close()
+	r.known.Detach()
 	r.view = newView(r.env.Console, r.known)
 	engine.Event, engine.Decided = r.event, r.view.decided
 	if r.env.Console.CanPrompt() {
@@ -182,8 +183,8 @@ func (r *runner) begin(ctx context.Context) (*rollout.Engine, *callback.Server, 
 		return nil, nil, err
 	}
 	engine := &rollout.Engine{
-		Ledger: r.ledger, Name: r.saved.Name, Site: r.saved.Site, Causes: causes, Gap: r.o.Listen.Interval,
-		Begun: journal.RunBegun{Run: token(), By: r.env.Journal.Origin(), Route: d.Route(), Site: r.saved.Site},
+		Ledger: r.ledger, Name: r.saved.Name, Site: r.saved.Site, Causes: causes, Gap: r.o.Listen.Interval, Others: r.others,
+		Begun: journal.RunBegun{Run: token(), By: r.env.Journal.Origin(), Route: d.Route()},
 	}
 	server, err := d.Listen(ctx, engine.Handle)
 	if err != nil {
@@ -225,6 +226,16 @@ func (r *runner) event(phone int, e fleet.Event) {
 	r.view.event(phone, e)
 }
 
+// others says which phones other runs have to do with.
+func (r *runner) others(took, left int) {
+	if took > 0 {
+		r.env.Console.NoteAbout("note", "the journal", fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
+	}
+	if left > 0 {
+		r.env.Console.NoteAbout("note", "the journal", fmt.Sprintf("%s left to other runs for now: another run instructed them a short time ago, or has them; this run looks at them again until it may begin with them", console.Plural(left, "phone")))
+	}
+}
+
 // token returns a name that no other run has.
 func token() string {
 	var b [8]byte
@@ -264,6 +275,8 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		return exit.New(codeOf(failure), failure, again)
 	}
 	switch {
+	case errors.Is(err, journal.ErrFull):
+		return exit.New(exit.CodeSettings, err, "make room on that disk; "+again) // the plan is in this journal: no other one would do
 	case err != nil:
 		return failure(name, err)
 	case loadErr != nil:

@@ -36,10 +36,10 @@ type statusDocument struct {
 	Waves  []waveStatus  `json:"waves"`
 	Phones []phoneStatus `json:"phones"` // those that failed
 
+	Permits rollout.Permits `json:"permits,omitzero"`
+
 	Last time.Time       `json:"last_event,omitzero"` // when the newest event was recorded
 	By   *journal.Origin `json:"run_by,omitempty"`    // who began the last run; no one if none began
-
-	Permits rollout.Permits `json:"permits,omitzero"`
 }
 
 type waveStatus struct {
@@ -66,7 +66,8 @@ type phoneStatus struct {
 func statusOf(s *rollout.Saved) statusDocument {
 	state := s.State(causes)
 	doc := statusDocument{
-		Schema: 1, Event: "status", Name: s.Name, Next: string(s.Plan.Decide(state, time.Now()).Verb), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{}, Permits: s.Plan.Permits,
+		Schema: 1, Event: "status", Name: s.Name, Next: string(s.Plan.Decide(state, time.Now()).Verb), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{},
+		Permits: s.Plan.Permits,
 	}
 	for w := range s.Plan.Waves {
 		doc.Waves = append(doc.Waves, waveOf(s, w))
