@@ -144,28 +144,34 @@ func (w *siteWorker) until(text string) {
 // work starts a worker of a site, which reaches the server by a URL.
 func (s *sites) work(url, name string, args ...string) *siteWorker {
 	s.t.Helper()
-	w := &siteWorker{t: s.t, out: newSafeBuffer(), errOut: newSafeBuffer(), ended: make(chan exit.Code, 1)}
-	a := newTestApp(&console.Console{In: strings.NewReader(""), Out: w.out, Err: w.errOut, Width: 80}, s.t.TempDir())
-	a.con.KeepPipes = func() {}
-	a.con.Ask = func(context.Context, string) (string, error) { return "", io.EOF }
-	a.cache = filepath.Join(s.t.TempDir(), "images")
 	certificate, key := clitest.ServiceFiles(s.t)
 	flags := []string{
 		"rollout", "work", "--nats", url, "--site", name, "--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0",
 		"--contact-interval", "100ms", "--patience", "20s", "--probe-interval", "50ms",
 	}
+	return s.start(append(flags, args...)...)
+}
+
+// start starts a command in another goroutine.
+func (s *sites) start(args ...string) *siteWorker {
+	s.t.Helper()
+	w := &siteWorker{t: s.t, out: newSafeBuffer(), errOut: newSafeBuffer(), ended: make(chan exit.Code, 1)}
+	a := newTestApp(&console.Console{In: strings.NewReader(""), Out: w.out, Err: w.errOut, Width: 80}, s.t.TempDir())
+	a.con.KeepPipes = func() {}
+	a.con.Ask = func(context.Context, string) (string, error) { return "", io.EOF }
+	a.cache = filepath.Join(s.t.TempDir(), "images")
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(s.t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.ended <- run(ctx, a, append(flags, args...))
+		w.ended <- run(ctx, a, args)
 	}()
 	s.t.Cleanup(func() {
 		w.stop()
 		<-done
 		if s.t.Failed() {
-			s.t.Logf("worker of %s:\n%s%s", name, w.out, w.errOut)
+			s.t.Logf("%q:\n%s%s", args, w.out, w.errOut)
 		}
 	})
 	return w
