@@ -36,7 +36,13 @@ type sites struct {
 // newSites starts phones and a server.
 func newSites(t *testing.T, phones int, names ...string) *sites {
 	t.Helper()
-	s := &sites{swarm: newSwarm(t, phones), folder: t.TempDir(), names: names, image: newImageOf(t, 300<<10)}
+	return newSitesOf(t, newSwarm(t, phones), names...)
+}
+
+// newSitesOf is newSites with phones that were started.
+func newSitesOf(t *testing.T, phones *swarm, names ...string) *sites {
+	t.Helper()
+	s := &sites{swarm: phones, folder: t.TempDir(), names: names, image: newImageOf(t, 300<<10)}
 	s.server = natstest.Run(t, natstest.Options(t.TempDir()))
 	s.proxy = natstest.NewProxy(t, s.server)
 	s.list = s.withSites()
@@ -233,6 +239,65 @@ func TestSites(t *testing.T) {
 	for _, w := range workers {
 		w.end()
 	}
+}
+
+// TestSitesAsk asks a person at the centre before each wave. The answer no ends the command, and the rollout goes on later.
+func TestSitesAsk(t *testing.T) {
+	t.Parallel()
+	s := newSites(t, 4, "berlin", "paris")
+	s.plan("--waves", "1,1,rest", "--pause", "each")
+	s.work(s.server.ClientURL(), "berlin")
+	s.work(s.server.ClientURL(), "paris")
+	for round, row := range []struct {
+		answers []string
+		code    exit.Code
+		want    string
+	}{
+		{[]string{"yes", "no"}, exit.CodeStopped, "wave 3 was not begun"},
+		{[]string{"yes"}, exit.CodeOK, ""},
+	} {
+		a, out, errOut := testApp(t, nil)
+		a.con.InTerminal = true
+		asked := 0
+		a.con.Hidden = func(_ context.Context, text string) (string, error) {
+			if asked++; asked > len(row.answers) {
+				return "", io.EOF
+			}
+			errOut.WriteString(text)
+			return row.answers[asked-1], nil
+		}
+		code := run(t.Context(), a, []string{"rollout", "run", "spring", "--nats", s.proxy.URL()})
+		if code != row.code || asked != len(row.answers) || !strings.Contains(errOut.String(), row.want) || strings.Contains(out.String(), "waits for you") {
+			t.Errorf("round %d: exit code %d, asked %d times\n%s%s", round, code, asked, out, errOut)
+		}
+	}
+	s.agree()
+}
+
+// TestSitesLimit stops all sites when the limit of a wave is reached at one of them. Resume lets the workers go on, without rollout run.
+func TestSitesLimit(t *testing.T) {
+	t.Parallel()
+	s := newSitesOf(t, newSwarm(t, 6, "--fault", "1=reject-image"), "berlin", "paris")
+	s.plan("--waves", "2,rest", "--stop-on", "rejected=1", "--attempts", "1")
+	berlin, paris := s.work(s.server.ClientURL(), "berlin"), s.work(s.server.ClientURL(), "paris")
+	r := s.centre("run", "spring")
+	if r.code != exit.CodeStopped || !strings.Contains(r.errOut, "stopped: wave 1 has reached the limit rejected=1") || !strings.Contains(r.errOut, "cpupdate rollout resume spring --nats "+s.proxy.URL()) {
+		t.Fatalf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	berlin.until("stopped by a limit")
+	paris.until("stopped by a limit")
+	if told := len(s.instructed()); told > 2 {
+		t.Errorf("%d phones were instructed", told)
+	}
+	if r := s.centre("resume", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("resume: %d\n%s", r.code, r.errOut)
+	}
+	berlin.until("nothing is left to do here")
+	paris.until("nothing is left to do here")
+	if r := s.centre("run", "spring"); r.code != exit.CodePartial {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	s.checkOnce()
 }
 
 // saysAll looks for texts in another one.

@@ -161,11 +161,12 @@ func (c *centre) run(ctx context.Context) error {
 func (c *centre) follow(ctx context.Context, read <-chan error) (refused bool, err error) {
 	ticker := time.NewTicker(watchTime)
 	defer ticker.Stop()
-	for {
+	for asked := -1; ; { // the answer takes a moment to come back from the journal
 		if c.view.look(time.Now()) {
 			return false, nil
 		}
-		if d, asks := c.view.question(); asks {
+		if d, asks := c.view.question(); asks && d.Wave != asked {
+			asked = d.Wave
 			r := &runner{env: c.env}
 			switch open, err := r.ask(ctx, c.f.Saved, d); {
 			case err != nil:
