@@ -32,8 +32,8 @@ func (s *sites) ledger() *jetstream.Ledger {
 	return natstest.Open(s.t, jetstream.Options{URL: s.server.ClientURL()})
 }
 
-// await waits until the journal has a number of events of a kind about the rollout, and returns the last of them.
-func (s *sites) await(kind journal.Kind, count int) journal.Record {
+// await waits until the journal has a number of events of a kind about the rollout.
+func (s *sites) await(kind journal.Kind, count int) {
 	s.t.Helper()
 	for r, err := range s.ledger().Watch(s.t.Context(), "spring", 0) {
 		if err != nil {
@@ -41,11 +41,10 @@ func (s *sites) await(kind journal.Kind, count int) journal.Record {
 		}
 		if r.Event.Body.Kind() == kind {
 			if count--; count == 0 {
-				return r
+				return
 			}
 		}
 	}
-	return journal.Record{}
 }
 
 // begin runs the rollout at the centre, in another goroutine.
@@ -97,7 +96,7 @@ func TestWorkerKilledManyTimes(t *testing.T) {
 		}
 		r = s.centre("run", "spring")
 	}
-	for address, state := range s.swarm.end() {
+	for address, state := range s.end() {
 		if state.Version != versionNew {
 			t.Errorf("%s runs %s", address, state.Version)
 		}

@@ -148,14 +148,13 @@ func (w *siteWorker) until(text string) {
 }
 
 // work starts a worker of a site, which reaches the server by a URL.
-func (s *sites) work(url, name string, args ...string) *siteWorker {
+func (s *sites) work(url, name string) *siteWorker {
 	s.t.Helper()
 	certificate, key := clitest.ServiceFiles(s.t)
-	flags := []string{
+	return s.start(
 		"rollout", "work", "--nats", url, "--site", name, "--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0",
 		"--contact-interval", "100ms", "--patience", "20s", "--probe-interval", "50ms",
-	}
-	return s.start(append(flags, args...)...)
+	)
 }
 
 // start starts a command in another goroutine.
@@ -206,7 +205,7 @@ func (s *sites) checkOnce() {
 func (s *sites) agree() {
 	s.t.Helper()
 	s.checkOnce()
-	for address, state := range s.swarm.end() {
+	for address, state := range s.end() {
 		if state.Version != versionNew {
 			s.t.Errorf("%s runs %s", address, state.Version)
 		}
