@@ -109,15 +109,24 @@ func steady(text string) string {
 		{`\bat most \d+ min [0-9.]+ s\b`, "at most TIME min"},
 		{`\bat most [0-9.hms]+`, "at most TIME"},
 		{`\bin\s+(\d+ min )?\d+(\.\d)? s\b`, "in TIME"},
+		{`\((\d+ min )?\d+ s\)`, "(TIME)"},
+		{`(?m)^\d+ phones, about [^(]*\((assumed|measured)[^)]*\)$`, "FORECAST $1"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
 	}
-	ends := regexp.MustCompile(`(?m)(^(updated|rejected|incompatible|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`)
-	return ends.ReplaceAllStringFunc(text, func(lines string) string {
-		phones := regexp.MustCompile(`(?m)^\S.*\n( .*\n)*`).FindAllString(lines, -1)
-		slices.Sort(phones)
-		return strings.Join(phones, "")
-	})
+	text = regexp.MustCompile(`(?m)^slowest\n( .*\n)+`).ReplaceAllString(text, "slowest\n")
+	for _, r := range []struct{ lines, phone string }{
+		{`(?m)(^(updated|rejected|incompatible|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`, `(?m)^\S.*\n( .*\n)*`},
+		{`(?m)(^  (rejected|unreachable|never-back) .*\n( {10,}.*\n)*)+`, `(?m)^  \S.*\n( {3,}.*\n)*`},
+		{`(?m)(^hint: (rejected|unreachable|never-back): .*\n)+`, `.*\n`},
+	} {
+		text = regexp.MustCompile(r.lines).ReplaceAllStringFunc(text, func(lines string) string {
+			phones := regexp.MustCompile(r.phone).FindAllString(lines, -1)
+			slices.Sort(phones)
+			return strings.Join(phones, "")
+		})
+	}
+	return text
 }
 
 // asExample writes files.example for the server of a test, and its default port where a port is told.

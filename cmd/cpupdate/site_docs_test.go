@@ -108,6 +108,7 @@ func typed(line string) string {
 // asOnPage returns what was printed as the page shows it.
 func asOnPage(text string) string {
 	for _, r := range []struct{ pattern, by string }{
+		{`\r`, ""}, // of the export
 		{`\b127\.0\.2\.`, "192.0.2."},
 		{`\b127\.51\.100\.`, "198.51.100."},
 		{`\bwithin 10 s\b`, "within 10 min"}, // the default

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -33,6 +34,9 @@ type Engine struct {
 	// Alive reports whether this run may still begin phones at its site; nil: it always may. Once it may not, the run follows the phones
 	// that are on their way, and ends with [ErrLease].
 	Alive func() bool
+	// Leave ends, once it is closed, the wait for a ledger that cannot be reached: what happened to phones is kept until then, and
+	// recorded if the ledger is back. nil: the run waits a few seconds.
+	Leave <-chan struct{}
 
 	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it
@@ -90,21 +94,9 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 	var last Decision
 	for {
-		s, err := e.next(ctx)
+		s, err := e.counted(ctx)
 		if err != nil {
 			return last, err
-		}
-		if s.Control.Run != e.Begun.Run {
-			return last, &TakenError{e.Name, s.By}
-		}
-		if !e.alive() {
-			return last, ErrLease
-		}
-		if published, err := e.publish(ctx, s); published || err != nil {
-			if err != nil {
-				return last, err
-			}
-			continue
 		}
 		d := s.Plan.Decide(s.State(e.Causes), time.Now())
 		if e.Decided != nil && (d.Verb != last.Verb || d.Wave != last.Wave) {
@@ -114,6 +106,24 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 		ended, err := e.step(ctx, s, d)
 		if ended || err != nil {
 			return d, err
+		}
+	}
+}
+
+// counted returns the rollout as it is now. With a site, all other sites know of it what they have to.
+func (e *Engine) counted(ctx context.Context) (*Saved, error) {
+	for {
+		s, err := e.next(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case s.Control.Run != e.Begun.Run:
+			return nil, &TakenError{e.Name, s.By}
+		case !e.alive():
+			return nil, ErrLease
+		}
+		if published, err := e.publish(ctx, s); !published || err != nil {
+			return s, err
 		}
 	}
 }
@@ -139,7 +149,9 @@ func (e *Engine) next(ctx context.Context) (*Saved, error) {
 	case err != nil:
 		return nil, err
 	case e.lost && s == e.view: // something was added, and cannot be seen: the ledger is not the one of before
-		s, err = e.load(ctx)
+		if err = pause(ctx, lookAgain); err == nil {
+			s, err = e.load(ctx)
+		}
 	case e.moved || s.stale:
 		s, err = s.reloaded(ctx, e.Ledger)
 	}
@@ -281,4 +293,45 @@ func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, er
 		return nil, fmt.Errorf("rollout %q: %w", name, ErrNoRollout)
 	}
 	return s, nil
+}
+
+// otherPause is how often a rollout looks again at phones that only other runs have to do with at present.
+const otherPause = 30 * time.Second
+
+// meet finds out what other runs did with the phones of a decision. It returns those that can be taken on now, and when to look again at the
+// others.
+func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns, all []*met, again time.Time, err error) {
+	if e.back == nil {
+		e.back = map[journal.Key]int{}
+	}
+	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
+	for _, i := range phones {
+		p, step := s.Plan.Phones[i], s.Step(i)
+		m := &met{phone: i, key: keyOf(e.Name, p, step), site: p.Site, names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
+		if s.Planned.Push {
+			m.entry = m.own.Seq // it was listed
+		}
+		all = append(all, m)
+	}
+	if err := o.meet(ctx, all); err != nil {
+		return nil, nil, again, err
+	}
+	again = time.Now().Add(otherPause)
+	took, left := 0, 0
+	all = slices.DeleteFunc(all, func(m *met) bool {
+		s.Steps[m.phone][s.Step(m.phone)] = m.own
+		switch {
+		case !m.until.IsZero():
+			again = earlierOf(again, m.until)
+			left++
+		case m.told != nil:
+			took++
+		}
+		return !m.until.IsZero()
+	})
+	if e.Others != nil && (took > 0 || left != e.left) {
+		e.Others(took, left)
+	}
+	e.left = left
+	return o, all, again, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -43,47 +42,6 @@ type met struct {
 	told  *journal.TookOver // another run instructed it, and how that ended is not known
 	until time.Time         // it is left alone until then
 	last  time.Time         // last event of another run with it
-}
-
-// otherPause is how often a rollout looks again at phones that only other runs have to do with at present.
-const otherPause = 30 * time.Second
-
-// meet finds out what other runs did with the phones of a decision. It returns those that can be taken on now, and when to look again at the
-// others.
-func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns, all []*met, again time.Time, err error) {
-	if e.back == nil {
-		e.back = map[journal.Key]int{}
-	}
-	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
-	for _, i := range phones {
-		p, step := s.Plan.Phones[i], s.Step(i)
-		m := &met{phone: i, key: keyOf(e.Name, p, step), site: p.Site, names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
-		if s.Planned.Push {
-			m.entry = m.own.Seq // it was listed
-		}
-		all = append(all, m)
-	}
-	if err := o.meet(ctx, all); err != nil {
-		return nil, nil, again, err
-	}
-	again = time.Now().Add(otherPause)
-	took, left := 0, 0
-	all = slices.DeleteFunc(all, func(m *met) bool {
-		s.Steps[m.phone][s.Step(m.phone)] = m.own
-		switch {
-		case !m.until.IsZero():
-			again = earlierOf(again, m.until)
-			left++
-		case m.told != nil:
-			took++
-		}
-		return !m.until.IsZero()
-	})
-	if e.Others != nil && (took > 0 || left != e.left) {
-		e.Others(took, left)
-	}
-	e.left = left
-	return o, all, again, nil
 }
 
 // namesOf returns the names by which the streams of a phone are found, whatever notation its address had there.
@@ -254,13 +212,6 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 	return l.fences, nil
 }
 
-// isElsewhere reports whether a stream that was found by a name is that of a phone at another site, which has the same address there.
-func isElsewhere(phone, site, name string) bool {
-	other, _, found := strings.Cut(phone, "/")
-	_, err := net.ParseMAC(name)
-	return found && site != "" && other != site && err != nil
-}
-
 // walk considers the streams of the phone, the newest first.
 func (l *looked) walk(ctx context.Context) error {
 	seen := map[journal.Key]bool{}
@@ -328,9 +279,9 @@ func (l *looked) consider(ctx context.Context, key journal.Key) (decides bool, e
 }
 
 // decides reports whether streams with older events do not count any more: the phone runs the version that it got, or none of them made a step
-// since the settle time.
+// since the settle time. For a push, the newest one that instructed the phone decides.
 func (o *otherRuns) decides(p past) bool {
-	return !p.Told.IsZero() && (p.isGood() || !time.Now().Before(p.At.Add(o.settle)))
+	return !p.Told.IsZero() && (o.push || p.isGood() || !time.Now().Before(p.At.Add(o.settle)))
 }
 
 // isGood reports whether the phone runs the version that it got.
@@ -358,7 +309,7 @@ func (l *looked) judge() {
 		unknown, until := l.unsettled(p, l.version)
 		at := earlierOf(p.StepAt, l.now)
 		switch {
-		case p.isGood():
+		case p.isGood(), l.push && n > 0:
 			return
 		case n == 0 && unknown && p.Target == l.version:
 			again := isTaken(p.State) && p.StepAt.After(l.now) // the clock was set back since, and this run waits from then on
@@ -366,7 +317,7 @@ func (l *looked) judge() {
 				l.met.told = &journal.TookOver{Rollout: p.key.Rollout, Told: at, Version: p.Target, Before: p.Before}
 			}
 			return
-		case until.After(l.now) && until.After(l.until):
+		case !l.push && until.After(l.now) && until.After(l.until):
 			l.until = until
 		}
 	}

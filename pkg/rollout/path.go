@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -91,19 +92,33 @@ func (c Candidate) after(facts bind.Facts) Candidate {
 	return c
 }
 
-// noImage says why a phone gets no image: what the rules say of the newest one that comes closest.
+// noImage says why a phone gets no image: what the rules say of the newest one that is for its model, if there is one.
 func noImage(c Candidate, offers []Offer, order []int, check CheckFunc) string {
-	why := "no image is offered"
+	why, others := "", 0
 	for _, i := range order {
 		verdict := check(offers[i].Facts, c)
+		another := slices.ContainsFunc(verdict.Findings, func(f hwcheck.Finding) bool {
+			return f.Rule == hwcheck.FamilyModel && f.Outcome == hwcheck.Fail
+		})
+		if another {
+			others++
+		}
 		for _, f := range verdict.Findings {
 			if f.Outcome == hwcheck.Unknown && verdict.Answer == hwcheck.CannotTell {
 				return "whether " + offers[i].Image.Name + " fits cannot be determined: " + string(f.Rule) + ", " + f.Reason
 			}
-			if f.Outcome == hwcheck.Fail && i == order[0] && why == "no image is offered" {
+			if f.Outcome == hwcheck.Fail && why == "" && !another {
 				why = offers[i].Image.Name + " does not fit: " + string(f.Rule) + ", " + f.Reason
 			}
 		}
+	}
+	switch {
+	case len(offers) == 0:
+		return "no image is offered"
+	case others == len(offers) && len(offers) > 1:
+		return fmt.Sprintf("none of the %d images is for this model", len(offers))
+	case others == len(offers):
+		return offers[0].Image.Name + " is for other models"
 	}
 	return why
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -149,7 +150,11 @@ func (s *Saved) Left(state State, wave int) []SiteLeft {
 	at := map[string]*SiteLeft{}
 	var left []SiteLeft
 	for _, site := range s.Sites {
-		at[site.Name] = &SiteLeft{Name: site.Name, Begun: s.runs[site.Name]}
+		begun := s.runs[site.Name]
+		if all := s.runs[""]; all.At.After(begun.At) {
+			begun = all // of all sites
+		}
+		at[site.Name] = &SiteLeft{Name: site.Name, Begun: begun}
 	}
 	if len(at) == 0 || wave >= len(s.Plan.Waves) {
 		return nil
@@ -210,6 +215,13 @@ func (s *Saved) retried(phones []int, causes CauseFunc) []journal.Body {
 		}
 	}
 	return bodies
+}
+
+// isElsewhere reports whether a stream that was found by a name is that of a phone at another site, which has the same address there.
+func isElsewhere(phone, site, name string) bool {
+	other, _, found := strings.Cut(phone, "/")
+	_, err := net.ParseMAC(name)
+	return found && site != "" && other != site && err != nil
 }
 
 // A builder makes a rollout of the events of its streams.

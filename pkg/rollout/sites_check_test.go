@@ -19,7 +19,7 @@ func (s *sitesSim) checkSites() {
 	all, ends, forgiven := s.history()
 	for _, b := range all {
 		s.checkBegun(b)
-		s.checkWave(b, ends)
+		s.checkWave(b)
 		if !s.holds(b.run, b.at) {
 			s.problem("phone %d was begun by %s at %s, which had no lease", b.phone, b.run, b.at.Format(time.TimeOnly))
 		}
@@ -40,7 +40,7 @@ func (s *sitesSim) checkSites() {
 }
 
 // checkWave checks by the journal that the waves before had ended at all sites.
-func (s *sitesSim) checkWave(b begun, bad []end) {
+func (s *sitesSim) checkWave(b begun) {
 	for i, w := range s.wave {
 		if w >= s.wave[b.phone] {
 			continue

@@ -20,7 +20,7 @@ import (
 // heartbeats fail, workers are killed, acknowledgements are lost, people pause, stop and retry. The environment is that of
 // TestSimulate.
 func TestSimulateSites(t *testing.T) {
-	usual := 6
+	usual := 4
 	if underRace {
 		usual = 2
 	}
@@ -98,7 +98,7 @@ func (s *sitesSim) drive() {
 			s.wait.Go(h.work)
 		}
 	}
-	left := s.random.IntN(9)
+	left := max(s.random.IntN(12)-3, 0)
 	for start := time.Now(); !s.person(); {
 		pause := time.Duration(s.random.ExpFloat64() * float64(3*time.Minute))
 		if left == 0 {
@@ -284,6 +284,7 @@ func (h *host) begin(ticket int) (run string, p *process) {
 		run = e.Begun.Run
 		l = &link{Ledger: e.Ledger, host: h}
 		e.Ledger, e.Site, e.Crew = l, h.site, wrongCrew{e.Crew, s.how}
+		e.Leave = s.t.Context().Done()
 		e.Alive = func() bool { return s.how.noLease || s.holds(run, time.Now()) }
 		e.Event = func(phone int, event fleet.Event) { s.note(run, phones[phone], event) }
 	})
@@ -327,9 +328,9 @@ func TestSabotageSites(t *testing.T) {
 	}
 	most := env("SABOTAGE", 200)
 	for _, how := range []sabotage{
-		{name: "skip the fence", noFence: true, from: 1},
-		{name: "the lease ignored", noLease: true, from: 1},
-		{name: "other sites ignored", ownOnly: true, from: 1},
+		{name: "skip the fence", noFence: true, from: 20},
+		{name: "the lease ignored", noLease: true, from: 60},
+		{name: "other sites ignored", ownOnly: true, from: 3},
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			t.Parallel()

@@ -160,7 +160,7 @@ func TestSiteCut(t *testing.T) {
 				w.plan(rollout.Rules{StartRate: 2}, []int{direct}, 6)
 				s := &sitesSim{simulation: &simulation{world: w}}
 				h := &host{s: s, site: "berlin"}
-				p := w.worker("berlin", func(e *rollout.Engine) { e.Ledger = &link{Ledger: e.Ledger, host: h} }).start()
+				p := w.worker("berlin", func(e *rollout.Engine) { e.Ledger, e.Leave = &link{Ledger: e.Ledger, host: h}, t.Context().Done() }).start()
 				time.Sleep(40 * time.Second) // two phones have begun
 				const away = 20 * time.Minute
 				h.cut = time.Now().Add(away)
@@ -174,7 +174,7 @@ func TestSiteCut(t *testing.T) {
 					t.Errorf("recorded without a network: %s", w.ends())
 				}
 				_, err := p.wait()
-				if taken := (*rollout.TakenError)(nil); !errors.Is(err, journal.ErrIO) && !(second && errors.As(err, &taken)) {
+				if taken := (*rollout.TakenError)(nil); !errors.Is(err, journal.ErrIO) && (!second || !errors.As(err, &taken)) {
 					t.Errorf("the worker that was cut off: %v", err)
 				}
 				if !second {
@@ -314,4 +314,32 @@ func TestLoadSite(t *testing.T) {
 			t.Errorf("another rollout: %v", err)
 		}
 	}
+}
+
+// TestSiteLeave ends a worker that cannot reach the ledger: it does not wait for it any more, and the next one queries the phones.
+func TestSiteLeave(t *testing.T) {
+	inTime(t, 2, func(t *testing.T, w *world) {
+		w.sites = []string{"berlin", "berlin"}
+		w.plan(rollout.Rules{}, []int{direct}, 2)
+		h := &host{s: &sitesSim{simulation: &simulation{world: w}}, site: "berlin"}
+		leave := make(chan struct{})
+		p := w.worker("berlin", func(e *rollout.Engine) { e.Ledger, e.Leave = &link{Ledger: e.Ledger, host: h}, leave }).start()
+		time.Sleep(20 * time.Second)
+		h.cut = time.Now().Add(24 * time.Hour)
+		time.Sleep(time.Hour)
+		select {
+		case <-p.done:
+			t.Error("it did not wait for the ledger")
+		default:
+		}
+		began := time.Now()
+		close(leave)
+		loss := (*rollout.LossError)(nil)
+		if _, err := p.wait(); !errors.As(err, &loss) || time.Since(began) > time.Minute {
+			t.Errorf("%v, after %s", err, time.Since(began))
+		}
+		if d, err := w.worker("berlin", nil).start().wait(); err != nil || d.Verb != rollout.Done || w.ends() != "updated updated" {
+			t.Errorf("%+v, %v: %s", d, err, w.ends())
+		}
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -52,6 +54,10 @@ func passing(err error) bool {
 	var api *js.APIError
 	if errors.As(err, &api) {
 		return api.ErrorCode == codeUnavailable || api.ErrorCode == codeNoQuorum || api.ErrorCode == codeStreamOffline || api.ErrorCode == js.JSErrCodeConsumerNotFound
+	}
+	var network net.Error // of a write, when the connection is lost at this moment
+	if errors.As(err, &network) || errors.Is(err, io.EOF) {
+		return true
 	}
 	for _, kind := range []error{
 		nats.ErrTimeout, nats.ErrDisconnected, nats.ErrConnectionReconnecting, nats.ErrReconnectBufExceeded, nats.ErrNoServers, nats.ErrStaleConnection,

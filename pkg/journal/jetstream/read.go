@@ -42,12 +42,8 @@ func (l *Ledger) scan(ctx context.Context, filter string, from uint64, live bool
 			if r.next > before {
 				progress = time.Now()
 			}
-			if ctx.Err() == nil && passing(err) && (live || time.Since(progress) < l.wait) {
-				limit := l.wait
-				if live {
-					limit = 0
-				}
-				if err = l.again(ctx, limit); err == nil {
+			if r.mayGoOn(ctx, err, progress) {
+				if err = l.again(ctx, r.limit()); err == nil {
 					continue
 				}
 			}
@@ -76,6 +72,19 @@ type reader struct {
 	filter string
 	next   uint64 // the first message that was not read
 	live   bool
+}
+
+// mayGoOn reports whether reading is tried again after an error. progress is when the last message came.
+func (r *reader) mayGoOn(ctx context.Context, err error, progress time.Time) bool {
+	return ctx.Err() == nil && passing(err) && (r.live || time.Since(progress) < r.ledger.wait)
+}
+
+// limit returns how long a reader waits for a connection; 0 is without end.
+func (r *reader) limit() time.Duration {
+	if r.live {
+		return 0
+	}
+	return r.ledger.wait
 }
 
 // read reads until the end of what there is, or until an error. It reports whether nothing more is wanted.

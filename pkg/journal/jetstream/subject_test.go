@@ -1,11 +1,16 @@
 package jetstream
 
 import (
+	"fmt"
+	"io"
+	"net"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
@@ -153,6 +158,27 @@ func TestPlaces(t *testing.T) {
 				t.Fatalf("after place %d: message %d, want %d", place, got, want)
 			}
 			before = place
+		}
+	}
+}
+
+// TestPassing tells errors that may pass from those that do not.
+func TestPassing(t *testing.T) {
+	for err, want := range map[error]bool{
+		&net.OpError{Op: "write", Err: syscall.ECONNRESET}:                 true,
+		fmt.Errorf("a: %w", &net.OpError{Op: "write", Err: syscall.EPIPE}): true,
+		io.EOF:                   true,
+		nats.ErrTimeout:          true,
+		nats.ErrDisconnected:     true,
+		errGap:                   true,
+		nats.ErrConnectionClosed: false,
+		fmt.Errorf("%w: %w", js.ErrMsgIteratorClosed, nats.ErrConnectionClosed): false,
+		nats.ErrPermissionViolation: false,
+		js.ErrStreamNotFound:        false,
+		journal.ErrConflict:         false,
+	} {
+		if got := passing(err); got != want {
+			t.Errorf("%v: %t", err, got)
 		}
 	}
 }

@@ -77,7 +77,8 @@ func fuzzLive(t *testing.T, saved *rollout.Saved, records iter.Seq2[journal.Reco
 	t.Helper()
 	l, err := report.NewLive(&rollout.Follower{Saved: saved}, records, o)
 	noError(t, err)
-	for r := range records {
+	for r, err := range records {
+		noError(t, err)
 		r.Event.Seq = 1 << 30
 		l.Add(r)
 	}

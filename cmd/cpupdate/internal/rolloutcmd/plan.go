@@ -285,18 +285,35 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 		table.Draw(w)
 		if left > 0 {
 			fmt.Fprintln(w, "left alone:")
-			table := con.Table(2)
-			for _, phone := range plan.Phones {
-				if !phone.GetsImage() {
-					table.Row(console.Cells(label(phone), phone.LeftWhy)...)
-				}
-			}
-			table.Draw(w)
+			writeLeft(w, con, plan)
 		}
 		if len(plan.Waves) > 0 {
 			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
 			fmt.Fprintln(w, "Nothing was changed so far. To carry it out: "+con.Flags.Whole("cpupdate rollout run "+exit.Word(p.o.Name)))
 		}
+	}
+}
+
+// writeLeft writes which phones are left alone: a line for each reason, and the first phones of it below.
+func writeLeft(w io.Writer, con *console.Console, plan rollout.Plan) {
+	const named = 3
+	var reasons []string
+	phones := map[string][]string{}
+	for _, phone := range plan.Phones {
+		if !phone.GetsImage() {
+			if phones[phone.LeftWhy] == nil {
+				reasons = append(reasons, phone.LeftWhy)
+			}
+			phones[phone.LeftWhy] = append(phones[phone.LeftWhy], label(phone))
+		}
+	}
+	for _, why := range reasons {
+		all := phones[why]
+		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(console.Plural(len(all), "phone")+": "+why)...))
+		if more := len(all) - named; more > 0 {
+			all = append(all[:named:named], fmt.Sprintf("and %d more", more))
+		}
+		fmt.Fprintln(w, con.Layout(4).Line(console.Cells(strings.Join(all, ", "))...))
 	}
 }
 
