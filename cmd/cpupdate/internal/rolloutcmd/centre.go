@@ -76,11 +76,11 @@ func offer(ctx context.Context, env Env, ledger journal.Ledger, name string) err
 	if err != nil {
 		return err
 	}
-	return queueOf(env, ledger).Offer(ctx, name, sitesLeft(saved)...)
+	return queueOf(env, ledger).Offer(ctx, name, sitesToOffer(saved)...)
 }
 
-// sitesLeft returns the sites with phones that are not updated.
-func sitesLeft(s *rollout.Saved) []string {
+// sitesToOffer returns the sites with phones that are not updated.
+func sitesToOffer(s *rollout.Saved) []string {
 	var sites []string
 	for i, at := range s.State(causes).Phones {
 		if p := s.Plan.Phones[i]; p.GetsImage() && !at.Updated && p.Site != "" {
@@ -107,10 +107,10 @@ func runCentre(ctx context.Context, env Env, o RunOptions, name string) error {
 	c := &centre{env: env, ledger: ledger, f: f, view: newView(env.Console, f)}
 	c.view.watch, c.view.asks = true, env.Console.CanPrompt()
 	if !over(f.Saved, time.Now()) {
-		if err := queueOf(env, ledger).Offer(ctx, name, sitesLeft(f.Saved)...); err != nil {
+		if err := queueOf(env, ledger).Offer(ctx, name, sitesToOffer(f.Saved)...); err != nil {
 			return failure(name, err)
 		}
-		env.Console.NoteAbout("note", name, "offered to the workers of "+console.Plural(len(sitesLeft(f.Saved)), "site"))
+		env.Console.NoteAbout("note", name, "offered to the workers of "+console.Plural(len(sitesToOffer(f.Saved)), "site"))
 	}
 	env.Console.KeepPipes()
 	return c.run(ctx)
