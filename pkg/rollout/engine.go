@@ -168,6 +168,9 @@ func (e *Engine) alive() bool { return e.Alive == nil || e.Alive() }
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
 	s, err := readControl(ctx, e.Ledger, e.Name)
+	if err == nil {
+		err = s.Check()
+	}
 	if err != nil {
 		return err
 	}

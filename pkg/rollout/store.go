@@ -20,7 +20,12 @@ type head struct {
 
 	Sites   []SitePart `json:"sites,omitempty"`
 	Permits Permits    `json:"permits,omitzero"`
+	Program int        `json:"program,omitempty"` // the oldest one that can carry the plan out
 }
+
+// Program is the number of this program: it can carry out plans that need this one or an older one. It grows when plans get rules that
+// an older program would not keep.
+const Program = 1
 
 // entry is what the journal keeps of a phone of a plan.
 type entry struct {
@@ -45,7 +50,7 @@ func keyOf(rollout string, p Phone, step int) journal.Key {
 // Save writes a plan into the journal: first its head, and then each phone. A plan that was not written to its end has fewer
 // phones than its head says, and cannot be carried out.
 func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, planned journal.Planned, plan Plan) error {
-	h := head{Images: plan.Images, Rules: plan.Rules, Sites: sitesOf(plan), Permits: plan.Permits}
+	h := head{Images: plan.Images, Rules: plan.Rules, Sites: sitesOf(plan), Permits: plan.Permits, Program: Program}
 	wave := map[int]int{}
 	for w, one := range plan.Waves {
 		h.Waves = append(h.Waves, one.Name)
@@ -96,6 +101,7 @@ type Saved struct {
 	Planned journal.Planned
 	Plan    Plan
 	Sites   []SitePart // of all phones, sorted by their names; nil if no phone has a site
+	Program int        // the oldest one that can carry it out
 	Control Control
 	Route   journal.Route     // of the last run there; zero before the first one
 	By      journal.Origin    // who began it
@@ -118,7 +124,16 @@ func newSaved(name, site string) *Saved {
 var (
 	ErrNoRollout  = errors.New("there is none of this name")
 	ErrIncomplete = errors.New("the plan was not written to its end")
+	ErrProgram    = errors.New("the plan needs a newer cpupdate than this one to be carried out")
 )
+
+// Check reports with ErrProgram that this program is too old to carry a rollout out.
+func (s *Saved) Check() error {
+	if s.Program > Program {
+		return fmt.Errorf("rollout %q: %w", s.Name, ErrProgram)
+	}
+	return nil
+}
 
 // Load reads a rollout.
 func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
@@ -149,7 +164,7 @@ func (s *Saved) apply(e journal.Event) error {
 			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
 		}
 		s.At, s.Planned = e.At, body
-		s.Plan.Images, s.Plan.Rules, s.Plan.Permits, s.Sites = h.Images, h.Rules, h.Permits, h.Sites
+		s.Plan.Images, s.Plan.Rules, s.Plan.Permits, s.Sites, s.Program = h.Images, h.Rules, h.Permits, h.Sites, h.Program
 		for _, name := range h.Waves {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}

@@ -169,7 +169,7 @@ func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Wri
 		}
 		phones.Draw(w)
 		if last != "" {
-			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(last)...))
+			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(con.Flags.Whole(last))...))
 		}
 	}
 }
