@@ -44,7 +44,7 @@ func find(t testing.TB) string {
 			return path
 		}
 	}
-	if os.Getenv("CI") != "" {
+	if os.Getenv("CI") != "" { //nolint:forbidigo // this package is for tests: CI decides what a missing program means
 		t.Fatal("there is no Chromium, and all tests have to run: .ci/run installs it")
 	}
 	t.Skip("there is no Chromium: what a browser does is not looked at")

@@ -190,6 +190,7 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 		return none, err
 	}
 	defer server.Close()
+	engine.Leave = ctx.Done()
 	engine.Alive = func() bool { return ctx.Err() == nil && lease.Alive() }
 	engine.Event = func(phone int, e fleet.Event) {
 		r.failed.event(phone, e)
