@@ -249,7 +249,7 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 		})
 	}
 	p.forecast = forecastOf(&plan, rollout.State{Phones: make([]rollout.Progress, len(plan.Phones))}, earlier(ctx, ledger), now)
-	return failure(p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
+	return failure(p.env, p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
 }
 
 // planDocument is a plan as JSON.
@@ -285,7 +285,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 		}
 		if len(plan.Waves) > 0 {
 			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
-			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", exit.Word(p.o.Name))
+			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", typed(p.env, p.o.Name))
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 // somebody, and at a terminal a bar for the wave. Phones that are done are only counted.
 type view struct {
 	con   *console.Console
+	typed string        // the name of the rollout, as a person types it
 	watch bool          // another process carries the rollout out, if any does
 	base  rollout.Meter // of earlier runs, for as long as none of this one was measured
 
@@ -28,10 +29,11 @@ type view struct {
 	since time.Time         // when it began to be shown, if it began then
 	ended map[int]time.Time // of phones that need somebody: the outcome that was shown
 	bar   *console.Progress // nil: none is shown
+	told  int               // phones that are left to other runs, as was said last
 }
 
 func newView(con *console.Console, f *rollout.Follower) *view {
-	v := &view{con: con, f: f, wave: -1, ended: map[int]time.Time{}}
+	v := &view{con: con, typed: exit.Word(f.Saved.Name), f: f, wave: -1, ended: map[int]time.Time{}}
 	for i := range f.Saved.Plan.Phones {
 		if _, needs := f.Saved.Progress(i, causes); needs {
 			v.ended[i] = v.outcomeAt(i)
@@ -244,16 +246,13 @@ func (v *view) show(d rollout.Decision) {
 	case rollout.Wait:
 		until := d.Until.UTC()
 		doc.Until = &until
-		line = "no phone is begun until " + d.Until.Local().Format(time.DateTime)
-		if s.Plan.Rules.Window.Open(time.Now()) {
-			line += ": phones that failed are tried again then"
-		}
+		line = waitText(s, d, time.Now())
 	case rollout.Paused:
-		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + exit.Word(s.Name)
+		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + v.typed
 	case rollout.Ask:
 		v.endBar()
 		if v.watch || !v.con.CanPrompt() {
-			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, exit.Word(s.Name))
+			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, v.typed)
 		}
 	case rollout.Over:
 		doc.Limit = d.Reached.String()
@@ -302,6 +301,26 @@ func (v *view) endWave() {
 	}
 }
 
+// others says which phones other runs have to do with: of those that are left to them, whenever there are more than before.
+func (v *view) others(took, left int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	note := func(text string) {
+		v.above(func() { v.con.NoteAbout("note", "the journal", text) })
+	}
+	if took > 0 {
+		note(fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
+	}
+	if left > v.told {
+		text := "%s wait for other runs, which have them now or instructed them a short time ago; this run begins with them later"
+		if left == 1 {
+			text = "%s waits for another run, which has it now or instructed it a short time ago; this run begins with it later"
+		}
+		note(fmt.Sprintf(text, console.Plural(left, "phone")))
+	}
+	v.told = left
+}
+
 // say shows lines above the bar.
 func (v *view) say(text func(io.Writer)) { v.emit(nil, text) }
 
@@ -311,7 +330,11 @@ func (v *view) emit(doc any, text func(io.Writer)) {
 		text = func(io.Writer) {}
 	}
 	v.con.Resize()
-	show := func() { _ = v.con.Emit(doc, text) } // nobody may read it any more; the phones are followed anyway
+	v.above(func() { _ = v.con.Emit(doc, text) }) // nobody may read it any more; the phones are followed anyway
+}
+
+// above calls show, which may write lines, without the bar. The lock is held.
+func (v *view) above(show func()) {
 	if v.bar == nil {
 		show()
 		return
