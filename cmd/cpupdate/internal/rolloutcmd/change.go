@@ -66,17 +66,20 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 	case Retry:
 		phones := saved.Failed(causes, only...)
 		doc.Phones = len(phones)
-		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason)
+		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason, causes)
 		said = console.Plural(len(phones), "phone") + " may begin anew; to go on: " + goOn(ctx, ledger, typed(env, name), name)
 	}
 	if errors.Is(err, rollout.ErrNothing) {
 		err = fmt.Errorf("%w: %s", err, nothing(change, len(only) > 0))
 	}
+	if err == nil && (change == Resume || change == Retry) && env.Journal.OnServer() {
+		err = offer(ctx, env, ledger, name)
+	}
 	if err != nil {
 		return failure(env, name, err)
 	}
 	return env.Console.Print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, env.Console.Layout(0).Line(console.Cells("rollout "+name+": "+said)...))
+		fmt.Fprintln(w, env.Console.Layout(0).Line(console.Cells("rollout "+name+": "+env.Console.Flags.Whole(said))...))
 	})
 }
 

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -63,6 +61,8 @@ func failure(env Env, name string, err error) error {
 		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status"+strings.TrimPrefix(shown, exit.Word(name)))
 	case errors.Is(err, rollout.ErrIncomplete):
 		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
+	case errors.Is(err, rollout.ErrProgram):
+		return exit.New(exit.CodeSettings, err, "use the cpupdate that made the plan, or a newer one")
 	case errors.Is(err, journal.ErrExists):
 		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+shown)
 	case errors.As(err, &taken):
@@ -98,24 +98,10 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 
 // openJournal opens the journal, in which the rollout is to be. The caller closes it.
 func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
-	if made, err := exists(env); err != nil || !made {
+	if made, err := env.Journal.Exists(); err != nil || !made {
 		return nil, cmp.Or(err, failure(env, name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}
 	return env.Journal.Open(ctx)
-}
-
-// exists reports whether there is a journal: looking makes none.
-func exists(env Env) (bool, error) {
-	path, err := env.Journal.Path()
-	if err != nil {
-		return false, err
-	}
-	_, err = os.Stat(path)
-	missing := errors.Is(err, fs.ErrNotExist)
-	if missing && env.Journal.Flag != "" {
-		return false, exit.Errorf(exit.CodeSettings, "check the name of the file", "--journal %s: there is no such file", exit.ShownArgument(path))
-	}
-	return !missing, nil
 }
 
 // label returns the name of a phone for people.

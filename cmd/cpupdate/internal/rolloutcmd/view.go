@@ -20,6 +20,7 @@ type view struct {
 	con   *console.Console
 	typed string        // the name of the rollout, as a person types it
 	watch bool          // another process carries the rollout out, if any does
+	asks  bool          // a person is asked before a wave
 	base  rollout.Meter // of earlier runs, for as long as none of this one was measured
 
 	mu    sync.Mutex
@@ -251,7 +252,7 @@ func (v *view) show(d rollout.Decision) {
 		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + v.typed
 	case rollout.Ask:
 		v.endBar()
-		if v.watch || !v.con.CanPrompt() {
+		if !v.asks && (v.watch || !v.con.CanPrompt()) {
 			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, v.typed)
 		}
 	case rollout.Over:
@@ -260,7 +261,7 @@ func (v *view) show(d rollout.Decision) {
 	}
 	v.emit(doc, func(w io.Writer) {
 		if line != "" {
-			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...))
+			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(v.con.Flags.Whole(line))...))
 		}
 	})
 	if v.wave >= 0 && v.bar == nil && (d.Verb == rollout.Run || d.Verb == rollout.Wait) {
@@ -297,7 +298,7 @@ func (v *view) endWave() {
 	}
 	ended := count.Updated+count.Failed == count.Phones
 	if v.wave = -1; ended && !v.con.JSON {
-		v.say(func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...)) })
+		v.say(func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(v.con.Flags.Whole(line))...)) })
 	}
 }
 
@@ -305,20 +306,30 @@ func (v *view) endWave() {
 func (v *view) others(took, left int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	note := func(text string) {
+	more := left
+	if left <= v.told {
+		more = 0
+	}
+	for _, text := range othersTexts(took, more) {
 		v.above(func() { v.con.NoteAbout("note", "the journal", text) })
 	}
-	if took > 0 {
-		note(fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
-	}
-	if left > v.told {
-		text := "%s wait for other runs, which have them now or instructed them a short time ago; this run begins with them later"
-		if left == 1 {
-			text = "%s waits for another run, which has it now or instructed it a short time ago; this run begins with it later"
-		}
-		note(fmt.Sprintf(text, console.Plural(left, "phone")))
-	}
 	v.told = left
+}
+
+// othersTexts says how many phones were taken over from other runs, and how many are left to them.
+func othersTexts(took, left int) []string {
+	var texts []string
+	if took > 0 {
+		texts = append(texts, fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
+	}
+	switch left {
+	case 0:
+	case 1:
+		texts = append(texts, "1 phone waits for another run, which has it now or instructed it a short time ago; this run begins with it later")
+	default:
+		texts = append(texts, fmt.Sprintf("%d phones wait for other runs, which have them now or instructed them a short time ago; this run begins with them later", left))
+	}
+	return texts
 }
 
 // say shows lines above the bar.
