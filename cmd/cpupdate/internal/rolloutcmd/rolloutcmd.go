@@ -44,7 +44,7 @@ func causes(kind fleet.Kind, instructed bool) (rollout.Cause, bool) {
 
 // typed returns the name of a rollout as a person types it in a command: with the journal, if this command names one.
 func typed(env Env, name string) string {
-	if env.Journal.Flag == "" {
+	if env.Journal == nil || env.Journal.Flag == "" {
 		return exit.Word(name)
 	}
 	return exit.Word(name) + " --journal " + exit.Word(env.Journal.Flag)
