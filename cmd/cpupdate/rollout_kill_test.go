@@ -124,7 +124,7 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	if r.code != exit.CodeStopped {
 		t.Errorf("the first run ends with %d\n%s%s", r.code, r.out, r.errOut)
 	}
-	saysLines(t, r.errOut, `^cpupdate: another run of cpupdate carries out "spring" since: this one begins no phone any more$`, `^hint: to see how it goes: cpupdate rollout status spring$`)
+	saysLines(t, r.errOut, `^cpupdate: another run of cpupdate has taken over rollout "spring": this one begins no phone any more$`, `^hint: to see how it goes: cpupdate rollout status spring --journal `)
 	if r := second.wait(); r.code != exit.CodeOK {
 		t.Errorf("the second run ends with %d\n%s%s", r.code, r.out, r.errOut)
 	}

@@ -42,7 +42,7 @@ func TestRolloutAndKilledPush(t *testing.T) {
 		}
 		r := run("rollout", "run", "spring")
 		said := strings.Join(strings.Fields(r.errOut), " ")
-		for _, want := range []string{"another run instructed 1 phone, and how that ended is not recorded", "1 phone left to other runs for now"} {
+		for _, want := range []string{"another run instructed 1 phone, and how that ended is not recorded", "1 phone waits for another run"} {
 			if !strings.Contains(said, want) {
 				s.t.Errorf("it does not say %q\n%s", want, r.errOut)
 			}

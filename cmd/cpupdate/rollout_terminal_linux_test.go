@@ -87,6 +87,8 @@ func TestRolloutOnTerminal(t *testing.T) {
 			}
 			run := onScreen(t, c.columns, env, "rollout", "run", "spring", "--listen", "127.0.0.1:0", "--contact-interval", "200ms", "--probe-interval", "50ms")
 			run.see("[yes/no] ")
+			run.types("y\n")
+			run.see("Type yes or no: ")
 			run.types("yes\n")
 			code, shown := run.leave()
 			if code != 10 || widest(shown) > int(c.columns) {

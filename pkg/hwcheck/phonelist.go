@@ -159,7 +159,7 @@ func headerAdvice(cells []string) string {
 	case len(cells) == 1 && strings.ContainsAny(cells[0], ",;|\t"):
 		return adviceSeparator
 	}
-	return adviceHeader
+	return adviceHeader + "; for a list of another program, use --columns"
 }
 
 // columnKey returns a column's name as names are compared: "HW Level" is hw_level.

@@ -67,7 +67,7 @@ type TakenError struct {
 }
 
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("another run of cpupdate carries out %q since: this one begins no phone any more", e.Name)
+	return fmt.Sprintf("another run of cpupdate has taken over rollout %q: this one begins no phone any more", e.Name)
 }
 
 // ErrLease reports that a run may not begin phones at its site any more.

@@ -38,7 +38,7 @@ type Context struct {
 	Columns hwcheck.Columns // of the list
 
 	Transfer bool   // the phones' pages are given a transfer form
-	Rollout  string // its name, "" for another command
+	Rollout  string // its name as a person types it, "" for another command
 }
 
 // PhoneTable returns a row for each kind except those of [WebTable].
@@ -130,6 +130,9 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	if in.Transfer {
 		hint = cmp.Or(transferHint(f.Kind), hint)
 	}
+	if in.Rollout != "" {
+		hint = ofRollout(hint)
+	}
 	hint = strings.ReplaceAll(hint, "cpupdate phone PHONE", "cpupdate phone PHONE"+in.Again)
 	hint = strings.ReplaceAll(hint, "PHONE", name)
 	if kind := neighbourKind(f); kind != "" {
@@ -141,7 +144,7 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
 		again := "push again"
 		if in.Rollout != "" {
-			again = "use cpupdate rollout retry " + exit.Word(in.Rollout)
+			again = "use cpupdate rollout retry " + in.Rollout
 		}
 		return "check on the phone's display which version it runs, and that it installs nothing; to instruct it again, " + again
 	case f.Kind == fleet.KindTooLong:
@@ -194,7 +197,7 @@ func RunFailure(plan fleet.Plan, in Context, results []fleet.Result) error {
 	case interrupted && plan.Image == nil:
 		return exit.Errorf(exit.CodeInterrupted, "query them again: "+queryAgain(plan, in, results), "interrupted: %d of %d phones did not answer", len(bad), len(results))
 	case interrupted:
-		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), instructedText(in, instructed, cut))
+		return exit.Errorf(exit.CodeInterrupted, "query which version they run now: "+queryAgain(plan, in, results), "interrupted: %d of %d phones %s not done; %s", len(bad), len(results), console.IsAre(len(bad)), InstructedText(in, instructed, cut))
 	}
 	ended := exit.CodePartial
 	if stopped(results) {
@@ -262,9 +265,9 @@ func badEnd(plan fleet.Plan, n int) string {
 	return console.IsAre(n) + " not updated"
 }
 
-// instructedText says how many phones got the update command and can no longer be stopped, and how many got it and can no
+// InstructedText says how many phones got the update command and can no longer be stopped, and how many got it and can no
 // longer get the image.
-func instructedText(in Context, n, cut int) string {
+func InstructedText(in Context, n, cut int) string {
 	command := "update command"
 	if in.Transfer {
 		command = "transfer form"
@@ -359,14 +362,19 @@ func RunHints(phones []fleet.Target, in Context, results []fleet.Result) []strin
 	return hintsOf(fleet.Plan{Phones: phones}, in, results, bad)
 }
 
-// HintOf returns the next step for a kind of failure of a phone, with PHONE for its address; "" if there is none.
+// HintOf returns the next step for a kind of failure of a phone of a rollout, with PHONE for its address; "" if there is none.
 func HintOf(kind fleet.Kind) string {
 	for _, row := range append(PhoneTable(), WebTable()...) {
 		if row.Kind == kind {
-			return row.Hint
+			return ofRollout(row.Hint)
 		}
 	}
 	return ""
+}
+
+// ofRollout changes a hint for a run that takes the list from its plan and has no flag for a hardware level.
+func ofRollout(hint string) string {
+	return strings.Replace(hint, "correct --hw-level or the list", "correct the list; then make a new plan with it", 1)
 }
 
 // CodeOf returns the exit code of a kind of failure of a phone. instructed says that the phone got the update command.

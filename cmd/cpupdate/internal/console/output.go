@@ -123,10 +123,11 @@ func (o textOutput) Report(err error) {
 	}
 }
 
-// line writes escaped text to stderr. On a terminal, a long text is broken between words.
+// line writes escaped text to stderr. On a terminal, a long text is broken between words, and keeps the blanks that it begins with.
 func (o textOutput) line(text string) {
 	if o.long(text) {
-		text = Wrap(text, 2, o.c.ErrColumns())
+		start := len(text) - len(strings.TrimLeft(text, " "))
+		text = blanks(start) + wrap(text, start, start+2, o.c.ErrColumns())
 	}
 	fmt.Fprintln(o.c.Err, text)
 }

@@ -86,7 +86,11 @@ func (s *Store) Exists() (bool, error) {
 		return false, err
 	}
 	_, err = os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist), nil
+	missing := errors.Is(err, fs.ErrNotExist)
+	if missing && s.Flag != "" {
+		return false, exit.Errorf(exit.CodeSettings, "check the name of the file", "--journal %s: there is no such file", exit.ShownArgument(path))
+	}
+	return !missing, nil
 }
 
 // Error returns the error of a journal with exit code and hint.

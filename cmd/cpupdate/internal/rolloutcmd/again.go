@@ -28,7 +28,7 @@ func (r *runner) goOn() error {
 		err = o.validate()
 	}
 	if err != nil {
-		return exit.Errorf(exit.CodeUsage, "give the flags again: cpupdate rollout run "+exit.Word(r.saved.Name)+" "+line, "the flags of the run before cannot be used: %w", err)
+		return exit.Errorf(exit.CodeUsage, "give the flags again: cpupdate rollout run "+typed(r.env, r.saved.Name)+" "+line, "the flags of the run before cannot be used: %w", err)
 	}
 	whose := ""
 	if !r.isOwn(kept.By) {
@@ -58,5 +58,5 @@ func (r *runner) keep(ctx context.Context) error {
 		return nil
 	}
 	kept := journal.FlagsKept{By: r.env.Journal.Origin(), Flags: r.o.Given}
-	return failure(r.saved.Name, rollout.KeepFlags(ctx, r.ledger, r.saved.Name, kept))
+	return failure(r.env, r.saved.Name, rollout.KeepFlags(ctx, r.ledger, r.saved.Name, kept))
 }

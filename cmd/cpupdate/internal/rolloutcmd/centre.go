@@ -50,7 +50,7 @@ func (p *planner) store(ctx context.Context, ledger journal.Ledger, plan rollout
 	}
 	for _, image := range plan.Images {
 		if err := p.storeOne(ctx, site.Images{Ledger: server}, image); err != nil {
-			return failure(p.o.Name, err)
+			return failure(p.env, p.o.Name, err)
 		}
 	}
 	return nil
@@ -108,7 +108,7 @@ func runCentre(ctx context.Context, env Env, o RunOptions, name string) error {
 	c.view.watch, c.view.asks = true, env.Console.CanPrompt()
 	if !over(f.Saved, time.Now()) {
 		if err := queueOf(env, ledger).Offer(ctx, name, sitesToOffer(f.Saved)...); err != nil {
-			return failure(name, err)
+			return failure(env, name, err)
 		}
 		env.Console.NoteAbout("note", name, "offered to the workers of "+console.Plural(len(sitesToOffer(f.Saved)), "site"))
 	}
@@ -146,15 +146,15 @@ func (c *centre) run(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return exit.Errorf(exit.CodeInterrupted, "to show it again: cpupdate rollout run "+exit.Word(name)+"; to end it: cpupdate rollout stop "+exit.Word(name), "interrupted: the workers go on with the rollout")
 	case err != nil:
-		return failure(name, err)
+		return failure(c.env, name, err)
 	case loadErr != nil:
-		return failure(name, loadErr)
+		return failure(c.env, name, loadErr)
 	}
 	d := saved.Plan.Decide(saved.State(causes), time.Now())
 	if refused {
 		d.Verb = rollout.Ask
 	}
-	return outcome(saved, d)
+	return outcome(typed(c.env, name), saved, d)
 }
 
 // follow shows what happens until the rollout is over. refused says that a person did not open a wave.

@@ -2,12 +2,15 @@ package rolloutcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
@@ -53,28 +56,60 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 	switch change {
 	case Pause:
 		err = rollout.Hold(ctx, ledger, name, by, o.Reason)
-		said = "paused: no phone is begun until: cpupdate rollout resume " + exit.Word(name)
+		said = "paused: no phone is begun until: cpupdate rollout resume " + typed(env, name)
 	case Stop:
 		err = rollout.End(ctx, ledger, name, by, o.Reason)
 		said = "stopped: no phone is begun any more, and those that are on their way are followed"
 	case Resume:
 		err = rollout.Resume(ctx, ledger, name, by, causes)
-		said = "it may go on; if no run waits for it: cpupdate rollout run " + exit.Word(name)
+		said = "it may go on; if no run waits for it: cpupdate rollout run " + typed(env, name)
 	case Retry:
 		phones := saved.Failed(causes, only...)
 		doc.Phones = len(phones)
 		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason, causes)
-		said = console.Plural(len(phones), "phone") + " may begin anew; to go on: cpupdate rollout run " + exit.Word(name)
+		said = console.Plural(len(phones), "phone") + " may begin anew; to go on: " + goOn(ctx, ledger, typed(env, name), name)
+	}
+	if errors.Is(err, rollout.ErrNothing) {
+		err = fmt.Errorf("%w: %s", err, nothing(change, len(only) > 0))
 	}
 	if err == nil && (change == Resume || change == Retry) && env.Journal.OnServer() {
 		err = offer(ctx, env, ledger, name)
 	}
 	if err != nil {
-		return failure(name, err)
+		return failure(env, name, err)
 	}
 	return env.Console.Print(doc, func(w io.Writer) {
 		fmt.Fprintln(w, env.Console.Layout(0).Line(console.Cells("rollout "+name+": "+env.Console.Flags.Whole(said))...))
 	})
+}
+
+// nothing says why a change changes nothing.
+func nothing(change Change, some bool) string {
+	switch {
+	case change == Pause:
+		return "it is paused or stopped already"
+	case change == Stop:
+		return "it is stopped already"
+	case change == Resume:
+		return "it is neither paused nor stopped, and no wave waits for a person"
+	case some:
+		return "no phone of it failed with one of these causes"
+	}
+	return "no phone of it failed"
+}
+
+// goOn returns the commands that go on with a rollout: one that is paused or stopped has to be resumed first. shown is its name as a person
+// types it.
+func goOn(ctx context.Context, ledger journal.Ledger, shown, name string) string {
+	run := "cpupdate rollout run " + shown
+	if s, err := rollout.Load(ctx, ledger, name); err == nil {
+		switch s.Plan.Decide(s.State(causes), time.Now()).Verb {
+		case rollout.Stop, rollout.Paused, rollout.Over:
+			return "cpupdate rollout resume " + shown + ", then " + run
+		case rollout.Run, rollout.Wait, rollout.Ask, rollout.Done:
+		}
+	}
+	return run
 }
 
 // parseCauses reads the causes of --only.

@@ -16,6 +16,18 @@ type failures struct {
 	phones  []int // of the plan
 	results []fleet.Result
 	going   map[int]*fleet.Result // what hints need to know of phones that have not ended
+
+	may, cut int // phones that were instructed when the run was interrupted: that may still update, and that cannot get the rest of the image
+}
+
+// cutText says what becomes of the phones that were on their way when the run was interrupted, as a part of a sentence.
+func (f *failures) cutText(in advice.Context) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.may+f.cut == 0 {
+		return ""
+	}
+	return "; " + advice.InstructedText(in, f.may, f.cut)
 }
 
 // event takes an event of a phone.
@@ -37,6 +49,13 @@ func (f *failures) event(phone int, e fleet.Event) {
 		r.Fetch = e.Fetch
 	case fleet.StepDone, fleet.StepFailed:
 		delete(f.going, phone)
+		if e.Failure != nil && e.Failure.Kind == fleet.KindInterrupted && e.Failure.Instructed {
+			if e.Failure.Keeps {
+				f.cut++
+			} else {
+				f.may++
+			}
+		}
 		same := func(other fleet.Result) bool { return other.Failure.Kind == e.Failure.Kind }
 		if e.Failure != nil && !slices.ContainsFunc(f.results, same) {
 			r.Failure, r.Later = e.Failure, e.Later

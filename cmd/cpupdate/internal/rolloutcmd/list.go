@@ -91,7 +91,7 @@ func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
 	lines := []listedLine{}
 	for r, err := range ledger.Rollouts(ctx, journal.Filter{}) {
 		if err != nil {
-			return nil, failure("", err)
+			return nil, failure(env, "", err)
 		}
 		planned, ok := r.First.Body.(journal.Planned)
 		if !ok || planned.Push {
@@ -101,7 +101,7 @@ func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
 		for _, image := range planned.Images {
 			line.Images = append(line.Images, image.Name)
 		}
-		if err := line.count(ctx, ledger); err != nil {
+		if err := line.count(ctx, env, ledger); err != nil {
 			return nil, err
 		}
 		lines = append(lines, line)
@@ -123,7 +123,7 @@ func decisive() []journal.Kind {
 }
 
 // count reads how the rollout stands.
-func (r *listedLine) count(ctx context.Context, ledger journal.Ledger) error {
+func (r *listedLine) count(ctx context.Context, env Env, ledger journal.Ledger) error {
 	records := ledger.ReadAll(ctx, r.Name)
 	if quick, is := ledger.(kindReader); is {
 		records = quick.ReadKinds(ctx, r.Name, decisive()...)
@@ -134,7 +134,7 @@ func (r *listedLine) count(ctx context.Context, ledger journal.Ledger) error {
 		r.Next = nextIncomplete
 		return nil
 	case err != nil:
-		return failure(r.Name, err)
+		return failure(env, r.Name, err)
 	}
 	state := s.State(causes)
 	r.Next = string(s.Plan.Decide(state, time.Now()).Verb)

@@ -69,10 +69,10 @@ func TestListCounts(t *testing.T) {
 			}
 			var all, quick listedLine
 			all.Name, quick.Name = "spring", "spring"
-			if err := all.count(t.Context(), c.ledger); err != nil {
+			if err := all.count(t.Context(), Env{}, c.ledger); err != nil {
 				t.Fatal(err)
 			}
-			if err := quick.count(t.Context(), quickLedger{c.ledger}); err != nil {
+			if err := quick.count(t.Context(), Env{}, quickLedger{c.ledger}); err != nil {
 				t.Fatal(err)
 			}
 			updated, failed := 0, 0
@@ -86,7 +86,7 @@ func TestListCounts(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		other := listedLine{Name: "autumn"}
-		if err := other.count(t.Context(), c.ledger); err != nil || other.Next != nextIncomplete {
+		if err := other.count(t.Context(), Env{}, c.ledger); err != nil || other.Next != nextIncomplete {
 			t.Errorf("no plan: %+v, %v", other, err)
 		}
 	})

@@ -65,7 +65,7 @@ func Page(ctx context.Context, env Env, o PageOptions, name string, now time.Tim
 	}
 	page, err := live.New(ctx, ledger, name, serve)
 	if err != nil {
-		return failure(name, err)
+		return failure(env, name, err)
 	}
 	doc := pageDocument{1, "ready", name, o.url(listener, security, serve.Token)}
 	if err := env.Console.Emit(doc, func(w io.Writer) {
@@ -74,7 +74,7 @@ func Page(ctx context.Context, env Env, o PageOptions, name string, now time.Tim
 		return err
 	}
 	if err := servePage(ctx, page, listener, security); ctx.Err() == nil {
-		return failure(name, err)
+		return failure(env, name, err)
 	}
 	return nil
 }

@@ -253,7 +253,7 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 		})
 	}
 	p.forecast = forecastOf(&plan, rollout.State{Phones: make([]rollout.Progress, len(plan.Phones))}, earlier(ctx, ledger), now)
-	return failure(p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
+	return failure(p.env, p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
 }
 
 // planDocument is a plan as JSON.
@@ -289,7 +289,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 		}
 		if len(plan.Waves) > 0 {
 			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
-			fmt.Fprintln(w, "Nothing was changed so far. To carry it out: "+con.Flags.Whole("cpupdate rollout run "+exit.Word(p.o.Name)))
+			fmt.Fprintln(w, "Nothing was changed so far. To carry it out: "+con.Flags.Whole("cpupdate rollout run "+typed(p.env, p.o.Name)))
 		}
 	}
 }

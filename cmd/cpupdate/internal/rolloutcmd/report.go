@@ -99,11 +99,11 @@ func reportOf(ctx context.Context, env Env, name string, now time.Time) (*report
 	}
 	saved, err := rollout.FromRecords(name, all)
 	if err != nil {
-		return nil, failure(name, err)
+		return nil, failure(env, name, err)
 	}
 	r, err := report.New(saved, all, report.Options{At: now, Location: now.Location(), Advice: func(kind string) string { return advice.HintOf(fleet.Kind(kind)) }})
 	if err != nil {
-		return nil, failure(name, err)
+		return nil, failure(env, name, err)
 	}
 	return r, nil
 }

@@ -42,24 +42,33 @@ func causes(kind fleet.Kind, instructed bool) (rollout.Cause, bool) {
 	return rollout.Settings, passes
 }
 
+// typed returns the name of a rollout as a person types it in a command: with the journal, if this command names one.
+func typed(env Env, name string) string {
+	if env.Journal == nil || env.Journal.Flag == "" {
+		return exit.Word(name)
+	}
+	return exit.Word(name) + " --journal " + exit.Word(env.Journal.Flag)
+}
+
 // failure returns an error of a rollout with exit code and hint.
-func failure(name string, err error) error {
+func failure(env Env, name string, err error) error {
 	taken := (*rollout.TakenError)(nil)
+	shown := typed(env, name)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, rollout.ErrNoRollout):
-		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status")
+		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status"+strings.TrimPrefix(shown, exit.Word(name)))
 	case errors.Is(err, rollout.ErrIncomplete):
 		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
 	case errors.Is(err, rollout.ErrProgram):
 		return exit.New(exit.CodeSettings, err, "use the cpupdate that made the plan, or a newer one")
 	case errors.Is(err, journal.ErrExists):
-		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+name)
+		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+shown)
 	case errors.As(err, &taken):
-		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+name)
+		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+shown)
 	case errors.Is(err, rollout.ErrNothing):
-		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+name)
+		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+shown)
 	}
 	return record.Error(err)
 }
@@ -82,7 +91,7 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 	f, err := rollout.Follow(name, ledger.ReadAll(ctx, name))
 	if err != nil {
 		_ = ledger.Close()
-		return nil, nil, failure(name, err)
+		return nil, nil, failure(env, name, err)
 	}
 	return ledger, f, nil
 }
@@ -90,7 +99,7 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 // openJournal opens the journal, in which the rollout is to be. The caller closes it.
 func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
 	if made, err := env.Journal.Exists(); err != nil || !made {
-		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
+		return nil, cmp.Or(err, failure(env, name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}
 	return env.Journal.Open(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
@@ -65,15 +66,15 @@ func TestParseRate(t *testing.T) {
 	}
 }
 
-// TestAsk asks before a wave: only yes begins it.
+// TestAsk asks before a wave: only yes begins it. Another word is asked for again.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	saved := &rollout.Saved{Plan: rollout.Plan{Waves: []rollout.Wave{{Name: "canary"}, {Name: "20%", Phones: []int{1, 2}}}}}
-	for answer, want := range map[string]bool{"yes\n": true, "no\n": false, "\n": false, "y\n": false, "YES\n": false} {
+	for answer, want := range map[string]bool{"yes\n": true, "no\n": false, "\n": false, "y\nno\n": false, "YES\n\n": false, "y\nj\nyes\n": true} {
 		var asked bytes.Buffer
 		r := &runner{env: Env{Console: &console.Console{In: strings.NewReader(answer), Err: &asked}}}
 		open, err := r.ask(t.Context(), saved, rollout.Decision{Wave: 1})
-		if open != want || err != nil || asked.String() != "Begin wave 2 of 2 (20%, 2 phones)? [yes/no] " {
+		if open != want || err != nil || asked.String() != "Begin wave 2 of 2 (20%, 2 phones)? [yes/no] "+strings.Repeat("Type yes or no: ", strings.Count(answer, "\n")-1) {
 			t.Errorf("%q: %v, %v, %q", answer, open, err, asked.String())
 		}
 	}
@@ -88,6 +89,7 @@ func TestOutcome(t *testing.T) {
 	t.Parallel()
 	saved := &rollout.Saved{Name: "spring", Plan: rollout.Plan{Phones: []rollout.Phone{{Images: []int{0}}}}}
 	saved.Steps = [][]journal.State{{{Outcome: &journal.Outcome{Result: journal.Updated}}}}
+	inPlace := Env{Journal: &record.Store{}}
 	code := func(err error) exit.Code {
 		own := (*exit.Error)(nil)
 		if !errors.As(err, &own) {
@@ -101,23 +103,63 @@ func TestOutcome(t *testing.T) {
 	for verb, want := range map[rollout.Verb]exit.Code{
 		rollout.Done: exit.CodeOK, rollout.Over: exit.CodeStopped, rollout.Stop: exit.CodeStopped, rollout.Ask: exit.CodeStopped,
 	} {
-		if got := code(outcome(saved, rollout.Decision{Verb: verb})); got != want {
+		if got := code(outcome("spring", saved, rollout.Decision{Verb: verb})); got != want {
 			t.Errorf("%s: %d", verb, got)
 		}
 	}
 	saved.Steps[0][0].Outcome = &journal.Outcome{Result: journal.Failed, Failure: string(fleet.KindRejected)}
-	if got := code(outcome(saved, rollout.Decision{Verb: rollout.Done})); got != exit.CodePartial {
+	if got := code(outcome("spring", saved, rollout.Decision{Verb: rollout.Done})); got != exit.CodePartial {
 		t.Errorf("a phone failed: %d", got)
 	}
 	for want, err := range map[exit.Code]error{
 		exit.CodeStopped:  &rollout.TakenError{Name: "spring"},
 		exit.CodeSettings: &rollout.LossError{Losses: []journal.Loss{{Err: &journal.Error{Kind: journal.ErrFull}}}},
 	} {
-		if got := code(failure("spring", err)); got != want {
+		if got := code(failure(inPlace, "spring", err)); got != want {
 			t.Errorf("%v: %d", err, got)
 		}
 	}
-	if err := failure("spring", context.Canceled); !errors.Is(err, context.Canceled) {
+	if err := failure(inPlace, "spring", context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestTyped writes the name of a rollout as a person types it: with the journal that the command names, and quoted.
+func TestTyped(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, flag, want string }{
+		{"spring", "", "spring"}, {"spring 2", "", "'spring 2'"}, {"spring", "a/j.db", "spring --journal a/j.db"}, {"spring 2", "my j.db", "'spring 2' --journal 'my j.db'"},
+	} {
+		env := Env{Journal: &record.Store{Flag: test.flag}}
+		if got := typed(env, test.name); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+		own := (*exit.Error)(nil)
+		if err := failure(env, test.name, rollout.ErrNothing); !errors.As(err, &own) || own.Hints[0] != "to see how it stands: cpupdate rollout status "+test.want {
+			t.Errorf("%v: %q", err, own.Hints)
+		}
+	}
+	own := (*exit.Error)(nil)
+	if err := failure(Env{Journal: &record.Store{Flag: "j.db"}}, "spring", rollout.ErrNoRollout); !errors.As(err, &own) || own.Hints[0] != "to see which rollouts there are: cpupdate rollout status --journal j.db" {
+		t.Errorf("%v: %q", err, own.Hints)
+	}
+}
+
+// TestCutText says what becomes of the phones that were on their way at Ctrl-C.
+func TestCutText(t *testing.T) {
+	t.Parallel()
+	var f failures
+	cut := func(phone int, instructed, keeps bool) {
+		f.event(phone, fleet.Event{Step: fleet.StepFailed, Failure: &fleet.Failure{Kind: fleet.KindInterrupted, Instructed: instructed, Keeps: keeps}})
+	}
+	cut(0, false, false)
+	if got := f.cutText(advice.Context{}); got != "" {
+		t.Errorf("no phone was instructed: %q", got)
+	}
+	cut(1, true, false)
+	cut(2, true, true)
+	cut(3, true, true)
+	if got, want := f.cutText(advice.Context{}), "; 1 has the update command already and may still update; 2 have the update command, but not the whole image, and will keep the old software"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
@@ -108,7 +109,7 @@ func (r *runner) resolve(ctx context.Context) (err error) {
 	if route := r.delivery.Route(); r.saved.Route == route {
 		r.delivery.ReplaceOwn()
 	}
-	r.delivery.Context.Rollout = r.saved.Name
+	r.delivery.Context.Rollout = typed(r.env, r.saved.Name)
 	if r.table, err = r.env.Settings.HardwareTable(ctx, r.o.Hardware); err != nil {
 		return err
 	}
@@ -123,6 +124,8 @@ func (r *runner) close() {
 		}
 	}
 }
+
+const putBack = "put back the file that the plan was made with, or make a new plan"
 
 // load opens the images of the plan, and refuses another file than the plan names.
 func (r *runner) load(ctx context.Context) error {
@@ -139,11 +142,14 @@ func (r *runner) load(ctx context.Context) error {
 		}
 		image := r.delivery.Images[i]
 		image.File, image.Read = l.LoadOpen(ctx, planned.Path)
+		if errors.Is(image.Read.Err, fs.ErrNotExist) {
+			return exit.New(exit.CodeImage, image.Read.Err, putBack)
+		}
 		if image.Read.Err != nil {
 			return image.Read.Err
 		}
 		if image.Read.Used("").Image.SHA256 != planned.SHA256 {
-			return exit.Errorf(exit.CodeImage, "put back the file that the plan was made with, or make a new plan", "%s: it is not the file that the plan was made with", images.DisplayName(planned.Path))
+			return exit.Errorf(exit.CodeImage, putBack, "%s: it is not the file that the plan was made with", images.DisplayName(planned.Path))
 		}
 		image.Policy = r.saved.Plan.Permits.Policy(l.Policy)
 	}
@@ -159,7 +165,8 @@ func (r *runner) run(ctx context.Context) error {
 	defer server.Close()
 	r.known.Detach()
 	r.view = newView(r.env.Console, r.known)
-	engine.Event, engine.Decided = r.event, r.view.decided
+	r.view.typed = typed(r.env, r.saved.Name)
+	engine.Event, engine.Decided, engine.Others = r.event, r.view.decided, r.view.others
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
@@ -228,11 +235,8 @@ func (r *runner) event(phone int, e fleet.Event) {
 
 // others says which phones other runs have to do with.
 func (r *runner) others(took, left int) {
-	if took > 0 {
-		r.env.Console.NoteAbout("note", "the journal", fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
-	}
-	if left > 0 {
-		r.env.Console.NoteAbout("note", "the journal", fmt.Sprintf("%s left to other runs for now: another run instructed them a short time ago, or has them; this run looks at them again until it may begin with them", console.Plural(left, "phone")))
+	for _, text := range othersTexts(took, left) {
+		r.env.Console.NoteAbout("note", "the journal", text)
 	}
 }
 
@@ -253,14 +257,18 @@ func (r *runner) target(i int) fleet.Target {
 func (r *runner) ask(ctx context.Context, s *rollout.Saved, d rollout.Decision) (bool, error) {
 	wave := s.Plan.Waves[d.Wave]
 	text := fmt.Sprintf("Begin wave %d of %d (%s, %s)? [yes/no] ", d.Wave+1, len(s.Plan.Waves), wave.Name, console.Plural(len(wave.Phones), "phone"))
-	answer, err := r.env.Console.Question(ctx, text, "yes", "no")
-	return answer == "yes", err
+	for {
+		answer, err := r.env.Console.Question(ctx, text, "yes", "no")
+		if err != nil || answer == "yes" || answer == "no" || answer == "" {
+			return answer == "yes", err
+		}
+		text = "Type yes or no: "
+	}
 }
 
 // ended shows how the rollout stands, and returns the error that ends the command.
 func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error {
-	name := exit.Word(r.saved.Name)
-	again := "to go on: cpupdate rollout run " + name
+	again := "to go on: cpupdate rollout run " + typed(r.env, r.saved.Name)
 	late := context.WithoutCancel(ctx)
 	saved, loadErr := rollout.Load(late, r.ledger, r.saved.Name)
 	if loadErr == nil {
@@ -269,7 +277,7 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		}
 	}
 	if ctx.Err() != nil && !isLoss(err) {
-		return exit.Errorf(exit.CodeInterrupted, again, "interrupted: the rollout is not complete")
+		return exit.Errorf(exit.CodeInterrupted, again, "interrupted: the rollout is not complete%s", r.failed.cutText(r.delivery.Context))
 	}
 	if failure := (*fleet.Failure)(nil); errors.As(err, &failure) {
 		return exit.New(codeOf(failure), failure, again)
@@ -278,11 +286,11 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 	case errors.Is(err, journal.ErrFull):
 		return exit.New(exit.CodeSettings, err, "make room on that disk; "+again) // the plan is in this journal: no other one would do
 	case err != nil:
-		return failure(name, err)
+		return failure(r.env, r.saved.Name, err)
 	case loadErr != nil:
-		return failure(name, loadErr)
+		return failure(r.env, r.saved.Name, loadErr)
 	}
-	return r.withHints(outcome(saved, d))
+	return r.withHints(outcome(typed(r.env, saved.Name), saved, d))
 }
 
 // isLoss reports whether an error says that something was not recorded.
@@ -298,13 +306,12 @@ func codeOf(f *fleet.Failure) exit.Code {
 	return exit.CodeStopped // a phone is locked out
 }
 
-// outcome returns the error of a rollout that ended with a decision, nil if every phone is as it should be.
-func outcome(saved *rollout.Saved, d rollout.Decision) error {
-	name := exit.Word(saved.Name)
+// outcome returns the error of a rollout that ended with a decision, nil if every phone is as it should be. name is as a person types it.
+func outcome(name string, saved *rollout.Saved, d rollout.Decision) error {
 	resume := "to go on in spite of it: cpupdate rollout resume " + name + ", then cpupdate rollout run " + name
 	switch d.Verb {
 	case rollout.Over:
-		return exit.Errorf(exit.CodeStopped, "see which phones failed: cpupdate rollout status "+name+"; "+resume, "stopped: wave %d has reached the limit %s", d.Wave+1, d.Reached)
+		return exit.New(exit.CodeStopped, fmt.Errorf("stopped: wave %d has reached the limit %s", d.Wave+1, d.Reached), "see which phones failed: cpupdate rollout status "+name, resume)
 	case rollout.Stop:
 		return exit.Errorf(exit.CodeStopped, resume, "stopped by a person%s", reason(saved))
 	case rollout.Ask:

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -23,7 +22,7 @@ func Status(ctx context.Context, env Env, name string) error {
 		return err
 	}
 	defer ledger.Close()
-	return env.Console.Print(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, time.Now())))
+	return env.Console.Print(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, typed(env, name), time.Now())))
 }
 
 // statusDocument is how a rollout stands as JSON.
@@ -97,9 +96,9 @@ func followedStatus(f *rollout.Follower) statusDocument {
 }
 
 // lastText says what the journal knows about who carries a rollout out, and how to go on: whether the last run still goes on cannot be
-// known from it. It is "" for a rollout that is done.
-func lastText(f *rollout.Follower, now time.Time) string {
-	s, name := f.Saved, exit.Word(f.Saved.Name)
+// known from it. It is "" for a rollout that is done. name is as a person types it.
+func lastText(f *rollout.Follower, name string, now time.Time) string {
+	s := f.Saved
 	run := "cpupdate rollout run " + name
 	verb := s.Plan.Decide(s.State(causes), now).Verb
 	if s.Control.Run == "" && verb != rollout.Done {
@@ -128,6 +127,9 @@ func lastText(f *rollout.Follower, now time.Time) string {
 
 // spanText formats a time span: to the second up to two minutes, to the minute above.
 func spanText(d time.Duration) string {
+	if d < time.Second/2 {
+		return "0 s"
+	}
 	if d < 2*time.Minute {
 		return console.Span(d.Round(time.Second))
 	}
@@ -150,11 +152,25 @@ func stateText(next, reason string) string {
 	}[next]
 }
 
+// waitText says until when no phone is begun, and why.
+func waitText(s *rollout.Saved, d rollout.Decision, now time.Time) string {
+	text := "no phone is begun until " + d.Until.Local().Format(time.DateTime)
+	if window := s.Plan.Rules.Window; !window.Open(now) {
+		return text + ": the window is " + window.String()
+	}
+	return text + ": phones that failed are tried again then"
+}
+
 // statusText shows how a rollout stands. last is a line about its run, or "".
 func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Writer) {
 	doc := statusOf(s)
 	return func(w io.Writer) {
-		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+stateText(doc.Next, reason(s)))...))
+		state := stateText(doc.Next, reason(s))
+		if doc.Next == string(rollout.Wait) {
+			now := time.Now()
+			state = waitText(s, s.Plan.Decide(s.State(causes), now), now)
+		}
+		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+state)...))
 		writePermits(w, con, s.Plan)
 		table := con.Table(2)
 		for _, line := range doc.Waves {

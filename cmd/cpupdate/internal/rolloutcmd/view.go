@@ -18,6 +18,7 @@ import (
 // somebody, and at a terminal a bar for the wave. Phones that are done are only counted.
 type view struct {
 	con   *console.Console
+	typed string        // the name of the rollout, as a person types it
 	watch bool          // another process carries the rollout out, if any does
 	asks  bool          // a person is asked before a wave
 	base  rollout.Meter // of earlier runs, for as long as none of this one was measured
@@ -29,10 +30,11 @@ type view struct {
 	since time.Time         // when it began to be shown, if it began then
 	ended map[int]time.Time // of phones that need somebody: the outcome that was shown
 	bar   *console.Progress // nil: none is shown
+	told  int               // phones that are left to other runs, as was said last
 }
 
 func newView(con *console.Console, f *rollout.Follower) *view {
-	v := &view{con: con, f: f, wave: -1, ended: map[int]time.Time{}}
+	v := &view{con: con, typed: exit.Word(f.Saved.Name), f: f, wave: -1, ended: map[int]time.Time{}}
 	for i := range f.Saved.Plan.Phones {
 		if _, needs := f.Saved.Progress(i, causes); needs {
 			v.ended[i] = v.outcomeAt(i)
@@ -245,16 +247,13 @@ func (v *view) show(d rollout.Decision) {
 	case rollout.Wait:
 		until := d.Until.UTC()
 		doc.Until = &until
-		line = "no phone is begun until " + d.Until.Local().Format(time.DateTime)
-		if s.Plan.Rules.Window.Open(time.Now()) {
-			line += ": phones that failed are tried again then"
-		}
+		line = waitText(s, d, time.Now())
 	case rollout.Paused:
-		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + exit.Word(s.Name)
+		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + v.typed
 	case rollout.Ask:
 		v.endBar()
 		if !v.asks && (v.watch || !v.con.CanPrompt()) {
-			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, exit.Word(s.Name))
+			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, v.typed)
 		}
 	case rollout.Over:
 		doc.Limit = d.Reached.String()
@@ -303,6 +302,36 @@ func (v *view) endWave() {
 	}
 }
 
+// others says which phones other runs have to do with: of those that are left to them, whenever there are more than before.
+func (v *view) others(took, left int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	more := left
+	if left <= v.told {
+		more = 0
+	}
+	for _, text := range othersTexts(took, more) {
+		v.above(func() { v.con.NoteAbout("note", "the journal", text) })
+	}
+	v.told = left
+}
+
+// othersTexts says how many phones were taken over from other runs, and how many are left to them.
+func othersTexts(took, left int) []string {
+	var texts []string
+	if took > 0 {
+		texts = append(texts, fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
+	}
+	switch left {
+	case 0:
+	case 1:
+		texts = append(texts, "1 phone waits for another run, which has it now or instructed it a short time ago; this run begins with it later")
+	default:
+		texts = append(texts, fmt.Sprintf("%d phones wait for other runs, which have them now or instructed them a short time ago; this run begins with them later", left))
+	}
+	return texts
+}
+
 // say shows lines above the bar.
 func (v *view) say(text func(io.Writer)) { v.emit(nil, text) }
 
@@ -312,7 +341,11 @@ func (v *view) emit(doc any, text func(io.Writer)) {
 		text = func(io.Writer) {}
 	}
 	v.con.Resize()
-	show := func() { _ = v.con.Emit(doc, text) } // nobody may read it any more; the phones are followed anyway
+	v.above(func() { _ = v.con.Emit(doc, text) }) // nobody may read it any more; the phones are followed anyway
+}
+
+// above calls show, which may write lines, without the bar. The lock is held.
+func (v *view) above(show func()) {
 	if v.bar == nil {
 		show()
 		return

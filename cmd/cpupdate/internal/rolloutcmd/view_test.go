@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -366,7 +367,7 @@ func TestLastText(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newScene(t, rollout.Rules{Parallel: 16, Pause: rollout.PauseCanary, Attempts: 1}, 1, 1)
-		text := func() string { return lastText(c.load(), time.Now()) }
+		text := func() string { return lastText(c.load(), "spring", time.Now()) }
 		check := func(want string) {
 			t.Helper()
 			if got := text(); got != want {
@@ -379,6 +380,7 @@ func TestLastText(t *testing.T) {
 		c.add(-1, journal.Resumed{})
 		c.add(-1, begun)
 		at := time.Now().Local().Format(time.DateTime)
+		check("last event: " + at + " (0 s ago), of a run by ada on laptop; if that run has ended, to go on: cpupdate rollout run spring")
 		time.Sleep(42 * time.Second)
 		check("last event: " + at + " (42 s ago), of a run by ada on laptop; if that run has ended, to go on: cpupdate rollout run spring")
 		time.Sleep(3 * time.Hour)
@@ -393,6 +395,58 @@ func TestLastText(t *testing.T) {
 		}
 		c.add(1, refused())
 		check("")
+	})
+}
+
+// TestViewOthers says how many phones wait for other runs whenever there are more, and writes nothing into the bar's line.
+func TestViewOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newScene(t, rollout.Rules{Parallel: 16, Pause: rollout.PauseNone, Attempts: 1}, 3)
+		c.con.ErrTerminal, c.width = true, 200
+		v := newView(c.con, c.load())
+		stop := v.follow(t.Context(), c.ledger)
+		c.add(-1, begun)
+		c.decide(v)
+		v.others(0, 1)
+		v.others(0, 3)
+		v.others(2, 2)
+		v.others(0, 1)
+		stop()
+		shown := strings.FieldsFunc(c.errOut.String(), func(r rune) bool { return r == '\r' || r == '\n' })
+		var notes []string
+		for _, line := range shown {
+			if strings.HasPrefix(line, "note: the journal: ") {
+				notes = append(notes, strings.TrimPrefix(line, "note: the journal: "))
+			} else if strings.Contains(line, "note: ") {
+				t.Errorf("%q", line)
+			}
+		}
+		want := []string{
+			"1 phone waits for another run, which has it now or instructed it a short time ago; this run begins with it later",
+			"3 phones wait for other runs, which have them now or instructed them a short time ago; this run begins with them later",
+			"another run instructed 2 phones, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again",
+		}
+		if !slices.Equal(notes, want) {
+			t.Errorf("%q", notes)
+		}
+	})
+}
+
+// TestStatusWaits says until when no phone is begun, and why.
+func TestStatusWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now().Local()
+		minute := func(hours int) int { return (now.Hour() + hours) % 24 * 60 }
+		window := rollout.Window{From: minute(2), To: minute(3)}
+		c := newScene(t, rollout.Rules{Parallel: 1, Pause: rollout.PauseNone, Attempts: 1, Window: window}, 1)
+		var shown strings.Builder
+		statusText(c.con, c.load().Saved, "")(&shown)
+		want := "rollout spring: no phone is begun until " + window.Next(now).Format(time.DateTime) + ": the window is " + window.String()
+		if got := strings.Join(strings.Fields(shown.String()), " "); !strings.HasPrefix(got, want+" wave 1 ") {
+			t.Errorf("%q, want %q", got, want)
+		}
 	})
 }
 

@@ -23,11 +23,11 @@ func Watch(ctx context.Context, env Env, name string) error {
 	defer ledger.Close()
 	env.Console.KeepPipes()
 	v := newView(env.Console, f)
-	v.watch = true
+	v.watch, v.typed = true, typed(env, name)
 	if f.Meter.Phones == 0 {
 		v.base = earlier(ctx, ledger)
 	}
-	if err := env.Console.Emit(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, time.Now()))); err != nil {
+	if err := env.Console.Emit(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, typed(env, name), time.Now()))); err != nil {
 		return err
 	}
 	if over(f.Saved, time.Now()) {
@@ -46,11 +46,11 @@ func Watch(ctx context.Context, env Env, name string) error {
 	v.endBar()
 	switch {
 	case ctx.Err() != nil:
-		return exit.Errorf(exit.CodeInterrupted, "to see how it goes: cpupdate rollout status "+exit.Word(name), "interrupted: the rollout was only watched, and is not changed")
+		return exit.Errorf(exit.CodeInterrupted, "to see how it goes: cpupdate rollout status "+typed(env, name), "interrupted: the rollout was only watched, and is not changed")
 	case err != nil:
-		return failure(name, err)
+		return failure(env, name, err)
 	}
-	return env.Console.Emit(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, time.Now())))
+	return env.Console.Emit(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, typed(env, name), time.Now())))
 }
 
 // untilOver shows what comes next whenever that changes, until the rollout is over or cannot be read any more.

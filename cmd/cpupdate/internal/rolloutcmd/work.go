@@ -251,7 +251,7 @@ func (w *worker) explained(name string, err error) error {
 	case errors.Is(err, rollout.ErrNoSite):
 		return exit.New(exit.CodeSettings, err, "use the name of the site that the phone list has")
 	}
-	return failure(name, err)
+	return failure(w.env, name, err)
 }
 
 // problem says why a rollout is not carried out here now, and that the worker goes on.
