@@ -129,8 +129,8 @@ func FromRecords(name string, records iter.Seq2[journal.Record, error]) (*Saved,
 		states[r.Key.Phone] = states[r.Key.Phone].Apply(r.Event)
 		if listed, ok := r.Event.Body.(journal.Listed); ok && listed.Plan != nil {
 			var e entry
-			if err := json.Unmarshal(listed.Plan, &e); err != nil {
-				return nil, fmt.Errorf("%s: %w", r.Key, err)
+			if err := json.Unmarshal(listed.Plan, &e); err != nil || keyOf(name, e.Phone, 0) != r.Key {
+				return nil, fmt.Errorf("rollout %q: %w: what it says of %q is not about that phone", name, ErrPlan, r.Key.Phone)
 			}
 			entries = append(entries, e)
 			state := states[r.Key.Phone]
@@ -147,6 +147,9 @@ func FromRecords(name string, records iter.Seq2[journal.Record, error]) (*Saved,
 	if err := s.place(entries); err != nil {
 		return nil, err
 	}
+	if err := s.Plan.check(); err != nil {
+		return nil, fmt.Errorf("rollout %q: %w: %w", name, ErrPlan, err)
+	}
 	for _, p := range s.Plan.Phones {
 		var steps []journal.State
 		for step := range max(len(p.Images), 1) {
@@ -162,9 +165,15 @@ func (s *Saved) apply(e journal.Event) error {
 	s.Seq = e.Seq
 	switch body := e.Body.(type) {
 	case journal.Planned:
+		if !s.At.IsZero() {
+			return nil // only the first one counts
+		}
 		var h head
-		if err := json.Unmarshal(body.Plan, &h); err != nil {
-			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
+		switch {
+		case body.Push || body.Plan == nil:
+			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout)
+		case json.Unmarshal(body.Plan, &h) != nil:
+			return fmt.Errorf("rollout %q: %w: it is not written as this version writes it", s.Name, ErrPlan)
 		}
 		s.At, s.Planned = e.At, body
 		s.Plan.Images, s.Plan.Rules, s.Plan.Permits = h.Images, h.Rules, h.Permits

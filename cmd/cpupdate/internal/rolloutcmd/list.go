@@ -130,7 +130,7 @@ func (r *listedLine) count(ctx context.Context, ledger journal.Ledger) error {
 	}
 	s, err := rollout.FromRecords(r.Name, records)
 	switch {
-	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrNoRollout): // of another program, or cut off
+	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrPlan), errors.Is(err, rollout.ErrNoRollout): // of another program, or cut off
 		r.Next = nextIncomplete
 		return nil
 	case err != nil:

@@ -17,6 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // Env is what the commands use of the process.
@@ -46,20 +47,21 @@ func causes(kind fleet.Kind, instructed bool) (rollout.Cause, bool) {
 
 // failure returns an error of a rollout with exit code and hint.
 func failure(name string, err error) error {
+	word := exit.Word(name)
 	taken := (*rollout.TakenError)(nil)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, rollout.ErrNoRollout):
 		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status")
-	case errors.Is(err, rollout.ErrIncomplete):
+	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrPlan):
 		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
 	case errors.Is(err, journal.ErrExists):
-		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+name)
+		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+word)
 	case errors.As(err, &taken):
-		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+name)
+		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+word)
 	case errors.Is(err, rollout.ErrNothing):
-		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+name)
+		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+word)
 	}
 	return record.Error(err)
 }
@@ -89,6 +91,9 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 
 // openJournal opens the journal, in which the rollout is to be. The caller closes it.
 func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
+	if (journal.Key{Rollout: name}).Check() != nil { // no rollout can have it; it may be very long
+		return nil, failure("", fmt.Errorf("rollout %s: %w", exit.ShownArgument(secret.Cut(name, journal.MaxRollout)), rollout.ErrNoRollout))
+	}
 	if made, err := exists(env); err != nil || !made {
 		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,5 +120,14 @@ func TestOutcome(t *testing.T) {
 	}
 	if err := failure("spring", context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestHintNames checks that a hint names a rollout as a shell takes it.
+func TestHintNames(t *testing.T) {
+	t.Parallel()
+	own := (*exit.Error)(nil)
+	if !errors.As(failure("the first floor", rollout.ErrNothing), &own) || !slices.Contains(own.Hints, "to see how it stands: cpupdate rollout status "+exit.Word("the first floor")) {
+		t.Errorf("%+v", own)
 	}
 }

@@ -258,9 +258,9 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 	case errors.Is(err, journal.ErrFull):
 		return exit.New(exit.CodeSettings, err, "make room on that disk; "+again) // the plan is in this journal: no other one would do
 	case err != nil:
-		return failure(name, err)
+		return failure(r.saved.Name, err)
 	case loadErr != nil:
-		return failure(name, loadErr)
+		return failure(r.saved.Name, loadErr)
 	}
 	return r.withHints(outcome(saved, d))
 }
