@@ -170,7 +170,7 @@ func pushChanged(t *testing.T, c changedFile, s changedServer, json bool, change
 		}
 	}
 	a, out, errOut := testApp(t, nil)
-	a.dial = transfer.Dial
+	a.dial = dialPatiently
 	a.open = func(name string) (*bind.File, error) {
 		f, err := bind.Open(name)
 		if err == nil {

@@ -87,7 +87,7 @@ func pushWhile(t *testing.T, image *sealedImage, c change, s changedServer, mome
 			}
 			sent(n)
 		}
-		return transfer.Dial(ctx, access, o)
+		return dialPatiently(ctx, access, o)
 	}
 	password := clitest.File(t, "password", []byte(badserver.Password))
 	args := slices.Concat([]string{"push", name, "--hw-level", "3", "--password-file", password}, image.flags, s.flags, []string{"--username", badserver.User}, flags)

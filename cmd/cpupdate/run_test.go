@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
@@ -34,6 +36,13 @@ func testApp(t *testing.T, stdin io.Reader) (*app, *bytes.Buffer, *bytes.Buffer)
 	a.con.KeepPipes = func() {}
 	a.con.Ask = func(context.Context, string) (string, error) { return "", io.EOF }
 	return a, &out, &errOut
+}
+
+// dialPatiently dials as transfer.Dial does. What is left of an upload may take a minute to remove: a busy machine needs more than a
+// person wants to wait.
+func dialPatiently(ctx context.Context, access transfer.Access, o transfer.Options) (transfer.Store, error) {
+	o.CleanUp = cmp.Or(o.CleanUp, time.Minute)
+	return transfer.Dial(ctx, access, o)
 }
 
 // newTestApp returns an app with a console and a folder for settings.
