@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -91,5 +92,36 @@ func TestEventsOfJournal(t *testing.T) {
 	})
 	if !errors.Is(err, rollout.ErrNoRollout) {
 		t.Errorf("a push with a plan: %v", err)
+	}
+}
+
+// TestResumeAfterLimit opens the wave that waits for a person along with going on in spite of the limit of the wave before: one command is
+// enough.
+func TestResumeAfterLimit(t *testing.T) {
+	t.Parallel()
+	ledger := journaltest.NewMemory().Open()
+	plan := rollout.Plan{
+		Images: []rollout.Image{{Name: "cp.bind"}},
+		Phones: []rollout.Phone{{Address: "192.0.2.1", Images: []int{0}}, {Address: "192.0.2.2", Images: []int{0}}},
+		Waves:  []rollout.Wave{{Name: "canary", Phones: []int{0}}, {Name: "rest", Phones: []int{1}}},
+		Rules:  rollout.Rules{Pause: rollout.PauseCanary, Attempts: 1, StopOn: rollout.Limits{{Cause: rollout.Rejected, Count: 1}}},
+	}
+	fatal(t, rollout.Save(t.Context(), ledger, name, time.Now(), journal.Planned{}, plan))
+	causes := func(fleet.Kind, bool) (rollout.Cause, bool) { return rollout.Rejected, false }
+	s, err := rollout.Load(t.Context(), ledger, name)
+	fatal(t, err)
+	_, err = ledger.Append(t.Context(), s.Key(0, 0), s.Steps[0][0].Seq, journal.Event{At: time.Now(), Body: journal.Outcome{Result: journal.Failed, Failure: "rejected"}})
+	fatal(t, err)
+	verb := func() rollout.Verb {
+		s, err := rollout.Load(t.Context(), ledger, name)
+		fatal(t, err)
+		return s.Plan.Decide(s.State(causes), time.Now()).Verb
+	}
+	if got := verb(); got != rollout.Over {
+		t.Errorf("before: %s", got)
+	}
+	fatal(t, rollout.Resume(t.Context(), ledger, name, journal.Origin{User: "ada"}, causes))
+	if got := verb(); got != rollout.Run {
+		t.Errorf("after: %s", got)
 	}
 }
