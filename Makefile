@@ -24,7 +24,8 @@ fuzz:
 
 # One processor: so the order of what happens at the same time, and with it a seed, repeats.
 simulate:
-	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),200) PHONES=$(or $(PHONES),30) $(GO) test -count=1 -cpu 1 -timeout 24h -run TestSimulate -v ./pkg/rollout
+	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),200) PHONES=$(or $(PHONES),30) $(GO) test -count=1 -cpu 1 -timeout 24h -run 'TestSimulate(Others)?$$' -v ./pkg/rollout
+	SEED=$(or $(SEED),1) SEEDS=$(or $(SEEDS),1000) PHONES=$(or $(PHONES),12) $(GO) test -count=1 -cpu 1 -timeout 24h -run 'TestSimulateSites$$' -v ./pkg/rollout
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchtime 20x ./cmd/cpupdate ./pkg/transfer ./pkg/transfer/serve

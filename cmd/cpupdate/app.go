@@ -38,6 +38,9 @@ type app struct {
 	record *record.Store
 	around doctor.Surroundings
 
+	cache    string // folder for images of other machines
+	cacheErr error  // why there is none
+
 	clock    func() time.Time
 	open     images.OpenFunc
 	dial     option.DialFunc
@@ -69,6 +72,9 @@ func newApp() *app {
 	a.record.Variable = os.Getenv("CPUPDATE_JOURNAL")
 	a.record.Folder, a.record.FolderErr = stateFolder(os.Getenv, runtime.GOOS)
 	a.record.Origin = origin
+	if a.cache, a.cacheErr = os.UserCacheDir(); a.cacheErr == nil {
+		a.cache = filepath.Join(a.cache, "cpupdate", "images")
+	}
 	return a
 }
 

@@ -23,7 +23,7 @@ the rule pass. There are three answers: compatible (exit code 0), not compatible
 Describe one phone with flags, or many phones in a list: --phones FILE, a CSV file
 with a header line. Its columns, any of them in any order: address, mac, model,
 part_number, hw_level, software_type, running, minimum_version, override
-(yes or no), reason, note.
+(yes or no), reason, note, site.
 
 PHONE is HOST, HOST:PORT or [IPv6]:PORT. The phone is queried over the network for
 its model and software; nothing is changed on it. It calls back to this machine,

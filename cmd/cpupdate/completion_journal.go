@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"iter"
-	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -99,11 +98,7 @@ func (c *phoneCompletion) read(records iter.Seq2[journal.Record, error]) bool {
 
 // readJournal has the journal read, for as long as a person waits for a completion. It makes none.
 func (a *app) readJournal(ctx context.Context, read func(context.Context, journal.Ledger)) {
-	path, err := a.record.Path()
-	if err != nil {
-		return
-	}
-	if _, err := os.Stat(path); err != nil {
+	if made, err := a.record.Exists(); err != nil || !made {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionLimit)

@@ -27,6 +27,10 @@ func arrows() map[string][]string {
 		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/hwcheck":          {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/journal":          {},
+		"pkg/site": {
+			module + "pkg/journal", module + "pkg/journal/jetstream", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
+		},
+		"internal/natstest": {module + "pkg/journal/jetstream", "github.com/nats-io/nats-server/v2/server"},
 		"pkg/journal/jetstream": {
 			module + "pkg/journal", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
 		},

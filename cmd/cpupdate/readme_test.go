@@ -260,7 +260,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// inTheirOrder returns the examples of rollout in the order of a rollout, made fit for one phone. Retry is left out: nothing failed.
+// inTheirOrder returns the examples of rollout in the order of a rollout, made fit for one phone. Retry is left out: nothing failed. So is
+// work, which needs a server: TestDocsSites runs it.
 func inTheirOrder(t *testing.T, lines []string) []string {
 	t.Helper()
 	var ordered []string
@@ -280,7 +281,13 @@ func inTheirOrder(t *testing.T, lines []string) []string {
 			ordered = append(ordered, line)
 		}
 	}
-	if len(ordered) != len(lines)-1 {
+	leftOut := 1
+	for _, line := range lines {
+		if strings.HasPrefix(line, "cpupdate rollout work ") {
+			leftOut++
+		}
+	}
+	if len(ordered) != len(lines)-leftOut {
 		t.Errorf("examples of rollout were left out: %q", lines)
 	}
 	return ordered

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ A limit stops the rollout when too many phones of a wave fail.`,
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	cmd.AddCommand(
-		newRolloutPlan(a), newRolloutRun(a), newRolloutStatus(a), newRolloutList(a), newRolloutReport(a),
+		newRolloutPlan(a), newRolloutRun(a), newRolloutWork(a), newRolloutStatus(a), newRolloutList(a), newRolloutReport(a),
 		newRolloutWatch(a),
 		newRolloutChange(a, rolloutcmd.Pause, "Begin no phone until the rollout is resumed", "Phones that are on their way are followed to their end. A run that goes on waits."),
 		newRolloutChange(a, rolloutcmd.Resume, "Let a rollout go on", "Resume ends a pause, a stop and the effect of a limit, and opens the wave that\nwaits for a person. A run that waits goes on within seconds."),
@@ -83,7 +84,7 @@ is kept in the journal under a name; no phone is changed.`,
 }
 
 func newRolloutRun(a *app) *cobra.Command {
-	o := newRunOptions(a)
+	o := newRunOptions(a, "rollout run")
 	cmd := &cobra.Command{
 		Use:   "run NAME",
 		Short: "Carry out a rollout, or go on with it",
@@ -97,7 +98,10 @@ the rollout. After a stop of any kind, the same command goes on: phones that may
 have been instructed are queried first. Without flags, it goes on with the flags
 of the run before. If any flag is given, only what is given counts.
 
-Only one run carries out a rollout: another one takes over from it.`,
+Only one run carries out a rollout: another one takes over from it.
+
+With --nats, the workers of the sites update the phones (cpupdate rollout work).
+The command lets them begin, asks before waves, and shows what happens.`,
 		Example: `  cpupdate rollout run spring
   cpupdate rollout run spring --profile berlin
   cpupdate rollout run spring --web --password-file secret`,
@@ -113,7 +117,9 @@ Only one run carries out a rollout: another one takes over from it.`,
 		if flags.Changed("settle") && o.Settle <= 0 {
 			return exit.Usage("rollout run", "--settle %s: must be greater than zero", o.Settle)
 		}
-		o.Given = delivery.Kept(flags, func(name string) bool { return name == "journal" || cmd.InheritedFlags().Lookup(name) != nil })
+		o.Given = delivery.Kept(flags, func(name string) bool {
+			return slices.Contains(journalFlags(), name) || cmd.InheritedFlags().Lookup(name) != nil
+		})
 		o.Again = func(kept []string, own bool) (rolloutcmd.RunOptions, console.Flags, error) {
 			return runAgain(a, flags, kept, own)
 		}
@@ -124,8 +130,8 @@ Only one run carries out a rollout: another one takes over from it.`,
 	return cmd
 }
 
-func newRunOptions(a *app) rolloutcmd.RunOptions {
-	return rolloutcmd.RunOptions{Options: delivery.Options{Route: option.Route{Command: "rollout run"}, Listen: option.Listen{Network: a.phoneNet}}}
+func newRunOptions(a *app, command string) rolloutcmd.RunOptions {
+	return rolloutcmd.RunOptions{Options: delivery.Options{Route: option.Route{Command: command}, Listen: option.Listen{Network: a.phoneNet}}}
 }
 
 // addRunFlags declares the flags of rollout run that are kept for the next one.
@@ -145,7 +151,7 @@ func addRunFlags(a *app, cmd *cobra.Command, o *rolloutcmd.RunOptions) {
 
 // runAgain parses the flags of an earlier run. given are those of the command line: all that is not about the route.
 func runAgain(a *app, given *pflag.FlagSet, kept []string, own bool) (rolloutcmd.RunOptions, console.Flags, error) {
-	o := newRunOptions(a)
+	o := newRunOptions(a, "rollout run")
 	cmd := &cobra.Command{Use: "run"}
 	addRunFlags(a, cmd, &o)
 	flags := cmd.Flags()
@@ -263,8 +269,23 @@ func newRolloutChange(a *app, change rolloutcmd.Change, short, long string) *cob
 	return cmd
 }
 
-// addRolloutJournal declares the flag of the journal.
+// addRolloutJournal declares the flags of the journal.
 func addRolloutJournal(a *app, cmd *cobra.Command) {
-	defer console.Group(cmd.Flags(), "This machine")()
-	addJournalFlag(a, cmd.Flags())
+	flags := cmd.Flags()
+	end := console.Group(flags, "This machine")
+	addJournalFlag(a, flags)
+	end()
+	addServerFlags(a, cmd)
 }
+
+// addServerFlags declares the flags of the server that has the journal.
+func addServerFlags(a *app, cmd *cobra.Command) {
+	flags, server := cmd.Flags(), &a.record.Server
+	defer console.Group(flags, "Many sites")()
+	flags.StringVar(&server.URL, "nats", "", "the journal is on the NATS server at `URL` (tls://HOST:PORT), which several machines use")
+	flags.StringVar(&server.Creds, "nats-creds", "", "the `FILE` with the login of this machine at the NATS server")
+	flags.StringVar(&server.CA, "nats-ca", "", "verify the NATS server with the authorities in `FILE` (PEM)")
+}
+
+// journalFlags are the flags that say where the journal is. They are not about one run.
+func journalFlags() []string { return []string{"journal", "nats", "nats-creds", "nats-ca"} }

@@ -45,7 +45,8 @@ The exit codes are listed by: cpupdate help exit-codes`,
 			a.parsed = true
 			a.store.FindFolder()
 			a.con.Flags = flagsOf(cmd.Flags())
-			if err := cmp.Or(noEmptyFlag(cmd), columnsOfList(cmd)); err != nil {
+			a.con.Flags.Server = a.record.ServerFlags()
+			if err := cmp.Or(noEmptyFlag(cmd), columnsOfList(cmd), a.record.CheckServer(helpPath(cmd))); err != nil {
 				return err
 			}
 			return noLogin(cmd, args)

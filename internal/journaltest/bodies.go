@@ -16,13 +16,14 @@ func Bodies() []journal.Body {
 	device := journal.Device{Type: "OpenScape Desk Phone CP600", SoftwareType: "Unify SIP", Version: "V1 R3.1.0", MAC: "00:1A:E8:12:34:56", PartNumber: "S30817-S7720"}
 	return []journal.Body{
 		journal.Planned{Images: []journal.Image{image}, Route: route, By: by, Overrides: overrides, Phones: 412, Push: true},
-		journal.RunBegun{Run: "r1", By: by, Route: route},
+		journal.RunBegun{Run: "r1", By: by, Route: route, Site: "berlin"},
 		journal.FlagsKept{By: by, Flags: []string{"--profile=berlin", "--password-command"}},
 		journal.WaveOpened{Wave: 1, Name: "canary", Phones: 4},
 		journal.Paused{By: by, Reason: "lunch"},
 		journal.Resumed{By: by},
 		journal.Stopped{By: by, Reason: "wrong image"},
 		journal.LimitReached{Wave: 2, Cause: "rejected", Limit: "10%", Count: 4},
+		journal.SiteCounted{Site: "berlin", Wave: 2, Run: "r1", Left: 3, Ended: map[string]int{"rejected": 1, "unverified": 2}},
 		journal.Note{Text: "reception"},
 		journal.Listed{Address: "192.0.2.7", MAC: "00:1A:E8:12:34:56", Note: "by the door", Room: "4.07", Site: "berlin", Wave: 1, SHA256: "00ff"},
 		journal.Begun{Run: "r1", Attempt: 1},

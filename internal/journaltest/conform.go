@@ -39,6 +39,7 @@ func Conform(t *testing.T, open Opener) {
 		"closed":             closed,
 		"stop reading early": stopEarly,
 		"streams apart":      streamsApart,
+		"sites and tails":    sitesAndTails,
 	} {
 		t.Run(name, func(t *testing.T) {
 			one, other := open(t)

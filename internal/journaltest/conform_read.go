@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -124,5 +125,45 @@ func appendWhileRead(t *testing.T, one, _ journal.Ledger) {
 	}
 	if got := len(List(t, one.ReadAll(t.Context(), "spring"))); got < 60 {
 		t.Errorf("%d events", got)
+	}
+}
+
+// sitesAndTails reads parts of a rollout from ledgers that can.
+func sitesAndTails(t *testing.T, one, other journal.Ledger) {
+	t.Helper()
+	reader, ok := other.(interface {
+		ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error]
+		ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error]
+	})
+	if !ok {
+		t.Skip("the ledger reads no parts")
+	}
+	control := journal.Key{Rollout: "spring"}
+	first := mustAppend(t, one, control, 0, note("a"), note("b"))
+	second := mustAppend(t, one, control, first, note("c"))
+	for _, name := range []string{"berlin/192.0.2.1", "berlin/192.0.2.1 (step 2)", "berlin-mitte/192.0.2.1", "bonn/192.0.2.1", "berlin", "192.0.2.1"} {
+		mustAppend(t, one, phone(name), 0, note(name), note("second"))
+	}
+	for _, test := range []struct {
+		after journal.Seq
+		want  int
+	}{{0, 3}, {first, 1}, {second, 0}, {second + 100, 0}} {
+		events := List(t, reader.ReadAfter(t.Context(), control, test.after))
+		if len(events) != test.want || test.want > 0 && events[test.want-1].Seq != second {
+			t.Errorf("after %d: %v", test.after, events)
+		}
+	}
+	var got []string
+	for _, r := range List(t, reader.ReadSite(t.Context(), "spring", "berlin")) {
+		got = append(got, r.Key.Phone+" "+r.Event.Body.(journal.Note).Text) //nolint:forcetypeassert // there are no others
+	}
+	want := []string{"berlin/192.0.2.1 berlin/192.0.2.1", "berlin/192.0.2.1 second", "berlin/192.0.2.1 (step 2) berlin/192.0.2.1 (step 2)", "berlin/192.0.2.1 (step 2) second"}
+	if !slices.Equal(got, want) {
+		t.Errorf("phones of the site: %q", got)
+	}
+	for _, elsewhere := range []string{"paris", "berlin/192.0.2.1"} {
+		if all := List(t, reader.ReadSite(t.Context(), "spring", elsewhere)); len(all) != 0 {
+			t.Errorf("%q: %v", elsewhere, all)
+		}
 	}
 }

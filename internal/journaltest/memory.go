@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -232,6 +233,25 @@ func (h *handle) Read(ctx context.Context, key journal.Key) iter.Seq2[journal.Ev
 func (h *handle) ReadAll(ctx context.Context, rollout string) iter.Seq2[journal.Record, error] {
 	return sequence(func() ([]journal.Record, error) {
 		records, _, err := h.records(ctx, func(e entry) bool { return e.key.Rollout == rollout })
+		return records, err
+	})
+}
+
+// ReadAfter returns the events of a stream after a place.
+func (h *handle) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error] {
+	return sequence(func() (events []journal.Event, err error) {
+		records, _, err := h.records(ctx, func(e entry) bool { return e.key == key && e.seq > after })
+		for _, record := range records {
+			events = append(events, record.Event)
+		}
+		return events, err
+	})
+}
+
+// ReadSite returns the events of the phones of a site.
+func (h *handle) ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error] {
+	return sequence(func() ([]journal.Record, error) {
+		records, _, err := h.records(ctx, func(e entry) bool { return e.key.Rollout == rollout && strings.HasPrefix(e.key.Phone, site+"/") })
 		return records, err
 	})
 }

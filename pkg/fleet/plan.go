@@ -44,6 +44,7 @@ type Target struct {
 	Override bool          // the manual's Override, for this phone
 	Reason   string        // why
 	Note     string        // of the list, such as the room; only shown
+	Site     string        // of the list; only kept
 	Called   Device        // with Plan.Pages: what it said when it called back before; zero if it did not
 	Image    *Image        // the software for it; nil: that of the plan
 	Earlier  *Earlier      // what an earlier run did with it; nil if that was nothing

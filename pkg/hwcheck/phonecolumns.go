@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cpupdate/cpupdate/pkg/address"
 	"github.com/cpupdate/cpupdate/pkg/bind"
@@ -36,6 +38,7 @@ func columns() []column {
 		},
 		textColumn("reason", func(p *ListedPhone) *string { return &p.Reason }, text),
 		textColumn("note", func(p *ListedPhone) *string { return &p.Note }, text),
+		textColumn("site", func(p *ListedPhone) *string { return &p.Site }, ParseSite),
 	}
 }
 
@@ -88,6 +91,20 @@ func claimColumn[T any](name string, field func(*Phone) *[]Claim[T], parse func(
 
 // text returns a text cell.
 func text(cell string) (string, error) { return cell, nil }
+
+// maxSite is how many bytes the name of a site may have.
+const maxSite = 64
+
+// ParseSite checks the name of a site. A slash separates it from the phone's address in the journal.
+func ParseSite(text string) (string, error) {
+	switch {
+	case text == "" || strings.TrimSpace(text) != text || len(text) > maxSite || !utf8.ValidString(text):
+	case strings.ContainsFunc(text, func(r rune) bool { return r == '/' || !unicode.IsPrint(r) }):
+	default:
+		return text, nil
+	}
+	return "", fmt.Errorf("%.64q is not the name of a site: 1 to %d bytes without a slash", text, maxSite)
+}
 
 // ParseLevel parses a hardware level, 1 to 65535.
 func ParseLevel(s string) (uint16, error) {

@@ -30,6 +30,7 @@ type ListedPhone struct {
 	Override bool // the manual's Override, for this phone
 	Reason   string
 	Note     string
+	Site     string // where it is, for a rollout with a worker at each site; "" if not stated
 }
 
 // ReadPhones reads a phone list: CSV with a header line, as spreadsheets of many countries write it. The cells are
@@ -80,7 +81,7 @@ type listReader struct {
 	name    string
 	columns Columns
 	header  []column
-	seen    map[string]int // address or MAC to its line
+	seen    map[string]int // address, SITE/ADDRESS or MAC to its line
 	faults  ListError
 }
 
@@ -212,17 +213,27 @@ func (l *listReader) readRows(lines int) ([]ListedPhone, error) {
 	return nil, l.faults.result()
 }
 
-// checkTwice adds an error for a phone that is in the list already.
+// checkTwice adds an error for a phone that is in the list already. Two sites may have the same address.
 func (l *listReader) checkTwice(p ListedPhone) {
-	contact := ""
-	if p.Address != "" {
-		contact, _ = ContactAddress(p.Address) // checked by its column
+	var keys, taken []string // what the line states, and what no line before it may have stated
+	if p.MAC != "" {
+		keys, taken = []string{p.MAC}, []string{p.MAC}
 	}
-	for _, key := range []string{contact, p.MAC} {
-		if first, twice := l.seen[key]; twice && key != "" {
-			l.faults.add(p.Line, "remove one of the two lines", "%.64q is already in line %d", key, first)
+	if p.Address != "" {
+		contact, _ := ContactAddress(p.Address) // checked by its column
+		keys = append(keys, contact, p.Site+"/"+contact)
+		taken = append([]string{contact}, taken...)
+		if p.Site != "" {
+			taken = append([]string{p.Site + "/" + contact, "/" + contact}, taken[1:]...)
+		}
+	}
+	for _, key := range taken {
+		if first, twice := l.seen[key]; twice {
+			l.faults.add(p.Line, "remove one of the two lines", "%.64q is already in line %d", key[strings.IndexByte(key, '/')+1:], first)
 			return
 		}
+	}
+	for _, key := range keys {
 		l.seen[key] = p.Line
 	}
 }

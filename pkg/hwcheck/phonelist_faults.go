@@ -82,6 +82,7 @@ func adviceFor(name string, err error) string {
 		"running":         "write it as the phone shows it, such as V1 R9.2.0; in a spreadsheet, give the column the format text",
 		"minimum_version": "write it as the phone shows it, such as V1 R9.2.0; in a spreadsheet, give the column the format text",
 		"override":        "write yes or no, or leave the cell empty",
+		"site":            "write a short name, such as berlin",
 		"":                "write a name for the column into the header line, or empty the cell",
 	}[name]
 }

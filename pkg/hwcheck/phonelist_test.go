@@ -14,19 +14,19 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
-const allColumns = "address,mac,model,part_number,hw_level,software_type,running,minimum_version,override,reason,note"
+const allColumns = "address,mac,model,part_number,hw_level,software_type,running,minimum_version,override,reason,note,site"
 
 func decimal(n uint16) string { return strconv.Itoa(int(n)) }
 
 func TestReadPhones(t *testing.T) {
 	phones := readPhones(t, allColumns+"\n"+
-		"192.0.2.50:8085,00-1a-e8-12-34-56,OpenScape Desk Phone CP600,S30817-S7720-A101-4,3,Unify HFA,1.4.9.0,V1 R1.0.0,yes,\"lab, 2nd floor\",near the door\n")
+		"192.0.2.50:8085,00-1a-e8-12-34-56,OpenScape Desk Phone CP600,S30817-S7720-A101-4,3,Unify HFA,1.4.9.0,V1 R1.0.0,yes,\"lab, 2nd floor\",near the door,berlin\n")
 	part, err := hwcheck.ParsePartNumber("S30817-S7720-A101-4")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := hwcheck.ListedPhone{
-		Line: 2, Address: "192.0.2.50:8085", MAC: "00:1A:E8:12:34:56", Override: true, Reason: "lab, 2nd floor", Note: "near the door",
+		Line: 2, Address: "192.0.2.50:8085", MAC: "00:1A:E8:12:34:56", Override: true, Reason: "lab, 2nd floor", Note: "near the door", Site: "berlin",
 		Phone: hwcheck.Phone{
 			Device:       listed("OpenScape Desk Phone CP600", 2),
 			PartNumber:   listed(part, 2),
@@ -51,7 +51,7 @@ func TestReadPhonesColumns(t *testing.T) {
 	cells := map[string]string{
 		"address": "phone.example", "mac": "001AE8123456", "model": "CP600", "part_number": "s30817-s7720-a101-004",
 		"hw_level": "3", "software_type": "Unify SIP", "running": "V1R4.9.0", "minimum_version": "1.1.0.0",
-		"override": "YES", "reason": "a reason", "note": "a note",
+		"override": "YES", "reason": "a reason", "note": "a note", "site": "Berlin 2",
 	}
 	names := strings.Split(allColumns, ",")
 	whole := readPhones(t, allColumns+"\n"+row(cells, names)+"\n")[0]
@@ -61,7 +61,7 @@ func TestReadPhonesColumns(t *testing.T) {
 			t.Errorf("columns %q: got %+v, want %+v", turned, got, whole)
 		}
 	}
-	// Each of the 2047 subsets must give exactly what its own columns state.
+	// Each of the 4095 subsets must give exactly what its own columns state.
 	for subset := 1; subset < 1<<len(names); subset++ {
 		var some []string
 		for i, name := range names {
@@ -111,6 +111,8 @@ func onlyColumns(p hwcheck.ListedPhone, names []string) hwcheck.ListedPhone {
 			out.Reason = p.Reason
 		case "note":
 			out.Note = p.Note
+		case "site":
+			out.Site = p.Site
 		}
 	}
 	return out
@@ -321,6 +323,8 @@ func cellOf(t *testing.T, p hwcheck.ListedPhone, column string) string {
 		return strconv.FormatBool(p.Override)
 	case "note":
 		return p.Note
+	case "site":
+		return p.Site
 	}
 	t.Fatalf("no column %q", column)
 	return ""
@@ -417,6 +421,12 @@ func TestReadPhonesErrors(t *testing.T) {
 		{"second bad value of a line", "note,hw_level,running\na,3,V1 R1.0.0\nb,3,new\n", 3, "running"},
 		{"line after a cell of several lines", "note,hw_level\n\"\n\na\",3\nb,x\n", 5, "hw_level"},
 		{"address twice", "address,note\n192.0.2.1,a\n192.0.2.2,b\n192.0.2.1,c\n", 4, "line 2"},
+		{"address twice at a site", "address,site\n192.0.2.1,a\n192.0.2.1,b\n192.0.2.1,a\n", 4, "line 2"},
+		{"address with and without a site", "address,site\n192.0.2.1,a\n192.0.2.1,\n", 3, "line 2"},
+		{"address without and with a site", "address,site\n192.0.2.1,\n192.0.2.1,a\n", 3, "line 2"},
+		{"mac at two sites", "mac,site\n00:1A:E8:12:34:56,a\n001AE8123456,b\n", 3, "line 2"},
+		{"site with a slash", "address,site\n192.0.2.1,a/b\n", 2, "site"},
+		{"long site", "address,site\n192.0.2.1," + strings.Repeat("a", 65) + "\n", 2, "site"},
 		{"address twice in other letters", "address\nphone.example\nPhone.Example\n", 3, "line 2"},
 		{"address twice, once with the usual port", "address\n192.0.2.1\n192.0.2.1:8085\n", 3, "line 2"},
 		{"address twice, IPv6 in two forms", "address\n2001:db8::1\n[2001:DB8:0::1]:8085\n", 3, "line 2"},

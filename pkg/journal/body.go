@@ -61,6 +61,7 @@ type RunBegun struct {
 	Run   string `json:"run"` // identifies the process in this journal
 	By    Origin `json:"by,omitzero"`
 	Route Route  `json:"route,omitzero"`
+	Site  string `json:"site,omitempty"` // only there; "" at all sites
 }
 
 // FlagsKept holds the flags of a run that say how the images get to the phones, so that a later run can go on with them. There is
@@ -100,6 +101,16 @@ type LimitReached struct {
 	Cause string `json:"cause"` // kind of failure
 	Limit string `json:"limit"` // as it was given, such as "10%"
 	Count int    `json:"count"`
+}
+
+// SiteCounted says how far the phones of a site are in a wave. A later one of the same site and wave replaces it. It says nothing
+// that is not in the streams of the phones: it is there so that workers of other sites need not read these.
+type SiteCounted struct {
+	Site  string         `json:"site"`
+	Wave  int            `json:"wave"`            // from 1
+	Run   string         `json:"run,omitempty"`   // that counted; "" if a person let phones begin anew
+	Left  int            `json:"left"`            // phones without an outcome
+	Ended map[string]int `json:"ended,omitempty"` // phones that ended badly, by cause
 }
 
 // Listed says that a rollout contains the phone. It is the first event of its stream.
@@ -276,6 +287,9 @@ func (Stopped) Kind() Kind { return KindStopped }
 
 // Kind returns KindLimitReached.
 func (LimitReached) Kind() Kind { return KindLimitReached }
+
+// Kind returns KindSiteCounted.
+func (SiteCounted) Kind() Kind { return KindSiteCounted }
 
 // Kind returns KindListed.
 func (Listed) Kind() Kind { return KindListed }

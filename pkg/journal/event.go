@@ -179,6 +179,8 @@ func Decode(kind Kind, data []byte) (Body, error) {
 		return decode[Stopped](data)
 	case KindLimitReached:
 		return decode[LimitReached](data)
+	case KindSiteCounted:
+		return decode[SiteCounted](data)
 	case KindNote:
 		return decode[Note](data)
 	case KindListed:

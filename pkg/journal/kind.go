@@ -13,6 +13,7 @@ const (
 	KindResumed      Kind = "resumed"       //
 	KindStopped      Kind = "stopped"       // no phone is begun any more
 	KindLimitReached Kind = "limit-reached" // too many phones failed: no phone is begun
+	KindSiteCounted  Kind = "site-counted"  // how far the phones of a site are in a wave
 )
 
 // Kinds of the stream of a phone, in the order of a phone that is updated. KindNote is in both streams.
@@ -60,7 +61,7 @@ const (
 // stream returns the streams for a kind; a kind of a newer program may occur in all of them.
 func (k Kind) stream() stream {
 	switch k {
-	case KindPlanned, KindRunBegun, KindFlagsKept, KindWaveOpened, KindPaused, KindResumed, KindStopped, KindLimitReached:
+	case KindPlanned, KindRunBegun, KindFlagsKept, KindWaveOpened, KindPaused, KindResumed, KindStopped, KindLimitReached, KindSiteCounted:
 		return ofRollout
 	case KindListed, KindBegun, KindTookOver, KindReported, KindChecked, KindInstructing, KindInstructed, KindAccepted, KindBusy, KindFetching,
 		KindFetched, KindSending, KindSent, KindRestarting, KindBack, KindLetGo, KindOutcome, KindRetry:

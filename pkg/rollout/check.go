@@ -12,16 +12,26 @@ import (
 // ErrPlan reports a plan in the journal that contradicts itself, or has rules of a newer program, for errors.Is.
 var ErrPlan = errors.New("this version of cpupdate cannot carry out its plan")
 
-// check refuses a plan that [Build] does not make: it is read from a file, and whatever follows relies on its numbers.
-func (p *Plan) check() error {
-	if err := p.Rules.check(); err != nil {
-		return err
+// checkPlan refuses a plan that [Build] does not make: it is read from a file, and whatever follows relies on its numbers. A plan that needs
+// a newer program may have rules that this one does not know: it can be shown, and is not carried out ([Saved.Check]).
+func (s *Saved) checkPlan() error {
+	if s.Program <= Program {
+		if err := s.Plan.Rules.check(); err != nil {
+			return err
+		}
+		for _, wave := range s.Plan.Waves {
+			if _, err := parseWave(wave.Name); err != nil {
+				return errors.New("it has a wave of a size that is not known")
+			}
+		}
 	}
+	return s.Plan.check()
+}
+
+// check refuses numbers of phones and images that the plan does not have.
+func (p *Plan) check() error {
 	inWave := make([]bool, len(p.Phones))
 	for _, wave := range p.Waves {
-		if _, err := parseWave(wave.Name); err != nil {
-			return errors.New("it has a wave of a size that is not known")
-		}
 		for _, i := range wave.Phones {
 			inWave[i] = true
 		}

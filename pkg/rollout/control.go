@@ -3,6 +3,8 @@ package rollout
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -11,12 +13,21 @@ import (
 // ErrNothing reports that a command changes nothing.
 var ErrNothing = errors.New("there is nothing to change")
 
-// change adds events to the stream of a rollout, as a function of what is decided about it by then.
-func change(ctx context.Context, l journal.Ledger, name string, decide func(*Saved) ([]journal.Body, error)) error {
-	const tries = 20
-	var failure error
-	for range tries {
-		s, err := readControl(ctx, l, name)
+// change adds events to the stream of a rollout, as a function of what is decided about it by then. Workers of many sites may do so at
+// the same time: who loses tries again after a pause that depends on who it is. s is what is known already; nil if that is nothing.
+func change(ctx context.Context, l journal.Ledger, name, who string, s *Saved, decide func(*Saved) ([]journal.Body, error)) (err error) {
+	const tries = 100
+	for try := range tries {
+		if wait := backOff(who, try); wait > 0 {
+			if err := pause(ctx, wait); err != nil {
+				return err
+			}
+		}
+		if s == nil {
+			s, err = readControl(ctx, l, name)
+		} else if try > 0 {
+			s, err = s.refreshed(ctx, l)
+		}
 		if err != nil {
 			return err
 		}
@@ -28,22 +39,32 @@ func change(ctx context.Context, l journal.Ledger, name string, decide func(*Sav
 		for _, body := range bodies {
 			events = append(events, journal.Event{At: time.Now(), Body: body})
 		}
-		_, failure = l.Append(ctx, journal.Key{Rollout: name}, s.Seq, events...)
-		if !errors.Is(failure, journal.ErrConflict) {
-			return failure
+		_, err = l.Append(ctx, journal.Key{Rollout: name}, s.Seq, events...)
+		if !errors.Is(err, journal.ErrConflict) {
+			return err
 		}
 	}
-	return failure
+	return fmt.Errorf("rollout %q: %w", name, journal.ErrConflict)
+}
+
+// backOff returns how long somebody waits who lost so often, at most two seconds.
+func backOff(who string, try int) time.Duration {
+	if try == 0 {
+		return 0
+	}
+	hash := fnv.New32()
+	fmt.Fprint(hash, who, try)
+	return time.Duration(hash.Sum32()%uint32(min(20<<min(try, 10), 2000))) * time.Millisecond //nolint:gosec // positive
 }
 
 // KeepFlags notes the flags of a run, so that a later one can go on with them.
 func KeepFlags(ctx context.Context, l journal.Ledger, name string, kept journal.FlagsKept) error {
-	return change(ctx, l, name, func(*Saved) ([]journal.Body, error) { return []journal.Body{kept}, nil })
+	return change(ctx, l, name, kept.By.User, nil, func(*Saved) ([]journal.Body, error) { return []journal.Body{kept}, nil })
 }
 
 // Hold pauses a rollout until [Resume]. Phones that are on their way are followed to their end.
 func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
-	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
 		if s.Control.Paused || s.Control.Stopped {
 			return nil, ErrNothing
 		}
@@ -53,7 +74,7 @@ func Hold(ctx context.Context, l journal.Ledger, name string, by journal.Origin,
 
 // End stops a rollout: the run ends when the phones that are on their way have ended. [Resume] allows another run.
 func End(ctx context.Context, l journal.Ledger, name string, by journal.Origin, reason string) error {
-	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
 		if s.Control.Stopped {
 			return nil, ErrNothing
 		}
@@ -68,11 +89,14 @@ func Resume(ctx context.Context, l journal.Ledger, name string, by journal.Origi
 	if err != nil {
 		return err
 	}
-	return change(ctx, l, name, func(s *Saved) ([]journal.Body, error) {
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
 		var bodies []journal.Body
 		now := *loaded
-		now.Control = s.Control
+		now.Control, now.counted = s.Control, s.counted
 		d := now.Plan.gate(now.State(causes))
+		if sums := now.bySums(); sums.Verb == Over && d.Verb != Done {
+			d = sums // the sites stopped for it
+		}
 		if d.Verb == Over && now.Control.reached <= d.Wave {
 			bodies = append(bodies, limitReached(&now, d, causes))
 			now.Control.reached = d.Wave + 1
@@ -82,7 +106,7 @@ func Resume(ctx context.Context, l journal.Ledger, name string, by journal.Origi
 			now.Control.Paused, now.Control.Stopped, now.Control.Forgiven = false, false, now.Control.reached
 		}
 		if d = now.Plan.gate(now.State(causes)); d.Verb == Ask {
-			bodies = append(bodies, opened(&now, d))
+			bodies = append(bodies, opened(&now, now.State(causes), d))
 		}
 		if len(bodies) == 0 {
 			return nil, ErrNothing
@@ -93,7 +117,7 @@ func Resume(ctx context.Context, l journal.Ledger, name string, by journal.Origi
 
 // Retry lets phones that ended badly begin anew: in their wave, before the waves that follow it. It also lets a phone be instructed
 // again that may have been instructed before.
-func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by journal.Origin, reason string) error {
+func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by journal.Origin, reason string, causes CauseFunc) error {
 	if len(phones) == 0 {
 		return ErrNothing
 	}
@@ -110,8 +134,9 @@ func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by jou
 			return answer.Err
 		}
 	}
-	return change(ctx, l, s.Name, func(*Saved) ([]journal.Body, error) {
-		return []journal.Body{journal.Note{Text: "phones were allowed to begin anew"}}, nil // wakes a run that waits
+	return change(ctx, l, s.Name, by.User, nil, func(*Saved) ([]journal.Body, error) {
+		note := journal.Note{Text: "phones were allowed to begin anew"} // wakes a run that waits
+		return append(s.retried(phones, causes), note), nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -31,6 +32,7 @@ type Control struct {
 type State struct {
 	Phones  []Progress // as in the plan
 	Control Control
+	Other   []Other // for each wave, what is known of the phones of other sites; nil if the plan has all phones
 }
 
 // A Verb is what to do next.
@@ -54,6 +56,8 @@ type Decision struct {
 	Phones  []int // of the plan: to be taken on now, in their order
 	Until   time.Time
 	Reached Limit // with Over
+
+	Sites []string // with Wait and no phones: other sites, whose phones of the wave have to end first
 }
 
 // Decide returns what to do next, as a function of plan, state and time alone. Two processes that see the same state decide the
@@ -75,10 +79,21 @@ func (p *Plan) Decide(s State, now time.Time) Decision {
 	begin, due := p.open(s, d.Wave, now)
 	d.Phones = append(settling, begin...)
 	if len(d.Phones) == 0 {
-		return Decision{Verb: Wait, Wave: d.Wave, Until: due}
+		return Decision{Verb: Wait, Wave: d.Wave, Until: due, Sites: s.other(d.Wave).Sites}
 	}
 	return d
 }
+
+// other returns what is known of the phones of a wave at other sites.
+func (s State) other(w int) Other {
+	if w < len(s.Other) {
+		return s.Other[w]
+	}
+	return Other{}
+}
+
+// size returns how many phones a wave has, at all sites.
+func (p *Plan) size(s State, w int) int { return len(p.Waves[w].Phones) + s.other(w).Phones }
 
 // settling returns the phones that may have been instructed, of all waves.
 func (p *Plan) settling(s State) []int {
@@ -95,16 +110,19 @@ func (p *Plan) settling(s State) []int {
 
 // gate decides whether phones of a wave may be begun: of the first that has phones without an outcome.
 func (p *Plan) gate(s State) Decision {
+	if s.Other != nil && len(p.Phones) > 0 && p.allEndedHere(s) {
+		return Decision{Verb: Done, Wave: max(len(p.Waves)-1, 0)} // nothing is left to do here
+	}
 	for w, wave := range p.Waves {
 		d := Decision{Wave: w}
-		if limit, reached := p.Rules.StopOn.Reached(p.ended(s, w), len(wave.Phones)); reached && w >= s.Control.Forgiven {
+		if limit, reached := p.Rules.StopOn.Reached(p.ended(s, w), p.size(s, w)); reached && w >= s.Control.Forgiven {
 			d.Verb, d.Reached = Over, limit
 			if !s.Control.Stopped && p.allEnded(s) {
 				d.Verb = Done
 			}
 			return d
 		}
-		if !slices.ContainsFunc(wave.Phones, func(i int) bool { return !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) }) {
+		if s.other(w).Left == 0 && !slices.ContainsFunc(wave.Phones, func(i int) bool { return !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) }) {
 			continue
 		}
 		switch {
@@ -134,8 +152,20 @@ func (p *Plan) pausesBefore(w int) bool {
 	return false
 }
 
-// ended counts the phones of a wave that ended badly, by their causes. Those that are to be tried again do not count.
-func (p *Plan) ended(s State, w int) map[Cause]int {
+// ended counts the phones of a wave that ended badly, at all sites, by their causes. Those that are to be tried again do not count.
+func (p *Plan) ended(s State, w int) map[Cause]int { return with(p.endedHere(s, w), s.other(w)) }
+
+// with returns counts of phones here with those of other sites.
+func with(here map[Cause]int, other Other) map[Cause]int {
+	count := maps.Clone(here)
+	for cause, n := range other.Ended {
+		count[cause] += n
+	}
+	return count
+}
+
+// endedHere does what ended does, without other sites.
+func (p *Plan) endedHere(s State, w int) map[Cause]int {
 	count := map[Cause]int{}
 	for _, i := range p.Waves[w].Phones {
 		if at := s.Phones[i]; at.Ended && !at.Updated && !p.mayRetry(at) {
@@ -150,8 +180,13 @@ func (p *Plan) mayRetry(at Progress) bool {
 	return at.Ended && !at.Updated && at.MayPass && at.Attempts < p.Rules.Attempts
 }
 
-// allEnded reports whether no phone is left to do.
+// allEnded reports whether no phone is left to do, at any site.
 func (p *Plan) allEnded(s State) bool {
+	return p.allEndedHere(s) && !slices.ContainsFunc(s.Other, func(o Other) bool { return o.Left > 0 })
+}
+
+// allEndedHere does what allEnded does, without other sites.
+func (p *Plan) allEndedHere(s State) bool {
 	for _, wave := range p.Waves {
 		for _, i := range wave.Phones {
 			if !s.Phones[i].Ended || p.mayRetry(s.Phones[i]) {

@@ -110,7 +110,7 @@ func TestDecide(t *testing.T) {
 			for _, word := range strings.Fields(test.phones) {
 				sizes = append(sizes, len(word))
 			}
-			d := planOf(test.rules, sizes...).Decide(State{progressOf(test.phones), test.control}, noon)
+			d := planOf(test.rules, sizes...).Decide(State{Phones: progressOf(test.phones), Control: test.control}, noon)
 			got := string(d.Verb)
 			if d.Verb == Over {
 				got += " " + d.Reached.String()

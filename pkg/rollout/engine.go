@@ -28,6 +28,16 @@ type Engine struct {
 	Crew   Crew             // takes as many phones at a time as the rules say; its events go to Handle
 	Causes CauseFunc
 
+	// Site is the only one whose phones this run takes on; "" for all phones. Begun names it, too. Runs of other sites carry the same
+	// rollout out at the same time.
+	Site string
+	// Alive reports whether this run may still begin phones at its site; nil: it always may. Once it may not, the run follows the phones
+	// that are on their way, and ends with [ErrLease].
+	Alive func() bool
+	// Leave ends, once it is closed, the wait for a ledger that cannot be reached: what happened to phones is kept until then, and
+	// recorded if the ledger is back. nil: the run waits a few seconds.
+	Leave <-chan struct{}
+
 	Base   fleet.Plan                          // of every turn of the crew, without phones and hooks; its Settle counts before that of the rules
 	Target func(phone, image int) fleet.Target // what the crew is told of a phone of the plan, and an image of it
 	Gap    time.Duration                       // shortest time from the last event of a phone in an earlier run to its next contact; 1 min if 0
@@ -44,6 +54,10 @@ type Engine struct {
 	now  turnRef
 	back map[journal.Key]int // how often this run took a phone back from another one
 	left int                 // phones that were left to other runs when they were looked at last
+
+	view  *Saved // with a site: the rollout as it was read last
+	moved bool   // phones may have changed since
+	lost  bool   // something could not be added to the rollout's own stream, since something else was
 }
 
 // A TakenError reports that another run carries out the rollout now.
@@ -55,6 +69,9 @@ type TakenError struct {
 func (e *TakenError) Error() string {
 	return fmt.Sprintf("another run of cpupdate carries out %q since: this one begins no phone any more", e.Name)
 }
+
+// ErrLease reports that a run may not begin phones at its site any more.
+var ErrLease = errors.New("another worker may have the site by now: this one begins no phone any more")
 
 // settle returns how long a phone that was instructed may take.
 func (e *Engine) settle(s *Saved) time.Duration { return cmp.Or(e.Base.Settle, s.Plan.Rules.Settle) }
@@ -77,12 +94,9 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 	var last Decision
 	for {
-		s, err := Load(ctx, e.Ledger, e.Name)
+		s, err := e.counted(ctx)
 		if err != nil {
 			return last, err
-		}
-		if s.Control.Run != e.Begun.Run {
-			return last, &TakenError{e.Name, s.By}
 		}
 		d := s.Plan.Decide(s.State(e.Causes), time.Now())
 		if e.Decided != nil && (d.Verb != last.Verb || d.Wave != last.Wave) {
@@ -96,23 +110,90 @@ func (e *Engine) Run(ctx context.Context) (Decision, error) {
 	}
 }
 
+// counted returns the rollout as it is now. With a site, all other sites know of it what they have to.
+func (e *Engine) counted(ctx context.Context) (*Saved, error) {
+	for {
+		s, err := e.next(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case s.Control.Run != e.Begun.Run:
+			return nil, &TakenError{e.Name, s.By}
+		case !e.alive():
+			return nil, ErrLease
+		}
+		if published, err := e.publish(ctx, s); !published || err != nil {
+			return s, err
+		}
+	}
+}
+
+// load reads the part of the rollout that this run carries out.
+func (e *Engine) load(ctx context.Context) (*Saved, error) {
+	if e.Site == "" {
+		return Load(ctx, e.Ledger, e.Name)
+	}
+	return LoadSite(ctx, e.Ledger, e.Name, e.Site)
+}
+
+// next returns the rollout as it is now. With a site, only what is new of the rollout's own stream is read, and the phones again if
+// they may have changed.
+func (e *Engine) next(ctx context.Context) (*Saved, error) {
+	if e.Site == "" || e.view == nil {
+		s, err := e.load(ctx)
+		e.view, e.moved, e.lost = s, false, false
+		return s, err
+	}
+	s, err := e.view.refreshed(ctx, e.Ledger)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.lost && s == e.view: // something was added, and cannot be seen: the ledger is not the one of before
+		if err = pause(ctx, lookAgain); err == nil {
+			s, err = e.load(ctx)
+		}
+	case e.moved || s.stale:
+		s, err = s.reloaded(ctx, e.Ledger)
+	}
+	e.moved, e.lost = false, false
+	if err == nil {
+		e.view = s
+	}
+	return s, err
+}
+
+// alive reports whether this run may begin phones.
+func (e *Engine) alive() bool { return e.Alive == nil || e.Alive() }
+
 // begin records that this run carries out the rollout from now on.
 func (e *Engine) begin(ctx context.Context) error {
 	s, err := readControl(ctx, e.Ledger, e.Name)
+	if err == nil {
+		err = s.Check()
+	}
 	if err != nil {
 		return err
+	}
+	if e.Site != "" && s.partAt(e.Site) == nil {
+		return fmt.Errorf("rollout %q, site %q: %w", e.Name, e.Site, ErrNoSite)
 	}
 	if s.Plan.Rules.StartRate > 0 {
 		e.pace = rate.NewLimiter(rate.Limit(s.Plan.Rules.StartRate/time.Minute.Seconds()), 1)
 	}
-	return change(ctx, e.Ledger, e.Name, func(*Saved) ([]journal.Body, error) { return []journal.Body{e.Begun}, nil })
+	e.Begun.Site = e.Site
+	return change(ctx, e.Ledger, e.Name, e.Begun.Run, s, func(*Saved) ([]journal.Body, error) {
+		if !e.alive() {
+			return nil, ErrLease
+		}
+		return []journal.Body{e.Begun}, nil
+	})
 }
 
 // step does what was decided, and reports whether that ends the run.
 func (e *Engine) step(ctx context.Context, s *Saved, d Decision) (ended bool, err error) {
 	switch {
 	case d.Verb == Run && s.Control.Opened <= d.Wave:
-		return false, e.note(ctx, s, opened(s, d))
+		return false, e.note(ctx, s, e.opened(s, d))
 	case len(d.Phones) > 0:
 		return false, e.take(ctx, s, d)
 	case d.Verb == Wait:
@@ -124,16 +205,19 @@ func (e *Engine) step(ctx context.Context, s *Saved, d Decision) (ended bool, er
 		if err != nil || !open {
 			return true, err
 		}
-		return false, e.note(ctx, s, opened(s, d))
+		return false, e.note(ctx, s, e.opened(s, d))
 	case d.Verb == Over && s.Control.reached <= d.Wave:
 		return true, e.note(ctx, s, limitReached(s, d, e.Causes))
 	}
 	return true, nil
 }
 
-func opened(s *Saved, d Decision) journal.WaveOpened {
-	wave := s.Plan.Waves[d.Wave]
-	return journal.WaveOpened{Wave: d.Wave + 1, Name: wave.Name, Phones: len(wave.Phones)}
+func opened(s *Saved, state State, d Decision) journal.WaveOpened {
+	return journal.WaveOpened{Wave: d.Wave + 1, Name: s.Plan.Waves[d.Wave].Name, Phones: s.Plan.size(state, d.Wave)}
+}
+
+func (e *Engine) opened(s *Saved, d Decision) journal.WaveOpened {
+	return opened(s, s.State(e.Causes), d)
 }
 
 func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
@@ -141,14 +225,28 @@ func limitReached(s *Saved, d Decision, causes CauseFunc) journal.LimitReached {
 	return journal.LimitReached{Wave: d.Wave + 1, Cause: string(d.Reached.Cause), Limit: d.Reached.String(), Count: d.Reached.count(count)}
 }
 
-// note adds an event to the stream of the rollout. Another process may have done so meanwhile: that is no failure, the next
-// decision takes it into account.
-func (e *Engine) note(ctx context.Context, s *Saved, body journal.Body) error {
-	_, err := e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, journal.Event{At: time.Now(), Body: body})
-	if errors.Is(err, journal.ErrConflict) {
-		return nil
-	}
+// note adds events to the stream of the rollout. Another process may have done so meanwhile: that is no failure, the next decision
+// takes it into account.
+func (e *Engine) note(ctx context.Context, s *Saved, bodies ...journal.Body) error {
+	lost, err := e.append(ctx, s, bodies)
+	e.lost = lost
 	return err
+}
+
+// append adds events to the stream of the rollout, if there are any, unless something else was added: then they are lost.
+func (e *Engine) append(ctx context.Context, s *Saved, bodies []journal.Body) (lost bool, err error) {
+	var events []journal.Event
+	for _, body := range bodies {
+		events = append(events, journal.Event{At: time.Now(), Body: body})
+	}
+	if len(events) == 0 {
+		return false, nil
+	}
+	_, err = e.Ledger.Append(ctx, journal.Key{Rollout: e.Name}, s.Seq, events...)
+	if errors.Is(err, journal.ErrConflict) {
+		return true, nil
+	}
+	return false, err
 }
 
 // idle waits until a time, or until something is decided about the rollout. A zero time is never.
@@ -161,8 +259,8 @@ func (e *Engine) idle(ctx context.Context, s *Saved, until time.Time) error {
 		if err := pause(ctx, wait); err != nil {
 			return err
 		}
-		now, err := readControl(ctx, e.Ledger, e.Name)
-		if err != nil || now.Seq != s.Seq || !until.IsZero() && !time.Now().Before(until) {
+		now, err := s.refreshed(ctx, e.Ledger)
+		if err != nil || now.Seq != s.Seq || !e.alive() || !until.IsZero() && !time.Now().Before(until) {
 			return err
 		}
 	}
@@ -182,7 +280,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // readControl reads what was decided about a rollout, without its phones.
 func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
-	s := &Saved{Name: name}
+	s := newSaved(name, "")
 	for event, err := range l.Read(ctx, journal.Key{Rollout: name}) {
 		if err != nil {
 			return nil, err
@@ -209,7 +307,7 @@ func (e *Engine) meet(ctx context.Context, s *Saved, phones []int) (o *otherRuns
 	o = &otherRuns{ledger: e.Ledger, rollout: e.Name, run: e.Begun.Run, push: s.Planned.Push, settle: e.settle(s), back: e.back}
 	for _, i := range phones {
 		p, step := s.Plan.Phones[i], s.Step(i)
-		m := &met{phone: i, key: keyOf(e.Name, p, step), names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
+		m := &met{phone: i, key: keyOf(e.Name, p, step), site: p.Site, names: namesOf(p.Address, p.MAC), version: s.image(i, step).Version, own: s.Steps[i][step], entry: s.begun}
 		if s.Planned.Push {
 			m.entry = m.own.Seq // it was listed
 		}

@@ -300,8 +300,8 @@ func TestRetries(t *testing.T) {
 		if got := s.Failed(causes, rollout.Unverified); len(got) != 1 || got[0] != 1 {
 			t.Errorf("failed and unverified: %v", got)
 		}
-		fatal(t, rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{User: "boss"}, "new cable"))
-		if err := rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{}, ""); !errors.Is(err, journal.ErrConflict) {
+		fatal(t, rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{User: "boss"}, "new cable", causes))
+		if err := rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{}, "", causes); !errors.Is(err, journal.ErrConflict) {
 			t.Errorf("retried twice: %v", err)
 		}
 		w.run(nil)

@@ -26,13 +26,14 @@ type otherRuns struct {
 	settle  time.Duration
 	back    map[journal.Key]int // how often this run took a phone back
 
-	begun map[string]journal.Seq // when the last run of another rollout began; 0 if none did
+	begun map[string]journal.Seq // when the last run of another rollout began at a site; 0 if none did
 }
 
 // A met is a phone of a run that other runs may have to do with.
 type met struct {
 	phone   int // of the plan
 	key     journal.Key
+	site    string
 	names   []string
 	version string        // that it gets
 	own     journal.State // of its stream in this rollout
@@ -159,7 +160,8 @@ func isTaken(s journal.State) bool {
 
 // entryOf returns since when a run of another rollout has a phone; 0 if none was begun yet. A push has its phones once they are listed.
 func (o *otherRuns) entryOf(ctx context.Context, p past) (journal.Seq, error) {
-	begun, known := o.begun[p.key.Rollout]
+	place := p.Listed.Site + "/" + p.key.Rollout
+	begun, known := o.begun[place]
 	if !known {
 		push := true
 		for event, err := range o.ledger.Read(ctx, journal.Key{Rollout: p.key.Rollout}) {
@@ -170,13 +172,15 @@ func (o *otherRuns) entryOf(ctx context.Context, p past) (journal.Seq, error) {
 			case journal.Planned:
 				push = body.Push
 			case journal.RunBegun:
-				begun = event.Seq
+				if body.Site == "" || body.Site == p.Listed.Site {
+					begun = event.Seq
+				}
 			}
 		}
 		if push {
 			begun = anyPush
 		}
-		o.begun[p.key.Rollout] = begun
+		o.begun[place] = begun
 	}
 	if begun == anyPush {
 		return p.first, nil
@@ -215,6 +219,9 @@ func (l *looked) walk(ctx context.Context) error {
 		for key, err := range l.ledger.Find(ctx, name) {
 			if err != nil {
 				return err
+			}
+			if isElsewhere(key.Phone, l.site, name) {
+				continue
 			}
 			decides, before := seen[key]
 			if !before && key.Rollout != l.rollout {

@@ -112,7 +112,7 @@ func TestOthers(t *testing.T) {
 					return
 				}
 				s := w.load()
-				fatal(t, rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{}, "looked at it"))
+				fatal(t, rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{}, "looked at it", causes))
 				if w.run(nil); w.ends() != "updated" || w.phones[0].State().Instructed != 1 {
 					t.Errorf("after a retry: %s", w.ends())
 				}

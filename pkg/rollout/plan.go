@@ -50,7 +50,7 @@ type Rules struct {
 	StopOn    Limits        `json:"stop_on,omitempty"`
 	Pause     Pause         `json:"pause"`
 	Window    Window        `json:"window,omitzero"`      // in which phones are begun
-	Parallel  int           `json:"parallel"`             // phones at a time
+	Parallel  int           `json:"parallel"`             // phones of a run at a time
 	PerSubnet int           `json:"per_subnet,omitempty"` // phones of a /24 or /64 network at a time; 0 for any number
 	StartRate float64       `json:"start_rate,omitempty"` // phones begun in a minute; 0 for any number
 	Attempts  int           `json:"attempts"`             // at one phone, for causes that may pass

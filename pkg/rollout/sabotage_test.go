@@ -71,6 +71,8 @@ type sabotage struct {
 	tellFirst, noFence, noQuery                                        bool
 	limitPlusOne, noGate, oneWave, noWindow, noRate, noSubnet, oneMore bool
 
+	noLease, ownOnly bool // at several sites
+
 	from int // the first seed: one that noticed it, so that the test is short
 }
 

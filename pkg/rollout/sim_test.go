@@ -60,6 +60,7 @@ type simulation struct {
 	sizes   []int
 	cuts    []time.Time     // when runs were ended
 	twoRuns bool            // two of them went on at the same time
+	retried map[int]int     // how often a person let a phone begin anew
 	stalls  map[string]bool // phones that fetch for ever, by MAC address
 
 	smu    sync.Mutex

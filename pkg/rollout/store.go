@@ -18,8 +18,14 @@ type head struct {
 	Waves  []string `json:"waves"`
 	Rules  Rules    `json:"rules"`
 
-	Permits Permits `json:"permits,omitzero"`
+	Sites   []SitePart `json:"sites,omitempty"`
+	Permits Permits    `json:"permits,omitzero"`
+	Program int        `json:"program,omitempty"` // the oldest one that can carry the plan out
 }
+
+// Program is the number of this program: it can carry out plans that need this one or an older one. It grows when plans get rules that
+// an older program would not keep.
+const Program = 1
 
 // entry is what the journal keeps of a phone of a plan.
 type entry struct {
@@ -29,10 +35,14 @@ type entry struct {
 }
 
 // keyOf returns the stream of a step of a phone: a phone that gets several images one after the other has a stream for each.
+// The site is in front, since two sites may have the same address.
 func keyOf(rollout string, p Phone, step int) journal.Key {
 	key := journal.Key{Rollout: rollout, Phone: p.Address}
+	if p.Site != "" {
+		key.Phone = p.Site + "/" + p.Address
+	}
 	if step > 0 {
-		key.Phone = fmt.Sprintf("%s (step %d)", p.Address, step+1)
+		key.Phone += fmt.Sprintf(" (step %d)", step+1)
 	}
 	return key
 }
@@ -40,7 +50,7 @@ func keyOf(rollout string, p Phone, step int) journal.Key {
 // Save writes a plan into the journal: first its head, and then each phone. A plan that was not written to its end has fewer
 // phones than its head says, and cannot be carried out.
 func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, planned journal.Planned, plan Plan) error {
-	h := head{Images: plan.Images, Rules: plan.Rules, Permits: plan.Permits}
+	h := head{Images: plan.Images, Rules: plan.Rules, Sites: sitesOf(plan), Permits: plan.Permits, Program: Program}
 	wave := map[int]int{}
 	for w, one := range plan.Waves {
 		h.Waves = append(h.Waves, one.Name)
@@ -86,25 +96,44 @@ func Save(ctx context.Context, l journal.Ledger, name string, at time.Time, plan
 // A Saved is a rollout as the journal has it.
 type Saved struct {
 	Name    string
+	Site    string // only the phones there are in the plan; "" if all are
 	At      time.Time
 	Planned journal.Planned
 	Plan    Plan
+	Sites   []SitePart // of all phones, sorted by their names; nil if no phone has a site
+	Program int        // the oldest one that can carry it out
 	Control Control
-	Route   journal.Route     // of the last run; zero before the first one
+	Route   journal.Route     // of the last run there; zero before the first one
 	By      journal.Origin    // who began it
 	Kept    journal.FlagsKept // of the last run that had flags
 	Reason  string            // why it is paused or stopped, as whoever did it said
 	Seq     journal.Seq       // of the last event of the rollout's own stream
 	begun   journal.Seq       // when the last run began
+	runs    map[string]SiteRun
+	counted map[part]journal.SiteCounted // the newest of each
+	stale   bool                         // phones have changed, and Steps does not know
 
 	Steps [][]journal.State // of each phone, for each of its images
+}
+
+func newSaved(name, site string) *Saved {
+	return &Saved{Name: name, Site: site, runs: map[string]SiteRun{}, counted: map[part]journal.SiteCounted{}}
 }
 
 // Errors of a rollout that cannot be loaded, for errors.Is.
 var (
 	ErrNoRollout  = errors.New("there is none of this name")
 	ErrIncomplete = errors.New("the plan was not written to its end")
+	ErrProgram    = errors.New("the plan needs a newer cpupdate than this one to be carried out")
 )
+
+// Check reports with ErrProgram that this program is too old to carry a rollout out.
+func (s *Saved) Check() error {
+	if s.Program > Program {
+		return fmt.Errorf("rollout %q: %w", s.Name, ErrProgram)
+	}
+	return nil
+}
 
 // Load reads a rollout.
 func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
@@ -113,51 +142,16 @@ func Load(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
 
 // FromRecords returns the rollout that the events of all of its streams amount to.
 func FromRecords(name string, records iter.Seq2[journal.Record, error]) (*Saved, error) {
-	s := &Saved{Name: name}
-	states := map[string]journal.State{}
-	var entries []entry
+	b := newBuilder(name, "")
 	for r, err := range records {
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case r.Key.Phone == "":
-			if err := s.apply(r.Event); err != nil {
-				return nil, err
-			}
-			continue
 		}
-		states[r.Key.Phone] = states[r.Key.Phone].Apply(r.Event)
-		if listed, ok := r.Event.Body.(journal.Listed); ok && listed.Plan != nil {
-			var e entry
-			if err := json.Unmarshal(listed.Plan, &e); err != nil || keyOf(name, e.Phone, 0) != r.Key {
-				return nil, fmt.Errorf("rollout %q: %w: what it says of %q is not about that phone", name, ErrPlan, r.Key.Phone)
-			}
-			entries = append(entries, e)
-			state := states[r.Key.Phone]
-			state.Listed.Plan = nil // it is in the entry, and large
-			states[r.Key.Phone] = state
+		if err := b.add(r); err != nil {
+			return nil, err
 		}
 	}
-	if s.At.IsZero() {
-		return nil, fmt.Errorf("rollout %q: %w", name, ErrNoRollout)
-	}
-	if len(entries) != s.Planned.Phones {
-		return nil, fmt.Errorf("rollout %q: %w", name, ErrIncomplete)
-	}
-	if err := s.place(entries); err != nil {
-		return nil, err
-	}
-	if err := s.Plan.check(); err != nil {
-		return nil, fmt.Errorf("rollout %q: %w: %w", name, ErrPlan, err)
-	}
-	for _, p := range s.Plan.Phones {
-		var steps []journal.State
-		for step := range max(len(p.Images), 1) {
-			steps = append(steps, states[keyOf(name, p, step).Phone])
-		}
-		s.Steps = append(s.Steps, steps)
-	}
-	return s, nil
+	return b.result()
 }
 
 // apply takes over an event of the rollout's own stream.
@@ -176,12 +170,18 @@ func (s *Saved) apply(e journal.Event) error {
 			return fmt.Errorf("rollout %q: %w: it is not written as this version writes it", s.Name, ErrPlan)
 		}
 		s.At, s.Planned = e.At, body
-		s.Plan.Images, s.Plan.Rules, s.Plan.Permits = h.Images, h.Rules, h.Permits
+		s.Plan.Images, s.Plan.Rules, s.Plan.Permits, s.Sites, s.Program = h.Images, h.Rules, h.Permits, h.Sites, h.Program
 		for _, name := range h.Waves {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
 	case journal.RunBegun:
+		s.runs[body.Site] = SiteRun{body.Run, body.By, e.At}
+		if s.Site != "" && body.Site != "" && body.Site != s.Site {
+			break
+		}
 		s.Control.Run, s.Route, s.By, s.begun = body.Run, body.Route, body.By, e.Seq
+	case journal.SiteCounted:
+		s.count(body)
 	case journal.FlagsKept:
 		s.Kept = body
 	case journal.WaveOpened:
@@ -228,6 +228,9 @@ type CauseFunc func(kind fleet.Kind, instructed bool) (cause Cause, mayPass bool
 // State returns what decisions need.
 func (s *Saved) State(causes CauseFunc) State {
 	state := State{Control: s.Control}
+	if s.Site != "" {
+		state.Other = s.others(s.Site)
+	}
 	for _, steps := range s.Steps {
 		state.Phones = append(state.Phones, progress(steps, causes))
 	}

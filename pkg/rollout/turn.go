@@ -30,12 +30,16 @@ type turn struct {
 	held context.Context // ends when no phone may be begun any more
 	hold context.CancelFunc
 
+	failed  chan struct{} // one element: a phone ended badly
+	looking sync.Mutex    // before mu: what was decided is read
+	looked  time.Time     // when that was done last
+
 	mu      sync.Mutex
+	control *Saved // what was decided by then
 	state   State
 	inWave  map[int]bool
-	ended   map[Cause]int // phones of the wave that ended badly
+	ended   map[Cause]int // phones of the wave here that ended badly
 	begun   []bool        // of phones
-	looked  time.Time     // when the control was read last
 	failure error         // why the run cannot go on
 }
 
@@ -66,6 +70,7 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 	if err != nil {
 		return err
 	}
+	e.moved = true
 	if len(met) == 0 {
 		return e.idle(ctx, s, again)
 	}
@@ -93,8 +98,11 @@ func (t *turn) run(ctx context.Context) ([]fleet.Result, error) {
 		plan.Begin, plan.Ready = t.mayBegin, t.mayContact
 	}
 	e.now.set(t)
+	stop := t.publishing(ctx)
 	results, err := e.Crew.Run(ctx, plan)
 	e.now.set(nil)
+	stop()
+	t.drain(ctx)
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
 	_ = t.writer.Close(limited) // its losses say more
@@ -128,9 +136,10 @@ func (e *Engine) newTurn(ctx context.Context, s *Saved, d Decision, phones []*me
 	t := &turn{
 		e: e, saved: s, writer: journal.NewWriter(ctx, e.Ledger), others: others, wave: d.Wave, begin: d.Verb == Run, nets: newSubnets(s.Plan.Rules.PerSubnet),
 		state: s.State(e.Causes), begun: make([]bool, len(phones)), inWave: map[int]bool{},
+		failed: make(chan struct{}, 1), control: s,
 	}
 	t.held, t.hold = context.WithCancel(ctx)
-	t.ended = s.Plan.ended(t.state, d.Wave)
+	t.ended = s.Plan.endedHere(t.state, d.Wave)
 	for _, i := range s.Plan.Waves[d.Wave].Phones {
 		t.inWave[i] = true
 	}
@@ -234,8 +243,14 @@ func (t *turn) end(i int, event fleet.Event, told bool) (again bool) {
 		again = t.saved.Plan.mayRetry(at)
 	}
 	*p = at
-	if f != nil && !again && t.inWave[i] {
-		t.ended[at.Cause]++
+	if f != nil && !again {
+		if t.inWave[i] {
+			t.ended[at.Cause]++
+		}
+		select {
+		case t.failed <- struct{}{}:
+		default:
+		}
 	}
 	return again
 }
@@ -360,23 +375,22 @@ func (t *turn) record(err error) error {
 
 // open returns errHeld if no phone of the wave may be begun any more: limits, people, another run and the clock may be against it.
 func (t *turn) open(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if t.held.Err() != nil {
 		return errHeld
 	}
-	if now := time.Now(); now.Sub(t.looked) >= lookAgain {
-		s, err := readControl(ctx, t.e.Ledger, t.e.Name)
-		if err != nil {
+	err := t.look(ctx, lookAgain)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		if t.failure == nil && t.held.Err() == nil {
 			t.failure = err
-			t.hold()
-			return errHeld
 		}
-		t.state.Control, t.looked = s.Control, now
+		t.hold()
+		return errHeld
 	}
 	c, rules := t.state.Control, t.saved.Plan.Rules
-	_, reached := rules.StopOn.Reached(t.ended, len(t.inWave))
-	if c.Stopped || c.Paused || c.Run != t.e.Begun.Run || reached && t.wave >= c.Forgiven || !rules.Window.Open(time.Now()) {
+	_, reached := rules.StopOn.Reached(with(t.ended, t.state.other(t.wave)), t.saved.Plan.size(t.state, t.wave))
+	if t.held.Err() != nil || c.Stopped || c.Paused || c.Run != t.e.Begun.Run || reached && t.wave >= c.Forgiven || !rules.Window.Open(time.Now()) || !t.e.alive() {
 		t.hold()
 		return errHeld
 	}

@@ -98,6 +98,7 @@ type world struct {
 	phones []*phonesim.Phone
 	port   int // of the last run
 	images []imageFile
+	sites  []string // of each phone; nil if none has one
 
 	mu    sync.Mutex
 	heard []phonesim.Event
@@ -149,7 +150,22 @@ func (w *world) phoneOf(change func(*phonesim.Config), faults ...string) {
 // stream returns the events of a phone, or of the rollout itself.
 func (w *world) stream(phone string) []journal.Event {
 	w.t.Helper()
+	for n, site := range w.sites {
+		if phone == hostOf(n) {
+			phone = site + "/" + phone
+		}
+	}
 	return journaltest.List(w.t, w.ledger.Read(w.t.Context(), journal.Key{Rollout: name, Phone: phone}))
+}
+
+// at returns the phones of a site, in the order in which its worker knows them.
+func (w *world) at(site string) (phones []int) {
+	for n, of := range w.sites {
+		if of == site {
+			phones = append(phones, n)
+		}
+	}
+	return phones
 }
 
 func (w *world) hear(e phonesim.Event) {
@@ -186,7 +202,11 @@ func (w *world) plan(rules rollout.Rules, images []int, sizes ...int) {
 		})
 	}
 	for n := range w.phones {
-		plan.Phones = append(plan.Phones, rollout.Phone{Address: hostOf(n), MAC: macOf(n), Images: images, Class: "a"})
+		phone := rollout.Phone{Address: hostOf(n), MAC: macOf(n), Images: images, Class: "a"}
+		if w.sites != nil {
+			phone.Site = w.sites[n]
+		}
+		plan.Phones = append(plan.Phones, phone)
 	}
 	next := 0
 	for i, size := range sizes {
@@ -280,6 +300,9 @@ func (w *world) process(change func(*rollout.Engine)) *process {
 	}
 	if change != nil {
 		change(p.Engine)
+	}
+	if target, phones := p.Target, w.at(p.Site); p.Site != "" {
+		p.Target = func(phone, image int) fleet.Target { return target(phones[phone], image) }
 	}
 	p.ctx, p.cancel = context.WithCancel(w.t.Context())
 	w.t.Cleanup(func() {

@@ -35,6 +35,24 @@ func (l *Ledger) ReadAll(ctx context.Context, rollout string) iter.Seq2[journal.
 	return l.records(ctx, "WHERE s.rollout = ? ORDER BY s.phone, e.seq", rollout)
 }
 
+// ReadAfter returns the events of a stream after a place, in order.
+func (l *Ledger) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq) iter.Seq2[journal.Event, error] {
+	return func(yield func(journal.Event, error) bool) {
+		where := "WHERE s.rollout = ? AND s.phone = ? AND e.seq > ? ORDER BY e.seq"
+		for record, err := range l.records(ctx, where, key.Rollout, key.Phone, int64(min(after, math.MaxInt64))) {
+			if !yield(record.Event, err) {
+				return
+			}
+		}
+	}
+}
+
+// ReadSite returns the events of the phones whose name begins with a site and a slash: stream by stream.
+func (l *Ledger) ReadSite(ctx context.Context, rollout, site string) iter.Seq2[journal.Record, error] {
+	const afterSlash = "0"
+	return l.records(ctx, "WHERE s.rollout = ? AND s.phone > ? AND s.phone < ? ORDER BY s.phone, e.seq", rollout, site+"/", site+afterSlash)
+}
+
 // ReadKinds returns what ReadAll does, without the events of other kinds: most of a journal is about steps that a list of rollouts does
 // not need.
 func (l *Ledger) ReadKinds(ctx context.Context, rollout string, kinds ...journal.Kind) iter.Seq2[journal.Record, error] {

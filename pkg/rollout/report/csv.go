@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +56,12 @@ const maxListCell = 500
 func (r *Report) WritePhoneList(w io.Writer) error {
 	c := csv.NewWriter(w)
 	seen := map[string]bool{}
-	_ = c.Write([]string{"address", "mac", "model", "part_number", "hw_level", "software_type", "minimum_version", "override", "reason", "note"})
+	header := []string{"address", "mac", "model", "part_number", "hw_level", "software_type", "minimum_version", "override", "reason", "note"}
+	sites := slices.ContainsFunc(r.Phones, func(p Phone) bool { return p.Site != "" })
+	if sites {
+		header = append(header, "site")
+	}
+	_ = c.Write(header)
 	for _, p := range r.Phones {
 		if !p.Outcome.NeedsSomebody() {
 			continue
@@ -69,10 +75,14 @@ func (r *Report) WritePhoneList(w io.Writer) error {
 		if p.plan.Override != "" {
 			override = "yes"
 		}
-		_ = c.Write([]string{
+		row := []string{
 			listCell(p.Address), mac, listCell(stated(known.Device)), listCell(stated(known.PartNumber)), listCell(stated(known.Level)), listCell(stated(known.SoftwareType)),
 			listCell(stated(known.Minimum)), override, listCell(bounded(p.plan.Override)), listCell(p.Note),
-		})
+		}
+		if sites {
+			row = append(row, listCell(p.Site))
+		}
+		_ = c.Write(row)
 	}
 	c.Flush()
 	return c.Error()

@@ -175,7 +175,7 @@ func (b *builder) add(r journal.Record) {
 // addToRollout takes over an event of the rollout itself.
 func (b *builder) addToRollout(e journal.Event) {
 	switch body := e.Body.(type) {
-	case journal.Planned:
+	case journal.Planned, journal.SiteCounted: // the phones say it
 		return
 	case journal.RunBegun:
 		if len(b.runs) < maxRuns {

@@ -85,10 +85,20 @@ func (s *sample) save() {
 	}
 }
 
+// stream returns the stream of a phone, or of a step of it: its site is in front.
+func (s *sample) stream(phone string) string {
+	for _, p := range s.plan.Phones {
+		if p.Site != "" && (phone == p.Address || strings.HasPrefix(phone, p.Address+" ")) {
+			return p.Site + "/" + phone
+		}
+	}
+	return phone
+}
+
 // happens adds events to a stream: of the rollout itself for "".
 func (s *sample) happens(phone string, after time.Duration, bodies ...journal.Body) {
 	s.t.Helper()
-	key := journal.Key{Rollout: s.name, Phone: phone}
+	key := journal.Key{Rollout: s.name, Phone: s.stream(phone)}
 	var events []journal.Event
 	for i, body := range bodies {
 		if reported, ok := body.(journal.Reported); ok {
@@ -258,7 +268,7 @@ func many(t testing.TB, n int) *sample {
 		case i > n-20:
 			continue
 		}
-		key := journal.Key{Rollout: s.name, Phone: at(i)}
+		key := journal.Key{Rollout: s.name, Phone: "berlin/" + at(i)}
 		batch := journal.Batch{Key: key, After: s.last[key]}
 		for k, body := range bodies {
 			if reported, ok := body.(journal.Reported); ok {

@@ -9,6 +9,19 @@ import (
 type Flags struct {
 	Given func(name string) bool // the flag was given
 	Bool  func(name string) bool // the flag has no value: giving it twice changes nothing
+
+	Server string // the flags that say which server has the journal, as the next command needs them; "" without a server
+}
+
+// rolloutForm finds a command about rollouts in a text, with its first argument.
+var rolloutForm = regexp.MustCompile(`cpupdate rollout [a-z]+(?: (?:'[^']*'|"[^"]*"|[^\s;,)]+))?`)
+
+// Whole adds to the commands about rollouts in a text the flags that say where the journal is.
+func (f Flags) Whole(text string) string {
+	if f.Server == "" {
+		return text
+	}
+	return rolloutForm.ReplaceAllStringFunc(text, func(command string) string { return command + " " + f.Server })
 }
 
 // adviceForm finds a flag in a hint, with the word before it.

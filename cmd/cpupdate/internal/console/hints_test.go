@@ -34,3 +34,23 @@ func TestFit(t *testing.T) {
 		}
 	}
 }
+
+// TestWhole adds where the journal is to the commands about rollouts in a text, and to nothing else.
+func TestWhole(t *testing.T) {
+	flags := Flags{Server: "--nats tls://a.example"}
+	for text, want := range map[string]string{
+		"to go on: cpupdate rollout resume spring, then cpupdate rollout run spring": "to go on: cpupdate rollout resume spring --nats tls://a.example, then cpupdate rollout run spring --nats tls://a.example",
+		"to see them: cpupdate rollout status":                                       "to see them: cpupdate rollout status --nats tls://a.example",
+		"cpupdate rollout run 'a; b'; or wait":                                       "cpupdate rollout run 'a; b' --nats tls://a.example; or wait",
+		"cpupdate rollout plan IMAGE --phones FILE":                                  "cpupdate rollout plan IMAGE --nats tls://a.example --phones FILE",
+		"see cpupdate help rollout plan":                                             "see cpupdate help rollout plan",
+		"cpupdate push cp600.bind --phones site.csv":                                 "cpupdate push cp600.bind --phones site.csv",
+	} {
+		if got := flags.Whole(text); got != want {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+		if got := (Flags{}).Whole(text); got != text {
+			t.Errorf("without a server: %s", got)
+		}
+	}
+}

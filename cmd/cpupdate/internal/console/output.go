@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -59,6 +60,11 @@ func (c *Console) Dialog(line string) { c.Output().Dialog(line) }
 func (c *Console) Report(err error) exit.Code {
 	if err == nil {
 		return exit.CodeOK
+	}
+	if own := (*exit.Error)(nil); errors.As(err, &own) {
+		for i, hint := range own.Hints {
+			own.Hints[i] = c.Flags.Whole(hint)
+		}
 	}
 	c.Output().Report(err)
 	return exit.Classify(err).Code

@@ -19,6 +19,7 @@ type Phones struct {
 	Phone  Phone
 	Permit Permits
 	List   string
+	Sites  bool // the phones of the list are not all reached from here: two sites may have the same address
 
 	Columns hwcheck.Columns // of the list, if their names are not those of the values
 }
@@ -139,7 +140,26 @@ func (o *Phones) listed(ctx context.Context) ([]hwcheck.ListedPhone, error) {
 	if err == nil && len(listed) == 0 {
 		err = exit.Errorf(exit.CodeSettings, "add a line for each phone", "phone list %s: contains no phones", o.List)
 	}
+	if err == nil && !o.Sites {
+		err = o.checkSites(listed)
+	}
 	return listed, err
+}
+
+// checkSites refuses a list in which two sites have the same address: from one machine, that is one phone.
+func (o *Phones) checkSites(listed []hwcheck.ListedPhone) error {
+	seen := map[string]int{}
+	for _, p := range listed {
+		contact, err := hwcheck.ContactAddress(p.Address)
+		if err != nil {
+			continue // it has none
+		}
+		if first, twice := seen[contact]; twice {
+			return exit.Errorf(exit.CodeSettings, "use a list for each site", "phone list %s: line %d has the address of line %d, at another site", o.List, p.Line, first)
+		}
+		seen[contact] = p.Line
+	}
+	return nil
 }
 
 func sameAddress(address, key string) bool {
@@ -148,7 +168,7 @@ func sameAddress(address, key string) bool {
 }
 
 func listedTarget(p hwcheck.ListedPhone, stored hwcheck.Phone) fleet.Target {
-	t := fleet.Target{Address: p.Address, MAC: p.MAC, Known: WithStored(p.Phone, stored), Override: p.Override, Reason: p.Reason}
+	t := fleet.Target{Address: p.Address, MAC: p.MAC, Known: WithStored(p.Phone, stored), Override: p.Override, Reason: p.Reason, Site: p.Site}
 	if !settings.IsSimulated(p.Note) {
 		t.Note = p.Note
 	}

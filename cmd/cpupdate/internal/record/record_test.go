@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
@@ -60,5 +62,33 @@ func TestStore(t *testing.T) {
 	}
 	if a, b := record.Token(), record.Token(); a == b || len(a) != 8 {
 		t.Errorf("%s, %s", a, b)
+	}
+}
+
+// TestServerErrors gives each error of a journal on a server an exit code and a hint of its own, which names no file.
+func TestServerErrors(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, kind := range []error{journal.ErrUnreachable, journal.ErrDenied, journal.ErrFull, journal.ErrForeign, journal.ErrNewer, journal.ErrDamaged, journal.ErrGone, journal.ErrIO} {
+		own := (*exit.Error)(nil)
+		err := record.Error(&journal.Error{Place: "tls://a.example:4222", Kind: kind, Text: "fails"})
+		want := exit.CodeSettings
+		if errors.Is(kind, journal.ErrUnreachable) {
+			want = exit.CodeUnreachable
+		}
+		if !errors.As(err, &own) || own.Code != want || len(own.Hints) != 1 || seen[own.Hints[0]] || strings.Contains(own.Hints[0], "--journal") || !errors.Is(err, kind) {
+			t.Errorf("%v: %+v", kind, own)
+			continue
+		}
+		seen[own.Hints[0]] = true
+	}
+	own := (*exit.Error)(nil)
+	err := record.Error(&journal.Error{Place: "tls://a.example:4222", Kind: journal.ErrUnreachable, Text: "cannot be reached", Err: x509.UnknownAuthorityError{}})
+	if !errors.As(err, &own) || own.Code != exit.CodeSettings || !strings.Contains(own.Hints[0], "--nats-ca FILE") {
+		t.Errorf("a certificate: %+v", own)
+	}
+	store := record.Store{Server: jetstream.Options{URL: "tls://a.example", Creds: "a b.nk", CA: "ca.pem"}}
+	if got := store.ServerFlags(); got != "--nats tls://a.example --nats-creds "+exit.Word("a b.nk")+" --nats-ca ca.pem" || (&record.Store{}).ServerFlags() != "" {
+		t.Error(got)
 	}
 }

@@ -8,10 +8,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 	"github.com/cpupdate/cpupdate/pkg/journal/sqlite"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -25,6 +29,9 @@ type Store struct {
 	FolderErr error  // why the state folder is unknown
 	Flag      string // file of --journal
 	Variable  string // file of $CPUPDATE_JOURNAL
+
+	Server  jetstream.Options // of --nats: the server that has the journal instead of a file
+	AckWait time.Duration     // how long a site belongs to a worker that the server does not hear of; 0: as package site says
 
 	Origin func() journal.Origin // returns who uses it; called only by a run that is recorded
 
@@ -47,6 +54,13 @@ func (s *Store) Path() (string, error) {
 
 // Open opens the journal. It makes one if there is none. The error has an exit code and a hint.
 func (s *Store) Open(ctx context.Context) (journal.Ledger, error) {
+	if s.OnServer() {
+		ledger, err := s.OpenServer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return ledger, nil
+	}
 	path, err := s.Path()
 	if err != nil {
 		return nil, err
@@ -62,12 +76,27 @@ func (s *Store) Open(ctx context.Context) (journal.Ledger, error) {
 	return ledger, nil
 }
 
+// Exists reports whether there is a journal: looking makes no file. Whether a server has one shows when it is opened.
+func (s *Store) Exists() (bool, error) {
+	if s.OnServer() {
+		return true, nil
+	}
+	path, err := s.Path()
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist), nil
+}
+
 // Error returns the error of a journal with exit code and hint.
 func Error(err error) error {
 	own, e, loss := (*exit.Error)(nil), (*journal.Error)(nil), (*rollout.LossError)(nil)
 	switch {
 	case err == nil, errors.As(err, &own):
 		return err
+	case errors.As(err, &e) && isOfServer(e):
+		return serverError(e)
 	case errors.As(err, &e):
 		return exit.New(exit.CodeSettings, err, hint(e.Kind))
 	case errors.As(err, &loss):

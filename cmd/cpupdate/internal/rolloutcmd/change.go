@@ -63,14 +63,17 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 	case Retry:
 		phones := saved.Failed(causes, only...)
 		doc.Phones = len(phones)
-		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason)
+		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason, causes)
 		said = console.Plural(len(phones), "phone") + " may begin anew; to go on: cpupdate rollout run " + exit.Word(name)
+	}
+	if err == nil && (change == Resume || change == Retry) && env.Journal.OnServer() {
+		err = offer(ctx, env, ledger, name)
 	}
 	if err != nil {
 		return failure(name, err)
 	}
 	return env.Console.Print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, env.Console.Layout(0).Line(console.Cells("rollout "+name+": "+said)...))
+		fmt.Fprintln(w, env.Console.Layout(0).Line(console.Cells("rollout "+name+": "+env.Console.Flags.Whole(said))...))
 	})
 }
 

@@ -37,7 +37,7 @@ type listedLine struct {
 // List shows the rollouts, the newest first.
 func List(ctx context.Context, env Env) error {
 	doc := listDocument{1, []listedLine{}}
-	made, err := exists(env)
+	made, err := env.Journal.Exists()
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func List(ctx context.Context, env Env) error {
 	}
 	return env.Console.Print(doc, func(w io.Writer) {
 		if len(doc.Rollouts) == 0 {
-			fmt.Fprintln(w, "there are no rollouts; to plan one: cpupdate rollout plan IMAGE --phones FILE")
+			fmt.Fprintln(w, env.Console.Flags.Whole("there are no rollouts; to plan one: cpupdate rollout plan IMAGE --phones FILE"))
 		}
 		table := env.Console.Table(0)
 		table.Limit = 24

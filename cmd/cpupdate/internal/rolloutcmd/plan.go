@@ -53,6 +53,7 @@ type planner struct {
 
 // Plan decides which phones get which image, in which waves, and keeps that in the journal. It changes no phone.
 func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Time) error {
+	o.Phones.Sites = env.Journal.OnServer()
 	p := &planner{env: env, o: o}
 	if err := p.parse(now); err != nil {
 		return err
@@ -73,7 +74,7 @@ func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Tim
 		return exit.New(exit.CodeSettings, err)
 	}
 	plan.Permits = p.permits
-	if err := p.save(ctx, plan, now); err != nil {
+	if err := cmp.Or(p.checkSites(plan), p.save(ctx, plan, now)); err != nil {
 		return err
 	}
 	return env.Console.Print(planDocument{1, p.o.Name, plan, p.forecast.document()}, p.text(plan))
@@ -211,7 +212,7 @@ func (p *planner) candidate(t fleet.Target, r fleet.Result) rollout.Candidate {
 		c.Known = r.Known
 	}
 	c.Phone = rollout.Phone{
-		Address: t.Address, MAC: cmp.Or(t.MAC, r.After.MAC), Note: t.Note, Queried: answered, Stated: t.Known,
+		Address: t.Address, MAC: cmp.Or(t.MAC, r.After.MAC), Note: t.Note, Site: t.Site, Queried: answered, Stated: t.Known,
 		Running: r.After.Version, Device: r.After.Type, Type: r.After.SoftwareType, Part: r.After.PartNumber,
 	}
 	if t.Override {
@@ -242,6 +243,9 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 		return err
 	}
 	defer ledger.Close()
+	if err := p.store(ctx, ledger, plan); err != nil {
+		return err
+	}
 	planned := journal.Planned{By: p.env.Journal.Origin()}
 	for _, rule := range plan.Permits.Rules() {
 		planned.Overrides = append(planned.Overrides, journal.Override{Rule: rule})
@@ -288,7 +292,7 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 		}
 		if len(plan.Waves) > 0 {
 			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
-			fmt.Fprintf(w, "Nothing was changed so far. To carry it out: cpupdate rollout run %s\n", exit.Word(p.o.Name))
+			fmt.Fprintln(w, "Nothing was changed so far. To carry it out: "+con.Flags.Whole("cpupdate rollout run "+exit.Word(p.o.Name)))
 		}
 	}
 }

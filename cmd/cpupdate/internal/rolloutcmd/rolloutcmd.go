@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -56,6 +54,8 @@ func failure(name string, err error) error {
 		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status")
 	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrPlan):
 		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
+	case errors.Is(err, rollout.ErrProgram):
+		return exit.New(exit.CodeSettings, err, "use the cpupdate that made the plan, or a newer one")
 	case errors.Is(err, journal.ErrExists):
 		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+word)
 	case errors.As(err, &taken):
@@ -94,20 +94,10 @@ func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, err
 	if (journal.Key{Rollout: name}).Check() != nil { // no rollout can have it; it may be very long
 		return nil, failure("", fmt.Errorf("rollout %s: %w", exit.ShownArgument(secret.Cut(name, journal.MaxRollout)), rollout.ErrNoRollout))
 	}
-	if made, err := exists(env); err != nil || !made {
+	if made, err := env.Journal.Exists(); err != nil || !made {
 		return nil, cmp.Or(err, failure(name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}
 	return env.Journal.Open(ctx)
-}
-
-// exists reports whether there is a journal: looking makes none.
-func exists(env Env) (bool, error) {
-	path, err := env.Journal.Path()
-	if err != nil {
-		return false, err
-	}
-	_, err = os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist), nil
 }
 
 // label returns the name of a phone for people.

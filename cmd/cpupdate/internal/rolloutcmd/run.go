@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -42,6 +43,7 @@ type runner struct {
 	saved    *rollout.Saved
 	known    *rollout.Follower // of the same rollout
 	private  bool              // nobody else can write the journal
+	fetch    fetchFunc         // returns the file of an image; nil: where the plan says
 	delivery *delivery.Delivery
 	table    *hwcheck.Table
 	view     *view
@@ -50,6 +52,9 @@ type runner struct {
 
 // Run carries out a rollout, or goes on with it.
 func Run(ctx context.Context, env Env, o RunOptions, name string) error {
+	if env.Journal.OnServer() {
+		return runCentre(ctx, env, o, name)
+	}
 	if err := o.validate(); err != nil {
 		return err
 	}
@@ -81,7 +86,7 @@ func (o *RunOptions) validate() error {
 		return err
 	}
 	if o.Settle < 0 {
-		return exit.Usage("rollout run", "--settle %s: must be greater than zero", o.Settle)
+		return exit.Usage(o.Route.Command, "--settle %s: must be greater than zero", o.Settle)
 	}
 	return nil
 }
@@ -127,6 +132,11 @@ func (r *runner) load(ctx context.Context) error {
 	}
 	l.Seal, l.SHA256 = true, true
 	for i, planned := range r.saved.Plan.Images {
+		if r.fetch != nil {
+			if planned.Path, err = r.fetch(ctx, planned); err != nil {
+				return err
+			}
+		}
 		image := r.delivery.Images[i]
 		image.File, image.Read = l.LoadOpen(ctx, planned.Path)
 		if image.Read.Err != nil {
@@ -140,40 +150,16 @@ func (r *runner) load(ctx context.Context) error {
 	return nil
 }
 
-// run carries the rollout out with everything that it needs on this machine.
+// run carries the rollout out.
 func (r *runner) run(ctx context.Context) error {
-	d := r.delivery
-	r.need(time.Now())
-	for i := range r.saved.Plan.Phones {
-		d.Phones = append(d.Phones, r.target(i))
-	}
-	if err := d.Prepare(ctx); err != nil {
-		return err
-	}
-	if err := r.keep(ctx); err != nil {
-		return err
-	}
-	engine := &rollout.Engine{
-		Ledger: r.ledger, Name: r.saved.Name, Causes: causes, Gap: r.o.Listen.Interval,
-		Begun: journal.RunBegun{Run: token(), By: r.env.Journal.Origin(), Route: d.Route()},
-	}
-	server, err := d.Listen(ctx, engine.Handle)
+	engine, server, err := r.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	if err := d.Begin(ctx, server); err != nil {
-		return err
-	}
 	r.known.Detach()
 	r.view = newView(r.env.Console, r.known)
-	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back, Settle: r.o.Settle}
-	engine.Target = func(phone, image int) fleet.Target {
-		t := d.Phones[phone]
-		t.Image = d.ImageFor(phone, image)
-		return t
-	}
-	engine.Event, engine.Decided, engine.Others = r.event, r.view.decided, r.others
+	engine.Event, engine.Decided = r.event, r.view.decided
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
@@ -181,6 +167,40 @@ func (r *runner) run(ctx context.Context) error {
 	decision, err := engine.Run(ctx)
 	stop()
 	return r.ended(ctx, decision, err)
+}
+
+// begin returns an engine with everything that it needs on this machine. The caller closes the server.
+func (r *runner) begin(ctx context.Context) (*rollout.Engine, *callback.Server, error) {
+	d := r.delivery
+	r.need(time.Now())
+	for i := range r.saved.Plan.Phones {
+		d.Phones = append(d.Phones, r.target(i))
+	}
+	if err := d.Prepare(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := r.keep(ctx); err != nil {
+		return nil, nil, err
+	}
+	engine := &rollout.Engine{
+		Ledger: r.ledger, Name: r.saved.Name, Site: r.saved.Site, Causes: causes, Gap: r.o.Listen.Interval, Others: r.others,
+		Begun: journal.RunBegun{Run: token(), By: r.env.Journal.Origin(), Route: d.Route()},
+	}
+	server, err := d.Listen(ctx, engine.Handle)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.Begin(ctx, server); err != nil {
+		server.Close()
+		return nil, nil, err
+	}
+	engine.Crew, engine.Base = server.Runner, fleet.Plan{Table: r.table, Back: server.Back, Settle: r.o.Settle}
+	engine.Target = func(phone, image int) fleet.Target {
+		t := d.Phones[phone]
+		t.Image = d.ImageFor(phone, image)
+		return t
+	}
+	return engine, server, nil
 }
 
 // need notes which images and phones this run may need: none, if nothing is left to do.

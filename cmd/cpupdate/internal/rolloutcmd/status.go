@@ -36,6 +36,8 @@ type statusDocument struct {
 	Waves  []waveStatus  `json:"waves"`
 	Phones []phoneStatus `json:"phones"` // those that failed
 
+	Sites []siteStatus `json:"sites,omitempty"` // that the wave waits for
+
 	Permits rollout.Permits `json:"permits,omitzero"`
 
 	Last time.Time       `json:"last_event,omitzero"` // when the newest event was recorded
@@ -65,8 +67,9 @@ type phoneStatus struct {
 
 func statusOf(s *rollout.Saved) statusDocument {
 	state := s.State(causes)
+	d := s.Plan.Decide(state, time.Now())
 	doc := statusDocument{
-		Schema: 1, Event: "status", Name: s.Name, Next: string(s.Plan.Decide(state, time.Now()).Verb), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{},
+		Schema: 1, Event: "status", Name: s.Name, Next: string(d.Verb), Sites: sitesLeft(s, state, d), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{},
 		Permits: s.Plan.Permits,
 	}
 	for w := range s.Plan.Waves {
@@ -159,13 +162,14 @@ func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Wri
 				fmt.Sprintf("%d updated, %d failed, %d on their way, %d waiting", line.Updated, line.Failed, line.OnWay, line.Waiting))...)
 		}
 		table.Draw(w)
+		writeSites(w, con, doc.Sites)
 		phones := con.Table(2)
 		for _, p := range doc.Phones {
 			phones.Row(console.Cells(p.Failure, label(rollout.Phone{Address: p.Address, Note: p.Note}), p.Why)...)
 		}
 		phones.Draw(w)
 		if last != "" {
-			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(last)...))
+			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(con.Flags.Whole(last))...))
 		}
 	}
 }

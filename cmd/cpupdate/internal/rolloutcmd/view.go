@@ -19,6 +19,7 @@ import (
 type view struct {
 	con   *console.Console
 	watch bool          // another process carries the rollout out, if any does
+	asks  bool          // a person is asked before a wave
 	base  rollout.Meter // of earlier runs, for as long as none of this one was measured
 
 	mu    sync.Mutex
@@ -252,7 +253,7 @@ func (v *view) show(d rollout.Decision) {
 		line = "paused" + reason(s) + "; to go on, in another terminal: cpupdate rollout resume " + exit.Word(s.Name)
 	case rollout.Ask:
 		v.endBar()
-		if v.watch || !v.con.CanPrompt() {
+		if !v.asks && (v.watch || !v.con.CanPrompt()) {
 			line = fmt.Sprintf("wave %d waits for you: look at the phones, then, in another terminal: cpupdate rollout resume %s", d.Wave+1, exit.Word(s.Name))
 		}
 	case rollout.Over:
@@ -261,7 +262,7 @@ func (v *view) show(d rollout.Decision) {
 	}
 	v.emit(doc, func(w io.Writer) {
 		if line != "" {
-			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...))
+			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(v.con.Flags.Whole(line))...))
 		}
 	})
 	if v.wave >= 0 && v.bar == nil && (d.Verb == rollout.Run || d.Verb == rollout.Wait) {
@@ -298,7 +299,7 @@ func (v *view) endWave() {
 	}
 	ended := count.Updated+count.Failed == count.Phones
 	if v.wave = -1; ended && !v.con.JSON {
-		v.say(func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(line)...)) })
+		v.say(func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(v.con.Flags.Whole(line))...)) })
 	}
 }
 

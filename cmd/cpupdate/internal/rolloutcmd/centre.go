@@ -1,0 +1,211 @@
+package rolloutcmd
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/site"
+)
+
+// queueOf returns the queue of sites of the server that has a journal.
+func queueOf(env Env, ledger journal.Ledger) site.Queue {
+	server, _ := ledger.(*jetstream.Ledger)
+	return site.Queue{Ledger: server, AckWait: env.Journal.AckWait}
+}
+
+// checkSites refuses a plan of phones that no worker would take on.
+func (p *planner) checkSites(plan rollout.Plan) error {
+	if !p.env.Journal.OnServer() {
+		return nil
+	}
+	n, first := 0, ""
+	for _, phone := range plan.Phones {
+		if phone.GetsImage() && phone.Site == "" {
+			if n++; n == 1 {
+				first = label(phone)
+			}
+		}
+	}
+	if n > 0 {
+		return exit.Errorf(exit.CodeSettings, "add a column site to the phone list: the name that the worker there has with --site", "%s without a site, such as %s: no worker would update them", console.Plural(n, "phone"), first)
+	}
+	return nil
+}
+
+// store puts the images of a plan on the server that has the journal, for the workers.
+func (p *planner) store(ctx context.Context, ledger journal.Ledger, plan rollout.Plan) error {
+	server, on := ledger.(*jetstream.Ledger)
+	if !on {
+		return nil
+	}
+	for _, image := range plan.Images {
+		if err := p.storeOne(ctx, site.Images{Ledger: server}, image); err != nil {
+			return failure(p.o.Name, err)
+		}
+	}
+	return nil
+}
+
+// storeOne puts one image on the server.
+func (p *planner) storeOne(ctx context.Context, server site.Images, image rollout.Image) error {
+	file, err := os.Open(image.Path)
+	if err != nil {
+		return exit.New(exit.CodeImage, err)
+	}
+	defer file.Close()
+	err = server.Put(ctx, image.SHA256, io.NewSectionReader(file, 0, image.Size))
+	if errors.Is(err, site.ErrDamaged) {
+		return exit.Errorf(exit.CodeImage, "leave the file alone, and try again", "%s: it was changed while it was stored on the server", images.DisplayName(image.Path))
+	}
+	return err
+}
+
+// offer lets workers carry out a rollout at the sites with phones that are not updated.
+func offer(ctx context.Context, env Env, ledger journal.Ledger, name string) error {
+	saved, err := rollout.Load(ctx, ledger, name)
+	if err != nil {
+		return err
+	}
+	return queueOf(env, ledger).Offer(ctx, name, sitesToOffer(saved)...)
+}
+
+// sitesToOffer returns the sites with phones that are not updated.
+func sitesToOffer(s *rollout.Saved) []string {
+	var sites []string
+	for i, at := range s.State(causes).Phones {
+		if p := s.Plan.Phones[i]; p.GetsImage() && !at.Updated && p.Site != "" {
+			sites = append(sites, p.Site)
+		}
+	}
+	slices.Sort(sites)
+	return slices.Compact(sites)
+}
+
+// runCentre lets the workers of the sites carry out a rollout, and shows it until it ends. It drives no phone.
+func runCentre(ctx context.Context, env Env, o RunOptions, name string) error {
+	if len(o.Given) > 0 {
+		return exit.Errorf(exit.CodeUsage, "give the flag to the workers: cpupdate help rollout work", "%s is a flag of the workers: with --nats, they update the phones", keptName(o.Given[0]))
+	}
+	ledger, f, err := openFollowed(ctx, env, name)
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+	if len(f.Saved.Sites) == 0 {
+		return exit.Errorf(exit.CodeSettings, "make the plan again, with another name and a phone list that has a column site", "rollout %s has no sites: no worker would carry it out", exit.ShownArgument(name))
+	}
+	c := &centre{env: env, ledger: ledger, f: f, view: newView(env.Console, f)}
+	c.view.watch, c.view.asks = true, env.Console.CanPrompt()
+	if !over(f.Saved, time.Now()) {
+		if err := queueOf(env, ledger).Offer(ctx, name, sitesToOffer(f.Saved)...); err != nil {
+			return failure(name, err)
+		}
+		env.Console.NoteAbout("note", name, "offered to the workers of "+console.Plural(len(sitesToOffer(f.Saved)), "site"))
+	}
+	env.Console.KeepPipes()
+	return c.run(ctx)
+}
+
+// A centre shows a rollout that workers carry out.
+type centre struct {
+	env    Env
+	ledger journal.Ledger
+	f      *rollout.Follower
+	view   *view
+}
+
+// run shows the rollout until it ends, and returns the error that ends the command.
+func (c *centre) run(ctx context.Context) error {
+	name := c.f.Saved.Name
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	read := make(chan error, 1)
+	go func() { read <- c.view.read(reading, c.ledger) }()
+	refused, err := c.follow(ctx, read)
+	cancel()
+	c.view.mu.Lock()
+	c.view.endBar()
+	c.view.mu.Unlock()
+	saved, loadErr := rollout.Load(context.WithoutCancel(ctx), c.ledger, name)
+	if loadErr == nil {
+		if printErr := c.env.Console.Emit(statusOf(saved), statusText(c.env.Console, saved, "")); err == nil {
+			err = printErr
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return exit.Errorf(exit.CodeInterrupted, "to show it again: cpupdate rollout run "+exit.Word(name)+"; to end it: cpupdate rollout stop "+exit.Word(name), "interrupted: the workers go on with the rollout")
+	case err != nil:
+		return failure(name, err)
+	case loadErr != nil:
+		return failure(name, loadErr)
+	}
+	d := saved.Plan.Decide(saved.State(causes), time.Now())
+	if refused {
+		d.Verb = rollout.Ask
+	}
+	return outcome(saved, d)
+}
+
+// follow shows what happens until the rollout is over. refused says that a person did not open a wave.
+func (c *centre) follow(ctx context.Context, read <-chan error) (refused bool, err error) {
+	ticker := time.NewTicker(watchTime)
+	defer ticker.Stop()
+	for asked := -1; ; { // the answer takes a moment to come back from the journal
+		if c.view.look(time.Now()) {
+			return false, nil
+		}
+		if d, asks := c.view.question(); asks && d.Wave != asked {
+			asked = d.Wave
+			r := &runner{env: c.env}
+			switch open, err := r.ask(ctx, c.f.Saved, d); {
+			case err != nil:
+				return false, err
+			case !open:
+				return true, nil
+			}
+			if err := rollout.Resume(ctx, c.ledger, c.f.Saved.Name, c.env.Journal.Origin(), causes); err != nil && !isNothing(err) {
+				return false, err
+			}
+		}
+		select {
+		case err := <-read:
+			return false, err
+		case <-ctx.Done():
+			return false, <-read
+		case <-ticker.C:
+		}
+	}
+}
+
+// question reports whether a person is to be asked now.
+func (v *view) question() (rollout.Decision, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.f.Saved
+	d := s.Plan.Decide(s.State(causes), time.Now())
+	return d, v.asks && d.Verb == rollout.Ask
+}
+
+// keptName returns the name of a flag as the journal keeps it.
+func keptName(kept string) string {
+	for i, r := range kept {
+		if r == '=' {
+			return kept[:i]
+		}
+	}
+	return kept
+}
+
+// isNothing reports whether a change was made already.
+func isNothing(err error) bool { return errors.Is(err, rollout.ErrNothing) }

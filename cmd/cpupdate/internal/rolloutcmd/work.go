@@ -1,0 +1,340 @@
+package rolloutcmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/site"
+)
+
+// fetchFunc returns the file of an image of a plan.
+type fetchFunc func(context.Context, rollout.Image) (path string, err error)
+
+// WorkOptions are the flags of rollout work.
+type WorkOptions struct {
+	RunOptions
+	Site string
+
+	Cache    string // folder of the images
+	CacheErr error  // why there is no such folder
+}
+
+// Times of a worker.
+const (
+	laterTime = time.Minute // before a rollout is tried again that could not be carried out
+	clockOff  = time.Minute // that a clock may be wrong without a warning
+)
+
+// A worker carries out rollouts at a site, one after the other.
+type worker struct {
+	env    Env
+	o      WorkOptions
+	ledger *jetstream.Ledger
+	queue  site.Queue
+
+	mu   sync.Mutex
+	said string            // the last reason to wait
+	told map[string]string // the last problem with each rollout
+}
+
+// Work carries out the rollouts of a site as they come, until it is interrupted, which is its normal end: the phones that are on
+// their way then are followed first.
+func Work(ctx context.Context, env Env, o WorkOptions) error {
+	if err := o.check(env); err != nil {
+		return err
+	}
+	env.Journal.Server.Site = o.Site
+	ledger, err := env.Journal.OpenServer(ctx)
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+	env.Console.KeepPipes()
+	w := &worker{env: env, o: o, ledger: ledger, queue: site.Queue{Ledger: ledger}, told: map[string]string{}}
+	w.tell("", "ready", "waits for a rollout; press Ctrl-C to end")
+	for {
+		lease, err := w.queue.Take(ctx, o.Site, w.waits)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return record.Error(err)
+		}
+		if err := w.work(ctx, lease); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// check rejects flags that cannot be used.
+func (o *WorkOptions) check(env Env) error {
+	if !env.Journal.OnServer() {
+		return exit.Usage("rollout work", "--nats URL is missing: the server that has the journal")
+	}
+	if _, err := hwcheck.ParseSite(o.Site); err != nil {
+		return exit.Usage("rollout work", "--site: %w", err)
+	}
+	if o.Cache == "" {
+		return exit.New(exit.CodeSettings, fmt.Errorf("the folder for images cannot be found: %w", o.CacheErr), "name one with --image-cache FOLDER")
+	}
+	return o.validate()
+}
+
+// waits says why there is nothing to ask for now, once for each reason.
+func (w *worker) waits(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if text := err.Error(); text != w.said {
+		w.said = text
+		w.env.Console.NoteAbout("note", "site "+w.o.Site, text+"; it is tried again")
+	}
+}
+
+// work carries out a rollout at the site, and gives the lease back. The error ends the worker.
+func (w *worker) work(ctx context.Context, lease *site.Lease) error {
+	late := context.WithoutCancel(ctx)
+	name := lease.Rollout()
+	w.mu.Lock()
+	w.said = ""
+	w.mu.Unlock()
+	w.warnClock(name, lease.Ahead())
+	decision, err := w.carry(ctx, lease)
+	stopped := ctx.Err() != nil
+	switch {
+	case !lease.Alive():
+		if err == nil || errors.Is(err, rollout.ErrLease) {
+			err = site.ErrLost
+		}
+		w.problem(name, err)
+		return nil
+	case stopped && (err == nil || errors.Is(err, rollout.ErrLease) || errors.Is(err, context.Canceled)):
+		w.tell(name, "given-back", "given back: another worker of the site may go on")
+		return w.unheard(name, lease.GiveBack(late, 0))
+	case err == nil || errors.Is(err, rollout.ErrNoRollout) || errors.Is(err, rollout.ErrNoSite):
+		if err != nil {
+			w.problem(name, err)
+		}
+		return w.done(late, lease, decision)
+	case w.ends(err):
+		if isLocked(err) {
+			_ = lease.Done(late) // another worker must not try the password again
+		} else {
+			_ = lease.GiveBack(late, 0)
+		}
+		return w.explained(name, err)
+	}
+	w.problem(name, err)
+	return w.unheard(name, lease.GiveBack(late, laterTime))
+}
+
+// ends reports whether an error of a rollout ends the worker: it is about this machine, not about the rollout or the server.
+func (w *worker) ends(err error) bool {
+	own, failure, taken := (*exit.Error)(nil), (*fleet.Failure)(nil), (*rollout.TakenError)(nil)
+	ofJournal := (*journal.Error)(nil)
+	switch {
+	case errors.As(err, &taken), errors.As(err, &ofJournal), isLoss(err), errors.Is(err, site.ErrMissing), errors.Is(err, site.ErrDamaged), errors.Is(err, rollout.ErrIncomplete):
+		return false
+	case errors.As(err, &failure):
+		return isLocked(err)
+	}
+	return errors.As(err, &own)
+}
+
+func isLocked(err error) bool {
+	f := (*fleet.Failure)(nil)
+	return errors.As(err, &f) && f.Kind == fleet.KindLocked
+}
+
+// carry carries out a rollout with everything that it needs on this machine. Once the command is interrupted or the lease is lost,
+// it begins no phone, and follows those that are on their way.
+func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision, error) {
+	none := rollout.Decision{}
+	saved, err := rollout.LoadSite(ctx, w.ledger, lease.Rollout(), w.o.Site)
+	if err == nil {
+		err = saved.Check()
+	}
+	if err != nil {
+		return none, err
+	}
+	w.tell(saved.Name, "begun", "begins: "+console.Plural(len(saved.Plan.Phones), "phone")+" here")
+	store := site.Images{Ledger: w.ledger, Folder: w.o.Cache}
+	r := &runner{env: w.env, o: w.o.RunOptions, ledger: w.ledger, saved: saved, fetch: func(ctx context.Context, image rollout.Image) (string, error) {
+		path, err := store.Fetch(ctx, image.SHA256, image.Size)
+		if err != nil {
+			return "", fmt.Errorf("image %s: %w", image.Name, err)
+		}
+		return path, nil
+	}}
+	if err := r.resolve(ctx); err != nil {
+		return none, err
+	}
+	defer r.close()
+	if err := r.load(ctx); err != nil {
+		return none, err
+	}
+	engine, server, err := r.begin(ctx)
+	if err != nil {
+		return none, err
+	}
+	defer server.Close()
+	engine.Alive = func() bool { return ctx.Err() == nil && lease.Alive() }
+	engine.Event = func(phone int, e fleet.Event) {
+		r.failed.event(phone, e)
+		w.phone(saved.Plan.Phones[phone], phone, e)
+	}
+	engine.Decided = w.decided
+	return engine.Run(context.WithoutCancel(ctx))
+}
+
+// done gives a lease back because nothing is left to do at the site. A person may have let the rollout go on a moment before.
+func (w *worker) done(ctx context.Context, lease *site.Lease, d rollout.Decision) error {
+	name := lease.Rollout()
+	w.tell(name, "done", map[rollout.Verb]string{
+		rollout.Over: "stopped by a limit", rollout.Stop: "stopped by a person", rollout.Done: "nothing is left to do here",
+	}[d.Verb])
+	if err := lease.Done(ctx); err != nil {
+		return w.unheard(name, err)
+	}
+	saved, err := rollout.LoadSite(ctx, w.ledger, name, w.o.Site)
+	if err != nil {
+		return nil //nolint:nilerr // it was said before, or there is nothing to offer
+	}
+	switch saved.Plan.Decide(saved.State(causes), time.Now()).Verb {
+	case rollout.Run, rollout.Wait, rollout.Ask, rollout.Paused:
+		return w.unheard(name, w.queue.Again(ctx, name, w.o.Site))
+	case rollout.Over, rollout.Stop, rollout.Done:
+	}
+	return nil
+}
+
+// unheard says that the server does not know that a lease was given back: it finds out by itself.
+func (w *worker) unheard(name string, err error) error {
+	if err != nil {
+		w.problem(name, err)
+	}
+	return nil
+}
+
+// warnClock says what a wrong clock of this machine means.
+func (w *worker) warnClock(name string, ahead time.Duration) {
+	how := "ahead of"
+	if ahead < 0 {
+		ahead, how = -ahead, "behind"
+	}
+	if ahead > clockOff {
+		w.env.Console.NoteAbout("warning", name, fmt.Sprintf("the clock of this machine is %s %s the server's: windows and the time that phones may take (--settle) go by it; set it right", console.Span(ahead.Round(time.Second)), how))
+	}
+}
+
+// explained returns the error of a rollout with exit code and hint.
+func (w *worker) explained(name string, err error) error {
+	if f := (*fleet.Failure)(nil); errors.As(err, &f) {
+		return exit.New(codeOf(f), f, "to go on: cpupdate rollout run "+exit.Word(name)+", at the centre")
+	}
+	switch {
+	case errors.Is(err, site.ErrMissing), errors.Is(err, site.ErrDamaged):
+		return exit.New(exit.CodeImage, err, "store it again: make another plan with the same image at the centre")
+	case errors.Is(err, rollout.ErrNoSite):
+		return exit.New(exit.CodeSettings, err, "use the name of the site that the phone list has")
+	}
+	return failure(name, err)
+}
+
+// problem says why a rollout is not carried out here now, and that the worker goes on.
+func (w *worker) problem(name string, err error) {
+	own := (*exit.Error)(nil)
+	text := err.Error()
+	if errors.As(w.explained(name, err), &own) && len(own.Hints) > 0 {
+		text += "; " + w.env.Console.Flags.Whole(own.Hints[0])
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.told[name] == text {
+		return // it was tried again
+	}
+	w.told[name] = text
+	w.env.Console.NoteAbout("warning", cmp.Or(name, "site "+w.o.Site), text)
+}
+
+// workDocument is what a worker does as JSON.
+type workDocument struct {
+	Schema int       `json:"schema"`
+	Event  string    `json:"event"` // work
+	Time   time.Time `json:"time"`
+	Site   string    `json:"site"`
+	Name   string    `json:"name,omitempty"` // of the rollout
+	State  string    `json:"state"`          // ready, begun, done, given-back
+}
+
+// tell shows what the worker does.
+func (w *worker) tell(name, state, text string) {
+	line := "site " + w.o.Site + ": " + text
+	if name != "" {
+		line = "rollout " + name + " at site " + w.o.Site + ": " + text
+	}
+	w.emit(workDocument{1, "work", time.Now().UTC(), w.o.Site, name, state}, line)
+}
+
+// phone shows the end of a phone.
+func (w *worker) phone(p rollout.Phone, number int, e fleet.Event) {
+	if e.Step != fleet.StepDone && e.Step != fleet.StepFailed {
+		return
+	}
+	doc := phoneDocument{1, "phone", e.At.UTC(), number + 1, p.Address, p.Note, string(e.Outcome), e.Device.Version, ""}
+	if f := e.Failure; f != nil {
+		doc.Outcome, doc.Why = string(f.Kind), f.Error()
+	}
+	w.emit(doc, doc.Outcome+": "+label(p)+lineOf(doc.Why))
+}
+
+// decided shows what comes next at the site.
+func (w *worker) decided(s *rollout.Saved, d rollout.Decision) {
+	doc := decisionDocument{1, "next", string(d.Verb), d.Wave + 1, nil, d.Reached.String()}
+	line := "rollout " + s.Name + " at site " + w.o.Site + ": "
+	switch d.Verb {
+	case rollout.Run:
+		line += fmt.Sprintf("wave %d of %d (%s)", d.Wave+1, len(s.Plan.Waves), s.Plan.Waves[d.Wave].Name)
+	case rollout.Wait:
+		if d.Until.IsZero() {
+			line += "waits for other sites"
+			break
+		}
+		until := d.Until.UTC()
+		doc.Until = &until
+		line += "no phone is begun until " + d.Until.Local().Format(time.DateTime)
+	case rollout.Paused:
+		line += "paused" + reason(s)
+	case rollout.Ask:
+		line += fmt.Sprintf("wave %d waits for a person at the centre", d.Wave+1)
+	case rollout.Over, rollout.Stop, rollout.Done:
+		line = "" // done says so
+	}
+	if d.Verb != rollout.Over {
+		doc.Limit = ""
+	}
+	w.emit(doc, line)
+}
+
+// emit shows a document, or a line.
+func (w *worker) emit(doc any, line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.env.Console.Emit(doc, func(out io.Writer) { // nobody may read it any more; the phones are followed anyway
+		if line != "" {
+			fmt.Fprintln(out, w.env.Console.Layout(0).Line(console.Cells(line)...))
+		}
+	})
+}

@@ -1,0 +1,347 @@
+package rollout_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/journal"
+	"github.com/cpupdate/cpupdate/pkg/rollout"
+)
+
+// TestSimulateSites carries out rollouts at several sites, with a worker or two at each, and disturbs them: networks are cut,
+// heartbeats fail, workers are killed, acknowledgements are lost, people pause, stop and retry. The environment is that of
+// TestSimulate.
+func TestSimulateSites(t *testing.T) {
+	usual := 4
+	if underRace {
+		usual = 2
+	}
+	seeds, phones, first := env("SEEDS", usual), env("PHONES", 12), env("SEED", 1)
+	var stops, told, runs int
+	for seed := first; seed < first+seeds; seed++ {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			s := simulateSites(t, seed, phones, sabotage{})
+			for _, problem := range s.problems {
+				t.Errorf("seed %d with %d phones: %s (repeat: make simulate SEED=%[1]d SEEDS=1 PHONES=%[2]d)", seed, phones, problem)
+			}
+			stops, told, runs = stops+s.stops, told+s.told, runs+len(s.runs)
+		})
+	}
+	t.Logf("%d rollouts of %d phones, %d disturbances, %d runs, %d phones instructed", seeds, phones, stops, runs, told)
+}
+
+// A sitesSim is a rollout at several sites.
+type sitesSim struct {
+	*simulation
+	names  []string // of the sites
+	queue  queue
+	hosts  []*host
+	loses  bool // acknowledgements
+	wait   sync.WaitGroup
+	making sync.Mutex // of processes
+
+	rmu   sync.Mutex
+	runs  map[string]*siteRun
+	ended bool
+}
+
+// A siteRun is a run of a worker.
+type siteRun struct {
+	site      string
+	confirmed []time.Time // when its lease was
+	over      bool
+	overlaps  bool // another one of the site went on when it began
+}
+
+// simulateSites carries out a rollout, and returns what was wrong.
+func simulateSites(t *testing.T, seed, phones int, how sabotage) *sitesSim {
+	t.Helper()
+	random := rand.New(rand.NewPCG(uint64(seed), 11)) //nolint:gosec // a test that repeats
+	s := &sitesSim{simulation: &simulation{seed: seed, random: random, how: how}, queue: queue{jobs: map[string]*message{}}, runs: map[string]*siteRun{}}
+	synctest.Test(t, func(t *testing.T) {
+		s.world = newWorld(t)
+		s.stalls, s.retried = map[string]bool{}, map[int]int{}
+		s.opened, s.simulation.ended, s.busy, s.on = map[int]bool{}, map[int]time.Time{}, map[string]int{}, map[string]bool{}
+		for n := range 2 + random.IntN(3) {
+			s.names = append(s.names, fmt.Sprint("site", n))
+		}
+		for n := range phones {
+			faults := s.faults()
+			s.stalls[macOf(n)] = slices.Contains(faults, "stalls-mid-download")
+			s.phone(faults...)
+			s.sites = append(s.sites, s.names[random.IntN(len(s.names))])
+		}
+		s.names = slices.DeleteFunc(s.names, func(site string) bool { return !slices.Contains(s.sites, site) })
+		s.loses = random.IntN(2) == 0
+		s.choose(phones)
+		s.drive()
+		s.checkSites()
+	})
+	return s
+}
+
+// drive carries the rollout out, with disturbances.
+func (s *sitesSim) drive() {
+	s.queue.publish(s.names...)
+	for _, site := range s.names {
+		for range 1 + s.random.IntN(2) {
+			h := &host{s: s, site: site}
+			s.hosts = append(s.hosts, h)
+			s.wait.Go(h.work)
+		}
+	}
+	left := max(s.random.IntN(12)-3, 0)
+	for start := time.Now(); !s.person(); {
+		pause := time.Duration(s.random.ExpFloat64() * float64(3*time.Minute))
+		if left == 0 {
+			pause = time.Minute
+		}
+		time.Sleep(pause)
+		if left > 0 {
+			left--
+			s.stops++
+			s.disturb()
+		}
+		if time.Since(start) > 60*24*time.Hour {
+			s.problem("the rollout does not end: %s", s.ends())
+			break
+		}
+	}
+	s.rmu.Lock()
+	s.ended = true
+	s.rmu.Unlock()
+	for _, h := range s.hosts {
+		h.kill(0)
+	}
+	s.wait.Wait()
+}
+
+// over reports whether the test ends.
+func (s *sitesSim) isOver() bool {
+	s.rmu.Lock()
+	defer s.rmu.Unlock()
+	return s.ended
+}
+
+// person does what a person does who looks at the rollout, and reports whether it has ended.
+func (s *sitesSim) person() bool {
+	saved := s.load()
+	switch d := saved.Plan.Decide(saved.State(causes), time.Now()); d.Verb {
+	case rollout.Done:
+		return s.queue.empty()
+	case rollout.Ask:
+		s.resume()
+	case rollout.Paused:
+	default:
+		if !s.queue.empty() {
+			return false
+		}
+		s.resume()
+		s.queue.publish(s.names...)
+	}
+	return false
+}
+
+// disturb does something to a worker, or to all of them.
+func (s *sitesSim) disturb() {
+	by := journal.Origin{User: "boss"}
+	h := s.hosts[s.random.IntN(len(s.hosts))]
+	takes := time.Duration(5+s.random.IntN(115)) * time.Second
+	switch s.random.IntN(9) {
+	case 0, 1:
+		h.cutOff(takes)
+	case 2, 3, 4:
+		h.mu.Lock()
+		h.stall = time.Now().Add(takes)
+		h.mu.Unlock()
+	case 5, 6:
+		h.kill(takes)
+	case 7:
+		if rollout.Hold(s.t.Context(), s.ledger, name, by, "") == nil {
+			time.Sleep(takes)
+			s.resume()
+			s.queue.publish(s.names...)
+		}
+	default:
+		saved := s.load()
+		if phones := saved.Failed(causes); s.random.IntN(2) == 0 && len(phones) > 0 {
+			s.retry(saved, phones)
+			return
+		}
+		_ = rollout.End(s.t.Context(), s.ledger, name, by, "")
+	}
+}
+
+// retry lets phones begin anew.
+func (s *sitesSim) retry(saved *rollout.Saved, phones []int) {
+	switch err := rollout.Retry(s.t.Context(), s.ledger, saved, phones, journal.Origin{User: "boss"}, "", causes); {
+	case err == nil, errors.Is(err, journal.ErrConflict): // a part of it may be recorded
+		for _, i := range phones {
+			s.retried[i]++
+		}
+	default:
+		s.problem("retry: %v", err)
+	}
+	s.queue.publish(s.names...)
+}
+
+// work waits for messages, and carries the rollout out at its site.
+func (h *host) work() {
+	for !h.s.isOver() {
+		if h.silent() {
+			time.Sleep(time.Second)
+			continue
+		}
+		if ticket, ok := h.s.queue.pull(h.site); ok {
+			h.carry(ticket)
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// carry carries the rollout out until nothing is left to do at the site, or another worker has it.
+func (h *host) carry(ticket int) {
+	s := h.s
+	run, p := h.begin(ticket)
+	if p == nil {
+		return
+	}
+	stop := make(chan struct{})
+	beats := make(chan struct{})
+	go func() {
+		defer close(beats)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(heartbeat):
+				if !h.silent() && s.queue.beat(h.site, ticket) {
+					s.confirm(run)
+				}
+			}
+		}
+	}()
+	d, err := p.start().wait()
+	close(stop)
+	<-beats
+	h.mu.Lock()
+	dead := h.link.dead
+	h.run, h.link = nil, nil
+	h.mu.Unlock()
+	s.rmu.Lock()
+	s.runs[run].over = true
+	s.rmu.Unlock()
+	switch {
+	case dead:
+	case err != nil && !isPassing(err):
+		s.smu.Lock()
+		s.problem("run at %s: %v", h.site, err)
+		s.smu.Unlock()
+		s.queue.end(h.site, ticket, false)
+	case err == nil && isEnd(d):
+		s.queue.end(h.site, ticket, true)
+		h.again()
+	default:
+		time.Sleep(2 * time.Second)
+		s.queue.end(h.site, ticket, false)
+	}
+}
+
+func isEnd(d rollout.Decision) bool {
+	return d.Verb == rollout.Done || d.Verb == rollout.Over || d.Verb == rollout.Stop
+}
+
+// again looks whether a person decided something while the worker still had the message: it was not published anew then.
+func (h *host) again() {
+	s := h.s
+	saved, err := rollout.LoadSite(s.t.Context(), s.ledger, name, h.site)
+	if err == nil && !isEnd(saved.Plan.Decide(saved.State(causes), time.Now())) {
+		s.queue.publish(h.site)
+	}
+}
+
+// begin makes a run.
+func (h *host) begin(ticket int) (run string, p *process) {
+	s := h.s
+	s.making.Lock()
+	defer s.making.Unlock()
+	if s.isOver() {
+		return "", nil
+	}
+	phones := s.at(h.site)
+	var l *link
+	p = s.process(func(e *rollout.Engine) {
+		run = e.Begun.Run
+		l = &link{Ledger: e.Ledger, host: h}
+		e.Ledger, e.Site, e.Crew = l, h.site, wrongCrew{e.Crew, s.how}
+		e.Leave = s.t.Context().Done()
+		e.Alive = func() bool { return s.how.noLease || s.holds(run, time.Now()) }
+		e.Event = func(phone int, event fleet.Event) { s.note(run, phones[phone], event) }
+	})
+	s.rmu.Lock()
+	r := &siteRun{site: h.site}
+	for _, other := range s.runs {
+		r.overlaps = r.overlaps || other.site == h.site && !other.over
+	}
+	s.runs[run] = r
+	s.rmu.Unlock()
+	s.confirm(run)
+	h.mu.Lock()
+	h.run, h.link = p, l
+	h.mu.Unlock()
+	_ = ticket
+	return run, p
+}
+
+func (s *sitesSim) confirm(run string) {
+	s.rmu.Lock()
+	defer s.rmu.Unlock()
+	s.runs[run].confirmed = append(s.runs[run].confirmed, time.Now())
+}
+
+// holds reports whether a run held the lease of its site at a time, as far as it knew.
+func (s *sitesSim) holds(run string, at time.Time) bool {
+	s.rmu.Lock()
+	defer s.rmu.Unlock()
+	for _, c := range slices.Backward(s.runs[run].confirmed) {
+		if !c.After(at) {
+			return at.Sub(c) < ackWait
+		}
+	}
+	return false
+}
+
+// TestSabotageSites breaks the rules on purpose: the simulation has to notice each of them.
+func TestSabotageSites(t *testing.T) {
+	if underRace {
+		t.Skip("broken rules are looked for without the race detector: TestSimulateSites runs the same code with it")
+	}
+	most := env("SABOTAGE", 200)
+	for _, how := range []sabotage{
+		{name: "skip the fence", noFence: true, from: 30},
+		{name: "the lease ignored", noLease: true, from: 60},
+		{name: "other sites ignored", ownOnly: true, from: 3},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			t.Parallel()
+			for n := range most {
+				seed := (how.from-1+n)%most + 1
+				var s *sitesSim
+				t.Run(strconv.Itoa(seed), func(t *testing.T) { s = simulateSites(t, seed, 12, how) })
+				if len(s.problems) > 0 {
+					t.Logf("seed %d: %s", seed, s.problems[0])
+					return
+				}
+			}
+			t.Errorf("not noticed with %d seeds", most)
+		})
+	}
+}
