@@ -58,7 +58,7 @@ func TestEventsOfJournal(t *testing.T) {
 			}
 		})
 	}
-	whole, phone := journal.Key{Rollout: name}, journal.Key{Rollout: name, Phone: "192.0.2.1"}
+	whole, phone := journal.Key{Rollout: name}, journal.Key{Rollout: name, Phone: "Berlin/192.0.2.1"}
 	for _, images := range []string{"[1]", "[-1]", "[0" + strings.Repeat(",0", 1000) + "]", "[]"} {
 		_, err := load(phone, func(b journal.Body) journal.Body {
 			listed := b.(journal.Listed)
