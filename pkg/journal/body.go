@@ -236,6 +236,17 @@ type Outcome struct {
 	Took       time.Duration `json:"took_ns,omitempty"` // nanoseconds
 }
 
+// known returns the outcome as this program understands it: a result that only a newer program knows is no good one.
+func (o Outcome) known() Outcome {
+	switch o.Result {
+	case Updated, NothingToDo, CheckedOnly, Failed:
+	default:
+		o.Text = boundText("how it ended is recorded in a way that this version of cpupdate does not know: " + o.Result)
+		o.Result, o.Failure = Failed, "unproven"
+	}
+	return o
+}
+
 // Retry says that a person allows to begin anew with the phone.
 type Retry struct {
 	By     Origin `json:"by,omitzero"`

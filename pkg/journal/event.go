@@ -198,7 +198,11 @@ func Decode(kind Kind, data []byte) (Body, error) {
 	case KindLetGo:
 		return decode[LetGo](data)
 	case KindOutcome:
-		return decode[Outcome](data)
+		body, err := decode[Outcome](data)
+		if o, is := body.(Outcome); is {
+			return o.known(), err
+		}
+		return nil, err
 	}
 	return decodeStep(kind, data)
 }

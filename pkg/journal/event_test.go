@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -256,5 +257,28 @@ func TestUnknownIsCompact(t *testing.T) {
 	_, data, err := journal.Encode(journal.Unknown{Name: "new", Data: json.RawMessage("{ \"a\" : [1,\n2], \"b\":\"<&>\" }")})
 	if want := `{"a":[1,2],"b":"<&>"}`; err != nil || string(data) != want {
 		t.Errorf("%s, %v, want %s", data, err, want)
+	}
+}
+
+// TestUnknownResult takes a result of a newer program for none: nobody may tell that the phone was updated.
+func TestUnknownResult(t *testing.T) {
+	t.Parallel()
+	body, err := journal.Decode(journal.KindOutcome, []byte(`{"result":"postponed","failure":"later","instructed":true}`))
+	o, is := body.(journal.Outcome)
+	if err != nil || !is || o.Result != journal.Failed || o.Failure != "unproven" || !strings.Contains(o.Text, "postponed") || !o.Instructed {
+		t.Errorf("%+v, %v", body, err)
+	}
+	if body, err := journal.Decode(journal.KindOutcome, []byte(`{"result":"nothing-to-do"}`)); err != nil || body.(journal.Outcome).Result != journal.NothingToDo {
+		t.Errorf("%+v, %v", body, err)
+	}
+}
+
+// TestStoredTime refuses times that no ledger stores, and that cannot be written as JSON.
+func TestStoredTime(t *testing.T) {
+	t.Parallel()
+	for at, good := range map[int64]bool{-1: false, 0: true, 253402300799999: true, 253402300800000: false, math.MaxInt64: false} {
+		if _, err := (journal.Stored{At: at, Kind: journal.KindBusy, Data: []byte("{}")}).Event(1); (err == nil) != good {
+			t.Errorf("%d: %v", at, err)
+		}
 	}
 }

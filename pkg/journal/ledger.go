@@ -133,11 +133,15 @@ type Stored struct {
 
 // Event returns the event of what was stored.
 func (s Stored) Event(seq Seq) (Event, error) {
+	at := time.UnixMilli(s.At).UTC()
+	if err := checkTime(at); err != nil {
+		return Event{}, err
+	}
 	body, err := Decode(s.Kind, s.Data)
 	if err != nil {
 		return Event{}, err
 	}
-	return Event{Seq: seq, At: time.UnixMilli(s.At).UTC(), Body: body}, nil
+	return Event{Seq: seq, At: at, Body: body}, nil
 }
 
 // Store checks a batch and returns its events as a ledger stores them. The error is ErrInvalid.

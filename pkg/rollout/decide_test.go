@@ -139,6 +139,9 @@ func TestRetryPauses(t *testing.T) {
 		if d := p.Decide(s, noon.Add(want)); d.Verb != Run || fmt.Sprint(d.Phones) != "[1]" {
 			t.Errorf("after %d attempts and %s: %+v", attempts, want, d)
 		}
+		if d := p.Decide(s, noon.Add(-time.Hour)); d.Verb != Run || fmt.Sprint(d.Phones) != "[1]" {
+			t.Errorf("after %d attempts, with the clock set back since: %+v", attempts, d)
+		}
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 
 // A Forecast says how a rollout goes if every phone takes as long as those before.
 type Forecast struct {
-	Phones int           // that get an image
+	Phones int           // that have no outcome yet
 	Takes  time.Duration // from now until the last of them has an outcome
 	Ends   time.Time
 	Missed int // phones that are not begun before the window closes the first time

@@ -245,8 +245,8 @@ func (b *builder) add(r journal.Record) error {
 		return nil
 	}
 	var e entry
-	if err := json.Unmarshal(listed.Plan, &e); err != nil {
-		return fmt.Errorf("%s: %w", r.Key, err)
+	if err := json.Unmarshal(listed.Plan, &e); err != nil || keyOf(b.saved.Name, e.Phone, 0) != r.Key {
+		return fmt.Errorf("rollout %q: %w: what it says of %q is not about that phone", b.saved.Name, ErrPlan, r.Key.Phone)
 	}
 	b.entries = append(b.entries, e)
 	state := b.states[r.Key.Phone]
@@ -278,6 +278,9 @@ func (b *builder) result() (*Saved, error) {
 	}
 	if err := s.place(b.entries); err != nil {
 		return nil, err
+	}
+	if err := s.checkPlan(); err != nil {
+		return nil, fmt.Errorf("rollout %q: %w: %w", s.Name, ErrPlan, err)
 	}
 	for _, p := range s.Plan.Phones {
 		var steps []journal.State

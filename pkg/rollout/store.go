@@ -159,9 +159,15 @@ func (s *Saved) apply(e journal.Event) error {
 	s.Seq = e.Seq
 	switch body := e.Body.(type) {
 	case journal.Planned:
+		if !s.At.IsZero() {
+			return nil // only the first one counts
+		}
 		var h head
-		if err := json.Unmarshal(body.Plan, &h); err != nil {
-			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout) // a push
+		switch {
+		case body.Push || body.Plan == nil:
+			return fmt.Errorf("rollout %q: %w", s.Name, ErrNoRollout)
+		case json.Unmarshal(body.Plan, &h) != nil:
+			return fmt.Errorf("rollout %q: %w: it is not written as this version writes it", s.Name, ErrPlan)
 		}
 		s.At, s.Planned = e.At, body
 		s.Plan.Images, s.Plan.Rules, s.Plan.Permits, s.Sites, s.Program = h.Images, h.Rules, h.Permits, h.Sites, h.Program

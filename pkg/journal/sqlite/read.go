@@ -106,7 +106,8 @@ func (l *Ledger) records(ctx context.Context, where string, args ...any) iter.Se
 		record.Event, err = stored.Event(journal.Seq(seq)) //nolint:gosec // SQLite counts from 1
 		if err != nil {
 			text := fmt.Sprintf("is damaged, and was left as it is: its event %d cannot be read", seq)
-			return record, failure(l.path, journal.ErrDamaged, text, err)
+			why := strings.TrimPrefix(err.Error(), journal.ErrInvalid.Error()+": ") // that it cannot be recorded is said of new events
+			return record, failure(l.path, journal.ErrDamaged, text, errors.New(why))
 		}
 		return record, nil
 	})

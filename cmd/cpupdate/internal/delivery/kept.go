@@ -59,7 +59,7 @@ func Kept(flags *pflag.FlagSet, omit func(name string) bool) []string {
 func keptValue(f *pflag.Flag, value string) (string, bool) {
 	const others = len("--") + 40 // bytes of a name
 	switch {
-	case f.Name == "password-command" || f.Name == "password-stdin":
+	case neverKept(f):
 		return "", false
 	case strings.Contains(value, "://") && strings.ContainsAny(value, keptUnsafe), secret.HoldsLogin(value):
 		return "", false
@@ -73,6 +73,10 @@ func keptValue(f *pflag.Flag, value string) (string, bool) {
 	}
 	return value, utf8.ValidString(value) && len(value)+others < journal.MaxText
 }
+
+// neverKept reports whether the value of a flag is never kept: a command may contain a password, and must not be run, or be shown to be
+// typed, because a journal names it. The next run has another standard input.
+func neverKept(f *pflag.Flag) bool { return f.Name == "password-command" || f.Name == "password-stdin" }
 
 // namesFile reports whether the value of a flag is a file of this machine.
 func namesFile(f *pflag.Flag) bool {
@@ -97,8 +101,8 @@ func ParseKept(flags *pflag.FlagSet, kept []string, own bool) error {
 		f := flags.Lookup(name)
 		switch {
 		case f == nil || !strings.HasPrefix(text, "--"):
-			return fmt.Errorf("this version of cpupdate has no flag %s", exit.ShownArgument(secret.Cut("--"+name, 100)))
-		case !hasValue || f.Name == "password-command" || f.Name == "password-stdin":
+			return fmt.Errorf("this version of cpupdate has no flag %s, or does not keep it", exit.ShownArgument(secret.Cut("--"+name, 100)))
+		case !hasValue || neverKept(f):
 			return fmt.Errorf("the value of --%s is not kept", f.Name)
 		case !own && ownOnly(f):
 			return fmt.Errorf("--%s counts only if you kept it yourself, in a journal that nobody else can write", f.Name)
@@ -126,7 +130,7 @@ func KeptLine(flags *pflag.FlagSet, kept []string) string {
 			words = append(words, name)
 		case f.Value.Type() == "bool":
 			words = append(words, text)
-		case hasValue && !secret.HoldsLogin(value):
+		case hasValue && !secret.HoldsLogin(value) && !neverKept(f):
 			words = append(words, name, exit.Word(value))
 		default:
 			words = append(words, name, "...")

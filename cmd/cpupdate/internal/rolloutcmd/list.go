@@ -27,7 +27,7 @@ type listedLine struct {
 	Phones int       `json:"phones"`
 	Images []string  `json:"images"`
 
-	Next    string `json:"next"` // as in the status; incomplete: the plan was not written to its end
+	Next    string `json:"next"` // as in the status; incomplete: the plan was not written to its end, or this version cannot carry it out
 	Updated int    `json:"updated"`
 	Failed  int    `json:"failed"`
 	Left    int    `json:"left_alone"`
@@ -63,7 +63,7 @@ func List(ctx context.Context, env Env) error {
 func (r listedLine) text() string {
 	state := stateText(r.Next, "")
 	if r.Next == nextIncomplete {
-		state = "its plan was not written to its end"
+		state = "its plan cannot be carried out"
 	}
 	text := fmt.Sprintf("%s: %d updated, %d failed", state, r.Updated, r.Failed)
 	if r.Left > 0 {
@@ -130,7 +130,7 @@ func (r *listedLine) count(ctx context.Context, env Env, ledger journal.Ledger) 
 	}
 	s, err := rollout.FromRecords(r.Name, records)
 	switch {
-	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrNoRollout): // of another program, or cut off
+	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrPlan), errors.Is(err, rollout.ErrNoRollout): // of another program, or cut off
 		r.Next = nextIncomplete
 		return nil
 	case err != nil:

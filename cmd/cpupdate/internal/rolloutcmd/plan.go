@@ -20,6 +20,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // PlanOptions are the flags of rollout plan.
@@ -118,6 +119,8 @@ func (p *planner) parse(now time.Time) (err error) {
 		return exit.Usage("rollout plan", "--phones FILE is missing: name a list of phones")
 	case o.PerSubnet < 0 || o.Attempts < 1 || o.Attempts > maxAttempts:
 		return exit.Usage("rollout plan", "--per-subnet must be 0 or more, and --attempts from 1 to %d", maxAttempts)
+	case strings.HasPrefix(o.Name, "-"):
+		return exit.Usage("rollout plan", "--name %s: a name does not begin with -, since other commands would take it for a flag", exit.ShownArgument(secret.Cut(o.Name, journal.MaxRollout)))
 	case o.Settle <= 0 || o.Timeout <= 0:
 		return exit.Usage("rollout plan", "--settle and --timeout must be greater than zero")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/secret"
 )
 
 // Env is what the commands use of the process.
@@ -59,7 +60,7 @@ func failure(env Env, name string, err error) error {
 		return nil
 	case errors.Is(err, rollout.ErrNoRollout):
 		return exit.New(exit.CodeSettings, err, "to see which rollouts there are: cpupdate rollout status"+strings.TrimPrefix(shown, exit.Word(name)))
-	case errors.Is(err, rollout.ErrIncomplete):
+	case errors.Is(err, rollout.ErrIncomplete), errors.Is(err, rollout.ErrPlan):
 		return exit.New(exit.CodeSettings, err, "make the plan again, with another name")
 	case errors.Is(err, rollout.ErrProgram):
 		return exit.New(exit.CodeSettings, err, "use the cpupdate that made the plan, or a newer one")
@@ -98,6 +99,9 @@ func openFollowed(ctx context.Context, env Env, name string) (journal.Ledger, *r
 
 // openJournal opens the journal, in which the rollout is to be. The caller closes it.
 func openJournal(ctx context.Context, env Env, name string) (journal.Ledger, error) {
+	if (journal.Key{Rollout: name}).Check() != nil { // no rollout can have it; it may be very long
+		return nil, failure(env, "", fmt.Errorf("rollout %s: %w", exit.ShownArgument(secret.Cut(name, journal.MaxRollout)), rollout.ErrNoRollout))
+	}
 	if made, err := env.Journal.Exists(); err != nil || !made {
 		return nil, cmp.Or(err, failure(env, name, fmt.Errorf("rollout %q: %w", name, rollout.ErrNoRollout)))
 	}

@@ -108,7 +108,7 @@ func lastText(f *rollout.Follower, name string, now time.Time) string {
 		return "no run has begun yet; to begin: " + run
 	}
 	last := "last event: " + f.Last.Local().Format(time.DateTime)
-	if ago := now.Sub(f.Last); ago >= 0 {
+	if ago := now.Sub(f.Last); ago >= time.Second {
 		last += fmt.Sprintf(" (%s ago)", spanText(ago))
 	}
 	if who := originText(s.By); who != "" {

@@ -79,9 +79,9 @@ func (v *view) follow(ctx context.Context, ledger journal.Ledger) (stop func()) 
 // read takes over each event that is recorded, until the context ends. It returns why it ended.
 func (v *view) read(ctx context.Context, ledger journal.Ledger) error {
 	v.mu.Lock()
-	after := v.f.Seq
+	name, after := v.f.Saved.Name, v.f.Seq
 	v.mu.Unlock()
-	for r, err := range ledger.Watch(ctx, v.f.Saved.Name, after) {
+	for r, err := range ledger.Watch(ctx, name, after) {
 		if err != nil {
 			return err
 		}
