@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,9 +13,10 @@ import (
 )
 
 // A siteOfDocs is the site of docs/rollouts.md: 412 simulated phones, an export of another program that names them, and a
-// folder of images. The page calls the networks 127.0.2.0/24 and 127.51.100.0/24 as documents do.
+// folder of images. The page calls the networks 127.N.2.0/24 and 127.NN.100.0/24 as documents do.
 type siteOfDocs struct {
 	*docShell
+	typed, shown *strings.Replacer // addresses of the page as they are here, and back
 }
 
 const sitePhones = 412
@@ -24,13 +26,14 @@ func newSiteOfDocs(t *testing.T) *siteOfDocs {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has a loopback address for each phone")
 	}
-	s := &siteOfDocs{docShell: newDocShell(t)}
+	one, two := freeNetworks(t)
+	s := &siteOfDocs{docShell: newDocShell(t), typed: strings.NewReplacer("192.0.2.", one, "198.51.100.", two), shown: strings.NewReplacer(one, "192.0.2.", two, "198.51.100.", "\r", "")}
 	var list strings.Builder
 	list.WriteString("IP;MAC Address;Device;Board;Room\r\n")
 	for i := range sitePhones {
-		address, device := fmt.Sprintf("127.0.2.%d", i+1), "CP600"
+		address, device := fmt.Sprintf("%s%d", one, i+1), "CP600"
 		if i >= 254 {
-			address = fmt.Sprintf("127.51.100.%d", i-253)
+			address = fmt.Sprintf("%s%d", two, i-253)
 		}
 		switch {
 		case i%8 == 7:
@@ -55,21 +58,38 @@ func newSiteOfDocs(t *testing.T) *siteOfDocs {
 	return s
 }
 
+// freeNetworks returns the beginnings of two networks of loopback addresses in which nobody listens for contact requests. They are as long as
+// those of the page.
+func freeNetworks(t *testing.T) (one, two string) {
+	t.Helper()
+	for n := range 9 {
+		one, two := fmt.Sprintf("127.%d.2.", n+1), fmt.Sprintf("127.%d.100.", 10*(n+1))
+		first, err := new(net.ListenConfig).Listen(t.Context(), "tcp", one+"1:8085")
+		if err != nil {
+			continue
+		}
+		_ = first.Close()
+		return one, two
+	}
+	t.Fatal("no network of loopback addresses is free")
+	return "", ""
+}
+
 // run runs a line of the page.
 func (s *siteOfDocs) run(line string) string {
 	s.t.Helper()
-	line = typed(line)
+	line = s.typed.Replace(line)
 	if strings.HasPrefix(line, "cpupdate rollout run ") {
 		run, rest, _ := strings.Cut(line, ";")
 		line = run + forTests + ";" + rest
 	}
-	return asOnPage(s.docShell.run(line))
+	return s.asOnPage(s.docShell.run(line))
 }
 
 // interrupted runs a line, presses Ctrl-C when it waits for somebody, and returns what it prints.
 func (s *siteOfDocs) interrupted(line string) string {
 	s.t.Helper()
-	line = typed(line) + forTests
+	line = s.typed.Replace(line) + forTests
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
 	cmd := s.command(ctx, "exec "+line)
@@ -78,7 +98,7 @@ func (s *siteOfDocs) interrupted(line string) string {
 	out.on, out.text = cancel, "rollout resume"
 	cmd.Stdout, cmd.Stderr = &out, &out
 	_ = cmd.Run() // interrupted
-	return asOnPage(out.String())
+	return s.asOnPage(out.String())
 }
 
 // waits keeps what is written, and calls a function when a text was.
@@ -97,21 +117,13 @@ func (w *waits) Write(p []byte) (int, error) {
 }
 
 // forTests are flags of rollout run that the page does not show: any port, and the patience of somebody who knows how fast the phones are.
-const forTests = " --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms --patience 10s"
-
-// typed returns a line of the page as it is run here.
-func typed(line string) string {
-	line = strings.ReplaceAll(line, "192.0.2.", "127.0.2.")
-	return strings.ReplaceAll(line, "198.51.100.", "127.51.100.")
-}
+const forTests = " --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms --patience 20s"
 
 // asOnPage returns what was printed as the page shows it.
-func asOnPage(text string) string {
+func (s *siteOfDocs) asOnPage(text string) string {
+	text = s.shown.Replace(text)
 	for _, r := range []struct{ pattern, by string }{
-		{`\r`, ""}, // of the export
-		{`\b127\.0\.2\.`, "192.0.2."},
-		{`\b127\.51\.100\.`, "198.51.100."},
-		{`\bwithin 10 s\b`, "within 10 min"}, // the default
+		{`\bwithin 20 s\b`, "within 10 min"}, // the default
 		{`(?m)^(  by +)\S+ on \S+, `, "${1}ada on laptop, "},
 		{`serve 127\.0\.0\.1:0`, "serve 0.0.0.0:18443"},
 	} {
