@@ -53,7 +53,7 @@ func newSiteOfDocs(t *testing.T) *siteOfDocs {
 	} {
 		s.docShell.run(`cpupdate pack app.bin -q --software-type "Unify HFA" --software-version "V1 R9.2.0" --built 2026-03-02T09:14:00Z ` + line)
 	}
-	s.terminal("cpupdate simulate --phones export.csv --columns 'address=IP,mac=MAC Address,model=Device,hw_level=Board,note=Room' --restart-time 300ms --install-time 100ms" +
+	s.terminal("cpupdate simulate --phones export.csv --columns 'address=IP,mac=MAC Address,model=Device,hw_level=Board,note=Room' --restart-time 1500ms --install-time 100ms" +
 		" --fault 20=reject-image --fault 40=reject-image --fault 60=reject-image --fault 300=no-contact-port --fault 350=never-comes-back")
 	return s
 }

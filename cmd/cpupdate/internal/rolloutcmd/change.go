@@ -79,7 +79,7 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 		return failure(env, name, err)
 	}
 	return env.Console.Print(doc, func(w io.Writer) {
-		fmt.Fprintln(w, env.Console.Layout(0).Line(console.Cells("rollout "+name+": "+env.Console.Flags.Whole(said))...))
+		writeSentence(w, env.Console, "rollout "+name+": "+said)
 	})
 }
 

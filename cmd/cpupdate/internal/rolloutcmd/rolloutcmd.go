@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
@@ -49,6 +51,27 @@ func typed(env Env, name string) string {
 		return exit.Word(name)
 	}
 	return exit.Word(name) + " --journal " + exit.Word(env.Journal.Flag)
+}
+
+// writeSentence writes a sentence that may name commands. One that does not fit on the line has each command on a line of its own, and
+// whole: a part of it would be another command.
+func writeSentence(w io.Writer, con *console.Console, text string) {
+	const command = "cpupdate "
+	text = con.Flags.Whole(text)
+	parts := strings.Split(text, command)
+	if len(parts) == 1 || con.Layout(0).Fits(console.Plain.Cell(text)) {
+		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(text)...))
+		return
+	}
+	fmt.Fprintln(w, con.Layout(0).Line(console.Cells(strings.TrimSpace(parts[0]))...))
+	for _, part := range parts[1:] {
+		part, _ = strings.CutSuffix(strings.TrimSpace(part), ", then")
+		part, ended := strings.CutSuffix(part, ", and if that run has ended:")
+		fmt.Fprintln(w, "  "+console.Escape(command+part))
+		if ended {
+			fmt.Fprintln(w, "and if that run has ended:")
+		}
+	}
 }
 
 // failure returns an error of a rollout with exit code and hint.

@@ -185,7 +185,7 @@ func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Wri
 		}
 		phones.Draw(w)
 		if last != "" {
-			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(con.Flags.Whole(last))...))
+			writeSentence(w, con, last)
 		}
 	}
 }

@@ -261,7 +261,7 @@ func (v *view) show(d rollout.Decision) {
 	}
 	v.emit(doc, func(w io.Writer) {
 		if line != "" {
-			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(v.con.Flags.Whole(line))...))
+			writeSentence(w, v.con, line)
 		}
 	})
 	if v.wave >= 0 && v.bar == nil && (d.Verb == rollout.Run || d.Verb == rollout.Wait) {
@@ -298,7 +298,7 @@ func (v *view) endWave() {
 	}
 	ended := count.Updated+count.Failed == count.Phones
 	if v.wave = -1; ended && !v.con.JSON {
-		v.say(func(w io.Writer) { fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(v.con.Flags.Whole(line))...)) })
+		v.say(func(w io.Writer) { writeSentence(w, v.con, line) })
 	}
 }
 

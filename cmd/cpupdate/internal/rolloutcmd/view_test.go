@@ -193,7 +193,7 @@ func TestViewTerminal(t *testing.T) {
 				t.Errorf("%d columns: %q is missing in %q", width, want, drawn)
 			}
 			for _, line := range strings.Split(c.out.String(), "\n") {
-				if console.Columns(line) > width {
+				if console.Columns(line) > width && line != "  cpupdate rollout resume spring" { // a command is never broken
 					t.Errorf("%d columns: a line of %d: %q", width, console.Columns(line), line)
 				}
 			}
@@ -330,8 +330,8 @@ func TestWatch(t *testing.T) {
 		}
 		want := `wave 1 of 2 (canary): 1 phone
 wave 1 of 2 (canary) ended: 1 updated, 0 failed, in 0.1 s
-wave 2 waits for you: look at the phones, then, in another terminal: cpupdate
-rollout resume spring
+wave 2 waits for you: look at the phones, then, in another terminal:
+  cpupdate rollout resume spring
 wave 2 of 2 (20%): 2 phones
   not-taken    192.0.2.2 (会議室 2): it refused the update
 paused: lunch; to go on, in another terminal: cpupdate rollout resume spring
@@ -380,7 +380,7 @@ func TestLastText(t *testing.T) {
 		c.add(-1, journal.Resumed{})
 		c.add(-1, begun)
 		at := time.Now().Local().Format(time.DateTime)
-		check("last event: " + at + " (0 s ago), of a run by ada on laptop; if that run has ended, to go on: cpupdate rollout run spring")
+		check("last event: " + at + ", of a run by ada on laptop; if that run has ended, to go on: cpupdate rollout run spring")
 		time.Sleep(42 * time.Second)
 		check("last event: " + at + " (42 s ago), of a run by ada on laptop; if that run has ended, to go on: cpupdate rollout run spring")
 		time.Sleep(3 * time.Hour)
