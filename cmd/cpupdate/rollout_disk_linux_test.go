@@ -30,7 +30,7 @@ func TestRolloutFullDisk(t *testing.T) {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
 	}
 	saysLines(t, r.errOut, `^cpupdate: .*(what happened last is not recorded for \d+ phones|journal ).*no space is left on the disk`,
-		`^hint: make room on that disk; to go on: cpupdate rollout run spring$`)
+		`^hint: make room on that disk; to go on: cpupdate rollout run spring --journal \S+$`)
 	told := s.instructed()
 	if len(told) == 0 || len(told) == phones {
 		t.Errorf("%d of %d phones were instructed", len(told), phones)

@@ -12,6 +12,9 @@ import (
 // A CheckFunc decides whether an image fits a phone of which so much is known.
 type CheckFunc func(bind.Facts, Candidate) hwcheck.Verdict
 
+// The words for a phone that is left alone because it runs the version: not those of a rule.
+const runs, already = "it runs ", " already"
+
 // path returns the images that a phone gets, one after the other: the newest image that it can get to, in as few steps as
 // possible. Without one it says why.
 func path(c Candidate, offers []Offer, check CheckFunc) (images []int, why string) {
@@ -20,7 +23,7 @@ func path(c Candidate, offers []Offer, check CheckFunc) (images []int, why strin
 		verdict := check(offers[goal].Facts, c)
 		switch {
 		case verdict.Answer == hwcheck.Compatible && verdict.NothingToDo:
-			return nil, "it runs " + offers[goal].Facts.Version.Value.String() + " already"
+			return nil, runs + offers[goal].Facts.Version.Value.String() + already
 		case verdict.Answer == hwcheck.Compatible:
 			return []int{goal}, ""
 		case len(c.Known.Running) == 0 || !blockedBy(verdict, hwcheck.SteppingStone):

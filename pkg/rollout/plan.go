@@ -3,6 +3,7 @@ package rollout
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,6 +109,13 @@ type Phone struct {
 
 // GetsImage reports whether the phone is not left alone.
 func (p Phone) GetsImage() bool { return len(p.Images) > 0 }
+
+// Fits reports whether there is a phone that gets an image, or runs the version of one already.
+func (p Plan) Fits() bool {
+	return slices.ContainsFunc(p.Phones, func(phone Phone) bool {
+		return phone.GetsImage() || strings.HasPrefix(phone.LeftWhy, runs) && strings.HasSuffix(phone.LeftWhy, already)
+	})
+}
 
 // A Candidate is what is known of a phone when a plan is made.
 type Candidate struct {

@@ -3,9 +3,11 @@ package rolloutcmd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +76,9 @@ func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Tim
 		return exit.New(exit.CodeSettings, err)
 	}
 	plan.Permits = p.permits
+	if !plan.Fits() {
+		return noneFits(plan)
+	}
 	if err := cmp.Or(p.checkSites(plan), p.save(ctx, plan, now)); err != nil {
 		return err
 	}
@@ -297,11 +302,24 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 	}
 }
 
-// writeLeft writes which phones are left alone: a line for each reason, and the first phones of it below.
-func writeLeft(w io.Writer, con *console.Console, plan rollout.Plan) {
-	const named = 3
-	var reasons []string
-	phones := map[string][]string{}
+// noneFits returns the error of a plan in which no image fits any phone: there is nothing to carry out. It is not kept.
+func noneFits(plan rollout.Plan) error {
+	const named = 5
+	var hints []string
+	reasons, phones := leftAlone(plan)
+	for _, why := range reasons[:min(named, len(reasons))] {
+		hints = append(hints, fmt.Sprintf("%s, such as %s: %s", console.Plural(len(phones[why]), "phone"), phones[why][0], why))
+	}
+	code := exit.CodeRefused
+	if slices.ContainsFunc(plan.Phones, func(p rollout.Phone) bool { return strings.HasPrefix(p.LeftWhy, "whether ") }) {
+		code = exit.CodeUnknown
+	}
+	return exit.New(code, errors.New("no phone of the list gets an image, so there is no plan"), hints...)
+}
+
+// leftAlone returns why phones are left alone, and for each reason which ones.
+func leftAlone(plan rollout.Plan) (reasons []string, phones map[string][]string) {
+	phones = map[string][]string{}
 	for _, phone := range plan.Phones {
 		if !phone.GetsImage() {
 			if phones[phone.LeftWhy] == nil {
@@ -310,6 +328,13 @@ func writeLeft(w io.Writer, con *console.Console, plan rollout.Plan) {
 			phones[phone.LeftWhy] = append(phones[phone.LeftWhy], label(phone))
 		}
 	}
+	return reasons, phones
+}
+
+// writeLeft writes which phones are left alone: a line for each reason, and the first phones of it below.
+func writeLeft(w io.Writer, con *console.Console, plan rollout.Plan) {
+	const named = 3
+	reasons, phones := leftAlone(plan)
 	for _, why := range reasons {
 		all := phones[why]
 		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(console.Plural(len(all), "phone")+": "+why)...))
