@@ -198,13 +198,18 @@ func Decode(kind Kind, data []byte) (Body, error) {
 	case KindLetGo:
 		return decode[LetGo](data)
 	case KindOutcome:
-		body, err := decode[Outcome](data)
-		if o, is := body.(Outcome); is {
-			return o.known(), err
-		}
-		return nil, err
+		return decodeOutcome(data)
 	}
 	return decodeStep(kind, data)
+}
+
+// decodeOutcome parses an outcome.
+func decodeOutcome(data []byte) (Body, error) {
+	body, err := decode[Outcome](data)
+	if o, is := body.(Outcome); is {
+		return o.known(), err
+	}
+	return nil, err
 }
 
 // decodeStep parses the body of a step of an update.
