@@ -35,7 +35,7 @@ growth:
 	GROWTH=$(GROWTH) $(GO) test -count=1 -timeout 24h -run 'TestGrowth$$' -v ./cmd/cpupdate
 
 docs:
-	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage' ./cmd/cpupdate
+	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage|TestRolloutsPage' ./cmd/cpupdate
 
 dist:
 	.ci/dist

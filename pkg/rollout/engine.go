@@ -280,7 +280,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // readControl reads what was decided about a rollout, without its phones.
 func readControl(ctx context.Context, l journal.Ledger, name string) (*Saved, error) {
-	s := newSaved(name, "")
+	s := &Saved{Name: name}
 	for event, err := range l.Read(ctx, journal.Key{Rollout: name}) {
 		if err != nil {
 			return nil, err

@@ -74,19 +74,19 @@ func (f *Follower) Apply(r journal.Record) (phone int) {
 
 // Detach makes the rollout the follower's own: whoever has it from before sees no further change.
 func (f *Follower) Detach() {
-	own := *f.Saved
+	own := f.Saved.copied()
 	own.Steps = make([][]journal.State, len(f.Saved.Steps))
 	for i, steps := range f.Saved.Steps {
 		own.Steps[i] = slices.Clone(steps)
 	}
-	f.Saved = &own
+	f.Saved = own
 }
 
 // Take takes over what another reader of the journal knows, where that is newer.
 func (f *Follower) Take(s *Saved) {
 	if s.Seq > f.Saved.Seq {
 		own := f.Saved.Steps
-		*f.Saved = *s
+		*f.Saved = *s.copied()
 		f.Saved.Steps = own
 	}
 	for i, steps := range s.Steps {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
 // TestParseWaves reads sizes of waves, and writes them again.
@@ -192,4 +194,26 @@ func FuzzRules(f *testing.F) {
 			t.Errorf("%q: phones may be left out", text)
 		}
 	})
+}
+
+// TestFollowerAlone checks that a follower and whoever it has a rollout from change nothing of each other: they run at the same time.
+func TestFollowerAlone(t *testing.T) {
+	t.Parallel()
+	begun := func(f *Follower, run string, seq journal.Seq) {
+		f.Apply(journal.Record{Key: journal.Key{Rollout: "spring"}, Event: journal.Event{Seq: seq, Body: journal.RunBegun{Run: run}}})
+	}
+	first := &Saved{Name: "spring"}
+	f := &Follower{Saved: first}
+	begun(f, "first", 1)
+	f.Detach()
+	begun(f, "second", 2)
+	if first.runs[""].Run != "first" || f.Saved.runs[""].Run != "second" {
+		t.Errorf("after Detach: %+v and %+v", first.runs, f.Saved.runs)
+	}
+	newer := &Saved{Name: "spring", Seq: 3, runs: map[string]SiteRun{"": {Run: "third"}}}
+	f.Take(newer)
+	begun(f, "fourth", 4)
+	if newer.runs[""].Run != "third" || f.Saved.runs[""].Run != "fourth" {
+		t.Errorf("after Take: %+v and %+v", newer.runs, f.Saved.runs)
+	}
 }

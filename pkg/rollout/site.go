@@ -88,8 +88,8 @@ func LoadSite(ctx context.Context, l journal.Ledger, name, site string) (*Saved,
 // reloaded returns the rollout with its phones read again. It leaves the receiver alone.
 func (s *Saved) reloaded(ctx context.Context, l journal.Ledger) (*Saved, error) {
 	b := newBuilder(s.Name, s.Site)
-	copied := *s
-	b.saved = &copied
+	copied := s.copied()
+	b.saved = copied
 	copied.Steps, copied.Plan.Phones, copied.Plan.Waves = nil, nil, slices.Clone(s.Plan.Waves)
 	for w := range copied.Plan.Waves {
 		copied.Plan.Waves[w].Phones = nil
@@ -232,7 +232,7 @@ type builder struct {
 }
 
 func newBuilder(name, site string) *builder {
-	return &builder{saved: newSaved(name, site), states: map[string]journal.State{}}
+	return &builder{saved: &Saved{Name: name, Site: site}, states: map[string]journal.State{}}
 }
 
 func (b *builder) add(r journal.Record) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"time"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -116,8 +117,11 @@ type Saved struct {
 	Steps [][]journal.State // of each phone, for each of its images
 }
 
-func newSaved(name, site string) *Saved {
-	return &Saved{Name: name, Site: site, runs: map[string]SiteRun{}, counted: map[part]journal.SiteCounted{}}
+// copied returns the rollout for another reader: what is decided about either changes nothing of the other. They share the phones.
+func (s *Saved) copied() *Saved {
+	own := *s
+	own.runs, own.counted = maps.Clone(s.runs), maps.Clone(s.counted)
+	return &own
 }
 
 // Errors of a rollout that cannot be loaded, for errors.Is.
@@ -175,6 +179,9 @@ func (s *Saved) apply(e journal.Event) error {
 			s.Plan.Waves = append(s.Plan.Waves, Wave{Name: name})
 		}
 	case journal.RunBegun:
+		if s.runs == nil {
+			s.runs = map[string]SiteRun{}
+		}
 		s.runs[body.Site] = SiteRun{body.Run, body.By, e.At}
 		if s.Site != "" && body.Site != "" && body.Site != s.Site {
 			break

@@ -32,6 +32,9 @@ func (s *Saved) count(body journal.SiteCounted) {
 	body.Left = min(max(body.Left, 0), at.Waves[w])
 	body.Ended = maps.Clone(body.Ended)
 	maps.DeleteFunc(body.Ended, func(_ string, phones int) bool { return phones <= 0 })
+	if s.counted == nil {
+		s.counted = map[part]journal.SiteCounted{}
+	}
 	s.counted[part{body.Site, w}] = body
 	if s.Site != "" && body.Site == s.Site && body.Run != s.Control.Run {
 		s.stale = true // a person let phones begin anew
@@ -128,9 +131,7 @@ func (s *Saved) refreshed(ctx context.Context, l journal.Ledger) (*Saved, error)
 			continue
 		}
 		if now == s {
-			copied := *s
-			copied.counted, copied.runs = maps.Clone(s.counted), maps.Clone(s.runs)
-			now = &copied
+			now = s.copied()
 		}
 		if err := now.apply(event); err != nil {
 			return nil, err

@@ -112,7 +112,7 @@ func TestCount(t *testing.T) {
 		"fewer than nothing": {[]journal.SiteCounted{{Site: "berlin", Wave: 1, Left: -5, Ended: map[string]int{"x": -5}}, {Site: "bonn", Wave: 1, Ended: map[string]int{"x": 1}}}, "3 0 map[x:1], 3 3 map[]"},
 		"more than all":      {[]journal.SiteCounted{{Site: "bonn", Wave: 1, Left: 1 << 40}}, "3 3 map[], 3 3 map[]"},
 	} {
-		s := newSaved("spring", "")
+		s := &Saved{Name: "spring"}
 		events := []journal.Body{journal.Planned{Plan: []byte(headOf)}}
 		for _, sum := range test.sums {
 			events = append(events, sum)
@@ -152,7 +152,7 @@ func TestSums(t *testing.T) {
 		"and it ended well":    {".r ...", "ur ...", "1: 0 map[rejected:1]"},
 	} {
 		plan := planOf(Rules{Attempts: 3}, 2, 3)
-		s := newSaved("spring", "berlin")
+		s := &Saved{Name: "spring", Site: "berlin"}
 		s.Plan, s.Sites = *plan, []SitePart{{Name: "berlin", Phones: 5, Waves: []int{2, 3}}}
 		s.Control.Run = "r1"
 		for _, body := range s.sums(plan, State{Phones: progressOf(test.was)}) {
