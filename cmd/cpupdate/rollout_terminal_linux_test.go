@@ -180,8 +180,8 @@ func TestWatchOnTerminal(t *testing.T) {
 		t.Errorf("exit code %d: %q", code, shown)
 	}
 	watch = onScreen(t, 80, env, "rollout", "status", "spring", "--watch")
-	watch.see("to go on: cpupdate")
-	watch.see("rollout run spring\r\n")
+	watch.see("to go on:\r\n")
+	watch.see("cpupdate rollout run spring\r\n")
 	watch.see("wave 2/2: 2 updated")
 	watch.types("\x03")
 	if code, shown := watch.leave(); code != 130 || !strings.Contains(shown, "interrupted: the rollout was only watched, and is not changed") {
