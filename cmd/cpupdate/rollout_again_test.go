@@ -53,7 +53,7 @@ func TestRunAgain(t *testing.T) {
 		"another's file":  {by: anna, flags: append([]string{"--password-file=" + password}, ftp...), code: exit.CodeUsage, says: []string{"cpupdate: the flags of the run before cannot be used: --password-file counts only if you kept it yourself, in a journal that nobody else can write\n", "hint: give the flags again: cpupdate rollout run spring --password-file "}},
 		"open to others":  {by: me, flags: append([]string{"--password-file=" + password}, ftp...), mode: 0o666, code: exit.CodeUsage, says: []string{"in a journal that nobody else can write"}},
 		"command":         {by: me, flags: append([]string{"--password-command=touch " + marker}, ftp...), code: exit.CodeUsage, says: []string{"the value of --password-command is not kept\n"}},
-		"of tomorrow":     {by: me, flags: []string{"--from-tomorrow=x"}, code: exit.CodeUsage, says: []string{"this version of cpupdate has no flag \"--from-tomorrow\"\n"}},
+		"of tomorrow":     {by: me, flags: []string{"--from-tomorrow=x"}, code: exit.CodeUsage, says: []string{"this version of cpupdate has no flag \"--from-tomorrow\", or does not keep it\n"}},
 		"escape":          {by: me, flags: []string{"--profile=\x1b]0;x\a"}, code: exit.CodeUsage, says: []string{`\u{1b}`}},
 		"wrong together":  {by: me, flags: []string{"--serve=true", "--profile=berlin"}, code: exit.CodeUsage, says: []string{"--serve and --profile: choose one"}},
 		"what is given":   {by: me, flags: []string{"--serve=true"}, args: []string{"--profile", "berlin"}, code: exit.CodeSettings, says: []string{"note: spring: the flags of the run before do not count, since this one has flags: --serve\n"}},

@@ -114,7 +114,7 @@ func TestSimulatedList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		replaced := strings.Contains(string(after), ",00:1A:E8:00:00:01,OpenScape Desk Phone CP600,,3,,,,no,,simulated\n")
+		replaced := strings.Contains(string(after), ",00:1A:E8:00:00:01,OpenScape Desk Phone CP600,,3,,,,no,,simulated,\n")
 		if c != test.want || replaced != (c == exit.CodeOK) || !replaced && string(after) != test.before {
 			t.Errorf("%q: exit code %d\n%s%s%s", test.before, c, out, errOut, after)
 		}
