@@ -28,7 +28,7 @@ func (s *sample) live() *report.Live {
 // follow adds what happens to a page.
 func (s *sample) follow(l *report.Live, phone string, after time.Duration, bodies ...journal.Body) {
 	s.t.Helper()
-	key := journal.Key{Rollout: s.name, Phone: phone}
+	key := journal.Key{Rollout: s.name, Phone: s.stream(phone)}
 	known := s.last[key]
 	s.happens(phone, after, bodies...)
 	for e, err := range s.ledger.Read(context.Background(), key) {
