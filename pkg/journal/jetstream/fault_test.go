@@ -12,6 +12,7 @@ import (
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
+	"github.com/cpupdate/cpupdate/internal/natstest"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 )
@@ -75,13 +76,13 @@ func arrives(t *testing.T, l journal.Ledger, text string) {
 // TestLostAcknowledgement loses the answer to an append: the message is there once, and the append succeeds.
 func TestLostAcknowledgement(t *testing.T) {
 	s := start(t)
-	p := newProxy(t, s)
-	l, other := open(t, jetstream.Options{URL: p.url(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
+	p := natstest.NewProxy(t, s)
+	l, other := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
 	seq := add(t, l, key, 0, "1")
-	p.lose(true, false)
+	p.Lose(true, false)
 	answer := addLater(t, l, seq, "2")
 	arrives(t, other, "2")
-	p.cut()
+	p.Cut()
 	got := <-answer
 	if got.err != nil || got.seq <= seq {
 		t.Fatalf("%d, %v", got.seq, got.err)
@@ -96,15 +97,15 @@ func TestLostAcknowledgement(t *testing.T) {
 // succeeded, the next one conflicts.
 func TestLostAcknowledgementAndTakenOver(t *testing.T) {
 	s := start(t)
-	p := newProxy(t, s)
-	l, other := open(t, jetstream.Options{URL: p.url(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
+	p := natstest.NewProxy(t, s)
+	l, other := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
 	seq := add(t, l, key, 0, "1")
-	p.lose(true, false)
+	p.Lose(true, false)
 	answer := addLater(t, l, seq, "2")
 	arrives(t, other, "2")
 	events := journaltest.List(t, other.Read(t.Context(), key))
 	add(t, other, key, events[1].Seq, "theirs")
-	p.cut()
+	p.Cut()
 	got := <-answer
 	if got.err != nil || got.seq != events[1].Seq {
 		t.Fatalf("%d, %v; it is at %d", got.seq, got.err, events[1].Seq)
@@ -117,16 +118,16 @@ func TestLostAcknowledgementAndTakenOver(t *testing.T) {
 // TestLostAppend loses an append on its way, while another process writes to the stream: it conflicts.
 func TestLostAppend(t *testing.T) {
 	s := start(t)
-	p := newProxy(t, s)
-	l, other := open(t, jetstream.Options{URL: p.url(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
+	p := natstest.NewProxy(t, s)
+	l, other := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
 	seq := add(t, l, key, 0, "1")
 	for _, taken := range []bool{false, true} {
-		p.lose(false, true)
+		p.Lose(false, true)
 		answer := addLater(t, l, seq, "2")
 		if taken {
 			add(t, other, key, seq, "theirs")
 		}
-		p.cut()
+		p.Cut()
 		got := <-answer
 		if taken != errors.Is(got.err, journal.ErrConflict) || !taken && got.err != nil {
 			t.Fatalf("taken %t: %v", taken, got.err)
@@ -143,8 +144,8 @@ func TestLostAppend(t *testing.T) {
 func TestServerRestarts(t *testing.T) {
 	folder := t.TempDir()
 	s := run(t, options(folder))
-	p := newProxy(t, s)
-	writer, watcher := open(t, jetstream.Options{URL: p.url(), Wait: long}), open(t, jetstream.Options{URL: p.url(), Wait: long})
+	p := natstest.NewProxy(t, s)
+	writer, watcher := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	const rounds = 4
 	seen := make(chan string)
 	enough := errors.New("enough")
@@ -170,20 +171,20 @@ func TestServerRestarts(t *testing.T) {
 		name := fmt.Sprint(round)
 		seq = add(t, writer, key, seq, name)
 		expect(name)
-		p.lead(nil)
+		p.Lead(nil)
 		s.Shutdown()
 		s.WaitForShutdown()
-		p.cut()
+		p.Cut()
 		answer := addLater(t, writer, seq, name+"b")
 		s = run(t, options(folder))
-		p.lead(s)
+		p.Lead(s)
 		got := <-answer
 		if got.err != nil {
 			t.Fatalf("%s: %v", name, got.err)
 		}
 		seq = got.seq
 		expect(name + "b")
-		p.cut() // and once more, without a restart
+		p.Cut() // and once more, without a restart
 	}
 	stop(enough)
 	if err := <-end; !errors.Is(err, enough) {
@@ -197,16 +198,16 @@ func TestServerRestarts(t *testing.T) {
 // TestServerGone has no server any more: each call ends, and says so.
 func TestServerGone(t *testing.T) {
 	s := start(t)
-	p := newProxy(t, s)
+	p := natstest.NewProxy(t, s)
 	const soon = 100 * time.Millisecond
-	l := open(t, jetstream.Options{URL: p.url(), Wait: soon})
+	l := open(t, jetstream.Options{URL: p.URL(), Wait: soon})
 	seq := add(t, l, key, 0, "1")
-	p.lead(nil)
-	p.cut()
+	p.Lead(nil)
+	p.Cut()
 	check := func(what string, err error) {
 		t.Helper()
 		var known *journal.Error
-		if !errors.Is(err, journal.ErrUnreachable) || !errors.As(err, &known) || !strings.HasPrefix(err.Error(), "journal "+p.url()+" cannot be reached") {
+		if !errors.Is(err, journal.ErrUnreachable) || !errors.As(err, &known) || !strings.HasPrefix(err.Error(), "journal "+p.URL()+" cannot be reached") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -219,11 +220,11 @@ func TestServerGone(t *testing.T) {
 	check("ReadAll", firstError(l.ReadAll(t.Context(), key.Rollout)))
 	check("Rollouts", firstError(l.Rollouts(t.Context(), journal.Filter{})))
 	check("Find", firstError(l.Find(t.Context(), "192.0.2.7")))
-	_, err = jetstream.Open(t.Context(), jetstream.Options{URL: p.url()})
+	_, err = jetstream.Open(t.Context(), jetstream.Options{URL: p.URL()})
 	check("Open", err)
 
-	p.lead(s) // it is back: everything goes on
-	l = open(t, jetstream.Options{URL: p.url(), Wait: long})
+	p.Lead(s) // it is back: everything goes on
+	l = open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	add(t, l, key, seq, "2")
 }
 
@@ -238,11 +239,11 @@ func firstError[T any](sequence func(func(T, error) bool)) (first error) {
 // TestSilentServer has a server that takes everything and says nothing: the context ends each call.
 func TestSilentServer(t *testing.T) {
 	s := start(t)
-	p := newProxy(t, s)
-	l := open(t, jetstream.Options{URL: p.url(), Wait: long})
+	p := natstest.NewProxy(t, s)
+	l := open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	other := open(t, jetstream.Options{URL: s.ClientURL()})
 	seq := add(t, l, key, 0, "1")
-	p.lose(true, false)
+	p.Lose(true, false)
 	enough := errors.New("enough")
 	for name, call := range map[string]func(context.Context) error{
 		"Append":   func(ctx context.Context) error { _, err := l.Append(ctx, key, seq, note("2")); return err },
@@ -258,15 +259,15 @@ func TestSilentServer(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	go p.cut()
+	go p.Cut()
 	if all := texts(t, other, key); !strings.HasPrefix(all, "1") {
 		t.Error(all)
 	}
-	silent := newProxy(t, s)
-	silent.lose(true, false)
+	silent := natstest.NewProxy(t, s)
+	silent.Lose(true, false)
 	ctx, stop := context.WithCancelCause(t.Context())
 	go stop(enough)
-	if _, err := jetstream.Open(ctx, jetstream.Options{URL: silent.url()}); !errors.Is(err, enough) {
+	if _, err := jetstream.Open(ctx, jetstream.Options{URL: silent.URL()}); !errors.Is(err, enough) {
 		t.Errorf("Open: %v", err)
 	}
 }
@@ -392,8 +393,8 @@ func TestCloseWhileWatching(t *testing.T) {
 
 // TestManyBatches appends more batches than are on their way at a time, some of one stream, through a connection that is cut.
 func TestManyBatches(t *testing.T) {
-	p := newProxy(t, start(t))
-	l := open(t, jetstream.Options{URL: p.url(), Wait: long})
+	p := natstest.NewProxy(t, start(t))
+	l := open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	var batches []journal.Batch
 	for i := range 1500 {
 		batches = append(batches, journal.Batch{Key: journal.Key{Rollout: "spring", Phone: fmt.Sprintf("berlin/%d", i)}, Events: []journal.Event{note("1"), note("2")}})
@@ -408,7 +409,7 @@ func TestManyBatches(t *testing.T) {
 			}
 			switch record.Key.Phone {
 			case "berlin/300", "berlin/900":
-				p.cut()
+				p.Cut()
 			}
 			if record.Event.Seq%1024 == 0 && record.Key.Phone == "berlin/1499" {
 				return

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
+	"github.com/cpupdate/cpupdate/internal/natstest"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 )
@@ -77,9 +78,9 @@ func child(t *testing.T, folder string) (address string, kill func()) {
 func TestKilledServer(t *testing.T) {
 	folder := t.TempDir()
 	address, kill := child(t, folder)
-	p := newProxy(t, start(t))
-	p.leadTo(address)
-	l := open(t, jetstream.Options{URL: p.url(), Wait: long})
+	p := natstest.NewProxy(t, start(t))
+	p.LeadTo(address)
+	l := open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	var seq journal.Seq
 	for round := range 6 {
 		for range 5 {
@@ -89,10 +90,10 @@ func TestKilledServer(t *testing.T) {
 		if round%2 == 0 {
 			seq = (<-answer).seq
 		}
-		p.leadTo("")
+		p.LeadTo("")
 		kill()
 		address, kill = child(t, folder)
-		p.leadTo(address)
+		p.LeadTo(address)
 		if round%2 == 1 {
 			got := <-answer
 			if got.err != nil {

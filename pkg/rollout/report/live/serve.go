@@ -126,7 +126,7 @@ func (p *Page) servePage(w http.ResponseWriter, r *http.Request) {
 	_ = moment.WriteHTML(slowWriter{w, http.NewResponseController(w)}, p.position(moment.Position())) // whoever has gone gets no answer
 }
 
-// A slowWriter gives each write its time: who does not read has to go.
+// A slowWriter gives each write a time limit, so that a browser that does not read loses its connection.
 type slowWriter struct {
 	to      http.ResponseWriter
 	control *http.ResponseController
