@@ -35,6 +35,23 @@ func TestRolloutSignals(t *testing.T) {
 	}
 }
 
+// TestRolloutAfterKill kills a run while phones restart: the next one says that it only queries them, and goes on.
+func TestRolloutAfterKill(t *testing.T) {
+	t.Parallel()
+	s := newSiteOf(t, newSwarm(t, 4, "--restart-time", "4s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "rest", "--parallel", "2", "--settle", "6s")
+	p := s.start("run", "spring")
+	s.next(s.count(), "restarting", "", p.ended)
+	_ = p.cmd.Process.Kill() // it has not ended
+	p.wait()
+	r := s.start("run", "spring").wait()
+	if r.code != exit.CodeOK && r.code != exit.CodePartial { // one whose fetch was cut off keeps its software
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	saysLines(t, r.errOut, `^note: the journal: an earlier run instructed [1-4] of 4 phones, and how that ended is not recorded: they are queried for up to 6 s \(--settle\) since then, and not instructed again$`)
+	s.checkOnce()
+	s.finish()
+}
+
 // finish carries a rollout out to its end, and compares journal, report and phones. What was cut off while it fetched is unproven: a
 // person lets it begin anew.
 func (s *rolloutSite) finish() {
