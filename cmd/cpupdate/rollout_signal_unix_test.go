@@ -4,7 +4,9 @@ package main
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +17,8 @@ import (
 // TestRolloutSignals ends a run while phones are on their way, as a terminal that closes and as a system that shuts down do, and goes on.
 func TestRolloutSignals(t *testing.T) {
 	t.Parallel()
+	// Tests may have been started with nohup. What this process takes itself, those that it starts do not ignore.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	for _, with := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		t.Run(with.String(), func(t *testing.T) {
 			t.Parallel()
