@@ -88,7 +88,7 @@ func manPage(cmd *cobra.Command) string {
 	b.WriteString(manText(cmd.Long))
 	b.WriteString(manCommands(cmd) + manFlags(cmd))
 	if cmd.HasExample() {
-		b.WriteString(".SH EXAMPLES\n" + manTable(cmd.Example))
+		b.WriteString(".SH EXAMPLES\n" + strings.TrimPrefix(manTable(cmd.Example), ".PP\n"))
 	}
 	if !cmd.HasParent() {
 		b.WriteString(manExitCodes() + manFiles + manEnvironment)
