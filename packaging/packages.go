@@ -19,7 +19,7 @@ import (
 const (
 	homepage    = "https://github.com/cpupdate/cpupdate"
 	summary     = "Update the firmware of OpenScape Desk Phone CP and OpenStage phones"
-	description = summary + "\ncpupdate reads a firmware image, says before anything is sent whether a phone will accept it and why,\n" +
+	description = "cpupdate reads a firmware image, says before anything is sent whether a phone will accept it and why,\n" +
 		"installs it on one phone or on thousands, and follows each phone until it reports the new version."
 )
 
@@ -29,15 +29,16 @@ type form struct {
 	packager nfpm.Packager
 	version  func(string) (string, error)
 	zsh      string // where this kind of system looks for completions of zsh
+	about    string // the description
 }
 
 // forms returns all formats.
 func forms() []form {
 	const vendor, site = "/usr/share/zsh/vendor-completions", "/usr/share/zsh/site-functions"
 	return []form{
-		{"deb", deb.Default, tildeVersion, vendor},
-		{"rpm", rpm.DefaultRPM, tildeVersion, site},
-		{"apk", apk.Default, apkVersion, site},
+		{"deb", deb.Default, tildeVersion, vendor, summary + "\n" + description},
+		{"rpm", rpm.DefaultRPM, tildeVersion, site, description},
+		{"apk", apk.Default, apkVersion, site, summary},
 	}
 }
 
@@ -79,14 +80,14 @@ func (r *release) writePackage(to *os.File, f form, t target, version string) (e
 			return err
 		}
 		kind := files.TypeFile
-		if strings.HasPrefix(each.name, "/usr/share/licenses/") {
+		if f.name == "rpm" && strings.HasPrefix(each.name, "/usr/share/licenses/") {
 			kind = files.TypeRPMLicense
 		}
 		contents = append(contents, &files.Content{Source: source, Destination: each.name, Type: kind, FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: each.mode, MTime: r.time}})
 	}
 	info := &nfpm.Info{
 		Name: "cpupdate", Arch: t.arch, Platform: t.os, Version: version, VersionSchema: "none", Section: "net", Priority: "optional",
-		Maintainer: "The cpupdate authors <cpupdate@downloads.example>", Description: description, Homepage: homepage, License: "Apache-2.0", MTime: r.time,
+		Maintainer: "The cpupdate authors <cpupdate@downloads.example>", Description: f.about, Homepage: homepage, License: "Apache-2.0", MTime: r.time,
 		DisableGlobbing: true,
 		Overridables: nfpm.Overridables{
 			Contents: contents, Umask: 0o022,
