@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -28,6 +30,7 @@ func main() {
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
+	cobra.MousetrapHelpText, cobra.MousetrapDisplayDuration = doubleClickText(os.Args[1:]), 0
 	a := newApp()
 	ctx, interrupt := context.WithCancel(context.Background())
 	came := make(chan os.Signal, 1)
