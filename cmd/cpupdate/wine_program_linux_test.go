@@ -46,11 +46,15 @@ func testWindowsVersion(t *testing.T, w *windows) {
 	w.run(t, t.TempDir(), "version", "--json").want(t, exit.CodeOK, `"platform": "windows/amd64"`)
 }
 
-// testWindowsDemo keeps the demo's folder: Wine 8 does not know the call by which os.RemoveAll removes it.
+// testWindowsDemo keeps the demo's folder: Wine 8 does not know the call by which os.RemoveAll removes it. Without that, the demo does
+// not say that nothing is left.
 func testWindowsDemo(t *testing.T, w *windows) {
 	r := w.run(t, t.TempDir(), "demo", "--keep").want(t, exit.CodeOK, "The demo is complete")
 	if strings.Contains(r.out, "\\\n") || strings.Contains(r.out, "\x1b") {
 		t.Errorf("a line is continued as no shell of Windows does it, or it is coloured:\n%s", r.out)
+	}
+	if r := w.run(t, t.TempDir(), "demo"); (r.code != exit.CodeOK) == strings.Contains(r.out, "nothing of it is left") {
+		t.Errorf("exit code %d:\n%s", r.code, r.out)
 	}
 }
 
