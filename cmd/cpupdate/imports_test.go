@@ -86,7 +86,7 @@ func commandOrder() [][]string {
 // commandFromOutside is what the packages of the command import from outside. Only package main knows cobra.
 func commandFromOutside() map[string][]string {
 	return map[string][]string{
-		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/mod/module"},
 		"clitest":           {module + "pkg/bind"},
 		"atomicfile":        {"github.com/gofrs/flock"},
 		"console":           {"github.com/rivo/uniseg", "github.com/schollz/progressbar/v3", "github.com/spf13/pflag", "golang.org/x/sys/unix", "golang.org/x/sys/windows", "golang.org/x/term"},
