@@ -29,14 +29,13 @@ func (o *Options) validateJUnit(image string) error {
 
 // removeJUnit removes the JUnit file of an earlier run: a run without an answer leaves none.
 func (o *Options) removeJUnit() error {
-	info, err := os.Lstat(o.JUnit)
-	if o.JUnit == "" || err != nil || !info.Mode().IsRegular() {
-		return nil // writing says what is wrong
+	if o.JUnit == "" {
+		return nil
 	}
-	if err := os.Remove(o.JUnit); err != nil {
-		return atomicfile.CannotReplace(o.JUnit, err)
+	if err := atomicfile.CheckOutput(o.JUnit, true); err != nil {
+		return err
 	}
-	return nil
+	return atomicfile.CannotWrite(o.JUnit, atomicfile.IgnoreMissing(os.Remove(o.JUnit)))
 }
 
 // writeJUnit writes the fit matrix as JUnit: a test case for each phone, and one for each image that cannot be used.
