@@ -23,6 +23,7 @@ func arrows() map[string][]string {
 		"internal/memnet":      {},
 		"internal/ports":       {},
 		"internal/realservers": {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/schemas":     {"github.com/google/jsonschema-go/jsonschema"},
 		"internal/testca":      {},
 		"pkg/address":          {"golang.org/x/net/idna"},
 		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
@@ -193,7 +194,7 @@ func TestNoServerIsLinked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(out)) {
-		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "github.com/google/licensecheck", "testing", module + "internal/"} {
+		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "github.com/google/licensecheck", "github.com/google/jsonschema-go", "testing", module + "internal/"} {
 			if path := strings.TrimSpace(line); path == banned || strings.HasPrefix(path, banned+"/") || strings.HasSuffix(banned, "/") && strings.HasPrefix(path, banned) {
 				t.Errorf("%s is linked", path)
 			}
