@@ -10,6 +10,7 @@ require (
 	github.com/fclairamb/ftpserverlib v0.32.0
 	github.com/godbus/dbus/v5 v5.2.2
 	github.com/gofrs/flock v0.13.1
+	github.com/google/jsonschema-go v0.4.3
 	github.com/google/licensecheck v0.3.1
 	github.com/icholy/digest v1.2.0
 	github.com/jlaffaye/ftp v0.2.4
