@@ -36,6 +36,7 @@ growth:
 
 docs:
 	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage|TestRolloutsPage' ./cmd/cpupdate
+	UPDATE_DOCS=1 $(GO) test -count=1 -run TestDocsSchema ./cmd/cpupdate/internal/...
 
 dist:
 	.ci/dist
