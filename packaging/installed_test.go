@@ -201,10 +201,10 @@ func (m *machine) checkStored(want string) {
 	}
 }
 
-// left returns the files with the program's name, other than what a user stored.
+// left returns the files of the system with the program's name, other than those of these tests.
 func (m *machine) left() string {
 	m.t.Helper()
-	return m.root(`find / -xdev \( -path /proc -o -path /home/` + user + ` -o -path /tmp -o -path /root -o -path /usr/lib/cpupdate-test -o -path /usr/lib/cpupdate-install \) -prune -o -name '*cpupdate*' -print`)
+	return m.root(`find /usr /etc /opt /var \( -path /usr/lib/cpupdate-test -o -path /usr/lib/cpupdate-install \) -prune -o -name '*cpupdate*' -print`)
 }
 
 // checkFiles fails if the package has other files than those that belong there.
@@ -350,7 +350,8 @@ func (m *machine) checkPages() {
 			m.t.Errorf("%s: %v\n%s", page, err, warnings)
 		}
 		for line := range strings.Lines(string(text)) {
-			if len([]rune(strings.TrimRight(line, "\n"))) > 80 {
+			long := slices.ContainsFunc(strings.Fields(line), func(word string) bool { return len(word) > 64 }) // a fingerprint cannot be broken
+			if len([]rune(strings.TrimRight(line, "\n"))) > 80 && !long {
 				m.t.Errorf("%s is too wide: %s", page, line)
 			}
 		}
