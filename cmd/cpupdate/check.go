@@ -58,7 +58,9 @@ hardware.toml in the settings folder.`,
 	o.Phones.Permit.AddFlags(flags)
 	o.Listen.AddFlags(flags)
 	queriesOnly(flags)
+	end = console.Group(flags, "Output")
 	flags.StringVar(&o.JUnit, "junit", "", "write the answer to `FILE` as JUnit too, for CI systems")
+	end()
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd
