@@ -93,23 +93,38 @@ func (g growth) measure(t *testing.T, phones int) measured {
 	defer manyPhones(t, g.program, folder, phones, g.restart)()
 	m := measured{phones: phones}
 	for _, step := range g.steps() {
-		cmd := exec.CommandContext(t.Context(), "time", append([]string{"-f", "%M", "-o", "peak", g.program}, step.args...)...)
-		cmd.Dir, cmd.Env = folder, append(os.Environ(), "CPUPDATE_JOURNAL="+filepath.Join(folder, "journal.db"))
-		if _, err := exec.LookPath("time"); err != nil {
-			t.Skip("GNU time is not installed: resident memory cannot be measured")
+		out, took, peak := g.run(t, folder, step)
+		if step.name == "status" {
+			checkDone(t, out)
 		}
-		begun := time.Now()
-		out, err := cmd.CombinedOutput()
-		took := cost{time.Since(begun), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-		if err != nil {
-			t.Fatalf("%s: %v\n%.2000s", step.name, err, out)
-		}
-		if step.name == "status" && strings.Count(string(out), " 0 failed, 0 on their way, 0 waiting") == 0 || strings.Contains(string(out), "not complete") {
-			t.Fatalf("not every phone is updated:\n%.2000s", out)
-		}
-		m.costs, m.peaks = append(m.costs, took), append(m.peaks, peakOf(t, filepath.Join(folder, "peak")))
+		m.costs, m.peaks = append(m.costs, took), append(m.peaks, peak)
 	}
 	return m
+}
+
+// run runs a command in a folder, where its journal is. It returns what the command printed, took, and had of memory, in MiB.
+func (g growth) run(t *testing.T, folder string, s step) (out string, took cost, peak float64) {
+	t.Helper()
+	if _, err := exec.LookPath("time"); err != nil {
+		t.Skip("GNU time is not installed: resident memory cannot be measured")
+	}
+	cmd := exec.CommandContext(t.Context(), "time", append([]string{"-f", "%M", "-o", "peak", g.program}, s.args...)...) //nolint:gosec // ours
+	cmd.Dir, cmd.Env = folder, append(os.Environ(), "CPUPDATE_JOURNAL="+filepath.Join(folder, "journal.db"))
+	begun := time.Now()
+	text, err := cmd.CombinedOutput()
+	took = cost{time.Since(begun), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	if err != nil {
+		t.Fatalf("%s: %v\n%.2000s", s.name, err, text)
+	}
+	return string(text), took, peakOf(t, filepath.Join(folder, "peak"))
+}
+
+// checkDone looks whether status says that every phone is updated.
+func checkDone(t *testing.T, status string) {
+	t.Helper()
+	if !strings.Contains(status, " 0 failed, 0 on their way, 0 waiting") || strings.Contains(status, "not complete") {
+		t.Fatalf("not every phone is updated:\n%.2000s", status)
+	}
 }
 
 // peakOf reads what GNU time wrote, as MiB.
