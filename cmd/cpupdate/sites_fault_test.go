@@ -213,9 +213,12 @@ func TestServerOfSitesRestarts(t *testing.T) {
 	s.proxy.Cut()
 	s.server = natstest.Run(t, natstest.Options(strings.TrimSuffix(folder, "/jetstream")))
 	s.proxy.Lead(s.server)
-	if r := <-ended; r.code != exit.CodeOK {
+	r := <-ended
+	if r.code != exit.CodeOK {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
 	}
+	text := regexp.MustCompile(`\s+`).ReplaceAllString(r.errOut, " ")
+	saysAll(t, text, "warning: spring: the server of the journal cannot be reached: nothing new is shown until it can; it is tried again", "note: spring: the server of the journal can be reached again")
 	s.agree()
 }
 
