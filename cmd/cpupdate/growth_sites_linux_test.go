@@ -39,11 +39,11 @@ const atATime = 200
 // Without GROWTH_SITES it shows that the measurement works.
 func TestGrowthSites(t *testing.T) {
 	text, named := os.LookupEnv(growthOfSites)
-	g, program, more := growth{"cpupdate", "200ms", "1s"}, "", ""
+	g, program, more := growth{"cpupdate", "200ms", "1s"}, "", []string(nil)
 	if named {
 		g = growth{program: programOf(t, "."), interval: "10s", restart: "4s"}
 		if program = os.Getenv(natsServer); program == "" {
-			program, more = programOf(t, "github.com/nats-io/nats-server/v2"), "jetstream { sync_interval: always }\n"
+			program, more = programOf(t, "github.com/nats-io/nats-server/v2"), []string{"sync_interval: always"}
 		}
 	} else {
 		t.Parallel()
@@ -132,7 +132,7 @@ const sitesHeader = "| phones | sites | messages a phone: plan | run | reports |
 	" | workers: largest memory | processor a phone | centre: memory | processor a phone | run |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 
 // ofSites carries out a rollout, and returns a row of the table. What the image takes on its way and on disk is left out.
-func (g growth) ofSites(t *testing.T, program, more string, phones, sites int) string {
+func (g growth) ofSites(t *testing.T, program string, more []string, phones, sites int) string {
 	t.Helper()
 	folder, store := t.TempDir(), t.TempDir()
 	const size = 64 << 10
@@ -141,7 +141,7 @@ func (g growth) ofSites(t *testing.T, program, more string, phones, sites int) s
 	}
 	defer manyPhones(t, g.program, folder, phones, g.restart)()
 	spread(t, filepath.Join(folder, "list.csv"), sites)
-	s := natstest.Start(t, program, natstest.Config(store)+more)
+	s := natstest.Start(t, program, natstest.Config(store, more...))
 	flags := []string{"--nats", s.URL()}
 	centre := func(name string, args ...string) (out string, took cost, peak float64) {
 		return g.run(t, folder, step{name, append(append([]string{"rollout", name}, args...), flags...)})

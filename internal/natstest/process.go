@@ -37,9 +37,9 @@ type Process struct {
 	Cmd     *exec.Cmd
 }
 
-// Config returns the configuration of a server on loopback with its files in a folder, and with figures.
-func Config(folder string) string {
-	return fmt.Sprintf("listen: \"127.0.0.1:-1\"\nhttp: \"127.0.0.1:-1\"\njetstream { store_dir: %q }\n", filepath.ToSlash(folder))
+// Config returns the configuration of a server on loopback with its files in a folder, and with figures. More lines are about JetStream.
+func Config(folder string, jetstream ...string) string {
+	return fmt.Sprintf("listen: \"127.0.0.1:-1\"\nhttp: \"127.0.0.1:-1\"\njetstream {\n  store_dir: %q\n%s}\n", filepath.ToSlash(folder), strings.Join(jetstream, "\n")+"\n")
 }
 
 // Start starts a nats-server program with a configuration. It ends with the test.
