@@ -114,7 +114,7 @@ func (g growth) run(t *testing.T, folder string, s step) (out string, took cost,
 	text, err := cmd.CombinedOutput()
 	took = cost{time.Since(begun), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
 	if err != nil {
-		t.Fatalf("%s: %v\n%.2000s", s.name, err, text)
+		t.Fatalf("%s: %v\n%.2000s\n...\n%s", s.name, err, text, text[max(0, len(text)-2000):])
 	}
 	return string(text), took, peakOf(t, filepath.Join(folder, "peak"))
 }
