@@ -4,7 +4,7 @@ FUZZ  ?= 500000x
 GROWTH ?= 100,1000,10000
 GROWTH_SITES ?= 1000x20,3000x20,10000x20,3000x1,3000x5
 
-.PHONY: test check cover fuzz bench growth growth-sites simulate docs dist
+.PHONY: test check cover fuzz bench growth growth-sites simulate docs dist release
 
 test:
 	$(GO) test ./...
@@ -15,7 +15,7 @@ check:
 	$(TOOL) golangci-lint run ./...
 	$(GO) mod tidy -diff
 	$(GO) test ./...
-	$(GO) test -race ./...
+	$(GO) test -race -gcflags='modernc.org/sqlite/lib=-race=false' ./...
 
 cover:
 	.ci/cover
@@ -44,3 +44,7 @@ docs:
 
 dist:
 	.ci/dist
+
+# The archives, packages and images of the last commit, in dist/.
+release:
+	.ci/release

@@ -37,10 +37,12 @@ func completion(a *app, root *cobra.Command, shell string) error {
 	if err != nil {
 		return err
 	}
-	doc := struct {
-		Schema int    `json:"schema"`
-		Shell  string `json:"shell"`
-		Script string `json:"script"`
-	}{1, shell, script.String()}
-	return a.con.Print(doc, func(w io.Writer) { _, _ = w.Write(script.Bytes()) })
+	return a.con.Print(completionDoc{1, shell, script.String()}, func(w io.Writer) { _, _ = w.Write(script.Bytes()) })
+}
+
+// A completionDoc is the JSON answer of completion.
+type completionDoc struct {
+	Schema int    `json:"schema"`
+	Shell  string `json:"shell"`
+	Script string `json:"script"`
 }

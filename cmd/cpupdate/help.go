@@ -42,11 +42,13 @@ func newHelp(a *app) *cobra.Command {
 // printHelp prints the help of a command.
 func printHelp(a *app, cmd *cobra.Command) error {
 	text := helpText(cmd, a.con.Width)
-	doc := struct {
-		Schema int    `json:"schema"`
-		Help   string `json:"help"`
-	}{1, text}
-	return a.con.Print(doc, func(w io.Writer) { fmt.Fprint(w, text) })
+	return a.con.Print(helpDoc{1, text}, func(w io.Writer) { fmt.Fprint(w, text) })
+}
+
+// A helpDoc is the JSON answer of help and --help.
+type helpDoc struct {
+	Schema int    `json:"schema"`
+	Help   string `json:"help"`
 }
 
 // helpText returns the help of a command: first what to type, then the description, then the flags.
@@ -141,22 +143,25 @@ func flagsText(cmd *cobra.Command, width int) string {
 	return b.String()
 }
 
+// An exitCodesDoc is the JSON answer of help exit-codes.
+type exitCodesDoc struct {
+	Schema    int           `json:"schema"`
+	ExitCodes []exitCodeDoc `json:"exit_codes"`
+}
+
+type exitCodeDoc struct {
+	Code      exit.Code `json:"code"`
+	Name      string    `json:"name"`
+	Meaning   string    `json:"meaning"`
+	Retryable *bool     `json:"retryable"`
+}
+
 // printExitCodes prints the table of exit codes.
 func printExitCodes(con *console.Console) error {
-	type rowDoc struct {
-		Code      exit.Code `json:"code"`
-		Name      string    `json:"name"`
-		Meaning   string    `json:"meaning"`
-		Retryable *bool     `json:"retryable"`
-	}
-	var rows []rowDoc
+	doc := exitCodesDoc{Schema: 1}
 	for _, row := range exit.Table() {
-		rows = append(rows, rowDoc{row.Code, row.Name, row.Meaning, row.MayRetry()})
+		doc.ExitCodes = append(doc.ExitCodes, exitCodeDoc{row.Code, row.Name, row.Meaning, row.MayRetry()})
 	}
-	doc := struct {
-		Schema    int      `json:"schema"`
-		ExitCodes []rowDoc `json:"exit_codes"`
-	}{1, rows}
 	return con.Print(doc, func(w io.Writer) {
 		table := con.Table(0)
 		table.Row(console.Cells("exit", "name", "retry?", "meaning")...)

@@ -19,6 +19,7 @@ func arrows() map[string][]string {
 		"internal/browser":     {},
 		"internal/forge":       {module + "pkg/bind"},
 		"internal/journaltest": {module + "pkg/journal"},
+		"internal/licences":    {"github.com/google/licensecheck"},
 		"internal/memnet":      {},
 		"internal/ports":       {},
 		"internal/realservers": {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
@@ -84,7 +85,7 @@ func commandOrder() [][]string {
 // commandFromOutside is what the packages of the command import from outside. Only package main knows cobra.
 func commandFromOutside() map[string][]string {
 	return map[string][]string{
-		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag"},
+		"":                  {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/mod/module"},
 		"clitest":           {module + "pkg/bind"},
 		"atomicfile":        {"github.com/gofrs/flock"},
 		"console":           {"github.com/rivo/uniseg", "github.com/schollz/progressbar/v3", "github.com/spf13/pflag", "golang.org/x/sys/unix", "golang.org/x/sys/windows", "golang.org/x/term"},
@@ -192,7 +193,7 @@ func TestNoServerIsLinked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(out)) {
-		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "testing", module + "internal/"} {
+		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "github.com/google/licensecheck", "testing", module + "internal/"} {
 			if path := strings.TrimSpace(line); path == banned || strings.HasPrefix(path, banned+"/") || strings.HasSuffix(banned, "/") && strings.HasPrefix(path, banned) {
 				t.Errorf("%s is linked", path)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
+	"github.com/cpupdate/cpupdate/internal/schemas"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -27,7 +27,7 @@ import (
 func TestDocsJSON(t *testing.T) {
 	t.Parallel()
 	section := clitest.Section(t, "json.md", "### A push to phones")
-	want := documentedEvents(section)
+	want := schemas.EventsOfPage(section)
 	for _, step := range append(constantsOf(t, "event.go", "Step"), "summary") {
 		if want[step] == nil {
 			t.Errorf("json.md does not know the event %s", step)
@@ -84,28 +84,6 @@ func TestDocsJSON(t *testing.T) {
 			t.Errorf("the event %s is not on the page", event)
 		}
 	}
-}
-
-// documentedEvents reads the table of events, with the fields that the text says all have but those that it names.
-func documentedEvents(section string) map[string][]string {
-	events := map[string][]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (.*) \\| (.*)\\|$").FindAllStringSubmatch(section, -1) {
-		if row[1] == "event" { // the table's head
-			continue
-		}
-		fields := []string{"schema", "event"}
-		for _, common := range []string{"phone", "time"} {
-			if !regexp.MustCompile("Without (`phone` and )?`" + common + "`( and `time`)?(\\.| *$)").MatchString(row[2]) {
-				fields = append(fields, common)
-			}
-		}
-		for _, field := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[3], -1) {
-			fields = append(fields, field[1])
-		}
-		slices.Sort(fields)
-		events[row[1]] = fields
-	}
-	return events
 }
 
 // seenFields are the fields that each event had.

@@ -22,13 +22,15 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 )
 
-func main() {
+func main() { os.Exit(int(process(newApp()))) }
+
+// process executes the command line of this process and returns its exit code.
+func process(a *app) exit.Code {
 	log.SetOutput(io.Discard) // net/http logs unsolicited server text there
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
-	a := newApp()
 	ctx, interrupt := context.WithCancel(context.Background())
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, signals...)
@@ -43,7 +45,7 @@ func main() {
 		}
 		interrupt()
 	}()
-	os.Exit(int(run(ctx, a, os.Args[1:])))
+	return run(ctx, a, os.Args[1:])
 }
 
 // run executes one command line and returns its exit code.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -74,14 +75,15 @@ func ask(t *testing.T, stdin int, typed string, args ...string) *asked {
 	return p
 }
 
-// until reads what the terminal shows, up to a text.
+// until reads what the terminal shows, up to a text. A process that does not show it is killed in the end: that closes the terminal.
 func (p *asked) until(text string) string {
 	p.t.Helper()
+	defer time.AfterFunc(5*time.Minute, func() { _ = p.cmd.Process.Kill() }).Stop()
 	var shown strings.Builder
 	for b := make([]byte, 1); !strings.HasSuffix(shown.String(), text); {
 		if _, err := p.master.Read(b); err != nil {
 			said, _ := os.ReadFile(p.errOut)
-			p.t.Fatalf("%v after %q, and %q", err, shown.String(), said)
+			p.t.Fatalf("%v, waiting for %q; shown: %q, and %q", err, text, shown.String(), said)
 		}
 		shown.Write(b)
 	}

@@ -4,7 +4,9 @@ package main
 
 import (
 	"bufio"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,12 +17,15 @@ import (
 // TestRolloutSignals ends a run while phones are on their way, as a terminal that closes and as a system that shuts down do, and goes on.
 func TestRolloutSignals(t *testing.T) {
 	t.Parallel()
+	// Tests may have been started with nohup. What this process takes itself, those that it starts do not ignore.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	for _, with := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		t.Run(with.String(), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, 8, "--waves", "2,rest", "--parallel", "3", "--settle", "1s")
+			// Three rounds of phones, each 4 s: the signal arrives long before the run can be done.
+			s := newSiteOf(t, newSwarm(t, 8, "--restart-time", "4s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "2,rest", "--parallel", "3", "--settle", "1s")
 			p := s.start("run", "spring")
-			s.await(s.count()+20, p.ended)
+			s.next(s.count(), "restarting", "", p.ended)
 			if err := p.cmd.Process.Signal(with); err != nil {
 				t.Fatal(err)
 			}
@@ -32,6 +37,23 @@ func TestRolloutSignals(t *testing.T) {
 			s.finish()
 		})
 	}
+}
+
+// TestRolloutAfterKill kills a run while phones restart: the next one says that it only queries them, and goes on.
+func TestRolloutAfterKill(t *testing.T) {
+	t.Parallel()
+	s := newSiteOf(t, newSwarm(t, 4, "--restart-time", "4s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "rest", "--parallel", "2", "--settle", "6s")
+	p := s.start("run", "spring")
+	s.next(s.count(), "restarting", "", p.ended)
+	_ = p.cmd.Process.Kill() // it has not ended
+	p.wait()
+	r := s.start("run", "spring").wait()
+	if r.code != exit.CodeOK && r.code != exit.CodePartial { // one whose fetch was cut off keeps its software
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	saysLines(t, r.errOut, `^note: the journal: an earlier run instructed [1-4] of 4 phones, and how that ended is not recorded: they are queried for up to 6 s \(--settle\) since then, and not instructed again$`)
+	s.checkOnce()
+	s.finish()
 }
 
 // finish carries a rollout out to its end, and compares journal, report and phones. What was cut off while it fetched is unproven: a

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(withJournals{m}, map[string]func(){"cpupdate": main, "answering": answering})
+	testscript.Main(withSchemas{withJournals{m}}, map[string]func(){"cpupdate": comparedMain, "answering": answering})
 }
 
 // journalsVariable names the folder of the journals of processes that tests start. Each has its own, since many of their phones have
@@ -82,6 +82,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "settings"))
 			env.Setenv("LOCALAPPDATA", filepath.Join(home, "state"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
+			env.Setenv(schemasVariable, os.Getenv(schemasVariable))
 			env.Setenv("SETTINGS", settingsFolder(home))
 			env.Setenv(credentials.KeyringVariable, credentials.KeyringOff) // a developer's keyring is his own
 			return os.MkdirAll(home, 0o700)

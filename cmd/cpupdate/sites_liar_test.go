@@ -36,11 +36,16 @@ func lies(t *testing.T, planned journal.Planned) []journal.Body {
 		planned,
 		journal.FlagsKept{Flags: []string{"--server=evil.example", "--password-file=/etc/passwd", "--legacy-tls"}},
 		journal.SiteCounted{Site: "paris", Wave: 1, Left: -many, Ended: map[string]int{"rejected": many, "": -1}},
-		journal.SiteCounted{Site: "nowhere", Wave: many}, journal.SiteCounted{Site: "paris", Wave: -1},
-		journal.LimitReached{Wave: many, Cause: "rejected", Limit: "rejected=1", Count: many}, journal.LimitReached{Wave: -many},
-		journal.Stopped{Reason: "forged"}, journal.Paused{Reason: "forged"},
-		journal.RunBegun{Run: "forged", Site: "paris", Route: journal.Route{Way: "server"}}, journal.RunBegun{Run: "forged"},
-		journal.WaveOpened{Wave: -many}, journal.WaveOpened{Wave: many, Phones: -1},
+		journal.SiteCounted{Site: "nowhere", Wave: many},
+		journal.SiteCounted{Site: "paris", Wave: -1},
+		journal.LimitReached{Wave: many, Cause: "rejected", Limit: "rejected=1", Count: many},
+		journal.LimitReached{Wave: -many},
+		journal.Stopped{Reason: "forged"},
+		journal.Paused{Reason: "forged"},
+		journal.RunBegun{Run: "forged", Site: "paris", Route: journal.Route{Way: "server"}},
+		journal.RunBegun{Run: "forged"},
+		journal.WaveOpened{Wave: -many},
+		journal.WaveOpened{Wave: many, Phones: -1},
 	}
 }
 
@@ -86,7 +91,7 @@ func TestLyingSite(t *testing.T) {
 	centre("resume", "spring")
 	certificate, key := clitest.ServiceFiles(t)
 	for _, name := range s.names {
-		s.start(login(name, "work", "--site", name, "--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--contact-interval", "100ms", "--probe-interval", "50ms")...)
+		s.start(login(name, "work", "--site", name, "--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--contact-interval", "100ms", "--patience", "20s", "--probe-interval", "50ms")...)
 	}
 	saysAll(t, centre("run", "spring").out, "rollout spring: done")
 	s.agree()

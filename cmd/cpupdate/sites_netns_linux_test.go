@@ -119,7 +119,9 @@ func overNamespaces(t *testing.T, program string) {
 	url := centreServer(t, program, folder, authority)
 	list := joined(t, folder, names, swarms)
 	flags := []string{"--nats", url, "--nats-ca", ca}
-	atCentre := func(args ...string) ran { return runHere(t, nil, append(append([]string{"rollout"}, args...), flags...)...) }
+	atCentre := func(args ...string) ran {
+		return runHere(t, nil, append(append([]string{"rollout"}, args...), flags...)...)
+	}
 	if r := atCentre("plan", image, "--phones", list, "--offline", "--name", "spring", "--pause", "none", "--waves", "2,rest", "--parallel", "2"); r.code != exit.CodeOK {
 		t.Fatalf("plan: %d\n%s%s", r.code, r.out, r.errOut)
 	}

@@ -15,8 +15,10 @@ func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return printVersion(a.con) },
+		Long: `Print the version, the commit and its date, the version of Go, and the system for
+which the program was built. What the build did not record is left out.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return printVersion(a.con) },
 	}
 }
 
@@ -24,7 +26,8 @@ func newVersion(a *app) *cobra.Command {
 type versionDoc struct {
 	Schema   int    `json:"schema"`
 	Version  string `json:"version"`
-	Commit   string `json:"commit"`
+	Commit   string `json:"commit"` // empty if the build did not record it
+	Date     string `json:"date"`   // of the commit, in UTC; empty if the build did not record it
 	Modified bool   `json:"modified"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
@@ -32,33 +35,36 @@ type versionDoc struct {
 
 // buildVersion returns the version that the build recorded.
 func buildVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
+	return recorded().version
 }
 
-// printVersion prints the version that the build recorded.
+// recorded returns the origin of this program.
+func recorded() origins {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return originOf(info, sourceText)
+}
+
+// printVersion prints what the build recorded.
 func printVersion(con *console.Console) error {
-	doc := versionDoc{Schema: 1, Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, setting := range info.Settings {
-			switch setting.Key {
-			case "vcs.revision":
-				doc.Commit = setting.Value
-			case "vcs.modified":
-				doc.Modified = setting.Value == "true"
-			}
-		}
+	from := recorded()
+	doc := versionDoc{
+		Schema: 1, Version: from.version, Commit: from.commit, Date: from.date, Modified: from.modified,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	}
 	return con.Print(doc, func(w io.Writer) {
-		commit := ""
+		text := "cpupdate " + doc.Version
 		if doc.Commit != "" {
-			commit = "  commit " + doc.Commit
+			text += "  commit " + doc.Commit
 		}
 		if doc.Modified {
-			commit += " (modified)"
+			text += " (modified)"
 		}
-		fmt.Fprintf(w, "cpupdate %s%s  %s  %s\n", doc.Version, commit, doc.Go, doc.Platform)
+		if doc.Date != "" {
+			text += "  " + doc.Date
+		}
+		fmt.Fprintf(w, "%s  %s  %s\n", text, doc.Go, doc.Platform)
 	})
 }

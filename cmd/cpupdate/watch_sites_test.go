@@ -25,7 +25,9 @@ func TestWatchSites(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.out.String()), &doc); err != nil || doc.Event != "ready" {
 		t.Fatalf("%s: %v", w.out, err)
 	}
-	status := func(text string) { c.Until(fmt.Sprintf(`document.getElementById("live").textContent.startsWith(%q)`, text)) }
+	status := func(text string) {
+		c.Until(fmt.Sprintf(`document.getElementById("live").textContent.startsWith(%q)`, text))
+	}
 	lead := func(text string) {
 		c.Until(fmt.Sprintf(`document.querySelector(".lead").textContent.includes(%q)`, text))
 	}

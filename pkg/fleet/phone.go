@@ -124,7 +124,8 @@ func (p *phone) run(ctx, early context.Context) Result {
 			p.result.Fetch = p.fetches.state()
 			f = p.interrupted(ctx)
 		}
-		f = p.becauseOfImage(f)
+		own := *f // an error of Commit may be the same one for several phones
+		f = p.becauseOfImage(&own)
 		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}

@@ -97,6 +97,7 @@ func TestClientCertificates(t *testing.T) {
 		testca.SigningOthers(c)
 		c.Subject.CommonName, c.SignatureAlgorithm = "between", x509.ECDSAWithSHA1
 	}})
+	expired := issued(a, testca.Expired)
 	negative := testca.Rewrite(t, issued(a, nil), a.Pair(), 0, func(c *testca.TBS) { c.Serial = big.NewInt(-5) })
 	for name, row := range map[string]struct {
 		shown *tls.Certificate
@@ -116,7 +117,7 @@ func TestClientCertificates(t *testing.T) {
 			&tls.Certificate{Certificate: [][]byte{below.Certificate[0], weakBetween.Certificate[0]}, PrivateKey: below.PrivateKey},
 			`the certificate of an authority in between, "between", is signed with ECDSA-SHA1, which is too weak`, false,
 		},
-		"expired": {issued(a, testca.Expired), "it expired on " + time.Now().Add(-24*time.Hour).UTC().Format(time.DateOnly), false},
+		"expired": {expired, "it expired on " + expired.Leaf.NotAfter.UTC().Format(time.DateOnly), false},
 		"not valid yet": {issued(a, func(c *x509.Certificate) {
 			c.NotBefore, c.NotAfter = time.Now().Add(48*time.Hour), time.Now().Add(72*time.Hour)
 		}), "it is valid from ", false},

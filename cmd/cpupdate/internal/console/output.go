@@ -172,10 +172,13 @@ func (o jsonOutput) Dialog(line string) {
 func (o jsonOutput) Report(err error) {
 	doc := exit.NewErrorDoc(err)
 	doc.Hints = append([]string{}, o.c.Flags.Fit(doc.Hints)...)
-	_ = writeJSON(o.c.Err, struct {
-		Schema int            `json:"schema"`
-		Error  *exit.ErrorDoc `json:"error"`
-	}{1, doc}, false)
+	_ = writeJSON(o.c.Err, errorLine{1, doc}, false)
+}
+
+// An errorLine is the JSON line on stderr for the error of a command.
+type errorLine struct {
+	Schema int            `json:"schema"`
+	Error  *exit.ErrorDoc `json:"error"`
 }
 
 // A silence writes nothing.

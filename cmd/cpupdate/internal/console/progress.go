@@ -146,7 +146,7 @@ func firstFit(forms []string, columns int) string {
 
 // meter emits JSON lines.
 func (o jsonOutput) meter(p *Progress) (draw func(sent int64), interval time.Duration) {
-	return func(int64) { p.emit(progressDoc{1, "progress", p.Sent.Load(), p.Size, p.read.Load()}) }, JSONInterval
+	return func(int64) { p.emit(ProgressDoc{1, "progress", p.Sent.Load(), p.Size, p.read.Load()}) }, JSONInterval
 }
 
 // Restart records that the transfer starts again from the beginning.
@@ -305,8 +305,8 @@ func cut(text string, columns int) string {
 	return short + "..."
 }
 
-// progressDoc is a line of --json.
-type progressDoc struct {
+// A ProgressDoc is the JSON line for how much was sent.
+type ProgressDoc struct {
 	Schema int    `json:"schema"`
 	Event  string `json:"event"`
 	Sent   int64  `json:"sent"`

@@ -101,7 +101,7 @@ func TestSentLeft(t *testing.T) {
 		if err := p.say("sent", "ftp://h/x", transfer.Location{URL: "ftp://h/x", Size: 1, Attempts: 3}); err != nil {
 			t.Fatal(err)
 		}
-		var doc uploadDoc
+		var doc UploadDoc
 		if asJSON && (json.Unmarshal(m.Out.Bytes(), &doc) != nil || !slices.Equal(doc.Left, left) || m.Err.Len() > 0) {
 			t.Errorf("%s%s", m.Out, m.Err)
 		}

@@ -101,7 +101,7 @@ func ParseKept(flags *pflag.FlagSet, kept []string, own bool) error {
 		f := flags.Lookup(name)
 		switch {
 		case f == nil || !strings.HasPrefix(text, "--"):
-			return fmt.Errorf("this version of cpupdate has no flag %s, or does not keep it", exit.ShownArgument(secret.Cut("--"+name, 100)))
+			return fmt.Errorf("this version of cpupdate has no flag %s, or does not keep it", exit.ShownArgument(secret.Cut("--"+name, 60)))
 		case !hasValue || neverKept(f):
 			return fmt.Errorf("the value of --%s is not kept", f.Name)
 		case !own && ownOnly(f):

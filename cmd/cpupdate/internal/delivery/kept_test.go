@@ -129,7 +129,7 @@ func TestParseKept(t *testing.T) {
 
 // FuzzParseKept parses what a journal may hold: no command is taken from it, and what is shown is bounded.
 func FuzzParseKept(f *testing.F) {
-	for _, seed := range []string{"--profile=berlin", "--password-command=x", "--password-command", "--pin=x\n--pin=y", "--web\n--web-port=443", "\x1b=\xff"} {
+	for _, seed := range []string{"--profile=berlin", "--password-command=x", "--password-command", "--pin=x\n--pin=y", "--web\n--web-port=443", "\x1b=\xff", strings.Repeat("\xb5", 200), "--profile=" + strings.Repeat("\xb5", 200)} {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}

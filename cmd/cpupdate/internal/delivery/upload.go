@@ -170,8 +170,8 @@ func (p *upload) note(e transfer.Event) {
 	p.Console.Note("note", p.image.Name, text)
 }
 
-// A stepLine is the JSON line of one step.
-type stepLine struct {
+// A StepLine is the JSON line of one step.
+type StepLine struct {
 	Schema     int            `json:"schema"`
 	Event      string         `json:"event"`
 	Step       string         `json:"step"`
@@ -181,16 +181,16 @@ type stepLine struct {
 	Error      *exit.ErrorDoc `json:"error,omitempty"`
 }
 
-func newStepLine(e transfer.Event) stepLine {
-	doc := stepLine{Schema: 1, Event: "step", Step: string(e.Step), Text: e.Text, Attempt: e.Attempt, WaitMillis: e.Wait.Milliseconds()}
+func newStepLine(e transfer.Event) StepLine {
+	doc := StepLine{Schema: 1, Event: "step", Step: string(e.Step), Text: e.Text, Attempt: e.Attempt, WaitMillis: e.Wait.Milliseconds()}
 	if e.Err != nil {
 		doc.Error = exit.NewErrorDoc(advice.TransferFailure("", e.Err))
 	}
 	return doc
 }
 
-// An uploadDoc is the answer of an upload to a server: the last JSON line, unless phones follow.
-type uploadDoc struct {
+// An UploadDoc is the answer of an upload to a server: the last JSON line, unless phones follow.
+type UploadDoc struct {
 	Schema      int      `json:"schema"`
 	Event       string   `json:"event"` // sent, dry-run, nothing-to-do
 	URL         string   `json:"url,omitempty"`
@@ -208,7 +208,7 @@ type uploadDoc struct {
 
 // say writes the answer of the upload.
 func (p *upload) say(event, where string, l transfer.Location) error {
-	doc := uploadDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size, UsedDoc: p.used()}
+	doc := UploadDoc{Schema: 1, Event: event, URL: l.URL, Size: l.Size, UsedDoc: p.used()}
 	if event == "sent" {
 		if l.SHA256 != nil {
 			doc.SHA256 = fmt.Sprintf("%x", *l.SHA256)

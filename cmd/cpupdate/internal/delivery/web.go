@@ -161,7 +161,7 @@ func (d *Delivery) wouldBe(im *Image) (fleet.Source, error) {
 	}
 	d.Console.Note("note", "dry run", where+"; the transfer form would be given "+given)
 	if d.Console.JSON && d.o.Route.ToServer() {
-		doc := uploadDoc{Schema: 1, Event: "dry-run", URL: d.server.Access.FileURL(im.Name), Size: im.File.Image().Size(), UsedDoc: im.Read.Used(d.Version)}
+		doc := UploadDoc{Schema: 1, Event: "dry-run", URL: d.server.Access.FileURL(im.Name), Size: im.File.Image().Size(), UsedDoc: im.Read.Used(d.Version)}
 		if err := d.Console.Emit(doc, nil); err != nil {
 			return nil, err
 		}

@@ -41,14 +41,17 @@ func (h *Store) AddPins(ctx context.Context, peer string, pins []trust.Pin, comm
 	return h.SayTrusted(peer, added, "its key is known from now on: "+path)
 }
 
+// An addedDoc is the JSON answer of trust add.
+type addedDoc struct {
+	Schema int      `json:"schema"`
+	File   string   `json:"file"`
+	Peer   string   `json:"peer"`
+	Added  []string `json:"added"`
+}
+
 // SayTrusted prints the answer of trust add.
 func (h *Store) SayTrusted(peer string, added []trust.Pin, text string) error {
-	doc := struct {
-		Schema int      `json:"schema"`
-		File   string   `json:"file"`
-		Peer   string   `json:"peer"`
-		Added  []string `json:"added"`
-	}{1, h.Settings.Place().Keys, peer, []string{}}
+	doc := addedDoc{1, h.Settings.Place().Keys, peer, []string{}}
 	for _, pin := range added {
 		doc.Added = append(doc.Added, pin.String())
 	}

@@ -68,8 +68,7 @@ func Describe(ctx context.Context, con *console.Console, store *settings.Store, 
 		if description.Content.Name != "" {
 			con.Note("warning", name, "the file is "+description.Content.Name)
 		}
-		doc := map[string]any{"schema": 1, "dry_run": true, "file": path, "text": string(text)}
-		return con.Print(doc, func(w io.Writer) { fmt.Fprint(w, string(text)) })
+		return con.Print(describeDryRunDoc{true, path, 1, string(text)}, func(w io.Writer) { fmt.Fprint(w, string(text)) })
 	}
 	if err := writeDescriptor(path, text, key, o.Force || replaceable(ctx, path, description)); err != nil {
 		return err
@@ -225,4 +224,12 @@ func without(names []string, others ...string) []string {
 		}
 	}
 	return out
+}
+
+// A describeDryRunDoc is the JSON answer of describe --dry-run.
+type describeDryRunDoc struct {
+	DryRun bool   `json:"dry_run"`
+	File   string `json:"file"`
+	Schema int    `json:"schema"`
+	Text   string `json:"text"`
 }

@@ -105,9 +105,17 @@ func packDryRun(ctx context.Context, con *console.Console, o Options, build buil
 	if err := buildError(build(ctx, count, payload)); err != nil {
 		return err
 	}
-	return con.Print(map[string]any{"schema": 1, "dry_run": true, "file": o.Output, "size_bytes": count.n}, func(w io.Writer) {
+	return con.Print(packDryRunDoc{true, o.Output, 1, count.n}, func(w io.Writer) {
 		fmt.Fprintf(w, "would write %s, %s\n", console.Escape(o.Output), console.Bytes(count.n))
 	})
+}
+
+// A packDryRunDoc is the JSON answer of pack --dry-run.
+type packDryRunDoc struct {
+	DryRun bool   `json:"dry_run"`
+	File   string `json:"file"`
+	Schema int    `json:"schema"`
+	Size   int64  `json:"size_bytes"`
 }
 
 // A countingWriter counts what is written to it.

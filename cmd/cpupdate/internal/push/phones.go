@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
@@ -210,7 +208,7 @@ func (r *run) list(ctx context.Context, engine *rollout.Engine) (*rollout.Push, 
 		return engine.Push(ctx, planned, plan)
 	}
 	if n := push.Earlier(); n > 0 {
-		r.Console.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, len(r.targets), console.Span(r.o.Settle)))
+		runview.NoteEarlier(r.Console, n, len(r.targets), r.o.Settle)
 	}
 	return push, nil
 }

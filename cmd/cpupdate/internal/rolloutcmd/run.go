@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -170,6 +171,7 @@ func (r *runner) run(ctx context.Context) error {
 	if r.env.Console.CanPrompt() {
 		engine.Open = r.ask
 	}
+	r.noteEarlier()
 	stop := r.view.follow(ctx, r.ledger)
 	decision, err := engine.Run(ctx)
 	stop()
@@ -224,6 +226,19 @@ func (r *runner) need(now time.Time) {
 		for _, image := range phone.Images[r.saved.Step(i):] {
 			r.delivery.Images[image].Needed = true
 		}
+	}
+}
+
+// noteEarlier says how many phones this run only queries, since a run of this rollout that did not end instructed them.
+func (r *runner) noteEarlier() {
+	n := 0
+	for _, p := range r.saved.State(causes).Phones {
+		if p.Instructed && !p.Ended {
+			n++
+		}
+	}
+	if n > 0 {
+		runview.NoteEarlier(r.env.Console, n, len(r.saved.Plan.Phones), cmp.Or(r.o.Settle, r.saved.Plan.Rules.Settle))
 	}
 }
 

@@ -226,15 +226,18 @@ func (v *view) begin(now time.Time) {
 	f := forecastOf(&s.Plan, state, v.meter(), now)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.emit(struct {
-		Schema int    `json:"schema"`
-		Event  string `json:"event"` // forecast
-		*forecastDocument
-	}{1, "forecast", f.document()}, func(w io.Writer) {
+	v.emit(forecastLine{1, "forecast", *f.document()}, func(w io.Writer) {
 		if f.Phones > 0 {
 			fmt.Fprintln(w, v.con.Layout(0).Line(console.Cells(f.text())...))
 		}
 	})
+}
+
+// A forecastLine is the JSON line with a forecast.
+type forecastLine struct {
+	Schema int    `json:"schema"`
+	Event  string `json:"event"` // forecast
+	forecastDocument
 }
 
 // meter returns what was measured: in this rollout, or if nothing was, in earlier runs.

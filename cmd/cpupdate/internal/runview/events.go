@@ -11,8 +11,8 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
 
-// A phoneEvent is a JSON line about one phone.
-type phoneEvent struct {
+// A PhoneEvent is a JSON line about one phone.
+type PhoneEvent struct {
 	Schema      int               `json:"schema"`
 	Event       string            `json:"event"`
 	Phone       string            `json:"phone,omitempty"` // as it was named; absent if it is not in the plan
@@ -69,8 +69,8 @@ func newFetchDoc(f serve.Fetch) *fetchDoc {
 }
 
 // newPhoneEvent returns an event of a phone as JSON; failed is its failure or nil.
-func newPhoneEvent(t fleet.Target, e fleet.Event, failed *exit.Error) phoneEvent {
-	doc := phoneEvent{
+func newPhoneEvent(t fleet.Target, e fleet.Event, failed *exit.Error) PhoneEvent {
+	doc := PhoneEvent{
 		Schema: 1, Event: string(e.Step), Phone: t.Address, Note: t.Note, Time: e.At.UTC().Format(time.RFC3339Nano),
 		Attempt: e.Attempt, LimitMillis: e.Limit.Milliseconds(), Device: NewDeviceDoc(e.Device),
 		Verdict: e.Verdict, Fetch: newFetchDoc(e.Fetch),

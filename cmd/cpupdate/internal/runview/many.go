@@ -206,8 +206,8 @@ func mayStart(e fleet.Event) bool {
 		slices.Contains([]fleet.Kind{fleet.KindUnreachable, fleet.KindNoPhone, fleet.KindPageUnreachable}, f.Kind)
 }
 
-// A summaryDoc is the last JSON line.
-type summaryDoc struct {
+// A SummaryDoc is the last JSON line.
+type SummaryDoc struct {
 	Schema   int            `json:"schema"`
 	Event    string         `json:"event"` // "summary"
 	Phones   int            `json:"phones"`
@@ -248,7 +248,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 	r.Watch.mu.Lock()
 	defer r.Watch.mu.Unlock()
 	r.endFetch()
-	doc := summaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}, UsedDoc: r.image.Used(r.Tool)}
+	doc := SummaryDoc{Schema: 1, Event: "summary", Phones: len(results), Outcomes: map[string]int{}, Failures: map[string]int{}, UsedDoc: r.image.Used(r.Tool)}
 	doc.Time = time.Now().UTC().Format(time.RFC3339Nano)
 	if ended != nil {
 		doc.Code = exit.Classify(ended).Code
@@ -269,7 +269,7 @@ func (r *Report) Summary(results []fleet.Result, ended error) {
 }
 
 // text returns "3 phones: 1 updated, 1 busy, 1 incompatible": successes in the order of the outcomes, failures sorted.
-func (doc summaryDoc) text() string {
+func (doc SummaryDoc) text() string {
 	var parts []string
 	for _, outcome := range []fleet.Outcome{fleet.Updated, fleet.NothingToDo, fleet.Checked, fleet.Queried} {
 		if n := doc.Outcomes[string(outcome)]; n > 0 {

@@ -57,6 +57,11 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 	return r
 }
 
+// NoteEarlier says how many of the phones an earlier run instructed, without a recorded end.
+func NoteEarlier(con *console.Console, n, of int, settle time.Duration) {
+	con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, of, console.Span(settle)))
+}
+
 // NoteEarlier notes what phones said before an earlier run instructed them.
 func (r *Report) NoteEarlier(targets []fleet.Target) {
 	r.Watch.mu.Lock()

@@ -317,7 +317,7 @@ func TestEndText(t *testing.T) {
 
 // TestSummaryText checks the order of the counts.
 func TestSummaryText(t *testing.T) {
-	doc := summaryDoc{Phones: 6, Outcomes: map[string]int{"checked": 1, "updated": 2}, Failures: map[string]int{"unreachable": 1, "busy": 2}}
+	doc := SummaryDoc{Phones: 6, Outcomes: map[string]int{"checked": 1, "updated": 2}, Failures: map[string]int{"unreachable": 1, "busy": 2}}
 	text := doc.text()
 	if !strings.HasPrefix(text, "6 phones: 2 updated, 1 compatible, 1 unreachable, 2 busy") {
 		t.Error(text)
@@ -338,7 +338,7 @@ func TestSummary(t *testing.T) {
 		con.JSON = true
 		r := NewReport(con, []fleet.Target{{Address: "a"}, {Address: "b"}}, nil, 0, func(err error) { t.Error(err) })
 		r.Summary([]fleet.Result{{Outcome: fleet.Updated}, {Failure: &fleet.Failure{Kind: fleet.KindBusy}}}, test.ended)
-		var doc summaryDoc
+		var doc SummaryDoc
 		if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 			t.Fatal(err)
 		}

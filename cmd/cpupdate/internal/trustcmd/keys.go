@@ -34,17 +34,28 @@ func newKnownKeyDoc(e trust.Entry) knownKeyDoc {
 	return doc
 }
 
+// A listDoc is the JSON answer of trust list.
+type listDoc struct {
+	Schema int           `json:"schema"`
+	File   string        `json:"file"`
+	Keys   []knownKeyDoc `json:"keys"`
+}
+
+// A removedDoc is the JSON answer of trust remove.
+type removedDoc struct {
+	Schema  int    `json:"schema"`
+	File    string `json:"file"`
+	Peer    string `json:"peer"`
+	Removed int    `json:"removed"`
+}
+
 // List shows the known keys.
 func List(con *console.Console, hosts *knownhosts.Store) error {
 	list, f, err := hosts.Read()
 	if err != nil {
 		return err
 	}
-	doc := struct {
-		Schema int           `json:"schema"`
-		File   string        `json:"file"`
-		Keys   []knownKeyDoc `json:"keys"`
-	}{1, f.Path, []knownKeyDoc{}}
+	doc := listDoc{1, f.Path, []knownKeyDoc{}}
 	for _, e := range list.Entries() {
 		doc.Keys = append(doc.Keys, newKnownKeyDoc(e))
 	}
@@ -88,12 +99,7 @@ func Remove(ctx context.Context, con *console.Console, hosts *knownhosts.Store, 
 	if err != nil {
 		return err
 	}
-	doc := struct {
-		Schema  int    `json:"schema"`
-		File    string `json:"file"`
-		Peer    string `json:"peer"`
-		Removed int    `json:"removed"`
-	}{1, path, peer, removed}
+	doc := removedDoc{1, path, peer, removed}
 	return con.Print(doc, func(w io.Writer) {
 		fmt.Fprintf(w, "removed: %s of %s\n", console.Plural(removed, "key"), console.Escape(peer))
 	})
