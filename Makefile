@@ -2,8 +2,9 @@ GO    ?= go
 TOOL  := $(GO) tool -modfile=.ci/tools.mod
 FUZZ  ?= 500000x
 GROWTH ?= 100,1000,10000
+GROWTH_SITES ?= 1000x20,3000x20,10000x20,3000x1,3000x5
 
-.PHONY: test check cover fuzz bench growth simulate docs dist release
+.PHONY: test check cover fuzz bench growth growth-sites simulate docs dist release
 
 test:
 	$(GO) test ./...
@@ -33,6 +34,10 @@ bench:
 # Rollouts to more and more phones: prints a table, and draws docs/growth.svg.
 growth:
 	GROWTH=$(GROWTH) $(GO) test -count=1 -timeout 24h -run 'TestGrowth$$' -v ./cmd/cpupdate
+
+# Rollouts to more and more phones on sites, with a journal on a nats-server: prints a table.
+growth-sites:
+	GROWTH_SITES=$(GROWTH_SITES) $(GO) test -count=1 -timeout 24h -run 'TestGrowthSites$$' -v ./cmd/cpupdate
 
 docs:
 	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage|TestRolloutsPage' ./cmd/cpupdate

@@ -124,8 +124,14 @@ func median(values []float64) float64 {
 // program builds the command as it is released.
 func program(b testing.TB) string {
 	b.Helper()
-	name := filepath.Join(b.TempDir(), "cpupdate")
-	cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", name, ".")
+	return programOf(b, ".")
+}
+
+// programOf builds a program.
+func programOf(b testing.TB, main string) string {
+	b.Helper()
+	name := filepath.Join(b.TempDir(), "program")
+	cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", name, main)
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)

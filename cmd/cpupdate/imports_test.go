@@ -40,7 +40,7 @@ func arrows() map[string][]string {
 		},
 		"pkg/journal/sqlite": {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout": {
-			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
+			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/errgroup", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},
 		"pkg/rollout/report": {module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
 		"pkg/rollout/report/live": {

@@ -213,9 +213,12 @@ func TestServerOfSitesRestarts(t *testing.T) {
 	s.proxy.Cut()
 	s.server = natstest.Run(t, natstest.Options(strings.TrimSuffix(folder, "/jetstream")))
 	s.proxy.Lead(s.server)
-	if r := <-ended; r.code != exit.CodeOK {
+	r := <-ended
+	if r.code != exit.CodeOK {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
 	}
+	text := regexp.MustCompile(`\s+`).ReplaceAllString(r.errOut, " ")
+	saysAll(t, text, "warning: spring: the server of the journal cannot be reached: nothing new is shown until it can; it is tried again", "note: spring: the server of the journal can be reached again")
 	s.agree()
 }
 
@@ -362,4 +365,28 @@ func TestSitesUsage(t *testing.T) {
 	if code := run(ctx, a, []string{"rollout", "status", "--nats", url}); code == exit.CodeOK {
 		t.Errorf("interrupted: %d\n%s", code, errOut)
 	}
+}
+
+// TestSitesBadLines has a slow line between each site and the server, which is cut again and again: the rollout ends right.
+func TestSitesBadLines(t *testing.T) {
+	t.Parallel()
+	s := newSites(t, 12, "berlin", "paris")
+	s.plan("--waves", "2,rest", "--parallel", "3")
+	var lines []*natstest.Proxy
+	for _, name := range s.names {
+		line := natstest.NewProxy(t, s.server)
+		line.Worsen(50*time.Millisecond, 200<<10) // a part of an image gets through
+		lines = append(lines, line)
+		s.work(line.URL(), name)
+	}
+	r := s.centre("run", "spring")
+	if r.code != exit.CodeOK {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	for i, line := range lines {
+		if line.Cuts() == 0 {
+			t.Errorf("the line of %s was never cut", s.names[i])
+		}
+	}
+	s.agree()
 }

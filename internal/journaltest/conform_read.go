@@ -65,11 +65,33 @@ func find(t *testing.T, one, other journal.Ledger) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, want %s", name, got, want)
 		}
+		findOutside(t, other, name, got)
 	}
 	read := List(t, one.Read(t.Context(), journal.Key{Rollout: "one", Phone: "berlin/1"}))
 	mustAppend(t, one, journal.Key{Rollout: "one", Phone: "berlin/1"}, read[0].Seq, note("newest"))
 	if got := List(t, other.Find(t.Context(), "192.0.2.1")); len(got) != 2 || got[0].Rollout != "one" {
 		t.Errorf("the newest event is not first: %v", got)
+	}
+}
+
+// findOutside leaves out each rollout in turn of those in which a phone is found, if the ledger can.
+func findOutside(t *testing.T, l journal.Ledger, name string, rollouts []string) {
+	t.Helper()
+	finder, ok := l.(interface {
+		FindOutside(ctx context.Context, phone, rollout string) iter.Seq2[journal.Key, error]
+	})
+	if !ok {
+		return
+	}
+	for _, without := range append(rollouts, "another") {
+		want := slices.DeleteFunc(slices.Clone(rollouts), func(rollout string) bool { return rollout == without })
+		var got []string
+		for _, key := range List(t, finder.FindOutside(t.Context(), name, without)) {
+			got = append(got, key.Rollout)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s outside %s: %v, want %v", name, without, got, want)
+		}
 	}
 }
 

@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
@@ -24,9 +28,34 @@ type otherRuns struct {
 	run     string // this run
 	push    bool   // this run is a push
 	settle  time.Duration
-	back    map[journal.Key]int // how often this run took a phone back
 
+	mu    sync.Mutex
+	back  map[journal.Key]int    // how often this run took a phone back
 	begun map[string]journal.Seq // when the last run of another rollout began at a site; 0 if none did
+}
+
+// An OutsideFinder is a ledger on another machine. It is asked about several phones at a time, since it takes long to answer, and can leave a
+// rollout out of what it finds without reading it.
+type OutsideFinder interface {
+	// FindOutside is Find without the streams of a rollout.
+	FindOutside(ctx context.Context, phone, rollout string) iter.Seq2[journal.Key, error]
+}
+
+// atATime is about how many phones an OutsideFinder is asked at a time.
+const atATime = 32
+
+// find returns the streams of a phone in other rollouts.
+func (o *otherRuns) find(ctx context.Context, phone string) iter.Seq2[journal.Key, error] {
+	if far, ok := o.ledger.(OutsideFinder); ok {
+		return far.FindOutside(ctx, phone, o.rollout)
+	}
+	return func(yield func(journal.Key, error) bool) {
+		for key, err := range o.ledger.Find(ctx, phone) {
+			if (err != nil || key.Rollout != o.rollout) && !yield(key, err) {
+				return
+			}
+		}
+	}
 }
 
 // A met is a phone of a run that other runs may have to do with.
@@ -65,17 +94,9 @@ func (o *otherRuns) meet(ctx context.Context, phones []*met) error {
 	const tries = 5
 	todo := phones
 	for range tries {
-		o.begun = map[string]journal.Seq{}
-		var fences []journal.Batch
-		var of []*met
-		for _, m := range todo {
-			batches, err := o.look(ctx, m)
-			if err != nil {
-				return err
-			}
-			for _, batch := range batches {
-				fences, of = append(fences, batch), append(of, m)
-			}
+		fences, of, err := o.lookAll(ctx, todo)
+		if err != nil {
+			return err
 		}
 		todo = nil
 		for n, answer := range o.appendAll(ctx, fences) {
@@ -98,6 +119,32 @@ func (o *otherRuns) meet(ctx context.Context, phones []*met) error {
 		m.told, m.until = nil, time.Now().Add(otherPause)
 	}
 	return o.tookOver(ctx, phones)
+}
+
+// lookAll finds out about phones. It returns what has to be appended so that other runs let go of them, and of which phone each of that is.
+func (o *otherRuns) lookAll(ctx context.Context, phones []*met) (fences []journal.Batch, of []*met, err error) {
+	o.begun = map[string]journal.Seq{}
+	found := make([][]journal.Batch, len(phones))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(1)
+	if _, far := o.ledger.(OutsideFinder); far {
+		group.SetLimit(atATime)
+	}
+	for n, m := range phones {
+		group.Go(func() (err error) {
+			found[n], err = o.look(ctx, m)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	for n, batches := range found {
+		for _, batch := range batches {
+			fences, of = append(fences, batch), append(of, phones[n])
+		}
+	}
+	return fences, of, nil
 }
 
 // appendAll appends batches, if there are any.
@@ -161,6 +208,8 @@ func isTaken(s journal.State) bool {
 // entryOf returns since when a run of another rollout has a phone; 0 if none was begun yet. A push has its phones once they are listed.
 func (o *otherRuns) entryOf(ctx context.Context, p past) (journal.Seq, error) {
 	place := p.Listed.Site + "/" + p.key.Rollout
+	o.mu.Lock() // nobody else reads the same stream meanwhile
+	defer o.mu.Unlock()
 	begun, known := o.begun[place]
 	if !known {
 		push := true
@@ -193,8 +242,11 @@ const anyPush = ^journal.Seq(0)
 
 // look finds out about a phone. It returns what has to be appended so that other runs let go of it.
 func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, err error) {
+	o.mu.Lock()
+	back := o.back[m.key]
+	o.mu.Unlock()
 	l := &looked{
-		otherRuns: o, met: m, now: time.Now(), lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(o.back[m.key], 6),
+		otherRuns: o, met: m, now: time.Now(), lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(back, 6),
 	}
 	l.busy = m.own.At.Add(l.silence)
 	m.told, m.until, m.last = nil, time.Time{}, time.Time{}
@@ -206,7 +258,9 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 		return nil, nil
 	}
 	if l.lost {
+		o.mu.Lock()
 		o.back[m.key]++
+		o.mu.Unlock()
 	}
 	l.judge()
 	return l.fences, nil
@@ -216,7 +270,7 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 func (l *looked) walk(ctx context.Context) error {
 	seen := map[journal.Key]bool{}
 	for _, name := range l.names {
-		for key, err := range l.ledger.Find(ctx, name) {
+		for key, err := range l.find(ctx, name) {
 			if err != nil {
 				return err
 			}
@@ -224,7 +278,7 @@ func (l *looked) walk(ctx context.Context) error {
 				continue
 			}
 			decides, before := seen[key]
-			if !before && key.Rollout != l.rollout {
+			if !before {
 				if decides, err = l.consider(ctx, key); err != nil {
 					return err
 				}
@@ -342,12 +396,9 @@ func (o *otherRuns) elsewhere(ctx context.Context, mac, version string, own jour
 	if mac == "" {
 		return nil
 	}
-	for key, err := range o.ledger.Find(ctx, mac) {
+	for key, err := range o.find(ctx, mac) {
 		if err != nil {
 			return err
-		}
-		if key.Rollout == o.rollout {
-			continue
 		}
 		p, err := o.read(ctx, key)
 		if err != nil {

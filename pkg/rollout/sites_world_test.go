@@ -189,6 +189,16 @@ func (l *link) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq
 	return reading(l, l.Ledger.(rollout.TailReader).ReadAfter(ctx, key, after), l.host.blind) //nolint:forcetypeassert // the model can
 }
 
+func (l *link) FindOutside(ctx context.Context, phone, name string) iter.Seq2[journal.Key, error] {
+	return func(yield func(journal.Key, error) bool) {
+		for key, err := range reading(l, l.Ledger.Find(ctx, phone), nil) {
+			if (err != nil || key.Rollout != name) && !yield(key, err) {
+				return
+			}
+		}
+	}
+}
+
 func (l *link) ReadSite(ctx context.Context, name, site string) iter.Seq2[journal.Record, error] {
 	return reading(l, l.Ledger.(rollout.SiteReader).ReadSite(ctx, name, site), nil) //nolint:forcetypeassert // the model can
 }

@@ -11,8 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -52,14 +52,21 @@ type Images struct {
 	Max    int64  // replaces CacheSize
 }
 
-var (
-	digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	nuidForm   = regexp.MustCompile(`^[0-9A-Za-z]{1,64}$`)
-)
+// isDigest reports whether a text is a SHA-256 digest. It is a name of a file and a token of a subject.
+func isDigest(text string) bool {
+	digest, err := hex.DecodeString(text)
+	return err == nil && len(digest) == sha256.Size && hex.EncodeToString(digest) == text
+}
+
+// isNUID reports whether a text is a token of a subject as the server makes them.
+func isNUID(text string) bool {
+	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return text != "" && len(text) <= 64 && strings.Trim(text, digits) == ""
+}
 
 // Put stores an image, unless the server has it already. What is damaged there is stored anew.
 func (i Images) Put(ctx context.Context, digest string, content *io.SectionReader) error {
-	if !digestForm.MatchString(digest) {
+	if !isDigest(digest) {
 		return fmt.Errorf("%q is not a SHA-256 digest", digest)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute+time.Duration(content.Size()/slowest)*time.Second)
@@ -114,7 +121,7 @@ func (i Images) forget(ctx context.Context, digest string) error {
 // Fetch returns the file of an image of a size. It fetches the image unless it is kept from before, and compares its digest
 // each time.
 func (i Images) Fetch(ctx context.Context, digest string, size int64) (path string, err error) {
-	if !digestForm.MatchString(digest) {
+	if !isDigest(digest) {
 		return "", fmt.Errorf("%q is not a SHA-256 digest", digest)
 	}
 	path = filepath.Join(i.Folder, digest)
@@ -175,7 +182,7 @@ func (i Images) makeRoom(size int64) error {
 		if err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		if digestForm.MatchString(entry.Name()) {
+		if isDigest(entry.Name()) {
 			total += info.Size()
 		} else if ok, _ := filepath.Match("fetch-*", entry.Name()); !ok {
 			continue
@@ -184,7 +191,7 @@ func (i Images) makeRoom(size int64) error {
 	}
 	slices.SortFunc(files, func(a, b os.FileInfo) int { return cmp.Compare(a.ModTime().UnixNano(), b.ModTime().UnixNano()) })
 	for _, info := range files {
-		image := digestForm.MatchString(info.Name())
+		image := isDigest(info.Name())
 		if time.Since(info.ModTime()) < cacheTime || image && total <= limit {
 			continue
 		}
@@ -250,7 +257,7 @@ func (i Images) find(ctx context.Context, digest string, size int64) (stream js.
 		return nil, "", fmt.Errorf("the image %s %w: what the server says about it cannot be read", short(digest), ErrDamaged)
 	case err != nil:
 		return nil, "", err
-	case info.Size != uint64(size) || !nuidForm.MatchString(info.NUID): //nolint:gosec // not negative
+	case info.Size != uint64(size) || !isNUID(info.NUID): //nolint:gosec // not negative
 		return nil, "", fmt.Errorf("the image %s %w: it has another size", short(digest), ErrDamaged)
 	}
 	return stream, chunkPrefix + info.NUID, nil

@@ -73,8 +73,13 @@ func objects(t *testing.T, i site.Images) js.Stream {
 // TestImages stores images once, and fetches them once.
 func TestImages(t *testing.T) {
 	t.Parallel()
-	s := natstest.Run(t, natstest.Options(t.TempDir()))
-	p := natstest.NewProxy(t, s)
+	eachServer(t, testImages)
+}
+
+func testImages(t *testing.T, address string) {
+	t.Helper()
+	p := natstest.NewProxy(t, nil)
+	p.LeadTo(address)
 	i := store(t, p.URL())
 	for _, size := range []int{1, 128 << 10, 128<<10 + 1, 1 << 20} {
 		content, digest := image(size, 0)
@@ -94,7 +99,7 @@ func TestImages(t *testing.T) {
 		p.Lead(nil)
 		p.Cut()
 		fetch(t, i, content, digest) // without the server
-		p.Lead(s)
+		p.LeadTo(address)
 	}
 	if left, _ := filepath.Glob(filepath.Join(i.Folder, "fetch-*")); len(left) > 0 {
 		t.Errorf("%v", left)

@@ -73,7 +73,25 @@ func messages(t *testing.T, q site.Queue) uint64 {
 // TestQueue gives each site to one worker at a time, for one rollout, and forgets what was done.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	url := natstest.Run(t, natstest.Options(t.TempDir())).ClientURL()
+	eachServer(t, testQueue)
+}
+
+// eachServer runs a test with the server of this program, and with Debian's, which is an old one, as a process of its own.
+func eachServer(t *testing.T, test func(t *testing.T, address string)) {
+	t.Helper()
+	t.Run("of this program", func(t *testing.T) {
+		t.Parallel()
+		test(t, natstest.Run(t, natstest.Options(t.TempDir())).Addr().String())
+	})
+	t.Run("Debian", func(t *testing.T) {
+		t.Parallel()
+		test(t, natstest.Start(t, natstest.Program(t), natstest.Config(t.TempDir())).Addr)
+	})
+}
+
+func testQueue(t *testing.T, address string) {
+	t.Helper()
+	url := "nats://" + address
 	q, other := queue(t, url, long), queue(t, url, long)
 	offer(t, q, "spring 2.0", "berlin", "são paulo/1", "")
 	offer(t, other, "spring 2.0", "berlin")

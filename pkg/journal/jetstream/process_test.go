@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -110,42 +107,9 @@ func TestKilledServer(t *testing.T) {
 
 // TestDebian runs the conformance tests against the nats-server of Debian, which is an old one, as a process of its own.
 func TestDebian(t *testing.T) {
-	const program = "/usr/lib/cpupdate-test/nats-server"
-	if runtime.GOOS == "windows" {
-		t.Skip("it is a program of Linux")
-	}
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%v: run .ci/servers", err)
-		}
-		t.Skip("there is no nats-server: run .ci/servers")
-	}
+	program := natstest.Program(t)
 	journaltest.Conform(t, func(t *testing.T) (one, other journal.Ledger) {
-		folder := t.TempDir()
-		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir", folder, "--ports_file_dir", folder)
-		log, err := cmd.StderrPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-		var address string
-		lines := bufio.NewScanner(log)
-		for lines.Scan() && !strings.Contains(lines.Text(), "Server is ready") {
-			if _, rest, found := strings.Cut(lines.Text(), "Listening for client connections on "); found {
-				address = rest
-			}
-		}
-		go func() { _, _ = io.Copy(io.Discard, log) }()
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			t.Fatalf("%s: %v", filepath.Base(program), err)
-		}
-		o := jetstream.Options{URL: "nats://" + address}
+		o := jetstream.Options{URL: natstest.Start(t, program, natstest.Config(t.TempDir())).URL()}
 		return open(t, o), open(t, o)
 	})
 }

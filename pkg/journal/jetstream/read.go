@@ -257,8 +257,13 @@ func (l *Ledger) Rollouts(ctx context.Context, f journal.Filter) iter.Seq2[journ
 
 // Find implements [journal.Ledger]. It reads the events of the phones that have the name.
 func (l *Ledger) Find(ctx context.Context, phone string) iter.Seq2[journal.Key, error] {
+	return l.FindOutside(ctx, phone, "")
+}
+
+// FindOutside is Find without the streams of a rollout, which it does not read.
+func (l *Ledger) FindOutside(ctx context.Context, phone, rollout string) iter.Seq2[journal.Key, error] {
 	return func(yield func(journal.Key, error) bool) {
-		keys, err := l.find(ctx, journal.Name(phone))
+		keys, err := l.find(ctx, journal.Name(phone), rollout)
 		for _, key := range keys {
 			if !yield(key, nil) {
 				return
@@ -270,8 +275,8 @@ func (l *Ledger) Find(ctx context.Context, phone string) iter.Seq2[journal.Key, 
 	}
 }
 
-// find returns the streams of a name, the one with the newest event first.
-func (l *Ledger) find(ctx context.Context, name string) ([]journal.Key, error) {
+// find returns the streams of a name outside a rollout, the one with the newest event first.
+func (l *Ledger) find(ctx context.Context, name, rollout string) ([]journal.Key, error) {
 	type found struct {
 		key  journal.Key
 		last journal.Seq
@@ -286,7 +291,7 @@ func (l *Ledger) find(ctx context.Context, name string) ([]journal.Key, error) {
 			return nil, err
 		}
 		key, ok := keyOfName(m.subject)
-		if !ok {
+		if !ok || key.Rollout == rollout {
 			continue
 		}
 		last, err := l.lastWith(ctx, key, name)

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"sync"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
@@ -18,6 +20,25 @@ func (l *Ledger) Watch(ctx context.Context, rollout string, after journal.Seq) i
 		}
 		defer cancel()
 		merge(ctx, cancel, all)(yield)
+	}
+}
+
+// Reached tells a function whether the server can be reached: at once, and whenever that changes. It returns when the context or the
+// ledger ends.
+func (l *Ledger) Reached(ctx context.Context, tell func(reached bool)) {
+	status := l.conn.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.CLOSED)
+	defer l.conn.RemoveStatusListener(status)
+	tell(l.conn.IsConnected())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-status:
+			if now == nats.CLOSED {
+				return
+			}
+			tell(now == nats.CONNECTED)
+		}
 	}
 }
 

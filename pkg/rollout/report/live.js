@@ -189,6 +189,7 @@
     });
     source.addEventListener("error", lost);
     on("hello", () => say("Live: this page updates itself.", "on"));
+    on("away", () => say("The server of the journal cannot be reached: this page is not updated now. Trying again ...", "off"));
     on("parts", takeParts);
     on("rows", takeRows);
     on("alive", () => {});

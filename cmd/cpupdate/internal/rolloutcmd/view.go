@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
+	"github.com/cpupdate/cpupdate/pkg/rollout/report/live"
 )
 
 // A view shows a rollout as it happens, from its journal: a line when a wave begins and when it ends, a line for each phone that needs
@@ -31,6 +32,7 @@ type view struct {
 	ended map[int]time.Time // of phones that need somebody: the outcome that was shown
 	bar   *console.Progress // nil: none is shown
 	told  int               // phones that are left to other runs, as was said last
+	away  bool              // the server of the journal cannot be reached
 }
 
 func newView(con *console.Console, f *rollout.Follower) *view {
@@ -81,6 +83,13 @@ func (v *view) read(ctx context.Context, ledger journal.Ledger) error {
 	v.mu.Lock()
 	name, after := v.f.Saved.Name, v.f.Seq
 	v.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	defer cancel()
+	if remote, ok := ledger.(live.Remote); ok {
+		telling.Go(func() { remote.Reached(ctx, v.reached) })
+	}
 	for r, err := range ledger.Watch(ctx, name, after) {
 		if err != nil {
 			return err
@@ -88,6 +97,23 @@ func (v *view) read(ctx context.Context, ledger journal.Ledger) error {
 		v.record(r)
 	}
 	return nil
+}
+
+// reached says that the journal's server cannot be reached, and that it can be again.
+func (v *view) reached(reached bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.away != reached {
+		return // it was said, or there is nothing to say
+	}
+	v.away = !reached
+	v.above(func() {
+		if v.away {
+			v.con.NoteAbout("warning", v.f.Saved.Name, "the server of the journal cannot be reached: nothing new is shown until it can; it is tried again")
+		} else {
+			v.con.NoteAbout("note", v.f.Saved.Name, "the server of the journal can be reached again")
+		}
+	})
 }
 
 // record takes over an event of the journal, and shows a phone that needs somebody since.

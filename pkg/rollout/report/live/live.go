@@ -49,7 +49,14 @@ type Page struct {
 
 	shown   sync.Mutex
 	moment  *report.Moment
-	changed chan struct{} // closed when there is another moment
+	away    bool          // the journal cannot be reached
+	changed chan struct{} // closed when there is another moment, or the journal is away or back
+}
+
+// A Remote is a ledger on another machine. A page of any other ledger says nothing about a connection.
+type Remote interface {
+	// Reached tells whether the machine can be reached: at once, and whenever that changes, until the context ends.
+	Reached(ctx context.Context, tell func(reached bool))
 }
 
 // New reads a rollout. [Page.Follow] goes on to read.
@@ -96,6 +103,9 @@ func (p *Page) Follow(ctx context.Context) error {
 			stop(err)
 		}
 	})
+	if remote, ok := p.ledger.(Remote); ok {
+		making.Go(func() { remote.Reached(ctx, p.reached) })
+	}
 	for r, err := range p.ledger.Watch(ctx, p.name, p.after) {
 		if err != nil {
 			return err
@@ -148,14 +158,29 @@ func (p *Page) remake() error {
 	p.shown.Lock()
 	defer p.shown.Unlock()
 	p.moment = moment
-	close(p.changed)
-	p.changed = make(chan struct{})
+	p.tell()
 	return nil
 }
 
-// now returns the page, and a channel that is closed when there is another one.
-func (p *Page) now() (*report.Moment, <-chan struct{}) {
+// tell wakes all browsers. The lock of what is shown is held.
+func (p *Page) tell() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// reached notes whether the journal can be reached.
+func (p *Page) reached(reached bool) {
 	p.shown.Lock()
 	defer p.shown.Unlock()
-	return p.moment, p.changed
+	if p.away == reached {
+		p.away = !reached
+		p.tell()
+	}
+}
+
+// now returns the page, whether the journal is away, and a channel that is closed when either changes.
+func (p *Page) now() (moment *report.Moment, away bool, changed <-chan struct{}) {
+	p.shown.Lock()
+	defer p.shown.Unlock()
+	return p.moment, p.away, p.changed
 }

@@ -51,7 +51,7 @@ func (p *Page) Serve(ctx context.Context, l net.Listener, t *tls.Config) error {
 
 // ServeHTTP answers GET and HEAD for the page and for what changes of it. Nobody else's page may read them, and nothing keeps them.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	moment, _ := p.now()
+	moment, _, _ := p.now()
 	for name, value := range map[string]string{
 		"Content-Security-Policy": moment.Policy() + "; frame-ancestors 'none'", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
 		"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
@@ -118,7 +118,7 @@ func fromElsewhere(r *http.Request) bool {
 
 // servePage sends the whole page.
 func (p *Page) servePage(w http.ResponseWriter, r *http.Request) {
-	moment, _ := p.now()
+	moment, _, _ := p.now()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if r.Method == http.MethodHead {
 		return

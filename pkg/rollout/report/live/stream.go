@@ -56,14 +56,18 @@ func (p *Page) serveEvents(w http.ResponseWriter, r *http.Request) {
 	out := newStream(w)
 	out.event("hello", "")
 	query := r.URL.Query()
-	if moment, _ := p.now(); query.Get("page") != moment.ID() {
+	if moment, _, _ := p.now(); query.Get("page") != moment.ID() {
 		out.event("reload", "")
 		_ = out.flush() // the browser goes
 		return
 	}
 	at := p.parsePosition(query.Get("after"))
-	for {
-		moment, changed := p.now()
+	for said := false; ; {
+		moment, away, changed := p.now()
+		if away != said {
+			said = away
+			out.event(map[bool]string{true: "away", false: "hello"}[away], "")
+		}
 		next, err := p.send(out, moment, at)
 		if err != nil || next != at && !p.pause(r.Context()) {
 			return

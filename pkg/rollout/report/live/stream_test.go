@@ -17,6 +17,55 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/rollout/report/live"
 )
 
+// remote is a ledger on another machine.
+type remote struct {
+	journal.Ledger
+	reached chan bool
+}
+
+func (r *remote) Reached(ctx context.Context, tell func(bool)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-r.reached:
+			tell(now)
+		}
+	}
+}
+
+// TestAway tells browsers that the journal cannot be reached, once, and that it can be again.
+func TestAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 20)
+		far := &remote{s.ledger, make(chan bool)}
+		s.ledger = far
+		p := s.page(live.Options{})
+		follows(t, p)
+		id, at := places(t, p)
+		r, _ := open(t, p, "page="+id+"&after="+at)
+		const hello, away = "event: hello\ndata:\n\n", "event: away\ndata:\n\n"
+		says := func(r *reader, want string) {
+			t.Helper()
+			synctest.Wait()
+			if got := r.take(); got != want {
+				t.Errorf("it says %q, want %q", got, want)
+			}
+		}
+		says(r, hello)
+		far.reached <- true
+		says(r, "")
+		far.reached <- false
+		far.reached <- false
+		says(r, away)
+		later, _ := open(t, p, "page="+id+"&after="+at)
+		says(later, hello+away)
+		far.reached <- true
+		says(r, hello)
+		says(later, hello)
+	})
+}
+
 // TestStream tells a browser what changes, and nothing else, at most once a second.
 func TestStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
