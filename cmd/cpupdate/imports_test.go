@@ -33,8 +33,7 @@ func arrows() map[string][]string {
 		"pkg/site": {
 			module + "pkg/journal", module + "pkg/journal/jetstream", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
 		},
-		"internal/natstest":      {module + "pkg/journal/jetstream", "github.com/nats-io/nats-server/v2/server"},
-		"internal/licences/list": {module + "internal/licences"},
+		"internal/natstest": {module + "pkg/journal/jetstream", "github.com/nats-io/nats-server/v2/server"},
 		"pkg/journal/jetstream": {
 			module + "pkg/journal", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
 		},
