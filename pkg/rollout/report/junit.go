@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,9 +104,9 @@ func (suites junitSuites) write(w io.Writer) error {
 // A Case is a test case that is not about a rollout: it passed, it failed, or what it tests could not be determined.
 type Case struct {
 	Name    string
-	Failure string // why it failed
-	Error   string // why it cannot be determined
-	Text    string // more about that
+	Failure string   // why it failed
+	Error   string   // why it cannot be determined
+	Lines   []string // more about that
 }
 
 // WriteCases writes a JUnit document with one test suite. The images are its properties.
@@ -117,13 +118,18 @@ func WriteCases(w io.Writer, name string, at time.Time, images []string, cases [
 		s.Properties.List = append(s.Properties.List, property{"image", visible(image)})
 	}
 	for _, c := range cases {
+		var lines []string
+		for _, line := range c.Lines {
+			lines = append(lines, visible(line))
+		}
+		text := strings.Join(lines, "\n")
 		one := junitCase{Name: visible(cmp.Or(c.Name, "unknown")), Class: s.Name, Time: junitTime(0)}
 		switch {
 		case c.Error != "":
-			one.Error = &junitReason{Message: visible(c.Error), Type: "unknown", Text: visible(c.Text)}
+			one.Error = &junitReason{Message: visible(c.Error), Type: "unknown", Text: text}
 			s.Errors++
 		case c.Failure != "":
-			one.Failure = &junitReason{Message: visible(c.Failure), Type: "not compatible", Text: visible(c.Text)}
+			one.Failure = &junitReason{Message: visible(c.Failure), Type: "not compatible", Text: text}
 			s.Failures++
 		}
 		s.Tests++

@@ -30,7 +30,10 @@ type Options struct {
 
 // Run checks an image, or the images of a folder, for the phones that are described, listed or queried.
 func Run(ctx context.Context, con *console.Console, store *settings.Store, open images.OpenFunc, o Options, name string, addresses []string) error {
-	if err := cmp.Or(o.validate(name, addresses), o.removeJUnit()); err != nil {
+	if err := o.validate(name, addresses); err != nil {
+		return err
+	}
+	if err := o.removeJUnit(); err != nil {
 		return err
 	}
 	table, err := store.HardwareTable(ctx, o.Hardware)

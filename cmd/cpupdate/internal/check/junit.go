@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
@@ -52,7 +51,7 @@ func (o *Options) writeJUnit(ctx context.Context, name string, loaded []*images.
 	for _, im := range doc.Images {
 		files = append(files, im.File)
 		if im.Error != nil {
-			cases = append(cases, report.Case{Name: im.File, Error: im.Error.Message, Text: strings.Join(im.Error.Hints, "\n")})
+			cases = append(cases, report.Case{Name: im.File, Error: im.Error.Message, Lines: im.Error.Hints})
 		}
 	}
 	for _, row := range doc.Phones {
@@ -60,15 +59,13 @@ func (o *Options) writeJUnit(ctx context.Context, name string, loaded []*images.
 		if row.Note != "" {
 			c.Name += " (" + row.Note + ")"
 		}
-		var reasons []string
 		for _, cell := range row.Cells {
 			for _, f := range cell.Findings {
 				if f.Outcome != hwcheck.Overridden {
-					reasons = append(reasons, fmt.Sprintf("%s: %s: %s: %s\nnext: %s", cell.File, f.Rule, f.Outcome, f.Reason, f.Advice))
+					c.Lines = append(c.Lines, fmt.Sprintf("%s: %s: %s: %s", cell.File, f.Rule, f.Outcome, f.Reason), "next: "+f.Advice)
 				}
 			}
 		}
-		c.Text = strings.Join(reasons, "\n")
 		r, noAnswer := silent[row.Address]
 		switch {
 		case row.Answer == hwcheck.Compatible:
