@@ -346,13 +346,16 @@ func TestSitesUsage(t *testing.T) {
 		{"work --site a/b --nats " + url, exit.CodeUsage, "is not the name of a site"},
 		{"work --site berlin --parallel 3 --nats " + url, exit.CodeUsage, "--parallel is a flag of the plan"},
 		{"work --site berlin --password-stdin --nats " + url, exit.CodeUsage, "--password-file"},
-		{"plan " + s.image + " --phones " + flat + " --offline --nats " + url, exit.CodeSettings, "1 phone without a site, such as 192.0.2.1 (hall)"},
+		{"plan " + s.image + " --phones " + flat + " --offline --name flat --nats " + url, exit.CodeSettings, "1 phone without a site, such as 192.0.2.1 (hall)"},
 	} {
 		r := runHere(t, nil, append([]string{"rollout"}, strings.Fields(row.args)...)...)
 		text := regexp.MustCompile(`\s+`).ReplaceAllString(r.errOut, " ")
 		if r.code != row.code || !strings.Contains(text, row.want) {
 			t.Errorf("%s: exit code %d\n%s", row.args, r.code, r.errOut)
 		}
+	}
+	if r := s.centre("list"); r.code != exit.CodeOK || strings.Contains(r.out, "flat") {
+		t.Errorf("a plan that was refused is stored: exit code %d\n%s%s", r.code, r.out, r.errOut)
 	}
 	s.proxy.Lead(nil)
 	s.proxy.Cut()

@@ -79,7 +79,10 @@ func Plan(ctx context.Context, env Env, o PlanOptions, name string, now time.Tim
 	if !plan.Fits() {
 		return noneFits(plan)
 	}
-	if err := cmp.Or(p.checkSites(plan), p.save(ctx, plan, now)); err != nil {
+	if err := p.checkSites(plan); err != nil {
+		return err
+	}
+	if err := p.save(ctx, plan, now); err != nil {
 		return err
 	}
 	return env.Console.Print(planDocument{1, p.o.Name, plan, p.forecast.document()}, p.text(plan))
