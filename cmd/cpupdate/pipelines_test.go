@@ -47,7 +47,7 @@ func TestPipelineScript(t *testing.T) {
 		{"all fit", fitting, image, exit.CodeOK, "an image fits every phone", []int{2, 0, 0}},
 		{"one does not", fitting + "192.0.2.3,CP600,9,HFA\n", image, exit.CodePartial, "some phones will not", []int{3, 1, 0}},
 		{"one is unknown", fitting + "192.0.2.3,CP600,,HFA\n", image, exit.CodePartial, "some phones will not", []int{3, 0, 1}},
-		{"damaged", fitting, clitest.File(t, "-cut.bind", []byte("no image")), exit.CodeImage, "fetch it again", []int{3, 0, 3}},
+		{"damaged", fitting, clitest.File(t, "-cut.bind", []byte("no image")), exit.CodeImage, "an image is damaged, or a file cannot be read or written", []int{3, 0, 3}},
 		{"no list", "", image, exit.CodeSettings, "the list", nil},
 		{"wrong list", "address,colour\n192.0.2.1,red\n", image, exit.CodeSettings, "the list", nil},
 		{"hostile list", "address,model,hw_level,note\n192.0.2.1,CP600,3,\"`touch hacked` $(touch hacked) ]]> <b>&amp;\"\n", image, exit.CodeOK, "an image fits every phone", []int{1, 0, 0}},

@@ -18,7 +18,7 @@ code=0
 cat "$answer"
 case $code in
 0) word="an image fits every phone" ;;
-3) word="an image is damaged or cannot be read: fetch it again" ;;
+3) word="an image is damaged, or a file cannot be read or written: the error says which" ;;
 4 | 5 | 10) word="some phones will not accept an image, or that cannot be determined: the table says which and why" ;;
 6) word="the list, the hardware table or the settings are wrong: the error says what to correct" ;;
 *) word="cpupdate could not check: the error says why" ;;
