@@ -22,7 +22,7 @@ const Debian = "/usr/lib/cpupdate-test/nats-server"
 func Program(t testing.TB) string {
 	t.Helper()
 	if _, err := os.Stat(Debian); err != nil {
-		if os.Getenv("CI") != "" {
+		if os.Getenv("CI") != "" { //nolint:forbidigo // this package is for tests: CI decides what a missing program means
 			t.Fatalf("%v: run .ci/servers", err)
 		}
 		t.Skip("there is no nats-server: run .ci/servers")

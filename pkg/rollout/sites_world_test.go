@@ -191,7 +191,7 @@ func (l *link) ReadAfter(ctx context.Context, key journal.Key, after journal.Seq
 
 func (l *link) FindOutside(ctx context.Context, phone, name string) iter.Seq2[journal.Key, error] {
 	return func(yield func(journal.Key, error) bool) {
-		for key, err := range reading(l, l.Ledger.Find(ctx, phone), nil) {
+		for key, err := range reading(l, l.Find(ctx, phone), nil) {
 			if (err != nil || key.Rollout != name) && !yield(key, err) {
 				return
 			}
