@@ -41,6 +41,7 @@ growth-sites:
 
 docs:
 	UPDATE_DOCS=1 $(GO) test -count=1 -run 'TestDocs|TestReadme|TestServersPage|TestRolloutsPage' ./cmd/cpupdate
+	UPDATE_DOCS=1 $(GO) test -count=1 -run TestDocsSchema ./cmd/cpupdate/internal/...
 
 dist:
 	.ci/dist

@@ -85,6 +85,9 @@ func (r *release) writePackage(to *os.File, f form, t target, version string) (e
 		}
 		contents = append(contents, &files.Content{Source: source, Destination: each.name, Type: kind, FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: each.mode, MTime: r.time}})
 	}
+	if f.name == "rpm" { // it removes no folder that it was not told of
+		contents = append(contents, &files.Content{Destination: "/usr/share/licenses/cpupdate", Type: files.TypeDir, FileInfo: &files.ContentFileInfo{Owner: "root", Group: "root", Mode: 0o755, MTime: r.time}})
+	}
 	info := &nfpm.Info{
 		Name: "cpupdate", Arch: t.arch, Platform: t.os, Version: version, VersionSchema: "none", Section: "net", Priority: "optional",
 		Maintainer: "The cpupdate authors <cpupdate@downloads.example>", Description: f.about, Homepage: homepage, License: "Apache-2.0", MTime: r.time,

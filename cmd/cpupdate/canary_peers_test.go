@@ -61,7 +61,7 @@ func pagePeer(password, faults string) canaryPeer {
 		phone := startPhone(t, faults, func(c *phonesim.Config) { c.Web, c.Password = "127.0.0.1:0", password })
 		page := phone.State().WebAddress
 		_, port, _ := net.SplitHostPort(page)
-		return []string{phone.Address(), "--web-port", port, "--pin", pinOf(t, page), "--listen", "127.0.0.1:0", "--contact-interval", "1s", "--probe-interval", "200ms"}
+		return []string{phone.Address(), "--web-port", port, "--pin", pinOf(t, page), "--listen", "127.0.0.1:0", "--contact-interval", "1s", "--probe-interval", "200ms", "--patience", "1m"}
 	}
 }
 

@@ -34,6 +34,9 @@ With a list, several phones, or a folder as IMAGE, the answer is the fit matrix:
 which phone accepts which image, and for a phone that no image fits, why. The exit
 code is 0 if an image fits every phone, else 10.
 
+--junit FILE writes the answer as JUnit too, for CI systems: a test case for each
+phone. It replaces the file.
+
 The hardware table says which part number has which level: --hardware FILE, and
 hardware.toml in the settings folder.`,
 		Example: `  cpupdate check cp600.bind --hw-level 3
@@ -55,6 +58,9 @@ hardware.toml in the settings folder.`,
 	o.Phones.Permit.AddFlags(flags)
 	o.Listen.AddFlags(flags)
 	queriesOnly(flags)
+	end = console.Group(flags, "Output")
+	flags.StringVar(&o.JUnit, "junit", "", "write the answer to `FILE` as JUnit too, for CI systems")
+	end()
 	defer console.Group(flags, "Timing")()
 	flags.DurationVar(&o.Timeout, "timeout", 10*time.Second, "how long to wait for a phone to accept a contact request (`DURATION`, such as 10s)")
 	return cmd

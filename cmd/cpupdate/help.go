@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ func newHelp(a *app) *cobra.Command {
 
 // printHelp prints the help of a command.
 func printHelp(a *app, cmd *cobra.Command) error {
-	text := helpText(cmd, a.con.Width)
+	text := helpText(cmd, a.con.Width, runtime.GOOS)
 	return a.con.Print(helpDoc{1, text}, func(w io.Writer) { fmt.Fprint(w, text) })
 }
 
@@ -51,8 +52,8 @@ type helpDoc struct {
 	Help   string `json:"help"`
 }
 
-// helpText returns the help of a command: first what to type, then the description, then the flags.
-func helpText(cmd *cobra.Command, width int) string {
+// helpText returns the help of a command on a system: first what to type, then the description, then the flags.
+func helpText(cmd *cobra.Command, width int, system string) string {
 	cmd.InitDefaultHelpFlag()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n", cmd.Short)
@@ -65,7 +66,11 @@ func helpText(cmd *cobra.Command, width int) string {
 	if cmd.HasExample() {
 		b.WriteString("\nExamples:\n")
 		for line := range strings.Lines(cmd.Example) {
-			fmt.Fprintln(&b, wrapCommand(strings.TrimRight(line, "\n"), width))
+			line = strings.TrimRight(line, "\n")
+			if system != "windows" { // its shells differ in how a line is continued
+				line = wrapCommand(line, width)
+			}
+			fmt.Fprintln(&b, line)
 		}
 	}
 	if cmd.HasAvailableSubCommands() {

@@ -19,7 +19,7 @@ func TestHelpText(t *testing.T) {
 	digest := regexp.MustCompile(`[0-9a-f]{64}`) // stays whole, to be copied
 	for _, cmd := range allCommands(newRoot(newTestApp(&console.Console{}, ""))) {
 		t.Run(cmd.CommandPath(), func(t *testing.T) {
-			text := helpText(cmd, 80)
+			text := helpText(cmd, 80, "linux")
 			lines := strings.Split(text, "\n")
 			for _, line := range lines {
 				if utf8.RuneCountInString(line) > 80 && !digest.MatchString(line) {
@@ -67,6 +67,16 @@ func TestFlagGroups(t *testing.T) {
 	want := []string{"Phones", "Output", "This machine", "Server", "Password", "Web page"}
 	if len(headings) < len(want) || !slices.Equal(headings[:len(want)], want) {
 		t.Errorf("%q, want to begin with %q", headings, want)
+	}
+}
+
+// TestHelpOnWindows checks that no example is continued by a backslash, which neither cmd.exe nor PowerShell knows.
+func TestHelpOnWindows(t *testing.T) {
+	for _, cmd := range allCommands(newRoot(newTestApp(&console.Console{}, ""))) {
+		examples, _, _ := strings.Cut(strings.TrimLeft(cmd.Example, "\n"), "\n\n")
+		if text := helpText(cmd, 40, "windows"); strings.Contains(text, "\\\n") || !strings.Contains(text, examples) {
+			t.Errorf("%s:\n%s", cmd.CommandPath(), text)
+		}
 	}
 }
 

@@ -15,19 +15,21 @@ const module = "github.com/cpupdate/cpupdate/"
 // arrows is the drawing of docs/design.md: what each package may import that is not of the standard library.
 func arrows() map[string][]string {
 	return map[string][]string{
-		"internal/badserver":   {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
-		"internal/browser":     {},
-		"internal/forge":       {module + "pkg/bind"},
-		"internal/journaltest": {module + "pkg/journal"},
-		"internal/licences":    {"github.com/google/licensecheck"},
-		"internal/memnet":      {},
-		"internal/ports":       {},
-		"internal/realservers": {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
-		"internal/testca":      {},
-		"pkg/address":          {"golang.org/x/net/idna"},
-		"pkg/bind":             {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/hwcheck":          {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
-		"pkg/journal":          {},
+		"internal/badserver":     {module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust"},
+		"internal/browser":       {},
+		"internal/forge":         {module + "pkg/bind"},
+		"internal/journaltest":   {module + "pkg/journal"},
+		"internal/licences":      {"github.com/google/licensecheck"},
+		"internal/licences/list": {module + "internal/licences"},
+		"internal/memnet":        {},
+		"internal/ports":         {},
+		"internal/realservers":   {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
+		"internal/schemas":       {"github.com/google/jsonschema-go/jsonschema"},
+		"internal/testca":        {},
+		"pkg/address":            {"golang.org/x/net/idna"},
+		"pkg/bind":               {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/hwcheck":            {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/journal":            {},
 		"pkg/site": {
 			module + "pkg/journal", module + "pkg/journal/jetstream", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
 		},
@@ -193,7 +195,7 @@ func TestNoServerIsLinked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(out)) {
-		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "github.com/google/licensecheck", "testing", module + "internal/"} {
+		for _, banned := range []string{"github.com/nats-io/nats-server", "github.com/nats-io/jwt", "github.com/rogpeppe/go-internal", "github.com/google/licensecheck", "github.com/google/jsonschema-go", "testing", module + "internal/"} {
 			if path := strings.TrimSpace(line); path == banned || strings.HasPrefix(path, banned+"/") || strings.HasSuffix(banned, "/") && strings.HasPrefix(path, banned) {
 				t.Errorf("%s is linked", path)
 			}

@@ -36,7 +36,7 @@ func TestKilledManyTimes(t *testing.T) {
 	s := newSwarm(t, phones)
 	push := func(settle string) []string {
 		args := append([]string{"push", image, "--phones", s.list, "--serve", "--json", "--journal", file, "--parallel", "12", "--settle", settle}, flags...)
-		return append(args, "--contact-interval", "100ms", "--probe-interval", "50ms")
+		return append(args, "--contact-interval", "100ms", "--probe-interval", "50ms", "--patience", "1m")
 	}
 	seed := rand.Uint64() //nolint:gosec // moments
 	t.Log("seed", seed)

@@ -43,7 +43,8 @@ func historyOf(t *testing.T, folder string, args ...string) ran {
 	a, out, errOut := testApp(t, nil)
 	a.record.Folder = folder
 	a.clock = func() time.Time { return time.Now().UTC() }
-	c := run(t.Context(), a, append([]string{"history"}, args...))
+	args = append([]string{"history"}, args...)
+	c := run(t.Context(), a, args)
 	r := ran{c, out.String(), errOut.String()}
 	r.check(t, args)
 	return r

@@ -77,7 +77,8 @@ func (s *scene) run(stdin string, args ...string) ran {
 	s.t.Helper()
 	a, out, errOut := testApp(s.t, strings.NewReader(stdin))
 	a.store.Folder, a.pass.Keyring, a.pass.KeyringSetting, a.pass.KeyringLimit = s.store.Folder, s.pass.Keyring, s.pass.KeyringSetting, s.pass.KeyringLimit
-	c := run(s.t.Context(), a, append([]string{"defaults"}, args...))
+	args = append([]string{"defaults"}, args...)
+	c := run(s.t.Context(), a, args)
 	r := ran{c, out.String(), errOut.String()}
 	r.check(s.t, args)
 	if strings.Contains(r.out+r.errOut, "canary") {

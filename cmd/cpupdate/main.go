@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
@@ -31,6 +33,7 @@ func process(a *app) exit.Code {
 	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		signals = append(signals, syscall.SIGHUP)
 	}
+	cobra.MousetrapHelpText, cobra.MousetrapDisplayDuration = doubleClickText(os.Args[1:]), 0
 	ctx, interrupt := context.WithCancel(context.Background())
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, signals...)

@@ -110,7 +110,7 @@ func (s *phoneSite) real(text string) string { return strings.ReplaceAll(text, "
 
 // short are the flags that make waiting short.
 func (s *phoneSite) short() string {
-	return " --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 20ms"
+	return " --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 20ms --patience 1m"
 }
 
 // run runs a line of the page, with shorter times, and returns what it prints as the page shows it.

@@ -62,7 +62,11 @@ func (s *site) run(ctx context.Context, args ...string) ran {
 	a, out, errOut := s.app()
 	certificate, key := clitest.ServiceFiles(s.t)
 	c := run(ctx, a, append(args, "--service-cert", certificate, "--service-key", key))
-	return ran{c, out.String(), errOut.String()}
+	r := ran{c, out.String(), errOut.String()}
+	if wantsJSON(args) {
+		r.compare(s.t, args)
+	}
+	return r
 }
 
 // phone starts a phone as startPhone does, at an address of its own and with the port of real phones.

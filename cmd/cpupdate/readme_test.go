@@ -152,7 +152,7 @@ func (s *docShell) withPhone(phone *phonesim.Phone) func(string) string {
 		if strings.Contains(line, "--web") {
 			line = s.withPage(line, phone)
 		}
-		line = strings.ReplaceAll(line, example, phone.Address()+" --contact-interval 1s --probe-interval 200ms")
+		line = strings.ReplaceAll(line, example, phone.Address()+" --contact-interval 1s --probe-interval 200ms --patience 1m")
 		return strings.ReplaceAll(s.run(line), phone.Address(), example)
 	}
 }
@@ -274,7 +274,7 @@ func inTheirOrder(t *testing.T, lines []string) []string {
 			case "plan":
 				line = strings.ReplaceAll(line, "firmware/", "images") + " --offline"
 			case "run":
-				line += " --contact-interval 1s --probe-interval 200ms"
+				line += " --contact-interval 1s --probe-interval 200ms --patience 1m"
 			case "watch":
 				line = strings.ReplaceAll(line, ":8080", ":0") // another program may have this port
 			}

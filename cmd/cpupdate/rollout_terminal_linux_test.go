@@ -85,7 +85,7 @@ func TestRolloutOnTerminal(t *testing.T) {
 			if code, shown := plan.leave(); code != 0 || !strings.Contains(strings.Join(strings.Fields(shown), " "), "(assumed: 5 min a phone; none was measured yet)") || widest(shown) > int(c.columns) {
 				t.Errorf("exit code %d: %q", code, shown)
 			}
-			run := onScreen(t, c.columns, env, "rollout", "run", "spring", "--listen", "127.0.0.1:0", "--contact-interval", "200ms", "--probe-interval", "50ms")
+			run := onScreen(t, c.columns, env, "rollout", "run", "spring", "--listen", "127.0.0.1:0", "--contact-interval", "200ms", "--probe-interval", "50ms", "--patience", "1m")
 			run.see("[yes/no] ")
 			run.types("y\n")
 			run.see("Type yes or no: ")
@@ -161,7 +161,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	}
 	watch := onScreen(t, 80, env, "rollout", "status", "spring", "--watch")
 	watch.see("no run has begun yet; to begin: cpupdate rollout run spring\r\n")
-	run := onScreen(t, 80, env, "rollout", "run", "spring", "--listen", "127.0.0.1:0", "--contact-interval", "200ms", "--probe-interval", "50ms")
+	run := onScreen(t, 80, env, "rollout", "run", "spring", "--listen", "127.0.0.1:0", "--contact-interval", "200ms", "--probe-interval", "50ms", "--patience", "1m")
 	run.see("[yes/no] ")
 	watch.see("wave 2 waits for you: ")
 	watch.see("resume spring\r\n")

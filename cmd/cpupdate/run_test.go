@@ -74,6 +74,7 @@ func (r ran) check(t *testing.T, args []string) {
 				t.Errorf("%q: standard error holds what is no JSON: %s", args, line)
 			}
 		}
+		r.compare(t, args)
 	}
 	count := 0
 	for line := range strings.Lines(r.errOut) {

@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"testing"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/internal/schemas"
 )
@@ -38,42 +43,16 @@ func (m withSchemas) Run() int {
 		panic(err)
 	}
 	code := m.withJournals.Run()
-	for _, path := range resultsOf(folder, "wrong") {
+	wrong, err := filepath.Glob(filepath.Join(folder, "wrong-*"))
+	if err != nil {
+		panic(err)
+	}
+	for _, path := range wrong {
 		text, err := os.ReadFile(path)
 		fmt.Fprintf(os.Stderr, "--- FAIL: a process printed what docs/schema does not allow (%v)\n%s\n", err, text)
 		code = max(code, 1)
 	}
-	if os.Getenv("SCHEMAS_SEEN") != "" {
-		set, err := schemas.Open(docs)
-		if err != nil {
-			panic(err)
-		}
-		seen := map[string]bool{}
-		for _, path := range resultsOf(folder, "keys") {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				panic(err)
-			}
-			for key := range strings.Lines(string(text)) {
-				seen[strings.TrimSpace(key)] = true
-			}
-		}
-		for _, key := range set.Keys() {
-			if !seen[key] {
-				fmt.Fprintln(os.Stderr, "not seen:", key)
-			}
-		}
-	}
 	return code
-}
-
-// resultsOf returns the files of a kind of result.
-func resultsOf(folder, kind string) []string {
-	files, err := filepath.Glob(filepath.Join(folder, kind+"-*"))
-	if err != nil {
-		panic(err)
-	}
-	return files
 }
 
 // comparedMain is main for processes that tests start: what they print with --json is compared with docs/schema at their end. One
@@ -91,18 +70,16 @@ func comparedMain() {
 		os.Exit(int(code))
 	}
 	if docs, err := os.ReadFile(filepath.Join(folder, "folder")); err != nil {
-		leave(folder, "wrong", err.Error())
-	} else if keys, err := compareOutput(string(docs), os.Args[1:], []byte(out.String()), []byte(errOut.String())); err != nil {
-		leave(folder, "wrong", fmt.Sprintf("cpupdate %q\n%v", os.Args[1:], err))
-	} else {
-		leave(folder, "keys", strings.Join(keys, "\n"))
+		leave(folder, err.Error())
+	} else if err := compareOutput(string(docs), os.Args[1:], []byte(out.String()), []byte(errOut.String())); err != nil {
+		leave(folder, fmt.Sprintf("cpupdate %q\n%v", os.Args[1:], err))
 	}
 	os.Exit(int(code))
 }
 
-// leave writes a result for the process of the tests.
-func leave(folder, kind, text string) {
-	f, err := os.CreateTemp(folder, kind+"-*")
+// leave writes what was wrong for the process of the tests.
+func leave(folder, text string) {
+	f, err := os.CreateTemp(folder, "wrong-*")
 	if err != nil {
 		panic(err)
 	}
@@ -177,50 +154,101 @@ func commandOf(args []string) (string, error) {
 	return name, nil
 }
 
-// compareOutput compares what a command line printed with the schemas in a folder, and returns what its documents are.
-func compareOutput(folder string, args []string, out, errOut []byte) ([]string, error) {
-	command, names := "", []string{}
-	if len(bytes.TrimSpace(out)) > 0 {
-		var err error
-		if command, err = commandOf(args); err != nil {
-			return nil, err
-		}
-		if names = schemasOf()[command]; names == nil {
-			return nil, fmt.Errorf("the command %q has no schema", command)
-		}
+// compareOutput compares what a command line printed with the schemas in a folder.
+func compareOutput(folder string, args []string, out, errOut []byte) error {
+	names, err := schemasFor(args, out)
+	if err != nil {
+		return err
 	}
 	set, err := schemas.Open(folder, append([]string{"stderr"}, names...)...)
 	if err != nil {
+		return err
+	}
+	return compareDocuments(set, names, out, errOut)
+}
+
+// schemasFor returns the schemas for what a command line printed.
+func schemasFor(args []string, out []byte) ([]string, error) {
+	if len(bytes.TrimSpace(out)) == 0 {
+		return nil, nil
+	}
+	command, err := commandOf(args)
+	if err != nil {
 		return nil, err
 	}
-	keys, err := set.Check("stderr", errOut)
-	if err != nil || len(names) == 0 {
-		return keys, err
+	names := schemasOf()[command]
+	if names == nil {
+		return nil, fmt.Errorf("the command %q has no schema", command)
+	}
+	return names, nil
+}
+
+// compareDocuments compares what a command printed with some schemas.
+func compareDocuments(set *schemas.Set, names []string, out, errOut []byte) error {
+	if _, err := set.Check("stderr", errOut); err != nil {
+		return err
 	}
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var document json.RawMessage
-		if err := decoder.Decode(&document); err == io.EOF {
-			return keys, nil
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+			return nil
 		} else if err != nil {
-			return keys, fmt.Errorf("not JSON: %w in %s", err, out)
+			return fmt.Errorf("not JSON: %w in %s", err, out)
 		}
-		key, err := oneOf(set, names, document)
-		if err != nil {
-			return keys, err
+		if err := oneOf(set, names, document); err != nil {
+			return err
 		}
-		keys = append(keys, key)
 	}
 }
 
-// oneOf compares a document with several schemas.
-func oneOf(set *schemas.Set, names []string, document []byte) (string, error) {
-	var all []string
-	for _, name := range names {
-		keys, err := set.Check(name, document)
-		if err == nil {
-			return keys[0], nil
-		}
-		all = append(all, err.Error())
+// allSchemas reads docs/schema once.
+var allSchemas = sync.OnceValues(func() (*schemas.Set, error) { return schemas.Open(filepath.Join("..", "..", "docs", "schema")) })
+
+// compare compares what a command line with --json printed inside the test process with docs/schema.
+func (r ran) compare(t testing.TB, args []string) {
+	t.Helper()
+	set, err := allSchemas()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return "", fmt.Errorf("%s", strings.Join(all, "\n"))
+	names, err := schemasFor(args, []byte(r.out))
+	if err == nil {
+		err = compareDocuments(set, names, []byte(r.out), []byte(r.errOut))
+	}
+	if err != nil {
+		t.Errorf("%q: %v", args, err)
+	}
+}
+
+// oneOf compares a document with several schemas, of which one must accept it.
+func oneOf(set *schemas.Set, names []string, document []byte) error {
+	var all []error
+	for _, name := range names {
+		_, err := set.Check(name, document)
+		if err == nil {
+			return nil
+		}
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// TestEverySchemaHasACommand fails if a file of docs/schema is not what a command prints, or docs/json.md does not name it.
+func TestEverySchemaHasACommand(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "schema", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Concat(slices.Collect(maps.Values(schemasOf()))...)
+	all = append(all, "stderr")
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".json")
+		if !slices.Contains(all, name) {
+			t.Errorf("no command prints %s", name)
+		}
+		if !strings.Contains(clitest.Page(t, "json.md"), "(schema/"+name+".json)") {
+			t.Errorf("json.md does not name %s", name)
+		}
+	}
 }

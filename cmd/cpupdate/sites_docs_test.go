@@ -93,7 +93,7 @@ func TestDocsSites(t *testing.T) {
 			}
 		}
 		if words[1] == "work" {
-			w := s.start(append(words, "--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--contact-interval", "100ms", "--probe-interval", "50ms")...)
+			w := s.start(append(words, "--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--contact-interval", "100ms", "--probe-interval", "50ms", "--patience", "1m")...)
 			w.until("waits for a rollout")
 			continue
 		}

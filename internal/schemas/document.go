@@ -3,6 +3,7 @@
 package schemas
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -156,10 +157,7 @@ func (g *generator) add(s *jsonschema.Schema, t reflect.Type, optional bool) err
 	for field := range t.Fields() {
 		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if field.Anonymous && tag == "" {
-			embedded, pointer := field.Type, field.Type.Kind() == reflect.Pointer
-			if pointer {
-				embedded = embedded.Elem()
-			}
+			embedded, pointer := pointed(field.Type)
 			if err := g.add(s, embedded, optional || pointer); err != nil {
 				return err
 			}
@@ -168,24 +166,37 @@ func (g *generator) add(s *jsonschema.Schema, t reflect.Type, optional bool) err
 		if !field.IsExported() || tag == "-" {
 			continue
 		}
-		name := tag
-		if name == "" {
-			name = field.Name
-		}
+		name := cmp.Or(tag, field.Name)
 		omitted := strings.Contains(options, "omit")
-		property, err := g.field(t, field, name, omitted)
-		if err != nil {
+		if err := g.property(s, t, field, name, omitted); err != nil {
 			return fmt.Errorf("%s.%s: %w", t, field.Name, err)
 		}
-		if property.Description == "" {
-			property.Description = g.Words[name]
-		}
-		s.Properties[name] = property
-		s.PropertyOrder = append(s.PropertyOrder, name)
 		if !omitted && !optional {
 			s.Required = append(s.Required, name)
 		}
 	}
+	return nil
+}
+
+// pointed returns the type to which a pointer points, and other types as they are.
+func pointed(t reflect.Type) (to reflect.Type, pointer bool) {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem(), true
+	}
+	return t, false
+}
+
+// property adds a field of a struct.
+func (g *generator) property(s *jsonschema.Schema, t reflect.Type, field reflect.StructField, name string, omitted bool) error {
+	property, err := g.field(t, field, name, omitted)
+	if err != nil {
+		return err
+	}
+	if property.Description == "" {
+		property.Description = g.Words[name]
+	}
+	s.Properties[name] = property
+	s.PropertyOrder = append(s.PropertyOrder, name)
 	return nil
 }
 
@@ -202,10 +213,7 @@ func (g *generator) field(in reflect.Type, field reflect.StructField, name strin
 	} else if own = g.Common[key]; own != nil {
 		return nullable(own.CloneSchemas(), null), nil
 	}
-	t := field.Type
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
+	t, _ := pointed(field.Type)
 	if known := byName(t, name); known != nil {
 		return nullable(known, null), nil
 	}

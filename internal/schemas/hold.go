@@ -75,7 +75,7 @@ func write(t *testing.T, s *jsonschema.Schema) []byte {
 // hold compares a file, or writes it.
 func hold(t *testing.T, path string, want []byte) {
 	t.Helper()
-	if os.Getenv("UPDATE_DOCS") != "" {
+	if update, _ := os.LookupEnv("UPDATE_DOCS"); update != "" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // a folder of the repository
 			t.Fatal(err)
 		}
@@ -186,29 +186,36 @@ func constants(folder, typeName string) ([]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok {
-				return true
-			}
-			if id, ok := spec.Type.(*ast.Ident); !ok || id.Name != typeName {
-				return true
-			}
-			for _, value := range spec.Values {
-				literal, ok := value.(*ast.BasicLit)
-				if !ok {
-					err = fmt.Errorf("%s: the value of %s is not written out", path, spec.Names[0].Name)
-					return false
-				}
-				values = append(values, literalValue(literal))
-			}
-			return true
-		})
+		more, err := constantsOfFile(file, typeName)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		values = append(values, more...)
 	}
 	return values, nil
+}
+
+// constantsOfFile returns the constants of a type in one file.
+func constantsOfFile(file *ast.File, typeName string) (values []any, err error) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if id, ok := spec.Type.(*ast.Ident); !ok || id.Name != typeName {
+			return true
+		}
+		for _, value := range spec.Values {
+			literal, ok := value.(*ast.BasicLit)
+			if !ok {
+				err = fmt.Errorf("the value of %s is not written out", spec.Names[0].Name)
+				return false
+			}
+			values = append(values, literalValue(literal))
+		}
+		return true
+	})
+	return values, err
 }
 
 // literalValue returns the value of a text or a number.

@@ -96,21 +96,7 @@ func events(s *jsonschema.Schema) []any {
 	return event.Enum
 }
 
-// Keys returns what documents of a schema may be: "NAME", or "NAME KEY" for each of its shapes.
-func (set *Set) Keys() (keys []string) {
-	for name := range set.whole {
-		if len(set.shapes[name]) == 0 {
-			keys = append(keys, name)
-		}
-		for _, s := range set.shapes[name] {
-			keys = append(keys, name+" "+s.key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// Check compares all documents of a text with a schema, and returns which of Keys each of them is.
+// Check compares all documents of a text with a schema, and returns what each of them is: "NAME", or "NAME KEY" of a shape.
 func (set *Set) Check(name string, text []byte) (keys []string, err error) {
 	if set.whole[name] == nil {
 		return nil, fmt.Errorf("no schema %s", name)

@@ -29,8 +29,8 @@ type fileDoc struct {
 
 func main() {
 	if err := list(context.Background(), os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "list:", err) //nolint:forbidigo // the program's output
-		os.Exit(1)                            //nolint:forbidigo // the program's end
+		fmt.Fprintln(os.Stderr, "list:", err)
+		os.Exit(1)
 	}
 }
 
@@ -58,5 +58,5 @@ func list(ctx context.Context, packages []string) error {
 		}
 		docs = append(docs, doc)
 	}
-	return json.NewEncoder(os.Stdout).Encode(docs) //nolint:forbidigo // the program's output
+	return json.NewEncoder(os.Stdout).Encode(docs)
 }

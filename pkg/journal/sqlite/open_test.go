@@ -272,12 +272,12 @@ func TestOddNames(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		names = append(names, "a?mode=memory", `a\b`, `a"b`, "a\nb")
 	}
+	if runtime.GOOS == "windows" {
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, ":") })
+	}
 	folder := t.TempDir()
 	t.Chdir(folder)
 	for i, name := range names {
-		if runtime.GOOS == "windows" && strings.Contains(name, ":") {
-			continue
-		}
 		l := opened(t, name)
 		_, err := l.Append(t.Context(), key, 0, note(""))
 		must(t, errors.Join(err, l.Close()))

@@ -84,6 +84,11 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 		}
 		suites.Suites[at].add(p)
 	}
+	return suites.write(w)
+}
+
+// write writes the document.
+func (suites junitSuites) write(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	_, _ = out.WriteString(xml.Header) // keeps its first error for Flush
 	encoder := xml.NewEncoder(out)
@@ -93,6 +98,38 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	}
 	_ = out.WriteByte('\n')
 	return out.Flush()
+}
+
+// A Case is a test case that is not about a rollout: it passed, it failed, or what it tests could not be determined.
+type Case struct {
+	Name    string
+	Failure string // why it failed
+	Error   string // why it cannot be determined
+	Text    string // more about that
+}
+
+// WriteCases writes a JUnit document with one test suite. The images are its properties.
+func WriteCases(w io.Writer, name string, at time.Time, images []string, cases []Case) error {
+	s := junitSuite{
+		Package: "cpupdate", Name: visible(name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"), Hostname: "localhost", Time: junitTime(0), Cases: []junitCase{},
+	}
+	for _, image := range images {
+		s.Properties.List = append(s.Properties.List, property{"image", visible(image)})
+	}
+	for _, c := range cases {
+		one := junitCase{Name: visible(cmp.Or(c.Name, "unknown")), Class: s.Name, Time: junitTime(0)}
+		switch {
+		case c.Error != "":
+			one.Error = &junitReason{Message: visible(c.Error), Type: "unknown", Text: visible(c.Text)}
+			s.Errors++
+		case c.Failure != "":
+			one.Failure = &junitReason{Message: visible(c.Failure), Type: "not compatible", Text: visible(c.Text)}
+			s.Failures++
+		}
+		s.Tests++
+		s.Cases = append(s.Cases, one)
+	}
+	return junitSuites{Suites: []junitSuite{s}}.write(w)
 }
 
 // properties says what was rolled out.

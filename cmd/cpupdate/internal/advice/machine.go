@@ -2,13 +2,16 @@ package advice
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
 // MachineHint returns what to do about something that this machine lacks for a connection, "" for any other error.
-func MachineHint(err error) string {
+func MachineHint(err error) string { return machineHint(err, runtime.GOOS) }
+
+func machineHint(err error, system string) string {
 	var lacking interface {
 		error
 		Lacks() string
@@ -16,8 +19,12 @@ func MachineHint(err error) string {
 	if !errors.As(err, &lacking) {
 		return ""
 	}
+	files := "lower --parallel, or raise the limit before you start cpupdate, with: ulimit -n 4096; on a machine where everything fails so, close other programs"
+	if system == "windows" { // where a process has no such limit
+		files = "lower --parallel, or close other programs"
+	}
 	return map[string]string{
-		"files":      "lower --parallel, or raise the limit before you start cpupdate, with: ulimit -n 4096; on a machine where everything fails so, close other programs",
+		"files":      files,
 		"ports":      "wait some minutes: the ports of ended connections become free again; then lower --parallel, or close other programs",
 		"memory":     "close other programs, or lower --parallel",
 		"route":      "check this machine's network: cable or Wi-Fi, its address, VPN, and the route to that network",

@@ -26,7 +26,7 @@ func CheckWriters(what, path string) error {
 		if i == 0 || faults[i-1].command != f.command {
 			commands = append(commands, f.command)
 		}
-		commands[len(commands)-1] += " " + exit.ShellWord(f.path)
+		commands[len(commands)-1] += " " + exit.Word(f.path)
 	}
 	return exit.New(exit.CodeSettings, fmt.Errorf("%s %s: %s", what, path, strings.Join(problems, "; ")),
 		"check that its content is right, then run: "+strings.Join(commands, " && "))

@@ -25,11 +25,12 @@ type Options struct {
 	Hardware string
 	Timeout  time.Duration
 	Listen   option.Listen
+	JUnit    string // file
 }
 
 // Run checks an image, or the images of a folder, for the phones that are described, listed or queried.
 func Run(ctx context.Context, con *console.Console, store *settings.Store, open images.OpenFunc, o Options, name string, addresses []string) error {
-	if err := o.validate(name, addresses); err != nil {
+	if err := cmp.Or(o.validate(name, addresses), o.removeJUnit()); err != nil {
 		return err
 	}
 	table, err := store.HardwareTable(ctx, o.Hardware)
@@ -57,10 +58,9 @@ func Run(ctx context.Context, con *console.Console, store *settings.Store, open 
 	}
 	policy := o.Phones.Permit.Policy(l.Policy)
 	if len(phones) == 1 && !isFolder(all) && (o.Phones.List == "" || len(addresses) == 1) {
-		policy.Override, policy.Reason = phones[0].Override, phones[0].Reason
-		return checkOne(ctx, con, l, name, phones[0].Phone, policy)
+		return o.checkOne(ctx, con, l, name, phones[0], policy)
 	}
-	return checkMany(ctx, con, l, all, phones, silent, policy)
+	return o.checkMany(ctx, con, l, name, all, phones, silent, policy)
 }
 
 // phonesToCheck returns the phones with all that is known about them: from queries, from the list, or from flags. It
@@ -126,12 +126,17 @@ func (o *Options) validate(image string, addresses []string) error {
 	case o.Timeout <= 0:
 		return exit.Usage("check", "--timeout must be greater than zero")
 	}
-	return cmp.Or(o.Phones.Validate("check", addresses), o.Listen.Validate("check"))
+	return cmp.Or(o.Phones.Validate("check", addresses), o.Listen.Validate("check"), o.validateJUnit(image))
 }
 
 // checkOne prints the rule sheet of one image and one phone.
-func checkOne(ctx context.Context, con *console.Console, l *images.Loader, name string, phone hwcheck.Phone, policy hwcheck.Policy) error {
+func (o *Options) checkOne(ctx context.Context, con *console.Console, l *images.Loader, name string, listed hwcheck.ListedPhone, policy hwcheck.Policy) error {
 	im := l.Load(ctx, name)
+	if err := o.writeJUnit(ctx, name, []*images.Image{im}, []hwcheck.ListedPhone{listed}, nil, policy); err != nil {
+		return err
+	}
+	phone := listed.Phone
+	policy.Override, policy.Reason = listed.Override, listed.Reason
 	if !im.Readable {
 		return im.Err
 	}

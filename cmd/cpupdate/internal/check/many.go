@@ -14,7 +14,7 @@ import (
 )
 
 // checkMany prints the fit matrix; silent has the phones that did not answer, by address.
-func checkMany(ctx context.Context, con *console.Console, l *images.Loader, all []images.Target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
+func (o *Options) checkMany(ctx context.Context, con *console.Console, l *images.Loader, name string, all []images.Target, phones []hwcheck.ListedPhone, silent map[string]fleet.Result, policy hwcheck.Policy) error {
 	var loaded, bad []*images.Image
 	passed, err := l.LoadAll(ctx, all, func(im *images.Image) error {
 		loaded = append(loaded, im)
@@ -24,6 +24,9 @@ func checkMany(ctx context.Context, con *console.Console, l *images.Loader, all 
 		return nil
 	})
 	if err != nil {
+		return err
+	}
+	if err := o.writeJUnit(ctx, name, loaded, phones, silent, policy); err != nil {
 		return err
 	}
 	doc, err := verdict.NewMatrixDoc(ctx, loaded, passed, phones, policy)

@@ -106,7 +106,7 @@ func (d *Delivery) webPassword(ctx context.Context) (secret.Secret, error) {
 	}
 	password, _, err := o.Resolve(ctx, d.Console, d.Passwords, nil, true)
 	if err == nil && password.Reveal() == "" {
-		err = exit.Errorf(exit.CodeSettings, "give it with --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD",
+		err = exit.Errorf(exit.CodeSettings, "give it with --password-file, --password-stdin, --password-command or the variable CPUPDATE_PASSWORD",
 			"the web page of a phone needs the administrator's password, and none was given")
 	}
 	return password, err

@@ -18,9 +18,16 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
-// Run runs the demo with simulated phones, in a folder of its own.
-func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
+// Run runs the demo with simulated phones, in a folder of its own. What it says in the end is true: the folder is gone by then.
+func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) error {
 	con.KeepPipes()
+	if err := runInFolder(ctx, con, cast, keep, run); err != nil || keep {
+		return err
+	}
+	return (&demonstration{con: con}).say(endText)
+}
+
+func runInFolder(ctx context.Context, con *console.Console, cast []Phone, keep bool, run func(ctx context.Context, folder string, args []string) exit.Code) (err error) {
 	back, err := os.Getwd()
 	if err != nil {
 		return demoTrouble(err)
@@ -46,8 +53,6 @@ func Run(ctx context.Context, con *console.Console, cast []Phone, keep bool, run
 	switch {
 	case err == nil && keep:
 		return d.say(fmt.Sprintf(keptText, console.Escape(folder)))
-	case err == nil:
-		return d.say(endText)
 	case keep:
 		_ = d.say("The folder was kept: " + console.Escape(folder) + "\n")
 	}

@@ -145,7 +145,7 @@ func settingsComplete(ctx context.Context, x *diagnosis, _ int) finding {
 }
 
 // passwordSources is the hint if no password is given.
-const passwordSources = "name its source: --password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
+const passwordSources = "name its source: --password-file, --password-stdin, --password-command or the variable CPUPDATE_PASSWORD"
 
 // settingsPassword finds the password, or prompts for it on a terminal.
 func settingsPassword(ctx context.Context, x *diagnosis, _ int) finding {

@@ -276,7 +276,7 @@ func (d *Destination) Hinted(err error) error {
 		f.Hints = knownhosts.StoreHints(d.Access.Address(), presented)
 	}
 	if errors.As(err, &e) && e.Kind == transfer.KindLogin && WantsPassword(d.Access) && d.Access.Password.Reveal() == "" {
-		sources := "--password-file, --password-stdin, --password-command or $CPUPDATE_PASSWORD"
+		sources := "--password-file, --password-stdin, --password-command or the variable CPUPDATE_PASSWORD"
 		if d.byWeb {
 			sources = "--server-password-file"
 		}

@@ -69,7 +69,7 @@ func noteModels(con *console.Console, name, text string) {
 
 // flagsOf returns the flags that state the models of a class.
 func flagsOf(d *bind.Description, class hwcheck.Class) string {
-	models := "--model " + exit.ShellWord(strings.Join(class.Models, ","))
+	models := "--model " + exit.Word(strings.Join(class.Models, ","))
 	if d.Family == "" {
 		return fmt.Sprintf("--family %q %s", class.Family, models)
 	}

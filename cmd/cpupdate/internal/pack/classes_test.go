@@ -36,7 +36,7 @@ func TestDescribeClass(t *testing.T) {
 		{"no class", "OpenStage 15", nil, "", "15", ""},
 		{"class of the site", "OpenStage 15", nil, table, "OpenStage 15, 15", "class x (stated: "},
 		{"built-in class and one of the site", "OpenStage 40", nil, other, "40, 40G, 20", "(class y (stated: me); class OpenStage 20/40 (observed: "},
-		{"whole device type as a model", "OpenStage Hi", nil, whole, "", "with --family \"OpenStage\" --model 'OpenStage 60,80'\n"},
+		{"whole device type as a model", "OpenStage Hi", nil, whole, "", "with --family \"OpenStage\" --model " + exit.Word("OpenStage 60,80") + "\n"},
 		{"CP phone", "OpenScape Desk Phone CP205", nil, "", "CP200, CP205", "class CP20X"},
 	} {
 		parts := forge.ValidOpenStage()
