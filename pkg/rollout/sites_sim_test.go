@@ -304,7 +304,7 @@ func (h *host) begin(ticket int) (run string, p *process) {
 func (s *sitesSim) confirm(run string) {
 	s.rmu.Lock()
 	defer s.rmu.Unlock()
-	s.runs[run].confirmed = append(s.runs[run].confirmed, time.Now())
+	s.runs[run].confirmed = append(s.runs[run].confirmed, time.Now().Truncate(time.Millisecond)) // as exact as the times of events
 }
 
 // holds reports whether a run held the lease of its site at a time, as far as it knew.

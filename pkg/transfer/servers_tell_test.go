@@ -122,7 +122,7 @@ func TestServersStrictEnd(t *testing.T) {
 			got := s.put(t, transfer.Options{}, u)
 			got.succeeds(t)
 			s.holds(t, only(content(1<<20)))
-			if !slices.Contains(got.Proofs, transfer.ProofReadBack) || strings.Contains(got.events.String(), "426") {
+			if !slices.Contains(got.Proofs, transfer.ProofReadBack) || strings.Contains(got.events.String(), "< 426 ") {
 				t.Errorf("%+v\n%s", got.Location, got.events)
 			}
 		}

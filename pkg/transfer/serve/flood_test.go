@@ -289,8 +289,8 @@ func TestServeFloodDuringFetch(t *testing.T) {
 func TestServeManyRequests(t *testing.T) {
 	t.Parallel()
 	const most = 64
-	file := content(64 << 20) // more than buffers of the system take
-	d := open(t, nil)
+	file := content(64 << 20)                                                          // more than buffers of the system take
+	d := open(t, func(o *serve.Options) { o.Timeout, o.Stall = time.Hour, time.Hour }) // none of them is cut off meanwhile
 	o, _ := d.offer(file)
 	conns := make([]*tls.Conn, most)
 	for i := range conns {
