@@ -35,7 +35,7 @@ which phone accepts which image, and for a phone that no image fits, why. The ex
 code is 0 if an image fits every phone, else 10.
 
 --junit FILE writes the answer as JUnit too, for CI systems: a test case for each
-phone. It replaces the file.
+phone. A file of that name is replaced if it is XML.
 
 The hardware table says which part number has which level: --hardware FILE, and
 hardware.toml in the settings folder.`,

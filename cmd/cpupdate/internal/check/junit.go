@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +35,28 @@ func (o *Options) removeJUnit() error {
 	if err := atomicfile.CheckOutput(o.JUnit, true); err != nil {
 		return err
 	}
+	if err := checkXML(o.JUnit); err != nil {
+		return err
+	}
 	return atomicfile.CannotWrite(o.JUnit, atomicfile.IgnoreMissing(os.Remove(o.JUnit)))
+}
+
+// checkXML refuses a file that is there and is not XML: a flag with the wrong name must not cost somebody's image or key.
+func checkXML(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return atomicfile.CannotWrite(name, atomicfile.IgnoreMissing(err))
+	}
+	defer f.Close()
+	begin := make([]byte, len("<?xml"))
+	n, err := io.ReadFull(f, begin)
+	switch {
+	case err == io.EOF, string(begin[:n]) == "<?xml": //nolint:errorlint // ReadFull returns it as it is
+		return nil
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return atomicfile.CannotWrite(name, err)
+	}
+	return exit.Usage("check", "--junit would replace %s, which is not XML: name another file", exit.ShownArgument(name))
 }
 
 // writeJUnit writes the fit matrix as JUnit: a test case for each phone, and one for each image that cannot be used.
