@@ -68,7 +68,7 @@ func TestPipelineScript(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(folder, "out.xml"), []byte("of an earlier run"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, "out.xml"), []byte("<?xml version=\"1.0\"?><!-- of an earlier run -->"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			code, out := runPipeline(t, shell, folder, "IMAGE="+name, "PHONES=site list.csv", "JUNIT=out.xml", "GITHUB_STEP_SUMMARY="+filepath.Join(folder, "summary.md"))
