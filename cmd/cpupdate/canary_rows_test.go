@@ -103,6 +103,7 @@ func repeatedBy(code string) string {
 // TestCanary sends a password through every command that takes one, from every source, into every trouble: it is in no
 // output, file, list of processes or environment but where it was put.
 func TestCanary(t *testing.T) {
+	t.Parallel()
 	image, program := phoneImage(t), buildCommand(t)
 	t.Run("ended", func(t *testing.T) { testCanaryEnded(t, image, program) })
 	next := 0

@@ -17,6 +17,7 @@ import (
 // TestCIPage runs the shell parts of docs/ci.md as a CI system does: with the page's settings file, whose server is a
 // real one, and the password where the page says. What stands around them in YAML is not run.
 func TestCIPage(t *testing.T) {
+	t.Parallel()
 	page := readPage(t, "ci.md")
 	gitlab := strings.Join(yamlItems(page.block(t, "gitlab"), "script:"), "\n")
 	github := strings.Join(yamlBlocks(page.block(t, "github"), "run: |"), "\n")

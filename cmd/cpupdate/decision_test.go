@@ -61,6 +61,7 @@ type decidedStatement struct {
 }
 
 func TestDecisionTable(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	writeDecisionImages(t, folder)
 	for _, s := range decisionTable() {

@@ -17,6 +17,7 @@ import (
 // Each forgery ends inspect and check with exit code 3, from a file, from standard input, in a folder, as text and as
 // JSON, and the error names field, offset and the next step.
 func TestForgeries(t *testing.T) {
+	t.Parallel()
 	for _, forgery := range forge.Forgeries() {
 		t.Run(forgery.Name, func(t *testing.T) {
 			image := clitest.File(t, "x.bind", forgery.Image)

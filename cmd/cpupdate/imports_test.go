@@ -132,6 +132,7 @@ func drawing() map[string][]string {
 
 // TestImports fails on any arrow that the drawing does not have, on every system we build for.
 func TestImports(t *testing.T) {
+	t.Parallel()
 	all := drawing()
 	for _, system := range []string{"linux", "darwin", "windows"} {
 		cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", module+"...")
@@ -190,6 +191,7 @@ func TestLibrariesLeaveTheProcessAlone(t *testing.T) {
 
 // TestNoServerIsLinked fails if a package of the product needs a program that only tests start, or a package for tests.
 func TestNoServerIsLinked(t *testing.T) {
+	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"cmd/cpupdate", module+"pkg/...").Output()
 	if err != nil {
 		t.Fatal(err)

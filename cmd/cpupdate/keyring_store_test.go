@@ -173,6 +173,7 @@ func (s *scene) checkChanged(c storing, m moment, got credentials.Password, succ
 
 // TestStoringBrokenOff ends each command at each step, in several ways, and checks what is left.
 func TestStoringBrokenOff(t *testing.T) {
+	t.Parallel()
 	refuses := errors.New("it refuses")
 	for _, c := range storings() {
 		t.Run(c.state+" "+c.name, func(t *testing.T) {

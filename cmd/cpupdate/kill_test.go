@@ -41,6 +41,7 @@ func kills() []kill {
 // TestKilledPush ends push at each step, with and without a chance to say something: what it says of the phone is true,
 // and so is what is said by those who ask afterwards.
 func TestKilledPush(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals that one process sends another")
 	}

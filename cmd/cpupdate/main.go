@@ -55,6 +55,9 @@ func process(a *app) exit.Code {
 func run(ctx context.Context, a *app, args []string) exit.Code {
 	root := newRoot(a)
 	root.SetArgs(args)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) { // or ShellCompNoDescRequestCmd, which begins with it
+		completeValues(root)
+	}
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = a.helpErr

@@ -51,6 +51,7 @@ func faultTable() []faultRow {
 
 // TestPhoneFaults pushes to one phone a row, by HTTPS and by FTP: exit code, error, steps, and what became of the phone.
 func TestPhoneFaults(t *testing.T) {
+	t.Parallel()
 	image := phoneImage(t)
 	for _, row := range faultTable() {
 		for _, method := range []string{"https", "ftp"} {

@@ -11,6 +11,7 @@ import (
 // TestHostilePhones asks, checks and updates phones that say what nobody should: no output has a control character or
 // their password in it, whatever the format.
 func TestHostilePhones(t *testing.T) {
+	t.Parallel()
 	image := phoneImage(t)
 	for _, test := range []struct {
 		faults      string

@@ -58,6 +58,7 @@ func (s *secureSite) run(args ...string) ran {
 
 // TestSecurePush updates phones in secure mode, and says of each other one what is wrong.
 func TestSecurePush(t *testing.T) {
+	t.Parallel()
 	image := phoneImage(t)
 	for name, row := range map[string]struct {
 		faults string

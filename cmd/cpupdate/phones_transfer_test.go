@@ -96,6 +96,7 @@ func transferFailedRows() []faultRow {
 // TestTransferFaults pushes to one phone a row, by its transfer form, and by HTTPS and FTP: exit code, error, steps, and what became
 // of the phone. No password is in any output.
 func TestTransferFaults(t *testing.T) {
+	t.Parallel()
 	image, right := phoneImage(t), clitest.File(t, "secret", []byte(webPassword+"\n"))
 	for _, row := range transferFaults() {
 		for _, method := range []string{"https", "ftp"} {

@@ -219,6 +219,7 @@ func webAfterRows() []faultRow {
 // TestWebFaults pushes to the page of one phone a row: exit code, error, steps, and what became of the phone. The password
 // is in no output.
 func TestWebFaults(t *testing.T) {
+	t.Parallel()
 	image, large := phoneImage(t), newImageOf(t, 6<<20)
 	right, wrong := clitest.File(t, "secret", []byte(webPassword+"\n")), clitest.File(t, "wrong", []byte("wrong-canary-77\n"))
 	for _, row := range webFaults() {

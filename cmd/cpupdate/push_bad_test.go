@@ -47,6 +47,7 @@ func badRows() []badRow {
 // happens is reported with an exit code of the table, in text that is safe on a terminal and that never holds the password;
 // no failure ends with 0, and no success with the file missing.
 func TestPushToBadServers(t *testing.T) {
+	t.Parallel()
 	image := clitest.Image(t, "cp600.bind", nil)
 	for i, row := range badRows() {
 		t.Run(row.name, func(t *testing.T) {
@@ -93,6 +94,7 @@ func pushCodes() map[string]exit.Code {
 
 // TestPushCodes: who reads only the exit code learns what to do.
 func TestPushCodes(t *testing.T) {
+	t.Parallel()
 	image := clitest.Image(t, "cp600.bind", nil)
 	rows := map[string]badRow{}
 	for _, row := range badRows() {

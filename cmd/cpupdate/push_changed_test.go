@@ -85,6 +85,7 @@ func changedFiles(t *testing.T) []changedFile {
 // TestPushOfChangedFile: what is sent is what was checked, by FTP and by HTTPS, or the last chunk is never sent. With --json
 // the digest of the whole file is computed besides, which must make no difference.
 func TestPushOfChangedFile(t *testing.T) {
+	t.Parallel()
 	for _, c := range changedFiles(t) {
 		for _, method := range []transfer.Method{transfer.FTP, transfer.HTTPS} {
 			for _, json := range []bool{false, true} {

@@ -189,6 +189,7 @@ func withServer(t *testing.T, run func(string) string) func() func(string) strin
 // TestExamples runs the example lines of every command's help. Those that would go to a server are told not to: they
 // name servers that do not exist. The phone that they name is a simulated one.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("jq"); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("in CI jq must be installed")

@@ -15,6 +15,7 @@ import (
 // TestRolloutFullDisk fills the disk of the journal while phones are on their way. No further phone is instructed, those on their
 // way are followed to their end, and once there is space the same command goes on.
 func TestRolloutFullDisk(t *testing.T) {
+	t.Parallel()
 	folder := smallDisk(t, "size=2m")
 	if folder == "" {
 		return

@@ -17,6 +17,7 @@ import (
 // its phone, whatever the number of the phone in its wave. One page presents another key, and a second run, without flags, goes on
 // when the key is the right one.
 func TestRolloutByPages(t *testing.T) {
+	t.Parallel()
 	image := newImageOf(t, 100_000)
 	inMemory(t, func(s *site) {
 		const count = 4

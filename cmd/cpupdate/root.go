@@ -73,7 +73,6 @@ The exit codes are listed by: cpupdate help exit-codes`,
 	root.SetHelpCommand(help)
 	asUsage(root)
 	asUsage(help)
-	completeValues(root)
 	return root
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,9 +42,10 @@ func TestMain(m *testing.M) {
 		}
 	}
 	// Most tests here wait for another process, and not for the processor.
-	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+	if err := flag.Set("test.parallel", strconv.Itoa(8*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
+	debug.SetGCPercent(400) // there is memory enough, and collecting it took a third of the time
 	testscript.Main(withSchemas{withJournals{m}}, map[string]func(){"cpupdate": comparedMain, "answering": answering})
 }
 
@@ -69,6 +71,7 @@ func (m withJournals) Run() int {
 
 // TestScript runs the command as a person would: testdata/script, one file a subject.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

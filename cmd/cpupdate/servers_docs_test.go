@@ -30,6 +30,7 @@ import (
 // TestServersPage starts every server that docs/servers.md shows, with the very configuration that stands there, and runs
 // the commands that go with it: what they print is what the page shows, and the phones' login reads and cannot write.
 func TestServersPage(t *testing.T) {
+	t.Parallel()
 	page := readPage(t, "servers.md")
 	for name, kind := range map[string]realservers.Kind{
 		"vsftpd-tls": realservers.VSFTPD, "vsftpd-plain": realservers.VSFTPD, "nginx": realservers.Nginx,

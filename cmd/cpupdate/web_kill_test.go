@@ -17,6 +17,7 @@ import (
 // TestKilledUpload ends push --web in the middle of an upload, and after it, with and without a chance to say something:
 // what it says of the phone is true, the phone keeps what it runs if it got a part only, and the next push goes well.
 func TestKilledUpload(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals that one process sends another")
 	}

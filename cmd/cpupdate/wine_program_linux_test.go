@@ -18,6 +18,7 @@ import (
 
 // TestWindows runs the Windows program under Wine, also against the program of this system.
 func TestWindows(t *testing.T) {
+	t.Parallel()
 	w := newWindows(t)
 	t.Run("of", func(t *testing.T) { // ends when all of them have ended
 		for name, test := range map[string]func(t *testing.T, w *windows){

@@ -75,6 +75,7 @@ func arrives(t *testing.T, l journal.Ledger, text string) {
 
 // TestLostAcknowledgement loses the answer to an append: the message is there once, and the append succeeds.
 func TestLostAcknowledgement(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	p := natstest.NewProxy(t, s)
 	l, other := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
@@ -96,6 +97,7 @@ func TestLostAcknowledgement(t *testing.T) {
 // TestLostAcknowledgementAndTakenOver loses the answer to an append, and another process writes after it: the append has
 // succeeded, the next one conflicts.
 func TestLostAcknowledgementAndTakenOver(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	p := natstest.NewProxy(t, s)
 	l, other := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
@@ -117,6 +119,7 @@ func TestLostAcknowledgementAndTakenOver(t *testing.T) {
 
 // TestLostAppend loses an append on its way, while another process writes to the stream: it conflicts.
 func TestLostAppend(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	p := natstest.NewProxy(t, s)
 	l, other := open(t, jetstream.Options{URL: p.URL(), Wait: long}), open(t, jetstream.Options{URL: s.ClientURL(), Wait: long})
@@ -142,6 +145,7 @@ func TestLostAppend(t *testing.T) {
 // TestServerRestarts restarts the server while a process watches, and another one appends: nothing is lost, and nothing comes
 // twice.
 func TestServerRestarts(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	s := run(t, options(folder))
 	p := natstest.NewProxy(t, s)
@@ -197,6 +201,7 @@ func TestServerRestarts(t *testing.T) {
 
 // TestServerGone has no server any more: each call ends, and says so.
 func TestServerGone(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	p := natstest.NewProxy(t, s)
 	const soon = 100 * time.Millisecond
@@ -346,6 +351,7 @@ func TestFullServer(t *testing.T) {
 
 // TestRemoved removes the stream while it is used.
 func TestRemoved(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	l := open(t, jetstream.Options{URL: s.ClientURL()})
 	seq := add(t, l, key, 0, "1")
@@ -393,6 +399,7 @@ func TestCloseWhileWatching(t *testing.T) {
 
 // TestManyBatches appends more batches than are on their way at a time, some of one stream, through a connection that is cut.
 func TestManyBatches(t *testing.T) {
+	t.Parallel()
 	p := natstest.NewProxy(t, start(t))
 	l := open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	var batches []journal.Batch

@@ -3,9 +3,12 @@ package jetstream_test
 import (
 	"bufio"
 	"context"
+	"flag"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +27,10 @@ const childFolder = "CPUPDATE_TEST_NATS_FOLDER"
 func TestMain(m *testing.M) {
 	folder := os.Getenv(childFolder)
 	if folder == "" {
+		// Most tests here wait for a server, and not for the processor.
+		if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
 		os.Exit(m.Run())
 	}
 	o := options(folder)
@@ -74,6 +81,7 @@ func child(t *testing.T, folder string) (address string, kill func()) {
 
 // TestKilledServer kills the server while events are appended, many times: each event whose append has returned is there.
 func TestKilledServer(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	address, kill := child(t, folder)
 	p := natstest.NewProxy(t, start(t))

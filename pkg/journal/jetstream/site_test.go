@@ -287,6 +287,7 @@ func (a attacker) consumer(filter, deliver string) (answer, name string) {
 // TestAttacks tries with the login of Berlin to write, forge, read and remove what belongs to Paris and to the centre, by hand.
 // Afterwards everything is as it was. The logins are a key, as docs/sites.md has it, and a .creds file with the same permissions.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	t.Run("key", func(t *testing.T) {
 		e := fromPage(t)
 		login, err := nats.NkeyOptionFromSeed(e.creds["berlin"])

@@ -9,11 +9,12 @@ const headingKey = "cpupdate_heading"
 // has a heading keeps it. Headings and flags are shown in the order of their declaration.
 func Group(flags *pflag.FlagSet, heading string) (end func()) {
 	flags.SortFlags = false
-	before := map[string]bool{}
-	flags.VisitAll(func(f *pflag.Flag) { before[f.Name] = true })
+	before := 0
+	flags.VisitAll(func(*pflag.Flag) { before++ })
 	return func() {
-		flags.VisitAll(func(f *pflag.Flag) {
-			if !before[f.Name] && Heading(f) == "" {
+		number := 0
+		flags.VisitAll(func(f *pflag.Flag) { // in the order of their declaration
+			if number++; number > before && Heading(f) == "" {
 				_ = flags.SetAnnotation(f.Name, headingKey, []string{heading}) // the flag exists
 			}
 		})

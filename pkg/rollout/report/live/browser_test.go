@@ -99,6 +99,7 @@ func want(t *testing.T, c *browser.Tab, what, expression, want string) {
 
 // TestLive watches a rollout in a real browser while it goes on.
 func TestLive(t *testing.T) {
+	t.Parallel()
 	c := browser.StartTab(t)
 	s := newSite(t, 12, "reception", "<script>alert(1)</script>", "\u202eroom\x00&lt;")
 	v := newServer(t)
@@ -137,6 +138,7 @@ func TestLive(t *testing.T) {
 
 // TestReader sorts, filters, opens events and has the focus somewhere, while the page changes.
 func TestReader(t *testing.T) {
+	t.Parallel()
 	c := browser.StartTab(t)
 	s := newSite(t, 6)
 	s.begins(1)
@@ -218,6 +220,7 @@ func TestReader(t *testing.T) {
 
 // TestLost ends the server, changes the rollout, and begins the server again.
 func TestLost(t *testing.T) {
+	t.Parallel()
 	c := browser.StartTab(t)
 	s := newSite(t, 12)
 	s.begins(1)
@@ -332,6 +335,7 @@ const shown = `(() => {
 
 // TestSame changes a page many times, and loads it anew: it is the same page.
 func TestSame(t *testing.T) {
+	t.Parallel()
 	c := browser.StartTab(t)
 	const n = 30
 	s := newSite(t, n)
@@ -405,6 +409,7 @@ func TestSecure(t *testing.T) {
 
 // TestMany changes a page with many phones that somebody has filtered and sorted.
 func TestMany(t *testing.T) {
+	t.Parallel()
 	n := 2000
 	if testing.Short() {
 		n = 500
