@@ -31,6 +31,7 @@ type sites struct {
 	list    string // with sites
 	names   []string
 	ackWait time.Duration // 0: the default
+	file    string        // with the journal of this machine, for commands without the server; "": each command has another one
 }
 
 // newSites starts phones and a server.
@@ -80,7 +81,7 @@ func (s *sites) withSites() string {
 func (s *sites) centre(args ...string) ran {
 	s.t.Helper()
 	a, out, errOut := testApp(s.t, nil)
-	a.record.AckWait = s.ackWait
+	a.record.AckWait, a.record.Variable = s.ackWait, s.file
 	c := run(s.t.Context(), a, append(append([]string{"rollout"}, args...), "--nats", s.proxy.URL()))
 	return ran{c, out.String(), errOut.String()}
 }
@@ -134,15 +135,25 @@ func (b *safeBuffer) read() (string, <-chan struct{}) {
 // until waits until a text has been written.
 func (w *siteWorker) until(text string) {
 	w.t.Helper()
+	w.untilIn(w.out, text)
+}
+
+// untilIn waits until a text has been written to standard output or standard error.
+func (w *siteWorker) untilIn(b *safeBuffer, text string) {
+	w.t.Helper()
 	for {
-		out, more := w.out.read()
+		out, more := b.read()
 		if strings.Contains(out, text) {
 			return
 		}
 		select {
 		case <-more:
 		case code := <-w.ended:
-			w.t.Fatalf("%q is not said; the worker ended with %d\n%s%s", text, code, w.out, w.errOut)
+			w.ended <- code // for the caller
+			if out, _ := b.read(); !strings.Contains(out, text) {
+				w.t.Fatalf("%q is not said; the worker ended with %d\n%s%s", text, code, w.out, w.errOut)
+			}
+			return
 		}
 	}
 }
@@ -164,6 +175,7 @@ func (s *sites) start(args ...string) *siteWorker {
 	a := newTestApp(&console.Console{In: strings.NewReader(""), Out: w.out, Err: w.errOut, Width: 80}, s.t.TempDir())
 	a.con.KeepPipes = func() {}
 	a.con.Ask = func(context.Context, string) (string, error) { return "", io.EOF }
+	a.record.Variable = s.file
 	a.cache = filepath.Join(s.t.TempDir(), "images")
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(s.t.Context())

@@ -107,6 +107,9 @@ func runCentre(ctx context.Context, env Env, o RunOptions, name string) error {
 	c := &centre{env: env, ledger: ledger, f: f, view: newView(env.Console, f)}
 	c.view.watch, c.view.asks = true, env.Console.CanPrompt()
 	if !over(f.Saved, time.Now()) {
+		if err := checkFile(ctx, env, f.Saved); err != nil {
+			return failure(env, name, err)
+		}
 		if err := queueOf(env, ledger).Offer(ctx, name, sitesToOffer(f.Saved)...); err != nil {
 			return failure(env, name, err)
 		}

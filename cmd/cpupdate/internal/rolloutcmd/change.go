@@ -50,6 +50,11 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 		return err
 	}
 	defer ledger.Close()
+	if change == Resume && env.Journal.OnServer() {
+		if err := checkFile(ctx, env, saved); err != nil {
+			return failure(env, name, err)
+		}
+	}
 	by := env.Journal.Origin()
 	doc := changeDocument{1, saved.Name, change, 0}
 	said := ""

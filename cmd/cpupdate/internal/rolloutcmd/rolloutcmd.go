@@ -76,7 +76,7 @@ func writeSentence(w io.Writer, con *console.Console, text string) {
 
 // failure returns an error of a rollout with exit code and hint.
 func failure(env Env, name string, err error) error {
-	taken := (*rollout.TakenError)(nil)
+	taken, busy := (*rollout.TakenError)(nil), (*busyError)(nil)
 	shown := typed(env, name)
 	switch {
 	case err == nil:
@@ -91,6 +91,8 @@ func failure(env Env, name string, err error) error {
 		return exit.New(exit.CodeSettings, err, "choose another name with --name, or go on with it: cpupdate rollout run "+shown)
 	case errors.As(err, &taken):
 		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+shown)
+	case errors.As(err, &busy):
+		return exit.New(exit.CodeUnreachable, err, "wait until then, or until that run has ended with them, and try again: "+whyBusy)
 	case errors.Is(err, rollout.ErrNothing):
 		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+shown)
 	}

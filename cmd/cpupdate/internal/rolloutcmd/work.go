@@ -166,6 +166,9 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 	if err == nil {
 		err = saved.Check()
 	}
+	if err == nil && !over(saved, time.Now()) {
+		err = checkFile(ctx, w.env, saved)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -245,7 +248,10 @@ func (w *worker) explained(name string, err error) error {
 	if f := (*fleet.Failure)(nil); errors.As(err, &f) {
 		return exit.New(codeOf(f), f, "to go on: cpupdate rollout run "+exit.Word(name)+", at the centre")
 	}
+	busy := (*busyError)(nil)
 	switch {
+	case errors.As(err, &busy):
+		return exit.New(exit.CodeUnreachable, err, "it is tried again every minute: "+whyBusy)
 	case errors.Is(err, site.ErrMissing), errors.Is(err, site.ErrDamaged):
 		return exit.New(exit.CodeImage, err, "store it again: make another plan with the same image at the centre")
 	case errors.Is(err, rollout.ErrNoSite):

@@ -48,6 +48,7 @@ func TestWorkerEnds(t *testing.T) {
 		{fmt.Errorf("a: %w", rollout.ErrProgram), false, exit.CodeSettings},
 		{fmt.Errorf("a: %w", rollout.ErrIncomplete), false, exit.CodeSettings},
 		{fmt.Errorf("a: %w", rollout.ErrNoSite), false, exit.CodeSettings},
+		{&busyError{file: "journal.db", phones: 1}, false, exit.CodeUnreachable},
 		{&rollout.TakenError{Name: "spring"}, false, exit.CodeStopped},
 		{&rollout.LossError{Losses: []journal.Loss{{Err: errors.New("x")}}}, false, exit.CodeSettings},
 		{&fleet.Failure{Kind: fleet.KindImage, Err: errors.New("x")}, false, exit.CodeImage},
