@@ -3,6 +3,8 @@ package rollout_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,72 @@ func TestTwoRuns(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTakenOverBeforeItInstructs has a second run begin after the first one has contacted a phone, and before it instructs it. The second
+// run has not come to that phone yet, so nothing in the phone's own stream stops the first one. It leaves the phone alone all the same.
+func TestTakenOverBeforeItInstructs(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("late %v", late), func(t *testing.T) {
+			inTime(t, 1, func(t *testing.T, w *world) {
+				w.plan(rollout.Rules{Parallel: 1}, []int{direct}, 1)
+				p := w.process(nil)
+				l := &takenLedger{Ledger: p.Ledger, late: late}
+				p.Ledger = l
+				_, err := p.start().wait()
+				if taken := (*rollout.TakenError)(nil); !errors.As(err, &taken) {
+					t.Errorf("late %v: %v", late, err)
+				}
+				if s := w.phones[0].State(); !l.took || s.Instructed != 0 {
+					t.Errorf("late %v: taken over %v, instructed %d times", late, l.took, s.Instructed)
+				}
+				var steps []journal.Kind
+				for event, err := range w.ledger.Read(t.Context(), l.key) {
+					fatal(t, err)
+					steps = append(steps, event.Body.Kind())
+				}
+				if told := slices.Contains(steps, journal.KindInstructing); told != late || slices.Contains(steps, journal.KindInstructed) {
+					t.Errorf("late %v: %v", late, steps)
+				}
+			})
+		})
+	}
+}
+
+// A takenLedger lets another run begin the rollout once the phone was begun. Or later: it cannot be reached for a while when it is to record
+// that the phone will be instructed, and another run begins meanwhile.
+type takenLedger struct {
+	journal.Ledger
+	late, took bool
+	key        journal.Key // of the phone
+}
+
+// AppendAll is AppendAll of the ledger.
+func (l *takenLedger) AppendAll(ctx context.Context, batches []journal.Batch) []journal.Appended {
+	has := func(kind journal.Kind) bool {
+		return slices.ContainsFunc(batches, func(b journal.Batch) bool {
+			l.key = b.Key
+			return slices.ContainsFunc(b.Events, func(e journal.Event) bool { return e.Body.Kind() == kind })
+		})
+	}
+	if l.late && has(journal.KindInstructing) {
+		time.Sleep(time.Minute)
+		l.take(ctx)
+	}
+	answers := l.Ledger.AppendAll(ctx, batches)
+	if !l.late && has(journal.KindBegun) {
+		l.take(ctx)
+	}
+	return answers
+}
+
+func (l *takenLedger) take(ctx context.Context) {
+	var last journal.Seq
+	for event := range l.Read(ctx, journal.Key{Rollout: name}) {
+		last = event.Seq
+	}
+	_, err := l.Append(ctx, journal.Key{Rollout: name}, last, journal.Event{At: time.Now(), Body: journal.RunBegun{Run: "another"}})
+	l.took = err == nil
 }
 
 // TestFullDisk lets the journal fail while phones are on their way: no further phone is instructed, and the run says why it ends.

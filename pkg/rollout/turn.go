@@ -341,14 +341,19 @@ func (t *turn) mayContact(ctx context.Context, n int) error {
 	return nil
 }
 
-// commit records a step that cannot be undone. Then it looks for another run that has the phone under another address: if two of them get
-// here at the same moment, at least one sees the other. A rollout also looks before that: it may go on with the phone later.
+// commit records a step that cannot be undone, if no other run has taken over the rollout. Then it looks for another run that has the phone
+// under another address: if two of them get here at the same moment, at least one sees the other. A rollout also looks before that: it may go
+// on with the phone later.
 func (t *turn) commit(ctx context.Context, n int, step fleet.Step) error {
 	i, rec := t.phones[n], t.recs[n]
 	elsewhere := func() error {
 		return t.record(t.others.elsewhere(ctx, rec.MAC(), rec.Image.Version, t.saved.Steps[i][t.steps[n]]))
 	}
+	looked := time.Now()
 	if !t.saved.Planned.Push {
+		if err := t.newest(ctx); err != nil {
+			return err
+		}
 		if err := elsewhere(); err != nil {
 			return err
 		}
@@ -356,7 +361,31 @@ func (t *turn) commit(ctx context.Context, n int, step fleet.Step) error {
 	if err := t.record(rec.Commit(ctx, step)); err != nil {
 		return err
 	}
-	return elsewhere()
+	if err := elsewhere(); err != nil {
+		return err
+	}
+	if time.Since(looked) >= lookAgain { // perhaps because the ledger could not be reached, and another run may have settled the phone meanwhile
+		return t.newest(ctx)
+	}
+	return nil
+}
+
+// newest returns the failure of a phone if another run has taken over the rollout, or this site of it: it may not have come to the phone yet,
+// so that the phone's stream does not tell.
+func (t *turn) newest(ctx context.Context) error {
+	if t.saved.Planned.Push {
+		return nil // it has no second run
+	}
+	if err := t.look(ctx, 0); err != nil {
+		return t.record(err)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state.Control.Run == t.e.Begun.Run {
+		return nil
+	}
+	t.hold()
+	return &fleet.Failure{Kind: fleet.KindTaken, Msg: "another run of cpupdate has taken over the rollout, and this one left the phone alone"}
 }
 
 // record takes over an error of the journal: when it cannot record, no phone is begun any more.
