@@ -32,10 +32,7 @@ func (r *release) archives() error {
 		if t.os == "windows" {
 			end, write = ".zip", writeZip
 		}
-		err = r.create(artifact{folder + end, r.programFile(t)}, func(f *os.File) error { return write(f, files, r.time) })
-		if err != nil {
-			return err
-		}
+		r.create(artifact{folder + end, r.programFile(t)}, func(f *os.File) error { return write(f, files, r.time) })
 	}
 	return nil
 }
@@ -53,7 +50,7 @@ func inFolder(folder string, files []file) []file {
 
 // sourceArchive compresses the source archive that git made.
 func (r *release) sourceArchive() error {
-	return r.create(artifact{name: r.artifactName("source.tar.gz")}, func(f *os.File) error {
+	r.create(artifact{name: r.artifactName("source.tar.gz")}, func(f *os.File) error {
 		from, err := os.Open(filepath.Join(r.in, "source.tar"))
 		if err != nil {
 			return err
@@ -63,6 +60,7 @@ func (r *release) sourceArchive() error {
 		_, err = io.Copy(w, from)
 		return errors.Join(err, w.Close())
 	})
+	return nil
 }
 
 // writeTarGz writes a compressed tar.

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -61,6 +63,11 @@ type release struct {
 	time      time.Time // of all files
 	modules   []moduleDoc
 	artifacts []artifact
+
+	creating sync.WaitGroup
+	turns    chan struct{} // holds one value for each artifact that is being written
+	mu       sync.Mutex
+	failed   error // what failed of creating
 }
 
 // An artifact is a file of the release that contains the program, or its source.
@@ -86,7 +93,7 @@ func run(o options, epoch string) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func() error{r.archives, r.packages, r.images, r.sourceArchive, r.bills, r.manifests, r.sums} {
+	for _, step := range []func() error{r.archives, r.packages, r.images, r.sourceArchive, r.created, r.bills, r.manifests, r.sums} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -96,7 +103,7 @@ func run(o options, epoch string) error {
 
 // newRelease reads what was built, and checks it.
 func newRelease(o options, epoch string) (*release, error) {
-	r := &release{options: o}
+	r := &release{options: o, turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	if entries, err := os.ReadDir(o.out); err != nil {
 		return nil, err
 	} else if len(entries) > 0 {
@@ -162,15 +169,26 @@ func (r *release) programFile(t target) string {
 // artifactName returns the name of a file of the release, such as cpupdate_1.2.3_linux_amd64.deb.
 func (r *release) artifactName(end string) string { return "cpupdate_" + r.version + "_" + end }
 
-// create makes a file of the release, has it written, and notes it.
-func (r *release) create(a artifact, write func(*os.File) error) error {
-	f, err := os.OpenFile(filepath.Join(r.out, a.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(write(f), f.Close()); err != nil {
-		return fmt.Errorf("%s: %w", a.name, err)
-	}
+// create notes an artifact, and has it written beside others: one for each processor, since most of the work is compression.
+func (r *release) create(a artifact, write func(*os.File) error) {
 	r.artifacts = append(r.artifacts, a)
-	return nil
+	r.creating.Go(func() {
+		r.turns <- struct{}{}
+		defer func() { <-r.turns }()
+		f, err := os.OpenFile(filepath.Join(r.out, a.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil {
+			err = errors.Join(write(f), f.Close())
+		}
+		if err != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.failed = errors.Join(r.failed, fmt.Errorf("%s: %w", a.name, err))
+		}
+	})
+}
+
+// created waits until all artifacts are written.
+func (r *release) created() error {
+	r.creating.Wait()
+	return r.failed
 }

@@ -54,9 +54,7 @@ func (r *release) packages() error {
 				return err
 			}
 			a := artifact{r.artifactName(t.os + "_" + t.arch + "." + f.name), r.programFile(t)}
-			if err := r.create(a, func(to *os.File) error { return r.writePackage(to, f, t, version) }); err != nil {
-				return err
-			}
+			r.create(a, func(to *os.File) error { return r.writePackage(to, f, t, version) })
 		}
 	}
 	return nil
@@ -94,6 +92,7 @@ func (r *release) writePackage(to *os.File, f form, t target, version string) (e
 		DisableGlobbing: true,
 		Overridables: nfpm.Overridables{
 			Contents: contents, Umask: 0o022,
+			Deb: nfpm.Deb{Compression: "gzip:6"}, // the highest level takes twice as long, for 0.3 % of the size
 			RPM: nfpm.RPM{Summary: summary, BuildHost: "localhost", Group: "Applications/System"},
 		},
 	}
