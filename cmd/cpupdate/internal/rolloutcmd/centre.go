@@ -172,10 +172,20 @@ func (c *centre) follow(ctx context.Context, read <-chan error) (refused bool, e
 			case err != nil:
 				return false, err
 			case !open:
-				return true, nil
-			}
-			if err := rollout.Resume(ctx, c.ledger, c.f.Saved.Name, c.env.Journal.Origin(), causes); err != nil && !isNothing(err) {
-				return false, err
+				saved, err := rollout.Load(ctx, c.ledger, c.f.Saved.Name) // somebody may have decided before the answer came
+				if err != nil {
+					return false, err
+				}
+				if now := saved.Plan.Decide(saved.State(causes), time.Now()); now.Verb == rollout.Ask && now.Wave == d.Wave {
+					return true, nil
+				}
+			default:
+				err := rollout.Open(ctx, c.ledger, c.f.Saved.Name, d.Wave, c.env.Journal.Origin(), causes)
+				if errors.Is(err, rollout.ErrNothing) {
+					asked = -1
+				} else if err != nil {
+					return false, err
+				}
 			}
 		}
 		select {
@@ -206,6 +216,3 @@ func keptName(kept string) string {
 	}
 	return kept
 }
-
-// isNothing reports whether a change was made already.
-func isNothing(err error) bool { return errors.Is(err, rollout.ErrNothing) }
