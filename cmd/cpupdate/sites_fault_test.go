@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nkeys"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/internal/natstest"
@@ -138,7 +140,7 @@ func TestTwoWorkers(t *testing.T) {
 	second := s.work(s.server.ClientURL(), "berlin")
 	s.await(journal.KindInstructing, 3)
 	first.stop()
-	if code := <-first.ended; code != exit.CodeOK || !strings.Contains(first.out.String(), "given back") {
+	if code := <-first.ended; code != exit.CodeOK || !strings.Contains(first.out.String(), "given back") || !strings.Contains(first.errOut.String(), "interrupted: no phone is begun any more") {
 		t.Errorf("the first worker ends with %d\n%s%s", code, first.out, first.errOut)
 	}
 	second.until("begins: 10 phones here")
@@ -356,6 +358,29 @@ func TestSitesUsage(t *testing.T) {
 	}
 	if r := s.centre("list"); r.code != exit.CodeOK || strings.Contains(r.out, "flat") {
 		t.Errorf("a plan that was refused is stored: exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	o := natstest.Options(t.TempDir())
+	o.JetStream = false
+	plain, empty := natstest.Run(t, o).ClientURL(), natstest.Run(t, natstest.Options(t.TempDir())).ClientURL()
+	login := filepath.Join(s.folder, "berlin.nk")
+	authority, _ := clitest.ServiceFiles(t)
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seed, err := pair.Seed(); err != nil || os.WriteFile(login, seed, 0o600) != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ args, hint string }{
+		{"list --nats " + plain, "enable JetStream on the server"},
+		{"list --nats tls://" + strings.TrimPrefix(url, "nats://"), "give the server a certificate"},
+		{"list --nats " + empty + " --nats-creds " + login, "add the users of docs/sites.md"},
+		{"work --site berlin --nats " + empty + " --image-cache " + s.folder + " --nats-ca " + authority, "at the centre, make a rollout first: cpupdate rollout plan IMAGE --nats " + empty + " --phones FILE"},
+	} {
+		r := runHere(t, nil, append([]string{"rollout"}, strings.Fields(row.args)...)...)
+		if r.code != exit.CodeSettings || !strings.Contains(r.errOut, "hint: "+row.hint) {
+			t.Errorf("%s: exit code %d\n%s", row.args, r.code, r.errOut)
+		}
 	}
 	s.proxy.Lead(nil)
 	s.proxy.Cut()

@@ -150,7 +150,7 @@ func (q Queue) take(ctx context.Context, site string) (*Lease, error) {
 	err := q.Ledger.Do(ctx, func(ctx context.Context) (err error) {
 		consumer, err = q.Ledger.JetStream().Consumer(ctx, Stream, consumerOf(site))
 		if errors.Is(err, js.ErrConsumerNotFound) || errors.Is(err, js.ErrStreamNotFound) {
-			err = &journal.Error{Place: q.Ledger.String(), Kind: journal.ErrGone, Text: fmt.Sprintf("has no work for the site %q yet: begin a rollout at the centre", site)}
+			err = &journal.Error{Place: q.Ledger.String(), Kind: journal.ErrGone, Text: fmt.Sprintf("has no work for the site %q yet: no rollout with phones of a site of this name was begun at the centre", site)}
 		}
 		return err
 	}, "$JS.API.CONSUMER.INFO."+Stream+"."+consumerOf(site))

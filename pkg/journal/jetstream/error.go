@@ -88,7 +88,7 @@ func (l *Ledger) explain(ctx context.Context, doing intent, err error) error {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		return failure(l.place, journal.ErrDenied, "refuses the login", err)
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, js.ErrNoStreamResponse):
-		return failure(l.place, journal.ErrGone, "does not answer there: it was removed, the server has no JetStream, or the account of this worker may not "+string(doing)+" it", err)
+		return failure(l.place, journal.ErrGone, "does not answer there: it was removed, the server has no JetStream, or this account may not "+string(doing)+" it", err)
 	case errors.Is(err, nats.ErrMaxPayload):
 		return failure(l.place, journal.ErrInvalid, "takes no message of this size (max_payload)", err)
 	case errors.As(err, &api):

@@ -57,6 +57,7 @@ func Work(ctx context.Context, env Env, o WorkOptions) error {
 		return err
 	}
 	env.Journal.Server.Site = o.Site
+	env.Console.Flags.Server = env.Journal.ServerFlags()
 	ledger, err := env.Journal.OpenServer(ctx)
 	if err != nil {
 		return err
@@ -111,7 +112,11 @@ func (w *worker) work(ctx context.Context, lease *site.Lease) error {
 	w.said = ""
 	w.mu.Unlock()
 	w.warnClock(name, lease.Ahead())
+	noted := context.AfterFunc(ctx, func() {
+		w.env.Console.NoteAbout("note", name, "interrupted: no phone is begun any more, and those that are on their way are followed; press Ctrl-C again to end at once")
+	})
 	decision, err := w.carry(ctx, lease)
+	noted()
 	stopped := ctx.Err() != nil
 	switch {
 	case !lease.Alive():
