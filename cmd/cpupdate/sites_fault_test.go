@@ -151,6 +151,34 @@ func TestTwoWorkers(t *testing.T) {
 	s.checkRuns(2)
 }
 
+// TestWorkerOfStoppedRollout has a worker that cannot carry out a rollout with its flags. Once a person stopped that rollout, the worker does not
+// end because of it any more.
+func TestWorkerOfStoppedRollout(t *testing.T) {
+	t.Parallel()
+	s := newSites(t, 2, "berlin")
+	s.plan("--waves", "rest", "--reinstall") // a worker that does not serve the image itself could not verify it
+	worker := func() *siteWorker {
+		return s.start("rollout", "work", "--nats", s.server.ClientURL(), "--site", "berlin", "--listen", "127.0.0.1:0", "--server", "192.0.2.1", "--username", "anonymous")
+	}
+	ended := s.begin()
+	first := worker()
+	if code := <-first.ended; code != exit.CodeUsage || !strings.Contains(first.errOut.String(), "--reinstall") {
+		t.Errorf("the worker ends with %d\n%s%s", code, first.out, first.errOut)
+	}
+	if r := s.centre("stop", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("stop: %d\n%s", r.code, r.errOut)
+	}
+	if r := <-ended; r.code != exit.CodeStopped {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	second := worker()
+	second.until("stopped by a person")
+	second.end()
+	if told := len(s.instructed()); told > 0 {
+		t.Errorf("%d phones were instructed", told)
+	}
+}
+
 // checkRuns looks for a phone that a run instructed after another run had begun.
 func (s *sites) checkRuns(runs int) {
 	s.t.Helper()

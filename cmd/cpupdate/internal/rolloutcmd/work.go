@@ -174,6 +174,9 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 	if err != nil {
 		return none, err
 	}
+	if d := saved.Plan.Decide(saved.State(causes), time.Now()); d.Verb == rollout.Stop && len(d.Phones) == 0 {
+		return w.stopped(ctx, lease, saved)
+	}
 	w.tell(saved.Name, "begun", "begins: "+console.Plural(len(saved.Plan.Phones), "phone")+" here")
 	store := site.Images{Ledger: w.ledger, Folder: w.o.Cache}
 	r := &runner{env: w.env, o: w.o.RunOptions, ledger: w.ledger, saved: saved, fetch: func(ctx context.Context, image rollout.Image) (string, error) {
@@ -204,6 +207,24 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 	engine.Decided = w.decided
 	return engine.Run(context.WithoutCancel(ctx))
 }
+
+// stopped ends a rollout at the site that a person stopped, and no phone of which is on its way. It needs nothing of this machine: the rollout may
+// have been stopped because it does not fit the flags of this worker.
+func (w *worker) stopped(ctx context.Context, lease *site.Lease, saved *rollout.Saved) (rollout.Decision, error) {
+	engine := &rollout.Engine{
+		Ledger: w.ledger, Name: saved.Name, Site: saved.Site, Causes: causes, Crew: noCrew{}, Alive: func() bool { return ctx.Err() == nil && lease.Alive() },
+		Begun: journal.RunBegun{Run: token(), By: w.env.Journal.Origin(), Route: saved.Route},
+	}
+	return engine.Run(context.WithoutCancel(ctx))
+}
+
+// A noCrew takes no phone on.
+type noCrew struct{}
+
+// errResumed is why a rollout is looked at again.
+var errResumed = errors.New("a person let it go on meanwhile")
+
+func (noCrew) Run(context.Context, fleet.Plan) ([]fleet.Result, error) { return nil, errResumed }
 
 // done gives a lease back because nothing is left to do at the site. A person may have let the rollout go on a moment before.
 func (w *worker) done(ctx context.Context, lease *site.Lease, d rollout.Decision) error {
