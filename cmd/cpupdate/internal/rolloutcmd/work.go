@@ -94,8 +94,15 @@ func (o *WorkOptions) check(env Env) error {
 	return o.validate()
 }
 
-// waits says why there is nothing to ask for now, once for each reason.
+// waits says why there is nothing to ask for now, once for each reason, and with nil that there is again.
 func (w *worker) waits(err error) {
+	if err == nil {
+		w.mu.Lock()
+		w.said = ""
+		w.mu.Unlock()
+		w.tell("", "ready", "waits for a rollout")
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if text := err.Error(); text != w.said {
