@@ -232,8 +232,7 @@ func TestServerOfSitesRestarts(t *testing.T) {
 	t.Parallel()
 	s := newSites(t, 8, "berlin", "paris")
 	s.plan("--waves", "rest", "--parallel", "2")
-	s.work(s.proxy.URL(), "berlin")
-	s.work(s.proxy.URL(), "paris")
+	berlin, paris := s.work(s.proxy.URL(), "berlin"), s.work(s.proxy.URL(), "paris")
 	ended := s.begin()
 	s.await(journal.KindInstructing, 2)
 	folder := s.server.StoreDir()
@@ -249,6 +248,8 @@ func TestServerOfSitesRestarts(t *testing.T) {
 	}
 	text := regexp.MustCompile(`\s+`).ReplaceAllString(r.errOut, " ")
 	saysAll(t, text, "warning: spring: the server of the journal cannot be reached: nothing new is shown until it can; it is tried again", "note: spring: the server of the journal can be reached again")
+	text = regexp.MustCompile(`\s+`).ReplaceAllString(berlin.errOut.String()+paris.errOut.String(), " ")
+	saysAll(t, text, "warning: spring: the server of the journal cannot be reached: no phone is begun until it can", "note: spring: the server of the journal can be reached again")
 	s.agree()
 }
 

@@ -212,7 +212,32 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 		w.phone(saved.Plan.Phones[phone], phone, e)
 	}
 	engine.Decided = w.decided
+	defer w.watchServer(saved.Name)()
 	return engine.Run(context.WithoutCancel(ctx))
+}
+
+// watchServer says when the server cannot be reached, and that it can be again, until the caller calls stop.
+func (w *worker) watchServer(name string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		away := false
+		w.ledger.Reached(ctx, func(reached bool) {
+			switch {
+			case away != reached: // it was said, or there is nothing to say
+				return
+			case reached:
+				w.env.Console.NoteAbout("note", name, "the server of the journal can be reached again")
+			default:
+				w.env.Console.NoteAbout("warning", name, "the server of the journal cannot be reached: no phone is begun until it can, and those that are on their way are followed; it is tried again")
+			}
+			away = !reached
+		})
+	})
+	return func() {
+		cancel()
+		done.Wait()
+	}
 }
 
 // stopped ends a rollout at the site that a person stopped, and no phone of which is on its way. It needs nothing of this machine: the rollout may
