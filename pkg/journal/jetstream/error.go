@@ -38,6 +38,14 @@ const (
 	codeMaxBytesRequired js.ErrorCode = 10113
 )
 
+// Causes of a [*journal.Error] that say what is wrong with the server's configuration, for errors.Is.
+var (
+	ErrNoTLS    = nats.ErrSecureConnWanted
+	ErrNoLogins = nats.ErrNkeysNotSupported
+	ErrNoAnswer = nats.ErrNoResponders   // there is no JetStream, or not for this account
+	ErrNoStream = js.ErrNoStreamResponse // or the stream was removed
+)
+
 // failure returns an error about a server.
 func failure(place string, kind error, text string, cause error) error {
 	return &journal.Error{Place: place, Kind: kind, Text: text, Err: cause}

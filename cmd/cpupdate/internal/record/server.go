@@ -7,9 +7,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/nats-io/nats.go"
-	js "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
@@ -74,11 +71,11 @@ func serverError(e *journal.Error) error {
 		return exit.New(exit.CodeSettings, e, "name the file with the certificate of the authority that signed the server's with --nats-ca FILE; check that the name in the address is one of its certificate")
 	}
 	switch {
-	case errors.Is(e, nats.ErrSecureConnWanted):
+	case errors.Is(e, jetstream.ErrNoTLS):
 		return exit.New(exit.CodeSettings, e, "give the server a certificate (docs/sites.md); if it is on this machine, nats:// in the place of tls:// does without")
-	case errors.Is(e, nats.ErrNkeysNotSupported):
+	case errors.Is(e, jetstream.ErrNoLogins):
 		return exit.New(exit.CodeSettings, e, "add the users of docs/sites.md to the server's configuration; without them, omit --nats-creds")
-	case errors.Is(e, nats.ErrNoResponders), errors.Is(e, js.ErrNoStreamResponse):
+	case errors.Is(e, jetstream.ErrNoAnswer), errors.Is(e, jetstream.ErrNoStream):
 		return exit.New(exit.CodeSettings, e, "enable JetStream on the server, and for this account: docs/sites.md; if the stream was removed, make the rollout again at the centre")
 	}
 	code := exit.CodeSettings
