@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nkeys"
+
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/clitest"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/internal/natstest"
@@ -138,7 +140,7 @@ func TestTwoWorkers(t *testing.T) {
 	second := s.work(s.server.ClientURL(), "berlin")
 	s.await(journal.KindInstructing, 3)
 	first.stop()
-	if code := <-first.ended; code != exit.CodeOK || !strings.Contains(first.out.String(), "given back") {
+	if code := <-first.ended; code != exit.CodeOK || !strings.Contains(first.out.String(), "given back") || !strings.Contains(first.errOut.String(), "interrupted: no phone is begun any more") {
 		t.Errorf("the first worker ends with %d\n%s%s", code, first.out, first.errOut)
 	}
 	second.until("begins: 10 phones here")
@@ -147,6 +149,34 @@ func TestTwoWorkers(t *testing.T) {
 	}
 	s.agree()
 	s.checkRuns(2)
+}
+
+// TestWorkerOfStoppedRollout has a worker that cannot carry out a rollout with its flags. Once a person stopped that rollout, the worker does not
+// end because of it any more.
+func TestWorkerOfStoppedRollout(t *testing.T) {
+	t.Parallel()
+	s := newSites(t, 2, "berlin")
+	s.plan("--waves", "rest", "--reinstall") // a worker that does not serve the image itself could not verify it
+	worker := func() *siteWorker {
+		return s.start("rollout", "work", "--nats", s.server.ClientURL(), "--site", "berlin", "--listen", "127.0.0.1:0", "--server", "192.0.2.1", "--username", "anonymous")
+	}
+	ended := s.begin()
+	first := worker()
+	if code := <-first.ended; code != exit.CodeUsage || !strings.Contains(first.errOut.String(), "--reinstall") {
+		t.Errorf("the worker ends with %d\n%s%s", code, first.out, first.errOut)
+	}
+	if r := s.centre("stop", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("stop: %d\n%s", r.code, r.errOut)
+	}
+	if r := <-ended; r.code != exit.CodeStopped {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	second := worker()
+	second.until("stopped by a person")
+	second.end()
+	if told := len(s.instructed()); told > 0 {
+		t.Errorf("%d phones were instructed", told)
+	}
 }
 
 // checkRuns looks for a phone that a run instructed after another run had begun.
@@ -204,8 +234,7 @@ func TestServerOfSitesRestarts(t *testing.T) {
 	t.Parallel()
 	s := newSites(t, 8, "berlin", "paris")
 	s.plan("--waves", "rest", "--parallel", "2")
-	s.work(s.proxy.URL(), "berlin")
-	s.work(s.proxy.URL(), "paris")
+	berlin, paris := s.work(s.proxy.URL(), "berlin"), s.work(s.proxy.URL(), "paris")
 	ended := s.begin()
 	s.await(journal.KindInstructing, 2)
 	folder := s.server.StoreDir()
@@ -221,6 +250,8 @@ func TestServerOfSitesRestarts(t *testing.T) {
 	}
 	text := regexp.MustCompile(`\s+`).ReplaceAllString(r.errOut, " ")
 	saysAll(t, text, "warning: spring: the server of the journal cannot be reached: nothing new is shown until it can; it is tried again", "note: spring: the server of the journal can be reached again")
+	text = regexp.MustCompile(`\s+`).ReplaceAllString(berlin.errOut.String()+paris.errOut.String(), " ")
+	saysAll(t, text, "warning: spring: the server of the journal cannot be reached: no phone is begun until it can", "note: spring: the server of the journal can be reached again")
 	s.agree()
 }
 
@@ -358,6 +389,29 @@ func TestSitesUsage(t *testing.T) {
 	}
 	if r := s.centre("list"); r.code != exit.CodeOK || strings.Contains(r.out, "flat") {
 		t.Errorf("a plan that was refused is stored: exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	o := natstest.Options(t.TempDir())
+	o.JetStream = false
+	plain, empty := natstest.Run(t, o).ClientURL(), natstest.Run(t, natstest.Options(t.TempDir())).ClientURL()
+	login := filepath.Join(s.folder, "berlin.nk")
+	authority, _ := clitest.ServiceFiles(t)
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seed, err := pair.Seed(); err != nil || os.WriteFile(login, seed, 0o600) != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ args, hint string }{
+		{"list --nats " + plain, "enable JetStream on the server"},
+		{"list --nats tls://" + strings.TrimPrefix(url, "nats://"), "give the server a certificate"},
+		{"list --nats " + empty + " --nats-creds " + login, "add the users of docs/sites.md"},
+		{"work --site berlin --nats " + empty + " --image-cache " + s.folder + " --nats-ca " + authority, "at the centre, make a rollout first: cpupdate rollout plan IMAGE --nats " + empty + " --phones FILE"},
+	} {
+		r := runHere(t, nil, append([]string{"rollout"}, strings.Fields(row.args)...)...)
+		if r.code != exit.CodeSettings || !strings.Contains(r.errOut, "hint: "+row.hint) {
+			t.Errorf("%s: exit code %d\n%s", row.args, r.code, r.errOut)
+		}
 	}
 	s.proxy.Lead(nil)
 	s.proxy.Cut()

@@ -285,6 +285,44 @@ func TestSitesAsk(t *testing.T) {
 	s.agree()
 }
 
+// TestSitesAnswerTooLate answers the question about a wave after another person has decided about the rollout: that counts, not the answer.
+func TestSitesAnswerTooLate(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		decided, answer string
+		code            exit.Code
+		want            string
+		told            int
+	}{
+		{"stop", "yes", exit.CodeStopped, "stopped by a person", 1},
+		{"resume", "no", exit.CodeOK, "", 2},
+	} {
+		t.Run(row.decided, func(t *testing.T) {
+			t.Parallel()
+			s := newSites(t, 2, "berlin", "paris")
+			s.plan("--waves", "1,rest", "--pause", "each")
+			s.work(s.server.ClientURL(), "berlin")
+			s.work(s.server.ClientURL(), "paris")
+			a, out, errOut := testApp(t, nil)
+			a.con.InTerminal = true
+			a.con.Hidden = func(_ context.Context, text string) (string, error) {
+				if r := s.centre(row.decided, "spring"); r.code != exit.CodeOK {
+					t.Errorf("%s: %d\n%s", row.decided, r.code, r.errOut)
+				}
+				return row.answer, nil
+			}
+			code := run(t.Context(), a, []string{"rollout", "run", "spring", "--nats", s.proxy.URL()})
+			if code != row.code || !strings.Contains(errOut.String(), row.want) || strings.Contains(errOut.String(), "was not begun") {
+				t.Errorf("exit code %d\n%s%s", code, out, errOut)
+			}
+			if told := len(s.instructed()); told != row.told {
+				t.Errorf("%d phones were instructed", told)
+			}
+			s.checkOnce()
+		})
+	}
+}
+
 // TestSitesLimit stops all sites when the limit of a wave is reached at one of them. Resume lets the workers go on, without rollout run.
 func TestSitesLimit(t *testing.T) {
 	t.Parallel()

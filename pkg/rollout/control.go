@@ -115,6 +115,24 @@ func Resume(ctx context.Context, l journal.Ledger, name string, by journal.Origi
 	})
 }
 
+// Open opens a wave that a person was asked about, if it still waits for one and nothing else holds it back: another person may have paused or
+// stopped the rollout, or opened the wave, before the answer came. Then the error is [ErrNothing].
+func Open(ctx context.Context, l journal.Ledger, name string, wave int, by journal.Origin, causes CauseFunc) error {
+	loaded, err := Load(ctx, l, name)
+	if err != nil {
+		return err
+	}
+	return change(ctx, l, name, by.User, nil, func(s *Saved) ([]journal.Body, error) {
+		now := *loaded
+		now.Control, now.counted = s.Control, s.counted
+		d := now.Plan.gate(now.State(causes))
+		if d.Verb != Ask || d.Wave != wave {
+			return nil, ErrNothing
+		}
+		return []journal.Body{opened(&now, now.State(causes), d)}, nil
+	})
+}
+
 // Retry lets phones that ended badly begin anew: in their wave, before the waves that follow it. It also lets a phone be instructed
 // again that may have been instructed before.
 func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by journal.Origin, reason string, causes CauseFunc) error {

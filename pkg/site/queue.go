@@ -115,11 +115,18 @@ func (q Queue) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Take waits for something to do at a site, and returns the lease. waits is told why it cannot be asked for now, if that is so;
-// it may be nil. The error is that of the context, or one that does not pass by itself.
+// Take waits for something to do at a site, and returns the lease. waits is told why it cannot be asked for now, if that is so, and nil
+// once it can be again; it may be nil. The error is that of the context, or one that does not pass by itself.
 func (q Queue) Take(ctx context.Context, site string, waits func(error)) (*Lease, error) {
+	told := false
+	asked := func() {
+		if told {
+			told = false
+			waits(nil)
+		}
+	}
 	for {
-		lease, err := q.take(ctx, site)
+		lease, err := q.take(ctx, site, asked)
 		switch {
 		case ctx.Err() != nil:
 			if lease != nil {
@@ -134,6 +141,7 @@ func (q Queue) Take(ctx context.Context, site string, waits func(error)) (*Lease
 			return nil, err
 		}
 		if waits != nil {
+			told = true
 			waits(err)
 		}
 		select {
@@ -144,19 +152,20 @@ func (q Queue) Take(ctx context.Context, site string, waits func(error)) (*Lease
 	}
 }
 
-// take asks for a message once; nil if there is none.
-func (q Queue) take(ctx context.Context, site string) (*Lease, error) {
+// take asks for a message once; nil if there is none. It calls asked when the server has a queue for the site.
+func (q Queue) take(ctx context.Context, site string, asked func()) (*Lease, error) {
 	var consumer js.Consumer
 	err := q.Ledger.Do(ctx, func(ctx context.Context) (err error) {
 		consumer, err = q.Ledger.JetStream().Consumer(ctx, Stream, consumerOf(site))
 		if errors.Is(err, js.ErrConsumerNotFound) || errors.Is(err, js.ErrStreamNotFound) {
-			err = &journal.Error{Place: q.Ledger.String(), Kind: journal.ErrGone, Text: fmt.Sprintf("has no work for the site %q yet: begin a rollout at the centre", site)}
+			err = &journal.Error{Place: q.Ledger.String(), Kind: journal.ErrGone, Text: fmt.Sprintf("has no work for the site %q yet: no rollout with phones of a site of this name was begun at the centre", site)}
 		}
 		return err
 	}, "$JS.API.CONSUMER.INFO."+Stream+"."+consumerOf(site))
 	if err != nil {
 		return nil, err
 	}
+	asked()
 	ahead := aheadOf(consumer.CachedInfo().TimeStamp)
 	lease, err := q.fetch(ctx, consumer)
 	if lease == nil || err != nil {

@@ -210,6 +210,13 @@ func TestNothingYet(t *testing.T) {
 		if l := <-taken; l == nil || l.Rollout() != "spring" {
 			t.Error("no lease")
 		}
+		last := errors.New("nothing was said")
+		for len(waits) > 0 {
+			last = <-waits
+		}
+		if last != nil {
+			t.Errorf("said last: %v", last)
+		}
 	}
 }
 

@@ -38,6 +38,14 @@ const (
 	codeMaxBytesRequired js.ErrorCode = 10113
 )
 
+// Causes of a [*journal.Error] that say what is wrong with the server's configuration, for errors.Is.
+var (
+	ErrNoTLS    = nats.ErrSecureConnWanted
+	ErrNoLogins = nats.ErrNkeysNotSupported
+	ErrNoAnswer = nats.ErrNoResponders   // there is no JetStream, or not for this account
+	ErrNoStream = js.ErrNoStreamResponse // or the stream was removed
+)
+
 // failure returns an error about a server.
 func failure(place string, kind error, text string, cause error) error {
 	return &journal.Error{Place: place, Kind: kind, Text: text, Err: cause}
@@ -88,7 +96,7 @@ func (l *Ledger) explain(ctx context.Context, doing intent, err error) error {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		return failure(l.place, journal.ErrDenied, "refuses the login", err)
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, js.ErrNoStreamResponse):
-		return failure(l.place, journal.ErrGone, "does not answer there: it was removed, the server has no JetStream, or the account of this worker may not "+string(doing)+" it", err)
+		return failure(l.place, journal.ErrGone, "does not answer there: it was removed, the server has no JetStream, or this account may not "+string(doing)+" it", err)
 	case errors.Is(err, nats.ErrMaxPayload):
 		return failure(l.place, journal.ErrInvalid, "takes no message of this size (max_payload)", err)
 	case errors.As(err, &api):

@@ -152,7 +152,7 @@ func (l *Ledger) recognise(ctx context.Context) error {
 // missing returns the error about a journal that does not exist yet.
 func (l *Ledger) missing(err error) error {
 	if errors.Is(err, journal.ErrGone) && l.site != "" {
-		return failure(l.place, journal.ErrGone, "does not exist yet, or the account of this worker may not read it: make a rollout at the centre first", nil)
+		return failure(l.place, journal.ErrGone, "does not exist yet, or the account of this worker may not read it", nil)
 	}
 	return err
 }

@@ -33,12 +33,16 @@ func (s *Store) CheckServer(command string) error {
 	return nil
 }
 
-// ServerFlags returns the flags that say which server has the journal, as a shell takes them; "" without a server.
+// ServerFlags returns the flags that say which server has the journal, as a shell takes them; "" without a server. At a site the login is left
+// out: other commands are given at the centre, which has its own.
 func (s *Store) ServerFlags() string {
 	if !s.OnServer() {
 		return ""
 	}
 	text := "--nats " + exit.Word(s.Server.URL)
+	if s.Server.Site != "" {
+		return text
+	}
 	if s.Server.Creds != "" {
 		text += " --nats-creds " + exit.Word(s.Server.Creds)
 	}
@@ -66,6 +70,14 @@ func serverError(e *journal.Error) error {
 	if errors.As(e, &unknown) || errors.As(e, &invalid) {
 		return exit.New(exit.CodeSettings, e, "name the file with the certificate of the authority that signed the server's with --nats-ca FILE; check that the name in the address is one of its certificate")
 	}
+	switch {
+	case errors.Is(e, jetstream.ErrNoTLS):
+		return exit.New(exit.CodeSettings, e, "give the server a certificate (docs/sites.md); if it is on this machine, nats:// in the place of tls:// does without")
+	case errors.Is(e, jetstream.ErrNoLogins):
+		return exit.New(exit.CodeSettings, e, "add the users of docs/sites.md to the server's configuration; without them, omit --nats-creds")
+	case errors.Is(e, jetstream.ErrNoAnswer), errors.Is(e, jetstream.ErrNoStream):
+		return exit.New(exit.CodeSettings, e, "enable JetStream on the server, and for this account: docs/sites.md; if the stream was removed, make the rollout again at the centre")
+	}
 	code := exit.CodeSettings
 	if errors.Is(e.Kind, journal.ErrUnreachable) {
 		code = exit.CodeUnreachable
@@ -80,7 +92,7 @@ func serverError(e *journal.Error) error {
 		{journal.ErrForeign, "use another server or account; this stream is left as it is"},
 		{journal.ErrNewer, "use the cpupdate that wrote it, or a newer one"},
 		{journal.ErrDamaged, "find out who wrote the message: its subject names the site; docs/sites.md says how to go on"},
-		{journal.ErrGone, "make a rollout at the centre first: cpupdate rollout plan IMAGE --phones FILE"},
+		{journal.ErrGone, "at the centre, make a rollout first: cpupdate rollout plan IMAGE --phones FILE"},
 	} {
 		if errors.Is(e.Kind, row.kind) {
 			return exit.New(code, e, row.hint)

@@ -170,15 +170,13 @@ func (c *centre) follow(ctx context.Context, read <-chan error) (refused bool, e
 		}
 		if d, asks := c.view.question(); asks && d.Wave != asked {
 			asked = d.Wave
-			r := &runner{env: c.env}
-			switch open, err := r.ask(ctx, c.f.Saved, d); {
+			switch opened, err := c.ask(ctx, d); {
 			case err != nil:
 				return false, err
-			case !open:
+			case opened == refusedWave:
 				return true, nil
-			}
-			if err := rollout.Resume(ctx, c.ledger, c.f.Saved.Name, c.env.Journal.Origin(), causes); err != nil && !isNothing(err) {
-				return false, err
+			case opened == noWave:
+				asked = -1
 			}
 		}
 		select {
@@ -189,6 +187,40 @@ func (c *centre) follow(ctx context.Context, read <-chan error) (refused bool, e
 		case <-ticker.C:
 		}
 	}
+}
+
+// An answered says what became of a question about a wave.
+type answered int
+
+const (
+	openedWave  answered = iota
+	refusedWave          // and it still waits
+	noWave               // it does not wait any more: somebody decided before the answer came
+)
+
+// ask asks a person whether a wave may begin, and opens it if so.
+func (c *centre) ask(ctx context.Context, d rollout.Decision) (answered, error) {
+	r := &runner{env: c.env}
+	open, err := r.ask(ctx, c.f.Saved, d)
+	if err != nil {
+		return noWave, err
+	}
+	name := c.f.Saved.Name
+	if open {
+		err := rollout.Open(ctx, c.ledger, name, d.Wave, c.env.Journal.Origin(), causes)
+		if errors.Is(err, rollout.ErrNothing) {
+			return noWave, nil
+		}
+		return openedWave, err
+	}
+	saved, err := rollout.Load(ctx, c.ledger, name)
+	if err != nil {
+		return noWave, err
+	}
+	if now := saved.Plan.Decide(saved.State(causes), time.Now()); now.Verb == rollout.Ask && now.Wave == d.Wave {
+		return refusedWave, nil
+	}
+	return openedWave, nil
 }
 
 // question reports whether a person is to be asked now.
@@ -209,6 +241,3 @@ func keptName(kept string) string {
 	}
 	return kept
 }
-
-// isNothing reports whether a change was made already.
-func isNothing(err error) bool { return errors.Is(err, rollout.ErrNothing) }

@@ -102,6 +102,7 @@ func TestOutcome(t *testing.T) {
 	}
 	for verb, want := range map[rollout.Verb]exit.Code{
 		rollout.Done: exit.CodeOK, rollout.Over: exit.CodeStopped, rollout.Stop: exit.CodeStopped, rollout.Ask: exit.CodeStopped,
+		rollout.Run: exit.CodeStopped, rollout.Wait: exit.CodeStopped, rollout.Paused: exit.CodeStopped,
 	} {
 		if got := code(outcome("spring", saved, rollout.Decision{Verb: verb})); got != want {
 			t.Errorf("%s: %d", verb, got)

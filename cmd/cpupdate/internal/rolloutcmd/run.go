@@ -331,6 +331,9 @@ func outcome(name string, saved *rollout.Saved, d rollout.Decision) error {
 		return exit.Errorf(exit.CodeStopped, resume, "stopped by a person%s", reason(saved))
 	case rollout.Ask:
 		return exit.Errorf(exit.CodeStopped, "to go on: cpupdate rollout run "+name, "wave %d was not begun", d.Wave+1)
+	case rollout.Run, rollout.Wait, rollout.Paused: // it had ended a moment before
+		return exit.Errorf(exit.CodeStopped, "to see it to its end: cpupdate rollout run "+name, "the rollout is not complete: another person has let it go on")
+	case rollout.Done:
 	}
 	if failed := saved.Failed(causes); len(failed) > 0 {
 		return exit.Errorf(exit.CodePartial, "see the output for each of them; to try them again: cpupdate rollout retry "+name+", then cpupdate rollout run "+name, "%d of %d phones failed", len(failed), len(saved.Plan.Phones))

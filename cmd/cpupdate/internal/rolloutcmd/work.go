@@ -57,6 +57,7 @@ func Work(ctx context.Context, env Env, o WorkOptions) error {
 		return err
 	}
 	env.Journal.Server.Site = o.Site
+	env.Console.Flags.Server = env.Journal.ServerFlags()
 	ledger, err := env.Journal.OpenServer(ctx)
 	if err != nil {
 		return err
@@ -93,8 +94,15 @@ func (o *WorkOptions) check(env Env) error {
 	return o.validate()
 }
 
-// waits says why there is nothing to ask for now, once for each reason.
+// waits says why there is nothing to ask for now, once for each reason, and with nil that there is again.
 func (w *worker) waits(err error) {
+	if err == nil {
+		w.mu.Lock()
+		w.said = ""
+		w.mu.Unlock()
+		w.tell("", "ready", "waits for a rollout")
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if text := err.Error(); text != w.said {
@@ -111,7 +119,11 @@ func (w *worker) work(ctx context.Context, lease *site.Lease) error {
 	w.said = ""
 	w.mu.Unlock()
 	w.warnClock(name, lease.Ahead())
+	noted := context.AfterFunc(ctx, func() {
+		w.env.Console.NoteAbout("note", name, "interrupted: no phone is begun any more, and those that are on their way are followed; press Ctrl-C again to end at once")
+	})
 	decision, err := w.carry(ctx, lease)
+	noted()
 	stopped := ctx.Err() != nil
 	switch {
 	case !lease.Alive():
@@ -172,6 +184,9 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 	if err != nil {
 		return none, err
 	}
+	if d := saved.Plan.Decide(saved.State(causes), time.Now()); d.Verb == rollout.Stop && len(d.Phones) == 0 {
+		return w.stopped(ctx, lease, saved)
+	}
 	w.tell(saved.Name, "begun", "begins: "+console.Plural(len(saved.Plan.Phones), "phone")+" here")
 	store := site.Images{Ledger: w.ledger, Folder: w.o.Cache}
 	r := &runner{env: w.env, o: w.o.RunOptions, ledger: w.ledger, saved: saved, fetch: func(ctx context.Context, image rollout.Image) (string, error) {
@@ -200,8 +215,51 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 		w.phone(saved.Plan.Phones[phone], phone, e)
 	}
 	engine.Decided = w.decided
+	defer w.watchServer(saved.Name)()
 	return engine.Run(context.WithoutCancel(ctx))
 }
+
+// watchServer says when the server cannot be reached, and that it can be again, until the caller calls stop.
+func (w *worker) watchServer(name string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() {
+		away := false
+		w.ledger.Reached(ctx, func(reached bool) {
+			switch {
+			case away != reached: // it was said, or there is nothing to say
+				return
+			case reached:
+				w.env.Console.NoteAbout("note", name, "the server of the journal can be reached again")
+			default:
+				w.env.Console.NoteAbout("warning", name, "the server of the journal cannot be reached: no phone is begun until it can, and those that are on their way are followed; it is tried again")
+			}
+			away = !reached
+		})
+	})
+	return func() {
+		cancel()
+		done.Wait()
+	}
+}
+
+// stopped ends a rollout at the site that a person stopped, and no phone of which is on its way. It needs nothing of this machine: the rollout may
+// have been stopped because it does not fit the flags of this worker.
+func (w *worker) stopped(ctx context.Context, lease *site.Lease, saved *rollout.Saved) (rollout.Decision, error) {
+	engine := &rollout.Engine{
+		Ledger: w.ledger, Name: saved.Name, Site: saved.Site, Causes: causes, Crew: noCrew{}, Alive: func() bool { return ctx.Err() == nil && lease.Alive() },
+		Begun: journal.RunBegun{Run: token(), By: w.env.Journal.Origin(), Route: saved.Route},
+	}
+	return engine.Run(context.WithoutCancel(ctx))
+}
+
+// A noCrew takes no phone on.
+type noCrew struct{}
+
+// errResumed is why a rollout is looked at again.
+var errResumed = errors.New("a person let it go on meanwhile")
+
+func (noCrew) Run(context.Context, fleet.Plan) ([]fleet.Result, error) { return nil, errResumed }
 
 // done gives a lease back because nothing is left to do at the site. A person may have let the rollout go on a moment before.
 func (w *worker) done(ctx context.Context, lease *site.Lease, d rollout.Decision) error {
