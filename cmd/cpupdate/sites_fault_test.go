@@ -189,6 +189,40 @@ func TestWorkerOfUnfitRollout(t *testing.T) {
 	}
 }
 
+// TestSiteOfAnotherRollout begins a rollout at a site whose worker is kept by another one that is paused: the centre says by which.
+func TestSiteOfAnotherRollout(t *testing.T) {
+	t.Parallel()
+	s := newSites(t, 2, "berlin", "paris")
+	s.plan("--waves", "rest")
+	ended := s.begin()
+	if r := s.centre("pause", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("pause: %d\n%s", r.code, r.errOut)
+	}
+	worker := s.work(s.server.ClientURL(), "berlin")
+	worker.until("rollout spring at site berlin: paused")
+	s.plan("--waves", "rest", "--name", "summer")
+	summer := s.start("rollout", "run", "summer", "--nats", s.server.ClientURL())
+	summer.untilIn(summer.errOut, "the newest run at berlin is of rollout spring")
+	status := s.centre("status", "summer")
+	saysAll(t, status.out, "the newest run there", "of rollout spring, which is not complete")
+	if strings.Count(status.out, "no run has begun there yet") != 2 || strings.Count(status.out, "rollout spring") != 1 { // nothing is known of paris
+		t.Errorf("status:\n%s", status.out)
+	}
+	saysAll(t, s.centre("status", "summer", "--json").out, `"other_rollout": "spring"`)
+	if r := s.centre("stop", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("stop: %d\n%s", r.code, r.errOut)
+	}
+	if r := <-ended; r.code != exit.CodeStopped {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
+	}
+	worker.until("rollout summer at site berlin: begins")
+	s.work(s.server.ClientURL(), "paris")
+	if code := <-summer.ended; code != exit.CodeOK {
+		t.Errorf("exit code %d\n%s%s", code, summer.out, summer.errOut)
+	}
+	s.agree()
+}
+
 // checkRuns looks for a phone that a run instructed after another run had begun.
 func (s *sites) checkRuns(runs int) {
 	s.t.Helper()
