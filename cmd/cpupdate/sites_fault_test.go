@@ -151,32 +151,76 @@ func TestTwoWorkers(t *testing.T) {
 	s.checkRuns(2)
 }
 
-// TestWorkerOfStoppedRollout has a worker that cannot carry out a rollout with its flags. Once a person stopped that rollout, the worker does not
-// end because of it any more.
-func TestWorkerOfStoppedRollout(t *testing.T) {
+// TestWorkerOfUnfitRollout has a worker that cannot carry out a rollout with its flags. It says so, and goes on with another rollout, which a
+// person stopped. Flags that no rollout could be carried out with end it at the start.
+func TestWorkerOfUnfitRollout(t *testing.T) {
 	t.Parallel()
 	s := newSites(t, 2, "berlin")
 	s.plan("--waves", "rest", "--reinstall") // a worker that does not serve the image itself could not verify it
-	worker := func() *siteWorker {
-		return s.start("rollout", "work", "--nats", s.server.ClientURL(), "--site", "berlin", "--listen", "127.0.0.1:0", "--server", "192.0.2.1", "--username", "anonymous")
+	s.plan("--waves", "rest", "--reinstall", "--name", "summer")
+	var runs []*siteWorker
+	for _, name := range []string{"spring", "summer"} {
+		r := s.start("rollout", "run", name, "--nats", s.server.ClientURL())
+		r.untilIn(r.errOut, "offered to the workers")
+		runs = append(runs, r)
 	}
+	if r := s.centre("stop", "summer"); r.code != exit.CodeOK {
+		t.Fatalf("stop: %d\n%s", r.code, r.errOut)
+	}
+	flags := []string{"rollout", "work", "--nats", s.server.ClientURL(), "--site", "berlin", "--listen", "127.0.0.1:0", "--server", "192.0.2.1", "--username", "anonymous"}
+	worker := s.start(flags...)
+	worker.until("rollout summer at site berlin: stopped by a person")
+	saysAll(t, worker.errOut.String(), "warning: spring: the plan does not fit the flags of this worker", "--reinstall")
+	worker.end()
+	if r := s.centre("stop", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("stop: %d\n%s", r.code, r.errOut)
+	}
+	for _, r := range runs {
+		if code := <-r.ended; code != exit.CodeStopped {
+			t.Errorf("exit code %d\n%s%s", code, r.out, r.errOut)
+		}
+	}
+	wrong := s.start(append(flags, "--limit-rate", "much")...)
+	if code := <-wrong.ended; code != exit.CodeUsage || strings.Contains(wrong.out.String(), "waits for a rollout") {
+		t.Errorf("wrong flags: exit code %d\n%s%s", code, wrong.out, wrong.errOut)
+	}
+	if told := len(s.instructed()); told > 0 {
+		t.Errorf("%d phones were instructed", told)
+	}
+}
+
+// TestSiteOfAnotherRollout begins a rollout at a site whose worker is kept by another one that is paused: the centre says by which.
+func TestSiteOfAnotherRollout(t *testing.T) {
+	t.Parallel()
+	s := newSites(t, 2, "berlin", "paris")
+	s.plan("--waves", "rest")
 	ended := s.begin()
-	first := worker()
-	if code := <-first.ended; code != exit.CodeUsage || !strings.Contains(first.errOut.String(), "--reinstall") {
-		t.Errorf("the worker ends with %d\n%s%s", code, first.out, first.errOut)
+	if r := s.centre("pause", "spring"); r.code != exit.CodeOK {
+		t.Fatalf("pause: %d\n%s", r.code, r.errOut)
 	}
+	worker := s.work(s.server.ClientURL(), "berlin")
+	worker.until("rollout spring at site berlin: paused")
+	s.plan("--waves", "rest", "--name", "summer")
+	summer := s.start("rollout", "run", "summer", "--nats", s.server.ClientURL())
+	summer.untilIn(summer.errOut, "the newest run at berlin is of rollout spring")
+	status := s.centre("status", "summer")
+	saysAll(t, status.out, "the newest run there", "of rollout spring, which is not complete")
+	if strings.Count(status.out, "no run has begun there yet") != 2 || strings.Count(status.out, "rollout spring") != 1 { // nothing is known of paris
+		t.Errorf("status:\n%s", status.out)
+	}
+	saysAll(t, s.centre("status", "summer", "--json").out, `"other_rollout": "spring"`)
 	if r := s.centre("stop", "spring"); r.code != exit.CodeOK {
 		t.Fatalf("stop: %d\n%s", r.code, r.errOut)
 	}
 	if r := <-ended; r.code != exit.CodeStopped {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.errOut)
 	}
-	second := worker()
-	second.until("stopped by a person")
-	second.end()
-	if told := len(s.instructed()); told > 0 {
-		t.Errorf("%d phones were instructed", told)
+	worker.until("rollout summer at site berlin: begins")
+	s.work(s.server.ClientURL(), "paris")
+	if code := <-summer.ended; code != exit.CodeOK {
+		t.Errorf("exit code %d\n%s%s", code, summer.out, summer.errOut)
 	}
+	s.agree()
 }
 
 // checkRuns looks for a phone that a run instructed after another run had begun.

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,7 +135,8 @@ func Open(ctx context.Context, l journal.Ledger, name string, wave int, by journ
 }
 
 // Retry lets phones that ended badly begin anew: in their wave, before the waves that follow it. It also lets a phone be instructed
-// again that may have been instructed before.
+// again that may have been instructed before. What a person decided is about phones as s has them: one that has changed since is left as it is,
+// and the error is a [RetryError].
 func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by journal.Origin, reason string, causes CauseFunc) error {
 	if len(phones) == 0 {
 		return ErrNothing
@@ -147,16 +149,51 @@ func Retry(ctx context.Context, l journal.Ledger, s *Saved, phones []int, by jou
 			Events: []journal.Event{{At: time.Now(), Body: journal.Retry{By: by, Reason: reason}}},
 		})
 	}
-	for _, answer := range l.AppendAll(ctx, batches) {
-		if answer.Err != nil {
-			return answer.Err
+	var allowed []int
+	var failed error
+	for n, answer := range l.AppendAll(ctx, batches) {
+		switch {
+		case answer.Err == nil:
+			allowed = append(allowed, phones[n])
+		case failed == nil || errors.Is(failed, journal.ErrConflict):
+			failed = answer.Err
 		}
 	}
-	return change(ctx, l, s.Name, by.User, nil, func(*Saved) ([]journal.Body, error) {
-		note := journal.Note{Text: "phones were allowed to begin anew"} // wakes a run that waits
-		return append(s.retried(phones, causes), note), nil
-	})
+	if len(allowed) > 0 {
+		err := change(ctx, l, s.Name, by.User, nil, func(*Saved) ([]journal.Body, error) {
+			note := journal.Note{Text: "phones were allowed to begin anew"} // wakes a run that waits
+			return append(s.retried(allowed, causes), note), nil
+		})
+		if failed == nil || errors.Is(failed, journal.ErrConflict) {
+			failed = cmp.Or(err, failed)
+		}
+	}
+	if failed != nil {
+		return &RetryError{Allowed: len(allowed), Phones: len(phones), Err: failed}
+	}
+	return nil
 }
+
+// A RetryError reports that not all of it was done.
+type RetryError struct {
+	Allowed int // phones that may begin anew
+	Phones  int // that were to
+	Err     error
+}
+
+func (e *RetryError) Error() string {
+	switch changed := errors.Is(e.Err, journal.ErrConflict); {
+	case e.Allowed == e.Phones:
+		return fmt.Sprintf("%d of %d phones may begin anew, but a run that waits does not notice: %v", e.Allowed, e.Phones, e.Err)
+	case changed && e.Allowed == 0:
+		return "no phone was allowed to begin anew: they have changed since they were read"
+	case changed:
+		return fmt.Sprintf("%d of %d phones may begin anew; the others have changed since they were read", e.Allowed, e.Phones)
+	}
+	return fmt.Sprintf("%d of %d phones may begin anew: %v", e.Allowed, e.Phones, e.Err)
+}
+
+func (e *RetryError) Unwrap() error { return e.Err }
 
 // Failed returns the phones that ended badly and are not tried again by the rollout itself, of the given causes, or of all if none is
 // given.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/cpupdate/cpupdate/internal/journaltest"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
@@ -27,22 +28,7 @@ func TestLockedOut(t *testing.T) {
 					w.phoneOf(func(c *phonesim.Config) { c.Web, c.Password = hostOf(n)+":443", password }, fault...)
 				}
 				w.plan(rollout.Rules{Parallel: parallel}, []int{direct}, 2, 3)
-				byPage := func(e *rollout.Engine) {
-					target := e.Target
-					e.Target = func(phone, image int) fleet.Target {
-						t := target(phone, image)
-						policy := trust.Policy{Pins: []trust.Pin{w.pinOf(phone)}}
-						copied := *t.Image
-						copied.Source, copied.Web = nil, &fleet.Web{
-							TLS: func(int) *tls.Config { return policy.TLS(hostOf(phone)) }, Password: secret.New(password),
-							Image: func(context.Context) wbm.Image {
-								return wbm.Image{Name: "image0.bind", Content: w.images[direct].content}
-							},
-						}
-						t.Image = &copied
-						return t
-					}
-				}
+				byPage := w.byPage(password)
 				_, err := w.process(byPage).start().wait()
 				if f := (*fleet.Failure)(nil); !errors.As(err, &f) || f.Kind != fleet.KindLocked {
 					t.Errorf("the run ends with %v", err)
@@ -69,6 +55,50 @@ func TestLockedOut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLockedOutUnrecorded cannot record that a phone takes no password any more: the run ends with that anyway, and says what is not recorded.
+func TestLockedOutUnrecorded(t *testing.T) {
+	const password = "web-password-1"
+	inTime(t, 0, func(t *testing.T, w *world) {
+		w.phoneOf(func(c *phonesim.Config) { c.Web, c.Password = hostOf(0)+":443", password }, "web-password-suspended")
+		w.plan(rollout.Rules{}, []int{direct}, 1)
+		w.place.Fail(func(batches []journal.Batch) (f journaltest.Fault) {
+			for _, batch := range batches {
+				for _, event := range batch.Events {
+					if event.Body.Kind() == journal.KindOutcome {
+						f.Err = journal.ErrFull
+					}
+				}
+			}
+			return f
+		})
+		_, err := w.process(w.byPage(password)).start().wait()
+		f, loss := (*fleet.Failure)(nil), (*rollout.LossError)(nil)
+		if !errors.As(err, &f) || f.Kind != fleet.KindLocked || !errors.As(err, &loss) || !errors.Is(err, journal.ErrFull) {
+			t.Errorf("the run ends with %v", err)
+		}
+	})
+}
+
+// byPage has runs upload to the web pages of phones.
+func (w *world) byPage(password string) func(e *rollout.Engine) {
+	return func(e *rollout.Engine) {
+		target := e.Target
+		e.Target = func(phone, image int) fleet.Target {
+			t := target(phone, image)
+			policy := trust.Policy{Pins: []trust.Pin{w.pinOf(phone)}}
+			copied := *t.Image
+			copied.Source, copied.Web = nil, &fleet.Web{
+				TLS: func(int) *tls.Config { return policy.TLS(hostOf(phone)) }, Password: secret.New(password),
+				Image: func(context.Context) wbm.Image {
+					return wbm.Image{Name: "image0.bind", Content: w.images[direct].content}
+				},
+			}
+			t.Image = &copied
+			return t
+		}
 	}
 }
 

@@ -68,6 +68,7 @@ type met struct {
 	own     journal.State // of its stream in this rollout
 	entry   journal.Seq   // since when this run has the phone
 
+	back  bool              // this run takes it back from one that began later
 	told  *journal.TookOver // another run instructed it, and how that ended is not known
 	until time.Time         // it is left alone until then
 	last  time.Time         // last event of another run with it
@@ -93,6 +94,7 @@ func namesOf(address, mac string) []string {
 func (o *otherRuns) meet(ctx context.Context, phones []*met) error {
 	const tries = 5
 	todo := phones
+	defer o.count(phones) // at the end: a look that is done again counts once
 	for range tries {
 		fences, of, err := o.lookAll(ctx, todo)
 		if err != nil {
@@ -116,9 +118,18 @@ func (o *otherRuns) meet(ctx context.Context, phones []*met) error {
 		return fmt.Errorf("%s: %w", todo[0].key, journal.ErrConflict)
 	}
 	for _, m := range todo {
-		m.told, m.until = nil, time.Now().Add(otherPause)
+		m.back, m.told, m.until = false, nil, time.Now().Add(otherPause)
 	}
 	return o.tookOver(ctx, phones)
+}
+
+// count notes which phones this run took back.
+func (o *otherRuns) count(phones []*met) {
+	for _, m := range phones {
+		if m.back {
+			o.back[m.key]++
+		}
+	}
 }
 
 // lookAll finds out about phones. It returns what has to be appended so that other runs let go of them, and of which phone each of that is.
@@ -242,14 +253,12 @@ const anyPush = ^journal.Seq(0)
 
 // look finds out about a phone. It returns what has to be appended so that other runs let go of it.
 func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, err error) {
-	o.mu.Lock()
-	back := o.back[m.key]
-	o.mu.Unlock()
+	back := o.back[m.key] // nobody writes it meanwhile
 	l := &looked{
 		otherRuns: o, met: m, now: time.Now(), lost: !o.push && isTaken(m.own) && m.own.Seq > m.entry, silence: o.settle << min(back, 6),
 	}
 	l.busy = m.own.At.Add(l.silence)
-	m.told, m.until, m.last = nil, time.Time{}, time.Time{}
+	m.back, m.told, m.until, m.last = false, nil, time.Time{}, time.Time{}
 	if err := l.walk(ctx); err != nil {
 		return nil, err
 	}
@@ -257,11 +266,7 @@ func (o *otherRuns) look(ctx context.Context, m *met) (fences []journal.Batch, e
 		m.until = l.busy
 		return nil, nil
 	}
-	if l.lost {
-		o.mu.Lock()
-		o.back[m.key]++
-		o.mu.Unlock()
-	}
+	m.back = l.lost
 	l.judge()
 	return l.fences, nil
 }

@@ -1,10 +1,12 @@
 package rollout_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -167,4 +169,55 @@ func TestOtherTakesOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A stepLedger has another run make a step right before something is added to a stream, once.
+type stepLedger struct {
+	journal.Ledger
+	mu   sync.Mutex
+	key  journal.Key
+	step func()
+}
+
+func (l *stepLedger) AppendAll(ctx context.Context, batches []journal.Batch) []journal.Appended {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if of := func(b journal.Batch) bool { return b.Key == l.key }; l.step != nil && slices.ContainsFunc(batches, of) {
+		l.step()
+		l.step = nil
+	}
+	return l.Ledger.AppendAll(ctx, batches)
+}
+
+// TestOtherStepsMeanwhile has a push make its last step at the moment at which a rollout takes the phone back from it. The rollout did not take the
+// phone back then: it does so once --settle has passed since that step, and does not wait for twice as long.
+func TestOtherStepsMeanwhile(t *testing.T) {
+	const settle = 15 * time.Minute
+	inTime(t, 2, func(t *testing.T, w *world) {
+		w.plan(rollout.Rules{Parallel: 1, Settle: settle}, []int{direct}, 2)
+		ledger := &stepLedger{Ledger: w.place.Open()}
+		p := w.process(func(e *rollout.Engine) { e.Ledger = ledger }).start()
+		time.Sleep(time.Second) // one phone is on its way
+		steps := w.load().Steps
+		other := slices.IndexFunc(steps, func(of []journal.State) bool { return of[0].Run == "" })
+		key, seq := w.left("push", hostOf(other), 0, journal.Planned{Push: true, Phones: 1}, journal.Listed{Address: hostOf(other)})
+		var stepped time.Time
+		ledger.mu.Lock()
+		ledger.key, ledger.step = key, func() {
+			stepped = time.Now()
+			_, err := w.ledger.Append(t.Context(), key, seq, journal.Event{At: stepped, Body: journal.Begun{Run: "dead", Attempt: 1}})
+			fatal(t, err)
+		}
+		ledger.mu.Unlock()
+		own := journal.Key{Rollout: name, Phone: hostOf(other)}
+		_, err := w.ledger.Append(t.Context(), own, steps[other][0].Seq, journal.Event{At: time.Now(), Body: journal.LetGo{Run: "dead", Failure: "taken"}})
+		fatal(t, err)
+		if d, err := p.wait(); err != nil || d.Verb != rollout.Done || w.ends() != "updated updated" || stepped.IsZero() {
+			t.Fatalf("%s, %v: %s", d.Verb, err, w.ends())
+		}
+		i := slices.IndexFunc(w.events(), func(e phonesim.Event) bool { return e.Phone == macOf(other) && e.Kind == phonesim.Contacted })
+		if after := w.events()[i].Time.Sub(stepped); after < settle || after > settle+2*time.Minute {
+			t.Errorf("contacted %s after the last step of the push", after)
+		}
+	})
 }

@@ -137,6 +137,24 @@ type SiteRun struct {
 	At  time.Time
 }
 
+// LastRun returns the last run of a rollout that began at a site; zero if none began yet.
+func LastRun(ctx context.Context, l journal.Ledger, name, site string) (SiteRun, error) {
+	s, err := readControl(ctx, l, name)
+	if err != nil {
+		return SiteRun{}, err
+	}
+	return s.lastRun(site), nil
+}
+
+// lastRun returns the last run that began at a site.
+func (s *Saved) lastRun(site string) SiteRun {
+	begun := s.runs[site]
+	if all := s.runs[""]; all.At.After(begun.At) {
+		begun = all // of all sites
+	}
+	return begun
+}
+
 // A SiteLeft is a site that has phones left in a wave.
 type SiteLeft struct {
 	Name   string
@@ -150,11 +168,7 @@ func (s *Saved) Left(state State, wave int) []SiteLeft {
 	at := map[string]*SiteLeft{}
 	var left []SiteLeft
 	for _, site := range s.Sites {
-		begun := s.runs[site.Name]
-		if all := s.runs[""]; all.At.After(begun.At) {
-			begun = all // of all sites
-		}
-		at[site.Name] = &SiteLeft{Name: site.Name, Begun: begun}
+		at[site.Name] = &SiteLeft{Name: site.Name, Begun: s.lastRun(site.Name)}
 	}
 	if len(at) == 0 || wave >= len(s.Plan.Waves) {
 		return nil

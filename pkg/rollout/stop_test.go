@@ -197,3 +197,54 @@ func TestBrokenImage(t *testing.T) {
 		}
 	})
 }
+
+// TestRetryInPart lets phones begin anew, one of which has changed since it was read. The others may begin anew, a run that waits gets to know that, and
+// the error says so.
+func TestRetryInPart(t *testing.T) {
+	fail := journal.Outcome{Result: journal.Failed, Failure: "rejected"}
+	for which, row := range map[string]struct {
+		changed []int
+		fault   func([]journal.Batch) journaltest.Fault
+		says    string
+		noted   bool
+	}{
+		"none changed": {noted: true},
+		"one changed":  {changed: []int{1}, says: "2 of 3 phones may begin anew; the others have changed since they were read", noted: true},
+		"all changed":  {changed: []int{0, 1, 2}, says: "no phone was allowed to begin anew: they have changed since they were read"},
+		"not recorded": {fault: func(batches []journal.Batch) (f journaltest.Fault) {
+			if batches[0].Key.Phone == "" {
+				f.Err = journal.ErrFull
+			}
+			return f
+		}, says: "3 of 3 phones may begin anew, but a run that waits does not notice: no space is left"},
+	} {
+		t.Run(which, func(t *testing.T) {
+			inTime(t, 3, func(t *testing.T, w *world) {
+				w.plan(rollout.Rules{}, []int{direct}, 3)
+				for i, steps := range w.load().Steps {
+					_, err := w.ledger.Append(t.Context(), w.load().Key(i, 0), steps[0].Seq, journal.Event{At: time.Now(), Body: fail})
+					fatal(t, err)
+				}
+				s := w.load()
+				for _, i := range row.changed {
+					_, err := w.ledger.Append(t.Context(), s.Key(i, 0), s.Steps[i][0].Seq, journal.Event{At: time.Now(), Body: journal.Note{Text: "somebody looked at it"}})
+					fatal(t, err)
+				}
+				w.place.Fail(row.fault)
+				err := rollout.Retry(t.Context(), w.ledger, s, s.Failed(causes), journal.Origin{User: "boss"}, "", causes)
+				w.place.Fail(nil)
+				part := (*rollout.RetryError)(nil)
+				if said := errors.As(err, &part); said != (row.says != "") || said && err.Error() != row.says {
+					t.Errorf("retry: %v", err)
+				}
+				now := w.load()
+				if failed := now.Failed(causes); !slices.Equal(failed, row.changed) {
+					t.Errorf("failed: %v", failed)
+				}
+				if noted := now.Seq > s.Seq; noted != row.noted {
+					t.Errorf("noted: %t", noted)
+				}
+			})
+		})
+	}
+}

@@ -77,6 +77,8 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 	t := e.newTurn(ctx, s, d, met, others)
 	_, err = t.run(ctx)
 	switch {
+	case err != nil && isLocked(t.failure): // not less than that: the password must not be tried again
+		return fmt.Errorf("%w; %w", t.failure, err)
 	case err != nil:
 		return err
 	case t.failure != nil:
@@ -87,6 +89,12 @@ func (e *Engine) take(ctx context.Context, s *Saved, d Decision) error {
 		return pause(ctx, lookAgain)
 	}
 	return nil
+}
+
+// isLocked reports whether a phone accepts no password for now.
+func isLocked(err error) bool {
+	f := (*fleet.Failure)(nil)
+	return errors.As(err, &f) && f.Kind == fleet.KindLocked
 }
 
 // run has the crew take on the phones, and returns how that ended with each of them. The error is that of the crew, or a [LossError].

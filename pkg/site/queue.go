@@ -92,6 +92,34 @@ func (q Queue) Again(ctx context.Context, rollout, site string) error {
 	}, subject)
 }
 
+// Offered returns the sites that have something to do, with the rollouts. It needs the rights of the centre.
+func (q Queue) Offered(ctx context.Context) (map[string][]string, error) {
+	rollouts := map[string][]string{}
+	err := q.Ledger.Do(ctx, func(ctx context.Context) error {
+		clear(rollouts)
+		stream, err := q.Ledger.JetStream().Stream(ctx, Stream)
+		if errors.Is(err, js.ErrStreamNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		info, err := stream.Info(ctx, js.WithSubjectFilter(workPrefix+">"))
+		if err != nil {
+			return err
+		}
+		for subject := range info.State.Subjects {
+			token, _, _ := strings.Cut(strings.TrimPrefix(subject, workPrefix), ".")
+			site, ok := jetstream.Text(token)
+			if rollout := rolloutOf(subject); ok && rollout != "" {
+				rollouts[site] = append(rollouts[site], rollout)
+			}
+		}
+		return nil
+	}, "$JS.API.STREAM.INFO."+Stream)
+	return rollouts, err
+}
+
 // prepare makes the stream, or refuses one that is no queue.
 func (q Queue) prepare(ctx context.Context) error {
 	server := q.Ledger.JetStream()

@@ -3,6 +3,7 @@ package site_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -93,11 +94,18 @@ func testQueue(t *testing.T, address string) {
 	t.Helper()
 	url := "nats://" + address
 	q, other := queue(t, url, long), queue(t, url, long)
+	if offered, err := q.Offered(t.Context()); err != nil || len(offered) > 0 {
+		t.Errorf("offered before anything was: %v, %v", offered, err)
+	}
 	offer(t, q, "spring 2.0", "berlin", "são paulo/1", "")
 	offer(t, other, "spring 2.0", "berlin")
 	offer(t, q, "empty")
 	if n := messages(t, q); n != 3 {
 		t.Errorf("%d messages", n)
+	}
+	want := map[string][]string{"berlin": {"spring 2.0"}, "são paulo/1": {"spring 2.0"}, "": {"spring 2.0"}}
+	if offered, err := q.Offered(t.Context()); err != nil || !reflect.DeepEqual(offered, want) {
+		t.Errorf("offered: %v, %v", offered, err)
 	}
 	for _, name := range []string{"são paulo/1", ""} {
 		if l := take(t, other, name); l.Rollout() != "spring 2.0" || !l.Alive() || l.Ahead() > time.Minute || l.Ahead() < -time.Minute || l.Done(t.Context()) != nil {

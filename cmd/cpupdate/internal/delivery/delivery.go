@@ -36,6 +36,13 @@ type Image struct {
 	source fleet.Source
 }
 
+// An InputError is an error about the images or the phones of a run: with the same flags and settings, another run need not have it.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+
+func (e *InputError) Unwrap() error { return e.Err }
+
 // A Delivery gets images to phones by one route. Its steps are [Resolve], Prepare, Listen and Begin; after that, phones may be
 // instructed.
 type Delivery struct {

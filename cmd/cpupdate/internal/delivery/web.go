@@ -28,8 +28,11 @@ func (d *Delivery) Prepare(ctx context.Context) (err error) {
 	if !d.o.Route.Web.On {
 		return nil
 	}
-	if err := d.onePageEach(); err != nil || !d.needed() {
-		return err
+	if err := d.onePageEach(); err != nil {
+		return &InputError{err}
+	}
+	if !d.needed() {
+		return nil
 	}
 	base, err := d.o.Route.Trust.Trust(ctx, d.o.command())
 	if err != nil {
@@ -37,7 +40,7 @@ func (d *Delivery) Prepare(ctx context.Context) (err error) {
 	}
 	base.Legacy = d.o.Route.Legacy
 	if d.pages, err = d.trustPages(ctx, base); err != nil {
-		return err
+		return &InputError{err}
 	}
 	d.password, err = d.webPassword(ctx)
 	return err

@@ -3,9 +3,12 @@ package rolloutcmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
@@ -114,9 +117,30 @@ func runCentre(ctx context.Context, env Env, o RunOptions, name string) error {
 			return failure(env, name, err)
 		}
 		env.Console.NoteAbout("note", name, "offered to the workers of "+console.Plural(len(sitesToOffer(f.Saved)), "site"))
+		noteOthers(ctx, env, ledger, f.Saved)
 	}
 	env.Console.KeepPipes()
 	return c.run(ctx)
+}
+
+// noteOthers says which other rollouts keep the workers of the sites that a rollout waits for.
+func noteOthers(ctx context.Context, env Env, ledger journal.Ledger, s *rollout.Saved) {
+	doc := statusOf(s)
+	doc.findOthers(ctx, ledger)
+	const named = 3
+	sites := map[string][]string{}
+	for _, one := range doc.Sites {
+		if one.Other != "" {
+			sites[one.Other] = append(sites[one.Other], one.Site)
+		}
+	}
+	for _, other := range slices.Sorted(maps.Keys(sites)) {
+		where := sites[other]
+		if more := len(where) - named; more > 0 {
+			where = append(where[:named:named], fmt.Sprintf("%d more", more))
+		}
+		env.Console.NoteAbout("note", s.Name, fmt.Sprintf("the newest run at %s is of rollout %s, which is not complete: this one begins there when that one has ended or is stopped, or with another worker", strings.Join(where, ", "), other))
+	}
 }
 
 // A centre shows a rollout that workers carry out.
@@ -141,7 +165,9 @@ func (c *centre) run(ctx context.Context) error {
 	c.view.mu.Unlock()
 	saved, loadErr := rollout.Load(context.WithoutCancel(ctx), c.ledger, name)
 	if loadErr == nil {
-		if printErr := c.env.Console.Emit(statusOf(saved), statusText(c.env.Console, saved, "")); err == nil {
+		doc := statusOf(saved)
+		doc.findOthers(context.WithoutCancel(ctx), c.ledger)
+		if printErr := c.env.Console.Emit(doc, textOf(doc, c.env.Console, saved, "")); err == nil {
 			err = printErr
 		}
 	}

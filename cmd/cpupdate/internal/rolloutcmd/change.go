@@ -1,6 +1,7 @@
 package rolloutcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,8 +78,10 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 	if errors.Is(err, rollout.ErrNothing) {
 		err = fmt.Errorf("%w: %s", err, nothing(change, len(only) > 0))
 	}
-	if err == nil && (change == Resume || change == Retry) && env.Journal.OnServer() {
-		err = offer(ctx, env, ledger, name)
+	part := (*rollout.RetryError)(nil)
+	some := errors.As(err, &part) && part.Allowed > 0
+	if (err == nil && (change == Resume || change == Retry) || some) && env.Journal.OnServer() {
+		err = cmp.Or(err, offer(ctx, env, ledger, name))
 	}
 	if err != nil {
 		return failure(env, name, err)

@@ -76,7 +76,7 @@ func writeSentence(w io.Writer, con *console.Console, text string) {
 
 // failure returns an error of a rollout with exit code and hint.
 func failure(env Env, name string, err error) error {
-	taken, busy := (*rollout.TakenError)(nil), (*busyError)(nil)
+	taken, busy, part := (*rollout.TakenError)(nil), (*busyError)(nil), (*rollout.RetryError)(nil)
 	shown := typed(env, name)
 	switch {
 	case err == nil:
@@ -93,10 +93,21 @@ func failure(env Env, name string, err error) error {
 		return exit.New(exit.CodeStopped, err, "to see how it goes: cpupdate rollout status "+shown)
 	case errors.As(err, &busy):
 		return exit.New(exit.CodeUnreachable, err, "wait until then, or until that run has ended with them, and try again: "+whyBusy)
+	case errors.As(err, &part):
+		return retryFailure(name, shown, part)
 	case errors.Is(err, rollout.ErrNothing):
 		return exit.New(exit.CodeUsage, fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), err), "to see how it stands: cpupdate rollout status "+shown)
 	}
 	return record.Error(err)
+}
+
+// retryFailure returns the error of phones that could not all be allowed to begin anew.
+func retryFailure(name, shown string, part *rollout.RetryError) error {
+	err := fmt.Errorf("rollout %s: %w", exit.ShownArgument(name), part)
+	if own := (*exit.Error)(nil); errors.As(record.Error(part.Err), &own) {
+		return exit.New(own.Code, err, own.Hints...)
+	}
+	return exit.New(exit.CodePartial, err, "see how it stands: cpupdate rollout status "+shown, "to allow those that failed: cpupdate rollout retry "+shown)
 }
 
 // open opens the journal, and loads a rollout from it. The caller closes the journal.

@@ -164,3 +164,25 @@ func TestCutText(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestRetryFailure says how many phones may begin anew, whatever kept the others from it.
+func TestRetryFailure(t *testing.T) {
+	t.Parallel()
+	server := &journal.Error{Place: "tls://centre.example", Kind: journal.ErrUnreachable, Text: "cannot be reached"}
+	for _, row := range []struct {
+		err  error
+		code exit.Code
+		says string
+		hint string
+	}{
+		{journal.ErrConflict, exit.CodePartial, "2 of 3 phones may begin anew; the others have changed", "cpupdate rollout status spring"},
+		{server, exit.CodeUnreachable, "2 of 3 phones may begin anew: ", "check that the server runs"},
+		{&journal.Error{Place: "journal.db", Kind: journal.ErrFull, Text: "is full"}, exit.CodeSettings, "2 of 3 phones may begin anew: ", ""},
+	} {
+		own := (*exit.Error)(nil)
+		if err := failure(Env{}, "spring", &rollout.RetryError{Allowed: 2, Phones: 3, Err: row.err}); !errors.As(err, &own) || own.Code != row.code ||
+			!strings.Contains(own.Error(), row.says) || len(own.Hints) == 0 || !strings.Contains(strings.Join(own.Hints, "\n"), row.hint) {
+			t.Errorf("%v: %+v", row.err, own)
+		}
+	}
+}

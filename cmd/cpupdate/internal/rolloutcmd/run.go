@@ -87,6 +87,9 @@ func (o *RunOptions) validate() error {
 	if err := cmp.Or(o.ServeUnlessNamed(), o.Validate(true)); err != nil {
 		return err
 	}
+	if _, err := o.Upload.Options(o.Route.Command); err != nil {
+		return err
+	}
 	if o.Settle < 0 {
 		return exit.Usage(o.Route.Command, "--settle %s: must be greater than zero", o.Settle)
 	}
@@ -141,19 +144,26 @@ func (r *runner) load(ctx context.Context) error {
 				return err
 			}
 		}
-		image := r.delivery.Images[i]
-		image.File, image.Read = l.LoadOpen(ctx, planned.Path)
-		if errors.Is(image.Read.Err, fs.ErrNotExist) {
-			return exit.New(exit.CodeImage, image.Read.Err, putBack)
+		if err := r.loadImage(ctx, l, i, planned); err != nil {
+			return &delivery.InputError{Err: err}
 		}
-		if image.Read.Err != nil {
-			return image.Read.Err
-		}
-		if image.Read.Used("").Image.SHA256 != planned.SHA256 {
-			return exit.Errorf(exit.CodeImage, putBack, "%s: it is not the file that the plan was made with", images.DisplayName(planned.Path))
-		}
-		image.Policy = r.saved.Plan.Permits.Policy(l.Policy)
 	}
+	return nil
+}
+
+// loadImage opens an image of the plan.
+func (r *runner) loadImage(ctx context.Context, l *images.Loader, number int, planned rollout.Image) error {
+	image := r.delivery.Images[number]
+	image.File, image.Read = l.LoadOpen(ctx, planned.Path)
+	switch {
+	case errors.Is(image.Read.Err, fs.ErrNotExist):
+		return exit.New(exit.CodeImage, image.Read.Err, putBack)
+	case image.Read.Err != nil:
+		return image.Read.Err
+	case image.Read.Used("").Image.SHA256 != planned.SHA256:
+		return exit.Errorf(exit.CodeImage, putBack, "%s: it is not the file that the plan was made with", images.DisplayName(planned.Path))
+	}
+	image.Policy = r.saved.Plan.Permits.Policy(l.Policy)
 	return nil
 }
 
@@ -295,7 +305,7 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		return exit.Errorf(exit.CodeInterrupted, again, "interrupted: the rollout is not complete%s", r.failed.cutText(r.delivery.Context))
 	}
 	if failure := (*fleet.Failure)(nil); errors.As(err, &failure) {
-		return exit.New(codeOf(failure), failure, again)
+		return exit.New(codeOf(failure), withLoss(failure, err), again)
 	}
 	switch {
 	case errors.Is(err, journal.ErrFull):
@@ -312,6 +322,14 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 func isLoss(err error) bool {
 	loss := (*rollout.LossError)(nil)
 	return errors.As(err, &loss)
+}
+
+// withLoss returns the failure that ended a run, with what could not be recorded besides.
+func withLoss(f *fleet.Failure, err error) error {
+	if isLoss(err) {
+		return err
+	}
+	return f
 }
 
 func codeOf(f *fleet.Failure) exit.Code {

@@ -22,7 +22,9 @@ func Status(ctx context.Context, env Env, name string) error {
 		return err
 	}
 	defer ledger.Close()
-	return env.Console.Print(followedStatus(f), statusText(env.Console, f.Saved, lastText(f, typed(env, name), time.Now())))
+	doc := followedStatus(f)
+	doc.findOthers(ctx, ledger)
+	return env.Console.Print(doc, textOf(doc, env.Console, f.Saved, lastText(f, typed(env, name), time.Now())))
 }
 
 // statusDocument is how a rollout stands as JSON.
@@ -163,7 +165,11 @@ func waitText(s *rollout.Saved, d rollout.Decision, now time.Time) string {
 
 // statusText shows how a rollout stands. last is a line about its run, or "".
 func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Writer) {
-	doc := statusOf(s)
+	return textOf(statusOf(s), con, s, last)
+}
+
+// textOf is statusText with a document that was made already.
+func textOf(doc statusDocument, con *console.Console, s *rollout.Saved, last string) func(io.Writer) {
 	return func(w io.Writer) {
 		state := stateText(doc.Next, reason(s))
 		if doc.Next == string(rollout.Wait) {

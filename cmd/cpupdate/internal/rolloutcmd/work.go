@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -124,8 +125,24 @@ func (w *worker) work(ctx context.Context, lease *site.Lease) error {
 	})
 	decision, err := w.carry(ctx, lease)
 	noted()
-	stopped := ctx.Err() != nil
+	return w.ended(late, lease, decision, err, ctx.Err() != nil)
+}
+
+// A held is what a worker does with a [site.Lease] after the rollout.
+type held interface {
+	Rollout() string
+	Alive() bool
+	Done(ctx context.Context) error
+	GiveBack(ctx context.Context, after time.Duration) error
+}
+
+// ended gives a lease back after the rollout was carried out as far as it goes. stopped says that the worker was interrupted. The error ends the
+// worker.
+func (w *worker) ended(ctx context.Context, lease held, decision rollout.Decision, err error, stopped bool) error {
+	name := lease.Rollout()
 	switch {
+	case isLocked(err): // whatever else happened: this worker must not try the password again
+		return w.locked(name, err, lease.Done(ctx))
 	case !lease.Alive():
 		if err == nil || errors.Is(err, rollout.ErrLease) {
 			err = site.ErrLost
@@ -134,33 +151,41 @@ func (w *worker) work(ctx context.Context, lease *site.Lease) error {
 		return nil
 	case stopped && (err == nil || errors.Is(err, rollout.ErrLease) || errors.Is(err, context.Canceled)):
 		w.tell(name, "given-back", "given back: another worker of the site may go on")
-		return w.unheard(name, lease.GiveBack(late, 0))
+		return w.unheard(name, lease.GiveBack(ctx, 0))
 	case err == nil || errors.Is(err, rollout.ErrNoRollout) || errors.Is(err, rollout.ErrNoSite):
 		if err != nil {
 			w.problem(name, err)
 		}
-		return w.done(late, lease, decision)
+		return w.done(ctx, lease, decision)
 	case w.ends(err):
-		if isLocked(err) {
-			_ = lease.Done(late) // another worker must not try the password again
-		} else {
-			_ = lease.GiveBack(late, 0)
-		}
+		_ = lease.GiveBack(ctx, 0) // the server finds out by itself
 		return w.explained(name, err)
 	}
 	w.problem(name, err)
-	return w.unheard(name, lease.GiveBack(late, laterTime))
+	return w.unheard(name, lease.GiveBack(ctx, laterTime))
+}
+
+// locked returns the error that ends a worker because a phone accepts no password. The server must not give the rollout to another worker of the
+// site, which would try the password again; kept is why it may do so anyway.
+func (w *worker) locked(name string, err, kept error) error {
+	own := (*exit.Error)(nil)
+	if err = w.explained(name, err); kept != nil && errors.As(err, &own) {
+		own.Hints = append(own.Hints, "end the other workers of the site first, if there are any: one of them may go on with the rollout and send the password, since the server did not confirm that nothing is left to do ("+kept.Error()+")")
+	}
+	return err
 }
 
 // ends reports whether an error of a rollout ends the worker: it is about this machine, not about the rollout or the server.
 func (w *worker) ends(err error) bool {
 	own, failure, taken := (*exit.Error)(nil), (*fleet.Failure)(nil), (*rollout.TakenError)(nil)
-	ofJournal := (*journal.Error)(nil)
+	ofJournal, ofInput := (*journal.Error)(nil), (*delivery.InputError)(nil)
 	switch {
-	case errors.As(err, &taken), errors.As(err, &ofJournal), isLoss(err), errors.Is(err, site.ErrMissing), errors.Is(err, site.ErrDamaged), errors.Is(err, rollout.ErrIncomplete):
+	case isLocked(err):
+		return true
+	case errors.As(err, &taken), errors.As(err, &ofJournal), errors.As(err, &ofInput), isLoss(err), errors.Is(err, site.ErrMissing), errors.Is(err, site.ErrDamaged), errors.Is(err, rollout.ErrIncomplete):
 		return false
 	case errors.As(err, &failure):
-		return isLocked(err)
+		return false
 	}
 	return errors.As(err, &own)
 }
@@ -197,7 +222,7 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 		return path, nil
 	}}
 	if err := r.resolve(ctx); err != nil {
-		return none, err
+		return none, w.unfit(ctx, err)
 	}
 	defer r.close()
 	if err := r.load(ctx); err != nil {
@@ -217,6 +242,21 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 	engine.Decided = w.decided
 	defer w.watchServer(saved.Name)()
 	return engine.Run(context.WithoutCancel(ctx))
+}
+
+// unfit returns why the settings of the route cannot be used for a rollout. If they can be used without its plan, this is about the rollout.
+func (w *worker) unfit(ctx context.Context, err error) error {
+	alone := &runner{env: w.env, o: w.o.RunOptions, saved: &rollout.Saved{Plan: rollout.Plan{Rules: rollout.Rules{Parallel: 1}}}}
+	if alone.resolve(ctx) != nil {
+		return err
+	}
+	own := (*exit.Error)(nil)
+	if errors.As(err, &own) {
+		fault := *own
+		fault.Err = fmt.Errorf("the plan does not fit the flags of this worker, and is tried again every minute: %w", own.Err)
+		err = &fault
+	}
+	return &delivery.InputError{Err: err}
 }
 
 // watchServer says when the server cannot be reached, and that it can be again, until the caller calls stop.
@@ -262,7 +302,7 @@ var errResumed = errors.New("a person let it go on meanwhile")
 func (noCrew) Run(context.Context, fleet.Plan) ([]fleet.Result, error) { return nil, errResumed }
 
 // done gives a lease back because nothing is left to do at the site. A person may have let the rollout go on a moment before.
-func (w *worker) done(ctx context.Context, lease *site.Lease, d rollout.Decision) error {
+func (w *worker) done(ctx context.Context, lease held, d rollout.Decision) error {
 	name := lease.Rollout()
 	w.tell(name, "done", map[rollout.Verb]string{
 		rollout.Over: "stopped by a limit", rollout.Stop: "stopped by a person", rollout.Done: "nothing is left to do here",
@@ -304,7 +344,7 @@ func (w *worker) warnClock(name string, ahead time.Duration) {
 // explained returns the error of a rollout with exit code and hint.
 func (w *worker) explained(name string, err error) error {
 	if f := (*fleet.Failure)(nil); errors.As(err, &f) {
-		return exit.New(codeOf(f), f, "to go on: cpupdate rollout run "+exit.Word(name)+", at the centre")
+		return exit.New(codeOf(f), withLoss(f, err), "to go on: cpupdate rollout run "+exit.Word(name)+", at the centre")
 	}
 	busy := (*busyError)(nil)
 	switch {

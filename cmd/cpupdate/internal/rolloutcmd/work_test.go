@@ -2,6 +2,7 @@ package rolloutcmd
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -53,11 +55,93 @@ func TestWorkerEnds(t *testing.T) {
 		{&rollout.LossError{Losses: []journal.Loss{{Err: errors.New("x")}}}, false, exit.CodeSettings},
 		{&fleet.Failure{Kind: fleet.KindImage, Err: errors.New("x")}, false, exit.CodeImage},
 		{&fleet.Failure{Kind: fleet.KindLocked, Err: errors.New("x")}, true, exit.CodeStopped},
+		{fmt.Errorf("%w; %w", &fleet.Failure{Kind: fleet.KindLocked}, &rollout.LossError{Losses: []journal.Loss{{Err: errors.New("x")}}}), true, exit.CodeStopped},
 		{exit.Errorf(exit.CodeSettings, "y", "x"), true, exit.CodeSettings},
+		{&delivery.InputError{Err: exit.Errorf(exit.CodeUsage, "y", "x")}, false, exit.CodeUsage},
 	} {
 		own := (*exit.Error)(nil)
 		if got := w.ends(row.err); got != row.ends || !errors.As(w.explained("spring", row.err), &own) || own.Code != row.code || len(own.Hints) == 0 {
 			t.Errorf("%v: ends %t, %+v", row.err, got, own)
 		}
+	}
+}
+
+// A fakeLease is a lease without a server.
+type fakeLease struct {
+	dead   bool  // it was lost
+	refuse error // of the server, when it is given back
+	told   []string
+}
+
+func (l *fakeLease) Rollout() string { return "spring" }
+
+func (l *fakeLease) Alive() bool { return !l.dead }
+
+func (l *fakeLease) Done(context.Context) error { return l.answer("done") }
+
+func (l *fakeLease) GiveBack(_ context.Context, after time.Duration) error {
+	return l.answer("back after " + after.String())
+}
+
+func (l *fakeLease) answer(text string) error {
+	l.told = append(l.told, text)
+	if l.dead {
+		return site.ErrLost
+	}
+	return l.refuse
+}
+
+// TestWorkerLocked ends a worker once a phone accepts no password, whatever becomes of its lease and of the record, and says when another worker may
+// go on with the rollout.
+func TestWorkerLocked(t *testing.T) {
+	t.Parallel()
+	locked := &fleet.Failure{Kind: fleet.KindLocked, Err: errors.New("it is suspended")}
+	loss := &rollout.LossError{Losses: []journal.Loss{{Key: journal.Key{Phone: "192.0.2.50"}, Err: errors.New("the disk is full")}}}
+	unsure := errors.New("no answer")
+	for which, row := range map[string]struct {
+		lease   fakeLease
+		err     error
+		stopped bool
+		says    string
+		warns   string // hint about other workers
+	}{
+		"given back":      {err: locked, says: "it is suspended"},
+		"lost":            {lease: fakeLease{dead: true}, err: locked, says: "it is suspended", warns: site.ErrLost.Error()},
+		"not confirmed":   {lease: fakeLease{refuse: unsure}, err: locked, says: "it is suspended", warns: "no answer"},
+		"interrupted":     {err: locked, stopped: true, says: "it is suspended"},
+		"not recorded":    {err: fmt.Errorf("%w; %w", locked, loss), says: "it is suspended; what happened last is not recorded for 192.0.2.50: the disk is full"},
+		"lost, and so on": {lease: fakeLease{dead: true}, err: fmt.Errorf("%w; %w", locked, loss), stopped: true, says: "the disk is full", warns: site.ErrLost.Error()},
+	} {
+		t.Run(which, func(t *testing.T) {
+			t.Parallel()
+			w := &worker{env: Env{Console: &console.Console{Err: &bytes.Buffer{}, Width: 80}}, told: map[string]string{}}
+			own := (*exit.Error)(nil)
+			if err := w.ended(t.Context(), &row.lease, rollout.Decision{}, row.err, row.stopped); !errors.As(err, &own) || own.Code != exit.CodeStopped || !strings.Contains(own.Error(), row.says) {
+				t.Fatalf("the worker ends with %v", err)
+			}
+			if len(row.lease.told) != 1 || row.lease.told[0] != "done" {
+				t.Errorf("the server is told %q", row.lease.told)
+			}
+			if warned := strings.Contains(strings.Join(own.Hints, "\n"), "end the other workers of the site first"); warned != (row.warns != "") || !strings.Contains(strings.Join(own.Hints, "\n"), row.warns) {
+				t.Errorf("hints: %q", own.Hints)
+			}
+		})
+	}
+}
+
+// TestWorkerGoesOn has a worker go on after a problem of one rollout, which it says once, and has the server offer that rollout again after a minute.
+func TestWorkerGoesOn(t *testing.T) {
+	t.Parallel()
+	var errOut bytes.Buffer
+	w := &worker{env: Env{Console: &console.Console{Err: &errOut, Width: 200}}, told: map[string]string{}}
+	for range 2 {
+		lease := &fakeLease{}
+		unfit := &delivery.InputError{Err: exit.Errorf(exit.CodeUsage, "add --serve", "--reinstall does not fit")}
+		if err := w.ended(t.Context(), lease, rollout.Decision{}, unfit, false); err != nil || len(lease.told) != 1 || lease.told[0] != "back after 1m0s" {
+			t.Errorf("%v, the server is told %q", err, lease.told)
+		}
+	}
+	if got := errOut.String(); got != "warning: spring: --reinstall does not fit; add --serve\n" {
+		t.Errorf("%q", got)
 	}
 }
