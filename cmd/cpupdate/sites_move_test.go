@@ -20,7 +20,7 @@ func (s *sites) here(args ...string) ran {
 // serveHere are flags of a run or worker that gives phones the image.
 func serveHere(t *testing.T) []string {
 	t.Helper()
-	return append(serviceFlags(t), "--contact-interval", "100ms", "--probe-interval", "50ms", "--patience", "10m")
+	return append(serviceFlags(t), "--contact-interval", "100ms", "--probe-interval", "50ms", "--patience", "20s")
 }
 
 // TestDocsSitesMove runs the commands with which docs/sites.md begins a rollout with a file, and goes on with it with the server.

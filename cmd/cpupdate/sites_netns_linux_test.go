@@ -106,7 +106,7 @@ func overNamespaces(t *testing.T, program string) {
 		swarms[name] = newSwarm(t, 3, "--mac", fmt.Sprintf("00:1A:E8:00:%02X:01", i))
 		args := []string{
 			"rollout", "work", "--nats", "tls://" + here + ":4222", "--nats-ca", ca, "--site", name, "--image-cache", filepath.Join(folder, name),
-			"--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--contact-interval", "100ms", "--patience", "5m", "--probe-interval", "50ms",
+			"--service-cert", certificate, "--service-key", key, "--listen", "127.0.0.1:0", "--contact-interval", "100ms", "--patience", "1m", "--probe-interval", "50ms",
 		}
 		site := namespace(t)
 		workers = append(workers, func() {

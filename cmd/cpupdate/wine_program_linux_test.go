@@ -61,7 +61,7 @@ func testWindowsDemo(t *testing.T, w *windows) {
 
 // quick are flags that keep the waits of a push short.
 func quick(more ...string) []string {
-	return append([]string{"--listen", "127.0.0.1:0", "--contact-interval", "1s", "--probe-interval", "200ms"}, more...)
+	return append([]string{"--listen", "127.0.0.1:0", "--contact-interval", "1s", "--probe-interval", "200ms", "--patience", "1m"}, more...)
 }
 
 // firmware builds an image with one of the two programs, and returns its content and what the other one says of it.
