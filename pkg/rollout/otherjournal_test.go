@@ -87,7 +87,10 @@ func TestOtherJournal(t *testing.T) {
 				fatal(t, err)
 				want := []rollout.Busy{}
 				if row.left > 0 {
-					want = append(want, rollout.Busy{Rollout: name, Told: !row.begun, At: at, Until: time.Now().Add(row.left)})
+					want = append(want, rollout.Busy{Rollout: name, Told: !row.begun, At: at.Local(), Until: time.Now().Add(row.left).Local()})
+				}
+				for i := range busy {
+					busy[i].At, busy[i].Until = busy[i].At.Local(), busy[i].Until.Local()
 				}
 				if got, want := fmt.Sprint(busy), fmt.Sprint(want); got != want {
 					t.Errorf("%s, want %s", got, want)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // Windows has none
 
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )

@@ -3,6 +3,8 @@ package console
 import (
 	"fmt"
 	"io"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -284,7 +286,7 @@ func newReadBar(w io.Writer, width int, size int64) *progressbar.ProgressBar {
 // barLook returns the options of all bars.
 func barLook(w io.Writer) []progressbar.Option {
 	return []progressbar.Option{
-		progressbar.OptionSetWriter(struct{ io.Writer }{w}), // it would sync a file after each picture
+		progressbar.OptionSetWriter(barWriter(w, runtime.GOOS)),
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "=", SaucerHead: ">", SaucerPadding: " ", BarStart: "[", BarEnd: "]"}),
 	}
 }
@@ -312,4 +314,31 @@ type ProgressDoc struct {
 	Sent   int64  `json:"sent"`
 	Size   int64  `json:"size"`
 	Read   int64  `json:"read_back,omitempty"`
+}
+
+// barWriter returns the writer for a bar. The library would sync a file after each picture, and on Windows it does not clear what it has drawn.
+func barWriter(w io.Writer, system string) io.Writer {
+	if system == "windows" {
+		return &wiper{w: w}
+	}
+	return struct{ io.Writer }{w}
+}
+
+// A wiper clears a bar where the library only returns to the beginning of the line.
+type wiper struct {
+	w      io.Writer
+	widest int // of the pictures, in columns
+}
+
+// Write writes a picture, or clears the last one.
+func (w *wiper) Write(b []byte) (int, error) {
+	text := string(b)
+	if text == "\r" {
+		text += strings.Repeat(" ", w.widest) + "\r"
+	}
+	w.widest = max(w.widest, Columns(strings.Trim(text, "\r")))
+	if _, err := io.WriteString(w.w, text); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

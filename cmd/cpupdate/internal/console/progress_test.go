@@ -1,6 +1,7 @@
 package console
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -200,4 +201,24 @@ func TestStatusForms(t *testing.T) {
 		}
 	}
 	p.End()
+}
+
+// TestBarWriter clears what a bar has drawn, on Windows too, where the library only returns to the beginning of the line.
+func TestBarWriter(t *testing.T) {
+	t.Parallel()
+	for system, want := range map[string]string{
+		"windows": "\rlång bar 10%\r            \r\rbar\r            \r",
+		"linux":   "\rlång bar 10%\r\rbar\r",
+	} {
+		var out strings.Builder
+		w := barWriter(&out, system)
+		for _, picture := range []string{"\rlång bar 10%", "\r", "\rbar", "\r"} {
+			if n, err := io.WriteString(w, picture); err != nil || n != len(picture) {
+				t.Fatal(n, err)
+			}
+		}
+		if out.String() != want {
+			t.Errorf("%s: %q, want %q", system, out.String(), want)
+		}
+	}
 }

@@ -129,7 +129,10 @@ func TestOutcome(t *testing.T) {
 func TestTyped(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, flag, want string }{
-		{"spring", "", "spring"}, {"spring 2", "", "'spring 2'"}, {"spring", "a/j.db", "spring --journal a/j.db"}, {"spring 2", "my j.db", "'spring 2' --journal 'my j.db'"},
+		{"spring", "", "spring"},
+		{"spring 2", "", exit.Word("spring 2")},
+		{"spring", "a/j.db", "spring --journal a/j.db"},
+		{"spring 2", "my j.db", exit.Word("spring 2") + " --journal " + exit.Word("my j.db")},
 	} {
 		env := Env{Journal: &record.Store{Flag: test.flag}}
 		if got := typed(env, test.name); got != test.want {
