@@ -39,14 +39,15 @@ const whyBusy = "a phone may report its old version until it restarts, and would
 func checkFile(ctx context.Context, env Env, s *rollout.Saved) error {
 	store := *env.Journal
 	store.Server = jetstream.Options{}
-	if made, err := store.Exists(); err != nil || !made {
-		return nil //nolint:nilerr // no run of this user has a file
-	}
 	path, err := store.Path()
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // this user has no folder for a file, so no run of him has one
 	}
-	busy, err := busyIn(ctx, store.Open, s)
+	made, err := store.Exists()
+	var busy []rollout.Busy
+	if made && err == nil {
+		busy, err = busyIn(ctx, store.Open, s)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
