@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 )
 
 // A docPage is a page of docs whose blocks are run. A block has a name behind its language: ```conf pam.
@@ -97,6 +100,9 @@ func withoutVarying(text string) string {
 	return regexp.MustCompile(`\bcall back on port \d+`).ReplaceAllString(text, "call back on port 18443")
 }
 
+// spanPattern matches a time span in each form that is printed: "30 ms", "1.9 s", "1 min", "2 min 21 s", "3 h 10 min".
+const spanPattern = `(\d+ h( \d+ min)?|\d+ min( \d+(\.\d+)? s)?|\d+(\.\d+)? s|\d+ ms)`
+
 // steady takes out of what the commands print what differs each time: how long it took and when it was, which ports were
 // free, and which of several phones was done first.
 func steady(text string) string {
@@ -106,10 +112,9 @@ func steady(text string) string {
 		{`127\.0\.0\.1:\d+`, "127.0.0.1:PORT"},
 		{`\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?\b`, "DATE"},
 		{`\b\d\d:\d\d(:\d\d)?\b`, "CLOCK"},
-		{`\bat most \d+ min [0-9.]+ s\b`, "at most TIME min"},
-		{`\bat most [0-9.hms]+`, "at most TIME"},
-		{`\bin\s+(\d+ min )?\d+(\.\d)? s\b`, "in TIME"},
-		{`\((\d+ min )?\d+ s\)`, "(TIME)"},
+		{`\bat most (` + spanPattern + `\b|[0-9.hms]+)`, "at most TIME"},
+		{`\bin\s+` + spanPattern + `\b`, "in TIME"},
+		{`\(` + spanPattern + `\)`, "(TIME)"},
 		{`(?m)^\d+ phones, about [^(]*\((assumed|measured)[^)]*\)$`, "FORECAST $1"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
@@ -127,6 +132,21 @@ func steady(text string) string {
 		})
 	}
 	return text
+}
+
+// TestSteady checks that no form of a time span is taken for other output: how busy the machine is decides which one is printed.
+func TestSteady(t *testing.T) {
+	t.Parallel()
+	for _, d := range []time.Duration{
+		0, 30 * time.Millisecond, 1900 * time.Millisecond, 2 * time.Second, 26 * time.Second, time.Minute, 141 * time.Second, time.Hour, 190 * time.Minute,
+	} {
+		for _, span := range []string{console.Span(d), console.Rough(d)} {
+			text := fmt.Sprintf("wave 1 ended: 2 updated, in %s\nended 2026-11-30 01:26:32 (%[1]s)\nit waits at most %[1]s for it", span)
+			if got := steady(text); got != "wave 1 ended: 2 updated, in TIME\nended DATE (TIME)\nit waits at most TIME for it" {
+				t.Errorf("%s stays: %s", span, got)
+			}
+		}
+	}
 }
 
 // asExample writes files.example for the server of a test, and its default port where a port is told.
