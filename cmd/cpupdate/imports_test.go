@@ -25,6 +25,7 @@ func arrows() map[string][]string {
 		"internal/ports":         {},
 		"internal/realservers":   {module + "internal/ports", module + "internal/testca", module + "pkg/secret", module + "pkg/transfer", module + "pkg/trust", "golang.org/x/time/rate"},
 		"internal/schemas":       {"github.com/google/jsonschema-go/jsonschema"},
+		"internal/suite":         {},
 		"internal/testca":        {},
 		"pkg/address":            {"golang.org/x/net/idna"},
 		"pkg/bind":               {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"io"
 	"log"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/internal/realservers"
+	"github.com/cpupdate/cpupdate/internal/suite"
 )
 
 func TestMain(m *testing.M) {
@@ -41,11 +40,8 @@ func TestMain(m *testing.M) {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
 	}
-	// Most tests here wait for another process, and not for the processor.
-	if err := flag.Set("test.parallel", strconv.Itoa(8*runtime.GOMAXPROCS(0))); err != nil {
-		panic(err)
-	}
-	debug.SetGCPercent(400) // there is memory enough, and collecting it took a third of the time
+	suite.SideBySide(8)
+	suite.CollectRarely() // that took a third of the time
 	testscript.Main(withSchemas{withJournals{m}}, map[string]func(){"cpupdate": comparedMain, "answering": answering})
 }
 

@@ -52,12 +52,12 @@ func (b *Builder) Build(ctx context.Context, w io.Writer, payload *io.SectionRea
 // copyHashed copies the payload to w and returns its digest.
 func copyHashed(ctx context.Context, w io.Writer, payload *io.SectionReader) ([32]byte, error) {
 	sum := sha256.New()
-	buffer := make([]byte, chunk)
+	buffer := newBuffer(payload.Size())
 	for at := int64(0); at < payload.Size(); {
 		if err := checkContext(ctx); err != nil {
 			return [32]byte{}, err
 		}
-		n, err := payload.ReadAt(buffer[:min(chunk, payload.Size()-at)], at)
+		n, err := payload.ReadAt(buffer[:min(int64(len(buffer)), payload.Size()-at)], at)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return [32]byte{}, fmt.Errorf("reading the payload at byte %d: %w", at, withoutPath(err))
 		}

@@ -140,7 +140,7 @@ func (f *File) CheckUnchanged(ctx context.Context) error {
 	if err != nil || info == f.sealedAs {
 		return err
 	}
-	buffer := make([]byte, chunk)
+	buffer := newBuffer(f.image.Size())
 	for at := int64(0); at < f.image.Size(); at += chunk {
 		if err := checkContext(ctx); err != nil {
 			return err

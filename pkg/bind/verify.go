@@ -15,6 +15,9 @@ import (
 // chunk is how much of an image is in memory at a time.
 const chunk = 256 << 10
 
+// newBuffer returns a buffer to read size bytes in chunks.
+func newBuffer(size int64) []byte { return make([]byte, max(1, min(chunk, size))) }
+
 // Verify reads the whole image once and compares its digests with those that header and descriptor state. Facts then
 // has the result. For a stream, Verify also finds the size and reads the trailer, and can be called only once.
 //
@@ -106,13 +109,13 @@ func (s *sums) comparePart(name string, start int64, part []byte, at int64, b []
 }
 
 func (f *File) hashFile(ctx context.Context, s *sums) error {
-	buffer := make([]byte, chunk)
 	size := f.image.Size()
+	buffer := newBuffer(size)
 	for at := s.start(); at < size; {
 		if err := checkContext(ctx); err != nil {
 			return err
 		}
-		n, err := f.image.ReadAt(buffer[:min(chunk, size-at)], at)
+		n, err := f.image.ReadAt(buffer[:min(int64(len(buffer)), size-at)], at)
 		s.add(at, buffer[:n])
 		at += int64(n)
 		switch {
@@ -128,7 +131,7 @@ func (f *File) hashFile(ctx context.Context, s *sums) error {
 // hashStream reads the stream to its end, or to the first byte too many, because a stream may be endless.
 func (f *File) hashStream(ctx context.Context, s *sums) error {
 	want := f.facts.HeaderLength + f.facts.PayloadLength
-	buffer := make([]byte, chunk)
+	buffer := newBuffer(want + 1)
 	var tail []byte
 	var at int64
 	for at <= want {

@@ -1,11 +1,12 @@
 package rollout_test
 
 import (
-	"runtime/debug"
 	"testing"
+
+	"github.com/cpupdate/cpupdate/internal/suite"
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(400) // the simulations allocate much and keep little: collecting it took half of the time
+	suite.CollectRarely() // that took half of the time of the simulations
 	m.Run()
 }

@@ -78,8 +78,6 @@ func TestServersFaults(t *testing.T) {
 			name string
 			test func(*testing.T, site, *realservers.Proxy)
 		}{
-			{"stall", faultStall},
-			{"stall in TLS handshake or at the start", faultStallEarly},
 			{"cut in place", faultInPlace},
 			{"control dropped", faultControl},
 			{"last reply lost", faultReply},
@@ -90,6 +88,18 @@ func TestServersFaults(t *testing.T) {
 			proxy.Fail(realservers.Fault{})
 			proxy.Cut()
 		}
+	})
+}
+
+// TestServersStalls has the connections stall. That is waited for, and so these tests run beside those that work.
+func TestServersStalls(t *testing.T) {
+	t.Parallel()
+	eachModel(t, func(t *testing.T, m model) {
+		s := m.start(t, realservers.Options{})
+		proxy := realservers.NewProxy(t, s.server)
+		s = s.through(proxy)
+		t.Run("on the way", func(t *testing.T) { faultStall(t, s.sub(t, "way"), proxy) })
+		t.Run("in TLS handshake or at the start", func(t *testing.T) { faultStallEarly(t, s.sub(t, "start"), proxy) })
 	})
 }
 

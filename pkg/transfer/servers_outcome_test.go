@@ -56,8 +56,12 @@ func (s site) putIn(ctx context.Context, t *testing.T, o transfer.Options, u tra
 		}
 	})
 	s.examine(t, result)
-	eventually(func() bool { return !strings.Contains(goroutines(), mark) })
-	if all := goroutines(); strings.Contains(all, mark) {
+	var all string
+	ended := func() bool {
+		all = goroutines()
+		return !strings.Contains(all, mark)
+	}
+	if !eventually(ended) {
 		t.Errorf("still running:\n%s", all)
 	}
 	return result

@@ -165,13 +165,17 @@ func (s site) eventuallyHolds(t *testing.T, want map[string][]byte) {
 	s.holds(t, want)
 }
 
-// eventually waits until something holds, for some seconds at most.
-func eventually(holds func() bool) {
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	for end := time.Now().Add(time.Minute); !holds() && time.Now().Before(end); {
-		<-ticker.C
+// eventually waits until something holds, for a minute at most, and reports whether it does.
+func eventually(holds func() bool) bool {
+	pause := 2 * time.Millisecond
+	for end := time.Now().Add(time.Minute); !holds(); {
+		if time.Now().After(end) {
+			return false
+		}
+		<-time.After(pause)
+		pause = min(2*pause, 50*time.Millisecond) // to look costs more than the rest of a test
 	}
+	return true
 }
 
 func listing(files map[string][]byte) string {

@@ -3,12 +3,9 @@ package jetstream_test
 import (
 	"bufio"
 	"context"
-	"flag"
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,6 +13,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
 	"github.com/cpupdate/cpupdate/internal/natstest"
+	"github.com/cpupdate/cpupdate/internal/suite"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 )
@@ -27,10 +25,7 @@ const childFolder = "CPUPDATE_TEST_NATS_FOLDER"
 func TestMain(m *testing.M) {
 	folder := os.Getenv(childFolder)
 	if folder == "" {
-		// Most tests here wait for a server, and not for the processor.
-		if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
-			panic(err)
-		}
+		suite.SideBySide(4)
 		os.Exit(m.Run())
 	}
 	o := options(folder)

@@ -26,10 +26,7 @@ func pageFile(t *testing.T, name string, r *report.Report) string {
 // without script. PICTURES names a folder for pictures to look at.
 func TestPageInBrowser(t *testing.T) {
 	c := newChromium(t)
-	n := 10000 //
-	if testing.Short() {
-		n = 1000
-	}
+	const most = 10_000
 	for _, test := range []struct {
 		name   string
 		report *report.Report
@@ -39,10 +36,17 @@ func TestPageInBrowser(t *testing.T) {
 		{"1", one(t).report(options()), 1},
 		{"12", twelve(t).report(options()), 12},
 		{"hostile", hostile(t).report(options()), 3},
-		{"many", many(t, n).report(options()), n},
+		{"thousand", many(t, 1000).report(options()), 1000},
+		{"many", many(t, most).report(options()), most},
 	} {
+		if test.phones == most && testing.Short() {
+			continue
+		}
 		path := pageFile(t, test.name, test.report)
 		for _, scripts := range []bool{true, false} {
+			if test.phones == most && !scripts {
+				continue // it takes Chromium seconds, and shows what a thousand rows do
+			}
 			c.Scripts(scripts)
 			c.open(path)
 			if !scripts {
@@ -58,6 +62,9 @@ func TestPageInBrowser(t *testing.T) {
 				t.Errorf("%s: the title is %s", test.name, got)
 			}
 			for _, width := range []int{1280, 400} {
+				if test.phones == most && width > 400 {
+					continue // as without scripts
+				}
 				c.Screen(width, "screen", "light")
 				if got := c.Eval(`document.documentElement.scrollWidth <= window.innerWidth`); got != "true" {
 					t.Errorf("%s: the page is wider than a screen of %d", test.name, width)
