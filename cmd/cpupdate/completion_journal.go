@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 )
@@ -39,7 +39,7 @@ func completeRollouts(a *app) cobra.CompletionFunc {
 
 // planText returns a few words about a rollout.
 func planText(planned journal.Planned) string {
-	text := console.Plural(planned.Phones, "phone")
+	text := display.Plural(planned.Phones, "phone")
 	for _, image := range planned.Images {
 		if offerable(image.Name) {
 			return text + ", " + secret.Cut(image.Name, 60)

@@ -29,6 +29,7 @@ func arrows() map[string][]string {
 		"internal/testca":        {},
 		"pkg/address":            {"golang.org/x/net/idna"},
 		"pkg/bind":               {"github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
+		"pkg/display":            {module + "pkg/bind"},
 		"pkg/hwcheck":            {module + "pkg/address", module + "pkg/bind", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable"},
 		"pkg/journal":            {},
 		"pkg/site": {
@@ -42,7 +43,9 @@ func arrows() map[string][]string {
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/errgroup", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},
-		"pkg/rollout/report": {module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout"},
+		"pkg/rollout/report": {
+			module + "pkg/bind", module + "pkg/display", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", module + "pkg/rollout", module + "pkg/secret",
+		},
 		"pkg/rollout/report/live": {
 			module + "pkg/journal", module + "pkg/rollout", module + "pkg/rollout/report", "golang.org/x/net/netutil",
 		},
@@ -61,7 +64,7 @@ func arrows() map[string][]string {
 		"pkg/wpi":      {module + "pkg/internal/netconn", "golang.org/x/text/encoding/charmap"},
 		"pkg/phonesim": {module + "pkg/bind", module + "pkg/wpi", "github.com/jlaffaye/ftp"}, // what shares our rule could not prove it wrong
 		"pkg/fleet": {
-			module + "pkg/bind", module + "pkg/hwcheck", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
+			module + "pkg/bind", module + "pkg/display", module + "pkg/hwcheck", module + "pkg/internal/netconn", module + "pkg/secret", module + "pkg/transfer/serve", module + "pkg/wbm", module + "pkg/wpi", "golang.org/x/sync/semaphore",
 		},
 	}
 }

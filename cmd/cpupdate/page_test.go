@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // A docPage is a page of docs whose blocks are run. A block has a name behind its language: ```conf pam.
@@ -140,7 +140,7 @@ func TestSteady(t *testing.T) {
 	for _, d := range []time.Duration{
 		0, 30 * time.Millisecond, 1900 * time.Millisecond, 2 * time.Second, 26 * time.Second, time.Minute, 141 * time.Second, time.Hour, 190 * time.Minute,
 	} {
-		for _, span := range []string{console.Span(d), console.Rough(d)} {
+		for _, span := range []string{display.Span(d), display.Rough(d)} {
 			text := fmt.Sprintf("wave 1 ended: 2 updated, in %s\nended 2026-11-30 01:26:32 (%[1]s)\nit waits at most %[1]s for it", span)
 			if got := steady(text); got != "wave 1 ended: 2 updated, in TIME\nended DATE (TIME)\nit waits at most TIME for it" {
 				t.Errorf("%s stays: %s", span, got)

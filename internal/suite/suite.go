@@ -3,6 +3,7 @@ package suite
 
 import (
 	"flag"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -16,5 +17,12 @@ func SideBySide(each int) {
 	}
 }
 
-// CollectRarely collects memory less often: for tests that allocate much and keep little. There is memory enough.
-func CollectRarely() { debug.SetGCPercent(400) }
+// CollectRarely collects memory less often, also in processes that the tests start: for tests that allocate much and keep little. There is
+// memory enough.
+func CollectRarely() {
+	const percent = 400
+	debug.SetGCPercent(percent)
+	if err := os.Setenv("GOGC", strconv.Itoa(percent)); err != nil {
+		panic(err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
@@ -282,7 +283,7 @@ func (d *dialog) noCall(w *wait) error {
 	case d.lacking != nil:
 		return d.lacking
 	case d.busy:
-		return failf(KindBusy, "it has been in a call for %s, by its own report", span(w.patience))
+		return failf(KindBusy, "it has been in a call for %s, by its own report", display.Span(w.patience))
 	}
 	err = d.problems.first(d.shared(), problemHungUp)
 	if errors.Is(err, serve.ErrNoRequest) {
@@ -293,7 +294,7 @@ func (d *dialog) noCall(w *wait) error {
 	}
 	failure := &Failure{
 		Kind: KindNoCall, Err: cmp.Or(d.problems.first(d.shared(), problemCaller), d.problems.neighbours(d.shared())),
-		Msg: fmt.Sprintf("it did not call back within %s, after %s", span(w.patience), requests(w.requests)),
+		Msg: fmt.Sprintf("it did not call back within %s, after %s", display.Span(w.patience), display.Plural(w.requests, "contact request")),
 	}
 	if failure.Err == nil && d.status != 0 && d.status != http.StatusNoContent {
 		failure.Err = fmt.Errorf("it answered the contact request with status %d, phones answer 204", d.status)
@@ -363,7 +364,7 @@ func (d *dialog) nextCall(ctx context.Context, patience time.Duration) (*call, e
 	c, err := d.ask(ctx, w)
 	failure := (*Failure)(nil)
 	if errors.As(err, &failure) && (failure.Kind == KindNoCall || failure.Kind == KindBusy) {
-		return nil, &Failure{Kind: KindNoReply, Msg: fmt.Sprintf("it called back, but did not answer a query within %s", span(patience)), Err: failure.Err}
+		return nil, &Failure{Kind: KindNoReply, Msg: fmt.Sprintf("it called back, but did not answer a query within %s", display.Span(patience)), Err: failure.Err}
 	}
 	return c, err
 }
@@ -387,12 +388,4 @@ func (d *dialog) brokeOff(m *wpi.PhoneMessage) error {
 		return failf(KindBrokeOff, "it ended the conversation without a reason")
 	}
 	return failf(KindBrokeOff, "it ended the conversation: %s", d.facts.cut(reason))
-}
-
-// requests returns how many contact requests that is, as a text.
-func requests(n int) string {
-	if n == 1 {
-		return "1 contact request"
-	}
-	return fmt.Sprintf("%d contact requests", n)
 }

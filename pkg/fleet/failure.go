@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"fmt"
-	"time"
 )
 
 // A Kind is a way in which it ends badly with a phone.
@@ -91,16 +90,4 @@ func (f *Failure) anotherPhone() bool {
 
 func failf(kind Kind, format string, args ...any) *Failure {
 	return &Failure{Kind: kind, Msg: fmt.Sprintf(format, args...)}
-}
-
-// span formats a duration as "10 min", "1 min 30 s", "2.5 s".
-func span(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%g s", d.Round(10*time.Millisecond).Seconds())
-	}
-	text := fmt.Sprintf("%d min", d/time.Minute)
-	if seconds := d % time.Minute / time.Second; seconds > 0 {
-		text += fmt.Sprintf(" %d s", seconds)
-	}
-	return text
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 )
 
@@ -144,7 +145,7 @@ func (s *silence) stop() { s.timer.Stop() }
 // outOfPatience decides about a phone that made no step forward for too long.
 func (f *follower) outOfPatience(ctx context.Context) error {
 	f.noteFetch()
-	patience := span(f.options.Patience)
+	patience := display.Span(f.options.Patience)
 	neverAsked := f.fetch.watched && f.fetch.now.Requests == 0
 	switch {
 	case f.refusal != nil && f.restart.down.IsZero():
@@ -169,7 +170,7 @@ func (f *follower) outOfPatience(ctx context.Context) error {
 func (f *follower) halfway(ctx context.Context) error {
 	limit := min(f.options.Patience, halfwayContacts*f.options.ContactInterval)
 	cut := failf(KindCut, "it stopped fetching after %d of %d bytes and did not continue within %s",
-		f.fetch.now.Sent, f.fetch.now.Size, span(f.options.Patience))
+		f.fetch.now.Sent, f.fetch.now.Size, display.Span(f.options.Patience))
 	f.reporter.report(Event{Step: StepSilent, Err: errNoWhole, Limit: limit})
 	err := f.verify(ctx, limit)
 	failure := (*Failure)(nil)

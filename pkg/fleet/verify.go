@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
 )
 
@@ -63,7 +64,7 @@ func (f *follower) noAnswer(err error) error {
 	case !errors.As(err, &cause), cause.anotherPhone():
 		return err
 	case cause.Kind == KindUnreachable && f.restart.back.IsZero():
-		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it could not be reached again within %s", span(f.options.Patience)), Err: cause}
+		return &Failure{Kind: KindNeverBack, Msg: fmt.Sprintf("it could not be reached again within %s", display.Span(f.options.Patience)), Err: cause}
 	case f.restart.back.IsZero():
 		return &Failure{Kind: KindNoAnswer, Msg: "it was not observed to restart, and does not report its version", Err: cause}
 	}
@@ -73,7 +74,7 @@ func (f *follower) noAnswer(err error) error {
 // classify compares what the phone says with what it should say. nil is a phone that is updated.
 func (f *follower) classify() error {
 	said := f.facts.after
-	within, version := span(f.options.Patience), bounded(said.Version)
+	within, version := display.Span(f.options.Patience), bounded(said.Version)
 	switch {
 	case f.facts.runs(said):
 		return f.success()

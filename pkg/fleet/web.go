@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
@@ -179,7 +180,7 @@ func (v *visit) confirmFirst(ctx context.Context) error {
 	case !errors.As(err, &failure), failure.anotherPhone():
 		return err
 	case failure.Kind == KindNoCall:
-		err = fmt.Errorf("it did not call back within %s after a contact request", span(within))
+		err = fmt.Errorf("it did not call back within %s after a contact request", display.Span(within))
 	}
 	v.facts.after = Device{}
 	v.reporter.report(Event{Step: StepPageOnly, Err: err})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/internal/netconn"
 	"github.com/cpupdate/cpupdate/pkg/wbm"
 )
@@ -12,7 +13,7 @@ import (
 func (v *visit) pageFailure(ctx context.Context, err error) error {
 	e := (*wbm.Error)(nil)
 	if errors.Is(context.Cause(ctx), errLongWay) {
-		return failf(KindPageBroken, "its web page did not lead to %s within %s", v.web.formName(), span(v.options.Patience))
+		return failf(KindPageBroken, "its web page did not lead to %s within %s", v.web.formName(), display.Span(v.options.Patience))
 	}
 	if failure := (*Failure)(nil); errors.As(err, &failure) {
 		return failure

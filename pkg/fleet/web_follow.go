@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // followPage follows a phone that has the image until it says what it runs now. One whose page refuses the image is
@@ -99,7 +101,7 @@ func (f *follower) pageSilent(cause *Failure) error {
 	case !f.restart.back.IsZero():
 		failure.Msg = "it is back, but its web page does not report its version"
 	case cause != nil && cause.Kind == KindPageUnreachable:
-		failure = failf(KindNeverBack, "its web page went down and did not come back within %s", span(f.options.Patience))
+		failure = failf(KindNeverBack, "its web page went down and did not come back within %s", display.Span(f.options.Patience))
 	}
 	if cause != nil {
 		failure.Err = cause

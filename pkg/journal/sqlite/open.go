@@ -21,7 +21,7 @@ import (
 )
 
 // busyTimeout is how long a write waits for another process that writes.
-const busyTimeout = 10 * time.Second
+const busyTimeout = 30 * time.Second
 
 // A Ledger is a journal in a file.
 type Ledger struct {

@@ -375,7 +375,7 @@ func TestPragmas(t *testing.T) {
 			conn, err := db.Conn(t.Context())
 			must(t, err)
 			for pragma, want := range map[string]string{
-				"synchronous": "2", "fullfsync": "1", "journal_mode": "wal", "foreign_keys": "1", "trusted_schema": "0", "cell_size_check": "1", "busy_timeout": "10000",
+				"synchronous": "2", "fullfsync": "1", "journal_mode": "wal", "foreign_keys": "1", "trusted_schema": "0", "cell_size_check": "1", "busy_timeout": "30000",
 			} {
 				var got string
 				must(t, conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))

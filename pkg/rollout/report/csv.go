@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
@@ -111,7 +112,7 @@ func listCell(text string) string {
 // cell keeps a spreadsheet from taking a text for a formula, and escapes what is not visible. A spreadsheet that separates cells
 // by semicolons may begin one after each of them.
 func cell(text string) string {
-	text = visible(text)
+	text = display.Visible(text)
 	if !strings.ContainsAny(text, formulas) {
 		return text
 	}

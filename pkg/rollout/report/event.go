@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
@@ -36,11 +37,11 @@ func appendEvent(events []Event, e Event) []Event {
 	}
 	const head = maxEvents / 2
 	if events[head].Kind != leftOut {
-		events[head] = Event{At: events[head].At, Kind: leftOut, Text: count(1, "event")}
+		events[head] = Event{At: events[head].At, Kind: leftOut, Text: display.Plural(1, "event")}
 	}
 	n := 0
 	_, _ = fmt.Sscan(events[head].Text, &n)
-	events[head].Text = count(n+1, "event")
+	events[head].Text = display.Plural(n+1, "event")
 	copy(events[head+1:], events[head+2:])
 	events[last] = e
 	return events
@@ -77,13 +78,13 @@ func bodyText(body journal.Body) string {
 		return joined(" ", "to", b.Version)
 	case journal.Fetching:
 		if b.Size > 0 {
-			return fmt.Sprintf("%s of %s", bytesText(b.Bytes), bytesText(b.Size))
+			return fmt.Sprintf("%s of %s", display.Bytes(b.Bytes), display.Bytes(b.Size))
 		}
-		return bytesText(b.Bytes)
+		return display.Bytes(b.Bytes)
 	case journal.Fetched:
-		return bytesText(b.Bytes)
+		return display.Bytes(b.Bytes)
 	case journal.Sent:
-		return bytesText(b.Bytes)
+		return display.Bytes(b.Bytes)
 	case journal.LetGo:
 		return joined(": ", b.Failure, b.Text)
 	case journal.Outcome:
@@ -102,9 +103,9 @@ func rolloutText(body journal.Body) string {
 	case journal.FlagsKept:
 		return byText(b.By) // the flags name files of that machine
 	case journal.WaveOpened:
-		return fmt.Sprintf("wave %d, %s: %s", b.Wave, b.Name, count(b.Phones, "phone"))
+		return fmt.Sprintf("wave %d, %s: %s", b.Wave, b.Name, display.Plural(b.Phones, "phone"))
 	case journal.LimitReached:
-		return fmt.Sprintf("wave %d, %s: limit %s, %s", b.Wave, b.Cause, b.Limit, count(b.Count, "phone"))
+		return fmt.Sprintf("wave %d, %s: limit %s, %s", b.Wave, b.Cause, b.Limit, display.Plural(b.Count, "phone"))
 	case journal.Paused:
 		return joined(": ", byText(b.By), b.Reason)
 	case journal.Stopped:

@@ -10,6 +10,8 @@ import (
 	"io"
 	"iter"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 //go:embed page.html
@@ -176,7 +178,7 @@ func (r *Report) page(causes map[string]string) page {
 	for _, w := range r.Waves {
 		row := waveRow{Number: w.Number, Phones: w.Counts.Phones, Name: shown(w.Name), Begun: r.stamp(w.Begun), Ended: r.stamp(w.Ended), Outcomes: w.Counts.summary()}
 		if !w.Begun.IsZero() && !w.Ended.IsZero() {
-			row.Took = span(w.Ended.Sub(w.Begun))
+			row.Took = display.Took(w.Ended.Sub(w.Begun))
 		}
 		p.Waves = append(p.Waves, row)
 	}
@@ -191,7 +193,7 @@ func (r *Report) page(causes map[string]string) page {
 		if c.Kind != others {
 			causes[c.Kind] = id
 		}
-		p.Causes = append(p.Causes, causeRow{id, short(causeWords(c.Kind)), visible(c.Next), c.Phones, c.Instructed})
+		p.Causes = append(p.Causes, causeRow{id, short(causeWords(c.Kind)), display.Visible(c.Next), c.Phones, c.Instructed})
 	}
 	p.Tables = r.tables()
 	p.Lists = r.lists(causes)
@@ -200,7 +202,7 @@ func (r *Report) page(causes map[string]string) page {
 	}
 	if len(p.Lists) > 0 && p.Lists[0].ID == needs {
 		p.Needs = p.Lists[0].Count + " need somebody."
-		if p.Lists[0].Count == count(1, "phone") {
+		if p.Lists[0].Count == display.Plural(1, "phone") {
 			p.Needs = "1 phone needs somebody."
 		}
 	}
@@ -227,7 +229,7 @@ func (c Counts) sentence() string {
 	if c.Phones == 0 {
 		return "0 phones."
 	}
-	return count(c.Phones, "phone") + ": " + c.summary() + "."
+	return display.Plural(c.Phones, "phone") + ": " + c.summary() + "."
 }
 
 // sections returns the headings that the page has.
@@ -258,7 +260,7 @@ func (r *Report) facts() []fact {
 		var some []string
 		for _, value := range values {
 			if value != "" {
-				some = append(some, visible(cut(value, maxText)))
+				some = append(some, display.Visible(cut(value, maxText)))
 			}
 		}
 		if len(some) > 0 {
@@ -267,7 +269,7 @@ func (r *Report) facts() []fact {
 	}
 	var images []string
 	for _, i := range r.Images {
-		images = append(images, joined(", ", i.Name, joined(" ", i.SoftwareType, i.Version), bytesText(i.Size), "for "+count(i.Phones, "phone"), "SHA-256 "+i.SHA256))
+		images = append(images, joined(", ", i.Name, joined(" ", i.SoftwareType, i.Version), display.Bytes(i.Size), "for "+display.Plural(i.Phones, "phone"), "SHA-256 "+i.SHA256))
 	}
 	add("Images", images...)
 	add("Planned", joined(", ", r.stamp(r.Planned), byText(r.By)))
@@ -275,7 +277,7 @@ func (r *Report) facts() []fact {
 		if when := r.stamp(r.Begun); r.Ended.IsZero() {
 			add("Begun", when)
 		} else {
-			add("Carried out", when+" to "+r.stamp(r.Ended)+" ("+span(r.Ended.Sub(r.Begun))+")")
+			add("Carried out", when+" to "+r.stamp(r.Ended)+" ("+display.Took(r.Ended.Sub(r.Begun))+")")
 		}
 	}
 	var runs []string
@@ -298,10 +300,10 @@ func (r Rules) sentence() string {
 	add(len(r.StopOn) > 0, "stop on %s", strings.Join(r.StopOn, ", "))
 	add(r.Pause != "" && r.Pause != "none", "pause %s", r.Pause)
 	add(r.Window != "", "window %s", r.Window)
-	add(r.Parallel > 0, "%s at a time", count(r.Parallel, "phone"))
-	add(r.PerSubnet > 0, "%s of a subnet at a time", count(r.PerSubnet, "phone"))
+	add(r.Parallel > 0, "%s at a time", display.Plural(r.Parallel, "phone"))
+	add(r.PerSubnet > 0, "%s of a subnet at a time", display.Plural(r.PerSubnet, "phone"))
 	add(r.StartRate > 0, "%g begun in a minute", r.StartRate)
-	add(r.Attempts > 0, "%s", count(r.Attempts, "attempt"))
+	add(r.Attempts > 0, "%s", display.Plural(r.Attempts, "attempt"))
 	return strings.Join(parts, "; ")
 }
 

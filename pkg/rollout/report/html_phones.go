@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // section returns the list in which the page shows a phone with the outcome.
@@ -42,7 +44,7 @@ func (r *Report) lists(causes map[string]string) []phoneList {
 		if n == len(r.Phones) && l.ID == rest {
 			l.Title = "Phones"
 		}
-		l.Count = count(n, "phone")
+		l.Count = display.Plural(n, "phone")
 		l.Rows = func(yield func(phoneRow) bool) {
 			for _, p := range r.Phones {
 				if p.Outcome.section() == l.ID && !yield(r.row(p, causes)) {
@@ -66,13 +68,13 @@ func (r *Report) row(p Phone, causes map[string]string) phoneRow {
 		row.Wave = fmt.Sprint(p.Wave)
 	}
 	if p.Took > 0 {
-		row.Took = span(p.Took)
+		row.Took = display.Took(p.Took)
 	}
 	if p.Attempts > 1 {
-		row.Attempts = count(p.Attempts, "attempt")
+		row.Attempts = display.Plural(p.Attempts, "attempt")
 	}
 	if len(p.Events) > 0 {
-		row.Events, row.Text = count(len(p.Events), "event"), r.eventLines(p.Events)
+		row.Events, row.Text = display.Plural(len(p.Events), "event"), r.eventLines(p.Events)
 	}
 	return row
 }

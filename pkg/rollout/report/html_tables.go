@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // tables returns the tables of groups.
@@ -50,7 +52,7 @@ func (r *Report) tables() []table {
 func (r *Report) slowestTable() table {
 	t := table{ID: "slowest", Title: "Slowest", Caption: "Phones that took longest from the beginning of an attempt to the outcome.", Head: []string{"Phone", "Took", "Model"}}
 	for _, p := range slowest(r.Phones) {
-		t.Rows = append(t.Rows, []tableCell{{"", shown(label(p.Address, p.Note))}, {"n", span(p.Took)}, {"", short(p.Model)}})
+		t.Rows = append(t.Rows, []tableCell{{"", shown(label(p.Address, p.Note))}, {"n", display.Took(p.Took)}, {"", short(p.Model)}})
 	}
 	return t
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // Types of a JUnit document. They are what the schemas of Ant and of Jenkins have in common.
@@ -61,8 +63,8 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	suites := junitSuites{Suites: make([]junitSuite, 0, len(r.Waves)+1)}
 	add := func(name string, at time.Time, took time.Duration) {
 		suites.Suites = append(suites.Suites, junitSuite{
-			Package: visible(cmp.Or(r.Rollout, "rollout")), ID: len(suites.Suites), Name: visible(r.Rollout + ": " + name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"),
-			Hostname: visible(cmp.Or(r.By.Host, "localhost")), Time: junitTime(took), Properties: r.properties(),
+			Package: display.Visible(cmp.Or(r.Rollout, "rollout")), ID: len(suites.Suites), Name: display.Visible(r.Rollout + ": " + name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"),
+			Hostname: display.Visible(cmp.Or(r.By.Host, "localhost")), Time: junitTime(took), Properties: r.properties(),
 		})
 	}
 	for _, wave := range r.Waves {
@@ -112,24 +114,24 @@ type Case struct {
 // WriteCases writes a JUnit document with one test suite. The images are its properties.
 func WriteCases(w io.Writer, name string, at time.Time, images []string, cases []Case) error {
 	s := junitSuite{
-		Package: "cpupdate", Name: visible(name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"), Hostname: "localhost", Time: junitTime(0), Cases: []junitCase{},
+		Package: "cpupdate", Name: display.Visible(name), Timestamp: at.UTC().Format("2006-01-02T15:04:05"), Hostname: "localhost", Time: junitTime(0), Cases: []junitCase{},
 	}
 	for _, image := range images {
-		s.Properties.List = append(s.Properties.List, property{"image", visible(image)})
+		s.Properties.List = append(s.Properties.List, property{"image", display.Visible(image)})
 	}
 	for _, c := range cases {
 		var lines []string
 		for _, line := range c.Lines {
-			lines = append(lines, visible(line))
+			lines = append(lines, display.Visible(line))
 		}
 		text := strings.Join(lines, "\n")
-		one := junitCase{Name: visible(cmp.Or(c.Name, "unknown")), Class: s.Name, Time: junitTime(0)}
+		one := junitCase{Name: display.Visible(cmp.Or(c.Name, "unknown")), Class: s.Name, Time: junitTime(0)}
 		switch {
 		case c.Error != "":
-			one.Error = &junitReason{Message: visible(c.Error), Type: "unknown", Text: text}
+			one.Error = &junitReason{Message: display.Visible(c.Error), Type: "unknown", Text: text}
 			s.Errors++
 		case c.Failure != "":
-			one.Failure = &junitReason{Message: visible(c.Failure), Type: "not compatible", Text: text}
+			one.Failure = &junitReason{Message: display.Visible(c.Failure), Type: "not compatible", Text: text}
 			s.Failures++
 		}
 		s.Tests++
@@ -140,19 +142,19 @@ func WriteCases(w io.Writer, name string, at time.Time, images []string, cases [
 
 // properties says what was rolled out.
 func (r *Report) properties() properties {
-	list := []property{{"by", visible(byText(r.By))}, {"tool", visible(r.By.Tool)}, {"state", string(r.State)}}
+	list := []property{{"by", display.Visible(byText(r.By))}, {"tool", display.Visible(r.By.Tool)}, {"state", string(r.State)}}
 	for _, image := range r.Images {
-		list = append(list, property{"image", visible(joined(", ", image.Name, image.Version, "sha256 "+image.SHA256))})
+		list = append(list, property{"image", display.Visible(joined(", ", image.Name, image.Version, "sha256 "+image.SHA256))})
 	}
 	return properties{list}
 }
 
 // add adds a phone.
 func (s *junitSuite) add(p Phone) {
-	c := junitCase{Name: visible(cmp.Or(label(p.Address, p.Note), "unknown")), Class: s.Name, Time: junitTime(p.Took)}
-	reason := &junitReason{Message: visible(cmp.Or(p.Why, p.Outcome.Words())), Type: visible(cmp.Or(p.Cause, string(p.Outcome)))}
+	c := junitCase{Name: display.Visible(cmp.Or(label(p.Address, p.Note), "unknown")), Class: s.Name, Time: junitTime(p.Took)}
+	reason := &junitReason{Message: display.Visible(cmp.Or(p.Why, p.Outcome.Words())), Type: display.Visible(cmp.Or(p.Cause, string(p.Outcome)))}
 	if p.Next != "" {
-		reason.Text = visible(joined(": ", reason.Type, p.Why)) + "\nnext: " + visible(p.Next)
+		reason.Text = display.Visible(joined(": ", reason.Type, p.Why)) + "\nnext: " + display.Visible(p.Next)
 	}
 	s.Tests++
 	switch p.Outcome {

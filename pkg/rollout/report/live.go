@@ -11,6 +11,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -162,7 +163,7 @@ func (r *Report) liveLists() []phoneList {
 	lists := r.emptyLists()
 	for i := range lists {
 		l := &lists[i]
-		l.Live, l.Filled, l.Count = true, counts[l.ID] > 0, count(counts[l.ID], "phone")
+		l.Live, l.Filled, l.Count = true, counts[l.ID] > 0, display.Plural(counts[l.ID], "phone")
 	}
 	return lists
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // A LineFunc lays out one line of a text: its cells after an indent, the last of them wrapped below itself. All cells but the
@@ -34,7 +36,7 @@ func (r *Report) WriteText(w io.Writer, line LineFunc) error {
 	case r.Ended.IsZero():
 		t.row(2, about, "begun", r.stamp(r.Begun))
 	default:
-		t.row(2, about, "begun", fmt.Sprintf("%s, ended %s (%s)", r.stamp(r.Begun), r.stamp(r.Ended), span(r.Ended.Sub(r.Begun))))
+		t.row(2, about, "begun", fmt.Sprintf("%s, ended %s (%s)", r.stamp(r.Begun), r.stamp(r.Ended), display.Took(r.Ended.Sub(r.Begun))))
 	}
 	if n := len(r.Runs); n > 0 {
 		route := r.Runs[n-1].Route
@@ -44,7 +46,7 @@ func (r *Report) WriteText(w io.Writer, line LineFunc) error {
 		t.row(2, about, "reason", shown(r.Reason))
 	}
 	for _, o := range r.Overrides {
-		t.row(2, about, "override", shown(fmt.Sprintf("%s: %s", count(o.Phones, "phone"), joined(", ", o.Reason, strings.Join(o.Rules, ", ")))))
+		t.row(2, about, "override", shown(fmt.Sprintf("%s: %s", display.Plural(o.Phones, "phone"), joined(", ", o.Reason, strings.Join(o.Rules, ", ")))))
 	}
 	r.textWaves(t)
 	r.textCauses(t)
@@ -96,9 +98,9 @@ func (r *Report) textWaves(t *textWriter) {
 
 func (r *Report) textCauses(t *textWriter) {
 	for _, cause := range r.Causes {
-		t.heading(shown(fmt.Sprintf("%s: %s", count(cause.Phones, "phone"), causeWords(cause.Kind))))
+		t.heading(shown(fmt.Sprintf("%s: %s", display.Plural(cause.Phones, "phone"), causeWords(cause.Kind))))
 		if cause.Next != "" {
-			t.row(2, []int{4}, "next", visible(cause.Next))
+			t.row(2, []int{4}, "next", display.Visible(cause.Next))
 		}
 		n := 0
 		for _, p := range r.Phones {
@@ -127,13 +129,13 @@ func (r *Report) textRest(t *textWriter) {
 	t.heading("slowest")
 	phones := slowest(r.Phones)
 	for _, p := range phones[:min(len(phones), textSlowest)] {
-		t.row(2, []int{12}, span(p.Took), shown(label(p.Address, p.Note)))
+		t.row(2, []int{12}, display.Took(p.Took), shown(label(p.Address, p.Note)))
 	}
 }
 
 func (t *textWriter) more(n int, noun string) {
 	if n > 0 {
-		t.row(2, nil, fmt.Sprintf("and %d more %s", n, strings.TrimPrefix(count(n, noun), fmt.Sprint(n, " "))))
+		t.row(2, nil, fmt.Sprintf("and %d more %s", n, strings.TrimPrefix(display.Plural(n, noun), fmt.Sprint(n, " "))))
 	}
 }
 

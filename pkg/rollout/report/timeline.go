@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"time"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // A timeLine is the drawing of the waves. Positions are percentages of its width, so that texts keep their size on any screen.
@@ -55,7 +57,7 @@ func (r *Report) timeLine() *timeLine {
 	line := &timeLine{Height: axisHeight + barHeight*len(r.Waves), Ticks: r.ticks(a)}
 	for i, wave := range r.Waves {
 		top := axisHeight + barHeight*i
-		b := bar{TextY: top + 13, Y: top + 19, Class: "time", Label: shown(fmt.Sprintf("wave %d (%s): %s, %s", wave.Number, wave.Name, count(wave.Counts.Phones, "phone"), r.waveTime(wave)))}
+		b := bar{TextY: top + 13, Y: top + 19, Class: "time", Label: shown(fmt.Sprintf("wave %d (%s): %s, %s", wave.Number, wave.Name, display.Plural(wave.Counts.Phones, "phone"), r.waveTime(wave)))}
 		if !wave.Begun.IsZero() {
 			end := wave.Ended
 			if end.IsZero() {
@@ -82,7 +84,7 @@ func (r *Report) waveTime(w Wave) string {
 	case w.Ended.IsZero():
 		return "not ended"
 	}
-	return span(w.Ended.Sub(w.Begun))
+	return display.Took(w.Ended.Sub(w.Begun))
 }
 
 // axis returns the time from the first phone to the last one, or to the last event if a wave has not ended.

@@ -6,6 +6,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -29,7 +30,7 @@ func imageFailure(plan fleet.Plan, in Context, results []fleet.Result, cause err
 	}
 	text := "the run was stopped"
 	if len(without) > 0 {
-		text += fmt.Sprintf("; %d of %s %s not updated: %s", len(without), console.Plural(len(results), "phone"), console.IsAre(len(without)), ShortList(without))
+		text += fmt.Sprintf("; %d of %s %s not updated: %s", len(without), display.Plural(len(results), "phone"), console.IsAre(len(without)), ShortList(without))
 	}
 	hints := []string{"wait until the program that writes the image has finished, check the image, then run the command again"}
 	if len(with) > 0 {

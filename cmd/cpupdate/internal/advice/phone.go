@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -348,7 +349,7 @@ func keyHints(keys []string) []string {
 		hints = append(hints, fmt.Sprintf("%s: %s", fleet.KindPageTrust, key))
 	}
 	if more := len(keys) - most; more > 0 {
-		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, run the command for these alone", fleet.KindPageTrust, console.Plural(more, "more phone")))
+		hints = append(hints, fmt.Sprintf("%s: for the keys of %s, run the command for these alone", fleet.KindPageTrust, display.Plural(more, "more phone")))
 	}
 	return hints
 }

@@ -27,11 +27,11 @@ func LinkTarget(path string) (string, error) {
 	return "", exit.Errorf(exit.CodeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
 }
 
-// lockWait is how long Lock waits for another process.
-const lockWait = 5 * time.Second
+// lockWait is how long Lock waits for another process: on a busy machine a dozen that write one after the other take seconds.
+const lockWait = 30 * time.Second
 
 // Lock makes sure that only one process changes the settings: it takes a lock of the operating system on a file beside them,
-// which ends with the process. It waits a few seconds for another process.
+// which ends with the process. It waits half a minute for another process.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	target, err := LinkTarget(path)
 	if err != nil {

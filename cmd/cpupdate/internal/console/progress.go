@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // The intervals at which progress is shown: a moving bar on a terminal, a line now and then elsewhere.
@@ -102,7 +104,7 @@ func (o textOutput) meter(p *Progress) (draw func(sent int64), interval time.Dur
 			return
 		}
 		rate := float64(sent) / max(time.Since(*p.begun.Load()).Seconds(), 0.001)
-		fmt.Fprintf(o.c.Err, "%s: %s%d %%, %s of %s, %s/s\n", Escape(p.name), doing, sent*100/p.Size, Bytes(sent), Bytes(p.Size), Bytes(int64(rate)))
+		fmt.Fprintf(o.c.Err, "%s: %s%d %%, %s of %s, %s/s\n", Escape(p.name), doing, sent*100/p.Size, display.Bytes(sent), display.Bytes(p.Size), display.Bytes(int64(rate)))
 	}, lineInterval
 }
 

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/rivo/uniseg"
+
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // Columns returns the width of text in columns of a terminal: two for a wide character, none for a combining mark.
 func Columns(text string) int {
-	if isASCII(text) {
+	if display.Plain(text) {
 		return len(text)
 	}
 	columns := 0
@@ -20,15 +22,6 @@ func Columns(text string) int {
 		columns += width
 	}
 	return columns
-}
-
-func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // firstCluster splits the first grapheme cluster off a text, such as a letter with its accents. Where terminals differ, it

@@ -14,6 +14,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -95,7 +96,7 @@ func (t *testRun) record(e transfer.Event) {
 		t.con.Dialog(e.Text)
 	case transfer.StepRetry:
 		t.ended(false)
-		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait)))
+		t.con.Note("note", "defaults test", fmt.Sprintf("%v; retrying in %s", e.Err, display.Span(e.Wait)))
 	default:
 		t.ended(true)
 		t.doc.Steps = append(t.doc.Steps, stepDoc{string(e.Step), e.Text, false})

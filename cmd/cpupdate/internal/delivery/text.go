@@ -9,6 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -29,7 +30,7 @@ func (p *upload) draw(w io.Writer, event, where string, l transfer.Location) {
 	if p.server.Origin != "flags" {
 		row("settings", p.server.Origin)
 	}
-	row("size", fmt.Sprintf("%s (%d bytes)", console.Bytes(l.Size), l.Size))
+	row("size", fmt.Sprintf("%s (%d bytes)", display.Bytes(l.Size), l.Size))
 	if event != "sent" {
 		row("dry run", "nothing was sent, and no connection opened")
 		return
@@ -84,7 +85,7 @@ func proofLine(l transfer.Location) string {
 }
 
 func timeLine(l transfer.Location) string {
-	text := fmt.Sprintf("%s at %s/s", console.Span(l.Duration), console.Bytes(rate(l)))
+	text := fmt.Sprintf("%s at %s/s", display.Span(l.Duration), display.Bytes(rate(l)))
 	if l.Attempts > 1 {
 		text += fmt.Sprintf(", attempt %d", l.Attempts)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -160,7 +161,7 @@ func (p *upload) note(e transfer.Event) {
 	case transfer.StepQuery:
 		text = "checking whether the upload succeeded: " + e.Text
 	case transfer.StepRetry:
-		text = fmt.Sprintf("%v; retrying in %s", e.Err, console.Span(e.Wait))
+		text = fmt.Sprintf("%v; retrying in %s", e.Err, display.Span(e.Wait))
 	case transfer.StepDialog:
 		p.Console.Dialog(e.Text)
 		return

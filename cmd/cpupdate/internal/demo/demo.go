@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/simulate"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -147,7 +148,7 @@ func (d *demonstration) verify(n int, s demoStep) error {
 
 // seenByPhone returns what happened to the simulated phone.
 func seenByPhone(s phonesim.State) string {
-	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", console.Times(s.Instructed), console.Plural(s.Fetches, "file"), console.Plural(s.Restarts, "restart"), s.Version)
+	text := fmt.Sprintf("Seen by the phone: update command received %s, %s fetched, %s; it runs %s.", console.Times(s.Instructed), display.Plural(s.Fetches, "file"), display.Plural(s.Restarts, "restart"), s.Version)
 	if s.Refusal != "" {
 		text += " It rejected the image: " + s.Refusal + "."
 	}

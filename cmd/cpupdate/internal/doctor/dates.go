@@ -15,9 +15,9 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
@@ -87,7 +87,7 @@ func (c seenCertificate) dates(now time.Time) string {
 	case left < 24*time.Hour:
 		return "expires " + c.leaf.NotAfter.UTC().Format("2006-01-02 15:04 UTC")
 	default:
-		return fmt.Sprintf("expires %s, in %s", day(c.leaf.NotAfter), console.Plural(int(left/(24*time.Hour)), "day"))
+		return fmt.Sprintf("expires %s, in %s", day(c.leaf.NotAfter), display.Plural(int(left/(24*time.Hour)), "day"))
 	}
 }
 
@@ -131,7 +131,7 @@ func clockServer(ctx context.Context, x *diagnosis, _ int) finding {
 		if apart < 0 {
 			word = "behind"
 		}
-		return warn(fmt.Sprintf("this clock is %s %s the server's", console.Span(apart.Abs()), word), "set the clock that is wrong, preferably by NTP")
+		return warn(fmt.Sprintf("this clock is %s %s the server's", display.Span(apart.Abs()), word), "set the clock that is wrong, preferably by NTP")
 	}
 	return passed("the same as this machine's")
 }

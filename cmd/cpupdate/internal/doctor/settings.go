@@ -17,6 +17,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings/tomledit"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
 )
 
@@ -71,10 +72,10 @@ func settingsPasswords(_ context.Context, x *diagnosis, _ int) finding {
 	}
 	var words []string
 	if inFile > 0 || inKeyring == 0 {
-		words = append(words, console.Plural(inFile, "password")+credentials.OnlyOwner())
+		words = append(words, display.Plural(inFile, "password")+credentials.OnlyOwner())
 	}
 	if inKeyring > 0 {
-		words = append(words, console.Plural(inKeyring, "password")+" "+console.IsAre(inKeyring)+" in the system's keyring")
+		words = append(words, display.Plural(inKeyring, "password")+" "+console.IsAre(inKeyring)+" in the system's keyring")
 	}
 	return passed(place.Passwords + ": " + strings.Join(words, "; "))
 }
@@ -88,7 +89,7 @@ func settingsTrusted(ctx context.Context, x *diagnosis, _ int) finding {
 	case len(keys) == 0:
 		return passed("no keys: images need no signature")
 	}
-	return passed(console.Plural(len(keys), "key"))
+	return passed(display.Plural(len(keys), "key"))
 }
 
 // settingsHardware reads the table of part numbers and levels.
@@ -123,7 +124,7 @@ func settingsKnown(_ context.Context, x *diagnosis, _ int) finding {
 	if !x.byPage() && x.usesKnownKeys() {
 		x.d.Trust.Known = list.Find(x.d.Access.Address())
 	}
-	return passed(fmt.Sprintf("%s: %s", f.Path, console.Plural(len(list.Entries()), "key")))
+	return passed(fmt.Sprintf("%s: %s", f.Path, display.Plural(len(list.Entries()), "key")))
 }
 
 // settingsComplete resolves the server of the route.

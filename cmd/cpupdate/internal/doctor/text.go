@@ -7,6 +7,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -88,7 +89,7 @@ func (x *diagnosis) routeText() string {
 // wait prints that doctor waits for phones.
 func (x *diagnosis) wait(phones int) {
 	if phones > 0 && !x.con.JSON {
-		x.con.NoteAbout("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", console.PluralAre(phones, "phone"), console.Span(x.o.Listen.Patience)))
+		x.con.NoteAbout("note", "this machine", fmt.Sprintf("%s being contacted; waiting at most %s for the call-back", console.PluralAre(phones, "phone"), display.Span(x.o.Listen.Patience)))
 	}
 }
 

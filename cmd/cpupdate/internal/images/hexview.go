@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // perLine is the number of bytes on one line of the hex view: eight leave room for the meaning on 80 columns.
@@ -85,7 +86,7 @@ func (v hexView) gap(last, next bind.Field, headerEnd int64) {
 	from, to := last.Offset+last.Length, next.Offset-int64(len(next.Head))
 	draw := func(from, to int64, what string) {
 		if from < to {
-			v.at(from, fmt.Sprintf("(%s of %s)", console.Plural(int(to-from), "byte"), what))
+			v.at(from, fmt.Sprintf("(%s of %s)", display.Plural(int(to-from), "byte"), what))
 		}
 	}
 	if last.Source == bind.Trailer || to <= headerEnd {
@@ -109,7 +110,7 @@ func (v hexView) value(f bind.Field) {
 		}
 		rest := f.Raw[i*perLine:]
 		if i > 0 && len(rest) > 2*perLine && len(bytes.Trim(rest, "\x00")) == 0 {
-			v.at(f.Offset+int64(i*perLine), fmt.Sprintf("(%s of 00)", console.Plural(len(rest), "more byte")))
+			v.at(f.Offset+int64(i*perLine), fmt.Sprintf("(%s of 00)", display.Plural(len(rest), "more byte")))
 			return
 		}
 		v.chunk(f.Offset+int64(i*perLine), rest[:min(perLine, len(rest))], console.Plain.Cell(beside))

@@ -16,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
@@ -284,7 +285,7 @@ func (l *Loader) LoadAll(ctx context.Context, all []Target, each func(*Image) er
 		}
 	}
 	if len(passed) == len(all) {
-		return passed, exit.Errorf(exit.CodeImage, "name a folder that contains images", "no image found: %s passed over", console.Plural(len(passed), "file"))
+		return passed, exit.Errorf(exit.CodeImage, "name a folder that contains images", "no image found: %s passed over", display.Plural(len(passed), "file"))
 	}
 	return passed, nil
 }
@@ -307,6 +308,6 @@ func BadImages(bad []*Image, total int) error {
 	for _, im := range bad {
 		names = append(names, DisplayName(im.Name))
 	}
-	return exit.New(exit.CodeImage, fmt.Errorf("%d of %s cannot be used: %s", len(bad), console.Plural(total, "image"), strings.Join(names, ", ")),
+	return exit.New(exit.CodeImage, fmt.Errorf("%d of %s cannot be used: %s", len(bad), display.Plural(total, "image"), strings.Join(names, ", ")),
 		"see the output for what is wrong with each; inspect one image alone for a hint")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // Text writes one image.
@@ -129,7 +130,7 @@ func otherFields(im *Image) string {
 	var names []string
 	for _, f := range im.fields {
 		if len(f.Head) > 0 && f.Confidence == bind.Observed {
-			names = append(names, fmt.Sprintf("0x%02x%02x (%s)", f.Head[0], f.Head[1], console.Plural(len(f.Raw), "byte")))
+			names = append(names, fmt.Sprintf("0x%02x%02x (%s)", f.Head[0], f.Head[1], display.Plural(len(f.Raw), "byte")))
 		}
 	}
 	return strings.Join(names, ", ")
@@ -181,7 +182,7 @@ func integrityRows(im *Image) []row {
 	var rows []row
 	payload := "size unknown"
 	if f.PayloadLength >= 0 {
-		payload = console.Bytes(f.PayloadLength)
+		payload = display.Bytes(f.PayloadLength)
 	}
 	if f.PayloadSHA256.Known() {
 		payload += ", sha256 " + console.ShortHex(f.PayloadSHA256.Value) + " " + digest
@@ -189,11 +190,11 @@ func integrityRows(im *Image) []row {
 	rows = append(rows, row{"payload", payload, ""})
 	rows = append(rows, kernelRows(f)...)
 	if sum := f.Integrity.SHA256; sum != nil {
-		rows = append(rows, row{"whole file", console.Bytes(f.Size), ""}, row{"sha256", wholeDigest(f, *sum), ""})
+		rows = append(rows, row{"whole file", display.Bytes(f.Size), ""}, row{"sha256", wholeDigest(f, *sum), ""})
 	}
 	rows = append(rows, row{"signature", signatureText(f.Integrity.Signature), ""})
 	if f.HeaderLength > 0 {
-		header := console.Plural(int(f.HeaderLength), "byte")
+		header := display.Plural(int(f.HeaderLength), "byte")
 		if f.Format == bind.CPB {
 			header += ", CRC valid"
 		}
@@ -220,7 +221,7 @@ func kernelRows(f bind.Facts) []row {
 		return []row{{"kernel part", "no such header", "no U-Boot header at 0x40"}}
 	}
 	k := f.Kernel.Value
-	state := kernelState(f) + ", " + console.Bytes(k.Length)
+	state := kernelState(f) + ", " + display.Bytes(k.Length)
 	if f.Integrity.Kernel == bind.NotRead {
 		state = "CRC not checked, header intact"
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -36,7 +37,7 @@ func (h *Store) AddPins(ctx context.Context, peer string, pins []trust.Pin, comm
 		return h.SayTrusted(peer, nil, "its key is already known")
 	}
 	if total > len(added) {
-		h.Console.NoteAbout("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", console.Plural(total, "key"), peer))
+		h.Console.NoteAbout("note", peer, fmt.Sprintf("now has %s, and may present any of them; to remove one: cpupdate trust remove %s --pin sha256:...", display.Plural(total, "key"), peer))
 	}
 	return h.SayTrusted(peer, added, "its key is known from now on: "+path)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 )
 
 // Options are the flags of pack.
@@ -106,7 +107,7 @@ func packDryRun(ctx context.Context, con *console.Console, o Options, build buil
 		return err
 	}
 	return con.Print(packDryRunDoc{true, o.Output, 1, count.n}, func(w io.Writer) {
-		fmt.Fprintf(w, "would write %s, %s\n", console.Escape(o.Output), console.Bytes(count.n))
+		fmt.Fprintf(w, "would write %s, %s\n", console.Escape(o.Output), display.Bytes(count.n))
 	})
 }
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
 
@@ -78,7 +78,7 @@ func (v *view) forms(count waveStatus, now time.Time) []string {
 	way, waiting, left := number(count.OnWay, "on their way"), number(count.Waiting, "waiting"), v.left(now)
 	silent := ""
 	if quiet := now.Sub(v.f.Last); v.watch && quiet > silentTime {
-		silent = "nothing for " + console.Rough(quiet)
+		silent = "nothing for " + display.Rough(quiet)
 		left = ""
 	}
 	var forms []string
@@ -116,5 +116,5 @@ func (v *view) left(now time.Time) string {
 	s := v.f.Saved
 	wave := s.Plan
 	wave.Waves = wave.Waves[v.wave : v.wave+1]
-	return console.Rough(wave.Forecast(s.State(causes), one, now).Takes) + " left"
+	return display.Rough(wave.Forecast(s.State(causes), one, now).Takes) + " left"
 }

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
@@ -40,7 +40,7 @@ func (p *planner) checkSites(plan rollout.Plan) error {
 		}
 	}
 	if n > 0 {
-		return exit.Errorf(exit.CodeSettings, "add a column site to the phone list: the name that the worker there has with --site", "%s without a site, such as %s: no worker would update them", console.Plural(n, "phone"), first)
+		return exit.Errorf(exit.CodeSettings, "add a column site to the phone list: the name that the worker there has with --site", "%s without a site, such as %s: no worker would update them", display.Plural(n, "phone"), first)
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func runCentre(ctx context.Context, env Env, o RunOptions, name string) error {
 		if err := queueOf(env, ledger).Offer(ctx, name, sitesToOffer(f.Saved)...); err != nil {
 			return failure(env, name, err)
 		}
-		env.Console.NoteAbout("note", name, "offered to the workers of "+console.Plural(len(sitesToOffer(f.Saved)), "site"))
+		env.Console.NoteAbout("note", name, "offered to the workers of "+display.Plural(len(sitesToOffer(f.Saved)), "site"))
 		noteOthers(ctx, env, ledger, f.Saved)
 	}
 	env.Console.KeepPipes()

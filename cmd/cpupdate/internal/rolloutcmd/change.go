@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -73,7 +73,7 @@ func Apply(ctx context.Context, env Env, change Change, o ChangeOptions, name st
 		phones := saved.Failed(causes, only...)
 		doc.Phones = len(phones)
 		err = rollout.Retry(ctx, ledger, saved, phones, by, o.Reason, causes)
-		said = console.Plural(len(phones), "phone") + " may begin anew; to go on: " + goOn(ctx, ledger, typed(env, name), name)
+		said = display.Plural(len(phones), "phone") + " may begin anew; to go on: " + goOn(ctx, ledger, typed(env, name), name)
 	}
 	if errors.Is(err, rollout.ErrNothing) {
 		err = fmt.Errorf("%w: %s", err, nothing(change, len(only) > 0))

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
@@ -29,7 +29,7 @@ func (e *busyError) Error() string {
 		did = "instructed"
 	}
 	return fmt.Sprintf("%s may be on %s way by a run with the journal %s, which %s %s at %s: no phone is begun until %s",
-		console.Plural(e.phones, "phone"), whose, e.file, did, e.first, e.busy.At.Local().Format(time.DateTime), e.until.Local().Format(time.DateTime))
+		display.Plural(e.phones, "phone"), whose, e.file, did, e.first, e.busy.At.Local().Format(time.DateTime), e.until.Local().Format(time.DateTime))
 }
 
 // whyBusy says why nothing is begun.

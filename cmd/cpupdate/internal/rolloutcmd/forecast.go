@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -71,7 +71,7 @@ func (f forecast) document() *forecastDocument {
 
 // text returns the forecast as a sentence: "412 phones, about 3 h 10 min, ends 04:10".
 func (f forecast) text() string {
-	text := fmt.Sprintf("%s, about %s, ends %s", console.Plural(f.Phones, "phone"), console.Rough(f.Takes), moment(f.Ends, f.now))
+	text := fmt.Sprintf("%s, about %s, ends %s", display.Plural(f.Phones, "phone"), display.Rough(f.Takes), moment(f.Ends, f.now))
 	if f.Missed > 0 {
 		closes := f.plan.Rules.Window.Closes(f.plan.Rules.Window.Next(f.now))
 		text += fmt.Sprintf("; %d will not be begun before the window closes at %s", f.Missed, closes.Format("15:04"))
@@ -79,11 +79,11 @@ func (f forecast) text() string {
 	if pauses(f.plan) {
 		text += "; without the pauses for people"
 	}
-	each := spanText(f.one.Whole)
+	each := display.Took(f.one.Whole)
 	if f.measured == 0 {
 		return text + fmt.Sprintf(" (assumed: %s a phone; none was measured yet)", each)
 	}
-	return text + fmt.Sprintf(" (measured: %s a phone, with %s)", each, console.Plural(f.measured, "phone"))
+	return text + fmt.Sprintf(" (measured: %s a phone, with %s)", each, display.Plural(f.measured, "phone"))
 }
 
 // pauses reports whether a person has to open a wave.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -53,7 +54,7 @@ func List(ctx context.Context, env Env) error {
 		table := env.Console.Table(0)
 		table.Limit = 24
 		for _, r := range doc.Rollouts {
-			table.Row(console.Cells(r.Name, r.Time.Local().Format(time.DateTime), console.Plural(r.Phones, "phone"), r.text())...)
+			table.Row(console.Cells(r.Name, r.Time.Local().Format(time.DateTime), display.Plural(r.Phones, "phone"), r.text())...)
 		}
 		table.Draw(w)
 	})

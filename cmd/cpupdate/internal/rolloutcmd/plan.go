@@ -18,6 +18,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/bind"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -286,12 +287,12 @@ func (p *planner) text(plan rollout.Plan) func(io.Writer) {
 				left++
 			}
 		}
-		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, console.Plural(len(plan.Phones)-left, "phone"), console.Plural(len(plan.Waves), "wave"), left)
+		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, display.Plural(len(plan.Phones)-left, "phone"), display.Plural(len(plan.Waves), "wave"), left)
 		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(head)...))
 		writePermits(w, con, plan)
 		table := con.Table(2)
 		for _, wave := range plan.Waves {
-			table.Row(console.Cells(wave.Name, console.Plural(len(wave.Phones), "phone"), waveVersions(plan, wave))...)
+			table.Row(console.Cells(wave.Name, display.Plural(len(wave.Phones), "phone"), waveVersions(plan, wave))...)
 		}
 		table.Draw(w)
 		if left > 0 {
@@ -311,7 +312,7 @@ func noneFits(plan rollout.Plan) error {
 	var hints []string
 	reasons, phones := leftAlone(plan)
 	for _, why := range reasons[:min(named, len(reasons))] {
-		hints = append(hints, fmt.Sprintf("%s, such as %s: %s", console.Plural(len(phones[why]), "phone"), phones[why][0], why))
+		hints = append(hints, fmt.Sprintf("%s, such as %s: %s", display.Plural(len(phones[why]), "phone"), phones[why][0], why))
 	}
 	code := exit.CodeRefused
 	if slices.ContainsFunc(plan.Phones, func(p rollout.Phone) bool { return strings.HasPrefix(p.LeftWhy, "whether ") }) {
@@ -340,7 +341,7 @@ func writeLeft(w io.Writer, con *console.Console, plan rollout.Plan) {
 	reasons, phones := leftAlone(plan)
 	for _, why := range reasons {
 		all := phones[why]
-		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(console.Plural(len(all), "phone")+": "+why)...))
+		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(display.Plural(len(all), "phone")+": "+why)...))
 		if more := len(all) - named; more > 0 {
 			all = append(all[:named:named], fmt.Sprintf("and %d more", more))
 		}
@@ -377,7 +378,7 @@ func permitted(plan rollout.Plan) string {
 		}
 	}
 	if n > 0 {
-		parts = append(parts, fmt.Sprintf("overrides of the list for %s", console.Plural(n, "phone")))
+		parts = append(parts, fmt.Sprintf("overrides of the list for %s", display.Plural(n, "phone")))
 	}
 	if len(parts) == 0 {
 		return ""

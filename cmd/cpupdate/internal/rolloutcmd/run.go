@@ -16,6 +16,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -281,7 +282,7 @@ func (r *runner) target(i int) fleet.Target {
 // ask asks the person at the terminal whether the next wave may begin.
 func (r *runner) ask(ctx context.Context, s *rollout.Saved, d rollout.Decision) (bool, error) {
 	wave := s.Plan.Waves[d.Wave]
-	text := fmt.Sprintf("Begin wave %d of %d (%s, %s)? [yes/no] ", d.Wave+1, len(s.Plan.Waves), wave.Name, console.Plural(len(wave.Phones), "phone"))
+	text := fmt.Sprintf("Begin wave %d of %d (%s, %s)? [yes/no] ", d.Wave+1, len(s.Plan.Waves), wave.Name, display.Plural(len(wave.Phones), "phone"))
 	for {
 		answer, err := r.env.Console.Question(ctx, text, "yes", "no")
 		if err != nil || answer == "yes" || answer == "no" || answer == "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
@@ -96,7 +97,7 @@ func writeSites(w io.Writer, con *console.Console, sites []siteStatus) {
 		if name == "" {
 			name = "phones without a site"
 		}
-		table.Row(console.Cells("waits for", name, console.Plural(site.Left, "phone"), about)...)
+		table.Row(console.Cells("waits for", name, display.Plural(site.Left, "phone"), about)...)
 	}
 	table.Draw(w)
 }

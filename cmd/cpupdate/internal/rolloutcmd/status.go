@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -111,7 +112,7 @@ func lastText(f *rollout.Follower, name string, now time.Time) string {
 	}
 	last := "last event: " + f.Last.Local().Format(time.DateTime)
 	if ago := now.Sub(f.Last); ago >= time.Second {
-		last += fmt.Sprintf(" (%s ago)", spanText(ago))
+		last += fmt.Sprintf(" (%s ago)", display.Took(ago))
 	}
 	if who := originText(s.By); who != "" {
 		last += ", of a run by " + who
@@ -125,17 +126,6 @@ func lastText(f *rollout.Follower, name string, now time.Time) string {
 		return last + "; to go on: cpupdate rollout resume " + name + ", and if that run has ended: " + run
 	}
 	return last + "; if that run has ended, to go on: " + run
-}
-
-// spanText formats a time span: to the second up to two minutes, to the minute above.
-func spanText(d time.Duration) string {
-	if d < time.Second/2 {
-		return "0 s"
-	}
-	if d < 2*time.Minute {
-		return console.Span(d.Round(time.Second))
-	}
-	return console.Rough(d)
 }
 
 // originText returns "ada on laptop".
@@ -180,7 +170,7 @@ func textOf(doc statusDocument, con *console.Console, s *rollout.Saved, last str
 		writePermits(w, con, s.Plan)
 		table := con.Table(2)
 		for _, line := range doc.Waves {
-			table.Row(console.Cells(fmt.Sprintf("wave %d", line.Wave), line.Name, console.Plural(line.Phones, "phone"),
+			table.Row(console.Cells(fmt.Sprintf("wave %d", line.Wave), line.Name, display.Plural(line.Phones, "phone"),
 				fmt.Sprintf("%d updated, %d failed, %d on their way, %d waiting", line.Updated, line.Failed, line.OnWay, line.Waiting))...)
 		}
 		table.Draw(w)

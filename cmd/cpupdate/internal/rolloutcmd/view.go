@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
@@ -307,7 +308,7 @@ func (v *view) waveName(w int) string {
 func (v *view) beginWave(w int) string {
 	v.wave, v.since = w, time.Now()
 	count := waveOf(v.f.Saved, w)
-	line := v.waveName(w) + ": " + console.Plural(count.Phones, "phone")
+	line := v.waveName(w) + ": " + display.Plural(count.Phones, "phone")
 	if before := count.Updated + count.Failed; before > 0 {
 		line += fmt.Sprintf(", %d of them done before", before)
 	}
@@ -323,7 +324,7 @@ func (v *view) endWave() {
 	count := waveOf(v.f.Saved, v.wave)
 	line := fmt.Sprintf("%s ended: %d updated, %d failed", v.waveName(v.wave), count.Updated, count.Failed)
 	if !v.since.IsZero() {
-		line += ", in " + console.Span(time.Since(v.since))
+		line += ", in " + display.Span(time.Since(v.since))
 	}
 	ended := count.Updated+count.Failed == count.Phones
 	if v.wave = -1; ended && !v.con.JSON {
@@ -349,7 +350,7 @@ func (v *view) others(took, left int) {
 func othersTexts(took, left int) []string {
 	var texts []string
 	if took > 0 {
-		texts = append(texts, fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", console.Plural(took, "phone")))
+		texts = append(texts, fmt.Sprintf("another run instructed %s, and how that ended is not recorded: queried until --settle has passed since then, and not instructed again", display.Plural(took, "phone")))
 	}
 	switch left {
 	case 0:

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
@@ -211,7 +211,7 @@ func (w *worker) carry(ctx context.Context, lease *site.Lease) (rollout.Decision
 	if d := saved.Plan.Decide(saved.State(causes), time.Now()); d.Verb == rollout.Stop && len(d.Phones) == 0 {
 		return w.stopped(ctx, lease, saved)
 	}
-	w.tell(saved.Name, "begun", "begins: "+console.Plural(len(saved.Plan.Phones), "phone")+" here")
+	w.tell(saved.Name, "begun", "begins: "+display.Plural(len(saved.Plan.Phones), "phone")+" here")
 	store := site.Images{Ledger: w.ledger, Folder: w.o.Cache}
 	r := &runner{env: w.env, o: w.o.RunOptions, ledger: w.ledger, saved: saved, fetch: func(ctx context.Context, image rollout.Image) (string, error) {
 		path, err := store.Fetch(ctx, image.SHA256, image.Size)
@@ -336,7 +336,7 @@ func (w *worker) warnClock(name string, ahead time.Duration) {
 		ahead, how = -ahead, "behind"
 	}
 	if ahead > clockOff {
-		w.env.Console.NoteAbout("warning", name, fmt.Sprintf("the clock of this machine is %s %s the server's: windows and the time that phones may take (--settle) go by it; set it right", console.Span(ahead.Round(time.Second)), how))
+		w.env.Console.NoteAbout("warning", name, fmt.Sprintf("the clock of this machine is %s %s the server's: windows and the time that phones may take (--settle) go by it; set it right", display.Span(ahead.Round(time.Second)), how))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -155,7 +156,7 @@ func (r *Report) endText(e fleet.Event, p *phoneProgress) string {
 	case e.Outcome == fleet.Updated && e.Later:
 		return fmt.Sprintf("runs %s; an earlier run instructed it", Typed(e.Device))
 	case e.Outcome == fleet.Updated:
-		return fmt.Sprintf("%s -> %s, in %s", what, Typed(e.Device), console.Span(e.At.Sub(p.begun)))
+		return fmt.Sprintf("%s -> %s, in %s", what, Typed(e.Device), display.Span(e.At.Sub(p.begun)))
 	}
 	return what
 }
@@ -171,7 +172,7 @@ func settlingText(e fleet.Event) string {
 	default:
 		text += "it does not report its version"
 	}
-	return text + "; querying it again for at most " + console.Span(e.Limit) + "; keep it on power"
+	return text + "; querying it again for at most " + display.Span(e.Limit) + "; keep it on power"
 }
 
 // stepText describes a step.
@@ -179,7 +180,7 @@ func stepText(e fleet.Event) string {
 	text, what := string(e.Step), ""
 	switch {
 	case mayStart(e):
-		return fmt.Sprintf("%s; it may be restarting or installing, so keep it on power; trying again for at most %s", e.Err, console.Span(e.Limit))
+		return fmt.Sprintf("%s; it may be restarting or installing, so keep it on power; trying again for at most %s", e.Err, display.Span(e.Limit))
 	case e.Err != nil:
 		text = e.Err.Error()
 	case e.Step == fleet.StepVisited, e.Step == fleet.StepAnswered:
@@ -194,7 +195,7 @@ func stepText(e fleet.Event) string {
 		text, what = fmt.Sprintf("contact request sent (%s)", console.Nth(e.Attempt)), " for its call-back"
 	}
 	if e.Limit >= 100*time.Millisecond {
-		text += fmt.Sprintf("; waiting at most %s%s", console.Span(e.Limit), what)
+		text += fmt.Sprintf("; waiting at most %s%s", display.Span(e.Limit), what)
 	}
 	return text
 }
@@ -283,7 +284,7 @@ func (doc SummaryDoc) text() string {
 		kinds = append(kinds, fmt.Sprintf("%d %s", n, word))
 	}
 	slices.Sort(kinds)
-	text := fmt.Sprintf("%s: %s", console.Plural(doc.Phones, "phone"), strings.Join(append(parts, kinds...), ", "))
+	text := fmt.Sprintf("%s: %s", display.Plural(doc.Phones, "phone"), strings.Join(append(parts, kinds...), ", "))
 	if doc.Outcomes[string(fleet.Checked)] > 0 {
 		text += " (dry run: no update command was sent)"
 	}

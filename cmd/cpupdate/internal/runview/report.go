@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -59,7 +60,7 @@ func NewReport(con *console.Console, targets []fleet.Target, im *images.Image, s
 
 // NoteEarlier says how many of the phones an earlier run instructed, without a recorded end.
 func NoteEarlier(con *console.Console, n, of int, settle time.Duration) {
-	con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, of, console.Span(settle)))
+	con.NoteAbout("note", "the journal", fmt.Sprintf("an earlier run instructed %d of %d phones, and how that ended is not recorded: they are queried for up to %s (--settle) since then, and not instructed again", n, of, display.Span(settle)))
 }
 
 // NoteEarlier notes what phones said before an earlier run instructed them.
@@ -224,7 +225,7 @@ func (r *Report) one(e fleet.Event, p *phoneProgress) {
 		r.row(console.Plain, "fetch", fetchLine(e, p))
 	case fleet.StepRestarting:
 		r.endFetch()
-		r.noteAbout(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", console.Span(e.Limit)))
+		r.noteAbout(name, fmt.Sprintf("restarting; waiting at most %s for it to come back", display.Span(e.Limit)))
 	case fleet.StepBack:
 		r.back(p)
 	case fleet.StepSilent, fleet.StepSettling, fleet.StepCallError, fleet.StepUnknownCaller:
@@ -266,7 +267,7 @@ func (r *Report) instructed(e fleet.Event, p *phoneProgress) {
 		if r.Context.Transfer {
 			name, what = "form", "transfer form submitted"
 		}
-		r.row(console.Plain, name, fmt.Sprintf("%s; waiting at most %s for the next step", what, console.Span(e.Limit)))
+		r.row(console.Plain, name, fmt.Sprintf("%s; waiting at most %s for the next step", what, display.Span(e.Limit)))
 		r.line("  Keep the phone on LAN and power until the update is verified.")
 	}
 	r.startFetch()
@@ -276,7 +277,7 @@ func (r *Report) instructed(e fleet.Event, p *phoneProgress) {
 func (r *Report) inCall(e fleet.Event, p *phoneProgress) {
 	r.endFetch()
 	if !p.busy {
-		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; trying again for at most %s", console.Span(e.Limit)))
+		r.row(console.Yellow, "busy", fmt.Sprintf("in a call; trying again for at most %s", display.Span(e.Limit)))
 	}
 	p.busy = true
 }
@@ -291,7 +292,7 @@ func (r *Report) done(e fleet.Event, p *phoneProgress) {
 			r.row(console.Green, "verified", fmt.Sprintf("runs %s; an earlier run instructed it", Typed(e.Device)))
 			break
 		}
-		r.row(console.Green, "verified", fmt.Sprintf("runs %s, in %s", Typed(e.Device), console.Span(took)))
+		r.row(console.Green, "verified", fmt.Sprintf("runs %s, in %s", Typed(e.Device), display.Span(took)))
 	case fleet.Checked:
 		r.row(console.Yellow, "dry run", r.dryRunText())
 	case fleet.NothingToDo, fleet.Queried:
@@ -300,7 +301,7 @@ func (r *Report) done(e fleet.Event, p *phoneProgress) {
 
 // back shows that the phone has restarted.
 func (r *Report) back(p *phoneProgress) {
-	check := "its version is queried within " + console.Span(r.Interval)
+	check := "its version is queried within " + display.Span(r.Interval)
 	if p.pageOnly {
 		check = "its version is read from its web page"
 	}

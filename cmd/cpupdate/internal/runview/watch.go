@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/callback"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 )
@@ -88,9 +89,9 @@ func (w *Watch) Begin(s *callback.Server) (end func()) {
 func (w *Watch) beginning(patience time.Duration) string {
 	text := fmt.Sprintf("contact requests are sent to %d phones, which call back on port %d", len(w.targets), w.port)
 	if w.Web {
-		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", console.Span(min(patience, fleet.DefaultConfirmFirst)))
+		text += fmt.Sprintf("; a phone that does not call back within %s is identified by its web page only", display.Span(min(patience, fleet.DefaultConfirmFirst)))
 	}
-	return text + fmt.Sprintf("; waiting at most %s for each next step", console.Span(patience))
+	return text + fmt.Sprintf("; waiting at most %s for each next step", display.Span(patience))
 }
 
 // run shows the progress of the phones at each tick, if it has changed.

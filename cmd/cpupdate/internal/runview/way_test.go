@@ -12,6 +12,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
@@ -358,8 +359,8 @@ func TestStepText(t *testing.T) {
 		{fleet.Event{Step: fleet.StepAnswered, Text: "its words"}, []string{"its words"}},
 		{fleet.Event{Step: fleet.StepVisited, Text: "GET /"}, []string{"GET /"}},
 		{fleet.Event{Step: fleet.StepPage, Text: "start page"}, []string{"start page"}},
-		{fleet.Event{Step: fleet.StepContacted, Attempt: 2, Limit: 10 * time.Minute}, []string{console.Nth(2), console.Span(10 * time.Minute)}},
-		{fleet.Event{Step: fleet.StepBusy, Limit: 90 * time.Second}, []string{console.Span(90 * time.Second)}},
+		{fleet.Event{Step: fleet.StepContacted, Attempt: 2, Limit: 10 * time.Minute}, []string{console.Nth(2), display.Span(10 * time.Minute)}},
+		{fleet.Event{Step: fleet.StepBusy, Limit: 90 * time.Second}, []string{display.Span(90 * time.Second)}},
 		{fleet.Event{Step: fleet.StepReading}, []string{"reading"}},
 	} {
 		got := stepText(test.event)
@@ -381,7 +382,7 @@ func TestRateLine(t *testing.T) {
 		took time.Duration
 		want string
 	}{
-		{8 << 20, 2 * time.Second, "8.0 MiB in " + console.Span(2*time.Second) + ", 4.0 MiB/s"}, {8 << 20, 50 * time.Millisecond, "8.0 MiB"}, {0, time.Second, "0 bytes in " + console.Span(time.Second) + ", 0 bytes/s"},
+		{8 << 20, 2 * time.Second, "8.0 MiB in " + display.Span(2*time.Second) + ", 4.0 MiB/s"}, {8 << 20, 50 * time.Millisecond, "8.0 MiB"}, {0, time.Second, "0 bytes in " + display.Span(time.Second) + ", 0 bytes/s"},
 	} {
 		if got := rateLine(test.size, test.took); got != test.want {
 			t.Errorf("%d in %v: %q, want %q", test.size, test.took, got, test.want)

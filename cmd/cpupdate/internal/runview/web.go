@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 )
 
@@ -45,7 +46,7 @@ func (r *Report) web(e fleet.Event, p *phoneProgress) bool {
 			text = fmt.Sprintf("the transfer was not confirmed: %v", e.Err)
 		}
 		r.row(console.Plain, "answer", text)
-		r.noteAbout(name, "waiting at most "+console.Span(e.Limit)+" for it to restart")
+		r.noteAbout(name, "waiting at most "+display.Span(e.Limit)+" for it to restart")
 	case fleet.StepVisited:
 		if r.con.Verbose {
 			r.noteAbout(name, e.Text)
@@ -75,9 +76,9 @@ func answerLine(e fleet.Event) string {
 
 // rateLine returns "8.0 MiB in 2.1 s, 3.8 MiB/s".
 func rateLine(size int64, took time.Duration) string {
-	text := console.Bytes(size)
+	text := display.Bytes(size)
 	if took >= 100*time.Millisecond {
-		text += fmt.Sprintf(" in %s, %s/s", console.Span(took), console.Bytes(int64(float64(size)/took.Seconds())))
+		text += fmt.Sprintf(" in %s, %s/s", display.Span(took), display.Bytes(int64(float64(size)/took.Seconds())))
 	}
 	return text
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/phonesim"
 )
 
@@ -201,7 +202,7 @@ func (d simEventDoc) text(e phonesim.Event) string {
 	case phonesim.Started, phonesim.Installing:
 		what += " " + d.Version
 	case phonesim.Fetched, phonesim.FetchEnded, phonesim.Uploaded, phonesim.Cancelled:
-		what += " " + console.Bytes(e.Bytes)
+		what += " " + display.Bytes(e.Bytes)
 	}
 	if e.Detail != "" {
 		what += ": " + e.Detail
@@ -241,9 +242,9 @@ func newStateDoc(i int, s phonesim.State) stateDoc {
 
 func (d stateDoc) text() string {
 	text := fmt.Sprintf("%-3d %s  runs %s %s, %s; update command received %s, fetched %s (%s), %s", d.Phone, console.Escape(d.Address), console.Escape(d.SoftwareType),
-		console.Escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), console.Plural(d.Instructed, "time"), console.Plural(d.Fetches, "file"), console.Bytes(d.Bytes), console.Plural(d.Restarts, "restart"))
+		console.Escape(d.Version), strings.ReplaceAll(d.Status, "-", " "), display.Plural(d.Instructed, "time"), display.Plural(d.Fetches, "file"), display.Bytes(d.Bytes), display.Plural(d.Restarts, "restart"))
 	if d.Uploads > 0 || d.UploadBytes > 0 {
-		text += fmt.Sprintf("; uploaded %s (%s)", console.Plural(d.Uploads, "file"), console.Bytes(d.UploadBytes))
+		text += fmt.Sprintf("; uploaded %s (%s)", display.Plural(d.Uploads, "file"), display.Bytes(d.UploadBytes))
 	}
 	if d.Refusal != "" {
 		text += "; last image rejected: " + console.Escape(d.Refusal)

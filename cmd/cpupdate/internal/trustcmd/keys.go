@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/knownhosts"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 )
 
@@ -101,7 +102,7 @@ func Remove(ctx context.Context, con *console.Console, hosts *knownhosts.Store, 
 	}
 	doc := removedDoc{1, path, peer, removed}
 	return con.Print(doc, func(w io.Writer) {
-		fmt.Fprintf(w, "removed: %s of %s\n", console.Plural(removed, "key"), console.Escape(peer))
+		fmt.Fprintf(w, "removed: %s of %s\n", display.Plural(removed, "key"), console.Escape(peer))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/settings"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
@@ -49,7 +50,7 @@ type fitCell struct {
 // Failure returns the error for phones that no image fits, or nil.
 func (doc matrixDoc) Failure() error {
 	none := len(doc.Phones) - doc.Fitting - doc.Unknown
-	total := console.Plural(len(doc.Phones), "phone")
+	total := display.Plural(len(doc.Phones), "phone")
 	switch {
 	case none == 0 && doc.Unknown == 0:
 		return nil
@@ -65,7 +66,7 @@ func (doc matrixDoc) Failure() error {
 func NewMatrixDoc(ctx context.Context, loaded []*images.Image, passed []images.PassedOver, phones []hwcheck.ListedPhone, policy hwcheck.Policy) (matrixDoc, error) {
 	if pairs := len(usable(loaded)) * len(phones); pairs > maxPairs {
 		return matrixDoc{}, exit.Errorf(exit.CodeUsage, "check fewer images or a part of the list at a time", "%s and %s are %d pairs; the maximum is %d",
-			console.Plural(len(phones), "phone"), console.Plural(len(usable(loaded)), "image"), pairs, maxPairs)
+			display.Plural(len(phones), "phone"), display.Plural(len(usable(loaded)), "image"), pairs, maxPairs)
 	}
 	doc := matrixDoc{Schema: 1, Images: []images.Doc{}, PassedOver: append([]images.PassedOver{}, passed...)}
 	for _, im := range loaded {

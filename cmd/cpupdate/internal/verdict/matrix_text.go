@@ -8,6 +8,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 )
 
@@ -25,7 +26,7 @@ func MatrixText(w io.Writer, con *console.Console, images []*images.Image, doc m
 }
 
 func matrixHeadline(con *console.Console, doc matrixDoc) string {
-	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, console.Plural(len(doc.Phones), "phone"))
+	text := fmt.Sprintf("an image fits %d of %s", doc.Fitting, display.Plural(len(doc.Phones), "phone"))
 	if doc.Unknown > 0 {
 		text += fmt.Sprintf("; %d cannot be determined", doc.Unknown)
 	}
