@@ -102,6 +102,25 @@ func (s *session) awaitOwner(name string, owned bool) {
 	}
 }
 
+// awaitProcess waits until a process is on the bus. Others may come meanwhile, or have come a moment ago.
+func (s *session) awaitProcess(pid int) {
+	s.t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case signal := <-s.signals:
+			name, _ := signal.Body[0].(string)
+			var owner uint32
+			err := s.bus.BusObject().Call("org.freedesktop.DBus.GetConnectionUnixProcessID", 0, name).Store(&owner)
+			if err == nil && int(owner) == pid {
+				return
+			}
+		case <-limit:
+			s.t.Fatalf("process %d is not on the bus", pid)
+		}
+	}
+}
+
 // unlocked starts a keyring that is unlocked.
 func (s *session) unlocked() {
 	s.t.Helper()

@@ -96,9 +96,6 @@ func TestSystemKeyringTrouble(t *testing.T) {
 func (s *session) interruptWaiting() {
 	s.t.Helper()
 	stop(s.t, s.daemon.Process)
-	for len(s.signals) > 0 {
-		<-s.signals
-	}
 	cmd := exec.CommandContext(s.t.Context(), "cpupdate", "defaults", "test")
 	cmd.Env = s.environment()
 	var said bytes.Buffer
@@ -106,7 +103,7 @@ func (s *session) interruptWaiting() {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.awaitOwner(":", true) // it is on the bus
+	s.awaitProcess(cmd.Process.Pid)
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		s.t.Fatal(err)
 	}

@@ -89,31 +89,63 @@ func (p *Phone) holdPort(ctx context.Context, address string) (string, error) {
 		return address, nil
 	}
 	defer releasePort(p.holding)
-	here, err := p.c.Network.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		return "", fmt.Errorf("the phone's contact port: %w", err)
-	}
-	defer here.Close()
 	dial := p.dialSelf
 	if port != "0" {
-		dial = func(ctx context.Context, to net.Addr) (net.Conn, error) {
-			return dialFromPort(ctx, p.c.Network, address, to)
-		}
+		dial = p.dialFrom(address)
 	}
-	from, err := dial(ctx, here.Addr())
+	holding, err := p.connectItself(ctx, host, dial)
 	if err != nil && port != "0" {
 		return address, nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("the phone's contact port: %w", err)
 	}
+	p.holding = holding
+	_, port, _ = net.SplitHostPort(holding[0].LocalAddr().String())
+	return net.JoinHostPort(host, port), nil
+}
+
+// holdWhileDown takes the port of a listener that is closed, so that no other program on this machine gets it before the phone
+// is back, and returns what gives it up. Who connects to it is refused, as if nobody had it. Connections that have just ended may still have
+// the port: then it is tried again.
+func (p *Phone) holdWhileDown(ctx context.Context, address string) (release func()) {
+	if _, ok := p.c.Network.(systemNetwork); !ok {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	held := make(chan []net.Conn, 1)
+	go func() {
+		host, _, _ := net.SplitHostPort(address)
+		for {
+			holding, err := p.connectItself(ctx, host, p.dialFrom(address))
+			if err == nil || !pause(ctx, bindPause) {
+				held <- holding
+				return
+			}
+		}
+	}()
+	return func() {
+		stop()
+		releasePort(<-held)
+	}
+}
+
+// connectItself connects the phone to itself, and returns both ends: the first one has the port from which dial connects.
+func (p *Phone) connectItself(ctx context.Context, host string, dial func(ctx context.Context, to net.Addr) (net.Conn, error)) ([]net.Conn, error) {
+	here, err := p.c.Network.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return nil, err
+	}
+	defer here.Close()
+	from, err := dial(ctx, here.Addr())
+	if err != nil {
+		return nil, err
+	}
 	to, err := here.Accept()
 	if err != nil {
-		return "", fmt.Errorf("the phone's contact port: %w", errors.Join(err, from.Close()))
+		return nil, errors.Join(err, from.Close())
 	}
-	p.holding = []net.Conn{from, to}
-	_, port, _ = net.SplitHostPort(from.LocalAddr().String())
-	return net.JoinHostPort(host, port), nil
+	return []net.Conn{from, to}, nil
 }
 
 // releasePort closes the connections that have a port with a reset, so that the port is free at once.
@@ -132,16 +164,18 @@ func (p *Phone) dialSelf(ctx context.Context, to net.Addr) (net.Conn, error) {
 	return p.c.Network.DialFrom(ctx, at.Addr(), "tcp", to.String())
 }
 
-// dialFromPort connects from an address with its port, on the system's network.
-func dialFromPort(ctx context.Context, network Network, from string, to net.Addr) (net.Conn, error) {
-	if _, ok := network.(systemNetwork); !ok {
-		return nil, errors.ErrUnsupported
+// dialFrom returns what connects from an address with its port, on the system's network.
+func (p *Phone) dialFrom(from string) func(ctx context.Context, to net.Addr) (net.Conn, error) {
+	return func(ctx context.Context, to net.Addr) (net.Conn, error) {
+		if _, ok := p.c.Network.(systemNetwork); !ok {
+			return nil, errors.ErrUnsupported
+		}
+		local, err := net.ResolveTCPAddr("tcp", from)
+		if err != nil {
+			return nil, err
+		}
+		return (&net.Dialer{LocalAddr: local}).DialContext(ctx, "tcp", to.String())
 	}
-	local, err := net.ResolveTCPAddr("tcp", from)
-	if err != nil {
-		return nil, err
-	}
-	return (&net.Dialer{LocalAddr: local}).DialContext(ctx, "tcp", to.String())
 }
 
 // closeAll closes listeners that have no connections yet.
@@ -197,7 +231,10 @@ func (r *boot) serve(ctx context.Context, d *listener) {
 		open, crash := context.WithCancel(ctx)
 		r.accept(open, crash, d)
 		crash()
-		if !pause(ctx, max(r.p.c.RestartTime, bindPause)) {
+		release := r.p.holdWhileDown(ctx, d.address)
+		down := pause(ctx, max(r.p.c.RestartTime, bindPause))
+		release()
+		if !down {
 			return
 		}
 		again, err := r.p.listenOn(ctx, d)

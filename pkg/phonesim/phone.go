@@ -137,11 +137,8 @@ func (p *Phone) run(ctx context.Context, r *boot, listeners []*listener, at addr
 		}
 		p.set(func(s *State) { s.Status = StatusRestarting })
 		p.report(Event{Kind: Restarting})
-		if !pause(ctx, p.c.RestartTime) {
+		if !p.stayDown(ctx, listeners) {
 			return
-		}
-		if p.c.Down != nil {
-			p.c.Down(ctx)
 		}
 		at = p.current(at, listeners)
 		if next.update {
@@ -158,6 +155,20 @@ func (p *Phone) run(ctx context.Context, r *boot, listeners []*listener, at addr
 		r = p.newBoot()
 		p.report(Event{Kind: Started})
 	}
+}
+
+// stayDown is the time in which the phone restarts. It reports whether the phone comes back.
+func (p *Phone) stayDown(ctx context.Context, listeners []*listener) bool {
+	for _, d := range listeners {
+		defer p.holdWhileDown(ctx, d.address)()
+	}
+	if !pause(ctx, p.c.RestartTime) {
+		return false
+	}
+	if p.c.Down != nil {
+		p.c.Down(ctx)
+	}
+	return true
 }
 
 // applyUpdate makes the phone what it is after an update, and returns where it will listen.
