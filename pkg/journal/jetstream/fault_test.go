@@ -204,9 +204,9 @@ func TestServerGone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	p := natstest.NewProxy(t, s)
-	const soon = 100 * time.Millisecond
-	l := open(t, jetstream.Options{URL: p.URL(), Wait: soon})
+	l := open(t, jetstream.Options{URL: p.URL(), Wait: long})
 	seq := add(t, l, key, 0, "1")
+	l.SetWait(100 * time.Millisecond)
 	p.Lead(nil)
 	p.Cut()
 	check := func(what string, err error) {
