@@ -10,14 +10,9 @@ import (
 // Whatever a file is called, its name reaches a terminal and JSON as text.
 func TestEscape(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain Größe 日本":                       "plain Größe 日本",
-		"\x1b[2J":                              `\u{1b}[2J`,
-		"a\nb\rc\x00":                          `a\u{a}b\u{d}c\u{0}`,
-		"\u009b31m":                            `\u{9b}31m`,
-		"\u202eabc\u2066":                      `\u{202e}abc\u{2066}`,
-		"\xff\xc3":                             `\xff\xc3`,
-		"\u2800\u3164\u115f\u1160\uffa0\ufe0f": `\u{2800}\u{3164}\u{115f}\u{1160}\u{ffa0}\u{fe0f}`,
-		strings.Repeat("x", 5000):              strings.Repeat("x", 2048) + "...",
+		"plain Größe 日本":          "plain Größe 日本",
+		"\x1b[2J":                 `\u{1b}[2J`, // the rest stands in package display
+		strings.Repeat("x", 5000): strings.Repeat("x", 2048) + "...",
 	} {
 		if got := Escape(text); got != want {
 			t.Errorf("escape(%.40q) = %.60q, want %.60q", text, got, want)
