@@ -55,7 +55,7 @@ func TestDoctorPhone(t *testing.T) {
 		}},
 		"silent":       {nil, doctorPhone("contact-silent", "--timeout", "2s"), exit.CodeUnreachable, []string{"phone/contact-port ok", "phone/call-back failed"}},
 		"no phone":     {nil, doctorPhone("contact-garbage"), exit.CodeRejected, []string{"phone/call-back failed .* check the address"}},
-		"old":          {nil, doctorPhone("tls-1.0-only", "--patience", "4s"), exit.CodeSettings, []string{"phone/call-back failed .*--legacy-tls"}},
+		"old":          {nil, doctorPhone("tls-1.0-only", "--patience", "8s"), exit.CodeSettings, []string{"phone/call-back failed .*--legacy-tls"}},
 		"old, allowed": {nil, doctorPhone("tls-1.0-only", "--legacy-tls"), exit.CodeOK, []string{"phone/call-back ok"}},
 		"hostile":      {nil, doctorPhone("hostile-text user-pwd"), exit.CodeOK, []string{"phone/runs ok"}},
 		"not there": {nil, func(t *testing.T) []string { return []string{"127.0.0.1:" + freePort(t), "--serve"} }, exit.CodeUnreachable, []string{

@@ -39,7 +39,7 @@ func arrows() map[string][]string {
 		"pkg/journal/jetstream": {
 			module + "pkg/journal", "github.com/nats-io/nats.go", "github.com/nats-io/nats.go/jetstream", "golang.org/x/sync/errgroup",
 		},
-		"pkg/journal/sqlite": {module + "pkg/journal", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
+		"pkg/journal/sqlite": {module + "pkg/journal", "golang.org/x/sync/semaphore", "modernc.org/sqlite", "modernc.org/sqlite/lib"},
 		"pkg/rollout": {
 			module + "pkg/bind", module + "pkg/fleet", module + "pkg/hwcheck", module + "pkg/journal", "golang.org/x/sync/errgroup", "golang.org/x/sync/semaphore", "golang.org/x/time/rate",
 		},

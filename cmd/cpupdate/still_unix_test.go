@@ -17,11 +17,11 @@ func TestStoppedPush(t *testing.T) {
 	t.Parallel()
 	events := make(chan phonesim.Event, 1000)
 	phone := startPhone(t, "", func(c *phonesim.Config) {
-		c.RestartTime = 8 * time.Second
+		c.RestartTime = 12 * time.Second
 		c.Event = func(e phonesim.Event) { events <- e }
 	})
 	args := append([]string{"push", newImageOf(t, 1<<10), phone.Address(), "--serve", "--json", "--verbose", "--hw-level", "3"}, serviceFlags(t)...)
-	p, errOut := startProcess(t, append(args, "--patience", "2s", "--probe-interval", "50ms")...)
+	p, errOut := startProcess(t, append(args, "--patience", "6s", "--probe-interval", "50ms")...)
 	go func() {
 		said, _ := io.ReadAll(errOut)
 		p.err <- string(said)

@@ -26,6 +26,7 @@ var (
 	ErrBusy     = errors.New("in use by another process")
 	ErrGone     = errors.New("removed or replaced")
 	ErrNoShare  = errors.New("on a drive that cannot share memory")
+	ErrFiles    = errors.New("too many open files")
 	ErrIO       = errors.New("cannot be read or written")
 
 	ErrUnreachable = errors.New("cannot be reached") // a server

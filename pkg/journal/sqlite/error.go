@@ -39,8 +39,34 @@ func (l *Ledger) system(err error) error {
 		return failure(l.path, journal.ErrReadOnly, "cannot be opened for writing: choose a file in a folder of yours", err)
 	case errors.Is(err, syscall.ENOSPC):
 		return failure(l.path, journal.ErrFull, "cannot be extended: no space is left on the disk", err)
+	case lacksFiles(err):
+		return failure(l.path, journal.ErrFiles, "cannot be opened: this machine allows no more open files", err)
 	}
 	return failure(l.path, journal.ErrIO, "cannot be opened", err)
+}
+
+// lacksFiles reports whether an error says that this process or machine allows no more open files.
+func lacksFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// filesOpen is how many files a connection opens at most: the journal, and those with -wal and -shm at the end.
+const filesOpen = 3
+
+// unopened returns the error about a file that SQLite could not open. SQLite does not say why: whether so many files can be opened is
+// tried here, with another file: closing a handle of the journal would take the locks of its connections away.
+func (l *Ledger) unopened(cause error) error {
+	for range filesOpen {
+		file, err := os.Open(os.DevNull)
+		if lacksFiles(err) {
+			return l.system(errors.Unwrap(err))
+		}
+		if err == nil {
+			defer func() { _ = file.Close() }()
+		}
+	}
+	text, kind := explained(code.SQLITE_CANTOPEN)
+	return failure(l.path, kind, text, cause)
 }
 
 // present reports with an error that the file was removed or replaced since it was opened: what is written now is in no file
@@ -67,6 +93,8 @@ func (l *Ledger) explain(ctx context.Context, err error) error {
 		return failure(l.path, journal.ErrIO, "cannot be used", err)
 	case raw.Code() == code.SQLITE_INTERRUPT && ctx.Err() != nil:
 		return context.Cause(ctx)
+	case raw.Code()&0xff == code.SQLITE_CANTOPEN:
+		return l.unopened(err)
 	}
 	text, kind := explained(raw.Code())
 	return failure(l.path, kind, text, err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	driver "modernc.org/sqlite"
 	code "modernc.org/sqlite/lib"
 
@@ -30,10 +31,12 @@ type Ledger struct {
 	file   fs.FileInfo // what was opened
 	write  *sql.DB     // one connection
 	read   *sql.DB
+	begins *semaphore.Weighted // who begins to read
 }
 
 // Open opens the journal in a file. It makes the file and the folders above it if they do not exist, for this user alone. An
-// older file is migrated, after a copy of it was made beside it. The error is a [*journal.Error] or the context's cause.
+// older file is migrated, after a copy of it was made beside it. A process opens a file once at a time: on Unix, a second Open takes the
+// locks of the first one away. The error is a [*journal.Error] or the context's cause.
 func Open(ctx context.Context, path string) (*Ledger, error) {
 	return open(ctx, path, current(), busyTimeout)
 }
@@ -44,7 +47,7 @@ func open(ctx context.Context, path string, f format, busy time.Duration) (_ *Le
 	if err != nil {
 		return nil, failure(path, journal.ErrIO, "has no absolute name", err)
 	}
-	l := &Ledger{path: absolute, format: f}
+	l := &Ledger{path: absolute, format: f, begins: semaphore.NewWeighted(1)}
 	if err := l.place(); err != nil {
 		return nil, err
 	}

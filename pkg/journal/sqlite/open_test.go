@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	code "modernc.org/sqlite/lib"
 
 	"github.com/cpupdate/cpupdate/internal/journaltest"
@@ -364,6 +365,41 @@ func TestMark(t *testing.T) {
 	must(t, err)
 	if got := string(content[68:72]); got != "CPUj" || binary.BigEndian.Uint32(content[60:]) != 1 {
 		t.Errorf("application_id %q, user_version %d", got, binary.BigEndian.Uint32(content[60:]))
+	}
+}
+
+// TestFewConnections reads about many phones at a time, each time within another loop over what was read: that takes one connection.
+// Loops over more events than are read ahead have one each, and none waits for another.
+func TestFewConnections(t *testing.T) {
+	for _, events := range []int{5, ahead - 1, ahead + 1} {
+		l := opened(t, made(t, events))
+		var group errgroup.Group
+		for range 8 {
+			group.Go(func() error {
+				outer, inner := 0, 0
+				for _, err := range l.Read(t.Context(), key) {
+					if outer++; err != nil {
+						return err
+					}
+					if outer%(events/2) != 0 {
+						continue
+					}
+					for _, err := range l.Read(t.Context(), key) {
+						if inner++; err != nil {
+							return err
+						}
+					}
+				}
+				if outer != events || inner != 2*events {
+					return fmt.Errorf("%d and %d events", outer, inner)
+				}
+				return nil
+			})
+		}
+		must(t, group.Wait())
+		if s := l.read.Stats(); events < ahead && s.OpenConnections+int(s.MaxIdleClosed) > 1 {
+			t.Errorf("%d events: %d connections, %d more were closed", events, s.OpenConnections, s.MaxIdleClosed)
+		}
 	}
 }
 

@@ -113,38 +113,66 @@ func (l *Ledger) records(ctx context.Context, where string, args ...any) iter.Se
 	})
 }
 
-// rows returns what a function makes of each row of a query.
+// ahead is how many rows of a query are read before the first of them is returned.
+const ahead = 256
+
+// rows returns what a function makes of each row of a query. A query with few rows is over before the first of them is returned: its
+// connection is free for what is read next, and so a process keeps few files open however many phones it reads about at a time.
 func rows[T any](ctx context.Context, l *Ledger, query string, args []any, row func(scan func(...any) error) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var zero T
-		version, err := l.version(ctx, l.read)
-		if err == nil && version != l.format.version {
-			err = l.newer(version)
+		first, more, err := begin(ctx, l, query, args, row)
+		if more != nil {
+			defer func() { _ = more.Close() }()
 		}
-		if err != nil {
-			yield(zero, l.explain(ctx, err))
-			return
-		}
-		found, err := l.read.QueryContext(ctx, query, args...)
-		if err != nil {
-			yield(zero, l.explain(ctx, err))
-			return
-		}
-		defer func() { _ = found.Close() }()
-		for found.Next() {
-			value, err := row(found.Scan)
-			if err != nil {
-				yield(zero, l.explain(ctx, err))
-				return
-			}
+		for _, value := range first {
 			if !yield(value, nil) {
 				return
 			}
 		}
-		if err := found.Err(); err != nil {
+		for err == nil && more != nil && more.Next() {
+			var value T
+			if value, err = row(more.Scan); err == nil && !yield(value, nil) {
+				return
+			}
+		}
+		if err == nil && more != nil {
+			err = more.Err()
+		}
+		if err != nil {
+			var zero T
 			yield(zero, l.explain(ctx, err))
 		}
 	}
+}
+
+// begin begins a query. It returns the first rows, and the others if there are any. One query at a time is begun.
+func begin[T any](ctx context.Context, l *Ledger, query string, args []any, row func(scan func(...any) error) (T, error)) (first []T, more *sql.Rows, err error) {
+	if err := l.begins.Acquire(ctx, 1); err != nil {
+		return nil, nil, err
+	}
+	defer l.begins.Release(1)
+	version, err := l.version(ctx, l.read)
+	if err == nil && version != l.format.version {
+		err = l.newer(version)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := l.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for len(first) < ahead {
+		if !found.Next() {
+			return first, nil, errors.Join(found.Err(), found.Close())
+		}
+		value, err := row(found.Scan)
+		if err != nil {
+			return first, nil, errors.Join(err, found.Close())
+		}
+		first = append(first, value)
+	}
+	return first, found, nil
 }
 
 // Rollouts implements [journal.Ledger].

@@ -11,6 +11,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/verdict"
 	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -142,6 +143,10 @@ func (row PhoneRow) hintFor(name string, in Context, r fleet.Result) string {
 		return "calls from its address reach this machine, so no firewall is the cause; " + table[at].Hint
 	}
 	switch {
+	case f.Kind == fleet.KindNotRecorded:
+		if own := (*exit.Error)(nil); errors.As(record.Error(f.Err), &own) && len(own.Hints) > 0 {
+			return own.Hints[0]
+		}
 	case r.Later && (f.Kind == fleet.KindUnproven || f.Kind == fleet.KindNoAnswer):
 		again := "push again"
 		if in.Rollout != "" {

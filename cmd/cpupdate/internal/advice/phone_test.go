@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/transfer/serve"
 	"github.com/cpupdate/cpupdate/pkg/trust"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
@@ -96,6 +97,20 @@ func (noRoomError) Lacks() string { return "room" }
 
 // tables are all rows about phones.
 func tables() []PhoneRow { return slices.Concat(PhoneTable(), WebTable()) }
+
+// TestNotRecordedHint checks that the hint is about what the journal lacks.
+func TestNotRecordedHint(t *testing.T) {
+	for want, cause := range map[string]error{
+		"ulimit -n 4096":                       &journal.Error{Place: "journal.db", Kind: journal.ErrFiles, Text: "cannot be opened"},
+		"make room on that disk":               &journal.Error{Place: "journal.db", Kind: journal.ErrFull, Text: "cannot be extended"},
+		"make room on the disk of the journal": errors.New("lost"),
+	} {
+		f := PhoneFailure("192.0.2.1", Context{}, fleet.Result{Failure: &fleet.Failure{Kind: fleet.KindNotRecorded, Msg: "left alone", Err: cause}})
+		if f.Code != exit.CodeSettings || len(f.Hints) != 1 || !strings.Contains(f.Hints[0], want) {
+			t.Errorf("%v: %v, %q, want %q", cause, f.Code, f.Hints, want)
+		}
+	}
+}
 
 // TestPhoneTables checks that each kind has one row with a hint, and that each row yields its exit codes and hints.
 func TestPhoneTables(t *testing.T) {

@@ -198,4 +198,4 @@ func typedWords(words []string) string {
 }
 
 // demoPayload returns a stand-in for the firmware: some MiB, the same everywhere.
-func demoPayload() []byte { return bytes.Repeat([]byte("payload of the demo\n"), 4<<20/20) }
+func demoPayload() []byte { return bytes.Repeat([]byte("payload of the demo\n"), 1<<20/20) }

@@ -35,7 +35,7 @@ func TestStore(t *testing.T) {
 		t.Error("a journal is opened without a folder")
 	}
 	seen := map[string]bool{}
-	for _, kind := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrForeign, journal.ErrNewer, journal.ErrDamaged, journal.ErrBusy, journal.ErrNoShare, journal.ErrGone, journal.ErrIO} {
+	for _, kind := range []error{journal.ErrFull, journal.ErrReadOnly, journal.ErrForeign, journal.ErrNewer, journal.ErrDamaged, journal.ErrBusy, journal.ErrNoShare, journal.ErrFiles, journal.ErrGone, journal.ErrIO} {
 		own := (*exit.Error)(nil)
 		err := record.Error(&journal.Error{Place: "x", Kind: kind, Text: "fails"})
 		if !errors.As(err, &own) || own.Code != exit.CodeSettings || len(own.Hints) != 1 || seen[own.Hints[0]] || !errors.Is(err, kind) {
