@@ -117,7 +117,7 @@ func (s *phoneSite) short() string {
 func (s *phoneSite) run(line string, run func(string) string) string {
 	short := s.short()
 	if strings.Contains(line, "site.csv") {
-		short += " --patience 15s"
+		short += " --patience 8s"
 	}
 	command, after, _ := strings.Cut(line, ";")
 	if after != "" {
