@@ -38,6 +38,9 @@ func (p *Proxy) judge(k *proxyConn, b []byte) (pass int, then Action) {
 		return 0, stay
 	}
 	pass = len(b)
+	if pass == 0 || !p.conns[k] {
+		return pass, None // it sent nothing more, or was cut before: the fault is for another one
+	}
 	f := p.fault
 	if k.payload && !k.struck && f.Action != None && k.sent+int64(pass) > f.After {
 		k.struck = true
