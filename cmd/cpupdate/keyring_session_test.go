@@ -89,7 +89,7 @@ func (s *session) environment() []string {
 // awaitOwner waits until a name of the bus gets an owner, or loses it.
 func (s *session) awaitOwner(name string, owned bool) {
 	s.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case signal := <-s.signals:
@@ -105,7 +105,7 @@ func (s *session) awaitOwner(name string, owned bool) {
 // awaitProcess waits until a process is on the bus. Others may come meanwhile, or have come a moment ago.
 func (s *session) awaitProcess(pid int) {
 	s.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case signal := <-s.signals:

@@ -195,7 +195,7 @@ func watchedPhone(t *testing.T) (phone *phonesim.Phone, events <-chan phonesim.E
 // quiet waits until the phone has done what it was told, if it was, and reports whether it was.
 func quiet(t *testing.T, phone *phonesim.Phone, events <-chan phonesim.Event) (instructed bool) {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case e := <-events:

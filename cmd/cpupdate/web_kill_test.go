@@ -89,7 +89,7 @@ func startWebPush(t *testing.T, args ...string) *pushProcess {
 
 func awaitEvent(t *testing.T, events <-chan phonesim.Event, kind phonesim.Kind) {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case e := <-events:

@@ -132,7 +132,7 @@ func send(t *testing.T, s server, silent bool, w want) {
 		MakeFolder: w.makeFolder, ReadBack: w.readBack, InPlace: w.inPlace, NoOverwrite: w.noOverwrite,
 	})
 	if ctx.Err() != nil {
-		t.Errorf("it took more than 20 s: %v", err)
+		t.Errorf("it took more than 2 minutes: %v", err)
 	}
 	s.WaitClosed()
 	t.Logf("%+v\n%v\n%s", location, err, told)

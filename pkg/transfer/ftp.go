@@ -288,10 +288,9 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 	return nil
 }
 
-// How long cleaning up may take: by default, after an interrupt, and when the server was silent already.
+// How long cleaning up may take: by default, and when the server was silent already.
 const (
 	cleanUpLimit     = 5 * time.Second
-	cancelledLimit   = time.Second
 	silentLimit      = 2 * time.Second
 	queryAfterSilent = 2 * time.Second
 )
@@ -302,7 +301,7 @@ func (s *ftpStore) cleanupContext(ctx context.Context) (context.Context, context
 	switch {
 	case s.o.CleanUp > 0:
 	case ctx.Err() != nil:
-		limit = min(limit, cancelledLimit)
+		limit = min(limit, interruptLimit)
 	case s.control != nil && s.control.late && s.control.broken:
 		limit = min(limit, silentLimit)
 	}

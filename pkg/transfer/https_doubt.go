@@ -145,7 +145,6 @@ func isSilence(err error) bool {
 
 const (
 	graceAfterSilence = 400 * time.Millisecond // for a server that was silent for longer than the limit
-	graceAfterCancel  = 900 * time.Millisecond // after an interrupt
 	graceAfterwards   = 5 * time.Second        // for looking and removing together
 )
 
@@ -154,7 +153,7 @@ const (
 func (p *httpsPut) cleanupContext(ctx context.Context, failure error) (context.Context, context.CancelFunc) {
 	switch {
 	case ctx.Err() != nil:
-		p.limitSilence(cmp.Or(p.o.CleanUp, graceAfterCancel))
+		p.limitSilence(cmp.Or(p.o.CleanUp, interruptLimit))
 	case isSilence(failure):
 		p.limitSilence(cmp.Or(p.o.CleanUp, graceAfterSilence))
 	}

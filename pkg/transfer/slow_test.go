@@ -166,3 +166,66 @@ func TestSlowServer(t *testing.T) {
 		})
 	}
 }
+
+// TestCancelOnSlowLine checks that after Ctrl-C there is time to clean up on a line on which every answer takes long.
+func TestCancelOnSlowLine(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 20
+	for method, serve := range map[transfer.Method]func(s *dripServer, cut chan<- struct{}, removed *atomic.Bool){
+		transfer.FTP: func(s *dripServer, cut chan<- struct{}, removed *atomic.Bool) {
+			s.listen(dripAddress, func(c net.Conn) {
+				slow := &slowReader{Conn: c, bytes: 4096, pause: 400 * time.Millisecond}
+				slow.on.Store(true)
+				ftpTalk(slow, ftpAnswers("SIZE", "550 no such file\r\n", "LIST", "550 no\r\n", "DELE", "250 gone\r\n"), map[string]func(net.Conn){
+					"STOR": func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, // it never says how that ended
+					"DELE": func(net.Conn) { removed.Store(true) },
+				})
+			})
+			s.listen(dripData, func(c net.Conn) {
+				if n, _ := io.CopyN(io.Discard, c, size/2); n > 0 {
+					cut <- struct{}{}
+					_, _ = io.Copy(io.Discard, c)
+				}
+			})
+		},
+		transfer.HTTPS: func(s *dripServer, cut chan<- struct{}, removed *atomic.Bool) {
+			s.listen(dripAddress, func(c net.Conn) {
+				secure := s.secure(c)
+				for in := bufio.NewReader(secure); ; {
+					r, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					if r.Method == http.MethodPut {
+						_, _ = io.CopyN(io.Discard, r.Body, size/2)
+						cut <- struct{}{}
+						_, _ = io.Copy(io.Discard, r.Body)
+						return
+					}
+					time.Sleep(1500 * time.Millisecond)
+					_, _ = io.WriteString(secure, badserver.Response(http.StatusNotFound, ""))
+					removed.Store(true) // at least it was looked up
+				}
+			})
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			certificate := testca.NewAuthority(t).Issue(nil)
+			s := &dripServer{t: t, config: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, network: memnet.New()}
+			cut, removed := make(chan struct{}), &atomic.Bool{}
+			serve(s, cut, removed)
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				<-cut
+				removed.Store(false)
+				cancel()
+			}()
+			a := transfer.Access{Method: method, Server: "192.0.2.1", Port: 8443, Username: "u", Password: secret.New("p")}
+			o := transfer.Options{Trust: trust.Policy{Pins: []trust.Pin{trust.PinOf(certificate.Leaf)}}, Dial: s.network.Dial}
+			_, err := put(ctx, a, o, upload(content(size)))
+			if e := (*transfer.Error)(nil); !errors.Is(err, context.Canceled) || errors.As(err, &e) && e.Left != "" || !removed.Load() {
+				t.Errorf("%s: removed %v: %v", method, removed.Load(), err)
+			}
+		})
+	}
+}

@@ -87,13 +87,17 @@ func (l *Location) proof(what Proof) {
 	}
 }
 
+// interruptLimit is how long cleaning up may take after an interrupt, when a person or a system waits for the end: a server far away, or a busy
+// machine, needs some seconds for a new connection and a login, and Windows ends a program after 5 s.
+const interruptLimit = 4 * time.Second
+
 // Options say how to talk to a server. The zero value of a field is its default.
 type Options struct {
 	Trust   trust.Policy  // which certificates and keys of the server are accepted
 	Timeout time.Duration // the idle limit, and the limit of each step before the file flows as a whole; 30 s if 0
 	Retries int           // how often to retry after a temporary error
 	Pause   time.Duration // before the first retry, growing twofold to sixteen times; 0.5 s if 0
-	CleanUp time.Duration // how long cleaning up may take after a failure or an interrupt; 0: up to 5 s, 1 s after an interrupt
+	CleanUp time.Duration // how long cleaning up may take after a failure or an interrupt; 0: up to 5 s, 4 s after an interrupt
 	Rate    int64         // the most bytes a second; 0 is no limit
 	// Dial connects to the server; nil means a TCP connection of this machine. The network is "tcp", the address HOST:PORT.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)

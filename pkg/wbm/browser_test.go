@@ -47,7 +47,7 @@ func browsedAs(t *testing.T, c phonesim.Config) (*phonesim.Phone, chan phonesim.
 // updated waits until the phone is back, and returns what it runs and the request that brought it.
 func updated(t *testing.T, phone *phonesim.Phone, events chan phonesim.Event) (string, *phonesim.Upload) {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case e := <-events:

@@ -75,7 +75,7 @@ func TestBrowserTransfer(t *testing.T) {
 // fetched waits until the phone is back, and returns what it runs.
 func fetched(t *testing.T, phone *phonesim.Phone, events chan phonesim.Event) string {
 	t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case e := <-events:

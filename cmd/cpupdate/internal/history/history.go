@@ -33,6 +33,7 @@ type run struct {
 	at      time.Time
 	planned journal.Planned
 	phones  []phone
+	damaged bool // its events cannot be read, and no phones are shown
 }
 
 // A phone is one phone of a run.
@@ -41,7 +42,8 @@ type phone struct {
 	state journal.State
 }
 
-// Run shows the runs, the newest first: all of them, or those with one phone. Times are shown in the time zone of now.
+// Run shows the runs, the newest first: all of them, or those with one phone. Times are shown in the time zone of now. Where the journal is
+// damaged, what can be read is shown before the error is returned.
 func Run(ctx context.Context, con *console.Console, store *record.Store, o Options, now time.Time) error {
 	since, err := parseSince(o.Since, now)
 	if err != nil {
@@ -55,19 +57,23 @@ func Run(ctx context.Context, con *console.Console, store *record.Store, o Optio
 		return err
 	}
 	var runs []run
+	var damage error
 	_, err = os.Stat(path)
 	switch missing := errors.Is(err, fs.ErrNotExist); {
 	case missing && store.Flag != "":
 		return exit.New(exit.CodeSettings, fmt.Errorf("--journal %s: there is no such file", exit.ShownArgument(path)), "check the name of the file")
 	case !missing:
-		if runs, err = read(ctx, store, o.Phone, since); err != nil {
-			return err
+		runs, damage = read(ctx, store, o.Phone, since)
+		if damage != nil && (len(runs) == 0 || !errors.Is(damage, journal.ErrDamaged)) {
+			return damage
 		}
 	}
 	if o.CSV {
-		return printCSV(con, runs)
+		err = printCSV(con, runs)
+	} else {
+		err = con.Print(document(runs), text(con, runs, o, path, now.Location()))
 	}
-	return con.Print(document(runs), text(con, runs, o, path, now.Location()))
+	return cmp.Or(err, damage)
 }
 
 // parseSince reads a time span back from now such as 48h or 7d, or a date such as 2026-11-01; zero for "".
@@ -89,7 +95,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, exit.Usage("history", "--since %s: must be a time span such as 48h or 7d, or a date such as 2026-11-01", exit.ShownArgument(text))
 }
 
-// read reads the runs from the journal.
+// read reads the runs from the journal. An error about damage comes with those that could be read, and with those whose phones could not.
 func read(ctx context.Context, store *record.Store, name string, since time.Time) ([]run, error) {
 	ledger, err := store.Open(ctx)
 	if err != nil {
@@ -101,21 +107,26 @@ func read(ctx context.Context, store *record.Store, name string, since time.Time
 		return nil, record.Error(err)
 	}
 	var runs []run
+	var damage error
 	for r, err := range ledger.Rollouts(ctx, journal.Filter{Since: since}) {
 		if err != nil {
-			return nil, record.Error(err)
+			return runs, record.Error(err)
 		}
 		if name != "" && len(of[r.Name]) == 0 {
 			continue
 		}
 		one := run{name: r.Name, at: r.First.At}
 		one.planned, _ = r.First.Body.(journal.Planned)
-		if one.phones, err = phones(ctx, ledger, r.Name, of[r.Name]); err != nil {
+		one.phones, err = phones(ctx, ledger, r.Name, of[r.Name])
+		switch one.damaged = errors.Is(err, journal.ErrDamaged); {
+		case one.damaged:
+			damage = cmp.Or(damage, record.Error(err))
+		case err != nil:
 			return nil, record.Error(err)
 		}
 		runs = append(runs, one)
 	}
-	return runs, nil
+	return runs, damage
 }
 
 // streams returns the streams of one phone, by run; nil for all phones. The phone is found in any notation of its address.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -263,5 +264,47 @@ func TestProblems(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(folder, record.FileName)); err == nil {
 		t.Error("looking made a journal")
+	}
+}
+
+// TestDamaged shows all but the run whose events cannot be read, in every form, and fails.
+func TestDamaged(t *testing.T) {
+	store := site(t)
+	path, err := store.Path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "UPDATE events SET data = '}' WHERE stream = (SELECT id FROM streams WHERE phone = '192.0.2.60')")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		o    Options
+		json bool
+		want []string
+	}{
+		{Options{}, false, []string{"rollout spring", "\n  its events cannot be read\n", "updated      192.0.2.50"}},
+		{Options{}, true, []string{`"name": "spring"`, `"phones": []`, `"damaged": true`, `"phone": "192.0.2.50"`}},
+		{Options{CSV: true}, false, []string{",192.0.2.50,"}},
+		{Options{Phone: "192.0.2.50"}, false, []string{"updated  192.0.2.50"}},
+		{Options{Phone: "192.0.2.60"}, false, []string{"its events cannot be read"}},
+	} {
+		out, err := show(t, store, row.o, row.json)
+		other := row.o.Phone == "192.0.2.50"
+		if own := (*exit.Error)(nil); errors.Is(err, journal.ErrDamaged) == other || errors.As(err, &own) == other {
+			t.Errorf("%+v: %v", row.o, err)
+		}
+		for _, want := range row.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%+v: %q is missing in\n%s", row.o, want, out)
+			}
+		}
+		if strings.Contains(out, "192.0.2.60") || strings.Contains(out, "phone.example") {
+			t.Errorf("%+v: of the damaged run, phones are shown\n%s", row.o, out)
+		}
 	}
 }

@@ -25,6 +25,8 @@ type runDoc struct {
 	Route  journal.Route   `json:"route"`
 	By     journal.Origin  `json:"by"`
 	Phones []phoneDoc      `json:"phones"`
+
+	Damaged bool `json:"damaged,omitempty"` // its events cannot be read, and no phones are shown
 }
 
 // A phoneDoc is one phone of a run.
@@ -48,7 +50,7 @@ func document(runs []run) historyDoc {
 	for _, r := range runs {
 		d := runDoc{
 			Name: r.name, Time: r.at.UTC().Format(time.RFC3339Nano), Images: append([]journal.Image{}, r.planned.Images...), Route: r.planned.Route,
-			By: r.planned.By, Phones: []phoneDoc{},
+			By: r.planned.By, Phones: []phoneDoc{}, Damaged: r.damaged,
 		}
 		for _, p := range r.phones {
 			d.Phones = append(d.Phones, phoneDoc{
@@ -112,6 +114,9 @@ func (r run) write(con *console.Console, w io.Writer, zone *time.Location) {
 	fmt.Fprintln(w, con.Layout(0, len(time.DateTime)).Line(console.Cells(stamp(r.at, zone), strings.Join(what, "; "))...))
 	if len(about) > 0 {
 		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(strings.Join(about, ", "))...))
+	}
+	if r.damaged {
+		fmt.Fprintln(w, con.Layout(2).Line(console.Red.Cell("its events cannot be read")))
 	}
 	results, addresses := 0, 0
 	for _, p := range r.phones {

@@ -1,6 +1,7 @@
 package rolloutcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,25 +29,40 @@ type listedLine struct {
 	Phones int       `json:"phones"`
 	Images []string  `json:"images"`
 
-	Next    string `json:"next"` // as in the status; incomplete: the plan was not written to its end, or this version cannot carry it out
+	Next    string `json:"next"` // as in the status; incomplete: the plan was not written to its end, or this version cannot carry it out; damaged: its events cannot be read
 	Updated int    `json:"updated"`
 	Failed  int    `json:"failed"`
 	Left    int    `json:"left_alone"`
 	Host    string `json:"host,omitempty"`
 }
 
-// List shows the rollouts, the newest first.
+// List shows the rollouts, the newest first. Where the events of one are damaged, the others are shown before the error is returned.
 func List(ctx context.Context, env Env) error {
-	doc := listDocument{1, []listedLine{}}
 	made, err := env.Journal.Exists()
 	if err != nil {
 		return err
 	}
+	lines := []listedLine{}
 	if made {
-		if doc.Rollouts, err = rollouts(ctx, env); err != nil {
+		ledger, err := env.Journal.Open(ctx)
+		if err != nil {
 			return err
 		}
+		defer ledger.Close()
+		var damage error
+		if lines, damage = rollouts(ctx, env, ledger); damage != nil {
+			if !errors.Is(damage, journal.ErrDamaged) || len(lines) == 0 {
+				return damage
+			}
+			return cmp.Or(list(env, lines), damage)
+		}
 	}
+	return list(env, lines)
+}
+
+// list prints the rollouts.
+func list(env Env, lines []listedLine) error {
+	doc := listDocument{1, lines}
 	return env.Console.Print(doc, func(w io.Writer) {
 		if len(doc.Rollouts) == 0 {
 			fmt.Fprintln(w, env.Console.Flags.Whole("there are no rollouts; to plan one: cpupdate rollout plan IMAGE --phones FILE"))
@@ -63,8 +79,11 @@ func List(ctx context.Context, env Env) error {
 // text says how a rollout stands, what it brings, and who planned it.
 func (r listedLine) text() string {
 	state := stateText(r.Next, "")
-	if r.Next == nextIncomplete {
+	switch r.Next {
+	case nextIncomplete:
 		state = "its plan cannot be carried out"
+	case nextDamaged:
+		return "its events cannot be read"
 	}
 	text := fmt.Sprintf("%s: %d updated, %d failed", state, r.Updated, r.Failed)
 	if r.Left > 0 {
@@ -79,20 +98,20 @@ func (r listedLine) text() string {
 	return text
 }
 
-// nextIncomplete says that nothing follows: the plan cannot be carried out.
-const nextIncomplete = "incomplete"
+// What is said of a rollout of which it is not known what follows.
+const (
+	nextIncomplete = "incomplete" // the plan cannot be carried out
+	nextDamaged    = "damaged"
+)
 
-// rollouts returns the rollouts of the journal, without pushes.
-func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
-	ledger, err := env.Journal.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer ledger.Close()
+// rollouts returns the rollouts of a journal, without pushes. An error about damage comes with those that could be read, and with a line
+// about each one whose events could not.
+func rollouts(ctx context.Context, env Env, ledger journal.Ledger) ([]listedLine, error) {
 	lines := []listedLine{}
+	var damage error
 	for r, err := range ledger.Rollouts(ctx, journal.Filter{}) {
 		if err != nil {
-			return nil, failure(env, "", err)
+			return lines, failure(env, "", err)
 		}
 		planned, ok := r.First.Body.(journal.Planned)
 		if !ok || planned.Push {
@@ -102,12 +121,15 @@ func rollouts(ctx context.Context, env Env) ([]listedLine, error) {
 		for _, image := range planned.Images {
 			line.Images = append(line.Images, image.Name)
 		}
-		if err := line.count(ctx, env, ledger); err != nil {
+		switch err := line.count(ctx, env, ledger); {
+		case errors.Is(err, journal.ErrDamaged):
+			line.Next, damage = nextDamaged, cmp.Or(damage, err)
+		case err != nil:
 			return nil, err
 		}
 		lines = append(lines, line)
 	}
-	return lines, nil
+	return lines, damage
 }
 
 // A kindReader is a ledger that reads some kinds of events faster than all of them.

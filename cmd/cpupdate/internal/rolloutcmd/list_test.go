@@ -2,13 +2,17 @@ package rolloutcmd
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
@@ -88,6 +92,51 @@ func TestListCounts(t *testing.T) {
 		other := listedLine{Name: "autumn"}
 		if err := other.count(t.Context(), Env{}, c.ledger); err != nil || other.Next != nextIncomplete {
 			t.Errorf("no plan: %+v, %v", other, err)
+		}
+	})
+}
+
+// A damagedLedger cannot read the events of one rollout.
+type damagedLedger struct {
+	journal.Ledger
+	name string
+}
+
+func (l damagedLedger) ReadAll(ctx context.Context, name string) iter.Seq2[journal.Record, error] {
+	if name != l.name {
+		return l.Ledger.ReadAll(ctx, name)
+	}
+	return func(yield func(journal.Record, error) bool) {
+		yield(journal.Record{}, &journal.Error{Place: "journal.db", Kind: journal.ErrDamaged, Text: "is damaged"})
+	}
+}
+
+// TestListDamaged lists all rollouts, also one whose events cannot be read.
+func TestListDamaged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newScene(t, rollout.Rules{Parallel: 1}, 1)
+		for _, name := range []string{"summer", "autumn"} {
+			time.Sleep(time.Second)
+			if err := rollout.Save(t.Context(), c.ledger, name, time.Now(), journal.Planned{}, c.load().Saved.Plan); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lines, err := rollouts(t.Context(), Env{Journal: &record.Store{}}, damagedLedger{c.ledger, "summer"})
+		own := (*exit.Error)(nil)
+		if !errors.Is(err, journal.ErrDamaged) || !errors.As(err, &own) || own.Code != exit.CodeSettings {
+			t.Errorf("error %v", err)
+		}
+		var got []string
+		for _, line := range lines {
+			got = append(got, line.Name+": "+line.text())
+		}
+		want := []string{"autumn: not complete: 0 updated, 0 failed", "summer: its events cannot be read", "spring: not complete: 0 updated, 0 failed"}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if err := list(Env{Console: c.con}, lines); err != nil || !strings.Contains(c.out.String(), "summer") {
+			t.Errorf("%v: %s", err, c.out.String())
 		}
 	})
 }

@@ -52,7 +52,7 @@ func TestDocsSchema(t *testing.T) {
 		schemas.Document{
 			Name: "rollout-list", Title: "The answer of rollout list, and of rollout status without a name", Description: "The rollouts of the journal, the newest first.",
 			Section: section, Shapes: []schemas.Shape{{Of: listDocument{}}},
-			Fields: map[string]*jsonschema.Schema{"rolloutcmd.listedLine.next": schemas.With(verbs, "incomplete")},
+			Fields: map[string]*jsonschema.Schema{"rolloutcmd.listedLine.next": schemas.With(verbs, nextIncomplete, nextDamaged)},
 		},
 		schemas.Document{
 			Name: "rollout-change", Title: "The answer of rollout pause, resume, stop and retry", Description: "What a person changed of a rollout.",
