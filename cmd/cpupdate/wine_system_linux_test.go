@@ -121,9 +121,8 @@ func testWindowsDoubleClick(t *testing.T, w *windows) {
 		t.Fatal(err)
 	}
 	click := func(line string) ran {
-		cmd := w.command(t.Context(), folder)
-		cmd.Args = []string{w.wine, program, `"` + drive + strings.ReplaceAll(w.program, "/", `\`) + `"` + line}
-		cmd.Stdin = strings.NewReader("\r\n")
+		cmd := w.start(t.Context(), program, `"`+drive+strings.ReplaceAll(w.program, "/", `\`)+`"`+line)
+		cmd.Dir, cmd.Stdin = folder, strings.NewReader("\r\n")
 		return runProcess(t, cmd)
 	}
 	click("").want(t, 1, "type powershell", `.\cpupdate demo`, "Press return")
