@@ -101,7 +101,11 @@ func (w *windows) typeLines(folder string, lines ...string) string {
 	if err := errors.Join(err, seekErr); err != nil {
 		w.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(w.t.Context(), w.wine, "cmd")
+	line := []string{w.wine, "cmd"}
+	if exec.CommandContext(w.t.Context(), "setarch", "-R", "true").Run() == nil { // see .ci/wine
+		line = append([]string{"setarch", "-R"}, line...)
+	}
+	cmd := exec.CommandContext(w.t.Context(), line[0], line[1:]...)
 	cmd.Dir, cmd.Env = folder, w.environ()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = typed, printed, printed
 	err = cmd.Run()

@@ -91,7 +91,7 @@ type Filter struct {
 
 // A Ledger keeps streams of events. It is safe for several goroutines, and for several processes with the same place.
 //
-// A sequence ends after its first error. A caller may append while it reads.
+// A sequence ends after its first error, except where a method says otherwise. A caller may append while it reads.
 type Ledger interface {
 	// Append adds events to a stream, all or none, and returns the place of the last one. They are durable when it returns
 	// without an error. It fails with ErrConflict, and adds nothing, if the last event of the stream is not the one at
@@ -107,7 +107,8 @@ type Ledger interface {
 	// Watch returns the events of a rollout after a place, in the order in which they were stored, and then each new one
 	// until the context ends. The last error is the cause of that.
 	Watch(ctx context.Context, rollout string, after Seq) iter.Seq2[Record, error]
-	// Rollouts returns the rollouts, the newest first.
+	// Rollouts returns the rollouts, the newest first. One whose first event is damaged comes with its name and ErrDamaged, and the others
+	// follow.
 	Rollouts(ctx context.Context, f Filter) iter.Seq2[Rollout, error]
 	// Find returns the streams of a phone in all rollouts, the one with the newest event first. The name is an address or a
 	// MAC address, in any notation: see [Names].

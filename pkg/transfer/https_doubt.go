@@ -151,13 +151,17 @@ const (
 // cleanupContext returns a context for looking and cleaning up, which an interrupt does not end, and which is short. After
 // an interrupt or a silence it shortens the idle limit too.
 func (p *httpsPut) cleanupContext(ctx context.Context, failure error) (context.Context, context.CancelFunc) {
+	longest := graceAfterwards
+	if ctx.Err() != nil {
+		longest = interruptLimit
+	}
+	limit := min(cmp.Or(p.o.CleanUp, longest), p.o.Timeout)
 	switch {
-	case ctx.Err() != nil:
-		p.limitSilence(cmp.Or(p.o.CleanUp, interruptLimit))
 	case isSilence(failure):
 		p.limitSilence(cmp.Or(p.o.CleanUp, graceAfterSilence))
+	case ctx.Err() != nil:
+		p.limitSilence(limit)
 	}
-	limit := min(cmp.Or(p.o.CleanUp, graceAfterwards), p.o.Timeout)
 	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, os.ErrDeadlineExceeded)
 }
 

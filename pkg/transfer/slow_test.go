@@ -203,8 +203,8 @@ func TestCancelOnSlowLine(t *testing.T) {
 						return
 					}
 					time.Sleep(1500 * time.Millisecond)
+					removed.Store(true) // at least it is looked up
 					_, _ = io.WriteString(secure, badserver.Response(http.StatusNotFound, ""))
-					removed.Store(true) // at least it was looked up
 				}
 			})
 		},

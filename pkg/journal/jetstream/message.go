@@ -26,6 +26,7 @@ type message struct {
 	subject string
 	header  nats.Header
 	data    []byte
+	at      time.Time // when the server got it
 }
 
 // wire is an event in a message: the form of [journal.Event] as JSON.

@@ -2,6 +2,8 @@ package jetstream_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -214,6 +216,27 @@ func TestDamaged(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// TestRolloutsDamaged lists all rollouts, also one whose first message cannot be read.
+func TestRolloutsDamaged(t *testing.T) {
+	s := start(t)
+	l := open(t, jetstream.Options{URL: s.ClientURL()})
+	_, server := admin(t, s.ClientURL())
+	for _, name := range []string{"spring", "summer", "autumn"} {
+		if name != "summer" {
+			add(t, l, journal.Key{Rollout: name}, 0, "good")
+		} else if _, err := server.PublishMsg(t.Context(), &nats.Msg{Subject: "cpupdate.journal.summer.rollout", Data: []byte("hello"), Header: fenced("0")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for r, err := range l.Rollouts(t.Context(), journal.Filter{}) {
+		got = append(got, fmt.Sprint(r.Name, " ", errors.Is(err, journal.ErrDamaged), " ", r.First.At.IsZero()))
+	}
+	if want := []string{"autumn false false", "summer true false", "spring false false"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

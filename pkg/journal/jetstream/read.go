@@ -129,7 +129,7 @@ func (r *reader) read(ctx context.Context, yield func(message, error) bool) (don
 		}
 		r.next = meta.Sequence.Stream + 1
 		left--
-		if !yield(message{meta.Sequence.Stream, m.Subject(), m.Headers(), m.Data()}, nil) {
+		if !yield(message{meta.Sequence.Stream, m.Subject(), m.Headers(), m.Data(), meta.Timestamp}, nil) {
 			return true, nil
 		}
 	}
@@ -229,30 +229,54 @@ func (l *Ledger) ReadAll(ctx context.Context, rollout string) iter.Seq2[journal.
 // Rollouts implements [journal.Ledger]. It reads the events of the rollouts themselves, and none of phones.
 func (l *Ledger) Rollouts(ctx context.Context, f journal.Filter) iter.Seq2[journal.Rollout, error] {
 	return func(yield func(journal.Rollout, error) bool) {
-		var rollouts []journal.Rollout
-		seen := map[string]bool{}
-		for record, err := range l.records(ctx, eventsPrefix+"*."+ofRollout, 0, false) {
-			if err != nil {
-				yield(journal.Rollout{}, err)
-				return
-			}
-			if name := record.Key.Rollout; !seen[name] {
-				seen[name] = true
-				if !record.Event.At.Before(f.Since) {
-					rollouts = append(rollouts, journal.Rollout{Name: name, First: record.Event})
-				}
-			}
-		}
+		rollouts, err := l.rollouts(ctx, f.Since)
 		slices.Reverse(rollouts)
 		if f.Limit > 0 && len(rollouts) > f.Limit {
 			rollouts = rollouts[:f.Limit]
 		}
-		for _, rollout := range rollouts {
-			if !yield(rollout, nil) {
+		for _, r := range rollouts {
+			if !yield(r.Rollout, r.damage) {
 				return
 			}
 		}
+		if err != nil {
+			yield(journal.Rollout{}, err)
+		}
 	}
+}
+
+// A listed is a rollout of a list.
+type listed struct {
+	journal.Rollout
+	damage error // its first event cannot be read
+}
+
+// rollouts returns the rollouts since a time, the oldest first. With an error about damage it returns all others.
+func (l *Ledger) rollouts(ctx context.Context, since time.Time) (all []listed, damage error) {
+	seen := map[string]bool{}
+	links := chain{last: map[string]uint64{}, from: 1}
+	for m, err := range l.scan(ctx, eventsPrefix+"*."+ofRollout, 1, false) {
+		if err != nil {
+			return nil, err
+		}
+		key, events, err := l.open(m, links)
+		switch name := key.Rollout; {
+		case name == "":
+			damage = err // no rollout can have such a subject
+			continue
+		case seen[name]: // what is damaged later shows when the rollout is read
+			continue
+		}
+		seen[key.Rollout] = true
+		first := journal.Event{At: m.at}
+		if err == nil {
+			first = events[0] // a message has at least one
+		}
+		if !first.At.Before(since) {
+			all = append(all, listed{journal.Rollout{Name: key.Rollout, First: first}, err})
+		}
+	}
+	return all, damage
 }
 
 // Find implements [journal.Ledger]. It reads the events of the phones that have the name.

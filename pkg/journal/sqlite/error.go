@@ -40,7 +40,7 @@ func (l *Ledger) system(err error) error {
 	case errors.Is(err, syscall.ENOSPC):
 		return failure(l.path, journal.ErrFull, "cannot be extended: no space is left on the disk", err)
 	case lacksFiles(err):
-		return failure(l.path, journal.ErrFiles, "cannot be opened: this machine allows no more open files", err)
+		return failure(l.path, journal.ErrFiles, "cannot be opened: no more files may be open", err)
 	}
 	return failure(l.path, journal.ErrIO, "cannot be opened", err)
 }

@@ -368,6 +368,24 @@ func TestMark(t *testing.T) {
 	}
 }
 
+// TestRolloutsDamaged lists all rollouts, also one whose first event cannot be read.
+func TestRolloutsDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	l := opened(t, path)
+	for _, name := range []string{"spring", "summer", "autumn"} {
+		_, err := l.Append(t.Context(), journal.Key{Rollout: name}, 0, note(name))
+		must(t, err)
+	}
+	query(t, path, "UPDATE events SET data = '}' WHERE stream = (SELECT id FROM streams WHERE rollout = 'summer')")
+	var got []string
+	for r, err := range l.Rollouts(t.Context(), journal.Filter{}) {
+		got = append(got, fmt.Sprint(r.Name, " ", errors.Is(err, journal.ErrDamaged), " ", r.First.At.IsZero()))
+	}
+	if want := []string{"autumn false false", "summer true false", "spring false false"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestFewConnections reads about many phones at a time, each time within another loop over what was read: that takes one connection.
 // Loops over more events than are read ahead have one each, and none waits for another.
 func TestFewConnections(t *testing.T) {

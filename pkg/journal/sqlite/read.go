@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -92,25 +93,31 @@ func (l *Ledger) Watch(ctx context.Context, rollout string, after journal.Seq) i
 	}
 }
 
+// selectRecords selects what record reads, of s, the streams, and e, their events.
+const selectRecords = "SELECT s.rollout, s.phone, e.seq, e.at, e.kind, e.data FROM streams s JOIN events e ON e.stream = s.id "
+
 // records returns the events of a query about s, the streams, and e, their events.
 func (l *Ledger) records(ctx context.Context, where string, args ...any) iter.Seq2[journal.Record, error] {
-	query := "SELECT s.rollout, s.phone, e.seq, e.at, e.kind, e.data FROM streams s JOIN events e ON e.stream = s.id " + where
-	return rows(ctx, l, query, args, func(scan func(...any) error) (record journal.Record, err error) {
-		var seq int64
-		var stored journal.Stored
-		var kind, data sql.RawBytes
-		if err := scan(&record.Key.Rollout, &record.Key.Phone, &seq, &stored.At, &kind, &data); err != nil {
-			return record, err
-		}
-		stored.Kind, stored.Data = journal.Kind(kind), data
-		record.Event, err = stored.Event(journal.Seq(seq)) //nolint:gosec // SQLite counts from 1
-		if err != nil {
-			text := fmt.Sprintf("is damaged, and was left as it is: its event %d cannot be read", seq)
-			why := strings.TrimPrefix(err.Error(), journal.ErrInvalid.Error()+": ") // that it cannot be recorded is said of new events
-			return record, failure(l.path, journal.ErrDamaged, text, errors.New(why))
-		}
-		return record, nil
-	})
+	return rows(ctx, l, selectRecords+where, args, l.record)
+}
+
+// record reads an event from a row. Of a damaged one it returns key and time with ErrDamaged.
+func (l *Ledger) record(scan func(...any) error) (record journal.Record, err error) {
+	var seq int64
+	var stored journal.Stored
+	var kind, data sql.RawBytes
+	if err := scan(&record.Key.Rollout, &record.Key.Phone, &seq, &stored.At, &kind, &data); err != nil {
+		return record, err
+	}
+	stored.Kind, stored.Data = journal.Kind(kind), data
+	record.Event, err = stored.Event(journal.Seq(seq)) //nolint:gosec // SQLite counts from 1
+	if err != nil {
+		record.Event.At = time.UnixMilli(stored.At).UTC()
+		text := fmt.Sprintf("is damaged, and was left as it is: its event %d cannot be read", seq)
+		why := strings.TrimPrefix(err.Error(), journal.ErrInvalid.Error()+": ") // that it cannot be recorded is said of new events
+		return record, failure(l.path, journal.ErrDamaged, text, errors.New(why))
+	}
+	return record, nil
 }
 
 // ahead is how many rows of a query are read before the first of them is returned.
@@ -145,7 +152,7 @@ func rows[T any](ctx context.Context, l *Ledger, query string, args []any, row f
 	}
 }
 
-// begin begins a query. It returns the first rows, and the others if there are any. One query at a time is begun.
+// begin begins a query. It returns the first rows, and what may follow them. One query at a time is begun.
 func begin[T any](ctx context.Context, l *Ledger, query string, args []any, row func(scan func(...any) error) (T, error)) (first []T, more *sql.Rows, err error) {
 	if err := l.begins.Acquire(ctx, 1); err != nil {
 		return nil, nil, err
@@ -164,11 +171,13 @@ func begin[T any](ctx context.Context, l *Ledger, query string, args []any, row 
 	}
 	for len(first) < ahead {
 		if !found.Next() {
-			return first, nil, errors.Join(found.Err(), found.Close())
+			_ = found.Close() // it has ended
+			return first, nil, found.Err()
 		}
 		value, err := row(found.Scan)
 		if err != nil {
-			return first, nil, errors.Join(err, found.Close())
+			_ = found.Close() // the error of the row is the cause
+			return first, nil, err
 		}
 		first = append(first, value)
 	}
@@ -185,11 +194,22 @@ func (l *Ledger) Rollouts(ctx context.Context, f journal.Filter) iter.Seq2[journ
 	if f.Limit > 0 {
 		limit = f.Limit
 	}
-	where := `WHERE s.phone = '' AND e.seq = (SELECT min(seq) FROM events WHERE stream = s.id) AND e.at >= ?
+	query := selectRecords + `WHERE s.phone = '' AND e.seq = (SELECT min(seq) FROM events WHERE stream = s.id) AND e.at >= ?
 		ORDER BY e.seq DESC LIMIT ?`
+	type first struct {
+		journal.Record
+		damage error // which does not end the list
+	}
+	list := rows(ctx, l, query, []any{since, limit}, func(scan func(...any) error) (f first, err error) {
+		f.Record, err = l.record(scan)
+		if errors.Is(err, journal.ErrDamaged) {
+			f.damage, err = err, nil
+		}
+		return f, err
+	})
 	return func(yield func(journal.Rollout, error) bool) {
-		for record, err := range l.records(ctx, where, since, limit) {
-			if !yield(journal.Rollout{Name: record.Key.Rollout, First: record.Event}, err) {
+		for f, err := range list {
+			if !yield(journal.Rollout{Name: f.Key.Rollout, First: f.Event}, cmp.Or(err, f.damage)) {
 				return
 			}
 		}

@@ -197,5 +197,5 @@ func typedWords(words []string) string {
 	return b.String()
 }
 
-// demoPayload returns a stand-in for the firmware: some MiB, the same everywhere.
+// demoPayload returns a stand-in for the firmware: about 1 MiB, the same everywhere.
 func demoPayload() []byte { return bytes.Repeat([]byte("payload of the demo\n"), 1<<20/20) }

@@ -109,10 +109,15 @@ func read(ctx context.Context, store *record.Store, name string, since time.Time
 	var runs []run
 	var damage error
 	for r, err := range ledger.Rollouts(ctx, journal.Filter{Since: since}) {
-		if err != nil {
+		unread := r.Name != "" && errors.Is(err, journal.ErrDamaged)
+		if err != nil && !unread {
 			return runs, record.Error(err)
 		}
 		if name != "" && len(of[r.Name]) == 0 {
+			continue
+		}
+		if unread {
+			runs, damage = append(runs, run{name: r.Name, at: r.First.At, damaged: true}), cmp.Or(damage, record.Error(err))
 			continue
 		}
 		one := run{name: r.Name, at: r.First.At}

@@ -267,8 +267,16 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestDamaged shows all but the run whose events cannot be read, in every form, and fails.
+// TestDamaged shows all but the run whose events cannot be read, be it the first one, in every form, and fails.
 func TestDamaged(t *testing.T) {
+	for phone, name := range map[string]string{"192.0.2.60": "rollout spring", "": "run spring"} {
+		t.Run(phone, func(t *testing.T) { damaged(t, phone, name) })
+	}
+}
+
+// damaged damages a stream of a rollout.
+func damaged(t *testing.T, phone, name string) {
+	t.Helper()
 	store := site(t)
 	path, err := store.Path()
 	if err != nil {
@@ -278,7 +286,7 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.ExecContext(t.Context(), "UPDATE events SET data = '}' WHERE stream = (SELECT id FROM streams WHERE phone = '192.0.2.60')")
+	_, err = db.ExecContext(t.Context(), "UPDATE events SET data = '}' WHERE stream = (SELECT id FROM streams WHERE rollout = 'spring' AND phone = ?)", phone)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +295,7 @@ func TestDamaged(t *testing.T) {
 		json bool
 		want []string
 	}{
-		{Options{}, false, []string{"rollout spring", "\n  its events cannot be read\n", "updated      192.0.2.50"}},
+		{Options{}, false, []string{name, "\n  its events cannot be read\n", "updated      192.0.2.50"}},
 		{Options{}, true, []string{`"name": "spring"`, `"phones": []`, `"damaged": true`, `"phone": "192.0.2.50"`}},
 		{Options{CSV: true}, false, []string{",192.0.2.50,"}},
 		{Options{Phone: "192.0.2.50"}, false, []string{"updated  192.0.2.50"}},

@@ -94,7 +94,10 @@ const (
 // write writes one run: a line about it, one about who did it, and one for each phone with its reasons below.
 func (r run) write(con *console.Console, w io.Writer, zone *time.Location) {
 	var what, about []string
-	if !r.planned.Push {
+	switch {
+	case r.damaged && len(r.planned.Images) == 0:
+		what = append(what, "run "+r.name) // whether it was a push cannot be read
+	case !r.planned.Push:
 		what = append(what, "rollout "+r.name)
 	}
 	for _, image := range r.planned.Images {

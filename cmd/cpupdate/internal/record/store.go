@@ -129,7 +129,7 @@ func hint(kind error) string {
 		{journal.ErrDamaged, "keep the file, since parts of it may still be read with the sqlite3 program, and begin a new one: move it away, or name another file with --journal FILE"},
 		{journal.ErrBusy, "wait until the other program that uses it has finished, then try again"},
 		{journal.ErrNoShare, "name a file on a disk of this machine with --journal FILE"},
-		{journal.ErrFiles, "close other programs, or raise the limit before you start cpupdate, with: ulimit -n 4096"},
+		{journal.ErrFiles, "raise the limit before you start cpupdate, with: ulimit -n 4096; on a machine where everything fails so, close other programs"},
 		{journal.ErrGone, "find out what moved the file, then try again"},
 	} {
 		if errors.Is(kind, row.kind) {

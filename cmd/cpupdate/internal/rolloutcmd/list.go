@@ -110,6 +110,10 @@ func rollouts(ctx context.Context, env Env, ledger journal.Ledger) ([]listedLine
 	lines := []listedLine{}
 	var damage error
 	for r, err := range ledger.Rollouts(ctx, journal.Filter{}) {
+		if r.Name != "" && errors.Is(err, journal.ErrDamaged) {
+			lines, damage = append(lines, listedLine{Name: r.Name, Time: r.First.At, Images: []string{}, Next: nextDamaged}), cmp.Or(damage, failure(env, "", err))
+			continue
+		}
 		if err != nil {
 			return lines, failure(env, "", err)
 		}

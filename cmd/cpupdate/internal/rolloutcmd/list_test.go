@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -96,10 +98,18 @@ func TestListCounts(t *testing.T) {
 	})
 }
 
-// A damagedLedger cannot read the events of one rollout.
+// A damagedLedger cannot read the events of one rollout, and not the first one of another.
 type damagedLedger struct {
 	journal.Ledger
 	name string
+}
+
+func (l damagedLedger) Rollouts(ctx context.Context, f journal.Filter) iter.Seq2[journal.Rollout, error] {
+	return func(yield func(journal.Rollout, error) bool) {
+		if yield(journal.Rollout{Name: "winter"}, &journal.Error{Place: "journal.db", Kind: journal.ErrDamaged, Text: "is damaged"}) {
+			l.Ledger.Rollouts(ctx, f)(yield)
+		}
+	}
 }
 
 func (l damagedLedger) ReadAll(ctx context.Context, name string) iter.Seq2[journal.Record, error] {
@@ -122,7 +132,13 @@ func TestListDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		lines, err := rollouts(t.Context(), Env{Journal: &record.Store{}}, damagedLedger{c.ledger, "summer"})
+		file := filepath.Join(t.TempDir(), "journal.db")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ledger := damagedLedger{c.ledger, "summer"}
+		env := Env{Console: c.con, Journal: &record.Store{Flag: file, Connect: func(context.Context, string) (journal.Ledger, error) { return ledger, nil }}}
+		lines, err := rollouts(t.Context(), env, ledger)
 		own := (*exit.Error)(nil)
 		if !errors.Is(err, journal.ErrDamaged) || !errors.As(err, &own) || own.Code != exit.CodeSettings {
 			t.Errorf("error %v", err)
@@ -131,11 +147,11 @@ func TestListDamaged(t *testing.T) {
 		for _, line := range lines {
 			got = append(got, line.Name+": "+line.text())
 		}
-		want := []string{"autumn: not complete: 0 updated, 0 failed", "summer: its events cannot be read", "spring: not complete: 0 updated, 0 failed"}
+		want := []string{"winter: its events cannot be read", "autumn: not complete: 0 updated, 0 failed", "summer: its events cannot be read", "spring: not complete: 0 updated, 0 failed"}
 		if !slices.Equal(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
-		if err := list(Env{Console: c.con}, lines); err != nil || !strings.Contains(c.out.String(), "summer") {
+		if err := List(t.Context(), env); !errors.Is(err, journal.ErrDamaged) || strings.Count(c.out.String(), "its events cannot be read") != 2 || !strings.Contains(c.out.String(), "spring") {
 			t.Errorf("%v: %s", err, c.out.String())
 		}
 	})
