@@ -70,7 +70,11 @@ func list(env Env, lines []listedLine) error {
 		table := env.Console.Table(0)
 		table.Limit = 24
 		for _, r := range doc.Rollouts {
-			table.Row(console.Cells(r.Name, r.Time.Local().Format(time.DateTime), display.Plural(r.Phones, "phone"), r.text())...)
+			phones := display.Plural(r.Phones, "phone")
+			if r.Next == nextDamaged && r.Phones == 0 {
+				phones = "" // its plan cannot be read
+			}
+			table.Row(console.Cells(r.Name, r.Time.Local().Format(time.DateTime), phones, r.text())...)
 		}
 		table.Draw(w)
 	})
