@@ -300,10 +300,10 @@ func (s *ftpStore) cleanupContext(ctx context.Context) (context.Context, context
 	limit := min(cmp.Or(s.o.CleanUp, cleanUpLimit), s.o.Timeout)
 	switch {
 	case s.o.CleanUp > 0:
-	case s.control != nil && s.control.late && s.control.broken && ctx.Err() == nil:
-		limit = min(limit, silentLimit)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil: // also of a server that owes an answer: it gets little time for that
 		limit = min(limit, interruptLimit)
+	case s.control != nil && s.control.late && s.control.broken:
+		limit = min(limit, silentLimit)
 	}
 	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, os.ErrDeadlineExceeded)
 }

@@ -25,8 +25,8 @@ func TestHTTPSTakesNoLonger(t *testing.T) {
 		}
 	}
 	const (
-		far, near = 3 * time.Minute, time.Second // limits for silence: one that nobody waits for, and one that has to come
-		most      = time.Minute
+		far, near = time.Minute, time.Second // limits for silence: one that nobody waits for, and one that has to come
+		most      = 15 * time.Second
 	)
 	frozen := badserver.HTTPSRow{Name: "frozen", Faults: []badserver.HTTPFault{
 		badserver.OnFirst(1, badserver.Connect, func(*badserver.Exchange) {}),
