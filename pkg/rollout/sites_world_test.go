@@ -230,6 +230,13 @@ func (h *host) cutFor() time.Duration {
 	return time.Until(h.cut)
 }
 
+// beSilent keeps the host from sending heartbeats for a while.
+func (h *host) beSilent(takes time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stall = time.Now().Add(takes)
+}
+
 // silent reports whether the host sends no heartbeat.
 func (h *host) silent() bool {
 	h.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,6 +197,82 @@ func TestWriteHint(t *testing.T) {
 		}
 		if strings.Contains(writeHint("linux", err), "close the file") {
 			t.Errorf("Linux, %d", number)
+		}
+	}
+}
+
+// TestMadeMeanwhile looks for a file that another process makes and removes all the time: it is no link that leads nowhere.
+func TestMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "file")
+	var over atomic.Bool
+	var other sync.WaitGroup
+	other.Go(func() {
+		for !over.Load() {
+			_ = os.WriteFile(name, nil, 0o600)
+			_ = os.Remove(name)
+		}
+	})
+	defer other.Wait()
+	defer over.Store(true)
+	for range 20_000 {
+		if IsBrokenLink(name) {
+			t.Fatal("it passes for a broken link")
+		}
+		target, err := LinkTarget(name)
+		if isOpen(runtime.GOOS, err) {
+			continue // Windows says so of a file that is being removed
+		}
+		if err != nil || filepath.Base(target) != "file" {
+			t.Fatalf("%q, %v", target, err)
+		}
+	}
+}
+
+// TestLinkTarget checks what a name leads to: an error that does not say that something is missing is told as it is.
+func TestLinkTarget(t *testing.T) {
+	t.Parallel()
+	folder, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) string { return filepath.Join(folder, name) }
+	if err := errors.Join(os.Mkdir(at("real"), 0o700), os.WriteFile(at("real/file"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"link": "real/file", "folder": "real", "broken": "real/none", "nowhere": "none", "circle": "circle"} {
+		if err := os.Symlink(filepath.FromSlash(target), at(name)); err != nil {
+			t.Skipf("no links can be made here: %v", err)
+		}
+	}
+	for _, c := range []struct {
+		name, target, problem string
+		broken                bool
+	}{
+		{"real/file", "real/file", "", false},
+		{"link", "real/file", "", false},
+		{"folder/file", "real/file", "", false},
+		{"folder/new", "folder/new", "", false},
+		{"new", "new", "", false},
+		{"none/new", "none/new", "", false},
+		{"broken", "", "the link leads to a file that does not exist", true},
+		{"nowhere/file", "", "the link leads to a file that does not exist", true},
+		{"circle", "", "too many links", true},
+		{"real/file/none", "", "not a directory", false},
+	} {
+		if runtime.GOOS == "windows" && c.name == "real/file/none" {
+			c.target, c.problem = c.name, "" // there it is a missing path
+		}
+		target, err := LinkTarget(at(c.name))
+		if c.problem != "" {
+			if err == nil || !strings.Contains(err.Error(), c.problem) {
+				t.Errorf("%s: %q, %v", c.name, target, err)
+			}
+		} else if err != nil || target != at(c.target) {
+			t.Errorf("%s: %q, %v", c.name, target, err)
+		}
+		if got := IsBrokenLink(at(c.name)); got != c.broken {
+			t.Errorf("%s: broken %t", c.name, got)
 		}
 	}
 }

@@ -15,16 +15,18 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 )
 
-// LinkTarget returns the target of a link, or the file itself.
+// LinkTarget returns the target of a link, or the file itself, which need not exist.
 func LinkTarget(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(path)
-	if err == nil {
+	switch {
+	case err == nil:
 		return target, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", CannotStore(path, err)
+	case IsBrokenLink(path):
+		return "", exit.Errorf(exit.CodeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
 	}
-	if _, lstatErr := os.Lstat(path); errors.Is(err, fs.ErrNotExist) && errors.Is(lstatErr, fs.ErrNotExist) {
-		return path, nil
-	}
-	return "", exit.Errorf(exit.CodeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
+	return path, nil
 }
 
 // lockWait is how long Lock waits for another process: on a busy machine a dozen that write one after the other take seconds.

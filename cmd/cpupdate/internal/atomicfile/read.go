@@ -21,17 +21,17 @@ func SameFile(one, other string) bool {
 	return errFirst == nil && errSecond == nil && os.SameFile(first, second)
 }
 
-// Absent reports whether the file does not exist, and is not meant to exist: neither it nor a folder in its path is a
-// broken link.
-func Absent(name string) bool {
-	if _, err := os.Lstat(name); err == nil {
+// IsBrokenLink reports whether a name that was not found is meant to exist: it, or a folder in its path, is a link that leads
+// nowhere. A file that another process has made since the name was looked up is no such link.
+func IsBrokenLink(name string) bool {
+	if _, err := os.Stat(name); err == nil {
 		return false
 	}
-	folder := filepath.Dir(name)
-	if _, err := os.Stat(folder); err == nil || folder == name {
-		return true
+	if info, err := os.Lstat(name); err == nil {
+		return info.Mode()&fs.ModeSymlink != 0
 	}
-	return Absent(folder)
+	folder := filepath.Dir(name)
+	return folder != name && IsBrokenLink(folder)
 }
 
 // ReadLimited reads a complete file of at most limit bytes, as Open opens it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
@@ -28,7 +29,7 @@ func doctorFolder(_ context.Context, x *diagnosis, _ int) finding {
 	}
 	info, err := os.Stat(x.store.Folder)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(x.store.Folder):
+	case errors.Is(err, fs.ErrNotExist) && !atomicfile.IsBrokenLink(x.store.Folder):
 		return passed(x.store.Folder + " does not exist: nothing is stored")
 	case err != nil:
 		return failed(exit.New(exit.CodeSettings, fmt.Errorf("settings folder %s: %w", x.store.Folder, exit.WithoutPath(err)), "make the folder readable"))
@@ -97,7 +98,7 @@ func settingsHardware(ctx context.Context, x *diagnosis, _ int) finding {
 	if _, err := x.store.HardwareTable(ctx, ""); err != nil {
 		return failed(err)
 	}
-	if atomicfile.Absent(x.store.Folder + string(os.PathSeparator) + settings.HardwareFile) {
+	if _, err := os.Stat(filepath.Join(x.store.Folder, settings.HardwareFile)); errors.Is(err, fs.ErrNotExist) {
 		return passed("the built-in table only")
 	}
 	return passed("the built-in table, and your own " + settings.HardwareFile)

@@ -136,7 +136,7 @@ func (h *Store) Read() (*trust.List, *settings.File, error) {
 	}
 	err := f.Read()
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(f.Path):
+	case errors.Is(err, fs.ErrNotExist) && !atomicfile.IsBrokenLink(f.Path):
 		return &trust.List{}, f, nil
 	case err != nil:
 		return nil, nil, knownKeysFailure(f.Path, err, "check that the file is readable")

@@ -56,7 +56,7 @@ func (s *Store) TrustedKeys(ctx context.Context) ([]bind.PublicKey, error) {
 		}
 	}
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) && atomicfile.Absent(folder) {
+	if errors.Is(err, fs.ErrNotExist) && !atomicfile.IsBrokenLink(folder) {
 		return nil, nil
 	}
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) HardwareTable(ctx context.Context, named string) (*hwcheck.Table
 	switch {
 	case err == nil:
 		table = table.Then(stored)
-	case !errors.Is(err, fs.ErrNotExist) || !atomicfile.Absent(name):
+	case !errors.Is(err, fs.ErrNotExist) || atomicfile.IsBrokenLink(name):
 		return nil, err
 	}
 	if named == "" {
