@@ -2,9 +2,12 @@
 package ports
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
 )
 
@@ -28,6 +31,13 @@ func Reserve(t testing.TB, hosts ...string) int {
 	if len(hosts) == 0 {
 		hosts = []string{sign}
 	}
+	for _, host := range hosts {
+		l, err := listen(t, host, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
+	}
 	for range 200 {
 		first := firstBlock + (Count+1)*rand.IntN(blocks) //nolint:gosec // no secret
 		taken, err := listen(t, sign, first+Count)
@@ -50,19 +60,34 @@ func Address(t testing.TB) string {
 	return net.JoinHostPort(sign, strconv.Itoa(Reserve(t)))
 }
 
-// areFree reports whether the ports of a block can be listened on.
+// areFree reports whether nobody listens on the ports of a block. They are looked at by connecting to them: to listen on them would
+// leave copies in processes that are being started at the moment, and a port is taken as long as a copy is left.
 func areFree(t testing.TB, hosts []string, first int) bool {
 	t.Helper()
 	for _, host := range hosts {
 		for port := first; port < first+Count; port++ {
-			l, err := listen(t, host, port)
-			if err != nil {
+			if !isFree(t, host, port) {
 				return false
 			}
-			_ = l.Close()
 		}
 	}
 	return true
+}
+
+func isFree(t testing.TB, host string, port int) bool {
+	t.Helper()
+	if runtime.GOOS == "windows" { // where there are no such copies, and a connection is refused after seconds only
+		l, err := listen(t, host, port)
+		if err != nil {
+			return false
+		}
+		return l.Close() == nil
+	}
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err == nil {
+		_ = conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 func listen(t testing.TB, host string, port int) (net.Listener, error) {

@@ -1,7 +1,10 @@
 package ports_test
 
 import (
+	"context"
 	"net"
+	"os"
+	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
@@ -26,6 +29,33 @@ func TestReserve(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = l.Close() })
+		}
+	}
+}
+
+// TestReserveWhileProcessesStart checks that reserved ports can be listened on at once, also while processes are started, which have
+// copies of what is open for a moment.
+func TestReserveWhileProcessesStart(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.CommandContext(ctx, os.Args[0], "-test.run=^$").Run() //nolint:gosec // this program
+			}
+		})
+	}
+	defer others.Wait()
+	defer stop()
+	for range 100 {
+		first := ports.Reserve(t)
+		for port := first; port < first+ports.Count; port++ {
+			l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = l.Close()
 		}
 	}
 }

@@ -30,6 +30,13 @@ func (p *Proxy) Fail(f Fault) {
 	p.fault = f
 }
 
+// Waits reports whether the fault has not struck yet.
+func (p *Proxy) Waits() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fault.Action != None
+}
+
 // judge looks at what a client has sent on a connection: how many bytes may pass, and what is to happen then.
 func (p *Proxy) judge(k *proxyConn, b []byte) (pass int, then Action) {
 	p.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -91,8 +92,16 @@ func (p *Proxy) Refuse(refuse bool) {
 	if len(listeners) > 0 {
 		return
 	}
-	if err := p.listen(p.address); err != nil {
-		p.t.Error(err)
+	// A process that is being started at the moment may have copies of the listeners that were closed.
+	for tries := 1; ; tries++ {
+		err := p.listen(p.address)
+		if err == nil {
+			return
+		}
+		if tries == 500 {
+			p.t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
