@@ -2,6 +2,8 @@ package ports_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -57,6 +59,36 @@ func TestReserveWhileProcessesStart(t *testing.T) {
 			}
 			_ = l.Close()
 		}
+	}
+}
+
+// TestReserveLeavesOthersAlone checks that no block is given out of which somebody has a port already, and that he does not notice.
+func TestReserveLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	other, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", ports.Address(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noticed := make(chan error, 1)
+	go func() {
+		conn, err := other.Accept()
+		if err == nil {
+			err = fmt.Errorf("a connection from %s", conn.RemoteAddr())
+		}
+		noticed <- err
+	}()
+	_, port, _ := net.SplitHostPort(other.Addr().String())
+	first, _ := strconv.Atoi(port)
+	hosts := []string{"127.0.0.1"}
+	if ports.AreFree(t, hosts, first) || ports.AreFree(t, hosts, first-ports.Count+1) {
+		t.Error("ports pass for free of which somebody has one")
+	}
+	if !ports.AreFree(t, hosts, ports.Reserve(t)) {
+		t.Error("reserved ports pass for taken")
+	}
+	_ = other.Close()
+	if err := <-noticed; !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
 	}
 }
 
