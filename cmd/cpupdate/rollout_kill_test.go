@@ -186,11 +186,13 @@ func TestRolloutAfterKilledPush(t *testing.T) {
 		t.Skip("Windows has no signals that one process sends another")
 	}
 	t.Parallel()
-	s := newSiteOf(t, newSwarm(t, 6), killImage(t), t.TempDir(), "--waves", "rest", "--parallel", "2", "--settle", "2s")
+	s := newSiteOf(t, newSwarm(t, 6), newImageOf(t, 8<<20), t.TempDir(), "--waves", "rest", "--parallel", "2", "--settle", "2s")
 	from := s.count()
-	push := startCommand(t, s.push()...)
+	push := startCommand(t, append(s.push(), "--limit-rate", "1M")...) // a fetch takes far longer than it takes to kill the push
 	cut := s.next(from, "fetching", "", push.ended)
-	_ = push.cmd.Process.Kill() // it may have ended
+	if err := push.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
 	push.wait()
 	// The rollout only queries what the push instructed, until a person lets it begin anew.
 	if r := s.here("run", "spring"); r.code != exit.CodePartial {
