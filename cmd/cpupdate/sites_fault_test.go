@@ -133,7 +133,8 @@ func (s *sites) process(name string) (kill func()) {
 // other one goes on.
 func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
-	s := newSites(t, 10, "berlin")
+	// Five rounds of phones, each 2 s: the first worker is told to end long before it is done.
+	s := newSitesOf(t, newSwarm(t, 10, "--restart-time", "2s"), "berlin")
 	s.plan("--waves", "rest", "--parallel", "2")
 	first, ended := s.work(s.server.ClientURL(), "berlin"), s.begin()
 	first.until("begins: 10 phones here")
@@ -252,7 +253,8 @@ func (s *sites) checkRuns(runs int) {
 // nobody, not even a phone of which it had just recorded that it would: the second one follows that phone for --settle.
 func TestWorkerCutOff(t *testing.T) {
 	t.Parallel()
-	s := newSites(t, 10, "berlin")
+	// Five rounds of phones, each 2 s: the first worker is cut off long before it is done.
+	s := newSitesOf(t, newSwarm(t, 10, "--restart-time", "2s"), "berlin")
 	s.ackWait = takenOver
 	s.plan("--waves", "rest", "--parallel", "2", "--settle", "2s")
 	way := natstest.NewProxy(t, s.server)
@@ -276,7 +278,8 @@ func TestWorkerCutOff(t *testing.T) {
 // TestServerOfSitesRestarts restarts the server while phones are on their way.
 func TestServerOfSitesRestarts(t *testing.T) {
 	t.Parallel()
-	s := newSites(t, 8, "berlin", "paris")
+	// Two rounds of phones, each 4 s: the server restarts long before they are done.
+	s := newSitesOf(t, newSwarm(t, 8, "--restart-time", "4s"), "berlin", "paris")
 	s.plan("--waves", "rest", "--parallel", "2")
 	berlin, paris := s.work(s.proxy.URL(), "berlin"), s.work(s.proxy.URL(), "paris")
 	ended := s.begin()
