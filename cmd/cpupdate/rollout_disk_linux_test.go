@@ -20,9 +20,9 @@ func TestRolloutFullDisk(t *testing.T) {
 	if folder == "" {
 		return
 	}
-	// Four rounds of phones, each 4 s: the disk is full long before all of them can be instructed.
+	// A phone a second: the disk is full long before all of them can be instructed.
 	const phones = 12
-	s := newSiteOf(t, newSwarm(t, phones, "--restart-time", "4s"), newImageOf(t, 1<<20), folder, "--waves", "rest", "--parallel", "3")
+	s := newSiteOf(t, newSwarm(t, phones), newImageOf(t, 1<<20), folder, "--waves", "rest", "--parallel", "3", "--start-rate", "60/m")
 	p := s.start("run", "spring")
 	s.await(s.count()+5*phones/2, p.ended) // a phone prints more lines than that
 	ballast := filepath.Join(folder, "ballast")

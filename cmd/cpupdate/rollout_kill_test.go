@@ -121,8 +121,8 @@ func (s *rolloutSite) checkWaves() {
 func TestTwoRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	const phones = 20
-	// Five rounds of phones, each 2 s: the second run begins long before the first one can be done.
-	s := newSiteOf(t, newSwarm(t, phones, "--restart-time", "2s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "4,rest", "--parallel", "4")
+	// Two waves, each 4 s: the second run begins long before the first one can be done.
+	s := newSiteOf(t, newSwarm(t, phones, "--restart-time", "4s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "4,rest", "--parallel", "4")
 	first := s.start("run", "spring")
 	s.await(s.count()+phones, first.ended)
 	second := s.start("run", "spring")

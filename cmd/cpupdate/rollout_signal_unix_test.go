@@ -22,7 +22,7 @@ func TestRolloutSignals(t *testing.T) {
 	for _, with := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
 		t.Run(with.String(), func(t *testing.T) {
 			t.Parallel()
-			// Three rounds of phones, each 4 s: the signal arrives long before the run can be done.
+			// Two waves, each 4 s: the signal arrives long before the run can be done.
 			s := newSiteOf(t, newSwarm(t, 8, "--restart-time", "4s"), newImageOf(t, 1<<20), t.TempDir(), "--waves", "2,rest", "--parallel", "3", "--settle", "1s")
 			p := s.start("run", "spring")
 			s.next(s.count(), "restarting", "", p.ended)

@@ -133,9 +133,8 @@ func (s *sites) process(name string) (kill func()) {
 // other one goes on.
 func TestTwoWorkers(t *testing.T) {
 	t.Parallel()
-	// Five rounds of phones, each 2 s: the first worker is told to end long before it is done.
-	s := newSitesOf(t, newSwarm(t, 10, "--restart-time", "2s"), "berlin")
-	s.plan("--waves", "rest", "--parallel", "2")
+	s := newSites(t, 10, "berlin")
+	s.plan("--waves", "rest", "--parallel", "2", "--start-rate", "60/m") // the first worker is told to end long before it is done
 	first, ended := s.work(s.server.ClientURL(), "berlin"), s.begin()
 	first.until("begins: 10 phones here")
 	second := s.work(s.server.ClientURL(), "berlin")
@@ -253,10 +252,9 @@ func (s *sites) checkRuns(runs int) {
 // nobody, not even a phone of which it had just recorded that it would: the second one follows that phone for --settle.
 func TestWorkerCutOff(t *testing.T) {
 	t.Parallel()
-	// Five rounds of phones, each 2 s: the first worker is cut off long before it is done.
-	s := newSitesOf(t, newSwarm(t, 10, "--restart-time", "2s"), "berlin")
+	s := newSites(t, 10, "berlin")
 	s.ackWait = takenOver
-	s.plan("--waves", "rest", "--parallel", "2", "--settle", "2s")
+	s.plan("--waves", "rest", "--parallel", "2", "--settle", "2s", "--start-rate", "60/m") // the first worker is cut off long before it is done
 	way := natstest.NewProxy(t, s.server)
 	first, ended := s.work(way.URL(), "berlin"), s.begin()
 	s.await(journal.KindInstructing, 2)
@@ -278,9 +276,8 @@ func TestWorkerCutOff(t *testing.T) {
 // TestServerOfSitesRestarts restarts the server while phones are on their way.
 func TestServerOfSitesRestarts(t *testing.T) {
 	t.Parallel()
-	// Two rounds of phones, each 4 s: the server restarts long before they are done.
-	s := newSitesOf(t, newSwarm(t, 8, "--restart-time", "4s"), "berlin", "paris")
-	s.plan("--waves", "rest", "--parallel", "2")
+	s := newSites(t, 8, "berlin", "paris")
+	s.plan("--waves", "rest", "--parallel", "2", "--start-rate", "30/m") // the server restarts long before they are done
 	berlin, paris := s.work(s.proxy.URL(), "berlin"), s.work(s.proxy.URL(), "paris")
 	ended := s.begin()
 	s.await(journal.KindInstructing, 2)
