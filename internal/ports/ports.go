@@ -68,25 +68,31 @@ func areFree(t testing.TB, hosts []string, first int) bool {
 				return false
 			}
 			_ = l.Close()
-			awaitFree(t, host, port)
+			if !becomesFree(t, host, port) {
+				return false
+			}
 		}
 	}
 	return true
 }
 
-// awaitFree waits until a port is free on which this process has listened just now. A process that it is starting at the moment has
-// copies of all open files until it runs its own program, and the port is taken as long as a copy is left. Windows makes no such
-// copies, and needs seconds to say that nobody listens.
-func awaitFree(t testing.TB, host string, port int) {
+// becomesFree waits until a port is free on which this process has listened just now, and reports whether it is. A process that it
+// is starting at the moment has copies of all open files until it runs its own program, and the port is taken as long as a copy is
+// left. Windows makes no such copies, and needs seconds to say that nobody listens.
+func becomesFree(t testing.TB, host string, port int) bool {
 	t.Helper()
-	for runtime.GOOS != "windows" {
+	if runtime.GOOS == "windows" {
+		return true
+	}
+	for range 10_000 { // whoever still answers after ten seconds is another program
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
-			return
+			return true
 		}
 		_ = conn.Close()
 		time.Sleep(time.Millisecond)
 	}
+	return false
 }
 
 func listen(t testing.TB, host string, port int) (net.Listener, error) {

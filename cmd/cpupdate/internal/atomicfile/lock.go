@@ -17,7 +17,11 @@ import (
 
 // LinkTarget returns the target of a link, or the file itself, which need not exist.
 func LinkTarget(path string) (string, error) {
-	target, err := filepath.EvalSymlinks(path)
+	info, err := os.Lstat(path)
+	target := path
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		target, err = filepath.EvalSymlinks(path)
+	}
 	switch {
 	case err == nil:
 		return target, nil
@@ -25,6 +29,8 @@ func LinkTarget(path string) (string, error) {
 		return "", CannotStore(path, err)
 	case IsBrokenLink(path):
 		return "", exit.Errorf(exit.CodeSettings, "create the file that the link names, or remove the link", "settings %s: the link leads to a file that does not exist", path)
+	case info != nil:
+		return LinkTarget(path) // what the link names was made meanwhile
 	}
 	return path, nil
 }
