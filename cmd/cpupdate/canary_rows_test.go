@@ -54,7 +54,7 @@ func canaryRows() []canaryRow {
 		{"dry run", "push IMAGE --dry-run", ftpPeer(takesAll), exit.CodeOK, nil},
 		{"serve", "push IMAGE --dry-run 127.0.0.1:1 --serve --listen 127.0.0.1:0 --patience 1s", nil, exit.CodeUnreachable, onlySources("variable")},
 		{"phones are told", "push IMAGE PHONE --patience 10s --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms", ftpPeer(takesAll), 0, onlySources("stdin", "store")},
-		{"phones are told another", "push IMAGE PHONE --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms --patience 2s --fetch-username phones --fetch-password-file FILE --fetch-url ftp://127.0.0.1:1/", ftpPeer(takesAll), 0, onlySources("stdin", "keyring")},
+		{"phones are told another", "push IMAGE PHONE --listen 127.0.0.1:0 --contact-interval 1s --probe-interval 200ms --patience 6s --fetch-username phones --fetch-password-file FILE --fetch-url ftp://127.0.0.1:1/", ftpPeer(takesAll), 0, onlySources("stdin", "keyring")},
 		{"test", "defaults test", ftpsPeer(takesAll), exit.CodeOK, stored},
 		{"test, repeated", "defaults test", ftpPeer(badserver.Always("PASS", badserver.Say(repeatedBy("530 ")))), exit.CodeSettings, stored},
 		{"doctor", "doctor --listen 127.0.0.1:0", ftpsPeer(takesAll), exit.CodeOK, nil},

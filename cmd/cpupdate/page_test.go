@@ -121,7 +121,7 @@ func steady(text string) string {
 	}
 	text = regexp.MustCompile(`(?m)^slowest\n( .*\n)+`).ReplaceAllString(text, "slowest\n")
 	for _, r := range []struct{ lines, phone string }{
-		{`(?m)(^(updated|rejected|incompatible|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`, `(?m)^\S.*\n( .*\n)*`},
+		{`(?m)(^(updated|rejected|old-version|incompatible|nothing to do|Keep the phones) .*\n( {20,}.*\n)*)+`, `(?m)^\S.*\n( .*\n)*`},
 		{`(?m)(^  (rejected|unreachable|never-back) .*\n( {10,}.*\n)*)+`, `(?m)^  \S.*\n( {3,}.*\n)*`},
 		{`(?m)(^hint: (rejected|unreachable|never-back): .*\n)+`, `.*\n`},
 	} {

@@ -152,8 +152,8 @@ func (s *docShell) withPhone(phone *phonesim.Phone) func(string) string {
 		if strings.Contains(line, "--web") {
 			line = s.withPage(line, phone)
 		}
-		line = strings.ReplaceAll(line, example, phone.Address()+" --contact-interval 1s --probe-interval 200ms --patience 1m")
-		return strings.ReplaceAll(s.run(line), phone.Address(), example)
+		line = strings.ReplaceAll(line, example, phone.Address()+" --contact-interval 5s --probe-interval 200ms --patience 1m")
+		return strings.NewReplacer(phone.Address(), example, "queried within 5 s", "queried within 1 min").Replace(s.run(line))
 	}
 }
 
@@ -275,7 +275,7 @@ func inTheirOrder(t *testing.T, lines []string) []string {
 			case "plan":
 				line = strings.ReplaceAll(line, "firmware/", "images") + " --offline"
 			case "run":
-				line += " --contact-interval 1s --probe-interval 200ms --patience 1m"
+				line += " --contact-interval 5s --probe-interval 200ms --patience 1m"
 			case "watch":
 				line = strings.ReplaceAll(line, ":8080", ":0") // another program may have this port
 			}

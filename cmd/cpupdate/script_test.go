@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -17,6 +19,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/credentials"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/internal/forge"
 	"github.com/cpupdate/cpupdate/internal/realservers"
 	"github.com/cpupdate/cpupdate/internal/suite"
@@ -62,7 +65,27 @@ func (m withJournals) Run() int {
 	if err := os.Setenv(journalsVariable, folder); err != nil {
 		panic(err)
 	}
+	defer holdCallPort()()
 	return m.M.Run()
+}
+
+// holdCallPort takes the port that phones call by default, and accepts nobody there until it is released. So each run of cpupdate gets a
+// port of its own: a simulated phone that calls late, when the run that asked it to has ended, cannot reach the run of another test.
+func holdCallPort() (release func()) {
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(option.CallPort)))
+	if err != nil { // another program has it
+		return func() {}
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	return func() { _ = l.Close() }
 }
 
 // TestScript runs the command as a person would: testdata/script, one file a subject.

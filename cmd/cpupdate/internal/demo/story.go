@@ -29,7 +29,7 @@ The demo is complete. Image and phone list were kept: %s
 To continue, simulate the phones again in one terminal, in that folder:
 cpupdate simulate --phones phones.csv
 and install the image on them in another one:
-cpupdate push cp600.bind --phones phones.csv --serve --contact-interval 1s
+cpupdate push cp600.bind --phones phones.csv --serve --contact-interval 3s
 `
 )
 
@@ -100,7 +100,7 @@ type demoState struct{ instructed, restarts int }
 
 // story returns the steps.
 func (d *demonstration) story() []demoStep {
-	short := []string{"--patience", "5s", "--contact-interval", "1s", "--probe-interval", "200ms"}
+	short := []string{"--patience", "5s", "--contact-interval", "3s", "--probe-interval", "200ms"}
 	updated, rejected := demoState{1, 1}, demoState{1, 0}
 	fits, other := d.phones[0], d.phones[1]
 	push := func(want exit.Code, more []string, words ...string) []demoCommand {
