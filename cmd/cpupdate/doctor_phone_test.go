@@ -50,7 +50,7 @@ func TestDoctorPhone(t *testing.T) {
 			"phone/name ok", "phone/contact-port ok", "phone/call-back ok it called back to 127.0.0.1:", "phone/runs ok OpenScape Desk Phone CP600, Unify HFA V1 R4.9.0,.*00:1A:E8:00:00:01",
 		}},
 		"ftp": {nil, doctorPhone("", "--method", "ftp"), exit.CodeOK, []string{"this machine/fetches ok port [0-9]+, by ftp"}},
-		"no call": {nil, doctorPhone("ignores-contact", "--patience", "1s"), exit.CodeUnreachable, []string{
+		"no call": {nil, doctorPhone("ignores-contact", "--patience", "3s"), exit.CodeUnreachable, []string{
 			"phone/call-back failed .* allow TCP to 127.0.0.1:[0-9]+ from 127.0.0.1 in the firewall of this machine; .*5 minutes", "phone/runs skipped skipped: the phone did not call back",
 		}},
 		"silent":       {nil, doctorPhone("contact-silent", "--timeout", "2s"), exit.CodeUnreachable, []string{"phone/contact-port ok", "phone/call-back failed"}},
@@ -72,11 +72,11 @@ func TestDoctorPhone(t *testing.T) {
 			return bySettings(badserver.NewFTP(t).Access(), "--listen", taken(t))
 		}, exit.CodeOK, []string{"this machine/calls warning listening on"}},
 		"advertised": {nil, func(t *testing.T) []string {
-			return append(doctorPhone("", "--patience", "1s")(t), "--advertise", "127.0.0.1:"+freePort(t))
+			return append(doctorPhone("", "--patience", "3s")(t), "--advertise", "127.0.0.1:"+freePort(t))
 		}, exit.CodeUnreachable, []string{"this machine/reached warning 127.0.0.1:.* does not lead to this machine", "this machine/address ok .*; phones are told to use 127.0.0.1:"}},
 		"somebody else": {nil, func(t *testing.T) []string {
 			s := badserver.NewHTTPS(t)
-			return append(doctorPhone("", "--patience", "1s")(t), "--advertise", s.Addr())
+			return append(doctorPhone("", "--patience", "3s")(t), "--advertise", s.Addr())
 		}, exit.CodeUnreachable, []string{"this machine/reached warning .*not the pinned one"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestDoctorPage(t *testing.T) {
 			return append(doctorPage("web-tls-1.0", true)(t), "--legacy-tls")
 		}, exit.CodeOK, []string{"web page/form ok"}},
 		"by the page alone": {pagePassword(phonesim.DefaultPassword), func(t *testing.T) []string {
-			return append(doctorPage("ignores-contact", true)(t), "--patience", "1s")
+			return append(doctorPage("ignores-contact", true)(t), "--patience", "3s")
 		}, exit.CodeOK, []string{"phone/call-back warning .*allow TCP", "phone/page ok OpenScape Desk Phone CP600, ", "web page/form ok"}},
 		"another model on its page": {pagePassword(phonesim.DefaultPassword), doctorPage("web-banner-other-model", true), exit.CodeOK, []string{
 			"phone/runs ok OpenScape Desk Phone CP600", `phone/page warning OpenScape Desk Phone CP205, .*\(observed\).*what the phone reports counts`, "web page/form ok",

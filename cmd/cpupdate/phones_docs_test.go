@@ -92,7 +92,7 @@ func (s *phoneSite) start(faults []string) error {
 		config := phonesim.Config{
 			Listen: fmt.Sprintf("%s%d:8085", s.prefix, 50+i), MAC: fmt.Sprintf("00:1A:E8:00:00:%02d", 1+i),
 			DeviceType: "OpenScape Desk Phone CP600", SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9},
-			PartNumber: "S30817-S7720-A101-4", Level: 3, RestartTime: 400 * time.Millisecond,
+			PartNumber: "S30817-S7720-A101-4", Level: 3, RestartTime: 2 * time.Second,
 		}
 		if fault != "" {
 			config.Faults = []phonesim.Fault{phonesim.Fault(fault)}

@@ -104,7 +104,7 @@ func onePhone(t *testing.T) *phonesim.Phone {
 	t.Helper()
 	return start(t, phonesim.Config{
 		Listen: "127.0.0.1:0", Web: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone CP600", MAC: "00:1A:E8:00:00:01", Level: 3,
-		SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, RestartTime: time.Second,
+		SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9}, RestartTime: 2 * time.Second,
 	})
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,6 +190,38 @@ func TestNotThereYet(t *testing.T) {
 					t.Errorf("it is said %d times that it cannot be reached", silent)
 				}
 				<-started
+			})
+		})
+	}
+}
+
+// TestLastTryCutShort checks that the reason why a phone cannot be reached is that of the last try that was not cut short by the end of
+// the wait.
+func TestLastTryCutShort(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		patience time.Duration
+		want     string
+	}{ // a try takes 3 s, for two ports, and the next begins 2 s later
+		"the first try":  {time.Second, "no answer in time"},
+		"the second try": {7 * time.Second, syscall.ECONNREFUSED.Error()},
+		"no try":         {9 * time.Second, syscall.ECONNREFUSED.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, setting{options: fleet.Options{Patience: row.patience}, dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+					select {
+					case <-time.After(1500 * time.Millisecond):
+						return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+					case <-ctx.Done():
+						return nil, ctx.Err()
+					}
+				}})
+				results := s.run(hostOf(1) + ":8085")
+				if f := results[0].Failure; ending(results[0]) != "unreachable" || !strings.HasSuffix(f.Error(), ": "+row.want) || results[0].Took != row.patience {
+					t.Error(ending(results[0]), f, results[0].Took)
+				}
 			})
 		})
 	}

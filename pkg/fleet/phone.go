@@ -240,10 +240,15 @@ func (p *phone) update(ctx context.Context) error {
 }
 
 // firstCall asks the phone to call. One that cannot be reached may be restarting: it is tried again, and makes room for
-// other phones meanwhile.
+// other phones meanwhile. If the end of the wait cuts the last try short, the try before says why the phone cannot be reached.
 func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
+	var before error
 	for {
 		c, err := p.dialog.ask(ctx, w)
+		if before != nil && errors.Is(err, errNoTime) {
+			err = before
+		}
+		before = err
 		if err == nil || p.runner.options.SkipUnreachable || w.over() || !mayStart(err) {
 			return c, err
 		}

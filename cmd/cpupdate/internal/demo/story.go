@@ -57,7 +57,7 @@ func Phones() []Phone {
 		cast = append(cast, Phone{phonesim.Config{
 			Listen: "127.0.0.1:0", DeviceType: "OpenScape Desk Phone " + p.model, MAC: fmt.Sprintf("00:1A:E8:00:00:%02d", i+1),
 			Level: p.level, SoftwareType: "Unify HFA", Version: bind.Version{Major: 1, Release: 4, Fix: 9},
-			InstallTime: simulate.Seconds(1) / 2, RestartTime: simulate.Seconds(1),
+			InstallTime: simulate.Seconds(1) / 2, RestartTime: simulate.Seconds(2),
 		}, p.listed})
 	}
 	return cast
