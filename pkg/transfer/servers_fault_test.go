@@ -121,14 +121,14 @@ func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.
 }
 
 // stallTimeout ends what stalls: a busy machine must not be taken for that.
-const stallTimeout = 4 * time.Second
+const stallTimeout = 8 * time.Second
 
 func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 	old := []byte("old")
 	s.place(t, old)
 	for _, percent := range []int64{10, 99} {
 		proxy.Fail(realservers.Fault{Action: realservers.Stall, After: faultSize * percent / 100})
-		s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+		s.put(t, transfer.Options{Timeout: stallTimeout, CleanUp: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
 		s.eventuallyHolds(t, only(old))
 		proxy.Cut()
 		s.eventuallyHolds(t, only(old))
@@ -137,7 +137,7 @@ func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 
 func faultStallEarly(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Fail(realservers.Fault{Action: realservers.Stall})
-	s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+	s.put(t, transfer.Options{Timeout: stallTimeout, CleanUp: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
 	s.eventuallyHolds(t, nothing())
 	proxy.Cut()
 	s.eventuallyHolds(t, nothing())
