@@ -121,5 +121,5 @@ func (s *phoneSite) run(line string, run func(string) string) string {
 	}
 	out := run(s.real(command) + s.short() + after)
 	out = regexp.MustCompile(`(?m)^(note: this machine: phones call back on port|all phones: ).*\n`).ReplaceAllString(out, "")
-	return strings.NewReplacer(s.prefix, "192.0.2.", "queried within 5 s", "queried within 1 min").Replace(out)
+	return strings.NewReplacer(s.prefix, "192.0.2.", "at most 1 min", "at most 10 min", "queried within 5 s", "queried within 1 min").Replace(out)
 }

@@ -153,7 +153,7 @@ func (s *docShell) withPhone(phone *phonesim.Phone) func(string) string {
 			line = s.withPage(line, phone)
 		}
 		line = strings.ReplaceAll(line, example, phone.Address()+" --contact-interval 5s --probe-interval 200ms --patience 1m")
-		return strings.NewReplacer(phone.Address(), example, "queried within 5 s", "queried within 1 min").Replace(s.run(line))
+		return strings.NewReplacer(phone.Address(), example, "at most 1 min", "at most 10 min", "queried within 5 s", "queried within 1 min").Replace(s.run(line))
 	}
 }
 

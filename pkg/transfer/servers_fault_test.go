@@ -137,7 +137,7 @@ func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 
 func faultStallEarly(t *testing.T, s site, proxy *realservers.Proxy) {
 	proxy.Fail(realservers.Fault{Action: realservers.Stall})
-	s.put(t, transfer.Options{Timeout: stallTimeout, CleanUp: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+	s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
 	s.eventuallyHolds(t, nothing())
 	proxy.Cut()
 	s.eventuallyHolds(t, nothing())
