@@ -128,7 +128,7 @@ func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 	s.place(t, old)
 	for _, percent := range []int64{10, 99} {
 		proxy.Fail(realservers.Fault{Action: realservers.Stall, After: faultSize * percent / 100})
-		s.put(t, transfer.Options{Timeout: stallTimeout, CleanUp: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+		s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
 		s.eventuallyHolds(t, only(old))
 		proxy.Cut()
 		s.eventuallyHolds(t, only(old))
