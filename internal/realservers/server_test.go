@@ -69,6 +69,7 @@ func TestPutAndFetch(t *testing.T) {
 		"other password": {Password: "-x y%z"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			each(t, realservers.Servers(), func(t *testing.T, kind realservers.Kind) {
 				s := realservers.Start(t, kind, o)
 				if output, ok := put(t, s, s.Access, "a.bind", content); !ok {

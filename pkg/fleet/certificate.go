@@ -120,7 +120,7 @@ func (r *Runner) checkCertificate(p *phone, shown *identity, said string) error 
 	if err := shown.mustBe(known...); err != nil || shown == nil || len(shown.macs) == 0 {
 		return err
 	}
-	if r.registry.belongsToOther(p, shown.macs[0]) || slices.ContainsFunc(r.plan.Phones, func(t Target) bool { return t.MAC == shown.macs[0] && t.MAC != p.target.MAC }) {
+	if r.registry.belongsToOther(p, shown.macs[0]) || slices.ContainsFunc(p.plan.Phones, func(t Target) bool { return t.MAC == shown.macs[0] && t.MAC != p.target.MAC }) {
 		return fmt.Errorf("its certificate, for %q, holds the MAC address %s, which is that of another phone of the plan", shown.subject, shown.macs[0])
 	}
 	return nil
@@ -129,7 +129,7 @@ func (r *Runner) checkCertificate(p *phone, shown *identity, said string) error 
 // wrongCertificate notes and reports a call, or a fetch, with the certificate of another phone.
 func (r *Runner) wrongCertificate(p *phone, err error) {
 	p.problems.note(problemOtherCertificate, err)
-	r.events.report(Event{Phone: p.index, Step: StepCallError, Err: fmt.Errorf("%s: %w", r.registry.placeOf(p).remote.Addr(), err)})
+	r.events.report(Event{Phone: p.number(), Step: StepCallError, Err: fmt.Errorf("%s: %w", r.registry.placeOf(p).remote.Addr(), err)})
 }
 
 // accepts returns what decides whether the certificate that came with a fetch is the phone's.

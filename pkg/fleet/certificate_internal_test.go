@@ -131,7 +131,7 @@ func TestAccepts(t *testing.T) {
 	} {
 		_, p := lone(t)
 		p.target.MAC, p.place.mac = row.stated, row.said
-		p.runner.plan.Phones = []Target{p.target, {MAC: row.other}}
+		p.plan.Phones = []Target{p.target, {MAC: row.other}}
 		c := &x509.Certificate{Subject: pkix.Name{CommonName: row.shown, Names: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: row.shown}}}}
 		if got := p.accepts(c); got != row.want {
 			t.Errorf("%s: %v", name, got)

@@ -28,7 +28,7 @@ func (p *phone) noneFits() error {
 	if p.image == nil {
 		return nil
 	}
-	stated := p.runner.plan.complete(p.target.Known)
+	stated := p.plan.complete(p.target.Known)
 	verdict := p.image.check(p.target, stated)
 	if verdict.Answer != hwcheck.NotCompatible {
 		return nil

@@ -116,6 +116,24 @@ func (w *wait) over() bool {
 	return !time.Now().Before(w.limit)
 }
 
+// queue waits for a free slot, and reports whether it got one before the wait or the context ended. The wait goes on meanwhile, but for the
+// time for which this machine stood still.
+func (w *wait) queue(ctx context.Context, s *slot) bool {
+	watch := newStillWatch()
+	defer watch.stop()
+	limit := w.limit
+	taken := make(chan bool, 1)
+	go func() { taken <- s.take(ctx) }()
+	for {
+		select {
+		case ok := <-taken:
+			return ok && time.Now().Before(w.limit)
+		case <-watch.ticks.C:
+			w.limit = limit.Add(watch.look())
+		}
+	}
+}
+
 // ask sends contact requests, one in a contact interval, until the phone calls or the wait is over.
 func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {
 	reached := d.busy || w.requests > 0 // it was reached then

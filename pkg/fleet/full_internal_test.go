@@ -19,7 +19,7 @@ func lonely(t *testing.T) (*Runner, *phone, *[]Event) {
 	t.Helper()
 	var events []Event
 	r := New(Options{Event: func(e Event) { events = append(events, e) }})
-	p := newPhone(r, 0, Target{Address: "10.0.0.1"}, "10.0.0.1:8085")
+	p := newPhone(r, &Plan{}, 0, Target{Address: "10.0.0.1"}, "10.0.0.1:8085")
 	if err := r.registry.reached(p, netip.MustParseAddrPort("10.0.0.1:8085"), wpi.Contacted{}); err != nil {
 		t.Fatal(err)
 	}
@@ -126,4 +126,29 @@ func TestWord(t *testing.T) {
 	if want := (Device{Type: "OpenScape Desk Phone CP600", SoftwareType: "Unify HFA", Version: "V1 R4.9.0", MAC: "00:1A:E8:00:00:01"}); f.after != want || f.after.running().IsZero() {
 		t.Errorf("got %+v", f.after)
 	}
+}
+
+// TestPhoneOfEarlierPlan checks that what goes wrong with a call of a phone after its end is about no phone of the plan that is carried out
+// then, which has its number for another.
+func TestPhoneOfEarlierPlan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, p, events := lonely(t)
+		remote := netip.MustParseAddr("10.0.0.1")
+		r.problem(remote, problemGarbled, errors.New("during it"))
+		stopped, cancel := context.WithCancel(t.Context())
+		cancel()
+		if result := p.run(stopped, stopped); result.Failure == nil || result.Failure.Kind != KindInterrupted {
+			t.Fatalf("%+v", result)
+		}
+		if _, err := r.prepare(Plan{Phones: []Target{{Address: "10.0.0.2"}}}); err != nil {
+			t.Fatal(err)
+		}
+		told := len(*events)
+		r.problem(remote, problemGarbled, errors.New("after it"))
+		r.wrongCertificate(p, errors.New("after it"))
+		if (*events)[0].Phone != 0 || len(*events) != told || len(r.events.others) != 2 {
+			t.Errorf("%+v, %d about no phone", *events, len(r.events.others))
+		}
+	})
 }

@@ -142,7 +142,7 @@ func TestProblems(t *testing.T) {
 		p.place.remote = netip.AddrPortFrom(here, 1)
 		r.registry.byIP[here] = append(r.registry.byIP[here], p)
 		if c.share {
-			r.registry.byIP[here] = append(r.registry.byIP[here], newPhone(r, 1, Target{}, "127.0.0.1:2"))
+			r.registry.byIP[here] = append(r.registry.byIP[here], newPhone(r, &Plan{}, 1, Target{}, "127.0.0.1:2"))
 		}
 		var err error
 		for i, e := range c.errs {
@@ -179,7 +179,7 @@ func TestCaller(t *testing.T) {
 	t.Parallel()
 	here := netip.MustParseAddr("127.0.0.1")
 	r := New(Options{})
-	one, other := newPhone(r, 0, Target{}, ""), newPhone(r, 1, Target{MAC: "00:1A:E8:00:00:02"}, "")
+	one, other := newPhone(r, &Plan{}, 0, Target{}, ""), newPhone(r, &Plan{}, 1, Target{MAC: "00:1A:E8:00:00:02"}, "")
 	one.place.remote, other.place.remote = netip.AddrPortFrom(here, 1), netip.AddrPortFrom(here, 2)
 	r.registry.byIP[here] = []*phone{one, other}
 	say := func(owner any, items ...wpi.Item) *phone {

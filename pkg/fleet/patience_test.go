@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -251,6 +252,32 @@ func TestDeadPhonesMakeRoom(t *testing.T) {
 		}
 		if err := s.agree(results); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestManyDeadPhones gives phones up after the patience that do not answer and wait for one another, with the reason of their last
+// try.
+func TestManyDeadPhones(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const dead = 100
+		s := set(t, fleet.Options{Parallel: 1, Patience: 10 * time.Minute, Timeout: 10 * time.Second})
+		addresses := make([]string, dead)
+		for i := range addresses {
+			addresses[i] = hostOf(20+i) + ":8085"
+			s.net.Down(netip.MustParseAddr(hostOf(20+i)), nil)
+		}
+		begun := time.Now()
+		results := s.run(addresses...)
+		// A try takes 10 s on each of two ports. The patience of the last phone begins with its first try.
+		if took := time.Since(begun); took > dead*20*time.Second+10*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		for _, r := range results {
+			if ending(r) != "unreachable" {
+				t.Error(r.Failure)
+			}
 		}
 	})
 }

@@ -1,9 +1,11 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -17,7 +19,9 @@ import (
 // given: the dialog talks to the phone, the facts are what it says, and a follower or a visit decides what comes next.
 type phone struct {
 	runner  *Runner
-	index   int
+	plan    *Plan
+	index   int         // in the plan
+	over    atomic.Bool // its last event was reported
 	target  Target
 	image   *Image // nil: it is only queried
 	address string // HOST:PORT
@@ -64,11 +68,11 @@ func (s *slot) free() {
 	}
 }
 
-func newPhone(r *Runner, index int, t Target, address string) *phone {
+func newPhone(r *Runner, plan *Plan, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)
-	p := &phone{runner: r, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
+	p := &phone{runner: r, plan: plan, index: index, target: t, address: address, problems: &problems{}, fetches: newFetchLog(), slot: slot{all: r.slots}}
 	p.facts = &facts{target: &p.target, cut: func(s string) string { return r.events.redactOf(index).cut(s) }, claim: func(mac string) bool { return r.registry.claimMAC(p, mac) }}
-	if p.image = r.plan.imageOf(t); p.image != nil {
+	if p.image = plan.imageOf(t); p.image != nil {
 		p.facts.version, p.facts.kind = p.image.Facts.Version.Value, p.image.Facts.SoftwareType.Value
 	}
 	p.dialog = &dialog{
@@ -79,11 +83,20 @@ func newPhone(r *Runner, index int, t Target, address string) *phone {
 }
 
 // web returns how the phone's web page is visited, nil if it is not.
-func (p *phone) web() *Web { return p.runner.plan.webOf(p.target) }
+func (p *phone) web() *Web { return p.plan.webOf(p.target) }
+
+// number returns the number of the phone in the plan that is carried out: NoPhone after its last event, when another plan may give its number
+// to another phone.
+func (p *phone) number() int {
+	if p.over.Load() {
+		return NoPhone
+	}
+	return p.index
+}
 
 // report reports an event of this phone.
 func (p *phone) report(e Event) {
-	e.Phone = p.index
+	e.Phone = p.number()
 	p.runner.events.report(e)
 }
 
@@ -94,12 +107,12 @@ func (p *phone) run(ctx, early context.Context) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	defer p.dialog.contacts.Wait()
 	defer cancel()
-	err := p.begin(early, p.runner.plan.Begin)
+	err := p.begin(early, p.plan.Begin)
 	if err == nil && !p.slot.take(early) {
 		err = errStopped
 	}
 	if err == nil {
-		err = p.begin(early, p.runner.plan.Ready)
+		err = p.begin(early, p.plan.Ready)
 	}
 	if err == nil {
 		switch {
@@ -129,12 +142,18 @@ func (p *phone) run(ctx, early context.Context) Result {
 		f.Instructed = p.result.Instructed
 		p.result.Outcome, p.result.Failure = "", f
 	}
+	return p.end()
+}
+
+// end reports the phone's last event, and returns its result.
+func (p *phone) end() Result {
 	shown := p.runner.events.redactOf(p.index).result(p.result)
 	end := Event{Phone: p.index, Step: StepDone, Outcome: shown.Outcome, Later: shown.Later, Failure: shown.Failure, Device: shown.After}
 	if shown.Failure != nil {
 		end.Step = StepFailed
 	}
 	p.runner.events.pass(end)
+	p.over.Store(true)
 	return shown
 }
 
@@ -156,10 +175,10 @@ func (p *phone) begin(ctx context.Context, may func(context.Context, int) error)
 
 // commit lets whoever runs the plan record a step that cannot be undone, before it is taken.
 func (p *phone) commit(ctx context.Context, step Step) error {
-	if p.runner.plan.Commit == nil {
+	if p.plan.Commit == nil {
 		return nil
 	}
-	err := p.runner.plan.Commit(ctx, p.index, step)
+	err := p.plan.Commit(ctx, p.index, step)
 	failure := (*Failure)(nil)
 	switch {
 	case err == nil || errors.As(err, &failure):
@@ -239,6 +258,14 @@ func (p *phone) update(ctx context.Context) error {
 	}
 }
 
+// stoppedBy returns errStopped if the context has ended.
+func stoppedBy(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errStopped
+	}
+	return nil
+}
+
 // firstCall asks the phone to call. One that cannot be reached may be restarting: it is tried again, and makes room for
 // other phones meanwhile. If the end of the wait cuts the last try short, the try before says why the phone cannot be reached.
 func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
@@ -257,11 +284,8 @@ func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 		if c, stopped := p.dialog.nextTurn(ctx, w); c != nil || stopped != nil {
 			return c, stopped
 		}
-		if w.over() {
-			return nil, err
-		}
-		if !p.slot.take(ctx) {
-			return nil, errStopped
+		if w.over() || !w.queue(ctx, &p.slot) {
+			return nil, cmp.Or(stoppedBy(ctx), err)
 		}
 	}
 }
@@ -301,7 +325,7 @@ func (p *phone) answer(ctx context.Context) (*wpi.ServiceMessage, error) {
 }
 
 // known joins what is stated of the phone with what it says, and what the hardware table says of that.
-func (p *phone) known() hwcheck.Phone { return p.runner.plan.complete(p.facts.claims()) }
+func (p *phone) known() hwcheck.Phone { return p.plan.complete(p.facts.claims()) }
 
 // deployment opens the source to the phone, and returns the update command.
 func (p *phone) deployment(ctx context.Context) (*wpi.ServiceMessage, error) {

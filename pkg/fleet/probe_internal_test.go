@@ -80,7 +80,7 @@ func TestProbes(t *testing.T) {
 // lone returns a phone that got the update command, without anybody on the other side.
 func lone(t *testing.T) (*follower, *phone) {
 	t.Helper()
-	p := newPhone(New(Options{}), 0, Target{}, "127.0.0.1:1")
+	p := newPhone(New(Options{}), &Plan{}, 0, Target{}, "127.0.0.1:1")
 	f := p.newFollower()
 	t.Cleanup(func() {
 		f.silence.stop()

@@ -182,7 +182,7 @@ func (r *Runner) note(remote netip.Addr, kind problemKind, err error) int {
 		p.problems.note(kind, err)
 	}
 	if len(phones) == 1 {
-		return phones[0].index
+		return phones[0].number()
 	}
 	return NoPhone
 }

@@ -67,7 +67,7 @@ func (r *registry) placeOf(p *phone) place {
 func (r *registry) at(remote netip.Addr) []*phone {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.byIP[remote.Unmap()]
+	return slices.Clone(r.byIP[remote.Unmap()])
 }
 
 // caller returns the phone that a call is from, or nil. It is one that was contacted at the address from which the call
@@ -212,7 +212,7 @@ func (p *phone) request() wpi.Contact {
 	if known := p.runner.registry.placeOf(p).remote.Addr(); known.IsValid() {
 		host = known.String()
 	}
-	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.runner.plan.Back, Timeout: o.Timeout, Dial: o.connect}
+	request := wpi.Contact{Address: net.JoinHostPort(host, port), Back: p.plan.Back, Timeout: o.Timeout, Dial: o.connect}
 	if port == hwcheck.ContactPort {
 		request.AltAddress = net.JoinHostPort(host, o.AltPort)
 	}

@@ -19,7 +19,6 @@ import (
 type Runner struct {
 	options  Options
 	service  *wpi.Service
-	plan     Plan
 	slots    *semaphore.Weighted
 	events   *events
 	registry *registry
@@ -96,7 +95,6 @@ func (r *Runner) Run(ctx context.Context, plan Plan) ([]Result, error) {
 
 // prepare makes the plan's phones.
 func (r *Runner) prepare(plan Plan) ([]*phone, error) {
-	r.plan = plan
 	r.events.begin()
 	seen, pages := map[string]int{}, map[string]int{}
 	var phones []*phone
@@ -120,7 +118,7 @@ func (r *Runner) prepare(plan Plan) ([]*phone, error) {
 			}
 			pages[page] = i
 		}
-		phones = append(phones, newPhone(r, i, t, address))
+		phones = append(phones, newPhone(r, &plan, i, t, address))
 	}
 	r.registry.forget(phones)
 	return phones, nil

@@ -15,7 +15,7 @@ func (p *phone) settle(ctx context.Context) error {
 	earlier := p.target.Earlier
 	p.facts.before = earlier.Before
 	p.result.Instructed, p.result.Later = true, true
-	until := earlier.At.Add(cmp.Or(p.runner.plan.Settle, defaultSettle))
+	until := earlier.At.Add(cmp.Or(p.plan.Settle, defaultSettle))
 	pause := p.runner.options.ContactInterval
 	var v *visit
 	if p.web() != nil {

@@ -200,7 +200,7 @@ func (v *visit) comesBack(ctx context.Context, err error) bool {
 		within, cancel := context.WithTimeout(ctx, v.options.Probe)
 		v.while(func() { <-within.Done() })
 		cancel()
-		if !v.slot.take(ctx) {
+		if !w.queue(ctx, v.slot) {
 			return false
 		}
 	}

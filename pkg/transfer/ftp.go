@@ -235,7 +235,7 @@ func (s *ftpStore) ready(ctx context.Context, makeFolder bool) error {
 // sweep removes the files that earlier attempts left.
 func (s *ftpStore) sweep(ctx context.Context) {
 	s.left = slices.DeleteFunc(s.left, func(name string) bool {
-		if s.control.broken {
+		if s.control == nil || s.control.broken {
 			return false
 		}
 		s.tell(StepRemove, name)
@@ -288,22 +288,16 @@ func (s *ftpStore) makeFolders(ctx context.Context, folder string) error {
 	return nil
 }
 
-// How long cleaning up may take: by default, and when the server was silent already.
 const (
-	cleanUpLimit     = 5 * time.Second
-	silentLimit      = 2 * time.Second
-	queryAfterSilent = 2 * time.Second
+	cleanUpLimit     = 5 * time.Second // how long cleaning up may take
+	queryAfterSilent = 2 * time.Second // how long a server that was silent is asked for the file that it was sent
 )
 
 // cleanupContext returns a context for cleaning up, which an interrupt does not end, and which is short.
 func (s *ftpStore) cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := min(cmp.Or(s.o.CleanUp, cleanUpLimit), s.o.Timeout)
-	switch {
-	case s.o.CleanUp > 0:
-	case ctx.Err() != nil: // also of a server that owes an answer: it gets little time for that
+	if s.o.CleanUp == 0 && ctx.Err() != nil { // also of a server that owes an answer: it gets little time for that
 		limit = min(limit, interruptLimit)
-	case s.control != nil && s.control.late && s.control.broken:
-		limit = min(limit, silentLimit)
 	}
 	return context.WithTimeoutCause(context.WithoutCancel(ctx), limit, os.ErrDeadlineExceeded)
 }

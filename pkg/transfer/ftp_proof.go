@@ -83,11 +83,14 @@ func (p *ftpPut) proveName(ctx, whole context.Context) error {
 		return p.leftBehind(wrong, p.u.Name, false)
 	}
 	// A server may say so of every file.
-	p.target, p.control.ctx = p.u.Name, whole
-	if p.readBack(whole) != nil {
-		return p.leftBehind(wrong, p.u.Name, true)
+	p.target = p.u.Name
+	if p.control != nil { // it is lost if asking for the temporary file took another connection, which failed
+		p.control.ctx = whole
+		if p.readBack(whole) == nil {
+			return nil
+		}
 	}
-	return nil
+	return p.leftBehind(wrong, p.u.Name, true)
 }
 
 // notMoved reports whether the temporary file is still there after the server said that it renamed it.

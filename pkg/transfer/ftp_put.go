@@ -199,10 +199,10 @@ func (p *ftpPut) queryFile(ctx context.Context, failure error) error {
 		return failure
 	}
 	file, err := p.lookUp(ctx, p.target)
-	p.control.ctx = whole
 	if err != nil || file.presence != present || file.bytes != p.u.Content.Size() {
 		return failure
 	}
+	p.control.ctx = whole
 	// A file of this name and size may be the old one, if the server puts new ones in place at the very end.
 	if p.location.InPlace && p.existing.presence != absent {
 		p.u.ReadBack = true

@@ -42,7 +42,7 @@ func (p *ftpPut) rename(ctx context.Context) error {
 	p.tell(StepRename, p.u.Name)
 	var failure error
 	err := p.insist(ctx, func() error {
-		limited, cancel := p.cleanupContext(ctx)
+		limited, cancel := p.o.finish(ctx)
 		defer cancel()
 		p.control.ctx = limited
 		err := p.client.Rename(p.target, p.u.Name)
@@ -52,12 +52,15 @@ func (p *ftpPut) rename(ctx context.Context) error {
 		return err
 	})
 	whole := ctx
+	if err == nil {
+		ctx, cancel := p.o.finish(ctx)
+		defer cancel()
+		p.control.ctx = ctx
+		return p.proveName(ctx, whole)
+	}
 	ctx, cancel := p.cleanupContext(ctx)
 	defer cancel()
 	p.control.ctx = ctx
-	if err == nil {
-		return p.proveName(ctx, whole)
-	}
 	e := (*Error)(nil)
 	if p.inDoubt(failure) || errors.As(failure, &e) && e.Kind == KindProtocol && p.control.broken {
 		return p.queryName(ctx, whole, failure)

@@ -35,11 +35,14 @@ func (s *ftpStore) Try(ctx context.Context) error {
 		return s.withLeft(err)
 	}
 	replaced := s.tryReplacing(ctx, p.u)
-	ctx, cancel := s.cleanupContext(ctx)
-	defer cancel()
-	if replaced == nil {
+	last := s.o.finish // removing is a step like the others
+	if replaced != nil {
+		last = s.cleanupContext
+	} else {
 		s.tell(StepRemove, p.u.Name)
 	}
+	ctx, cancel := last(ctx)
+	defer cancel()
 	if s.control == nil || s.control.broken {
 		_ = p.reconnect(ctx) // what was tried on it has its own error
 	}

@@ -1,9 +1,11 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -110,6 +112,19 @@ type Options struct {
 	Sent func(sent int64)
 	// ReadBack, if not nil, is told after each read how many bytes of the file were read back. It must not wait.
 	ReadBack func(read int64)
+}
+
+// finish returns a context for a step that must not be left half done. It has the limit of a step; an interrupt ends it some seconds later,
+// not at once.
+func (o Options) finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	step, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	limit := time.AfterFunc(o.Timeout, func() { end(os.ErrDeadlineExceeded) })
+	stop := context.AfterFunc(ctx, func() { limit.Reset(min(cmp.Or(o.CleanUp, interruptLimit), o.Timeout)) })
+	return step, func() {
+		stop()
+		limit.Stop()
+		end(nil)
+	}
 }
 
 // Event is a step of what Put and Try do.

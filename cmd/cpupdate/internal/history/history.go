@@ -5,9 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,11 +55,11 @@ func Run(ctx context.Context, con *console.Console, store *record.Store, o Optio
 	}
 	var runs []run
 	var damage error
-	_, err = os.Stat(path)
-	switch missing := errors.Is(err, fs.ErrNotExist); {
-	case missing && store.Flag != "":
-		return exit.New(exit.CodeSettings, fmt.Errorf("--journal %s: there is no such file", exit.ShownArgument(path)), "check the name of the file")
-	case !missing:
+	there, err := store.Exists()
+	switch {
+	case err != nil:
+		return err
+	case there:
 		runs, damage = read(ctx, store, o.Phone, since)
 		if damage != nil && (len(runs) == 0 || !errors.Is(damage, journal.ErrDamaged)) {
 			return damage

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -62,6 +64,25 @@ func TestStore(t *testing.T) {
 	}
 	if a, b := record.Token(), record.Token(); a == b || len(a) != 8 {
 		t.Errorf("%s, %s", a, b)
+	}
+}
+
+// TestLinkToNowhere checks that a journal behind a link to a disk that is away is not taken for none.
+func TestLinkToNowhere(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "state")
+	if there, err := (&record.Store{Folder: folder}).Exists(); there || err != nil {
+		t.Errorf("without a folder: %v, %v", there, err)
+	}
+	if err := os.Symlink(filepath.Join(t.TempDir(), "away"), folder); err != nil {
+		t.Skip("this system makes no links: ", err)
+	}
+	for _, store := range []record.Store{{Folder: folder}, {Flag: filepath.Join(folder, "journal.db")}} {
+		there, err := store.Exists()
+		own := (*exit.Error)(nil)
+		if there || !errors.As(err, &own) || own.Code != exit.CodeSettings || !strings.Contains(err.Error(), "leads nowhere") {
+			t.Errorf("%+v: %v, %v", store, there, err)
+		}
 	}
 }
 

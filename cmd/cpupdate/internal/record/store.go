@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/atomicfile"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/journal/jetstream"
@@ -87,7 +88,10 @@ func (s *Store) Exists() (bool, error) {
 	}
 	_, err = os.Stat(path)
 	missing := errors.Is(err, fs.ErrNotExist)
-	if missing && s.Flag != "" {
+	switch {
+	case missing && atomicfile.IsBrokenLink(path):
+		return false, exit.Errorf(exit.CodeSettings, "make the link, or its target, available again; or name another journal with --journal FILE", "journal %s: this name, or a folder in it, is a link that leads nowhere", exit.ShownArgument(path))
+	case missing && s.Flag != "":
 		return false, exit.Errorf(exit.CodeSettings, "check the name of the file", "--journal %s: there is no such file", exit.ShownArgument(path))
 	}
 	return !missing, nil

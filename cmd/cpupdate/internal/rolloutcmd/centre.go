@@ -172,8 +172,9 @@ func (c *centre) run(ctx context.Context) error {
 		}
 	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && (loadErr != nil || !isDone(saved)):
 		return exit.Errorf(exit.CodeInterrupted, "to show it again: cpupdate rollout run "+exit.Word(name)+"; to end it: cpupdate rollout stop "+exit.Word(name), "interrupted: the workers go on with the rollout")
+	case ctx.Err() != nil:
 	case err != nil:
 		return failure(c.env, name, err)
 	case loadErr != nil:

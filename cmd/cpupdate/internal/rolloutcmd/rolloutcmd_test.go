@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/advice"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -122,6 +124,43 @@ func TestOutcome(t *testing.T) {
 	}
 	if err := failure(inPlace, "spring", context.Canceled); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// TestInterruptedLate checks that Ctrl-C hides neither that the rollout is complete nor that a phone accepts no password for now.
+func TestInterruptedLate(t *testing.T) {
+	t.Parallel()
+	c := newScene(t, rollout.Rules{}, 2)
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	locked := &fleet.Failure{Kind: fleet.KindLocked, Msg: "it accepts no password for now"}
+	for _, row := range []struct {
+		done int // so many phones are updated before
+		err  error
+		want exit.Code
+	}{
+		{0, context.Canceled, exit.CodeInterrupted},
+		{0, locked, exit.CodeStopped},
+		{1, context.Canceled, exit.CodeInterrupted},
+		{2, context.Canceled, exit.CodeOK},
+		{2, nil, exit.CodeOK},
+	} {
+		for phone := range row.done {
+			if len(c.load().Saved.Steps[phone]) == 0 || c.load().Saved.Steps[phone][0].Outcome == nil {
+				c.add(phone, append(slices.Clone(instructs), updates...)...)
+			}
+		}
+		r := &runner{delivery: &delivery.Delivery{}, env: Env{Console: c.con, Journal: &record.Store{}}, ledger: c.ledger, saved: c.load().Saved}
+		code, own := exit.CodeOK, (*exit.Error)(nil)
+		err := r.ended(stopped, rollout.Decision{Verb: rollout.Run}, row.err)
+		if errors.As(err, &own) {
+			code = own.Code
+		} else if err != nil {
+			t.Error(err)
+		}
+		if code != row.want {
+			t.Errorf("%d phones done, %v: %d, %v", row.done, row.err, code, err)
+		}
 	}
 }
 

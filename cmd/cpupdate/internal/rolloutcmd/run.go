@@ -302,11 +302,15 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 			err = printErr
 		}
 	}
-	if ctx.Err() != nil && !isLoss(err) {
-		return exit.Errorf(exit.CodeInterrupted, again, "interrupted: the rollout is not complete%s", r.failed.cutText(r.delivery.Context))
-	}
+	// An interrupt hides neither why the run had ended before, nor that nothing was left to do.
 	if failure := (*fleet.Failure)(nil); errors.As(err, &failure) {
 		return exit.New(codeOf(failure), withLoss(failure, err), again)
+	}
+	if ctx.Err() != nil && !isLoss(err) {
+		if loadErr != nil || !isDone(saved) {
+			return exit.Errorf(exit.CodeInterrupted, again, "interrupted: the rollout is not complete%s", r.failed.cutText(r.delivery.Context))
+		}
+		d.Verb, err = rollout.Done, nil
 	}
 	switch {
 	case errors.Is(err, journal.ErrFull):
@@ -317,6 +321,11 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		return failure(r.env, r.saved.Name, loadErr)
 	}
 	return r.withHints(outcome(typed(r.env, saved.Name), saved, d))
+}
+
+// isDone reports whether there is nothing left to do.
+func isDone(s *rollout.Saved) bool {
+	return s.Plan.Decide(s.State(causes), time.Now()).Verb == rollout.Done
 }
 
 // isLoss reports whether an error says that something was not recorded.
