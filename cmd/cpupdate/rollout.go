@@ -114,8 +114,10 @@ The command lets them begin, asks before waves, and shows what happens.`,
 		if flags.Changed("parallel") {
 			return exit.Usage("rollout run", "--parallel is a flag of the plan: see cpupdate help rollout plan")
 		}
-		if flags.Changed("settle") && o.Settle <= 0 {
-			return exit.Usage("rollout run", "--settle %s: must be greater than zero", o.Settle)
+		if flags.Changed("settle") {
+			if err := option.CheckSettle("rollout run", o.Settle); err != nil {
+				return err
+			}
 		}
 		o.Given = delivery.Kept(flags, func(name string) bool {
 			return slices.Contains(journalFlags(), name) || cmd.InheritedFlags().Lookup(name) != nil

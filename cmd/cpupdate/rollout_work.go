@@ -5,6 +5,7 @@ import (
 
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/rolloutcmd"
 )
 
@@ -38,8 +39,8 @@ once, and the next one queries these phones.`,
 		switch {
 		case flags.Changed("parallel"):
 			return exit.Usage("rollout work", "--parallel is a flag of the plan: see cpupdate help rollout plan")
-		case flags.Changed("settle") && o.Settle <= 0:
-			return exit.Usage("rollout work", "--settle %s: must be greater than zero", o.Settle)
+		case flags.Changed("settle") && option.CheckSettle("rollout work", o.Settle) != nil:
+			return option.CheckSettle("rollout work", o.Settle)
 		case flags.Changed("password-stdin"):
 			return exit.Errorf(exit.CodeUsage, "use --password-file or --password-command", "--password-stdin cannot be used here: the password is read for each rollout")
 		case !flags.Changed("site"):

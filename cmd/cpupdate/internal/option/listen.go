@@ -70,11 +70,27 @@ func (o *Listen) AddFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&o.Parallel, "parallel", 16, "how many phones are queried, and fetch the image, at the same time: a `NUMBER` up to 10000")
 }
 
+// longest is more time than anybody waits for a phone: several times of it can be counted.
+const longest = 365 * 24 * time.Hour
+
+// CheckSettle rejects a value of --settle that is not greater than zero, or longer than a year.
+func CheckSettle(command string, settle time.Duration) error {
+	switch {
+	case settle <= 0:
+		return exit.Usage(command, "--settle %s: must be greater than zero", settle)
+	case settle > longest:
+		return exit.Usage(command, "--settle %s: must be at most %dh, a year", settle, longest/time.Hour)
+	}
+	return nil
+}
+
 // Validate rejects invalid values.
 func (o *Listen) Validate(command string) error {
 	switch {
 	case o.Patience <= 0 || o.Interval <= 0 || o.Probe <= 0:
 		return exit.Usage(command, "--patience, --contact-interval and --probe-interval must be greater than zero")
+	case max(o.Patience, o.Interval, o.Probe) > longest:
+		return exit.Usage(command, "--patience, --contact-interval and --probe-interval: must be at most %dh, a year", longest/time.Hour)
 	case o.Parallel < 1 || o.Parallel > 10_000:
 		return exit.Usage(command, "--parallel: must be from 1 to 10000")
 	case (o.Cert == "") != (o.key == ""):

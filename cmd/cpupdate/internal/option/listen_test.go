@@ -33,11 +33,28 @@ func TestListenValidate(t *testing.T) {
 	}
 	for _, args := range []string{
 		"--patience 0s", "--contact-interval -1s", "--probe-interval 0s", "--parallel 0", "--parallel 10001", "--service-cert a", "--service-key b",
-		"--listen 18443", "--listen :65536", "--listen 127.0.0.1:-1", "--listen :x", "--advertise h:0", "--advertise h:65536", "--advertise ://h",
+		"--patience 8761h", "--listen 18443", "--listen :65536", "--listen 127.0.0.1:-1", "--listen :x", "--advertise h:0", "--advertise h:65536", "--advertise ://h",
 	} {
 		err := newListen(t, strings.Fields(args)...).Validate("push")
 		if codeOf(err) != exit.CodeUsage || !strings.Contains(err.Error(), strings.Fields(args)[0]) {
 			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
+
+// TestLongest refuses times of which several cannot be counted.
+func TestLongest(t *testing.T) {
+	for _, flag := range []string{"--patience", "--contact-interval", "--probe-interval"} {
+		if err := newListen(t, flag, "8760h").Validate("push"); err != nil {
+			t.Error(err)
+		}
+		if err := newListen(t, flag, "500000h").Validate("push"); codeOf(err) != exit.CodeUsage || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "8760h") {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+	for settle, good := range map[time.Duration]bool{0: false, -1: false, time.Second: true, longest: true, longest + 1: false} {
+		if err := CheckSettle("push", settle); (err == nil) != good {
+			t.Errorf("%s: %v", settle, err)
 		}
 	}
 }

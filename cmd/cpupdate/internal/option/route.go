@@ -193,6 +193,9 @@ func (o *Route) stored(ctx context.Context, con *console.Console, store *setting
 	requested := o.UseDefaults || o.Profile != ""
 	switch {
 	case p.Empty() && requested:
+		if err := store.Check(); err != nil {
+			return nil, err
+		}
 		s, err := store.Read()
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -179,7 +180,10 @@ func (r *run) openJournal(ctx context.Context) (journal.Ledger, error) {
 
 // unrecorded returns an error of the journal that ends the run, and shows another one.
 func (r *run) unrecorded(ctx context.Context, err error) error {
-	if r.Journal.Named() != "" || ctx.Err() != nil {
+	switch {
+	case errors.Is(err, journal.ErrConflict): // the journal is usable
+		return exit.New(exit.CodeUnreachable, fmt.Errorf("another run of cpupdate is updating these phones: %w", err), "wait until the other run has finished, then try again")
+	case r.Journal.Named() != "" || ctx.Err() != nil:
 		return record.Error(err)
 	}
 	r.Console.NoteAbout("warning", "the journal", "this push is not recorded: "+err.Error())
@@ -211,12 +215,4 @@ func (r *run) list(ctx context.Context, engine *rollout.Engine) (*rollout.Push, 
 		runview.NoteEarlier(r.Console, n, len(r.targets), r.o.Settle)
 	}
 	return push, nil
-}
-
-// checkSettle rejects a time that is not greater than zero.
-func (o *Options) checkSettle() error {
-	if o.Settle <= 0 {
-		return exit.Usage("push", "--settle %s: must be greater than zero", o.Settle)
-	}
-	return nil
 }

@@ -1,6 +1,8 @@
 package push
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,9 +10,11 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/bind"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
+	"github.com/cpupdate/cpupdate/pkg/journal"
 )
 
 // newRun is a push to phones that are not spoken to, as the flags say.
@@ -44,6 +48,19 @@ func TestHopeless(t *testing.T) {
 		if got := r.noneFits(); got != test.want {
 			t.Errorf("%+v: %v", test.targets, got)
 		}
+	}
+}
+
+// TestTakenMeanwhile checks that a push does not go on unrecorded if the journal says that another run has its phones.
+func TestTakenMeanwhile(t *testing.T) {
+	r := newRun(t, "--serve")
+	r.Journal = &record.Store{}
+	own := (*exit.Error)(nil)
+	if err := r.unrecorded(t.Context(), fmt.Errorf("x: %w", journal.ErrConflict)); !errors.As(err, &own) || own.Code != exit.CodeUnreachable || len(own.Hints) == 0 {
+		t.Errorf("a conflict: %v", err)
+	}
+	if err := r.unrecorded(t.Context(), &journal.Error{Place: "x", Kind: journal.ErrReadOnly, Text: "cannot be written"}); err != nil {
+		t.Errorf("a journal that cannot be written: %v", err)
 	}
 }
 

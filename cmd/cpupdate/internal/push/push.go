@@ -30,7 +30,7 @@ type Options struct {
 func Run(ctx context.Context, env delivery.Env, o Options, name string, addresses []string) error {
 	withPhones := len(addresses) > 0 || o.Phones.List != ""
 	o.Reinstall = o.Phones.Permit.Reinstall
-	if err := cmp.Or(o.Phones.Validate("push", addresses), o.Validate(withPhones), o.checkSettle()); err != nil {
+	if err := cmp.Or(o.Phones.Validate("push", addresses), o.Validate(withPhones), option.CheckSettle("push", o.Settle)); err != nil {
 		return err
 	}
 	if withPhones {

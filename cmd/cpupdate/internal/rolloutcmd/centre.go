@@ -156,10 +156,14 @@ func (c *centre) run(ctx context.Context) error {
 	name := c.f.Saved.Name
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	read := make(chan error, 1)
-	go func() { read <- c.view.read(reading, c.ledger) }()
+	read, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		read <- c.view.read(reading, c.ledger)
+	}()
 	refused, err := c.follow(ctx, read)
 	cancel()
+	<-ended // it draws nothing from here on
 	c.view.mu.Lock()
 	c.view.endBar()
 	c.view.mu.Unlock()

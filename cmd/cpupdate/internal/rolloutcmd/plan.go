@@ -130,8 +130,10 @@ func (p *planner) parse(now time.Time) (err error) {
 		return exit.Usage("rollout plan", "--per-subnet must be 0 or more, and --attempts from 1 to %d", maxAttempts)
 	case strings.HasPrefix(o.Name, "-"):
 		return exit.Usage("rollout plan", "--name %s: a name does not begin with -, since other commands would take it for a flag", exit.ShownArgument(secret.Cut(o.Name, journal.MaxRollout)))
-	case o.Settle <= 0 || o.Timeout <= 0:
-		return exit.Usage("rollout plan", "--settle and --timeout must be greater than zero")
+	case o.Timeout <= 0:
+		return exit.Usage("rollout plan", "--timeout must be greater than zero")
+	case option.CheckSettle("rollout plan", o.Settle) != nil:
+		return option.CheckSettle("rollout plan", o.Settle)
 	}
 	return usage("name", journal.Key{Rollout: o.Name}.Check())
 }
@@ -230,10 +232,12 @@ func (p *planner) candidate(t fleet.Target, r fleet.Result) rollout.Candidate {
 	if len(c.Known.Level) > 0 {
 		c.Phone.Level = c.Known.Level[0].Value
 	}
-	if f := r.Failure; f != nil && f.Kind != fleet.KindUnreachable && f.Kind != fleet.KindNoCall && f.Kind != fleet.KindBusy && f.Kind != fleet.KindNoReply {
-		c.Left = f.Error() // it is not what the list says
-	} else if f != nil {
-		p.env.Console.NoteAbout("warning", t.Label(), "planned by what the list says: "+f.Error())
+	if f := r.Failure; f != nil {
+		if _, passes := causes(f.Kind, false); passes {
+			p.env.Console.NoteAbout("warning", t.Label(), "planned by what the list says: "+f.Error())
+		} else {
+			c.Left = f.Error() // it is not what the list says
+		}
 	}
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/record"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
+	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/journal"
 	"github.com/cpupdate/cpupdate/pkg/rollout"
 )
@@ -160,6 +161,23 @@ func TestInterruptedLate(t *testing.T) {
 		}
 		if code != row.want {
 			t.Errorf("%d phones done, %v: %d, %v", row.done, row.err, code, err)
+		}
+	}
+}
+
+// TestCandidate plans a phone that could not be queried by what the list says, also if this machine is why; a phone that said something else is
+// left alone.
+func TestCandidate(t *testing.T) {
+	t.Parallel()
+	for kind, left := range map[fleet.Kind]bool{
+		fleet.KindUnreachable: false, fleet.KindMachine: false, fleet.KindNoCall: false, fleet.KindNoReply: false, fleet.KindBusy: false,
+		fleet.KindNoPhone: true, fleet.KindAnotherPhone: true, fleet.KindPassword: true,
+	} {
+		var warned bytes.Buffer
+		p := &planner{env: Env{Console: &console.Console{Err: &warned, Width: 80}}, table: hwcheck.Builtin()}
+		c := p.candidate(fleet.Target{Address: "192.0.2.1"}, fleet.Result{Failure: &fleet.Failure{Kind: kind, Msg: "so it is"}})
+		if (c.Left != "") != left || strings.Contains(warned.String(), "planned by what the list says: so it is") == left {
+			t.Errorf("%s: %q, %s", kind, c.Left, warned.String())
 		}
 	}
 }

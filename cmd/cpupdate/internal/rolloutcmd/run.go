@@ -15,6 +15,7 @@ import (
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/delivery"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
+	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/runview"
 	"github.com/cpupdate/cpupdate/pkg/display"
 	"github.com/cpupdate/cpupdate/pkg/fleet"
@@ -91,8 +92,8 @@ func (o *RunOptions) validate() error {
 	if _, err := o.Upload.Options(o.Route.Command); err != nil {
 		return err
 	}
-	if o.Settle < 0 {
-		return exit.Usage(o.Route.Command, "--settle %s: must be greater than zero", o.Settle)
+	if o.Settle != 0 {
+		return option.CheckSettle(o.Route.Command, o.Settle)
 	}
 	return nil
 }

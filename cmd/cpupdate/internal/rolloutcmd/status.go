@@ -44,6 +44,8 @@ type statusDocument struct {
 
 	Last time.Time       `json:"last_event,omitzero"` // when the newest event was recorded
 	By   *journal.Origin `json:"run_by,omitempty"`    // who began the last run; no one if none began
+
+	wait string // why no phone is begun now
 }
 
 type waveStatus struct {
@@ -69,10 +71,14 @@ type phoneStatus struct {
 
 func statusOf(s *rollout.Saved) statusDocument {
 	state := s.State(causes)
-	d := s.Plan.Decide(state, time.Now())
+	now := time.Now()
+	d := s.Plan.Decide(state, now)
 	doc := statusDocument{
 		Schema: 1, Event: "status", Name: s.Name, Next: string(d.Verb), Sites: sitesLeft(s, state, d), Reason: s.Reason, Waves: []waveStatus{}, Phones: []phoneStatus{},
 		Permits: s.Plan.Permits,
+	}
+	if d.Verb == rollout.Wait {
+		doc.wait = waitText(s, d, now)
 	}
 	for w := range s.Plan.Waves {
 		doc.Waves = append(doc.Waves, waveOf(s, w))
@@ -162,9 +168,8 @@ func statusText(con *console.Console, s *rollout.Saved, last string) func(io.Wri
 func textOf(doc statusDocument, con *console.Console, s *rollout.Saved, last string) func(io.Writer) {
 	return func(w io.Writer) {
 		state := stateText(doc.Next, reason(s))
-		if doc.Next == string(rollout.Wait) {
-			now := time.Now()
-			state = waitText(s, s.Plan.Decide(s.State(causes), now), now)
+		if doc.wait != "" {
+			state = doc.wait
 		}
 		fmt.Fprintln(w, con.Layout(0).Line(console.Cells("rollout "+s.Name+": "+state)...))
 		writePermits(w, con, s.Plan)

@@ -447,6 +447,15 @@ func TestStatusWaits(t *testing.T) {
 		if got := strings.Join(strings.Fields(shown.String()), " "); !strings.HasPrefix(got, want+" wave 1 ") {
 			t.Errorf("%q, want %q", got, want)
 		}
+		// It is as it was when the document was made, also if the time has come meanwhile.
+		saved := c.load().Saved
+		doc := statusOf(saved)
+		time.Sleep(2 * time.Hour)
+		shown.Reset()
+		textOf(doc, c.con, saved, "")(&shown)
+		if got := strings.Join(strings.Fields(shown.String()), " "); !strings.HasPrefix(got, want+" wave 1 ") {
+			t.Errorf("later: %q, want %q", got, want)
+		}
 	})
 }
 

@@ -147,6 +147,9 @@ func (w *worker) ended(ctx context.Context, lease held, decision rollout.Decisio
 			err = site.ErrLost
 		}
 		w.problem(name, err)
+		if stopped && isLoss(err) {
+			return w.explained(name, err)
+		}
 		return nil
 	case stopped && (err == nil || errors.Is(err, rollout.ErrLease) || errors.Is(err, context.Canceled)):
 		w.tell(name, "given-back", "given back: another worker of the site may go on")
@@ -158,6 +161,9 @@ func (w *worker) ended(ctx context.Context, lease held, decision rollout.Decisio
 		return w.done(ctx, lease, decision)
 	case w.ends(err):
 		_ = lease.GiveBack(ctx, 0) // the server finds out by itself
+		return w.explained(name, err)
+	case stopped: // nobody tries again here
+		_ = lease.GiveBack(ctx, laterTime)
 		return w.explained(name, err)
 	}
 	w.problem(name, err)

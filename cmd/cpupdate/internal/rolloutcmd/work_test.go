@@ -129,6 +129,37 @@ func TestWorkerLocked(t *testing.T) {
 	}
 }
 
+// TestWorkerInterrupted ends an interrupted worker with an error if something was wrong besides.
+func TestWorkerInterrupted(t *testing.T) {
+	t.Parallel()
+	loss := &rollout.LossError{Losses: []journal.Loss{{Key: journal.Key{Phone: "192.0.2.50"}, Err: errors.New("the server is gone")}}}
+	for which, row := range map[string]struct {
+		dead bool
+		err  error
+		code exit.Code
+	}{
+		"nothing":           {false, context.Canceled, exit.CodeOK},
+		"lost":              {true, context.Canceled, exit.CodeOK},
+		"not recorded":      {false, loss, exit.CodeSettings},
+		"lost, not written": {true, loss, exit.CodeSettings},
+		"no server":         {false, &journal.Error{Place: "tls://a.example", Kind: journal.ErrUnreachable, Text: "cannot be reached"}, exit.CodeUnreachable},
+		"an image":          {false, &fleet.Failure{Kind: fleet.KindImage, Err: errors.New("x")}, exit.CodeImage},
+	} {
+		w := &worker{env: Env{Console: &console.Console{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Width: 80}}, told: map[string]string{}}
+		lease := &fakeLease{dead: row.dead}
+		code, own := exit.CodeOK, (*exit.Error)(nil)
+		err := w.ended(t.Context(), lease, rollout.Decision{}, row.err, true)
+		if errors.As(err, &own) {
+			code = own.Code
+		} else if err != nil {
+			t.Error(err)
+		}
+		if code != row.code || len(lease.told) != 1 && !row.dead {
+			t.Errorf("%s: %d, %v; the server is told %q", which, code, err, lease.told)
+		}
+	}
+}
+
 // TestWorkerGoesOn has a worker go on after a problem of one rollout, which it says once, and has the server offer that rollout again after a minute.
 func TestWorkerGoesOn(t *testing.T) {
 	t.Parallel()

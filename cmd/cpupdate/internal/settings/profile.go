@@ -102,6 +102,11 @@ func (s *Store) Profile(name string) (*Profile, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name != "" && all.Place.Config == "" { // not known is not none
+		if err := s.Check(); err != nil {
+			return nil, err
+		}
+	}
 	return all.Profile(name)
 }
 
