@@ -178,7 +178,7 @@ func (c *centre) run(ctx context.Context) error {
 	switch {
 	case ctx.Err() != nil && (loadErr != nil || !isDone(saved)):
 		return exit.Errorf(exit.CodeInterrupted, "to show it again: cpupdate rollout run "+exit.Word(name)+"; to end it: cpupdate rollout stop "+exit.Word(name), "interrupted: the workers go on with the rollout")
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 	case err != nil:
 		return failure(c.env, name, err)
 	case loadErr != nil:

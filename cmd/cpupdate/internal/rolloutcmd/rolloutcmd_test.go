@@ -145,6 +145,7 @@ func TestInterruptedLate(t *testing.T) {
 		{1, context.Canceled, exit.CodeInterrupted},
 		{2, context.Canceled, exit.CodeOK},
 		{2, nil, exit.CodeOK},
+		{2, errors.New("broken pipe"), exit.CodeInternal},
 	} {
 		for phone := range row.done {
 			if len(c.load().Saved.Steps[phone]) == 0 || c.load().Saved.Steps[phone][0].Outcome == nil {
@@ -152,12 +153,10 @@ func TestInterruptedLate(t *testing.T) {
 			}
 		}
 		r := &runner{delivery: &delivery.Delivery{}, env: Env{Console: c.con, Journal: &record.Store{}}, ledger: c.ledger, saved: c.load().Saved}
-		code, own := exit.CodeOK, (*exit.Error)(nil)
+		code := exit.CodeOK
 		err := r.ended(stopped, rollout.Decision{Verb: rollout.Run}, row.err)
-		if errors.As(err, &own) {
-			code = own.Code
-		} else if err != nil {
-			t.Error(err)
+		if err != nil {
+			code = exit.Classify(err).Code
 		}
 		if code != row.want {
 			t.Errorf("%d phones done, %v: %d, %v", row.done, row.err, code, err)

@@ -311,7 +311,9 @@ func (r *runner) ended(ctx context.Context, d rollout.Decision, err error) error
 		if loadErr != nil || !isDone(saved) {
 			return exit.Errorf(exit.CodeInterrupted, again, "interrupted: the rollout is not complete%s", r.failed.cutText(r.delivery.Context))
 		}
-		d.Verb, err = rollout.Done, nil
+		if d.Verb = rollout.Done; errors.Is(err, context.Cause(ctx)) {
+			err = nil
+		}
 	}
 	switch {
 	case errors.Is(err, journal.ErrFull):
