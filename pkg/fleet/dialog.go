@@ -113,11 +113,11 @@ func (w *wait) over() bool {
 	if stoodStill(w.limit) {
 		w.limit = time.Now().Add(w.patience)
 	}
-	return !time.Now().Before(w.limit)
+	return w.ended()
 }
 
-// queue waits for a free slot, and reports whether it got one before the wait or the context ended. The wait goes on meanwhile, but for the
-// time for which this machine stood still.
+// queue waits for a free slot, and reports whether it got one before the context ended. The wait goes on meanwhile, but for the time for which
+// this machine stood still, and may have ended then.
 func (w *wait) queue(ctx context.Context, s *slot) bool {
 	watch := newStillWatch()
 	defer watch.stop()
@@ -127,12 +127,15 @@ func (w *wait) queue(ctx context.Context, s *slot) bool {
 	for {
 		select {
 		case ok := <-taken:
-			return ok && time.Now().Before(w.limit)
+			return ok
 		case <-watch.ticks.C:
 			w.limit = limit.Add(watch.look())
 		}
 	}
 }
+
+// ended reports whether the time of the wait is over, for whatever reason.
+func (w *wait) ended() bool { return !time.Now().Before(w.limit) }
 
 // ask sends contact requests, one in a contact interval, until the phone calls or the wait is over.
 func (d *dialog) ask(ctx context.Context, w *wait) (*call, error) {

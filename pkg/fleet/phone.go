@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -258,25 +257,18 @@ func (p *phone) update(ctx context.Context) error {
 	}
 }
 
-// stoppedBy returns errStopped if the context has ended.
-func stoppedBy(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return errStopped
-	}
-	return nil
-}
-
 // firstCall asks the phone to call. One that cannot be reached may be restarting: it is tried again, and makes room for
-// other phones meanwhile. If the end of the wait cuts the last try short, the try before says why the phone cannot be reached.
+// other phones meanwhile. If the wait ends while it waits for its turn among them, it has one more try: it may be back for long. If the end of
+// the wait cuts the last try short, the try before says why the phone cannot be reached.
 func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 	var before error
-	for {
+	for last := false; ; {
 		c, err := p.dialog.ask(ctx, w)
 		if before != nil && errors.Is(err, errNoTime) {
 			err = before
 		}
 		before = err
-		if err == nil || p.runner.options.SkipUnreachable || w.over() || !mayStart(err) {
+		if err == nil || p.runner.options.SkipUnreachable || last || w.over() || !mayStart(err) {
 			return c, err
 		}
 		p.dialog.unreached(err, w)
@@ -284,8 +276,14 @@ func (p *phone) firstCall(ctx context.Context, w *wait) (*call, error) {
 		if c, stopped := p.dialog.nextTurn(ctx, w); c != nil || stopped != nil {
 			return c, stopped
 		}
-		if w.over() || !w.queue(ctx, &p.slot) {
-			return nil, cmp.Or(stoppedBy(ctx), err)
+		if w.over() {
+			return nil, err
+		}
+		if !w.queue(ctx, &p.slot) {
+			return nil, errStopped
+		}
+		if last = w.ended(); last {
+			w.limit = time.Now().Add(2*p.runner.options.Timeout + p.runner.options.Probe) // for two ports
 		}
 	}
 }

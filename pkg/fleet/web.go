@@ -203,6 +203,9 @@ func (v *visit) comesBack(ctx context.Context, err error) bool {
 		if !w.queue(ctx, v.slot) {
 			return false
 		}
+		if w.ended() {
+			return v.pageTakesConnection(ctx) // one more try
+		}
 	}
 	return false
 }

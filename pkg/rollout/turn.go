@@ -123,6 +123,8 @@ func (t *turn) run(ctx context.Context) ([]fleet.Result, error) {
 	return results, err
 }
 
+var errNoTime = errors.New("the journal did not answer in time")
+
 // A LossError reports phones of which not everything could be recorded.
 type LossError struct{ Losses []journal.Loss }
 
@@ -135,10 +137,20 @@ func (e *LossError) Error() string {
 	if more := len(names) - named; more > 0 {
 		names = append(names[:named], fmt.Sprintf("%d more", more))
 	}
-	return fmt.Sprintf("what happened last is not recorded for %s: %v", strings.Join(names, ", "), e.Losses[0].Err)
+	why := e.Losses[0].Err
+	if e.Unwrap() == nil {
+		why = errNoTime
+	}
+	return fmt.Sprintf("what happened last is not recorded for %s: %v", strings.Join(names, ", "), why)
 }
 
-func (e *LossError) Unwrap() error { return e.Losses[0].Err }
+// Unwrap returns why the first one could not be recorded. That its time ended is not an interrupt.
+func (e *LossError) Unwrap() error {
+	if err := e.Losses[0].Err; !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
 
 func (e *Engine) newTurn(ctx context.Context, s *Saved, d Decision, phones []*met, others *otherRuns) *turn {
 	t := &turn{

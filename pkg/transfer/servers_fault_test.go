@@ -121,7 +121,7 @@ func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.
 }
 
 // stallTimeout ends what stalls: a busy machine must not be taken for that.
-const stallTimeout = 5 * time.Second
+const stallTimeout = 8 * time.Second
 
 func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
 	old := []byte("old")

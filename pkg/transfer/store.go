@@ -114,8 +114,8 @@ type Options struct {
 	ReadBack func(read int64)
 }
 
-// finish returns a context for a step that must not be left half done. It has the limit of a step; an interrupt ends it some seconds later,
-// not at once.
+// finish returns a context for a step that must not be left half done: it ends after the time limit of a step, or some seconds after an
+// interrupt.
 func (o Options) finish(ctx context.Context) (context.Context, context.CancelFunc) {
 	step, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	limit := time.AfterFunc(o.Timeout, func() { end(os.ErrDeadlineExceeded) })

@@ -50,7 +50,7 @@ func newConsole(width int) (con *console.Console, out, errOut *bytes.Buffer) {
 // newOptions are the flags of phone as they are without any.
 func newOptions() Options {
 	return Options{Timeout: 10 * time.Second, Listen: option.Listen{
-		Listen: "127.0.0.1:0", Patience: 5 * time.Second, Interval: time.Second, Probe: time.Second, Parallel: 2,
+		Listen: "127.0.0.1:0", Patience: 10 * time.Second, Interval: time.Second, Probe: time.Second, Parallel: 2,
 	}}
 }
 

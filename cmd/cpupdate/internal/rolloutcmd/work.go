@@ -151,7 +151,7 @@ func (w *worker) ended(ctx context.Context, lease held, decision rollout.Decisio
 			return w.explained(name, err)
 		}
 		return nil
-	case stopped && (err == nil || errors.Is(err, rollout.ErrLease) || errors.Is(err, context.Canceled)):
+	case stopped && !isLoss(err) && (err == nil || errors.Is(err, rollout.ErrLease) || errors.Is(err, context.Canceled)):
 		w.tell(name, "given-back", "given back: another worker of the site may go on")
 		return w.unheard(name, lease.GiveBack(ctx, 0))
 	case err == nil || errors.Is(err, rollout.ErrNoRollout) || errors.Is(err, rollout.ErrNoSite):

@@ -133,6 +133,7 @@ func TestWorkerLocked(t *testing.T) {
 func TestWorkerInterrupted(t *testing.T) {
 	t.Parallel()
 	loss := &rollout.LossError{Losses: []journal.Loss{{Key: journal.Key{Phone: "192.0.2.50"}, Err: errors.New("the server is gone")}}}
+	late := &rollout.LossError{Losses: []journal.Loss{{Key: journal.Key{Phone: "192.0.2.50"}, Err: context.Canceled}}}
 	for which, row := range map[string]struct {
 		dead bool
 		err  error
@@ -142,17 +143,17 @@ func TestWorkerInterrupted(t *testing.T) {
 		"lost":              {true, context.Canceled, exit.CodeOK},
 		"not recorded":      {false, loss, exit.CodeSettings},
 		"lost, not written": {true, loss, exit.CodeSettings},
+		"no answer":         {false, late, exit.CodeSettings},
+		"lost, no answer":   {true, late, exit.CodeSettings},
 		"no server":         {false, &journal.Error{Place: "tls://a.example", Kind: journal.ErrUnreachable, Text: "cannot be reached"}, exit.CodeUnreachable},
 		"an image":          {false, &fleet.Failure{Kind: fleet.KindImage, Err: errors.New("x")}, exit.CodeImage},
 	} {
 		w := &worker{env: Env{Console: &console.Console{Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, Width: 80}}, told: map[string]string{}}
 		lease := &fakeLease{dead: row.dead}
-		code, own := exit.CodeOK, (*exit.Error)(nil)
+		code := exit.CodeOK
 		err := w.ended(t.Context(), lease, rollout.Decision{}, row.err, true)
-		if errors.As(err, &own) {
-			code = own.Code
-		} else if err != nil {
-			t.Error(err)
+		if err != nil {
+			code = exit.Classify(err).Code
 		}
 		if code != row.code || len(lease.told) != 1 && !row.dead {
 			t.Errorf("%s: %d, %v; the server is told %q", which, code, err, lease.told)
