@@ -77,6 +77,9 @@ func TestLinkToNowhere(t *testing.T) {
 	if err := os.Symlink(filepath.Join(t.TempDir(), "away"), folder); err != nil {
 		t.Skip("this system makes no links: ", err)
 	}
+	if info, err := os.Lstat(folder); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Skip("a link to nowhere is none here, such as in Wine: ", err)
+	}
 	for _, store := range []record.Store{{Folder: folder}, {Flag: filepath.Join(folder, "journal.db")}} {
 		there, err := store.Exists()
 		own := (*exit.Error)(nil)
