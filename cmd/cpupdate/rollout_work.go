@@ -39,7 +39,7 @@ once, and the next one queries these phones.`,
 		switch {
 		case flags.Changed("parallel"):
 			return exit.Usage("rollout work", "--parallel is a flag of the plan: see cpupdate help rollout plan")
-		case flags.Changed("settle") && option.CheckSettle("rollout work", o.Settle) != nil:
+		case flags.Changed("settle") && o.Settle <= 0: // RunOptions take 0 for the plan's
 			return option.CheckSettle("rollout work", o.Settle)
 		case flags.Changed("password-stdin"):
 			return exit.Errorf(exit.CodeUsage, "use --password-file or --password-command", "--password-stdin cannot be used here: the password is read for each rollout")

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/cpupdate/cpupdate/pkg/hwcheck"
 	"github.com/cpupdate/cpupdate/pkg/secret"
 	"github.com/cpupdate/cpupdate/pkg/wpi"
@@ -46,26 +44,6 @@ type ending struct {
 }
 
 func (e *ending) end(err error) { e.reached, e.err = true, err }
-
-// A slot is one of the places for phones that are contacted or fetch.
-type slot struct {
-	all  *semaphore.Weighted
-	held bool
-}
-
-// take waits for a free slot, and reports whether it got one before the context ended.
-func (s *slot) take(ctx context.Context) bool {
-	s.held = s.all.Acquire(ctx, 1) == nil
-	return s.held
-}
-
-// free lets the next phone begin.
-func (s *slot) free() {
-	if s.held {
-		s.held = false
-		s.all.Release(1)
-	}
-}
 
 func newPhone(r *Runner, plan *Plan, index int, t Target, address string) *phone {
 	t.MAC = mac(t.MAC)

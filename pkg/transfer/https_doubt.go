@@ -186,11 +186,11 @@ func (p *httpsPut) leftBehind(err error) error {
 
 // remove removes a file that is wrong or not wanted, and returns why, or that it could not.
 func (p *httpsPut) remove(ctx context.Context, why error) error {
-	after, cancel := p.o.finish(ctx) // the last step of a trial is a step like the others
+	last := p.o.finish // of a trial: removing is a step like the others
 	if why != nil {
-		cancel()
-		after, cancel = p.cleanupContext(ctx, why)
+		last = func(ctx context.Context) (context.Context, context.CancelFunc) { return p.cleanupContext(ctx, why) }
 	}
+	after, cancel := last(ctx)
 	defer cancel()
 	err := p.erase(after)
 	switch {

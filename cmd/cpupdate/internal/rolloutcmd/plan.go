@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/console"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/exit"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/images"
 	"github.com/cpupdate/cpupdate/cmd/cpupdate/internal/option"
@@ -132,10 +130,8 @@ func (p *planner) parse(now time.Time) (err error) {
 		return exit.Usage("rollout plan", "--name %s: a name does not begin with -, since other commands would take it for a flag", exit.ShownArgument(secret.Cut(o.Name, journal.MaxRollout)))
 	case o.Timeout <= 0:
 		return exit.Usage("rollout plan", "--timeout must be greater than zero")
-	case option.CheckSettle("rollout plan", o.Settle) != nil:
-		return option.CheckSettle("rollout plan", o.Settle)
 	}
-	return usage("name", journal.Key{Rollout: o.Name}.Check())
+	return cmp.Or(option.CheckSettle("rollout plan", o.Settle), usage("name", journal.Key{Rollout: o.Name}.Check()))
 }
 
 // maxAttempts bounds how often a phone is tried.
@@ -272,44 +268,6 @@ func (p *planner) save(ctx context.Context, plan rollout.Plan, now time.Time) er
 	return failure(p.env, p.o.Name, rollout.Save(ctx, ledger, p.o.Name, now, planned, plan))
 }
 
-// planDocument is a plan as JSON.
-type planDocument struct {
-	Schema int          `json:"schema"`
-	Name   string       `json:"name"`
-	Plan   rollout.Plan `json:"plan"`
-
-	Forecast *forecastDocument `json:"forecast"`
-}
-
-// text shows a plan.
-func (p *planner) text(plan rollout.Plan) func(io.Writer) {
-	con := p.env.Console
-	return func(w io.Writer) {
-		left := 0
-		for _, phone := range plan.Phones {
-			if !phone.GetsImage() {
-				left++
-			}
-		}
-		head := fmt.Sprintf("rollout %s: %s in %s, %d left alone", p.o.Name, display.Plural(len(plan.Phones)-left, "phone"), display.Plural(len(plan.Waves), "wave"), left)
-		fmt.Fprintln(w, con.Layout(0).Line(console.Cells(head)...))
-		writePermits(w, con, plan)
-		table := con.Table(2)
-		for _, wave := range plan.Waves {
-			table.Row(console.Cells(wave.Name, display.Plural(len(wave.Phones), "phone"), waveVersions(plan, wave))...)
-		}
-		table.Draw(w)
-		if left > 0 {
-			fmt.Fprintln(w, "left alone:")
-			writeLeft(w, con, plan)
-		}
-		if len(plan.Waves) > 0 {
-			fmt.Fprintln(w, con.Layout(0).Line(console.Cells(p.forecast.text())...))
-			fmt.Fprintln(w, "Nothing was changed so far. To carry it out: "+con.Flags.Whole("cpupdate rollout run "+typed(p.env, p.o.Name)))
-		}
-	}
-}
-
 // noneFits returns the error of a plan in which no image fits any phone: there is nothing to carry out. It is not kept.
 func noneFits(plan rollout.Plan) error {
 	const named = 5
@@ -323,82 +281,4 @@ func noneFits(plan rollout.Plan) error {
 		code = exit.CodeUnknown
 	}
 	return exit.New(code, errors.New("no phone of the list gets an image, so there is no plan"), hints...)
-}
-
-// leftAlone returns why phones are left alone, and for each reason which ones.
-func leftAlone(plan rollout.Plan) (reasons []string, phones map[string][]string) {
-	phones = map[string][]string{}
-	for _, phone := range plan.Phones {
-		if !phone.GetsImage() {
-			if phones[phone.LeftWhy] == nil {
-				reasons = append(reasons, phone.LeftWhy)
-			}
-			phones[phone.LeftWhy] = append(phones[phone.LeftWhy], label(phone))
-		}
-	}
-	return reasons, phones
-}
-
-// writeLeft writes which phones are left alone: a line for each reason, and the first phones of it below.
-func writeLeft(w io.Writer, con *console.Console, plan rollout.Plan) {
-	const named = 3
-	reasons, phones := leftAlone(plan)
-	for _, why := range reasons {
-		all := phones[why]
-		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(display.Plural(len(all), "phone")+": "+why)...))
-		if more := len(all) - named; more > 0 {
-			all = append(all[:named:named], fmt.Sprintf("and %d more", more))
-		}
-		fmt.Fprintln(w, con.Layout(4).Line(console.Cells(strings.Join(all, ", "))...))
-	}
-}
-
-// writePermits writes a line that says what a plan overrides, if it does.
-func writePermits(w io.Writer, con *console.Console, plan rollout.Plan) {
-	if text := permitted(plan); text != "" {
-		fmt.Fprintln(w, con.Layout(2).Line(console.Cells(text)...))
-	}
-}
-
-// permitted says what a plan overrides: for all phones, and how many phones have an override of their own. "" if that is nothing.
-func permitted(plan rollout.Plan) string {
-	var parts []string
-	for _, part := range []struct {
-		on   bool
-		text string
-	}{
-		{plan.Permits.TypeChange, "another software type (--allow-type-change)"},
-		{plan.Permits.Downgrade, "an older version (--allow-downgrade)"},
-		{plan.Permits.Reinstall, "the version that a phone runs already (--reinstall)"},
-	} {
-		if part.on {
-			parts = append(parts, part.text)
-		}
-	}
-	n := 0
-	for _, phone := range plan.Phones {
-		if phone.GetsImage() && phone.Override != "" {
-			n++
-		}
-	}
-	if n > 0 {
-		parts = append(parts, fmt.Sprintf("overrides of the list for %s", display.Plural(n, "phone")))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "allowed: " + strings.Join(parts, ", ")
-}
-
-// waveVersions returns which versions the phones of a wave get.
-func waveVersions(plan rollout.Plan, wave rollout.Wave) string {
-	count := map[string]int{}
-	var order []string
-	for _, i := range wave.Phones {
-		v := versions(plan, plan.Phones[i])
-		if count[v]++; count[v] == 1 {
-			order = append(order, v)
-		}
-	}
-	return strings.Join(order, "; ")
 }

@@ -142,14 +142,13 @@ func (w *worker) ended(ctx context.Context, lease held, decision rollout.Decisio
 	switch {
 	case isLocked(err): // whatever else happened: this worker must not try the password again
 		return w.locked(name, err, lease.Done(ctx))
+	case !lease.Alive() && stopped && isLoss(err):
+		return w.explained(name, err)
 	case !lease.Alive():
 		if err == nil || errors.Is(err, rollout.ErrLease) {
 			err = site.ErrLost
 		}
 		w.problem(name, err)
-		if stopped && isLoss(err) {
-			return w.explained(name, err)
-		}
 		return nil
 	case stopped && !isLoss(err) && (err == nil || errors.Is(err, rollout.ErrLease) || errors.Is(err, context.Canceled)):
 		w.tell(name, "given-back", "given back: another worker of the site may go on")
