@@ -23,11 +23,13 @@ const (
 	stay               // nothing new: the connection is stalled already, and others that came since are not
 )
 
-// Fail makes the fault strike from now on; Fault{} ends that, but not what it has stalled.
+// Fail makes the fault strike connections that come from now on: the last bytes of an older one may still be on their way. Fault{} ends
+// that, but not what it has stalled.
 func (p *Proxy) Fail(f Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault = f
+	p.fails++
 }
 
 // Waits reports whether the fault has not struck yet.
@@ -49,7 +51,7 @@ func (p *Proxy) judge(k *proxyConn, b []byte) (pass int, then Action) {
 		return pass, None // it sent nothing more, or was cut before: the fault is for another one
 	}
 	f := p.fault
-	if k.payload && !k.struck && f.Action != None && k.sent+int64(pass) > f.After {
+	if k.payload && k.fails == p.fails && !k.struck && f.Action != None && k.sent+int64(pass) > f.After {
 		k.struck = true
 		if !f.Always {
 			p.fault = Fault{}

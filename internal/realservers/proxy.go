@@ -36,6 +36,7 @@ type Proxy struct {
 	listeners []net.Listener
 	conns     map[*proxyConn]bool
 	fault     Fault
+	fails     int // how often Fail was called
 	control   int
 	data      int
 	seen      []byte
@@ -174,6 +175,7 @@ func (p *Proxy) accept(l net.Listener, port int) {
 		isFTP := p.server.Kind != Nginx
 		k := &proxyConn{client: client, server: server, control: isFirst && isFTP, payload: !isFirst || !isFTP, done: make(chan struct{})}
 		p.mu.Lock()
+		k.fails = p.fails
 		p.conns[k] = true
 		if isFirst {
 			p.control++

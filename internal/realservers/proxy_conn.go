@@ -18,6 +18,7 @@ type proxyConn struct {
 	payload        bool          // faults count its bytes
 	done           chan struct{} // closed when it is cut
 
+	fails   int // how often the proxy was told to fail before the connection came
 	sent    int64
 	struck  bool // a fault has struck it already
 	stalled bool

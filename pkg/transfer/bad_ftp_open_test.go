@@ -27,7 +27,7 @@ func TestDataConnection(t *testing.T) {
 			s := row.Start(t)
 			o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute}
 			if row.Silent {
-				o.Timeout = 300 * time.Millisecond
+				o.Timeout = workingLimit
 			}
 			store, err := transfer.Dial(t.Context(), s.Access(), o)
 			if err == nil {

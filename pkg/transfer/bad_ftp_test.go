@@ -25,6 +25,7 @@ func ftpWants() map[string]want {
 
 // TestBadFTP sends a file to every bad FTP and FTPS server.
 func TestBadFTP(t *testing.T) {
+	t.Parallel()
 	wants := ftpWants()
 	for _, row := range badserver.FTPRows() {
 		w, ok := wants[row.Name]
@@ -48,6 +49,7 @@ func TestBadFTP(t *testing.T) {
 
 // TestBadFTPAgain has what the usual way does not show: a file that was there, read-back, and pins.
 func TestBadFTPAgain(t *testing.T) {
+	t.Parallel()
 	rows := map[string]badserver.FTPRow{}
 	for _, row := range badserver.FTPRows() {
 		rows[row.Name] = row

@@ -100,7 +100,7 @@ func try(t *testing.T, s *badserver.FTP, silent, inPlace bool) error {
 	told := &events{}
 	o := transfer.Options{Trust: s.Trust(), Timeout: time.Minute, Pause: time.Millisecond, InPlace: inPlace, Event: told.add}
 	if silent {
-		o.Timeout = 300 * time.Millisecond
+		o.Timeout = silentLimit
 	}
 	store, err := transfer.Dial(t.Context(), s.Access(), o)
 	if err == nil {

@@ -23,6 +23,7 @@ func httpsWants() map[string]want {
 
 // TestBadHTTPS sends a file to every bad HTTPS server.
 func TestBadHTTPS(t *testing.T) {
+	t.Parallel()
 	wants := httpsWants()
 	for _, row := range badserver.HTTPSRows() {
 		w, ok := wants[row.Name]
@@ -50,6 +51,7 @@ func TestBadHTTPS(t *testing.T) {
 
 // TestBadHTTPSAgain has what the usual way does not show: read-back, and pins.
 func TestBadHTTPSAgain(t *testing.T) {
+	t.Parallel()
 	rows := map[string]badserver.HTTPSRow{}
 	for _, row := range badserver.HTTPSRows() {
 		rows[row.Name] = row

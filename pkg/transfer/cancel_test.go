@@ -16,6 +16,7 @@ import (
 // Whoever cancels at any moment is told the truth: the file is there and Put says so, or it is not, nothing of it is
 // there, and the old one is as it was. The moments are the steps, and each line of the dialogue.
 func TestCancelAtEachMoment(t *testing.T) {
+	t.Parallel()
 	starts := map[string]func(t *testing.T) server{
 		"ftp":   func(t *testing.T) server { return badserver.NewFTP(t) },
 		"ftps":  func(t *testing.T) server { return badserver.NewFTPS(t) },

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cpupdate/cpupdate/internal/badserver"
 	"github.com/cpupdate/cpupdate/pkg/transfer"
@@ -76,7 +75,7 @@ func TestHandshakeFails(t *testing.T) {
 	} {
 		o := transfer.Options{}
 		if c.kind == transfer.KindTimeout {
-			o.Timeout = 300 * time.Millisecond
+			o.Timeout = silentLimit
 		}
 		err := transfer.Handshake(t.Context(), c.access, o)
 		if e := (*transfer.Error)(nil); !errors.As(err, &e) || e.Kind != c.kind {

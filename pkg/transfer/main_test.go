@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // net/http logs there what a server sends unasked, as bad servers do
-	suite.SideBySide(4)
+	suite.SideBySide(8)
 	suite.CollectRarely()
 	m.Run()
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cpupdate/cpupdate/internal/testca"
@@ -46,29 +47,32 @@ func secured(t *testing.T) (*secureConn, *countedConn, *tls.Conn) {
 	return c, below, peer
 }
 
-// Whatever is written at once reaches the system at once, and the peer as it was written.
+// Whatever is written at once reaches the system at once, and the peer as it was written. No time passes meanwhile: a write that takes
+// long is looked after, and goes on with another one.
 func TestSecureConnWritesOnce(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{1, 16 << 10, 16<<10 + 1, chunkSize} {
-		c, below, peer := secured(t)
-		want := bytes.Repeat([]byte("the payload of a phone\r\n"), size/24+1)[:size]
-		got := make(chan []byte, 1)
-		go func() {
-			read := make([]byte, size)
-			_, _ = io.ReadFull(peer, read)
-			got <- read
-		}()
-		below.writes.Store(0)
-		if n, err := c.Write(want); n != size || err != nil {
-			t.Errorf("%d bytes: %d, %v", size, n, err)
+	synctest.Test(t, func(t *testing.T) {
+		for _, size := range []int{1, 16 << 10, 16<<10 + 1, chunkSize} {
+			c, below, peer := secured(t)
+			want := bytes.Repeat([]byte("the payload of a phone\r\n"), size/24+1)[:size]
+			got := make(chan []byte, 1)
+			go func() {
+				read := make([]byte, size)
+				_, _ = io.ReadFull(peer, read)
+				got <- read
+			}()
+			below.writes.Store(0)
+			if n, err := c.Write(want); n != size || err != nil {
+				t.Errorf("%d bytes: %d, %v", size, n, err)
+			}
+			if n := below.writes.Load(); n != 1 {
+				t.Errorf("%d bytes: %d writes", size, n)
+			}
+			if !bytes.Equal(<-got, want) {
+				t.Errorf("%d bytes: other bytes arrived", size)
+			}
 		}
-		if n := below.writes.Load(); n != 1 {
-			t.Errorf("%d bytes: %d writes", size, n)
-		}
-		if !bytes.Equal(<-got, want) {
-			t.Errorf("%d bytes: other bytes arrived", size)
-		}
-	}
+	})
 }
 
 // A write that fails says that nothing was written: who counts on it must not believe that the file is complete.

@@ -91,15 +91,25 @@ func TestServersFaults(t *testing.T) {
 	})
 }
 
-// TestServersStalls has the connections stall. That is waited for, and so these tests run beside those that work.
+// TestServersStalls has the connections stall, each behind a proxy of its own. That is waited for, and so they stall beside each other, and
+// beside the tests that work.
 func TestServersStalls(t *testing.T) {
 	t.Parallel()
 	eachModel(t, func(t *testing.T, m model) {
 		s := m.start(t, realservers.Options{})
-		proxy := realservers.NewProxy(t, s.server)
-		s = s.through(proxy)
-		t.Run("on the way", func(t *testing.T) { faultStall(t, s.sub(t, "way"), proxy) })
-		t.Run("in TLS handshake or at the start", func(t *testing.T) { faultStallEarly(t, s.sub(t, "start"), proxy) })
+		stalls := func(name string, test func(*testing.T, site, *realservers.Proxy)) {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				proxy := realservers.NewProxy(t, s.server)
+				test(t, s.through(proxy).sub(t, name), proxy)
+			})
+		}
+		for _, percent := range []int64{10, 99} {
+			stalls(fmt.Sprintf("at %d percent", percent), func(t *testing.T, s site, proxy *realservers.Proxy) {
+				faultStall(t, s, proxy, faultSize*percent/100)
+			})
+		}
+		stalls("in TLS handshake or at the start", faultStallEarly)
 	})
 }
 
@@ -123,16 +133,14 @@ func faultCut(t *testing.T, s site, proxy *realservers.Proxy, fault realservers.
 // stallTimeout ends what stalls: a busy machine must not be taken for that.
 const stallTimeout = 8 * time.Second
 
-func faultStall(t *testing.T, s site, proxy *realservers.Proxy) {
+func faultStall(t *testing.T, s site, proxy *realservers.Proxy, after int64) {
 	old := []byte("old")
 	s.place(t, old)
-	for _, percent := range []int64{10, 99} {
-		proxy.Fail(realservers.Fault{Action: realservers.Stall, After: faultSize * percent / 100})
-		s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
-		s.eventuallyHolds(t, only(old))
-		proxy.Cut()
-		s.eventuallyHolds(t, only(old))
-	}
+	proxy.Fail(realservers.Fault{Action: realservers.Stall, After: after})
+	s.put(t, transfer.Options{Timeout: stallTimeout}, upload(content(faultSize))).fails(t, transfer.KindTimeout)
+	s.eventuallyHolds(t, only(old))
+	proxy.Cut()
+	s.eventuallyHolds(t, only(old))
 }
 
 func faultStallEarly(t *testing.T, s site, proxy *realservers.Proxy) {
