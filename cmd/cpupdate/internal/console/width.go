@@ -44,7 +44,7 @@ func firstCluster(text string) (cluster, rest string, width int) {
 // runeColumns returns the width of a character that a terminal draws separately.
 func runeColumns(r rune) int {
 	switch {
-	case r >= 0x1F3FB && r <= 0x1F3FF: // a skin tone, which some terminals draw as a patch of colour
+	case r >= 0x1F300 && r <= 0x1FAFF: // a picture: some terminals draw narrow ones wide, and a skin tone as a patch of colour
 		return 2
 	case r >= 0x1160 && r <= 0x11FF, r >= 0xD7B0 && r <= 0xD7FF: // a vowel or final of Hangul, which is drawn into the letter before it
 		return 0

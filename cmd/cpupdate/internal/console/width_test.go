@@ -66,6 +66,7 @@ func hostileTexts() []string {
 		strings.Repeat("日本 ", 40) + "x",
 		strings.Repeat("🙂👍🏽🇩🇪", 20),
 		strings.Repeat("🏽", 60),
+		strings.Repeat("🏟🌡", 30) + "🏟\U0003d3fd🏽",
 		strings.Repeat("\u1100", 70) + strings.Repeat("\u1112\u1161\u11ab", 30),
 		strings.Repeat("e\u0301\u0323", 200),
 		"a" + strings.Repeat("\u0301", 700) + strings.Repeat("b", 90),
